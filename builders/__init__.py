@@ -1,0 +1,1 @@
+"""Annotated cases in, question-answering data sets out: ``surgvqa-build``."""

@@ -1,0 +1,208 @@
+"""The types that cross every boundary, and the one ``FEATURES`` of the data sets we write.
+
+Said once, here: boxes are ``[x1, y1, x2, y2]`` in pixels of the scene's ``width x height``, origin top
+left; times are seconds from the start of the source (clips also carry integer milliseconds, so that
+no two of them are ever compared as floats).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from datasets import Features, Image, List, Value
+
+Role = Literal["anatomy", "instrument"]
+Granularity = Literal["mask", "box", "point", "cell", "quadrant", "presence"]
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A labelled stretch of a case."""
+
+    label: str  # canonical, from the procedure's taxonomy
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One thing annotated in a scene: an instrument or a piece of anatomy. Instances stay apart."""
+
+    id: str  # unique in its scene, "pupil", "spatula", "spatula#2"
+    name: str  # canonical, from the procedure's taxonomy
+    type: Role
+    granularity: Granularity  # how finely the source says where it is; nothing pretends to be finer
+    bbox: Box | None = None
+    centroid: Point | None = None
+    area: float | None = None  # pixels^2 of the mask, or of the box where there is no mask
+    grid: str | None = None  # 3x3 cell of the centroid, "top-left" … "center" … "bottom-right"
+    rle: str | None = None  # the mask as COCO compressed RLE counts (ASCII), column-major height x width
+    confidence: float | None = None  # of a machine-made label; None where a person made it
+    track: str | None = None  # the same thing at another moment of the case, where the source tracks it
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """``src`` stands in relation ``rel`` to ``dst`` (both ids of entities of the scene)."""
+
+    src: str
+    rel: str  # left-of, right-of, above, below, inside, surrounds, overlaps, near
+    dst: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is annotated at one moment: a scene graph. Directions follow the frame's own axes."""
+
+    time_s: float
+    width: int  # of the annotated frame, pixels
+    height: int
+    nodes: tuple[Entity, ...] = ()
+    edges: tuple[Relation, ...] = ()
+    entered: tuple[str, ...] = ()  # names, against the previous scene of the case
+    exited: tuple[str, ...] = ()
+    persisting: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()  # "phase: incision -> viscoelastic", "entered: spatula", a source's own
+    first: bool = False  # no earlier scene in this case: entered/exited are unknown, not empty
+
+
+@dataclass(frozen=True, slots=True)
+class QA:
+    """One question on a clip. ``choices`` is empty for an open question."""
+
+    qa_id: str  # "{clip_id}#{kind}" or with a suffix; unique in the data set
+    kind: str
+    reasoning: str  # recognition, spatial, temporal, verification, …
+    question: str
+    answer: str  # a sentence, what training teaches
+    short_answer: str  # what is scored
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A window of one case; half-open, ``[start_ms, end_ms)``."""
+
+    case_id: str
+    start_ms: int
+    end_ms: int
+    phase: str | None  # canonical; "idle" between phases; None where the source has no phases
+    scene: Scene | None = None
+    qa: tuple[QA, ...] = ()
+
+    @property
+    def clip_id(self) -> str:
+        """The clip's name everywhere, ``{case_id}@{start_ms}-{end_ms}``."""
+        return f"{self.case_id}@{self.start_ms}-{self.end_ms}"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A still picture of a case on disk and the second it was taken at."""
+
+    time_s: float
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """How a picture's pixels came from the annotated frame: ``x' = x * scale_x + offset_x``, same for y."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One recorded operation, the unit of splitting. What a source yields."""
+
+    case_id: str
+    source: str
+    procedure: str  # the taxonomy's name
+    phases: tuple[Phase, ...] = ()
+    scenes: tuple[Scene, ...] = ()  # nodes only; builders/scene.py draws the edges
+    video: Path | None = None
+    frames: tuple[Frame, ...] = ()  # stills, where the source ships no video
+    duration_s: float | None = None
+    video_offset_s: float = 0.0  # second of the video at which the annotations' second 0 lies
+    transform: Transform | None = None  # annotated frame -> media pixels, where the two differ in shape
+    clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
+    split: str | None = None  # the source's official split of this case, where it has one
+    files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Something a reader left out, and why; listed in the manifest and counted in the report.
+
+    A ``fault`` is bad input: it stops the build unless ``--on-error quarantine``. The rest is left out
+    by design (a byte-equal copy, a near-duplicate first image).
+    """
+
+    item: str
+    cause: str
+    fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card must say about a source."""
+
+    name: str
+    homepage: str
+    licence: str
+    access: str  # how one gets it
+    citation: str  # BibTeX
+    procedure: str
+
+
+STRING = Value("string")
+
+QA = {
+    "qa_id": STRING,
+    "kind": STRING,
+    "reasoning": STRING,
+    "question": STRING,
+    "answer": STRING,
+    "short_answer": STRING,
+    "choices": List(STRING),
+}
+
+# Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,
+# the source file below --root with --media reference, else null.
+FEATURES = Features(
+    {
+        "clip_id": STRING,
+        "case_id": STRING,
+        "source": STRING,
+        "procedure": STRING,
+        "phase": STRING,
+        "start_s": Value("float64"),
+        "end_s": Value("float64"),
+        "frame_times_s": List(Value("float64")),
+        "images": List(Image()),
+        "video": STRING,
+        "scene": STRING,
+        "qa": List(QA),
+        "messages": List({"role": STRING, "content": STRING}),
+    }
+)
+
+# Config `qa`: a row per question, no media.
+QA_FEATURES = Features(
+    QA
+    | {
+        "clip_id": STRING,
+        "case_id": STRING,
+        "source": STRING,
+        "phase": STRING,
+        "start_s": Value("float64"),
+        "end_s": Value("float64"),
+    }
+)

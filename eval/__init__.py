@@ -1,0 +1,1 @@
+"""Answers in, numbers a reviewer believes out: ``surgvqa-eval``."""

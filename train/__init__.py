@@ -1,0 +1,1 @@
+"""Recipes, each read from top to bottom: ``surgvqa-train``."""
