@@ -164,7 +164,7 @@ class Facts:
 
 STRING = Value("string")
 
-QA = {
+QA_COLUMNS = {
     "qa_id": STRING,
     "kind": STRING,
     "reasoning": STRING,
@@ -189,14 +189,14 @@ FEATURES = Features(
         "images": List(Image()),
         "video": STRING,
         "scene": STRING,
-        "qa": List(QA),
+        "qa": List(QA_COLUMNS),
         "messages": List({"role": STRING, "content": STRING}),
     }
 )
 
 # Config `qa`: a row per question, no media.
 QA_FEATURES = Features(
-    QA
+    QA_COLUMNS
     | {
         "clip_id": STRING,
         "case_id": STRING,

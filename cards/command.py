@@ -38,8 +38,11 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in flat)
 
 
-def run(parser: argparse.ArgumentParser, verbs: dict[str, Callable[[argparse.Namespace], None]],
-        argv: Sequence[str] | None = None) -> int:
+def run(
+    parser: argparse.ArgumentParser,
+    verbs: dict[str, Callable[[argparse.Namespace], None]],
+    argv: Sequence[str] | None = None,
+) -> int:
     """Parse ``argv``, call the verb's function with the parsed arguments, return the exit code.
 
     0 on success; 2 with one line on standard error for an ``InputError``; 130 when interrupted.
