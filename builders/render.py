@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
-
 from surgvqa.builders.stage import INSTRUMENTS, USUAL, Beat, Plan, stream
 
 Points = list[tuple[float, float]]

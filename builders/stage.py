@@ -18,7 +18,6 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
-
 from surgvqa.builders.sources.cataract1k import IMAGE_STEP_S, image_time
 
 # Labels as Cataract-1K spells them; the usual instrument of each phase.
@@ -241,8 +240,15 @@ def _beat(
         lens=implanted and rng.random() < 0.85,
         eye=(0.5 + rng.uniform(-0.07, 0.07), 0.5 + rng.uniform(-0.07, 0.07)),
         patches=tuple(
-            (rng.random(), rng.random(), rng.uniform(0.1, 0.2), rng.uniform(0.1, 0.2), rng.randrange(5))
-            + (rng.uniform(-0.1, 0.1), rng.uniform(-0.1, 0.1))
+            (
+                rng.random(),
+                rng.random(),
+                rng.uniform(0.1, 0.2),
+                rng.uniform(0.1, 0.2),
+                rng.randrange(5),
+                rng.uniform(-0.1, 0.1),
+                rng.uniform(-0.1, 0.1),
+            )
             for _ in some(3)
         ),
         glares=tuple(

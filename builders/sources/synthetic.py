@@ -16,13 +16,12 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
-
 from surgvqa.builders.render import CATEGORIES, Shape, Stage, area
 from surgvqa.builders.schema import Case, Dropped, Facts
 from surgvqa.builders.sources import cataract1k
 from surgvqa.builders.stage import Plan, plan
 from surgvqa.cards.command import InputError
+from tqdm import tqdm
 
 FACTS = Facts(
     name="Synthetic cataract operations",
