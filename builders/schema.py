@@ -43,6 +43,7 @@ class Entity:
     rle: str | None = None  # the mask as COCO compressed RLE counts (ASCII), column-major height x width
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
+    motion: str | None = None  # left, right, up, down or still around the moment, where the source says so
 
 
 @dataclass(frozen=True, slots=True)
