@@ -215,9 +215,10 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
             motions[paths[name].id] = rng.choice(sorted(DIRECTIONS))
             paths[name].add(start_s, end_s, taken[-1], motions[paths[name].id])
         beats.append(_beat(rng, (start_s + end_s) / 2, phase, motions, implanted, difficulty))
-    duration_s = spans[-1][1] + 2 * HAND_OVER_S
     done += [path.track(spans[-1][1]) for _, path in sorted(paths.items())]
-    return Plan(number, seed, difficulty, tuple(beats), tuple(done), _phases(rng, labels, spans), duration_s)
+    return Plan(
+        number, seed, difficulty, tuple(beats), tuple(done), _phases(rng, labels, spans), spans[-1][1]
+    )
 
 
 def _beat(
@@ -263,7 +264,7 @@ def _phases(
 ) -> tuple[tuple[str, float, float], ...]:
     """Runs of equal labels as labelled stretches, their borders off the beat by up to a fifth of a second."""
     edges = [spans[0][0], *(end for _, end in spans)]
-    edges = [round(edge + rng.uniform(-0.2, 0.2), 3) for edge in edges]
+    edges = [round(edge + rng.uniform(-0.2, 0.2), 3) for edge in edges[:-1]] + edges[-1:]
     runs: list[tuple[str, float, float]] = []
     start = 0
     for at in range(1, len(labels) + 1):

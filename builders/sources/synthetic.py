@@ -9,7 +9,7 @@ first try run on. ``cases(root)`` renders into ``root`` when nothing is there ye
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from PIL import Image
 from surgvqa.builders.render import CATEGORIES, Shape, Stage, area
 from surgvqa.builders.schema import Case, Dropped, Facts
 from surgvqa.builders.sources import cataract1k
-from surgvqa.builders.stage import Plan, plan
+from surgvqa.builders.stage import USUAL, Plan, plan
+from surgvqa.builders.taxonomy import load
+from surgvqa.builders.timeline import IDLE, annotated, label_at, to_ms
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -98,9 +100,25 @@ def cases(
 _OWN = {PHASES.parts[0], MASKS.parts[0]}
 
 
-def notes(read: list[Case]) -> tuple[str, ...]:
-    """What was measured on the input; the same facts as for Cataract-1K."""
-    return cataract1k.notes(read)
+def notes(read: Sequence[Case]) -> tuple[str, ...]:
+    """How far the phase tells the instruments, measured on these cases."""
+    taxonomy = load(FACTS.procedure)
+    usual = {
+        taxonomy.canonical("phase", phase): taxonomy.canonical("instrument", name)
+        for phase, name in USUAL.items()
+    }
+    shown = alone = total = 0
+    for case in read:
+        stretches = annotated(case).stretches
+        for scene in case.scenes:
+            expected = usual.get(label_at(stretches, to_ms(scene.time_s)) or IDLE)
+            names = {node.name for node in scene.nodes if node.type == "instrument"}
+            if expected is not None:
+                shown, alone, total = shown + (expected in names), alone + (names == {expected}), total + 1
+    return (
+        f"the phase's usual instrument is in view in {shown} of {total} images and alone in {alone}; "
+        "place, motion and distractors are drawn independently of phase and instrument",
+    )
 
 
 def _check(asked: dict[str, float]) -> None:
