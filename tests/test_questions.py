@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from surgvqa.builders import wording
 from surgvqa.builders.clips import windows
 from surgvqa.builders.messages import conversation, llava
-from surgvqa.builders.questions import CELLS, KINDS, NINE, REASONING, RELATIVE, ask, relative, transitions
+from surgvqa.builders.positions import RELATIVE, relative
+from surgvqa.builders.questions import CELLS, KINDS, NINE, REASONING, ask, transitions
 from surgvqa.builders.scene import link
 from surgvqa.builders.schema import QA, Case, Clip, Entity, Phase, Scene
 from surgvqa.builders.taxonomy import UnknownLabel, load
