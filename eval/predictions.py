@@ -68,7 +68,7 @@ def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | N
                 raise InputError(f"{where}: {name[field]} is {value!r}, expected a number")
         elif field != "choices" and not isinstance(value, str):
             raise InputError(f"{where}: {name[field]} is {value!r}, expected text")
-    defaults = {field: "" for field in FIELDS[:8]}
+    defaults = dict.fromkeys(FIELDS[:8], "")
     return Prediction(**{**defaults, **values})
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from surgvqa.cards.command import InputError
 from surgvqa.eval import predictions
 from surgvqa.eval.predictions import Prediction
