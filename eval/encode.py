@@ -157,12 +157,41 @@ class Encoder:
 
     def encode(self, row: Mapping[str, Any], questions: Sequence[int], answered: bool) -> Encoded:
         """The clip's pixels, and one conversation per chosen question, with or without its answer."""
-        frames, times = self.frames(row)
+        return self.encode_frames(row, questions, answered, *self.frames(row))
+
+    def encode_frames(
+        self,
+        row: Mapping[str, Any],
+        questions: Sequence[int],
+        answered: bool,
+        frames: Frames,
+        times: Sequence[float],
+    ) -> Encoded:
+        """As ``encode``, with these frames and their seconds in the clip."""
         patches, grid = self.patches(frames)
         step = None
         if self.budget.media == "video":
             step = self.part.temporal_patch_size * spacing(times)
         return Encoded(self.conversations(row, questions, grid, times, answered), patches, grid, step)
+
+    def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> list[int]:
+        """Tokens of each question's conversation, from the first picture's header: nothing is decoded."""
+        if self.budget.frames and row.get("images"):
+            with Image.open(io.BytesIO(row["images"][0]["bytes"])) as picture:
+                width, height = picture.size
+        elif self.budget.frames:
+            height, width = self.frames(row)[0].shape[1:3]
+        times = [float(index) for index in range(self.budget.frames)]
+        if self.budget.frames == 0:
+            grid = torch.zeros(0, 3, dtype=torch.int64)
+        elif self.budget.media == "images":
+            patches = self.part.get_number_of_image_patches(height, width, {})
+            grid = torch.tensor([[1, patches, 1]] * self.budget.frames)
+        else:
+            patches = self.part.get_num_of_video_patches(self.budget.frames, height, width, {})
+            steps = -(-self.budget.frames // self.part.temporal_patch_size)
+            grid = torch.tensor([[steps, patches // steps, 1]])
+        return [len(ids) for ids in self.conversations(row, questions, grid, times, answered=True)]
 
     def frames(self, row: Mapping[str, Any]) -> tuple[Frames, list[float]]:
         """The budget's frames of a row, embedded or read from its video, and their seconds in the clip.

@@ -76,13 +76,13 @@ class Collator:
     """Units to a batch of tensors, with labels; ``question_index`` tells shared sequences apart.
 
     Args:
-        rows: the ``clips`` data set, its images not decoded.
+        rows: the ``clips`` data set, its images not decoded; or several, which a unit's ``table`` counts from 0.
         encoder: turns its rows into model inputs.
         shared: pack the questions of a unit behind one clip; else every question brings its clip.
     """
 
-    def __init__(self, rows: Dataset, encoder: Encoder, shared: bool) -> None:
-        self.rows = rows
+    def __init__(self, rows: Dataset | Sequence[Dataset], encoder: Encoder, shared: bool) -> None:
+        self.tables = [rows] if isinstance(rows, Dataset) else list(rows)
         self.encoder = encoder
         self.shared = shared
 
@@ -90,7 +90,7 @@ class Collator:
         """Encode, label, pack and pad."""
         sequences, clips = [], []
         for unit in units:
-            row = self.rows[unit["row"]]
+            row = self.tables[unit.get("table", 0)][unit["row"]]
             clip = self.encoder.encode(row, unit["questions"], answered=True)
             try:
                 labels = [assistant_labels(ids, self.encoder.tokenizer) for ids in clip.ids]

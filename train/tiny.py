@@ -29,7 +29,22 @@ from trl.chat_template_utils import qwen2_5_vl_chat_template, qwen3_vl_chat_temp
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 
 # The special tokens of the Qwen-VL family, in the order of its tokenizer.
-SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
+SPECIALS = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
 
 # How Qwen splits text before byte-pair encoding (tokenizer.json of Qwen2.5-VL).
 SPLIT = (
