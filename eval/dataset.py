@@ -18,7 +18,7 @@ def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
     if Path(name).exists() and not any(Path(name).rglob("*.parquet")):
         raise InputError(f"{name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one")
     try:
-        splits = load_dataset(name, config)
+        splits = load_folder(Path(name), config) or load_dataset(name, config)
     except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
         raise InputError(
             f"no data set {name}: neither a folder here nor reachable on the Hub ({error})"
@@ -32,6 +32,18 @@ def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
                 f"{name}, split {split}: no column messages; found {found}. Is this config clips?"
             )
     return DatasetDict({split: undecoded(rows) for split, rows in splits.items()})
+
+
+def load_folder(folder: Path, config: str | None) -> DatasetDict | None:
+    """A folder of ours, ``CONFIG/SPLIT-*.parquet``, by its files; None where it isn't one.
+
+    Not by its card: ``load_dataset(folder, config)`` of datasets 5.2 keys its cache by the card's text and the
+    folder's last name, so a data set that was built again would give yesterday's rows.
+    """
+    files: dict[str, list[str]] = {}
+    for path in sorted((folder / (config or "clips")).glob("*-*.parquet")):
+        files.setdefault(path.name.split("-")[0], []).append(str(path))
+    return load_dataset("parquet", data_files=files) if files else None
 
 
 def split_of(splits: DatasetDict, split: str, where: str) -> Dataset:

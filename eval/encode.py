@@ -384,7 +384,8 @@ def normalise_on_device(model: PreTrainedModel, processor: ProcessorMixin) -> No
     """Let the model take uint8 patches: they are turned to floats where the weights lie.
 
     A hook on the inner model, because TRL's trainers call that one and not the outer ``forward``. Float
-    patches, as the stock processor gives them, go through unchanged.
+    patches, as the stock processor gives them, go through unchanged. ``generate`` calls the tower past the inner
+    model too: give it ``to_float`` patches.
     """
     inner = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
 

@@ -174,7 +174,7 @@ def test_mistakes_are_one_line(
 def test_stock_trl_sft_takes_our_folder(base: Path, clips: Path, tmp_path: Path) -> None:
     """The command of the README, as a user types it."""
     command = [
-        *(sys.executable, "-m", "trl.cli", "sft"),
+        *(str(Path(sys.executable).with_name("trl")), "sft"),
         *("--model_name_or_path", str(base), "--dataset_name", str(clips), "--dataset_config", "clips"),
         *("--output_dir", str(tmp_path / "out"), "--max_steps", "2", "--max_length", "4096"),
         *("--use_peft", "--lora_target_modules", "q_proj", "v_proj", "--assistant_only_loss", "true"),
