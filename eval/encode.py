@@ -1,68 +1,32 @@
 """Clip rows to model inputs: frames or video to patches, turns to token ids. No labels here.
 
 The same numbers as the stock processor (tests hold it to 1e-6), for a third of its CPU time: JPEG bytes become
-uint8 patches, the device normalises them (``normalise_on_device``), and text is tokenised before its image
+uint8 patches, the device normalises them (``surgvqa.eval.pixels``), and text is tokenised before its image
 placeholders are multiplied. Factors, patch sizes and token ids all come from the processor.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import io
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import simplejpeg
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.pixels import Frames, decode, evenly, patchify
 from torch import Tensor
-from transformers import PreTrainedModel, ProcessorMixin
+from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from transformers.video_utils import VideoMetadata
 
-BUDGET_FILE = "surgvqa.json"
-Frames = NDArray[np.uint8]  # frames x height x width x 3, RGB
 Message = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a model sees of a clip; saved beside an adapter, so that it is asked the way it was taught."""
-
-    frames: int  # a clip's frames, evenly chosen where a row has more; a row with fewer is refused
-    media: Literal["images", "video"] = "images"  # frames one by one, or as one video (pairs merged in time)
-    min_pixels: int = 56 * 56  # of one frame, after it was resized for the model
-    max_pixels: int = 512 * 512
-
-    def save(self, folder: Path) -> None:
-        """Write it into an adapter's folder."""
-        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        (folder / BUDGET_FILE).write_text(text, encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: Path) -> Budget:
-        """Read it from an adapter's folder.
-
-        Raises:
-            InputError: the folder has none, or one that we did not write.
-        """
-        path = folder / BUDGET_FILE
-        if not path.is_file():
-            raise InputError(
-                f"{folder} has no {BUDGET_FILE}: it doesn't say what its model saw; give --frames"
-            )
-        values = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or not known >= set(values) >= {"frames"}:
-            raise InputError(f"{path}: expected {', '.join(sorted(known))}; found {values}")
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +37,6 @@ class Encoded:
     patches: Tensor  # uint8, patches x (3 * patch * patch), or x (3 * 2 * patch * patch) for video
     grid: Tensor  # int64, images x 3 (or 1 x 3 for a video): time, height, width in patches
     second_per_grid: float | None  # of a video: seconds between two steps of the grid's time axis
-
-
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """Picture bytes to ``height x width x 3`` RGB.
-
-    Raises:
-        ValueError, OSError: not a whole picture.
-    """
-    if simplejpeg.is_jpeg(data):
-        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
-        return rgb
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture.convert("RGB"))
-
-
-def evenly(count: int, wanted: int) -> list[int]:
-    """Indices of ``wanted`` out of ``count`` things: the middle of each of ``wanted`` equal parts.
-
-    >>> evenly(8, 4), evenly(8, 8)
-    ([1, 3, 5, 7], [0, 1, 2, 3, 4, 5, 6, 7])
-    """
-    return [int((2 * part + 1) * count / (2 * wanted)) for part in range(wanted)]
 
 
 def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
@@ -150,7 +92,7 @@ class Encoder:
         if budget.media == "video" and "qwen3" in type(self.part).__name__.lower():
             limits = {key: value * budget.frames for key, value in limits.items()}  # counts all frames
         self.part.size = SizeDict(**limits)
-        self.pad = processor.image_token if budget.media == "images" else processor.video_token
+        self.pad: str = getattr(processor, "image_token" if budget.media == "images" else "video_token")
         self.pad_id = self.tokenizer.convert_tokens_to_ids(self.pad)
         special = sorted(self.tokenizer.all_special_tokens, key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, special)))
@@ -168,7 +110,7 @@ class Encoder:
         times: Sequence[float],
     ) -> Encoded:
         """As ``encode``, with these frames and their seconds in the clip."""
-        patches, grid = self.patches(frames)
+        patches, grid = patchify(frames, self.part, self.budget.media)
         step = None
         if self.budget.media == "video":
             step = self.part.temporal_patch_size * spacing(times)
@@ -243,37 +185,6 @@ class Encoder:
 
         shots = read_frames(path, middles)
         return [shot.image for shot in shots], [shot.time_s + cut for shot in shots]
-
-    def patches(self, frames: Frames) -> tuple[Tensor, Tensor]:
-        """Frames to uint8 patches in the model's order, and their grid; resized as the processor would."""
-        if not len(frames):
-            return torch.zeros(0, 0, dtype=torch.uint8), torch.zeros(0, 3, dtype=torch.int64)
-        size, merge = self.part.patch_size, self.part.merge_size
-        together = self.part.temporal_patch_size if self.budget.media == "video" else 1
-        planes = torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()
-        settings: dict[str, Any] = {
-            "size": self.part.size,
-            "resample": self.part.resample,
-            "factor": size * merge,
-        }
-        if self.budget.media == "video":
-            settings |= {
-                "temporal_factor": together,
-                "cap_pixels_per_frame": bool(self.part.cap_pixels_per_frame),
-            }
-            planes = self.part.resize(planes[None], **settings)[0]
-            if missing := -len(planes) % together:
-                planes = torch.cat([planes, planes[-1:].expand(missing, -1, -1, -1)])
-        else:
-            planes = self.part.resize(planes, **settings)
-        steps, rows, columns = len(planes) // together, planes.shape[2] // size, planes.shape[3] // size
-        # One item is a patch's row of `size` bytes: numpy then moves 7, 14 or 16 bytes at a time, 3-4x faster.
-        items = planes.contiguous().numpy().view(f"V{size}")
-        items = items.reshape(steps, together, 3, rows // merge, merge, size, columns // merge, merge)
-        ordered = np.ascontiguousarray(items.transpose(0, 3, 6, 4, 7, 2, 1, 5)).view(np.uint8)
-        flat = torch.from_numpy(ordered.reshape(steps * rows * columns, 3 * together * size * size))
-        grid = [[steps, rows, columns]] if self.budget.media == "video" else [[1, rows, columns]] * steps
-        return flat, torch.tensor(grid, dtype=torch.int64)
 
     def conversations(
         self,
@@ -378,36 +289,3 @@ def metadata(times: Sequence[float]) -> VideoMetadata:
         duration=(max(milliseconds) + 1) / 1000,
         frames_indices=milliseconds,
     )
-
-
-def normalise_on_device(model: PreTrainedModel, processor: ProcessorMixin) -> None:
-    """Let the model take uint8 patches: they are turned to floats where the weights lie.
-
-    A hook on the inner model, because TRL's trainers call that one and not the outer ``forward``. Float
-    patches, as the stock processor gives them, go through unchanged. ``generate`` calls the tower past the inner
-    model too: give it ``to_float`` patches.
-    """
-    inner = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
-
-    def hook(_: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        for key, part in (
-            ("pixel_values", processor.image_processor),
-            ("pixel_values_videos", processor.video_processor),
-        ):
-            patches = kwargs.get(key)
-            if patches is not None and patches.dtype == torch.uint8:
-                kwargs[key] = to_float(patches, part)
-        return args, kwargs
-
-    inner.register_forward_pre_hook(hook, with_kwargs=True, prepend=True)
-
-
-def to_float(patches: Tensor, part: Any) -> Tensor:
-    """uint8 patches to the processor's floats; a still image stands in every step of a temporal patch."""
-    area = part.patch_size**2
-    mean = torch.tensor(part.image_mean, device=patches.device) / part.rescale_factor
-    deviation = torch.tensor(part.image_std, device=patches.device) / part.rescale_factor
-    steps = patches.shape[1] // (3 * area)
-    planes = patches.view(len(patches), 3, steps, area).float()
-    planes = (planes - mean.view(1, 3, 1, 1)) / deviation.view(1, 3, 1, 1)
-    return planes.expand(-1, -1, part.temporal_patch_size, -1).reshape(len(patches), -1)

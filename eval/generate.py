@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from peft import PeftModel
 from surgvqa.eval.encode import Encoded, Encoder
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -50,7 +52,7 @@ def answers(
     Returns:
         One list per clip, one answer per question.
     """
-    outer = model.get_base_model() if hasattr(model, "get_base_model") else model
+    outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     inner, tokenizer, device = outer.model, encoder.tokenizer, model.device
     commons = [common_length(clip.ids) for clip in clips]
     prefixes = [clip.ids[0][:common] for clip, common in zip(clips, commons, strict=True)]

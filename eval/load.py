@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftConfig, PeftModel
 from surgvqa.cards.command import InputError
-from surgvqa.eval.encode import BUDGET_FILE, Budget, normalise_on_device
+from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.pixels import normalise_on_device
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 
@@ -37,16 +39,16 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     adapter = (folder / "adapter_config.json").is_file()
     try:
-        config = PeftConfig.from_pretrained(folder) if adapter else None
+        config = PeftConfig.from_pretrained(str(folder)) if adapter else None
         source = base or config.base_model_name_or_path if config else str(folder)
-        model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype)
-        processor = AutoProcessor.from_pretrained(folder)
+        model: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype)
+        processor: ProcessorMixin = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         hint = "; give --base MODEL" if adapter else ""
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None
     if config is not None:
         model = PeftModel(model, config)
-        found = model.load_adapter(folder, "default")
+        found = model.load_adapter(str(folder), "default")
         wrong = [key for key in found.missing_keys if "lora_" in key or "modules_to_save" in key]
         wrong += found.unexpected_keys
         if wrong:

@@ -21,8 +21,9 @@ import torch
 from datasets import Dataset
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import predictions
+from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
-from surgvqa.eval.encode import Budget, Encoded, Encoder, name, turns
+from surgvqa.eval.encode import Encoded, Encoder, name, turns
 from surgvqa.eval.generate import Answer, answers
 from surgvqa.eval.load import Loaded, load_model
 from surgvqa.eval.predictions import Prediction
@@ -119,7 +120,7 @@ def answer(
         row = rows[index]
         replies: list[Answer | None] = [None] * len(questions) if place in errors else list(next(said))
         for number, reply in zip(questions, replies, strict=True):
-            qa = row["qa"][number]
+            qa = {key: value for key, value in row["qa"][number].items() if key in predictions.FIELDS}
             yield Prediction(
                 clip_id=row["clip_id"],
                 case_id=row["case_id"],

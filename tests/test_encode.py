@@ -11,7 +11,9 @@ import torch
 from colour_clips import dataset, row
 from PIL import Image
 from surgvqa.cards.command import InputError
-from surgvqa.eval.encode import Budget, Encoder, metadata, normalise_on_device, to_float, turns
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.encode import Encoder, metadata, turns
+from surgvqa.eval.pixels import normalise_on_device, to_float
 from surgvqa.train import tiny
 from transformers import AutoProcessor, ProcessorMixin
 

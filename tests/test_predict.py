@@ -13,8 +13,10 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval import predict as module
 from surgvqa.eval import predictions
 from surgvqa.eval.__main__ import main
-from surgvqa.eval.encode import Budget, Encoder, normalise_on_device, to_float
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.encode import Encoder
 from surgvqa.eval.generate import answers
+from surgvqa.eval.pixels import normalise_on_device, to_float
 from surgvqa.eval.predict import Run, predict
 from surgvqa.train import tiny
 from transformers import AutoModelForImageTextToText, AutoProcessor

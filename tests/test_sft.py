@@ -14,7 +14,8 @@ from colour_clips import row, write
 from safetensors.torch import load_file
 from surgvqa.cards.command import InputError
 from surgvqa.eval import predictions
-from surgvqa.eval.encode import BUDGET_FILE, Budget, Encoded, Encoder
+from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.encode import Encoded, Encoder
 from surgvqa.eval.load import load_model
 from surgvqa.eval.predict import Run, predict
 from surgvqa.train import sft, tiny

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 from colour_clips import dataset, row
-from surgvqa.eval.encode import Budget, Encoder, normalise_on_device
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.encode import Encoder
+from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.train import tiny
 from surgvqa.train.collate import Collator, units
 from surgvqa.train.shared_prefix import SharedPrefix

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
-from surgvqa.eval.encode import Budget, Encoder, name, normalise_on_device
+from surgvqa.eval.encode import Encoder, name
+from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.train.collate import Collator, units
 from surgvqa.train.doctor import pixels_matter
 from surgvqa.train.options import LORA_TARGETS, parse, quantisation
