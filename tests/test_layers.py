@@ -72,7 +72,10 @@ def test_a_wrong_import_is_seen(layer: str, source: str) -> None:
 
 @pytest.mark.parametrize(
     ("layer", "source"),
-    [("train", "from surgvqa.eval import encode\nimport torch"), ("builders", "from surgvqa.cards import command")],
+    [
+        ("train", "from surgvqa.eval import encode\nimport torch"),
+        ("builders", "from surgvqa.cards import command"),
+    ],
 )
 def test_a_right_import_passes(layer: str, source: str) -> None:
     assert not faults(layer, source)

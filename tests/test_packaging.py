@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import tomllib
 import zipfile
 from pathlib import Path
@@ -124,5 +123,7 @@ def test_help_of_a_whole_process_is_under_a_second() -> None:
         started = os.times()
         subprocess.run([sys.executable, "-m", "surgvqa.cards", "--help"], check=True, capture_output=True)
         ended = os.times()
-        times.append(ended.children_user + ended.children_system - started.children_user - started.children_system)
+        times.append(
+            ended.children_user + ended.children_system - started.children_user - started.children_system
+        )
     assert min(times) < 1.0
