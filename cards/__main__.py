@@ -64,7 +64,10 @@ def model(args: argparse.Namespace) -> None:
         raise InputError(f"--dataset {args.dataset}: neither a folder here nor the ORG/NAME of a data set")
     text = model_card(
         describe(args.folder),
-        {path.stem: manifest.read(path.parent, path.name) for path in args.score},
+        {
+            path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
+            for path in args.score
+        },
         data=manifest.read(folder_of_data) if folder_of_data else None,
         data_id=None if folder_of_data else args.dataset,
         repo_id=args.repo,
@@ -74,12 +77,10 @@ def model(args: argparse.Namespace) -> None:
 
 def write(folder: Path, text: str) -> None:
     """Put a card in its place, whole."""
-    import os
-
     path = folder / "README.md"
     part = folder / ".README.md.part"
     part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    part.replace(path)
     print(path)
 
 

@@ -32,7 +32,7 @@ RULES = {
         r"|(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d|(?:19|20)\d\d:[01]\d:[0-3]\d [0-2]\d:)(?:[^0-9A-Za-z]|T\d\d|$)"
     ),
     "a patient's identity": (
-        r"(?i)\b(?:mrn|patient[ _-]?(?:name|id|s)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S"
+        r"(?i)\b(?:mrn|patient[ _-]?(?:name|id)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S"
         r"|_mrn[_-]?\d|\bmrn[_-]?\d|\b\d{3}-\d{2}-\d{4}\b"
     ),
     "a DICOM name": r"\b[A-Za-z]{2,}\^[A-Za-z]{2,}",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surgvqa.cards.command import InputError, one_line
-from surgvqa.cards.markdown import Markdown, escape, render, without_paths
+from surgvqa.cards.markdown import Markdown, render, without_paths
 
 SPLITS = ("train", "validation", "test")
 # The licences the Hub knows that sources of surgical data use; anything else is "other", by name.
@@ -77,7 +77,7 @@ def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: 
     data = DatasetCardData(
         language="en",
         license=licence if known else "other",
-        license_name=None if known else re.sub(r"[^a-z0-9.-]+", "-", licence)[:60].strip("-.") or "unnamed",
+        license_name=None if known else re.sub(r"[^a-z0-9.]+", "-", licence)[:60].strip("-.") or "unnamed",
         license_link=None if known else one_line(source["homepage"]),
         annotations_creators=["expert-generated"],
         pretty_name=one_line(f"{source['name']} VQA"),
@@ -162,16 +162,14 @@ def privacy(audit: Mapping[str, Any] | None) -> Markdown:
     With no hit in n frames, at most 3/n of all frames show it, at 95 % (the rule of three).
     """
     written = (
-        "Rows carry no original file name, date, container tag, EXIF or audio. `surgvqa-card push` searched "
-        "every text, picture header and container of this folder for names, dates, addresses, paths and "
-        "tokens, and refuses to publish on a hit."
+        "Frames are encoded anew, without EXIF. `surgvqa-card audit` searches every text, picture header and "
+        "container of this folder for names, dates, addresses, paths and tokens; `surgvqa-card push` runs it and "
+        "publishes nothing on a hit."
     )
     if not audit or not audit.get("frames"):
         return Markdown(
-            written + " The pixels have not been audited: look at them before you publish or share."
+            f"{written} The pixels have not been audited: look at them before you publish or share."
         )
     frames, hits = int(audit["frames"]), int(audit["hits"])
-    bound = (
-        f"at most {escape(f'{300 / frames:.2g}')} % of all frames (95 %)" if not hits else "do not publish"
-    )
+    bound = f"at most {300 / frames:.2g} % of all frames (95 %)" if not hits else "do not publish"
     return Markdown(f"{written} Pixels: {hits} hits in {frames} frames audited; {bound}.")

@@ -47,20 +47,22 @@ class Manifest(TypedDict):
 
 
 def read(folder: Path, name: str = NAME) -> Any:
-    """The JSON file ``name`` of a data set folder; an ``InputError`` says what is wrong with it."""
-    path = folder / name
+    """The manifest (or the report) of a data set folder."""
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; build one with `surgvqa-build SOURCE --root … --out {folder}`"
         )
+    return read_json(folder / name, f"{folder} is no finished data set; run the build again")
+
+
+def read_json(path: Path, hint: str) -> Any:
+    """What a JSON file holds; where it cannot be read, an ``InputError`` with the cause and the ``hint``."""
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise InputError(
-            f"{folder} has no {name}, so it is no finished data set of surgvqa-build; run the build again"
-        ) from None
+        raise InputError(f"{path}: no such file; {hint}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}); run the build again") from None
+        raise InputError(f"{path} is not valid JSON ({error}); {hint}") from None
 
 
 def sha256(path: Path) -> str:

@@ -35,7 +35,9 @@ def escape(text: object) -> Markdown:
     """
     flat = one_line(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = re.sub(r"([\\`*_{}\[\]|~#$])", r"\\\1", flat)
-    flat = re.sub(r"^([-+=]|\d+(?=[.)]))", r"\\\1" if not flat[:1].isdigit() else r"\1\\", flat)
+    flat = re.sub(
+        r"^([-+=])|^(\d+)(?=[.)](?:\s|$))", r"\2\\\1", flat
+    )  # what begins a list or underlines a heading
     return Markdown(flat.replace("://", "&#58;//").replace("www.", "www&#46;"))
 
 
@@ -79,22 +81,22 @@ def link(url: str) -> Markdown:
     return Markdown(f"<{url}>") if re.fullmatch(r"https?://[\w.-]+(/[\w./~%?=&#+-]*)?", url) else escape(url)
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None) -> Markdown:
     """A share of one, as a card shows it.
 
     >>> percent(0.5), percent(None)
     ('50.0 %', '–')
     """
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return Markdown("–" if share is None else f"{100 * share:.1f} %")
 
 
-def points(lift: float | None) -> str:
+def points(lift: float | None) -> Markdown:
     """A difference of two shares in percentage points, with its sign.
 
     >>> points(0.123), points(-0.02), points(None)
     ('+12.3', '-2.0', '–')
     """
-    return "–" if lift is None else f"{100 * lift:+.1f}"
+    return Markdown("–" if lift is None else f"{100 * lift:+.1f}")
 
 
 def without_paths(text: str) -> str:

@@ -25,8 +25,9 @@ def describe(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} has neither {ADAPTER} nor config.json, so it is no model; give what surgvqa-train wrote"
         )
-    config = manifest.read(folder, names[0])
-    settings = manifest.read(folder, SETTINGS) if (folder / SETTINGS).is_file() else {}
+    hint = "train again, or copy the whole folder again"
+    config = manifest.read_json(folder / names[0], hint)
+    settings = manifest.read_json(folder / SETTINGS, hint) if (folder / SETTINGS).is_file() else {}
     processor = (folder / "processor_config.json").is_file() or (
         folder / "preprocessor_config.json"
     ).is_file()
@@ -74,7 +75,7 @@ def model_card(
         settings=[
             (key, shown(value)) for key, value in chosen.items() if key not in BUDGET and value is not None
         ],
-        licence_note=f" ({data['source']['licence']})" if data else "",
+        licence=data["source"]["licence"] if data else "",
     )
 
 
@@ -110,7 +111,7 @@ def metadata(
     results = [
         EvalResult(**where, dataset_args=args, metric_type="accuracy", metric_name=title, metric_value=value)
         for label, score in scores
-        for args in [{"file": label} if len(scores) > 1 else None]
+        for args in [{"file": one_line(label)} if len(scores) > 1 else None]
         for title, value in [
             ("accuracy", score["accuracy"]),
             ("mean accuracy over kinds", score["macro_accuracy"]),

@@ -38,7 +38,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serve() as running:
         for name, value in running.environment(str(tmp_path / "hf")).items():
             monkeypatch.setenv(name, value)
-        # Both were read from the environment when the library was imported.
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", running.url)
+        # Read from the environment when the library was imported.
+        constants = "huggingface_hub.constants."
+        monkeypatch.setattr(constants + "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants + "ENDPOINT", running.url)
+        template = running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants + "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants + "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
         yield running

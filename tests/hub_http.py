@@ -88,13 +88,13 @@ class Handler(BaseHTTPRequestHandler):
         ):  # signed links need no token
             repo = hub.find(match[1], match[2], True)
             return hub.lfs_verify(repo, match[3], parsed()) if match[4] else hub.lfs_put(repo, match[3], body)
-        if verb not in ("GET", "HEAD") and not authorised and "/paths-info/" not in url:
-            return Answer(401, "Invalid username or password.")
         if url == "/api/validate-yaml":
             request = parsed()
             faults = card_faults(request["content"], request.get("repoType", "model"))
             errors = [{"message": fault} for fault in faults]
             return Answer(400 if errors else 200, {"errors": errors, "warnings": []})
+        if verb not in ("GET", "HEAD") and not authorised and "/paths-info/" not in url:
+            return Answer(401, "Invalid username or password.")
         if url == "/api/repos/create":
             return hub.create(parsed())
         if url == "/api/whoami-v2":
