@@ -29,7 +29,9 @@ RULES = {
     "an address of a machine": r"\b(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b|\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b",
     "a date": (
         r"(?:^|[^0-9A-Za-z.])(?:(?:19|20)\d\d(?:-(?:0[1-9]|1[0-2])-|/(?:0[1-9]|1[0-2])/|(?:0[1-9]|1[0-2]))(?:0[1-9]|[12]\d|3[01])"
-        r"|(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d|(?:19|20)\d\d:[01]\d:[0-3]\d [0-2]\d:)(?:[^0-9A-Za-z]|T\d\d|$)"
+        r"|(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d|(?:19|20)\d\d:[01]\d:[0-3]\d [0-2]\d)(?:[^0-9A-Za-z]|T\d\d|$)"
+        r"|(?i:\b(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ .-]+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ .,-]+(?:19|20)\d\d\b)"
+        r"|(?i:\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?,? (?:19|20)\d\d\b)"
     ),
     "a patient's identity": (
         r"(?i)\b(?:mrn|patient[ _-]?(?:name|id)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S"
@@ -83,15 +85,14 @@ def rules() -> dict[str, str]:
     return RULES | own
 
 
-def masked(text: str, match: re.Match[str]) -> str:
-    """A hit with its surroundings, its own middle blanked: enough to find it, too little to spread it.
+def masked(match: re.Match[str]) -> str:
+    """The two ends of what was found: enough to recognise it, too little to spread it; no surroundings.
 
-    >>> masked("seen by john@clinic.org today", re.search("john.*org", "seen by john@clinic.org today"))
-    "'seen by jo…rg today'"
+    >>> masked(re.search("john.*org", "seen by john@clinic.org, Jane"))
+    "'jo…rg'"
     """
-    found = match[0]
-    short = found[:2] + "…" + found[-2:] if len(found) > 4 else "…"
-    return repr(one_line(text[max(0, match.start() - 12) : match.start()] + short + text[match.end() :][:12]))
+    found = one_line(match[0])
+    return repr(f"{found[:2]}…{found[-2:]}" if len(found) > 8 else "…")
 
 
 def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterator[Hit]:
@@ -104,7 +105,7 @@ def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterato
     """
     for what, rule in wanted.items():
         if match := re.search(rule, text):
-            yield Hit(file, where, what, masked(text, match))
+            yield Hit(file, where, what, masked(match))
 
 
 def in_json(file: str, value: Any, wanted: dict[str, str], where: str = "") -> Iterator[Hit]:
@@ -201,8 +202,8 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
             for what, rule in wanted.items():
                 for value in array.filter(pc.match_substring_regex(array, rule))[:1]:
-                    text = value.as_py()
-                    yield Hit(file, where, what, masked(text, re.search(rule, text) or re.search("^", text)))  # type: ignore[arg-type]
+                    match = re.search(rule, value.as_py())
+                    yield Hit(file, where, what, masked(match) if match else "by RE2 alone")
 
 
 def audit(folder: Path, names: Iterable[str]) -> list[Hit]:
