@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from hub import TOKEN, Hub
-from huggingface_hub import DatasetCard, HfApi
+from huggingface_hub import DatasetCard, HfApi, ModelCard
 from published import seal, write_dataset
 from surgvqa.cards import push as publishing
 from surgvqa.cards.__main__ import main
@@ -278,3 +278,68 @@ def test_the_hub_of_the_tests_refuses_a_bad_card(hub: Hub, folder: Path) -> None
     with pytest.raises(InputError, match="license"):
         push(folder, REPO)
     assert len(hub.repo(REPO).history()) == 1
+
+
+def make_adapter(folder: Path, base: Path) -> list[float]:
+    """A LoRA adapter with weights that matter on a tiny random model; returns its scores for five tokens."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "vocab_size": 64}
+    plain = Qwen2ForCausalLM(Qwen2Config(**size, num_attention_heads=2, num_key_value_heads=2))
+    plain.save_pretrained(base)
+    lora = LoraConfig(
+        r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM"
+    )
+    model = get_peft_model(plain, lora).eval()
+    model.save_pretrained(folder, save_embedding_layers=False)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(
+        json.dumps(config | {"base_model_name_or_path": "Qwen/Qwen2-tiny"})
+    )
+    (folder / "training_args.bin").write_bytes(b"a pickle")
+    (folder / "checkpoint-1").mkdir()
+    (folder / "checkpoint-1/optimizer.pt").write_bytes(b"a pickle")
+    with torch.no_grad():
+        return model(torch.arange(5)[None]).logits[0, -1, :5].tolist()
+
+
+def test_a_published_adapter_gives_the_same_answers(hub: Hub, tmp_path: Path) -> None:
+    adapter, base = tmp_path / "adapter", tmp_path / "base"
+    before = make_adapter(adapter, base)
+    assert main(["model", str(adapter)]) == 0
+    assert main(["push", str(adapter), "clinic/adapter"]) == 0
+    there = hub.repo("clinic/adapter", "model").head.tree
+    assert set(there) == {".gitattributes", "README.md", "adapter_config.json", "adapter_model.safetensors"}
+    ModelCard.load("clinic/adapter").validate()
+    code = f"""
+import json, torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+plain = AutoModelForCausalLM.from_pretrained({str(base)!r})
+model = PeftModel.from_pretrained(plain, "clinic/adapter").eval()
+with torch.no_grad():
+    print(json.dumps(model(torch.arange(5)[None]).logits[0, -1, :5].tolist()))
+"""
+    after = json.loads(stranger(hub, tmp_path / "stranger", code).splitlines()[-1])
+    assert after == pytest.approx(before, abs=1e-6)
+    assert before != pytest.approx([0.0] * 5, abs=1e-4)
+
+
+def test_weights_that_can_run_code_are_not_published(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
+    with pytest.raises(InputError, match="no weights as"):
+        push(tmp_path, "clinic/model")
+    assert not hub.requests
+
+
+def test_a_base_model_named_by_its_place_is_refused(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/home/jane/base"}))
+    (tmp_path / "adapter_model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    with pytest.raises(
+        InputError, match=r"adapter_config.json \(base_model_name_or_path\): a path of a disk"
+    ):
+        push(tmp_path, "clinic/model")
