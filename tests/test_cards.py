@@ -219,6 +219,22 @@ def test_a_models_card_tells_nothing_of_the_machine(adapter: Path, tmp_path: Pat
     assert "Not evaluated" in card
 
 
+def test_a_folder_that_looks_like_a_name_of_the_hub_is_none(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(
+        json.dumps(config | {"base_model_name_or_path": "demo/base"})
+    )
+    monkeypatch.chdir(tmp_path)
+    assert front_matter(model_card(describe(adapter), {}))["base_model"] == "demo/base"
+    (tmp_path / "demo/base").mkdir(parents=True)
+    card = model_card(describe(adapter), {})
+    assert (
+        "base_model" not in front_matter(card) and "huggingface.co/demo" not in card and "BASE_MODEL" in card
+    )
+
+
 def test_the_commands_write_the_cards(made: dict[str, Any], adapter: Path, tmp_path: Path) -> None:
     dataset, scores = tmp_path / "dataset", tmp_path / "score.json"
     scores.write_text(json.dumps(score()))
