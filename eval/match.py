@@ -273,21 +273,26 @@ def listed(
     >>> listed("No instruments are visible.", "none")
     (frozenset(), frozenset())
     """
-    truth = _items(answer, vocabulary)
+    truth = items(answer, vocabulary)
     known = tuple(
-        dict.fromkeys([*truth, *(_name(name) for name in vocabulary if _name(name) not in NOTHING)])
+        dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if name(entry) not in NOTHING)])
     )
-    given = {_name(name) for name in named(prediction, known)}
+    given = {name(entry) for entry in named(prediction, known)}
     pieces = _pieces(prediction)
     if all(len(words(piece)) <= 3 for piece in pieces):  # a plain list, not a sentence
-        strange = {_name(piece) for piece in pieces if not named(piece, known)}
+        strange = {name(piece) for piece in pieces if not named(piece, known)}
         given |= {piece for piece in strange if not _negates(piece)}
     if not given and not any(_negates(piece) for piece in pieces):
-        given = {_name(prediction)}
+        given = {name(prediction)}
     return frozenset(given), truth
 
 
-def _name(text: str) -> str:
+def name(text: str) -> str:
+    """A name as lists compare it.
+
+    >>> name("Phaco-tip")
+    'phaco tip'
+    """
     return " ".join(words(text))
 
 
@@ -299,15 +304,20 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in re.split(r"[,;\n.]|\band\b|&", text) if words(piece)]
 
 
-def _items(answer: str, vocabulary: Sequence[str]) -> frozenset[str]:
-    names = {_name(name) for name in vocabulary}
-    if _name(answer) in names - NOTHING:
-        return frozenset({_name(answer)})
+def items(answer: str, vocabulary: Sequence[str] = ()) -> frozenset[str]:
+    """The names in a true list; a known name keeps its "and".
+
+    >>> sorted(items("Irrigation and aspiration, forceps", ("irrigation and aspiration",)))
+    ['forceps', 'irrigation and aspiration']
+    """
+    names = {name(entry) for entry in vocabulary}
+    if name(answer) in names - NOTHING:
+        return frozenset({name(answer)})
     pieces = re.split(r"[,;\n]", answer)
     items: set[str] = set()
     for piece in pieces:
-        whole = _name(re.sub(r"^\s*and\b", "", piece))
-        parts = [whole] if whole in names else [_name(part) for part in re.split(r"\band\b|&", piece)]
+        whole = name(re.sub(r"^\s*and\b", "", piece))
+        parts = [whole] if whole in names else [name(part) for part in re.split(r"\band\b|&", piece)]
         items.update(part for part in parts if part)
     return frozenset(item for item in items if item.split()[0] not in NOTHING)
 
