@@ -55,7 +55,9 @@ def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ..
     verdicts = {
         rule: match.judge(rule, row.prediction, row.short_answer, choices, row.kind, row.answer, row.question)
         for rule in match.RULES
+        if rule != "choice" or row.choices
     }
+    verdicts.setdefault("choice", verdicts["word"])  # without choices the one is the other
     return Judged(row, verdicts, label(row, answers), *_lists(row, vocabulary))
 
 

@@ -58,6 +58,7 @@ BE = frozenset(["is", "are", "was", "were", "be", "been", "has", "have", "does",
 ABSENT = frozenset(
     ["not", "never", "absent", "missing", "excluded", "impossible", "incorrect", "wrong", "false"]
 )
+DENYING = NEGATORS | ABSENT | {first for first, _ in PAIRS}
 SCOPE = 6  # words a negation reaches: "not moving to the left" is four
 LEAD = re.compile(r"^\s*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*", re.I)
 THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.S)
@@ -69,6 +70,8 @@ REFUSAL = re.compile(
     r"|\bcan(?:not|'t| not) (?:be )?(?:determined?|tell|told|say|assess(?:ed)?|answer(?:ed)?)\b"
     r"|\bnot enough information\b|\binsufficient information\b"
 )
+
+REFUSING = frozenset(["i", "i'm", "unable", "impossible", "ai", "cannot", "can't", "can", "information"])
 
 
 class Verdict(NamedTuple):
@@ -105,13 +108,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(token for token in clauses(text) if token != MARK)
 
 
+@lru_cache(maxsize=4096)
 def final(prediction: str) -> str:
     """What a model says in the end: without its thoughts, tags and "the answer is".
 
     >>> final("<think>left?</think><answer>The answer is: **right**</answer>")
     'right'
     """
-    text = THOUGHT.sub("", prediction)
+    text = THOUGHT.sub("", prediction) if "<think>" in prediction else prediction
     tagged = TAGGED.search(text)
     return LEAD.sub("", (tagged.group(1) if tagged else text).replace("**", "").strip())
 
@@ -177,7 +181,7 @@ def judge(
         return RIGHT if same else Verdict(False, "another answer")
     if rule == "exact":
         return Verdict(False, "not the same words")
-    if REFUSAL.search(" ".join(said)):
+    if not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)):
         return Verdict(False, "refusal")
     return _in_words(rule, text, answer, choices, kind)
 
@@ -342,8 +346,15 @@ def _spots(tokens: tuple[str, ...], form: tuple[str, ...]) -> list[tuple[int, in
     return [(i, i + size) for i in range(len(tokens)) if tokens[i : i + size] == form]
 
 
+@lru_cache(maxsize=4096)
+def _may_negate(tokens: tuple[str, ...]) -> bool:
+    return any(token in DENYING or token.endswith("n't") for token in tokens)
+
+
 def _negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
     """Whether a negation reaches ``tokens[start:end]``, from before ("not left") or behind ("left is absent")."""
+    if not _may_negate(tokens):
+        return False
     for i in range(start - 1, max(-1, start - 1 - SCOPE), -1):
         token, following = tokens[i], tokens[i + 1] if i + 1 < len(tokens) else ""
         if (token, following) in PAIRS:
