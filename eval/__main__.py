@@ -15,11 +15,19 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="surgvqa-eval", description=__doc__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
+    _compare_arguments(verbs.add_parser("compare", help="two predictions files, paired, by case"))
     return root
 
 
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("file", type=Path, help="predictions: JSONL, JSON, CSV, an Inspect log")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    _truth_arguments(verb)
+
+
+def _compare_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("a", type=Path, help="predictions of A")
+    verb.add_argument("b", type=Path, help="predictions of B; differences are B - A")
     verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
     _truth_arguments(verb)
 
@@ -53,9 +61,16 @@ def score(args: argparse.Namespace) -> None:
     run_score.score(args)
 
 
+def compare(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_score
+
+    run_score.compare(args)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"score": score}, argv)
+    return run(parser(), {"score": score, "compare": compare}, argv)
 
 
 if __name__ == "__main__":
