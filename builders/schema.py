@@ -43,6 +43,7 @@ class Entity:
     rle: str | None = None  # the mask as COCO compressed RLE counts (ASCII), column-major height x width
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
+    rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
 
 
 @dataclass(frozen=True, slots=True)
