@@ -64,11 +64,15 @@ class Scene:
     height: int
     nodes: tuple[Entity, ...] = ()
     edges: tuple[Relation, ...] = ()
-    entered: tuple[str, ...] = ()  # names, against the previous scene of the case
+    entered: tuple[str, ...] = ()  # names of instruments, against the previous scene of the case
     exited: tuple[str, ...] = ()
     persisting: tuple[str, ...] = ()
+    anatomy_entered: tuple[str, ...] = ()  # the same for structures
+    anatomy_exited: tuple[str, ...] = ()
+    anatomy_persisting: tuple[str, ...] = ()
     events: tuple[str, ...] = ()  # "phase: incision -> viscoelastic", "entered: spatula", a source's own
     first: bool = False  # no earlier scene in this case: entered/exited are unknown, not empty
+    previous_s: float | None = None  # when the previous scene of the case was
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class QA:
     answer: str  # a sentence, what training teaches
     short_answer: str  # what is scored
     choices: tuple[str, ...] = ()
+    evidence_s: tuple[float, ...] = ()  # the annotated moments that the answer rests on, seconds of the case
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ QA_COLUMNS = {
     "answer": STRING,
     "short_answer": STRING,
     "choices": List(STRING),
+    "evidence_s": List(Value("float64")),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,
