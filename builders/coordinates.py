@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from surgvqa.builders import scene
 from surgvqa.builders.schema import Box, Point, Transform
 from surgvqa.cards.command import InputError
 
@@ -178,15 +179,7 @@ def iou(a: Box, b: Box) -> float:
 # Name -> centre, in 0-1. A cell is one of 3x3. A "quadrant" is one of PitVQA's five positions: four
 # quarters and the middle; as the authors drew no border for the middle, a point belongs to the nearest.
 CELLS: dict[str, Point] = {
-    name: ((2 * column + 1) / 6, (2 * row + 1) / 6)
-    for row, names in enumerate(
-        (
-            ("top-left", "top-center", "top-right"),
-            ("middle-left", "center", "middle-right"),
-            ("bottom-left", "bottom-center", "bottom-right"),
-        )
-    )
-    for column, name in enumerate(names)
+    name: ((2 * (i % 3) + 1) / 6, (2 * (i // 3) + 1) / 6) for i, name in enumerate(scene.CELLS)
 }
 QUADRANTS: dict[str, Point] = {
     "top-left": (0.25, 0.25),
@@ -203,9 +196,7 @@ def cell(point: Point, space: Space = UNIT) -> str:
     >>> cell((640, 100), Space(1280, 720))
     'top-center'
     """
-    column = min(2, max(0, int(3 * point[0] / space.width)))
-    row = min(2, max(0, int(3 * point[1] / space.height)))
-    return list(CELLS)[3 * row + column]
+    return scene.grid_cell(point, space.width, space.height)
 
 
 def quadrant(point: Point, space: Space = UNIT) -> str:

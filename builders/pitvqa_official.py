@@ -12,8 +12,9 @@ follow the textbook order, not what this operation does next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from surgvqa.builders.pitvqa_files import Row
 from surgvqa.builders.schema import QA, Clip
 
 OUT = "out_of_patient"
@@ -58,18 +59,6 @@ INSTRUMENTS = (
     *("retractable_knife", "ring_curette", "spatula_dissector", "stealth_pointer", "suction"),
     *("surgical_drill", "tissue_glue", "no_visible_instrument", "no_secondary_instrument"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One second of instruments_XX.csv; a position is 1-5 or None. ``flaw`` says why it isn't trusted."""
-
-    second: int
-    name1: str
-    name2: str
-    position1: int | None
-    position2: int | None
-    flaw: str | None = None
 
 
 def frame_clips(

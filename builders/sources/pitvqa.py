@@ -14,15 +14,23 @@ with 3 lower-left, 4 lower-right, 5 centre misplaces most of them.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from surgvqa.builders import taxonomy
-from surgvqa.builders.pitvqa_official import NOT_A_STEP, OUT, Row, frame_clips
+from surgvqa.builders.pitvqa_files import (
+    POSITIONS,
+    BadFileError,
+    Ledger,
+    Row,
+    Step,
+    instrument_codes,
+    instrument_rows,
+    numbered,
+    step_rows,
+)
+from surgvqa.builders.pitvqa_official import NOT_A_STEP, OUT, frame_clips
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
 from surgvqa.cards.command import InputError
 
@@ -44,31 +52,22 @@ FACTS = Facts(
 
 FRAME_SIZE = (1280, 720)  # metadata/video_encoder_details.txt
 HELD_OUT = ("02", "06", "12", "13", "24")  # the authors' val_seq, on which their results are reported
-POSITIONS = {1: "top-left", 2: "top-right", 3: "center", 4: "bottom-left", 5: "bottom-right"}
 NONE = ("no_visible_instrument", "no_secondary_instrument")
 OCCLUDED = "occluded_image_inside_patient"
-COLUMNS = {
-    "int_video",
-    "int_time",
-    "str_instrument1",
-    "str_instrument2",
-    "pos_instrument1",
-    "pos_instrument2",
-}
 
 
 def cases(root: Path, questions: str = "ours") -> Iterator[Case | Dropped]:
     """Every video, in order; ``questions`` is ``official`` or ``ours``."""
     if questions not in ("official", "ours"):
         raise InputError(f"--questions {questions}: the pitvqa source knows official and ours")
-    files = _numbered(root, "instruments")
-    steps = _numbered(root, "steps")
+    files = numbered(root, "instruments")
+    steps = numbered(root, "steps")
     if not files:
         raise InputError(
             f"no instruments_csv/instruments_XX.csv below {root}; get the ground truth from {FACTS.homepage} "
             "or https://github.com/mobarakol/PitVQA_Annotations"
         )
-    codes = _codes(root)
+    codes = instrument_codes(root)
     for number, path in sorted(files.items()):
         if number in steps:
             yield from _case(root, number, path, steps.pop(number), codes, questions)
@@ -98,25 +97,14 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
     )
 
 
-def _numbered(root: Path, kind: str) -> dict[str, Path]:
-    """``kind``_XX.csv in the root or one folder below it, by number."""
-    found: dict[str, Path] = {}
-    for path in sorted([*root.glob(f"{kind}_*.csv"), *root.glob(f"*/{kind}_*.csv")]):
-        if match := re.fullmatch(rf"{kind}_(\d{{2}})\.csv", path.name):
-            if other := found.get(match[1]):
-                raise InputError(f"{root}: {other} and {path} are the same video; keep one")
-            found[match[1]] = path
-    return found
-
-
 def _case(
     root: Path, number: str, path: Path, steps_path: Path, codes: dict[str, int], questions: str
 ) -> Iterator[Case | Dropped]:
     case_id = f"video_{number}"
-    left_out = _Ledger()
+    left_out = Ledger()
     try:
-        rows = _instrument_rows(path, int(number), codes, left_out)
-        steps = _step_rows(steps_path, int(number))
+        rows = instrument_rows(path, int(number), codes, left_out)
+        steps = step_rows(steps_path, int(number))
         media, frames = _media(root, case_id)
         out = {row.second for row in rows if OUT in (row.name1, row.name2)}
         last = max(row.second for row in rows) + 1
@@ -134,7 +122,7 @@ def _case(
         for row in rows:
             if row.second not in on_disk:
                 left_out.add(path.name, "its frame is not on disk", row.second)
-    except (_BadFileError, taxonomy.UnknownLabel) as problem:
+    except (BadFileError, taxonomy.UnknownLabel) as problem:
         yield Dropped(case_id, str(problem), fault=True)
         return
     yield Case(
@@ -153,114 +141,7 @@ def _case(
     yield from left_out.items()
 
 
-class _BadFileError(Exception):
-    """Why a video's files can't be used; stays inside this file."""
-
-
-class _Ledger:
-    """Seconds left out, by file and cause."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[tuple[str, str], list[int]] = defaultdict(list)
-
-    def add(self, file: str, cause: str, second: int) -> None:
-        self.seconds[file, cause].append(second)
-
-    def items(self) -> Iterator[Dropped]:
-        for (file, cause), seconds in sorted(self.seconds.items()):
-            yield Dropped(f"{file}: {len(seconds)} rows at second {_ranges(seconds)}", cause)
-
-
-def _ranges(seconds: Sequence[int]) -> str:
-    """Seconds as ranges.
-
-    >>> _ranges([4, 1, 2, 3, 9])
-    '1-4, 9'
-    """
-    parts: list[list[int]] = []
-    for second in sorted(seconds):
-        if parts and second <= parts[-1][1] + 1:
-            parts[-1][1] = second
-        else:
-            parts.append([second, second])
-    return ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in parts)
-
-
-def _read(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV with the line each stands on; any encoding (the names are ASCII), CRLF or LF."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    reader = csv.DictReader(text.splitlines())
-    missing = columns - set(reader.fieldnames or ())
-    if missing:
-        raise _BadFileError(f"{path.name} lacks the column {', '.join(sorted(missing))}")
-    for row in reader:
-        yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if key in columns}
-
-
-def _whole(text: str, where: str) -> int:
-    """A whole number, also as pandas writes it next to blanks ("3.0")."""
-    if not re.fullmatch(r"-?\d{1,9}(\.0+)?", text):
-        raise _BadFileError(f"{where}: {text!r} is not a whole number")
-    return int(text.split(".")[0])
-
-
-def _codes(root: Path) -> dict[str, int]:
-    """Name to number from map_instruments.csv, empty where the map isn't there."""
-    for path in sorted([*root.glob("*/map_instruments.csv"), *root.glob("metadata/*/map_instruments.csv")]):
-        try:
-            rows = [row for _, row in _read(path, {"int_instrument", "str_instrument"})]
-            return {row["str_instrument"]: _whole(row["int_instrument"], path.name) for row in rows}
-        except _BadFileError as problem:
-            raise InputError(f"{path}: {problem}") from None
-    return {}
-
-
-def _instrument_rows(path: Path, video: int, codes: dict[str, int], left_out: _Ledger) -> list[Row]:
-    """Every row of the file, by second."""
-    rows: dict[int, Row] = {}
-    for line, row in _read(path, COLUMNS | {"int_instrument1", "int_instrument2"}):
-        where = f"{path.name} line {line}"
-        second = _whole(row["int_time"], where)
-        position = [
-            _whole(row[key], where) if row[key] else None for key in ("pos_instrument1", "pos_instrument2")
-        ]
-        names = row["str_instrument1"], row["str_instrument2"]
-        numbers = [_whole(row[f"int_instrument{i}"], where) for i in (1, 2)]
-        if any(place is not None and place not in POSITIONS for place in position):
-            raise _BadFileError(f"{where}: a position outside 1-5")
-        if second in rows or second < 0:
-            raise _BadFileError(f"{where}: second {second} is there twice or below 0")
-        flaw = None
-        if _whole(row["int_video"], where) != video:
-            flaw = f"the row names video {row['int_video']}"
-        elif any(codes.get(name, number) != number for name, number in zip(names, numbers, strict=True)):
-            flaw = "the instrument's name and number disagree"
-        rows[second] = Row(second, names[0], names[1], position[0], position[1], flaw)
-    if not rows:
-        raise _BadFileError(f"{path.name} has no rows")
-    return [rows[second] for second in sorted(rows)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    start: int
-    name: str
-    video: int
-
-
-def _step_rows(path: Path, video: int) -> list[_Step]:
-    """Step changes in the order of the file, names with underscores."""
-    rows = []
-    for line, row in _read(path, {"int_video", "int_time", "str_step"}):
-        where = f"{path.name} line {line}"
-        name = "_".join(row["str_step"].lower().split())
-        rows.append(_Step(_whole(row["int_time"], where), name, _whole(row["int_video"], where)))
-    if not rows:
-        raise _BadFileError(f"{path.name} has no rows")
-    return rows
-
-
-def _scenes(rows: Sequence[Row], file: str, left_out: _Ledger) -> Iterator[Scene]:
+def _scenes(rows: Sequence[Row], file: str, left_out: Ledger) -> Iterator[Scene]:
     """A scene for every second that doesn't contradict itself."""
     known = taxonomy.load(FACTS.procedure)
     for row in rows:
@@ -298,7 +179,7 @@ def _entities(named: Sequence[tuple[str, int | None]]) -> Iterator[Entity]:
 
 
 def _phases(
-    steps: Sequence[_Step], last: int, out: set[int], file: str, video: int, left_out: _Ledger
+    steps: Sequence[Step], last: int, out: set[int], file: str, video: int, left_out: Ledger
 ) -> Iterator[Phase]:
     """Steps sorted by second; a row that names another video leaves its stretch unlabelled.
 
