@@ -196,7 +196,7 @@ def cell(point: Point, space: Space = UNIT) -> str:
     >>> cell((640, 100), Space(1280, 720))
     'top-center'
     """
-    return scene.grid_cell(point, space.width, space.height)
+    return scene.grid_cell((point[0] / space.width, point[1] / space.height), 1, 1)
 
 
 def quadrant(point: Point, space: Space = UNIT) -> str:

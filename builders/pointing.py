@@ -72,6 +72,7 @@ HOW = {
     "words": "Answer as name: position, the position being one of {positions}",
 }
 STEP = "Step: "
+COARSE_FIRST: tuple[str, ...] = ("quadrant", "cell", "point", "box", "mask")
 
 
 def row(
@@ -92,10 +93,7 @@ def row(
     answer = write(located, how.form, frame, space, how.decimals)
     if question.kind == "grounded":
         answer = f"{STEP}{question.phase}\n{answer}"
-    granularities = {item.granularity for item in question.targets}
-    known = (
-        min(granularities, key=["quadrant", "cell", "point", "box", "mask"].index) if granularities else None
-    )
+    known = min((item.granularity for item in question.targets), key=COARSE_FIRST.index, default=None)
     spread = how.spread or 0.0
     return {
         "row_id": f"{case.case_id}@{question.key}",

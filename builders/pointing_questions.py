@@ -126,28 +126,31 @@ def questions(case: Case, how: Pointing) -> list[Question]:
     shown: dict[str, list[Scene]] = defaultdict(list)
     for scene in case.scenes:
         phase = _phase_at(case, scene.time_s)
-        by_name: dict[str, list[Target | None]] = defaultdict(list)
+        by_name: dict[str, list[Entity]] = defaultdict(list)
         for entity in scene.nodes:
-            by_name[entity.name].append(target(case, scene, entity, how))
-        for name, targets in by_name.items():
+            by_name[entity.name].append(entity)
+        for name, entities in by_name.items():
             shown[name].append(scene)
-            known = tuple(item for item in targets if _writable(item, how))
-            if len(known) == len(targets):
-                positive.append(Question(scene, "locate", name, known, phase))
-        ranked = sorted((e for e in scene.nodes if e.rank), key=lambda e: e.rank or 0)
-        placed = tuple(t for e in ranked if _writable(t := target(case, scene, e, how), how) and t)
-        if phase and placed and len(placed) == len(ranked) and ranked[0].rank == 1:
-            positive.append(Question(scene, "grounded", "", placed, phase))
+            if targets := _targets(case, scene, entities, how):
+                positive.append(Question(scene, "locate", name, targets, phase))
+        ranked = sorted((entity for entity in scene.nodes if entity.rank), key=lambda entity: entity.rank or 0)
+        if phase and ranked and ranked[0].rank == 1 and (targets := _targets(case, scene, ranked, how)):
+            positive.append(Question(scene, "grounded", "", targets, phase))
     positive.sort(key=lambda question: _rank(how.seed, case.case_id, question.key))
     positive = positive[: how.per_case]
     asked = positive + list(_negatives(case, positive, shown, how))
     return sorted(asked, key=lambda question: (question.scene.time_s, question.key))
 
 
-def _writable(item: Target | None, how: Pointing) -> bool:
-    if item is None:
-        return False
-    return how.wanted == "word" or (item.box if how.wanted == "box" else item.point) is not None
+def _targets(case: Case, scene: Scene, entities: Sequence[Entity], how: Pointing) -> tuple[Target, ...]:
+    """Where each of them is, or nothing where one can't be written in the form."""
+    found = [target(case, scene, entity, how) for entity in entities]
+    known = tuple(
+        item
+        for item in found
+        if item and (how.wanted == "word" or (item.box if how.wanted == "box" else item.point) is not None)
+    )
+    return known if len(known) == len(found) else ()
 
 
 def _negatives(

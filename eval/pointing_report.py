@@ -101,8 +101,8 @@ def average_precision(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[
         for label, items in found.items():
             for pair in match(row, [target for target in targets if target.label == label], items):
                 if pair.found:
-                    both = pair.found.box and pair.truth and pair.truth.box
-                    overlaps[label].append(iou(pair.found.box, pair.truth.box) if both else 0.0)
+                    true = pair.truth.box if pair.truth else None
+                    overlaps[label].append(iou(pair.found.box, true) if pair.found.box and true else 0.0)
     classes = [label for label, count in due.items() if count]
     if not classes:
         return {}
@@ -133,13 +133,11 @@ def guessers(rows: Sequence[Row], train: Sequence[Row] = ()) -> dict[str, list[s
         for target in truths(row):
             point = target.point or _centre_of(row, target)
             seen[target.label].append((point, target.box or (*point, *point)))
-    mean = {
-        label: (
-            tuple(float(v) for v in np.mean([p for p, _ in places], axis=0)),
-            tuple(float(v) for v in np.mean([b for _, b in places], axis=0)),
-        )
-        for label, places in seen.items()
-    }
+    mean: dict[str, tuple[Point, Box]] = {}
+    for label, places in seen.items():
+        x, y = (float(value) for value in np.mean([point for point, _ in places], axis=0))
+        x1, y1, x2, y2 = (float(value) for value in np.mean([box for _, box in places], axis=0))
+        mean[label] = ((x, y), (x1, y1, x2, y2))
     middle: tuple[Point, Box] = ((0.5, 0.5), (0.25, 0.25, 0.75, 0.75))
     phases = Counter(row["phase"] for row in train if row["kind"] == "grounded")
     step = max(sorted(phases), key=phases.__getitem__) if phases else ""

@@ -31,7 +31,7 @@ from surgvqa.builders.pitvqa_files import (
     step_rows,
 )
 from surgvqa.builders.pitvqa_official import NOT_A_STEP, OUT, frame_clips
-from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.builders.schema import Case, Clip, Dropped, Entity, Facts, Frame, Phase, Scene
 from surgvqa.cards.command import InputError
 
 FACTS = Facts(
@@ -109,7 +109,9 @@ def _case(
         out = {row.second for row in rows if OUT in (row.name1, row.name2)}
         last = max(row.second for row in rows) + 1
         on_disk = {frame.time_s for frame in frames} or {float(row.second) for row in rows}
-        phases, scenes, clips = (), (), ()
+        phases: tuple[Phase, ...] = ()
+        scenes: tuple[Scene, ...] = ()
+        clips: tuple[Clip, ...] = ()
         if questions == "ours":
             scenes = tuple(scene for scene in _scenes(rows, path.name, left_out) if scene.time_s in on_disk)
             phases = tuple(_phases(steps, last, out, steps_path.name, int(number), left_out))
