@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -16,6 +18,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from hub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -85,3 +90,21 @@ def make_video() -> Callable[..., Path]:
     """Barcode videos; ``.picture`` and ``.read`` are the drawing and the reader of the code."""
     write_video.picture, write_video.read = barcode, read_barcode  # type: ignore[attr-defined]
     return write_video
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub over real HTTP; this process talks to it, and ``hub.environment(home)`` is for child processes."""
+    from hub_http import serve
+
+    with serve() as running:
+        for name, value in running.environment(str(tmp_path / "hf")).items():
+            monkeypatch.setenv(name, value)
+        # Read from the environment when the library was imported.
+        constants = "huggingface_hub.constants."
+        monkeypatch.setattr(constants + "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants + "ENDPOINT", running.url)
+        template = running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants + "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants + "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+        yield running
