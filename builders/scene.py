@@ -196,11 +196,10 @@ def from_json(text: str) -> Scene:
     >>> from_json(to_json(Scene(1.5, 64, 48, events=("x",)))) == Scene(1.5, 64, 48, events=("x",))
     True
     """
-    fields = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()
-    }
-    nodes = tuple(
-        Entity(**{key: tuple(value) if isinstance(value, list) else value for key, value in node.items()})
-        for node in fields.pop("nodes", ())
-    )
+    fields = _with_tuples(json.loads(text))
+    nodes = tuple(Entity(**_with_tuples(node)) for node in fields.pop("nodes", ()))
     return Scene(nodes=nodes, edges=tuple(Relation(**edge) for edge in fields.pop("edges", ())), **fields)
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
