@@ -169,7 +169,14 @@ def _telling(data: Sequence[Prediction], predictions: Sequence[Prediction]) -> t
     apart = [fields for fields in KEYS if len({_key(row, fields) for row in data}) == len(data)]
     if not apart:
         raise InputError("the data set asks the same of the same clip twice, under one id; build it anew")
-    for fields in apart:
-        if not predictions or all(any(getattr(row, field) for row in predictions) for field in fields):
+    lacking = [
+        [name for name in fields if predictions and not any(getattr(row, name) for row in predictions)]
+        for fields in apart
+    ]
+    for fields, lacks in zip(apart, lacking, strict=True):
+        if not lacks:
             return fields
-    raise InputError(f"the predictions lack {', '.join(apart[0])}, which tell the data set's questions apart")
+    raise InputError(
+        f"the predictions lack {', '.join(lacking[0])}, which tells the data set's questions apart; "
+        "name its column with --columns"
+    )
