@@ -41,6 +41,7 @@ class Entity:
     area: float | None = None  # pixels^2 of the mask, or of the box where there is no mask
     grid: str | None = None  # 3x3 cell of the centroid, "top-left" … "center" … "bottom-right"
     rle: str | None = None  # the mask as COCO compressed RLE counts (ASCII), column-major height x width
+    rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
     motion: str | None = None  # left, right, up, down or still around the moment, where the source says so

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.schema import Case, Dropped, Phase
@@ -66,10 +67,15 @@ def annotated(case: Case) -> Timeline:
     A phase that ends before it starts is a fault; one without length, or of which nothing is left under
     the phases inside it, is left out.
     """
+    return _laid_flat(case.case_id, case.phases)
+
+
+@lru_cache(maxsize=256)  # asked for once per clip
+def _laid_flat(case_id: str, given: tuple[Phase, ...]) -> Timeline:
     dropped: list[Dropped] = []
     phases: list[Phase] = []
-    for phase in case.phases:
-        item = f"{case.case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
+    for phase in given:
+        item = f"{case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
         if to_ms(phase.end_s) < to_ms(phase.start_s):
             dropped.append(Dropped(item, "it ends before it starts", fault=True))
         elif to_ms(phase.end_s) == to_ms(phase.start_s):
@@ -80,7 +86,7 @@ def annotated(case: Case) -> Timeline:
     shown = {id(phase) for phase, _, _ in flat}
     for phase in phases:
         if id(phase) not in shown:
-            item = f"{case.case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
+            item = f"{case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
             dropped.append(Dropped(item, "other phases that start later cover all of it"))
     stretches: list[Stretch] = []
     for phase, start, end in flat:

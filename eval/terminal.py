@@ -1,0 +1,98 @@
+"""A score as a table for the terminal: every number beside what a blind guess gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage with one decimal.
+
+    >>> percent(0.574), percent(None)
+    ('57.4', '-')
+    """
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def span(ends: Sequence[float] | None) -> str:
+    """An interval's ends.
+
+    >>> span((0.5, 0.61)), span(None)
+    ('50.0-61.0', '-')
+    """
+    return "-" if ends is None else f"{percent(ends[0])}-{percent(ends[1])}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows under a header, the first column to the left and the others to the right.
+
+    >>> print(table([("kind", "n"), ("phase", "12")]))
+    kind     n
+    -----  ---
+    phase   12
+    """
+    widths = [max(3 if i else 0, *(len(row[i]) for row in rows)) for i in range(len(rows[0]))]
+
+    def line(cells: Sequence[str]) -> str:
+        parts = [cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]
+        return "  ".join(parts).rstrip()
+
+    return "\n".join([line(rows[0]), line(["-" * width for width in widths]), *map(line, rows[1:])])
+
+
+def scores(figures: Mapping[str, Any]) -> str:
+    """The score table: a line per kind, the headline, the other rules, what went wrong, and the notes."""
+    lines = [("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")]
+    for kind, own in figures["by_kind"].items():
+        flags = [flag for flag in ("single_class", "collapsed") if own[flag]]
+        flags += [f"F1 {percent(own['lists']['f1'])}"] if "lists" in own else []
+        lines.append((kind, str(own["n"]), *_figures(own), ", ".join(flags)))
+    lines.append(("all kinds that count", str(figures["n_headline"]), *_figures(figures), ""))
+    wrong = [f"{figures[name]} {name}" for name in FAULTS if figures[name]]
+    rules = [f"{rule} {percent(share)}" for rule, share in figures["accuracy_by_rule"].items()]
+    return "\n".join(
+        [
+            table(lines),
+            "",
+            f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; per kind, "
+            f"macro {percent(figures['macro_accuracy'])}; " + (", ".join(wrong) or "no faults"),
+            f"all questions under each rule: {', '.join(rules)}",
+            *(f"note: {note}" for note in figures["notes"]),
+        ]
+    )
+
+
+FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicates")
+
+
+def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
+    shares = (own["chance"], own["blind_majority"], own["best_constant"], own["lift"])
+    return (percent(own["accuracy"]), span(own["ci95"]), *map(percent, shares))
+
+
+def comparison(figures: Mapping[str, Any]) -> str:
+    """The comparison table: a line per kind, then the headline and the notes."""
+    lines = [("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")]
+    lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
+    lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
+    rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]
+    moved = ", ".join(figures["moved_kinds"]) or "none"
+    return "\n".join(
+        [
+            table(lines),
+            "",
+            f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; kinds that moved: {moved}",
+            f"difference under each rule: {', '.join(rules)}",
+            *(f"note: {note}" for note in figures["notes"]),
+        ]
+    )
+
+
+def _compared(own: Mapping[str, Any]) -> tuple[str, ...]:
+    def p(value: float | None) -> str:
+        return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+    ends = "-" if own["ci95"] is None else " to ".join(f"{100 * end:+.1f}" for end in own["ci95"])
+    accuracies = (percent(own["a"]), percent(own["b"]), f"{100 * own['difference']:+.1f}", ends)
+    return (*accuracies, p(own["p"]), p(own.get("p_holm")), str(own["only_a"]), str(own["only_b"]))
