@@ -44,7 +44,6 @@ class Entity:
     rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
-    motion: str | None = None  # left, right, up, down or still around the moment, where the source says so
 
 
 @dataclass(frozen=True, slots=True)
