@@ -141,6 +141,7 @@ class Case:
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
+    taxonomy: Path | None = None  # the procedure's own file, where it isn't one of those that ship
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,7 +303,8 @@ class _Reader:
         yield Case(
             case_id,
             "procedure",
-            str(self.own[0]) if self.own else self.taxonomy.name,
+            self.taxonomy.name,
+            taxonomy=next(iter(self.own), None),
             phases=tuple(sorted(part.phases, key=lambda phase: (phase.start_s, phase.end_s, phase.label))),
             scenes=tuple(s if s.width else replace(s, width=width, height=height) for s in scenes),
             video=part.video,
