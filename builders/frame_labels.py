@@ -25,7 +25,7 @@ from surgvqa.builders.outlines import role_of
 from surgvqa.builders.parquet import write_text
 from surgvqa.builders.scene import grid_cell, relations
 from surgvqa.builders.schema import Entity, Role, Scene
-from surgvqa.builders.taxonomy import Taxonomy
+from surgvqa.builders.taxonomy import Taxonomy, plain
 from surgvqa.cards.command import InputError, nearest
 
 Maker = Literal["weak", "detector", "hand"]
@@ -162,7 +162,7 @@ def _boxed(box: Any, taxonomy: Taxonomy, width: int, height: int) -> Entity:
     """A located thing; its confidence, where given, is a detector's."""
     if not isinstance(box, dict) or not {"name", "bbox"} <= set(box) <= {"name", "bbox", "confidence"}:
         raise InputError(f"the box {box!r} is no object of name, bbox and perhaps confidence")
-    role, name = role_of(taxonomy, str(box["name"]))
+    role, name = _role_of(taxonomy, str(box["name"]))
     corners = box["bbox"]
     if not (
         isinstance(corners, list) and len(corners) == 4 and all(isinstance(c, int | float) for c in corners)
@@ -179,6 +179,15 @@ def _boxed(box: Any, taxonomy: Taxonomy, width: int, height: int) -> Entity:
     )  # fmt: skip
 
 
+def _role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
+    """As `outlines.role_of`, without looking for the nearest name of the other role first."""
+    spelling = plain(label)
+    for role in ROLES.values():
+        if name := taxonomy.spellings.get((role, spelling)):
+            return role, name
+    return role_of(taxonomy, label)
+
+
 def _share(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise InputError(f"the confidence of {name} is {value!r}; give a number from 0 to 1")
@@ -189,7 +198,7 @@ def _confidences(entry: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, floa
     given = entry.get("confidence") or {}
     if not isinstance(given, dict):
         raise InputError(f"confidence is {given!r}; give an object of names and numbers")
-    return {role_of(taxonomy, name)[1]: _share(value, name) for name, value in given.items()}
+    return {_role_of(taxonomy, name)[1]: _share(value, name) for name, value in given.items()}
 
 
 def _things(

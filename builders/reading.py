@@ -23,6 +23,7 @@ REMEMBERED = 20_000  # sentences: frames of one video say the same over and over
 ORDER = {"leftmost": 0, "rightmost": -1}
 
 
+@lru_cache(maxsize=65_536)
 def normal(word: str) -> str:
     """A word without case, possessive, plural and British spelling of blood.
 
