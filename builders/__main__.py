@@ -34,7 +34,84 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
     verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
+    add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     return root
+
+
+def add_instruct(verb: argparse.ArgumentParser) -> None:
+    """The options of ``instruct``."""
+    add = verb.add_argument
+    add("labels", type=Path, metavar="LABELS", help="frames and their labels, a .json or .jsonl file")
+    add("--taxonomy", required=True, metavar="NAME|FILE", help="the procedure")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the data set goes")
+    add(
+        "--teacher",
+        metavar="URL",
+        help="an OpenAI-compatible server, ends in /v1 [by rule, without a server]",
+    )
+    add("--model", metavar="NAME", help="the teacher's model")
+    add("--concurrency", type=int, default=8, metavar="N", help="requests at a time [8]")
+    add("--estimate", action="store_true", help="say what asking would cost, and stop")
+    add("--price-in", type=float, default=0.0, metavar="X", help="price of a million tokens read")
+    add("--price-out", type=float, default=0.0, metavar="X", help="price of a million tokens written")
+    add(
+        "--media",
+        default="frames",
+        metavar="frames|none",
+        help="pictures in the rows, or text alone [frames]",
+    )
+    add(
+        "--max-side", type=int, default=512, metavar="PX", help="longest side of a picture [512]; 0: as it is"
+    )
+    add("--test-cases", nargs="+", default=[], metavar="ID", help="videos to hold out")
+    add("--validation", type=float, default=0.1, metavar="SHARE", help="share of frames to validate on [0.1]")
+    add("--test", type=float, default=0.2, metavar="SHARE", help="share of frames to test on [0.2]")
+    add("--system", metavar="TEXT", help="a system message before every sample")
+    add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
+    add(
+        "--on-error",
+        choices=("fail", "quarantine"),
+        default="fail",
+        help="a missing picture or answer: stop, or leave the frame out and name it [fail]",
+    )
+
+
+def instruct(args: argparse.Namespace) -> None:
+    """Write instruction data, by rule or with a teacher."""
+    from surgvqa.builders import frame_labels
+    from surgvqa.builders import instruct as instructing
+    from surgvqa.builders.taxonomy import load
+    from surgvqa.builders.teacher import server as server_at
+
+    if (args.teacher is None) != (args.model is None):
+        raise InputError("--teacher URL and --model NAME go together")
+    taxonomy = load(args.taxonomy)
+    server = server_at(args.teacher, args.model, args.concurrency) if args.teacher else None
+    if server is not None:
+        frames = frame_labels.read(args.labels, taxonomy)
+        print(instructing.expected(frames, taxonomy, server, args.out, args.price_in, args.price_out))
+        if args.estimate:
+            return
+    report = instructing.instruct(
+        args.labels,
+        taxonomy,
+        args.out,
+        server=server,
+        media=args.media,
+        max_side=args.max_side or None,
+        test_cases=args.test_cases,
+        validation=args.validation,
+        test=args.test,
+        seed=args.seed,
+        system=args.system,
+        on_error=args.on_error,
+    )
+    for split, counts in report["splits"].items():
+        print(f"{split}: {counts['cases']} videos, {counts['frames']} frames, {counts['samples']} samples")
+    print(f"accepted {report['accepted_share']:.1%} of what {report['teacher']} wrote; refused for:")
+    for cause, count in report["reasons"].items():
+        print(f"  {cause}: {count}")
+    print(f'{args.out} is ready: datasets.load_dataset("{args.out}", "instruct")')
 
 
 def add_build(verb: argparse.ArgumentParser) -> None:
@@ -161,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     named = argv[0] if argv and argv[0] in sources.names() else None
     verbs = {source: partial(build, source) for source in sources.names()}
-    return run(parser(named), {**verbs, "probe": probe, "verify": verify}, argv)
+    return run(parser(named), {**verbs, "probe": probe, "verify": verify, "instruct": instruct}, argv)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from surgvqa.builders.parquet import write_text
 from surgvqa.builders.scene import grid_cell, relations
 from surgvqa.builders.schema import Entity, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy, plain
+from surgvqa.builders.timeline import to_ms
 from surgvqa.cards.command import InputError, nearest
 
 Maker = Literal["weak", "detector", "hand"]
@@ -66,17 +67,21 @@ def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
     """
     frames: list[FrameLabels] = []
     faults: list[str] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str | int]] = set()
     for number, entry in enumerate(_entries(path)):
         where = f"frame {number}"
         try:
             frame = from_json(entry, taxonomy)
             if (frame.video_id, frame.image) in seen:
                 raise InputError(f"{frame.image} of {frame.video_id} is labelled twice")
+            if (frame.video_id, to_ms(frame.timestamp_s)) in seen:
+                raise InputError(
+                    f"{frame.image}: second {frame.timestamp_s:g} of {frame.video_id} has two pictures"
+                )
         except InputError as error:
             faults.append(f"{where}: {error}")
             continue
-        seen.add((frame.video_id, frame.image))
+        seen |= {(frame.video_id, frame.image), (frame.video_id, to_ms(frame.timestamp_s))}
         frames.append(frame)
     if faults:
         more = f" and {len(faults) - LISTED} more" if len(faults) > LISTED else ""

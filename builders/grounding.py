@@ -56,6 +56,9 @@ class Verifier:
         # a question may call a thing or, looking ahead, a phase by a part of its name
         self.thing_words = frozenset(words_of(" ".join((*taxonomy.anatomy, *taxonomy.instruments))))
         self.phase_words = frozenset(words_of(" ".join(taxonomy.phases)))
+        self.plans = lexicon.PLANS | lexicon.HAPPENS | self.condition_words
+        asks = lexicon.ASKS | lexicon.HAPPENS | self.thing_words
+        self.asks = {False: asks, True: asks | self.plans}
         self.condition_names = {
             name
             for mention in self.reader.mentions(words_of(said))
@@ -71,6 +74,23 @@ class Verifier:
         except Refusal as refusal:
             return str(refusal)
         return None
+
+    def sift(self, sample: Sample, frame: FrameLabels) -> tuple[Sample | None, list[tuple[Turn, str]]]:
+        """What is left of a sample when each of its turns is judged by itself, and why the others are refused."""
+        kept: list[Turn] = []
+        refused: list[tuple[Turn, str]] = []
+        asked: set[tuple[str, ...]] = set()
+        for turn in sample.turns:
+            question = tuple(words_of(turn.question))
+            cause = self.reason(Sample(sample.kind, (turn,)), frame)
+            if cause is None and question in asked:
+                cause = "duplicate: a question is asked twice"
+            if cause is None:
+                asked.add(question)
+                kept.append(turn)
+            else:
+                refused.append((turn, cause))
+        return (Sample(sample.kind, tuple(kept)) if kept else None), refused
 
     def _check(self, sample: Sample, frame: FrameLabels) -> None:
         if not sample.turns:
@@ -280,10 +300,10 @@ class _View:
             self._only(clause)
         return bool(clause.mentions or clause.generic or clause.idle or (clause.places and subject))
 
-    def _plain(self, clause: Clause, further: frozenset[str]) -> None:
+    def _plain(self, clause: Clause, further: frozenset[str], more: frozenset[str] = frozenset()) -> None:
         """Refuse any word that could claim more than labels and procedure file say."""
         for word in clause.free.split():
-            known = word in lexicon.SAYS or word in further or normal(word) in further
+            known = word in lexicon.SAYS or word in further or normal(word) in further or normal(word) in more
             if not (
                 known or word == "|" or word in PLACED or word in lexicon.NUMBERS or re.search(r"\d", word)
             ):
@@ -395,7 +415,7 @@ class _View:
     def _planning(self, clause: Clause) -> bool:
         """Refuse what the procedure file doesn't say; whether anything of it is said."""
         of = self.of
-        self._plain(clause, lexicon.PLANS | lexicon.HAPPENS | self.of.condition_words)
+        self._plain(clause, self.of.plans)
         phases = {name for name in (self.frame.phase, self.usual_next) if name} | self.asked_phases
         gates = {name for m in clause.mentions for kind, name in m.options if kind == "event"}
         phases |= {gate.before for gate in of.taxonomy.gates if gate.event in gates and gate.before}
