@@ -338,9 +338,7 @@ def test_trl_and_our_recipe_train_on_it(labels: Path, tmp_path: Path):
     ]
     ours = [sys.executable, "-m", "surgvqa.train", "sft", *common, "--output_dir", str(tmp_path / "ours")]
     theirs = [
-        sys.executable,
-        "-m",
-        "trl.cli",
+        str(Path(sys.executable).with_name("trl")),
         "sft",
         *common,
         "--output_dir",
