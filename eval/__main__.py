@@ -49,6 +49,7 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("file", type=Path, help="predictions: JSONL, JSON, CSV, an Inspect log")
     verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--taxonomy", metavar="NAME", help="the procedure whose terms answers should use")
     _truth_arguments(verb)
 
 

@@ -17,7 +17,14 @@ def score(args: argparse.Namespace) -> None:
     """Score one predictions file."""
     loaded = columns.read(args.file, columns.parse_columns(args.columns))
     data, train = truth(args)
-    figures = scoring.score(loaded.predictions, rule=args.rule, train=train, data=data, seed=args.seed)
+    spellings = None
+    if args.taxonomy:
+        from surgvqa.builders import taxonomy
+
+        spellings = taxonomy.load(args.taxonomy).spellings
+    figures = scoring.score(
+        loaded.predictions, rule=args.rule, train=train, data=data, spellings=spellings, seed=args.seed
+    )
     figures = {"file": args.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
     if args.out:
