@@ -42,7 +42,7 @@ def sums(values: Sequence[float] | Array, cases: Sequence[str]) -> Sums:
     """
     _, place = np.unique(np.asarray(cases, dtype=str), return_inverse=True)
     total = np.bincount(place, weights=np.asarray(values, dtype=float))
-    return Sums(total, np.bincount(place).astype(float))
+    return Sums(np.asarray(total, dtype=float), np.bincount(place).astype(float))
 
 
 def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> tuple[float, float] | None:
@@ -130,7 +130,8 @@ def _binomial(mean: float, size: int, low: float, high: float) -> tuple[float, f
     else:
         spread = NORMAL * math.sqrt(share * (1 - share) / size + NORMAL**2 / (4 * size**2))
         middle = share + NORMAL**2 / (2 * size)
-        ends = tuple((middle + sign * spread) / (1 + NORMAL**2 / size) for sign in (-1, 1))
+        scale = 1 + NORMAL**2 / size
+        ends = (middle - spread) / scale, (middle + spread) / scale
     return low + ends[0] * (high - low), low + ends[1] * (high - low)
 
 

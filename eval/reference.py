@@ -80,9 +80,8 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
 
 def _question(row: Mapping[str, Any]) -> Prediction:
     names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
-    return Prediction(
-        **{name: row.get(name) or "" for name in names}, choices=tuple(row.get("choices") or ())
-    )
+    texts = (str(row.get(name) or "") for name in names)
+    return Prediction(*texts, choices=tuple(row.get("choices") or ()))
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = None) -> Laid:

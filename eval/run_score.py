@@ -19,9 +19,9 @@ def score(args: argparse.Namespace) -> None:
     data, train = truth(args)
     spellings = None
     if args.taxonomy:
-        from surgvqa.builders import taxonomy
+        from surgvqa.builders.taxonomy import load
 
-        spellings = taxonomy.load(args.taxonomy).spellings
+        spellings = load(args.taxonomy).spellings
     figures = scoring.score(
         loaded.predictions, rule=args.rule, train=train, data=data, spellings=spellings, seed=args.seed
     )

@@ -43,7 +43,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def scores(figures: Mapping[str, Any]) -> str:
     """The score table: a line per kind, the headline, the other rules, what went wrong, and the notes."""
-    lines = [("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")]
+    lines: list[tuple[str, ...]] = [
+        ("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")
+    ]
     for kind, own in figures["by_kind"].items():
         flags = [flag for flag in ("single_class", "collapsed") if own[flag]]
         flags += [f"F1 {percent(own['lists']['f1'])}"] if "lists" in own else []
@@ -105,7 +107,9 @@ def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
 
 def comparison(figures: Mapping[str, Any]) -> str:
     """The comparison table: a line per kind, then the headline and the notes."""
-    lines = [("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")]
+    lines: list[tuple[str, ...]] = [
+        ("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")
+    ]
     lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
     lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
     rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]

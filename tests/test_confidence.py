@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from surgvqa.cards.command import InputError
-from surgvqa.eval import calibration
+from surgvqa.eval import __main__ as command
+from surgvqa.eval import calibration, predictions
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.score import score
 
@@ -67,6 +70,25 @@ def test_errors_have_no_confidence_and_are_counted() -> None:
 def test_a_confidence_that_is_none() -> None:
     with pytest.raises(InputError, match=r"-0\.3 of 'q1' is not a mean probability"):
         score(run([0.5, -0.3], [True, True]))
+
+
+def test_command_with_a_procedure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        Prediction(
+            "q1", "c@0-1", "c", "phase", "", "Q?", "", "capsulorhexis", (), "Capsulorhexis.", None, 0.9
+        ),
+        Prediction("q2", "c@1-2", "c", "phase", "", "Q?", "", "incision", (), "Capsulorrhexes", None, 0.7),
+    ]
+    with (tmp_path / "p.jsonl").open("w") as file:
+        predictions.append(file, rows)
+    arguments = ["score", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "s.json"), "--taxonomy"]
+    assert command.main([*arguments, "cataract"]) == 0
+    figures = json.loads((tmp_path / "s.json").read_text())
+    assert figures["vocabulary"]["phase"]["outside"][0]["nearest"] == "capsulorhexis"
+    assert figures["calibration"]["mean_confidence"] == pytest.approx(0.8)
+    assert "phase 50.0" in capsys.readouterr().out
+    assert command.main([*arguments, "catarct"]) == 2
+    assert "did you mean cataract?" in capsys.readouterr().err
 
 
 SPELLINGS = {
