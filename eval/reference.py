@@ -55,6 +55,14 @@ def questions(
     return [_question(row) for row in _dataset_rows(str(source), path, split or "test")]
 
 
+def training(source: str | Path) -> list[Prediction] | None:
+    """The training questions that lie beside a data set's others; None for a file and where there are none."""
+    path = Path(source)
+    if path.is_file() or (path.is_dir() and not any((path / "qa").glob("train-*.parquet"))):
+        return None
+    return questions(source, "train")
+
+
 def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
     if path.is_dir():
         shards = sorted((path / "qa").glob(f"{split}-*.parquet"))

@@ -49,9 +49,7 @@ def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Predi
     data = reference.questions(args.data, args.split, mapping) if args.data else None
     if args.train:
         return data, reference.questions(args.train, "train", mapping)
-    if args.data and not Path(args.data).is_file():
-        return data, reference.questions(args.data, "train", mapping)
-    return data, None
+    return data, reference.training(args.data) if args.data else None
 
 
 def write(path: Path, figures: dict[str, Any]) -> None:
