@@ -87,9 +87,20 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
 
 
 def _question(row: Mapping[str, Any]) -> Prediction:
-    names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
-    texts = (str(row.get(name) or "") for name in names)
-    return Prediction(*texts, choices=tuple(row.get("choices") or ()))
+    def text(name: str) -> str:
+        return str(row.get(name) or "")
+
+    return Prediction(
+        qa_id=text("qa_id"),
+        clip_id=text("clip_id"),
+        case_id=text("case_id"),
+        kind=text("kind"),
+        reasoning=text("reasoning"),
+        question=text("question"),
+        answer=text("answer"),
+        short_answer=text("short_answer"),
+        choices=tuple(row.get("choices") or ()),
+    )
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = None) -> Laid:
