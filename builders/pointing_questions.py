@@ -105,8 +105,7 @@ def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | 
         point = jittered(centre, how.spread, *key) if how.spread is not None else None
         return Target(entity.name, entity.granularity, entity.grid, point if how.wanted != "box" else None)
     if entity.rle:
-        inside = masks.point_inside(masks.rle_to_mask(entity.rle, scene.width, scene.height))
-        point = move_point(to, inside)
+        point = move_point(to, _inside(entity.rle, scene.width, scene.height))
     elif entity.granularity == "point" and entity.centroid:
         point = move_point(to, entity.centroid)
     elif box:
@@ -114,6 +113,13 @@ def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | 
     else:
         return None
     return Target(entity.name, entity.granularity, cell(point), point, box, entity.rle or "")
+
+
+def _inside(rle: str, width: int, height: int) -> Point:
+    """``masks.point_inside`` on the mask's own box: the same point at a fraction of the frame's cost."""
+    x1, y1, x2, y2 = (int(value) for value in masks.box_of(rle, width, height))
+    x, y = masks.point_inside(masks.rle_to_mask(rle, width, height)[y1:y2, x1:x2])
+    return x + x1, y + y1
 
 
 def questions(case: Case, how: Pointing) -> list[Question]:
@@ -133,7 +139,9 @@ def questions(case: Case, how: Pointing) -> list[Question]:
             shown[name].append(scene)
             if targets := _targets(case, scene, entities, how):
                 positive.append(Question(scene, "locate", name, targets, phase))
-        ranked = sorted((entity for entity in scene.nodes if entity.rank), key=lambda entity: entity.rank or 0)
+        ranked = sorted(
+            (entity for entity in scene.nodes if entity.rank), key=lambda entity: entity.rank or 0
+        )
         if phase and ranked and ranked[0].rank == 1 and (targets := _targets(case, scene, ranked, how)):
             positive.append(Question(scene, "grounded", "", targets, phase))
     positive.sort(key=lambda question: _rank(how.seed, case.case_id, question.key))

@@ -15,7 +15,20 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="surgvqa-eval", description=__doc__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
+    _pointing_arguments(
+        verbs.add_parser("pointing", help="where is it: points, boxes and positions, beside guessers")
+    )
     return root
+
+
+def _pointing_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "file", type=Path, help="predictions on the config pointing: JSONL, qa_id being its row_id"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
+    verb.add_argument("--split", default="test", help="the split that was asked (default: test)")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--seed", type=int, default=0)
 
 
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
@@ -53,9 +66,16 @@ def score(args: argparse.Namespace) -> None:
     run_score.score(args)
 
 
+def pointing(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_pointing
+
+    run_pointing.pointing(args)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"score": score}, argv)
+    return run(parser(), {"score": score, "pointing": pointing}, argv)
 
 
 if __name__ == "__main__":

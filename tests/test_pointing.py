@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 import statistics
 
 import numpy as np
@@ -17,6 +18,7 @@ from surgvqa.builders.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.schema import Case, Dropped, Entity, Frame, Phase, Scene, Transform
 from surgvqa.builders.written import NOT_VISIBLE, parse
 from surgvqa.cards.command import InputError
+from surgvqa.eval.__main__ import main
 from surgvqa.eval.pointing import measures, read
 from surgvqa.eval.pointing_report import guessers, report
 
@@ -379,3 +381,56 @@ def test_a_question_is_told_apart_by_time_and_name():
     scene = Scene(1.5, 10, 10)
     assert Question(scene, "locate", "suction").key == "1500#suction"
     assert Question(scene, "grounded", "").key == "1500#grounded"
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A data set's folder with the config pointing in two splits."""
+    folder = tmp_path / "data" / "pointing"
+    folder.mkdir(parents=True)
+    for split, name in (("train", "t"), ("test", "a")):
+        rows = made(quadrants(30, name), Pointing("words"))
+        Dataset.from_list(rows, features=POINTING_FEATURES).to_parquet(folder / f"{split}-00000.parquet")
+    return folder.parent, rows
+
+
+def answers(path, rows, texts):
+    lines = [
+        {
+            "qa_id": row["row_id"],
+            "kind": row["kind"],
+            "short_answer": "",
+            "prediction": text or "",
+            "error": None,
+        }
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(path)
+
+
+def test_the_command_prints_and_writes(data, tmp_path, capsys):
+    folder, rows = data
+    file = answers(tmp_path / "p.jsonl", rows[:-1], right(rows)[:-1])
+    assert main(["pointing", file, "--data", str(folder), "--out", str(tmp_path / "out.json")]) == 0
+    out = json.loads((tmp_path / "out.json").read_text())
+    assert out["n"] == len(rows) and out["missing"] == 1
+    assert out["metrics"]["unreadable"]["value"] == pytest.approx(1 / len(rows))
+    assert (
+        out["guessers"]["class_mean"]["quadrant_accuracy"]
+        < 0.5
+        < out["metrics"]["quadrant_accuracy"]["value"]
+    )
+    assert "class_mean" in capsys.readouterr().out
+
+
+def test_the_command_refuses_other_rows(data, tmp_path, capsys):
+    folder, rows = data
+    other = [{**row, "row_id": "x" + row["row_id"]} for row in rows]
+    assert main(["pointing", answers(tmp_path / "p.jsonl", other, right(rows)), "--data", str(folder)]) == 2
+    assert "are on no row of" in capsys.readouterr().err
+    assert main(["pointing", str(tmp_path / "p.jsonl"), "--data", str(tmp_path)]) == 2
+    assert "no pointing/test-*.parquet" in capsys.readouterr().err
