@@ -60,16 +60,16 @@ $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 
 $(DEMO)/base/config.json: | $(VENV)/.installed
 	$(SAY) "demo 3/6: a tiny Qwen2.5-VL with random weights, made here"
-	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --out $(DEMO)/base
+	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/base
 
 $(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/config.json
 	$(SAY) "demo 4/6: train a LoRA adapter on the training cases"
-	$(BIN)/surgvqa-train sft --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
+	$(BIN)/surgvqa-train sft --config sft_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
 
 $(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
 	$(SAY) "demo 5/6: answer the held-out cases, and score the answers beside a blind guesser"
-	$(BIN)/surgvqa-eval predict --model $(DEMO)/adapter --dataset $(DEMO)/dataset --split test --out $(DEMO)/predictions.jsonl
-	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --dataset $(DEMO)/dataset --out $@
+	$(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
+	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --out $@
 
 $(DEMO)/adapter/README.md: $(DEMO)/score.json
 	$(SAY) "demo 6/6: card of the adapter"

@@ -28,7 +28,7 @@ WORDS = 4  # of 64 bits
 COUNTS = ("shared_cases", "overlapping_windows", "shared_frames", "near_duplicates")
 REFUSED = COUNTS[:3]  # near duplicates are for a person to look at: two eyes can look alike
 EXAMPLES = 10  # of each kind and pair of splits
-Hashes = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,28 @@ class Window:
     case_id: str  # the recording: windows of one are compared in time
     start_ms: int
     end_ms: int
-    frames: frozenset[str]  # what each frame is: its recording and millisecond, and its bytes' sha256
-    hashes: Hashes  # frames x 4
+    frames: Numbers  # what each frame is: digests of its recording and millisecond, and of its bytes
+    hashes: Numbers  # frames x 4, perceptual
 
 
 def window(row: Mapping[str, Any]) -> Window:
     """What is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
     pictures = [image["bytes"] if isinstance(image, Mapping) else image for image in row["images"] or ()]
     hashes = [found for picture in pictures if (found := perceptual_hash(picture)) is not None]
-    times = [f"{row['case_id']}@{round(1000 * at)}" for at in row["frame_times_s"] or ()]
+    times = [f"{row['case_id']}@{round(1000 * at)}".encode() for at in row["frame_times_s"] or ()]
     return Window(
         clip_id=row["clip_id"],
         case_id=row["case_id"],
         start_ms=round(1000 * row["start_s"]),
         end_ms=round(1000 * row["end_s"]),
-        frames=frozenset([*times, *(hashlib.sha256(picture).hexdigest() for picture in pictures)]),
+        frames=np.array([_digest(one) for one in (*times, *pictures)], np.uint64),
         hashes=np.array(hashes, np.uint64).reshape(-1, WORDS),
     )
+
+
+def _digest(content: bytes) -> int:
+    """64 bits of sha256: among a million frames, two differ and agree by chance once in 40 million times."""
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
 
 
 def perceptual_hash(jpeg: bytes) -> list[int] | None:
@@ -119,15 +124,21 @@ def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[str
     return found
 
 
-def _sharing(earlier: Iterable[Window], later: Iterable[Window]) -> list[str]:
-    known = frozenset().union(*(one.frames for one in earlier))
-    return [one.clip_id for one in later if not known.isdisjoint(one.frames)]
+def _sharing(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
+    known, _ = _joined([one.frames for one in earlier], ())
+    asked, owner = _joined([one.frames for one in later], ())
+    return [later[at].clip_id for at in np.unique(owner[np.isin(asked, known)]).tolist()]
+
+
+def _joined(parts: Sequence[Numbers], shape: tuple[int, ...]) -> tuple[Numbers, npt.NDArray[np.int64]]:
+    """Arrays end to end, and the number of the array that each entry came from."""
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return np.concatenate([np.empty((0, *shape), np.uint64), *parts]), owner
 
 
 def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
     """Windows of ``later`` with a frame that looks like one of ``earlier`` and isn't the very same bytes."""
-    known = np.concatenate([one.hashes for one in earlier] or [np.empty((0, WORDS), np.uint64)])
-    owner = np.repeat(np.arange(len(earlier)), [len(one.hashes) for one in earlier])
+    known, owner = _joined([one.hashes for one in earlier], (WORDS,))
     found: list[str] = []
     for one in later:
         if not len(known) or not len(one.hashes):

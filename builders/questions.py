@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-from surgvqa.builders import chance, wording
+from surgvqa.builders import chance, positions, wording
 from surgvqa.builders.motion import motions
 from surgvqa.builders.scene import CELLS, centre
-from surgvqa.builders.schema import QA, Case, Clip, Entity, Role, Scene
+from surgvqa.builders.schema import QA, Case, Clip, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.builders.timeline import IDLE, NONE, annotated, neighbours
 from surgvqa.builders.transitions import Transitions, state, transitions
@@ -59,10 +58,6 @@ KINDS = tuple(REASONING)
 MOTION = ("motion_direction", "entered_from", "moves_towards")
 NOT_VISIBLE = "not visible"
 NO_EARLIER = "no earlier moment"
-SAME_PLACE = "at the same place"
-SAID = {"left-of": "left of", "right-of": "right of", "inside": "inside", "surrounds": "around"}
-RELATIVE = ("left of", "right of", "above", "below", "inside", "around", SAME_PLACE, NOT_VISIBLE)
-CLEAR = 1.25  # a direction is clear where one offset is this many times the other
 LIKELY = 4  # choices of next_phase
 
 
@@ -252,23 +247,6 @@ def _absent(asker: _Asker, scene: Scene) -> list[str]:
 # ---- where it is
 
 
-def _references(scene: Scene) -> list[tuple[str, Entity]]:
-    """Located entities with words that mean one of them alone."""
-    located = [
-        (node, at) for node in scene.nodes if (at := centre(node, scene.width, scene.height)) is not None
-    ]
-    found: list[tuple[str, Entity]] = []
-    for name in dict.fromkeys(node.name for node, _ in located):
-        same = sorted(
-            ((at[0], node.id, node) for node, at in located if node.name == name), key=lambda one: one[:2]
-        )
-        if len(same) == len([node for node in scene.nodes if node.name == name]) == 1:
-            found.append((name, same[0][2]))
-        elif len(same) > 1 and same[0][0] < same[1][0]:
-            found.append((f"leftmost {name}", same[0][2]))
-    return found
-
-
 def _somewhere(asker: _Asker, scene: Scene) -> bool:
     """Whether positions are known: they are annotated at all, and every entity of this scene has one."""
     return asker.known.located and all(centre(n, scene.width, scene.height) is not None for n in scene.nodes)
@@ -278,12 +256,12 @@ def _absolute_position(asker: _Asker, scene: Scene) -> Iterator[QA]:
     if not _somewhere(asker, scene):
         return
     key = ("absolute", asker.seed, asker.clip.clip_id)
-    found = [(words, node) for words, node in _references(scene) if node.grid in CELLS]
-    tools = [one for one in found if one[1].type == "instrument"]
+    found = {words: node for words, node in positions.references(scene).items() if node.grid in CELLS}
+    tools = [words for words, node in found.items() if node.type == "instrument"]
     choices = (*CELLS, NOT_VISIBLE)
     if found:
-        words, node = chance.pick(tools or found, *key)
-        yield asker.qa("absolute_position", node.grid or "", None, choices, [scene.time_s], a=words)
+        words = chance.pick(tools or list(found), *key)
+        yield asker.qa("absolute_position", found[words].grid or "", None, choices, [scene.time_s], a=words)
     elif absent := _absent(asker, scene):
         name = chance.pick(absent, *key)
         yield asker.qa("absolute_position", NOT_VISIBLE, None, choices, [scene.time_s], a=name)
@@ -293,60 +271,17 @@ def _relative_position(asker: _Asker, scene: Scene) -> Iterator[QA]:
     if not _somewhere(asker, scene):
         return
     key = ("relative", asker.seed, asker.clip.clip_id)
-    found = _references(scene)
-    pairs = [pair for pair in combinations(found, 2) if pair[0][1].name != pair[1][1].name]
-    ordered = [_instrument_first(pair, key) for pair in chance.shuffled(pairs, *key)]
-    ordered.sort(
-        key=lambda pair: sum(end[1].type == "anatomy" for end in pair) in (0, 2)
-    )  # instrument-anatomy first
-    answers = [(a, b, *relative(scene, a[1], b[1])) for a, b in ordered]
-    answers = [answer for answer in answers if answer[3]] or [answer for answer in answers if answer[2]]
-    if answers:
-        a, b, short, _ = answers[0]
-        said = f"{SAME_PLACE} as" if short == SAME_PLACE else short
-        yield asker.qa("relative_position", short, said, RELATIVE, [scene.time_s], a=a[0], b=b[0])
+    choices = (*positions.RELATIVE, NOT_VISIBLE)
+    found = positions.references(scene)
+    if pair := positions.clearest_pair(scene, found, *key):
+        a, b, short = pair
+        said = f"{short} as" if short == positions.SAME_PLACE else short
+        yield asker.qa("relative_position", short, said, choices, [scene.time_s], a=a, b=b)
     elif len(found) < 2 and (absent := _absent(asker, scene)):
-        name = chance.pick(absent, *key)
-        others = [words for words, _ in found] or [one for one in absent if one != name]
-        if others:
-            slots = {"a": name, "b": chance.pick(others, "b", *key)}
-            yield asker.qa("relative_position", NOT_VISIBLE, None, RELATIVE, [scene.time_s], **slots)
-
-
-Reference = tuple[str, Entity]
-
-
-def _instrument_first(
-    pair: tuple[Reference, Reference], key: tuple[object, ...]
-) -> tuple[Reference, Reference]:
-    a, b = pair
-    if a[1].type != b[1].type:
-        return (a, b) if a[1].type == "instrument" else (b, a)
-    return (a, b) if chance.fraction("flip", *key) < 0.5 else (b, a)
-
-
-def relative(scene: Scene, a: Entity, b: Entity) -> tuple[str, bool]:
-    """Where ``a`` lies relative to ``b``, from the scene's edges, and whether that is clear.
-
-    Containment comes first; else the larger offset of the centres; "" where a cell tells both directions.
-    """
-    rels = {edge.rel for edge in scene.edges if edge.src == a.id and edge.dst == b.id}
-    for rel in ("inside", "surrounds"):
-        if rel in rels:
-            return SAID[rel], True
-    sides = rels & {"left-of", "right-of", "above", "below"}
-    if not sides:
-        return SAME_PLACE, False
-    if len(sides) == 1:
-        return SAID.get(side := sides.pop(), side), True
-    if not (a.granularity in ("mask", "box", "point") and b.granularity in ("mask", "box", "point")):
-        return "", False
-    at, to = centre(a, scene.width, scene.height), centre(b, scene.width, scene.height)
-    assert at is not None and to is not None  # they have directions
-    across, down = abs(at[0] - to[0]), abs(at[1] - to[1])
-    axis = {"left-of", "right-of"} if across >= down else {"above", "below"}
-    side = (sides & axis).pop()
-    return SAID.get(side, side), max(across, down) >= CLEAR * min(across, down)
+        a = chance.pick(absent, *key)
+        if others := list(found) or [name for name in absent if name != a]:
+            b = chance.pick(others, "b", *key)
+            yield asker.qa("relative_position", NOT_VISIBLE, None, choices, [scene.time_s], a=a, b=b)
 
 
 # ---- what moves

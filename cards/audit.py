@@ -208,7 +208,8 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
 
 def audit(folder: Path, names: Iterable[str]) -> list[Hit]:
     """Everything in the files ``names`` below ``folder`` that must not be published."""
-    wanted, hits = rules(), []
+    wanted = rules()
+    hits: list[Hit] = []
     for name in names:
         path = folder / name
         hits += in_text(name, "its name", name, wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -90,6 +91,15 @@ def percent(share: float | None) -> Markdown:
     return Markdown("–" if share is None else f"{100 * share:.1f} %")
 
 
+def interval(ends: Sequence[float] | None) -> Markdown:
+    """The two ends of an interval of shares.
+
+    >>> interval([0.25, 0.5]), interval(None)
+    ('25.0 % to 50.0 %', '–')
+    """
+    return Markdown("–" if ends is None else f"{percent(ends[0])} to {percent(ends[1])}")
+
+
 def points(lift: float | None) -> Markdown:
     """A difference of two shares in percentage points, with its sign.
 
@@ -120,5 +130,12 @@ def render(template: str, **values: Any) -> str:
         autoescape=False,
         finalize=lambda value: value if isinstance(value, Markdown) else escape(value),
     )
-    environment.filters |= {"code": code, "link": link, "percent": percent, "points": points, "fence": fence}
+    environment.filters |= {
+        "code": code,
+        "link": link,
+        "percent": percent,
+        "interval": interval,
+        "points": points,
+        "fence": fence,
+    }
     return environment.from_string((files("surgvqa.cards") / template).read_text("utf-8")).render(**values)

@@ -12,8 +12,9 @@ from surgvqa.cards.command import InputError, one_line
 from surgvqa.cards.markdown import Markdown, code, escape, render
 
 ADAPTER = "adapter_config.json"
-SETTINGS = "surgvqa.json"  # what surgvqa-train leaves beside the weights: frames, pixel budget, parameters
-BUDGET = ("frames", "video_fps", "min_pixels", "max_pixels", "media")
+BUDGET = "surgvqa.json"  # what the model saw of a clip: frames, media, pixels; surgvqa-train leaves it there
+RUN = "trainer_state.json"  # the trainer's log
+RUN_FACTS = ("num_train_epochs", "global_step", "train_batch_size")
 LORA = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -26,12 +27,21 @@ def describe(folder: Path) -> dict[str, Any]:
             f"{folder} has neither {ADAPTER} nor config.json, so it is no model; give what surgvqa-train wrote"
         )
     hint = "train again, or copy the whole folder again"
-    config = manifest.read_json(folder / names[0], hint)
-    settings = manifest.read_json(folder / SETTINGS, hint) if (folder / SETTINGS).is_file() else {}
-    processor = (folder / "processor_config.json").is_file() or (
-        folder / "preprocessor_config.json"
-    ).is_file()
-    return {"adapter": names[0] == ADAPTER, "config": config, "settings": settings, "processor": processor}
+    read = {
+        name: manifest.read_json(folder / name, hint) for name in (BUDGET, RUN) if (folder / name).is_file()
+    }
+    run = read.get(RUN, {})
+    losses = [entry["train_loss"] for entry in run.get("log_history", ()) if "train_loss" in entry]
+    return {
+        "adapter": names[0] == ADAPTER,
+        "config": manifest.read_json(folder / names[0], hint),
+        "budget": read.get(BUDGET, {}),
+        "run": {name: run[name] for name in RUN_FACTS if name in run}
+        | ({"train_loss": losses[-1]} if losses else {}),
+        "processor": any(
+            (folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")
+        ),
+    }
 
 
 def model_card(
@@ -47,11 +57,9 @@ def model_card(
     ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
     ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
     """
-    config, settings = model["config"], model["settings"]
-    base = (
-        str(config.get("base_model_name_or_path") or settings.get("base") or "") if model["adapter"] else ""
-    )
-    chosen = {name: config[name] for name in LORA if name in config} | dict(settings)
+    config = model["config"]
+    base = str(config.get("base_model_name_or_path") or "") if model["adapter"] else ""
+    settings = {name: config[name] for name in LORA if name in config} | model["run"]
     try:
         table = [(label, scored(score)) for label, score in scores.items()]
     except KeyError as error:
@@ -71,10 +79,8 @@ def model_card(
         scores=table,
         many=len(table) > 1,
         snippet=snippet(name, base, model),
-        budget=[(key.replace("_", " "), chosen[key]) for key in BUDGET if chosen.get(key) is not None],
-        settings=[
-            (key, shown(value)) for key, value in chosen.items() if key not in BUDGET and value is not None
-        ],
+        budget=[(key.replace("_", " "), value) for key, value in model["budget"].items()],
+        settings=[(key, shown(value)) for key, value in settings.items() if value is not None],
         licence=data["source"]["licence"] if data else "",
     )
 
@@ -88,7 +94,7 @@ def scored(score: Mapping[str, Any]) -> dict[str, Any]:
         )
         kinds.append((name, dict(kind) | {"remark": ", ".join(remarks)}))
     needed = ("n", "rule", "accuracy", "ci95", "macro_accuracy", "blind_majority", "errors", "empty")
-    return {key: score[key] for key in needed} | {"kinds": kinds}
+    return {key: score[key] for key in needed} | {"kinds": kinds, "notes": score.get("notes", [])}
 
 
 def metadata(
@@ -103,7 +109,7 @@ def metadata(
     from huggingface_hub import EvalResult, ModelCardData
 
     data_name = f"{one_line(data['source']['name'])} VQA" if data else (data_id or "surgvqa")
-    where = {
+    where: dict[str, Any] = {
         "task_type": "visual-question-answering",
         "dataset_name": data_name,
         "dataset_type": data_id or re.sub(r"[^a-z0-9-]+", "-", data_name.lower()).strip("-"),
@@ -153,18 +159,12 @@ def data_name(data: Mapping[str, Any] | None, data_id: str | None) -> Markdown:
 
 
 def shown(value: Any) -> Any:
-    """A setting as a table shows it; a base or data set given by its path, by its last part.
+    """A setting as a table shows it.
 
-    >>> shown(["q_proj", "k_proj"]), shown("/home/jane/base"), shown(1e-4)
-    ('k_proj, q_proj', 'base', 0.0001)
+    >>> shown(["q_proj", "k_proj"]), shown(1e-4)
+    ('k_proj, q_proj', 0.0001)
     """
-    if isinstance(value, list | tuple | set):
-        return ", ".join(sorted(str(item) for item in value))
-    return (
-        re.split(r"[\\/]", value.rstrip("/"))[-1]
-        if isinstance(value, str) and value.startswith(("/", "~"))
-        else value
-    )
+    return ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else value
 
 
 def snippet(name: str, base: str, model: Mapping[str, Any]) -> str:

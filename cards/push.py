@@ -56,15 +56,12 @@ def push(
         get_token,
         set_client_factory,
     )
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
 
     repo_type = repo_type or kind_of(folder)
-    if repo_id.count("/") != 1:
-        raise InputError(f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME")
-    try:
-        validate_repo_id(repo_id)
-    except HFValidationError as error:
-        raise InputError(f"{repo_id!r} is no repository: {error}") from None
+    if not model.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
+        raise InputError(
+            f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
+        )
     files = dataset_files(folder) if repo_type == "dataset" else model_files(folder)
     if hits := audit(folder, files):
         raise InputError(

@@ -33,7 +33,7 @@ def kind(n: int = 8, accuracy: float = 0.75, **changes: Any) -> dict[str, Any]:
 def score(**kinds: dict[str, Any]) -> dict[str, Any]:
     return {
         "n": 40, "accuracy": 0.7, "rule": "exact", "accuracy_by_rule": {"exact": 0.7}, "macro_accuracy": 0.65,
-        "blind_majority": 0.4, "ci95": [0.55, 0.82], "errors": 1, "empty": 2, "by_kind": kinds or {"phase": kind()},
+        "blind_majority": 0.4, "ci95": [0.55, 0.82], "errors": 1, "empty": 2, "notes": ["one site"], "by_kind": kinds or {"phase": kind()},
     }  # fmt: skip
 
 
@@ -49,8 +49,10 @@ def adapter(tmp_path: Path) -> Path:
     config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "target_modules": ["q_proj"],
               "base_model_name_or_path": "Qwen/Qwen2.5-VL-3B-Instruct"}  # fmt: skip
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    settings = {"frames": 8, "max_pixels": 50176, "learning_rate": 1e-4, "output_dir": "/home/jane/out"}
-    (folder / "surgvqa.json").write_text(json.dumps(settings))
+    (folder / "surgvqa.json").write_text(json.dumps({"frames": 8, "media": "images", "max_pixels": 50176}))
+    run = {"num_train_epochs": 3, "global_step": 40, "log_history": [{"loss": 2.0}, {"train_loss": 0.0625}],
+           "best_model_checkpoint": "/home/jane/out/checkpoint-40"}  # fmt: skip
+    (folder / "trainer_state.json").write_text(json.dumps(run))
     return folder
 
 
@@ -144,7 +146,9 @@ def test_no_label_escapes_its_place_in_a_data_sets_card(made: dict[str, Any], te
 @pytest.mark.parametrize("text", NASTY)
 def test_no_label_escapes_its_place_in_a_models_card(made: dict[str, Any], adapter: Path, text: str) -> None:
     model = describe(adapter)
-    model["settings"] |= {"note": text, text or "x": "y", "frames": text}
+    model["run"] |= {"note": text, text or "x": "y"}
+    model["budget"] |= {"media": text, text or "x": "y"}
+    model["config"] |= {"peft_type": text, "target_modules": [text], "base_model_name_or_path": text}
     made["source"] = dict.fromkeys(made["source"], text)
     card = model_card(model, {text or "x": score(**{text or "x": kind()}), "other": score()}, data=made)
     assert_harmless(card)
@@ -182,19 +186,18 @@ def test_a_report_of_another_version_is_refused(made: dict[str, Any]) -> None:
 
 def test_the_card_of_a_model_puts_blind_beside_every_number(made: dict[str, Any], adapter: Path) -> None:
     found = score(
-        phase=kind(20, 0.9), entered=kind(20, 0.5, single_class=True, blind_majority=1.0, lift=-0.5)
+        phase=kind(20, 0.9),
+        entered=kind(20, 0.5, single_class=True, blind_majority=1.0, lift=-0.5, ci95=None),
     )
     card = model_card(
         describe(adapter), {"score": found}, data=made, data_id="clinic/cases", repo_id="clinic/adapter"
     )
     assert not card_faults(card, "model")
-    assert "| `phase` | 20 | 90.0 % | 60.0 % to 90.0 % | 50.0 % | +40.0 |  |" in card
-    assert "| `entered` | 20 | 50.0 % | 60.0 % to 90.0 % | 100.0 % | -50.0 | one answer only |" in card
+    assert "| `phase` | 20 | 90.0 % | 60.0 % to 90.0 % | 50.0 % | 50.0 % | +40.0 |  |" in card
+    assert "| `entered` | 20 | 50.0 % | – | 50.0 % | 100.0 % | -50.0 | one answer only |" in card
     assert "accuracy **70.0 %**" in card and "blind 40.0 %" in card and "1 errors, 2 empty" in card
     assert (
-        "| frames | 8 |" in card
-        and "| max pixels | 50176 |" in card
-        and "| `learning_rate` | 0.0001 |" in card
+        "| frames | 8 |" in card and "| max pixels | 50176 |" in card and "| `train_loss` | 0.0625 |" in card
     )
     assert 'PeftModel.from_pretrained(base, "clinic/adapter")' in card and "(CC BY 4.0)" in card
     data = front_matter(card)
@@ -214,6 +217,22 @@ def test_a_models_card_tells_nothing_of_the_machine(adapter: Path, tmp_path: Pat
     assert str(tmp_path) not in card and "/home" not in card and "jane" not in card
     assert "base_model" not in front_matter(card)
     assert "Not evaluated" in card
+
+
+def test_a_folder_that_looks_like_a_name_of_the_hub_is_none(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(
+        json.dumps(config | {"base_model_name_or_path": "demo/base"})
+    )
+    monkeypatch.chdir(tmp_path)
+    assert front_matter(model_card(describe(adapter), {}))["base_model"] == "demo/base"
+    (tmp_path / "demo/base").mkdir(parents=True)
+    card = model_card(describe(adapter), {})
+    assert (
+        "base_model" not in front_matter(card) and "huggingface.co/demo" not in card and "BASE_MODEL" in card
+    )
 
 
 def test_the_commands_write_the_cards(made: dict[str, Any], adapter: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_direction_is_the_pictures(points, way: str):
     "points",
     [
         [(300, 300), (500, 500)],  # diagonal: two answers would be right
-        [(300, 400), (700, 400), (350, 400)],  # out and back
+        [(300, 400), (700, 400), (400, 400)],  # out and back
         [(300, 400), (335, 400)],  # neither still nor a motion
         [(300, 400)],
     ],

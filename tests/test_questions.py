@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from collections import Counter, defaultdict
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from surgvqa.builders import wording
 from surgvqa.builders.clips import windows
 from surgvqa.builders.messages import conversation, llava
-from surgvqa.builders.questions import CELLS, KINDS, NINE, REASONING, RELATIVE, ask, relative, transitions
+from surgvqa.builders.positions import RELATIVE, relative
+from surgvqa.builders.questions import CELLS, KINDS, NINE, REASONING, ask, transitions
 from surgvqa.builders.scene import link
 from surgvqa.builders.schema import QA, Case, Clip, Entity, Phase, Scene
 from surgvqa.builders.taxonomy import UnknownLabel, load
@@ -356,3 +358,37 @@ def test_every_real_annotated_image_has_its_clip_and_nine_questions(realdata: Pa
     assert kinds["presence"]["yes"] == kinds["presence"]["no"] > 500
     assert kinds["phase"].total() > 1000
     assert "irrigation/aspiration" in kinds["next_phase"]
+
+
+def test_the_real_excerpt_of_cholec80_is_asked_about_its_own_seconds(realdata: Path):
+    """32 s of video 05 from second 1858 on; tools are known by presence, once a second."""
+    chole = load("cholecystectomy")
+    folder = realdata / "cholec80_phase_tool"
+    labels = json.loads((folder / "param.json").read_text())["phaseLabels"]
+    with (folder / "video05-phase.txt").open() as lines:
+        frames = [(int(row["Frame"]) / 25, labels[int(row["Phase"])]) for row in csv.DictReader(lines)]
+    starts = [0, *(i for i in range(1, len(frames)) if frames[i][1] != frames[i - 1][1]), len(frames)]
+    phases = tuple(
+        Phase(chole.canonical("phase", frames[a][1]), frames[a][0], frames[b - 1][0] + 1)
+        for a, b in itertools.pairwise(starts)
+    )
+    scenes = []
+    with (folder / "video05-tool.txt").open() as lines:
+        for row in csv.DictReader(lines):
+            at = int(row.pop("Frame")) / 25
+            names = [chole.canonical("instrument", tool) for tool, there in row.items() if there == "1"]
+            nodes = tuple(Entity(name, name, "instrument", "presence") for name in names)
+            scenes.append(Scene(at, 854, 480, nodes))
+    facts = {"duration_s": 32.0, "video_offset_s": -1858.0}
+    one = link(Case("video05", "procedure", "cholecystectomy", phases, tuple(scenes), **facts))
+    clips, dropped = windows(one, 5)
+    assert (clips[0].start_ms, clips[-1].end_ms) == (1_858_000, 1_890_000)
+    assert not any(item.fault for item in dropped)
+    known = transitions([one])
+    for clip in clips:
+        questions = {qa.kind: qa for qa in ask(clip, one, chole, known, KINDS)}
+        assert {"phase", "instruments", "previous_phase", "next_phase", "entered", "exited"} <= set(questions)
+        assert not {"anatomy", "relative_position", "absolute_position", "count"} & set(questions)
+        assert questions["phase"].short_answer == next(
+            p.label for p in phases if p.start_s <= clip.start_ms / 1000 < p.end_s
+        )

@@ -173,7 +173,7 @@ def test_overlaps_agree_with_comparing_every_pair():
         (str(rng.integers(3)), int(a), int(a + rng.integers(1, 900))) for a in rng.integers(0, 20_000, 240)
     ]
     made = [
-        leaks.Window(f"{i}", case, a, b, frozenset(), np.empty((0, 4), np.uint64))
+        leaks.Window(f"{i}", case, a, b, np.empty(0, np.uint64), np.empty((0, 4), np.uint64))
         for i, (case, a, b) in enumerate(spans)
     ]
     train, test = made[:40], made[40:]
@@ -219,7 +219,10 @@ def test_many_frames_are_compared_in_seconds():
 
     def windows(name: str, n: int) -> list[leaks.Window]:
         made = rng.integers(0, 2**63, (n, 8, 4)).astype(np.uint64)
-        return [leaks.Window(f"{name}{i}", name, 0, 1, frozenset(), hashes) for i, hashes in enumerate(made)]
+        return [
+            leaks.Window(f"{name}{i}", name, 0, 1, np.empty(0, np.uint64), hashes)
+            for i, hashes in enumerate(made)
+        ]
 
     started = time.process_time()
     assert leaks.find({"train": windows("a", 2000), "test": windows("b", 300)})["near_duplicates"] == 0

@@ -99,6 +99,12 @@ def test_instances_stay_apart_and_are_counted():
     assert said(second, "spatula", "spatula#2") == {"left-of"}
 
 
+def test_two_things_with_one_box_share_it():
+    one = box("a", 0, 0, 100, 100)
+    scene = linked(one, Entity("b", "b", "anatomy", "box", one.bbox))
+    assert said(scene, "a", "b") == {"inside"}
+
+
 def test_json_says_what_the_design_says():
     text = json.loads(to_json(linked(box("a", 0, 0, 100, 100))))
     assert {
