@@ -57,8 +57,10 @@ def adapter(tmp_path: Path) -> Path:
 
 
 def html(card: str) -> str:
-    return MarkdownIt("gfm-like", {"linkify": False}).render(
-        re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
+    return (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .render(re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL))
     )
 
 
