@@ -18,6 +18,9 @@ def parser() -> argparse.ArgumentParser:
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
     _compare_arguments(verbs.add_parser("compare", help="two predictions files, paired, by case"))
     _probes_arguments(verbs.add_parser("probes", help="a data set's clips with the sanity suite's questions"))
+    _pointing_arguments(
+        verbs.add_parser("pointing", help="where is it: points, boxes and positions, beside guessers")
+    )
     return root
 
 
@@ -29,6 +32,16 @@ def _probes_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--taxonomy", metavar="NAME", help="procedure with the safety gates (default: the data's)"
     )
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def _pointing_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "file", type=Path, help="predictions on the config pointing: JSONL, qa_id being its row_id"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
+    verb.add_argument("--split", default="test", help="the split that was asked (default: test)")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
     verb.add_argument("--seed", type=int, default=0)
 
 
@@ -124,9 +137,17 @@ def probes(args: argparse.Namespace) -> None:
     print(f"{args.out}: " + ", ".join(f"{number} {group}" for group, number in counts.items()))
 
 
+def pointing(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_pointing
+
+    run_pointing.pointing(args)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"predict": predict, "score": score, "compare": compare, "probes": probes}, argv)
+    verbs = {"predict": predict, "score": score, "compare": compare, "probes": probes, "pointing": pointing}
+    return run(parser(), verbs, argv)
 
 
 if __name__ == "__main__":
