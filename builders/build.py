@@ -18,7 +18,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -272,7 +272,7 @@ def plan(
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
     cases = [found.case for found in surveys.values()]
 
-    def asked(known: Transitions, split: Mapping[str, str]) -> dict[str, list[QA]]:
+    def asked(known: Transitions, split: Mapping[str, str], options: Options) -> dict[str, list[QA]]:
         return {
             case_id: [
                 qa
@@ -284,9 +284,10 @@ def plan(
             for case_id, found in surveys.items()
         }
 
-    kinds = {
-        case_id: Counter(qa.kind for qa in found) for case_id, found in asked(transitions(cases), {}).items()
-    }
+    # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
+    # or a model trained on the captions of one has seen the test cases of the other.
+    nine = asked(transitions(cases), {}, replace(options, kinds=NINE))
+    kinds = {case_id: Counter(qa.kind for qa in found) for case_id, found in nine.items()}
     split = assign(
         cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
     )
@@ -294,7 +295,7 @@ def plan(
     even = None
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
-        for case_id, found in asked(known, split).items():
+        for case_id, found in asked(known, split, options).items():
             by_split[split[case_id]].extend(found)
         even = balancing.answers(by_split, options.seed)
     elif balance != "none":
