@@ -107,6 +107,10 @@ def prepare(arguments: Sequence[str]) -> Prepared:
         callbacks=callbacks,
     )
     trainer.answering = answering
+    if model_options.use_peft and not getattr(training, "hf_deepspeed_config", None):
+        for parameter_name, parameter in trainer.model.named_parameters():
+            if "lora_" in parameter_name:  # TRL makes QLoRA's bfloat16, which rounds steps of 1e-4 away
+                parameter.data = parameter.data.float()
     # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
     # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
     trainer.model_accepts_loss_kwargs = True
@@ -155,6 +159,10 @@ def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
         attn_implementation=options.attn_implementation,
         quantization_config=quantisation(options),
     )
+    for module in model.modules():
+        # bitsandbytes 0.50 repacks weights at the first evaluation on a CPU and never back: no gradient after it
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     return processor, model
 
 
