@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.train.answering import Answering, measure
@@ -39,6 +40,30 @@ class ClipTrainer(SFTTrainer):
             )
             out.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in figures.items()})
         return out
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self._holds_whole_weights():
+            self._load_weights(resume_from_checkpoint)
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        if self._holds_whole_weights():
+            self._load_weights(str(self.state.best_model_checkpoint))
+        else:
+            super()._load_best_model()
+
+    def _holds_whole_weights(self) -> bool:
+        return not (is_peft_model(self.model) or self.is_fsdp_enabled or self.is_deepspeed_enabled)
+
+    def _load_weights(self, checkpoint: str) -> None:
+        """A checkpoint's weights, every one of them.
+
+        transformers 5.23 saves Qwen2-VL and Qwen2.5-VL under the names of older releases, and its trainer then
+        finds none of them again: it warns, and goes on with the base model's.
+        """
+        saved = type(self.model).from_pretrained(checkpoint, dtype=self.model.dtype, device_map=None)
+        self.model.load_state_dict(saved.state_dict(), strict=True)
 
 
 class SaveBudget(TrainerCallback):
