@@ -102,8 +102,9 @@ class TrainingOptions(SFTConfig):
     )
 
     def __post_init__(self) -> None:
-        if self.bf16 is None and not torch.cuda.is_available():
-            self.bf16 = False
+        if not torch.cuda.is_available():
+            self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
+            self.bf16 = bool(self.bf16)
         self.remove_unused_columns = False
         self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
         self.dataset_kwargs = {"skip_prepare_dataset": True}
