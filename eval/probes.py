@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surgvqa.eval import match
+from surgvqa.eval import lists, match, words
 from surgvqa.eval.judging import EMPTY, ERROR, Judged
 
 GROUPS: Mapping[str, tuple[str, ...]] = {  # of documents that ask for "perception, safety, planning"
@@ -70,7 +70,7 @@ def invented(every: Sequence[Judged]) -> dict[str, Any] | None:
     for judged in every:
         row = judged.row
         if row.kind in SCENE and row.short_answer.casefold() not in match.YES_NO:
-            views[row.clip_id, row.kind] = match.items(row.short_answer)
+            views[row.clip_id, row.kind] = lists.items(row.short_answer)
             known[row.kind] |= views[row.clip_id, row.kind]
     if not views:
         return None
@@ -80,7 +80,7 @@ def invented(every: Sequence[Judged]) -> dict[str, Any] | None:
         row = judged.row
         if row.kind not in SCENE or judged.said in (ERROR, EMPTY):
             continue
-        said, _ = match.listed(match.final(row.prediction), row.short_answer, tuple(sorted(known[row.kind])))
+        said, _ = lists.listed(words.final(row.prediction), row.short_answer, tuple(sorted(known[row.kind])))
         wrong = said - views.get((row.clip_id, row.kind), frozenset())
         answers, given, false = answers + 1, given + len(said), false + bool(wrong)
         names.update(wrong)

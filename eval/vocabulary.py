@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from surgvqa.eval import match
+from surgvqa.eval import lists, match, words
 from surgvqa.eval.judging import Judged
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -38,7 +38,7 @@ def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str])
     groups: dict[str, list[str]] = defaultdict(list)
     for judged in every:
         if judged.row.kind in ROLES and judged.row.error is None and judged.row.prediction.strip():
-            groups[judged.row.kind].append(match.final(judged.row.prediction))
+            groups[judged.row.kind].append(words.final(judged.row.prediction))
     return {kind: _kind(answers, kind, spellings) for kind, answers in sorted(groups.items())}
 
 
@@ -65,10 +65,10 @@ def strays(answer: str, forms: tuple[str, ...], kind: str) -> bool:
     (False, True)
     """
     if kind in match.SET_KINDS:
-        pieces = match.pieces(answer)
-        if all(len(match.words(piece)) <= 3 for piece in pieces):
-            return any(not match.mentioned(piece, forms) and not match.nothing(piece) for piece in pieces)
-    return not match.mentioned(answer, forms) and not match.nothing(answer)
+        pieces = lists.pieces(answer)
+        if all(len(words.words(piece)) <= 3 for piece in pieces):
+            return any(not words.mentioned(piece, forms) and not lists.nothing(piece) for piece in pieces)
+    return not words.mentioned(answer, forms) and not lists.nothing(answer)
 
 
 def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
@@ -79,10 +79,10 @@ def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
     >>> nearest_term("a dog", {"capsulorhexis": "capsulorhexis"}) is None
     True
     """
-    said = match.words(answer)
+    said = words.words(answer)
     best, found = LIKE, None
     for spelling, name in sorted(known.items()):
-        form = match.words(spelling)
+        form = words.words(spelling)
         stretches = {said[i : i + len(form)] for i in range(max(1, len(said) - len(form) + 1))}
         for stretch in stretches:
             ratio = difflib.SequenceMatcher(None, " ".join(stretch), " ".join(form)).ratio()
