@@ -23,9 +23,8 @@ class Judged:
     row: Prediction
     verdicts: Mapping[str, match.Verdict]  # by rule
     said: str  # the answer given, as one of the kind's answers where it names exactly one
-    hits: int = 0  # of a list: names given that are right
-    given: int = 0
-    true: int = 0
+    given: frozenset[str] = frozenset()  # of a list: the names in it
+    true: frozenset[str] = frozenset()  # and those that should be
 
     @property
     def crashed(self) -> bool:
@@ -70,15 +69,13 @@ def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ..
     return Judged(row, verdicts, label(row, answers), *_lists(row, vocabulary))
 
 
-def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[int, int, int]:
-    """Of a list: how many names are right, given and true."""
+def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names in a list, and those that should be; nothing for other kinds."""
     if row.kind not in match.SET_KINDS:
-        return 0, 0, 0
-    truth = lists.items(row.short_answer, vocabulary)
+        return frozenset(), frozenset()
     if row.error is not None or not row.prediction.strip():
-        return 0, 0, len(truth)
-    said, _ = lists.listed(words.final(row.prediction), row.short_answer, vocabulary)
-    return len(said & truth), len(said), len(truth)
+        return frozenset(), lists.items(row.short_answer, vocabulary)
+    return lists.listed(words.final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
 
 
 def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:

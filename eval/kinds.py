@@ -117,8 +117,8 @@ def _chance(rows: Sequence[Prediction], answers: int) -> float:
 
 def _lists(own: Sequence[Judged]) -> dict[str, float | int]:
     """Precision, recall and F1 of the names in lists, over all names of the kind."""
-    hits = sum(judged.hits for judged in own)
-    given, true = sum(judged.given for judged in own), sum(judged.true for judged in own)
+    hits = sum(len(judged.given & judged.true) for judged in own)
+    given, true = sum(len(judged.given) for judged in own), sum(len(judged.true) for judged in own)
     precision, recall = hits / given if given else 0.0, hits / true if true else 0.0
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
     return {"precision": precision, "recall": recall, "f1": f1, "given": given, "true": true}

@@ -65,7 +65,8 @@ def words(text: str) -> tuple[str, ...]:
     >>> words("Top-left.")
     ('top', 'left')
     """
-    return tuple(token for token in clauses(text) if token != MARK)
+    tokens = clauses(text)
+    return tuple(token for token in tokens if token != MARK) if MARK in tokens else tokens
 
 
 @lru_cache(maxsize=4096)
