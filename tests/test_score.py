@@ -79,14 +79,16 @@ def test_all_empty_scores_nothing(blank: str) -> None:
     figures = score(answered(questions, [blank] * 20))
     assert (figures["accuracy"], figures["empty"], figures["n"]) == (0.0, 20, 20)
     assert set(figures["accuracy_by_rule"].values()) == {0.0}
+    assert figures["wrong_because"] == {"empty": 20}
     assert figures["by_kind"]["side"]["collapsed"]
 
 
-def test_a_crashed_run_keeps_its_denominator() -> None:
+@pytest.mark.parametrize("with_data", [False, True])
+def test_a_crashed_run_keeps_its_denominator(with_data: bool) -> None:
     questions = asked("side", ["left", "right"] * 10)
     rows = answered(questions, ["left", "right"] * 10)
     rows[5:] = [replace(row, error="CUDA out of memory") for row in rows[5:]]  # with text left over
-    figures = score(rows)
+    figures = score(rows, data=questions if with_data else None)
     assert (figures["n"], figures["errors"], figures["accuracy"]) == (20, 15, 0.25)
     assert figures["accuracy_by_rule"]["substring"] == 0.25
 
@@ -176,6 +178,7 @@ def test_missing_questions_are_wrong() -> None:
     rows = answered(QUESTIONS, ["left", "right"] * 10)
     figures = score(rows[:15], data=QUESTIONS)
     assert (figures["n"], figures["missing"], figures["accuracy"], figures["errors"]) == (20, 5, 0.75, 0)
+    assert figures["empty"] == 0
 
 
 def test_extra_questions_are_left_out() -> None:
