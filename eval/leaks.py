@@ -1,0 +1,297 @@
+"""`surgvqa-eval leaks DIR [DIR2]`: what the splits of any data set share, ours or not, on disk or on the Hub.
+
+    surgvqa-eval leaks out/cataract
+    surgvqa-eval leaks org/train-set ./my-test-set --columns case_id=video_name --out leaks.json
+
+With one data set, each pair of its splits is compared; with two, each split of one with each of the other.
+A check that a data set's columns don't allow is listed as not made, never as passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Features, Image, List
+from surgvqa.builders.leaks import (
+    Fingerprint,
+    Window,
+    fingerprint,
+    one_answer_texts,
+    overlapping_windows,
+    shared_cases,
+    shared_frames,
+)
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data import Row, picture, splits
+from tqdm import tqdm
+
+# Our column, and what others call it, most telling first.
+NAMES = {
+    "clip_id": ("clip_id", "id", "qa_id", "question_id"),
+    "case_id": ("case_id", "case", "patient_id", "patient", "video_id", "video_name", "video"),
+    "start_s": ("start_s", "start_time", "start"),
+    "end_s": ("end_s", "end_time", "end"),
+    "question": ("question", "query", "prompt"),
+    "answer": ("short_answer", "answer", "label", "response"),
+}
+EXAMPLES = 20
+CHECKS = ("shared_cases", "overlapping_windows", "shared_frames", "near_duplicates")
+
+
+def columns_of(features: Features, where: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Which column plays which part; ``given`` overrides, and must name columns that exist.
+
+    >>> columns_of(Features({"video_id": Features({}), "question": Features({})}), "x", {})
+    {'case_id': 'video_id', 'question': 'question'}
+    """
+    for role, column in given.items():
+        if role not in NAMES:
+            raise InputError(f"--columns {role}={column}: no such part; {nearest(role, NAMES)}")
+        if column not in features:
+            raise InputError(f"{where}: no column {column!r}; {nearest(column, features)}")
+    found = {}
+    for role, names in NAMES.items():
+        column = given.get(role) or next((name for name in names if name in features), None)
+        if column is not None:
+            found[role] = column
+    return found
+
+
+def image_columns(features: Features) -> list[str]:
+    """Columns that hold a picture or a list of pictures."""
+    return [
+        name
+        for name, feature in features.items()
+        if isinstance(feature, Image) or (isinstance(feature, List) and isinstance(feature.feature, Image))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What one split is compared by: its windows, each once, and its question texts with their answers."""
+
+    name: str
+    columns: dict[str, str]
+    windows: tuple[Window, ...]
+    questions: tuple[tuple[str, str], ...]
+    has_pictures: bool
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The checks that this split's columns don't allow, and why."""
+        lacks = {}
+        if "case_id" not in self.columns:
+            lacks["shared cases"] = "no case column (--columns case_id=NAME)"
+        if not {"case_id", "start_s", "end_s"} <= set(self.columns):
+            lacks["overlapping windows"] = "no columns for case_id, start_s and end_s"
+        if not any(window.frames for window in self.windows):
+            lacks["frames"] = "its rows hold no picture" if self.has_pictures else "no column of pictures"
+        if not self.questions:
+            lacks["question texts"] = "no columns for question and answer"
+        return lacks
+
+
+def read_split(name: str, rows: Iterable[Row], features: Features, given: Mapping[str, str]) -> Split:
+    """Go through a split once; a picture that stands in many rows is decoded once."""
+    columns = columns_of(features, name, given)
+    pictures = image_columns(features)
+    known: dict[bytes, Fingerprint] = {}
+    windows: dict[tuple[Any, ...], Window] = {}
+    questions: list[tuple[str, str]] = []
+    for number, row in enumerate(tqdm(rows, desc=f"reading {name}", unit=" rows")):
+        questions += questions_of(row, columns)
+        frames = []
+        for cell in (cell for column in pictures for cell in _cells(row[column])):
+            data = picture(cell)
+            digest = hashlib.sha256(data).digest()
+            if digest not in known:
+                known[digest] = _fingerprint(data, f"{name}, row {number}")
+            frames.append(known[digest])
+        window = Window(
+            clip_id=str(row.get(columns.get("clip_id", ""), f"row {number}")),
+            case_id=_text(row.get(columns.get("case_id", ""))),
+            start_s=_seconds(row.get(columns.get("start_s", "")), name, number),
+            end_s=_seconds(row.get(columns.get("end_s", "")), name, number),
+            frames=tuple(frames),
+        )
+        windows.setdefault(window[1:], window)
+    return Split(name, columns, tuple(windows.values()), tuple(questions), bool(pictures))
+
+
+def _cells(value: Any) -> list[Row]:
+    cells = value if isinstance(value, list) else [value]
+    return [cell for cell in cells if cell is not None]
+
+
+def _text(value: Any) -> str | None:
+    """The case's name; a column of media (an undecoded video) names it by its file."""
+    if isinstance(value, dict):
+        value = value.get("path")
+    return None if value is None else str(value)
+
+
+def _seconds(value: Any, name: str, number: int) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}, row {number}: {value!r} is not a time in seconds") from None
+
+
+def _fingerprint(data: bytes, where: str) -> Fingerprint:
+    try:
+        return fingerprint(data)
+    except (OSError, ValueError) as error:  # what PIL raises on bytes that are no whole picture
+        raise InputError(f"{where}: a picture that can't be read ({error})") from error
+
+
+def questions_of(row: Row, columns: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(question, answer) pairs of a row: our ``qa`` list, two plain columns, or a conversation's turns.
+
+    >>> questions_of({"conversations": [{"from": "human", "value": "Q?"}, {"from": "gpt", "value": "A"}]}, {})
+    [('Q?', 'A')]
+    """
+    if isinstance(row.get("qa"), list):
+        return [(qa["question"], qa["short_answer"]) for qa in row["qa"]]
+    if {"question", "answer"} <= set(columns):
+        return [(str(row[columns["question"]]), str(row[columns["answer"]]))]
+    turns = row.get("messages") or row.get("conversations") or []
+    said = [(turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))) for turn in turns]
+    return [
+        (str(question), str(answer))
+        for (asker, question), (teller, answer) in itertools.pairwise(said)
+        if asker in ("user", "human") and teller in ("assistant", "gpt")
+    ]
+
+
+def compare(a: Split, b: Split) -> dict[str, Any]:
+    """Everything two splits share: a count and the first examples per check."""
+    cases = shared_cases(a.windows, b.windows)
+    overlaps = overlapping_windows(a.windows, b.windows)
+    sightings = shared_frames(a.windows, b.windows)
+    exact = [s for s in sightings if s.exact]
+    near = [s for s in sightings if not s.exact]
+    return {
+        "a": a.name,
+        "b": b.name,
+        "shared_cases": {"n": len(cases), "examples": cases[:EXAMPLES]},
+        "overlapping_windows": {
+            "n": len(overlaps),
+            "windows": len({o.b for o in overlaps}),
+            "examples": [o._asdict() for o in overlaps[:EXAMPLES]],
+        },
+        "shared_frames": {"n": len(exact), "examples": [s._asdict() for s in exact[:EXAMPLES]]},
+        "near_duplicates": {"n": len(near), "examples": [s._asdict() for s in near[:EXAMPLES]]},
+    }
+
+
+def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
+    """Compare the splits pair by pair; ``leaks`` holds the sums, ``ok`` is whether they are all zero.
+
+    Raises:
+        InputError: nothing to compare, or no check can be made with these columns.
+    """
+    pairs = list(itertools.product(ours, theirs)) if theirs else list(itertools.combinations(ours, 2))
+    if not pairs:
+        raise InputError(f"{ours[0].name}: only one split; name a second data set to compare it with")
+    everyone = [*ours, *theirs]
+    if all({"shared cases", "overlapping windows", "frames"} <= set(split.missing) for split in everyone):
+        why = "; ".join(f"{check}: {cause}" for check, cause in everyone[0].missing.items())
+        raise InputError(f"{everyone[0].name}: no check can be made ({why})")
+    found = [compare(a, b) for a, b in pairs]
+    texts = [pair for split in everyone for pair in split.questions]
+    single = one_answer_texts(texts)
+    leaks = {check: sum(pair[check]["n"] for pair in found) for check in CHECKS}
+    return {
+        "ok": not any(leaks.values()),
+        "leaks": leaks,
+        "pairs": found,
+        "one_answer_questions": {
+            "n": len(single),
+            "share": round(sum(item.times for item in single) / len(texts), 4) if texts else None,
+            "examples": [item._asdict() for item in single[:EXAMPLES]],
+        },
+        "splits": {split.name: _size(split) for split in everyone},
+        "columns": {split.name: split.columns for split in everyone},
+        "not_checked": [
+            f"{split.name}: {check}, {cause}" for split in everyone for check, cause in split.missing.items()
+        ],
+    }
+
+
+def _size(split: Split) -> dict[str, int]:
+    frames = [frame for window in split.windows for frame in window.frames]
+    return {
+        "windows": len(split.windows),
+        "cases": len({w.case_id for w in split.windows if w.case_id}),
+        "frames": len(frames),
+        "blank_frames": sum(frame.bits is None for frame in frames),
+        "questions": len(split.questions),
+    }
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """The finding as text: a line per pair of splits, then what was not checked."""
+    text = []
+    for pair in found["pairs"]:
+        counts = ", ".join(f"{pair[check]['n']} {check.replace('_', ' ')}" for check in CHECKS)
+        text.append(f"{pair['a']} / {pair['b']}: {counts}")
+        for check in CHECKS:
+            text += [f"    {check}: {_example(example)}" for example in pair[check]["examples"][:3]]
+    single = found["one_answer_questions"]
+    if single["n"]:
+        text.append(
+            f"{single['n']} question texts always have the same answer ({single['share']:.0%} of questions)"
+        )
+        text += [f"    {e['times']} x {e['question']!r}: {e['answer']!r}" for e in single["examples"][:3]]
+    text += [f"not checked: {line}" for line in found["not_checked"]]
+    text.append("no leak found" if found["ok"] else "LEAK: a score on these splits is not to be trusted")
+    return text
+
+
+def _example(example: Any) -> str:
+    if isinstance(example, str):
+        return example
+    extra = f"{example['seconds']} s" if "seconds" in example else f"{example['bits']} of 256 bits differ"
+    return f"{example['a']} = {example['b']} ({extra})"
+
+
+def mapping(text: str) -> dict[str, str]:
+    """What ``--columns`` says.
+
+    >>> mapping("case_id=video_name,start_s=begin")
+    {'case_id': 'video_name', 'start_s': 'begin'}
+    """
+    parts = [part.split("=") for part in text.split(",") if part]
+    if any(len(part) != 2 for part in parts):
+        raise InputError(f"--columns {text}: write ours=theirs,ours=theirs; ours are {', '.join(NAMES)}")
+    return {ours.strip(): theirs.strip() for ours, theirs in parts}
+
+
+def run(where: Sequence[str], config: str | None, columns: str, out: Path | None) -> bool:
+    """Read, compare, print, write ``out``; returns whether there is no leak."""
+    if len(where) > 2:
+        raise InputError(f"{len(where)} data sets given; one or two can be compared")
+    given = mapping(columns)
+    sides = []
+    for number, place in enumerate(where):
+        prefix = f"{place}:" if len(where) == 2 else ""
+        prefix = f"{number + 1}:{prefix}" if len(set(where)) < len(where) else prefix
+        sides.append(
+            [
+                read_split(prefix + name, rows, rows.features or Features({}), given)
+                for name, rows in splits(place, config).items()
+            ]
+        )
+    found = find(*sides)
+    if out is not None:
+        out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print("\n".join(lines(found)))
+    return bool(found["ok"])
