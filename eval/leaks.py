@@ -22,6 +22,7 @@ from surgvqa.builders.leaks import (
     Fingerprint,
     Window,
     fingerprint,
+    named_frame,
     one_answer_texts,
     overlapping_windows,
     shared_cases,
@@ -38,6 +39,7 @@ NAMES = {
     "start_s": ("start_s", "start_time", "start"),
     "end_s": ("end_s", "end_time", "end"),
     "question": ("question", "query", "prompt"),
+    "frame_numbers": ("frame_numbers", "frame_ids", "frame_indices"),
     "answer": ("short_answer", "answer", "label", "response"),
 }
 EXAMPLES = 20
@@ -91,7 +93,8 @@ class Split:
         if not {"case_id", "start_s", "end_s"} <= set(self.columns):
             lacks["overlapping windows"] = "no columns for case_id, start_s and end_s"
         if not any(window.frames for window in self.windows):
-            lacks["frames"] = "its rows hold no picture" if self.has_pictures else "no column of pictures"
+            why = "its rows hold no picture" if self.has_pictures else "no column of pictures"
+            lacks["frames"] = f"{why}, and no frame_numbers"
         if not self.questions:
             lacks["question texts"] = "no columns for question and answer"
         return lacks
@@ -113,12 +116,14 @@ def read_split(name: str, rows: Iterable[Row], features: Features, given: Mappin
             if digest not in known:
                 known[digest] = _fingerprint(data, f"{name}, row {number}")
             frames.append(known[digest])
+        case_id = _text(row.get(columns.get("case_id", "")))
+        numbers = row.get(columns.get("frame_numbers", "")) or ()
         window = Window(
             clip_id=str(row.get(columns.get("clip_id", ""), f"row {number}")),
-            case_id=_text(row.get(columns.get("case_id", ""))),
+            case_id=case_id,
             start_s=_seconds(row.get(columns.get("start_s", "")), name, number),
             end_s=_seconds(row.get(columns.get("end_s", "")), name, number),
-            frames=tuple(frames),
+            frames=tuple(frames) or tuple(named_frame(f"{case_id} {frame}") for frame in numbers),
         )
         windows.setdefault(window[1:], window)
     return Split(name, columns, tuple(windows.values()), tuple(questions), bool(pictures))
@@ -259,7 +264,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 def _example(example: Any) -> str:
     if isinstance(example, str):
         return example
-    extra = f"{example['seconds']} s" if "seconds" in example else f"{example['bits']} of 256 bits differ"
+    if "seconds" in example:
+        extra = f"{example['seconds']} s"
+    else:
+        extra = "the same frame" if example["exact"] else f"{example['bits']} of 256 bits differ"
     return f"{example['a']} = {example['b']} ({extra})"
 
 

@@ -198,3 +198,14 @@ def test_mistakes_are_one_line_and_exit_2(tmp_path, monkeypatch, capsys, where, 
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("surgvqa-eval: ")
     assert message in last
+
+
+def test_the_shipped_split_of_a_published_data_set_leaks_as_counted_by_hand(tmp_path, realdata):
+    for part in ("train", "eval"):
+        (tmp_path / part).mkdir()
+        text = (realdata / "surgvivqa" / "data" / f"{part}_multivideo.jsonl").read_text()
+        (tmp_path / part / "train.jsonl").write_text(text)
+    code, found = check(tmp_path, tmp_path / "train", tmp_path / "eval")
+    assert code == 1
+    assert list(found["splits"].values())[1]["windows"] == 398
+    assert found["leaks"]["shared_frames"] == 169
