@@ -14,26 +14,68 @@ def parser() -> argparse.ArgumentParser:
     """The command line; light, so that ``--help`` answers at once."""
     root = argparse.ArgumentParser(prog="surgvqa-eval", description=__doc__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    leaks = verbs.add_parser("leaks", help="what the splits of any data set share; exit 1 where they do")
-    leaks.add_argument("data", nargs="+", metavar="DIR", help="one or two data sets: a folder or org/name")
-    leaks.add_argument("--config", help="default: clips, or the only one")
-    leaks.add_argument("--columns", default="", metavar="case_id=NAME,…", help="our names for its columns")
-    leaks.add_argument("--out", type=Path, metavar="FILE.json")
+    _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
+    _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     return root
+
+
+def _score_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", type=Path, help="predictions: JSONL, JSON, CSV, an Inspect log")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    _truth_arguments(verb)
+
+
+def _truth_arguments(verb: argparse.ArgumentParser) -> None:
+    """What `score` and `compare` share: the rule, the columns, and where the right answers are."""
+    verb.add_argument(
+        "--rule", help="exact, word, substring or choice; default choice where choices are known"
+    )
+    verb.add_argument(
+        "--columns",
+        default="",
+        metavar="FIELD=COLUMN,…",
+        help="our fields in your file: kind=question_type,…",
+    )
+    verb.add_argument("--data", metavar="DIR", help="the data set: its questions are the denominator")
+    verb.add_argument("--split", default="test", help="the data set's split that was asked (default: test)")
+    verb.add_argument(
+        "--train", metavar="DIR", help="training questions for the blind guess (default: --data's)"
+    )
+    verb.add_argument(
+        "--data-columns", default="", metavar="FIELD=COLUMN,…", help="as --columns, for --data, --train"
+    )
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def score(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_score
+
+    run_score.score(args)
+
+
+def _leaks_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", nargs="+", metavar="DIR", help="one or two data sets: a folder or org/name")
+    verb.add_argument("--config", help="default: clips, or the only one")
+    verb.add_argument("--columns", default="", metavar="case_id=NAME,…", help="our names for its columns")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write all that was found as JSON")
 
 
 def leaks(args: argparse.Namespace) -> None:
     """Compare splits; exit code 1 where something leaks."""
-    from surgvqa.eval.leaks import run as find_leaks
+    from surgvqa.eval import leaks as finding
 
-    if not find_leaks(args.data, args.config, args.columns, args.out):
+    if not finding.run(args.data, args.config, args.columns, args.out):
         raise SystemExit(1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"leaks": leaks}, argv)
+    verbs = {
+        "score": score,
+        "leaks": leaks,
+    }
+    return run(parser(), verbs, argv)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,174 @@
+"""How sure a score is: intervals and paired tests in which a case, not a question, is the unit.
+
+Questions on one operation share its light, its surgeon and its mistakes, so ten thousand of them on
+three cases are three observations. Everything here sums each case first and then resamples cases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+RESAMPLES = 4000
+FEW = 10  # below this many cases a resample is too often a copy of the sample; Student's t is used
+# Two-sided 95 % quantiles of Student's t for 1 to 8 degrees of freedom.
+STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060)
+NORMAL = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What was counted, per case: the sum of the values and how many there were."""
+
+    total: Array
+    count: Array
+
+    @property
+    def mean(self) -> float:
+        """The mean over all values."""
+        return float(self.total.sum() / self.count.sum())
+
+
+def sums(values: Sequence[float] | Array, cases: Sequence[str]) -> Sums:
+    """Values summed by case, in the cases' order of name.
+
+    >>> sums([1, 0, 1], ["b", "a", "b"]).total.tolist()
+    [0.0, 2.0]
+    """
+    _, place = np.unique(np.asarray(cases, dtype=str), return_inverse=True)
+    total = np.bincount(place, weights=np.asarray(values, dtype=float))
+    return Sums(total, np.bincount(place).astype(float))
+
+
+def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> tuple[float, float] | None:
+    """The 95 % interval of the mean by a studentised bootstrap over cases; None for a single case.
+
+    Measured on 1,000 simulated studies of 20 cases it covers 93 to 96 % where the percentile bootstrap
+    covers 87 to 93 % (tests/test_intervals.py). ``low`` and ``high`` bound what the mean can be. Where all
+    cases agree there is nothing to resample, and the case is the binomial unit.
+
+    >>> interval(Sums(np.array([3.0]), np.array([4.0]))) is None
+    True
+    >>> [round(end, 3) for end in interval(Sums(np.full(20, 5.0), np.full(20, 5.0)))]
+    [0.832, 1.0]
+    """
+    size = len(data.count)
+    if size < 2:
+        return None
+    mean = data.mean
+    error = _jackknife_error(data) if size < FEW else _error(data)
+    if error < 1e-12:
+        return _binomial(mean, size, low, high)
+    if size < FEW:
+        return _on_logits(mean, STUDENT[size - 2] * error, low, high)
+    below, above = _student_quantiles(data, mean, seed)
+    return max(low, mean - above * error), min(high, mean + below * error)
+
+
+def _error(data: Sums) -> float:
+    """The linearised standard error of a ratio of two sums over cases (as statsmodels' clustered one)."""
+    size = len(data.count)
+    residual = data.total - data.mean * data.count
+    return float(math.sqrt(size / (size - 1) * float(residual @ residual)) / data.count.sum())
+
+
+def _jackknife_error(data: Sums) -> float:
+    """The standard error from leaving one case out at a time: wider, as few cases need."""
+    size = len(data.count)
+    left = (data.total.sum() - data.total) / (data.count.sum() - data.count)
+    return float(math.sqrt((size - 1) / size * float(((left - left.mean()) ** 2).sum())))
+
+
+def _student_quantiles(data: Sums, mean: float, seed: int) -> tuple[float, float]:
+    """How many standard errors a resampled mean strays, below and above (both positive).
+
+    Cases with equal sums are drawn together, so that a hundred thousand cases cost what a hundred do.
+    """
+    pairs, times = np.unique(np.stack([data.total, data.count]), axis=1, return_counts=True)
+    total, count = pairs
+    size = int(times.sum())
+    random = np.random.default_rng(seed)
+    strays: list[Array] = []
+    chunk = max(1, min(RESAMPLES, 4_000_000 // len(times)))
+    for start in range(0, RESAMPLES, chunk):
+        draws = random.multinomial(size, times / size, size=min(chunk, RESAMPLES - start)).astype(float)
+        counts = draws @ count
+        means = (draws @ total) / counts
+        squares = draws @ total**2 - 2 * means * (draws @ (total * count)) + means**2 * (draws @ count**2)
+        errors = np.sqrt(np.maximum(squares, 0.0) * size / (size - 1)) / counts
+        usable = errors > 1e-9  # a resample of equal cases says nothing of its own error
+        strays.append((means[usable] - mean) / errors[usable])
+    stray = np.concatenate(strays)
+    if len(stray) < RESAMPLES // 2:  # nearly all cases agree
+        return NORMAL, NORMAL
+    lower, upper = np.quantile(stray, [0.025, 0.975])
+    return max(0.0, -float(lower)), max(0.0, float(upper))
+
+
+def _on_logits(mean: float, reach: float, low: float, high: float) -> tuple[float, float]:
+    """``mean`` give or take ``reach``, on the logit scale: it stays within the bounds, and leans off them."""
+    share = (mean - low) / (high - low)
+    if not 1e-9 < share < 1 - 1e-9:
+        return max(low, mean - reach), min(high, mean + reach)
+    logit, reach = math.log(share / (1 - share)), reach / (high - low) / (share * (1 - share))
+    lower, upper = (1 / (1 + math.exp(-max(-700.0, min(700.0, logit + sign * reach)))) for sign in (-1, 1))
+    return low + lower * (high - low), low + upper * (high - low)
+
+
+def _binomial(mean: float, size: int, low: float, high: float) -> tuple[float, float]:
+    """Clopper-Pearson's ends at 0 and 1, Wilson's interval between; the unit is the case."""
+    share = (mean - low) / (high - low)
+    if share >= 1 - 1e-12:
+        ends = 0.025 ** (1 / size), 1.0
+    elif share <= 1e-12:
+        ends = 0.0, 1 - 0.025 ** (1 / size)
+    else:
+        spread = NORMAL * math.sqrt(share * (1 - share) / size + NORMAL**2 / (4 * size**2))
+        middle = share + NORMAL**2 / (2 * size)
+        ends = tuple((middle + sign * spread) / (1 + NORMAL**2 / size) for sign in (-1, 1))
+    return low + ends[0] * (high - low), low + ends[1] * (high - low)
+
+
+def sign_flip(data: Sums, seed: int = 0, draws: int = 20_000) -> float | None:
+    """The two-sided p that the mean is 0 by flipping the sign of whole cases; None for a single case.
+
+    All 2^n flips are tried up to 14 cases, else ``draws`` random ones (which count the observed one too).
+
+    >>> sign_flip(Sums(np.array([1.0, 2.0, 3.0, 1.0, 2.0]), np.ones(5)))
+    0.0625
+    """
+    size = len(data.total)
+    if size < 2:
+        return None
+    observed = abs(data.total.sum())
+    exact = size <= 14
+    if exact:
+        signs = 1 - 2 * ((np.arange(2**size)[:, None] >> np.arange(size)) & 1)
+        return float((np.abs(signs @ data.total) >= observed - 1e-9).mean())
+    random = np.random.default_rng(seed)
+    extreme = 0
+    chunk = max(1, min(draws, 4_000_000 // size))
+    for start in range(0, draws, chunk):
+        signs = random.choice((-1.0, 1.0), size=(min(chunk, draws - start), size))
+        extreme += int((np.abs(signs @ data.total) >= observed - 1e-9).sum())
+    return (extreme + 1) / (draws + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction for asking several questions at once, in the order given.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted = [0.0] * len(p_values)
+    worst = 0.0
+    for rank, i in enumerate(order):
+        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = worst
+    return adjusted

@@ -1,0 +1,128 @@
+"""Answers on disk: one JSON object per line and question, appended as they come, read back with line numbers.
+
+A prediction that failed keeps its row: ``error`` says why, and scoring counts it as wrong. So the number
+of rows is always the number of questions asked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from surgvqa.cards.command import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One question, what was expected, and what the model said."""
+
+    qa_id: str
+    clip_id: str
+    case_id: str
+    kind: str
+    reasoning: str
+    question: str
+    answer: str
+    short_answer: str
+    choices: tuple[str, ...] = ()
+    prediction: str = ""
+    error: str | None = None  # why there is no prediction; None where there is one
+    confidence: float | None = None  # mean probability of the predicted answer's tokens, 0..1
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
+REQUIRED = ("qa_id", "kind", "short_answer", "prediction")
+
+
+def to_line(prediction: Prediction) -> str:
+    """The prediction as one line of JSON, without the line break.
+
+    >>> to_line(Prediction("c@0-5#phase", "c@0-5", "c", "phase", "recognition", "Q?", "A.", "a"))[:43]
+    '{"qa_id": "c@0-5#phase", "clip_id": "c@0-5"'
+    """
+    return json.dumps(dataclasses.asdict(prediction), ensure_ascii=False)
+
+
+def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | None = None) -> Prediction:
+    """A prediction from a JSON object; ``columns`` maps our names to the file's.
+
+    Raises:
+        InputError: not an object, a required field missing, or a value of the wrong type; names ``where``.
+    """
+    if not isinstance(row, Mapping):
+        raise InputError(f"{where}: expected a JSON object per line, found {type(row).__name__}")
+    name = {field: (columns or {}).get(field, field) for field in FIELDS}
+    missing = [name[field] for field in REQUIRED if name[field] not in row]
+    if missing:
+        raise InputError(f"{where}: no field {', '.join(missing)}; found {', '.join(sorted(map(str, row)))}")
+    values = {field: row[name[field]] for field in FIELDS if row.get(name[field]) is not None}
+    values["choices"] = tuple(values.get("choices", ()))
+    for field, value in values.items():
+        if field == "confidence":
+            if not isinstance(value, int | float):
+                raise InputError(f"{where}: {name[field]} is {value!r}, expected a number")
+        elif field != "choices" and not isinstance(value, str):
+            raise InputError(f"{where}: {name[field]} is {value!r}, expected text")
+    defaults = dict.fromkeys(FIELDS[:8], "")
+    return Prediction(**{**defaults, **values})
+
+
+def read(path: Path, columns: Mapping[str, str] | None = None) -> list[Prediction]:
+    """All predictions of a JSONL file, in its order.
+
+    Raises:
+        InputError: no such file, no rows, a line that is not whole JSON, a missing field, a ``qa_id`` twice.
+    """
+    predictions = list(_rows(path, columns))
+    if not predictions:
+        raise InputError(f"{path}: no predictions in it")
+    return predictions
+
+
+def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `surgvqa-eval predict … --out {path}` writes one")
+    seen: dict[str, int] = {}
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            where = f"{path}, line {number}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{where}: not whole JSON ({error.msg}); was the run cut off?") from None
+            prediction = from_dict(row, where, columns)
+            if prediction.qa_id in seen:
+                raise InputError(
+                    f"{where}: {prediction.qa_id!r} is already on line {seen[prediction.qa_id]}; "
+                    "a question counts once"
+                )
+            seen[prediction.qa_id] = number
+            yield prediction
+
+
+def reopen(path: Path) -> list[Prediction]:
+    """What a stopped run already answered; an unfinished last line is cut off the file.
+
+    A line is whole once its line break is written, so a run killed in the middle of a line leaves
+    at most one piece, and that question is asked again.
+    """
+    if not path.exists():
+        return []
+    whole = path.read_bytes()
+    end = whole.rfind(b"\n") + 1
+    if end < len(whole):
+        os.truncate(path, end)
+    return read(path) if end else []
+
+
+def append(file: IO[str], predictions: Iterable[Prediction]) -> None:
+    """Write predictions as lines and hand them to the operating system at once."""
+    file.writelines(to_line(prediction) + "\n" for prediction in predictions)
+    file.flush()

@@ -1,0 +1,42 @@
+"""The verbs ``score`` and ``compare``: files in, a table on the terminal and JSON out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from surgvqa.eval import columns, reference, terminal
+from surgvqa.eval import score as scoring
+from surgvqa.eval.predictions import Prediction
+
+
+def score(args: argparse.Namespace) -> None:
+    """Score one predictions file."""
+    loaded = columns.read(args.file, columns.parse_columns(args.columns))
+    data, train = truth(args)
+    figures = scoring.score(loaded.predictions, rule=args.rule, train=train, data=data, seed=args.seed)
+    figures = {"file": args.file.name, "layout": loaded.layout, **figures}
+    print(terminal.scores(figures))
+    if args.out:
+        write(args.out, figures)
+
+
+def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Prediction] | None]:
+    """The questions that were asked and those of training, None where none are given."""
+    mapping = columns.parse_columns(args.data_columns)
+    data = reference.questions(args.data, args.split, mapping) if args.data else None
+    if args.train:
+        return data, reference.questions(args.train, "train", mapping)
+    if args.data and not Path(args.data).is_file():
+        return data, reference.questions(args.data, "train", mapping)
+    return data, None
+
+
+def write(path: Path, figures: dict[str, Any]) -> None:
+    """The figures as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)
