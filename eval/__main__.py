@@ -15,6 +15,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="surgvqa-eval", description=__doc__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
+    _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     return root
 
@@ -54,6 +55,39 @@ def score(args: argparse.Namespace) -> None:
     run_score.score(args)
 
 
+def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", metavar="DIR", help="a data set: trained on its train, scored on its test")
+    verb.add_argument(
+        "model", nargs="?", type=Path, metavar="FILE", help="a model's predictions, beside them"
+    )
+    verb.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="predictions of `predict --control NAME`; may be repeated",
+    )
+    verb.add_argument("--rule", help="as for score")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--save", type=Path, metavar="FOLDER", help="write each baseline's predictions")
+
+
+def baselines(args: argparse.Namespace) -> None:
+    """Score what doesn't look."""
+    from surgvqa.eval import baselines as runs
+
+    runs.run(
+        args.data,
+        args.model,
+        args.control,
+        rule=args.rule,
+        seed=args.seed,
+        out=args.out,
+        save=args.save,
+    )
+
+
 def _leaks_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("data", nargs="+", metavar="DIR", help="one or two data sets: a folder or org/name")
     verb.add_argument("--config", help="default: clips, or the only one")
@@ -73,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     verbs = {
         "score": score,
+        "baselines": baselines,
         "leaks": leaks,
     }
     return run(parser(), verbs, argv)

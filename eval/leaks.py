@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from surgvqa.builders.leaks import (
     shared_frames,
 )
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval import run_score
 from surgvqa.eval.data import Row, picture, splits
 from tqdm import tqdm
 
@@ -300,6 +300,6 @@ def run(where: Sequence[str], config: str | None, columns: str, out: Path | None
         )
     found = find(*sides)
     if out is not None:
-        out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        run_score.write(out, found)
     print("\n".join(lines(found)))
     return bool(found["ok"])

@@ -1,0 +1,39 @@
+"""Which training clips have colours most like a clip's: the crudest way to look at a video."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from surgvqa.eval.data import Row, picture
+
+GRID = 4  # mean colour of 4 x 4 fields: where what colour is, and nothing finer
+
+
+def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
+    """A clip's mean colours, ``GRID * GRID * 3`` numbers, averaged over its frames."""
+    fields = []
+    for frame in frames:
+        with Image.open(io.BytesIO(frame)) as image:
+            image.draft("RGB", (16 * GRID, 16 * GRID))
+            small = image.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX)
+            fields.append(np.asarray(small, dtype=np.float32).ravel())
+    return np.mean(fields, axis=0, dtype=np.float32)
+
+
+def nearest_colour(train: Iterable[Row], test: Iterable[Row], keep: int = 200) -> dict[str, list[str]]:
+    """For each test clip with frames the ``keep`` training clips of most similar colours, nearest first."""
+    known = {row["clip_id"]: signature(map(picture, row["images"])) for row in train if row["images"]}
+    if not known:
+        return {}
+    names = np.array(sorted(known))
+    table = np.stack([known[name] for name in names])
+    nearest = {}
+    for row in test:
+        if row["images"]:
+            distance = np.square(table - signature(map(picture, row["images"]))).sum(axis=1)
+            nearest[row["clip_id"]] = names[np.argsort(distance, kind="stable")[:keep]].tolist()
+    return nearest
