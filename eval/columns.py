@@ -154,6 +154,8 @@ def _get(row: Any, column: str) -> Any:
     """
     if isinstance(row, Mapping) and column in row:
         return row[column]
+    if "." not in column:
+        return None
     value = row
     for step in column.split("."):
         if isinstance(value, Mapping):
@@ -166,6 +168,8 @@ def _get(row: Any, column: str) -> Any:
 
 
 def _text(value: Any, field: str, where: str) -> str:
+    if isinstance(value, str):
+        return value
     while isinstance(value, list) and len(value) == 1:  # [["No"]], as harnesses wrap a single answer
         value = value[0]
     if value is None or value == []:
@@ -174,7 +178,7 @@ def _text(value: Any, field: str, where: str) -> str:
         raise InputError(
             f"{where}: {field} is not one text but {type(value).__name__}; pick with COLUMN.0 or .name"
         )
-    return value if isinstance(value, str) else str(value)
+    return str(value)
 
 
 def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:

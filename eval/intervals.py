@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-RESAMPLES = 4000
+RESAMPLES = 2000
 FEW = 10  # below this many cases a resample is too often a copy of the sample; Student's t is used
 # Two-sided 95 % quantiles of Student's t for 1 to 8 degrees of freedom.
 STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060)

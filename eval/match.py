@@ -28,7 +28,8 @@ YES_NO = ("yes", "no")
 NOTHING = frozenset({"none", "nothing", "no", "empty"})
 
 MARK = "|"  # where a clause ends
-TOKEN = re.compile(r"[<>≤≥]?=?\s*\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n]")
+MARKS = frozenset(".,;:!?\n")
+TOKEN = re.compile(r"(?:[<>≤≥]=?\s*)?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n]")
 NEGATORS = frozenset(
     [
         "not",
@@ -57,6 +58,7 @@ BE = frozenset(["is", "are", "was", "were", "be", "been", "has", "have", "does",
 ABSENT = frozenset(
     ["not", "never", "absent", "missing", "excluded", "impossible", "incorrect", "wrong", "false"]
 )
+DENYING = NEGATORS | ABSENT | {first for first, _ in PAIRS}
 SCOPE = 6  # words a negation reaches: "not moving to the left" is four
 LEAD = re.compile(r"^\s*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*", re.I)
 THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.S)
@@ -68,6 +70,8 @@ REFUSAL = re.compile(
     r"|\bcan(?:not|'t| not) (?:be )?(?:determined?|tell|told|say|assess(?:ed)?|answer(?:ed)?)\b"
     r"|\bnot enough information\b|\binsufficient information\b"
 )
+
+REFUSING = frozenset(["i", "i'm", "unable", "impossible", "ai", "cannot", "can't", "can", "information"])
 
 
 class Verdict(NamedTuple):
@@ -88,10 +92,13 @@ def clauses(text: str) -> tuple[str, ...]:
     ('not', 'left', '|', "it's", 'viscoelastic', 'suction', '<5', 'mm', '|')
     """
     plain = unicodedata.normalize("NFKC", text).replace("’", "'").casefold()
-    tokens = (re.sub(r"\s", "", found) or MARK for found in TOKEN.findall(plain))
-    return tuple(MARK if token in ".,;:!?" else token for token in tokens)
+    return tuple(
+        MARK if found in MARKS else found if found.isalpha() else "".join(found.split())
+        for found in TOKEN.findall(plain)
+    )
 
 
+@lru_cache(maxsize=65536)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text, without the marks.
 
@@ -101,13 +108,14 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(token for token in clauses(text) if token != MARK)
 
 
+@lru_cache(maxsize=4096)
 def final(prediction: str) -> str:
     """What a model says in the end: without its thoughts, tags and "the answer is".
 
     >>> final("<think>left?</think><answer>The answer is: **right**</answer>")
     'right'
     """
-    text = THOUGHT.sub("", prediction)
+    text = THOUGHT.sub("", prediction) if "<think>" in prediction else prediction
     tagged = TAGGED.search(text)
     return LEAD.sub("", (tagged.group(1) if tagged else text).replace("**", "").strip())
 
@@ -173,7 +181,7 @@ def judge(
         return RIGHT if same else Verdict(False, "another answer")
     if rule == "exact":
         return Verdict(False, "not the same words")
-    if REFUSAL.search(" ".join(said)):
+    if not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)):
         return Verdict(False, "refusal")
     return _in_words(rule, text, answer, choices, kind)
 
@@ -201,9 +209,9 @@ def _in_words(rule: str, text: str, answer: str, choices: tuple[str, ...], kind:
 def _after(text: str, count: int) -> str:
     """The text behind its first ``count`` words."""
     for found in TOKEN.finditer(unicodedata.normalize("NFKC", text).replace("’", "'").casefold()):
-        if count == 0 and found.group() not in ".,;:!?\n":
+        if count == 0 and found.group() not in MARKS:
             return text[found.start() :]
-        count -= found.group() not in ".,;:!?\n"
+        count -= found.group() not in MARKS
     return ""
 
 
@@ -237,15 +245,21 @@ def named(text: str, options: tuple[str, ...]) -> tuple[str, ...]:
     """
     tokens = clauses(text)
     taken: set[int] = set()
-    found: set[tuple[str, ...]] = set()
-    forms = {words(option): option for option in reversed(options)}
-    for form in sorted((form for form in forms if form), key=lambda form: (-len(form), form)):
+    found: set[str] = set()
+    for form, option in _forms(options):
         for start, end in _spots(tokens, form):
             if taken.isdisjoint(range(start, end)):
                 taken.update(range(start, end))
                 if not _negated(tokens, start, end):
-                    found.add(form)
-    return tuple(option for form, option in reversed(forms.items()) if form in found)
+                    found.add(option)
+    return tuple(option for option in options if option in found)
+
+
+@lru_cache(maxsize=4096)
+def _forms(options: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+    """The options as words, the longest first; of two that read the same, the first."""
+    forms = {words(option): option for option in reversed(options) if words(option)}
+    return sorted(forms.items(), key=lambda pair: (-len(pair[0]), pair[0]))
 
 
 def affirmed(text: str) -> tuple[str, ...]:
@@ -258,8 +272,9 @@ def affirmed(text: str) -> tuple[str, ...]:
     return tuple(token for i, token in enumerate(tokens) if token != MARK and not _negated(tokens, i, i + 1))
 
 
+@lru_cache(maxsize=4096)
 def listed(
-    prediction: str, answer: str, vocabulary: Sequence[str] = ()
+    prediction: str, answer: str, vocabulary: tuple[str, ...] = ()
 ) -> tuple[frozenset[str], frozenset[str]]:
     """A list that was given and the true one, as sets of names.
 
@@ -304,7 +319,8 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in re.split(r"[,;\n.]|\band\b|&", text) if words(piece)]
 
 
-def items(answer: str, vocabulary: Sequence[str] = ()) -> frozenset[str]:
+@lru_cache(maxsize=65536)
+def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
     """The names in a true list; a known name keeps its "and".
 
     >>> sorted(items("Irrigation and aspiration, forceps", ("irrigation and aspiration",)))
@@ -323,16 +339,22 @@ def items(answer: str, vocabulary: Sequence[str] = ()) -> frozenset[str]:
 
 
 def _spots(tokens: tuple[str, ...], form: tuple[str, ...]) -> list[tuple[int, int]]:
-    size = len(form)
-    if not size:
+    """Where the words stand, whole and in order."""
+    if not form or form[0] not in tokens:
         return []
-    return [
-        (i, i + size) for i, token in enumerate(tokens) if token == form[0] and tokens[i : i + size] == form
-    ]
+    size = len(form)
+    return [(i, i + size) for i in range(len(tokens)) if tokens[i : i + size] == form]
+
+
+@lru_cache(maxsize=4096)
+def _may_negate(tokens: tuple[str, ...]) -> bool:
+    return any(token in DENYING or token.endswith("n't") for token in tokens)
 
 
 def _negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
     """Whether a negation reaches ``tokens[start:end]``, from before ("not left") or behind ("left is absent")."""
+    if not _may_negate(tokens):
+        return False
     for i in range(start - 1, max(-1, start - 1 - SCOPE), -1):
         token, following = tokens[i], tokens[i + 1] if i + 1 < len(tokens) else ""
         if (token, following) in PAIRS:

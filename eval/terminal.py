@@ -43,7 +43,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def scores(figures: Mapping[str, Any]) -> str:
     """The score table: a line per kind, the headline, the other rules, what went wrong, and the notes."""
-    lines = [("kind", "n", "accuracy", "95 %", "chance", "blind", "lift", "flags")]
+    lines = [("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")]
     for kind, own in figures["by_kind"].items():
         flags = [flag for flag in ("single_class", "collapsed") if own[flag]]
         flags += [f"F1 {percent(own['lists']['f1'])}"] if "lists" in own else []
@@ -67,5 +67,5 @@ FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicat
 
 
 def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
-    shares = (own["chance"], own["blind_majority"], own["lift"])
+    shares = (own["chance"], own["blind_majority"], own["best_constant"], own["lift"])
     return (percent(own["accuracy"]), span(own["ci95"]), *map(percent, shares))

@@ -1,0 +1,122 @@
+"""Every answer judged once: right or wrong under each rule, and what it says in the truth's own words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from surgvqa.eval import match, reference
+from surgvqa.eval.predictions import Prediction
+
+ERROR, EMPTY, OTHER = "(error)", "(empty)", "(other)"
+LABEL_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question with its verdicts."""
+
+    row: Prediction
+    verdicts: Mapping[str, match.Verdict]  # by rule
+    said: str  # the answer given, as one of the kind's answers where it names exactly one
+    hits: int = 0  # of a list: names given that are right
+    given: int = 0
+    true: int = 0
+
+    @property
+    def crashed(self) -> bool:
+        """The run failed on this question (it was asked, once, and there is no answer)."""
+        return self.row.error is not None and self.row.error not in (reference.MISSING, reference.CONFLICT)
+
+    @property
+    def empty(self) -> bool:
+        """An answer came, with nothing in it."""
+        return self.row.error is None and not self.row.prediction.strip()
+
+
+def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[Judged]:
+    """All rows under all rules. The names that lists may hold are learnt from ``rows`` and ``train``."""
+    vocabulary = options([*rows, *train])
+    answers: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        answers[row.kind].add(row.short_answer)
+    known = {kind: tuple(sorted(own)) for kind, own in answers.items()}
+    return [_judged(row, vocabulary[row.kind], known[row.kind]) for row in rows]
+
+
+def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ...]) -> Judged:
+    if row.error is not None:
+        verdict = match.Verdict(False, "missing" if row.error == reference.MISSING else "error")
+        return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, vocabulary))
+    choices = row.choices or (vocabulary if row.kind in match.SET_KINDS else ())
+    verdicts = {
+        rule: match.judge(rule, row.prediction, row.short_answer, choices, row.kind, row.answer, row.question)
+        for rule in match.RULES
+        if rule != "choice" or row.choices
+    }
+    verdicts.setdefault("choice", verdicts["word"])  # without choices the one is the other
+    return Judged(row, verdicts, label(row, answers), *_lists(row, vocabulary))
+
+
+def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[int, int, int]:
+    """Of a list: how many names are right, given and true."""
+    if row.kind not in match.SET_KINDS:
+        return 0, 0, 0
+    truth = match.items(row.short_answer, vocabulary)
+    if row.error is not None or not row.prediction.strip():
+        return 0, 0, len(truth)
+    said, _ = match.listed(match.final(row.prediction), row.short_answer, vocabulary)
+    return len(said & truth), len(said), len(truth)
+
+
+def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
+    """The answers each kind knows: for lists the names that stand in them, else the short answers.
+
+    >>> options([Prediction("1", "", "", "instruments", "", "", "", "spatula, forceps")])
+    {'instruments': ('forceps', 'spatula')}
+    """
+    known: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.kind in match.SET_KINDS and row.short_answer.casefold() not in match.YES_NO:
+            known[row.kind].update(match.items(row.short_answer))
+            known[row.kind].update(match.name(choice) for choice in row.choices)
+        else:
+            known[row.kind].add(row.short_answer)
+    return {kind: tuple(sorted(answers)) for kind, answers in sorted(known.items())}
+
+
+def label(row: Prediction, answers: tuple[str, ...]) -> str:
+    """What a prediction says: one of ``answers`` where it names exactly one, else its first words.
+
+    >>> label(Prediction("1", "", "", "side", "", "", "", "left", (), "On the right."), ("left", "right"))
+    'right'
+    """
+    if row.error is not None:
+        return ERROR
+    if not row.prediction.strip():
+        return EMPTY
+    text = match.final(row.prediction)
+    said = match.words(text)
+    if row.short_answer.casefold() in match.YES_NO:
+        return said[0] if said and said[0] in match.YES_NO else OTHER
+    if row.kind in match.SET_KINDS:
+        names = tuple(sorted({name for answer in answers for name in match.items(answer)}))
+        return ", ".join(match.named(text, names)) or "none"
+    exact = [answer for answer in answers if match.words(answer) == said]
+    found = exact or match.named(text, answers)
+    return found[0] if len(found) == 1 else " ".join(said)[:LABEL_LENGTH] or OTHER
+
+
+def constant(rows: Sequence[Prediction], answer: str, rule: str) -> npt.NDArray[np.float64]:
+    """Where the same answer to every question would be right (1.0), and where not (0.0)."""
+    seen: dict[tuple[str, tuple[str, ...]], bool] = {}
+    right = np.zeros(len(rows))
+    for i, row in enumerate(rows):
+        key = (row.short_answer, row.choices)
+        if key not in seen:
+            seen[key] = match.matches(rule, answer, row.short_answer, row.choices, row.kind)
+        right[i] = seen[key]
+    return right
