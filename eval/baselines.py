@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError
-from surgvqa.eval import columns, intervals, match, predictions, reference, run_score, terminal
+from surgvqa.eval import columns, match, predictions, reference, run_score, terminal
 from surgvqa.eval.colour import nearest_colour
 from surgvqa.eval.data import Row, clips, questions
+from surgvqa.eval.judging import judge
+from surgvqa.eval.kinds import interval
 from surgvqa.eval.predictions import Prediction
-from surgvqa.eval.score import judging, score
+from surgvqa.eval.score import score
 
 BLIND = ("majority", "text", "text model")  # they see the question only; the others see the phase or pixels
 MEANING = {
@@ -129,7 +131,7 @@ def text_model(train: Sequence[Row]) -> Answerer:
             likely = model.predict_proba(words.transform([key[1]]))[0]
             # Counter sorts by count; millionths keep the order of the probabilities.
             cache[key] = Counter(
-                dict(zip(model.classes_, np.round(likely * 1e6).astype(int).tolist(), strict=True))
+                dict(zip(model.classes_.tolist(), np.round(likely * 1e6).astype(int).tolist(), strict=True))
             )
         return pick(cache[key], row) or fallback(row)
 
@@ -214,25 +216,25 @@ def compare(
         for name, run in (runs | dict(given)).items()
     }
     rule = figures["majority"]["rule"]
-    judge = judging(data, taught)
-    counted = [row.kind not in figures["majority"]["single_class_kinds"] for row in data]
+    single = figures["majority"]["single_class_kinds"]
+    counted = [row.kind not in single for row in data]
     counted = counted if any(counted) else [True] * len(data)
-    right = {
-        name: np.array([judge(rule, row).correct for row in reference.lay(run, data).rows], dtype=float)[
-            counted
-        ]
-        for name, run in (runs | dict(given)).items()
-    }
     cases = [row.case_id for row, counts in zip(data, counted, strict=True) if counts]
     best = max(BLIND, key=lambda name: figures[name]["accuracy"])
     worth = {}
     if "model" in given:
+        right = {
+            name: np.array(
+                [judged.verdicts[rule].correct for judged in judge(reference.lay(run, data).rows, taught)],
+                dtype=float,
+            )[counted]
+            for name, run in (runs | dict(given)).items()
+        }
         for name in (best, *(name for name in figures if name not in ("model", best))):
             difference = right["model"] - right[name]
-            ends = intervals.interval(intervals.sums(difference, cases), seed, low=-1.0)
             worth[name] = {
                 "difference": round(float(difference.mean()), 6),
-                "ci95": None if ends is None else [round(float(end), 6) for end in ends],
+                "ci95": interval(difference, cases, seed, low=-1.0),
             }
     return {
         "n": figures["majority"]["n"],
