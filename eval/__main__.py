@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
     _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
+    _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
     return root
 
 
@@ -103,12 +104,30 @@ def leaks(args: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
+def _report_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("what", metavar="FILE|DIR", help="predictions, or a data set: a folder or org/name")
+    verb.add_argument("--out", type=Path, required=True, metavar="PAGE.html", help="the JSON lies beside it")
+    verb.add_argument("--title", help="of the page")
+    verb.add_argument(
+        "--baselines", type=Path, metavar="FILE.json", help="what `baselines --out` wrote, shown beside"
+    )
+    _truth_arguments(verb)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write a page and its numbers."""
+    from surgvqa.eval import report as pages
+
+    pages.report(args)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     verbs = {
         "score": score,
         "baselines": baselines,
         "leaks": leaks,
+        "report": report,
     }
     return run(parser(), verbs, argv)
 

@@ -57,12 +57,16 @@ def data_uri(jpeg: bytes) -> str:
 
 
 def colours(labels: Iterable[str]) -> dict[str, str]:
-    """A colour class per label in the order given; those beyond the palette share ``cx``.
+    """A colour class per label in the order given; those beyond the palette, and no answers, share ``cx``.
 
-    >>> colours(["incision", "idle", "incision"])
-    {'incision': 'c0', 'idle': 'c1'}
+    >>> colours(["incision", "(empty)", "idle", "incision"])
+    {'incision': 'c0', '(empty)': 'cx', 'idle': 'c1'}
     """
-    return {label: f"c{i}" if i < COLOURS else "cx" for i, label in enumerate(dict.fromkeys(labels))}
+    found: dict[str, str] = {}
+    for label in dict.fromkeys(labels):
+        used = len(set(found.values()) - {"cx"})
+        found[label] = "cx" if label.startswith("(") or used == COLOURS else f"c{used}"
+    return found
 
 
 def render(template: str, numbers: dict[str, Any], **pictures: Any) -> str:

@@ -38,5 +38,7 @@ def write(path: Path, figures: dict[str, Any]) -> None:
     """The figures as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+    # A lone surrogate in someone's labels has no UTF-8; as \\udXXX it is the same text to a JSON reader.
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
     part.replace(path)
