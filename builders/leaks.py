@@ -1,209 +1,198 @@
-"""What two splits of a data set share: cases, windows, frames. Used by the build and by `surgvqa-eval leaks`.
+"""What one split shows of another: cases, windows that overlap in time, frames, near-duplicate frames.
 
-Frames are compared twice: by the digest of their bytes, and by a 256-bit difference hash that survives
-re-encoding, scaling and small motion. Measured on real surgical video (Cholec80, CholecT50, Cataract-1K,
-SurgVU, laparoscopy): re-encoded at quality 30 or at a quarter of the size at most 10 bits change; 0.2 s of
-slow motion changes 8 bits (median); frames of two different operations differ by 49 bits or more.
+A near duplicate is a frame whose 256-bit difference hash (17x16 grey pixels, each compared with its right
+neighbour) is within 24 bits. Measured on real frames: the same frame re-encoded at a third of its size and
+quality 40 is up to 11 bits away; frames 0.2 s apart 8 bits in the median, one second 18; frames of two
+cataract cases 79 and more. Frames with next to no structure (a lens cap, a dark room) are not compared.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
+from surgvqa.cards.command import InputError
 
-NEAR_BITS = 24  # of 256: above any re-encoding, half of the closest two different operations
-BLANK_STD = (
-    4.0  # grey levels: below it a picture is a black screen or a test card's field, and equals any other
-)
-SIDE = 16
-
-
-class Fingerprint(NamedTuple):
-    """A frame's identity: ``digest`` of its bytes, ``bits`` of its look (32 bytes; None where it is blank)."""
-
-    digest: bytes
-    bits: bytes | None
+NEAR_BITS = 24
+FLAT = 3.0  # standard deviation of grey levels, 0-255: under it, a hash is noise
+WORDS = 4  # of 64 bits
+COUNTS = ("shared_cases", "overlapping_windows", "shared_frames", "near_duplicates")
+REFUSED = COUNTS[:3]  # near duplicates are for a person to look at: two eyes can look alike
+EXAMPLES = 10  # of each kind and pair of splits
+Numbers = npt.NDArray[np.uint64]
 
 
-class Window(NamedTuple):
-    """A clip as far as leaks go. ``case_id`` or the times are None where a data set doesn't tell them."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a clip shows, small enough to keep for all clips of a data set."""
 
     clip_id: str
-    case_id: str | None
-    start_s: float | None
-    end_s: float | None
-    frames: tuple[Fingerprint, ...] = ()
+    case_id: str | None  # the recording: windows of one are compared in time; None where nobody says
+    start_ms: int | None
+    end_ms: int | None
+    frames: Numbers  # what each frame is: digests of its recording and millisecond, and of its bytes
+    hashes: Numbers  # frames x 4, perceptual
 
 
-class Overlap(NamedTuple):
-    """Two windows of one case that share time, and how many seconds."""
+class Found(NamedTuple):
+    """A clip of the later split and the clip of the earlier one that it shares something with."""
 
-    a: str
-    b: str
-    case_id: str
-    seconds: float
-
-
-class Sighting(NamedTuple):
-    """A window of ``b`` with a frame that also stands in ``a``; ``bits`` differ (0: nothing, or only bytes)."""
-
-    a: str
-    b: str
-    bits: int
-    exact: bool
-    frames: int  # how many frames of the window are in `a`
+    clip_id: str
+    like: str
+    amount: float  # seconds of overlap, bits of difference; 0 for the very same frame
 
 
-def difference_hash(image: Image.Image) -> bytes | None:
-    """32 bytes that tell where brightness rises from left to right; None for a blank picture.
+def window(row: Mapping[str, Any]) -> Window:
+    """What is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
+    looks = {
+        picture: perceptual_hash(picture)
+        for image in row["images"] or ()
+        for picture in [image["bytes"] if isinstance(image, Mapping) else image]
+    }
+    # Two black frames are the same bytes and say nothing: what has no structure is not compared at all.
+    pictures = [picture for picture, look in looks.items() if look is not None]
+    hashes = [look for look in looks.values() if look is not None]
+    times = [f"{row['case_id']}@{round(1000 * at)}".encode() for at in row["frame_times_s"] or ()]
+    return Window(
+        clip_id=row["clip_id"],
+        case_id=row["case_id"],
+        start_ms=round(1000 * row["start_s"]),
+        end_ms=round(1000 * row["end_s"]),
+        frames=np.array([digest(one) for one in (*times, *pictures)], np.uint64),
+        hashes=np.array(hashes, np.uint64).reshape(-1, WORDS),
+    )
 
-    >>> ramp = Image.linear_gradient("L")
-    >>> difference_hash(ramp.rotate(90)) == difference_hash(ramp.rotate(90).resize((100, 60)))
-    True
-    >>> difference_hash(Image.new("RGB", (64, 64), "black")) is None
-    True
-    """
-    grey = np.asarray(image.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX), dtype=np.int16)
-    if grey.std() < BLANK_STD:
+
+def digest(content: bytes) -> int:
+    """64 bits of sha256: among a million frames, two differ and agree by chance once in 40 million times."""
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
+
+
+def perceptual_hash(jpeg: bytes) -> list[int] | None:
+    """256 bits of an encoded picture as four numbers, or None where it has next to no structure."""
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        picture.draft("L", (136, 128))  # a JPEG is decoded at a fraction of its size
+        small = np.asarray(picture.convert("L").resize((17, 16), Image.Resampling.BOX), np.int16)
+    if float(small.std()) < FLAT:
         return None
-    return np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes()
+    bits = np.packbits(small[:, 1:] > small[:, :-1])
+    return [int(word) for word in bits.view(np.uint64)]
 
 
-def fingerprint(data: bytes) -> Fingerprint:
-    """The fingerprint of one encoded picture (JPEG, PNG, …); raises what PIL raises on damaged bytes."""
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("L", (8 * SIDE, 8 * SIDE))  # lets JPEG decode at an eighth of the work
-        return Fingerprint(hashlib.sha256(data).digest(), difference_hash(image))
+def find(windows_by_split: Mapping[str, Sequence[Window]]) -> dict[str, Any]:
+    """Leaks in total and per pair of splits, with examples.
 
-
-def named_frame(name: str) -> Fingerprint:
-    """A frame known by its name only: the same as itself, near to no other.
-
-    >>> named_frame("video 3, frame 120") == named_frame("video 3, frame 120")
-    True
+    In a pair it is the later split's windows that are counted: how many of them show something of the
+    earlier. ``frames_compared`` says how many frames had a picture to compare.
     """
-    digest = hashlib.sha256(name.encode()).digest()
-    return Fingerprint(digest, digest)
+    pairs: dict[str, dict[str, int]] = {}
+    examples: list[str] = []
+    for (name, earlier), (other, later) in combinations(windows_by_split.items(), 2):
+        found = between(earlier, later)
+        pairs[f"{name}/{other}"] = {kind: len(items) for kind, items in found.items()}
+        for kind, items in found.items():
+            examples.extend(f"{kind} of {name} in {other}: {told(item)}" for item in items[:EXAMPLES])
+    total = {kind: sum(counts[kind] for counts in pairs.values()) for kind in COUNTS}
+    compared = sum(len(one.hashes) for windows in windows_by_split.values() for one in windows)
+    return total | {"frames_compared": compared, "pairs": pairs, "examples": examples}
 
 
-def hamming(a: bytes, b: bytes) -> int:
-    """Bits in which two hashes differ.
+def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, list[str] | list[Found]]:
+    """What the later split shows of the earlier: cases by name, windows and frames one entry per clip.
 
-    >>> hamming(bytes([0b1100]), bytes([0b1010]))
-    2
+    A clip with the very same frame is not listed as a near duplicate too.
     """
-    return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
+    cases = {w.case_id for w in earlier if w.case_id is not None} & {w.case_id for w in later if w.case_id}
+    same = _sharing(earlier, later)
+    known = {found.clip_id for found in same}
+    return {
+        "shared_cases": sorted(cases),
+        "overlapping_windows": _overlapping(earlier, later),
+        "shared_frames": same,
+        "near_duplicates": _near(earlier, [one for one in later if one.clip_id not in known]),
+    }
 
 
-def shared_cases(a: Iterable[Window], b: Iterable[Window]) -> list[str]:
-    """Cases with windows on both sides, sorted."""
-    return sorted({w.case_id for w in a if w.case_id} & {w.case_id for w in b if w.case_id})
+def told(item: str | Found) -> str:
+    """A finding in words.
 
-
-def overlapping_windows(a: Iterable[Window], b: Iterable[Window]) -> list[Overlap]:
-    """Pairs of windows of one case that share a millisecond or more; windows that only touch don't count.
-
-    >>> overlapping_windows([Window("x", "c", 0, 5)], [Window("y", "c", 4, 9), Window("z", "c", 5, 10)])
-    [Overlap(a='x', b='y', case_id='c', seconds=1.0)]
+    >>> told(Found("b@0-5000", "a@5000-10000", 11))
+    'b@0-5000 like a@5000-10000 (11)'
     """
-    by_case = defaultdict(list)
-    for window in a:
-        if window.case_id is not None and window.start_s is not None and window.end_s is not None:
-            by_case[window.case_id].append((window.start_s, window.end_s, window.clip_id))
-    for spans in by_case.values():
-        spans.sort()
-    longest = {case: max(end - start for start, end, _ in spans) for case, spans in by_case.items()}
-    starts = {case: np.array([start for start, _, _ in spans]) for case, spans in by_case.items()}
+    return item if isinstance(item, str) else f"{item.clip_id} like {item.like} ({item.amount:g})"
+
+
+def refuse(leaks: Mapping[str, Any]) -> None:
+    """Raise where splits share cases, moments or frames; near duplicates are reported, not refused."""
+    found = [f"{leaks[kind]} {kind.replace('_', ' ')}" for kind in REFUSED if leaks[kind]]
+    if found:
+        first = next(example for example in leaks["examples"] if not example.startswith("near_duplicates"))
+        raise InputError(f"the splits leak: {', '.join(found)} ({first}); give every case one split")
+
+
+def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[Found]:
+    """Windows of ``later`` that share a millisecond with one of the same case, and with which most."""
+    spans: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for one in earlier:
+        if one.case_id is not None and one.start_ms is not None and one.end_ms is not None:
+            spans[one.case_id].append((one.start_ms, one.end_ms, one.clip_id))
+    longest = {case: max(end - start for start, end, _ in own) for case, own in spans.items()}
+    for own in spans.values():
+        own.sort()
     found = []
-    for window in b:
-        if window.case_id not in by_case or window.start_s is None or window.end_s is None:
+    for one in later:
+        if one.case_id not in spans or one.start_ms is None or one.end_ms is None:
             continue
-        spans = by_case[window.case_id]
-        first, last = np.searchsorted(
-            starts[window.case_id], [window.start_s - longest[window.case_id], window.end_s]
-        )
-        for start, end, clip_id in spans[first:last]:
-            shared = min(end, window.end_s) - max(start, window.start_s)
-            if shared >= 0.001:
-                found.append(Overlap(clip_id, window.clip_id, window.case_id, round(shared, 3)))
-    return sorted(found)
+        own = spans[one.case_id]
+        first = bisect_left(own, one.start_ms - longest[one.case_id], key=lambda span: span[0])
+        last = bisect_left(own, one.end_ms, key=lambda span: span[0])
+        shared = [
+            (min(end, one.end_ms) - max(start, one.start_ms), clip) for start, end, clip in own[first:last]
+        ]
+        most, like = max(shared, default=(0, ""))
+        if most > 0:
+            found.append(Found(one.clip_id, like, most / 1000))
+    return found
 
 
-def shared_frames(a: Sequence[Window], b: Sequence[Window], near_bits: int = NEAR_BITS) -> list[Sighting]:
-    """One entry per window of ``b`` that shows a frame of ``a``, with the window of ``a`` it is closest to.
+def _sharing(earlier: Sequence[Window], later: Sequence[Window]) -> list[Found]:
+    """Windows of ``later`` with a frame of ``earlier``, by its bytes or by its recording and time."""
+    known, owner = _joined([one.frames for one in earlier], ())
+    first = dict(zip(known[::-1].tolist(), owner[::-1].tolist(), strict=True))
+    found = []
+    for one in later:
+        like = next((first[frame] for frame in one.frames.tolist() if frame in first), None)
+        if like is not None:
+            found.append(Found(one.clip_id, earlier[like].clip_id, 0))
+    return found
 
-    Blank frames are never evidence. Work grows with frames(a) x frames(b).
-    """
-    owners = [i for i, window in enumerate(a) for frame in window.frames if frame.bits is not None]
-    digests = {f.digest: i for i, window in enumerate(a) for f in window.frames if f.bits is not None}
-    sightings = []
-    if not owners:
-        return []
-    known = _matrix([f.bits for window in a for f in window.frames if f.bits is not None])
-    for window in b:
-        frames = [frame for frame in window.frames if frame.bits is not None]
-        exact = [digests[frame.digest] for frame in frames if frame.digest in digests]
-        if not frames:
+
+def _joined(parts: Sequence[Numbers], shape: tuple[int, ...]) -> tuple[Numbers, npt.NDArray[np.int64]]:
+    """Arrays end to end, and the number of the array that each entry came from."""
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return np.concatenate([np.empty((0, *shape), np.uint64), *parts]), owner
+
+
+def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[Found]:
+    """Windows of ``later`` with a frame that looks like one of ``earlier``; how many bits differ."""
+    known, owner = _joined([one.hashes for one in earlier], (WORDS,))
+    found: list[Found] = []
+    for one in later:
+        if not len(known) or not len(one.hashes):
             continue
-        distances, places = _closest(_matrix([f.bits for f in frames if f.bits is not None]), known)
-        close = int((distances <= near_bits).sum())
-        if exact:
-            sightings.append(Sighting(a[exact[0]].clip_id, window.clip_id, 0, True, close))
-        elif close:
-            best = int(distances.argmin())
-            owner = a[owners[int(places[best])]].clip_id
-            sightings.append(Sighting(owner, window.clip_id, int(distances[best]), False, close))
-    return sightings
-
-
-def _matrix(bits: Sequence[bytes]) -> np.ndarray:
-    return np.frombuffer(b"".join(bits), dtype=np.uint64).reshape(len(bits), -1)
-
-
-def _closest(rows: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per row the smallest Hamming distance to ``known`` and where; in blocks that fit the cache."""
-    best = np.full(len(rows), 10_000, dtype=np.int64)
-    place = np.zeros(len(rows), dtype=np.int64)
-    for offset in range(0, len(known), 8192):
-        block = known[offset : offset + 8192]
-        distance = np.zeros((len(rows), len(block)), dtype=np.uint16)
-        for word in range(known.shape[1]):
-            distance += np.bitwise_count(rows[:, word, None] ^ block[None, :, word])
-        nearest = distance.argmin(axis=1)
-        value = distance[np.arange(len(rows)), nearest]
-        better = value < best
-        best[better], place[better] = value[better], nearest[better] + offset
-    return best, place
-
-
-class OneAnswer(NamedTuple):
-    """A question text, word for word, that has the same answer every time it is asked."""
-
-    question: str
-    answer: str
-    times: int
-
-
-def one_answer_texts(rows: Iterable[tuple[str, str]], least: int = 5) -> list[OneAnswer]:
-    """Question texts asked ``least`` times or more and answered alike each time: no pixel is needed for them.
-
-    ``rows`` are (question, answer); case and spacing don't count. Most frequent first.
-
-    >>> one_answer_texts([("Is it day?", "yes")] * 5 + [("Is it X?", "yes"), ("is it x?", "no")] * 5)
-    [OneAnswer(question='is it day?', answer='yes', times=5)]
-    """
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for question, answer in rows:
-        answers[" ".join(question.lower().split())][" ".join(answer.lower().split())] += 1
-    single = [
-        OneAnswer(text, next(iter(counts)), counts.total())
-        for text, counts in answers.items()
-        if len(counts) == 1 and counts.total() >= least
-    ]
-    return sorted(single, key=lambda item: (-item.times, item.question))
+        bits = np.zeros((len(one.hashes), len(known)), np.uint16)
+        for word in range(WORDS):
+            bits += np.bitwise_count(one.hashes[:, word, None] ^ known[None, :, word])
+        if bits.min() <= NEAR_BITS:
+            like = earlier[int(owner[int(bits.min(axis=0).argmin())])]
+            found.append(Found(one.clip_id, like.clip_id, int(bits.min())))
+    return found

@@ -41,8 +41,10 @@ class Entity:
     area: float | None = None  # pixels^2 of the mask, or of the box where there is no mask
     grid: str | None = None  # 3x3 cell of the centroid, "top-left" … "center" … "bottom-right"
     rle: str | None = None  # the mask as COCO compressed RLE counts (ASCII), column-major height x width
+    rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
+    motion: str | None = None  # left, right, up, down or still around the moment, where the source says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,15 @@ class Scene:
     height: int
     nodes: tuple[Entity, ...] = ()
     edges: tuple[Relation, ...] = ()
-    entered: tuple[str, ...] = ()  # names, against the previous scene of the case
+    entered: tuple[str, ...] = ()  # names of instruments, against the previous scene of the case
     exited: tuple[str, ...] = ()
     persisting: tuple[str, ...] = ()
+    anatomy_entered: tuple[str, ...] = ()  # the same for structures
+    anatomy_exited: tuple[str, ...] = ()
+    anatomy_persisting: tuple[str, ...] = ()
     events: tuple[str, ...] = ()  # "phase: incision -> viscoelastic", "entered: spatula", a source's own
     first: bool = False  # no earlier scene in this case: entered/exited are unknown, not empty
+    previous_s: float | None = None  # when the previous scene of the case was
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class QA:
     answer: str  # a sentence, what training teaches
     short_answer: str  # what is scored
     choices: tuple[str, ...] = ()
+    evidence_s: tuple[float, ...] = ()  # the annotated moments that the answer rests on, seconds of the case
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,7 @@ QA_COLUMNS = {
     "answer": STRING,
     "short_answer": STRING,
     "choices": List(STRING),
+    "evidence_s": List(Value("float64")),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

@@ -5,20 +5,110 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from surgvqa.cards.command import run
+from surgvqa.cards.command import InputError, run
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; light, so that ``--help`` answers at once."""
     root = argparse.ArgumentParser(prog="surgvqa-card", description=__doc__)
-    root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    verb = verbs.add_parser("dataset", help="write the card of a data set from its manifest and report")
+    verb.add_argument("folder", type=Path, metavar="DIR", help="what surgvqa-build wrote")
+    verb.add_argument("--repo", metavar="ORG/NAME", help="where it will be on the Hub, for the snippet")
+
+    verb = verbs.add_parser("model", help="write the card of a model or adapter, with its score beside blind")
+    verb.add_argument("folder", type=Path, metavar="DIR", help="what surgvqa-train wrote")
+    verb.add_argument(
+        "--score",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="what `surgvqa-eval score --out` wrote",
+    )
+    verb.add_argument("--dataset", metavar="DIR|ORG/NAME", help="the data set it was trained on")
+    verb.add_argument("--repo", metavar="ORG/NAME", help="where it will be on the Hub, for the snippet")
+
+    verb = verbs.add_parser("audit", help="search a folder for what must not be published; exit 2 on a hit")
+    verb.add_argument("folder", type=Path, metavar="DIR", help="a data set or a model")
+
+    verb = verbs.add_parser("push", help="check, audit and publish a folder in one commit")
+    verb.add_argument("folder", type=Path, metavar="DIR", help="a data set or a model")
+    verb.add_argument("repo", metavar="ORG/NAME", help="the repository; made, private, where it isn't there")
+    verb.add_argument("--type", choices=("dataset", "model"), help="told from the folder where not given")
+    verb.add_argument("--public", action="store_true", help="make a new repository public")
     return root
+
+
+def dataset(args: argparse.Namespace) -> None:
+    """Write DIR/README.md from DIR/manifest.json and DIR/report.json."""
+    from surgvqa.cards import manifest
+    from surgvqa.cards.dataset import dataset_card
+
+    text = dataset_card(
+        manifest.read(args.folder), manifest.read(args.folder, manifest.REPORT), repo_id=args.repo
+    )
+    write(args.folder, text)
+
+
+def model(args: argparse.Namespace) -> None:
+    """Write DIR/README.md from the model's own files and the scores."""
+    from surgvqa.cards import manifest
+    from surgvqa.cards.model import HUB_ID, describe, model_card
+
+    folder_of_data = Path(args.dataset) if args.dataset and Path(args.dataset).is_dir() else None
+    if args.dataset and not folder_of_data and not HUB_ID.fullmatch(args.dataset):
+        raise InputError(f"--dataset {args.dataset}: neither a folder here nor the ORG/NAME of a data set")
+    text = model_card(
+        describe(args.folder),
+        {
+            path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
+            for path in args.score
+        },
+        data=manifest.read(folder_of_data) if folder_of_data else None,
+        data_id=None if folder_of_data else args.dataset,
+        repo_id=args.repo,
+    )
+    write(args.folder, text)
+
+
+def write(folder: Path, text: str) -> None:
+    """Put a card in its place, whole."""
+    path = folder / "README.md"
+    part = folder / ".README.md.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+    print(path)
+
+
+def audit(args: argparse.Namespace) -> None:
+    """Print every hit; an error where there is one."""
+    from surgvqa.cards.audit import audit as search
+    from surgvqa.cards.push import dataset_files, kind_of, model_files
+
+    files = dataset_files(args.folder) if kind_of(args.folder) == "dataset" else model_files(args.folder)
+    hits = search(args.folder, files)
+    for hit in hits:
+        print(hit)
+    if hits:
+        raise InputError(f"{len(hits)} hits in {args.folder}; `push` would refuse it")
+    print(f"no hit in {len(files)} files")
+
+
+def push(args: argparse.Namespace) -> None:
+    """Publish, and say where."""
+    from surgvqa.cards.push import push as publish
+
+    commit = publish(args.folder, args.repo, repo_type=args.type, public=args.public)
+    print(f"published {args.folder} as {args.repo}, revision {commit}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {}, argv)
+    return run(parser(), {"dataset": dataset, "model": model, "audit": audit, "push": push}, argv)
 
 
 if __name__ == "__main__":

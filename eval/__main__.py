@@ -14,15 +14,50 @@ def parser() -> argparse.ArgumentParser:
     """The command line; light, so that ``--help`` answers at once."""
     root = argparse.ArgumentParser(prog="surgvqa-eval", description=__doc__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _predict_arguments(verbs.add_parser("predict", help="ask a model every question of a split; resumable"))
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
+    _compare_arguments(verbs.add_parser("compare", help="two predictions files, paired, by case"))
     _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
     return root
 
 
+def _predict_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", help="clips: a folder that surgvqa-build wrote, or a Hub name")
+    verb.add_argument("--model", required=True, help="base model or adapter: folder or Hub name")
+    verb.add_argument(
+        "--out", required=True, type=Path, help="JSONL, a line per question; an old one goes on"
+    )
+    verb.add_argument("--split", default="test", help="default test")
+    verb.add_argument("--config", default="clips", help="config of the data set (default clips)")
+    verb.add_argument(
+        "--control",
+        default="none",
+        help="none, no-pixels (grey frames), shuffled-frames, wrong-video (another case's): what pixels are worth",
+    )
+    verb.add_argument("--batch-size", type=int, default=32, help="questions at a time (default 32)")
+    verb.add_argument("--max-new-tokens", type=int, default=64, help="longest answer (default 64)")
+    verb.add_argument("--frames", type=int, help="frames of a clip; an adapter knows its own")
+    verb.add_argument("--media", choices=["images", "video"], help="frames one by one, or as one video")
+    verb.add_argument("--max-pixels", type=int, help="most pixels of a frame")
+    verb.add_argument("--min-pixels", type=int, help="least pixels of a frame")
+    verb.add_argument("--video-root", help="where `video` paths start (default: the data set's folder)")
+    verb.add_argument("--base", help="the adapter's base model, where it has moved")
+    verb.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
+    verb.add_argument("--device", help="cuda or cpu (default: cuda where there is one)")
+    verb.add_argument("--seed", type=int, default=0, help="of the controls (default 0)")
+
+
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("file", type=Path, help="predictions: JSONL, JSON, CSV, an Inspect log")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    _truth_arguments(verb)
+
+
+def _compare_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("a", type=Path, help="predictions of A")
+    verb.add_argument("b", type=Path, help="predictions of B; differences are B - A")
     verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
     _truth_arguments(verb)
 
@@ -49,11 +84,26 @@ def _truth_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--seed", type=int, default=0)
 
 
+def predict(args: argparse.Namespace) -> None:
+    """Ask a model."""
+    from surgvqa.eval.predict import Run
+    from surgvqa.eval.predict import predict as ask
+
+    ask(Run(**{key: value for key, value in vars(args).items() if key != "verb"}))
+
+
 def score(args: argparse.Namespace) -> None:
     """Print the table and write the figures."""
     from surgvqa.eval import run_score
 
     run_score.score(args)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_score
+
+    run_score.compare(args)
 
 
 def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
@@ -124,7 +174,9 @@ def report(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     verbs = {
+        "predict": predict,
         "score": score,
+        "compare": compare,
         "baselines": baselines,
         "leaks": leaks,
         "report": report,

@@ -20,11 +20,11 @@ import numpy as np
 from surgvqa.cards.command import InputError
 from surgvqa.eval import columns, match, predictions, reference, run_score, terminal
 from surgvqa.eval.colour import nearest_colour
-from surgvqa.eval.data import Row, clips, questions
 from surgvqa.eval.judging import judge
 from surgvqa.eval.kinds import interval
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.score import score
+from surgvqa.eval.streams import Row, clips, questions
 
 BLIND = ("majority", "text", "text model")  # they see the question only; the others see the phase or pixels
 MEANING = {

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from surgvqa.eval.data import Row, picture
+from surgvqa.eval.streams import Row, picture
 
 GRID = 4  # mean colour of 4 x 4 fields: where what colour is, and nothing finer
 

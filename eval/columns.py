@@ -1,7 +1,7 @@
 """Anyone's predictions, read as ours: JSONL, JSON, CSV, lmms-eval sample logs, Inspect logs, LLaVA answers.
 
 Rows are mapped field by field: ``kind=question_type,prediction=output.completion`` (a dot goes one level
-down, a number picks from a list). Files whose fields give away their origin need no mapping.
+down, a number picks from a list, ``a|b`` takes what is there). Files whose fields give away their origin need no mapping.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ LAYOUTS = (
             "kind": "metadata.kind",
             "question": "input",
             "short_answer": "target",
-            "prediction": "output.completion",
+            "prediction": "output.completion|output.choices.0.message.content",
             "error": "error.message",
         },
     ),
@@ -127,6 +127,10 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
     if not rows:
         raise InputError(f"{path}: no rows in it")
     layout = _recognise(rows[0])
+    if epochs := {row["epoch"] for row in rows if "epoch" in row} - {1}:
+        raise InputError(
+            f"{path}: each sample was run {1 + len(epochs)} times (epochs), a question counts once; run one epoch"
+        )
     mapping = (
         {field: field for field in FIELDS} | dict(layout.columns if layout else {}) | dict(columns or {})
     )
@@ -147,13 +151,15 @@ def _recognise(row: Row) -> Layout | None:
 
 
 def _get(row: Any, column: str) -> Any:
-    """A column's value; ``a.b.0`` goes down; None where it isn't there.
+    """A column's value; ``a.b.0`` goes down, ``a|b`` takes what is there; None where nothing is.
 
     >>> _get({"output": {"choices": [{"text": "yes"}]}}, "output.choices.0.text")
     'yes'
     """
     if isinstance(row, Mapping) and column in row:
         return row[column]
+    if "|" in column:
+        return next((found for one in column.split("|") if (found := _get(row, one)) is not None), None)
     if "." not in column:
         return None
     value = row
@@ -254,7 +260,7 @@ def _table(text: str, path: Path) -> Iterator[Row]:
                 raise InputError(f"{path}, line {reader.line_num}: not as many fields as the header has")
             yield row
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}; was the file cut off?") from None
+        raise InputError(f"{path}, after line {reader.line_num}: {error}; was the file cut off?") from None
 
 
 def _lines(text: str, path: Path) -> Iterator[Row]:

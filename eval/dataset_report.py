@@ -11,9 +11,9 @@ from typing import Any
 
 from datasets import Features
 from surgvqa.cards.command import InputError
-from surgvqa.eval import baselines, data, leaks
-from surgvqa.eval.data import Row
+from surgvqa.eval import baselines, leaks, streams
 from surgvqa.eval.score import score
+from surgvqa.eval.streams import Row
 
 SAMPLES = 12
 ANSWERS = 10  # of a kind, the most frequent ones
@@ -29,15 +29,15 @@ def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[st
     """
     from surgvqa.eval.report import clip_frames
 
-    questions = data.questions(where)
-    clips = {name: [_brief(row) for row in rows] for name, rows in data.splits(where, "clips").items()}
+    questions = streams.questions(where)
+    clips = {name: [_brief(row) for row in rows] for name, rows in streams.splits(where, "clips").items()}
     if not any(clips.values()) or not any(questions.values()):
         raise InputError(f"{where}: no clips or no questions in it")
     shown = samples(clips, questions)
     wanted = {item["clip_id"] for item in shown}
     pictures: dict[str, list[str]] = {}
     for split in {item["split"] for item in shown}:
-        pictures |= clip_frames(data.clips(where, split), wanted)
+        pictures |= clip_frames(streams.clips(where, split), wanted)
     phases = sorted({row["phase"] for rows in clips.values() for row in rows if row["phase"]})
     by_case = cases(clips, questions)
     numbers: dict[str, Any] = {
@@ -209,7 +209,7 @@ def samples(
 
 def _leaks(where: str) -> dict[str, Any] | None:
     """What the splits share; None where there is only one."""
-    splits = data.splits(where, "clips")
+    splits = streams.splits(where, "clips")
     if len(splits) < 2:
         return None
     return leaks.find(

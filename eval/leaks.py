@@ -9,27 +9,19 @@ A check that a data set's columns don't allow is listed as not made, never as pa
 
 from __future__ import annotations
 
-import hashlib
 import itertools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from datasets import Features, Image, List
-from surgvqa.builders.leaks import (
-    Fingerprint,
-    Window,
-    fingerprint,
-    named_frame,
-    one_answer_texts,
-    overlapping_windows,
-    shared_cases,
-    shared_frames,
-)
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.builders.leaks import COUNTS, WORDS, Window, between, digest, perceptual_hash
+from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.eval import run_score
-from surgvqa.eval.data import Row, picture, splits
+from surgvqa.eval.streams import Row, picture, splits
 from tqdm import tqdm
 
 # Our column, and what others call it, most telling first.
@@ -43,7 +35,7 @@ NAMES = {
     "answer": ("short_answer", "answer", "label", "response"),
 }
 EXAMPLES = 20
-CHECKS = ("shared_cases", "overlapping_windows", "shared_frames", "near_duplicates")
+ASKED_OFTEN = 5  # a text asked less often says little by always having one answer
 
 
 def columns_of(features: Features, where: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +75,7 @@ class Split:
     windows: tuple[Window, ...]
     questions: tuple[tuple[str, str], ...]
     has_pictures: bool
+    blank: int  # pictures without structure, black screens for one: they are evidence of nothing
 
     @property
     def missing(self) -> dict[str, str]:
@@ -92,7 +85,7 @@ class Split:
             lacks["shared cases"] = "no case column (--columns case_id=NAME)"
         if not {"case_id", "start_s", "end_s"} <= set(self.columns):
             lacks["overlapping windows"] = "no columns for case_id, start_s and end_s"
-        if not any(window.frames for window in self.windows):
+        if not any(len(window.frames) for window in self.windows):
             why = "its rows hold no picture" if self.has_pictures else "no column of pictures"
             lacks["frames"] = f"{why}, and no frame_numbers"
         if not self.questions:
@@ -104,29 +97,36 @@ def read_split(name: str, rows: Iterable[Row], features: Features, given: Mappin
     """Go through a split once; a picture that stands in many rows is decoded once."""
     columns = columns_of(features, name, given)
     pictures = image_columns(features)
-    known: dict[bytes, Fingerprint] = {}
+    looks: dict[int, list[int] | None] = {}
     windows: dict[tuple[Any, ...], Window] = {}
     questions: list[tuple[str, str]] = []
+    blank = 0
     for number, row in enumerate(tqdm(rows, desc=f"reading {name}", unit=" rows")):
         questions += questions_of(row, columns)
-        frames = []
+        frames = {}
         for cell in (cell for column in pictures for cell in _cells(row[column])):
-            data = picture(cell)
-            digest = hashlib.sha256(data).digest()
-            if digest not in known:
-                known[digest] = _fingerprint(data, f"{name}, row {number}")
-            frames.append(known[digest])
+            content = picture(cell)
+            key = digest(content)
+            if key not in looks:
+                looks[key] = _look(content, f"{name}, row {number}")
+                blank += looks[key] is None
+            frames[key] = looks[key]
+        shown = {key: look for key, look in frames.items() if look is not None}
         case_id = _text(row.get(columns.get("case_id", "")))
         numbers = row.get(columns.get("frame_numbers", "")) or ()
         window = Window(
             clip_id=str(row.get(columns.get("clip_id", ""), f"row {number}")),
             case_id=case_id,
-            start_s=_seconds(row.get(columns.get("start_s", "")), name, number),
-            end_s=_seconds(row.get(columns.get("end_s", "")), name, number),
-            frames=tuple(frames) or tuple(named_frame(f"{case_id} {frame}") for frame in numbers),
+            start_ms=_ms(row.get(columns.get("start_s", "")), name, number),
+            end_ms=_ms(row.get(columns.get("end_s", "")), name, number),
+            frames=np.array(
+                [*shown, *(digest(f"{case_id} {frame}".encode()) for frame in numbers)], np.uint64
+            ),
+            hashes=np.array(list(shown.values()), np.uint64).reshape(-1, WORDS),
         )
-        windows.setdefault(window[1:], window)
-    return Split(name, columns, tuple(windows.values()), tuple(questions), bool(pictures))
+        key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
+        windows.setdefault(key_of, window)
+    return Split(name, columns, tuple(windows.values()), tuple(questions), bool(pictures), blank)
 
 
 def _cells(value: Any) -> list[Row]:
@@ -141,18 +141,18 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _seconds(value: Any, name: str, number: int) -> float | None:
+def _ms(value: Any, name: str, number: int) -> int | None:
     if value is None:
         return None
     try:
-        return float(value)
+        return round(1000 * float(value))
     except (TypeError, ValueError):
         raise InputError(f"{name}, row {number}: {value!r} is not a time in seconds") from None
 
 
-def _fingerprint(data: bytes, where: str) -> Fingerprint:
+def _look(content: bytes, where: str) -> list[int] | None:
     try:
-        return fingerprint(data)
+        return perceptual_hash(content)
     except (OSError, ValueError) as error:  # what PIL raises on bytes that are no whole picture
         raise InputError(f"{where}: a picture that can't be read ({error})") from error
 
@@ -176,25 +176,40 @@ def questions_of(row: Row, columns: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
 
 
+class OneAnswer(NamedTuple):
+    """A question text, word for word, that has the same answer every time it is asked."""
+
+    question: str
+    answer: str
+    times: int
+
+
+def one_answer_texts(rows: Iterable[tuple[str, str]]) -> list[OneAnswer]:
+    """Question texts asked often and answered alike each time: no pixel is needed for them.
+
+    ``rows`` are (question, answer); case and spacing don't count. Most frequent first.
+
+    >>> one_answer_texts([("Is it day?", "yes")] * 5 + [("Is it X?", "yes"), ("is it x?", "no")] * 5)
+    [OneAnswer(question='is it day?', answer='yes', times=5)]
+    """
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for question, answer in rows:
+        answers[" ".join(question.lower().split())][" ".join(answer.lower().split())] += 1
+    single = [
+        OneAnswer(text, next(iter(counts)), counts.total())
+        for text, counts in answers.items()
+        if len(counts) == 1 and counts.total() >= ASKED_OFTEN
+    ]
+    return sorted(single, key=lambda item: (-item.times, item.question))
+
+
 def compare(a: Split, b: Split) -> dict[str, Any]:
-    """Everything two splits share: a count and the first examples per check."""
-    cases = shared_cases(a.windows, b.windows)
-    overlaps = overlapping_windows(a.windows, b.windows)
-    sightings = shared_frames(a.windows, b.windows)
-    exact = [s for s in sightings if s.exact]
-    near = [s for s in sightings if not s.exact]
-    return {
-        "a": a.name,
-        "b": b.name,
-        "shared_cases": {"n": len(cases), "examples": cases[:EXAMPLES]},
-        "overlapping_windows": {
-            "n": len(overlaps),
-            "windows": len({o.b for o in overlaps}),
-            "examples": [o._asdict() for o in overlaps[:EXAMPLES]],
-        },
-        "shared_frames": {"n": len(exact), "examples": [s._asdict() for s in exact[:EXAMPLES]]},
-        "near_duplicates": {"n": len(near), "examples": [s._asdict() for s in near[:EXAMPLES]]},
-    }
+    """What ``b`` shows of ``a``: per check how many of its cases or windows, and the first of them."""
+    found: dict[str, Any] = {"a": a.name, "b": b.name}
+    for check, items in between(a.windows, b.windows).items():
+        examples = [item if isinstance(item, str) else item._asdict() for item in items[:EXAMPLES]]
+        found[check] = {"n": len(items), "examples": examples}
+    return found
 
 
 def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
@@ -213,7 +228,7 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
     found = [compare(a, b) for a, b in pairs]
     texts = [pair for split in everyone for pair in split.questions]
     single = one_answer_texts(texts)
-    leaks = {check: sum(pair[check]["n"] for pair in found) for check in CHECKS}
+    leaks = {check: sum(pair[check]["n"] for pair in found) for check in COUNTS}
     return {
         "ok": not any(leaks.values()),
         "leaks": leaks,
@@ -232,12 +247,11 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
 
 
 def _size(split: Split) -> dict[str, int]:
-    frames = [frame for window in split.windows for frame in window.frames]
     return {
         "windows": len(split.windows),
         "cases": len({w.case_id for w in split.windows if w.case_id}),
-        "frames": len(frames),
-        "blank_frames": sum(frame.bits is None for frame in frames),
+        "frames_compared": sum(len(window.hashes) for window in split.windows),
+        "blank_frames": split.blank,
         "questions": len(split.questions),
     }
 
@@ -246,10 +260,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """The finding as text: a line per pair of splits, then what was not checked."""
     text = []
     for pair in found["pairs"]:
-        counts = ", ".join(f"{pair[check]['n']} {check.replace('_', ' ')}" for check in CHECKS)
+        counts = ", ".join(f"{pair[check]['n']} {check.replace('_', ' ')}" for check in COUNTS)
         text.append(f"{pair['a']} / {pair['b']}: {counts}")
-        for check in CHECKS:
-            text += [f"    {check}: {_example(example)}" for example in pair[check]["examples"][:3]]
+        for check in COUNTS:
+            text += [f"    {check}: {_example(example, check)}" for example in pair[check]["examples"][:3]]
     single = found["one_answer_questions"]
     if single["n"]:
         text.append(
@@ -261,14 +275,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     return text
 
 
-def _example(example: Any) -> str:
+def _example(example: Any, check: str) -> str:
     if isinstance(example, str):
-        return example
-    if "seconds" in example:
-        extra = f"{example['seconds']} s"
-    else:
-        extra = "the same frame" if example["exact"] else f"{example['bits']} of 256 bits differ"
-    return f"{example['a']} = {example['b']} ({extra})"
+        return one_line(example)
+    unit = {"overlapping_windows": "s shared", "near_duplicates": "of 256 bits differ"}.get(check)
+    how = f"{example['amount']:g} {unit}" if unit else "the same frame"
+    return one_line(f"{example['clip_id']} like {example['like']} ({how})")
 
 
 def mapping(text: str) -> dict[str, str]:

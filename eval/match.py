@@ -25,7 +25,10 @@ RULES = ("exact", "word", "substring", "choice")
 SET_KINDS = frozenset({"instruments", "anatomy", "entered", "exited"})  # a list of names is the answer
 CELL_KINDS = frozenset({"absolute_position"})
 YES_NO = ("yes", "no")
-NOTHING = frozenset({"none", "nothing", "no", "empty"})
+NOTHING = re.compile(
+    r"(?:none|nothing|empty|no)|no (?:\w+ )?(?:instruments?|tools?|objects?|anatomy|structures?)(?: \w+)*"
+)
+NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 MARK = "|"  # where a clause ends
 MARKS = frozenset(".,;:!?\n")
@@ -199,11 +202,22 @@ def _in_words(rule: str, text: str, answer: str, choices: tuple[str, ...], kind:
         )
     if rule == "choice" and choices:
         return _chosen(text, answer, choices)
-    spots = list(_spots(clauses(text), words(answer)))
+    if answer.strip().isdigit():
+        return _counted(text, answer.strip())
+    spots = _spots(clauses(text), words(answer))
     if not spots:
         return Verdict(False, "not among its words")
     kept = any(not _negated(clauses(text), start, end) for start, end in spots)
     return RIGHT if kept else Verdict(False, "negated")
+
+
+def _counted(text: str, answer: str) -> Verdict:
+    """A whole number: the only one that is named, in digits or as a word up to ten."""
+    said = (str(NUMERALS.index(word)) if word in NUMERALS else word for word in affirmed(text))
+    numbers = {word for word in said if word[0].isdigit()}
+    if len(numbers) > 1:
+        return Verdict(False, "names several answers")
+    return RIGHT if numbers == {answer} else Verdict(False, "another answer")
 
 
 def _after(text: str, count: int) -> str:
@@ -289,9 +303,7 @@ def listed(
     (frozenset(), frozenset())
     """
     truth = items(answer, vocabulary)
-    known = tuple(
-        dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if name(entry) not in NOTHING)])
-    )
+    known = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
     given = {name(entry) for entry in named(prediction, known)}
     pieces = _pieces(prediction)
     if all(len(words(piece)) <= 3 for piece in pieces):  # a plain list, not a sentence
@@ -312,7 +324,10 @@ def name(text: str) -> str:
 
 
 def _negates(piece: str) -> bool:
-    return any(word in NOTHING or word in NEGATORS or word.endswith("n't") for word in words(piece))
+    return any(
+        word in NEGATORS or word in ("none", "nothing", "empty") or word.endswith("n't")
+        for word in words(piece)
+    )
 
 
 def _pieces(text: str) -> list[str]:
@@ -326,8 +341,8 @@ def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
     >>> sorted(items("Irrigation and aspiration, forceps", ("irrigation and aspiration",)))
     ['forceps', 'irrigation and aspiration']
     """
-    names = {name(entry) for entry in vocabulary}
-    if name(answer) in names - NOTHING:
+    names = {name(entry) for entry in vocabulary if not nothing(entry)}
+    if name(answer) in names:
         return frozenset({name(answer)})
     pieces = re.split(r"[,;\n]", answer)
     items: set[str] = set()
@@ -335,7 +350,17 @@ def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
         whole = name(re.sub(r"^\s*and\b", "", piece))
         parts = [whole] if whole in names else [name(part) for part in re.split(r"\band\b|&", piece)]
         items.update(part for part in parts if part)
-    return frozenset(item for item in items if item.split()[0] not in NOTHING)
+    return frozenset(item for item in items if not nothing(item))
+
+
+@lru_cache(maxsize=4096)
+def nothing(text: str) -> bool:
+    """Whether a list says that there is nothing in it.
+
+    >>> nothing("none"), nothing("No instruments"), nothing("no earlier moment")
+    (True, True, False)
+    """
+    return NOTHING.fullmatch(name(text)) is not None
 
 
 def _spots(tokens: tuple[str, ...], form: tuple[str, ...]) -> list[tuple[int, int]]:

@@ -98,8 +98,9 @@ def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = N
         return _alone(predictions)
     fields = _telling(data, predictions)
     given = _by_key(predictions, fields)
-    asked = [_key(question, fields) for question in data]
-    extra = sum(len(rows) for key, rows in given.items() if key not in set(asked))
+    asked = [key(question, fields) for question in data]
+    known = set(asked)
+    extra = sum(len(answers) for name, answers in given.items() if name not in known)
     if predictions and extra == len(predictions):
         raise InputError(
             f"none of the {len(predictions)} predictions is on a question of the data set, "
@@ -107,8 +108,8 @@ def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = N
         )
     rows, notes = [], []
     missing = duplicates = changed = 0
-    for key, question in zip(asked, data, strict=True):
-        answers = given.get(key, [])
+    for name, question in zip(asked, data, strict=True):
+        answers = given.get(name, [])
         missing += not answers
         duplicates += max(0, len(answers) - 1)
         answer = _one(answers)
@@ -148,28 +149,36 @@ def _one(answers: Sequence[Prediction]) -> Prediction | None:
     return answers[0] if len(same) == 1 else None
 
 
-def _key(row: Prediction, fields: tuple[str, ...]) -> tuple[str, ...]:
+def key(row: Prediction, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """What a row is told apart by."""
     return tuple(getattr(row, field) for field in fields)
 
 
 def _by_key(rows: Sequence[Prediction], fields: tuple[str, ...]) -> dict[tuple[str, ...], list[Prediction]]:
     groups: dict[tuple[str, ...], list[Prediction]] = defaultdict(list)
     for row in rows:
-        groups[_key(row, fields)].append(row)
+        groups[key(row, fields)].append(row)
     return groups
 
 
 def _names_one_question(rows: Sequence[Prediction]) -> bool:
-    full = {_key(row, KEYS[-1]) for row in rows}
+    full = {key(row, KEYS[-1]) for row in rows}
     return len(full) == len({row.qa_id for row in rows})
 
 
 def _telling(data: Sequence[Prediction], predictions: Sequence[Prediction]) -> tuple[str, ...]:
     """The fewest fields that tell the data set's questions apart and that the predictions have."""
-    apart = [fields for fields in KEYS if len({_key(row, fields) for row in data}) == len(data)]
+    apart = [fields for fields in KEYS if len({key(row, fields) for row in data}) == len(data)]
     if not apart:
         raise InputError("the data set asks the same of the same clip twice, under one id; build it anew")
-    for fields in apart:
-        if not predictions or all(any(getattr(row, field) for row in predictions) for field in fields):
+    lacking = [
+        [name for name in fields if predictions and not any(getattr(row, name) for row in predictions)]
+        for fields in apart
+    ]
+    for fields, lacks in zip(apart, lacking, strict=True):
+        if not lacks:
             return fields
-    raise InputError(f"the predictions lack {', '.join(apart[0])}, which tell the data set's questions apart")
+    raise InputError(
+        f"the predictions lack {', '.join(lacking[0])}, which tells the data set's questions apart; "
+        "name its column with --columns"
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.cards.command import InputError
-from surgvqa.eval import columns, data, page, run_score
+from surgvqa.eval import columns, page, run_score, streams
 from surgvqa.eval.judging import Judged, judge
 from surgvqa.eval.score import lay, score
 
@@ -68,7 +68,7 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "confident": any(item["confidence"] is not None for item in shown),
     }
     wanted = {item["clip_id"] for item in shown}
-    pictures = clip_frames(data.clips(args.data, args.split), wanted) if _has_clips(args.data) else {}
+    pictures = clip_frames(streams.clips(args.data, args.split), wanted) if _has_clips(args.data) else {}
     numbers["frames_note"] = _frames_note(args.data, pictures)
     return numbers, pictures
 
@@ -123,7 +123,7 @@ def _times(every: Sequence[Judged], where: str | None, split: str) -> dict[str, 
         if matched := CLIP.search(judged.row.clip_id):
             found[judged.row.clip_id] = int(matched[1]) / 1000, int(matched[2]) / 1000
     if not found and _has_clips(where):
-        rows = data.splits(str(where), "qa").get(split, ())
+        rows = streams.splits(str(where), "qa").get(split, ())
         found = {row["clip_id"]: (row["start_s"], row["end_s"]) for row in rows}
     return found
 
@@ -199,7 +199,7 @@ def _has_clips(where: str | None) -> bool:
     return where is not None and not Path(where).is_file()
 
 
-def clip_frames(rows: Iterable[data.Row], wanted: set[str], width: int = WIDTH) -> dict[str, list[str]]:
+def clip_frames(rows: Iterable[streams.Row], wanted: set[str], width: int = WIDTH) -> dict[str, list[str]]:
     """At most ``FRAMES`` frames of each wanted clip, evenly picked, as addresses that hold them."""
     found = {}
     for row in rows:
@@ -207,7 +207,7 @@ def clip_frames(rows: Iterable[data.Row], wanted: set[str], width: int = WIDTH) 
             last = len(row["images"]) - 1
             count = min(FRAMES, last + 1)
             picks = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
-            shots = [data.thumbnail(data.picture(row["images"][i]), width) for i in picks]
+            shots = [streams.thumbnail(streams.picture(row["images"][i]), width) for i in picks]
             found[row["clip_id"]] = [page.data_uri(shot) for shot in shots]
             if len(found) == len(wanted):
                 break

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.eval import columns, reference, terminal
+from surgvqa.eval import compare as comparing
 from surgvqa.eval import score as scoring
 from surgvqa.eval.predictions import Prediction
 
@@ -19,6 +20,18 @@ def score(args: argparse.Namespace) -> None:
     figures = scoring.score(loaded.predictions, rule=args.rule, train=train, data=data, seed=args.seed)
     figures = {"file": args.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
+    if args.out:
+        write(args.out, figures)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Compare two predictions files on the same questions."""
+    mapping = columns.parse_columns(args.columns)
+    a, b = columns.read(args.a, mapping), columns.read(args.b, mapping)
+    data, _ = truth(args)
+    figures = comparing.compare(a.predictions, b.predictions, rule=args.rule, data=data, seed=args.seed)
+    figures = {"files": {"a": args.a.name, "b": args.b.name}, **figures}
+    print(terminal.comparison(figures))
     if args.out:
         write(args.out, figures)
 

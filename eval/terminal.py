@@ -69,3 +69,30 @@ FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicat
 def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
     shares = (own["chance"], own["blind_majority"], own["best_constant"], own["lift"])
     return (percent(own["accuracy"]), span(own["ci95"]), *map(percent, shares))
+
+
+def comparison(figures: Mapping[str, Any]) -> str:
+    """The comparison table: a line per kind, then the headline and the notes."""
+    lines = [("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")]
+    lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
+    lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
+    rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]
+    moved = ", ".join(figures["moved_kinds"]) or "none"
+    return "\n".join(
+        [
+            table(lines),
+            "",
+            f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; kinds that moved: {moved}",
+            f"difference under each rule: {', '.join(rules)}",
+            *(f"note: {note}" for note in figures["notes"]),
+        ]
+    )
+
+
+def _compared(own: Mapping[str, Any]) -> tuple[str, ...]:
+    def p(value: float | None) -> str:
+        return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+    ends = "-" if own["ci95"] is None else " to ".join(f"{100 * end:+.1f}" for end in own["ci95"])
+    accuracies = (percent(own["a"]), percent(own["b"]), f"{100 * own['difference']:+.1f}", ends)
+    return (*accuracies, p(own["p"]), p(own.get("p_holm")), str(own["only_a"]), str(own["only_b"]))

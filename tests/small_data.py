@@ -13,7 +13,7 @@ from typing import Any
 
 from datasets import Dataset
 from PIL import Image, ImageDraw
-from surgvqa.builders.schema import FEATURES, QA_FEATURES
+from surgvqa.builders.schema import FEATURES, QA_COLUMNS, QA_FEATURES
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -130,6 +130,11 @@ def make(pictures: bool = True, clips_per_phase: int = 3) -> Rows:
     }
 
 
+def whole(qa: dict[str, Any]) -> dict[str, Any]:
+    """The question with every column of the schema; those this invention has nothing to say to are null."""
+    return {name: qa.get(name) for name in QA_COLUMNS}
+
+
 def write(folder: Path, rows: Rows) -> Path:
     """The rows as a data set's folder: both configs in Parquet, and a card."""
     for split, clips in rows.items():
@@ -141,7 +146,8 @@ def write(folder: Path, rows: Rows) -> Path:
         for config, table, features in (("clips", clips, FEATURES), ("qa", asked, QA_FEATURES)):
             path = folder / config / f"{split}-00000-of-00001.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            columns = {name: [row[name] for row in table] for name in features}
+            columns = {name: [row.get(name) for row in table] for name in features}
+            columns |= {"qa": [[whole(qa) for qa in row["qa"]] for row in clips]} if config == "clips" else {}
             Dataset.from_dict(columns, features=features).to_parquet(path)
     parts = {
         config: "\n".join(f"  - split: {split}\n    path: {config}/{split}-*" for split in rows)

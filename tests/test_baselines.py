@@ -8,7 +8,7 @@ import pytest
 import small_data
 from surgvqa.eval.__main__ import main
 from surgvqa.eval.baselines import answered, by_kind, most_frequent, phase_key, text_model
-from surgvqa.eval.data import questions
+from surgvqa.eval.streams import questions
 
 
 def baselines(tmp_path, data, *more):

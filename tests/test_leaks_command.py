@@ -9,7 +9,9 @@ import pytest
 import small_data
 from datasets import Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pictures
+from surgvqa.builders.leaks import between, window
 from surgvqa.eval.__main__ import main
+from surgvqa.eval.leaks import one_answer_texts
 
 
 def check(tmp_path, *where, columns=""):
@@ -39,7 +41,7 @@ def test_clean_splits_pass(tmp_path, capsys):
     assert found["splits"]["train"] == {
         "windows": 27,
         "cases": 3,
-        "frames": 54,
+        "frames_compared": 54,
         "blank_frames": 0,
         "questions": 162,
     }
@@ -66,7 +68,7 @@ def test_one_second_of_overlap(tmp_path):
     assert found["leaks"]["overlapping_windows"] == 1
     (overlap,) = [p["overlapping_windows"] for p in found["pairs"] if p["overlapping_windows"]["n"]]
     assert overlap["examples"] == [
-        {"a": "case_2@40000-45000", "b": "case_2@44000-49000", "case_id": "case_2", "seconds": 1.0}
+        {"clip_id": "case_2@44000-49000", "like": "case_2@40000-45000", "amount": 1.0}
     ]
     assert any("frames" in line for line in found["not_checked"])  # without pictures it says so
 
@@ -81,8 +83,8 @@ def test_a_case_under_another_name_a_second_later(tmp_path):
     assert code == 1
     assert found["leaks"]["shared_frames"] == 0
     (pair,) = [p for p in found["pairs"] if p["near_duplicates"]["n"]]
-    assert [e["b"] for e in pair["near_duplicates"]["examples"]] == [later["clip_id"]]
-    assert pair["near_duplicates"]["examples"][0]["a"].startswith("case_1@")
+    assert [e["clip_id"] for e in pair["near_duplicates"]["examples"]] == [later["clip_id"]]
+    assert pair["near_duplicates"]["examples"][0]["like"].startswith("case_1@")
 
 
 @pytest.mark.parametrize(("quality", "check_name"), [(None, "shared_frames"), (40, "near_duplicates")])
@@ -98,7 +100,7 @@ def test_one_frame_copied_or_re_encoded(tmp_path, quality, check_name):
     assert {name: n for name, n in found["leaks"].items() if n} == {check_name: 1}
     (pair,) = [p for p in found["pairs"] if p[check_name]["n"]]
     example = pair[check_name]["examples"][0]
-    assert (example["a"], example["b"]) == (rows["train"][4]["clip_id"], rows["test"][3]["clip_id"])
+    assert (example["like"], example["clip_id"]) == (rows["train"][4]["clip_id"], rows["test"][3]["clip_id"])
 
 
 def test_question_texts_with_one_answer_are_listed(tmp_path):
@@ -209,3 +211,52 @@ def test_the_shipped_split_of_a_published_data_set_leaks_as_counted_by_hand(tmp_
     assert code == 1
     assert list(found["splits"].values())[1]["windows"] == 397  # of 398 rows: one clip is asked twice
     assert found["leaks"]["shared_frames"] == 169
+
+
+def test_a_black_screen_in_both_splits_is_no_leak(tmp_path):
+    rows = small_data.make()
+    black = small_data.jpeg(Pictures.new("RGB", (160, 120)))
+    for split in ("train", "test"):
+        rows[split][0]["images"][0]["bytes"] = black
+    code, found = check(tmp_path, small_data.write(tmp_path / "data", rows))
+    assert code == 0
+    assert found["splits"]["test"]["blank_frames"] == 1
+
+
+def test_a_text_asked_rarely_or_answered_twice_is_not_single():
+    rows = [("Is there a lens?", "no")] * 9 + [("Where is it?", "left")] * 4 + [("Which phase?", "idle")] * 5
+    rows += [("which  phase?", "incision")]
+    assert [(item.question, item.times) for item in one_answer_texts(rows)] == [("is there a lens?", 9)]
+
+
+def test_real_operations_stay_apart_and_real_re_encodings_meet(realdata):
+    """The threshold, on frames of four real operations of three kinds."""
+    files = {
+        "cataract": sorted((realdata / "cataract1k_frames_masks").rglob("images/*.png")),
+        "vid68": sorted((realdata / "cholect50_val").rglob("VID68/*.png")),
+        "vid73": sorted((realdata / "cholect50_val").rglob("VID73/*.png")),
+        "case122": sorted((realdata / "surgvu25_sample").rglob("*.jpg"))[::10],
+    }
+
+    def windows(case, size, quality):
+        for path in files[case]:
+            with Pictures.open(path) as image:
+                content = small_data.jpeg(image.convert("RGB").resize(size), quality)
+            yield {
+                "clip_id": path.name,
+                "case_id": case,
+                "start_s": 0,
+                "end_s": 1,
+                "images": [content],
+                "frame_times_s": [],
+            }
+
+    large = {case: [window(row) for row in windows(case, (640, 480), 90)] for case in files}
+    for one in files:
+        again = [window(row) for row in windows(one, (224, 224), 40)]
+        assert {found.clip_id for found in between(large[one], again)["near_duplicates"]} == {
+            w.clip_id for w in again
+        }
+        for other in files:
+            if other != one:
+                assert between(large[other], again)["near_duplicates"] == []

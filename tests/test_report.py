@@ -1,288 +1,299 @@
-"""The pages: the same numbers as the JSON, self-contained, harmless whatever the labels say, honest on gaps."""
+"""The report: blind figures against a count by hand, planted leaks, balance."""
 
 from __future__ import annotations
 
+import io
 import json
-import re
-import shutil
-from html.parser import HTMLParser
+import time
+from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import pytest
-import small_data
-from surgvqa.eval.__main__ import main
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "</title></style><h1>owned</h1>",
-    "{{ 7 * 7 }}{% raw %}",
-    "left\u202etfel\u2066",
-    "nul\x00bell\x07\x1b[31m",
-    "\ud800 half a character",
-    "phaco" * 200,
-    "𝓁ens ä 手術 🔪",
-)
+from PIL import Image
+from surgvqa.builders import balance, leaks
+from surgvqa.builders.report import blind_table, describe
+from surgvqa.builders.schema import QA, Dropped
+from surgvqa.cards.command import InputError
 
 
-class Page(HTMLParser):
-    """What a browser would see: tags, attributes and text."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.tags, self.attributes, self.text, self.open = [], [], [], []
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in ("meta", "br", "img", "rect", "line", "circle"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in ("rect", "line", "circle"):
-            assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    @property
-    def words(self):
-        return " ".join(" ".join(self.text).split())
+def qa(kind: str, short: str, question: str = "?", number: int = 0) -> dict:
+    return {"qa_id": f"{kind}{number}", "kind": kind, "question": question, "short_answer": short}
 
 
-def assert_harmless(page):
-    assert page.open == []
-    assert not {"script", "iframe", "object", "embed", "link", "base", "form", "a"} & set(page.tags)
-    for tag, name, value in page.attributes:
-        assert not name.startswith("on"), (tag, name)
-        if name in ("src", "href", "data"):
-            assert value.startswith("data:image/jpeg;base64,"), (tag, value[:40])
-    policy = [v for t, n, v in page.attributes if t == "meta" and n == "content" and "default-src" in v]
-    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
-    assert "url(" not in " ".join(page.text)
-
-
-def write_predictions(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def report(tmp_path, what, *more):
-    out = tmp_path / "page.html"
-    assert main(["report", str(what), "--out", str(out), *map(str, more)]) == 0
-    return Page(out), json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def invented(tmp_path_factory):
-    rows = small_data.make()
-    folder = tmp_path_factory.mktemp("invented")
-    return rows, small_data.write(folder / "data", rows)
-
-
-@pytest.fixture
-def answers(tmp_path, invented):
-    """A model that is wrong on the last phase, says nothing once and crashed once."""
-    rows, _ = invented
-    said = small_data.predictions(
-        rows, lambda qa, clip: qa["answer"] if clip["start_s"] < 30 else qa["choices"][0]
-    )
-    said[0]["prediction"] = ""
-    said[7] |= {"prediction": "", "error": "decoder: no such frame"}
-    return write_predictions(tmp_path / "answers.jsonl", said)
-
-
-def test_the_page_shows_the_score_s_numbers(tmp_path, invented, answers):
-    _, data = invented
-    page, numbers = report(tmp_path, answers, "--data", data)
-    assert main(["score", str(answers), "--data", str(data), "--out", str(tmp_path / "score.json")]) == 0
-    figures = json.loads((tmp_path / "score.json").read_text())
-    assert {key: figures[key] for key in numbers["score"]} == numbers["score"]
-    for share in (figures["accuracy"], figures["blind_majority"], figures["macro_accuracy"]):
-        assert f"{100 * share:.1f} %" in page.words
-    assert f"{100 * figures['lift']:+.1f}" in page.words
-    for kind, own in figures["by_kind"].items():
-        assert re.search(rf"{kind} n={own['n']} {100 * own['accuracy']:.1f} / ", page.words), kind
-    assert "1 error, 1 empty" in page.words
-    assert_harmless(page)
-
-
-def test_worst_examples_show_the_commonest_confusions_with_their_frames(tmp_path, invented, answers):
-    rows, data = invented
-    page, numbers = report(tmp_path, answers, "--data", data)
-    worst = numbers["worst"]
-    assert [item["times"] for item in worst] == sorted((item["times"] for item in worst), reverse=True)
-    assert "decoder: no such frame" in {item["cause"] for item in worst}
-    wrong = round((1 - numbers["score"]["accuracy_all_kinds"]) * numbers["score"]["n"])
-    assert sum(item["times"] for item in worst) <= wrong
-    clips = {row["clip_id"]: len(row["images"]) for row in rows["test"]}
-    assert page.tags.count("img") == sum(clips[item["clip_id"]] for item in worst)
-
-
-def test_the_most_confident_mistake_is_shown(tmp_path, invented):
-    rows, data = invented
-    said = small_data.predictions(rows, lambda qa, clip: "incision")
-    for number, row in enumerate(said):
-        row["confidence"] = number / len(said)
-    _, numbers = report(tmp_path, write_predictions(tmp_path / "a.jsonl", said), "--data", data)
-    shown = next(item for item in numbers["worst"] if item["kind"] == "instruments")
-    same = [r for r in said if r["kind"] == "instruments" and r["short_answer"] == shown["short_answer"]]
-    assert shown["confidence"] == max(row["confidence"] for row in same)
-
-
-def test_timelines_put_truth_and_answer_at_their_times(tmp_path, invented, answers):
-    _, data = invented
-    _, numbers = report(tmp_path, answers, "--data", data)
-    first = numbers["timelines"][0]
-    assert first["case_id"] in ("case_5", "case_6")
-    assert first["kind"] == "phase"
-    assert first["truth"][0] == [0.0, 5.0, "incision"]
-    assert first["truth"][-1] == [40.0, 45.0, "lens implantation"]
-    assert first["said"][-1] == [40.0, 45.0, "incision"]
-    assert [40.0, 45.0] in first["wrong"]
-    assert [20.0, 25.0] not in first["wrong"]
-
-
-def test_it_says_what_it_does_not_know(tmp_path, invented, answers):
-    page, numbers = report(tmp_path, answers)
-    assert "--data" in numbers["frames_note"]
-    assert "no training questions" in page.words
-    lines = [json.loads(line) for line in answers.read_text().splitlines()]
-    for number, line in enumerate(lines):
-        line["clip_id"] = f"clip {number}"
-    page, numbers = report(tmp_path, write_predictions(answers, lines))
-    assert numbers["timelines"] == []
-    assert "no times" in page.words
-
-
-def test_control_runs_stand_beside_the_model(tmp_path, invented, answers):
-    _, data = invented
-    runs = tmp_path / "runs.json"
-    assert main(["baselines", str(data), str(answers), "--out", str(runs)]) == 0
-    page, _ = report(tmp_path, answers, "--data", data, "--baselines", runs)
-    minus = json.loads(runs.read_text())["model_minus"]["majority"]["difference"]
-    assert f"{100 * minus:+.1f}" in page.words
-    assert "text model" in page.words
-
-
-@pytest.fixture
-def hostile(tmp_path):
-    """A data set whose every label is an attack, and predictions that answer with the same."""
-    rows = small_data.make(clips_per_phase=1)
-    for split in rows.values():
-        for number, clip in enumerate(split):
-            label = HOSTILE[number % len(HOSTILE)]
-            storable = label.encode("utf-8", "replace").decode("utf-8")  # Arrow refuses lone surrogates
-            clip["phase"] = storable
-            for qa in clip["qa"]:
-                qa |= {"question": storable, "short_answer": storable, "answer": storable, "choices": []}
-                qa["kind"] = qa["kind"] + storable
-    said = small_data.predictions(rows, lambda qa, clip: "x")
-    for number, row in enumerate(said):
-        row["prediction"] = HOSTILE[number % len(HOSTILE)]
-    return small_data.write(tmp_path / "data", rows), write_predictions(tmp_path / "said.jsonl", said)
-
-
-def test_no_label_gets_out_of_its_place(tmp_path, hostile):
-    data, said = hostile
-    for what, more in ((said, ()), (said, ("--data", data)), (data, ())):
-        page, numbers = report(tmp_path, what, *more)
-        assert_harmless(page)
-        assert "<script>alert(1)</script>" in page.words  # shown as the text it is
-        assert "{{ 7 * 7 }}" in page.words
-        assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", page.words)
-        assert "𝓁ens ä 手術 🔪" in page.words
-        assert numbers["page"] in ("predictions", "dataset")
-
-
-def test_a_data_set_s_page_counts_what_is_in_it(tmp_path, invented):
-    rows, data = invented
-    page, numbers = report(tmp_path, data)
-    assert_harmless(page)
-    assert numbers["splits"]["train"] == {
-        "cases": 3,
-        "clips": 27,
-        "qa": 162,
-        "frames": 54,
-        "minutes": 2.2,
+def row(case_id: str, start: float, questions=(), images=(), seconds: float = 5.0) -> dict:
+    return {
+        "clip_id": f"{case_id}@{start:g}",
+        "case_id": case_id,
+        "start_s": start,
+        "end_s": start + seconds,
+        "frame_times_s": [start + seconds * (2 * i + 1) / 16 for i in range(8)],
+        "images": list(images),
+        "qa": list(questions),
     }
-    kinds = {kind["kind"]: kind for kind in numbers["kinds"]}
-    assert kinds["presence"]["n"] == 2 * sum(len(split) for split in rows.values())
-    assert kinds["presence"]["answers"][0]["n"] == kinds["presence"]["answers"][1]["n"]
-    assert numbers["leaks"]["ok"]
-    assert "No leak found" in page.words
-    blind = {kind["kind"]: kind for kind in numbers["blind"]["by_kind"]}
-    assert blind["presence"]["text"] == 1.0
-    assert blind["presence"]["majority"] == 0.5
-    assert len(numbers["samples"]) == 12
-    assert {item["phase"] for item in numbers["samples"]} == set(small_data.PHASES)
-    assert {item["split"] for item in numbers["samples"]} == {"train", "validation", "test"}
-    assert page.tags.count("img") == 24
-    assert report(tmp_path, data)[1] == numbers
 
 
-def test_a_data_set_s_page_says_that_it_leaks(tmp_path):
-    rows = small_data.make(pictures=False)
-    rows["test"] += [small_data.clip("case_2", "incision", 44.0, pictures=False)]
-    page, numbers = report(tmp_path, small_data.write(tmp_path / "data", rows))
-    assert not numbers["leaks"]["ok"]
-    assert "Its splits leak" in page.words
-    assert "train / test: 1 overlapping windows" in page.words
-    assert "Not checked: train: frames" in page.words
-    assert page.tags.count("img") == 0
+def picture(seed: int, size=(320, 240)) -> Image.Image:
+    """Blobs of light that no other seed has."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : size[1], 0 : size[0]]
+    field = np.zeros((size[1], size[0]))
+    for cx, cy, r, level in rng.uniform((0, 0, 15, -200), (*size, 60, 255), (14, 4)):
+        field += level * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * r * r))
+    return Image.fromarray(np.clip(field, 0, 255).astype(np.uint8)).convert("RGB")
 
 
-def test_a_data_set_of_one_split_has_no_blind_figure(tmp_path):
-    rows = small_data.make(pictures=False)
-    page, numbers = report(tmp_path, small_data.write(tmp_path / "data", {"train": rows["train"]}))
-    assert numbers["blind"] is None
-    assert numbers["leaks"] is None
-    assert "there is nothing to compare" in page.words
+def jpeg(image: Image.Image, quality: int = 90, size: tuple[int, int] | None = None) -> bytes:
+    out = io.BytesIO()
+    (image.resize(size) if size else image).save(out, "JPEG", quality=quality)
+    return out.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["data", "--out", "page.pdf"], "ends in .html"),
-        (["nowhere", "--out", "page.html"], "no such folder"),
-        (["said.jsonl", "--out", "page.html", "--baselines", "said.jsonl"], "--baselines said.jsonl"),
-        (["said.jsonl", "--out", "page.html", "--baselines", "other.json"], "not what"),
-        (["said.jsonl", "--out", "page.html", "--data", "data", "--split", "dev"], "dev"),
-    ],
-)
-def test_mistakes_are_one_line_and_leave_no_page(tmp_path, monkeypatch, capsys, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    rows = small_data.make(pictures=False, clips_per_phase=1)
-    small_data.write(tmp_path / "data", rows)
-    write_predictions(tmp_path / "said.jsonl", small_data.predictions(rows, lambda qa, clip: "x"))
-    (tmp_path / "other.json").write_text("{}")
-    capsys.readouterr()
-    assert main(["report", *arguments]) == 2
-    last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last.startswith("surgvqa-eval: ")
-    assert message in last
-    assert not (tmp_path / "page.html").exists()
+def test_the_blind_guesser_learns_from_train_and_answers_test():
+    train = [
+        row(
+            "a",
+            0,
+            [qa("presence", s, q) for s, q in (("yes", "pupil?"), ("yes", "pupil?"), ("no", "knife?"))],
+        )
+    ]
+    test = [
+        row("b", 0, [qa("presence", s, q) for s, q in (("no", "knife?"), ("no", "lens?"), ("yes", "pupil?"))])
+    ]
+    report = describe({"train": train, "test": test})
+    facts = report["kinds"]["presence"]
+    assert report["blind_on"] == "test"
+    assert facts["majority_answer"] == "yes" and facts["blind_majority"] == pytest.approx(1 / 3, abs=1e-4)
+    assert facts["blind_by_text"] == pytest.approx(2 / 3, abs=1e-4), (
+        "knife? no, lens? unseen: yes, pupil? yes"
+    )
+    assert facts["n"] == 6 and facts["n_blind"] == 3 and facts["answers"] == {"no": 3, "yes": 3}
+    assert facts["single_answer_texts"] == 1, "pupil? twice, always yes; knife? once only"
+    assert report["splits"] == {
+        "train": {"cases": 1, "clips": 1, "qa": 3},
+        "test": {"cases": 1, "clips": 1, "qa": 3},
+    }
+    assert "presence" in blind_table(report) and "33%" in blind_table(report)
+    json.dumps(report)
 
 
-@pytest.mark.browser
-def test_nothing_is_wider_than_a_phone(tmp_path, hostile, answers, invented):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium (apt-get install chromium)")
-    data, said = hostile
-    with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for what, more in ((said, ("--data", data)), (data, ()), (answers, ("--data", invented[1]))):
-            report(tmp_path, what, *more)
-            for width in (390, 1280):
-                page = browser.new_page(viewport={"width": width, "height": 800})
-                page.goto((tmp_path / "page.html").as_uri())
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                page.close()
-        browser.close()
+def test_a_kind_that_train_never_asks_has_no_blind_figure():
+    report = describe({"train": [row("a", 0, [qa("phase", "x")])], "test": [row("b", 0, [qa("count", "1")])]})
+    assert report["kinds"]["count"]["blind_majority"] is None
+    assert report["kinds"]["phase"]["blind_majority"] is None
+
+
+def test_warnings_past_the_threshold_and_for_a_single_answer():
+    questions = [qa("entered", "none")] * 8 + [qa("entered", "gauge")] * 2 + [qa("dye", "no")] * 5
+    rows = {"train": [row("a", 0, questions)], "test": [row("b", 0, questions)]}
+    warnings = describe(rows, max_blind=0.75)["warnings"]
+    assert any(w.startswith("entered: 80%") for w in warnings)
+    assert any("dye: every answer is 'no'" in w for w in warnings)
+    assert not any(w.startswith("entered") for w in describe(rows, max_blind=0.85)["warnings"])
+
+
+def test_dropped_items_and_notes_are_listed():
+    report = describe({"train": []}, dropped=[Dropped("a.csv", "no header", True)], notes=["a note"])
+    assert report["dropped"] == [{"item": "a.csv", "cause": "no header"}] and report["notes"] == ["a note"]
+    assert report["leaks"]["shared_cases"] == 0 and report["blind_on"] is None
+
+
+def clean() -> dict[str, list[dict]]:
+    return {
+        "train": [row("a", 5 * i, images=[jpeg(picture(10 + i))]) for i in range(4)],
+        "test": [row("b", 5 * i, images=[jpeg(picture(50 + i))]) for i in range(4)],
+    }
+
+
+def found(rows: dict[str, list[dict]]) -> dict:
+    return describe(rows)["leaks"]
+
+
+def test_clean_splits_have_no_leak():
+    report = found(clean())
+    assert [report[kind] for kind in leaks.COUNTS] == [0, 0, 0, 0] and report["frames_compared"] == 8
+    leaks.refuse(report)
+
+
+def test_a_shared_case_is_found_and_refused():
+    rows = clean()
+    rows["test"].append(row("a", 500))
+    assert found(rows)["shared_cases"] == 1 and found(rows)["overlapping_windows"] == 0
+    with pytest.raises(InputError, match="the splits leak: 1 shared cases"):
+        leaks.refuse(found(rows))
+
+
+def test_an_overlap_of_one_second_is_found():
+    rows = clean()
+    rows["test"].append(row("a", 19))
+    assert found(rows)["overlapping_windows"] == 1
+    rows["test"][-1] = row("a", 20)
+    assert found(rows)["overlapping_windows"] == 0, "windows are half-open"
+
+
+def test_a_shared_frame_is_found_by_its_time_and_by_its_bytes():
+    rows = clean()
+    rows["test"].append(row("a", 0))
+    assert found(rows)["shared_frames"] == 1
+    rows = clean()
+    rows["test"].append(row("c", 0, images=[jpeg(picture(10))]))
+    assert found(rows)["shared_frames"] == 1 and found(rows)["pairs"]["train/test"]["shared_frames"] == 1
+
+
+def test_a_re_encoded_and_resized_frame_of_another_name_is_found():
+    rows = clean()
+    rows["test"].append(row("c", 0, images=[jpeg(picture(11), 40, (160, 120))]))
+    report = found(rows)
+    assert report["near_duplicates"] == 1 and report["shared_frames"] == 0
+    assert "c@0 like a@5" in report["examples"][0]
+    leaks.refuse(report)
+
+
+def test_flat_frames_are_not_compared():
+    dark = jpeg(Image.new("RGB", (64, 48), (3, 3, 3)))
+    brighter = jpeg(Image.new("RGB", (64, 48), (9, 9, 9)))
+    report = found({"train": [row("a", 0, images=[dark])], "test": [row("b", 0, images=[brighter])]})
+    assert report["near_duplicates"] == 0 and report["frames_compared"] == 0
+
+
+def test_leaks_are_counted_per_pair_of_splits():
+    rows = {
+        "train": [row("a", 0), row("a", 5)],
+        "validation": [row("a", 4)],
+        "test": [row("a", 4), row("b", 0)],
+    }
+    pairs = found(rows)["pairs"]
+    assert pairs["train/validation"]["overlapping_windows"] == 1
+    assert pairs["train/test"]["overlapping_windows"] == pairs["validation/test"]["overlapping_windows"] == 1
+
+
+def test_overlaps_agree_with_comparing_every_pair():
+    rng = np.random.default_rng(1)
+    spans = [
+        (str(rng.integers(3)), int(a), int(a + rng.integers(1, 900))) for a in rng.integers(0, 20_000, 240)
+    ]
+    made = [
+        leaks.Window(f"{i}", case, a, b, np.empty(0, np.uint64), np.empty((0, 4), np.uint64))
+        for i, (case, a, b) in enumerate(spans)
+    ]
+    train, test = made[:40], made[40:]
+    expected = sum(
+        any(x.case_id == w.case_id and x.start_ms < w.end_ms and w.start_ms < x.end_ms for x in train)
+        for w in test
+    )
+    assert leaks.find({"train": train, "test": test})["overlapping_windows"] == expected > 10
+
+
+def test_a_shift_of_a_second_in_a_real_video_is_found_under_another_name(realdata: Path):
+    av = pytest.importorskip("av")
+    (video,) = sorted((realdata / "cholec80_clips").glob("*.mp4"))
+    frames = []
+    with av.open(str(video)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number >= 300:
+                break
+            if number % 5 == 0:
+                frames.append(jpeg(frame.to_image(), 85, (427, 240)))
+    train = [row("a", 0, images=frames[0:25:3])]
+    test = [row("b", 0, images=frames[5:30:3])]
+    report = found({"train": train, "test": test})
+    assert report["near_duplicates"] == 1
+
+
+def test_different_real_eyes_are_no_duplicates(realdata: Path):
+    files = sorted((realdata / "cataract1k_frames_masks").rglob("images/*.png"))
+    with_case = {case: [f for f in files if case in f.name] for case in ("case5013", "case5014")}
+    rows = {
+        split: [
+            row(
+                case, 0, images=[jpeg(Image.open(f).convert("RGB"), size=(512, 384)) for f in with_case[case]]
+            )
+        ]
+        for split, case in (("train", "case5013"), ("test", "case5014"))
+    }
+    assert found(rows)["near_duplicates"] == 0 and found(rows)["frames_compared"] == len(files) > 1
+
+
+def test_many_frames_are_compared_in_seconds():
+    rng = np.random.default_rng(0)
+
+    def windows(name: str, n: int) -> list[leaks.Window]:
+        made = rng.integers(0, 2**63, (n, 8, 4)).astype(np.uint64)
+        return [
+            leaks.Window(f"{name}{i}", name, 0, 1, np.empty(0, np.uint64), hashes)
+            for i, hashes in enumerate(made)
+        ]
+
+    started = time.process_time()
+    assert leaks.find({"train": windows("a", 2000), "test": windows("b", 300)})["near_duplicates"] == 0
+    assert time.process_time() - started < 10
+
+
+def questions(**answers: int) -> list[QA]:
+    return [
+        QA(f"{answer}-{i}", "entered", "verification", "?", "", answer)
+        for answer, n in answers.items()
+        for i in range(n)
+    ]
+
+
+def test_balance_caps_the_most_frequent_answer_and_copies_nothing():
+    given = {"train": questions(none=900, gauge=60, spatula=40), "test": questions(none=30, gauge=5)}
+    made = balance.answers(given, seed=1)
+    kept = {
+        split: Counter(one.short_answer for one in asked if made.keeps(split, one))
+        for split, asked in given.items()
+    }
+    assert kept["train"] == {"none": 60, "gauge": 60, "spatula": 40}
+    assert kept["test"] == {"none": 5, "gauge": 5}
+    assert made == balance.answers({split: asked[::-1] for split, asked in given.items()}, seed=1)
+    other = balance.answers(given, seed=2)
+    assert {q.qa_id for q in given["train"] if made.keeps("train", q)} != {
+        q.qa_id for q in given["train"] if other.keeps("train", q)
+    }
+
+
+def test_balance_keeps_at_least_half_of_the_others_and_even_kinds_whole():
+    many = {f"pair{i}": 10 for i in range(10)}
+    given = questions(none=900, **many)
+    made = balance.answers({"train": given})
+    assert Counter(one.short_answer for one in given if made.keeps("train", one))["none"] == 50
+    even = questions(yes=40, no=40)
+    assert all(balance.answers({"train": even}).keeps("train", one) for one in even)
+    single = questions(none=7)
+    alone = balance.answers({"train": single})
+    assert all(alone.keeps("train", one) for one in single) and "nothing to balance" in alone.notes[0]
+
+
+def test_case_weights_even_out_cases():
+    weights = balance.case_weights({"a": 10, "b": 30, "c": 0})
+    assert weights["a"] * 10 == pytest.approx(weights["b"] * 30)
+    assert (weights["a"] * 10 + weights["b"] * 30) / 40 == pytest.approx(1.0)
+
+
+def test_the_published_surgvivqa_split_leaks_as_an_independent_count_says(realdata: Path):
+    """169 of its 398 evaluation windows share a frame with training; other teams counted the same."""
+    made: dict[str, list[dict]] = {}
+    frames: dict[str, list[set[tuple[str, int]]]] = {}
+    for split, name in (
+        ("train", "train_multivideo"),
+        ("validation", "eval_multivideo"),
+        ("test", "test_multivideo"),
+    ):
+        lines = (realdata / "surgvivqa" / "data" / f"{name}.jsonl").read_text().splitlines()
+        made[split], frames[split] = [], []
+        for line in lines:
+            one = json.loads(line)
+            numbers = one["frame_numbers"]
+            shown = row(one["video_id"], numbers[0], seconds=numbers[-1] + 1 - numbers[0])
+            made[split].append(shown | {"frame_times_s": [float(number) for number in numbers]})
+            frames[split].append({(one["video_id"], number) for number in numbers})
+    pairs = found(made)["pairs"]
+    train = set().union(*frames["train"])
+    assert (
+        pairs["train/validation"]["shared_frames"]
+        == sum(bool(shown & train) for shown in frames["validation"])
+        == 169
+    )
+    assert pairs["train/validation"]["overlapping_windows"] >= 169
+    assert pairs["train/test"] == dict.fromkeys(leaks.COUNTS, 0)

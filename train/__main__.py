@@ -5,20 +5,104 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from surgvqa.cards.command import run
+
+
+class TrlArguments(argparse.ArgumentParser):
+    """Answers ``--help`` at once; everything else goes to TRL's parser as it stands."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Keep all arguments, in their order, as ``arguments``."""
+        given = list(sys.argv[1:] if args is None else args)
+        if {"-h", "--help"} & set(given):
+            self.print_help()
+            self.exit()
+        namespace = argparse.Namespace() if namespace is None else namespace
+        namespace.arguments = given
+        return namespace, []
+
+
+def add_tiny(verbs: Any) -> None:
+    """``surgvqa-train tiny``."""
+    verb = verbs.add_parser("tiny", help="make a tiny Qwen-VL offline, for tests and the demo")
+    verb.add_argument("--family", required=True, help="qwen2_vl, qwen2_5_vl or qwen3_vl")
+    verb.add_argument("--out", required=True, type=Path, help="folder of the checkpoint")
+    verb.add_argument("--size", default="test", help="test, or demo: one that learns from 56 px frames")
+    verb.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
+
+
+SFT = """Fine-tune a Qwen-VL on clips with TRL.
+
+  surgvqa-train sft --config configs/sft_lora.yaml --model_name_or_path Qwen/Qwen2.5-VL-3B-Instruct \\
+      --dataset_name my-clips --output_dir runs/first
+
+Every option of TRL's ScriptArguments, ModelConfig and SFTConfig works too, on the command line or in the
+YAML file (https://huggingface.co/docs/trl/sft_trainer); these are the ones one needs first."""
+
+
+def add_sft(verbs: Any) -> None:
+    """``surgvqa-train sft``: the options below are for reading; TRL's parser reads them."""
+    verb = verbs.add_parser(
+        "sft",
+        help="fine-tune on clips with TRL's SFTTrainer",
+        description=SFT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="surgvqa-train sft --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    verb.__class__ = TrlArguments
+    for option, text in (
+        ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
+        ("--model_name_or_path M", "base model: folder or Hub name"),
+        ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
+        ("--dataset_config C", "config of the data set (default clips)"),
+        ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
+        (
+            "--questions-per-sequence N",
+            "questions of a clip behind one copy of it: 0 all (default), 1 none shared",
+        ),
+        ("--frames N", "frames of a clip the model sees (default: what the rows have)"),
+        ("--media images|video", "frames one by one (default), or one video with its times"),
+        ("--max_pixels N", "most pixels of a frame (default 262144)"),
+        ("--max_length N", "most tokens of a question with its clip; a longer one stops the run"),
+        ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
+        ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
+        ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
+        ("--eval_strategy steps", "loss on the validation split while training"),
+        ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
+    ):
+        flag, _, metavar = option.partition(" ")
+        verb.add_argument(flag, metavar=metavar, help=text)
+
+
+def tiny(args: argparse.Namespace) -> None:
+    """Make a tiny checkpoint."""
+    from surgvqa.train.tiny import make
+
+    make(args.family, args.out, args.size, args.seed)
+
+
+def sft(args: argparse.Namespace) -> None:
+    """Fine-tune."""
+    from surgvqa.train.sft import main
+
+    main(args.arguments)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; light, so that ``--help`` answers at once."""
     root = argparse.ArgumentParser(prog="surgvqa-train", description=__doc__)
-    root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    add_tiny(verbs)
+    add_sft(verbs)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {}, argv)
+    return run(parser(), {"tiny": tiny, "sft": sft}, argv)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+# Everything a newcomer or the continuous integration runs. Needs Python >= 3.11, git and make, nothing else.
+# Every target may be run again: what is done is skipped.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first of these that really runs and is new enough (a pyenv shim may exist and not run).
+PYTHON ?= $(shell for name in python3 python3.12 python3.13 python3.11 python3.14; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+EXTRAS ?= train,decoders,dev
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export UV_HTTP_TIMEOUT ?= 600
+
+SAY = @printf '\n\033[1m==> %s\033[0m\n'
+
+.PHONY: help setup demo test test-all test-vllm check format bench clean clean-demo clean-all
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+
+# ---------------------------------------------------------------- environment
+
+setup: $(VENV)/.installed ## .venv with everything the targets below need
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python >= 3.11 found (python3 is $$(python3 --version 2>&1)); install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	$(SAY) "setup 1/2: $(VENV) with $$($(PYTHON) --version)"
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+
+# uv downloads in parallel, which is minutes for torch; pip does the same work where uv has no wheel.
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(SAY) "setup 2/2: installing surgvqa[$(EXTRAS)]; torch alone is 3 GB, so the first time takes minutes"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip # a set-up cut short left none
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had here; going on with pip"
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --python $(BIN)/python -e '.[$(EXTRAS)]'; \
+	else $(BIN)/python -m pip install --disable-pip-version-check -e '.[$(EXTRAS)]'; fi
+	@touch $@
+
+# ---------------------------------------------------------------- the chain, on invented operations
+
+demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md ## the whole chain: cases -> data set -> adapter -> score -> cards
+	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json"
+	@sed -n '/^## Score/,/^## /p' $(DEMO)/adapter/README.md | sed '$$d'
+
+$(DEMO)/dataset/manifest.json: | $(VENV)/.installed
+	$(SAY) "demo 1/6: build: render the synthetic cases and turn them into a data set"
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --out $(DEMO)/dataset --workers 2
+
+$(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
+	$(SAY) "demo 2/6: card of the data set"
+	$(BIN)/surgvqa-card dataset $(DEMO)/dataset
+
+$(DEMO)/base/config.json: | $(VENV)/.installed
+	$(SAY) "demo 3/6: a tiny Qwen2.5-VL with random weights, made here"
+	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/base
+
+$(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/config.json
+	$(SAY) "demo 4/6: train a LoRA adapter on the training cases"
+	$(BIN)/surgvqa-train sft --config sft_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
+
+$(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
+	$(SAY) "demo 5/6: answer the held-out cases, and score the answers beside a blind guesser"
+	$(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
+	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --out $@
+
+$(DEMO)/adapter/README.md: $(DEMO)/score.json
+	$(SAY) "demo 6/6: card of the adapter"
+	$(BIN)/surgvqa-card model $(DEMO)/adapter --score $(DEMO)/score.json --dataset $(DEMO)/dataset
+
+# ---------------------------------------------------------------- tests and checks
+
+test: $(VENV)/.installed ## all tests but the slow ones, on two cores
+	$(SAY) "tests"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not vllm"
+
+test-all: $(VENV)/.installed ## the slow ones too
+	$(SAY) "all tests"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
+
+test-vllm: $(VENV)/.installed ## parity with vLLM, from an environment of its own
+	$(SAY) "vLLM tests"
+	$(BIN)/python -m pytest -m vllm
+
+# mypy cannot follow the editable install's import hook, so it gets the same names from a link tree.
+check: $(VENV)/.installed ## format, lint, types
+	$(SAY) "format and lint"
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(SAY) "types"
+	@mkdir -p build/types/surgvqa
+	@for folder in cards builders eval train; do ln -sfn ../../../$$folder build/types/surgvqa/$$folder; done
+	MYPYPATH=build/types $(BIN)/mypy -p surgvqa
+
+format: $(VENV)/.installed ## write the format that check asks for
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed ## measure the builds and readers; results in tests/benchmarks
+	$(SAY) "benchmarks"
+	$(BIN)/python -m pytest tests/benchmarks -m "" -s
+
+# ---------------------------------------------------------------- cleaning
+
+clean-demo: ## forget the demo's output
+	rm -rf $(DEMO)
+
+clean: clean-demo ## forget the demo, caches and build folders; keeps .venv
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+clean-all: clean ## forget .venv too
+	rm -rf $(VENV)

@@ -1,0 +1,222 @@
+"""When each frame of a video is shown, read from the packets alone, without decoding.
+
+Second 0 is the first frame shown: containers start their clocks anywhere (MPEG-TS at 1.4 s, AVI a frame
+late), and an annotation counts from the first picture. Demuxing costs about a hundredth of decoding.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from surgvqa.cards.command import InputError
+
+# A time that names a frame's own second may be a float just below it: 1 ns is more than the rounding of
+# a float64 at 100 hours (6e-11 s) and less than any container's tick.
+ROUNDING_S = Fraction(1, 10**9)
+
+# FFmpeg's own words end up in our error messages, not on the terminal.
+av.logging.set_level(av.logging.ERROR)
+logging.getLogger("libav").addHandler(logging.NullHandler())
+
+
+class DamagedVideoError(InputError):
+    """A video whose frames cannot all be had; the message keeps the decoder's own cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The times of a video's first video stream, in ticks of ``time_base``.
+
+    ``pts`` and ``key`` run over the packets in decode order; ``shown`` holds the presentation times of the
+    frames that are shown, ascending; ``end`` is where the last of them ends.
+    """
+
+    path: Path
+    time_base: Fraction
+    shown: np.ndarray
+    end: int
+    pts: np.ndarray
+    key: np.ndarray
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame shown to the end of the last."""
+        return float((self.end - int(self.shown[0])) * self.time_base)
+
+    def seconds(self, pts: int) -> float:
+        """Seconds from the first frame shown."""
+        return float((pts - int(self.shown[0])) * self.time_base)
+
+    def at(self, time_s: float) -> int:
+        """The presentation time (ticks) of the frame on screen at ``time_s``.
+
+        Raises ``InputError`` for a time before the first frame or at or after the end of the last.
+        """
+        if not time_s >= 0:
+            raise InputError(f"{self.path}: a frame was asked for at {time_s} s; times start at 0")
+        tick = floor((Fraction(time_s) + ROUNDING_S) / self.time_base) + int(self.shown[0])
+        if tick >= self.end:
+            raise InputError(
+                f"{self.path}: a frame was asked for at {time_s:.3f} s, but the video ends at "
+                f"{self.duration_s:.3f} s; check that the annotations belong to this file"
+            )
+        return int(self.shown[bisect_right(self.shown, tick) - 1])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its first video stream that is not a cover picture; one decode thread.
+
+    Anything the libraries raise about the file comes out as ``DamagedVideoError`` with the cause.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such video file")
+    if path.stat().st_size == 0:
+        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); copy it again from its source")
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+            if not streams:
+                raise DamagedVideoError(f"{path}: there is no video stream in this file")
+            stream = streams[0]
+            stream.thread_type = "NONE"
+            stream.thread_count = 1  # measured: more threads cost CPU, and one process runs per video
+            # Without it a broken slice is painted over with its neighbours and no error is raised.
+            stream.codec_context.options = {"err_detect": "explode"}
+            yield container, stream
+    except av.error.FFmpegError as error:
+        raise DamagedVideoError(f"{path}: {cause(error)}") from error
+
+
+def cause(error: av.error.FFmpegError) -> str:
+    """What the decoder said, with the line of its own log where there is one."""
+    said = error.log[2].strip() if error.log else ""
+    return f"{error.strerror}: {said}" if said else str(error.strerror)
+
+
+def read_timeline(path: Path) -> Timeline:
+    """The timeline of a video; decodes it only where its packets carry no presentation times.
+
+    Raises ``DamagedVideoError`` where the file cannot be read or holds fewer frames than its header says.
+    """
+    with opened(path) as (container, stream):
+        rows = [
+            (packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
+            for packet in container.demux(stream)
+            if packet.size
+        ]
+        time_base, rate = stream.time_base, stream.average_rate
+        hides = stream.codec_context.name in ("vp8", "libvpx")  # packets of frames that are never shown
+        if not rows:
+            raise DamagedVideoError(f"{path}: there is no frame in this file")
+        _refuse_cut(path, container, stream, rows)
+    times = [row[0] for row in rows]
+    if any(pts is None for pts in times) or len(set(times)) < len(times) or hides:
+        return decoded_timeline(path)
+    shown = sorted((pts, duration) for pts, duration, _, discard in rows if not discard)
+    if not shown or time_base is None:
+        raise DamagedVideoError(f"{path}: no frame of this file is ever shown")
+    return Timeline(
+        path=Path(path),
+        time_base=time_base,
+        shown=np.array([pts for pts, _ in shown], np.int64),
+        end=_end([pts for pts, _ in shown], shown[-1][1], time_base, rate),
+        pts=np.array(times, np.int64),
+        key=np.array([row[2] for row in rows], bool),
+    )
+
+
+def _refuse_cut(
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    rows: Sequence[tuple[int | None, int, bool, bool]],
+) -> None:
+    """Raise ``DamagedVideoError`` where the header promises more than the file holds."""
+    if "mp4" in container.format.name:  # its index counts every frame; AVI's counts empty ones, too
+        if len(rows) < stream.frames:
+            raise DamagedVideoError(
+                f"{path}: cut short: {len(rows)} of the {stream.frames} frames its header states"
+            )
+        return
+    stated_s = stated_duration(container, stream)
+    times = [pts for pts, *_ in rows if pts is not None]
+    if stated_s is not None and times and stream.time_base is not None:
+        held_s = float((max(times) - min(times)) * stream.time_base)
+        if held_s < 0.98 * stated_s - 1:  # headers round, and leave the last frame's length out
+            raise DamagedVideoError(
+                f"{path}: cut short: {held_s:.1f} of the {stated_s:.1f} s its header states"
+            )
+
+
+def stated_duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds of video that the header promises; None where it speaks of sound and video together."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    clock = stream.metadata.get("DURATION", "")  # Matroska's "00:00:09.666000000"
+    if clock.count(":") == 2 and clock.replace(":", "").replace(".", "").isdigit():
+        hours, minutes, seconds = clock.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    if container.duration is not None and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def decoded_timeline(path: Path) -> Timeline:
+    """The timeline of a video whose packets don't tell it: AVI with B-frames, VP8's hidden frames.
+
+    Its ``pts`` and ``key`` are empty: the n-th frame that comes out of the decoder is ``shown[n]``.
+    Raises ``InputError`` for a raw stream, which has no times at all.
+    """
+    with opened(path) as (container, stream):
+        shown, clock = [], []
+        for packet in container.demux(stream):
+            if packet.size:
+                clock.append(packet.dts)
+            shown += [frame.pts for frame in packet.decode()]
+        time_base, rate, name = stream.time_base, stream.average_rate, stream.codec_context.name
+    if not shown or time_base is None:
+        raise DamagedVideoError(f"{path}: there is no frame in this file")
+    if not _ascends(shown):
+        # AVI has one clock, that of decoding, at a fixed rate: the n-th frame is shown at its n-th tick.
+        if not _ascends(clock) or len(clock) != len(shown):
+            raise InputError(
+                f"{path}: this {name} stream has no presentation times, so no second of it can be found; "
+                "put it into a container (MP4, MKV) with its true frame rate"
+            )
+        shown = clock
+    return Timeline(
+        path=Path(path),
+        time_base=time_base,
+        shown=np.array(shown, np.int64),
+        end=_end(shown, 0, time_base, rate),
+        pts=np.empty(0, np.int64),
+        key=np.empty(0, bool),
+    )
+
+
+def _ascends(ticks: Sequence[int | None]) -> bool:
+    return all(a is not None and b is not None and a < b for a, b in pairwise([-(2**63), *ticks]))
+
+
+def _end(shown: Sequence[int], last: int, time_base: Fraction, rate: Fraction | None) -> int:
+    """Where the last frame ends: its own duration, else the gap before it, else a frame of the rate."""
+    if last > 0:
+        return shown[-1] + last
+    if len(shown) > 1:
+        return shown[-1] + shown[-1] - shown[-2]
+    return shown[-1] + max(1, round(1 / (rate * time_base))) if rate else shown[-1] + 1

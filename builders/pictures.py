@@ -1,0 +1,71 @@
+"""Still pictures: JPEG bytes that carry pixels and nothing else, and one way to make them smaller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from PIL import Image, ImageOps, UnidentifiedImageError
+from surgvqa.cards.command import InputError
+
+QUALITY = 90  # 512 x 384: 40 kB a frame; a training set of 8 frames a clip stays below its source's size
+
+
+def encode_jpeg(rgb: np.ndarray, quality: int = QUALITY) -> bytes:
+    """A height x width x 3 uint8 RGB array as JPEG bytes, without EXIF, comment or colour profile.
+
+    >>> import numpy as np
+    >>> encode_jpeg(np.zeros((8, 8, 3), np.uint8))[:2].hex()
+    'ffd8'
+    """
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(rgb), quality=quality, colorspace="RGB", colorsubsampling="420"
+    )
+
+
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """JPEG bytes as a height x width x 3 uint8 RGB array. Raises ``InputError`` where they are damaged."""
+    try:
+        return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
+    except ValueError as error:
+        raise InputError(f"a JPEG of {len(data)} bytes cannot be decoded: {error}") from error
+
+
+def fitted(width: int, height: int, max_side: int | None) -> tuple[int, int]:
+    """The size of a picture whose longer side is brought down to ``max_side``; nothing is enlarged.
+
+    >>> fitted(1024, 768, 512)
+    (512, 384)
+    >>> fitted(224, 224, 512)
+    (224, 224)
+    """
+    longer = max(width, height)
+    if max_side is None or longer <= max_side:
+        return width, height
+    return max(1, round(width * max_side / longer)), max(1, round(height * max_side / longer))
+
+
+def resize(rgb: np.ndarray, max_side: int | None) -> np.ndarray:
+    """The picture with its longer side at most ``max_side`` pixels, area-filtered; smaller ones as is."""
+    height, width = rgb.shape[:2]
+    size = fitted(width, height, max_side)
+    if size == (width, height):
+        return rgb
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A picture file as a height x width x 3 uint8 RGB array, turned as its EXIF says.
+
+    Raises ``InputError`` with the file's name where it is missing, damaged or implausibly large.
+    """
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such picture") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not a picture that can be read") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: the picture is damaged: {error}") from error

@@ -1,0 +1,153 @@
+"""`report.json`: what is in a data set, what a blind guesser scores on it, and what its splits leak."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from surgvqa.builders import leaks
+from surgvqa.builders.schema import Dropped
+from surgvqa.builders.splits import SPLITS
+
+MAX_BLIND = 0.6  # past it, a kind's score says little about seeing
+
+
+def describe(
+    rows_by_split: Mapping[str, Iterable[Mapping[str, Any]]],
+    *,
+    dropped: Sequence[Dropped] = (),
+    notes: Sequence[str] = (),
+    max_blind: float = MAX_BLIND,
+) -> dict[str, Any]:
+    """The report on rows of config `clips`, each read once, so that they can stream from Parquet.
+
+    Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
+    of guessers that learned from the train split alone and answer the test split (without one, the
+    validation split; without that, train): `blind_majority` says train's most frequent answer,
+    `blind_by_text` the most frequent one for the question's very words.
+    """
+    splits: dict[str, dict[str, int]] = {}
+    answers: dict[
+        str, dict[str, Counter[tuple[str, str]]]
+    ] = {}  # split -> kind -> (question, answer) -> times
+    windows: dict[str, list[leaks.Window]] = {}
+    for split in (*SPLITS, *sorted(set(rows_by_split) - set(SPLITS))):
+        if split not in rows_by_split:
+            continue
+        asked: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        windows[split] = []
+        for row in rows_by_split[split]:
+            windows[split].append(leaks.window(row))
+            for qa in row["qa"]:
+                asked[qa["kind"]][qa["question"], qa["short_answer"]] += 1
+        answers[split] = asked
+        splits[split] = {
+            "cases": len({one.case_id for one in windows[split]}),
+            "clips": len(windows[split]),
+            "qa": sum(counts.total() for counts in asked.values()),
+        }
+    held_out = next(
+        (split for split in ("test", "validation", "train") if splits.get(split, {}).get("qa")), None
+    )
+    names = sorted({kind for asked in answers.values() for kind in asked})
+    kinds = {kind: _kind(kind, answers, held_out) for kind in names}
+    found = leaks.find(windows)
+    return {
+        "splits": splits,
+        "kinds": kinds,
+        "blind_on": held_out,
+        "leaks": found,
+        "dropped": [{"item": one.item, "cause": one.cause} for one in dropped],
+        "notes": list(notes),
+        "warnings": [*_blind_warnings(kinds, held_out, max_blind), *_leak_warnings(found)],
+    }
+
+
+Asked = Counter[tuple[str, str]]  # (question, short answer) -> times
+
+
+def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> dict[str, Any]:
+    """A kind's size, answers and blind figures."""
+    everywhere: Counter[str] = Counter()
+    for asked in answers.values():
+        everywhere += _answers(asked.get(kind, Counter()))
+    train = answers.get("train", {}).get(kind, Counter())
+    tested = answers.get(held_out or "", {}).get(kind, Counter())
+    guess = _most(_answers(train))
+    by_text: dict[str, Counter[str]] = defaultdict(Counter)
+    for (question, short), n in train.items():
+        by_text[question][short] += n
+    guesses = {question: _most(counts) for question, counts in by_text.items()}
+    repeated = [counts for counts in by_text.values() if counts.total() > 1]
+    return {
+        "n": everywhere.total(),
+        "n_blind": tested.total(),
+        "majority_answer": guess,
+        "blind_majority": _share(tested, dict.fromkeys(guesses, guess), guess),
+        "blind_by_text": _share(tested, guesses, guess),
+        "single_class": len(everywhere) == 1,
+        "single_answer_texts": sum(len(counts) == 1 for counts in repeated),
+        "answers": dict(sorted(everywhere.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def _answers(asked: Asked) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (_, short), n in asked.items():
+        found[short] += n
+    return found
+
+
+def _most(counts: Counter[str]) -> str | None:
+    return min(counts, key=lambda answer: (-counts[answer], answer), default=None)
+
+
+def _share(tested: Asked, guesses: Mapping[str, str | None], other: str | None) -> float | None:
+    """How many questions a guesser gets right; None where it has learned nothing or is asked nothing."""
+    if other is None or not tested:
+        return None
+    right = sum(n for (question, short), n in tested.items() if guesses.get(question, other) == short)
+    return round(right / tested.total(), 4)
+
+
+def _blind_warnings(
+    kinds: Mapping[str, Mapping[str, Any]], held_out: str | None, max_blind: float
+) -> list[str]:
+    warnings = []
+    for kind, facts in kinds.items():
+        blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
+        if facts["single_class"]:
+            warnings.append(f"{kind}: every answer is {facts['majority_answer']!r}, so it measures nothing")
+        elif blind > max_blind:
+            warnings.append(
+                f"{kind}: {blind:.0%} of {held_out} right without looking (over {max_blind:.0%}); "
+                "--balance answers lowers it"
+            )
+    return warnings
+
+
+def _leak_warnings(found: Mapping[str, Any]) -> list[str]:
+    return [
+        f"leak: {counts[kind]} {kind.replace('_', ' ')} between {pair.replace('/', ' and ')}"
+        for pair, counts in found["pairs"].items()
+        for kind in leaks.COUNTS
+        if counts[kind]
+    ]
+
+
+def blind_table(report: Mapping[str, Any]) -> str:
+    """The blind figures as lines to print.
+
+    >>> kinds = {"phase": {"n": 40, "blind_majority": 0.25, "blind_by_text": None, "majority_answer": "idle"}}
+    >>> print(blind_table({"kinds": kinds, "blind_on": "test"}))
+    kind                    n  blind  by text  on test, guessing
+    phase                  40    25%        -  idle
+    """
+    lines = [f"{'kind':<18}{'n':>7}{'blind':>7}{'by text':>9}  on {report['blind_on']}, guessing"]
+    for kind, facts in report["kinds"].items():
+        figures = [
+            "-" if (x := facts[key]) is None else f"{x:.0%}" for key in ("blind_majority", "blind_by_text")
+        ]
+        lines.append(f"{kind:<18}{facts['n']:>7}{figures[0]:>7}{figures[1]:>9}  {facts['majority_answer']}")
+    return "\n".join(lines)

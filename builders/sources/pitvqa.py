@@ -1,0 +1,214 @@
+"""PitVQA and PitVis: 25 endoscopic pituitary operations, annotated once a second.
+
+Expects the authors' ground truth below the root: ``instruments_csv/instruments_XX.csv`` and
+``steps_csv/steps_XX.csv`` (a ``metadata/map_instruments.csv`` is checked against where it is there), and
+optionally ``videos/video_XX.mp4`` (24 fps) or their 1 Hz frames ``images/video_XX/00000.png``.
+
+Positions are 1 top-left, 2 top-right, 3 centre, 4 bottom-left, 5 bottom-right, as in the authors' own
+code (https://github.com/mobarakol/PitVQA_Annotations, code_for_QA/utils.py); a table that goes round
+with 3 lower-left, 4 lower-right, 5 centre misplaces most of them.
+
+``questions="official"`` is the authors' own set, oddities included (``builders/pitvqa_official.py``);
+``"ours"`` is cleaned: what contradicts itself is left out and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from surgvqa.builders import taxonomy
+from surgvqa.builders.pitvqa_files import (
+    POSITIONS,
+    BadFileError,
+    Ledger,
+    Row,
+    Step,
+    instrument_codes,
+    instrument_rows,
+    numbered,
+    step_rows,
+)
+from surgvqa.builders.pitvqa_official import NOT_A_STEP, OUT, frame_clips
+from surgvqa.builders.schema import Case, Clip, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.cards.command import InputError
+
+FACTS = Facts(
+    name="PitVQA",
+    homepage="https://doi.org/10.5522/04/27004666",
+    licence="annotations: not stated; videos: CC BY-NC-SA 4.0 (PitVis challenge)",
+    access="Frames and questions from UCL's research data repository, the ground truth CSVs from "
+    "https://github.com/mobarakol/PitVQA_Annotations, the videos from https://doi.org/10.5522/04/26531686.",
+    citation="""@inproceedings{he2024pitvqa,
+  title={PitVQA: Image-grounded Text Embedding LLM for Visual Question Answering in Pituitary Surgery},
+  author={He, Runlong and Xu, Mengya and Das, Adrito and Khan, Danyal Z. and Bano, Sophia and Marcus, Hani J.
+    and Stoyanov, Danail and Clarkson, Matthew J. and Islam, Mobarakol},
+  booktitle={International Conference on Medical Image Computing and Computer-Assisted Intervention},
+  year={2024}
+}""",
+    procedure="pituitary",
+)
+
+FRAME_SIZE = (1280, 720)  # metadata/video_encoder_details.txt
+HELD_OUT = ("02", "06", "12", "13", "24")  # the authors' val_seq, on which their results are reported
+NONE = ("no_visible_instrument", "no_secondary_instrument")
+OCCLUDED = "occluded_image_inside_patient"
+
+
+def cases(root: Path, questions: str = "ours") -> Iterator[Case | Dropped]:
+    """Every video, in order; ``questions`` is ``official`` or ``ours``."""
+    if questions not in ("official", "ours"):
+        raise InputError(f"--questions {questions}: the pitvqa source knows official and ours")
+    files = numbered(root, "instruments")
+    steps = numbered(root, "steps")
+    if not files:
+        raise InputError(
+            f"no instruments_csv/instruments_XX.csv below {root}; get the ground truth from {FACTS.homepage} "
+            "or https://github.com/mobarakol/PitVQA_Annotations"
+        )
+    codes = instrument_codes(root)
+    for number, path in sorted(files.items()):
+        if number in steps:
+            yield from _case(root, number, path, steps.pop(number), codes, questions)
+        else:
+            yield Dropped(f"video_{number}", f"{path.name} is there and steps_{number}.csv isn't", fault=True)
+    for number, path in sorted(steps.items()):
+        cause = f"{path.name} is there and instruments_{number}.csv isn't"
+        yield Dropped(f"video_{number}", cause, fault=True)
+
+
+def notes(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What was measured on the input."""
+    frames = sum(len(case.clips) for case in cases)
+    if frames:
+        total = sum(len(clip.qa) for case in cases for clip in case.clips)
+        odd = sum(qa.short_answer in NONE for case in cases for clip in case.clips for qa in clip.qa)
+        return (
+            f"The authors' own questions: {total:,} on {frames:,} frames of {len(cases)} videos "
+            "(published: 884,242 on 109,173 of 25).",
+            f"{odd:,} questions ask which instrument is at a position where none is annotated; they are the "
+            "authors', who leave them out when they train.",
+        )
+    scenes = [scene for case in cases for scene in case.scenes]
+    return (
+        f"{len(scenes):,} annotated seconds; a position is one of five (quarters and centre) of the tip of an "
+        "instrument, no finer: no point or box was annotated.",
+    )
+
+
+def _case(
+    root: Path, number: str, path: Path, steps_path: Path, codes: dict[str, int], questions: str
+) -> Iterator[Case | Dropped]:
+    case_id = f"video_{number}"
+    left_out = Ledger()
+    try:
+        rows = instrument_rows(path, int(number), codes, left_out)
+        steps = step_rows(steps_path, int(number))
+        media, frames = _media(root, case_id)
+        out = {row.second for row in rows if OUT in (row.name1, row.name2)}
+        last = max(row.second for row in rows) + 1
+        on_disk = {frame.time_s for frame in frames} or {float(row.second) for row in rows}
+        phases: tuple[Phase, ...] = ()
+        scenes: tuple[Scene, ...] = ()
+        clips: tuple[Clip, ...] = ()
+        if questions == "ours":
+            scenes = tuple(scene for scene in _scenes(rows, path.name, left_out) if scene.time_s in on_disk)
+            phases = tuple(_phases(steps, last, out, steps_path.name, int(number), left_out))
+        else:
+            known = taxonomy.load(FACTS.procedure)
+            names = {step.name: known.canonical("phase", step.name) for step in steps}
+            changes = [(step.start, step.name) for step in steps]
+            asked = frame_clips(case_id, rows, changes, names.__getitem__, left_out.add)
+            clips = tuple(clip for clip in asked if (clip.end_ms - 500) / 1000 in on_disk)
+        for row in rows:
+            if row.second not in on_disk:
+                left_out.add(path.name, "its frame is not on disk", row.second)
+    except (BadFileError, taxonomy.UnknownLabel) as problem:
+        yield Dropped(case_id, str(problem), fault=True)
+        return
+    yield Case(
+        case_id=case_id,
+        source="pitvqa",
+        procedure=FACTS.procedure,
+        phases=phases,
+        scenes=scenes,
+        video=media,
+        frames=frames,
+        duration_s=float(last),
+        clips=clips,
+        split="test" if number in HELD_OUT else "train",
+        files=tuple(file for file in (path, steps_path, media) if file),
+    )
+    yield from left_out.items()
+
+
+def _scenes(rows: Sequence[Row], file: str, left_out: Ledger) -> Iterator[Scene]:
+    """A scene for every second that doesn't contradict itself."""
+    known = taxonomy.load(FACTS.procedure)
+    for row in rows:
+        pairs = [(row.name1, row.position1), (row.name2, row.position2)]
+        if OUT in (row.name1, row.name2):
+            cause = "out of the patient"
+        elif row.name1 == OCCLUDED:
+            cause = "the image is occluded"
+        elif row.flaw:
+            cause = row.flaw
+        elif any(name in NONE and place for name, place in pairs):
+            cause = "a position without an instrument"
+        elif any(name not in NONE and not place for name, place in pairs):
+            cause = "an instrument without a position"
+        else:
+            named = [
+                (known.canonical("instrument", name), place) for name, place in pairs if name not in NONE
+            ]
+            yield Scene(float(row.second), *FRAME_SIZE, nodes=tuple(_entities(named)))
+            continue
+        left_out.add(file, cause, row.second)
+
+
+def _entities(named: Sequence[tuple[str, int | None]]) -> Iterator[Entity]:
+    for rank, (name, place) in enumerate(named, start=1):
+        twice = rank == 2 and named[0][0] == name
+        yield Entity(
+            id=f"{name}#2" if twice else name,
+            name=name,
+            type="instrument",
+            granularity="quadrant",
+            grid=POSITIONS[place] if place else None,
+            rank=rank,
+        )
+
+
+def _phases(
+    steps: Sequence[Step], last: int, out: set[int], file: str, video: int, left_out: Ledger
+) -> Iterator[Phase]:
+    """Steps sorted by second; a row that names another video leaves its stretch unlabelled.
+
+    Seconds out of the patient belong to no step: nothing in the picture tells which one it is.
+    """
+    known = taxonomy.load(FACTS.procedure)
+    ordered = sorted(steps, key=lambda step: step.start)
+    for step, following in zip(ordered, [*ordered[1:], None], strict=True):
+        end = min(last, following.start if following else last)
+        if step.video != video:
+            left_out.add(file, f"the row names video {step.video}", step.start)
+        elif step.name not in NOT_A_STEP:
+            label = known.canonical("phase", step.name)
+            start = step.start
+            for second in (*sorted(at for at in out if step.start <= at < end), end):
+                if second > start:
+                    yield Phase(label, float(start), float(second))
+                start = second + 1
+
+
+def _media(root: Path, case_id: str) -> tuple[Path | None, tuple[Frame, ...]]:
+    """The video, or the 1 Hz frames named by their second, or neither."""
+    for folder in (root / "images" / case_id, root / case_id):
+        files = sorted(path for path in folder.glob("*") if re.fullmatch(r"\d+\.(png|jpg)", path.name))
+        if files:
+            return None, tuple(Frame(float(int(path.stem)), path) for path in files)
+    for path in (root / "videos" / f"{case_id}.mp4", root / f"{case_id}.mp4"):
+        if path.is_file():
+            return path, ()
+    return None, ()

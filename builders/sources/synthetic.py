@@ -1,0 +1,242 @@
+"""Rendered cataract operations, in Cataract-1K's own folder format and read by its reader.
+
+Every phase, mask and movement is known, and nothing in it belongs to anybody: what tests, the demo and a
+first try run on. ``cases(root)`` renders into ``root`` when nothing is there yet::
+
+    surgvqa-build synthetic --root rendered --out dataset
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+from surgvqa.builders.render import CATEGORIES, Shape, Stage, area
+from surgvqa.builders.schema import Case, Dropped, Facts
+from surgvqa.builders.sources import cataract1k
+from surgvqa.builders.stage import USUAL, Plan, plan
+from surgvqa.builders.taxonomy import load
+from surgvqa.builders.timeline import IDLE, annotated, label_at, to_ms
+from surgvqa.cards.command import InputError
+from tqdm import tqdm
+
+FACTS = Facts(
+    name="Synthetic cataract operations",
+    homepage="https://github.com/surgvqa/surgvqa",
+    licence="Apache-2.0",
+    access="rendered on the spot by surgvqa; no patient, no camera",
+    citation="@misc{surgvqa_synthetic, title = {Synthetic cataract operations, rendered by surgvqa}}",
+    procedure="cataract",
+)
+
+PHASES = Path("Phase_recognition_dataset")
+IMAGES = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotations")
+MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
+STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
+
+
+def cases(
+    root: Path,
+    *,
+    render_cases: int = 30,
+    render_seed: int = 0,
+    difficulty: float = 0.5,
+    size: int = 160,
+    phase_seconds: float = 10.0,
+    frame_rate: int = 5,
+    frame_pngs: bool = False,
+) -> Iterator[Case | Dropped]:
+    """Read the rendered cases below ``root``, after rendering them there if need be.
+
+    Args:
+        root: a folder of its own; made when missing.
+        render_cases: how many cases.
+        render_seed: other cases for another seed, the same ones for the same.
+        difficulty: 0 (no distractors, clear figures) to 1; how much distracts and how faint phases show.
+        size: width of the frames in pixels; the height is three quarters of it.
+        phase_seconds: how long a phase takes on average.
+        frame_rate: frames per second.
+        frame_pngs: also write the annotated frames as PNG files.
+
+    Raises:
+        InputError: ``root`` holds something else, or cases rendered with other parameters.
+    """
+    asked = {
+        "render_cases": render_cases,
+        "render_seed": render_seed,
+        "difficulty": difficulty,
+        "size": size,
+        "phase_seconds": phase_seconds,
+        "frame_rate": frame_rate,
+        "frame_pngs": frame_pngs,
+    }
+    _check(asked)
+    stated = root / STATED
+    if stated.is_file():
+        found = json.loads(stated.read_text())
+        if found != asked:
+            other = sorted(key for key in asked if found.get(key) != asked[key])
+            raise InputError(
+                f"{root} holds cases rendered with other {', '.join(other)} "
+                f"({', '.join(f'{key}={found.get(key)}' for key in other)}); give another --root or the same values"
+            )
+    else:
+        if root.is_file() or (root.is_dir() and any(path.name not in _OWN for path in root.iterdir())):
+            raise InputError(
+                f"{root} holds something else and no {STATED}; give an empty or a new folder as --root"
+            )
+        for number in tqdm(range(1, render_cases + 1), desc="render", unit="case", disable=None):
+            made = plan(number, seed=render_seed, difficulty=difficulty, phase_seconds=phase_seconds)
+            write(made, root, size=size, frame_rate=frame_rate, frame_pngs=frame_pngs)
+        stated.write_text(json.dumps(asked, indent=1) + "\n")
+    yield from cataract1k.read(root, source="synthetic")
+
+
+_OWN = {PHASES.parts[0], MASKS.parts[0]}
+
+
+def notes(read: Sequence[Case]) -> tuple[str, ...]:
+    """How far the phase tells the instruments, measured on these cases."""
+    taxonomy = load(FACTS.procedure)
+    usual = {
+        taxonomy.canonical("phase", phase): taxonomy.canonical("instrument", name)
+        for phase, name in USUAL.items()
+    }
+    shown = alone = total = 0
+    for case in read:
+        stretches = annotated(case).stretches
+        for scene in case.scenes:
+            expected = usual.get(label_at(stretches, to_ms(scene.time_s)) or IDLE)
+            names = {node.name for node in scene.nodes if node.type == "instrument"}
+            if expected is not None:
+                shown, alone, total = shown + (expected in names), alone + (names == {expected}), total + 1
+    return (
+        f"the phase's usual instrument is in view in {shown} of {total} images and alone in {alone}; "
+        "place, motion and distractors are drawn independently of phase and instrument",
+    )
+
+
+def _check(asked: dict[str, float]) -> None:
+    """Refuse parameters that cannot be rendered."""
+    for key, least, most in (
+        ("render_cases", 1, 9999),
+        ("difficulty", 0, 1),
+        ("size", 32, 1920),
+        ("phase_seconds", 5, 600),
+        ("frame_rate", 1, 60),
+    ):
+        if not least <= asked[key] <= most:
+            raise InputError(f"{key} is {asked[key]}; give {least} to {most}")
+    if asked["size"] % 2:
+        raise InputError(f"size is {asked['size']}; give an even number, video frames are made of 2x2 pixels")
+
+
+def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, frame_pngs: bool = False) -> None:
+    """Write one case: its video, phase and video CSV, masks, and PNG frames where asked for."""
+    case = f"case_{made.number:04d}"
+    stage = Stage(made, size)
+    video = root / PHASES / "videos" / f"{case}.mp4"
+    phases = root / PHASES / "annotations" / case
+    masks = root / MASKS / case / "annotations"
+    for folder in (video.parent, phases, masks):
+        folder.mkdir(parents=True, exist_ok=True)
+    encode(stage, video, frame_rate)
+    rows = [
+        f"{made.number:04d},{label},{round(start * frame_rate)},{round(end * frame_rate)},{start:.3f},{end:.3f}"
+        for label, start, end in made.phases
+    ]
+    header = "caseId,comment,frame,endFrame,sec,endSec"
+    (phases / f"{case}_annotations_phases.csv").write_text("\n".join([header, *rows]) + "\n")
+    (phases / f"{case}_video.csv").write_text(
+        f"caseId,physician,done,date,fps\n{made.number:04d},none,0,,{frame_rate:.3f}\n"
+    )
+    (masks / "instances.json").write_text(json.dumps(coco(stage)))
+    if frame_pngs:
+        folder = root / IMAGES / case / "img"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(1, len(made.beats) + 3):
+            picture = Image.fromarray(stage.draw(cataract1k.image_time(number)))
+            picture.save(folder / image_name(made.number, number))
+
+
+def image_name(case: int, number: int) -> str:
+    """How Cataract-1K names an annotated image.
+
+    >>> image_name(7, 3)
+    'case0007_03.png'
+    """
+    return f"case{case:04d}_{number:02d}.png"
+
+
+def encode(stage: Stage, path: Path, frame_rate: int) -> None:
+    """Draw and encode a case's video; equal bytes for equal plans and library versions."""
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(frame_rate))
+        stream.width, stream.height, stream.pix_fmt = stage.width, stage.height, "yuv420p"
+        stream.codec_context.thread_count = 1
+        stream.options = {"preset": "superfast", "crf": "20", "g": str(4 * frame_rate)}
+        for index in range(int(stage.plan.duration_s * frame_rate)):
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(stage.draw(index / frame_rate)), format="rgb24"
+            )
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def coco(stage: Stage) -> dict[str, object]:
+    """The case's annotated images and shapes as COCO instances.
+
+    Two attributes go beyond Cataract-1K: ``track_id``, the same instrument from image to image, and
+    ``motion``, where it moves in the five seconds around the image.
+    """
+    number = stage.plan.number
+    images, annotations = [], []
+    for index in range(1, len(stage.plan.beats) + 3):
+        time_s = cataract1k.image_time(index)
+        image_id = number * 10_000 + index
+        images.append(
+            {
+                "id": image_id,
+                "file_name": image_name(number, index),
+                "width": stage.width,
+                "height": stage.height,
+            }
+        )
+        motions = {} if stage.empty(time_s) else stage.beat(time_s).motions
+        for shape in stage.shapes(time_s):
+            annotations.append(
+                _annotation(shape, number * 1_000_000 + len(annotations) + 1, image_id, motions)
+            )
+    return {
+        "info": {"description": "rendered by surgvqa", "version": "1.0"},
+        "licenses": [],
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            {"id": index, "name": name, "supercategory": name}
+            for index, name in enumerate(CATEGORIES, start=1)
+        ],
+    }
+
+
+def _annotation(
+    shape: Shape, annotation_id: int, image_id: int, motions: dict[int, str]
+) -> dict[str, object]:
+    xs, ys = zip(*shape.points, strict=True)
+    entry: dict[str, object] = {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": CATEGORIES.index(shape.name) + 1,
+        "segmentation": [[round(value, 2) for point in shape.points for value in point]],
+        "area": round(area(shape.points), 2),
+        "bbox": [round(value, 2) for value in (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))],
+        "iscrowd": 0,
+    }
+    if shape.track is not None:
+        entry["attributes"] = {"track_id": shape.track, "motion": motions[shape.track]}
+    return entry

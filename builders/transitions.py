@@ -1,0 +1,72 @@
+"""What the training cases show: which phase follows which, and which names a phase's scenes show.
+
+Learned from training cases only, so that the choices of a question hold nothing of the case asked about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from surgvqa.builders.schema import Case, Role
+from surgvqa.builders.timeline import IDLE, annotated, label_at, neighbours, to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """Counts over training cases; plain dictionaries, so that it goes to other processes."""
+
+    following: Mapping[
+        str, Mapping[str, int]
+    ]  # phase, or "idle after PHASE" -> next phase or "none" -> times
+    scenes: Mapping[str, int]  # phase -> annotated moments in it
+    shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
+    roles: Mapping[str, Role]  # every name that the annotations ever show
+    located: bool  # whether the annotations say where things are
+
+    def share(self, phase: str | None, name: str) -> float:
+        """In what part of a phase's annotated moments a thing is shown; never quite 0 or 1.
+
+        >>> Transitions({}, {"incision": 3}, {"incision": {"slit knife": 3}}, {}, True).share("incision", "slit knife")
+        0.875
+        """
+        shown = self.shown.get(phase or "", {}).get(name, 0)
+        return (shown + 0.5) / (self.scenes.get(phase or "", 0) + 1)
+
+
+def state(stretch_label: str, before: str) -> str:
+    """What the next phase depends on: the phase, or, between phases, the one that just ended.
+
+    >>> state("incision", "none"), state("idle", "incision")
+    ('incision', 'idle after incision')
+    """
+    return f"idle after {before}" if stretch_label == IDLE else stretch_label
+
+
+def transitions(cases: Iterable[Case]) -> Transitions:
+    """Count over (linked or unlinked) training cases of one procedure."""
+    following: dict[str, Counter[str]] = defaultdict(Counter)
+    scenes: Counter[str] = Counter()
+    shown: dict[str, Counter[str]] = defaultdict(Counter)
+    roles: dict[str, Role] = {}
+    located = False
+    for case in cases:
+        stretches = annotated(case).stretches
+        for stretch in stretches:
+            before, after = neighbours(stretches, stretch.start_ms)
+            if stretch.label is not None:
+                following[state(stretch.label, before)][after] += 1
+        for scene in case.scenes:
+            phase = label_at(stretches, to_ms(scene.time_s)) or ""
+            scenes[phase] += 1
+            shown[phase].update({node.name for node in scene.nodes})
+            roles.update({node.name: node.type for node in scene.nodes})
+            located = located or any(node.granularity != "presence" for node in scene.nodes)
+    return Transitions(
+        following={key: dict(sorted(counts.items())) for key, counts in sorted(following.items())},
+        scenes=dict(sorted(scenes.items())),
+        shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
+        roles=dict(sorted(roles.items())),
+        located=located,
+    )

@@ -1,0 +1,98 @@
+"""``manifest.json``: what a data set folder holds, from what and how it was made; read and held against the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+from surgvqa.cards.command import InputError
+
+NAME = "manifest.json"
+REPORT = "report.json"
+CARD = "README.md"
+UNLISTED = {NAME, REPORT, CARD}  # the manifest cannot hold its own hash; the other two are derived from it
+
+
+class Shard(TypedDict):
+    """A file of the data set."""
+
+    sha256: str
+    bytes: int
+
+
+class Source(TypedDict):
+    """``builders.schema.Facts`` as JSON: what a card must say about where the cases come from."""
+
+    name: str
+    homepage: str
+    licence: str
+    access: str
+    citation: str
+    procedure: str
+
+
+class Manifest(TypedDict):
+    """The keys a card and a push rely on; a build may write more."""
+
+    surgvqa: str  # version of this package
+    versions: dict[str, str]  # of Python and the libraries the bytes depend on
+    source: Source
+    parameters: dict[str, Any]  # of the command, without paths; {"source": "synthetic", "clip_seconds": 5, …}
+    files: dict[str, Shard]  # by path below the folder, "/" between parts
+    source_files: dict[str, str]  # sha256 of every file read, by path below --root
+    dropped: list[dict[str, str]]  # {"item", "cause"} of everything left out
+
+
+def read(folder: Path, name: str = NAME) -> Any:
+    """The manifest (or the report) of a data set folder."""
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder; build one with `surgvqa-build SOURCE --root … --out {folder}`"
+        )
+    return read_json(folder / name, f"{folder} is no finished data set; run the build again")
+
+
+def read_json(path: Path, hint: str) -> Any:
+    """What a JSON file holds; where it cannot be read, an ``InputError`` with the cause and the ``hint``."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; {hint}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}); {hint}") from None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def walk(folder: Path) -> Iterator[str]:
+    """Every file below ``folder`` as a relative path with "/", sorted; a symbolic link counts as a file."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(folder).as_posix()
+
+
+def faults(folder: Path, files: Mapping[str, Shard]) -> list[str]:
+    """What of the folder disagrees with its manifest: files missing, changed or not listed; links; escapes."""
+    found = []
+    present = set(walk(folder))
+    for name, shard in sorted(files.items()):
+        path = folder / name
+        if name.startswith("/") or ".." in name.split("/") or "\\" in name:
+            found.append(f"{name}: a path that leaves the folder")
+        elif name not in present:
+            found.append(f"{name}: listed, but not there")
+        elif path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+            found.append(f"{name}: a link; the data set must hold the file itself")
+        elif path.stat().st_size != shard["bytes"]:
+            found.append(f"{name}: {path.stat().st_size} bytes, should be {shard['bytes']}")
+        elif sha256(path) != shard["sha256"]:
+            found.append(f"{name}: its SHA-256 is not the one in {NAME}")
+    found += [f"{name}: there, but not listed" for name in sorted(present - set(files) - UNLISTED)]
+    return found

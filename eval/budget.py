@@ -1,0 +1,46 @@
+"""What a model sees of a clip: how many frames, how large; it travels with an adapter."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from surgvqa.cards.command import InputError
+
+BUDGET_FILE = "surgvqa.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a model sees of a clip; saved beside an adapter, so that it is asked the way it was taught."""
+
+    frames: int  # a clip's frames, evenly chosen where a row has more; a row with fewer is refused
+    media: Literal["images", "video"] = "images"  # frames one by one, or as one video (pairs merged in time)
+    min_pixels: int = 56 * 56  # of one frame, after it was resized for the model
+    max_pixels: int = 512 * 512
+
+    def save(self, folder: Path) -> None:
+        """Write it into an adapter's folder."""
+        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        (folder / BUDGET_FILE).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Budget:
+        """Read it from an adapter's folder.
+
+        Raises:
+            InputError: the folder has none, or one that we did not write.
+        """
+        path = folder / BUDGET_FILE
+        if not path.is_file():
+            raise InputError(
+                f"{folder} has no {BUDGET_FILE}: it doesn't say what its model saw; give --frames"
+            )
+        values = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or not known >= set(values) >= {"frames"}:
+            raise InputError(f"{path}: expected {', '.join(sorted(known))}; found {values}")
+        return cls(**values)

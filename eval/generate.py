@@ -1,0 +1,116 @@
+"""Greedy answers to many questions on a clip, with the clip run through the model once.
+
+The clip's keys and values are computed once and lent to each of its questions; the answers are those of
+asking one question at a time (``tests/test_predict.py`` holds it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from surgvqa.eval.encode import Encoded, Encoder
+from torch import Tensor
+from transformers import PreTrainedModel
+
+GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said, and the mean probability of the tokens it said it with (its end included)."""
+
+    text: str
+    confidence: float
+
+
+def common_length(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens all rows begin with; every row keeps at least one of its own.
+
+    >>> common_length([[1, 2, 3], [1, 2, 4]]), common_length([[1, 2]])
+    (2, 1)
+    """
+    longest = min(map(len, rows)) - 1
+    return next((i for i in range(longest) if len({row[i] for row in rows}) > 1), longest)
+
+
+@torch.inference_mode()
+def answers(
+    model: PreTrainedModel, encoder: Encoder, clips: Sequence[Encoded], longest: int
+) -> list[list[Answer]]:
+    """Answer every clip's questions.
+
+    Args:
+        model: in evaluation mode, hooked by ``normalise_on_device``.
+        encoder: made the clips.
+        clips: encoded without answers.
+        longest: tokens an answer may have; longer ones are cut there.
+
+    Returns:
+        One list per clip, one answer per question.
+    """
+    outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    inner, tokenizer, device = outer.model, encoder.tokenizer, model.device
+    commons = [common_length(clip.ids) for clip in clips]
+    prefixes = [clip.ids[0][:common] for clip, common in zip(clips, commons, strict=True)]
+    batch = {key: value.to(device) for key, value in encoder.inputs(prefixes, clips, left=True).items()}
+    positions, _ = inner.get_rope_index(
+        batch["input_ids"],
+        mm_token_type_ids=batch["mm_token_type_ids"],
+        attention_mask=batch["attention_mask"],
+        **{key: batch[key] for key in GRIDS if key in batch},
+    )
+    cache = inner(**batch, position_ids=positions, use_cache=True).past_key_values
+
+    owner = torch.tensor([i for i, clip in enumerate(clips) for _ in clip.ids], device=device)
+    cache.batch_select_indices(owner)
+    rests = [ids[common:] for clip, common in zip(clips, commons, strict=True) for ids in clip.ids]
+    width = max(map(len, rests))
+    tokens = torch.full((len(rests), width), tokenizer.pad_token_id, device=device)
+    own = torch.zeros(len(rests), width, dtype=torch.int64, device=device)
+    for index, rest in enumerate(rests):
+        tokens[index, width - len(rest) :] = torch.tensor(rest, device=device)
+        own[index, width - len(rest) :] = 1
+    mask = torch.cat([batch["attention_mask"][owner], own], dim=1)
+    # A clip ends in text, where time, height and width agree: its questions go on from there.
+    steps = positions[:, :, -1][:, owner][..., None] + own.cumsum(1)
+
+    ends = torch.tensor(end_tokens(outer, encoder), device=device)
+    said: list[Tensor] = []
+    chances: list[Tensor] = []
+    running = torch.ones(len(rests), dtype=torch.bool, device=device)
+    while True:
+        out = inner(
+            input_ids=tokens,
+            attention_mask=mask,
+            position_ids=steps,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        chance, token = outer.lm_head(out.last_hidden_state[:, -1]).float().softmax(-1).max(-1)
+        said.append(torch.where(running, token, tokenizer.pad_token_id))
+        chances.append(torch.where(running, chance, 0.0))
+        running = running & ~torch.isin(token, ends)
+        if len(said) == longest or not running.any():
+            break
+        tokens, steps = said[-1][:, None], steps[:, :, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+    spoken, sure = torch.stack(said, 1), torch.stack(chances, 1)
+    counts = (sure > 0).sum(1).clamp(min=1)
+    texts = tokenizer.batch_decode(spoken, skip_special_tokens=True)
+    flat = iter(
+        Answer(text.strip(), float(total / count))
+        for text, total, count in zip(texts, sure.sum(1), counts, strict=True)
+    )
+    return [[next(flat) for _ in clip.ids] for clip in clips]
+
+
+def end_tokens(model: PreTrainedModel, encoder: Encoder) -> list[int]:
+    """Token ids that end an answer: the generation config's, and the tokenizer's end of a turn."""
+    configured = model.generation_config.eos_token_id
+    known = configured if isinstance(configured, list) else [configured]
+    known = [*known, encoder.tokenizer.eos_token_id, encoder.tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    return sorted({token for token in known if token is not None})

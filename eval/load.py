@@ -1,0 +1,75 @@
+"""A model to be asked: a base model or an adapter, its processor, and what it was taught to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftConfig, PeftModel
+from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.pixels import normalise_on_device
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in evaluation mode, its processor, and its budget where the folder has one."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    budget: Budget | None
+
+
+def load_model(where: str, dtype: str = "auto", device: str | None = None, base: str | None = None) -> Loaded:
+    """Load a base model or an adapter, from a folder or the Hub.
+
+    Args:
+        where: a folder or a Hub name; one with ``adapter_config.json`` is an adapter.
+        dtype: auto, float32, bfloat16.
+        device: cuda, cpu; by default the first that there is.
+        base: the adapter's base model, where it isn't at the path its configuration names.
+
+    Raises:
+        InputError: nothing there; an adapter whose weights don't all find their place.
+    """
+    folder = local(where)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    adapter = (folder / "adapter_config.json").is_file()
+    try:
+        config = PeftConfig.from_pretrained(str(folder)) if adapter else None
+        source = base or config.base_model_name_or_path if config else str(folder)
+        model: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype)
+        processor: ProcessorMixin = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        hint = "; give --base MODEL" if adapter else ""
+        raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None
+    if config is not None:
+        model = PeftModel(model, config)
+        found = model.load_adapter(str(folder), "default")
+        wrong = [key for key in found.missing_keys if "lora_" in key or "modules_to_save" in key]
+        wrong += found.unexpected_keys
+        if wrong:
+            raise InputError(
+                f"{where} doesn't fit its base model {source}: {len(wrong)} weights without a place, "
+                f"the first {wrong[0]}; it would change nothing, or the wrong thing"
+            )
+    model.to(device).eval()
+    normalise_on_device(model, processor)
+    budget = Budget.load(folder) if (folder / BUDGET_FILE).is_file() else None
+    return Loaded(model, processor, budget)
+
+
+def local(where: str) -> Path:
+    """The folder itself, or the Hub repository's snapshot."""
+    if Path(where).is_dir():
+        return Path(where)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(where, ignore_patterns=["checkpoint-*", "*.bin", "*.pt", "*.pth"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise InputError(f"no model {where}: no such folder, and not on the Hub ({error})") from None

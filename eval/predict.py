@@ -1,0 +1,236 @@
+"""Ask a model every question of a split; answers go to a JSONL file as they come.
+
+    surgvqa-eval predict my-clips --model runs/first --out predictions.jsonl
+
+Run it again after a crash and it goes on. A question whose clip can't be read keeps its row, with the cause.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval import predictions
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.dataset import load_clips, split_of
+from surgvqa.eval.encode import Encoded, Encoder, name, turns
+from surgvqa.eval.generate import Answer, answers
+from surgvqa.eval.load import Loaded, load_model
+from surgvqa.eval.predictions import Prediction
+from tqdm import tqdm
+
+CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked, and how."""
+
+    data: str
+    model: str
+    out: Path
+    split: str = "test"
+    config: str = "clips"
+    control: str = "none"
+    batch_size: int = 32  # questions at a time; a clip's questions stay together
+    max_new_tokens: int = 64
+    frames: int | None = None  # only for a model that has no budget of its own
+    media: str | None = None
+    max_pixels: int | None = None
+    min_pixels: int | None = None
+    video_root: str | None = None
+    base: str | None = None
+    dtype: str = "auto"
+    device: str | None = None
+    seed: int = 0
+
+
+def predict(run: Run) -> None:
+    """Answer every question that has no answer in ``run.out`` yet.
+
+    Raises:
+        InputError: no such data, model or control; a model asked otherwise than it was taught; a file
+            that another run began.
+    """
+    if run.control not in CONTROLS:
+        raise InputError(f"no control {run.control!r}; {nearest(run.control, CONTROLS)}")
+    splits = load_clips(run.data, run.config)
+    rows = split_of(splits, run.split, run.data)
+    if run.control == "wrong-video" and len(set(rows["case_id"])) < 2:
+        raise InputError("--control wrong-video needs two cases in the split")
+    loaded = load_model(run.model, run.dtype, run.device, run.base)
+    budget = budget_of(run, loaded, rows)
+    remember(run, budget)
+    known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
+    encoder = Encoder(loaded.processor, budget, Path(run.video_root or run.data))
+    total = sum(len(qa) for qa in rows["qa"])
+    with (
+        run.out.open("a", encoding="utf-8") as file,
+        tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
+    ):
+        for batch in batches(rows, known, run.batch_size):
+            answered = list(answer(loaded, encoder, rows, batch, run))
+            predictions.append(file, answered)
+            bar.update(len(answered))
+
+
+def batches(rows: Dataset, known: set[str], size: int) -> Iterator[list[tuple[int, list[int]]]]:
+    """Clips with their open questions, about ``size`` questions at a time."""
+    batch: list[tuple[int, list[int]]] = []
+    count = 0
+    for index, asked in enumerate(rows["qa"]):
+        todo = [number for number, qa in enumerate(asked) if qa["qa_id"] not in known]
+        for start in range(0, len(todo), size):
+            part = todo[start : start + size]
+            if batch and count + len(part) > size:
+                yield batch
+                batch, count = [], 0
+            batch.append((index, part))
+            count += len(part)
+    if batch:
+        yield batch
+
+
+def answer(
+    loaded: Loaded, encoder: Encoder, rows: Dataset, batch: Sequence[tuple[int, list[int]]], run: Run
+) -> Iterator[Prediction]:
+    """The predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
+    clips: list[Encoded] = []
+    errors: dict[int, str] = {}
+    for place, (index, questions) in enumerate(batch):
+        try:
+            clips.append(encoded(encoder, rows, index, questions, run))
+        except (InputError, OSError, ValueError) as error:
+            errors[place] = f"{type(error).__name__}: {error}"
+    try:
+        said = iter(answers(loaded.model, encoder, clips, run.max_new_tokens) if clips else [])
+    except torch.OutOfMemoryError:
+        raise InputError(f"the card is full; give --batch-size {max(1, run.batch_size // 2)}") from None
+    for place, (index, questions) in enumerate(batch):
+        row = rows[index]
+        replies: list[Answer | None] = [None] * len(questions) if place in errors else list(next(said))
+        for number, reply in zip(questions, replies, strict=True):
+            qa = {key: value for key, value in row["qa"][number].items() if key in predictions.FIELDS}
+            yield Prediction(
+                clip_id=row["clip_id"],
+                case_id=row["case_id"],
+                prediction=reply.text if reply else "",
+                error=errors.get(place),
+                confidence=round(reply.confidence, 6) if reply else None,
+                **{**qa, "choices": tuple(qa["choices"] or ())},
+            )
+
+
+def encoded(encoder: Encoder, rows: Dataset, index: int, questions: list[int], run: Run) -> Encoded:
+    """A clip with its questions, its pixels as the control wants them."""
+    row = rows[index]
+    if len(turns(row)[1]) != len(row["qa"]):
+        raise InputError(f"{name(row)}: {len(row['qa'])} questions in qa, {len(turns(row)[1])} in messages")
+    if run.control == "wrong-video":
+        frames, times = encoder.frames(rows[stranger(rows, index, run.seed)])
+    else:
+        frames, times = encoder.frames(row)
+    if run.control == "no-pixels":  # the processor's mean colour: a picture of nothing, the prompt unchanged
+        mean = np.array(encoder.part.image_mean) / encoder.part.rescale_factor
+        frames = np.broadcast_to(np.round(mean).astype(np.uint8), frames.shape).copy()
+    if run.control == "shuffled-frames":
+        frames = frames[disorder(len(frames), row["clip_id"], run.seed)]
+    return encoder.encode_frames(row, questions, False, frames, times)
+
+
+def seeded(*words: object) -> np.random.Generator:
+    """Random numbers that follow from words."""
+    digest = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def disorder(count: int, clip_id: str, seed: int) -> list[int]:
+    """An order of ``count`` frames that isn't theirs.
+
+    >>> sorted(disorder(4, "c@0-5", 0)), disorder(1, "c@0-5", 0)
+    ([0, 1, 2, 3], [0])
+    """
+    generator = seeded("shuffled-frames", clip_id, seed)
+    order = list(range(count))
+    while count > 1 and order == sorted(order):
+        order = generator.permutation(count).tolist()
+    return order
+
+
+def stranger(rows: Dataset, index: int, seed: int) -> int:
+    """A clip of another case.
+
+    Raises:
+        InputError: the split has one case only.
+    """
+    cases: list[str] = rows["case_id"]
+    others = [place for place, case in enumerate(cases) if case != cases[index]]
+    if not others:
+        raise InputError(
+            f"--control wrong-video needs two cases in the split; all clips are of {cases[index]}"
+        )
+    return others[int(seeded("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
+
+
+def budget_of(run: Run, loaded: Loaded, rows: Dataset) -> Budget:
+    """What the model sees: what it was taught with, or the options where it has nothing to say.
+
+    Raises:
+        InputError: an option that contradicts the adapter's own budget.
+    """
+    asked = {
+        key: value
+        for key in ("frames", "media", "max_pixels", "min_pixels")
+        if (value := getattr(run, key)) is not None
+    }
+    if loaded.budget is not None:
+        for key, value in asked.items():
+            if value != getattr(loaded.budget, key):
+                raise InputError(
+                    f"{run.model} was trained with {key} = {getattr(loaded.budget, key)}, asked with {value}; "
+                    f"leave --{key.replace('_', '-')} away"
+                )
+        return loaded.budget
+    if "frames" not in asked:
+        asked["frames"] = min((len(images) for images in rows.select_columns("images")["images"]), default=0)
+        if not asked["frames"]:
+            raise InputError(f"{run.model} doesn't say how many frames it sees; give --frames")
+    return Budget(**asked)
+
+
+def remember(run: Run, budget: Budget) -> None:
+    """Keep beside the answers what they answer, and refuse to mix two runs in one file.
+
+    Raises:
+        InputError: the file was begun with another model, data set, split, control or budget.
+    """
+    facts: dict[str, Any] = {
+        "data": run.data,
+        "split": run.split,
+        "model": run.model,
+        "control": run.control,
+        "seed": run.seed,
+        "max_new_tokens": run.max_new_tokens,
+        "budget": dataclasses.asdict(budget),
+    }
+    path = run.out.with_suffix(".run.json")
+    if run.out.exists() and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key, value in facts.items() if before.get(key) != value]
+        if changed:
+            was, wanted = before.get(changed[0]), facts[changed[0]]
+            raise InputError(
+                f"{run.out} was begun with {changed[0]} = {was}, asked with {wanted}; give another --out"
+            )
+    run.out.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,142 @@
+"""The encoder gives what the stock processor gives, for less, and refuses what a model must not see."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from colour_clips import dataset, row
+from PIL import Image
+from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.encode import Encoder, metadata, turns
+from surgvqa.eval.pixels import normalise_on_device, to_float
+from surgvqa.train import tiny
+from transformers import AutoProcessor, ProcessorMixin
+
+
+@pytest.fixture(scope="module", params=tiny.FAMILIES)
+def processor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ProcessorMixin:
+    out = tmp_path_factory.mktemp("tiny") / request.param
+    tiny.make(request.param, out)
+    return AutoProcessor.from_pretrained(out)
+
+
+def stock(processor: ProcessorMixin, clip: dict[str, Any], question: int, budget: Budget) -> dict[str, Any]:
+    """What the processor makes of the same clip and question, through its own chat template and decoding."""
+    _, pairs = turns(clip)
+    pictures = [Image.open(io.BytesIO(image["bytes"])).convert("RGB") for image in clip["images"]]
+    times = [time - clip["start_s"] for time in clip["frame_times_s"]]
+    kwargs: dict[str, Any] = {"add_special_tokens": False}
+    if budget.media == "images":
+        media = [{"type": "image", "image": picture} for picture in pictures]
+    else:
+        media = [{"type": "video", "video": pictures}]
+        kwargs |= {"do_sample_frames": False, "video_metadata": [[metadata(times)]]}
+    conversation = [
+        {"role": "user", "content": [*media, {"type": "text", "text": pairs[question][0]}]},
+        {"role": "assistant", "content": pairs[question][1]},
+    ]
+    return processor.apply_chat_template(
+        [conversation], tokenize=True, return_dict=True, return_tensors="pt", processor_kwargs=kwargs
+    )
+
+
+@pytest.mark.parametrize("media", ["images", "video"])
+@pytest.mark.parametrize("size", [56, 100, 600])  # kept, rounded to the factor, cut to the budget
+def test_equals_the_stock_processor(processor: ProcessorMixin, media: Any, size: int) -> None:
+    clip = row(1, size=size)
+    budget = Budget(frames=4, media=media, max_pixels=200 * 200)
+    encoder = Encoder(processor, budget)
+    encoded = encoder.encode(clip, [1], answered=True)
+    ours = encoder.inputs(encoded.ids, [encoded], left=False)
+    theirs = stock(processor, clip, 1, budget)
+    assert ours["input_ids"].tolist() == theirs["input_ids"].tolist()
+    assert ours["mm_token_type_ids"].tolist() == theirs["mm_token_type_ids"].tolist()
+    pixels, grid = (
+        ("pixel_values", "image_grid_thw") if media == "images" else ("pixel_values_videos", "video_grid_thw")
+    )
+    assert ours[grid].tolist() == theirs[grid].tolist()
+    assert ours[pixels].dtype == torch.uint8
+    floats = to_float(ours[pixels], encoder.part)
+    assert (floats - theirs[pixels]).abs().max() <= 1e-6
+    assert ours[pixels].nbytes * (8 if media == "images" else 4) == theirs[pixels].nbytes
+
+
+def test_the_time_axis_is_the_clips_own(processor: ProcessorMixin) -> None:
+    clip = row(9)  # begins at second 18; frames lie at .25, .75, 1.25 and 1.75 of the clip
+    encoder = Encoder(processor, Budget(frames=4, media="video"))
+    encoded = encoder.encode(clip, [0], answered=False)
+    assert encoded.second_per_grid == pytest.approx(1.0)
+    if "Qwen3" in type(processor).__name__:
+        text = processor.tokenizer.decode(encoded.ids[0])
+        assert "<0.5 seconds>" in text and "<1.5 seconds>" in text
+
+
+def test_a_prompt_is_the_beginning_of_what_is_taught(processor: ProcessorMixin) -> None:
+    encoder = Encoder(processor, Budget(frames=4))
+    prompt = encoder.encode(row(0), [2], answered=False).ids[0]
+    taught = encoder.encode(row(0), [2], answered=True).ids[0]
+    assert taught[: len(prompt)] == prompt
+    assert (
+        processor.tokenizer.decode(taught[len(prompt) :]) == "It is in the center of the image.<|im_end|>\n"
+    )
+
+
+def test_more_frames_than_the_budget_are_chosen_evenly(processor: ProcessorMixin) -> None:
+    clip = row(0, frames=8)
+    frames, times = Encoder(processor, Budget(frames=4)).frames(clip)
+    assert len(frames) == 4 and times == [0.375, 0.875, 1.375, 1.875]
+
+
+def test_refusals(processor: ProcessorMixin, tmp_path: Path) -> None:
+    encoder = Encoder(processor, Budget(frames=8))
+    with pytest.raises(
+        InputError, match=r"case0@0-2000 has 4 frames, the model is to see 8; build .* --frames 8"
+    ):
+        encoder.encode(row(0), [0], answered=True)
+    encoder = Encoder(processor, Budget(frames=4), root=tmp_path)
+    with pytest.raises(InputError, match="neither frames nor a video"):
+        encoder.encode(row(0) | {"images": []}, [0], answered=True)
+    with pytest.raises(InputError, match="lies outside"):
+        encoder.encode(row(0) | {"images": [], "video": "../secret.mp4"}, [0], answered=True)
+    clip = row(0)
+    clip["messages"][2]["content"] = "Is <|image_pad|> red?"
+    with pytest.raises(InputError, match=r"holds the control token <\|image_pad\|>"):
+        encoder.encode(clip, [0, 1], answered=True)
+    clip["messages"] = clip["messages"][:3]
+    with pytest.raises(InputError, match="must alternate"):
+        encoder.encode(clip, [0], answered=True)
+    with pytest.raises(InputError, match=r"has no surgvqa\.json"):
+        Budget.load(tmp_path)
+
+
+def test_messages_through_parquet_keep_their_turns(tmp_path: Path) -> None:
+    rows = dataset([row(0), row(1)])
+    rows.to_parquet(tmp_path / "rows.parquet")
+    assert turns(type(rows).from_parquet(str(tmp_path / "rows.parquet"))[1]) == turns(row(1))
+
+
+def test_the_budget_comes_back(tmp_path: Path) -> None:
+    budget = Budget(8, "video", 3136, 100000)
+    budget.save(tmp_path)
+    assert Budget.load(tmp_path) == budget
+
+
+def test_float_pixels_pass_unchanged(processor: ProcessorMixin) -> None:
+    class Inner(torch.nn.Module):
+        def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+            return pixel_values
+
+    class Outer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = Inner()
+
+    outer = Outer()
+    normalise_on_device(outer, processor)  # type: ignore[arg-type]
+    floats = torch.rand(2, 3)
+    assert outer.model(pixel_values=floats) is floats

@@ -1,0 +1,159 @@
+"""The options of a training run: TRL's own, with our defaults, and a few of ours."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+import yaml
+from surgvqa.cards.command import InputError
+from transformers import BitsAndBytesConfig
+from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
+
+# LoRA on the language model's linears and nothing else: a bare `gate_proj` would also hit Qwen2.5-VL's tower.
+LORA_TARGETS = r"model\.language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
+
+
+@dataclass
+class DataOptions(ScriptArguments):
+    """Where the clips come from."""
+
+    dataset_config: str | None = field(default="clips", metadata={"help": "Config of the data set."})
+    dataset_test_split: str = field(
+        default="validation",
+        metadata={"help": "Split that is evaluated while training; never the test split."},
+    )
+    video_root: str | None = field(
+        default=None,
+        metadata={"help": "Folder that `video` paths are relative to; the data set's own by default."},
+    )
+
+
+@dataclass
+class TrainingOptions(SFTConfig):
+    """TRL's SFTConfig, and what the model is to see of a clip."""
+
+    frames: int | None = field(
+        default=None, metadata={"help": "Frames of a clip; by default as many as every row has."}
+    )
+    media: str = field(
+        default="images",
+        metadata={"help": "Frames one by one (images), or as one video.", "choices": ["images", "video"]},
+    )
+    min_pixels: int = field(default=56 * 56, metadata={"help": "Least pixels of a frame."})
+    max_pixels: int = field(default=512 * 512, metadata={"help": "Most pixels of a frame."})
+    questions_per_sequence: int = field(
+        default=0,
+        metadata={
+            "help": "Questions of a clip that share one sequence: 0 for all, 1 for one row per question."
+        },
+    )
+    max_length: int | None = field(
+        default=None, metadata={"help": "Most tokens of a sequence; longer ones stop the run, none is cut."}
+    )
+    gradient_checkpointing: bool = field(
+        default=False, metadata={"help": "Less memory for about a third more time."}
+    )
+    remove_unused_columns: bool | None = field(
+        default=False, metadata={"help": "Fixed: the collator reads rows."}
+    )
+
+    def __post_init__(self) -> None:
+        if self.bf16 is None and not torch.cuda.is_available():
+            self.bf16 = False
+        self.remove_unused_columns = False
+        self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
+        self.dataset_kwargs = {"skip_prepare_dataset": True}
+        super().__post_init__()
+        if self.packing or self.padding_free:
+            raise InputError("packing and padding_free don't apply to clips; --questions-per-sequence does")
+        if self.questions_per_sequence < 0:
+            raise InputError("--questions-per-sequence is 0 (all), 1, 2, …")
+
+
+class Parser(TrlParser):
+    """TRL's parser, with one clear line for a wrong option."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called for what argparse doesn't accept."""
+        raise InputError(f"{message}; `surgvqa-train sft --help` lists the options")
+
+
+def parse(arguments: Sequence[str]) -> tuple[DataOptions, TrainingOptions, ModelConfig]:
+    """Command line and ``--config`` file to options; the command line wins.
+
+    Raises:
+        InputError: an unknown option (names the nearest), a file that isn't there or isn't a mapping.
+    """
+    arguments = list(arguments)
+    groups = (DataOptions, TrainingOptions, ModelConfig)
+    known = {option.name for group in groups for option in fields(group)}
+    for index, argument in enumerate(arguments):
+        if argument == "--config":
+            if index + 1 == len(arguments):
+                raise InputError(
+                    "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml"
+                )
+            arguments[index + 1] = str(config_file(arguments[index + 1]))
+            check_config(Path(arguments[index + 1]), known)
+        elif argument.startswith("--"):
+            option = argument[2:].split("=")[0].replace("-", "_")
+            if option not in known and option.removeprefix("no_") not in known:
+                near = difflib.get_close_matches(option, known, n=1)
+                raise InputError(
+                    f"no option {argument}; " + (f"did you mean --{near[0]}?" if near else "see --help")
+                )
+    data, training, model = Parser(groups, prog="surgvqa-train sft").parse_args_and_config(arguments)
+    for value, option in (
+        (model.model_name_or_path, "--model_name_or_path"),
+        (data.dataset_name, "--dataset_name"),
+    ):
+        if not value:
+            raise InputError(f"{option} is missing; `surgvqa-train sft --help` shows a full line")
+    return data, training, model
+
+
+def config_file(name: str) -> Path:
+    """A YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    ours = Path(str(resources.files("surgvqa.train") / "configs"))
+    if (ours / f"{path.stem}.yaml").is_file():
+        return ours / f"{path.stem}.yaml"
+    raise InputError(
+        f"no file {name}; surgvqa has {', '.join(sorted(file.name for file in ours.glob('*.yaml')))}"
+    )
+
+
+def check_config(path: Path, known: set[str]) -> None:
+    """Refuse a file with an option nobody has, before a long parser does."""
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
+    for option in values:
+        if option not in known | {"env"}:
+            near = difflib.get_close_matches(str(option), known, n=1)
+            raise InputError(
+                f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
+            )
+
+
+def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
+    """TRL's quantisation, with the vision tower and the head left as they are.
+
+    ``model.visual``, not ``visual``: transformers matches module names from their start, so the short
+    name would quantise the tower silently.
+    """
+    config = get_quantization_config(model)
+    if config is not None:
+        config.llm_int8_skip_modules = ["model.visual", "lm_head"]
+    return config

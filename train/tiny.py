@@ -1,0 +1,220 @@
+"""Tiny Qwen-VL checkpoints made offline in a second: configuration, random weights, tokenizer, processor.
+
+    surgvqa-train tiny --family qwen2_5_vl --out checkpoints/tiny
+    surgvqa-train tiny --family qwen2_5_vl --size demo --out checkpoints/demo-base
+
+``test`` is for tests: two layers each, 14 px patches like the real models. ``demo`` learns from 56 px frames
+within minutes on two cores: 7 px patches (a 4 x 4 grid of tokens a frame), and rotary frequencies that fit a
+head of 32. With the stock theta of 1e6 a head that small hardly sees rows and columns: cell accuracy .17 at
+theta 1e4 against .81 at theta 2 (chance .15). Heads are 32 wide because vLLM's attention starts there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from surgvqa.cards.command import InputError, nearest
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedTokenizerFast, ProcessorMixin
+from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
+from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
+from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
+from trl.chat_template_utils import qwen2_5_vl_chat_template, qwen3_vl_chat_template
+
+FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+
+# The special tokens of the Qwen-VL family, in the order of its tokenizer.
+SPECIALS = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
+
+# How Qwen splits text before byte-pair encoding (tokenizer.json of Qwen2.5-VL).
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+
+# What the vocabulary is learned from, so that a surgical word is one or two tokens.
+WORDS = """
+Which phase of the operation is shown? What surgical phase is this clip from? The phase is
+What anatomy is visible? Which anatomical structures can be seen? The visible structures are
+Which instruments are in view? What tools are being used? The instruments are No instrument is visible.
+Where is the relative to the? It is left of, right of, above, below, inside, surrounds, overlaps, near
+In which part of the frame is the? It lies in the top-left, top-center, top-right, center-left, center,
+center-right, bottom-left, bottom-center, bottom-right of the image. upper lower middle left right
+Which phase came before this one? Which phase comes next? The previous phase was. The next phase is. None
+Did any instrument enter the view since the last frame? Did any leave? has entered has left the view. entered:
+exited: Yes, No, nothing Is the visible in this clip? How many instruments are there? zero one two three four
+In which direction does the tip move? It moves up down left right stays still stationary. towards away from
+cataract pituitary cholecystectomy colonoscopy surgery operation procedure clip frame video image
+idle incision viscoelastic capsulorhexis hydrodissection phacoemulsification irrigation aspiration capsule
+polishing lens implantation positioning viscoelastic suction anterior chamber flushing tonifying antibiotics
+pupil iris cornea lens eyelid intraocular instrument needle spatula forceps cannula keratome knife incision
+capsulorhexis cystotome phacoemulsification tip irrigation-aspiration katana lens injector hook slit gauge
+grasper bipolar scissors clipper irrigator specimen bag suction retractor dura freer elevator curette drill
+kerrison rongeur gallbladder liver cystic duct artery calot triangle dissection clipping cutting packaging
+cleaning coagulation retraction preparation polyp snare mucosa lumen nasal septum sphenoid sellotomy
+red green blue yellow white black grey colour what which is are the a an of in on at to and or not it its this
+""".strip()
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and depth of a tiny checkpoint; the number of heads follows from a head of 32 (vision: 16)."""
+
+    hidden: int
+    layers: int
+    vision_hidden: int
+    vision_layers: int
+    patch: int
+    theta: float
+    sections: tuple[int, int, int]  # time, height, width; their sum is half a head
+    deviation: float  # standard deviation of the random weights
+    pixels: tuple[int, int]  # least and most pixels of a frame
+
+
+SIZES = {
+    "test": Size(64, 2, 32, 2, 14, 1e4, (4, 6, 6), 0.02, (28 * 28, 28 * 28 * 1280)),
+    "demo": Size(128, 3, 64, 2, 7, 2.0, (2, 7, 7), 0.07, (14 * 14, 14 * 14 * 256)),
+}
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level BPE of Qwen's kind over the words of surgical question answering."""
+    bpe = Tokenizer(models.BPE())
+    bpe.normalizer = normalizers.NFC()
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, show_progress=False)
+    spaced = [f" {word}" for word in WORDS.split()]
+    bpe.train_from_iterator(
+        [WORDS, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=SPECIALS,
+        model_max_length=32768,
+    )
+
+
+def processor(family: str, size: Size) -> ProcessorMixin:
+    """Tokenizer, image and video processor and chat template of the family."""
+    pixels = {"shortest_edge": size.pixels[0], "longest_edge": size.pixels[1]}
+    shape: dict[str, Any] = {"patch_size": size.patch, "size": pixels}
+    video = {**shape, "cap_pixels_per_frame": False}
+    if family == "qwen3_vl":  # its video budget counts all frames, the others' counts one
+        video["size"] = {"shortest_edge": size.pixels[0], "longest_edge": 16 * size.pixels[1]}
+        return transformers.Qwen3VLProcessor(
+            Qwen2VLImageProcessor(**shape, image_mean=[0.5] * 3, image_std=[0.5] * 3),
+            tokenizer(),
+            Qwen3VLVideoProcessor(**video),
+            chat_template=qwen3_vl_chat_template,
+        )
+    kind = transformers.Qwen2VLProcessor if family == "qwen2_vl" else transformers.Qwen2_5_VLProcessor
+    return kind(
+        Qwen2VLImageProcessor(**shape),
+        tokenizer(),
+        Qwen2VLVideoProcessor(**video),
+        chat_template=qwen2_5_vl_chat_template,
+    )
+
+
+def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> transformers.PreTrainedConfig:
+    """The family's configuration at this size; token ids come from the tokenizer."""
+    ids = {name: words.convert_tokens_to_ids(name) for name in SPECIALS}
+    text = {
+        "vocab_size": len(words),
+        "hidden_size": size.hidden,
+        "intermediate_size": 3 * size.hidden,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.hidden // 32,
+        "num_key_value_heads": size.hidden // 64,
+        "max_position_embeddings": 32768,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": size.theta,
+            "mrope_section": list(size.sections),
+        },
+        "initializer_range": size.deviation,
+        "bos_token_id": ids["<|endoftext|>"],
+        "eos_token_id": ids["<|im_end|>"],
+        "pad_token_id": ids["<|endoftext|>"],
+    }
+    vision: dict[str, Any] = {
+        "depth": size.vision_layers,
+        "hidden_size": size.vision_hidden,
+        "num_heads": size.vision_hidden // 16,
+        "patch_size": size.patch,
+        "initializer_range": size.deviation,
+    }
+    if family == "qwen2_vl":  # here embed_dim is the tower's width, hidden_size what it hands over
+        vision |= {"embed_dim": size.vision_hidden, "hidden_size": size.hidden, "mlp_ratio": 3}
+    else:
+        vision |= {"out_hidden_size": size.hidden, "intermediate_size": 3 * size.vision_hidden}
+    if family == "qwen2_5_vl":
+        vision |= {"fullatt_block_indexes": list(range(size.vision_layers)), "window_size": 8 * size.patch}
+    if family == "qwen3_vl":
+        vision |= {"deepstack_visual_indexes": [0], "num_position_embeddings": 256}
+        text |= {"head_dim": 32}
+        # interleaved: height and width take every third frequency, at most a third of them each
+        text["rope_parameters"] |= {"mrope_section": [6, 5, 5], "mrope_interleaved": True}
+    return AutoConfig.for_model(
+        family,
+        text_config=text,
+        vision_config=vision,
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=True,
+        dtype="float32",
+    )
+
+
+def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:
+    """Write a checkpoint that ``AutoProcessor`` and ``AutoModelForImageTextToText`` load.
+
+    Raises:
+        InputError: an unknown family or size.
+    """
+    if family not in FAMILIES:
+        raise InputError(f"no model family {family!r}; {nearest(family, FAMILIES)}")
+    if size not in SIZES:
+        raise InputError(f"no size {size!r}; {nearest(size, SIZES)}")
+    parts = processor(family, SIZES[size])
+    config = configuration(family, SIZES[size], parts.tokenizer)
+    torch.manual_seed(seed)
+    model = AutoModelForImageTextToText.from_config(config)
+    model.generation_config.eos_token_id = [config.text_config.eos_token_id, config.text_config.pad_token_id]
+    model.generation_config.pad_token_id = config.text_config.pad_token_id
+    model.generation_config.do_sample = False
+    model.save_pretrained(out)
+    parts.save_pretrained(out)
+    parameters = sum(tensor.numel() for tensor in model.parameters())
+    print(json.dumps({"family": family, "size": size, "parameters": parameters, "out": str(out)}))
