@@ -1,24 +1,167 @@
-"""``surgvqa-build``: annotated surgical video in, a question-answering data set out."""
+"""``surgvqa-build``: annotated surgical video in, a question-answering data set out.
+
+The verb is a source, for instance ``surgvqa-build cataract1k --root Cataract-1K --out dataset``, or one of
+``probe`` (what is wrong with my videos?) and ``verify`` (is the data set still as it was written?).
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-from surgvqa.cards.command import run
+from surgvqa.builders import options, sources
+from surgvqa.cards.command import InputError, run
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; light, so that ``--help`` answers at once."""
-    root = argparse.ArgumentParser(prog="surgvqa-build", description=__doc__)
-    root.add_subparsers(dest="verb", required=True, metavar="VERB")
+def parser(named: str | None = None) -> argparse.ArgumentParser:
+    """The command line; light, so that ``--help`` answers at once. Only source ``named`` gets its own options."""
+    root = argparse.ArgumentParser(
+        prog="surgvqa-build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for source in sources.names():
+        verb = verbs.add_parser(source, help=f"build a data set from {source}")
+        add_build(verb)
+        verb.set_defaults(own=options.add(verb, source) if source == named else [])
+
+    verb = verbs.add_parser("probe", help="decode every video of a folder and list what is wrong")
+    verb.add_argument("root", type=Path, metavar="ROOT", help="a folder or a video")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="also write the list as JSON")
+    verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
+
+    verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
+    verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
     return root
+
+
+def add_build(verb: argparse.ArgumentParser) -> None:
+    """The options that every source has."""
+    add = verb.add_argument
+    add("--root", type=Path, required=True, metavar="DIR", help="the source's folder")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the data set goes")
+    add("--clip-seconds", type=float, default=5.0, metavar="S", help="length of a clip [5]")
+    add("--frames", type=int, default=8, metavar="N", help="frames of a clip [8]")
+    add(
+        "--media",
+        default="frames",
+        metavar="frames|clips|reference|none",
+        help="frames inside the rows; clips cut to files; a path and a time; or no pixels [frames]",
+    )
+    add(
+        "--max-side",
+        type=int,
+        default=512,
+        metavar="PX",
+        help="longest side of frames and clips [512]; 0: as they are",
+    )
+    add("--kinds", nargs="+", default=None, metavar="KIND", help="kinds of questions [the nine]")
+    add("--test-cases", nargs="+", default=[], metavar="ID", help="cases to hold out")
+    add(
+        "--validation",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of questions to validate on [0.1]",
+    )
+    add("--test", type=float, default=0.2, metavar="SHARE", help="share of questions to test on [0.2]")
+    add("--balance", default="none", metavar="answers|none", help="even out the answers of each kind [none]")
+    add(
+        "--max-blind",
+        type=float,
+        default=0.6,
+        metavar="SHARE",
+        help="warn where a blind guesser scores more [0.6]",
+    )
+    add("--system", metavar="TEXT", help="a system message before every conversation")
+    add("--decoder", default="pyav", metavar="pyav|decord|torchcodec", help="what decodes videos [pyav]")
+    add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
+    add("--workers", type=int, default=1, metavar="N", help="processes [1]; 0: none beside this one")
+    add(
+        "--on-error",
+        choices=("fail", "quarantine"),
+        default="fail",
+        help="bad input: stop with a list of all of it, or leave it out and name it [fail]",
+    )
+    add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
+
+
+def build(source: str, args: argparse.Namespace) -> None:
+    """Build a data set from one source, and publish it if asked to."""
+    from surgvqa.builders.build import build as build_folder
+    from surgvqa.builders.questions import NINE
+    from surgvqa.builders.report import blind_table
+    from surgvqa.cards import manifest as manifests
+
+    manifest = build_folder(
+        source,
+        args.root,
+        args.out,
+        clip_seconds=args.clip_seconds,
+        frames=args.frames,
+        media=args.media,
+        max_side=args.max_side or None,
+        kinds=args.kinds or NINE,
+        test_cases=args.test_cases,
+        validation=args.validation,
+        test=args.test,
+        balance=args.balance,
+        max_blind=args.max_blind,
+        system=args.system,
+        decoder=args.decoder,
+        seed=args.seed,
+        workers=args.workers,
+        on_error=args.on_error,
+        source_options={name: getattr(args, name) for name in args.own},
+    )
+    report = manifests.read(args.out, manifests.REPORT)
+    print(blind_table(report))
+    for split, counts in manifest["counts"].items():
+        print(f"{split}: {counts['cases']} cases, {counts['clips']} clips, {counts['qa']} questions")
+    for warning in report["warnings"]:
+        print(f"warning: {warning}")
+    print(
+        f"left out: {len(manifest['dropped'])} things, listed with their causes in {args.out / manifests.NAME}"
+    )
+    print(f'{args.out} is ready: datasets.load_dataset("{args.out}", "clips")')
+    if args.push_to:
+        from surgvqa.cards.push import push
+
+        print(f"published {args.push_to} at {push(args.out, args.push_to)}")
+
+
+def probe(args: argparse.Namespace) -> None:
+    """List every video below a folder with what is wrong with it."""
+    from surgvqa.builders import probe as probing
+
+    paths = probing.files(args.root)
+    if not paths:
+        raise InputError(
+            f"no video below {args.root}; known are files that end in {', '.join(probing.SUFFIXES)}"
+        )
+    reports = list(probing.probe_all(paths, args.workers))
+    print(probing.table(reports, args.root))
+    if args.json is not None:
+        args.json.write_text(probing.as_json(reports), "utf-8")
+    bad = sum(bool(one.faults) for one in reports)
+    print(f"{len(reports)} files, {bad} with faults")
+
+
+def verify(args: argparse.Namespace) -> None:
+    """Name every damaged file of a data set."""
+    from surgvqa.builders.verify import verify as verify_folder
+
+    print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {}, argv)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    named = argv[0] if argv and argv[0] in sources.names() else None
+    verbs = {source: partial(build, source) for source in sources.names()}
+    return run(parser(named), {**verbs, "probe": probe, "verify": verify}, argv)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Draws planned cases and writes them in Cataract-1K's own folder format: videos, phases, COCO masks.
 
 The eye is seen from above: sclera with vessels, cornea, pupil, sometimes the implanted lens. A phase shows
-as a pattern in the pupil (``PATTERNS``), an instrument as a wide saturated working end whose hue, dark band
+as a figure in the pupil (``_figure``), an instrument as a wide saturated working end whose hue, dark band
 and outline are its own, and whose tip carries the same bull's-eye for all. The masks cover the working end;
 the thin handle behind it is neither annotated nor coloured, so that a mask's centroid says where the
 instrument works. Coloured patches in the instruments' hues, glare, bubbles, the hue of eye and light, camera
@@ -17,13 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
-from surgvqa.builders.stage import INSTRUMENTS, USUAL, Beat, Plan, stream
+from surgvqa.builders.stage import HUES, INSTRUMENTS, Beat, Plan, stream
 
 Points = list[tuple[float, float]]
 Colour = tuple[int, int, int]
 
 CATEGORIES = ("Cornea", "Pupil", "Lens", *INSTRUMENTS)
-PATTERNS = tuple(USUAL)
 OVERSAMPLE = 2  # drawn this many times larger, then averaged down: no jagged edges
 LENGTH, WIDTH = 0.30, 0.105  # of an instrument's working end, as parts of the frame's width
 
@@ -56,9 +55,7 @@ class Stage:
         hard = plan.difficulty
         self.cornea_r = rng.uniform(0.40, 0.46)  # of the height
         self.pupil_r = rng.uniform(0.25, 0.29)
-        self.pupil: Colour = _colour(rng.random(), 0.25, rng.uniform(0.25, 0.6))
-        sign = 1 if sum(self.pupil) < 320 else -1
-        self.pattern: Colour = _shade(self.pupil, sign * round(150 - 70 * hard))
+        self.pupil: Colour = _colour(rng.random(), 0.25, rng.uniform(0.35, 0.6))
         self.iris: Colour = _colour(rng.random(), rng.uniform(0.1, 0.4), rng.uniform(0.35, 0.7))
         self.sclera: Colour = _colour(
             rng.uniform(-0.05, 0.1), rng.uniform(0.05, 0.25), rng.uniform(0.65, 0.9)
@@ -156,25 +153,23 @@ class Stage:
         for vessel in self.vessels:
             line = [((x + shake_x) * self.width, (y + shake_y) * self.height) for x, y in vessel]
             pen.line(line, (190, 70, 70, 130), 0.008 * self.width)
-        since = time_s - beat.middle_s
-        for x, y, wide, high, hue, drift_x, drift_y in beat.patches:
-            place = ((x + drift_x * since / 2.5) * self.width, (y + drift_y * since / 2.5) * self.height)
-            pen.oval(*place, wide / 2 * self.width, high / 2 * self.width, self._hue(int(hue)))
         x, y = self.eye(time_s)
         pen.oval(
             x, y, self.cornea_r * self.height, self.cornea_r * self.height, self.iris, _shade(self.iris, -60)
         )
+        since = (time_s - beat.middle_s) / 2.5
+        for patch in beat.patches:
+            patch_x = (patch.x + shake_x + since * patch.drift_x) * self.width
+            patch_y = (patch.y + shake_y + since * patch.drift_y) * self.height
+            wide = patch.radius * math.sqrt(patch.aspect) * self.width
+            high = patch.radius / math.sqrt(patch.aspect) * self.width
+            colour = self._hue(patch.hue)
+            pen.oval(patch_x, patch_y, wide, high, colour)
+            pen.oval(patch_x, patch_y, patch.core * wide, patch.core * high, _shade(colour, -170))
         pen.oval(x, y, self.pupil_r * self.height, self.pupil_r * self.height, self.pupil)
         if beat.phase is not None and not self.empty(time_s):
-            _pattern(
-                pen,
-                PATTERNS.index(beat.phase),
-                x,
-                y,
-                0.9 * self.pupil_r * self.height,
-                self.turn,
-                self.pattern,
-            )
+            colour = _shade(self.pupil, round(beat.tone * (150 - 70 * self.plan.difficulty)))
+            _figure(pen, beat.phase, x, y, beat.figure * self.pupil_r * self.height, self.turn, colour)
         if beat.lens:
             lens_x, lens_y, radius = self.lens(x, y)
             pen.oval(lens_x, lens_y, radius, radius, (225, 240, 255, 70), (240, 250, 255))
@@ -187,9 +182,9 @@ class Stage:
         index = INSTRUMENTS.index(name)
         size = (LENGTH * self.width, WIDTH * self.width)
         pen.line(_placed([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width)
-        colour = self._hue(index % 5)
+        colour = self._hue(index % HUES)
         pen.polygon(self.body(name, x, y, angle), colour)
-        if index >= 5:
+        if index >= HUES:
             band = [(-0.36, -0.42), (0.02, -0.42), (0.02, 0.42), (-0.36, 0.42)]
             pen.polygon(_placed(band, x, y, angle, *size), _shade(colour, -170))
         tip = _placed([(0.32, 0.0)], x, y, angle, *size)[0]
@@ -198,7 +193,7 @@ class Stage:
 
     def _hue(self, index: int) -> Colour:
         """One of the five hues of the instruments, shifted a little with the case."""
-        return _colour(index / 5 + self.hue + 0.02, 0.95, 0.95)
+        return _colour(index / HUES + self.hue + 0.02, 0.95, 0.95)
 
 
 class _Pen:
@@ -231,7 +226,7 @@ class _Pen:
         self.ink.line(scaled, fill=fill, width=max(1, round(OVERSAMPLE * width)))
 
 
-def _pattern(pen: _Pen, index: int, x: float, y: float, r: float, turn: float, colour: Colour) -> None:
+def _figure(pen: _Pen, phase: str, x: float, y: float, r: float, turn: float, colour: Colour) -> None:
     """The mark of a phase inside the pupil: twelve coarse figures that survive 56-pixel frames."""
 
     def bars(offsets: Sequence[float], angle: float, half: float = 0.15) -> None:
@@ -255,7 +250,7 @@ def _pattern(pen: _Pen, index: int, x: float, y: float, r: float, turn: float, c
         pen.polygon(_placed([(0.0, 0.0), *rim], x, y, turn, r, r), colour)
 
     half_pi = math.pi / 2
-    match PATTERNS[index]:
+    match phase:
         case "Incision":
             pie(-0.5, 0.5)
         case "Viscoelastic":

@@ -183,7 +183,8 @@ QA_COLUMNS = {
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,
-# the source file below --root with --media reference, else null.
+# the source file below --root with --media reference, else null. `video_start_s` is the second of that file
+# at which the clip begins (0 of a cut file; annotations and video may have clocks of their own).
 FEATURES = Features(
     {
         "clip_id": STRING,
@@ -196,6 +197,7 @@ FEATURES = Features(
         "frame_times_s": List(Value("float64")),
         "images": List(Image()),
         "video": STRING,
+        "video_start_s": Value("float64"),
         "scene": STRING,
         "qa": List(QA_COLUMNS),
         "messages": List({"role": STRING, "content": STRING}),

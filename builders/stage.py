@@ -42,6 +42,10 @@ DIRECTIONS = {"still": (0, 0), "left": (-1, 0), "right": (1, 0), "up": (0, -1), 
 SIDES = {"left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1)}
 REACH = 0.15  # how far a moving instrument gets from its mid-beat place, each way
 HAND_OVER_S = 0.25  # instruments come, go and change place this long around a beat's border
+HUES = 5  # of instruments and patches; two instruments share one
+# How much of the frame's width squared an instrument shows of its hue, bright and dark; measured on pictures.
+PLAIN_AREAS, BANDED_AREAS = (0.0232, 0.0), (0.0128, 0.0105)
+BRIGHT_AREA, DARK_AREA = (0.0235, 0.04), (0.0105, 0.02)  # least, and what difficulty 1 adds at most
 LEAD_S = 2.0  # a case begins with an empty view; images 1 and 2 both show it
 
 
@@ -68,6 +72,20 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """A coloured thing that is no instrument, an ellipse with a dark core."""
+
+    x: float
+    y: float
+    radius: float  # of the frame's width, of a circle of the same area
+    aspect: float  # width over height
+    hue: int
+    core: float  # the core's size as part of the whole's
+    drift_x: float  # in the beat, each way
+    drift_y: float
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """Five seconds of a case, around an annotated image."""
 
@@ -76,7 +94,9 @@ class Beat:
     motions: dict[int, str]  # track id -> direction, for the tracks in view
     lens: bool  # the implanted lens is in view
     eye: tuple[float, float]  # where the pupil's middle is
-    patches: tuple[tuple[float, ...], ...]  # (x, y, width, height, hue index, drift x, drift y)
+    tone: float  # of the phase's figure against the pupil: -1 darkest to 1 brightest
+    figure: float  # its radius as part of the pupil's
+    patches: tuple[Patch, ...]
     glares: tuple[tuple[float, ...], ...]  # (x, y, width, height)
     bubbles: tuple[tuple[float, ...], ...]  # (x, y, radius)
 
@@ -214,7 +234,7 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
             taken.append(spot(rng, taken))
             motions[paths[name].id] = rng.choice(sorted(DIRECTIONS))
             paths[name].add(start_s, end_s, taken[-1], motions[paths[name].id])
-        beats.append(_beat(rng, (start_s + end_s) / 2, phase, motions, implanted, difficulty))
+        beats.append(_beat(rng, (start_s + end_s) / 2, phase, names, motions, implanted, difficulty))
     done += [path.track(spans[-1][1]) for _, path in sorted(paths.items())]
     return Plan(
         number, seed, difficulty, tuple(beats), tuple(done), _phases(rng, labels, spans), spans[-1][1]
@@ -225,6 +245,7 @@ def _beat(
     rng: random.Random,
     middle_s: float,
     phase: str | None,
+    names: list[str],
     motions: dict[int, str],
     implanted: bool,
     difficulty: float,
@@ -234,29 +255,54 @@ def _beat(
     def some(most: float) -> range:
         return range(round(rng.uniform(0, 2 * most * difficulty)))
 
+    eye = (0.5 + rng.uniform(-0.07, 0.07), 0.5 + rng.uniform(-0.07, 0.07))
     return Beat(
         middle_s,
         phase,
         motions,
         lens=implanted and rng.random() < 0.85,
-        eye=(0.5 + rng.uniform(-0.07, 0.07), 0.5 + rng.uniform(-0.07, 0.07)),
-        patches=tuple(
-            (
-                rng.random(),
-                rng.random(),
-                rng.uniform(0.1, 0.2),
-                rng.uniform(0.1, 0.2),
-                rng.randrange(5),
-                rng.uniform(-0.1, 0.1),
-                rng.uniform(-0.1, 0.1),
-            )
-            for _ in some(3)
-        ),
+        eye=eye,
+        tone=rng.choice((-1, 1)) * rng.uniform(0.6, 1),
+        figure=rng.uniform(0.8, 0.98),
+        patches=_patches(rng, names, eye, difficulty),
         glares=tuple(
             (rng.random(), rng.random(), rng.uniform(0.02, 0.08), rng.uniform(0.02, 0.08)) for _ in some(4)
         ),
         bubbles=tuple((rng.random(), rng.random(), rng.uniform(0.01, 0.03)) for _ in some(6)),
     )
+
+
+def _patches(
+    rng: random.Random, names: list[str], eye: tuple[float, float], difficulty: float
+) -> tuple[Patch, ...]:
+    """A patch per hue that, with the instruments of that hue, fills an area drawn without regard to them.
+
+    So how much of a colour is in view doesn't tell which instruments are. Patches keep off the pupil and,
+    as far as there is room, off each other.
+    """
+    patches: list[Patch] = []
+    for hue in range(HUES) if difficulty > 0 else ():
+        bright = BRIGHT_AREA[0] + rng.random() * BRIGHT_AREA[1] * difficulty
+        dark = DARK_AREA[0] + rng.random() * DARK_AREA[1] * difficulty
+        for name in names:
+            if INSTRUMENTS.index(name) % HUES == hue:
+                covered = BANDED_AREAS if INSTRUMENTS.index(name) >= HUES else PLAIN_AREAS
+                bright, dark = bright - covered[0], dark - covered[1]
+        bright, dark = max(0.001, bright), max(0.0, dark)
+        aspect = rng.uniform(0.6, 1.6)
+        radius = math.sqrt((bright + dark) / math.pi)
+        x, y = max(
+            ((rng.uniform(0.05, 0.95), rng.uniform(0.05, 0.95)) for _ in range(40)),
+            key=lambda place: min(
+                0.0,
+                math.hypot(place[0] - eye[0], 0.75 * (place[1] - eye[1])) - radius - 0.21,
+                *(math.hypot(place[0] - p.x, 0.75 * (place[1] - p.y)) - radius - p.radius for p in patches),
+            ),
+        )
+        core = math.sqrt(dark / (bright + dark))
+        drift = rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06)
+        patches.append(Patch(x, y, radius, aspect, hue, core, *drift))
+    return tuple(patches)
 
 
 def _phases(

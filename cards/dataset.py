@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from jinja2 import UndefinedError
 from surgvqa.cards.command import InputError, one_line
-from surgvqa.cards.markdown import Markdown, render, without_paths
+from surgvqa.cards.markdown import Markdown, code, render, without_paths
 
 SPLITS = ("train", "validation", "test")
 # The licences the Hub knows that sources of surgical data use; anything else is "other", by name.
@@ -29,7 +30,7 @@ def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id
     """
     try:
         return _card(manifest, report, repo_id or "ORG/NAME")
-    except KeyError as error:
+    except (KeyError, UndefinedError) as error:
         raise InputError(
             f"the manifest or report lacks {error}; build the data set again with this version"
         ) from None
@@ -38,12 +39,9 @@ def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id
 def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) -> str:
     source, splits = manifest["source"], report["splits"]
     totals = {key: sum(split[key] for split in splits.values()) for key in ("cases", "clips", "qa")}
-    kinds = [
-        (name, {"n": kind["n"], "blind_majority": kind["blind_majority"], "distinct": len(kind["answers"])})
-        for name, kind in sorted(report["kinds"].items())
-    ]
+    kinds = sorted(report["kinds"].items())
     dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
-    single = [f"`{name}`" for name, kind in kinds if kind["distinct"] == 1]
+    single = [code(name) for name, kind in kinds if kind["single_class"]]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     configs = data_configs(manifest["files"])
     return render(
@@ -55,7 +53,7 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
         totals=totals,
         splits=[(name, splits[name]) for name in ordered(splits)],
         kinds=kinds,
-        leaks=[(name.replace("_", " "), count(found)) for name, found in report["leaks"].items()],
+        report=report,
         dropped=dropped.most_common(20),
         dropped_total=len(manifest["dropped"]),
         notes=[without_paths(note) for note in report["notes"]],
@@ -146,13 +144,6 @@ def grouped(cause: str) -> str:
     'clip ends at N s, FILE at N s'
     """
     return re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "N", without_paths(cause))
-
-
-def count(found: Any) -> int:
-    """How many were found, whether the report counts them, lists them, or does either per pair of splits."""
-    if isinstance(found, Mapping):
-        return sum(count(item) for item in found.values())
-    return len(found) if isinstance(found, list | tuple) else int(found)
 
 
 def privacy(audit: Mapping[str, Any] | None) -> Markdown:

@@ -20,7 +20,7 @@ from surgvqa.builders import annotations, masks
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.copies import choose
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene, Transform
-from surgvqa.builders.tables import number, recording, rows
+from surgvqa.builders.tables import number, recording, rows, scaled
 from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.builders.timeline import IDLE
 from surgvqa.cards.command import InputError
@@ -322,17 +322,15 @@ def _frames(
 
 
 def _transform(scenes: Sequence[Scene], size: tuple[int, int] | None) -> Transform | None:
-    """From the annotated frame to the media's, where they differ in size.
-
-    Copies that keep the shape are scaled; surgery-sft's square 224 x 224 videos are the 4:3 frames squeezed
-    (facts of that project's own README). For any other shape no transform is known.
+    """From the annotated frame to the media's. surgery-sft's square videos are the 4:3 frames squeezed, as its
+    README says; of other shapes nothing is known.
     """
-    if size is None or not scenes or size == (scenes[0].width, scenes[0].height):
+    if size is None or not scenes:
         return None
-    scale_x, scale_y = size[0] / scenes[0].width, size[1] / scenes[0].height
-    if abs(scale_x / scale_y - 1) < 0.01 or size[0] == size[1]:
-        return Transform(scale_x, scale_y)
-    return None
+    annotated = (scenes[0].width, scenes[0].height)
+    if size[0] == size[1] and annotated[0] != annotated[1]:
+        return Transform(size[0] / annotated[0], size[1] / annotated[1])
+    return scaled(annotated, size)
 
 
 def official_splits(folder: Path, fold: int, *, required: bool = True) -> dict[str, str]:

@@ -1,0 +1,167 @@
+"""A case's pixels: what there is, whether it fits the annotations, and the frames of its clips."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+from surgvqa.builders import masks
+from surgvqa.builders.clips import frame_times
+from surgvqa.builders.packets import read_timeline
+from surgvqa.builders.pictures import encode_jpeg, read_picture, resize
+from surgvqa.builders.schema import Case, Clip, Entity, Frame, Scene, Transform
+from surgvqa.builders.video import Decoder, iterate_frames, read_frames
+from surgvqa.cards.command import InputError
+
+SHAPE = 0.01  # a difference in aspect that rounding a size to whole pixels explains
+LATE_S = (
+    1.0  # annotations are rounded to seconds: a clip may end this much after its video; its frames may not
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Size and, for a video, length of a case's media."""
+
+    width: int
+    height: int
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The frames of one clip: JPEG bytes and the seconds of the case at which they were taken."""
+
+    clip: Clip
+    images: tuple[bytes, ...]
+    times_s: tuple[float, ...]
+
+
+def look(case: Case) -> Pixels | None:
+    """The size and length of a case's media, or None without any.
+
+    Raises ``InputError`` for a file that cannot be read.
+    """
+    if case.video is not None:
+        height, width = read_frames(case.video, [0.0])[0].image.shape[:2]
+        return Pixels(width, height, read_timeline(case.video).duration_s)
+    if case.frames:
+        with Image.open(case.frames[0].path) as picture:
+            return Pixels(*picture.size)
+    return None
+
+
+def fit(case: Case, pixels: Pixels) -> Case:
+    """The case with its scenes in the pixels of its media.
+
+    Scenes of the media's own shape stay as they are. Raises ``InputError`` where the shapes differ and no
+    transform is known: a box on a squeezed or letterboxed picture would point at something else.
+    """
+    scenes = [*case.scenes, *(clip.scene for clip in case.clips if clip.scene is not None)]
+    if case.transform is not None:
+        return replace(
+            case,
+            scenes=tuple(moved(scene, case.transform, pixels) for scene in case.scenes),
+            clips=tuple(
+                replace(clip, scene=moved(clip.scene, case.transform, pixels)) if clip.scene else clip
+                for clip in case.clips
+            ),
+        )
+    for scene in scenes:
+        placed = any(node.bbox or node.rle or node.centroid for node in scene.nodes)
+        shape = (scene.width / scene.height) / (pixels.width / pixels.height)
+        if placed and abs(shape - 1) > SHAPE:
+            raise InputError(
+                f"case {case.case_id}: its boxes are of a {scene.width}x{scene.height} frame, its pixels "
+                f"{pixels.width}x{pixels.height}, and how one became the other is not known; use media in the "
+                "annotations' shape, or --media none"
+            )
+    return case
+
+
+def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:
+    """A scene in the media's pixels; what falls outside of them is cut off."""
+    nodes = (_moved(node, scene, transform, pixels) for node in scene.nodes)
+    return replace(
+        scene,
+        width=pixels.width,
+        height=pixels.height,
+        nodes=tuple(node for node in nodes if node is not None),
+    )
+
+
+def _moved(node: Entity, scene: Scene, by: Transform, pixels: Pixels) -> Entity | None:
+    box, centroid, area, rle = node.bbox, node.centroid, node.area, node.rle
+    if box is not None:
+        x1, x2 = (min(max(x * by.scale_x + by.offset_x, 0), pixels.width) for x in (box[0], box[2]))
+        y1, y2 = (min(max(y * by.scale_y + by.offset_y, 0), pixels.height) for y in (box[1], box[3]))
+        if x2 <= x1 or y2 <= y1:
+            return None
+        box = (x1, y1, x2, y2)
+    if centroid is not None:
+        x, y = centroid[0] * by.scale_x + by.offset_x, centroid[1] * by.scale_y + by.offset_y
+        centroid = (min(max(x, 0), pixels.width), min(max(y, 0), pixels.height))
+    if rle is not None:
+        mask = masks.rle_to_mask(rle, scene.width, scene.height)
+        mask = masks.move(
+            mask, (by.scale_x, by.scale_y), (by.offset_x, by.offset_y), (pixels.width, pixels.height)
+        )
+        rle = masks.mask_to_rle(mask)
+    if area is not None:
+        area *= by.scale_x * by.scale_y
+    grid = node.grid if box is None and centroid is None else None  # a cell of the new frame
+    return replace(node, bbox=box, centroid=centroid, area=area, rle=rle, grid=grid)
+
+
+def refuse_late(case: Case, clips: Sequence[Clip], pixels: Pixels) -> None:
+    """Raise ``InputError`` where a clip reaches beyond its video."""
+    if pixels.duration_s is None:
+        return
+    for clip in clips:
+        start_s, end_s = (at / 1000 + case.video_offset_s for at in (clip.start_ms, clip.end_ms))
+        if end_s > pixels.duration_s + LATE_S or start_s >= pixels.duration_s or start_s < 0:
+            raise InputError(
+                f"{case.video}: clip {clip.clip_id} lies at {start_s:.3f}-{end_s:.3f} s of a video of "
+                f"{pixels.duration_s:.3f} s; check that the annotations belong to it, or its time offset"
+            )
+
+
+def stills(case: Case, clip: Clip) -> tuple[Frame, ...]:
+    """The pictures of a case without video that were taken inside a clip, in order of time."""
+    inside = [f for f in case.frames if clip.start_ms <= round(f.time_s * 1000) < clip.end_ms]
+    return tuple(sorted(inside, key=lambda frame: frame.time_s))
+
+
+def take(
+    case: Case, clips: Sequence[Clip], frames: int, max_side: int | None, decoder: Decoder
+) -> Iterator[Taken]:
+    """The frames of every clip, clip by clip in the order given; one pass over the video, flat memory."""
+    if case.video is None:
+        for clip in clips:
+            found = stills(case, clip)
+            images = tuple(encode_jpeg(resize(read_picture(frame.path), max_side)) for frame in found)
+            yield Taken(clip, images, tuple(frame.time_s for frame in found))
+        return
+    video: Path = case.video
+    timeline = read_timeline(video)
+    asked = {
+        clip.clip_id: tuple(time_s + case.video_offset_s for time_s in frame_times(clip, frames))
+        for clip in clips
+    }
+    waiting = deque(sorted(clips, key=lambda clip: asked[clip.clip_id]))
+    taken: dict[str, list[tuple[float, bytes]]] = {clip.clip_id: [] for clip in clips}
+    owners = sorted((time_s, clip_id) for clip_id, times in asked.items() for time_s in times)
+    before, jpeg = -1.0, b""
+    for (_, clip_id), shot in zip(
+        owners, iterate_frames(video, [time_s for time_s, _ in owners], decoder, timeline), strict=True
+    ):
+        if shot.time_s != before:
+            before, jpeg = shot.time_s, encode_jpeg(resize(shot.image, max_side))
+        taken[clip_id].append((shot.time_s - case.video_offset_s, jpeg))
+        while waiting and len(taken[waiting[0].clip_id]) == frames:
+            clip = waiting.popleft()
+            done = taken.pop(clip.clip_id)
+            yield Taken(clip, tuple(data for _, data in done), tuple(time_s for time_s, _ in done))

@@ -1,0 +1,123 @@
+"""Rows into Parquet as they come: fixed-size row groups, page checksums, the features in the metadata."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Features, Image, List
+
+CLIPS_PER_GROUP = 32  # 8 frames of 40 kB each: 10 MB, which is what the writer and a reader hold at once
+ROWS_PER_GROUP = 20_000  # questions: 5 MB
+
+
+@contextmanager
+def writer(
+    path: Path, features: Features, rows_per_group: int
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A function that takes rows; the file appears whole under its name when the block ends well.
+
+    Columns are collected, not rows: a question costs a list entry per column. Without a row no file is made.
+    """
+    schema = features.arrow_schema
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+    appends = [(name, column.append) for name, column in columns.items()]
+    pending = unfinished(path)
+    table: pq.ParquetWriter | None = None
+
+    def flush() -> None:
+        nonlocal table
+        if table is None:
+            table = _open(pending, schema, features)
+        table.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema), row_group_size=rows_per_group)
+        for column in columns.values():
+            column.clear()
+
+    first = columns[schema.names[0]]
+
+    def write(row: Mapping[str, Any]) -> None:
+        for name, append in appends:
+            append(row[name])
+        if len(first) >= rows_per_group:
+            flush()
+
+    try:
+        yield write
+        if first:
+            flush()
+        if table is not None:
+            table.close()
+            replace(pending, path)
+    except BaseException:
+        if table is not None:
+            table.close()
+        pending.unlink(missing_ok=True)
+        raise
+
+
+def _open(path: Path, schema: pa.Schema, features: Features) -> pq.ParquetWriter:
+    pictures = [name for name, feature in features.items() if isinstance(feature, List) and _holds(feature)]
+    coded = {f"{name}.list.element.bytes": "NONE" for name in pictures}  # JPEG doesn't shrink any further
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression={leaf: coded.get(leaf, "ZSTD") for leaf in _leaves(schema)},
+        use_dictionary=[leaf for leaf in _leaves(schema) if leaf not in coded],
+        write_page_checksum=True,
+    )
+
+
+def _holds(feature: List) -> bool:
+    return isinstance(feature.feature, Image)
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """The dotted names Parquet gives to the columns of a schema."""
+    found: list[str] = []
+
+    def walk(name: str, kind: pa.DataType) -> None:
+        if pa.types.is_list(kind):
+            walk(f"{name}.list.element", kind.value_type)
+        elif pa.types.is_struct(kind):
+            for field in kind:
+                walk(f"{name}.{field.name}", field.type)
+        else:
+            found.append(name)
+
+    for field in schema:
+        walk(field.name, field.type)
+    return found
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file is written until it is whole; a process that outlived its build disturbs no other."""
+    return path.with_name(f"{path.name}.{os.getpid()}.tmp")
+
+
+def replace(pending: Path, path: Path) -> None:
+    """Give a finished file its name, in an order that a power cut cannot turn round."""
+    with pending.open("rb") as file:
+        os.fsync(file.fileno())
+    pending.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A small text file, whole or not at all."""
+    pending = unfinished(path)
+    pending.write_text(text, "utf-8")
+    replace(pending, path)

@@ -1,0 +1,131 @@
+"""A pool of spawned processes that outlives its workers: one may crash, hang or eat memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from surgvqa.cards.command import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a task has no result; ``expected`` where its input is at fault."""
+
+    cause: str
+    expected: bool = True
+
+
+def run_tasks(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    workers: int,
+    timeout_s: float,
+    memory_bytes: int | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """Yield ``(index, result)`` of ``function(*task)`` as they finish; the result of a bad one is ``Failed``.
+
+    With 0 workers everything runs here, without protection. An ``InputError`` is the task's own; a worker
+    that dies, takes longer than ``timeout_s`` or more than ``memory_bytes`` costs its task and is replaced.
+    Any other exception is a bug and stops everything.
+    """
+    if workers == 0:
+        for index, task in enumerate(tasks):
+            try:
+                yield index, function(*task)
+            except InputError as error:
+                yield index, Failed(str(error))
+        return
+    context = multiprocessing.get_context("spawn")  # a forked worker inherits locks held by other threads
+    waiting = deque(enumerate(tasks))
+    busy: dict[Connection, _Worker] = {}
+    try:
+        while waiting or any(worker.task is not None for worker in busy.values()):
+            while waiting and len(busy) < min(workers, len(tasks)):
+                worker = _start(context, function, memory_bytes)
+                busy[worker.pipe] = worker
+            for worker in busy.values():
+                if worker.task is None and waiting:
+                    worker.task, worker.until = waiting.popleft(), time.monotonic() + timeout_s
+                    worker.pipe.send(worker.task[1])
+            soonest = min(worker.until for worker in busy.values() if worker.task is not None)
+            for pipe in wait(list(busy), max(0.0, soonest - time.monotonic())):
+                yield _answer(busy, pipe)
+            for worker in [w for w in busy.values() if w.task is not None and time.monotonic() > w.until]:
+                index, _ = worker.task
+                _end(busy, worker)
+                yield index, Failed(f"no result after {timeout_s:.0f} s; the worker was ended")
+    finally:
+        for worker in list(busy.values()):
+            _end(busy, worker)
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: Any
+    pipe: Connection
+    task: tuple[int, tuple[Any, ...]] | None = None
+    until: float = 0.0
+
+
+def _start(context: Any, function: Callable[..., Any], memory_bytes: int | None) -> _Worker:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, function, memory_bytes), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any]:
+    worker = busy[pipe]
+    index = worker.task[0] if worker.task is not None else -1
+    try:
+        kind, value = pipe.recv()
+    except EOFError:
+        worker.process.join()
+        code = worker.process.exitcode
+        _end(busy, worker)
+        if index < 0:
+            raise RuntimeError(f"a worker ended by itself with {code} before it had anything to do") from None
+        return index, Failed(f"the decoder brought its process down (exit code {code})")
+    worker.task = None
+    if kind == "bug":
+        raise RuntimeError(f"in a worker process:\n{value}")
+    return index, Failed(value) if kind == "bad input" else value
+
+
+def _end(busy: dict[Connection, _Worker], worker: _Worker) -> None:
+    del busy[worker.pipe]
+    worker.pipe.close()
+    worker.process.kill()
+    worker.process.join()
+
+
+def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | None) -> None:
+    """A worker's life: take a task, send back what came of it."""
+    import traceback
+
+    if memory_bytes is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        try:
+            pipe.send(("done", function(*task)))
+        except InputError as error:
+            pipe.send(("bad input", str(error)))
+        except MemoryError:
+            pipe.send(("bad input", "it needs more memory than a worker may take"))
+        except KeyboardInterrupt:
+            return
+        except BaseException:
+            pipe.send(("bug", traceback.format_exc()))
