@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
+    _lmms_arguments(verbs.add_parser("lmms", help="a task file, so that lmms-eval runs a data set"))
     return root
 
 
@@ -171,6 +172,23 @@ def report(args: argparse.Namespace) -> None:
     pages.report(args)
 
 
+def _lmms_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", metavar="DIR", help="a data set of ours: a folder or org/name")
+    verb.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="for the harness's --include_path"
+    )
+    verb.add_argument("--name", help="of the task (default: surgvqa_ and the folder's name)")
+    verb.add_argument("--split", default="test")
+    verb.add_argument("--rule", help="as for score")
+
+
+def lmms(args: argparse.Namespace) -> None:
+    """Write a task file and its functions."""
+    from surgvqa.eval import lmms as task
+
+    task.write(args.data, args.out, args.name, args.split, args.rule)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     verbs = {
@@ -180,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "baselines": baselines,
         "leaks": leaks,
         "report": report,
+        "lmms": lmms,
     }
     return run(parser(), verbs, argv)
 
