@@ -118,10 +118,12 @@ def centroid_of(rle: str, width: int, height: int) -> Point:
 
 
 def _centroid(mask: np.ndarray) -> Point:
-    ys, xs = np.nonzero(mask)
-    if not len(xs):
+    columns, rows = mask.sum(axis=0), mask.sum(axis=1)  # sums first: nonzero() took most of a mask's time
+    area = int(columns.sum())
+    if not area:
         raise InputError("a mask is empty: its polygons enclose no pixel")
-    return float(xs.mean()) + 0.5, float(ys.mean()) + 0.5
+    x, y = columns @ np.arange(len(columns)), rows @ np.arange(len(rows))
+    return float(x / area) + 0.5, float(y / area) + 0.5
 
 
 def point_inside(mask: np.ndarray) -> Point:

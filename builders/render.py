@@ -73,8 +73,7 @@ class Stage:
 
     def beat(self, time_s: float) -> Beat:
         """The beat that a moment belongs to."""
-        ends = [beat.middle_s for beat in self.plan.beats]
-        return self.plan.beats[int(np.argmin([abs(time_s - middle) for middle in ends]))]
+        return min(self.plan.beats, key=lambda beat: abs(time_s - beat.middle_s))
 
     def empty(self, time_s: float) -> bool:
         """The lead-in, in which nothing is done yet."""
@@ -145,7 +144,8 @@ class Stage:
         small = np.asarray(canvas.reduce(OVERSAMPLE))
         breath = 1 + 0.08 * self.plan.difficulty * math.sin(0.7 * time_s + self.turn * 20)
         grain = self.grain[int(time_s * 1000) * 7919 % len(self.grain)]
-        return np.clip(small * (self.light * breath) + grain, 0, 255).astype(np.uint8)
+        picture: np.ndarray = np.clip(small * (self.light * breath) + grain, 0, 255).astype(np.uint8)
+        return picture
 
     def _eye(self, pen: _Pen, time_s: float, beat: Beat) -> None:
         """Sclera, coloured patches, cornea, pupil with the phase's pattern, lens, bubbles."""

@@ -44,7 +44,6 @@ class Entity:
     rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
-    motion: str | None = None  # left, right, up, down or still around the moment, where the source says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ class Case:
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
+    taxonomy: Path | None = None  # the procedure's own file, where it isn't one of those that ship
 
 
 @dataclass(frozen=True, slots=True)

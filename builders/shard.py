@@ -95,6 +95,7 @@ def _below(job: Job) -> Job:
         case=replace(
             case,
             video=Path(below(case.video, root)) if case.video else None,
+            taxonomy=Path(below(case.taxonomy, root)) if case.taxonomy else None,
             frames=tuple(replace(frame, path=Path(below(frame.path, root))) for frame in case.frames),
             files=tuple(Path(below(path, root)) for path in case.files),
         ),
@@ -134,7 +135,7 @@ def has_pixels(case: Case, clip: Clip, media: Media) -> bool:
 def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
     """A clip's own questions, where its source ships some, else those that are generated."""
     options = job.options
-    taxonomy = load(job.case.procedure)
+    taxonomy = load(job.case.taxonomy or job.case.procedure)
     asked = clip.qa or ask(clip, job.case, taxonomy, job.known, options.kinds, options.seed, options.frames)
     return tuple(qa for qa in asked if job.balance is None or job.balance.keeps(job.split, qa))
 

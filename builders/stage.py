@@ -40,7 +40,7 @@ SKIPPABLE = ("Hydrodissection", "Capsule Pulishing", "Lens positioning", "Anteri
 
 DIRECTIONS = {"still": (0, 0), "left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 SIDES = {"left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1)}
-REACH = 0.15  # how far a moving instrument gets from its mid-beat place, each way
+REACH = 0.13  # how far a moving instrument gets from its mid-beat place, each way
 HAND_OVER_S = 0.25  # instruments come, go and change place this long around a beat's border
 HUES = 5  # of instruments and patches; two instruments share one
 # How much of the frame's width squared an instrument shows of its hue, bright and dark; measured on pictures.
@@ -159,7 +159,7 @@ def spot(rng: random.Random, taken: list[tuple[float, float]]) -> tuple[float, f
         if all(math.hypot((col + 0.5) / 3 - x, (row + 0.5) / 3 - y) > 0.3 for x, y in taken)
     ]
     col, row = rng.choice(free)
-    return (col + 0.5) / 3 + rng.uniform(-0.06, 0.06), (row + 0.5) / 3 + rng.uniform(-0.06, 0.06)
+    return (col + 0.5) / 3 + rng.uniform(-0.035, 0.035), (row + 0.5) / 3 + rng.uniform(-0.035, 0.035)
 
 
 def choose(rng: random.Random, phase: str | None, before: list[str]) -> list[str]:

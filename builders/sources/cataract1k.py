@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
-from surgvqa.builders import annotations, masks
+from surgvqa.builders import masks, outlines
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.copies import choose
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene, Transform
@@ -112,7 +112,7 @@ def read(root: Path, *, source: str, folds: Path | None = None, fold: int = 0) -
     yield from left_out
     taxonomy = load(FACTS.procedure)
     for case_id in sorted(found):
-        yield from _case(root, source, case_id, found[case_id], taxonomy, splits.get(case_id))
+        yield from _case(root, source, case_id, found, taxonomy, splits.get(case_id))
 
 
 @dataclass(slots=True)
@@ -133,8 +133,9 @@ def _find(root: Path) -> tuple[dict[str, _Files], list[Dropped]]:
         name = path.name
         if name.startswith("._") or not path.is_file():
             continue
-        kind = next((kind for kind in (_PHASES, _MASKS, _VIDEO, _IMAGE) if kind.fullmatch(name)), None)
-        if kind is None or (kind is _IMAGE and _NOT_PICTURES.search(path.parent.name)):
+        kinds = ((kind, kind.fullmatch(name)) for kind in (_PHASES, _MASKS, _VIDEO, _IMAGE))
+        kind, match = next(((kind, match) for kind, match in kinds if match), (None, None))
+        if kind is None or match is None or (kind is _IMAGE and _NOT_PICTURES.search(path.parent.name)):
             continue
         folders = (root.resolve().name, *path.relative_to(root).parts[:-1])
         matches = (_FOLDER.fullmatch(folder) for folder in reversed(folders))
@@ -145,7 +146,7 @@ def _find(root: Path) -> tuple[dict[str, _Files], list[Dropped]]:
             continue
         files = found[f"case_{inside[1]}"]
         if kind is _IMAGE:
-            files.images.setdefault(int(kind.fullmatch(name)[2]), []).append(path)
+            files.images.setdefault(int(match[2]), []).append(path)
         else:
             {_PHASES: files.phases, _MASKS: files.masks, _VIDEO: files.videos}[kind].append(path)
     return dict(found), nowhere
@@ -156,9 +157,10 @@ def _shown(root: Path, path: Path) -> str:
 
 
 def _case(
-    root: Path, source: str, case_id: str, files: _Files, taxonomy: Taxonomy, split: str | None
+    root: Path, source: str, case_id: str, found: dict[str, _Files], taxonomy: Taxonomy, split: str | None
 ) -> Iterator[Case | Dropped]:
     """One case, after what of it is left out."""
+    files = found[case_id]
     if not files.phases and not files.masks:
         yield Dropped(case_id, "neither phases nor masks: only videos or pictures")
         return
@@ -167,15 +169,17 @@ def _case(
     instances = _one(root, files.masks, f"the masks of {case_id}", drops)
     video = _one(root, files.videos, f"the video of {case_id}", drops)
     phases = _phases(root, case_id, table, taxonomy, drops) if table else ()
-    scenes = _scenes(root, case_id, instances, taxonomy, drops) if instances else ()
-    frames, size, duration_s = (), None, None
+    scenes = _scenes(root, instances, case_id, found.keys(), taxonomy, drops) if instances else {}
+    frames: tuple[Frame, ...] = ()
+    size: tuple[int, int] | None = None
+    duration_s: float | None = None
     try:
         if video is not None:
             shown = recording(video)
             size, duration_s = (shown.width, shown.height), shown.duration_s
         else:
-            frames, size = _frames(root, case_id, files.images, drops)
-        transform = _transform(scenes, size)
+            frames, size = _frames(root, case_id, files.images, scenes, drops)
+        transform = _transform(next(iter(scenes.values()), None), size)
     except InputError as error:
         # without its pictures the case would pass for one that never had any
         drops.append(Dropped(case_id, str(error), fault=True))
@@ -188,7 +192,7 @@ def _case(
             source,
             FACTS.procedure,
             phases=phases,
-            scenes=scenes,
+            scenes=tuple(scenes.values()),
             video=video,
             frames=frames,
             duration_s=duration_s,
@@ -250,41 +254,49 @@ def _folder_number(path: Path) -> str:
 
 
 def _scenes(
-    root: Path, case_id: str, path: Path, taxonomy: Taxonomy, drops: list[Dropped]
-) -> tuple[Scene, ...]:
-    """A scene per annotated image, at the second that its index means."""
+    root: Path, path: Path, case_id: str, known: Set[str], taxonomy: Taxonomy, drops: list[Dropped]
+) -> dict[int, Scene]:
+    """A scene per annotated image, by the image's index."""
     shown = _shown(root, path)
     try:
-        read = annotations.coco(path, taxonomy, shown)
+        read = outlines.coco(path, taxonomy, shown)
     except InputError as error:
         drops.append(Dropped(shown, str(error), fault=True))
-        return ()
+        return {}
     drops += read.faults
-    pictures: dict[int, annotations.Picture] = {}
+    pictures: dict[int, outlines.Picture] = {}
     for picture in read.pictures:
         match = _IMAGE.fullmatch(picture.name)
         index = int(match[2]) if match else 0
-        if index < 1:
+        if match is None or index < 1:
             cause = f"{picture.name!r} has no index; Cataract-1K's images are named case5013_01.png"
-            drops.append(Dropped(shown, cause, fault=True))
         elif index in pictures:
             cause = f"two images have the index {index}: {pictures[index].name}, {picture.name}"
-            drops.append(Dropped(shown, cause, fault=True))
+        elif f"case_{match[1]}" in known - {case_id}:
+            # a number of no case is a slip of the pen (case_5315's images are named case_53153_01.png)
+            cause = f"{picture.name} is named after another case, in the folder of {case_id}"
         else:
             pictures[index] = picture
+            continue
+        drops.append(Dropped(shown, cause, fault=True))
     if 1 in pictures and 2 in pictures:
         first, second = pictures.pop(1), pictures[2]
         agreement = _agreement(first, second)
         same = "both show the first frame" if agreement >= SAME_IOU else "but they differ"
         cause = f"taken at the moment of {second.name}; {same} (masks agree to {agreement:.2f})"
         drops.append(Dropped(f"{shown}: {first.name}", cause))
-    return tuple(
-        Scene(image_time(index), picture.width, picture.height, picture.nodes)
+    return {
+        index: Scene(
+            image_time(index) if picture.time_s is None else picture.time_s,
+            picture.width,
+            picture.height,
+            picture.nodes,
+        )
         for index, picture in sorted(pictures.items())
-    )
+    }
 
 
-def _agreement(one: annotations.Picture, other: annotations.Picture) -> float:
+def _agreement(one: outlines.Picture, other: outlines.Picture) -> float:
     """The lowest intersection over union of the structures that either of two pictures shows."""
     worst = 1.0
     for name in {node.id for picture in (one, other) for node in picture.nodes if node.type == "anatomy"}:
@@ -300,7 +312,11 @@ def _agreement(one: annotations.Picture, other: annotations.Picture) -> float:
 
 
 def _frames(
-    root: Path, case_id: str, images: dict[int, list[Path]], drops: list[Dropped]
+    root: Path,
+    case_id: str,
+    images: dict[int, list[Path]],
+    scenes: Mapping[int, Scene],
+    drops: list[Dropped],
 ) -> tuple[tuple[Frame, ...], tuple[int, int] | None]:
     """The stills of a case and their size; image 1 is left out where image 2, the same frame, is there."""
     frames: list[Frame] = []
@@ -314,20 +330,20 @@ def _frames(
                 sizes.setdefault(picture.size, path)
         except (UnidentifiedImageError, OSError) as error:
             raise InputError(f"{_shown(root, path)}: not a readable picture: {error}") from error
-        frames.append(Frame(image_time(index), path))
+        frames.append(Frame(scenes[index].time_s if index in scenes else image_time(index), path))
     if len(sizes) > 1:
         sample = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
         raise InputError(f"{case_id}: its pictures differ in size: {sample}")
     return tuple(frames), next(iter(sizes), None)
 
 
-def _transform(scenes: Sequence[Scene], size: tuple[int, int] | None) -> Transform | None:
+def _transform(scene: Scene | None, size: tuple[int, int] | None) -> Transform | None:
     """From the annotated frame to the media's. surgery-sft's square videos are the 4:3 frames squeezed, as its
     README says; of other shapes nothing is known.
     """
-    if size is None or not scenes:
+    if size is None or scene is None:
         return None
-    annotated = (scenes[0].width, scenes[0].height)
+    annotated = (scene.width, scene.height)
     if size[0] == size[1] and annotated[0] != annotated[1]:
         return Transform(size[0] / annotated[0], size[1] / annotated[1])
     return scaled(annotated, size)

@@ -37,6 +37,9 @@ FACTS = Facts(
 PHASES = Path("Phase_recognition_dataset")
 IMAGES = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotations")
 MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
+# Seconds after a beat's middle. The middle comes first: the moments of a beat then share one clip, and it is
+# centred there (builders/clips.py).
+MOMENTS = (0.0, 0.95, 1.9)
 STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
 
 
@@ -159,9 +162,14 @@ def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, frame
     if frame_pngs:
         folder = root / IMAGES / case / "img"
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(1, len(made.beats) + 3):
-            picture = Image.fromarray(stage.draw(cataract1k.image_time(number)))
+        for number, time_s in enumerate(moments(made), start=1):
+            picture = Image.fromarray(stage.draw(time_s))
             picture.save(folder / image_name(made.number, number))
+
+
+def moments(made: Plan) -> tuple[float, ...]:
+    """When a case's annotated images are taken: twice the first frame, then three times a beat."""
+    return (0.0, 0.0, *(round(beat.middle_s + later, 3) for beat in made.beats for later in MOMENTS))
 
 
 def image_name(case: int, number: int) -> str:
@@ -191,13 +199,13 @@ def encode(stage: Stage, path: Path, frame_rate: int) -> None:
 def coco(stage: Stage) -> dict[str, object]:
     """The case's annotated images and shapes as COCO instances.
 
-    Two attributes go beyond Cataract-1K: ``track_id``, the same instrument from image to image, and
-    ``motion``, where it moves in the five seconds around the image.
+    Two keys go beyond Cataract-1K's: a shape's ``track_id``, the same instrument from image to image, and an
+    image's ``time_s``, for beside the image every five seconds two more follow, so that motion is known.
     """
     number = stage.plan.number
-    images, annotations = [], []
-    for index in range(1, len(stage.plan.beats) + 3):
-        time_s = cataract1k.image_time(index)
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for index, time_s in enumerate(moments(stage.plan), start=1):
         image_id = number * 10_000 + index
         images.append(
             {
@@ -205,13 +213,11 @@ def coco(stage: Stage) -> dict[str, object]:
                 "file_name": image_name(number, index),
                 "width": stage.width,
                 "height": stage.height,
+                "time_s": time_s,
             }
         )
-        motions = {} if stage.empty(time_s) else stage.beat(time_s).motions
         for shape in stage.shapes(time_s):
-            annotations.append(
-                _annotation(shape, number * 1_000_000 + len(annotations) + 1, image_id, motions)
-            )
+            annotations.append(_annotation(shape, number * 1_000_000 + len(annotations) + 1, image_id))
     return {
         "info": {"description": "rendered by surgvqa", "version": "1.0"},
         "licenses": [],
@@ -224,9 +230,7 @@ def coco(stage: Stage) -> dict[str, object]:
     }
 
 
-def _annotation(
-    shape: Shape, annotation_id: int, image_id: int, motions: dict[int, str]
-) -> dict[str, object]:
+def _annotation(shape: Shape, annotation_id: int, image_id: int) -> dict[str, object]:
     xs, ys = zip(*shape.points, strict=True)
     entry: dict[str, object] = {
         "id": annotation_id,
@@ -238,5 +242,5 @@ def _annotation(
         "iscrowd": 0,
     }
     if shape.track is not None:
-        entry["attributes"] = {"track_id": shape.track, "motion": motions[shape.track]}
+        entry["attributes"] = {"track_id": shape.track}
     return entry

@@ -6,6 +6,7 @@ A picture in which one shape cannot be read is left out whole: what it lacks wou
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,6 @@ from surgvqa.builders.schema import Box, Dropped, Entity, Role
 from surgvqa.builders.taxonomy import Taxonomy, UnknownLabel
 from surgvqa.cards.command import InputError, nearest
 
-MOTIONS = ("left", "right", "up", "down", "still")
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -28,6 +27,7 @@ class Picture:
     width: int
     height: int
     nodes: tuple[Entity, ...]
+    time_s: float | None = None  # where the file says when it was taken
 
 
 class Annotated(NamedTuple):
@@ -46,7 +46,6 @@ class _Shape:
     rle: str | None = None
     box: Box | None = None
     track: str | None = None
-    motion: str | None = None
 
 
 def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
@@ -81,7 +80,7 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
     """Read COCO instances; class names come from the file's own ``categories``.
 
     ``segmentation`` may be polygons, run lengths, or a string that holds either as JSON; where it is empty
-    the box counts. ``attributes.track_id`` and ``attributes.motion`` are taken where they are there.
+    the box counts. An image's ``time_s`` and a shape's ``attributes.track_id`` are taken where they are there.
     """
     shown = shown or path.name
     file = read_json(path, shown)
@@ -120,12 +119,22 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
         try:
             width, height = int(image["width"]), int(image["height"])
             nodes = entities(shapes[key], taxonomy, width, height)
-            pictures.append(Picture(str(image["file_name"]), width, height, nodes))
+            pictures.append(Picture(str(image["file_name"]), width, height, nodes, _time(image)))
         except KeyError as error:
             faults.append(Dropped(f"{shown}: image {key}", f"lacks {error}", fault=True))
         except InputError as error:
             faults.append(Dropped(f"{shown}: {image.get('file_name')}", str(error), fault=True))
     return Annotated(tuple(pictures), tuple(_once(faults)))
+
+
+def _time(image: Mapping[str, Any]) -> float | None:
+    """An image's ``time_s``."""
+    time_s = image.get("time_s")
+    if time_s is None:
+        return None
+    if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 <= time_s < math.inf:
+        raise InputError(f"its time_s is {time_s!r}; give seconds from the start of the operation")
+    return float(time_s)
 
 
 def _by_id(entries: Iterable[Any], what: str, shown: str, faults: list[Dropped]) -> dict[Any, dict[str, Any]]:
@@ -151,18 +160,15 @@ def _coco_shape(entry: Mapping[str, Any], label: str, width: int, height: int) -
         except ValueError as error:
             raise InputError(f"its segmentation is a string that isn't JSON: {error}") from error
     extra = entry.get("attributes") or {}
-    motion = extra.get("motion")
-    if motion is not None and motion not in MOTIONS:
-        raise InputError(f"its motion is {motion!r}; {nearest(str(motion), MOTIONS)}")
     track = None if extra.get("track_id") is None else str(extra["track_id"])
     if isinstance(outline, Mapping):
-        return _Shape(label, rle=_rle(outline, width, height), track=track, motion=motion)
+        return _Shape(label, rle=_rle(outline, width, height), track=track)
     if outline:
-        return _Shape(label, polygons=outline, track=track, motion=motion)
+        return _Shape(label, polygons=outline, track=track)
     x, y, w, h = (float(value) for value in entry["bbox"])
     if not (w > 0 and h > 0 and x + w > 0 and y + h > 0 and x < width and y < height):
         raise InputError(f"its box {entry['bbox']} is not in the {width}x{height} frame")
-    return _Shape(label, box=(x, y, x + w, y + h), track=track, motion=motion)
+    return _Shape(label, box=(x, y, x + w, y + h), track=track)
 
 
 def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:
@@ -234,7 +240,7 @@ def entities(shapes: Sequence[_Shape], taxonomy: Taxonomy, width: int, height: i
             continue
         seen[name] = seen.get(name, 0) + 1
         identity = name if seen[name] == 1 else f"{name}#{seen[name]}"
-        bare = Entity(identity, name, role, "mask", track=shape.track, motion=shape.motion)
+        bare = Entity(identity, name, role, "mask", track=shape.track)
         if rle is not None:
             first.setdefault(name, (shape.label, len(nodes)))
             nodes.append(_measured(bare, rle, width, height))

@@ -1,0 +1,321 @@
+"""Your own operations: tables of phases and instruments, outlines in COCO or LabelMe files, videos or stills.
+
+Below the root, each part optional, CASE the name of an operation::
+
+    phases.csv               case,phase,start,end             seconds
+    tools.csv                case,time,hook,grasper,…         one column per thing, 1 where it is in view
+    annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several
+    videos/CASE.mp4          or as videos.csv says
+    videos.csv               case,video,offset                offset: the video's second at which second 0 of
+                                                              the tables lies (-60: it starts a minute later)
+    frames/CASE/*.png        stills, where a case has no video
+    procedure.yaml           the names of phases, anatomy, instruments; or --taxonomy cataract
+
+A picture's time is the last number of its file's name divided by ``--image-rate``::
+
+    surgvqa-build procedure --root my_data --taxonomy cholecystectomy --image-rate 25 --out dataset
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from surgvqa.builders import outlines
+from surgvqa.builders.agreement import measure, sentence
+from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.builders.tables import number, recording, rows, scaled
+from surgvqa.builders.taxonomy import Taxonomy, load, shipped
+from surgvqa.builders.timeline import IDLE, to_ms
+from surgvqa.cards.command import InputError
+
+FACTS = Facts(
+    name="A procedure of one's own",
+    homepage="https://github.com/surgvqa/surgvqa",
+    licence="other: whatever the owner of the recordings decides",
+    access="from the owner of the recordings",
+    citation="@misc{own_procedure, title = {Recordings of the data set's author}}",
+    procedure="procedure.yaml",
+)
+
+VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
+STILLS = (".png", ".jpg", ".jpeg")
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a case's name is part of file names and of ids
+_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+
+
+def cases(
+    root: Path, *, taxonomy: str = "", image_rate: float = 0.0, videos: Path | None = None
+) -> Iterator[Case | Dropped]:
+    """Read every case below ``root``; see the module's text for the files.
+
+    Args:
+        root: the folder with the tables.
+        taxonomy: the name of a shipped procedure or a YAML file; ``procedure.yaml`` below ``root`` if not given.
+        image_rate: how much the numbers in picture names grow per second: 25 for frame numbers of a video with
+            25 frames per second, 1 for pictures taken every second, 0.2 for every five seconds.
+        videos: the folder of the videos, where it is not ``videos`` below ``root``.
+    """
+    names = taxonomy_of(root, taxonomy=taxonomy)
+    read = _Reader(root, names, image_rate, videos or root / "videos")
+    read.tables()
+    read.outlines()
+    read.recordings(named=videos is not None)
+    if not any(part.phases or part.scenes for part in read.parts.values()) and not read.faults:
+        raise InputError(
+            f"nothing to read below {root}: no phases.csv, no tools.csv, nothing in annotations/; "
+            "`surgvqa-build new` writes the files to fill in"
+        )
+    yield from read.faults
+    for case_id in sorted(read.parts):
+        yield from read.case(case_id)
+
+
+def taxonomy_of(root: Path, *, taxonomy: str = "", **_: object) -> Taxonomy:
+    """The names that a tree uses: the given procedure's, else those of its ``procedure.yaml``."""
+    if not root.is_dir():
+        raise InputError(f"no folder {root}; give the folder of phases.csv as --root")
+    own = root / "procedure.yaml"
+    if not taxonomy and not own.is_file():
+        raise InputError(
+            f"no {own} and no --taxonomy; write one (`surgvqa-build new`) or name a shipped one: "
+            f"{', '.join(shipped())}"
+        )
+    return load(taxonomy or own)
+
+
+def notes(read: Sequence[Case]) -> tuple[str, ...]:
+    """How far annotated moments and phases fit together, measured on these cases."""
+    return (sentence(measure(read, {})),)
+
+
+@dataclass(slots=True)
+class _Part:
+    """What is known of one case while it is read."""
+
+    phases: list[Phase] = field(default_factory=list)
+    scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
+    video: Path | None = None
+    offset_s: float = 0.0
+    files: list[Path] = field(default_factory=list)
+
+
+class _Reader:
+    """Collects the parts of all cases, and everything that is wrong."""
+
+    def __init__(self, root: Path, taxonomy: Taxonomy, image_rate: float, videos: Path) -> None:
+        self.root, self.taxonomy, self.rate, self.videos = root, taxonomy, image_rate, videos
+        own = Path(taxonomy.path)  # of a shipped procedure it is no file's path
+        self.own = (own,) if own.is_file() else ()
+        self.parts: dict[str, _Part] = {}
+        self.faults: list[Dropped] = []
+
+    def fault(self, item: str, cause: object) -> None:
+        """Note bad input."""
+        self.faults.append(Dropped(item, str(cause), fault=True))
+
+    def part(self, case_id: str, file: Path) -> _Part:
+        """A case's part, made when it is first met."""
+        if not _SAFE.fullmatch(case_id):
+            raise InputError(f"{case_id!r} is no name for a case; use letters, digits, '.', '_', '-'")
+        part = self.parts.setdefault(case_id, _Part())
+        if file not in part.files:
+            part.files.append(file)
+        return part
+
+    def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+        """(where, row) of a table, if it is there."""
+        path = self.root / name
+        if path.is_file():
+            yield from ((f"{name} row {index}", row) for index, row in enumerate(rows(path, needed), start=2))
+
+    def tables(self) -> None:
+        """Read phases.csv, tools.csv, videos.csv."""
+        for where, row in self.rows("phases.csv", ("case", "phase", "start", "end")):
+            try:
+                part = self.part(row["case"], self.root / "phases.csv")
+                label = self.taxonomy.canonical("phase", row["phase"])
+                phase = Phase(label, number(row, "start", where), number(row, "end", where))
+                if phase.start_s > phase.end_s:
+                    raise InputError(
+                        f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s"
+                    )
+            except InputError as error:
+                self.fault(where, error)
+                continue
+            if label != IDLE:
+                part.phases.append(phase)
+        self.presence()
+        for where, row in self.rows("videos.csv", ("case", "video", "offset")):
+            try:
+                part = self.part(row["case"], self.root / "videos.csv")
+                part.offset_s = number(row, "offset", where)
+                part.video = self.below(row["video"])
+            except InputError as error:
+                self.fault(where, error)
+
+    def below(self, name: str) -> Path:
+        """A video's path, which stays in its folder."""
+        path = self.videos / name
+        if not path.resolve().is_relative_to(self.videos.resolve()):
+            raise InputError(f"the video {name!r} lies outside {self.videos}")
+        if not path.is_file():
+            raise InputError(f"no video {path}")
+        return path
+
+    def presence(self) -> None:
+        """Read tools.csv: a scene per row with the things in view, without a place."""
+        columns: dict[str, Entity] = {}
+        for where, row in self.rows("tools.csv", ("case", "time")):
+            if not columns:
+                try:
+                    columns = {name: self.thing(name) for name in row if name not in ("case", "time")}
+                except InputError as error:
+                    self.fault("tools.csv", error)
+                    return
+            try:
+                part = self.part(row["case"], self.root / "tools.csv")
+                time_s = number(row, "time", where)
+                other = [f"{name}={row[name]}" for name in columns if row[name] not in ("0", "1")]
+                if other:
+                    raise InputError(f"{', '.join(other)}; 0 or 1 say whether it is in view")
+                nodes = tuple(node for name, node in columns.items() if row[name] == "1")
+                self.add(part, Scene(time_s, 0, 0, nodes))
+            except InputError as error:
+                self.fault(where, error)
+
+    def thing(self, label: str) -> Entity:
+        """What a column of tools.csv stands for."""
+        role, name = outlines.role_of(self.taxonomy, label)
+        return Entity(name, name, role, "presence")
+
+    def add(self, part: _Part, scene: Scene) -> None:
+        """Add a scene; outlines win over presence, a second one of the same kind is a fault."""
+        there = part.scenes.get(to_ms(scene.time_s))
+        if there is not None and bool(there.width) == bool(scene.width):
+            raise InputError(f"second {scene.time_s:g} of the case is annotated twice")
+        if there is None or not there.width:
+            part.scenes[to_ms(scene.time_s)] = scene
+
+    def outlines(self) -> None:
+        """Read the COCO and LabelMe files below annotations/."""
+        folder = self.root / "annotations"
+        for path in sorted(folder.rglob("*.json")):
+            inside = path.relative_to(folder).parts
+            case_id = inside[0] if len(inside) > 1 else path.stem
+            shown = path.relative_to(self.root).as_posix()
+            try:
+                part = self.part(case_id, path)
+                read = self.outline(path, shown)
+            except InputError as error:
+                self.fault(shown, error)
+                continue
+            self.faults += read.faults
+            for picture in read.pictures:
+                try:
+                    time_s = self.time(picture.name) if picture.time_s is None else picture.time_s
+                    scene = Scene(time_s, picture.width, picture.height, picture.nodes)
+                    self.add(part, scene)
+                except InputError as error:
+                    self.fault(f"{shown}: {picture.name}", error)
+
+    def outline(self, path: Path, shown: str) -> outlines.Annotated:
+        """A COCO or a LabelMe file, told apart by their keys."""
+        file = outlines.read_json(path, shown)
+        if isinstance(file, dict) and "shapes" in file:
+            return outlines.labelme(path, self.taxonomy, shown)
+        return outlines.coco(path, self.taxonomy, shown)
+
+    def time(self, name: str) -> float:
+        """The second of a picture, from the last number of its name."""
+        if self.rate <= 0:
+            raise InputError("give --image-rate, how much the numbers in picture names grow per second")
+        match = _LAST_NUMBER.search(Path(name).stem)
+        if match is None:
+            raise InputError(f"{name!r} holds no number to tell its time from")
+        return int(match[1]) / self.rate
+
+    def recordings(self, *, named: bool) -> None:
+        """Find the videos by the cases' names, and name those of no case."""
+        if not self.videos.is_dir():
+            if named:
+                raise InputError(f"no folder {self.videos}; give the folder of the videos as --videos")
+            return
+        taken = {part.video for part in self.parts.values()}
+        for path in sorted(self.videos.iterdir()):
+            if path.suffix.lower() not in VIDEOS or path in taken:
+                continue
+            part = self.parts.get(path.stem)
+            if part is None:
+                self.faults.append(Dropped(path.name, "a video of no case in the tables and annotations"))
+            elif part.video is not None:
+                self.fault(path.name, f"{path.stem} has a second video, {part.video.name}; keep one")
+            else:
+                part.video = path
+        for case_id, part in sorted(self.parts.items()):
+            if part.video is None and not (self.root / "frames" / case_id).is_dir():
+                self.fault(
+                    case_id, f"no video {case_id}.mp4 in {self.videos} and no line of it in videos.csv"
+                )
+
+    def stills(self, case_id: str) -> tuple[tuple[Frame, ...], tuple[int, int] | None]:
+        """The stills of a case in order of time, and their size."""
+        folder = self.root / "frames" / case_id
+        frames: list[Frame] = []
+        sizes: dict[tuple[int, int], str] = {}
+        for path in sorted(folder.glob("*")):
+            if path.suffix.lower() not in STILLS:
+                continue
+            try:
+                with Image.open(path) as picture:
+                    sizes.setdefault(picture.size, path.name)
+            except (UnidentifiedImageError, OSError) as error:
+                raise InputError(f"{path}: not a readable picture: {error}") from error
+            frames.append(Frame(self.time(path.name), path))
+        if len(sizes) > 1:
+            raise InputError(f"{folder}: pictures differ in size: {', '.join(sorted(sizes.values()))}")
+        return tuple(sorted(frames, key=lambda frame: frame.time_s)), next(iter(sizes), None)
+
+    def case(self, case_id: str) -> Iterator[Case | Dropped]:
+        """A case with its recording."""
+        part = self.parts[case_id]
+        if not part.phases and not part.scenes:
+            yield Dropped(case_id, "neither phases nor instruments nor outlines of it could be read")
+            return
+        duration_s: float | None = None
+        frames: tuple[Frame, ...] = ()
+        size: tuple[int, int] | None = None
+        try:
+            if part.video is not None:
+                shown = recording(part.video)
+                duration_s, size = shown.duration_s, (shown.width, shown.height)
+            else:
+                frames, size = self.stills(case_id)
+        except InputError as error:
+            yield Dropped(case_id, str(error), fault=True)
+            return
+        scenes = [part.scenes[at] for at in sorted(part.scenes)]
+        drawn = next(((scene.width, scene.height) for scene in scenes if scene.width), None)
+        width, height = drawn or size or (0, 0)
+        yield Case(
+            case_id,
+            "procedure",
+            self.taxonomy.name,
+            taxonomy=next(iter(self.own), None),
+            phases=tuple(sorted(part.phases, key=lambda phase: (phase.start_s, phase.end_s, phase.label))),
+            scenes=tuple(s if s.width else replace(s, width=width, height=height) for s in scenes),
+            video=part.video,
+            frames=frames,
+            duration_s=duration_s,
+            video_offset_s=part.offset_s,
+            transform=scaled(drawn, size) if drawn and size else None,
+            files=(
+                *self.own,
+                *part.files,
+                *([part.video] if part.video else []),
+                *(frame.path for frame in frames),
+            ),
+        )
