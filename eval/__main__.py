@@ -183,6 +183,7 @@ def _report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--baselines", type=Path, metavar="FILE.json", help="what `baselines --out` wrote, shown beside"
     )
+    verb.add_argument("--taxonomy", metavar="NAME", help="as for score")
     _truth_arguments(verb)
 
 

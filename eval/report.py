@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from surgvqa.cards.command import InputError
 from surgvqa.eval import columns, page, run_score, streams
 from surgvqa.eval.judging import Judged, judge
+from surgvqa.eval.probes import span
 from surgvqa.eval.score import lay, score
 
 WORST = 12  # examples
@@ -24,7 +24,6 @@ CASES = 6  # timelines
 FRAMES = 4  # of an example
 WIDTH = 320  # pixels of a frame on the page
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "duplicates")
-CLIP = re.compile(r"@(\d+)-(\d+)$")  # the times in our clip ids, in milliseconds
 
 
 def report(args: argparse.Namespace) -> None:
@@ -46,7 +45,14 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
     """The numbers of the page on a predictions file, and the frames of its worst examples by clip."""
     loaded = columns.read(Path(args.what), columns.parse_columns(args.columns))
     asked, train = run_score.truth(args)
-    figures = score(loaded.predictions, rule=args.rule, train=train, data=asked, seed=args.seed)
+    figures = score(
+        loaded.predictions,
+        rule=args.rule,
+        train=train,
+        data=asked,
+        spellings=run_score.spellings(args.taxonomy),
+        seed=args.seed,
+    )
     every = judge(lay(loaded.predictions, asked).rows, train or ())
     times = _times(every, args.data, args.split)
     shown = worst(every, figures["rule"])
@@ -60,6 +66,7 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "score": figures,
         "faults": {name: figures[name] for name in FAULTS if figures[name]},
         **lift(figures),
+        "probed": any(figures["probes"].values()),
         "runs": _runs(args.baselines),
         "timelines": lines,
         "timeline_labels": _labels(lines),
@@ -120,8 +127,8 @@ def _times(every: Sequence[Judged], where: str | None, split: str) -> dict[str, 
     """Start and end of each clip in seconds: from our clip ids, else from the data set's rows."""
     found = {}
     for judged in every:
-        if matched := CLIP.search(judged.row.clip_id):
-            found[judged.row.clip_id] = int(matched[1]) / 1000, int(matched[2]) / 1000
+        if at := span(judged.row.clip_id):
+            found[judged.row.clip_id] = at.start / 1000, at.end / 1000
     if not found and _has_clips(where):
         rows = streams.splits(str(where), "qa").get(split, ())
         found = {row["clip_id"]: (row["start_s"], row["end_s"]) for row in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ def score(args: argparse.Namespace) -> None:
     """Score one predictions file."""
     loaded = columns.read(args.file, columns.parse_columns(args.columns))
     data, train = truth(args)
-    spellings = None
-    if args.taxonomy:
-        from surgvqa.builders.taxonomy import load
-
-        spellings = load(args.taxonomy).spellings
     figures = scoring.score(
-        loaded.predictions, rule=args.rule, train=train, data=data, spellings=spellings, seed=args.seed
+        loaded.predictions,
+        rule=args.rule,
+        train=train,
+        data=data,
+        spellings=spellings(args.taxonomy),
+        seed=args.seed,
     )
     figures = {"file": args.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
@@ -41,6 +42,15 @@ def compare(args: argparse.Namespace) -> None:
     print(terminal.comparison(figures))
     if args.out:
         write(args.out, figures)
+
+
+def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
+    """The terms of a procedure that answers are held against; None without ``--taxonomy``."""
+    if not taxonomy:
+        return None
+    from surgvqa.builders.taxonomy import load
+
+    return load(taxonomy).spellings
 
 
 def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Prediction] | None]:

@@ -51,6 +51,10 @@ class Page(HTMLParser):
         self.text.append(data)
 
     @property
+    def classes(self):
+        return [value for _, name, value in self.attributes if name == "class"]
+
+    @property
     def words(self):
         return " ".join(" ".join(self.text).split())
 
@@ -146,6 +150,27 @@ def test_timelines_put_truth_and_answer_at_their_times(tmp_path, invented, answe
     assert first["said"][-1] == [40.0, 45.0, "incision"]
     assert [40.0, 45.0] in first["wrong"]
     assert [20.0, 25.0] not in first["wrong"]
+
+
+def test_the_probes_confidence_and_vocabulary_are_on_the_page(tmp_path, invented):
+    rows, data = invented
+    said = small_data.predictions(rows, lambda qa, clip: qa["short_answer"])
+    for number, row in enumerate(said):
+        row["confidence"] = 0.9
+        if row["short_answer"] == "no":
+            row["prediction"] = "yes"
+        if row["kind"] == "phase" and number < 50:
+            row["prediction"] = "polka"
+    file = write_predictions(tmp_path / "a.jsonl", said)
+    page, numbers = report(tmp_path, file, "--data", data, "--taxonomy", "cataract")
+    probes = numbers["score"]["probes"]
+    assert "says yes to what is absent 100.0 % of 18" in page.words
+    assert f"phase keeps still {100 * probes['coherence']['phase']['agree']:.1f} %" in page.words
+    assert "Mean confidence 90.0 %" in page.words
+    assert "polka" in page.words
+    assert numbers["score"]["vocabulary"]["phase"]["share"] < 1
+    bins = numbers["score"]["calibration"]["reliability"]
+    assert page.classes.count("dot") == len(bins) + len(numbers["lift"])
 
 
 def test_it_says_what_it_does_not_know(tmp_path, invented, answers):
