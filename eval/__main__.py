@@ -148,9 +148,9 @@ def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
 
 def baselines(args: argparse.Namespace) -> None:
     """Score what doesn't look."""
-    from surgvqa.eval import baselines as runs
+    from surgvqa.eval import run_baselines
 
-    runs.run(
+    run_baselines.run(
         args.data,
         args.model,
         args.control,

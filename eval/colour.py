@@ -21,7 +21,8 @@ def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
             image.draft("RGB", (16 * GRID, 16 * GRID))
             small = image.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX)
             fields.append(np.asarray(small, dtype=np.float32).ravel())
-    return np.mean(fields, axis=0, dtype=np.float32)
+    mean: npt.NDArray[np.float32] = np.stack(fields).mean(axis=0, dtype=np.float32)
+    return mean
 
 
 def nearest_colour(train: Iterable[Row], test: Iterable[Row], keep: int = 200) -> dict[str, list[str]]:

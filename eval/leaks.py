@@ -10,11 +10,10 @@ A check that a data set's columns don't allow is listed as not made, never as pa
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from datasets import Features, Image, List
@@ -22,6 +21,7 @@ from surgvqa.builders.leaks import COUNTS, WORDS, Window, between, digest, perce
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.eval import run_score
 from surgvqa.eval.streams import Row, picture, splits
+from surgvqa.eval.texts import one_answer_texts, questions_of
 from tqdm import tqdm
 
 # Our column, and what others call it, most telling first.
@@ -35,7 +35,6 @@ NAMES = {
     "answer": ("short_answer", "answer", "label", "response"),
 }
 EXAMPLES = 20
-ASKED_OFTEN = 5  # a text asked less often says little by always having one answer
 
 
 def columns_of(features: Features, where: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -51,9 +50,9 @@ def columns_of(features: Features, where: str, given: Mapping[str, str]) -> dict
             raise InputError(f"{where}: no column {column!r}; {nearest(column, features)}")
     found = {}
     for role, names in NAMES.items():
-        column = given.get(role) or next((name for name in names if name in features), None)
-        if column is not None:
-            found[role] = column
+        chosen = given.get(role) or next((name for name in names if name in features), None)
+        if chosen is not None:
+            found[role] = chosen
     return found
 
 
@@ -155,52 +154,6 @@ def _look(content: bytes, where: str) -> list[int] | None:
         return perceptual_hash(content)
     except (OSError, ValueError) as error:  # what PIL raises on bytes that are no whole picture
         raise InputError(f"{where}: a picture that can't be read ({error})") from error
-
-
-def questions_of(row: Row, columns: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(question, answer) pairs of a row: our ``qa`` list, two plain columns, or a conversation's turns.
-
-    >>> questions_of({"conversations": [{"from": "human", "value": "Q?"}, {"from": "gpt", "value": "A"}]}, {})
-    [('Q?', 'A')]
-    """
-    if isinstance(row.get("qa"), list):
-        return [(qa["question"], qa["short_answer"]) for qa in row["qa"]]
-    if {"question", "answer"} <= set(columns):
-        return [(str(row[columns["question"]]), str(row[columns["answer"]]))]
-    turns = row.get("messages") or row.get("conversations") or []
-    said = [(turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))) for turn in turns]
-    return [
-        (str(question), str(answer))
-        for (asker, question), (teller, answer) in itertools.pairwise(said)
-        if asker in ("user", "human") and teller in ("assistant", "gpt")
-    ]
-
-
-class OneAnswer(NamedTuple):
-    """A question text, word for word, that has the same answer every time it is asked."""
-
-    question: str
-    answer: str
-    times: int
-
-
-def one_answer_texts(rows: Iterable[tuple[str, str]]) -> list[OneAnswer]:
-    """Question texts asked often and answered alike each time: no pixel is needed for them.
-
-    ``rows`` are (question, answer); case and spacing don't count. Most frequent first.
-
-    >>> one_answer_texts([("Is it day?", "yes")] * 5 + [("Is it X?", "yes"), ("is it x?", "no")] * 5)
-    [OneAnswer(question='is it day?', answer='yes', times=5)]
-    """
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for question, answer in rows:
-        answers[" ".join(question.lower().split())][" ".join(answer.lower().split())] += 1
-    single = [
-        OneAnswer(text, next(iter(counts)), counts.total())
-        for text, counts in answers.items()
-        if len(counts) == 1 and counts.total() >= ASKED_OFTEN
-    ]
-    return sorted(single, key=lambda item: (-item.times, item.question))
 
 
 def compare(a: Split, b: Split) -> dict[str, Any]:

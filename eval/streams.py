@@ -47,7 +47,7 @@ def _config(where: str, asked: str | None) -> str:
         return "clips"
     if asked is None and len(names) == 1:
         return str(names[0])
-    if asked not in names:
+    if asked is None or asked not in names:
         wanted = (
             f"no config {asked!r}; {nearest(asked, names)}" if asked else f"which config of {sorted(names)}?"
         )

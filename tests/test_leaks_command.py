@@ -11,7 +11,7 @@ from datasets import Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pictures
 from surgvqa.builders.leaks import between, window
 from surgvqa.eval.__main__ import main
-from surgvqa.eval.leaks import one_answer_texts
+from surgvqa.eval.texts import one_answer_texts
 
 
 def check(tmp_path, *where, columns=""):

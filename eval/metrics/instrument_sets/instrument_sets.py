@@ -38,7 +38,7 @@ FEATURES = datasets.Features(
 
 
 @evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
-class InstrumentSets(evaluate.Metric):  # noqa: D101 - evaluate composes the docstring from the texts above
+class InstrumentSets(evaluate.Metric):  # type: ignore[misc]  # noqa: D101 - the texts above become the docstring
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
             description=DESCRIPTION, citation=CITATION, inputs_description=INPUTS, features=FEATURES
