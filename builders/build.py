@@ -18,7 +18,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from surgvqa.builders import balance as balancing
 from surgvqa.builders import leaks, report, sources
 from surgvqa.builders.parquet import sync_folder, write_text
+from surgvqa.builders.pointing_questions import Pointing, places
 from surgvqa.builders.questions import NINE
 from surgvqa.builders.schema import QA, Case, Dropped
 from surgvqa.builders.shard import (
@@ -52,6 +53,7 @@ from surgvqa.cards.dataset import dataset_card
 from tqdm import tqdm
 
 STAGING = ".build"
+FOLDERS = ("clips", "qa", "pointing", "videos")
 LIBRARIES = ("av", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "simplejpeg")
 SURVEY_S = 600.0  # a look at one case: hashing a 10 GB file takes half a minute
 SHARD_S = 6 * 3600.0  # an eight-hour recording in 4K, at a tenth of the speed measured for 1024 x 768
@@ -79,6 +81,7 @@ def build(
     max_blind: float = report.MAX_BLIND,
     workers: int = 1,
     source_options: Mapping[str, Any] | None = None,
+    pointing: Pointing | None = None,
 ) -> dict[str, Any]:
     """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
 
@@ -89,12 +92,15 @@ def build(
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
+    if pointing is not None and media == "none":
+        raise InputError("--pointing needs pictures; leave out --media none")
     module = sources.load(source)
     own = {**defaults(module), **(source_options or {})}
-    options = Options(clip_seconds, frames, media, max_side, tuple(kinds), seed, decoder, system)  # type: ignore[arg-type]
+    options = Options(clip_seconds, frames, media, max_side, tuple(kinds), seed, decoder, system, pointing)  # type: ignore[arg-type]
     parameters = {
         "source": source,
-        **asdict(options),
+        **{name: value for name, value in asdict(options).items() if name != "pointing"},
+        **(pointing.parameters() if pointing else {}),
         "test_cases": sorted(test_cases),
         "validation": validation,
         "test": test,
@@ -108,6 +114,11 @@ def build(
         surveys, found = look_at(cases, root, options, workers)
         dropped = [*dropped, *found]
         refuse_faults(dropped, root, on_error)
+        if pointing and not any(places(found.case, pointing) for found in surveys.values()):
+            raise InputError(
+                f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
+                "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
+            )
         jobs = plan(surveys, root, options, test_cases, validation, test, balance)
         code = code_version()
         keys = {job.case.case_id: job.key(code, surveys[job.case.case_id].digests) for job in jobs}
@@ -122,6 +133,7 @@ def build(
             raise InputError(f"nothing is left of {root} to build from: {listed(failed)}")
         notes = tuple(module.notes([s.case for s in surveys.values()])) if hasattr(module, "notes") else ()
         notes += tuple(jobs[0].balance.notes) if jobs[0].balance else ()
+        notes += (pointing.note(),) if pointing else ()
         return finish(
             out, staging, module, parameters, jobs, records, surveys, [*dropped, *failed], notes, max_blind
         )
@@ -180,7 +192,7 @@ def refuse_foreign(out: Path) -> None:
     known = {*manifests.UNLISTED, ".gitattributes"}
     ours = any((out / name).exists() for name in (manifests.NAME, STAGING))
     for path in sorted(out.iterdir()):
-        written = ours and path.name in ("clips", "qa", "videos")
+        written = ours and path.name in FOLDERS
         if not written and path.name not in known and path.name != STAGING:
             raise InputError(
                 f"--out {out} holds {path.name}, which no build wrote; give an empty or a new folder"
@@ -260,7 +272,7 @@ def plan(
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
     cases = [found.case for found in surveys.values()]
 
-    def asked(known: Transitions, split: Mapping[str, str]) -> dict[str, list[QA]]:
+    def asked(known: Transitions, split: Mapping[str, str], options: Options) -> dict[str, list[QA]]:
         return {
             case_id: [
                 qa
@@ -272,9 +284,10 @@ def plan(
             for case_id, found in surveys.items()
         }
 
-    kinds = {
-        case_id: Counter(qa.kind for qa in found) for case_id, found in asked(transitions(cases), {}).items()
-    }
+    # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
+    # or a model trained on the captions of one has seen the test cases of the other.
+    nine = asked(transitions(cases), {}, replace(options, kinds=NINE))
+    kinds = {case_id: Counter(qa.kind for qa in found) for case_id, found in nine.items()}
     split = assign(
         cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
     )
@@ -282,7 +295,7 @@ def plan(
     even = None
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
-        for case_id, found in asked(known, split).items():
+        for case_id, found in asked(known, split, options).items():
             by_split[split[case_id]].extend(found)
         even = balancing.answers(by_split, options.seed)
     elif balance != "none":
@@ -367,7 +380,7 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
             files = {n: {k: v for k, v in f.items() if k != "path"} for n, f in record["files"].items()}
             write_text(staging / f"{key}.json", json.dumps({"key": key, "files": files}, sort_keys=True))
     plan_file.unlink(missing_ok=True)
-    for name in ("clips", "qa", "videos", manifests.CARD, manifests.REPORT):
+    for name in (*FOLDERS, manifests.CARD, manifests.REPORT):
         remove(out / name)
     for path in staging.iterdir():
         if path.name.split(".")[0] not in keys and path.name != "owner":

@@ -18,6 +18,9 @@ def parser() -> argparse.ArgumentParser:
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
     _compare_arguments(verbs.add_parser("compare", help="two predictions files, paired, by case"))
     _probes_arguments(verbs.add_parser("probes", help="a data set's clips with the sanity suite's questions"))
+    _pointing_arguments(
+        verbs.add_parser("pointing", help="where is it: points, boxes and positions, beside guessers")
+    )
     _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
@@ -33,6 +36,16 @@ def _probes_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--taxonomy", metavar="NAME", help="procedure with the safety gates (default: the data's)"
     )
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def _pointing_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "file", type=Path, help="predictions on the config pointing: JSONL, qa_id being its row_id"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
+    verb.add_argument("--split", default="test", help="the split that was asked (default: test)")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
     verb.add_argument("--seed", type=int, default=0)
 
 
@@ -128,6 +141,13 @@ def probes(args: argparse.Namespace) -> None:
     print(f"{args.out}: " + ", ".join(f"{number} {group}" for group, number in counts.items()))
 
 
+def pointing(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_pointing
+
+    run_pointing.pointing(args)
+
+
 def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("data", metavar="DIR", help="a data set: trained on its train, scored on its test")
     verb.add_argument(
@@ -218,6 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "score": score,
         "compare": compare,
         "probes": probes,
+        "pointing": pointing,
         "baselines": baselines,
         "leaks": leaks,
         "report": report,

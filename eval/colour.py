@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from surgvqa.eval.streams import Row, picture
+from surgvqa.eval.streams import clips, frames
 
 GRID = 4  # mean colour of 4 x 4 fields: where what colour is, and nothing finer
 
@@ -25,16 +25,17 @@ def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
     return mean
 
 
-def nearest_colour(train: Iterable[Row], test: Iterable[Row], keep: int = 200) -> dict[str, list[str]]:
+def nearest_colour(where: str, keep: int = 200) -> dict[str, list[str]]:
     """For each test clip with frames the ``keep`` training clips of most similar colours, nearest first."""
-    known = {row["clip_id"]: signature(map(picture, row["images"])) for row in train if row["images"]}
-    if not known:
+    train, test = (
+        {row["clip_id"]: signature(shown) for row in clips(where, split) if (shown := frames(row, where))}
+        for split in ("train", "test")
+    )
+    if not train:
         return {}
-    names = np.array(sorted(known))
-    table = np.stack([known[name] for name in names])
-    nearest = {}
-    for row in test:
-        if row["images"]:
-            distance = np.square(table - signature(map(picture, row["images"]))).sum(axis=1)
-            nearest[row["clip_id"]] = names[np.argsort(distance, kind="stable")[:keep]].tolist()
-    return nearest
+    names = np.array(sorted(train))
+    table = np.stack([train[name] for name in names.tolist()])
+    return {
+        clip: names[np.argsort(np.square(table - own).sum(axis=1), kind="stable")[:keep]].tolist()
+        for clip, own in test.items()
+    }

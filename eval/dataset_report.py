@@ -37,7 +37,7 @@ def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[st
     wanted = {item["clip_id"] for item in shown}
     pictures: dict[str, list[str]] = {}
     for split in {item["split"] for item in shown}:
-        pictures |= clip_frames(streams.clips(where, split), wanted)
+        pictures |= clip_frames(where, split, wanted)
     phases = sorted({row["phase"] for rows in clips.values() for row in rows if row["phase"]})
     by_case = cases(clips, questions)
     numbers: dict[str, Any] = {
@@ -213,7 +213,10 @@ def _leaks(where: str) -> dict[str, Any] | None:
     if len(splits) < 2:
         return None
     return leaks.find(
-        [leaks.read_split(name, rows, rows.features or Features({}), {}) for name, rows in splits.items()]
+        [
+            leaks.read_split(name, rows, rows.features or Features({}), {}, where)
+            for name, rows in splits.items()
+        ]
     )
 
 

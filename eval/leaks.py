@@ -21,6 +21,7 @@ from surgvqa.builders.leaks import COUNTS, WORDS, Window, between, digest, perce
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.eval import run_score
 from surgvqa.eval.streams import Row, picture, splits
+from surgvqa.eval.streams import frames as ours
 from surgvqa.eval.texts import one_answer_texts, questions_of
 from tqdm import tqdm
 
@@ -92,8 +93,13 @@ class Split:
         return lacks
 
 
-def read_split(name: str, rows: Iterable[Row], features: Features, given: Mapping[str, str]) -> Split:
-    """Go through a split once; a picture that stands in many rows is decoded once."""
+def read_split(
+    name: str, rows: Iterable[Row], features: Features, given: Mapping[str, str], where: str = ""
+) -> Split:
+    """Go through a split once; a picture that stands in many rows is decoded once.
+
+    Cut videos of a data set of ours are looked at too, where they lie below ``where``.
+    """
     columns = columns_of(features, name, given)
     pictures = image_columns(features)
     looks: dict[int, list[int] | None] = {}
@@ -103,8 +109,8 @@ def read_split(name: str, rows: Iterable[Row], features: Features, given: Mappin
     for number, row in enumerate(tqdm(rows, desc=f"reading {name}", unit=" rows")):
         questions += questions_of(row, columns)
         frames = {}
-        for cell in (cell for column in pictures for cell in _cells(row[column])):
-            content = picture(cell)
+        contents = [picture(cell) for column in pictures for cell in _cells(row[column])]
+        for content in contents or (ours(row, where) if "video_start_s" in features else ()):
             key = digest(content)
             if key not in looks:
                 looks[key] = _look(content, f"{name}, row {number}")
@@ -259,7 +265,7 @@ def run(where: Sequence[str], config: str | None, columns: str, out: Path | None
         prefix = f"{number + 1}:{prefix}" if len(set(where)) < len(where) else prefix
         sides.append(
             [
-                read_split(prefix + name, rows, rows.features or Features({}), given)
+                read_split(prefix + name, rows, rows.features or Features({}), given, place)
                 for name, rows in splits(place, config).items()
             ]
         )

@@ -75,7 +75,7 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "confident": any(item["confidence"] is not None for item in shown),
     }
     wanted = {item["clip_id"] for item in shown}
-    pictures = clip_frames(streams.clips(args.data, args.split), wanted) if _has_clips(args.data) else {}
+    pictures = clip_frames(args.data, args.split, wanted) if _has_clips(args.data) else {}
     numbers["frames_note"] = _frames_note(args.data, pictures)
     return numbers, pictures
 
@@ -206,18 +206,20 @@ def _has_clips(where: str | None) -> bool:
     return where is not None and not Path(where).is_file()
 
 
-def clip_frames(rows: Iterable[streams.Row], wanted: set[str], width: int = WIDTH) -> dict[str, list[str]]:
+def clip_frames(where: str, split: str, wanted: set[str]) -> dict[str, list[str]]:
     """At most ``FRAMES`` frames of each wanted clip, evenly picked, as addresses that hold them."""
     found = {}
-    for row in rows:
-        if row["clip_id"] in wanted and row["images"]:
-            last = len(row["images"]) - 1
-            count = min(FRAMES, last + 1)
-            picks = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
-            shots = [streams.thumbnail(streams.picture(row["images"][i]), width) for i in picks]
-            found[row["clip_id"]] = [page.data_uri(shot) for shot in shots]
-            if len(found) == len(wanted):
-                break
+    for row in streams.clips(where, split):
+        if row["clip_id"] not in wanted:
+            continue
+        shots = streams.frames(row, where, FRAMES)
+        last, count = len(shots) - 1, min(FRAMES, len(shots))
+        picks = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
+        if picks:
+            found[row["clip_id"]] = [page.data_uri(streams.thumbnail(shots[i], WIDTH)) for i in picks]
+        wanted = wanted - {row["clip_id"]}
+        if not wanted:
+            break
     return found
 
 

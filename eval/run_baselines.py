@@ -22,7 +22,7 @@ from surgvqa.eval.judging import judge
 from surgvqa.eval.kinds import interval
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.score import score
-from surgvqa.eval.streams import Row, clips, questions
+from surgvqa.eval.streams import Row, questions
 
 
 def compare(
@@ -144,7 +144,7 @@ def run(
             raise InputError(f"--control {pair}: {name} is taken; give the run another name")
         given[name] = Path(path)
     runs = {name: columns.read(path).predictions for name, path in given.items()}
-    nearest = nearest_colour(clips(where, "train"), clips(where, "test"))
+    nearest = nearest_colour(where)
     found = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
     found["not_run"] = {} if nearest else {"colour": "the data set holds no frames"}
     answers = found.pop("predictions")

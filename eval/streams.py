@@ -77,6 +77,25 @@ def picture(value: Row) -> bytes:
     return value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
 
 
+def frames(row: Row, where: str, count: int = 8) -> list[bytes]:
+    """A clip's frames as encoded pictures: those in its row, else ``count`` from its cut video.
+
+    Empty where it has neither here: no media, or videos that lie elsewhere (``--media reference``, the Hub).
+    """
+    if row.get("images"):
+        return [picture(cell) for cell in row["images"]]
+    root = Path(where).resolve()
+    path = (root / row["video"]).resolve() if row.get("video") else None
+    if path is None or not path.is_relative_to(root) or not path.is_file():
+        return []
+    from surgvqa.builders.pictures import encode_jpeg  # only data sets of videos need a decoder
+    from surgvqa.builders.video import read_frames
+
+    part = (row["end_s"] - row["start_s"]) / count
+    middles = [row["video_start_s"] + (index + 0.5) * part for index in range(count)]
+    return [encode_jpeg(shot.image) for shot in read_frames(path, middles)]
+
+
 def thumbnail(data: bytes, width: int) -> bytes:
     """A picture as a JPEG of at most ``width`` pixels across."""
     with Image.open(io.BytesIO(data)) as image:
