@@ -52,7 +52,7 @@ def questions(
         if not loaded.fields & {"short_answer", "answer"}:
             raise InputError(f"{path}: no answers in it; found {', '.join(sorted(loaded.fields))}")
         return [dataclasses.replace(row, prediction="", error=None) for row in loaded.predictions]
-    return [_question(row) for row in _dataset_rows(str(source), path, split or "test")]
+    return [question(row) for row in _dataset_rows(str(source), path, split or "test")]
 
 
 def training(source: str | Path) -> list[Prediction] | None:
@@ -86,7 +86,9 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
         raise InputError(f"{name}: no such folder, and the Hub says: {error}") from None
 
 
-def _question(row: Mapping[str, Any]) -> Prediction:
+def question(row: Mapping[str, Any]) -> Prediction:
+    """A row of config `qa` as an unanswered prediction."""
+
     def text(name: str) -> str:
         return str(row.get(name) or "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ def score(args: argparse.Namespace) -> None:
     """Score one predictions file."""
     loaded = columns.read(args.file, columns.parse_columns(args.columns))
     data, train = truth(args)
-    spellings = None
-    if args.taxonomy:
-        from surgvqa.builders.taxonomy import load
-
-        spellings = load(args.taxonomy).spellings
     figures = scoring.score(
-        loaded.predictions, rule=args.rule, train=train, data=data, spellings=spellings, seed=args.seed
+        loaded.predictions,
+        rule=args.rule,
+        train=train,
+        data=data,
+        spellings=spellings(args.taxonomy),
+        seed=args.seed,
     )
     figures = {"file": args.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
@@ -43,6 +44,15 @@ def compare(args: argparse.Namespace) -> None:
         write(args.out, figures)
 
 
+def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
+    """The terms of a procedure that answers are held against; None without ``--taxonomy``."""
+    if not taxonomy:
+        return None
+    from surgvqa.builders.taxonomy import load
+
+    return load(taxonomy).spellings
+
+
 def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Prediction] | None]:
     """The questions that were asked and those of training, None where none are given."""
     mapping = columns.parse_columns(args.data_columns)
@@ -56,5 +66,7 @@ def write(path: Path, figures: dict[str, Any]) -> None:
     """The figures as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+    # A lone surrogate in someone's labels has no UTF-8; as \\udXXX it is the same text to a JSON reader.
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
     part.replace(path)
