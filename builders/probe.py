@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 from surgvqa.builders.packets import cause, opened, read_timeline, stated_duration
-from surgvqa.builders.workers import Failed, run_tasks
+from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -20,7 +20,6 @@ SUFFIXES = (
     ".flv", ".264", ".h264", ".265", ".hevc", ".ogv", ".3gp", ".dv", ".vob",
 )  # fmt: skip
 PROBE_S = 3600.0  # of one file; an hour of 1024x768 at 60 fps decodes in ten minutes
-MEMORY_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typing import Any
 
 from surgvqa.cards.command import InputError
 
+MEMORY_BYTES = 8 * 2**30  # address space of a worker; decoding 4K HEVC takes 1.5 GB of it
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
