@@ -17,6 +17,7 @@ from typing import Any
 from surgvqa.builders import leaks, report, sources
 from surgvqa.builders.folder import clear, dump, locked, named, reopen, sealed, stream
 from surgvqa.builders.parquet import sync_folder, write_text
+from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, refuse_faults
 from surgvqa.builders.questions import NINE
 from surgvqa.builders.schema import Dropped
@@ -63,6 +64,7 @@ def build(
     max_blind: float = report.MAX_BLIND,
     workers: int = 1,
     source_options: Mapping[str, Any] | None = None,
+    pointing: Pointing | None = None,
 ) -> dict[str, Any]:
     """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
 
@@ -73,11 +75,14 @@ def build(
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
-    options = Options(clip_seconds, frames, media, max_side, tuple(kinds), seed, decoder, system)  # type: ignore[arg-type]
+    if pointing is not None and media == "none":
+        raise InputError("--pointing needs pictures; leave out --media none")
+    options = Options(clip_seconds, frames, media, max_side, tuple(kinds), seed, decoder, system, pointing)  # type: ignore[arg-type]
     own = {**defaults(sources.load(source)), **(source_options or {})}
     parameters = {
         "source": source,
-        **asdict(options),
+        **{name: value for name, value in asdict(options).items() if name != "pointing"},
+        **(pointing.parameters() if pointing else {}),
         "test_cases": sorted(test_cases),
         "validation": validation,
         "test": test,

@@ -26,6 +26,7 @@ from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
 
 STAGING = ".build"
+FOLDERS = ("clips", "qa", "pointing", "videos")
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def refuse_foreign(out: Path) -> None:
     known = {*manifests.UNLISTED, ".gitattributes"}
     ours = any((out / name).exists() for name in (manifests.NAME, STAGING))
     for path in sorted(out.iterdir()):
-        written = ours and path.name in ("clips", "qa", "videos")
+        written = ours and path.name in FOLDERS
         if not written and path.name not in known and path.name != STAGING:
             raise InputError(
                 f"--out {out} holds {path.name}, which no build wrote; give an empty or a new folder"
@@ -105,7 +106,7 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
             files = {n: {k: v for k, v in f.items() if k != "path"} for n, f in record["files"].items()}
             write_text(staging / f"{key}.json", json.dumps({"key": key, "files": files}, sort_keys=True))
     plan_file.unlink(missing_ok=True)
-    for name in ("clips", "qa", "videos", manifests.CARD, manifests.REPORT):
+    for name in (*FOLDERS, manifests.CARD, manifests.REPORT):
         remove(out / name)
     for path in staging.iterdir():
         if path.name.split(".")[0] not in keys and path.name != "owner":

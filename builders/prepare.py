@@ -12,6 +12,7 @@ from typing import Any
 
 from surgvqa.builders import balance as balancing
 from surgvqa.builders import sources
+from surgvqa.builders.pointing_questions import places
 from surgvqa.builders.schema import QA, Case, Dropped
 from surgvqa.builders.shard import Job, Options, Survey, questions, refuse_repeated, survey
 from surgvqa.builders.splits import SPLITS, assign
@@ -52,10 +53,17 @@ def prepare(
     surveys, found = look_at(cases, root, options, workers)
     dropped = [*dropped, *found]
     refuse_faults(dropped, root, on_error)
+    pointing = options.pointing
+    if pointing and not any(places(found.case, pointing) for found in surveys.values()):
+        raise InputError(
+            f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
+            "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
+        )
     jobs = plan(surveys, root, options, test_cases, validation, test, balance)
     notes = tuple(module.notes([one.case for one in surveys.values()])) if hasattr(module, "notes") else ()
     if jobs[0].balance is not None:
         notes += tuple(jobs[0].balance.notes)
+    notes += (pointing.note(),) if pointing else ()
     return Ready(tuple(jobs), surveys, tuple(dropped), notes)
 
 

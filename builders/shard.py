@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from surgvqa.builders import pointing
 from surgvqa.builders import scene as scenes
 from surgvqa.builders.balance import Balance
 from surgvqa.builders.clips import frame_times, windows
@@ -22,6 +23,7 @@ from surgvqa.builders.media import Taken, fit, look, refuse_late, stills, take
 from surgvqa.builders.messages import conversation
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text, writer
+from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.questions import NINE, ask
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped
 from surgvqa.builders.taxonomy import load
@@ -30,6 +32,7 @@ from surgvqa.builders.video import Decoder
 from surgvqa.cards.command import InputError
 
 Media = Literal["frames", "clips", "reference", "none"]
+ROWS_PER_PICTURE_GROUP = 256  # a row of config `pointing` holds one frame of 40 kB
 MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
 LIBRARIES = ("av", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "simplejpeg")
 Row = dict[str, Any]
@@ -47,6 +50,7 @@ class Options:
     seed: int = 0
     decoder: Decoder = "pyav"
     system: str | None = None
+    pointing: Pointing | None = None  # how to write config `pointing`; None for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Job:
 
 
 class Record(TypedDict):
-    """What is known of a finished shard. Files by their kind: "clips", "qa", "videos/NAME"."""
+    """What is known of a finished shard. Files by their kind: "clips", "qa", "pointing", "videos/NAME"."""
 
     key: str
     files: dict[str, dict[str, Any]]
@@ -124,6 +128,8 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         if not case.video and (not case.frames or options.media != "frames"):
             cause = f"there is no {'video' if case.frames else 'video and no picture'} of this case"
         dropped = (*dropped, Dropped(case.case_id, cause))
+    if options.pointing is not None:
+        dropped = (*dropped, *pointing.unshown(case))
     return Survey(case, kept, tuple(dropped), digests)
 
 
@@ -223,6 +229,13 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
             write_clip(clip)
             for one in qa_rows(clip):
                 write_qa(one)
+    if job.options.pointing is not None:
+        tables["pointing"] = folder / f"{key}.pointing.parquet"
+        with writer(tables["pointing"], pointing.POINTING_FEATURES, ROWS_PER_PICTURE_GROUP) as write_row:
+            for one in pointing.rows(
+                job.case, job.options.pointing, job.options.max_side, job.options.decoder
+            ):
+                write_row(one)
     files = {name: path for name, path in tables.items() if path.is_file()}
     if job.options.media == "clips":
         files |= {f"videos/{path.name}": path for path in sorted(videos.iterdir())}
