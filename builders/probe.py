@@ -200,11 +200,19 @@ def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
     results = run_tasks(probe, [(path,) for path in paths], workers, PROBE_S, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(paths), desc="probe", unit="file", disable=None):
         if isinstance(result, Failed):
-            nothing = dict.fromkeys(
-                ("codec", "width", "height", "fps", "vfr", "rotation", "duration_s", "decoded_duration_s")
-            )
             result = VideoReport(
-                str(paths[index]), **nothing, frames=0, unreadable=True, faults=(result.cause,)
+                path=str(paths[index]),
+                codec=None,
+                width=None,
+                height=None,
+                fps=None,
+                vfr=None,
+                rotation=None,
+                duration_s=None,
+                decoded_duration_s=None,
+                frames=0,
+                unreadable=True,
+                faults=(result.cause,),
             )
         reports[index] = result
     for index in range(len(paths)):

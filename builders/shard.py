@@ -157,7 +157,8 @@ def rows(job: Job, videos: Path | None = None) -> Iterator[Row]:
         return
     timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
     for clip in job.clips:
-        offset, times, name = case.video_offset_s, (), None
+        offset, name = case.video_offset_s, None
+        times: tuple[float, ...] = ()
         if timeline is not None:
             asked = (time_s + offset for time_s in frame_times(clip, options.frames))
             times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in asked)

@@ -28,7 +28,7 @@ from surgvqa.cards.command import InputError, nearest
 
 
 @dataclass
-class SurgicalVQAConfig(datasets.BuilderConfig):
+class SurgicalVQAConfig(datasets.BuilderConfig):  # type: ignore[misc]
     """What ``surgvqa-build`` takes on its command line; see there."""
 
     root: str = ""
@@ -48,7 +48,7 @@ class SurgicalVQAConfig(datasets.BuilderConfig):
     source_options: dict[str, Any] = field(default_factory=dict)
 
 
-class SurgicalVQA(datasets.GeneratorBasedBuilder):
+class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     """Rows of config ``clips``, a split per split of the cases."""
 
     BUILDER_CONFIG_CLASS = SurgicalVQAConfig
