@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 from surgvqa.builders import balance as balancing
 from surgvqa.builders import sources
 from surgvqa.builders.pointing_questions import places
+from surgvqa.builders.questions import KINDS, NINE
 from surgvqa.builders.schema import QA, Case, Dropped
 from surgvqa.builders.shard import Job, Options, Survey, questions, refuse_repeated, survey
 from surgvqa.builders.splits import SPLITS, assign
 from surgvqa.builders.transitions import Transitions, transitions
 from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
 
 SURVEY_S = 600.0  # a look at one case: hashing a 10 GB file takes half a minute
@@ -48,6 +49,9 @@ def prepare(
     workers: int = 0,
 ) -> Ready:
     """Read a source, check all of it and give every case its split; the arguments are those of ``build``."""
+    for kind in options.kinds:
+        if kind not in KINDS:
+            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
     module = sources.load(source)
     cases, dropped = read(module, root, source_options or {})
     surveys, found = look_at(cases, root, options, workers)
@@ -150,7 +154,7 @@ def plan(
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
     cases = [found.case for found in surveys.values()]
 
-    def asked(known: Transitions, split: Mapping[str, str]) -> dict[str, list[QA]]:
+    def asked(known: Transitions, split: Mapping[str, str], options: Options) -> dict[str, list[QA]]:
         return {
             case_id: [
                 qa
@@ -162,9 +166,10 @@ def plan(
             for case_id, found in surveys.items()
         }
 
-    kinds = {
-        case_id: Counter(qa.kind for qa in found) for case_id, found in asked(transitions(cases), {}).items()
-    }
+    # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
+    # or a model trained on the captions of one has seen the test cases of the other.
+    nine = asked(transitions(cases), {}, replace(options, kinds=NINE))
+    kinds = {case_id: Counter(qa.kind for qa in found) for case_id, found in nine.items()}
     split = assign(
         cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
     )
@@ -172,7 +177,7 @@ def plan(
     even = None
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
-        for case_id, found in asked(known, split).items():
+        for case_id, found in asked(known, split, options).items():
             by_split[split[case_id]].extend(found)
         even = balancing.answers(by_split, options.seed)
     elif balance != "none":

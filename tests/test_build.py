@@ -454,3 +454,16 @@ def test_help_is_quick():
 def test_images_decode(built):
     row = load_dataset(str(built), "clips", split="train").with_format("arrow")[0]
     assert decode_jpeg(row["images"][0][0]["bytes"].as_py()).shape == (48, 64, 3)
+
+
+def test_the_test_cases_do_not_depend_on_the_kinds_asked(root, tmp_path, monkeypatch):
+    stratified, real = [], building.assign
+
+    def assign(cases, **given):
+        stratified.append(given["kinds_by_case"])
+        return real(cases, **given)
+
+    monkeypatch.setattr(building, "assign", assign)
+    for kinds in (("entered", "motion_direction"), ("caption",)):
+        make(root, tmp_path / kinds[0], media="none", kinds=kinds)
+    assert stratified[0] == stratified[1]
