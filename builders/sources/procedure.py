@@ -129,8 +129,12 @@ class _Reader:
     def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
         """(where, row) of a table, if it is there."""
         path = self.root / name
-        if path.is_file():
-            yield from ((f"{name} row {index}", row) for index, row in enumerate(rows(path, needed), start=2))
+        try:
+            table = rows(path, needed) if path.is_file() else []
+        except InputError as error:
+            self.fault(name, error)
+            return
+        yield from ((f"{name} row {index}", row) for index, row in enumerate(table, start=2))
 
     def tables(self) -> None:
         """Read phases.csv, tools.csv, videos.csv."""
