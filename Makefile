@@ -33,7 +33,7 @@ setup: $(VENV)/.installed ## .venv with everything the targets below need
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python >= 3.11 found (python3 is $$(python3 --version 2>&1)); install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	$(SAY) "setup 1/2: $(VENV) with $$($(PYTHON) --version)"
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 
 # uv downloads in parallel, which is minutes for torch; pip does the same work where uv has no wheel.
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python

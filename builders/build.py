@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import inspect
 import json
 import os
 import platform
@@ -88,6 +89,8 @@ def build(
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
+    module = sources.load(source)
+    own = {**defaults(module), **(source_options or {})}
     options = Options(clip_seconds, frames, media, max_side, tuple(kinds), seed, decoder, system)  # type: ignore[arg-type]
     parameters = {
         "source": source,
@@ -98,14 +101,10 @@ def build(
         "balance": balance,
         "on_error": on_error,
         "max_blind": max_blind,
-        **{
-            name: value.name if isinstance(value, Path) else value
-            for name, value in (source_options or {}).items()
-        },
+        **{name: value.name if isinstance(value, Path) else value for name, value in own.items()},
     }
-    module = sources.load(source)
     with locked(out) as staging:
-        cases, dropped = read(module, root, source_options or {})
+        cases, dropped = read(module, root, own)
         surveys, found = look_at(cases, root, options, workers)
         dropped = [*dropped, *found]
         refuse_faults(dropped, root, on_error)
@@ -113,6 +112,7 @@ def build(
         code = code_version()
         keys = {job.case.case_id: job.key(code, surveys[job.case.case_id].digests) for job in jobs}
         if (finished := unchanged(out, parameters, set(keys.values()), code, dropped)) is not None:
+            clear(staging)
             return finished
         reopen(out, staging, set(keys.values()))
         records, failed = build_shards(jobs, keys, staging, workers)
@@ -125,6 +125,16 @@ def build(
         return finish(
             out, staging, module, parameters, jobs, records, surveys, [*dropped, *failed], notes, max_blind
         )
+
+
+def defaults(module: ModuleType) -> dict[str, Any]:
+    """What a source's own options are when nobody gives them."""
+    parameters = inspect.signature(module.cases).parameters.values()
+    return {
+        one.name: one.default
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
+    }
 
 
 @contextmanager
@@ -428,13 +438,18 @@ def finish(
             staged(staging, key, name).replace(path)
     for folder in {(out / path).parent for path in manifest["files"]}:
         sync_folder(folder)
-    write_text(out / manifests.REPORT, text)
-    write_text(out / manifests.CARD, card)
-    write_text(out / manifests.NAME, dump(sealed(manifest)))
+    write_text(out / manifests.REPORT, text, staging)
+    write_text(out / manifests.CARD, card, staging)
+    write_text(out / manifests.NAME, dump(sealed(manifest)), staging)
+    clear(staging)
+    return manifest
+
+
+def clear(staging: Path) -> None:
+    """Empty the staging folder but for the owner's name."""
     for path in staging.iterdir():
         if path.name != "owner":
             remove(path)
-    return manifest
 
 
 def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, dict[str, Any]]:
@@ -474,7 +489,7 @@ def stream(
 
 def dump(value: Any) -> str:
     """JSON that is the same for the same value."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:

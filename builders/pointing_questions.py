@@ -133,7 +133,9 @@ def questions(case: Case, how: Pointing) -> list[Question]:
             shown[name].append(scene)
             if targets := _targets(case, scene, entities, how):
                 positive.append(Question(scene, "locate", name, targets, phase))
-        ranked = sorted((entity for entity in scene.nodes if entity.rank), key=lambda entity: entity.rank or 0)
+        ranked = sorted(
+            (entity for entity in scene.nodes if entity.rank), key=lambda entity: entity.rank or 0
+        )
         if phase and ranked and ranked[0].rank == 1 and (targets := _targets(case, scene, ranked, how)):
             positive.append(Question(scene, "grounded", "", targets, phase))
     positive.sort(key=lambda question: _rank(how.seed, case.case_id, question.key))

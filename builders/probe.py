@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -36,7 +37,7 @@ class VideoReport:
     duration_s: float | None  # stated by the header
     decoded_duration_s: float | None  # from the first to the end of the last frame that came out
     frames: int  # decoded without fault
-    unreadable: bool  # no frame at all, or no second of it can be found
+    unreadable: bool  # no frame at all can be had
     faults: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -49,16 +50,18 @@ def probe(path: Path) -> VideoReport:
     try:
         _decode_all(path, found)
         if found.times:
-            found.decoded_duration_s = read_timeline(path).duration_s
+            timeline = read_timeline(path)
+            found.decoded_duration_s = timeline.duration_s
+            steps = [b - a for a, b in pairwise(timeline.shown.tolist())]
+            # One tick more or less is how containers round (Matroska's milliseconds at 30 fps).
+            found.vfr = max(steps) - min(steps) > 1 if steps else None
     except InputError as error:
         found.add(_without(path, str(error)))
-    steps = [b - a for a, b in pairwise(found.times)]
-    # One tick more or less is how containers round (Matroska's milliseconds at 30 fps).
-    vfr = max(steps) - min(steps) > 1 if steps and not found.untimed else None
-    if found.decoded_duration_s is None and found.fps and found.times and not found.untimed:
-        found.decoded_duration_s = (found.times[-1] - found.times[0]) * found.tick_s + 1 / found.fps
-    notes = []
-    if vfr:
+    if found.decoded_duration_s is None and found.fps and found.frames:
+        span = (found.times[-1] - found.times[0]) * found.tick_s + 1 / found.fps if found.times else None
+        found.decoded_duration_s = span if span is not None else found.frames / found.fps
+    notes = found.notes
+    if found.vfr:
         notes.append("variable frame rate: frame numbers are no measure of time")
     if found.rotation:
         notes.append(f"stored turned; shown turned by {found.rotation} degrees clockwise")
@@ -72,12 +75,12 @@ def probe(path: Path) -> VideoReport:
         width=found.width,
         height=found.height,
         fps=found.fps,
-        vfr=vfr,
+        vfr=found.vfr,
         rotation=found.rotation,
         duration_s=found.duration_s,
         decoded_duration_s=found.decoded_duration_s,
         frames=found.frames,
-        unreadable=not found.frames or found.untimed,
+        unreadable=not found.frames,
         faults=tuple(found.faults),
         notes=tuple(notes),
     )
@@ -91,6 +94,7 @@ class _Found:
         self.width: int | None = None
         self.height: int | None = None
         self.fps: float | None = None
+        self.vfr: bool | None = None
         self.rotation: int | None = None
         self.duration_s: float | None = None
         self.decoded_duration_s: float | None = None
@@ -99,6 +103,7 @@ class _Found:
         self.interlaced = self.untimed = False
         self.times: list[int] = []
         self.faults: list[str] = []
+        self.notes: list[str] = []
 
     def add(self, fault: str) -> None:
         """A fault, once."""
@@ -107,7 +112,8 @@ class _Found:
 
 
 def _decode_all(path: Path, found: _Found) -> None:
-    with opened(path) as (container, stream):
+    # FFmpeg mentions a reference picture that never came only at this level, and goes on without it.
+    with opened(path) as (container, stream), _listening(av.logging.DEBUG) as said:
         found.codec = stream.codec_context.name
         found.streams = len(container.streams.video)
         found.width, found.height = stream.codec_context.width, stream.codec_context.height
@@ -116,21 +122,18 @@ def _decode_all(path: Path, found: _Found) -> None:
         found.duration_s = stated_duration(container, stream)
         if found.duration_s is None and container.duration:
             found.duration_s = container.duration / av.time_base
-        packets = broken = corrupt = sizes = 0
+        packets = broken = corrupt = sizes = gaps = 0
         first: str | None = None
         shown = None
-        demuxed = container.demux(stream)
-        while True:
-            try:
-                packet = next(demuxed)
-            except StopIteration:
-                break
+        for packet in container.demux(stream):
             packets += bool(packet.size) and not packet.is_discard
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:
                 broken, first = broken + 1, first or cause(error)
                 continue
+            gaps += sum("Frame num gap" in text for _, _, text in said)
+            said.clear()
             for frame in frames:
                 corrupt += frame.is_corrupt
                 found.frames += not frame.is_corrupt
@@ -150,13 +153,29 @@ def _decode_all(path: Path, found: _Found) -> None:
             found.add(f"{corrupt} of {packets} frames are corrupt")
         if not broken and found.frames + corrupt < packets and found.codec not in ("vp8", "libvpx"):
             found.add(f"{packets - found.frames - corrupt} of {packets} packets gave no frame")
+        if gaps:
+            found.add(f"pictures are missing: the stream's own count jumps {gaps} times")
         if sizes:
             found.add(f"the picture changes its size {sizes} times")
         if not found.frames:
             found.add("no frame can be decoded")
         if found.untimed:
-            found.add("no presentation times: a raw stream says nothing about when a frame is shown")
+            found.notes.append(
+                "a raw stream has no presentation times: no build can take it, put it into MP4 or MKV"
+            )
         found.times.sort()
+
+
+@contextmanager
+def _listening(level: int) -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg says up to a level; the caller empties the list."""
+    usual = av.logging.get_level()
+    av.logging.set_level(level)
+    try:
+        with av.logging.Capture() as said:
+            yield said
+    finally:
+        av.logging.set_level(usual)
 
 
 def _without(path: Path, message: str) -> str:

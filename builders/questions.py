@@ -1,8 +1,8 @@
 """Questions and answers on a clip, from its case's phases and its scene; no model, nothing random.
 
 The nine kinds: phase, anatomy, instruments (recognition), relative_position, absolute_position (spatial),
-previous_phase, next_phase (temporal), entered, exited (verification). Beside them presence, count and the
-three of builders/motion.py.
+previous_phase, next_phase (temporal), entered, exited (verification). Beside them presence, count, the
+three of builders/motion.py and the captions of builders/captions.py.
 
 Where the true answer is that there is nothing, it is asked and answered "none" ("not visible" for a
 position). On a case's first annotated moment entered and exited are unknown, not empty: the answer is
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from surgvqa.builders import chance, positions, wording
+from surgvqa.builders import captions, chance, positions, wording
 from surgvqa.builders.motion import motions
 from surgvqa.builders.scene import CELLS, centre
 from surgvqa.builders.schema import QA, Case, Clip, Role, Scene
@@ -53,6 +53,7 @@ REASONING: Mapping[str, str] = {
     "motion_direction": "temporal",
     "entered_from": "temporal",
     "moves_towards": "temporal",
+    captions.KIND: captions.REASONING,
 }
 KINDS = tuple(REASONING)
 MOTION = ("motion_direction", "entered_from", "moves_towards")
@@ -119,7 +120,11 @@ def ask(
         elif kind in _SCENE and clip.scene is not None:
             asked.extend(_SCENE[kind](asker, clip.scene))
     moving = [kind for kind in kinds if kind in MOTION]
-    return (*asked, *_motion(asker, moving)) if moving else tuple(asked)
+    asked.extend(_motion(asker, moving) if moving else ())
+    if captions.KIND in kinds:
+        roles: tuple[Role, ...] = ("anatomy", "instrument")
+        asked.extend(captions.caption(clip, taxonomy, [r for r in roles if _annotates(asker, r)], seed))
+    return tuple(asked)
 
 
 # ---- phases
@@ -161,12 +166,6 @@ def likely_next(asker: _Asker, before: str, truth: str) -> list[str]:
 # ---- what is there
 
 
-def _names(scene: Scene, role: Role, order: Sequence[str]) -> list[str]:
-    """The names of a role in a scene, once each, in the taxonomy's order."""
-    names = {node.name for node in scene.nodes if node.type == role}
-    return [name for name in order if name in names] + sorted(names - set(order))
-
-
 def _annotates(asker: _Asker, role: Role) -> bool:
     """Whether the annotations ever hold this role; where they never do, "none" would be a guess."""
     ever = role in asker.known.roles.values()
@@ -178,13 +177,13 @@ def _named(asker: _Asker, kind: str, names: Sequence[str], evidence: Sequence[fl
 
 
 def _anatomy(asker: _Asker, scene: Scene) -> Iterator[QA]:
-    names = _names(scene, "anatomy", asker.taxonomy.anatomy)
+    names = captions.listed_names(scene, "anatomy", asker.taxonomy.anatomy)
     if _annotates(asker, "anatomy"):
         yield _named(asker, "anatomy", names, [scene.time_s])
 
 
 def _instruments(asker: _Asker, scene: Scene) -> Iterator[QA]:
-    names = _names(scene, "instrument", asker.taxonomy.instruments)
+    names = captions.listed_names(scene, "instrument", asker.taxonomy.instruments)
     if _annotates(asker, "instrument"):
         yield _named(asker, "instruments", names, [scene.time_s])
 

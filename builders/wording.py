@@ -100,7 +100,24 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "Name what the {a} moves closer to.",
         "Which of the visible things does the {a} come nearer to?",
     ),
+    "caption": (
+        "Describe what is shown.",
+        "What does this show?",
+        "Give a short description of this moment of the operation.",
+        "Say in plain words what can be seen.",
+    ),
 }
+
+# Captions of one thing of a scene (kind caption too), and how their sentences end.
+CAPTION_OF = (
+    "Describe the {a}.",
+    "What can be said about the {a}?",
+    "Give a short description of the {a}.",
+    "Tell me about the {a}.",
+)
+CAPTION_PRESENT = "The {a} is visible."
+CAPTION_MOVES = "and moves {x}."
+CAPTION_STILL = "and keeps still."
 
 # The sentence that training teaches; `{x}` is the short answer, said as `listed` says it. The second is for
 # an answer that is nothing.
@@ -119,6 +136,7 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
     "motion_direction": ("The {a} moves {x}.", "The {a} does not move."),
     "entered_from": ("The {a} enters from the {x}.", ""),
     "moves_towards": ("The {a} moves towards the {x}.", ""),
+    "caption": ("{x}", ""),
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from jinja2 import UndefinedError
 from surgvqa.cards.command import InputError, one_line
-from surgvqa.cards.markdown import Markdown, render, without_paths
+from surgvqa.cards.markdown import Markdown, code, render, without_paths
 
 SPLITS = ("train", "validation", "test")
 # The licences the Hub knows that sources of surgical data use; anything else is "other", by name.
@@ -29,7 +31,7 @@ def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id
     """
     try:
         return _card(manifest, report, repo_id or "ORG/NAME")
-    except KeyError as error:
+    except (KeyError, UndefinedError) as error:
         raise InputError(
             f"the manifest or report lacks {error}; build the data set again with this version"
         ) from None
@@ -38,24 +40,21 @@ def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id
 def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) -> str:
     source, splits = manifest["source"], report["splits"]
     totals = {key: sum(split[key] for split in splits.values()) for key in ("cases", "clips", "qa")}
-    kinds = [
-        (name, {"n": kind["n"], "blind_majority": kind["blind_majority"], "distinct": len(kind["answers"])})
-        for name, kind in sorted(report["kinds"].items())
-    ]
+    kinds = sorted(report["kinds"].items())
     dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
-    single = [f"`{name}`" for name, kind in kinds if kind["distinct"] == 1]
+    single = [code(name) for name, kind in kinds if kind["single_class"]]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     configs = data_configs(manifest["files"])
     return render(
         "dataset.md",
-        card_data=Markdown(metadata(source, configs, totals["clips"])),
+        card_data=Markdown(metadata(source, configs, totals["clips"], content(manifest["files"]))),
         title=f"{source['name']}: questions on surgical video",
         manifest=manifest,
         source=source,
         totals=totals,
         splits=[(name, splits[name]) for name in ordered(splits)],
         kinds=kinds,
-        leaks=[(name.replace("_", " "), count(found)) for name, found in report["leaks"].items()],
+        report=report,
         dropped=dropped.most_common(20),
         dropped_total=len(manifest["dropped"]),
         notes=[without_paths(note) for note in report["notes"]],
@@ -68,8 +67,12 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
     )
 
 
-def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int) -> str:
-    """The YAML at the top of the card, without its dashes."""
+def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int, content: str) -> str:
+    """The YAML at the top of the card, without its dashes.
+
+    ``content`` goes into the configs because ``load_dataset`` (5.2) caches a local folder under its last name
+    and this YAML alone: without it a folder that was built again, or another one of that name, gives old rows.
+    """
     from huggingface_hub import DatasetCardData  # a third of a second; not before a card is really written
 
     licence = re.sub(r"[\s_]+", "-", source["licence"].strip().lower())
@@ -88,11 +91,18 @@ def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: 
         configs=[
             {"config_name": name}
             | ({"default": True} if name == "clips" else {})
+            | {"description": f"content {content}"}
             | {"data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in found]}
             for name, found in configs.items()
         ],
     )
     return data.to_yaml()
+
+
+def content(files: Mapping[str, Any]) -> str:
+    """A short name for what is in a folder's files."""
+    hashes = [f"{name} {files[name]['sha256']}" for name in sorted(files)]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
 
 
 def data_configs(files: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -146,13 +156,6 @@ def grouped(cause: str) -> str:
     'clip ends at N s, FILE at N s'
     """
     return re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "N", without_paths(cause))
-
-
-def count(found: Any) -> int:
-    """How many were found, whether the report counts them, lists them, or does either per pair of splits."""
-    if isinstance(found, Mapping):
-        return sum(count(item) for item in found.values())
-    return len(found) if isinstance(found, list | tuple) else int(found)
 
 
 def privacy(audit: Mapping[str, Any] | None) -> Markdown:

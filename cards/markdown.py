@@ -58,6 +58,15 @@ def code(text: object) -> Markdown:
     return Markdown(f"{ticks}{pad}{flat}{pad}{ticks}")
 
 
+def or_dash(text: object) -> Markdown:
+    """``text`` as inline code, or a dash where there is none.
+
+    >>> or_dash(None), or_dash("yes")
+    ('–', '`yes`')
+    """
+    return Markdown("–") if text is None else code(text)
+
+
 def fence(text: str, language: str = "") -> Markdown:
     """Several lines as a block of code that no line in them can end.
 
@@ -132,6 +141,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {
         "code": code,
+        "or_dash": or_dash,
         "link": link,
         "percent": percent,
         "interval": interval,

@@ -17,7 +17,19 @@ def parser() -> argparse.ArgumentParser:
     _predict_arguments(verbs.add_parser("predict", help="ask a model every question of a split; resumable"))
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
     _compare_arguments(verbs.add_parser("compare", help="two predictions files, paired, by case"))
+    _probes_arguments(verbs.add_parser("probes", help="a data set's clips with the sanity suite's questions"))
     return root
+
+
+def _probes_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", type=Path, help="a folder that surgvqa-build wrote")
+    verb.add_argument("--out", required=True, type=Path, help="folder of the probes, for predict and score")
+    verb.add_argument("--split", default="test", help="whose clips are asked (default: test)")
+    verb.add_argument("--phrasings", type=int, default=3, help="other wordings of each question (default: 3)")
+    verb.add_argument(
+        "--taxonomy", metavar="NAME", help="procedure with the safety gates (default: the data's)"
+    )
+    verb.add_argument("--seed", type=int, default=0)
 
 
 def _predict_arguments(verb: argparse.ArgumentParser) -> None:
@@ -49,6 +61,7 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("file", type=Path, help="predictions: JSONL, JSON, CSV, an Inspect log")
     verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--taxonomy", metavar="NAME", help="the procedure whose terms answers should use")
     _truth_arguments(verb)
 
 
@@ -103,9 +116,17 @@ def compare(args: argparse.Namespace) -> None:
     run_score.compare(args)
 
 
+def probes(args: argparse.Namespace) -> None:
+    """Write the probes and say how many there are."""
+    from surgvqa.eval.probe_set import probe_set
+
+    counts = probe_set(args.data, args.out, args.split, args.phrasings, args.taxonomy, args.seed)
+    print(f"{args.out}: " + ", ".join(f"{number} {group}" for group, number in counts.items()))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"predict": predict, "score": score, "compare": compare}, argv)
+    return run(parser(), {"predict": predict, "score": score, "compare": compare, "probes": probes}, argv)
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ class Encoder:
     def read_video(self, row: Mapping[str, Any], video: str) -> tuple[list[NDArray[np.uint8]], list[float]]:
         """The budget's frames at the middles of equal parts of the row's window, exact in time.
 
-        A file named by its clip was cut for it: its second 0 is the window's start.
+        The window is ``video_start_s .. + (end_s - start_s)`` of the file.
         """
         root = (self.root or Path()).resolve()
         path = (root / video).resolve()
@@ -177,14 +177,17 @@ class Encoder:
             raise InputError(
                 f"{name(row)}: no video {path}; give --video-root, the folder the build read from"
             )
-        start, end = float(row["start_s"]), float(row["end_s"])
-        cut = start if path.stem == row["clip_id"] else 0.0
-        part = (end - start) / self.budget.frames
-        middles = [start - cut + (index + 0.5) * part for index in range(self.budget.frames)]
+        if row.get("video_start_s") is None:
+            raise InputError(
+                f"{name(row)} has no video_start_s: nobody knows where in {video} it begins; build again"
+            )
+        start, begins = float(row["start_s"]), float(row["video_start_s"])
+        part = (float(row["end_s"]) - start) / self.budget.frames
+        middles = [begins + (index + 0.5) * part for index in range(self.budget.frames)]
         from surgvqa.builders.video import read_frames  # PyAV is only needed here
 
         shots = read_frames(path, middles)
-        return [shot.image for shot in shots], [shot.time_s + cut for shot in shots]
+        return [shot.image for shot in shots], [start + shot.time_s - begins for shot in shots]
 
     def conversations(
         self,

@@ -269,6 +269,16 @@ def named(text: str, options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(option for option in options if option in found)
 
 
+def mentioned(text: str, options: tuple[str, ...]) -> bool:
+    """Whether a text holds any of the options' words, negated or not.
+
+    >>> mentioned("not the top left", ("top-left",))
+    True
+    """
+    tokens = clauses(text)
+    return any(_spots(tokens, form) for form, _ in _forms(options))
+
+
 @lru_cache(maxsize=4096)
 def _forms(options: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
     """The options as words, the longest first; of two that read the same, the first."""
@@ -305,11 +315,11 @@ def listed(
     truth = items(answer, vocabulary)
     known = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
     given = {name(entry) for entry in named(prediction, known)}
-    pieces = _pieces(prediction)
-    if all(len(words(piece)) <= 3 for piece in pieces):  # a plain list, not a sentence
-        strange = {name(piece) for piece in pieces if not named(piece, known)}
+    parts = pieces(prediction)
+    if all(len(words(part)) <= 3 for part in parts):  # a plain list, not a sentence
+        strange = {name(piece) for piece in parts if not named(piece, known)}
         given |= {piece for piece in strange if not _negates(piece)}
-    if not given and not any(_negates(piece) for piece in pieces):
+    if not given and not any(_negates(part) for part in parts):
         given = {name(prediction)}
     return frozenset(given), truth
 
@@ -330,7 +340,12 @@ def _negates(piece: str) -> bool:
     )
 
 
-def _pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
+    """The parts between commas, full stops and "and".
+
+    >>> pieces("spatula, forceps and a scalpel.")
+    ['spatula', ' forceps ', ' a scalpel']
+    """
     return [piece for piece in re.split(r"[,;\n.]|\band\b|&", text) if words(piece)]
 
 
@@ -344,13 +359,12 @@ def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
     names = {name(entry) for entry in vocabulary if not nothing(entry)}
     if name(answer) in names:
         return frozenset({name(answer)})
-    pieces = re.split(r"[,;\n]", answer)
-    items: set[str] = set()
-    for piece in pieces:
+    found: set[str] = set()
+    for piece in re.split(r"[,;\n]", answer):
         whole = name(re.sub(r"^\s*and\b", "", piece))
         parts = [whole] if whole in names else [name(part) for part in re.split(r"\band\b|&", piece)]
-        items.update(part for part in parts if part)
-    return frozenset(item for item in items if not nothing(item))
+        found.update(part for part in parts if part)
+    return frozenset(item for item in found if not nothing(item))
 
 
 @lru_cache(maxsize=4096)

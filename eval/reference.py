@@ -55,6 +55,14 @@ def questions(
     return [_question(row) for row in _dataset_rows(str(source), path, split or "test")]
 
 
+def training(source: str | Path) -> list[Prediction] | None:
+    """The training questions that lie beside a data set's others; None for a file and where there are none."""
+    path = Path(source)
+    if path.is_file() or (path.is_dir() and not any((path / "qa").glob("train-*.parquet"))):
+        return None
+    return questions(source, "train")
+
+
 def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
     if path.is_dir():
         shards = sorted((path / "qa").glob(f"{split}-*.parquet"))
@@ -79,9 +87,19 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
 
 
 def _question(row: Mapping[str, Any]) -> Prediction:
-    names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
+    def text(name: str) -> str:
+        return str(row.get(name) or "")
+
     return Prediction(
-        **{name: row.get(name) or "" for name in names}, choices=tuple(row.get("choices") or ())
+        qa_id=text("qa_id"),
+        clip_id=text("clip_id"),
+        case_id=text("case_id"),
+        kind=text("kind"),
+        reasoning=text("reasoning"),
+        question=text("question"),
+        answer=text("answer"),
+        short_answer=text("short_answer"),
+        choices=tuple(row.get("choices") or ()),
     )
 
 

@@ -17,7 +17,14 @@ def score(args: argparse.Namespace) -> None:
     """Score one predictions file."""
     loaded = columns.read(args.file, columns.parse_columns(args.columns))
     data, train = truth(args)
-    figures = scoring.score(loaded.predictions, rule=args.rule, train=train, data=data, seed=args.seed)
+    spellings = None
+    if args.taxonomy:
+        from surgvqa.builders.taxonomy import load
+
+        spellings = load(args.taxonomy).spellings
+    figures = scoring.score(
+        loaded.predictions, rule=args.rule, train=train, data=data, spellings=spellings, seed=args.seed
+    )
     figures = {"file": args.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
     if args.out:
@@ -42,9 +49,7 @@ def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Predi
     data = reference.questions(args.data, args.split, mapping) if args.data else None
     if args.train:
         return data, reference.questions(args.train, "train", mapping)
-    if args.data and not Path(args.data).is_file():
-        return data, reference.questions(args.data, "train", mapping)
-    return data, None
+    return data, reference.training(args.data) if args.data else None
 
 
 def write(path: Path, figures: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -160,12 +161,26 @@ def spoil(hub: Hub, body: bytes) -> None:
             repo.objects[name] = body[:-1] + bytes([body[-1] ^ 1])
 
 
+class Server(ThreadingHTTPServer):
+    """Threads of a Hub; what goes wrong in them fails the test that runs it."""
+
+    daemon_threads = True
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(("127.0.0.1", 0), type("HubHandler", (Handler,), {"hub": hub}))
+        self.crashes: list[BaseException] = []
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, ConnectionError):  # a client may hang up
+            self.crashes.append(error)
+
+
 @contextmanager
 def serve(page_size: int = 1000) -> Iterator[Hub]:
     """A running Hub on a free port of this machine."""
     hub = Hub(page_size)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("HubHandler", (Handler,), {"hub": hub}))
-    server.daemon_threads = True
+    server = Server(hub)
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -174,3 +189,5 @@ def serve(page_size: int = 1000) -> Iterator[Hub]:
     finally:
         server.shutdown()
         server.server_close()
+    if server.crashes:
+        raise AssertionError("the Hub of the tests broke") from server.crashes[0]

@@ -57,8 +57,10 @@ def adapter(tmp_path: Path) -> Path:
 
 
 def html(card: str) -> str:
-    return MarkdownIt("gfm-like", {"linkify": False}).render(
-        re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
+    return (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .render(re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL))
     )
 
 
@@ -78,8 +80,8 @@ def test_the_card_of_a_data_set_says_what_was_measured(made: dict[str, Any]) -> 
     card = dataset_card(made, report(), "clinic/cases")
     assert not card_faults(card, "dataset")
     assert "| `train` | 2 | 4 | 4 |" in section(card, "Splits")
-    assert "| `phase` | 8 | 2 | 50.0 % |" in section(card, "Questions")
-    assert "| shared cases | 0 |" in section(card, "Leaks between the splits")
+    assert "| `phase` | 8 | 2 | `incision` | 50.0 % | 50.0 % |" in section(card, "Questions")
+    assert "| `train/test` | 0 | 0 | 0 | 0 |" in section(card, "Leaks between the splits")
     assert "Nothing was left out." in section(card, "Left out")
     assert "agreement 0.98" in section(card, "Measured on the input")
     assert "--clip-seconds 5.0 --frames 2 --seed 0" in section(card, "How it was made")
@@ -87,6 +89,7 @@ def test_the_card_of_a_data_set_says_what_was_measured(made: dict[str, Any]) -> 
     assert "@misc{invented" in section(card, "Citation")
     assert "have not been audited" in section(card, "Privacy")
     data = front_matter(card)
+    assert data["configs"][0].pop("description").startswith("content ")
     assert data["configs"][0] == {
         "config_name": "clips", "default": True,
         "data_files": [{"split": s, "path": f"clips/{s}-*.parquet"} for s in ("train", "validation", "test")],
@@ -114,8 +117,10 @@ def test_drops_are_counted_by_cause_and_name_nobody(made: dict[str, Any]) -> Non
 
 def test_a_kind_with_one_answer_is_called_out(made: dict[str, Any]) -> None:
     told = report()
-    told["kinds"]["entered"] = {"n": 3, "blind_majority": 1.0, "answers": {"no": 3}}
-    assert "measure nothing: `entered`" in dataset_card(made, told)
+    told["kinds"]["entered"] = told["kinds"]["phase"] | {"answers": {"no": 3}, "single_class": True}
+    told["warnings"] = ["entered: one answer only"]
+    card = dataset_card(made, told)
+    assert "measure nothing: `entered`" in card and "- entered: one answer only" in section(card, "Questions")
 
 
 def test_the_audited_bound(made: dict[str, Any]) -> None:
@@ -128,8 +133,9 @@ def test_the_audited_bound(made: dict[str, Any]) -> None:
 def test_no_label_escapes_its_place_in_a_data_sets_card(made: dict[str, Any], text: str) -> None:
     clean = dataset_card(made, report())
     told = report()
-    told["kinds"] = {text: told["kinds"]["phase"]}
-    told["notes"] = [text]
+    told["kinds"] = {text: told["kinds"]["phase"] | {"majority_answer": text}}
+    told["leaks"]["pairs"] = {text: told["leaks"]["pairs"]["train/test"]}
+    told["notes"], told["warnings"], told["blind_on"] = [text], [text], text
     made["source"] = dict.fromkeys(made["source"], text) | {"homepage": text.replace("https:", "ftp:")}
     made["parameters"] |= {"clip_seconds": text}
     made["dropped"] = [{"item": text, "cause": text}]
@@ -180,8 +186,9 @@ def test_a_licence_the_hub_does_not_know_is_named(made: dict[str, Any]) -> None:
 
 
 def test_a_report_of_another_version_is_refused(made: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="lacks 'leaks'"):
-        dataset_card(made, {name: value for name, value in report().items() if name != "leaks"})
+    for missing in ("leaks", "kinds", "blind_on"):
+        with pytest.raises(InputError, match=f"lacks .*{missing}"):
+            dataset_card(made, {name: value for name, value in report().items() if name != missing})
 
 
 def test_the_card_of_a_model_puts_blind_beside_every_number(made: dict[str, Any], adapter: Path) -> None:

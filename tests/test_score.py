@@ -312,6 +312,9 @@ def test_a_data_set_folder_gives_questions_and_training(
     assert figures["by_kind"]["side"]["blind_answer"] == "right"
     with pytest.raises(InputError, match="found test, train"):
         reference.questions(tmp_path / "set", "validation")
+    (tmp_path / "set" / "qa" / "train-00000-of-00001.parquet").unlink()
+    assert command.main(["score", str(path), "--data", str(tmp_path / "set"), "--out", str(out)]) == 0
+    assert json.loads(out.read_text())["by_kind"]["side"]["blind_from"] == "scored questions"
 
 
 def test_a_hundred_thousand(tmp_path: Path) -> None:

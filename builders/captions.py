@@ -1,0 +1,119 @@
+"""What a clip shows, in plain sentences: one caption of the whole, one of each thing that is annotated.
+
+Deterministic and read from the scene alone. Of a thing a caption says what it is, the cell of the 3x3 grid it
+lies in where that is known, and which way it moves where the source follows it. What the annotations don't say
+is left out; that there is no instrument is only said where instruments are annotated at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from surgvqa.builders import chance, wording
+from surgvqa.builders.motion import WAYS
+from surgvqa.builders.scene import CELLS, centre
+from surgvqa.builders.schema import QA, Clip, Entity, Role, Scene
+from surgvqa.builders.taxonomy import Taxonomy
+from surgvqa.builders.timeline import IDLE
+
+KIND = "caption"
+REASONING = "description"
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+
+
+def caption(
+    clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role] = (), seed: int = 0
+) -> tuple[QA, ...]:
+    """Captions of a clip: one of the whole and one of every thing of its scene that words can single out.
+
+    ``annotated`` are the roles that the case's annotations ever hold: none of such a role in the scene is said
+    as such. Names and the order they are listed in are the taxonomy's. Empty where there is nothing to say.
+
+    >>> from surgvqa.builders.taxonomy import load
+    >>> knife = Entity("slit knife", "slit knife", "instrument", "box", (600, 20, 640, 60), grid="top-right")
+    >>> clip = Clip("a", 0, 5000, "incision", Scene(2.5, 640, 480, (knife,)))
+    >>> [qa.answer for qa in caption(clip, load("cataract"))]
+    ['The current phase is incision. In view: slit knife.', 'The slit knife is at the top-right of the frame.']
+    """
+    said: list[QA] = []
+    if whole := " ".join(_whole(clip, taxonomy, annotated)):
+        said.append(_qa(clip, "", whole, seed, wording.QUESTIONS[KIND], {}))
+    if clip.scene is None:
+        return tuple(said)
+    singled = singled_out(clip.scene, taxonomy)
+    for number, (words, node) in enumerate(singled.items(), 1):
+        sentence = _sentence(words, node)
+        said.append(_qa(clip, f"-{number}", sentence, seed, wording.CAPTION_OF, {"a": words}))
+    return tuple(said)
+
+
+def _qa(
+    clip: Clip, suffix: str, sentence: str, seed: int, phrasings: Sequence[str], slots: dict[str, str]
+) -> QA:
+    qa_id = f"{clip.clip_id}#{KIND}{suffix}"
+    question = chance.pick(phrasings, "wording", seed, qa_id).format(**slots)
+    evidence = (clip.scene.time_s,) if clip.scene is not None else ()
+    return QA(qa_id, KIND, REASONING, question, sentence, sentence, (), evidence)
+
+
+def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[str]:
+    """The sentences of the caption of the whole."""
+    sentences = []
+    if clip.phase is not None:
+        label = taxonomy.canonical("phase", clip.phase)
+        something, nothing = wording.ANSWERS["phase"]
+        sentences.append(nothing if label == IDLE else something.format(x=label))
+    if clip.scene is None:
+        return sentences
+    roles: tuple[tuple[Role, str, tuple[str, ...]], ...] = (
+        ("anatomy", "anatomy", taxonomy.anatomy),
+        ("instrument", "instruments", taxonomy.instruments),
+    )
+    for role, kind, order in roles:
+        names = listed_names(clip.scene, role, order)
+        something, nothing = wording.ANSWERS[kind]
+        if names:
+            sentences.append(something.format(x=wording.listed(names)))
+        elif role in annotated:
+            sentences.append(nothing)
+    return sentences
+
+
+def _sentence(words: str, node: Entity) -> str:
+    """What is said of one thing: that it is there, or where; and which way it moves, or that it doesn't."""
+    if node.grid in CELLS:
+        place = wording.ANSWERS["absolute_position"][0].format(a=words, x=node.grid)
+    else:
+        place = wording.CAPTION_PRESENT.format(a=words)
+    if node.track is None or node.motion not in WAYS:
+        return place
+    moves = wording.CAPTION_STILL if node.motion == "still" else wording.CAPTION_MOVES
+    return f"{place.removesuffix('.')} {moves.format(x=node.motion)}"
+
+
+def listed_names(scene: Scene, role: Role, order: Sequence[str]) -> list[str]:
+    """The names of a role in a scene, once each, in the taxonomy's order."""
+    names = {node.name for node in scene.nodes if node.type == role}
+    return [name for name in order if name in names] + sorted(names - set(order))
+
+
+def singled_out(scene: Scene, taxonomy: Taxonomy) -> dict[str, Entity]:
+    """The things of a scene by words that mean one of them alone, in the taxonomy's order.
+
+    Of several with one name, by their order from the left: "second gauge from the left". Those of one name that
+    aren't all located, or that lie at the same distance from the left, are left out.
+    """
+    found: dict[str, Entity] = {}
+    anatomy = listed_names(scene, "anatomy", taxonomy.anatomy)
+    for name in (*anatomy, *listed_names(scene, "instrument", taxonomy.instruments)):
+        same = [node for node in scene.nodes if node.name == name]
+        if len(same) == 1:
+            found[name] = same[0]
+            continue
+        places = {node.id: centre(node, scene.width, scene.height) for node in same}
+        across = {node.id: at[0] for node in same if (at := places[node.id]) is not None}
+        if len(set(across.values())) < len(same) or len(same) > len(ORDINALS):
+            continue
+        for ordinal, node in zip(ORDINALS, sorted(same, key=lambda node: across[node.id]), strict=False):
+            found[f"{ordinal} {name} from the left"] = node
+    return found
