@@ -277,7 +277,7 @@ def test_phases_beyond_the_videos_end_stop_the_build(
 
 
 def test_a_number_without_a_rate_asks_for_it(root: Path) -> None:
-    faults = read(root, image_rate=0.0)[2]
+    faults = read(root, image_rate=None)[2]
     assert faults and all("--image-rate" in fault.cause for fault in faults)
 
 
