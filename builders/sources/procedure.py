@@ -62,7 +62,7 @@ def cases(
     names = taxonomy_of(root, taxonomy)
     read = _Reader(root, names, image_rate, videos or root / "videos")
     read.tables()
-    read.outlines()
+    read.drawn()
     read.recordings(named=videos is not None)
     if not any(part.phases or part.scenes for part in read.parts.values()) and not read.faults:
         raise InputError(
@@ -204,7 +204,7 @@ class _Reader:
         if there is None or not there.width:
             part.scenes[to_ms(scene.time_s)] = scene
 
-    def outlines(self) -> None:
+    def drawn(self) -> None:
         """Read the COCO and LabelMe files below annotations/."""
         folder = self.root / "annotations"
         for path in sorted(folder.rglob("*.json")):
