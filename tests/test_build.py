@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 from surgvqa.builders import build as building
+from surgvqa.builders import prepare
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.build import build
 from surgvqa.builders.pictures import decode_jpeg, encode_jpeg, resize
@@ -457,13 +458,13 @@ def test_images_decode(built):
 
 
 def test_the_test_cases_do_not_depend_on_the_kinds_asked(root, tmp_path, monkeypatch):
-    stratified, real = [], building.assign
+    stratified, real = [], prepare.assign
 
     def assign(cases, **given):
         stratified.append(given["kinds_by_case"])
         return real(cases, **given)
 
-    monkeypatch.setattr(building, "assign", assign)
+    monkeypatch.setattr(prepare, "assign", assign)
     for kinds in (("entered", "motion_direction"), ("caption",)):
         make(root, tmp_path / kinds[0], media="none", kinds=kinds)
     assert stratified[0] == stratified[1]
