@@ -7,6 +7,7 @@ true phase, of both; a text-only model; and the training clips of the most simil
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
@@ -108,7 +109,9 @@ def text_model(train: Sequence[Row]) -> Answerer:
         words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+", sublinear_tf=True)
         table = words.fit_transform([text for text, _ in pairs])
         model = LogisticRegression(C=10.0, max_iter=300)
-        model.fit(table, labels, sample_weight=[seen[pair] for pair in pairs])
+        with warnings.catch_warnings():  # "many classes; is it a regression?" - answers are words
+            warnings.simplefilter("ignore", UserWarning)
+            model.fit(table, labels, sample_weight=[seen[pair] for pair in pairs])
         models[kind] = words, model
     fallback = most_frequent(train, by_kind)
     cache: dict[tuple[str, str], Counter[str]] = {}

@@ -38,7 +38,6 @@ def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[st
     pictures: dict[str, list[str]] = {}
     for split in {item["split"] for item in shown}:
         pictures |= clip_frames(where, split, wanted)
-    phases = sorted({row["phase"] for rows in clips.values() for row in rows if row["phase"]})
     by_case = cases(clips, questions)
     numbers: dict[str, Any] = {
         "page": "dataset",
@@ -48,19 +47,21 @@ def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[st
         "kinds": kinds(questions),
         "blind": blind(questions),
         "phases": phase_shares(clips),
-        "phase_labels": phases,
+        "phase_labels": in_order(clips),
         "cases": by_case[:CASES],
         "cases_left": len(by_case) - len(by_case[:CASES]),
         "leaks": _leaks(where),
         "built": _built(where),
         "samples": shown,
         "frames": sum(row["frames"] for rows in clips.values() for row in rows),
+        "videos": sum(row["video"] for rows in clips.values() for row in rows),
     }
     return numbers, pictures
 
 
 def _brief(row: Row) -> Row:
-    return {name: row[name] for name in COLUMNS} | {"frames": len(row["images"] or ())}
+    media = {"frames": len(row["images"] or ()), "video": bool(row["video"])}
+    return {name: row[name] for name in COLUMNS} | media
 
 
 def _size(clips: Sequence[Row], questions: Sequence[Row]) -> dict[str, Any]:
@@ -148,6 +149,16 @@ def phase_shares(clips: Mapping[str, Iterable[Row]]) -> list[dict[str, Any]]:
         {"phase": phase, **own, "minutes": round(own["minutes"], 2), "by_split": dict(own["by_split"])}
         for phase, own in ranked
     ]
+
+
+def in_order(clips: Mapping[str, Iterable[Row]]) -> list[str]:
+    """The phases, from the one that comes first on average to the one that comes last."""
+    starts: dict[str, list[float]] = defaultdict(list)
+    for rows in clips.values():
+        for row in rows:
+            if row["phase"]:
+                starts[row["phase"]].append(row["start_s"])
+    return sorted(starts, key=lambda phase: (sum(starts[phase]) / len(starts[phase]), phase))
 
 
 def cases(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:

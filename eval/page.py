@@ -14,7 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from surgvqa.eval.terminal import percent, span
 
-COLOURS = 9  # label colours that eye and printer tell apart; further labels share the grey one
+COLOURS = 14  # label colours that eye and printer tell apart; further labels share the grey one
 
 
 def clean(text: str) -> str:

@@ -182,11 +182,15 @@ def _line(
 
 
 def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The labels of the timelines: the true ones first, so that they have the colours."""
-    lines = list(lines)
-    truths = sorted({label for line in lines for _, _, label in line["truth"]})
-    said = sorted({label for line in lines for _, _, label in line["said"]} - set(truths))
-    return [*truths, *said]
+    """The labels of the timelines: the true ones first, in the order of time, so that they have the colours."""
+    starts: dict[str, list[float]] = defaultdict(list)
+    said: set[str] = set()
+    for line in lines:
+        for start, _, label in line["truth"]:
+            starts[label].append(start)
+        said |= {label for _, _, label in line["said"]}
+    truths = sorted(starts, key=lambda label: (sum(starts[label]) / len(starts[label]), label))
+    return [*truths, *sorted(said - set(truths))]
 
 
 def _runs(path: Path | None) -> dict[str, Any] | None:

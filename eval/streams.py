@@ -91,9 +91,12 @@ def frames(row: Row, where: str, count: int = 8) -> list[bytes]:
     from surgvqa.builders.pictures import encode_jpeg  # only data sets of videos need a decoder
     from surgvqa.builders.video import read_frames
 
-    part = (row["end_s"] - row["start_s"]) / count
-    middles = [row["video_start_s"] + (index + 0.5) * part for index in range(count)]
-    return [encode_jpeg(shot.image) for shot in read_frames(path, middles)]
+    start, begins = row["start_s"], row["video_start_s"]
+    known = row["frame_times_s"] or [start]
+    picks = sorted({round(i * (len(known) - 1) / max(1, count - 1)) for i in range(count)})
+    # The first frame of a cut clip can be from before its start: it stands at the clip's second 0.
+    times = [begins + max(0.0, known[i] - start) for i in picks]
+    return [encode_jpeg(shot.image) for shot in read_frames(path, times)]
 
 
 def thumbnail(data: bytes, width: int) -> bytes:
