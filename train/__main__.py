@@ -65,6 +65,23 @@ def add_doctor(verbs: Any) -> None:
     described(verb)
 
 
+def add_merge(verbs: Any) -> None:
+    """``surgvqa-train merge`` and ``vllm``."""
+    verb = verbs.add_parser("merge", help="merge an adapter into its base model, and prove it")
+    verb.add_argument("model", help="the adapter: folder or Hub name")
+    verb.add_argument("--out", required=True, type=Path, help="folder of the merged model")
+    verb.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"], help="default bfloat16")
+    verb.add_argument("--base", help="the base model, where it has moved")
+    verb = verbs.add_parser(
+        "vllm", help="a folder that vLLM serves, and the configs/global.yaml that names it"
+    )
+    verb.add_argument("model", help="adapter (is merged) or whole model: folder or Hub name")
+    verb.add_argument("--out", required=True, type=Path, help="the framework's folder")
+    verb.add_argument("--name", help="the model's name below models/llm (default: its folder's)")
+    verb.add_argument("--repo", metavar="ORG/NAME", help="model_repo: where the server may download it")
+    verb.add_argument("--base", help="the base model, where it has moved")
+
+
 def described(verb: Any) -> None:
     """List the options for reading; TRL's parser reads them."""
     verb.__class__ = TrlArguments
@@ -119,6 +136,20 @@ def doctor(args: argparse.Namespace) -> None:
     check(args.arguments)
 
 
+def merge(args: argparse.Namespace) -> None:
+    """Merge."""
+    from surgvqa.train import merge as merging
+
+    merging.merge(args.model, args.out, args.dtype, args.base)
+
+
+def vllm(args: argparse.Namespace) -> None:
+    """Export."""
+    from surgvqa.train import merge as merging
+
+    print(merging.vllm(args.model, args.out, args.name, args.repo, args.base))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; light, so that ``--help`` answers at once."""
     root = argparse.ArgumentParser(prog="surgvqa-train", description=__doc__)
@@ -126,12 +157,13 @@ def parser() -> argparse.ArgumentParser:
     add_tiny(verbs)
     add_sft(verbs)
     add_doctor(verbs)
+    add_merge(verbs)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"tiny": tiny, "sft": sft, "doctor": doctor}, argv)
+    return run(parser(), {"tiny": tiny, "sft": sft, "doctor": doctor, "merge": merge, "vllm": vllm}, argv)
 
 
 if __name__ == "__main__":

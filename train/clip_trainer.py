@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,35 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.train.answering import Answering, measure
 from surgvqa.train.optimizer import optimizer_for
+from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
+
+
+class LengthGroups(Sampler[int]):
+    """Sequences of like length together, in an order that follows from the seed and the epoch alone.
+
+    transformers' own draws it from the global random numbers, so that a run that is resumed in its second epoch
+    goes on in another order than the one it left.
+    """
+
+    def __init__(self, lengths: list[int], together: int, seed: int) -> None:
+        self.lengths, self.together, self.seed, self.epoch = lengths, together, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called at the start of an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """As many as there are."""
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices."""
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        return iter(get_length_grouped_indices(self.lengths, self.together, generator=generator))
 
 
 class ClipTrainer(SFTTrainer):
@@ -29,6 +56,14 @@ class ClipTrainer(SFTTrainer):
             decayed = self.get_decay_parameter_names(model)
             self.optimizer = optimizer_for(model, self.args, decayed, cls, settings)
         return self.optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        together = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return LengthGroups(list(rows["length"]), together, seed)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
         """The loss, and what the model answers."""
