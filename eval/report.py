@@ -213,7 +213,7 @@ def _runs(path: Path | None) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"--baselines {path}: not readable as JSON ({error})") from None
-    if not isinstance(found, dict) or not {"runs", "model_minus", "best_blind"} <= set(found):
+    if not isinstance(found, dict) or not {"runs", "model_minus", "best_blind", "verdicts"} <= set(found):
         raise InputError(f"{path}: not what `surgvqa-eval baselines --out FILE.json` writes")
     return found
 
