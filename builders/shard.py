@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -33,6 +34,7 @@ from surgvqa.cards.command import InputError
 Media = Literal["frames", "clips", "reference", "none"]
 ROWS_PER_PICTURE_GROUP = 256  # a row of config `pointing` holds one frame of 40 kB
 MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
+LIBRARIES = ("av", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "simplejpeg")
 Row = dict[str, Any]
 
 
@@ -155,7 +157,8 @@ def rows(job: Job, videos: Path | None = None) -> Iterator[Row]:
         return
     timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
     for clip in job.clips:
-        offset, times, name = case.video_offset_s, (), None
+        offset, name = case.video_offset_s, None
+        times: tuple[float, ...] = ()
         if timeline is not None:
             asked = (time_s + offset for time_s in frame_times(clip, options.frames))
             times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in asked)
@@ -277,3 +280,13 @@ def refuse_repeated(clips: Sequence[Clip]) -> None:
         if name in seen:
             raise InputError(f"the id {name} is there twice; ids must be unique")
         seen.add(name)
+
+
+def code_version() -> str:
+    """A digest of the code and the libraries that the bytes of a shard follow from."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    digest.update(" ".join(f"{name}={version(name)}" for name in LIBRARIES).encode())
+    return digest.hexdigest()

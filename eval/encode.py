@@ -202,15 +202,30 @@ class Encoder:
         Raises:
             InputError: a text holds one of the model's control tokens.
         """
+        texts = self.texts(row, questions, len(grid), answered)
+        pads, counts = self.placeholders(grid, times)
+        if pads != self.pad:
+            texts = [text.replace(self.pad, pads) for text in texts]
+        rows = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return tuple(self.multiply(ids, counts) for ids in rows)
+
+    def texts(
+        self, row: Mapping[str, Any], questions: Sequence[int], media: int, answered: bool
+    ) -> list[str]:
+        """What ``conversations`` tokenises, with one placeholder for each of ``media`` images or videos.
+
+        Raises:
+            InputError: a text holds one of the model's control tokens.
+        """
         system, pairs = turns(row)
-        media: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * len(grid)
+        blocks: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * media
         texts = []
         for number in questions:
             question, answer = pairs[number]
             for text in (system or "", question, answer):
                 if found := self._special.search(text):
                     raise InputError(f"{name(row)}: the text {text!r} holds the control token {found[0]}")
-            user = [*media, {"type": "text", "text": question}]
+            user = [*blocks, {"type": "text", "text": question}]
             conversation: list[Message] = [{"role": "user", "content": user}]
             if system is not None:
                 conversation.insert(0, {"role": "system", "content": system})
@@ -221,11 +236,7 @@ class Encoder:
                     conversation, tokenize=False, add_generation_prompt=not answered
                 )
             )
-        pads, counts = self.placeholders(grid, times)
-        if pads != self.pad:
-            texts = [text.replace(self.pad, pads) for text in texts]
-        rows = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        return tuple(self.multiply(ids, counts) for ids in rows)
+        return texts
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
         """What stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""

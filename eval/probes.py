@@ -60,34 +60,25 @@ def _groups(every: Sequence[Judged], rule: str) -> dict[str, dict[str, Any] | No
 
 
 def invented(every: Sequence[Judged]) -> dict[str, Any] | None:
-    """Names given as in view that aren't: in lists of structures and instruments, against the clip's own lists.
+    """Names given as in view that aren't: in lists of structures and instruments, against the true lists.
 
-    ``rate`` is the share of answers that name at least one such thing. Only a role that was asked about on
-    the clip is judged, so that nothing unannotated counts as invented.
+    ``rate`` is the share of answers that name at least one such thing. Only a role that is annotated on the
+    clip is asked about, so that nothing unannotated counts as invented.
     """
-    views: dict[tuple[str, str], frozenset[str]] = {}
-    known: dict[str, set[str]] = defaultdict(set)
-    for judged in every:
-        row = judged.row
-        if row.kind in SCENE and row.short_answer.casefold() not in match.YES_NO:
-            views[row.clip_id, row.kind] = match.items(row.short_answer)
-            known[row.kind] |= views[row.clip_id, row.kind]
-    if not views:
+    asked = [
+        judged
+        for judged in every
+        if judged.row.kind in SCENE and judged.row.short_answer.casefold() not in match.YES_NO
+    ]
+    if not asked:
         return None
-    answers = false = given = 0
-    names: Counter[str] = Counter()
-    for judged in every:
-        row = judged.row
-        if row.kind not in SCENE or judged.said in (ERROR, EMPTY):
-            continue
-        said, _ = match.listed(match.final(row.prediction), row.short_answer, tuple(sorted(known[row.kind])))
-        wrong = said - views.get((row.clip_id, row.kind), frozenset())
-        answers, given, false = answers + 1, given + len(said), false + bool(wrong)
-        names.update(wrong)
+    answered = [judged for judged in asked if judged.said not in (ERROR, EMPTY)]
+    names = Counter(name for judged in answered for name in judged.given - judged.true)
+    answers, false = len(answered), sum(bool(judged.given - judged.true) for judged in answered)
     return {
         "answers": answers,
         "rate": false / answers if answers else None,
-        "names": given,
+        "names": sum(len(judged.given) for judged in answered),
         "invented_names": names.total(),
         "most_invented": dict(sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]),
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval import kinds, match, reference
+from surgvqa.eval import kinds, match, reference, words
 from surgvqa.eval.calibration import calibration
 from surgvqa.eval.judging import Judged, judge
 from surgvqa.eval.predictions import Prediction
@@ -190,7 +190,7 @@ def _notes(
     outside = sum(
         bool(row.choices)
         and row.kind not in match.SET_KINDS
-        and match.words(row.short_answer) not in {match.words(choice) for choice in row.choices}
+        and words.words(row.short_answer) not in {words.words(choice) for choice in row.choices}
         for row in rows
     )
     if outside:

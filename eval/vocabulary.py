@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from surgvqa.eval import match
+from surgvqa.eval import lists, match, words
 from surgvqa.eval.judging import Judged
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -34,23 +34,27 @@ def terms(spellings: Mapping[tuple[str, str], str], role: str) -> dict[str, str]
 
 
 def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """Per kind whose answers are terms: how many answers name one, and the rest with their nearest term."""
-    groups: dict[str, list[str]] = defaultdict(list)
+    """Per kind whose answers are terms: how many answers name one, and the rest with their nearest term.
+
+    The data set's own answer, word for word, is in its vocabulary.
+    """
+    groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in every:
         if judged.row.kind in ROLES and judged.row.error is None and judged.row.prediction.strip():
-            groups[judged.row.kind].append(match.final(judged.row.prediction))
-    return {kind: _kind(answers, kind, spellings) for kind, answers in sorted(groups.items())}
+            groups[judged.row.kind].append(judged)
+    return {kind: _kind(own, kind, spellings) for kind, own in sorted(groups.items())}
 
 
-def _kind(answers: Sequence[str], kind: str, spellings: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _kind(own: Sequence[Judged], kind: str, spellings: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     known = {spelling: name for role in ROLES[kind] for spelling, name in terms(spellings, role).items()}
-    forms = (*known, *(name for name in known.values()), *FREE)
-    outside = Counter(answer for answer in answers if strays(answer, tuple(dict.fromkeys(forms)), kind))
-    inside = len(answers) - outside.total()
+    forms = tuple(dict.fromkeys((*known, *known.values(), *FREE)))
+    free = (words.final(judged.row.prediction) for judged in own if not judged.verdicts["exact"].correct)
+    outside = Counter(answer for answer in free if strays(answer, forms, kind))
+    inside = len(own) - outside.total()
     return {
-        "n": len(answers),
+        "n": len(own),
         "aligned": inside,
-        "share": inside / len(answers),
+        "share": inside / len(own),
         "outside": [
             {"answer": answer[:200], "n": count, "nearest": nearest_term(answer, known)}
             for answer, count in outside.most_common(SHOWN)
@@ -65,10 +69,10 @@ def strays(answer: str, forms: tuple[str, ...], kind: str) -> bool:
     (False, True)
     """
     if kind in match.SET_KINDS:
-        pieces = match.pieces(answer)
-        if all(len(match.words(piece)) <= 3 for piece in pieces):
-            return any(not match.mentioned(piece, forms) and not match.nothing(piece) for piece in pieces)
-    return not match.mentioned(answer, forms) and not match.nothing(answer)
+        pieces = lists.pieces(answer)
+        if all(len(words.words(piece)) <= 3 for piece in pieces):
+            return any(not words.mentioned(piece, forms) and not lists.nothing(piece) for piece in pieces)
+    return not words.mentioned(answer, forms) and not lists.nothing(answer)
 
 
 def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
@@ -79,10 +83,10 @@ def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
     >>> nearest_term("a dog", {"capsulorhexis": "capsulorhexis"}) is None
     True
     """
-    said = match.words(answer)
+    said = words.words(answer)
     best, found = LIKE, None
     for spelling, name in sorted(known.items()):
-        form = match.words(spelling)
+        form = words.words(spelling)
         stretches = {said[i : i + len(form)] for i in range(max(1, len(said) - len(form) + 1))}
         for stretch in stretches:
             ratio = difflib.SequenceMatcher(None, " ".join(stretch), " ".join(form)).ratio()
