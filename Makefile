@@ -46,33 +46,47 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 # ---------------------------------------------------------------- the chain, on invented operations
 
-demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md ## the whole chain: cases -> data set -> adapter -> score -> cards
-	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json"
+KINDS := phase anatomy instruments relative_position absolute_position previous_phase next_phase entered exited presence motion_direction
+RENDERED := --root $(DEMO)/cases --render-cases 60 --max-side 112 --workers 2
+
+demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ## the whole chain: cases -> data set -> adapter -> score -> cards
+	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json, page $(DEMO)/report.html"
 	@sed -n '/^## Score/,/^## /p' $(DEMO)/adapter/README.md | sed '$$d'
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
-	$(SAY) "demo 1/6: build: render the synthetic cases and turn them into a data set"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --out $(DEMO)/dataset --workers 2
+	$(SAY) "demo 1/7: build: render the synthetic cases and turn them into a data set of questions"
+	$(BIN)/surgvqa-build synthetic $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS)
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
-	$(SAY) "demo 2/6: card of the data set"
+	$(SAY) "demo 2/7: card of the data set"
 	$(BIN)/surgvqa-card dataset $(DEMO)/dataset
 
-$(DEMO)/base/config.json: | $(VENV)/.installed
-	$(SAY) "demo 3/6: a tiny Qwen2.5-VL with random weights, made here"
-	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/base
+$(DEMO)/captions/manifest.json: | $(DEMO)/dataset/manifest.json
+	$(SAY) "demo 3/7: the same cases, in the same splits, described in sentences"
+	$(BIN)/surgvqa-build synthetic $(RENDERED) --out $(DEMO)/captions --kinds caption
 
-$(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/config.json
-	$(SAY) "demo 4/6: train a LoRA adapter on the training cases"
-	$(BIN)/surgvqa-train sft --config sft_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
+$(DEMO)/base/model.safetensors: $(DEMO)/captions/manifest.json
+	$(SAY) "demo 4/7: a tiny Qwen2.5-VL with random weights learns to describe the training cases (minutes)"
+	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/random
+	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_base.yaml --model_name_or_path $(DEMO)/random --dataset_name $(DEMO)/captions --output_dir $(DEMO)/base
+
+$(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/model.safetensors
+	$(SAY) "demo 5/7: a LoRA adapter on top of it learns to answer (minutes)"
+	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
 
 $(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
-	$(SAY) "demo 5/6: answer the held-out cases, and score the answers beside a blind guesser"
-	$(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
+	$(SAY) "demo 6/7: answer the held-out cases; score the answers beside guessers who never look"
+	OMP_NUM_THREADS=2 $(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
 	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --out $@
 
+$(DEMO)/baselines.json: $(DEMO)/score.json
+	$(BIN)/surgvqa-eval baselines $(DEMO)/dataset $(DEMO)/predictions.jsonl --out $@
+
+$(DEMO)/report.html: $(DEMO)/baselines.json
+	$(BIN)/surgvqa-eval report $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --baselines $(DEMO)/baselines.json --out $@
+
 $(DEMO)/adapter/README.md: $(DEMO)/score.json
-	$(SAY) "demo 6/6: card of the adapter"
+	$(SAY) "demo 7/7: card of the adapter"
 	$(BIN)/surgvqa-card model $(DEMO)/adapter --score $(DEMO)/score.json --dataset $(DEMO)/dataset
 
 # ---------------------------------------------------------------- tests and checks

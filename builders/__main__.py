@@ -11,9 +11,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from surgvqa.builders import options, sources
 from surgvqa.cards.command import InputError, run
+
+if TYPE_CHECKING:
+    from surgvqa.builders.pointing_questions import Pointing
 
 
 def parser(named: str | None = None) -> argparse.ArgumentParser:
@@ -162,7 +166,79 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         default="fail",
         help="bad input: stop with a list of all of it, or leave it out and name it [fail]",
     )
+    add_pointing(verb)
     add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
+
+
+def add_pointing(verb: argparse.ArgumentParser) -> None:
+    """How the config `pointing` is written."""
+    add = verb.add_argument_group("config pointing: where is it?").add_argument
+    add(
+        "--pointing",
+        metavar="FORM",
+        choices=("point", "box", "tokens", "json", "words"),
+        help="write it, in a form: point (<point x y>, 0-100), box (<box>, 0-1000), tokens (<|box_start|>), json, or words",
+    )
+    add("--pointing-shape", choices=("point", "box"), default="point", help="what json asks for [point]")
+    add(
+        "--pointing-model-type",
+        default="qwen3_vl",
+        metavar="TYPE",
+        help="whose numbers json writes: qwen2_vl, qwen2_5_vl, qwen3_vl [qwen3_vl]",
+    )
+    add(
+        "--pointing-grid",
+        metavar="FACTOR,MIN,MAX",
+        help="patch x merge and the pixel limits of its processor (qwen2_5_vl needs them: 28,3136,1003520)",
+    )
+    add(
+        "--pointing-spread",
+        type=float,
+        metavar="R",
+        help="also write positions as points: their middle moved by up to R of the frame, declared in noise_floor",
+    )
+    add(
+        "--pointing-negatives",
+        type=float,
+        default=0.25,
+        metavar="R",
+        help="questions for what isn't there, per question for what is [0.25]",
+    )
+    add("--pointing-per-case", type=int, metavar="N", help="at most N positive rows of a case [all]")
+    add(
+        "--pointing-decimals",
+        type=int,
+        metavar="N",
+        help="of written numbers [as many as half a pixel needs]",
+    )
+
+
+def pointing_of(args: argparse.Namespace) -> Pointing | None:
+    """The options of config `pointing`, None where it isn't asked for."""
+    from surgvqa.builders.coordinates import Grid
+    from surgvqa.builders.pointing_questions import Pointing
+
+    if args.pointing is None:
+        return None
+    grid = None
+    if args.pointing_grid is not None:
+        numbers = args.pointing_grid.split(",")
+        if len(numbers) != 3 or not all(number.isdigit() and int(number) for number in numbers):
+            raise InputError(
+                f"--pointing-grid {args.pointing_grid}: three whole numbers are due, as 28,3136,1003520"
+            )
+        grid = Grid(*map(int, numbers))
+    return Pointing(
+        form=args.pointing,
+        shape=args.pointing_shape,
+        model_type=args.pointing_model_type,
+        grid=grid,
+        spread=args.pointing_spread,
+        negatives=args.pointing_negatives,
+        decimals=args.pointing_decimals,
+        per_case=args.pointing_per_case,
+        seed=args.seed,
+    )
 
 
 def build(source: str, args: argparse.Namespace) -> None:
@@ -191,6 +267,7 @@ def build(source: str, args: argparse.Namespace) -> None:
         seed=args.seed,
         workers=args.workers,
         on_error=args.on_error,
+        pointing=pointing_of(args),
         source_options={name: getattr(args, name) for name in args.own},
     )
     report = manifests.read(args.out, manifests.REPORT)

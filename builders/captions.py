@@ -7,10 +7,9 @@ is left out; that there is no instrument is only said where instruments are anno
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from surgvqa.builders import chance, wording
-from surgvqa.builders.motion import WAYS
 from surgvqa.builders.scene import CELLS, centre
 from surgvqa.builders.schema import QA, Clip, Entity, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy
@@ -22,12 +21,16 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 def caption(
-    clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role] = (), seed: int = 0
+    clip: Clip,
+    taxonomy: Taxonomy,
+    annotated: Collection[Role] = (),
+    seed: int = 0,
+    moving: Mapping[str, str] | None = None,
 ) -> tuple[QA, ...]:
     """Captions of a clip: one of the whole and one of every thing of its scene that words can single out.
 
     ``annotated`` are the roles that the case's annotations ever hold: none of such a role in the scene is said
-    as such. Names and the order they are listed in are the taxonomy's. Empty where there is nothing to say.
+    as such; ``moving`` says which way a thing moves (``motion.directions``). Names and the order they are listed in are the taxonomy's. Empty where there is nothing to say.
 
     >>> from surgvqa.builders.taxonomy import load
     >>> knife = Entity("slit knife", "slit knife", "instrument", "box", (600, 20, 640, 60), grid="top-right")
@@ -42,7 +45,7 @@ def caption(
         return tuple(said)
     singled = singled_out(clip.scene, taxonomy)
     for number, (words, node) in enumerate(singled.items(), 1):
-        sentence = _sentence(words, node)
+        sentence = _sentence(words, node, (moving or {}).get(node.name))
         said.append(_qa(clip, f"-{number}", sentence, seed, wording.CAPTION_OF, {"a": words}))
     return tuple(said)
 
@@ -79,16 +82,16 @@ def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[
     return sentences
 
 
-def _sentence(words: str, node: Entity) -> str:
+def _sentence(words: str, node: Entity, way: str | None) -> str:
     """What is said of one thing: that it is there, or where; and which way it moves, or that it doesn't."""
     if node.grid in CELLS:
         place = wording.ANSWERS["absolute_position"][0].format(a=words, x=node.grid)
     else:
         place = wording.CAPTION_PRESENT.format(a=words)
-    if node.track is None or node.motion not in WAYS:
+    if way is None:
         return place
-    moves = wording.CAPTION_STILL if node.motion == "still" else wording.CAPTION_MOVES
-    return f"{place.removesuffix('.')} {moves.format(x=node.motion)}"
+    moves = wording.CAPTION_STILL if way == "still" else wording.CAPTION_MOVES
+    return f"{place.removesuffix('.')} {moves.format(x=way)}"
 
 
 def listed_names(scene: Scene, role: Role, order: Sequence[str]) -> list[str]:

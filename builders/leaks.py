@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,29 +36,43 @@ class Window:
     """What a clip shows, small enough to keep for all clips of a data set."""
 
     clip_id: str
-    case_id: str  # the recording: windows of one are compared in time
-    start_ms: int
-    end_ms: int
+    case_id: str | None  # the recording: windows of one are compared in time; None where nobody says
+    start_ms: int | None
+    end_ms: int | None
     frames: Numbers  # what each frame is: digests of its recording and millisecond, and of its bytes
     hashes: Numbers  # frames x 4, perceptual
 
 
+class Found(NamedTuple):
+    """A clip of the later split and the clip of the earlier one that it shares something with."""
+
+    clip_id: str
+    like: str
+    amount: float  # seconds of overlap, bits of difference; 0 for the very same frame
+
+
 def window(row: Mapping[str, Any]) -> Window:
     """What is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
-    pictures = [image["bytes"] if isinstance(image, Mapping) else image for image in row["images"] or ()]
-    hashes = [found for picture in pictures if (found := perceptual_hash(picture)) is not None]
+    looks = {
+        picture: perceptual_hash(picture)
+        for image in row["images"] or ()
+        for picture in [image["bytes"] if isinstance(image, Mapping) else image]
+    }
+    # Two black frames are the same bytes and say nothing: what has no structure is not compared at all.
+    pictures = [picture for picture, look in looks.items() if look is not None]
+    hashes = [look for look in looks.values() if look is not None]
     times = [f"{row['case_id']}@{round(1000 * at)}".encode() for at in row["frame_times_s"] or ()]
     return Window(
         clip_id=row["clip_id"],
         case_id=row["case_id"],
         start_ms=round(1000 * row["start_s"]),
         end_ms=round(1000 * row["end_s"]),
-        frames=np.array([_digest(one) for one in (*times, *pictures)], np.uint64),
+        frames=np.array([digest(one) for one in (*times, *pictures)], np.uint64),
         hashes=np.array(hashes, np.uint64).reshape(-1, WORDS),
     )
 
 
-def _digest(content: bytes) -> int:
+def digest(content: bytes) -> int:
     """64 bits of sha256: among a million frames, two differ and agree by chance once in 40 million times."""
     return int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
 
@@ -83,18 +97,38 @@ def find(windows_by_split: Mapping[str, Sequence[Window]]) -> dict[str, Any]:
     pairs: dict[str, dict[str, int]] = {}
     examples: list[str] = []
     for (name, earlier), (other, later) in combinations(windows_by_split.items(), 2):
-        found = {
-            "shared_cases": sorted({w.case_id for w in earlier} & {w.case_id for w in later}),
-            "overlapping_windows": _overlapping(earlier, later),
-            "shared_frames": _sharing(earlier, later),
-            "near_duplicates": _near(earlier, later),
-        }
+        found = between(earlier, later)
         pairs[f"{name}/{other}"] = {kind: len(items) for kind, items in found.items()}
         for kind, items in found.items():
-            examples.extend(f"{kind} of {name} in {other}: {item}" for item in items[:EXAMPLES])
+            examples.extend(f"{kind} of {name} in {other}: {told(item)}" for item in items[:EXAMPLES])
     total = {kind: sum(counts[kind] for counts in pairs.values()) for kind in COUNTS}
     compared = sum(len(one.hashes) for windows in windows_by_split.values() for one in windows)
     return total | {"frames_compared": compared, "pairs": pairs, "examples": examples}
+
+
+def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, list[str] | list[Found]]:
+    """What the later split shows of the earlier: cases by name, windows and frames one entry per clip.
+
+    A clip with the very same frame is not listed as a near duplicate too.
+    """
+    cases = {w.case_id for w in earlier if w.case_id is not None} & {w.case_id for w in later if w.case_id}
+    same = _sharing(earlier, later)
+    known = {found.clip_id for found in same}
+    return {
+        "shared_cases": sorted(cases),
+        "overlapping_windows": _overlapping(earlier, later),
+        "shared_frames": same,
+        "near_duplicates": _near(earlier, [one for one in later if one.clip_id not in known]),
+    }
+
+
+def told(item: str | Found) -> str:
+    """A finding in words.
+
+    >>> told(Found("b@0-5000", "a@5000-10000", 11))
+    'b@0-5000 like a@5000-10000 (11)'
+    """
+    return item if isinstance(item, str) else f"{item.clip_id} like {item.like} ({item.amount:g})"
 
 
 def refuse(leaks: Mapping[str, Any]) -> None:
@@ -105,29 +139,41 @@ def refuse(leaks: Mapping[str, Any]) -> None:
         raise InputError(f"the splits leak: {', '.join(found)} ({first}); give every case one split")
 
 
-def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[str]:
-    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for one in sorted(earlier, key=lambda one: one.start_ms):
-        known = spans[one.case_id]
-        if known and one.start_ms <= known[-1][1]:
-            known[-1] = (known[-1][0], max(known[-1][1], one.end_ms))
-        else:
-            known.append((one.start_ms, one.end_ms))
+def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[Found]:
+    """Windows of ``later`` that share a millisecond with one of the same case, and with which most."""
+    spans: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for one in earlier:
+        if one.case_id is not None and one.start_ms is not None and one.end_ms is not None:
+            spans[one.case_id].append((one.start_ms, one.end_ms, one.clip_id))
+    longest = {case: max(end - start for start, end, _ in own) for case, own in spans.items()}
+    for own in spans.values():
+        own.sort()
     found = []
     for one in later:
-        known = spans.get(one.case_id, [])
-        at = bisect_left(
-            known, one.end_ms, key=lambda span: span[0]
-        )  # the last span that starts before it ends
-        if at and known[at - 1][1] > one.start_ms:
-            found.append(one.clip_id)
+        if one.case_id not in spans or one.start_ms is None or one.end_ms is None:
+            continue
+        own = spans[one.case_id]
+        first = bisect_left(own, one.start_ms - longest[one.case_id], key=lambda span: span[0])
+        last = bisect_left(own, one.end_ms, key=lambda span: span[0])
+        shared = [
+            (min(end, one.end_ms) - max(start, one.start_ms), clip) for start, end, clip in own[first:last]
+        ]
+        most, like = max(shared, default=(0, ""))
+        if most > 0:
+            found.append(Found(one.clip_id, like, most / 1000))
     return found
 
 
-def _sharing(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
-    known, _ = _joined([one.frames for one in earlier], ())
-    asked, owner = _joined([one.frames for one in later], ())
-    return [later[at].clip_id for at in np.unique(owner[np.isin(asked, known)]).tolist()]
+def _sharing(earlier: Sequence[Window], later: Sequence[Window]) -> list[Found]:
+    """Windows of ``later`` with a frame of ``earlier``, by its bytes or by its recording and time."""
+    known, owner = _joined([one.frames for one in earlier], ())
+    first = dict(zip(known[::-1].tolist(), owner[::-1].tolist(), strict=True))
+    found = []
+    for one in later:
+        like = next((first[frame] for frame in one.frames.tolist() if frame in first), None)
+        if like is not None:
+            found.append(Found(one.clip_id, earlier[like].clip_id, 0))
+    return found
 
 
 def _joined(parts: Sequence[Numbers], shape: tuple[int, ...]) -> tuple[Numbers, npt.NDArray[np.int64]]:
@@ -136,10 +182,10 @@ def _joined(parts: Sequence[Numbers], shape: tuple[int, ...]) -> tuple[Numbers, 
     return np.concatenate([np.empty((0, *shape), np.uint64), *parts]), owner
 
 
-def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
-    """Windows of ``later`` with a frame that looks like one of ``earlier`` and isn't the very same bytes."""
+def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[Found]:
+    """Windows of ``later`` with a frame that looks like one of ``earlier``; how many bits differ."""
     known, owner = _joined([one.hashes for one in earlier], (WORDS,))
-    found: list[str] = []
+    found: list[Found] = []
     for one in later:
         if not len(known) or not len(one.hashes):
             continue
@@ -148,5 +194,5 @@ def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
             bits += np.bitwise_count(one.hashes[:, word, None] ^ known[None, :, word])
         if bits.min() <= NEAR_BITS:
             like = earlier[int(owner[int(bits.min(axis=0).argmin())])]
-            found.append(f"{one.clip_id} like {like.clip_id} ({int(bits.min())} of 256 bits)")
+            found.append(Found(one.clip_id, like.clip_id, int(bits.min())))
     return found

@@ -156,7 +156,8 @@ def move(mask: np.ndarray, scale: Point, offset: Point, size: tuple[int, int]) -
     inside_x = (columns >= 0) & (columns < mask.shape[1])
     inside_y = (rows >= 0) & (rows < mask.shape[0])
     moved = mask[np.clip(rows, 0, mask.shape[0] - 1)][:, np.clip(columns, 0, mask.shape[1] - 1)]
-    return moved & inside_y[:, None] & inside_x[None, :]
+    shown: np.ndarray = moved & inside_y[:, None] & inside_x[None, :]
+    return shown
 
 
 def _coded(rle: str, width: int, height: int) -> dict[str, object]:

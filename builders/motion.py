@@ -54,6 +54,17 @@ def motions(clip: Clip, case: Case, frames: int, seed: int = 0) -> Iterator[Moti
             yield chance.pick(first, kind, seed, clip.clip_id)
 
 
+def directions(clip: Clip, case: Case, frames: int) -> dict[str, str]:
+    """Which way every thing of a clip moves, by its name; left out where that is not known or not clear."""
+    times = frame_times(clip, frames)
+    scenes = [scene for scene in case.scenes if times[0] <= scene.time_s <= times[-1]]
+    found = {
+        name: _direction("motion_direction", name, _sightings(scenes, name), scenes)
+        for name in _singular(scenes)
+    }
+    return {name: motion.answer for name, motion in found.items() if motion is not None}
+
+
 def _singular(scenes: Sequence[Scene]) -> list[str]:
     """Names that never stand for two things in these scenes, so that a question can say them."""
     names = sorted({node.name for scene in scenes for node in scene.nodes})

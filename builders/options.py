@@ -10,7 +10,7 @@ from typing import Any
 
 from surgvqa.builders import sources
 
-KINDS = {"str": str, "int": int, "float": float, "Path": Path, "bool": bool}
+KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "Path": Path, "bool": bool}
 
 
 def add(parser: argparse.ArgumentParser, source: str) -> list[str]:
@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser, source: str) -> list[str]:
             how["help"] += "" if how["default"] is None else f" [{how['default']}]"
         how |= {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
         if kind is not bool:
-            how["metavar"] = {Path: "PATH", str: "TEXT"}.get(kind, "N")
+            how["metavar"] = "PATH" if kind is Path else "TEXT" if kind is str else "N"
         group.add_argument("--" + argument.arg.replace("_", "-"), dest=argument.arg, **how)
     return [argument.arg for argument in function.args.kwonlyargs]
 

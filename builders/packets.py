@@ -104,7 +104,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def cause(error: av.error.FFmpegError) -> str:
     """What the decoder said, with the line of its own log where there is one."""
-    said = error.log[2].strip() if error.log else ""
+    said = str(error.log[-1]).strip() if error.log else ""
     return f"{error.strerror}: {said}" if said else str(error.strerror)
 
 
@@ -124,10 +124,10 @@ def read_timeline(path: Path) -> Timeline:
         if not rows:
             raise DamagedVideoError(f"{path}: there is no frame in this file")
         _refuse_cut(path, container, stream, rows)
-    times = [row[0] for row in rows]
-    if any(pts is None for pts in times) or len(set(times)) < len(times) or hides:
+    times = [row[0] for row in rows if row[0] is not None]
+    if len(set(times)) < len(rows) or hides:
         return decoded_timeline(path)
-    shown = sorted((pts, duration) for pts, duration, _, discard in rows if not discard)
+    shown = sorted((pts, duration) for pts, duration, _, discard in rows if not discard and pts is not None)
     if not shown or time_base is None:
         raise DamagedVideoError(f"{path}: no frame of this file is ever shown")
     return Timeline(
@@ -183,7 +183,8 @@ def decoded_timeline(path: Path) -> Timeline:
     Raises ``InputError`` for a raw stream, which has no times at all.
     """
     with opened(path) as (container, stream):
-        shown, clock = [], []
+        shown: list[int | None] = []
+        clock: list[int | None] = []
         for packet in container.demux(stream):
             if packet.size:
                 clock.append(packet.dts)
@@ -199,11 +200,12 @@ def decoded_timeline(path: Path) -> Timeline:
                 "put it into a container (MP4, MKV) with its true frame rate"
             )
         shown = clock
+    ticks = [pts for pts in shown if pts is not None]
     return Timeline(
         path=Path(path),
         time_base=time_base,
-        shown=np.array(shown, np.int64),
-        end=_end(shown, 0, time_base, rate),
+        shown=np.array(ticks, np.int64),
+        end=_end(ticks, 0, time_base, rate),
         pts=np.empty(0, np.int64),
         key=np.empty(0, bool),
     )

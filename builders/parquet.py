@@ -116,8 +116,8 @@ def sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def write_text(path: Path, text: str) -> None:
-    """A small text file, whole or not at all."""
-    pending = unfinished(path)
+def write_text(path: Path, text: str, aside: Path | None = None) -> None:
+    """A small text file, whole or not at all; ``aside`` is the folder that holds it until then."""
+    pending = unfinished((aside or path.parent) / path.name)
     pending.write_text(text, "utf-8")
     replace(pending, path)

@@ -19,17 +19,18 @@ def encode_jpeg(rgb: np.ndarray, quality: int = QUALITY) -> bytes:
     >>> encode_jpeg(np.zeros((8, 8, 3), np.uint8))[:2].hex()
     'ffd8'
     """
-    return simplejpeg.encode_jpeg(
-        np.ascontiguousarray(rgb), quality=quality, colorspace="RGB", colorsubsampling="420"
-    )
+    pixels = np.ascontiguousarray(rgb)
+    data: bytes = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="420")
+    return data
 
 
 def decode_jpeg(data: bytes) -> np.ndarray:
     """JPEG bytes as a height x width x 3 uint8 RGB array. Raises ``InputError`` where they are damaged."""
     try:
-        return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
+        rgb: np.ndarray = simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
     except ValueError as error:
         raise InputError(f"a JPEG of {len(data)} bytes cannot be decoded: {error}") from error
+    return rgb
 
 
 def fitted(width: int, height: int, max_side: int | None) -> tuple[int, int]:

@@ -12,27 +12,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import Features, Image, List, Value
-from surgvqa.builders import masks, pictures, video
+from surgvqa.builders import pictures, video
 from surgvqa.builders.coordinates import (
     CELLS,
     QUADRANTS,
-    UNIT,
     Space,
-    cell,
     model_space,
-    move_box,
-    move_point,
-    resize,
-    then,
 )
 from surgvqa.builders.pointing_questions import Pointing, Question, questions
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Dropped, Scene
+from surgvqa.builders.video import Decoder
 from surgvqa.builders.written import FIXED, Located, write
-from surgvqa.cards.command import InputError
 
 STRING = Value("string")
 NUMBER = Value("float64")
@@ -147,72 +142,56 @@ def prompt(question: Question, how: Pointing) -> str:
     return f'{verb} the {question.name} in this image{mark} {form}, or "not visible".'
 
 
-def shifted(question: Question, case: Case, width: int, height: int) -> Question | None:
-    """The question in a medium of ``width x height`` pixels that was cropped or squeezed from the annotated frame.
-
-    None where a target lies outside the medium's picture: what is there then, nobody annotated.
-    """
-    if case.transform is None:
-        return question
-    scene, medium = question.scene, Space(width, height)
-    way = then(then(resize(UNIT, Space(scene.width, scene.height)), case.transform), resize(medium, UNIT))
-    moved = []
-    for item in question.targets:
-        point = move_point(way, item.point) if item.point else None
-        box = move_box(way, item.box) if item.box else None
-        corners = [point] if box is None else [point, box[:2], box[2:]]
-        if any(corner and not (0 <= corner[0] <= 1 and 0 <= corner[1] <= 1) for corner in corners):
-            return None
-        rle = item.rle
-        if rle:
-            scale = (case.transform.scale_x, case.transform.scale_y)
-            offset = (case.transform.offset_x, case.transform.offset_y)
-            mask = masks.rle_to_mask(rle, scene.width, scene.height)
-            rle = masks.mask_to_rle(masks.move(mask, scale, offset, (width, height)))
-        fine = item.granularity not in ("cell", "quadrant")
-        moved.append(
-            replace(
-                item, point=point, box=box, rle=rle, position=cell(point) if fine and point else item.position
-            )
-        )
-    return replace(question, targets=tuple(moved), scene=replace(scene, width=width, height=height))
+def unshown(case: Case) -> tuple[Dropped, ...]:
+    """What of a case the config leaves out: annotated moments of which there is no still."""
+    missing = len(case.scenes) - len(_shown(case))
+    if not missing:
+        return ()
+    cause = f"{missing} of {len(case.scenes)} annotated moments have no picture: not in config pointing"
+    return (Dropped(case.case_id, cause),)
 
 
-def rows(case: Case, how: Pointing, max_side: int | None = None) -> Iterator[dict[str, Any] | Dropped]:
-    """The rows of a case with their pictures, in order of time; a question without a picture is ``Dropped``.
+def rows(
+    case: Case, how: Pointing, max_side: int | None = None, decoder: Decoder = "pyav"
+) -> Iterator[dict[str, Any]]:
+    """The rows of a case with their pictures, in order of time.
 
-    ``max_side`` shrinks the stored picture. Raises InputError where the case has neither video nor stills.
+    Args:
+        case: Its scenes in the pixels of its media (``media.fit``); moments without a picture are left out
+            (``unshown`` names them).
+        how: How rows are written.
+        max_side: Longest side of the stored pictures.
+        decoder: What decodes the video.
     """
     asked: dict[float, list[Question]] = defaultdict(list)
-    for question in questions(case, how):
+    for question in questions(replace(case, scenes=_shown(case)), how):
         asked[question.scene.time_s].append(question)
-    for time_s, image in _pictures(case, sorted(asked)):
-        if image is None:
-            yield Dropped(
-                f"{case.case_id}: {len(asked[time_s])} pointing rows at {time_s:g} s",
-                "no still at that second",
-            )
-            continue
+    for time_s, image in _pictures(case, sorted(asked), decoder):
         small = pictures.resize(image, max_side)
         jpeg = pictures.encode_jpeg(small)
         for question in asked[time_s]:
-            placed = shifted(question, case, image.shape[1], image.shape[0])
-            if placed is None:
-                yield Dropped(
-                    f"{case.case_id}@{question.key}", "what is asked for lies outside the video's picture"
-                )
-            else:
-                yield row(case, placed, how, small.shape[1], small.shape[0], jpeg)
+            yield row(case, question, how, small.shape[1], small.shape[0], jpeg)
 
 
-def _pictures(case: Case, times: Sequence[float]) -> Iterator[tuple[float, np.ndarray | None]]:
-    if case.frames:
-        stills = {round(frame.time_s * 1000): frame.path for frame in case.frames}
-        for time_s in times:
-            path = stills.get(round(time_s * 1000))
-            yield time_s, pictures.read_picture(path) if path else None
-    elif case.video:
-        shots = video.iterate_frames(case.video, [time_s + case.video_offset_s for time_s in times])
+def _shown(case: Case) -> tuple[Scene, ...]:
+    if case.video is not None:
+        return case.scenes
+    stills = _stills(case)
+    return tuple(scene for scene in case.scenes if _ms(scene.time_s) in stills)
+
+
+def _pictures(case: Case, times: Sequence[float], decoder: Decoder) -> Iterator[tuple[float, np.ndarray]]:
+    if case.video is not None:
+        shots = video.iterate_frames(case.video, [time_s + case.video_offset_s for time_s in times], decoder)
         yield from ((time_s, shot.image) for time_s, shot in zip(times, shots, strict=True))
-    elif times:
-        raise InputError(f"{case.case_id} has neither a video nor stills: the pointing config needs pictures")
+    else:
+        stills = _stills(case)
+        yield from ((time_s, pictures.read_picture(stills[_ms(time_s)])) for time_s in times)
+
+
+def _ms(time_s: float) -> int:
+    return round(time_s * 1000)
+
+
+def _stills(case: Case) -> dict[int, Path]:
+    return {_ms(frame.time_s): frame.path for frame in case.frames}

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from surgvqa.builders import masks
 from surgvqa.builders.coordinates import (
@@ -62,6 +62,32 @@ class Pointing:
         fixed: dict[str, Literal["point", "box", "word"]] = {"point": "point", "box": "box", "tokens": "box"}
         return "word" if self.form == "words" else fixed.get(self.form, self.shape)
 
+    def parameters(self) -> dict[str, Any]:
+        """What a manifest and a command line call these values."""
+        named = {
+            f"pointing_{name}": value
+            for name, value in asdict(self).items()
+            if name not in ("form", "seed", "grid")
+        }
+        grid = self.grid and f"{self.grid.factor},{self.grid.min_pixels},{self.grid.max_pixels}"
+        return {"pointing": self.form, **named, "pointing_grid": grid}
+
+    def note(self) -> str:
+        """What a card must say about the rows.
+
+        >>> Pointing("point", spread=0.1).note()[-119:]
+        'an oracle of the position is 5 % of the frame off per axis, so a smaller mean absolute error says nothing about places.'
+        """
+        said = "Config `pointing`: each row's `granularity` says how finely its source knows the place"
+        if self.spread is None or self.form == "words":
+            return f"{said}; nothing is written finer than that."
+        return (
+            f"{said}. Cells and quadrants are written as their middle, moved by up to {self.spread:.0%} of the "
+            "frame, the same way in every row of a frame: an oracle of the position is "
+            f"{50 * self.spread:.2g} % of the frame off per axis, so a smaller mean absolute error says nothing "
+            "about places."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -91,6 +117,17 @@ class Question:
         return f"{round(self.scene.time_s * 1000)}#{self.name or self.kind}"
 
 
+def places(case: Case, how: Pointing) -> bool:
+    """Whether anything of a case is known as finely as the form asks; cheap, no mask is read."""
+    coarse = (
+        ("cell", "quadrant")
+        if how.wanted == "word" or (how.wanted == "point" and how.spread is not None)
+        else ()
+    )
+    fine = ("mask", "box") if how.wanted == "box" else ("mask", "box", "point")
+    return any(entity.granularity in (*coarse, *fine) for scene in case.scenes for entity in scene.nodes)
+
+
 def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | None:
     """Where an entity is, or None where the form asks for more than the source knows."""
     to = resize(Space(scene.width, scene.height), UNIT)
@@ -105,8 +142,9 @@ def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | 
         point = jittered(centre, how.spread, *key) if how.spread is not None else None
         return Target(entity.name, entity.granularity, entity.grid, point if how.wanted != "box" else None)
     if entity.rle:
-        inside = masks.point_inside(masks.rle_to_mask(entity.rle, scene.width, scene.height))
-        point = move_point(to, inside)
+        if not masks.area_of(entity.rle, scene.width, scene.height):
+            return None  # all of it lies outside a cropped medium
+        point = move_point(to, _inside(entity.rle, scene.width, scene.height))
     elif entity.granularity == "point" and entity.centroid:
         point = move_point(to, entity.centroid)
     elif box:
@@ -114,6 +152,13 @@ def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | 
     else:
         return None
     return Target(entity.name, entity.granularity, cell(point), point, box, entity.rle or "")
+
+
+def _inside(rle: str, width: int, height: int) -> Point:
+    """``masks.point_inside`` on the mask's own box: the same point at a fraction of the frame's cost."""
+    x1, y1, x2, y2 = (int(value) for value in masks.box_of(rle, width, height))
+    x, y = masks.point_inside(masks.rle_to_mask(rle, width, height)[y1:y2, x1:x2])
+    return x + x1, y + y1
 
 
 def questions(case: Case, how: Pointing) -> list[Question]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 from surgvqa.builders.packets import cause, opened, read_timeline, stated_duration
-from surgvqa.builders.workers import Failed, run_tasks
+from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -20,7 +20,6 @@ SUFFIXES = (
     ".flv", ".264", ".h264", ".265", ".hevc", ".ogv", ".3gp", ".dv", ".vob",
 )  # fmt: skip
 PROBE_S = 3600.0  # of one file; an hour of 1024x768 at 60 fps decodes in ten minutes
-MEMORY_BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +200,19 @@ def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
     results = run_tasks(probe, [(path,) for path in paths], workers, PROBE_S, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(paths), desc="probe", unit="file", disable=None):
         if isinstance(result, Failed):
-            nothing = dict.fromkeys(
-                ("codec", "width", "height", "fps", "vfr", "rotation", "duration_s", "decoded_duration_s")
-            )
             result = VideoReport(
-                str(paths[index]), **nothing, frames=0, unreadable=True, faults=(result.cause,)
+                path=str(paths[index]),
+                codec=None,
+                width=None,
+                height=None,
+                fps=None,
+                vfr=None,
+                rotation=None,
+                duration_s=None,
+                decoded_duration_s=None,
+                frames=0,
+                unreadable=True,
+                faults=(result.cause,),
             )
         reports[index] = result
     for index in range(len(paths)):

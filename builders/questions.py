@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from surgvqa.builders import captions, chance, positions, wording
-from surgvqa.builders.motion import motions
+from surgvqa.builders.motion import directions, motions
 from surgvqa.builders.scene import CELLS, centre
 from surgvqa.builders.schema import QA, Case, Clip, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy
@@ -123,7 +123,9 @@ def ask(
     asked.extend(_motion(asker, moving) if moving else ())
     if captions.KIND in kinds:
         roles: tuple[Role, ...] = ("anatomy", "instrument")
-        asked.extend(captions.caption(clip, taxonomy, [r for r in roles if _annotates(asker, r)], seed))
+        known_roles = [role for role in roles if _annotates(asker, role)]
+        ways = directions(clip, case, frames)
+        asked.extend(captions.caption(clip, taxonomy, known_roles, seed, ways))
     return tuple(asked)
 
 

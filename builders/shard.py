@@ -10,9 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from surgvqa.builders import pointing
 from surgvqa.builders import scene as scenes
 from surgvqa.builders.balance import Balance
 from surgvqa.builders.clips import frame_times, windows
@@ -21,6 +23,7 @@ from surgvqa.builders.media import Taken, fit, look, refuse_late, stills, take
 from surgvqa.builders.messages import conversation
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text, writer
+from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.questions import NINE, ask
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped
 from surgvqa.builders.taxonomy import load
@@ -29,7 +32,9 @@ from surgvqa.builders.video import Decoder
 from surgvqa.cards.command import InputError
 
 Media = Literal["frames", "clips", "reference", "none"]
+ROWS_PER_PICTURE_GROUP = 256  # a row of config `pointing` holds one frame of 40 kB
 MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
+LIBRARIES = ("av", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "simplejpeg")
 Row = dict[str, Any]
 
 
@@ -45,6 +50,7 @@ class Options:
     seed: int = 0
     decoder: Decoder = "pyav"
     system: str | None = None
+    pointing: Pointing | None = None  # how to write config `pointing`; None for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Job:
 
 
 class Record(TypedDict):
-    """What is known of a finished shard. Files by their kind: "clips", "qa", "videos/NAME"."""
+    """What is known of a finished shard. Files by their kind: "clips", "qa", "pointing", "videos/NAME"."""
 
     key: str
     files: dict[str, dict[str, Any]]
@@ -122,6 +128,8 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         if not case.video and (not case.frames or options.media != "frames"):
             cause = f"there is no {'video' if case.frames else 'video and no picture'} of this case"
         dropped = (*dropped, Dropped(case.case_id, cause))
+    if options.pointing is not None:
+        dropped = (*dropped, *pointing.unshown(case))
     return Survey(case, kept, tuple(dropped), digests)
 
 
@@ -149,7 +157,8 @@ def rows(job: Job, videos: Path | None = None) -> Iterator[Row]:
         return
     timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
     for clip in job.clips:
-        offset, times, name = case.video_offset_s, (), None
+        offset, name = case.video_offset_s, None
+        times: tuple[float, ...] = ()
         if timeline is not None:
             asked = (time_s + offset for time_s in frame_times(clip, options.frames))
             times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in asked)
@@ -221,6 +230,13 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
             write_clip(clip)
             for one in qa_rows(clip):
                 write_qa(one)
+    if job.options.pointing is not None:
+        tables["pointing"] = folder / f"{key}.pointing.parquet"
+        with writer(tables["pointing"], pointing.POINTING_FEATURES, ROWS_PER_PICTURE_GROUP) as write_row:
+            for one in pointing.rows(
+                job.case, job.options.pointing, job.options.max_side, job.options.decoder
+            ):
+                write_row(one)
     files = {name: path for name, path in tables.items() if path.is_file()}
     if job.options.media == "clips":
         files |= {f"videos/{path.name}": path for path in sorted(videos.iterdir())}
@@ -264,3 +280,13 @@ def refuse_repeated(clips: Sequence[Clip]) -> None:
         if name in seen:
             raise InputError(f"the id {name} is there twice; ids must be unique")
         seen.add(name)
+
+
+def code_version() -> str:
+    """A digest of the code and the libraries that the bytes of a shard follow from."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    digest.update(" ".join(f"{name}={version(name)}" for name in LIBRARIES).encode())
+    return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from surgvqa.builders.build import STAGING, dump, sealed
+from surgvqa.builders.folder import STAGING, dump, sealed
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
 

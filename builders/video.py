@@ -128,7 +128,9 @@ def _skipping(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]
                 return
 
 
-def _decode(stream: VideoStream, packet: Packet, targets: set[int], drain: bool) -> list[VideoFrame]:
+def _decode(
+    stream: VideoStream, packet: Packet[VideoStream], targets: set[int], drain: bool
+) -> list[VideoFrame]:
     if stream.codec_context.name == "h264":
         # nal_ref_idc 0: no frame refers to it, so leaving it out changes no other. HEVC's notion is looser.
         stream.codec_context.skip_frame = "DEFAULT" if packet.pts in targets else "NONREF"
@@ -207,7 +209,7 @@ def _decord(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np
 
 def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
     try:
-        from torchcodec.decoders import VideoDecoder
+        from torchcodec.decoders import VideoDecoder  # type: ignore[attr-defined]
     except (ImportError, RuntimeError, OSError) as error:
         raise InputError(
             "--decoder torchcodec needs torchcodec (pip install 'surgvqa[decoders]') and FFmpeg's shared "

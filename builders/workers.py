@@ -12,6 +12,8 @@ from typing import Any
 
 from surgvqa.cards.command import InputError
 
+MEMORY_BYTES = 8 * 2**30  # address space of a worker; decoding 4K HEVC takes 1.5 GB of it
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -54,10 +56,11 @@ def run_tasks(
                     worker.task, worker.until = waiting.popleft(), time.monotonic() + timeout_s
                     worker.pipe.send(worker.task[1])
             soonest = min(worker.until for worker in busy.values() if worker.task is not None)
-            for pipe in wait(list(busy), max(0.0, soonest - time.monotonic())):
+            ready = wait(list(busy), max(0.0, soonest - time.monotonic()))
+            for pipe in [pipe for pipe in busy if pipe in ready]:
                 yield _answer(busy, pipe)
-            for worker in [w for w in busy.values() if w.task is not None and time.monotonic() > w.until]:
-                index, _ = worker.task
+            late = [(w, w.task[0]) for w in busy.values() if w.task and time.monotonic() > w.until]
+            for worker, index in late:
                 _end(busy, worker)
                 yield index, Failed(f"no result after {timeout_s:.0f} s; the worker was ended")
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class InputError(Exception):
@@ -40,7 +40,7 @@ def one_line(text: str) -> str:
 
 def run(
     parser: argparse.ArgumentParser,
-    verbs: dict[str, Callable[[argparse.Namespace], None]],
+    verbs: Mapping[str, Callable[[argparse.Namespace], None]],
     argv: Sequence[str] | None = None,
 ) -> int:
     """Parse ``argv``, call the verb's function with the parsed arguments, return the exit code.

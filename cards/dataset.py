@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections import Counter
@@ -50,7 +51,7 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
     configs = data_configs(manifest["files"])
     return render(
         "dataset.md",
-        card_data=Markdown(metadata(source, configs, totals["clips"])),
+        card_data=Markdown(metadata(source, configs, totals["clips"], content(manifest["files"]))),
         title=f"{source['name']}: questions on surgical video",
         manifest=manifest,
         source=source,
@@ -70,8 +71,12 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
     )
 
 
-def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int) -> str:
-    """The YAML at the top of the card, without its dashes."""
+def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int, content: str) -> str:
+    """The YAML at the top of the card, without its dashes.
+
+    ``content`` goes into the configs because ``load_dataset`` (5.2) caches a local folder under its last name
+    and this YAML alone: without it a folder that was built again, or another one of that name, gives old rows.
+    """
     from huggingface_hub import DatasetCardData  # a third of a second; not before a card is really written
 
     licence = re.sub(r"[\s_]+", "-", source["licence"].strip().lower())
@@ -90,11 +95,18 @@ def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: 
         configs=[
             {"config_name": name}
             | ({"default": True} if name == "clips" else {})
+            | {"description": f"content {content}"}
             | {"data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in found]}
             for name, found in configs.items()
         ],
     )
     return data.to_yaml()
+
+
+def content(files: Mapping[str, Any]) -> str:
+    """A short name for what is in a folder's files."""
+    hashes = [f"{name} {files[name]['sha256']}" for name in sorted(files)]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
 
 
 def data_configs(files: Mapping[str, Any]) -> dict[str, list[str]]:

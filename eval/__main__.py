@@ -17,7 +17,36 @@ def parser() -> argparse.ArgumentParser:
     _predict_arguments(verbs.add_parser("predict", help="ask a model every question of a split; resumable"))
     _score_arguments(verbs.add_parser("score", help="accuracy beside chance and a blind guess"))
     _compare_arguments(verbs.add_parser("compare", help="two predictions files, paired, by case"))
+    _probes_arguments(verbs.add_parser("probes", help="a data set's clips with the sanity suite's questions"))
+    _pointing_arguments(
+        verbs.add_parser("pointing", help="where is it: points, boxes and positions, beside guessers")
+    )
+    _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
+    _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
+    _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
+    _lmms_arguments(verbs.add_parser("lmms", help="a task file, so that lmms-eval runs a data set"))
     return root
+
+
+def _probes_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", type=Path, help="a folder that surgvqa-build wrote")
+    verb.add_argument("--out", required=True, type=Path, help="folder of the probes, for predict and score")
+    verb.add_argument("--split", default="test", help="whose clips are asked (default: test)")
+    verb.add_argument("--phrasings", type=int, default=3, help="other wordings of each question (default: 3)")
+    verb.add_argument(
+        "--taxonomy", metavar="NAME", help="procedure with the safety gates (default: the data's)"
+    )
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def _pointing_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "file", type=Path, help="predictions on the config pointing: JSONL, qa_id being its row_id"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
+    verb.add_argument("--split", default="test", help="the split that was asked (default: test)")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--seed", type=int, default=0)
 
 
 def _predict_arguments(verb: argparse.ArgumentParser) -> None:
@@ -41,6 +70,7 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--min-pixels", type=int, help="least pixels of a frame")
     verb.add_argument("--video-root", help="where `video` paths start (default: the data set's folder)")
     verb.add_argument("--base", help="the adapter's base model, where it has moved")
+    verb.add_argument("--engine", default="hf", help="hf (transformers, default) or vllm")
     verb.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
     verb.add_argument("--device", help="cuda or cpu (default: cuda where there is one)")
     verb.add_argument("--seed", type=int, default=0, help="of the controls (default 0)")
@@ -49,6 +79,7 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("file", type=Path, help="predictions: JSONL, JSON, CSV, an Inspect log")
     verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--taxonomy", metavar="NAME", help="the procedure whose terms answers should use")
     _truth_arguments(verb)
 
 
@@ -103,9 +134,118 @@ def compare(args: argparse.Namespace) -> None:
     run_score.compare(args)
 
 
+def probes(args: argparse.Namespace) -> None:
+    """Write the probes and say how many there are."""
+    from surgvqa.eval.probe_set import probe_set
+
+    counts = probe_set(args.data, args.out, args.split, args.phrasings, args.taxonomy, args.seed)
+    print(f"{args.out}: " + ", ".join(f"{number} {group}" for group, number in counts.items()))
+
+
+def pointing(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_pointing
+
+    run_pointing.pointing(args)
+
+
+def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", metavar="DIR", help="a data set: trained on its train, scored on its test")
+    verb.add_argument(
+        "model", nargs="?", type=Path, metavar="FILE", help="a model's predictions, beside them"
+    )
+    verb.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="predictions of `predict --control NAME`; may be repeated",
+    )
+    verb.add_argument("--rule", help="as for score")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--save", type=Path, metavar="FOLDER", help="write each baseline's predictions")
+
+
+def baselines(args: argparse.Namespace) -> None:
+    """Score what doesn't look."""
+    from surgvqa.eval import run_baselines
+
+    run_baselines.run(
+        args.data,
+        args.model,
+        args.control,
+        rule=args.rule,
+        seed=args.seed,
+        out=args.out,
+        save=args.save,
+    )
+
+
+def _leaks_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", nargs="+", metavar="DIR", help="one or two data sets: a folder or org/name")
+    verb.add_argument("--config", help="default: clips, or the only one")
+    verb.add_argument("--columns", default="", metavar="case_id=NAME,…", help="our names for its columns")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write all that was found as JSON")
+
+
+def leaks(args: argparse.Namespace) -> None:
+    """Compare splits; exit code 1 where something leaks."""
+    from surgvqa.eval import leaks as finding
+
+    if not finding.run(args.data, args.config, args.columns, args.out):
+        raise SystemExit(1)
+
+
+def _report_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("what", metavar="FILE|DIR", help="predictions, or a data set: a folder or org/name")
+    verb.add_argument("--out", type=Path, required=True, metavar="PAGE.html", help="the JSON lies beside it")
+    verb.add_argument("--title", help="of the page")
+    verb.add_argument(
+        "--baselines", type=Path, metavar="FILE.json", help="what `baselines --out` wrote, shown beside"
+    )
+    verb.add_argument("--taxonomy", metavar="NAME", help="as for score")
+    _truth_arguments(verb)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write a page and its numbers."""
+    from surgvqa.eval import report as pages
+
+    pages.report(args)
+
+
+def _lmms_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", metavar="DIR", help="a data set of ours: a folder or org/name")
+    verb.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="for the harness's --include_path"
+    )
+    verb.add_argument("--name", help="of the task (default: surgvqa_ and the folder's name)")
+    verb.add_argument("--split", default="test")
+    verb.add_argument("--rule", help="as for score")
+
+
+def lmms(args: argparse.Namespace) -> None:
+    """Write a task file and its functions."""
+    from surgvqa.eval import lmms as task
+
+    task.write(args.data, args.out, args.name, args.split, args.rule)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"predict": predict, "score": score, "compare": compare}, argv)
+    verbs = {
+        "predict": predict,
+        "score": score,
+        "compare": compare,
+        "probes": probes,
+        "pointing": pointing,
+        "baselines": baselines,
+        "leaks": leaks,
+        "report": report,
+        "lmms": lmms,
+    }
+    return run(parser(), verbs, argv)
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ class Encoder:
     def read_video(self, row: Mapping[str, Any], video: str) -> tuple[list[NDArray[np.uint8]], list[float]]:
         """The budget's frames at the middles of equal parts of the row's window, exact in time.
 
-        A file named by its clip was cut for it: its second 0 is the window's start.
+        The window is ``video_start_s .. + (end_s - start_s)`` of the file.
         """
         root = (self.root or Path()).resolve()
         path = (root / video).resolve()
@@ -177,14 +177,17 @@ class Encoder:
             raise InputError(
                 f"{name(row)}: no video {path}; give --video-root, the folder the build read from"
             )
-        start, end = float(row["start_s"]), float(row["end_s"])
-        cut = start if path.stem == row["clip_id"] else 0.0
-        part = (end - start) / self.budget.frames
-        middles = [start - cut + (index + 0.5) * part for index in range(self.budget.frames)]
+        if row.get("video_start_s") is None:
+            raise InputError(
+                f"{name(row)} has no video_start_s: nobody knows where in {video} it begins; build again"
+            )
+        start, begins = float(row["start_s"]), float(row["video_start_s"])
+        part = (float(row["end_s"]) - start) / self.budget.frames
+        middles = [begins + (index + 0.5) * part for index in range(self.budget.frames)]
         from surgvqa.builders.video import read_frames  # PyAV is only needed here
 
         shots = read_frames(path, middles)
-        return [shot.image for shot in shots], [shot.time_s + cut for shot in shots]
+        return [shot.image for shot in shots], [start + shot.time_s - begins for shot in shots]
 
     def conversations(
         self,
@@ -199,15 +202,30 @@ class Encoder:
         Raises:
             InputError: a text holds one of the model's control tokens.
         """
+        texts = self.texts(row, questions, len(grid), answered)
+        pads, counts = self.placeholders(grid, times)
+        if pads != self.pad:
+            texts = [text.replace(self.pad, pads) for text in texts]
+        rows = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return tuple(self.multiply(ids, counts) for ids in rows)
+
+    def texts(
+        self, row: Mapping[str, Any], questions: Sequence[int], media: int, answered: bool
+    ) -> list[str]:
+        """What ``conversations`` tokenises, with one placeholder for each of ``media`` images or videos.
+
+        Raises:
+            InputError: a text holds one of the model's control tokens.
+        """
         system, pairs = turns(row)
-        media: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * len(grid)
+        blocks: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * media
         texts = []
         for number in questions:
             question, answer = pairs[number]
             for text in (system or "", question, answer):
                 if found := self._special.search(text):
                     raise InputError(f"{name(row)}: the text {text!r} holds the control token {found[0]}")
-            user = [*media, {"type": "text", "text": question}]
+            user = [*blocks, {"type": "text", "text": question}]
             conversation: list[Message] = [{"role": "user", "content": user}]
             if system is not None:
                 conversation.insert(0, {"role": "system", "content": system})
@@ -218,11 +236,7 @@ class Encoder:
                     conversation, tokenize=False, add_generation_prompt=not answered
                 )
             )
-        pads, counts = self.placeholders(grid, times)
-        if pads != self.pad:
-            texts = [text.replace(self.pad, pads) for text in texts]
-        rows = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        return tuple(self.multiply(ids, counts) for ids in rows)
+        return texts
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
         """What stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""

@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 RESAMPLES = 2000
-FEW = 10  # below this many cases a resample is too often a copy of the sample; Student's t is used
-# Two-sided 95 % quantiles of Student's t for 1 to 8 degrees of freedom.
-STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060)
-NORMAL = 1.959964
+NORMAL = 1.959964  # two-sided 95 % of the normal distribution
+# Two-sided 95 % of Student's t, by degrees of freedom; between them log t is linear in 1/df (to 0.3 %, 1 % below 2).
+STUDENT = {
+    1: 12.7062, 1.25: 8.0280, 1.5: 6.0167, 1.75: 4.9488, 2: 4.3027, 2.5: 3.5747, 3: 3.1824, 4: 2.7764, 5: 2.5706,
+    7: 2.3646, 10: 2.2281, 15: 2.1314, 30: 2.0423, math.inf: NORMAL,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ def sums(values: Sequence[float] | Array, cases: Sequence[str]) -> Sums:
     """
     _, place = np.unique(np.asarray(cases, dtype=str), return_inverse=True)
     total = np.bincount(place, weights=np.asarray(values, dtype=float))
-    return Sums(total, np.bincount(place).astype(float))
+    return Sums(np.asarray(total, dtype=float), np.bincount(place).astype(float))
 
 
 def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> tuple[float, float] | None:
-    """The 95 % interval of the mean by a studentised bootstrap over cases; None for a single case.
+    """The 95 % interval of the mean by a bootstrap over cases; None for a single case.
 
-    Measured on 1,000 simulated studies of 20 cases it covers 93 to 96 % where the percentile bootstrap
-    covers 87 to 93 % (tests/test_intervals.py). ``low`` and ``high`` bound what the mean can be. Where all
+    The bootstrap's standard error with Student's t, of as many degrees of freedom as the cases' unequal sizes
+    leave, on the logit scale between ``low`` and ``high``. On simulated studies of 10 or 20 cases it covers 93 to
+    96 %, where the percentile bootstrap covers 85 to 93 %; a studentised bootstrap covers as well, at up to
+    twice the width (tests/test_intervals.py). Where all
     cases agree there is nothing to resample, and the case is the binomial unit.
 
     >>> interval(Sums(np.array([3.0]), np.array([4.0]))) is None
@@ -60,32 +64,27 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
     size = len(data.count)
     if size < 2:
         return None
-    mean = data.mean
-    error = _jackknife_error(data) if size < FEW else _error(data)
+    error = bootstrap_error(data, seed)
     if error < 1e-12:
-        return _binomial(mean, size, low, high)
-    if size < FEW:
-        return _on_logits(mean, STUDENT[size - 2] * error, low, high)
-    below, above = _student_quantiles(data, mean, seed)
-    return max(low, mean - above * error), min(high, mean + below * error)
+        return _binomial(data.mean, size, low, high)
+    effective = float(data.count.sum() ** 2 / (data.count @ data.count))
+    return _on_logits(data.mean, student(max(1.0, effective - 1)) * error, low, high)
 
 
-def _error(data: Sums) -> float:
-    """The linearised standard error of a ratio of two sums over cases (as statsmodels' clustered one)."""
-    size = len(data.count)
-    residual = data.total - data.mean * data.count
-    return float(math.sqrt(size / (size - 1) * float(residual @ residual)) / data.count.sum())
+def student(freedom: float) -> float:
+    """The two-sided 95 % quantile of Student's t, for degrees of freedom that need not be whole.
+
+    >>> round(student(9), 2), round(student(1.0), 2)
+    (2.26, 12.71)
+    """
+    known = sorted(STUDENT, reverse=True)  # 1/df rises
+    return float(
+        np.exp(np.interp(1 / freedom, [1 / df for df in known], [math.log(STUDENT[df]) for df in known]))
+    )
 
 
-def _jackknife_error(data: Sums) -> float:
-    """The standard error from leaving one case out at a time: wider, as few cases need."""
-    size = len(data.count)
-    left = (data.total.sum() - data.total) / (data.count.sum() - data.count)
-    return float(math.sqrt((size - 1) / size * float(((left - left.mean()) ** 2).sum())))
-
-
-def _student_quantiles(data: Sums, mean: float, seed: int) -> tuple[float, float]:
-    """How many standard errors a resampled mean strays, below and above (both positive).
+def bootstrap_error(data: Sums, seed: int = 0) -> float:
+    """The standard error of the mean from resampling cases, with the correction for few of them.
 
     Cases with equal sums are drawn together, so that a hundred thousand cases cost what a hundred do.
     """
@@ -93,21 +92,12 @@ def _student_quantiles(data: Sums, mean: float, seed: int) -> tuple[float, float
     total, count = pairs
     size = int(times.sum())
     random = np.random.default_rng(seed)
-    strays: list[Array] = []
+    means: list[Array] = []
     chunk = max(1, min(RESAMPLES, 4_000_000 // len(times)))
     for start in range(0, RESAMPLES, chunk):
         draws = random.multinomial(size, times / size, size=min(chunk, RESAMPLES - start)).astype(float)
-        counts = draws @ count
-        means = (draws @ total) / counts
-        squares = draws @ total**2 - 2 * means * (draws @ (total * count)) + means**2 * (draws @ count**2)
-        errors = np.sqrt(np.maximum(squares, 0.0) * size / (size - 1)) / counts
-        usable = errors > 1e-9  # a resample of equal cases says nothing of its own error
-        strays.append((means[usable] - mean) / errors[usable])
-    stray = np.concatenate(strays)
-    if len(stray) < RESAMPLES // 2:  # nearly all cases agree
-        return NORMAL, NORMAL
-    lower, upper = np.quantile(stray, [0.025, 0.975])
-    return max(0.0, -float(lower)), max(0.0, float(upper))
+        means.append((draws @ total) / (draws @ count))
+    return float(np.concatenate(means).std() * math.sqrt(size / (size - 1)))
 
 
 def _on_logits(mean: float, reach: float, low: float, high: float) -> tuple[float, float]:
@@ -130,7 +120,8 @@ def _binomial(mean: float, size: int, low: float, high: float) -> tuple[float, f
     else:
         spread = NORMAL * math.sqrt(share * (1 - share) / size + NORMAL**2 / (4 * size**2))
         middle = share + NORMAL**2 / (2 * size)
-        ends = tuple((middle + sign * spread) / (1 + NORMAL**2 / size) for sign in (-1, 1))
+        scale = 1 + NORMAL**2 / size
+        ends = (middle - spread) / scale, (middle + spread) / scale
     return low + ends[0] * (high - low), low + ends[1] * (high - low)
 
 

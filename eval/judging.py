@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from surgvqa.eval import match, reference
+from surgvqa.eval import lists, match, reference, words
 from surgvqa.eval.predictions import Prediction
 
 ERROR, EMPTY, OTHER = "(error)", "(empty)", "(other)"
 LABEL_LENGTH = 60
+CLOSED = 500  # answers that a kind can have and still be a closed one
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,8 @@ class Judged:
     row: Prediction
     verdicts: Mapping[str, match.Verdict]  # by rule
     said: str  # the answer given, as one of the kind's answers where it names exactly one
-    hits: int = 0  # of a list: names given that are right
-    given: int = 0
-    true: int = 0
+    given: frozenset[str] = frozenset()  # of a list: the names in it
+    true: frozenset[str] = frozenset()  # and those that should be
 
     @property
     def crashed(self) -> bool:
@@ -51,9 +51,17 @@ def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ..
     if row.error is not None:
         verdict = match.Verdict(False, "missing" if row.error == reference.MISSING else "error")
         return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, vocabulary))
-    choices = row.choices or (vocabulary if row.kind in match.SET_KINDS else ())
     verdicts = {
-        rule: match.judge(rule, row.prediction, row.short_answer, choices, row.kind, row.answer, row.question)
+        rule: match.judge(
+            rule,
+            row.prediction,
+            row.short_answer,
+            row.choices,
+            row.kind,
+            row.answer,
+            row.question,
+            vocabulary,
+        )
         for rule in match.RULES
         if rule != "choice" or row.choices
     }
@@ -61,19 +69,19 @@ def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ..
     return Judged(row, verdicts, label(row, answers), *_lists(row, vocabulary))
 
 
-def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[int, int, int]:
-    """Of a list: how many names are right, given and true."""
+def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names in a list, and those that should be; nothing for other kinds."""
     if row.kind not in match.SET_KINDS:
-        return 0, 0, 0
-    truth = match.items(row.short_answer, vocabulary)
+        return frozenset(), frozenset()
     if row.error is not None or not row.prediction.strip():
-        return 0, 0, len(truth)
-    said, _ = match.listed(match.final(row.prediction), row.short_answer, vocabulary)
-    return len(said & truth), len(said), len(truth)
+        return frozenset(), lists.items(row.short_answer, vocabulary)
+    return lists.listed(words.final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
 
 
 def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
-    """The answers each kind knows: for lists the names that stand in them, else the short answers.
+    """The answers each kind knows: for lists the names that stand in them, else short answers and choices.
+
+    A kind with very many is an open one, answered in free words, and knows none.
 
     >>> options([Prediction("1", "", "", "instruments", "", "", "", "spatula, forceps")])
     {'instruments': ('forceps', 'spatula')}
@@ -81,11 +89,14 @@ def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
     known: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row.kind in match.SET_KINDS and row.short_answer.casefold() not in match.YES_NO:
-            known[row.kind].update(match.items(row.short_answer))
-            known[row.kind].update(match.name(choice) for choice in row.choices)
+            known[row.kind].update(lists.items(row.short_answer))
+            known[row.kind].update(words.name(choice) for choice in row.choices)
         else:
-            known[row.kind].add(row.short_answer)
-    return {kind: tuple(sorted(answers)) for kind, answers in sorted(known.items())}
+            known[row.kind].update((row.short_answer, *row.choices))
+    return {
+        kind: tuple(sorted(answers)) if len(answers) <= CLOSED else ()
+        for kind, answers in sorted(known.items())
+    }
 
 
 def label(row: Prediction, answers: tuple[str, ...]) -> str:
@@ -98,25 +109,27 @@ def label(row: Prediction, answers: tuple[str, ...]) -> str:
         return ERROR
     if not row.prediction.strip():
         return EMPTY
-    text = match.final(row.prediction)
-    said = match.words(text)
+    text = words.final(row.prediction)
+    said = words.words(text)
     if row.short_answer.casefold() in match.YES_NO:
         return said[0] if said and said[0] in match.YES_NO else OTHER
     if row.kind in match.SET_KINDS:
-        names = tuple(sorted({name for answer in answers for name in match.items(answer)}))
-        return ", ".join(match.named(text, names)) or "none"
-    exact = [answer for answer in answers if match.words(answer) == said]
-    found = exact or match.named(text, answers)
+        names = tuple(sorted({name for answer in answers for name in lists.items(answer)}))
+        return ", ".join(words.named(text, names)) or "none"
+    exact = [answer for answer in answers if words.words(answer) == said]
+    found = exact or words.named(text, answers)
     return found[0] if len(found) == 1 else " ".join(said)[:LABEL_LENGTH] or OTHER
 
 
-def constant(rows: Sequence[Prediction], answer: str, rule: str) -> npt.NDArray[np.float64]:
+def constant(
+    rows: Sequence[Prediction], answer: str, rule: str, known: tuple[str, ...] = ()
+) -> npt.NDArray[np.float64]:
     """Where the same answer to every question would be right (1.0), and where not (0.0)."""
     seen: dict[tuple[str, tuple[str, ...]], bool] = {}
     right = np.zeros(len(rows))
     for i, row in enumerate(rows):
         key = (row.short_answer, row.choices)
         if key not in seen:
-            seen[key] = match.matches(rule, answer, row.short_answer, row.choices, row.kind)
+            seen[key] = match.matches(rule, answer, row.short_answer, row.choices, row.kind, known=known)
         right[i] = seen[key]
     return right

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from surgvqa.eval import intervals, match, positions
-from surgvqa.eval.judging import Judged, constant
+from surgvqa.eval import intervals, match, positions, words
+from surgvqa.eval.judging import Judged, constant, options
 from surgvqa.eval.predictions import Prediction
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
@@ -22,11 +22,12 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
     right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
     told, said = [row.short_answer for row in rows], [judged.said for judged in own]
     truths = Counter(told)
-    best_answer, best = best_constant(rows, truths, rule)
+    known = options(rows)[rows[0].kind]
+    best_answer, best = best_constant(rows, truths, rule, known)
     blind_answer, blind = best_answer, best
     if taught:
         blind_answer = min(taught, key=lambda answer: (-taught[answer], answer))
-        blind = constant(rows, blind_answer, rule)
+        blind = constant(rows, blind_answer, rule, known)
     spread, true_spread = entropy(said), entropy(told)
     cases = [row.case_id for row in rows]
     return {
@@ -61,12 +62,14 @@ def interval(values: np.ndarray, cases: Sequence[str], seed: int, low: float = 0
     return None if ends is None else [round(float(end), 6) for end in ends]
 
 
-def best_constant(rows: Sequence[Prediction], truths: Counter[str], rule: str) -> tuple[str, np.ndarray]:
+def best_constant(
+    rows: Sequence[Prediction], truths: Counter[str], rule: str, known: tuple[str, ...]
+) -> tuple[str, np.ndarray]:
     """The one answer that would score best on these very questions, and where it is right."""
     likely = sorted(truths, key=lambda answer: (-truths[answer], answer))
-    best = (likely[0], constant(rows, likely[0], rule))
+    best = (likely[0], constant(rows, likely[0], rule, known))
     for answer in likely[1:8]:  # a rarer one wins only by containing others, as "lower left" has "left"
-        right = constant(rows, answer, rule)
+        right = constant(rows, answer, rule, known)
         if right.sum() > best[1].sum():
             best = (answer, right)
     return best
@@ -114,8 +117,8 @@ def _chance(rows: Sequence[Prediction], answers: int) -> float:
 
 def _lists(own: Sequence[Judged]) -> dict[str, float | int]:
     """Precision, recall and F1 of the names in lists, over all names of the kind."""
-    hits = sum(judged.hits for judged in own)
-    given, true = sum(judged.given for judged in own), sum(judged.true for judged in own)
+    hits = sum(len(judged.given & judged.true) for judged in own)
+    given, true = sum(len(judged.given) for judged in own), sum(len(judged.true) for judged in own)
     precision, recall = hits / given if given else 0.0, hits / true if true else 0.0
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
     return {"precision": precision, "recall": recall, "f1": f1, "given": given, "true": true}
@@ -126,7 +129,7 @@ def _distances(rows: Sequence[Prediction]) -> dict[str, Any]:
     off: dict[str, Any] = {}
     if rows[0].kind in match.CELL_KINDS:
         cells = [
-            (positions.cell(match.words(row.short_answer)), positions.cell(match.affirmed(row.prediction)))
+            (positions.cell(words.words(row.short_answer)), positions.cell(words.affirmed(row.prediction)))
             for row in rows
         ]
         off["cells"] = _off([pair for pair in cells if pair[0] is not None], positions.cell_distance)

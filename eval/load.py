@@ -35,16 +35,14 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
     Raises:
         InputError: nothing there; an adapter whose weights don't all find their place.
     """
-    folder = local(where)
+    found_parts = parts(where, base)
+    folder, source, config = found_parts.folder, found_parts.source, found_parts.adapter
+    processor = found_parts.processor
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    adapter = (folder / "adapter_config.json").is_file()
     try:
-        config = PeftConfig.from_pretrained(str(folder)) if adapter else None
-        source = base or config.base_model_name_or_path if config else str(folder)
         model: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype)
-        processor: ProcessorMixin = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        hint = "; give --base MODEL" if adapter else ""
+        hint = "; give --base MODEL" if config else ""
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None
     if config is not None:
         model = PeftModel(model, config)
@@ -58,8 +56,36 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
             )
     model.to(device).eval()
     normalise_on_device(model, processor)
+    return Loaded(model, processor, found_parts.budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a folder says of a model, before any weight is read."""
+
+    folder: Path
+    source: str  # whose weights: the folder itself, or an adapter's base
+    adapter: PeftConfig | None
+    processor: ProcessorMixin
+    budget: Budget | None
+
+
+def parts(where: str, base: str | None = None) -> Parts:
+    """Processor, budget and base of a model or an adapter.
+
+    Raises:
+        InputError: nothing there, or not a model.
+    """
+    folder = local(where)
+    try:
+        adapter = (folder / "adapter_config.json").is_file()
+        config = PeftConfig.from_pretrained(str(folder)) if adapter else None
+        processor: ProcessorMixin = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}") from None
+    source = base or str(config.base_model_name_or_path) if config else str(folder)
     budget = Budget.load(folder) if (folder / BUDGET_FILE).is_file() else None
-    return Loaded(model, processor, budget)
+    return Parts(folder, source, config, processor, budget)
 
 
 def local(where: str) -> Path:

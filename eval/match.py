@@ -13,60 +13,21 @@ question are wrong under every rule but ``substring``.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import positions
+from surgvqa.eval.lists import listed, nothing, says_nothing
+from surgvqa.eval.words import affirmed, after, clauses, final, named, negated, spots, words
 
 RULES = ("exact", "word", "substring", "choice")
 SET_KINDS = frozenset({"instruments", "anatomy", "entered", "exited"})  # a list of names is the answer
 CELL_KINDS = frozenset({"absolute_position"})
 YES_NO = ("yes", "no")
-NOTHING = re.compile(
-    r"(?:none|nothing|empty|no)|no (?:\w+ )?(?:instruments?|tools?|objects?|anatomy|structures?)(?: \w+)*"
-)
 NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-MARK = "|"  # where a clause ends
-MARKS = frozenset(".,;:!?\n")
-TOKEN = re.compile(r"(?:[<>≤≥]=?\s*)?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n]")
-NEGATORS = frozenset(
-    [
-        "not",
-        "no",
-        "never",
-        "without",
-        "cannot",
-        "neither",
-        "nor",
-        "non",
-        "lacks",
-        "lacking",
-        "lack",
-        "absence",
-        "except",
-        "excluding",
-        "free",
-    ]
-)
-PAIRS = frozenset({("rather", "than"), ("instead", "of"), ("other", "than")})
-AFFIRMING = frozenset(
-    {("not", "only"), ("not", "just"), ("not", "merely"), ("no", "doubt"), ("no", "question")}
-)
-BREAKERS = frozenset(["but", "however", "that", "which", "whereas", "although", "because", "so", "instead"])
-BE = frozenset(["is", "are", "was", "were", "be", "been", "has", "have", "does", "do", "did", "can", "could"])
-ABSENT = frozenset(
-    ["not", "never", "absent", "missing", "excluded", "impossible", "incorrect", "wrong", "false"]
-)
-DENYING = NEGATORS | ABSENT | {first for first, _ in PAIRS}
-SCOPE = 6  # words a negation reaches: "not moving to the left" is four
-LEAD = re.compile(r"^\s*(?:the\s+)?(?:final\s+)?answer\s*(?:is\s*:?|:)\s*", re.I)
-THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.S)
-TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.S)
-LETTER = re.compile(r"^\(?([A-Z])(?:\)|\.|:|\)\.)?(?=\s|$)")
+LETTER = re.compile(r"^\(?([A-Z])(?:[).:]|\s*$)")  # "B", "(B)", "B. spatula", but not "I think"
 REFUSAL = re.compile(
     r"\bi(?: am|'m) (?:sorry|unable|not able|not sure)\b|\bi (?:can ?not|can't|don't know|do not know)\b"
     r"|\b(?:unable|impossible) to (?:determine|tell|say|see|answer|assess)\b|\bas an ai\b"
@@ -87,42 +48,6 @@ class Verdict(NamedTuple):
 RIGHT = Verdict(True, "")
 
 
-@lru_cache(maxsize=65536)
-def clauses(text: str) -> tuple[str, ...]:
-    """The words of a text, lower case, with a mark where a clause ends.
-
-    >>> clauses("Not left; it's Viscoelastic_Suction (<5 mm).")
-    ('not', 'left', '|', "it's", 'viscoelastic', 'suction', '<5', 'mm', '|')
-    """
-    plain = unicodedata.normalize("NFKC", text).replace("’", "'").casefold()
-    return tuple(
-        MARK if found in MARKS else found if found.isalpha() else "".join(found.split())
-        for found in TOKEN.findall(plain)
-    )
-
-
-@lru_cache(maxsize=65536)
-def words(text: str) -> tuple[str, ...]:
-    """The words of a text, without the marks.
-
-    >>> words("Top-left.")
-    ('top', 'left')
-    """
-    return tuple(token for token in clauses(text) if token != MARK)
-
-
-@lru_cache(maxsize=4096)
-def final(prediction: str) -> str:
-    """What a model says in the end: without its thoughts, tags and "the answer is".
-
-    >>> final("<think>left?</think><answer>The answer is: **right**</answer>")
-    'right'
-    """
-    text = THOUGHT.sub("", prediction) if "<think>" in prediction else prediction
-    tagged = TAGGED.search(text)
-    return LEAD.sub("", (tagged.group(1) if tagged else text).replace("**", "").strip())
-
-
 def matches(
     rule: str,
     prediction: str,
@@ -131,11 +56,13 @@ def matches(
     kind: str = "",
     sentence: str = "",
     question: str = "",
+    known: Sequence[str] = (),
 ) -> bool:
     """Whether ``prediction`` is right under ``rule``; ``answer`` is the short answer.
 
     ``choices`` are the question's; for a list they are the names that could stand in it. ``sentence`` is
-    the full answer and ``question`` the question's text, where known.
+    the full answer and ``question`` the question's text, where known. ``known`` are the answers that the
+    kind has elsewhere: a longer one that the prediction names is not taken for the shorter one inside it.
 
     >>> matches("substring", "The mucosa looks normal", "no"), matches("word", "The mucosa looks normal", "no")
     (True, False)
@@ -144,7 +71,7 @@ def matches(
     >>> matches("choice", "left or right", "left", ("left", "right"))
     False
     """
-    return judge(rule, prediction, answer, tuple(choices), kind, sentence, question).correct
+    return judge(rule, prediction, answer, tuple(choices), kind, sentence, question, tuple(known)).correct
 
 
 def judge(
@@ -155,6 +82,7 @@ def judge(
     kind: str = "",
     sentence: str = "",
     question: str = "",
+    known: tuple[str, ...] = (),
 ) -> Verdict:
     """As ``matches``, with the cause.
 
@@ -174,7 +102,7 @@ def judge(
         return RIGHT
     asked = words(question)
     if asked and said[: len(asked)] == asked:
-        text, said = _after(text, len(asked)), said[len(asked) :]
+        text, said = after(text, len(asked)), said[len(asked) :]
         if not said:
             return Verdict(False, "repeats the question")
         if said in (words(answer), words(sentence)):
@@ -186,47 +114,49 @@ def judge(
         return Verdict(False, "not the same words")
     if not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)):
         return Verdict(False, "refusal")
-    return _in_words(rule, text, answer, choices, kind)
+    return _in_words(rule, text, answer, choices, kind, known)
 
 
-def _in_words(rule: str, text: str, answer: str, choices: tuple[str, ...], kind: str) -> Verdict:
+def _in_words(
+    rule: str, text: str, answer: str, choices: tuple[str, ...], kind: str, known: tuple[str, ...]
+) -> Verdict:
     if answer.strip().casefold() in YES_NO:
         return _leading(text, answer.strip().casefold())
     if kind in SET_KINDS:
-        given, truth = listed(text, answer, choices)
+        given, truth = listed(text, answer, (*choices, *known))
         return RIGHT if given == truth else Verdict(False, "another list")
     if kind in CELL_KINDS and (cell := positions.cell(words(answer))) is not None:
         there = positions.cell(affirmed(text))
-        return (
-            RIGHT if there == cell else Verdict(False, "no single cell" if there is None else "another cell")
-        )
-    if rule == "choice" and choices:
-        return _chosen(text, answer, choices)
+        cause = "no single cell" if there is None else "another cell"
+        return RIGHT if there == cell else Verdict(False, cause)
     if answer.strip().isdigit():
         return _counted(text, answer.strip())
-    spots = _spots(clauses(text), words(answer))
-    if not spots:
+    if rule == "choice" and choices:
+        return _chosen(text, answer, choices, known)
+    return _found(text, answer, known)
+
+
+def _found(text: str, answer: str, known: tuple[str, ...]) -> Verdict:
+    """The answer's words, not negated and not a part of a longer known answer."""
+    found = {words(option) for option in named(text, (answer, *known))}
+    if words(answer) in found or (nothing(answer) and not found and says_nothing(text)):
+        return RIGHT
+    places = spots(clauses(text), words(answer))
+    if not places:
         return Verdict(False, "not among its words")
-    kept = any(not _negated(clauses(text), start, end) for start, end in spots)
-    return RIGHT if kept else Verdict(False, "negated")
+    denied = all(negated(clauses(text), start, end) for start, end in places)
+    return Verdict(False, "negated" if denied else "another answer")
 
 
 def _counted(text: str, answer: str) -> Verdict:
-    """A whole number: the only one that is named, in digits or as a word up to ten."""
+    """A whole number: the only one that is named, in digits or as a word up to ten; 0 also as "no …"."""
     said = (str(NUMERALS.index(word)) if word in NUMERALS else word for word in affirmed(text))
     numbers = {word for word in said if word[0].isdigit()}
     if len(numbers) > 1:
         return Verdict(False, "names several answers")
+    if not numbers and says_nothing(text):
+        numbers = {"0"}
     return RIGHT if numbers == {answer} else Verdict(False, "another answer")
-
-
-def _after(text: str, count: int) -> str:
-    """The text behind its first ``count`` words."""
-    for found in TOKEN.finditer(unicodedata.normalize("NFKC", text).replace("’", "'").casefold()):
-        if count == 0 and found.group() not in MARKS:
-            return text[found.start() :]
-        count -= found.group() not in MARKS
-    return ""
 
 
 def _leading(text: str, answer: str) -> Verdict:
@@ -239,160 +169,14 @@ def _leading(text: str, answer: str) -> Verdict:
     return RIGHT if said[0] == answer else Verdict(False, "another answer")
 
 
-def _chosen(text: str, answer: str, choices: tuple[str, ...]) -> Verdict:
+def _chosen(text: str, answer: str, choices: tuple[str, ...], known: tuple[str, ...]) -> Verdict:
     wanted = words(answer)
-    options = [*choices, *([] if any(words(choice) == wanted for choice in choices) else [answer])]
-    found = named(text, tuple(options))
+    found = {words(option) for option in named(text, (*choices, answer, *known))}
     if not found and (letter := LETTER.match(text.strip())):
         place = ord(letter.group(1)) - ord("A")
-        found = (choices[place],) if place < len(choices) else ()
+        found = {words(choice) for choice in choices[place : place + 1]}
+    if not found and nothing(answer) and says_nothing(text):
+        return RIGHT
     if len(found) != 1:
         return Verdict(False, "names several answers" if found else "names no choice")
-    return RIGHT if words(found[0]) == wanted else Verdict(False, "another answer")
-
-
-def named(text: str, options: tuple[str, ...]) -> tuple[str, ...]:
-    """The options a text names and doesn't negate, in the options' order; the longest name wins a place.
-
-    >>> named("the top left, not the center", ("left", "top left", "center"))
-    ('top left',)
-    """
-    tokens = clauses(text)
-    taken: set[int] = set()
-    found: set[str] = set()
-    for form, option in _forms(options):
-        for start, end in _spots(tokens, form):
-            if taken.isdisjoint(range(start, end)):
-                taken.update(range(start, end))
-                if not _negated(tokens, start, end):
-                    found.add(option)
-    return tuple(option for option in options if option in found)
-
-
-@lru_cache(maxsize=4096)
-def _forms(options: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
-    """The options as words, the longest first; of two that read the same, the first."""
-    forms = {words(option): option for option in reversed(options) if words(option)}
-    return sorted(forms.items(), key=lambda pair: (-len(pair[0]), pair[0]))
-
-
-def affirmed(text: str) -> tuple[str, ...]:
-    """The words of a text that no negation reaches.
-
-    >>> affirmed("not the left but the right")
-    ('not', 'the', 'right')
-    """
-    tokens = clauses(text)
-    return tuple(token for i, token in enumerate(tokens) if token != MARK and not _negated(tokens, i, i + 1))
-
-
-@lru_cache(maxsize=4096)
-def listed(
-    prediction: str, answer: str, vocabulary: tuple[str, ...] = ()
-) -> tuple[frozenset[str], frozenset[str]]:
-    """A list that was given and the true one, as sets of names.
-
-    A name of the ``vocabulary`` counts where it stands; a piece of a plain list that holds no known name
-    counts as a name of its own, so that inventing one is seen. "None" is the empty list, and silence about
-    every known name isn't.
-
-    >>> given, truth = listed("Spatula, forceps and a scalpel", "forceps, spatula", ("spatula", "forceps"))
-    >>> sorted(given), sorted(truth)
-    (['a scalpel', 'forceps', 'spatula'], ['forceps', 'spatula'])
-    >>> listed("No instruments are visible.", "none")
-    (frozenset(), frozenset())
-    """
-    truth = items(answer, vocabulary)
-    known = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
-    given = {name(entry) for entry in named(prediction, known)}
-    pieces = _pieces(prediction)
-    if all(len(words(piece)) <= 3 for piece in pieces):  # a plain list, not a sentence
-        strange = {name(piece) for piece in pieces if not named(piece, known)}
-        given |= {piece for piece in strange if not _negates(piece)}
-    if not given and not any(_negates(piece) for piece in pieces):
-        given = {name(prediction)}
-    return frozenset(given), truth
-
-
-def name(text: str) -> str:
-    """A name as lists compare it.
-
-    >>> name("Phaco-tip")
-    'phaco tip'
-    """
-    return " ".join(words(text))
-
-
-def _negates(piece: str) -> bool:
-    return any(
-        word in NEGATORS or word in ("none", "nothing", "empty") or word.endswith("n't")
-        for word in words(piece)
-    )
-
-
-def _pieces(text: str) -> list[str]:
-    return [piece for piece in re.split(r"[,;\n.]|\band\b|&", text) if words(piece)]
-
-
-@lru_cache(maxsize=65536)
-def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
-    """The names in a true list; a known name keeps its "and".
-
-    >>> sorted(items("Irrigation and aspiration, forceps", ("irrigation and aspiration",)))
-    ['forceps', 'irrigation and aspiration']
-    """
-    names = {name(entry) for entry in vocabulary if not nothing(entry)}
-    if name(answer) in names:
-        return frozenset({name(answer)})
-    pieces = re.split(r"[,;\n]", answer)
-    items: set[str] = set()
-    for piece in pieces:
-        whole = name(re.sub(r"^\s*and\b", "", piece))
-        parts = [whole] if whole in names else [name(part) for part in re.split(r"\band\b|&", piece)]
-        items.update(part for part in parts if part)
-    return frozenset(item for item in items if not nothing(item))
-
-
-@lru_cache(maxsize=4096)
-def nothing(text: str) -> bool:
-    """Whether a list says that there is nothing in it.
-
-    >>> nothing("none"), nothing("No instruments"), nothing("no earlier moment")
-    (True, True, False)
-    """
-    return NOTHING.fullmatch(name(text)) is not None
-
-
-def _spots(tokens: tuple[str, ...], form: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where the words stand, whole and in order."""
-    if not form or form[0] not in tokens:
-        return []
-    size = len(form)
-    return [(i, i + size) for i in range(len(tokens)) if tokens[i : i + size] == form]
-
-
-@lru_cache(maxsize=4096)
-def _may_negate(tokens: tuple[str, ...]) -> bool:
-    return any(token in DENYING or token.endswith("n't") for token in tokens)
-
-
-def _negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
-    """Whether a negation reaches ``tokens[start:end]``, from before ("not left") or behind ("left is absent")."""
-    if not _may_negate(tokens):
-        return False
-    for i in range(start - 1, max(-1, start - 1 - SCOPE), -1):
-        token, following = tokens[i], tokens[i + 1] if i + 1 < len(tokens) else ""
-        if (token, following) in PAIRS:
-            return True
-        if token == MARK or token in BREAKERS:
-            break
-        if (token in NEGATORS or token.endswith("n't")) and (token, following) not in AFFIRMING:
-            interjection = i == 0 and token == "no" and following in {"the", "it", "there", "this", "they"}
-            if not interjection:
-                return True
-    behind = tokens[end : end + 3]
-    if MARK in behind:
-        behind = behind[: behind.index(MARK)]
-    if not behind:
-        return False
-    return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
+    return RIGHT if found == {wanted} else Verdict(False, "another answer")

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,10 +25,12 @@ from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.encode import Encoded, Encoder, name, turns
 from surgvqa.eval.generate import Answer, answers
-from surgvqa.eval.load import Loaded, load_model
+from surgvqa.eval.load import load_model, parts
+from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
 from tqdm import tqdm
 
+ENGINES = ("hf", "vllm")
 CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video")
 
 
@@ -53,6 +55,51 @@ class Run:
     dtype: str = "auto"
     device: str | None = None
     seed: int = 0
+    engine: str = "hf"
+
+
+class Engine(Protocol):
+    """What answers: transformers in this process, or vLLM."""
+
+    def prepare(
+        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
+    ) -> Any:
+        """A clip with some of its questions, ready to be asked."""
+
+    def answer(self, clips: Sequence[Any]) -> list[list[Answer]]:
+        """The answers to each clip's questions."""
+
+
+class Transformers:
+    """The clip once through the model, its questions behind it (``surgvqa.eval.generate``)."""
+
+    def __init__(self, run: Run, encoder: Encoder) -> None:
+        self.run, self.encoder = run, encoder
+        self.model = load_model(run.model, run.dtype, run.device, run.base).model
+
+    def prepare(
+        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
+    ) -> Encoded:
+        """Patches and token ids."""
+        return self.encoder.encode_frames(row, questions, False, frames, times)
+
+    def answer(self, clips: Sequence[Encoded]) -> list[list[Answer]]:
+        """Greedy answers."""
+        try:
+            return answers(self.model, self.encoder, clips, self.run.max_new_tokens)
+        except torch.OutOfMemoryError:
+            raise InputError(
+                f"the card is full; give --batch-size {max(1, self.run.batch_size // 2)}"
+            ) from None
+
+
+def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
+    """The engine that was asked for, with the model loaded."""
+    if run.engine == "hf":
+        return Transformers(run, encoder)
+    from surgvqa.eval.served import Served
+
+    return Served(run, encoder, rows)
 
 
 def predict(run: Run) -> None:
@@ -62,24 +109,27 @@ def predict(run: Run) -> None:
         InputError: no such data, model or control; a model asked otherwise than it was taught; a file
             that another run began.
     """
+    if run.engine not in ENGINES:
+        raise InputError(f"no engine {run.engine!r}; {nearest(run.engine, ENGINES)}")
     if run.control not in CONTROLS:
         raise InputError(f"no control {run.control!r}; {nearest(run.control, CONTROLS)}")
     splits = load_clips(run.data, run.config)
     rows = split_of(splits, run.split, run.data)
     if run.control == "wrong-video" and len(set(rows["case_id"])) < 2:
         raise InputError("--control wrong-video needs two cases in the split")
-    loaded = load_model(run.model, run.dtype, run.device, run.base)
-    budget = budget_of(run, loaded, rows)
+    found = parts(run.model, run.base)
+    budget = budget_of(run, found.budget, rows)
     remember(run, budget)
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
-    encoder = Encoder(loaded.processor, budget, Path(run.video_root or run.data))
+    encoder = Encoder(found.processor, budget, Path(run.video_root or run.data))
+    asked = engine(run, encoder, rows)
     total = sum(len(qa) for qa in rows["qa"])
     with (
         run.out.open("a", encoding="utf-8") as file,
         tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
     ):
         for batch in batches(rows, known, run.batch_size):
-            answered = list(answer(loaded, encoder, rows, batch, run))
+            answered = list(answer(asked, encoder, rows, batch, run))
             predictions.append(file, answered)
             bar.update(len(answered))
 
@@ -102,20 +152,18 @@ def batches(rows: Dataset, known: set[str], size: int) -> Iterator[list[tuple[in
 
 
 def answer(
-    loaded: Loaded, encoder: Encoder, rows: Dataset, batch: Sequence[tuple[int, list[int]]], run: Run
+    engine: Engine, encoder: Encoder, rows: Dataset, batch: Sequence[tuple[int, list[int]]], run: Run
 ) -> Iterator[Prediction]:
     """The predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
-    clips: list[Encoded] = []
+    clips: list[Any] = []
     errors: dict[int, str] = {}
     for place, (index, questions) in enumerate(batch):
         try:
-            clips.append(encoded(encoder, rows, index, questions, run))
+            frames, times = seen(encoder, rows, index, run)
+            clips.append(engine.prepare(rows[index], questions, frames, times))
         except (InputError, OSError, ValueError) as error:
             errors[place] = f"{type(error).__name__}: {error}"
-    try:
-        said = iter(answers(loaded.model, encoder, clips, run.max_new_tokens) if clips else [])
-    except torch.OutOfMemoryError:
-        raise InputError(f"the card is full; give --batch-size {max(1, run.batch_size // 2)}") from None
+    said = iter(engine.answer(clips) if clips else [])
     for place, (index, questions) in enumerate(batch):
         row = rows[index]
         replies: list[Answer | None] = [None] * len(questions) if place in errors else list(next(said))
@@ -131,8 +179,8 @@ def answer(
             )
 
 
-def encoded(encoder: Encoder, rows: Dataset, index: int, questions: list[int], run: Run) -> Encoded:
-    """A clip with its questions, its pixels as the control wants them."""
+def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames, Sequence[float]]:
+    """A clip's frames and their times, as the control wants them."""
     row = rows[index]
     if len(turns(row)[1]) != len(row["qa"]):
         raise InputError(f"{name(row)}: {len(row['qa'])} questions in qa, {len(turns(row)[1])} in messages")
@@ -145,7 +193,7 @@ def encoded(encoder: Encoder, rows: Dataset, index: int, questions: list[int], r
         frames = np.broadcast_to(np.round(mean).astype(np.uint8), frames.shape).copy()
     if run.control == "shuffled-frames":
         frames = frames[disorder(len(frames), row["clip_id"], run.seed)]
-    return encoder.encode_frames(row, questions, False, frames, times)
+    return frames, times
 
 
 def seeded(*words: object) -> np.random.Generator:
@@ -182,7 +230,7 @@ def stranger(rows: Dataset, index: int, seed: int) -> int:
     return others[int(seeded("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
 
 
-def budget_of(run: Run, loaded: Loaded, rows: Dataset) -> Budget:
+def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
     """What the model sees: what it was taught with, or the options where it has nothing to say.
 
     Raises:
@@ -193,14 +241,14 @@ def budget_of(run: Run, loaded: Loaded, rows: Dataset) -> Budget:
         for key in ("frames", "media", "max_pixels", "min_pixels")
         if (value := getattr(run, key)) is not None
     }
-    if loaded.budget is not None:
+    if taught is not None:
         for key, value in asked.items():
-            if value != getattr(loaded.budget, key):
+            if value != getattr(taught, key):
                 raise InputError(
-                    f"{run.model} was trained with {key} = {getattr(loaded.budget, key)}, asked with {value}; "
+                    f"{run.model} was trained with {key} = {getattr(taught, key)}, asked with {value}; "
                     f"leave --{key.replace('_', '-')} away"
                 )
-        return loaded.budget
+        return taught
     if "frames" not in asked:
         asked["frames"] = min((len(images) for images in rows.select_columns("images")["images"]), default=0)
         if not asked["frames"]:
@@ -220,6 +268,7 @@ def remember(run: Run, budget: Budget) -> None:
         "model": run.model,
         "control": run.control,
         "seed": run.seed,
+        "engine": run.engine,
         "max_new_tokens": run.max_new_tokens,
         "budget": dataclasses.asdict(budget),
     }

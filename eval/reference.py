@@ -52,7 +52,15 @@ def questions(
         if not loaded.fields & {"short_answer", "answer"}:
             raise InputError(f"{path}: no answers in it; found {', '.join(sorted(loaded.fields))}")
         return [dataclasses.replace(row, prediction="", error=None) for row in loaded.predictions]
-    return [_question(row) for row in _dataset_rows(str(source), path, split or "test")]
+    return [question(row) for row in _dataset_rows(str(source), path, split or "test")]
+
+
+def training(source: str | Path) -> list[Prediction] | None:
+    """The training questions that lie beside a data set's others; None for a file and where there are none."""
+    path = Path(source)
+    if path.is_file() or (path.is_dir() and not any((path / "qa").glob("train-*.parquet"))):
+        return None
+    return questions(source, "train")
 
 
 def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
@@ -78,10 +86,22 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
         raise InputError(f"{name}: no such folder, and the Hub says: {error}") from None
 
 
-def _question(row: Mapping[str, Any]) -> Prediction:
-    names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
+def question(row: Mapping[str, Any]) -> Prediction:
+    """A row of config `qa` as an unanswered prediction."""
+
+    def text(name: str) -> str:
+        return str(row.get(name) or "")
+
     return Prediction(
-        **{name: row.get(name) or "" for name in names}, choices=tuple(row.get("choices") or ())
+        qa_id=text("qa_id"),
+        clip_id=text("clip_id"),
+        case_id=text("case_id"),
+        kind=text("kind"),
+        reasoning=text("reasoning"),
+        question=text("question"),
+        answer=text("answer"),
+        short_answer=text("short_answer"),
+        choices=tuple(row.get("choices") or ()),
     )
 
 

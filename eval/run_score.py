@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ def score(args: argparse.Namespace) -> None:
     """Score one predictions file."""
     loaded = columns.read(args.file, columns.parse_columns(args.columns))
     data, train = truth(args)
-    figures = scoring.score(loaded.predictions, rule=args.rule, train=train, data=data, seed=args.seed)
+    figures = scoring.score(
+        loaded.predictions,
+        rule=args.rule,
+        train=train,
+        data=data,
+        spellings=spellings(args.taxonomy),
+        seed=args.seed,
+    )
     figures = {"file": args.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
     if args.out:
@@ -36,20 +44,29 @@ def compare(args: argparse.Namespace) -> None:
         write(args.out, figures)
 
 
+def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
+    """The terms of a procedure that answers are held against; None without ``--taxonomy``."""
+    if not taxonomy:
+        return None
+    from surgvqa.builders.taxonomy import load
+
+    return load(taxonomy).spellings
+
+
 def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Prediction] | None]:
     """The questions that were asked and those of training, None where none are given."""
     mapping = columns.parse_columns(args.data_columns)
     data = reference.questions(args.data, args.split, mapping) if args.data else None
     if args.train:
         return data, reference.questions(args.train, "train", mapping)
-    if args.data and not Path(args.data).is_file():
-        return data, reference.questions(args.data, "train", mapping)
-    return data, None
+    return data, reference.training(args.data) if args.data else None
 
 
 def write(path: Path, figures: dict[str, Any]) -> None:
     """The figures as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+    # A lone surrogate in someone's labels has no UTF-8; as \\udXXX it is the same text to a JSON reader.
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
     part.replace(path)

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval import kinds, match, reference
+from surgvqa.eval import kinds, match, reference, words
+from surgvqa.eval.calibration import calibration
 from surgvqa.eval.judging import Judged, judge
 from surgvqa.eval.predictions import Prediction
+from surgvqa.eval.probes import probe
+from surgvqa.eval.vocabulary import alignment
 
 
 def score(
@@ -22,6 +25,7 @@ def score(
     rule: str | None = None,
     train: Sequence[Prediction] | None = None,
     data: Sequence[Prediction] | None = None,
+    spellings: Mapping[tuple[str, str], str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Every figure of a set of predictions, ready for JSON (the keys are those of ``score --out``).
@@ -31,6 +35,7 @@ def score(
         rule: one of ``match.RULES``; by default ``choice`` where any question has choices, else ``word``.
         train: training questions, for the blind majority; without them the best constant stands in.
         data: the data set's questions: they fix the denominator and the right answers.
+        spellings: of a procedure's taxonomy (``Taxonomy.spellings``), to see whether answers use its terms.
         seed: of the bootstrap.
 
     Raises:
@@ -78,6 +83,9 @@ def score(
         ),
         "rules_differ": {other: _differences(every, rule, other) for other in match.RULES if other != rule},
         "by_kind": by_kind,
+        "calibration": calibration(every, rule),
+        "vocabulary": alignment(every, spellings) if spellings else None,
+        "probes": probe(every, rule),
         "by_case": _by_case(every, rule),
         "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), ci95, train, by_kind)],
     }
@@ -182,7 +190,7 @@ def _notes(
     outside = sum(
         bool(row.choices)
         and row.kind not in match.SET_KINDS
-        and match.words(row.short_answer) not in {match.words(choice) for choice in row.choices}
+        and words.words(row.short_answer) not in {words.words(choice) for choice in row.choices}
         for row in rows
     )
     if outside:

@@ -43,7 +43,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def scores(figures: Mapping[str, Any]) -> str:
     """The score table: a line per kind, the headline, the other rules, what went wrong, and the notes."""
-    lines = [("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")]
+    lines: list[tuple[str, ...]] = [
+        ("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")
+    ]
     for kind, own in figures["by_kind"].items():
         flags = [flag for flag in ("single_class", "collapsed") if own[flag]]
         flags += [f"F1 {percent(own['lists']['f1'])}"] if "lists" in own else []
@@ -58,12 +60,44 @@ def scores(figures: Mapping[str, Any]) -> str:
             f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; per kind, "
             f"macro {percent(figures['macro_accuracy'])}; " + (", ".join(wrong) or "no faults"),
             f"all questions under each rule: {', '.join(rules)}",
+            *_beyond(figures),
             *(f"note: {note}" for note in figures["notes"]),
         ]
     )
 
 
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicates")
+
+
+def _beyond(figures: Mapping[str, Any]) -> list[str]:
+    """A line for each of confidence, vocabulary and the probes, where the answers allow them."""
+    lines, probes = [], figures["probes"]
+    if sure := figures["calibration"]:
+        half = next(one["accuracy"] for one in sure["selective"] if one["coverage"] == 0.5)
+        lines.append(
+            f"confidence {percent(sure['mean_confidence'])} against accuracy {percent(sure['accuracy'])}, "
+            f"ECE {percent(sure['ece'])}, the surest half {percent(half)} right"
+        )
+    if vocabulary := figures["vocabulary"]:
+        shares = (f"{kind} {percent(own['share'])}" for kind, own in vocabulary.items())
+        lines.append(f"answers in the procedure's terms: {', '.join(shares)}")
+    if (own := probes["invented"]) and own["rate"] is not None:
+        lines.append(f"{percent(own['rate'])} of {own['answers']} lists name something that is not in view")
+    if own := probes["asked_absent"]:
+        lines.append(
+            f"said to be visible: {percent(own['yes_if_present'])} of what is there, "
+            f"{percent(own['yes_if_absent'])} of what isn't"
+        )
+    for kind, own in (probes["coherence"] or {}).items():
+        flips = (
+            f"{own['flips_per_minute']:.1f} changes a minute, the truth {own['true_flips_per_minute']:.1f}"
+        )
+        lines.append(f"{kind} on adjacent clips: {flips}; {percent(own['agree'])} keep still with the truth")
+    if own := probes["stability"]:
+        lines.append(
+            f"{percent(own['one_answer'])} of {own['questions']} questions get one answer in all phrasings"
+        )
+    return lines
 
 
 def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
@@ -73,7 +107,9 @@ def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
 
 def comparison(figures: Mapping[str, Any]) -> str:
     """The comparison table: a line per kind, then the headline and the notes."""
-    lines = [("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")]
+    lines: list[tuple[str, ...]] = [
+        ("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")
+    ]
     lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
     lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
     rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]

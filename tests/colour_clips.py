@@ -52,6 +52,7 @@ def row(number: int, frames: int = 4, size: int = 56, questions: int = 3) -> dic
         "frame_times_s": [number * 2 + (i + 0.5) * 2 / frames for i in range(frames)],
         "images": [{"bytes": picture(colour, 100 * number + i, size), "path": None} for i in range(frames)],
         "video": None,
+        "video_start_s": None,
         "scene": None,
         "qa": qa,
         "messages": [

@@ -26,17 +26,17 @@ def clip_of(*nodes: Entity, phase: str | None = "incision") -> Clip:
     return Clip("a", 0, 5000, phase, case.scenes[0])
 
 
-def answers(clip: Clip, roles=()) -> list[str]:
-    return [qa.answer for qa in caption(clip, CATARACT, roles)]
+def answers(clip: Clip, roles=(), moving=None) -> list[str]:
+    return [qa.answer for qa in caption(clip, CATARACT, roles, moving=moving)]
 
 
 def test_a_scene_is_said_whole_and_thing_by_thing():
     clip = clip_of(
-        thing("spatula", 850, 50, track="7", motion="left"),
-        thing("gauge", 100, 850, track="8", motion="still"),
-        thing("pupil", 450, 450, motion="up"),  # nobody follows it: its motion is not said
+        thing("spatula", 850, 50),
+        thing("gauge", 100, 850),
+        thing("pupil", 450, 450),  # nobody follows it: its motion is not said
     )
-    assert answers(clip) == [
+    assert answers(clip, moving={"spatula": "left", "gauge": "still"}) == [
         "The current phase is incision. Visible: pupil. In view: gauge and spatula.",
         "The pupil is at the center of the frame.",
         "The gauge is at the bottom-left of the frame and keeps still.",

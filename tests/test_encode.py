@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,26 @@ def test_the_time_axis_is_the_clips_own(processor: ProcessorMixin) -> None:
     if "Qwen3" in type(processor).__name__:
         text = processor.tokenizer.decode(encoded.ids[0])
         assert "<0.5 seconds>" in text and "<1.5 seconds>" in text
+
+
+@pytest.mark.parametrize(
+    "begins", [0.0, 1.5]
+)  # a cut file; a window of the source, whose clock is not the case's
+def test_a_window_is_read_where_it_begins(
+    processor: ProcessorMixin, make_video: Callable[..., Path], tmp_path: Path, begins: float
+) -> None:
+    pts = [0, 40, 100, 250, 300, 480, 700, 720, 1000, 1250, 1400, *range(1500, 4500, 40)]  # a variable rate
+    make_video(tmp_path / "case2@18000-20000.mp4", pts)  # named by its clip: the name must not matter
+    clip = row(9) | {"images": [], "video": "case2@18000-20000.mp4", "video_start_s": begins}
+    encoder = Encoder(processor, Budget(frames=4, media="video"), tmp_path)
+    frames, times = encoder.frames(clip)
+    shown = [
+        max(i for i, tick in enumerate(pts) if tick <= 1000 * begins + ms) for ms in (250, 750, 1250, 1750)
+    ]
+    assert [make_video.read(frame) for frame in frames] == shown  # type: ignore[attr-defined]
+    assert times == pytest.approx([pts[i] / 1000 - begins for i in shown])
+    with pytest.raises(InputError, match="has no video_start_s"):
+        encoder.frames(clip | {"video_start_s": None})
 
 
 def test_a_prompt_is_the_beginning_of_what_is_taught(processor: ProcessorMixin) -> None:

@@ -6,7 +6,15 @@ import itertools
 
 import numpy as np
 import pytest
-from surgvqa.eval.intervals import Sums, holm, interval, sign_flip, sums
+from surgvqa.eval.intervals import (
+    Sums,
+    bootstrap_error,
+    holm,
+    interval,
+    sign_flip,
+    student,
+    sums,
+)
 
 STUDIES, CASES = 1000, 20
 
@@ -32,6 +40,20 @@ def test_coverage(truth: float, spread: float, sizes: tuple[int, int]) -> None:
         assert ends is not None
         hits += ends[0] <= truth <= ends[1]
     assert 0.93 <= hits / STUDIES <= 0.97
+
+
+def test_unequal_cases_do_not_blow_the_interval_up() -> None:
+    """Ten cases, some of which hold most questions: still narrower than from 0 to 1, and it still covers."""
+    count = np.array([290.0, 30, 1500, 900, 1200, 100, 300, 60, 800, 500])
+    random = np.random.default_rng(4)
+    hits, widths = 0, []
+    for seed in range(500):
+        total = random.binomial(count.astype(int), random.beta(4.5, 4.5, size=10)).astype(float)
+        low, high = interval(Sums(total, count), seed) or (0.0, 1.0)
+        hits += low <= 0.5 <= high
+        widths.append(high - low)
+    assert 0.92 <= hits / 500 <= 0.98
+    assert np.quantile(widths, 0.98) < 0.65  # the studentised bootstrap reaches 0.8 here
 
 
 def test_an_interval_over_questions_would_not_cover() -> None:
@@ -61,16 +83,20 @@ def test_coverage_of_a_difference() -> None:
 
 def test_error_is_the_clustered_one_of_statsmodels() -> None:
     api = pytest.importorskip("statsmodels.api")
-    from surgvqa.eval.intervals import _error
-
     random = np.random.default_rng(0)
-    cases = random.integers(0, 12, size=400)
-    right = (random.random(400) < 0.4 + 0.04 * cases).astype(float)
-    fit = api.OLS(right, np.ones(400)).fit(
-        cov_type="cluster", cov_kwds={"groups": cases, "df_correction": True}
-    )
-    # statsmodels' small-sample factor is C/(C-1) * (n-1)/(n-k); ours is C/(C-1), and k = 1.
-    assert _error(sums(right, [f"{case:02}" for case in cases])) == pytest.approx(fit.bse[0], rel=1e-12)
+    cases = random.integers(0, 60, size=3000)
+    right = (random.random(3000) < 0.3 + 0.006 * cases).astype(float)
+    fit = api.OLS(right, np.ones(3000)).fit(cov_type="cluster", cov_kwds={"groups": cases})
+    data = sums(right, [str(case) for case in cases])
+    assert bootstrap_error(data) == pytest.approx(fit.bse[0], rel=0.03)
+
+
+def test_student_is_scipys() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for freedom in (1, 1.1, 1.4, 1.9, 2, 2.2, 2.8, 3.5, 6, 8.8, 12, 19, 24, 50, 400, 1e6):
+        assert student(freedom) == pytest.approx(
+            stats.t.ppf(0.975, freedom), rel=0.003 if freedom >= 2 else 0.01
+        )
 
 
 def test_interval_agrees_with_scipy_where_cases_are_many_and_alike() -> None:

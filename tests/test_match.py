@@ -47,6 +47,8 @@ PHASES = ("incision", "anterior chamber flushing", "flushing", "irrigation/aspir
         ("word", "2", "2", True),
         ("word", "2 or 3", "2", False),
         ("word", "There are 12", "2", False),
+        ("word", "I see no instrument.", "0", True),
+        ("word", "I see no end", "0", False),
         # Yes and no are read from the leading word.
         ("word", "No, the scope stays inside.", "no", True),
         ("word", "Yes, there are no lesions", "no", False),
@@ -92,6 +94,17 @@ def test_rule(rule: str, prediction: str, answer: str, right: bool) -> None:
         ("Anterior_Chamber Flushing", "anterior chamber flushing", PHASES, True),
         ("Anterior_Chamber Flushing", "flushing", PHASES, False),
         ("irrigation / aspiration", "irrigation/aspiration", PHASES, True),
+        # "I think" is not the ninth choice.
+        (
+            "I think so",
+            "nine",
+            ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+            False,
+        ),
+        ("I", "nine", ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), True),
+        ("Nothing, no phase follows.", "none", (*PHASES, "none"), True),
+        ("I believe that no phase follows.", "none", (*PHASES, "none"), True),
+        ("I believe that no phase follows.", "incision", (*PHASES, "none"), False),
         # The right answer need not be among the choices.
         ("hydrodissection", "hydrodissection", PHASES, True),
         ("incision", "hydrodissection", PHASES, False),
@@ -120,12 +133,26 @@ def test_choice(prediction: str, answer: str, choices: tuple[str, ...], right: b
         ("no earlier moment", "no earlier moment", True),
         ("none", "no earlier moment", False),
         ("no earlier moment", "none", False),
+        ("There is no earlier one to compare with.", "none", False),
     ],
 )
 @pytest.mark.parametrize("rule", ["word", "choice"])
 def test_lists_are_sets(rule: str, prediction: str, answer: str, right: bool) -> None:
     known = ("forceps", "no earlier moment", "phaco tip", "spatula")
     assert match.matches(rule, prediction, answer, known, "instruments") is right
+
+
+@pytest.mark.parametrize("rule", ["word", "choice"])
+def test_a_longer_known_answer_is_not_the_shorter_one(rule: str) -> None:
+    """The choices offer one phase; the answer names another whose name begins alike."""
+    said, choices, known = (
+        "Next comes viscoelastic suction.",
+        ("viscoelastic", "incision"),
+        ("viscoelastic suction",),
+    )
+    assert match.matches(rule, said, "viscoelastic", choices)
+    assert not match.matches(rule, said, "viscoelastic", choices, known=known)
+    assert match.matches(rule, "Next comes viscoelastic.", "viscoelastic", choices, known=known)
 
 
 @pytest.mark.parametrize(

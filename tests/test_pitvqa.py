@@ -335,4 +335,27 @@ def test_real_files_cleaned(realdata):
     for case in cases:
         assert all(a.end_s <= b.start_s for a, b in zip(case.phases, case.phases[1:], strict=False))
         assert case.phases[0].start_s >= 0 and case.phases[-1].end_s <= case.duration_s
-    assert {case.split for case in cases} == {"train"}
+    assert {case.split for case in cases} == {None}
+
+
+def test_the_authors_split_where_their_held_out_videos_are(tmp_path):
+    for number in (1, 2, 3):
+        tree(tmp_path, [NOTHING] * 3, ["0,sellotomy,5"], number=number)
+    assert [case.split for case in read(tmp_path, "official")[0]] == ["train", "test", "train"]
+    assert [case.split for case in read(tmp_path)[0]] == [None] * 3
+    (tmp_path / "instruments_csv" / "instruments_02.csv").unlink()
+    (tmp_path / "steps_csv" / "steps_02.csv").unlink()
+    assert [case.split for case in read(tmp_path, "official")[0]] == [None] * 2
+
+
+def test_the_command_takes_the_question_set(tmp_path, capsys):
+    from surgvqa.builders.__main__ import main
+
+    for number in (1, 3, 4, 5, 7):
+        tree(tmp_path / "in", [NOTHING, ONE, TWO], ["0,sellotomy,5"], number=number)
+    asked = ["pitvqa", "--root", str(tmp_path / "in"), "--media", "none", "--workers", "0", "--questions"]
+    assert main([*asked, "official", "--out", str(tmp_path / "out")]) == 0
+    assert sum(1 for _ in (tmp_path / "out" / "qa").iterdir()) >= 2
+    assert "26 questions" in capsys.readouterr().out  # 5 + 9 + 12 of a case
+    assert main([*asked, "theirs", "--out", str(tmp_path / "other")]) == 2
+    assert "official and ours" in capsys.readouterr().err

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import collections
+import json
 import statistics
 
 import numpy as np
 import pytest
 from datasets import Dataset
 from PIL import Image
-from surgvqa.builders import masks, pointing
+from surgvqa.builders import masks, media, pointing
 from surgvqa.builders.coordinates import QUADRANTS, Grid, Space
 from surgvqa.builders.masks import polygons_to_rle
 from surgvqa.builders.pointing import POINTING_FEATURES
@@ -17,8 +18,10 @@ from surgvqa.builders.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.schema import Case, Dropped, Entity, Frame, Phase, Scene, Transform
 from surgvqa.builders.written import NOT_VISIBLE, parse
 from surgvqa.cards.command import InputError
+from surgvqa.eval.__main__ import main
 from surgvqa.eval.pointing import measures, read
 from surgvqa.eval.pointing_report import guessers, report
+from surgvqa.eval.run_pointing import read_rows
 
 WIDTH, HEIGHT = 120, 90
 
@@ -105,13 +108,11 @@ def test_rows_with_pictures_are_one_shape_and_load(tmp_path):
     assert rows == again
 
 
-def test_a_question_without_its_still_is_named(tmp_path):
-    items = list(pointing.rows(case(frames=stills(tmp_path, (1, 3))), Pointing("json", negatives=0)))
-    assert [item for item in items if isinstance(item, Dropped)] == [
-        Dropped("c1: 1 pointing rows at 2 s", "no still at that second")
-    ]
-    with pytest.raises(InputError, match="neither a video nor stills"):
-        list(pointing.rows(case(), Pointing("json")))
+def test_a_moment_without_its_still_is_named(tmp_path):
+    two = case(frames=stills(tmp_path, (1, 3)))
+    assert {row["time_s"] for row in pointing.rows(two, Pointing("json", negatives=1.0))} == {1.0, 3.0}
+    cause = "2 of 4 annotated moments have no picture: not in config pointing"
+    assert pointing.unshown(two) == (Dropped("c1", cause),)
 
 
 def test_what_is_absent_is_asked_as_often_as_it_is_there():
@@ -198,30 +199,35 @@ def test_qwen25_writes_pixels_of_the_resized_picture():
         made(case(), Pointing("json", model_type="qwen2_5_vl"))
 
 
+def fitted(a_case: Case) -> Case:
+    """In the pixels of its stills, as a build has it."""
+    return media.fit(a_case, media.look(a_case))
+
+
 def test_a_cropped_medium(tmp_path):
     """The medium shows columns 20-100 of the annotated frame, twice as large."""
-    cropped = case(frames=stills(tmp_path, (1, 2, 3, 4), (160, 180)), transform=Transform(2, 2, -40, 0))
-    items = list(pointing.rows(cropped, Pointing("json", negatives=0)))
-    rows = {item["row_id"]: item for item in items if isinstance(item, dict)}
-    dropped = [item for item in items if isinstance(item, Dropped)]
-    # suction at 10-34 is cut at 20; the drill at 60-84 and 30-54 is whole
-    assert set(rows) == {"c1@1000#drill", "c1@3000#drill"} and len(dropped) == 2
-    row = rows["c1@3000#drill"]
+    cropped = fitted(
+        case(frames=stills(tmp_path, (1, 2, 3, 4), (160, 180)), transform=Transform(2, 2, -40, 0))
+    )
+    rows = {row["row_id"]: row for row in pointing.rows(cropped, Pointing("json", negatives=0))}
+    row = rows["c1@3000#drill"]  # 30-54 x 30-50, whole
     assert row["boxes"] == [pytest.approx([20 / 160, 60 / 180, 68 / 160, 100 / 180])]
     assert row["mask_size"] == [160, 180] and row["positions"] == ["middle-left"]
-    reading = read(row, row["completion"][0]["content"])
-    assert measures(row, reading)["point_in_mask"] == 1
+    assert set(rows) == {"c1@1000#drill", "c1@1000#suction", "c1@2000#suction", "c1@3000#drill"}
+    assert rows["c1@1000#suction"]["boxes"][0][0] == 0  # 10-34, cut at 20
+    for row in rows.values():
+        assert measures(row, read(row, row["completion"][0]["content"]))["point_in_mask"] == 1
 
 
 def test_a_squeezed_medium_changes_nothing(tmp_path):
     """4:3 squeezed to a square, as in SURGERY-SFT: parts of the frame stay the same parts."""
     way = Transform(60 / WIDTH, 60 / HEIGHT)
-    squeezed = case(frames=stills(tmp_path, (1, 2, 3, 4), (60, 60)), transform=way)
+    squeezed = fitted(case(frames=stills(tmp_path, (1, 2, 3, 4), (60, 60)), transform=way))
     plain = case(frames=stills(tmp_path, (1, 2, 3, 4), (60, 60)))
     for a, b in zip(
-        pointing.rows(squeezed, Pointing("json")), pointing.rows(plain, Pointing("json")), strict=True
+        pointing.rows(squeezed, Pointing("box")), pointing.rows(plain, Pointing("box")), strict=True
     ):
-        assert a["points"] == [pytest.approx(point) for point in b["points"]]
+        assert a["boxes"] == [pytest.approx(box) for box in b["boxes"]]
         assert a["completion"] == b["completion"]
 
 
@@ -379,3 +385,115 @@ def test_a_question_is_told_apart_by_time_and_name():
     scene = Scene(1.5, 10, 10)
     assert Question(scene, "locate", "suction").key == "1500#suction"
     assert Question(scene, "grounded", "").key == "1500#grounded"
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A data set's folder with the config pointing in two splits."""
+    folder = tmp_path / "data" / "pointing"
+    folder.mkdir(parents=True)
+    for split, name in (("train", "t"), ("test", "a")):
+        rows = made(quadrants(30, name), Pointing("words"))
+        Dataset.from_list(rows, features=POINTING_FEATURES).to_parquet(folder / f"{split}-00000.parquet")
+    return folder.parent, rows
+
+
+def answers(path, rows, texts):
+    lines = [
+        {
+            "qa_id": row["row_id"],
+            "kind": row["kind"],
+            "short_answer": "",
+            "prediction": text or "",
+            "error": None,
+        }
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(path)
+
+
+def test_the_command_prints_and_writes(data, tmp_path, capsys):
+    folder, rows = data
+    file = answers(tmp_path / "p.jsonl", rows[:-1], right(rows)[:-1])
+    assert main(["pointing", file, "--data", str(folder), "--out", str(tmp_path / "out.json")]) == 0
+    out = json.loads((tmp_path / "out.json").read_text())
+    assert out["n"] == len(rows) and out["missing"] == 1
+    assert out["metrics"]["unreadable"]["value"] == pytest.approx(1 / len(rows))
+    assert (
+        out["guessers"]["class_mean"]["quadrant_accuracy"]
+        < 0.5
+        < out["metrics"]["quadrant_accuracy"]["value"]
+    )
+    assert "class_mean" in capsys.readouterr().out
+
+
+def test_the_command_refuses_other_rows(data, tmp_path, capsys):
+    folder, rows = data
+    other = [{**row, "row_id": "x" + row["row_id"]} for row in rows]
+    assert main(["pointing", answers(tmp_path / "p.jsonl", other, right(rows)), "--data", str(folder)]) == 2
+    assert "are on no row of" in capsys.readouterr().err
+    assert main(["pointing", str(tmp_path / "p.jsonl"), "--data", str(tmp_path)]) == 2
+    assert "no pointing/test-*.parquet" in capsys.readouterr().err
+
+
+def build(*args: str) -> int:
+    from surgvqa.builders.__main__ import main as builders_main
+
+    return builders_main([*args, "--workers", "0", "--frames", "1", "--clip-seconds", "10"])
+
+
+def test_a_build_writes_the_config(tmp_path, capsys):
+    from datasets import load_dataset
+
+    made_at, out = str(tmp_path / "rendered"), tmp_path / "out"
+    asked = ["synthetic", "--root", made_at, "--render-cases", "4", "--size", "64", "--phase-seconds", "5"]
+    assert build(*asked, "--out", str(out), "--pointing", "point", "--pointing-per-case", "6") == 0
+    sets = load_dataset("parquet", data_files=str(out / "pointing" / "*.parquet"))["train"]
+    assert set(sets.column_names) == set(POINTING_FEATURES)
+    rows = sets.remove_columns("images").to_list()
+    figures = report(rows, right(rows))["metrics"]
+    assert figures["point_in_mask"]["value"] == 1.0 and figures["f1"]["value"] == 1.0
+    assert 4 * 6 <= len(rows) <= 4 * 12
+    card = (out / "README.md").read_text()
+    assert "config_name: pointing" in card and "--pointing point" in card
+    from surgvqa.builders.verify import verify
+
+    assert verify(out)
+    capsys.readouterr()
+    assert build(*asked, "--out", str(tmp_path / "o2"), "--pointing", "json", "--media", "none") == 2
+    assert "needs pictures" in capsys.readouterr().err
+    grid = ["--pointing-model-type", "qwen2_5_vl", "--pointing-grid", "28,x"]
+    assert build(*asked, "--out", str(tmp_path / "o3"), "--pointing", "json", *grid) == 2
+    assert "three whole numbers" in capsys.readouterr().err
+
+
+def test_a_build_of_quadrants_says_what_they_are(tmp_path, capsys):
+    root = tmp_path / "in"
+    for number in range(1, 6):
+        for kind, header, rows in (
+            (
+                "instruments",
+                "int_video,int_time,str_instrument1,str_instrument2,int_instrument1,int_instrument2,"
+                "pos_instrument1,pos_instrument2",
+                [f"{number},{t},kerrisons,suction,8,16,{1 + t % 5},3" for t in range(4)],
+            ),
+            ("steps", "int_video,int_time,str_step,int_step", [f"{number},0,sellotomy,5"]),
+        ):
+            (root / f"{kind}_csv").mkdir(parents=True, exist_ok=True)
+            (root / f"{kind}_csv" / f"{kind}_{number:02}.csv").write_text("\n".join([header, *rows]))
+        (root / "images" / f"video_{number:02}").mkdir(parents=True)
+        for second in range(4):
+            picture = Image.new("RGB", (64, 36), (number * 40, second * 40, 0))
+            picture.save(root / "images" / f"video_{number:02}" / f"{second:05}.png")
+    asked = ["pitvqa", "--root", str(root), "--out"]
+    assert build(*asked, str(tmp_path / "a"), "--pointing", "json") == 2
+    assert "--pointing words, or --pointing-spread 0.1" in capsys.readouterr().err
+    assert build(*asked, str(tmp_path / "b"), "--pointing", "point", "--pointing-spread", "0.1") == 0
+    assert "5 % of the frame off per axis" in (tmp_path / "b" / "README.md").read_text()
+    assert build(*asked, str(tmp_path / "c"), "--pointing", "words") == 0
+    rows = read_rows(tmp_path / "c", "test")
+    assert {row["kind"] for row in rows} == {"locate", "grounded"} and rows[0]["source"] == "pitvqa"

@@ -77,13 +77,13 @@ def test_a_killed_run_goes_on_with_the_same_answers(
     facts = json.loads((tmp_path / "whole.run.json").read_text())
     (tmp_path / "cut.run.json").write_text(json.dumps(facts))
     seen: list[str] = []
-    stock = module.encoded
+    stock = module.seen
 
     def watched(encoder: Any, rows: Any, index: int, *rest: Any) -> Any:
         seen.append(rows[index]["clip_id"])
         return stock(encoder, rows, index, *rest)
 
-    monkeypatch.setattr(module, "encoded", watched)
+    monkeypatch.setattr(module, "seen", watched)
     again = ask(base, clips, out, batch_size=3)
     assert [one.qa_id for one in again] == [one.qa_id for one in whole]
     assert [one.prediction for one in again] == [one.prediction for one in whole]
@@ -106,7 +106,9 @@ def test_controls_change_what_is_seen_and_nothing_else(base: Path, clips: Path) 
     rows = dataset([row(n) for n in (0, 1, 5, 6)])
     encoder = Encoder(AutoProcessor.from_pretrained(base), Budget(4))
     seen = {
-        control: module.encoded(encoder, rows, 0, [0], Run("d", "m", Path("o"), control=control))
+        control: encoder.encode_frames(
+            rows[0], [0], False, *module.seen(encoder, rows, 0, Run("d", "m", Path("o"), control=control))
+        )
         for control in module.CONTROLS
     }
     assert len({tuple(clip.ids[0]) for clip in seen.values()}) == 1
@@ -156,6 +158,8 @@ def test_an_adapter_without_a_place_is_refused(base: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--engine", "tgi"], "no engine 'tgi'; known: hf, vllm"),
+        (["--engine", "vllm"], "vLLM is not installed here"),
         (["--control", "blind"], "no control 'blind'"),
         (["--split", "tets"], "did you mean test"),
         (["--model", "/nowhere"], "no model /nowhere"),

@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import av
-import numpy as np
 import pytest
 from PIL import Image
+from plain_video import render
 from surgvqa.builders import sources
 from surgvqa.builders.clips import frame_times, windows
 from surgvqa.builders.messages import conversation
@@ -41,17 +39,6 @@ class Tree(NamedTuple):
 
     def read(self) -> list[Case | Dropped]:
         return list(sources.load(self.name).cases(self.root, **self.options))
-
-
-def render(path: Path, seconds: float, width: int, height: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(4))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index in range(round(4 * seconds)):
-            picture = np.full((height, width, 3), 10 * index % 250, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
 
 
 def tree(name: str, folder: Path) -> Tree:

@@ -52,6 +52,38 @@ def add_sft(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="surgvqa-train sft --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
     )
+    described(verb)
+
+
+def add_doctor(verbs: Any) -> None:
+    """``surgvqa-train doctor``: the options of ``sft``."""
+    verb = verbs.add_parser(
+        "doctor",
+        help="the checks before step 1, alone; takes the options of sft",
+        usage="surgvqa-train doctor --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    described(verb)
+
+
+def add_merge(verbs: Any) -> None:
+    """``surgvqa-train merge`` and ``vllm``."""
+    verb = verbs.add_parser("merge", help="merge an adapter into its base model, and prove it")
+    verb.add_argument("model", help="the adapter: folder or Hub name")
+    verb.add_argument("--out", required=True, type=Path, help="folder of the merged model")
+    verb.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"], help="default bfloat16")
+    verb.add_argument("--base", help="the base model, where it has moved")
+    verb = verbs.add_parser(
+        "vllm", help="a folder that vLLM serves, and the configs/global.yaml that names it"
+    )
+    verb.add_argument("model", help="adapter (is merged) or whole model: folder or Hub name")
+    verb.add_argument("--out", required=True, type=Path, help="the framework's folder")
+    verb.add_argument("--name", help="the model's name below models/llm (default: its folder's)")
+    verb.add_argument("--repo", metavar="ORG/NAME", help="model_repo: where the server may download it")
+    verb.add_argument("--base", help="the base model, where it has moved")
+
+
+def described(verb: Any) -> None:
+    """List the options for reading; TRL's parser reads them."""
     verb.__class__ = TrlArguments
     for option, text in (
         ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
@@ -70,7 +102,13 @@ def add_sft(verbs: Any) -> None:
         ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
         ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
         ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
-        ("--eval_strategy steps", "loss on the validation split while training"),
+        (
+            "--optimizer muon",
+            "Muon on the matrices, AdamW on the rest (--muon_learning_rate, --learning_rate)",
+        ),
+        ("--projector_learning_rate LR", "train the projector too; --vision_learning_rate the vision tower"),
+        ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
+        ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
         ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
     ):
         flag, _, metavar = option.partition(" ")
@@ -91,18 +129,41 @@ def sft(args: argparse.Namespace) -> None:
     main(args.arguments)
 
 
+def doctor(args: argparse.Namespace) -> None:
+    """Check."""
+    from surgvqa.train.sft import doctor as check
+
+    check(args.arguments)
+
+
+def merge(args: argparse.Namespace) -> None:
+    """Merge."""
+    from surgvqa.train import merge as merging
+
+    merging.merge(args.model, args.out, args.dtype, args.base)
+
+
+def vllm(args: argparse.Namespace) -> None:
+    """Export."""
+    from surgvqa.train import merge as merging
+
+    print(merging.vllm(args.model, args.out, args.name, args.repo, args.base))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; light, so that ``--help`` answers at once."""
     root = argparse.ArgumentParser(prog="surgvqa-train", description=__doc__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_tiny(verbs)
     add_sft(verbs)
+    add_doctor(verbs)
+    add_merge(verbs)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"tiny": tiny, "sft": sft}, argv)
+    return run(parser(), {"tiny": tiny, "sft": sft, "doctor": doctor, "merge": merge, "vllm": vllm}, argv)
 
 
 if __name__ == "__main__":

@@ -1,63 +1,299 @@
-"""Checks before step 1: what would train silently on nothing, found while it costs a second."""
+"""Checks before step 1: what would train silently on nothing, found while it costs a second.
+
+    surgvqa-train doctor --config sft_lora.yaml --model_name_or_path M --dataset_name D --output_dir O
+
+Every training run begins with them. What a batch holds is looked at here; what the model makes of it, in
+``surgvqa.train.examination``.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TextIO
 
-import torch
-from datasets import Dataset
 from surgvqa.cards.command import InputError
-from torch import Tensor
-from trl import SFTTrainer
+from surgvqa.eval.encode import name, turns
+from surgvqa.eval.generate import end_tokens
+from surgvqa.eval.pixels import evenly
+from surgvqa.train import examination
+from surgvqa.train.labels import CLOSING, IGNORE
+from surgvqa.train.prepare import Prepared, is_sharded
 
-PIXELS = ("pixel_values", "pixel_values_videos")
+MARKS = {True: "✓", False: "✗", None: "·"}
+SAMPLED = 8  # sequences whose labels and times are read, evenly over the data set
 
 
-def pixels_matter(trainer: SFTTrainer, units: Dataset) -> float:
-    """How much the loss changes, relative, when two clips get each other's pixels.
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table."""
+
+    name: str
+    good: bool | None  # None: doesn't apply, or a warning
+    found: str
+    advice: str = ""
+
+
+def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
+    """Run every check and print the table.
 
     Raises:
-        InputError: not at all, or no more than when the same batch is computed twice: the model is
-            blind, whatever its loss does.
+        InputError: one of them failed.
     """
-    batch = trainer.data_collator([units[0]])
-    other = different(trainer, units, batch)
-    key = next((name for name in PIXELS if name in batch), None)
-    if key is None:
-        raise InputError("no pixels in the batch: the collator lost them, or the clips have none")
-    first, again, swapped = (
-        loss_of(trainer, {**batch, key: pixels}) for pixels in (batch[key], batch[key], other)
-    )
-    noise, change = abs(again - first), abs(swapped - first)
-    if not change > 10 * noise:
-        raise InputError(
-            f"swapping the pixels of two clips leaves the loss at {first:.6f}: they don't reach the model"
-        )
-    return change / abs(first)
-
-
-def different(trainer: SFTTrainer, units: Dataset, batch: dict[str, Tensor]) -> Tensor:
-    """Pixels of the same shape as the batch's and from another clip, or its own upside down if there is none."""
-    key = next((name for name in PIXELS if name in batch), None)
-    if key is None:
-        return torch.empty(0)
-    for index in range(1, min(len(units), 64)):
-        if units[index]["row"] == units[0]["row"]:
+    found: list[Check] = []
+    for group in GROUPS:  # what a later group finds means nothing where an earlier one fails
+        failed = any(line.good is False for line in found)
+        if is_sharded(run.options) and group is GROUPS[-1]:
+            found.append(Check("model", None, "sharded over cards: not looked at"))
             continue
-        pixels = trainer.data_collator([units[index]]).get(key)
-        if pixels is not None and pixels.shape == batch[key].shape and not torch.equal(pixels, batch[key]):
-            return pixels
-    return batch[key].flip(0)
+        for check in group:
+            if failed:
+                found.append(Check(title(check), None, "not looked at"))
+                continue
+            try:
+                found.append(check(run))
+            except (InputError, ValueError) as error:
+                found.append(Check(title(check), False, str(error).splitlines()[0]))
+    if run.trainer.is_world_process_zero():
+        for line in found:
+            print(f"{MARKS[line.good]} {line.name:17} {line.found}", file=out)
+            if line.advice:
+                print(f"{'':19} → {line.advice}", file=out)
+    if wrong := [line for line in found if line.good is False]:
+        raise InputError(
+            "before step 1: "
+            + "; ".join(f"{line.name}: {line.found} ({line.advice or 'see above'})" for line in wrong)
+        )
+    return found
 
 
-@torch.no_grad()
-def loss_of(trainer: SFTTrainer, batch: dict[str, Any]) -> float:
-    """The trainer's own loss of a batch, without dropout and without a trace in its metrics."""
-    model = trainer.model
-    was_training = model.training
-    model.eval()
-    model.to(trainer.args.device)
-    loss = trainer.compute_loss(model, trainer._prepare_inputs(dict(batch)))
-    trainer._metrics["eval"].clear()
-    model.train(was_training)
-    return float(loss)
+def title(check: Callable[[Prepared], Check]) -> str:
+    """A check's name in the table."""
+    return check.__name__.replace("_", " ")
+
+
+def sampled(run: Prepared) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Some units, each with its batch."""
+    for index in sorted(set(evenly(len(run.units), min(SAMPLED, len(run.units))))):
+        unit = run.units[index]
+        yield unit, run.trainer.data_collator([unit])
+
+
+def answers_taught(labels: list[list[int]]) -> list[list[int]]:
+    """Runs of taught tokens, in their order.
+
+    >>> answers_taught([[-100, 5, 6, -100, 7], [8, -100]])
+    [[5, 6], [7], [8]]
+    """
+    runs: list[list[int]] = []
+    for row in labels:
+        before = IGNORE
+        for label in row:
+            if label != IGNORE:
+                if before == IGNORE:
+                    runs.append([])
+                runs[-1].append(label)
+            before = label
+    return runs
+
+
+def labels(run: Prepared) -> Check:
+    """What is taught decodes to the answers, exactly, each with the end of its turn."""
+    decode, count = run.encoder.tokenizer.decode, 0
+    for unit, batch in sampled(run):
+        row = run.rows[unit["row"]]
+        wanted = [turns(row)[1][number][1] + CLOSING for number in unit["questions"]]
+        taught = [decode(ids) for ids in answers_taught(batch["labels"].tolist())]
+        wanted = [unicodedata.normalize("NFC", text) for text in wanted]
+        if taught != wanted:
+            first = next(
+                (i for i, pair in enumerate(zip(taught, wanted, strict=False)) if len(set(pair)) > 1), 0
+            )
+            said, right = (texts[first] if first < len(texts) else None for texts in (taught, wanted))
+            found = f"{name(row)} teaches {said!r} where the answer is {right!r}"
+            return Check("labels", False, found, "is the chat template the model's own?")
+        count += len(wanted)
+    return Check("labels", True, f"{count} answers read back exactly, nothing else is taught")
+
+
+def stop_token(run: Prepared) -> Check:
+    """Every answer ends with a token that generation stops at, and padding is another one."""
+    tokenizer = run.encoder.tokenizer
+    ends = set(end_tokens(run.trainer.accelerator.unwrap_model(run.trainer.model), run.encoder))
+    last = {ids[-1] for _, batch in sampled(run) for ids in answers_taught(batch["labels"].tolist())}
+    closing = tokenizer.convert_tokens_to_ids(CLOSING)
+    words = tokenizer.convert_ids_to_tokens(sorted(last))
+    if last != {closing} or not last <= ends:
+        advice = f"answers must end with {CLOSING}; a model that never learns to stop talks until it is cut"
+        return Check("stop token", False, f"answers end with {', '.join(words) or 'nothing'}", advice)
+    if tokenizer.pad_token_id == closing:
+        advice = "give the tokenizer a pad token of its own, <|endoftext|>"
+        return Check("stop token", False, f"padding is {CLOSING} too", advice)
+    return Check("stop token", True, f"every answer ends with {words[0]}, where generation stops")
+
+
+def token_budget(run: Prepared) -> Check:
+    """No sequence is longer than it may be, and every piece of image has its place in the text."""
+    longest = max(run.units["length"])
+    advice = "lower --max_pixels or --frames, or raise --max_length; nothing may be cut"
+    if longest > run.limit:
+        return Check("token budget", False, f"longest sequence {longest} of {run.limit} tokens", advice)
+    merged = run.encoder.part.merge_size**2
+    for unit, batch in sampled(run):
+        places = int((batch["input_ids"] == run.encoder.pad_id).sum())
+        grids = [batch[key] for key in ("image_grid_thw", "video_grid_thw") if key in batch]
+        pieces = sum(int(grid.prod(-1).sum()) for grid in grids) // merged
+        if places != pieces or (run.budget.frames and not pieces):
+            where = name(run.rows[unit["row"]])
+            found = f"{where} has {places} places for {pieces} pieces of image"
+            return Check("token budget", False, found, "something cut the text or dropped the pixels")
+    return Check(
+        "token budget", True, f"longest {longest} of {run.limit} tokens, {pieces} of image, none cut"
+    )
+
+
+def time_axis(run: Prepared) -> Check:
+    """The model is told the frames' own times: their order, and for a video their distance."""
+    if not run.budget.frames:
+        return Check("time axis", None, "text only")
+    steps = []
+    for unit, batch in sampled(run):
+        row = run.rows[unit["row"]]
+        times = frame_times(row, run.budget.frames)
+        if any(b <= a for a, b in pairwise(times)):
+            return Check("time axis", False, f"{name(row)}: frames not in order of time", "build it again")
+        if run.budget.media == "video":
+            steps.append(run.encoder.part.temporal_patch_size * (times[-1] - times[0]) / (len(times) - 1))
+            if wrong := wrongly_told(run, batch, times, steps[-1]):
+                advice = "clip-relative metadata is lost on the way"
+                return Check("time axis", False, f"{name(row)}: {wrong}", advice)
+        if wrong := examination.positions_collapse(run, batch):
+            advice = "frames lie too close for the model's clock: fewer --frames, or --media images"
+            return Check("time axis", False, f"{name(row)}: {wrong}", advice)
+    if run.budget.media == "images":
+        return Check("time axis", True, f"{run.budget.frames} frames in their order")
+    found = f"{run.budget.frames} frames as a video, {min(steps):.2f}-{max(steps):.2f} s between steps"
+    if run.trainer.model.config.model_type in ("qwen2_vl", "qwen2_5_vl"):
+        advice = "vLLM counts positions after a video otherwise than transformers: serve with --media images"
+        return Check("time axis", True, found, advice)
+    return Check("time axis", True, found)
+
+
+def wrongly_told(run: Prepared, batch: dict[str, Any], times: list[float], step: float) -> str:
+    """What a batch says of a video's times that isn't so; empty if nothing.
+
+    Qwen2.5-VL is told seconds between steps, Qwen3-VL reads each step's middle in the text.
+    """
+    told = batch.get("second_per_grid_ts")
+    if told is not None and abs(float(told[0]) - step) > 0.02 * step:
+        return f"{float(told[0]):.3f} s between steps are told, {step:.3f} s are true"
+    together = run.encoder.part.temporal_patch_size
+    stamps = re.findall(r"<(\d+\.?\d*) seconds>", run.encoder.tokenizer.decode(batch["input_ids"][0]))
+    groups = [times[i : i + together] for i in range(0, len(times), together)]
+    true = [(group[0] + group[-1]) / 2 for group in groups]
+    if any(abs(float(a) - b) > 0.11 for a, b in zip(stamps, true, strict=False)):
+        return f"the text says {', '.join(stamps)} s, true is {', '.join(f'{time:.1f}' for time in true)}"
+    return ""
+
+
+def frame_times(row: dict[str, Any], frames: int) -> list[float]:
+    """Seconds from the clip's start to each frame the model is to see, from the row alone.
+
+    >>> frame_times({"start_s": 2.0, "end_s": 4.0}, 2)
+    [0.5, 1.5]
+    """
+    start, known = row.get("start_s") or 0.0, list(row.get("frame_times_s") or [])
+    if row.get("images") and len(known) == len(row["images"]):
+        return [known[index] - start for index in evenly(len(known), frames)]
+    if row.get("images"):
+        return [float(index) for index in range(frames)]
+    part = (row["end_s"] - start) / frames
+    return [(index + 0.5) * part for index in range(frames)]
+
+
+def dtypes(run: Prepared) -> Check:
+    """Nothing but the language model is quantised, and what learns can hold small steps."""
+    summary = examination.dtype_summary(run.trainer.model)
+    text = ", ".join(f"{part} {' + '.join(sorted(kinds))}" for part, kinds in summary.items())
+    for part in ("vision", "projector"):
+        if bad := sorted(summary.get(part, set()) - {"float32", "bfloat16"}):
+            advice = 'llm_int8_skip_modules must say "model.visual", or the tower sees nothing'
+            return Check("dtypes", False, f"{part} in {', '.join(bad)}", advice)
+    if "float16" in summary["trained"]:
+        return Check("dtypes", False, f"{text}", "float16 loses small steps: --dtype bfloat16 or float32")
+    if run.model_options.load_in_4bit and "4 bit" not in summary["language"]:
+        return Check("dtypes", False, text, "--load_in_4bit did nothing; is bitsandbytes installed?")
+    return Check("dtypes", True, text)
+
+
+def learns(run: Prepared) -> Check:
+    """What learns is what was asked for, and nothing else."""
+    counts, wrong = examination.what_learns(run)
+    text = ", ".join(f"{part} {count:,}" for part, count in counts.items()) or "nothing"
+    if wrong:
+        return Check(
+            "what learns",
+            False,
+            f"{wrong}; found {text}",
+            "see --projector_learning_rate, --vision_learning_rate",
+        )
+    return Check("learns", True, f"{text} weights")
+
+
+def pixels(run: Prepared) -> Check:
+    """Other pixels give another loss."""
+    if not run.budget.frames:
+        return Check("pixels", None, "text only (--frames 0)")
+    first, noise, change = examination.swap_pixels(run.trainer, run.units)
+    if not change > 10 * noise:
+        found = f"swapping the pixels of two clips leaves the loss at {first:.6f}"
+        return Check("pixels", False, found, "they don't reach the model: grey frames, or dropped on the way")
+    return Check("pixels", True, f"swapped, they change the loss by {change / first:.1e}")
+
+
+def shared_sequences(run: Prepared) -> Check:
+    """A clip's questions behind one copy of it cost what they cost alone."""
+    if run.options.questions_per_sequence == 1:
+        return Check("shared sequences", None, "one row per question")
+    together, alone, tolerance = examination.shared_against_alone(run)
+    off = abs(together - alone) / abs(alone)
+    if not off <= tolerance:
+        found = f"loss {together:.6f} in one sequence, {alone:.6f} alone"
+        return Check("shared sequences", False, found, "--questions-per-sequence 1, and please report it")
+    return Check("shared sequences", True, f"same loss as one row per question (off by {off:.0e})")
+
+
+def gradients(run: Prepared) -> Check:
+    """Every layer that learns gets a gradient, and nothing frozen does."""
+    live, dead, frozen = examination.gradients(run)
+    if dead:
+        advice = "with --gradient_checkpointing: --gradient_checkpointing_kwargs '{\"use_reentrant\": false}'"
+        return Check(
+            "gradients", False, f"none for {dead[0]} and {len(dead) - 1} more of {live + len(dead)}", advice
+        )
+    if frozen:
+        return Check("gradients", False, f"{frozen[0]} is frozen and gets one", "something hooks it")
+    return Check("gradients", True, f"all of {live} layers that learn, and no frozen one")
+
+
+def adapter(run: Prepared) -> Check:
+    """The adapter's weights change what the model says."""
+    if not run.model_options.use_peft:
+        return Check("adapter", None, "none: the weights themselves are trained")
+    change = examination.adapter_change(run)
+    if not change > 0:
+        return Check(
+            "adapter", False, "on or off, the loss is the same", "is --lora_alpha 0? are the targets right?"
+        )
+    return Check("adapter", True, f"disturbed, it changes the loss by {change:.1e}; off, it doesn't")
+
+
+GROUPS = (
+    (labels, stop_token, token_budget),
+    (time_axis, dtypes, learns),
+    (pixels, shared_sequences, gradients, adapter),
+)

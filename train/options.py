@@ -19,6 +19,13 @@ from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantiza
 LORA_TARGETS = r"model\.language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
 
 
+# The tower's, for --vision_learning_rate with LoRA.
+VISION_TARGETS = (
+    r"model\.visual\.blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2|linear_fc1|linear_fc2|(gate|up|down)_proj))"
+)
+PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
+
+
 @dataclass
 class DataOptions(ScriptArguments):
     """Where the clips come from."""
@@ -53,6 +60,37 @@ class TrainingOptions(SFTConfig):
             "help": "Questions of a clip that share one sequence: 0 for all, 1 for one row per question."
         },
     )
+    optimizer: str = field(
+        default="adamw",
+        metadata={
+            "help": "adamw (or what --optim says), or muon: Muon on the matrices and AdamW on the rest.",
+            "choices": ["adamw", "muon"],
+        },
+    )
+    muon_learning_rate: float = field(default=0.02, metadata={"help": "Of Muon's matrices."})
+    projector_learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Train the projector (vision to language) too, at this rate; with LoRA it is else frozen."
+        },
+    )
+    vision_learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Train the vision tower too, at this rate: by LoRA with --use_peft, which else freezes it."
+        },
+    )
+    eval_questions: int = field(
+        default=200,
+        metadata={
+            "help": "Validation questions, the same each time and alike in kinds, that the model answers at "
+            "every evaluation: eval_accuracy, eval_lift over a blind guess; 0 for loss only."
+        },
+    )
+    early_stopping_patience: int | None = field(
+        default=None,
+        metadata={"help": "Stop after so many evaluations without a better eval_lift; keeps the best."},
+    )
     max_length: int | None = field(
         default=None, metadata={"help": "Most tokens of a sequence; longer ones stop the run, none is cut."}
     )
@@ -64,11 +102,17 @@ class TrainingOptions(SFTConfig):
     )
 
     def __post_init__(self) -> None:
-        if self.bf16 is None and not torch.cuda.is_available():
-            self.bf16 = False
+        if not torch.cuda.is_available():
+            self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
+            self.bf16 = bool(self.bf16)
         self.remove_unused_columns = False
         self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
         self.dataset_kwargs = {"skip_prepare_dataset": True}
+        if self.early_stopping_patience is not None:
+            self.load_best_model_at_end = True
+        if self.load_best_model_at_end and self.metric_for_best_model is None:
+            self.metric_for_best_model = "eval_lift" if self.eval_questions else "eval_loss"
+            self.greater_is_better = bool(self.eval_questions)
         super().__post_init__()
         if self.packing or self.padding_free:
             raise InputError("packing and padding_free don't apply to clips; --questions-per-sequence does")

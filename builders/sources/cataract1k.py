@@ -91,8 +91,8 @@ def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[C
 
     Args:
         root: the data set's folder, or any folder above or below it.
-        folds: the folder of the authors' fold lists (``Cat1k_anatomy_instrument_0_train.csv`` …); looked for
-            below ``root`` where not given. Without them no case has an official split.
+        folds: the folder of the authors' fold lists, Cat1k_anatomy_instrument_0_train.csv and so on; looked for
+            below the root where not given. Without them no case has an official split.
         fold: which of the authors' five folds says what is train and what is test.
     """
     yield from read(root, source="cataract1k", folds=folds, fold=fold)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from surgvqa.builders import taxonomy
@@ -56,8 +57,16 @@ NONE = ("no_visible_instrument", "no_secondary_instrument")
 OCCLUDED = "occluded_image_inside_patient"
 
 
-def cases(root: Path, questions: str = "ours") -> Iterator[Case | Dropped]:
-    """Every video, in order; ``questions`` is ``official`` or ``ours``."""
+def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Dropped]:
+    """Every video, in order; the official questions keep the authors' split where their held-out videos are there.
+
+    Args:
+        root: holds instruments_csv and steps_csv, and videos or images where there are any.
+        questions: official (the authors' own set, oddities included) or ours (cleaned).
+
+    Raises:
+        InputError: no ground truth below ``root``, or neither of the two question sets is asked for.
+    """
     if questions not in ("official", "ours"):
         raise InputError(f"--questions {questions}: the pitvqa source knows official and ours")
     files = numbered(root, "instruments")
@@ -68,9 +77,12 @@ def cases(root: Path, questions: str = "ours") -> Iterator[Case | Dropped]:
             "or https://github.com/mobarakol/PitVQA_Annotations"
         )
     codes = instrument_codes(root)
+    split = questions == "official" and any(number in files for number in HELD_OUT)
     for number, path in sorted(files.items()):
         if number in steps:
-            yield from _case(root, number, path, steps.pop(number), codes, questions)
+            for item in _case(root, number, path, steps.pop(number), codes, questions):
+                held_out = "test" if number in HELD_OUT else "train"
+                yield replace(item, split=held_out) if split and isinstance(item, Case) else item
         else:
             yield Dropped(f"video_{number}", f"{path.name} is there and steps_{number}.csv isn't", fault=True)
     for number, path in sorted(steps.items()):
@@ -137,7 +149,6 @@ def _case(
         frames=frames,
         duration_s=float(last),
         clips=clips,
-        split="test" if number in HELD_OUT else "train",
         files=tuple(file for file in (path, steps_path, media) if file),
     )
     yield from left_out.items()

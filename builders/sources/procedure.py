@@ -48,21 +48,21 @@ _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 def cases(
-    root: Path, *, taxonomy: str = "", image_rate: float = 0.0, videos: Path | None = None
+    root: Path, *, taxonomy: str | None = None, image_rate: float | None = None, videos: Path | None = None
 ) -> Iterator[Case | Dropped]:
     """Read every case below ``root``; see the module's text for the files.
 
     Args:
         root: the folder with the tables.
-        taxonomy: the name of a shipped procedure or a YAML file; ``procedure.yaml`` below ``root`` if not given.
+        taxonomy: the name of a shipped procedure or a YAML file; procedure.yaml below the root if not given.
         image_rate: how much the numbers in picture names grow per second: 25 for frame numbers of a video with
             25 frames per second, 1 for pictures taken every second, 0.2 for every five seconds.
-        videos: the folder of the videos, where it is not ``videos`` below ``root``.
+        videos: the folder of the videos, where it is not videos/ below the root.
     """
-    names = taxonomy_of(root, taxonomy=taxonomy)
+    names = taxonomy_of(root, taxonomy)
     read = _Reader(root, names, image_rate, videos or root / "videos")
     read.tables()
-    read.outlines()
+    read.drawn()
     read.recordings(named=videos is not None)
     if not any(part.phases or part.scenes for part in read.parts.values()) and not read.faults:
         raise InputError(
@@ -74,7 +74,7 @@ def cases(
         yield from read.case(case_id)
 
 
-def taxonomy_of(root: Path, *, taxonomy: str = "", **_: object) -> Taxonomy:
+def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
     """The names that a tree uses: the given procedure's, else those of its ``procedure.yaml``."""
     if not root.is_dir():
         raise InputError(f"no folder {root}; give the folder of phases.csv as --root")
@@ -106,7 +106,7 @@ class _Part:
 class _Reader:
     """Collects the parts of all cases, and everything that is wrong."""
 
-    def __init__(self, root: Path, taxonomy: Taxonomy, image_rate: float, videos: Path) -> None:
+    def __init__(self, root: Path, taxonomy: Taxonomy, image_rate: float | None, videos: Path) -> None:
         self.root, self.taxonomy, self.rate, self.videos = root, taxonomy, image_rate, videos
         own = Path(taxonomy.path)  # of a shipped procedure it is no file's path
         self.own = (own,) if own.is_file() else ()
@@ -129,8 +129,12 @@ class _Reader:
     def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
         """(where, row) of a table, if it is there."""
         path = self.root / name
-        if path.is_file():
-            yield from ((f"{name} row {index}", row) for index, row in enumerate(rows(path, needed), start=2))
+        try:
+            table = rows(path, needed) if path.is_file() else []
+        except InputError as error:
+            self.fault(name, error)
+            return
+        yield from ((f"{name} row {index}", row) for index, row in enumerate(table, start=2))
 
     def tables(self) -> None:
         """Read phases.csv, tools.csv, videos.csv."""
@@ -200,7 +204,7 @@ class _Reader:
         if there is None or not there.width:
             part.scenes[to_ms(scene.time_s)] = scene
 
-    def outlines(self) -> None:
+    def drawn(self) -> None:
         """Read the COCO and LabelMe files below annotations/."""
         folder = self.root / "annotations"
         for path in sorted(folder.rglob("*.json")):
@@ -231,7 +235,7 @@ class _Reader:
 
     def time(self, name: str) -> float:
         """The second of a picture, from the last number of its name."""
-        if self.rate <= 0:
+        if self.rate is None or self.rate <= 0:
             raise InputError("give --image-rate, how much the numbers in picture names grow per second")
         match = _LAST_NUMBER.search(Path(name).stem)
         if match is None:

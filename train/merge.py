@@ -1,0 +1,172 @@
+"""An adapter merged into its base model, and a folder for vLLM.
+
+    surgvqa-train merge runs/first --out merged/first
+    surgvqa-train vllm merged/first --out framework --name First-7B
+
+The base is loaded again in its own precision (a merge into 4-bit weights would stay 4-bit), and what is saved is
+loaded again and asked: its answers must be the adapter's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from peft import PeftModel
+from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.encode import Encoder
+from surgvqa.eval.load import Loaded, load_model, local
+from torch import Tensor
+
+PROBES = (
+    "Which phase of the operation is shown?",
+    "Which instruments are in view?",
+    "Where in the image is the instrument?",
+)
+# In float32 of logits; in bfloat16, where a merge rounds every weight once more, of the divergence.
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far two models are apart on the probes."""
+
+    logits: float  # largest difference, as a share of the largest logit
+    divergence: float  # mean over positions of KL(adapter || merged), nats
+    same_next: float  # share of positions with the same likeliest next token
+
+
+def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = None) -> Parity:
+    """Merge, save, load again, compare.
+
+    Raises:
+        InputError: not an adapter, a full ``out``, or a merged model that doesn't answer as the adapter does.
+    """
+    folder = local(where)
+    if not (folder / "adapter_config.json").is_file():
+        raise InputError(f"{where} is no adapter (no adapter_config.json); a whole model needs no merge")
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty; give another --out")
+    loaded = load_model(str(folder), dtype, "cpu", base)
+    model: Any = loaded.model
+    if not isinstance(model, PeftModel):
+        raise InputError(f"{where} was not loaded as an adapter")
+    budget = loaded.budget or Budget(frames=2)
+    before = probe(loaded, budget)
+    merged = model.merge_and_unload(safe_merge=True)
+    merged.save_pretrained(out)
+    loaded.processor.save_pretrained(out)
+    if loaded.budget is not None:
+        loaded.budget.save(out)
+    parity = compare(before, probe(load_model(str(out), dtype, "cpu"), budget))
+    limit = TOLERANCE[model.dtype]
+    if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:
+        shutil.rmtree(out)
+        raise InputError(
+            f"{where}, merged, answers otherwise than the adapter: logits {parity.logits:.1e}, "
+            f"divergence {parity.divergence:.1e} apart in {dtype}, at most {limit:.0e} is rounding; try --dtype float32"
+        )
+    print(json.dumps({"out": str(out), "dtype": dtype, **{k: getattr(parity, k) for k in parity.__slots__}}))
+    return parity
+
+
+@torch.inference_mode()
+def probe(loaded: Loaded, budget: Budget) -> Tensor:
+    """Logits at every place of the probes' text, on frames of noise as many as the model was taught to see."""
+    encoder = Encoder(loaded.processor, Budget(budget.frames, budget.media, 56 * 56, 112 * 112))
+    noise = np.random.default_rng(0).integers(0, 256, (budget.frames, 112, 112, 3), dtype=np.uint8)
+    row = {
+        "clip_id": "probe",
+        "messages": [
+            m for q in PROBES for m in ({"role": "user", "content": q}, {"role": "assistant", "content": ""})
+        ],
+    }
+    times = [0.5 * index for index in range(budget.frames)]
+    clip = encoder.encode_frames(row, range(len(PROBES)), False, noise, times)
+    batch = encoder.inputs(clip.ids, [clip] * len(PROBES), left=False)
+    out = loaded.model(**batch).logits.float()
+    return out[batch["attention_mask"].bool() & (batch["mm_token_type_ids"] == 0)]
+
+
+def compare(one: Tensor, other: Tensor) -> Parity:
+    """How far two sets of logits, places x words, are apart."""
+    words = one.double().log_softmax(-1)
+    return Parity(
+        logits=float((one - other).abs().max() / one.abs().max()),
+        divergence=float((words.exp() * (words - other.double().log_softmax(-1))).sum(-1).mean()),
+        same_next=float((one.argmax(-1) == other.argmax(-1)).float().mean()),
+    )
+
+
+def vllm(
+    where: str, out: Path, name: str | None = None, repo: str | None = None, base: str | None = None
+) -> Path:
+    """``OUT/models/llm/NAME``, whole weights that vLLM serves, and ``OUT/configs/global.yaml`` that points at it.
+
+    Raises:
+        InputError: a name that is no single folder, or a folder that is full.
+    """
+    name = name or Path(where).name
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InputError(f"--name {name!r}: letters, digits, '.', '_' and '-'")
+    target = out / "models" / "llm" / name
+    folder = local(where)
+    if (folder / "adapter_config.json").is_file():
+        merge(where, target, base=base)
+    else:
+        if target.exists() and any(target.iterdir()):
+            raise InputError(f"{target} is not empty; give another --name or --out")
+        shutil.copytree(
+            folder,
+            target,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("checkpoint-*", "*.bin", "*.pt", "*.pth"),
+        )
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    on_videos = (target / BUDGET_FILE).is_file() and Budget.load(target).media == "video"
+    if on_videos and config["model_type"] in ("qwen2_vl", "qwen2_5_vl"):
+        print(
+            f"{where} was taught on videos: vLLM counts positions after a video otherwise than transformers and "
+            "will answer otherwise; train with --media images what is to be served",
+            file=sys.stderr,
+        )
+    write_global(out / "configs" / "global.yaml", f"models/llm/{name}", repo)
+    return target
+
+
+def write_global(path: Path, model_name: str, repo: str | None) -> None:
+    """Set ``model_name`` (and ``model_repo``) in the agents' configuration; the rest of it stays, comments too.
+
+    Raises:
+        InputError: the file isn't YAML with one option per line.
+    """
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = old
+    for key, value in (("model_name", model_name), ("model_repo", repo)):
+        if value is None:
+            continue
+        line = f"{key}: {json.dumps(value)}"
+        found = re.compile(rf"^(?:# ?)?{key}:.*$", re.MULTILINE)
+        text = found.sub(line, text, count=1) if found.search(text) else f"{text.rstrip()}\n{line}\n".lstrip()
+    wanted = {"model_name": model_name} | ({} if repo is None else {"model_repo": repo})
+    try:
+        before = yaml.safe_load(old) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    try:
+        good = isinstance(before, dict) and yaml.safe_load(text) == {**before, **wanted}
+    except yaml.YAMLError:
+        good = False
+    if not good:
+        raise InputError(f"{path}: set by hand {', '.join(f'{k}: {v}' for k, v in wanted.items())}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

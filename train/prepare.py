@@ -1,0 +1,227 @@
+"""From the options of a run to a trainer that is ready for step 1."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+from datasets import Dataset
+from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.dataset import load_clips, split_of
+from surgvqa.eval.encode import Encoder, name
+from surgvqa.eval.pixels import normalise_on_device
+from surgvqa.train.answering import Answering
+from surgvqa.train.clip_trainer import ClipTrainer, SaveBudget
+from surgvqa.train.collate import Collator, units
+from surgvqa.train.optimizer import part_of
+from surgvqa.train.options import (
+    LORA_TARGETS,
+    PROJECTOR,
+    VISION_TARGETS,
+    TrainingOptions,
+    parse,
+    quantisation,
+)
+from surgvqa.train.shared_prefix import SharedPrefix
+from surgvqa.train.tiny import FAMILIES
+from tqdm import tqdm
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    EarlyStoppingCallback,
+    PreTrainedModel,
+    ProcessorMixin,
+    TrainerCallback,
+)
+from trl import ModelConfig, get_peft_config
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run before step 1."""
+
+    trainer: ClipTrainer
+    options: TrainingOptions
+    model_options: ModelConfig
+    dataset_name: str
+    rows: Dataset  # the training split
+    units: Dataset  # what a training sequence holds, with its length
+    encoder: Encoder
+    budget: Budget
+    limit: int  # most tokens of a question with its clip
+
+
+def prepare(arguments: Sequence[str]) -> Prepared:
+    """Read the options, load model and data, and measure every sequence.
+
+    Raises:
+        InputError: an option, a model or a data set that doesn't fit; a sequence longer than the budget.
+    """
+    data, training, model_options = parse(arguments)
+    splits = load_clips(data.dataset_name, data.dataset_config)
+    rows = split_of(splits, data.dataset_train_split, data.dataset_name)
+
+    processor, model = load(model_options)
+    budget = Budget(
+        frames_of(rows, training.frames), training.media, training.min_pixels, training.max_pixels
+    )
+    encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name))
+    shared = training.questions_per_sequence != 1
+    limit = training.max_length or model.config.get_text_config().max_position_embeddings
+    train_units = measured(rows, encoder, training.questions_per_sequence, limit)
+    collator = Collator(rows, encoder, shared)
+
+    eval_units, answering = None, None
+    if training.eval_strategy != "no":
+        raise_if_test(data.dataset_test_split)
+        held_out = split_of(splits, data.dataset_test_split, data.dataset_name)
+        eval_units = measured(held_out, encoder, training.questions_per_sequence, limit)
+        collator = Collator([rows, held_out], encoder, shared)
+        train_units = train_units.add_column("table", [0] * len(train_units))
+        eval_units = eval_units.add_column("table", [1] * len(eval_units))
+        if training.eval_questions:
+            raise_if_sharded(training)
+            answering = Answering(held_out, rows, encoder, training.eval_questions)
+
+    normalise_on_device(model, processor)
+    if shared:
+        SharedPrefix(model)
+    choose_what_learns(model, training, model_options)
+    callbacks: list[TrainerCallback] = [SaveBudget(budget)]
+    if training.early_stopping_patience is not None:
+        callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+    trainer = ClipTrainer(
+        model=model,
+        args=training,
+        train_dataset=train_units,
+        eval_dataset=eval_units,
+        data_collator=collator,
+        processing_class=processor,
+        peft_config=get_peft_config(model_options),
+        callbacks=callbacks,
+    )
+    trainer.answering = answering
+    if model_options.use_peft and not getattr(training, "hf_deepspeed_config", None):
+        for parameter_name, parameter in trainer.model.named_parameters():
+            if "lora_" in parameter_name:  # TRL makes QLoRA's bfloat16, which rounds steps of 1e-4 away
+                parameter.data = parameter.data.float()
+    # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
+    # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
+    trainer.model_accepts_loss_kwargs = True
+    return Prepared(
+        trainer, training, model_options, data.dataset_name, rows, train_units, encoder, budget, limit
+    )
+
+
+def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, options: ModelConfig) -> None:
+    """LoRA's targets and modules, or which weights are frozen without it.
+
+    With LoRA, vision and projector are frozen unless they have a learning rate; without it, everything learns but
+    a part whose learning rate is 0.
+    """
+    projector, vision = training.projector_learning_rate, training.vision_learning_rate
+    if options.use_peft:
+        if not options.lora_target_modules:
+            options.lora_target_modules = f"{LORA_TARGETS}|{VISION_TARGETS}" if vision else LORA_TARGETS
+        if projector:
+            found = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
+            options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *found]
+        return
+    for parameter_name, parameter in model.named_parameters():
+        if {"projector": projector, "vision": vision}.get(part_of(parameter_name)) == 0:
+            parameter.requires_grad_(False)
+
+
+def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
+    """Processor and model, told apart by ``config.model_type`` and never by a name.
+
+    Raises:
+        InputError: nothing there, or not a model of the three families.
+    """
+    where = options.model_name_or_path
+    try:
+        config = AutoConfig.from_pretrained(where, revision=options.model_revision)
+        processor = AutoProcessor.from_pretrained(where, revision=options.model_revision)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no model at {where}: {str(error).splitlines()[0]}") from None
+    if config.model_type not in FAMILIES:
+        raise InputError(f"{where} is a {config.model_type}; the trainer knows {', '.join(FAMILIES)}")
+    model = AutoModelForImageTextToText.from_pretrained(
+        where,
+        revision=options.model_revision,
+        dtype=options.dtype,
+        attn_implementation=options.attn_implementation,
+        quantization_config=quantisation(options),
+    )
+    for module in model.modules():
+        # bitsandbytes 0.50 repacks weights at the first evaluation on a CPU and never back: no gradient after it
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return processor, model
+
+
+def frames_of(rows: Dataset, wanted: int | None) -> int:
+    """How many frames every row can give.
+
+    Raises:
+        InputError: rows with neither frames nor a video, or videos and no ``--frames``.
+    """
+    if wanted is not None:
+        return wanted
+    counts = pc.list_value_length(rows.with_format("arrow")["images"].combine_chunks()) if len(rows) else []
+    fewest = min((count.as_py() or 0 for count in counts), default=0)
+    if fewest:
+        return fewest
+    if "video" in rows.features and any(rows["video"]):
+        raise InputError("the clips are videos: say how many frames of each the model is to see, --frames 8")
+    raise InputError(
+        "there are clips without frames; build with --media frames, or give --frames 0 for text only"
+    )
+
+
+def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
+    """Units with their length in tokens; nothing is ever cut, so one that is too long stops the run now.
+
+    Raises:
+        InputError: names the longest sequence and what to lower.
+    """
+    out = units(rows, questions_per_sequence)
+    lengths = []
+    for unit in tqdm(out, desc="measuring sequences", disable=len(out) < 500, file=sys.stderr):
+        alone = encoder.lengths(rows[unit["row"]], unit["questions"])
+        lengths.append(max(alone))
+    longest = max(range(len(lengths)), key=lengths.__getitem__)
+    if lengths[longest] > limit:
+        raise InputError(
+            f"{name(rows[out[longest]['row']])} takes {lengths[longest]} tokens, the budget is {limit}; "
+            "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
+        )
+    return out.add_column("length", lengths)
+
+
+def raise_if_test(split: str) -> None:
+    """Choosing a checkpoint by the test split would make its score a training score."""
+    if split.startswith("test"):
+        raise InputError(
+            f"evaluating on {split!r} while training spends it; use --dataset_test_split validation"
+        )
+
+
+def is_sharded(training: TrainingOptions) -> bool:
+    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3)."""
+    zero = getattr(training, "hf_deepspeed_config", None)  # set only where DeepSpeed is used
+    return bool(training.fsdp) or (zero is not None and zero.is_zero3())
+
+
+def raise_if_sharded(training: TrainingOptions) -> None:
+    """Answers are generated past the wrapper that gathers sharded weights."""
+    if is_sharded(training):
+        raise InputError(
+            "weights are sharded over cards: give --eval_questions 0 (loss only), and predict afterwards"
+        )
