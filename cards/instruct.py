@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from surgvqa.cards.dataset import command_line, data_configs, grouped, metadata, ordered, privacy, snippet
+from surgvqa.cards.dataset import (
+    command_line,
+    content,
+    data_configs,
+    grouped,
+    metadata,
+    ordered,
+    privacy,
+    snippet,
+)
 from surgvqa.cards.markdown import Markdown, render
 
 
@@ -21,7 +30,7 @@ def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_i
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     checked = sum(sum(counts.values()) for counts in report["samples"].values())
     command = command_line(manifest["parameters"]).replace("instruct --root ROOT", "instruct LABELS.json")
-    card_data = metadata(manifest["source"], configs, totals["samples"])
+    card_data = metadata(manifest["source"], configs, totals["samples"], content(manifest["files"]))
     return render(
         "instruct.md",
         card_data=Markdown(card_data.replace("- expert-generated", "- machine-generated")),
