@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from surgvqa.builders import options, sources
 from surgvqa.cards.command import InputError, run
@@ -39,6 +39,7 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
     verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
+    add_interchange(verbs)
     return root
 
 
@@ -78,6 +79,65 @@ def add_instruct(verb: argparse.ArgumentParser) -> None:
         default="fail",
         help="a missing picture or answer: stop, or leave the frame out and name it [fail]",
     )
+
+
+def add_interchange(verbs: Any) -> None:
+    """The options of ``import`` and ``export``."""
+    add = verbs.add_parser("import", help="LLaVA, ShareGPT or Qwen conversations as a data set").add_argument
+    add("file", type=Path, metavar="FILE", help="a .json or .jsonl file of conversations")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the data set goes")
+    add("--images", type=Path, metavar="DIR", help="what picture names are relative to [the file's folder]")
+    add("--case", default="", metavar="PATTERN", help="finds the operation in a picture's name, to split by")
+    add(
+        "--media",
+        default="frames",
+        choices=("frames", "none"),
+        help="pictures in the rows, or text alone [frames]",
+    )
+    add(
+        "--max-side", type=int, default=512, metavar="PX", help="longest side of a picture [512]; 0: as it is"
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the splits [0]")
+    add = verbs.add_parser("export", help="a data set as LLaVA, ShareGPT or Qwen conversations").add_argument
+    add("folder", type=Path, metavar="DIR", help="a data set")
+    add("--out", type=Path, required=True, metavar="DIR", help="a new folder for SPLIT.json and the pictures")
+    add("--as", dest="form", default="llava", metavar="llava|sharegpt|qwen", help="the form [llava]")
+    add("--config", default="instruct", choices=("instruct", "clips"), help="what of the data set [instruct]")
+
+
+def import_file(args: argparse.Namespace) -> None:
+    """Write a data set from conversations."""
+    from surgvqa.builders.interchange import import_file as write
+
+    report = write(
+        args.file,
+        args.out,
+        images=args.images,
+        case=args.case,
+        media=args.media,
+        max_side=args.max_side or None,
+        seed=args.seed,
+    )
+    for split, counts in report["splits"].items():
+        print(f"{split}: {counts['samples']} samples")
+    say_lost(report["lost"])
+    print(f'{args.out} is ready: datasets.load_dataset("{args.out}", "instruct")')
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write conversations from a data set."""
+    from surgvqa.builders.interchange import export as write
+
+    say_lost(write(args.folder, args.out, args.form, args.config))
+    print(f"{args.out} is ready")
+
+
+def say_lost(lost: dict[str, int]) -> None:
+    """What the other form could not say."""
+    for what, count in lost.items():
+        print(f"lost in {count} samples: {what}")
+    if not lost:
+        print("nothing is lost")
 
 
 def instruct(args: argparse.Namespace) -> None:
@@ -310,12 +370,15 @@ def verify(args: argparse.Namespace) -> None:
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
+OWN = {"probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     named = argv[0] if argv and argv[0] in sources.names() else None
     verbs = {source: partial(build, source) for source in sources.names()}
-    return run(parser(named), {**verbs, "probe": probe, "verify": verify, "instruct": instruct}, argv)
+    return run(parser(named), {**verbs, **OWN}, argv)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_i
     dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     checked = sum(sum(counts.values()) for counts in report["samples"].values())
-    command = command_line(manifest["parameters"]).replace("instruct --root ROOT", "instruct LABELS.json")
+    verb = "import FILE.json" if "imported" in manifest["parameters"] else "instruct LABELS.json"
+    command = command_line(manifest["parameters"]).replace("instruct --root ROOT", verb)
     card_data = metadata(manifest["source"], configs, totals["samples"], content(manifest["files"]))
     return render(
         "instruct.md",
