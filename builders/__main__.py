@@ -40,6 +40,7 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     add_interchange(verbs)
+    add_procedure(verbs)
     return root
 
 
@@ -103,6 +104,59 @@ def add_interchange(verbs: Any) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="a new folder for SPLIT.json and the pictures")
     add("--as", dest="form", default="llava", metavar="llava|sharegpt|qwen", help="the form [llava]")
     add("--config", default="instruct", choices=("instruct", "clips"), help="what of the data set [instruct]")
+
+
+def add_procedure(verbs: Any) -> None:
+    """The options of ``new`` and ``frames``."""
+    add = verbs.add_parser("new", help="the commented files that a new procedure begins with").add_argument
+    add("procedure", metavar="PROCEDURE", help="its name")
+    add("--dir", type=Path, metavar="DIR", help="the folder [the procedure's name]")
+    add("--check", action="store_true", help="write nothing; say what is wrong with the folder")
+    add = verbs.add_parser("frames", help="still frames with times and labels, from videos").add_argument
+    add("root", type=Path, metavar="ROOT", help="a procedure's folder, a folder of videos, or a video")
+    add("--out", type=Path, required=True, metavar="DIR", help="where frames/ and frames.json go")
+    add("--taxonomy", metavar="NAME|FILE", help="the procedure [procedure.yaml below ROOT]")
+    add("--every", type=float, default=1.0, metavar="S", help="seconds from frame to frame [1]")
+    add("--budget", type=int, metavar="N", help="at most so many frames of all cases")
+    add("--biased", action="store_true", help="spend the budget more densely around events")
+    add(
+        "--max-side", type=int, default=1024, metavar="PX", help="longest side of a frame [1024]; 0: as it is"
+    )
+
+
+def new(args: argparse.Namespace) -> None:
+    """Write a new procedure's files, or check them."""
+    from surgvqa.builders import new as begin
+
+    folder = args.dir or Path(args.procedure)
+    if args.check:
+        print("\n".join(begin.check(folder)))
+        return
+    for path in begin.new(args.procedure, folder):
+        print(path)
+    print(
+        f"edit them, put recordings into {folder / 'videos'}, then: surgvqa-build new {args.procedure} --check"
+    )
+
+
+def frames(args: argparse.Namespace) -> None:
+    """Take frames from videos."""
+    from surgvqa.builders.extract import extract
+    from surgvqa.builders.taxonomy import load
+
+    found = extract(
+        args.root,
+        args.out,
+        load(args.taxonomy) if args.taxonomy else None,
+        every_s=args.every,
+        budget=args.budget,
+        biased=args.biased,
+        max_side=args.max_side or None,
+    )
+    print(
+        f"{found.frames} frames, {found.labelled} of them labelled at that very moment; {found.duplicates} that look "
+        f"like another were left out; labels in {found.path}"
+    )
 
 
 def import_file(args: argparse.Namespace) -> None:
@@ -370,7 +424,10 @@ def verify(args: argparse.Namespace) -> None:
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
-OWN = {"probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export}
+OWN = {
+    "probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export, "new": new,
+    "frames": frames,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
