@@ -63,7 +63,7 @@ def ask(python: Path, model: Path, clips: Path, out: Path, engine: str) -> list[
 
 
 @pytest.mark.vllm
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("family", "options"),
     [
