@@ -28,7 +28,7 @@ from surgvqa.train.tiny import Size, configuration, processor
 from transformers import AutoModelForImageTextToText
 
 SIZE = Size(512, 10, 256, 3, 14, 1e6, (4, 6, 6), 0.02, (56 * 56, 392 * 392))
-BARS = {9: 4.8, 3: 2.2}
+BARS = {3: 2.2, 9: 4.8}
 SYSTEM = "You are a helpful assistant. What the image of the surgical video shows is the operation. " * 3
 QUESTION = (
     "Which instruments are in view in the {} of the image, and what is the phase of the operation? " * 2
@@ -90,6 +90,7 @@ def main(rounds: int = 5) -> int:
             (alone, loss), (together, same) = (step(taught, batch, optimizer) for batch in (rows, shared))
             assert abs(same - loss) <= 1e-5 * loss, (loss, same)
             times.append((alone, together))
+            print(f"K={count}: {alone:.2f} s against {together:.2f} s", file=sys.stderr, flush=True)
         ratio = statistics.median(a / b for a, b in times)
         spread = f"{min(a / b for a, b in times):.2f}-{max(a / b for a, b in times):.2f}"
         middle = [statistics.median(column) for column in zip(*times, strict=True)]
