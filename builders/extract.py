@@ -24,7 +24,7 @@ from surgvqa.builders.probe import files as video_files
 from surgvqa.builders.scene import grid_cell, link
 from surgvqa.builders.schema import Case, Dropped, Entity, Scene
 from surgvqa.builders.sources import procedure
-from surgvqa.builders.taxonomy import Taxonomy
+from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.builders.timeline import annotated, label_at, to_ms
 from surgvqa.builders.video import iterate_frames
 from surgvqa.cards.command import InputError
@@ -95,7 +95,7 @@ def extract(
     if not found:
         raise InputError(f"{root}: no frame was taken; look at --every and --budget")
     path = out / NAME
-    own = taxonomy or (procedure.taxonomy_of(root) if (root / "procedure.yaml").is_file() else None)
+    own = taxonomy or (load(root / "procedure.yaml") if (root / "procedure.yaml").is_file() else None)
     if path.is_file() and own is not None:
         found = frame_labels.refine(found, frame_labels.read(path, own))
     frame_labels.write(path, found)
