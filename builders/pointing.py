@@ -24,6 +24,7 @@ from surgvqa.builders.coordinates import (
     Space,
     model_space,
 )
+from surgvqa.builders.media import still
 from surgvqa.builders.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.schema import Case, Dropped, Scene
 from surgvqa.builders.video import Decoder
@@ -186,7 +187,7 @@ def _pictures(case: Case, times: Sequence[float], decoder: Decoder) -> Iterator[
         yield from ((time_s, shot.image) for time_s, shot in zip(times, shots, strict=True))
     else:
         stills = _stills(case)
-        yield from ((time_s, pictures.read_picture(stills[_ms(time_s)])) for time_s in times)
+        yield from ((time_s, still(case, stills[_ms(time_s)])) for time_s in times)
 
 
 def _ms(time_s: float) -> int:
