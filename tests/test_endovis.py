@@ -181,7 +181,7 @@ def test_questions_are_attached_to_their_frames(root: Path):
         ("activity", "action done by suction is idle", "Idle"),
     ]
     (root / "EndoVis-18-VQA/seq_5/vqa/Sentence/frame000_QA.txt").write_text("no bar here\n")
-    with pytest.raises(InputError, match="line 1: 'no bar here' is not question.answer"):
+    with pytest.raises(InputError, match=r"line 1: 'no bar here' is not question.answer"):
         read(root, vqa=root / "EndoVis-18-VQA")
 
 
