@@ -84,7 +84,7 @@ def build(
     options = Options(
         clip_seconds,
         frames,
-        media,  # type: ignore[arg-type]
+        media,
         max_side,
         tuple(kinds),
         seed,

@@ -154,7 +154,7 @@ def entities(
     seen: dict[str, int] = {}
     for label, track, mask, parts in _things(pictures, shown, size):
         role, name = role_of(taxonomy, label)
-        inside, *cut = (_cut(one, crop) for one in (mask, *parts.values()))
+        inside, cut = _cut(mask, crop), {part: _cut(one, crop) for part, one in parts.items()}
         if not inside.any():
             continue
         height, width = inside.shape
@@ -171,14 +171,16 @@ def entities(
                 area=masks.area_of(rle, width, height),
                 rle=rle,
                 track=track,
-                **{
-                    f"{part}_rle": masks.mask_to_rle(one)
-                    for part, one in zip(parts, cut, strict=True)
-                    if one.any()
-                },
+                shaft_rle=_code(cut, "shaft"),
+                wrist_rle=_code(cut, "wrist"),
+                clasper_rle=_code(cut, "clasper"),
             )
         )
     return tuple(nodes)
+
+
+def _code(parts: Mapping[str, np.ndarray], part: str) -> str | None:
+    return masks.mask_to_rle(parts[part]) if part in parts and parts[part].any() else None
 
 
 def _cut(mask: np.ndarray, crop: Window | None) -> np.ndarray:

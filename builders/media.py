@@ -120,15 +120,15 @@ def _moved(node: Entity, scene: Scene, by: Transform, pixels: Pixels) -> Entity 
     if centroid is not None:
         x, y = centroid[0] * by.scale_x + by.offset_x, centroid[1] * by.scale_y + by.offset_y
         centroid = (min(max(x, 0), pixels.width), min(max(y, 0), pixels.height))
-    rle, *parts = (
+    rle, shaft, wrist, clasper = (
         _moved_mask(code, scene, by, pixels)
         for code in (rle, node.shaft_rle, node.wrist_rle, node.clasper_rle)
     )
     if area is not None:
         area *= by.scale_x * by.scale_y
     grid = node.grid if box is None and centroid is None else None  # a cell of the new frame
-    named = dict(zip(("shaft_rle", "wrist_rle", "clasper_rle"), parts, strict=True))
-    return replace(node, bbox=box, centroid=centroid, area=area, rle=rle, grid=grid, **named)
+    node = replace(node, shaft_rle=shaft, wrist_rle=wrist, clasper_rle=clasper)
+    return replace(node, bbox=box, centroid=centroid, area=area, rle=rle, grid=grid)
 
 
 def _moved_mask(rle: str | None, scene: Scene, by: Transform, pixels: Pixels) -> str | None:

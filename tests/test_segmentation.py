@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +87,6 @@ def test_picture_and_masks_are_made_smaller_alike(case: Case):
 def test_a_thing_without_mask_keeps_its_frame_out(case: Case):
     boxed = Entity("spatula", "spatula", "instrument", "box", (1, 1, 5, 5), area=16.0)
     scene = case.scenes[0]
-    from dataclasses import replace
-
     other = replace(case, scenes=(replace(scene, nodes=(*scene.nodes, boxed)),))
     assert scenes(other, "all") == () and scenes(case, "all") == case.scenes
 
@@ -116,8 +116,6 @@ def _png(values: np.ndarray) -> bytes:
 def test_endovis_builds_loads_and_builds_again(tmp_path: Path, task: str):
     options = {"kinds": ["instruments"], "workers": 0, "max_side": None, "segmentation": Segmentation(task)}
     source_options = {"fold": "official"}
-    root = tmp_path / "in"
-    root.symlink_to(ENDOVIS)
     manifest = build("endovis", ENDOVIS, tmp_path / "out", source_options=source_options, **options)
     verify(tmp_path / "out")
     assert manifest["parameters"]["segmentation"] == task
@@ -165,10 +163,8 @@ def test_a_rasterised_polygon_is_the_real_mask(realdata: Path):
 
 def test_real_polygons_of_cholecystectomies_become_label_maps(realdata: Path, tmp_path: Path):
     sample = realdata / "cholec_instance_seg" / "_sample_files" / "VID03_t80_sparse"
-    (tmp_path / "annotations").mkdir()
-    (tmp_path / "frames").mkdir()
-    (tmp_path / "annotations" / "VID03").symlink_to(sample / "ann_dir")
-    (tmp_path / "frames" / "VID03").symlink_to(sample / "img_dir")
+    shutil.copytree(sample / "ann_dir", tmp_path / "annotations" / "VID03")
+    shutil.copytree(sample / "img_dir", tmp_path / "frames" / "VID03")
     found = list(procedure.cases(tmp_path, taxonomy="cholecystectomy", image_rate=25.0))
     assert not [one for one in found if not isinstance(one, Case) and one.fault]
     (case,) = (one for one in found if isinstance(one, Case))

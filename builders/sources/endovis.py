@@ -25,7 +25,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from surgvqa.builders import endovis_masks, endovis_vqa
 from surgvqa.builders.copies import choose
-from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Scene
+from surgvqa.builders.schema import Case, Clip, Dropped, Facts, Frame, Scene
 from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.cards.command import InputError, nearest
 
@@ -220,7 +220,7 @@ def _case(
     if alone:
         drops.append(Dropped(case_id, f"{len(alone)} masks have no frame, of frame {alone[0]} for one"))
     yield from drops
-    clips = ()
+    clips: tuple[Clip, ...] = ()
     if not files.test or not files.number:
         clips = endovis_vqa.clips(case_id, files.year, files.number, pictures, scenes, asked, used, RATE)
     yield Case(
