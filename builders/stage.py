@@ -281,7 +281,9 @@ def _patches(
     as far as there is room, off each other.
     """
     patches: list[Patch] = []
-    for hue in range(HUES) if difficulty > 0 else ():
+    for hue in range(HUES):
+        if rng.random() >= 2 * difficulty:  # all five from 0.5 on
+            continue
         bright = BRIGHT_AREA[0] + rng.random() * BRIGHT_AREA[1] * difficulty
         dark = DARK_AREA[0] + rng.random() * DARK_AREA[1] * difficulty
         for name in names:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surgvqa.cards import manifest
 from surgvqa.cards.command import InputError, one_line
 from surgvqa.cards.markdown import Markdown, code, escape, render
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 ADAPTER = "adapter_config.json"
 BUDGET = "surgvqa.json"  # what the model saw of a clip: frames, media, pixels; surgvqa-train leaves it there
@@ -106,15 +109,34 @@ def metadata(
     data_id: str | None,
 ) -> str:
     """The YAML at the top of the card, with the scores as a ``model-index``."""
-    from huggingface_hub import EvalResult, ModelCardData
+    from huggingface_hub import ModelCardData
 
     data_name = f"{one_line(data['source']['name'])} VQA" if data else (data_id or "surgvqa")
+    results = eval_results(scores, data_name, data_id)
+    return ModelCardData(
+        language="en",
+        base_model=hub_id(base),
+        datasets=[data_id] if data_id else None,
+        library_name="peft" if adapter else "transformers",
+        pipeline_tag="image-text-to-text",
+        tags=["surgery", "medical", "visual-question-answering", "surgvqa", *(["lora"] if adapter else [])],
+        model_name=name.split("/")[-1],
+        eval_results=results or None,
+    ).to_yaml()
+
+
+def eval_results(
+    scores: Sequence[tuple[str, Mapping[str, Any]]], data_name: str, data_id: str | None
+) -> list[EvalResult]:
+    """The Hub's entries for the accuracies of each labelled score, as ``scored`` returns it."""
+    from huggingface_hub import EvalResult
+
     where: dict[str, Any] = {
         "task_type": "visual-question-answering",
         "dataset_name": data_name,
         "dataset_type": data_id or re.sub(r"[^a-z0-9-]+", "-", data_name.lower()).strip("-"),
     }
-    results = [
+    return [
         EvalResult(**where, dataset_args=args, metric_type="accuracy", metric_name=title, metric_value=value)
         for label, score in scores
         for args in [{"file": one_line(label)} if len(scores) > 1 else None]
@@ -126,16 +148,6 @@ def metadata(
         ]
         if value is not None
     ]
-    return ModelCardData(
-        language="en",
-        base_model=hub_id(base),
-        datasets=[data_id] if data_id else None,
-        library_name="peft" if adapter else "transformers",
-        pipeline_tag="image-text-to-text",
-        tags=["surgery", "medical", "visual-question-answering", "surgvqa", *(["lora"] if adapter else [])],
-        model_name=name.split("/")[-1],
-        eval_results=results or None,
-    ).to_yaml()
 
 
 def hub_id(base: str) -> str | None:

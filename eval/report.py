@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.repocard_data import eval_results_to_model_index
+from surgvqa.cards import model
 from surgvqa.cards.command import InputError
 from surgvqa.eval import columns, page, run_score, streams
 from surgvqa.eval.judging import Judged, judge
@@ -62,6 +64,7 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "title": args.title or f"Answers in {Path(args.what).name}",
         "command": f"surgvqa-eval report {Path(args.what).name}",
         "data": args.data,
+        "model_index": model_index(figures, Path(args.what).stem, args.data),
         "trained": train is not None,
         "score": figures,
         "faults": {name: figures[name] for name in FAULTS if figures[name]},
@@ -78,6 +81,15 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
     pictures = clip_frames(args.data, args.split, wanted) if _has_clips(args.data) else {}
     numbers["frames_note"] = _frames_note(args.data, pictures)
     return numbers, pictures
+
+
+def model_index(figures: Mapping[str, Any], name: str, where: str | None) -> Any:
+    """The score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
+    data_id = where if where and not Path(where).exists() else None
+    results = model.eval_results(
+        [(name, model.scored(figures))], data_id or Path(where or "surgvqa").name, data_id
+    )
+    return eval_results_to_model_index(name, results)
 
 
 def lift(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +213,7 @@ def _runs(path: Path | None) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"--baselines {path}: not readable as JSON ({error})") from None
-    if not isinstance(found, dict) or not {"runs", "model_minus", "best_blind"} <= set(found):
+    if not isinstance(found, dict) or not {"runs", "model_minus", "best_blind", "verdicts"} <= set(found):
         raise InputError(f"{path}: not what `surgvqa-eval baselines --out FILE.json` writes")
     return found
 

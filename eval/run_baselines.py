@@ -73,8 +73,30 @@ def compare(
         "best_blind": best,
         "runs": {name: _brief(own) for name, own in figures.items()},
         "model_minus": worth,
+        "verdicts": verdicts(worth, best),
         "predictions": runs,
     }
+
+
+def verdicts(worth: Mapping[str, Mapping[str, Any]], best: str) -> list[str]:
+    """What the differences don't show, in words; empty where everything is shown.
+
+    A difference shows something where its interval lies above zero; a single case shows nothing.
+
+    >>> verdicts({"text": {"difference": 0.02, "ci95": [-0.05, 0.09]}}, "text")
+    ['not shown: that the model looks at the video (text answers as well without it)']
+    """
+    claims = {
+        best: f"that the model looks at the video ({best} answers as well without it)",
+        "no-pixels": "that the model uses the pixels (it does as well on grey frames)",
+        "shuffled-frames": "that the model sees the order of frames (it does as well on shuffled ones)",
+        "wrong-video": "that the model answers about this video (it does as well with another case's)",
+    }
+    return [
+        f"not shown: {claim}"
+        for name, claim in claims.items()
+        if name in worth and (worth[name]["ci95"] is None or worth[name]["ci95"][0] <= 0)
+    ]
 
 
 def _unanswered(rows: Sequence[Row]) -> list[Prediction]:
@@ -115,6 +137,7 @@ def table(found: Mapping[str, Any]) -> str:
         text.append(
             f"model minus {name}: {100 * worth['difference']:+.1f} points ({terminal.span(worth['ci95'])})"
         )
+    text += found["verdicts"]
     return "\n".join(text)
 
 

@@ -109,6 +109,27 @@ def test_what_of_a_score_needs_the_video_and_its_order(tmp_path, invented):
     assert next(iter(found["model_minus"])) == found["best_blind"]
 
 
+def test_a_text_only_answerer_is_told_from_one_that_looks(tmp_path, capsys):
+    rows = small_data.make(pictures=False)
+    for number in range(7, 13):  # more operations, so that an interval can say something
+        rows["test"] += [
+            small_data.clip(f"case_{number}", phase, 5.0 * place, False)
+            for place, phase in enumerate(small_data.PHASES)
+        ]
+    data = small_data.write(tmp_path / "data", rows)
+    main(["baselines", str(data), "--save", str(tmp_path / "said")])
+    found = baselines(tmp_path, data, tmp_path / "said" / "text-model.jsonl")
+    assert len(found["verdicts"]) == 1
+    assert found["verdicts"][0].startswith("not shown: that the model looks at the video")
+    assert found["verdicts"][0] in capsys.readouterr().out
+    looks = write_predictions(tmp_path / "model.jsonl", rows, lambda qa, clip: qa["short_answer"])
+    assert baselines(tmp_path, data, looks)["verdicts"] == []
+    found = baselines(tmp_path, data, looks, "--control", f"shuffled-frames={looks}")
+    assert [verdict.split("(")[0] for verdict in found["verdicts"]] == [
+        "not shown: that the model sees the order of frames "
+    ]
+
+
 def test_unanswered_questions_stay_in_the_denominator(tmp_path, invented):
     rows, data = invented
     model = write_predictions(tmp_path / "model.jsonl", rows, lambda qa, clip: qa["short_answer"])

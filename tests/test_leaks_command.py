@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import small_data
@@ -260,3 +263,27 @@ def test_real_operations_stay_apart_and_real_re_encodings_meet(realdata):
         for other in files:
             if other != one:
                 assert between(large[other], again)["near_duplicates"] == []
+
+
+def test_a_data_set_on_the_hub(hub, tmp_path):
+    from hub import TOKEN
+    from huggingface_hub import HfApi
+
+    rows = small_data.make(clips_per_phase=1)
+    rows["test"] += [small_data.clip("case_2", "incision", 500.0)]
+    folder = small_data.write(tmp_path / "data", rows)
+    api = HfApi(endpoint=hub.url, token=TOKEN)
+    api.create_repo("org/set", repo_type="dataset")
+    api.upload_folder(folder_path=folder, repo_id="org/set", repo_type="dataset")
+    out = tmp_path / "leaks.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "surgvqa.eval", "leaks", "org/set", "--out", str(out)],
+        cwd=tmp_path,
+        env=os.environ | hub.environment(str(tmp_path / "home")),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    found = json.loads(out.read_text())
+    assert found["leaks"]["shared_cases"] == 1
+    assert found["splits"]["train"]["frames_compared"] == 18

@@ -42,7 +42,9 @@ def command_faults(text: str) -> list[str]:
         if words[0] == "make":
             faults += [f"make {word}" for word in words[1:] if "=" not in word and word not in TARGETS]
         elif words[0] in MODULES:
-            parser = importlib.import_module(f"surgvqa.{MODULES[words[0]]}.__main__").parser()
+            parser_of = importlib.import_module(f"surgvqa.{MODULES[words[0]]}.__main__").parser
+            # a source's own options join the others when that source is asked for
+            parser = parser_of(*words[1:2]) if words[0] == "surgvqa-build" else parser_of()
             faults += [f"{words[0]} {fault}" for fault in argument_faults(parser, words[1:])]
     return faults
 
