@@ -169,7 +169,9 @@ def test_any_moment_of_a_cut_clip_can_be_asked_for(tmp_path, make_video):
 
     path = make_video(tmp_path / "v.mp4", range(0, 4000, 200))
     cut(path, 0, 2191, tmp_path / "clip.mp4")
-    (last,) = read_frames(tmp_path / "clip.mp4", [2.18])  # its last frame comes at 2.0 s and is shown to the end
+    (last,) = read_frames(
+        tmp_path / "clip.mp4", [2.18]
+    )  # its last frame comes at 2.0 s and is shown to the end
     assert make_video.read(last.image) == 10
 
 
