@@ -324,6 +324,12 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="bad input: stop with a list of all of it, or leave it out and name it [fail]",
     )
     add_pointing(verb)
+    add(
+        "--segmentation",
+        metavar="TASK",
+        choices=("binary", "parts", "instruments", "all"),
+        help="write the config segmentation, label maps of: binary, parts, instruments, or all that has a mask",
+    )
     add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
 
 
@@ -403,6 +409,7 @@ def build(source: str, args: argparse.Namespace) -> None:
     from surgvqa.builders.build import build as build_folder
     from surgvqa.builders.questions import NINE
     from surgvqa.builders.report import blind_table
+    from surgvqa.builders.segmentation import Segmentation
     from surgvqa.cards import manifest as manifests
 
     manifest = build_folder(
@@ -425,6 +432,7 @@ def build(source: str, args: argparse.Namespace) -> None:
         workers=args.workers,
         on_error=args.on_error,
         pointing=pointing_of(args),
+        segmentation=Segmentation(args.segmentation) if args.segmentation else None,
         source_options={name: getattr(args, name) for name in args.own},
     )
     report = manifests.read(args.out, manifests.REPORT)

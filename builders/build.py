@@ -21,6 +21,7 @@ from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, refuse_faults
 from surgvqa.builders.questions import NINE
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.segmentation import Segmentation
 from surgvqa.builders.shard import (
     LIBRARIES,
     MEDIA,
@@ -65,6 +66,7 @@ def build(
     workers: int = 1,
     source_options: Mapping[str, Any] | None = None,
     pointing: Pointing | None = None,
+    segmentation: Segmentation | None = None,
 ) -> dict[str, Any]:
     """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
 
@@ -77,12 +79,28 @@ def build(
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
     if pointing is not None and media == "none":
         raise InputError("--pointing needs pictures; leave out --media none")
-    options = Options(clip_seconds, frames, media, max_side, tuple(kinds), seed, decoder, system, pointing)  # type: ignore[arg-type]
+    if segmentation is not None and media == "none":
+        raise InputError("--segmentation needs pictures; leave out --media none")
+    options = Options(
+        clip_seconds,
+        frames,
+        media,
+        max_side,
+        tuple(kinds),
+        seed,
+        decoder,  # type: ignore[arg-type]
+        system,
+        pointing,
+        segmentation,
+    )
     own = {**defaults(sources.load(source)), **(source_options or {})}
     parameters = {
         "source": source,
-        **{name: value for name, value in asdict(options).items() if name != "pointing"},
+        **{
+            name: value for name, value in asdict(options).items() if name not in ("pointing", "segmentation")
+        },
         **(pointing.parameters() if pointing else {}),
+        **({"segmentation": segmentation.task} if segmentation else {}),
         "test_cases": sorted(test_cases),
         "validation": validation,
         "test": test,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from surgvqa.builders import masks
 from surgvqa.builders.clips import frame_times
@@ -48,10 +49,25 @@ def look(case: Case) -> Pixels | None:
     if case.video is not None:
         height, width = read_frames(case.video, [0.0])[0].image.shape[:2]
         return Pixels(width, height, read_timeline(case.video).duration_s)
+    if case.crop is not None:
+        return Pixels(*case.crop[2:])
     if case.frames:
         with Image.open(case.frames[0].path) as picture:
             return Pixels(*picture.size)
     return None
+
+
+def still(case: Case, path: Path) -> np.ndarray:
+    """One of the case's stills, cut to what of it is kept."""
+    picture = read_picture(path)
+    if case.crop is None:
+        return picture
+    x, y, width, height = case.crop
+    if picture.shape[0] < y + height or picture.shape[1] < x + width:
+        raise InputError(
+            f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels; {width}x{height} at ({x}, {y}) are kept of it"
+        )
+    return picture[y : y + height, x : x + width]
 
 
 def fit(case: Case, pixels: Pixels) -> Case:
@@ -104,16 +120,23 @@ def _moved(node: Entity, scene: Scene, by: Transform, pixels: Pixels) -> Entity 
     if centroid is not None:
         x, y = centroid[0] * by.scale_x + by.offset_x, centroid[1] * by.scale_y + by.offset_y
         centroid = (min(max(x, 0), pixels.width), min(max(y, 0), pixels.height))
-    if rle is not None:
-        mask = masks.rle_to_mask(rle, scene.width, scene.height)
-        mask = masks.move(
-            mask, (by.scale_x, by.scale_y), (by.offset_x, by.offset_y), (pixels.width, pixels.height)
-        )
-        rle = masks.mask_to_rle(mask)
+    rle, shaft, wrist, clasper = (
+        _moved_mask(code, scene, by, pixels)
+        for code in (rle, node.shaft_rle, node.wrist_rle, node.clasper_rle)
+    )
     if area is not None:
         area *= by.scale_x * by.scale_y
     grid = node.grid if box is None and centroid is None else None  # a cell of the new frame
+    node = replace(node, shaft_rle=shaft, wrist_rle=wrist, clasper_rle=clasper)
     return replace(node, bbox=box, centroid=centroid, area=area, rle=rle, grid=grid)
+
+
+def _moved_mask(rle: str | None, scene: Scene, by: Transform, pixels: Pixels) -> str | None:
+    if rle is None:
+        return None
+    mask = masks.rle_to_mask(rle, scene.width, scene.height)
+    size = (pixels.width, pixels.height)
+    return masks.mask_to_rle(masks.move(mask, (by.scale_x, by.scale_y), (by.offset_x, by.offset_y), size))
 
 
 def refuse_late(case: Case, clips: Sequence[Clip], pixels: Pixels) -> None:
@@ -142,7 +165,7 @@ def take(
     if case.video is None:
         for clip in clips:
             found = stills(case, clip)
-            images = tuple(encode_jpeg(resize(read_picture(frame.path), max_side)) for frame in found)
+            images = tuple(encode_jpeg(resize(still(case, frame.path), max_side)) for frame in found)
             yield Taken(clip, images, tuple(frame.time_s for frame in found))
         return
     video: Path = case.video

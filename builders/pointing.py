@@ -24,6 +24,7 @@ from surgvqa.builders.coordinates import (
     Space,
     model_space,
 )
+from surgvqa.builders.media import still
 from surgvqa.builders.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.schema import Case, Dropped, Scene
 from surgvqa.builders.video import Decoder
@@ -144,7 +145,7 @@ def prompt(question: Question, how: Pointing) -> str:
 
 def unshown(case: Case) -> tuple[Dropped, ...]:
     """What of a case the config leaves out: annotated moments of which there is no still."""
-    missing = len(case.scenes) - len(_shown(case))
+    missing = len(case.scenes) - len(with_picture(case))
     if not missing:
         return ()
     cause = f"{missing} of {len(case.scenes)} annotated moments have no picture: not in config pointing"
@@ -164,29 +165,31 @@ def rows(
         decoder: What decodes the video.
     """
     asked: dict[float, list[Question]] = defaultdict(list)
-    for question in questions(replace(case, scenes=_shown(case)), how):
+    for question in questions(replace(case, scenes=with_picture(case)), how):
         asked[question.scene.time_s].append(question)
-    for time_s, image in _pictures(case, sorted(asked), decoder):
+    for time_s, image in pictures_at(case, sorted(asked), decoder):
         small = pictures.resize(image, max_side)
         jpeg = pictures.encode_jpeg(small)
         for question in asked[time_s]:
             yield row(case, question, how, small.shape[1], small.shape[0], jpeg)
 
 
-def _shown(case: Case) -> tuple[Scene, ...]:
+def with_picture(case: Case) -> tuple[Scene, ...]:
+    """The scenes of a case of which there is a picture: all of a video's, those with a still else."""
     if case.video is not None:
         return case.scenes
     stills = _stills(case)
     return tuple(scene for scene in case.scenes if _ms(scene.time_s) in stills)
 
 
-def _pictures(case: Case, times: Sequence[float], decoder: Decoder) -> Iterator[tuple[float, np.ndarray]]:
+def pictures_at(case: Case, times: Sequence[float], decoder: Decoder) -> Iterator[tuple[float, np.ndarray]]:
+    """The pictures at the given seconds of a case, in their order; cut to what of them is kept."""
     if case.video is not None:
         shots = video.iterate_frames(case.video, [time_s + case.video_offset_s for time_s in times], decoder)
         yield from ((time_s, shot.image) for time_s, shot in zip(times, shots, strict=True))
     else:
         stills = _stills(case)
-        yield from ((time_s, pictures.read_picture(stills[_ms(time_s)])) for time_s in times)
+        yield from ((time_s, still(case, stills[_ms(time_s)])) for time_s in times)
 
 
 def _ms(time_s: float) -> int:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from surgvqa.builders import balance as balancing
-from surgvqa.builders import sources
+from surgvqa.builders import segmentation, sources
 from surgvqa.builders.pointing_questions import places
 from surgvqa.builders.questions import KINDS, NINE
 from surgvqa.builders.schema import QA, Case, Dropped
@@ -63,11 +63,18 @@ def prepare(
             f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
             "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
         )
+    drawn = options.segmentation
+    if drawn and not any(segmentation.scenes(found.case, drawn.task) for found in surveys.values()):
+        raise InputError(
+            f"--segmentation {drawn.task}: {source} has no picture in which everything has a mask; "
+            f"another of {', '.join(segmentation.TASKS)}, or leave it out"
+        )
     jobs = plan(surveys, root, options, test_cases, validation, test, balance)
     notes = tuple(module.notes([one.case for one in surveys.values()])) if hasattr(module, "notes") else ()
     if jobs[0].balance is not None:
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()
+    notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
     return Ready(tuple(jobs), surveys, tuple(dropped), notes)
 
 

@@ -44,6 +44,9 @@ class Entity:
     rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
+    shaft_rle: str | None = None  # parts of a robotic instrument, run lengths as `rle`'s, where annotated
+    wrist_rle: str | None = None
+    clasper_rle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class Case:
     duration_s: float | None = None
     video_offset_s: float = 0.0  # second of the video at which the annotations' second 0 lies
     transform: Transform | None = None  # annotated frame -> media pixels, where the two differ in shape
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the stills that is kept
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest

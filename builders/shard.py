@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from surgvqa.builders import pointing
+from surgvqa.builders import pointing, segmentation
 from surgvqa.builders import scene as scenes
 from surgvqa.builders.balance import Balance
 from surgvqa.builders.clips import frame_times, windows
@@ -26,6 +26,7 @@ from surgvqa.builders.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.questions import NINE, ask
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped
+from surgvqa.builders.segmentation import Segmentation
 from surgvqa.builders.taxonomy import load
 from surgvqa.builders.transitions import Transitions
 from surgvqa.builders.video import Decoder
@@ -51,6 +52,7 @@ class Options:
     decoder: Decoder = "pyav"
     system: str | None = None
     pointing: Pointing | None = None  # how to write config `pointing`; None for none
+    segmentation: Segmentation | None = None  # the same for config `segmentation`
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         dropped = (*dropped, Dropped(case.case_id, cause))
     if options.pointing is not None:
         dropped = (*dropped, *pointing.unshown(case))
+    if options.segmentation is not None:
+        dropped = (*dropped, *segmentation.unshown(case, options.segmentation.task))
     return Survey(case, kept, tuple(dropped), digests)
 
 
@@ -235,6 +239,14 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
         with writer(tables["pointing"], pointing.POINTING_FEATURES, ROWS_PER_PICTURE_GROUP) as write_row:
             for one in pointing.rows(
                 job.case, job.options.pointing, job.options.max_side, job.options.decoder
+            ):
+                write_row(one)
+    if job.options.segmentation is not None:
+        tables["segmentation"] = folder / f"{key}.segmentation.parquet"
+        features = segmentation.SEGMENTATION_FEATURES
+        with writer(tables["segmentation"], features, ROWS_PER_PICTURE_GROUP) as write_row:
+            for one in segmentation.rows(
+                job.case, job.options.segmentation, job.options.max_side, job.options.decoder
             ):
                 write_row(one)
     files = {name: path for name, path in tables.items() if path.is_file()}

@@ -90,7 +90,7 @@ def shipped() -> tuple[str, ...]:
     """The procedures that come with the package.
 
     >>> shipped()
-    ('cataract', 'cholecystectomy', 'colonoscopy', 'pituitary')
+    ('cataract', 'cholecystectomy', 'colonoscopy', 'nephrectomy', 'pituitary')
     """
     folder = resources.files("surgvqa.builders") / "procedures"
     return tuple(sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".yaml")))

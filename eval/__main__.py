@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     _pointing_arguments(
         verbs.add_parser("pointing", help="where is it: points, boxes and positions, beside guessers")
     )
+    _segmentation_arguments(verbs.add_parser("segmentation", help="masks: Dice, the three IoUs, boundaries"))
     _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
@@ -45,6 +46,14 @@ def _pointing_arguments(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
     verb.add_argument("--split", default="test", help="the split that was asked (default: test)")
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def _segmentation_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", type=Path, help="predictions on the config segmentation: JSONL of masks")
+    verb.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
+    verb.add_argument("--split", default="test", help="the split that was predicted (default: test)")
     verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
     verb.add_argument("--seed", type=int, default=0)
 
@@ -149,6 +158,13 @@ def pointing(args: argparse.Namespace) -> None:
     run_pointing.pointing(args)
 
 
+def segmentation(args: argparse.Namespace) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval import run_segmentation
+
+    run_segmentation.segmentation(args)
+
+
 def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("data", metavar="DIR", help="a data set: trained on its train, scored on its test")
     verb.add_argument(
@@ -240,6 +256,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "compare": compare,
         "probes": probes,
         "pointing": pointing,
+        "segmentation": segmentation,
         "baselines": baselines,
         "leaks": leaks,
         "report": report,

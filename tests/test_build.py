@@ -164,6 +164,17 @@ def test_cut_clips_keep_uneven_times(tmp_path, make_video):
     assert (tmp_path / "clip.mp4").read_bytes() == first
 
 
+def test_any_moment_of_a_cut_clip_can_be_asked_for(tmp_path, make_video):
+    from surgvqa.builders.cut import cut
+
+    path = make_video(tmp_path / "v.mp4", range(0, 4000, 200))
+    cut(path, 0, 2191, tmp_path / "clip.mp4")
+    (last,) = read_frames(
+        tmp_path / "clip.mp4", [2.18]
+    )  # its last frame comes at 2.0 s and is shown to the end
+    assert make_video.read(last.image) == 10
+
+
 def test_a_folder_built_again_loads_its_new_rows(root, tmp_path):
     """`load_dataset` caches a local folder under its last name and its card alone."""
     out = tmp_path / "out"

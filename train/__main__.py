@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import run
+from surgvqa.cards.command import InputError, run
 
 
 class TrlArguments(argparse.ArgumentParser):
@@ -82,6 +82,44 @@ def add_merge(verbs: Any) -> None:
     verb.add_argument("--base", help="the base model, where it has moved")
 
 
+def add_segment(verbs: Any) -> None:
+    """``surgvqa-train segment``."""
+    verb = verbs.add_parser("segment", help="a U-Net or CLIPSeg on the config segmentation; resumable")
+    add = verb.add_argument
+    add("--data", required=True, type=Path, metavar="DIR", help="a folder built with --segmentation")
+    add(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder of the segmenter; a stopped run goes on",
+    )
+    add("--model", choices=("unet", "clipseg"), default="unet", help="classes, or phrases (default unet)")
+    add(
+        "--encoder",
+        default="resnet18",
+        help="of the U-Net: any of segmentation-models-pytorch (default resnet18)",
+    )
+    add("--weights", help="of the encoder, imagenet for one (default: random)")
+    add(
+        "--checkpoint",
+        metavar="M",
+        help="of CLIPSeg, CIDAS/clipseg-rd64-refined for one (default: small, random)",
+    )
+    add("--size", type=int, default=256, metavar="PX", help="side of the squares it sees (default 256)")
+    add("--epochs", type=int, default=30)
+    add("--batch-size", type=int, default=8)
+    add("--learning-rate", type=float, default=1e-3)
+    add(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="smoke, highlights, crop … (default)",
+    )
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+    add("--seed", type=int, default=0)
+
+
 def described(verb: Any) -> None:
     """List the options for reading; TRL's parser reads them."""
     verb.__class__ = TrlArguments
@@ -136,6 +174,18 @@ def doctor(args: argparse.Namespace) -> None:
     check(args.arguments)
 
 
+def segment(args: argparse.Namespace) -> None:
+    """Train a segmenter."""
+    try:
+        import albumentations  # noqa: F401
+        import segmentation_models_pytorch  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"{error.name} is missing; pip install 'surgvqa[segment]'") from error
+    from surgvqa.train.segment import main
+
+    main(args)
+
+
 def merge(args: argparse.Namespace) -> None:
     """Merge."""
     from surgvqa.train import merge as merging
@@ -157,13 +207,15 @@ def parser() -> argparse.ArgumentParser:
     add_tiny(verbs)
     add_sft(verbs)
     add_doctor(verbs)
+    add_segment(verbs)
     add_merge(verbs)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return run(parser(), {"tiny": tiny, "sft": sft, "doctor": doctor, "merge": merge, "vllm": vllm}, argv)
+    verbs = {"tiny": tiny, "sft": sft, "doctor": doctor, "segment": segment, "merge": merge, "vllm": vllm}
+    return run(parser(), verbs, argv)
 
 
 if __name__ == "__main__":

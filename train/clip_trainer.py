@@ -47,6 +47,7 @@ class ClipTrainer(SFTTrainer):
     """SFTTrainer, with ``surgvqa.train.optimizer`` and, if given, questions to answer at every evaluation."""
 
     answering: Answering | None = None
+    optimizer: torch.optim.Optimizer | None
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW or Muon, with the parts' learning rates."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 from datasets import Dataset
@@ -68,9 +69,8 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
 
     processor, model = load(model_options)
-    budget = Budget(
-        frames_of(rows, training.frames), training.media, training.min_pixels, training.max_pixels
-    )
+    media: Any = training.media
+    budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
     encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name))
     shared = training.questions_per_sequence != 1
     limit = training.max_length or model.config.get_text_config().max_position_embeddings

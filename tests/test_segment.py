@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("segmentation_models_pytorch", reason="the extra [segment] is not installed")
+pytest.importorskip("albumentations", reason="the extra [segment] is not installed")
+
+import torch
+from safetensors.torch import load_file
+from surgvqa.builders import masks
+from surgvqa.builders.parquet import writer
+from surgvqa.builders.schema import Case, Entity, Frame, Scene
+from surgvqa.builders.segmentation import SEGMENTATION_FEATURES, Segmentation, rows
+from surgvqa.eval.__main__ import main as evaluate
+from surgvqa.train import augment
+from surgvqa.train import segment as recipe
+from surgvqa.train.__main__ import main
+
+WIDTH, HEIGHT = 64, 48
+COLOURS = {"hook": (220, 40, 40), "grasper": (40, 60, 230)}
+
+
+def drawn(folder: Path, case_id: str, number: int) -> Case:
+    """A case of stills: on a noisy background one instrument, two, or none."""
+    random = np.random.default_rng([sum(map(ord, case_id)), number])
+    frames, scenes = [], []
+    for index in range(number):
+        picture = random.integers(90, 140, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        nodes = []
+        for name, colour in COLOURS.items():
+            if random.random() < 0.6:
+                mask = np.zeros((HEIGHT, WIDTH), bool)
+                x, y = int(random.integers(0, WIDTH - 24)), int(random.integers(0, HEIGHT - 20))
+                mask[y : y + int(random.integers(12, 20)), x : x + int(random.integers(14, 24))] = True
+                picture[mask] = colour
+                nodes.append(
+                    Entity(
+                        name, name, "instrument", "mask", area=float(mask.sum()), rle=masks.mask_to_rle(mask)
+                    )
+                )
+        path = folder / f"{case_id}_{index}.png"
+        Image.fromarray(picture).save(path)
+        frames.append(Frame(float(index), path))
+        scenes.append(Scene(float(index), WIDTH, HEIGHT, tuple(nodes)))
+    return Case(case_id, "procedure", "cholecystectomy", scenes=tuple(scenes), frames=tuple(frames))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("drawn")
+    (root / "data" / "segmentation").mkdir(parents=True)
+    for split, names in {"train": "abcd", "validation": "ef", "test": "gh"}.items():
+        file = root / "data" / "segmentation" / f"{split}-00000.parquet"
+        with writer(file, SEGMENTATION_FEATURES, 64) as write:
+            for name in names:
+                for row in rows(drawn(root, name, 8), Segmentation("instruments")):
+                    write(row)
+    return root / "data"
+
+
+def run(data: Path, out: Path, *options: str) -> None:
+    told = ["segment", "--data", str(data), "--out", str(out), "--size", "64", "--device", "cpu", *options]
+    assert main(told) == 0
+
+
+def figures(data: Path, out: Path) -> dict:
+    assert (
+        evaluate(
+            ["segmentation", str(out / "masks.jsonl"), "--data", str(data), "--out", str(out / "s.json")]
+        )
+        == 0
+    )
+    return json.loads((out / "s.json").read_text())
+
+
+def test_a_unet_learns_and_is_scored_on_cases_it_has_not_seen(data: Path, tmp_path: Path):
+    run(data, tmp_path, "--epochs", "12", "--learning-rate", "3e-3")
+    found = figures(data, tmp_path)
+    assert found["dice"]["value"] > 0.85 and found["missing"] == 0 and found["ms_per_image"] > 0
+    said = json.loads((tmp_path / "segmenter.json").read_text())
+    assert said["classes"][0] == "background" and said["dice"] > 0.8 and said["task"] == "instruments"
+
+
+def test_a_stopped_run_ends_as_a_straight_one(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    options = ("--epochs", "3", "--batch-size", "8")
+    run(data, tmp_path / "straight", *options)
+    scored, calls = recipe.scored, []
+
+    def stop(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return scored(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, "scored", stop)
+        told = ["segment", "--data", str(data), "--out", str(tmp_path / "stopped"), "--size", "64", *options]
+        assert main([*told, "--device", "cpu"]) == 130
+    run(data, tmp_path / "stopped", *options)
+    one, other = (
+        torch.load(tmp_path / name / "last.pt", weights_only=True)["model"]
+        for name in ("straight", "stopped")
+    )
+    assert all(torch.allclose(one[name].float(), other[name].float(), atol=1e-6) for name in one)
+    best = [load_file(tmp_path / name / "model.safetensors") for name in ("straight", "stopped")]
+    assert all(torch.allclose(best[0][name].float(), best[1][name].float(), atol=1e-6) for name in best[0])
+
+
+def test_clipseg_answers_phrases_and_leaves_absent_ones_empty(data: Path, tmp_path: Path):
+    run(data, tmp_path, "--model", "clipseg", "--epochs", "25", "--learning-rate", "2e-3", "--no-augment")
+    found = figures(data, tmp_path)
+    assert (
+        found["by_class"]["hook"]["dice"]["value"] > 0.5
+        and found["by_class"]["grasper"]["dice"]["value"] > 0.5
+    )
+    assert found["false_masks"]["value"] < 0.05 and found["false_masks"]["n"] >= 16 * 5
+
+
+def test_mistakes_are_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = str(tmp_path / "out")
+    assert main(["segment", "--data", str(tmp_path), "--out", out]) == 2
+    assert "build it with --segmentation" in capsys.readouterr().err
+    assert main(["segment", "--data", str(data), "--out", out, "--size", "50"]) == 2
+    assert "multiple of 32" in capsys.readouterr().err
+    assert main(["segment", "--data", str(data), "--out", out, "--encoder", "resnet1"]) == 2
+    assert "--encoder resnet1" in capsys.readouterr().err
+    run(data, tmp_path / "one", "--epochs", "1")
+    told = [
+        "segment",
+        "--data",
+        str(data),
+        "--out",
+        str(tmp_path / "one"),
+        "--size",
+        "64",
+        "--epochs",
+        "1",
+        "--seed",
+        "7",
+    ]
+    assert main(told) == 2
+    assert "another recipe" in capsys.readouterr().err
+
+
+def test_picture_and_labels_are_changed_alike():
+    picture = np.full((48, 64, 3), 30, np.uint8)
+    labels = np.zeros((48, 64), np.uint8)
+    picture[10:40, 20:50], labels[10:40, 20:50] = 225, 5
+    change = augment.training(64)
+    seen = []
+    for seed in range(40):
+        shown, mask = augment.apply(change, picture, labels, seed)
+        assert shown.shape == (64, 64, 3) and mask.shape == (64, 64) and {*np.unique(mask)} <= {0, 5}
+        if 50 < (mask == 5).sum() < 3900:
+            seen.append(float(shown[mask == 5].mean()) - float(shown[mask == 0].mean()))
+    assert len(seen) > 20 and min(seen) > 60, "the bright square stays under its label"
+    one, other = (augment.apply(change, picture, labels, 3) for _ in range(2))
+    assert (one[0] == other[0]).all() and (one[1] == other[1]).all()
+    assert not (one[0] == augment.apply(change, picture, labels, 4)[0]).all()

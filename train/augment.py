@@ -1,0 +1,84 @@
+"""Changes that surgical pictures undergo: smoke, specular highlights, blur, colour, crop, rotation.
+
+Picture and label map are changed alike; every sample follows from its own seed, whoever asks for it and when.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks PyPI for a newer version on import
+
+import albumentations
+import cv2
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Highlights(albumentations.ImageOnlyTransform):  # type: ignore[misc]
+    """Specular highlights: some bright ellipses with soft rims, as wet tissue and metal throw back the light."""
+
+    def apply(self, img: np.ndarray, spots: Any = (), **params: Any) -> np.ndarray:
+        """Light the spots up."""
+        height, width = img.shape[:2]
+        glow = np.zeros((height, width), np.float32)
+        for x, y, a, b, angle in spots:
+            centre = (int(x * width), int(y * height))
+            axes = (max(1, int(a * width)), max(1, int(b * width)))
+            cv2.ellipse(glow, centre, axes, float(angle), 0, 360, 1.0, -1)
+        glow = cv2.GaussianBlur(glow, (0, 0), max(0.5, width / 160))[..., None]
+        lit: np.ndarray = (img * (1 - glow) + 255 * glow).round().astype(np.uint8)
+        return lit
+
+    def get_params(self) -> dict[str, Any]:
+        """Where the spots lie and how large they are, in shares of the width."""
+        random = self.random_generator
+        number = int(random.integers(1, 6))
+        return {
+            "spots": np.column_stack(
+                [
+                    random.random((number, 2)),
+                    random.uniform(0.005, 0.03, (number, 2)),
+                    random.uniform(0, 180, number),
+                ]
+            )
+        }
+
+
+def training(size: int) -> albumentations.Compose:
+    """What a training sample goes through; out comes ``size x size``."""
+    return albumentations.Compose(
+        [
+            albumentations.RandomResizedCrop((size, size), scale=(0.6, 1.0), ratio=(0.8, 1.25), p=1.0),
+            albumentations.HorizontalFlip(p=0.5),
+            albumentations.Rotate(limit=25, border_mode=cv2.BORDER_REFLECT_101, p=0.5),
+            albumentations.ColorJitter(0.2, 0.2, 0.2, 0.03, p=0.7),
+            albumentations.RandomFog(fog_coef_range=(0.1, 0.35), alpha_coef=0.1, p=0.15),
+            Highlights(p=0.25),
+            albumentations.OneOf(
+                [
+                    albumentations.GaussianBlur(blur_limit=(3, 5)),
+                    albumentations.MotionBlur(blur_limit=(3, 7)),
+                ],
+                p=0.2,
+            ),
+        ],
+        seed=0,
+    )
+
+
+def plain(size: int) -> albumentations.Compose:
+    """Only the size, for validation and prediction."""
+    return albumentations.Compose([albumentations.Resize(size, size)])
+
+
+def apply(
+    change: albumentations.Compose, picture: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(picture, labels) after the change that follows from the seed."""
+    change.set_random_seed(seed)
+    done = change(image=picture, mask=labels)
+    return done["image"], done["mask"]

@@ -1,0 +1,272 @@
+"""A segmenter from a built data set: U-Net or CLIPSeg, one recipe.
+
+surgvqa-train segment --data DIR --out runs/unet --model unet --epochs 30
+
+After every epoch the model is scored on the validation split, whose sequences it has not seen; the one with
+the best Dice stays in ``model.safetensors``. A run that was stopped goes on after its last whole epoch and
+ends with the same weights: samples, augmentation and phrases follow from seed, epoch and sample. In the end
+the test split is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from surgvqa.builders import masks
+from surgvqa.builders.pictures import decode_jpeg
+from surgvqa.builders.segmentation import decode_labels, phrases
+from surgvqa.builders.taxonomy import load as load_taxonomy
+from surgvqa.cards.command import InputError
+from surgvqa.eval import run_segmentation
+from surgvqa.eval.segmentation import frame, report
+from surgvqa.train import augment
+from surgvqa.train.segment_models import Batch, ClipSeg, UNet, load, make, to_tensor
+from tqdm import tqdm
+
+COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
+RECIPE = (
+    "model",
+    "encoder",
+    "weights",
+    "checkpoint",
+    "size",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "augment",
+    "seed",
+)
+WARM_UP = 3  # pictures before times are taken
+Row = dict[str, Any]
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train, go on, or only predict; the arguments are those of the command."""
+    recipe = {name: getattr(args, name) for name in RECIPE}
+    if args.size % 32 or args.size < 32 or args.epochs < 1 or args.batch_size < 1:
+        raise InputError(f"--size {args.size} --epochs {args.epochs} --batch-size {args.batch_size}: "
+                         "the size is a multiple of 32, the others at least 1")  # fmt: skip
+    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    train, held_out = (
+        list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")
+    )
+    classes = same_classes([*train, *held_out])
+    if not any(one["instances"] for one in train):
+        raise InputError(f"{args.data}: no mask in the training split; there is nothing to learn")
+    named = called(train, classes)
+    torch.manual_seed(args.seed)
+    model = make(recipe, classes, named).to(device)
+    stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
+    args.out.mkdir(parents=True, exist_ok=True)
+    learn(model, train, held_out, stated, args.out, device)
+    best, said = load(args.out)
+    print(
+        f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {args.epochs}; {args.out / 'model.safetensors'}"
+    )
+    if list((args.data / "segmentation").glob("test-*.parquet")):
+        test = run_segmentation.rows(args.data, "test", COLUMNS)
+        write_masks(best.to(device), test, args.size, device, args.out / "masks.jsonl")
+        print(f"surgvqa-eval segmentation {args.out / 'masks.jsonl'} --data {args.data}")
+
+
+def same_classes(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The classes that all rows share. Raises ``InputError`` where label maps mean different things."""
+    found = {tuple(row["classes"]) for row in rows}
+    if len(found) != 1:
+        raise InputError(
+            f"label maps of {len(found)} different lists of classes; train on one procedure and task"
+        )
+    return found.pop()
+
+
+def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
+    """The phrases of every class, those of the data first."""
+    found = {one["name"]: list(one["phrases"]) for row in rows for one in row["instances"]}
+    left = [name for name in classes[1:] if name not in found]
+    if left:
+        procedure, task = rows[0]["procedure"], rows[0]["task"]
+        try:
+            taxonomy = load_taxonomy(procedure)
+            found |= {name: phrases(name, task, taxonomy) for name in left}
+        except InputError:  # a user's own procedure, which doesn't travel with the data
+            found |= {name: [name] for name in left}
+    return {name: found[name] for name in classes[1:]}
+
+
+def sample_seed(*parts: object) -> int:
+    """A seed of 32 bits that follows from the parts, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
+
+
+def batches(
+    rows: Sequence[Row], recipe: Mapping[str, Any], epoch: int, device: torch.device
+) -> Iterator[Batch]:
+    """The samples of an epoch; a last batch of one is left out, batch norm needs two."""
+    seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
+    change = augment.training(size) if recipe["augment"] else augment.plain(size)
+    order = list(range(len(rows)))
+    random.Random(sample_seed(seed, epoch)).shuffle(order)
+    for start in range(0, len(order), count):
+        chosen = order[start : start + count]
+        if len(chosen) == 1 < len(order):
+            continue
+        seeds = [sample_seed(seed, epoch, rows[at]["row_id"]) for at in chosen]
+        pairs = [
+            augment.apply(change, *decoded(rows[at]), one) for at, one in zip(chosen, seeds, strict=True)
+        ]
+        images = torch.stack([to_tensor(picture) for picture, _ in pairs]).to(device)
+        labels = torch.stack([torch.from_numpy(one.astype(np.int64)) for _, one in pairs]).to(device)
+        yield Batch(images, labels, seeds)
+
+
+def decoded(row: Row) -> tuple[np.ndarray, np.ndarray]:
+    """A row's picture and labels. Raises ``InputError`` where they differ in size or a label is unknown."""
+    picture, labels = decode_jpeg(row["image"]["bytes"]), decode_labels(row["label_map"]["bytes"])
+    if picture.shape[:2] != labels.shape:
+        raise InputError(
+            f"{row['row_id']}: picture {picture.shape[:2]} and label map {labels.shape} differ in size"
+        )
+    if labels.max() >= len(row["classes"]):
+        raise InputError(f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}")
+    return picture, labels
+
+
+def learn(
+    model: UNet | ClipSeg,
+    train: Sequence[Row],
+    held_out: Sequence[Row],
+    stated: Mapping[str, Any],
+    out: Path,
+    device: torch.device,
+) -> None:
+    """All epochs that are left; the best model and the state to go on from lie in ``out``."""
+    recipe, size = stated["recipe"], stated["recipe"]["size"]
+    steps = max(1, sum(1 for at in range(0, len(train), recipe["batch_size"])))
+    optimizer = torch.optim.AdamW(model.parameters(), recipe["learning_rate"], weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe["learning_rate"], total_steps=steps * recipe["epochs"] + 1, pct_start=0.1
+    )
+    done, best = restore(out, stated, model, optimizer, schedule, device)
+    for epoch in range(done, recipe["epochs"]):
+        model.train()
+        torch.manual_seed(sample_seed(recipe["seed"], "epoch", epoch))  # dropout
+        total = count = 0.0
+        bar = tqdm(
+            batches(train, recipe, epoch, device), total=steps, desc=f"epoch {epoch + 1}", disable=None
+        )
+        for batch in bar:
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = model.loss(batch)
+            if not torch.isfinite(loss):
+                raise InputError(
+                    f"epoch {epoch + 1}: the loss is {loss.item()}; a lower --learning-rate helps"
+                )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total, count = total + float(loss.detach()), count + 1
+        figures = scored(model, held_out, size, device)
+        dice = figures["dice"]["value"] or 0.0
+        print(f"epoch {epoch + 1}: loss {total / max(1, count):.4f}, validation Dice {dice:.3f}", flush=True)
+        if dice > best or not (out / "model.safetensors").is_file():
+            best = dice
+            save_file(
+                {name: one.contiguous().cpu() for name, one in model.state_dict().items()},
+                out / "model.safetensors",
+            )
+            told = {**stated, "dice": dice, "epoch": epoch + 1, "validation": figures}
+            (out / "segmenter.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        state = {
+            "epoch": epoch + 1,
+            "best": best,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+            "stated": json.dumps(stated, sort_keys=True),
+        }
+        torch.save(state, out / "last.pt.tmp")
+        (out / "last.pt.tmp").replace(out / "last.pt")
+
+
+def restore(
+    out: Path,
+    stated: Mapping[str, Any],
+    model: UNet | ClipSeg,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    device: torch.device,
+) -> tuple[int, float]:
+    """(epochs done, best Dice) of an earlier run in ``out`` of the same recipe; (0, -1) without one."""
+    path = out / "last.pt"
+    if not path.is_file():
+        return 0, -1.0
+    state = torch.load(path, map_location=device, weights_only=True)  # tensors and plain values, no code
+    if state["stated"] != json.dumps(stated, sort_keys=True):
+        raise InputError(
+            f"{out} holds a run of another recipe or other classes; give another --out, or the same options"
+        )
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    return int(state["epoch"]), float(state["best"])
+
+
+def predicted(
+    model: UNet | ClipSeg, row: Row, size: int, device: torch.device
+) -> tuple[dict[str, np.ndarray], float]:
+    """(masks in the row's own size, milliseconds of the model) of one row."""
+    picture, _ = decoded(row)
+    small, _ = augment.apply(augment.plain(size), picture, np.zeros(picture.shape[:2], np.uint8), 0)
+    start = time.perf_counter()
+    found = {name: mask.cpu().numpy() for name, mask in model.masks(to_tensor(small).to(device)).items()}
+    spent = (time.perf_counter() - start) * 1000
+    shape = (row["width"], row["height"])
+    grown = {
+        name: np.asarray(Image.fromarray(mask).resize(shape)) for name, mask in found.items() if mask.any()
+    }
+    return grown, spent
+
+
+def scored(model: UNet | ClipSeg, rows: Sequence[Row], size: int, device: torch.device) -> dict[str, Any]:
+    """The figures of a split, by the code of ``surgvqa-eval segmentation``."""
+    model.eval()
+    return report(
+        [
+            frame(
+                row["case_id"],
+                run_segmentation.truth(row),
+                predicted(model, row, size, device)[0],
+                row["absent"],
+            )
+            for row in rows
+        ]
+    )
+
+
+def write_masks(
+    model: UNet | ClipSeg, rows: Iterator[Row], size: int, device: torch.device, path: Path
+) -> None:
+    """Predict rows one by one, with the time each takes after a warm-up."""
+    model.eval()
+    with path.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(tqdm(rows, desc="predict", unit="picture", disable=None)):
+            found, spent = predicted(model, row, size, device)
+            said = {
+                "row_id": row["row_id"],
+                "masks": {name: masks.mask_to_rle(mask) for name, mask in found.items()},
+                "ms": round(spent, 2) if number >= WARM_UP else None,
+            }
+            file.write(json.dumps(said) + "\n")
