@@ -334,8 +334,8 @@ def _refined(old: FrameLabels, new: FrameLabels) -> FrameLabels:
             f"{new.image}: labelled at {new.width}x{new.height}, before at {old.width}x{old.height}; "
             "scale one to the other"
         )
-    size = {} if old.width else {"width": new.width, "height": new.height}
-    return replace(old, made_by=made_by, **changes, **size)
+    width, height = (old.width, old.height) if old.width else (new.width, new.height)
+    return replace(old, made_by=made_by, width=width, height=height, **changes)
 
 
 def scene_of(frame: FrameLabels) -> Scene:

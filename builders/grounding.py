@@ -14,30 +14,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from surgvqa.builders import lexicon
 from surgvqa.builders.frame_labels import FrameLabels, scene_of
 from surgvqa.builders.instructions import Sample, Turn
+from surgvqa.builders.plain_speech import Refusal, checked_form
 from surgvqa.builders.reading import Clause, Mention, Place, Reader, normal, words_of
 from surgvqa.builders.scene import CELLS
 from surgvqa.builders.schema import Entity, Scene
 from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.builders.timeline import IDLE
 
-LONGEST = 2000  # characters of an answer
 PARTICLE = re.compile(r"\s*(yes|no)\b\s*(?:[,.;:!–-]|$)\s*", re.IGNORECASE)
 POLAR = re.compile(r"\s*(?:is|are|was|were|does|do|did|can|could|has|have|may|should|will)\b", re.IGNORECASE)
 LISTS = re.compile(r"\s*(?:which|what|name|list)\b", re.IGNORECASE)
-NUMBERS = re.compile(r"[\[(]?\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?)*[\])]?")
 
 
 # Words of sides, which are judged as such.
 PLACED = frozenset((*lexicon.RELATIONS, *lexicon.DEPTH, "surrounded"))
-
-
-class Refusal(Exception):  # noqa: N818 - a verdict, not a failure
-    """Why a sample is not taken; the first word is the kind of reason."""
 
 
 class Verifier:
@@ -106,73 +100,8 @@ class Verifier:
             self.last = (frame, scene_of(frame))
         view = _View(self, frame, self.last[1], sample.kind == "reasoning")
         for turn in sample.turns:
-            view.turn(_form(turn, frame, view.scene))
+            view.turn(checked_form(turn, frame, view.scene))
         self.seen.add(key)
-
-
-def _form(turn: Turn, frame: FrameLabels, scene: Scene) -> Turn:
-    """Refuse what is wrong whatever the scene: nothing, an echo, markup, guesses, leaks.
-
-    What is left to judge is returned: the turn without coordinates that were asked for and are true.
-    """
-    question, answer = turn.question.lower(), turn.answer.lower()
-    if not words_of(question) or not words_of(answer):
-        raise Refusal("empty: a question or an answer")
-    if words_of(question) == words_of(answer):
-        raise Refusal("echo: the answer is the question")
-    if len(turn.answer) > LONGEST or len(turn.question) > LONGEST:
-        raise Refusal(f"long: more than {LONGEST} characters")
-    for text in (question, answer):
-        if cause := _matter(text):
-            raise Refusal(cause)
-    if cause := _guess(answer):
-        raise Refusal(cause)
-    both = f"{question}\n{answer}"
-    names = {
-        frame.video_id.lower(),
-        frame.image.lower(),
-        frame.image.lower().rsplit("/", 1)[-1].split(".")[0],
-    }
-    for name in names:
-        if len(name) > 2 and name in both and not name.isalpha():
-            raise Refusal(f"leak: the name {name!r}")
-    asked = lexicon.ASKS_PLACE.search(question)
-    if asked and _true_numbers(answer, scene):
-        return Turn(turn.question, NUMBERS.sub("", turn.answer))
-    for text in (question, answer):
-        if cause := _leak(text):
-            raise Refusal(cause)
-    return turn
-
-
-@lru_cache(maxsize=20_000)
-def _matter(text: str) -> str:
-    """What in a text is no plain speech; "" for nothing."""
-    if not text.replace("\n", "").isprintable():
-        return "markup: control characters"
-    match = lexicon.FOREIGN_MATTER.search(text)
-    return f"markup: {match[0][:30]!r}" if match else ""
-
-
-@lru_cache(maxsize=20_000)
-def _guess(text: str) -> str:
-    match = lexicon.SPECULATION.search(text)
-    return f"speculation: {match[0]!r}" if match else ""
-
-
-@lru_cache(maxsize=20_000)
-def _leak(text: str) -> str:
-    match = lexicon.LEAK.search(text)
-    return f"leak: {match[0]!r}" if match else ""
-
-
-def _true_numbers(answer: str, scene: Scene) -> bool:
-    """Whether an answer holds numbers, and all of them are, to a pixel, of one thing of the scene."""
-    given = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", answer)]
-    known = [[*(node.bbox or ()), *(node.centroid or ())] for node in scene.nodes]
-    return bool(given) and any(
-        all(any(abs(number - true) <= 1 for true in of_one) for number in given) for of_one in known
-    )
 
 
 class _View:

@@ -5,23 +5,29 @@ What is refused lies beside the data set in `OUT.teacher/refused.jsonl`, with th
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
 from surgvqa.builders import frame_labels, parquet, pictures, template_teacher
-from surgvqa.builders.build import LIBRARIES, code_version, dump, sealed
 from surgvqa.builders.frame_labels import FrameLabels
 from surgvqa.builders.grounding import Verifier
+from surgvqa.builders.instruct_folder import (
+    FRAMES_PER_SHARD,
+    ROWS_PER_GROUP,
+    emptied,
+    facts_of,
+    finish,
+    picture,
+    refuse_foreign,
+    teacher_folder,
+)
 from surgvqa.builders.instructions import INSTRUCT_FEATURES, SAMPLE_KINDS, Sample, messages_of
 from surgvqa.builders.scene import to_json
-from surgvqa.builders.schema import Case, Facts
+from surgvqa.builders.schema import Case
 from surgvqa.builders.splits import SPLITS, assign
 from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.builders.teacher import (
@@ -35,14 +41,8 @@ from surgvqa.builders.teacher import (
     parse,
     prompt,
 )
-from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
-from surgvqa.cards.instruct import instruct_card
 from tqdm import tqdm
-
-CONFIG = "instruct"
-ROWS_PER_GROUP = 200  # 40 kB a picture: 8 MB
-FRAMES_PER_SHARD = 4000  # with three samples of 40 kB each: half a gigabyte
 
 
 def instruct(
@@ -113,25 +113,8 @@ def instruct(
         "media": media, "max_side": max_side, "test_cases": sorted(test_cases), "validation": validation, "test": test,
         "seed": seed, "system": system, "on_error": on_error,
     }  # fmt: skip
-    finish(out, taxonomy, labels, files, report, parameters, split, dropped)
+    finish(out, facts_of(taxonomy), labels, files, report, parameters, split, dropped)
     return report
-
-
-def teacher_folder(out: Path) -> Path:
-    """Where answers and refused samples lie: beside the data set, so that they are never published with it."""
-    return out.with_name(f"{out.name}.teacher")
-
-
-def refuse_foreign(out: Path) -> None:
-    """Refuse a folder that holds something other than instruction data."""
-    if not out.exists() or not any(out.iterdir()):
-        return
-    others = sorted(path.name for path in out.iterdir() if path.name not in (CONFIG, *manifests.UNLISTED))
-    own = not (out / manifests.NAME).is_file() or manifests.read(out)["parameters"].get("source") == CONFIG
-    if others or not own:
-        raise InputError(
-            f"{out} holds {', '.join(others) or 'another data set'}; give --out a folder of its own"
-        )
 
 
 def present(
@@ -154,16 +137,6 @@ def present(
     if not found:
         raise InputError(f"no picture of the labels is below {root}; --media none writes text alone")
     return found
-
-
-def picture(root: Path, name: str) -> Path:
-    r"""A picture's path, which stays below ``root``; ``\`` separates folders as ``/`` does."""
-    path = root / name.replace("\\", "/")
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"the picture {name!r} lies outside {root}")
-    if not path.is_file():
-        raise InputError(f"no picture {path}")
-    return path
 
 
 def splits(
@@ -282,11 +255,7 @@ def write(
     weak = 0
     teacher = server.model if server else template_teacher.NAME
     beside.mkdir(parents=True, exist_ok=True)
-    (out / CONFIG).mkdir(parents=True, exist_ok=True)
-    for name in manifests.UNLISTED:
-        (out / name).unlink(missing_ok=True)  # from here until the end, ``out`` is no data set
-    for old in (out / CONFIG).iterdir():
-        old.unlink()
+    folder = emptied(out)
     files: list[Path] = []
     bar = tqdm(total=len(frames), desc="verify", unit="frame", disable=None)
     with (beside / "refused.jsonl").open("w", encoding="utf-8") as refused_file:
@@ -295,7 +264,7 @@ def write(
             counted[name]["cases"] = len({frame.video_id for frame in mine})
             total = -(-len(mine) // FRAMES_PER_SHARD)
             for number in range(total):
-                path = out / CONFIG / f"{name}-{number:05d}-of-{total:05d}.parquet"
+                path = folder / f"{name}-{number:05d}-of-{total:05d}.parquet"
                 with parquet.writer(path, INSTRUCT_FEATURES, ROWS_PER_GROUP) as put:
                     for frame in mine[number * FRAMES_PER_SHARD : (number + 1) * FRAMES_PER_SHARD]:
                         kept = []
@@ -378,44 +347,3 @@ def rows(
             "verdict": "accepted",
             "llava": None,
         }
-
-
-def finish(
-    out: Path,
-    taxonomy: Taxonomy,
-    labels: Path,
-    files: Sequence[Path],
-    report: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    split: Mapping[str, str],
-    dropped: Sequence[Mapping[str, Any]],
-) -> None:
-    """Write report, card and, last, the manifest."""
-    facts = Facts(
-        name=f"Instructions on {taxonomy.title}",
-        homepage="https://github.com/surgvqa/surgvqa",
-        licence="other: whatever the owner of the recordings decides",
-        access="from the owner of the recordings",
-        citation="@misc{own_procedure, title = {Recordings of the data set's author}}",
-        procedure=taxonomy.name,
-    )
-    text = dump(dict(report))
-    manifest: dict[str, Any] = {
-        "surgvqa": version("surgvqa"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "code": code_version(),
-        "source": asdict(facts),
-        "parameters": dict(parameters),
-        "splits": dict(split),
-        "counts": report["splits"],
-        "files": {
-            path.relative_to(out).as_posix(): {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
-            for path in files
-        },
-        "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
-        "source_files": {labels.name: manifests.sha256(labels)},
-        "dropped": list(dropped),
-    }
-    parquet.write_text(out / manifests.REPORT, text)
-    parquet.write_text(out / manifests.CARD, instruct_card(manifest, report))
-    parquet.write_text(out / manifests.NAME, dump(sealed(manifest)))

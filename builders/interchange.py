@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from surgvqa.builders import llava, messages, parquet, pictures
-from surgvqa.builders.build import LIBRARIES, code_version, dump, sealed
-from surgvqa.builders.instruct import CONFIG, FRAMES_PER_SHARD, ROWS_PER_GROUP, picture, refuse_foreign
+from surgvqa.builders.instruct_folder import (
+    CONFIG,
+    FRAMES_PER_SHARD,
+    ROWS_PER_GROUP,
+    emptied,
+    finish,
+    picture,
+    refuse_foreign,
+)
 from surgvqa.builders.instructions import INSTRUCT_FEATURES
 from surgvqa.builders.outlines import read_json
 from surgvqa.builders.schema import Case, Facts
 from surgvqa.builders.splits import SPLITS, assign
-from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
-from surgvqa.cards.instruct import instruct_card
 from tqdm import tqdm
 
 FORMS = ("llava", "sharegpt", "qwen")
@@ -103,26 +104,7 @@ def import_file(
         "source": CONFIG, "imported": path.name, "case": case, "media": media, "max_side": max_side,
         "validation": validation, "test": test, "seed": seed,
     }  # fmt: skip
-    text = dump(report)
-    manifest = {
-        "surgvqa": version("surgvqa"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "code": code_version(),
-        "source": asdict(FACTS),
-        "parameters": parameters,
-        "splits": split,
-        "counts": counts,
-        "files": {
-            file.relative_to(out).as_posix(): {"sha256": manifests.sha256(file), "bytes": file.stat().st_size}
-            for file in files
-        },
-        "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
-        "source_files": {path.name: manifests.sha256(path)},
-        "dropped": [],
-    }
-    parquet.write_text(out / manifests.REPORT, text)
-    parquet.write_text(out / manifests.CARD, instruct_card(manifest, report))
-    parquet.write_text(out / manifests.NAME, dump(sealed(manifest)))
+    finish(out, FACTS, path, files, report, parameters, split)
     return report
 
 
@@ -197,18 +179,14 @@ def _write(
     media: str,
     max_side: int | None,
 ) -> list[Path]:
-    (out / CONFIG).mkdir(parents=True, exist_ok=True)
-    for name in manifests.UNLISTED:
-        (out / name).unlink(missing_ok=True)
-    for old in (out / CONFIG).iterdir():
-        old.unlink()
+    folder = emptied(out)
     files = []
     with tqdm(total=len(rows), desc="import", unit="sample", disable=None) as bar:
         for name in SPLITS:
             mine = [row for row in rows if split[row["case_id"]] == name]
             total = -(-len(mine) // FRAMES_PER_SHARD)
             for number in range(total):
-                path = out / CONFIG / f"{name}-{number:05d}-of-{total:05d}.parquet"
+                path = folder / f"{name}-{number:05d}-of-{total:05d}.parquet"
                 with parquet.writer(path, INSTRUCT_FEATURES, ROWS_PER_GROUP) as put:
                     for row in mine[number * FRAMES_PER_SHARD : (number + 1) * FRAMES_PER_SHARD]:
                         images = [

@@ -59,7 +59,7 @@ def merge(
         InputError: one list of everything that can't be read, or no picture at all that is known.
     """
     frames = frame_labels.read(into, taxonomy)
-    by_name = {}
+    by_name: dict[tuple[str, ...], list[FrameLabels]] = {}
     for frame in frames:
         parts = _parts(frame.image)
         for i in range(len(parts)):
@@ -68,12 +68,12 @@ def merge(
     unmatched: list[str] = []
     for path in files:
         for picture in read(path, taxonomy, image_rate):
-            frame = _match(picture, frames, by_name, image_rate)
-            if frame is None:
+            match = _match(picture, frames, by_name, image_rate)
+            if match is None:
                 unmatched.append(picture.name)
                 continue
-            made = _labels(frame, picture, made_by, roles, least)
-            key = (frame.video_id, frame.image)
+            made = _labels(match, picture, made_by, roles, least)
+            key = (match.video_id, match.image)
             new[key] = frame_labels.refine([new[key]], [made])[0] if key in new else made
     if not new:
         raise InputError(
