@@ -164,7 +164,7 @@ class _View:
                 continue
             for mention in clause.mentions:
                 self._known(mention)
-            if clause.places:
+            if clause.places and clause.mentions:
                 claims = True
                 for mention in clause.mentions:
                     self._holds(mention, positive=True)
@@ -181,11 +181,11 @@ class _View:
                 for mention in clause.mentions:
                     if not mention.foreign:
                         self._holds(mention, positive=yes != mention.negated)
-            elif clause.generic and not clause.mentions:
+            elif clause.generic and not clause.mentions and not clause.places:
                 claims = True
                 for role, denied in clause.generic:
                     self._any(role, there=yes != denied)
-        if not claims and not planned and not any(_names_event(clause) for clause in answers):
+        if not claims and not planned and not any(_names_event(clause) or clause.idle for clause in answers):
             raise Refusal("unfounded: yes or no to what no label says")
         if not claims and planned and not answers:
             raise Refusal("unfounded: yes or no without a reason")

@@ -99,7 +99,7 @@ SAYS = _words(
     "showing present identified identifiable identify recognised recognized noted observed displayed displays depicted depicts "
     "contains contain containing includes include including found lies lie located situated one "
     "phase step stage part procedure operation operative surgery surgical laparoscopic endoscopic frame image picture scene field "
-    "moment anatomy anatomical structure structures instrument instruments tool tools device devices landmark landmarks safety "
+    "moment anatomy anatomical structure structures organ organs instrument instruments tool tools device devices landmark landmarks safety "
     "check checks criteria criterion state status position positions location locations event events finding findings red flag "
     "flags sign signs total name called namely which what side corner area region portion half quadrant third relative respect "
     "leftmost rightmost first second same place respectively idle under way progress case summary overall left right top bottom "
@@ -118,7 +118,7 @@ ASKS = _words(
 )
 # Of what is to come or usual, as the procedure file has it.
 PLANS = _words(
-    "prepare prepared preparing proceed begin begins start starts go goes ahead on continue continues perform performed carry "
+    "prepare prepared preparing proceed proceeding starting begin begins start starts go goes ahead on continue continues perform performed carry "
     "carried out controlled control achieve achieved ensure ensured verify verified confirm confirmed checked keep kept before "
     "after until once then next follow follows following usually usual normally typically comes come last final must should need "
     "needs needed require requires required ready available have hold holds if when whether will handpiece further will making "

@@ -231,6 +231,8 @@ def _counts(free: Sequence[str], found: Sequence[Mention]) -> Iterator[tuple[int
         digits = re.search(r"\d", word)
         if not digits and word not in lexicon.NUMBERS:
             continue
+        if word == "both" and "and" in free[i:] and sum(mention.start > i for mention in found) > 1:
+            continue  # "both the duct and the artery" counts nothing
         number = int(word) if word.isascii() and word.isdigit() else lexicon.NUMBERS.get(word, -1)
         counted = ""
         for j in range(i + 1, min(i + 4, len(free))):
