@@ -262,7 +262,12 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="share of questions to validate on [0.1]",
     )
     add("--test", type=float, default=0.2, metavar="SHARE", help="share of questions to test on [0.2]")
-    add("--balance", default="none", metavar="answers|none", help="even out the answers of each kind [none]")
+    add(
+        "--balance",
+        default="none",
+        metavar="answers|cases|none",
+        help="even out the answers of each kind by leaving questions out, or the training cases by weights [none]",
+    )
     add(
         "--max-blind",
         type=float,
