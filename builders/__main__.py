@@ -123,6 +123,49 @@ def add_procedure(verbs: Any) -> None:
         "--max-side", type=int, default=1024, metavar="PX", help="longest side of a frame [1024]; 0: as it is"
     )
 
+    verb = verbs.add_parser(
+        "labels", help="merge what CVAT, Label Studio, COCO, LabelMe, CSV or a detector says"
+    )
+    add = verb.add_argument
+    add("files", type=Path, nargs="+", metavar="FILE", help="exports of any of these tools")
+    add("--into", type=Path, required=True, metavar="LABELS", help="the frames.json to refine")
+    add("--taxonomy", required=True, metavar="NAME|FILE", help="the procedure")
+    add("--made-by", choices=("hand", "detector", "weak"), default="hand", help="who said so [hand]")
+    add(
+        "--of",
+        nargs="+",
+        default=["anatomy", "tools"],
+        choices=("anatomy", "tools"),
+        help="what was labelled [both]",
+    )
+    add("--min-confidence", type=float, default=0.0, metavar="P", help="leave out less sure predictions [0]")
+    add(
+        "--image-rate",
+        type=float,
+        default=0.0,
+        metavar="FPS",
+        help="of a video that a file numbers the frames of",
+    )
+
+
+def labels(args: argparse.Namespace) -> None:
+    """Refine frame labels by those of other tools."""
+    from surgvqa.builders.label_files import merge
+    from surgvqa.builders.taxonomy import load
+
+    found = merge(
+        args.into,
+        args.files,
+        load(args.taxonomy),
+        made_by=args.made_by,
+        roles=args.of,
+        least=args.min_confidence,
+        image_rate=args.image_rate,
+    )
+    print(f"labels of {found.frames} frames went into {args.into}")
+    if found.unmatched:
+        print(f"{len(found.unmatched)} pictures are no frame of it, such as {found.unmatched[0]}")
+
 
 def new(args: argparse.Namespace) -> None:
     """Write a new procedure's files, or check them."""
@@ -439,7 +482,7 @@ def verify(args: argparse.Namespace) -> None:
 
 OWN = {
     "probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export, "new": new,
-    "frames": frames,
+    "frames": frames, "labels": labels,
 }  # fmt: skip
 
 
