@@ -26,7 +26,7 @@ from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
 
 STAGING = ".build"
-FOLDERS = ("clips", "qa", "pointing", "segmentation", "videos")
+FOLDERS = ("clips", "qa", "pointing", "segmentation", "spoken", "videos")
 
 
 @contextmanager
