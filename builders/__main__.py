@@ -41,6 +41,21 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     add_interchange(verbs)
     add_procedure(verbs)
+
+    verb = verbs.add_parser("spoken", help="add config spoken to a data set: its questions as sound")
+    add = verb.add_argument
+    add("folder", type=Path, metavar="DIR", help="what a build wrote")
+    add(
+        "--voices",
+        nargs="+",
+        default=["espeak-ng:en-us", "espeak-ng:en-gb"],
+        metavar="ENGINE:NAME",
+        help="espeak-ng (offline), edge-tts (online) or command [espeak-ng:en-us espeak-ng:en-gb]",
+    )
+    add("--rates", nargs="+", type=int, default=[150, 180], metavar="N", help="words a minute [150 180]")
+    add("--snr", nargs="+", type=float, default=[], metavar="DB", help="theatre noise at these ratios [none]")
+    add("--tts-command", metavar="TEXT", help="for voices of engine command; text on stdin, sound to {out}")
+    add("--seed", type=int, default=0, metavar="N", help="of who says what [0]")
     return root
 
 
@@ -305,7 +320,12 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="share of questions to validate on [0.1]",
     )
     add("--test", type=float, default=0.2, metavar="SHARE", help="share of questions to test on [0.2]")
-    add("--balance", default="none", metavar="answers|none", help="even out the answers of each kind [none]")
+    add(
+        "--balance",
+        default="none",
+        metavar="answers|cases|none",
+        help="even out the answers of each kind by leaving questions out, or the training cases by weights [none]",
+    )
     add(
         "--max-blind",
         type=float,
@@ -475,9 +495,18 @@ def verify(args: argparse.Namespace) -> None:
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
+def spoken(args: argparse.Namespace) -> None:
+    """Add config spoken."""
+    from surgvqa.builders.spoken import Speaking, add_spoken
+
+    how = Speaking(tuple(args.voices), tuple(args.rates), tuple(args.snr), args.tts_command, args.seed)
+    for split, count in add_spoken(args.folder, how).items():
+        print(f"{split}: {count} spoken questions")
+
+
 OWN = {
     "probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export, "new": new,
-    "frames": frames, "labels": labels,
+    "frames": frames, "labels": labels, "spoken": spoken,
 }  # fmt: skip
 
 

@@ -296,7 +296,11 @@ MORE_SCENES = {
         "events": ["carotids located=true", "cerebrospinal fluid leak=false"],
         "width": 600,
         "height": 600,
-        "boxes": [box("tumour", 200, 200, 400, 400), box("ring curette", 10, 10, 150, 150), box("suction", 420, 420, 590, 590)],
+        "boxes": [
+            box("tumour", 200, 200, 400, 400),
+            box("ring curette", 10, 10, 150, 150),
+            box("suction", 420, 420, 590, 590),
+        ],
     },
     "K": {
         "phase": "withdrawal",

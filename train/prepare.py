@@ -186,7 +186,7 @@ def frames_of(rows: Dataset, wanted: int | None) -> int:
 
 
 def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
-    """Units with their length in tokens; nothing is ever cut, so one that is too long stops the run now.
+    """Units with their length in tokens and their row's weight; nothing is ever cut, so one that is too long stops the run now.
 
     Raises:
         InputError: names the longest sequence and what to lower.
@@ -202,6 +202,8 @@ def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit
             f"{name(rows[out[longest]['row']])} takes {lengths[longest]} tokens, the budget is {limit}; "
             "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
         )
+    weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
+    out = out.add_column("weight", [weights[index] for index in out["row"]])
     return out.add_column("length", lengths)
 
 
