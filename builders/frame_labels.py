@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 from surgvqa.builders.outlines import role_of
@@ -34,7 +35,8 @@ MAKERS: tuple[Maker, ...] = ("weak", "detector", "hand")  # each may replace wha
 FIELDS = ("phase", "anatomy", "tools", "events")
 ROLES: Mapping[str, Role] = {"anatomy": "anatomy", "tools": "instrument"}
 KEYS = ("image", "video_id", "timestamp_s", *FIELDS, "width", "height", "boxes", "confidence", "made_by")
-LISTED = 20  # faults in one message
+LISTED = 10  # causes in one message
+LONGEST = 240  # characters of a cause: one may list every name that is known
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -66,7 +68,7 @@ def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
         InputError: one list of everything that is wrong: no JSON, keys, labels, numbers, a picture labelled twice.
     """
     frames: list[FrameLabels] = []
-    faults: list[str] = []
+    faults: dict[str, list[str]] = {}  # cause -> where
     seen: set[tuple[str, str | int]] = set()
     for number, entry in enumerate(_entries(path)):
         where = f"frame {number}"
@@ -79,16 +81,26 @@ def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
                     f"{frame.image}: second {frame.timestamp_s:g} of {frame.video_id} has two pictures"
                 )
         except InputError as error:
-            faults.append(f"{where}: {error}")
+            cause = str(error).removeprefix(f"{entry['image']}: ") if _named(entry) else str(error)
+            faults.setdefault(cause, []).append(f"{where}: {entry['image']}" if _named(entry) else where)
             continue
         seen |= {(frame.video_id, frame.image), (frame.video_id, to_ms(frame.timestamp_s))}
         frames.append(frame)
     if faults:
-        more = f" and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
-        raise InputError(f"{path}: {len(faults)} faults: {'; '.join(faults[:LISTED])}{more}")
+        total = sum(map(len, faults.values()))
+        told = [
+            f"{where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {shorten(cause, LONGEST)}"
+            for cause, where in list(faults.items())[:LISTED]
+        ]
+        more = f"; and {len(faults) - LISTED} other causes" if len(faults) > LISTED else ""
+        raise InputError(f"{path}: {total} faults: {'; '.join(told)}{more}")
     if not frames:
         raise InputError(f"{path}: no frame in it; `surgvqa-build frames` writes such a file")
     return frames
+
+
+def _named(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("image"), str)
 
 
 def _entries(path: Path) -> Iterator[Any]:
