@@ -406,7 +406,7 @@ def test_a_clip_beyond_the_end(copy, tmp_path):
         ({"test_cases": ["case_1"]}, "no such case"),
         ({"decoder": "vlc"}, "--decoder vlc"),
         ({"frames": 0}, "--frames 0"),
-        ({"balance": "cases"}, "--balance cases"),
+        ({"balance": "kinds"}, "--balance kinds"),
         ({"clip_seconds": 0.2}, "--clip-seconds 0.2"),
     ],
 )
