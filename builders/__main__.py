@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from surgvqa.builders import options, sources
 from surgvqa.cards.command import InputError, run
@@ -38,7 +38,198 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
     verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
+    add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
+    add_interchange(verbs)
+    add_procedure(verbs)
     return root
+
+
+def add_instruct(verb: argparse.ArgumentParser) -> None:
+    """The options of ``instruct``."""
+    add = verb.add_argument
+    add("labels", type=Path, metavar="LABELS", help="frames and their labels, a .json or .jsonl file")
+    add("--taxonomy", required=True, metavar="NAME|FILE", help="the procedure")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the data set goes")
+    add(
+        "--teacher",
+        metavar="URL",
+        help="an OpenAI-compatible server, ends in /v1 [by rule, without a server]",
+    )
+    add("--model", metavar="NAME", help="the teacher's model")
+    add("--concurrency", type=int, default=8, metavar="N", help="requests at a time [8]")
+    add("--estimate", action="store_true", help="say what asking would cost, and stop")
+    add("--price-in", type=float, default=0.0, metavar="X", help="price of a million tokens read")
+    add("--price-out", type=float, default=0.0, metavar="X", help="price of a million tokens written")
+    add(
+        "--media",
+        default="frames",
+        metavar="frames|none",
+        help="pictures in the rows, or text alone [frames]",
+    )
+    add(
+        "--max-side", type=int, default=512, metavar="PX", help="longest side of a picture [512]; 0: as it is"
+    )
+    add("--test-cases", nargs="+", default=[], metavar="ID", help="videos to hold out")
+    add("--validation", type=float, default=0.1, metavar="SHARE", help="share of frames to validate on [0.1]")
+    add("--test", type=float, default=0.2, metavar="SHARE", help="share of frames to test on [0.2]")
+    add("--system", metavar="TEXT", help="a system message before every sample")
+    add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
+    add(
+        "--on-error",
+        choices=("fail", "quarantine"),
+        default="fail",
+        help="a missing picture or answer: stop, or leave the frame out and name it [fail]",
+    )
+
+
+def add_interchange(verbs: Any) -> None:
+    """The options of ``import`` and ``export``."""
+    add = verbs.add_parser("import", help="LLaVA, ShareGPT or Qwen conversations as a data set").add_argument
+    add("file", type=Path, metavar="FILE", help="a .json or .jsonl file of conversations")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the data set goes")
+    add("--images", type=Path, metavar="DIR", help="what picture names are relative to [the file's folder]")
+    add("--case", default="", metavar="PATTERN", help="finds the operation in a picture's name, to split by")
+    add(
+        "--media",
+        default="frames",
+        choices=("frames", "none"),
+        help="pictures in the rows, or text alone [frames]",
+    )
+    add(
+        "--max-side", type=int, default=512, metavar="PX", help="longest side of a picture [512]; 0: as it is"
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the splits [0]")
+    add = verbs.add_parser("export", help="a data set as LLaVA, ShareGPT or Qwen conversations").add_argument
+    add("folder", type=Path, metavar="DIR", help="a data set")
+    add("--out", type=Path, required=True, metavar="DIR", help="a new folder for SPLIT.json and the pictures")
+    add("--as", dest="form", default="llava", metavar="llava|sharegpt|qwen", help="the form [llava]")
+    add("--config", default="instruct", choices=("instruct", "clips"), help="what of the data set [instruct]")
+
+
+def add_procedure(verbs: Any) -> None:
+    """The options of ``new`` and ``frames``."""
+    add = verbs.add_parser("new", help="the commented files that a new procedure begins with").add_argument
+    add("procedure", metavar="PROCEDURE", help="its name")
+    add("--dir", type=Path, metavar="DIR", help="the folder [the procedure's name]")
+    add("--check", action="store_true", help="write nothing; say what is wrong with the folder")
+    add = verbs.add_parser("frames", help="still frames with times and labels, from videos").add_argument
+    add("root", type=Path, metavar="ROOT", help="a procedure's folder, a folder of videos, or a video")
+    add("--out", type=Path, required=True, metavar="DIR", help="where frames/ and frames.json go")
+    add("--taxonomy", metavar="NAME|FILE", help="the procedure [procedure.yaml below ROOT]")
+    add("--every", type=float, default=1.0, metavar="S", help="seconds from frame to frame [1]")
+    add("--budget", type=int, metavar="N", help="at most so many frames of all cases")
+    add("--biased", action="store_true", help="spend the budget more densely around events")
+    add(
+        "--max-side", type=int, default=1024, metavar="PX", help="longest side of a frame [1024]; 0: as it is"
+    )
+
+
+def new(args: argparse.Namespace) -> None:
+    """Write a new procedure's files, or check them."""
+    from surgvqa.builders import new as begin
+
+    folder = args.dir or Path(args.procedure)
+    if args.check:
+        print("\n".join(begin.check(folder)))
+        return
+    for path in begin.new(args.procedure, folder):
+        print(path)
+    print(
+        f"edit them, put recordings into {folder / 'videos'}, then: surgvqa-build new {args.procedure} --check"
+    )
+
+
+def frames(args: argparse.Namespace) -> None:
+    """Take frames from videos."""
+    from surgvqa.builders.extract import extract
+    from surgvqa.builders.taxonomy import load
+
+    found = extract(
+        args.root,
+        args.out,
+        load(args.taxonomy) if args.taxonomy else None,
+        every_s=args.every,
+        budget=args.budget,
+        biased=args.biased,
+        max_side=args.max_side or None,
+    )
+    print(
+        f"{found.frames} frames, {found.labelled} of them labelled at that very moment; {found.duplicates} that look "
+        f"like another were left out; labels in {found.path}"
+    )
+
+
+def import_file(args: argparse.Namespace) -> None:
+    """Write a data set from conversations."""
+    from surgvqa.builders.interchange import import_file as write
+
+    report = write(
+        args.file,
+        args.out,
+        images=args.images,
+        case=args.case,
+        media=args.media,
+        max_side=args.max_side or None,
+        seed=args.seed,
+    )
+    for split, counts in report["splits"].items():
+        print(f"{split}: {counts['samples']} samples")
+    say_lost(report["lost"])
+    print(f'{args.out} is ready: datasets.load_dataset("{args.out}", "instruct")')
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write conversations from a data set."""
+    from surgvqa.builders.interchange import export as write
+
+    say_lost(write(args.folder, args.out, args.form, args.config))
+    print(f"{args.out} is ready")
+
+
+def say_lost(lost: dict[str, int]) -> None:
+    """What the other form could not say."""
+    for what, count in lost.items():
+        print(f"lost in {count} samples: {what}")
+    if not lost:
+        print("nothing is lost")
+
+
+def instruct(args: argparse.Namespace) -> None:
+    """Write instruction data, by rule or with a teacher."""
+    from surgvqa.builders import frame_labels
+    from surgvqa.builders import instruct as instructing
+    from surgvqa.builders.taxonomy import load
+    from surgvqa.builders.teacher import server as server_at
+
+    if (args.teacher is None) != (args.model is None):
+        raise InputError("--teacher URL and --model NAME go together")
+    taxonomy = load(args.taxonomy)
+    server = server_at(args.teacher, args.model, args.concurrency) if args.teacher else None
+    if server is not None:
+        frames = frame_labels.read(args.labels, taxonomy)
+        print(instructing.expected(frames, taxonomy, server, args.out, args.price_in, args.price_out))
+        if args.estimate:
+            return
+    report = instructing.instruct(
+        args.labels,
+        taxonomy,
+        args.out,
+        server=server,
+        media=args.media,
+        max_side=args.max_side or None,
+        test_cases=args.test_cases,
+        validation=args.validation,
+        test=args.test,
+        seed=args.seed,
+        system=args.system,
+        on_error=args.on_error,
+    )
+    for split, counts in report["splits"].items():
+        print(f"{split}: {counts['cases']} videos, {counts['frames']} frames, {counts['samples']} samples")
+    print(f"accepted {report['accepted_share']:.1%} of what {report['teacher']} wrote; refused for:")
+    for cause, count in report["reasons"].items():
+        print(f"  {cause}: {count}")
+    print(f'{args.out} is ready: datasets.load_dataset("{args.out}", "instruct")')
 
 
 def add_build(verb: argparse.ArgumentParser) -> None:
@@ -71,7 +262,12 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="share of questions to validate on [0.1]",
     )
     add("--test", type=float, default=0.2, metavar="SHARE", help="share of questions to test on [0.2]")
-    add("--balance", default="none", metavar="answers|none", help="even out the answers of each kind [none]")
+    add(
+        "--balance",
+        default="none",
+        metavar="answers|cases|none",
+        help="even out the answers of each kind by leaving questions out, or the training cases by weights [none]",
+    )
     add(
         "--max-blind",
         type=float,
@@ -241,12 +437,18 @@ def verify(args: argparse.Namespace) -> None:
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
+OWN = {
+    "probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export, "new": new,
+    "frames": frames,
+}  # fmt: skip
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     named = argv[0] if argv and argv[0] in sources.names() else None
     verbs = {source: partial(build, source) for source in sources.names()}
-    return run(parser(named), {**verbs, "probe": probe, "verify": verify}, argv)
+    return run(parser(named), {**verbs, **OWN}, argv)
 
 
 if __name__ == "__main__":

@@ -181,15 +181,19 @@ def plan(
         cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
     )
     known = transitions(case for case in cases if split[case.case_id] == "train")
-    even = None
+    even, weights = None, {}
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
         for case_id, found in asked(known, split, options).items():
             by_split[split[case_id]].extend(found)
         even = balancing.answers(by_split, options.seed)
+    elif balance == "cases":
+        weights = balancing.case_weights(
+            {case_id: len(found.clips) for case_id, found in surveys.items() if split[case_id] == "train"}
+        )
     elif balance != "none":
-        raise InputError(f"--balance {balance}: known: answers, none")
+        raise InputError(f"--balance {balance}: known: answers, cases, none")
     return [
-        Job(found.case, found.clips, split[case_id], known, options, root, even)
+        Job(found.case, found.clips, split[case_id], known, options, root, even, weights.get(case_id, 1.0))
         for case_id, found in surveys.items()
     ]

@@ -202,6 +202,7 @@ FEATURES = Features(
         "images": List(Image()),
         "video": STRING,
         "video_start_s": Value("float64"),
+        "weight": Value("float64"),  # how often training draws the clip; 1 but for `--balance cases`
         "scene": STRING,
         "qa": List(QA_COLUMNS),
         "messages": List({"role": STRING, "content": STRING}),

@@ -66,6 +66,7 @@ class Job:
     options: Options
     root: Path
     balance: Balance | None = None
+    weight: float = 1.0  # of each of its clips in training
 
     def key(self, code: str, digests: dict[str, str]) -> str:
         """A name for these bytes: other inputs, options or code give another."""
@@ -202,6 +203,7 @@ def row(job: Job, taken: Taken, video: str | None) -> Row:
         "images": [{"bytes": data, "path": None} for data in taken.images],
         "video": video,
         "video_start_s": start,
+        "weight": job.weight,
         "scene": scenes.to_json(clip.scene) if clip.scene is not None else None,
         "qa": [{name: _plain(getattr(one, name)) for name in QA_COLUMNS} for one in qa],
         "messages": conversation(qa, job.options.system),

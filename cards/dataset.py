@@ -30,6 +30,10 @@ def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id
     Text from the data is escaped; paths are cut to their last part.
     """
     try:
+        if "samples" in report:
+            from surgvqa.cards.instruct import instruct_card
+
+            return instruct_card(manifest, report, repo_id or "ORG/NAME")
         return _card(manifest, report, repo_id or "ORG/NAME")
     except (KeyError, UndefinedError) as error:
         raise InputError(

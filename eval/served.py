@@ -61,7 +61,6 @@ class Served:
             options["mm_processor_kwargs"] = {"size": size}
         self.model = LLM(
             found.source,
-            tokenizer=str(found.folder),
             dtype=run.dtype,
             max_model_len=longest(encoder, rows) + run.max_new_tokens,
             limit_mm_per_prompt={"image": 0, "video": 0} | self.pictures(budget.frames),

@@ -53,6 +53,7 @@ def row(number: int, frames: int = 4, size: int = 56, questions: int = 3) -> dic
         "images": [{"bytes": picture(colour, 100 * number + i, size), "path": None} for i in range(frames)],
         "video": None,
         "video_start_s": None,
+        "weight": 1.0,
         "scene": None,
         "qa": qa,
         "messages": [

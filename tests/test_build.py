@@ -479,3 +479,15 @@ def test_the_test_cases_do_not_depend_on_the_kinds_asked(root, tmp_path, monkeyp
     for kinds in (("entered", "motion_direction"), ("caption",)):
         make(root, tmp_path / kinds[0], media="none", kinds=kinds)
     assert stratified[0] == stratified[1]
+
+
+def test_balanced_cases_weigh_the_same_in_training_and_nothing_elsewhere(root, tmp_path):
+    make(root, tmp_path / "out", media="none", balance="cases")
+    splits = load_dataset(str(tmp_path / "out"), "clips")
+    total: dict[str, float] = {}
+    for row in splits["train"]:
+        total[row["case_id"]] = total.get(row["case_id"], 0.0) + row["weight"]
+    clips = len(splits["train"])
+    assert len(total) > 1 and sum(total.values()) == pytest.approx(clips)
+    assert list(total.values()) == pytest.approx([clips / len(total)] * len(total))
+    assert set(splits["test"]["weight"]) == {1.0}

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from surgvqa.builders import llava
+from surgvqa.builders.__main__ import main
+from surgvqa.builders.verify import verify
 from surgvqa.cards.command import InputError
 
 
@@ -145,3 +149,66 @@ def test_all_conversations_of_endochat_come_back(realdata: Path):
         assert llava.to_qwen(sample).lost[:1] == (
             "that the pictures have no placeholder: one each now leads the first question",
         )
+
+
+def rows_of(out: Path) -> list[dict]:
+    return [row for path in sorted((out / "instruct").iterdir()) for row in pq.read_table(path).to_pylist()]
+
+
+def test_a_file_goes_to_a_data_set_and_out_again(tmp_path: Path):
+    samples = [{"id": f"s{n}"} | ONE | {"image": f"case{n}\\frame.png"} for n in range(6)]
+    samples = [{**one, "id": f"s{n}"} for n, one in enumerate(samples)] + [ODD[4]]
+    for number in range(6):
+        (tmp_path / f"case{number}").mkdir()
+        Image.new("RGB", (40, 30), (number * 40, 0, 0)).save(tmp_path / f"case{number}" / "frame.png")
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(samples))
+    out = tmp_path / "out"
+    assert main(["import", str(path), "--out", str(out)]) == 0
+    verify(out)
+    found = rows_of(out)
+    assert [row["verdict"] for row in found] == ["unchecked"] * 7
+    assert [len(row["images"]) for row in found] == [1] * 6 + [0]
+    assert "Nothing in them was checked" in (out / "README.md").read_text()
+    assert main(["export", str(out), "--out", str(tmp_path / "llava")]) == 0
+    assert json.loads((tmp_path / "llava" / "train.json").read_text()) == samples
+    assert (tmp_path / "llava" / "case3" / "frame.png").is_file()
+    assert main(["export", str(out), "--as", "qwen", "--out", str(tmp_path / "qwen")]) == 0
+    assert "messages" in json.loads((tmp_path / "qwen" / "train.json").read_text())[0]
+    assert main(["import", str(path), "--out", str(tmp_path / "split"), "--case", r"case\d"]) == 2, (
+        "ODD[4] has none"
+    )
+    path.write_text(json.dumps(samples[:6]))
+    assert main(["import", str(path), "--out", str(tmp_path / "split"), "--case", r"case\d"]) == 0
+    assert len(list((tmp_path / "split" / "instruct").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        ({**ONE, "image": "../secret.png"}, "lies outside"),
+        ({**ONE, "image": "gone.png"}, "no picture"),
+        ({"messages": [{"role": "user"}]}, "sample 0: no messages"),
+        ({"text": "x"}, "sample 0: no 'conversations'"),
+    ],
+)
+def test_a_bad_file_is_one_line(sample, said: str, tmp_path: Path, capsys):
+    path = tmp_path / "in" / "data.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps([sample]))
+    assert main(["import", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_endochat_goes_through_a_data_set_and_comes_back(realdata: Path, tmp_path: Path):
+    path = realdata / "endochat_endovis17vqa" / "endovis_single_phrase.json"
+    out = tmp_path / "out"
+    command = ["import", str(path), "--out", str(out), "--media", "none", "--case", r"\d\d-VQA.*?(seq_?\d+)"]
+    assert main(command) == 0
+    assert main(["export", str(out), "--out", str(tmp_path / "llava")]) == 0
+    found = [
+        one for file in (tmp_path / "llava").glob("*.json") for one in json.loads(file.read_text("utf-8"))
+    ]
+    assert len(found) == 3849
+    sent = json.loads(path.read_text("utf-8"))
+    assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, sent))

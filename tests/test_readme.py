@@ -99,3 +99,12 @@ def test_a_wrong_path_is_seen() -> None:
         "cards/gone.py",
         "tests/none.md",
     ]
+
+
+def test_the_map_names_every_file() -> None:
+    folders = ("cards", "builders", "builders/sources", "eval", "train")
+    files = [
+        path for folder in folders for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py"
+    ]
+    missing = [name for path in files if (name := path.relative_to(ROOT).as_posix()) not in README]
+    assert files and missing == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,24 @@ from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
 
 
-class LengthGroups(Sampler[int]):
-    """Sequences of like length together, in an order that follows from the seed and the epoch alone.
+class Draws(Sampler[int]):
+    """The order of an epoch, from the seed and the epoch alone; by weights and in groups of like length if given.
 
-    transformers' own draws it from the global random numbers, so that a run that is resumed in its second epoch
-    goes on in another order than the one it left.
+    transformers' own length groups follow from the global random numbers, so that a run that is resumed in its
+    second epoch goes on in another order than the one it left.
+
+    Args:
+        weights: how often each sequence is drawn in an epoch, on average; systematic resampling gives every one
+            its weight rounded down or up.
+        lengths: of the sequences in tokens, where those of like length are to go together; else None.
+        together: how many go through the model before a step.
+        seed: of the run.
     """
 
-    def __init__(self, lengths: list[int], together: int, seed: int) -> None:
-        self.lengths, self.together, self.seed, self.epoch = lengths, together, seed, 0
+    def __init__(
+        self, weights: Sequence[float], lengths: Sequence[int] | None, together: int, seed: int
+    ) -> None:
+        self.weights, self.lengths, self.together, self.seed, self.epoch = weights, lengths, together, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called at the start of an epoch."""
@@ -35,18 +44,28 @@ class LengthGroups(Sampler[int]):
 
     def __len__(self) -> int:
         """As many as there are."""
-        return len(self.lengths)
+        return len(self.weights)
 
     def __iter__(self) -> Iterator[int]:
         """Indices."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        return iter(get_length_grouped_indices(self.lengths, self.together, generator=generator))
+        order = torch.randperm(len(self), generator=generator)
+        ends = torch.tensor(self.weights, dtype=torch.float64)[order].cumsum(0)
+        points = torch.arange(len(self), dtype=torch.float64) + torch.rand((), generator=generator)
+        drawn = order[torch.searchsorted(ends, points * ends[-1] / len(self), right=True).clamp(max=len(self) - 1)]
+        drawn = drawn[torch.randperm(len(self), generator=generator)]
+        if self.lengths is None:
+            return iter(drawn.tolist())
+        lengths = [self.lengths[index] for index in drawn.tolist()]
+        grouped = get_length_grouped_indices(lengths, self.together, generator=generator)
+        return iter(drawn[grouped].tolist())
 
 
 class ClipTrainer(SFTTrainer):
     """SFTTrainer, with ``surgvqa.train.optimizer`` and, if given, questions to answer at every evaluation."""
 
     answering: Answering | None = None
+    optimizer: torch.optim.Optimizer | None
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW or Muon, with the parts' learning rates."""
@@ -58,12 +77,14 @@ class ClipTrainer(SFTTrainer):
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        if self.args.train_sampling_strategy != "group_by_length":
-            return super()._get_train_sampler(train_dataset)
         rows = self.train_dataset if train_dataset is None else train_dataset
+        strategy, weights = self.args.train_sampling_strategy, list(rows["weight"])
+        if strategy == "sequential":
+            return super()._get_train_sampler(train_dataset)
+        lengths = list(rows["length"]) if strategy == "group_by_length" else None
         together = self.args.train_batch_size * self.args.gradient_accumulation_steps
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        return LengthGroups(list(rows["length"]), together, seed)
+        return Draws(weights, lengths, together, seed)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
         """The loss, and what the model answers."""

@@ -64,7 +64,11 @@ def optimizer_for(
         rate = rates[part]
         if muon and options.learning_rate:
             rate *= options.muon_learning_rate / options.learning_rate
-        empty = {"params": [], "lr": rate, "weight_decay": options.weight_decay if name in decayed else 0.0}
+        empty: dict[str, Any] = {
+            "params": [],
+            "lr": rate,
+            "weight_decay": options.weight_decay if name in decayed else 0.0,
+        }
         groups.setdefault((muon, part, name in decayed), {**empty, "part": part})["params"].append(parameter)
     rest = [group for (muon, _, _), group in groups.items() if not muon]
     matrices = [group for (muon, _, _), group in groups.items() if muon]

@@ -104,13 +104,13 @@ class TrainingOptions(SFTConfig):
     def __post_init__(self) -> None:
         if not torch.cuda.is_available():
             self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
-            self.bf16 = bool(self.bf16)
+            self.bf16 = bool(self.bf16)  # type: ignore[has-type]
         self.remove_unused_columns = False
         self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
         self.dataset_kwargs = {"skip_prepare_dataset": True}
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = True
-        if self.load_best_model_at_end and self.metric_for_best_model is None:
+        if self.load_best_model_at_end and self.metric_for_best_model is None:  # type: ignore[has-type]
             self.metric_for_best_model = "eval_lift" if self.eval_questions else "eval_loss"
             self.greater_is_better = bool(self.eval_questions)
         super().__post_init__()

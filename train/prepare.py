@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 from datasets import Dataset
@@ -68,9 +69,8 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
 
     processor, model = load(model_options)
-    budget = Budget(
-        frames_of(rows, training.frames), training.media, training.min_pixels, training.max_pixels
-    )
+    media: Any = training.media
+    budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
     encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name))
     shared = training.questions_per_sequence != 1
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
@@ -186,7 +186,7 @@ def frames_of(rows: Dataset, wanted: int | None) -> int:
 
 
 def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
-    """Units with their length in tokens; nothing is ever cut, so one that is too long stops the run now.
+    """Units with their length in tokens and their row's weight; nothing is ever cut, so one that is too long stops the run now.
 
     Raises:
         InputError: names the longest sequence and what to lower.
@@ -202,6 +202,8 @@ def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit
             f"{name(rows[out[longest]['row']])} takes {lengths[longest]} tokens, the budget is {limit}; "
             "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
         )
+    weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
+    out = out.add_column("weight", [weights[index] for index in out["row"]])
     return out.add_column("length", lengths)
 
 

@@ -49,7 +49,9 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     prefix = prefix_positions.shape[2]
     row, column = (question_index > PREFIX).nonzero(as_tuple=True)
     number = row * (length + 1) + question_index[row, column]
-    _, question, counts = number.unique_consecutive(return_inverse=True, return_counts=True)
+    _, question, counts = number.unique_consecutive(  # type: ignore[no-untyped-call]
+        return_inverse=True, return_counts=True
+    )
     starts = counts.cumsum(0) - counts
     offset = torch.arange(len(row), device=row.device) - starts[question]
     shape = (len(counts), int(counts.max()))
