@@ -38,6 +38,9 @@ def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
 class UNet(nn.Module):
     """segmentation-models-pytorch's U-Net; a softmax over background and classes."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, classes: Sequence[str], encoder: str, weights: str | None) -> None:
         super().__init__()
         import segmentation_models_pytorch as smp
@@ -76,6 +79,9 @@ class UNet(nn.Module):
 
 class ClipSeg(nn.Module):
     """CLIPSeg of transformers: a phrase in, a mask out; a name of nothing in view has an empty one."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self, classes: Sequence[str], phrases: Mapping[str, Sequence[str]], checkpoint: str | None, size: int
@@ -132,7 +138,7 @@ class ClipSeg(nn.Module):
     def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
         """(class, phrase) pairs to ask one picture for: ones that it shows, then ones that it doesn't."""
         draw = random.Random(seed)
-        values = {int(value) for value in labels.unique()} - {0}
+        values = {int(value) for value in np.unique(labels.cpu().numpy())} - {0}
         shown = draw.sample(sorted(values), min(len(values), PROMPTS // 2))
         rest = sorted(set(range(1, len(self.classes))) - values)
         absent = draw.sample(rest, min(len(rest), PROMPTS - len(shown)))
