@@ -9,7 +9,7 @@ SHELL := /bin/bash
 # The first of these that really runs and is new enough (a pyenv shim may exist and not run).
 PYTHON ?= $(shell for name in python3 python3.12 python3.13 python3.11 python3.14; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
-EXTRAS ?= train,decoders,dev
+EXTRAS ?= train,decoders,demo,audio,segment,dev
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
@@ -53,6 +53,7 @@ PRACTICE := phase instruments presence absolute_position motion_direction
 demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ## the whole chain: cases -> data set -> adapter -> score -> cards
 	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json, page $(DEMO)/report.html"
 	@sed -n '/^## Score/,/^## /p' $(DEMO)/adapter/README.md | sed '$$d'
+	@echo "Look at it and ask it yourself: $(BIN)/surgvqa-eval demo, then open http://127.0.0.1:7860"
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
 	$(SAY) "demo 1/7: build: render the synthetic cases and turn them into a data set of questions"

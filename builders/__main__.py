@@ -41,6 +41,21 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     add_interchange(verbs)
     add_procedure(verbs)
+
+    verb = verbs.add_parser("spoken", help="add config spoken to a data set: its questions as sound")
+    add = verb.add_argument
+    add("folder", type=Path, metavar="DIR", help="what a build wrote")
+    add(
+        "--voices",
+        nargs="+",
+        default=["espeak-ng:en-us", "espeak-ng:en-gb"],
+        metavar="ENGINE:NAME",
+        help="espeak-ng (offline), edge-tts (online) or command [espeak-ng:en-us espeak-ng:en-gb]",
+    )
+    add("--rates", nargs="+", type=int, default=[150, 180], metavar="N", help="words a minute [150 180]")
+    add("--snr", nargs="+", type=float, default=[], metavar="DB", help="theatre noise at these ratios [none]")
+    add("--tts-command", metavar="TEXT", help="for voices of engine command; text on stdin, sound to {out}")
+    add("--seed", type=int, default=0, metavar="N", help="of who says what [0]")
     return root
 
 
@@ -122,6 +137,49 @@ def add_procedure(verbs: Any) -> None:
     add(
         "--max-side", type=int, default=1024, metavar="PX", help="longest side of a frame [1024]; 0: as it is"
     )
+
+    verb = verbs.add_parser(
+        "labels", help="merge what CVAT, Label Studio, COCO, LabelMe, CSV or a detector says"
+    )
+    add = verb.add_argument
+    add("files", type=Path, nargs="+", metavar="FILE", help="exports of any of these tools")
+    add("--into", type=Path, required=True, metavar="LABELS", help="the frames.json to refine")
+    add("--taxonomy", required=True, metavar="NAME|FILE", help="the procedure")
+    add("--made-by", choices=("hand", "detector", "weak"), default="hand", help="who said so [hand]")
+    add(
+        "--of",
+        nargs="+",
+        default=["anatomy", "tools"],
+        choices=("anatomy", "tools"),
+        help="what was labelled [both]",
+    )
+    add("--min-confidence", type=float, default=0.0, metavar="P", help="leave out less sure predictions [0]")
+    add(
+        "--image-rate",
+        type=float,
+        default=0.0,
+        metavar="FPS",
+        help="of a video that a file numbers the frames of",
+    )
+
+
+def labels(args: argparse.Namespace) -> None:
+    """Refine frame labels by those of other tools."""
+    from surgvqa.builders.label_files import merge
+    from surgvqa.builders.taxonomy import load
+
+    found = merge(
+        args.into,
+        args.files,
+        load(args.taxonomy),
+        made_by=args.made_by,
+        roles=args.of,
+        least=args.min_confidence,
+        image_rate=args.image_rate,
+    )
+    print(f"labels of {found.frames} frames went into {args.into}")
+    if found.unmatched:
+        print(f"{len(found.unmatched)} pictures are no frame of it, such as {found.unmatched[0]}")
 
 
 def new(args: argparse.Namespace) -> None:
@@ -437,9 +495,18 @@ def verify(args: argparse.Namespace) -> None:
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
+def spoken(args: argparse.Namespace) -> None:
+    """Add config spoken."""
+    from surgvqa.builders.spoken import Speaking, add_spoken
+
+    how = Speaking(tuple(args.voices), tuple(args.rates), tuple(args.snr), args.tts_command, args.seed)
+    for split, count in add_spoken(args.folder, how).items():
+        print(f"{split}: {count} spoken questions")
+
+
 OWN = {
     "probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export, "new": new,
-    "frames": frames,
+    "frames": frames, "labels": labels, "spoken": spoken,
 }  # fmt: skip
 
 

@@ -123,9 +123,7 @@ def build(
             workers=workers,
         )
         code = code_version()
-        keys = {
-            job.case.case_id: job.key(code, ready.surveys[job.case.case_id].digests) for job in ready.jobs
-        }
+        keys = {job.name: job.key(code, ready.surveys[job.case.case_id].digests) for job in ready.jobs}
         finished = unchanged(out, parameters, set(keys.values()), code, ready.dropped)
         if finished is not None:
             clear(staging)
@@ -133,7 +131,7 @@ def build(
         reopen(out, staging, set(keys.values()))
         records, failed = build_shards(ready.jobs, keys, staging, workers)
         refuse_faults(failed, root, on_error)
-        jobs = [job for job in ready.jobs if job.case.case_id in records]
+        jobs = [job for job in ready.jobs if job.name in records]
         if not jobs:
             raise InputError(f"nothing is left of {root} to build from: {listed(failed)}")
         ready = replace(ready, jobs=tuple(jobs), dropped=(*ready.dropped, *failed))
@@ -147,20 +145,20 @@ def build_shards(
     records: dict[str, Record] = {}
     failed: list[Dropped] = []
     for job in jobs:
-        found = whole(staging, keys[job.case.case_id])
+        found = whole(staging, keys[job.name])
         if found is not None:
-            records[job.case.case_id] = found
-    left = [job for job in jobs if job.case.case_id not in records]
-    tasks = [(job, keys[job.case.case_id], staging) for job in left]
+            records[job.name] = found
+    left = [job for job in jobs if job.name not in records]
+    tasks = [(job, keys[job.name], staging) for job in left]
     bar = tqdm(total=len(jobs), initial=len(records), desc="build", unit="case", disable=None)
     for index, result in run_tasks(
         build_shard, tasks, parallel(workers, jobs[0].options), SHARD_S, MEMORY_BYTES
     ):
-        case_id = left[index].case.case_id
+        name = left[index].name
         if isinstance(result, Failed):
-            failed.append(Dropped(case_id, result.cause, fault=True))
+            failed.append(Dropped(name, result.cause, fault=True))
         else:
-            records[case_id] = result
+            records[name] = result
         bar.update()
     bar.close()
     return records, sorted(failed, key=lambda one: one.item)
@@ -207,7 +205,9 @@ def finish(
         notes=ready.notes,
         max_blind=max_blind,
     )
-    leaks.refuse(described["leaks"])
+    inside = any(clip.split for job in jobs for clip in job.clips)
+    if not parameters.get("official_splits"):  # those are published as they are, and their leaks counted
+        leaks.refuse(described["leaks"], but="shared_cases" if inside else None)
     digests = {path: sha for job in jobs for path, sha in ready.surveys[job.case.case_id].digests.items()}
     text = dump(described)
     manifest: dict[str, Any] = {
@@ -216,7 +216,10 @@ def finish(
         "code": code_version(),
         "source": asdict(sources.load(source).FACTS),
         "parameters": dict(parameters),
-        "splits": {job.case.case_id: job.split for job in jobs},
+        "splits": {
+            case_id: "+".join(job.split for job in jobs if job.case.case_id == case_id)
+            for case_id in sorted({job.case.case_id for job in jobs})
+        },
         "counts": described["splits"],
         "files": {
             found["path"]: {"sha256": found["sha256"], "bytes": found["bytes"]}

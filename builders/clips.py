@@ -68,9 +68,20 @@ def windows(case: Case, clip_seconds: float) -> Windows:
 def frame_times(clip: Clip, n: int) -> tuple[float, ...]:
     """Seconds at the middle of each of ``n`` equal parts of a clip, in the case's time.
 
+    Where the source names the clip's frames it is those, at most ``n``, the middle of each of ``n`` equal parts.
+
     >>> frame_times(Clip("a", 10_000, 14_000, None), 4)
     (10.5, 11.5, 12.5, 13.5)
+    >>> frame_times(Clip("a", 0, 1000, None, frames_s=(0.1, 0.2, 0.5, 0.9)), 2)
+    (0.2, 0.9)
     """
+    if clip.frames_s:
+        count = len(clip.frames_s)
+        return (
+            tuple(clip.frames_s[(2 * i + 1) * count // (2 * n)] for i in range(n))
+            if n < count
+            else clip.frames_s
+        )
     width = clip.end_ms - clip.start_ms
     return tuple((clip.start_ms + width * (2 * i + 1) / (2 * n)) / SECOND for i in range(n))
 

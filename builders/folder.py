@@ -26,7 +26,7 @@ from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
 
 STAGING = ".build"
-FOLDERS = ("clips", "qa", "pointing", "segmentation", "videos")
+FOLDERS = ("clips", "qa", "pointing", "segmentation", "spoken", "videos")
 
 
 @contextmanager
@@ -133,12 +133,12 @@ def clear(staging: Path) -> None:
 def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, dict[str, Any]]:
     """Every shard's files with their final names: a number per split and config, in the order of cases."""
     totals = Counter(
-        (name, job.split) for job in jobs for name in records[job.case.case_id]["files"] if "/" not in name
+        (name, job.split) for job in jobs for name in records[job.name]["files"] if "/" not in name
     )
     numbers: Counter[tuple[str, str]] = Counter()
     shards: dict[str, dict[str, Any]] = {}
     for job in jobs:
-        record = records[job.case.case_id]
+        record = records[job.name]
         files = {}
         for name, found in record["files"].items():
             at = (name, job.split)
@@ -158,7 +158,7 @@ def stream(
     """The rows of config ``clips`` of a split, a row group at a time."""
     columns = ["clip_id", "case_id", "start_s", "end_s", "frame_times_s", "images", "qa"]
     for job in jobs:
-        record = records[job.case.case_id]
+        record = records[job.name]
         if job.split == split and "clips" in record["files"]:
             with pq.ParquetFile(staged(staging, record["key"], "clips")) as table:
                 for batch in table.iter_batches(batch_size=8, columns=columns):

@@ -153,7 +153,14 @@ def refuse_late(case: Case, clips: Sequence[Clip], pixels: Pixels) -> None:
 
 
 def stills(case: Case, clip: Clip) -> tuple[Frame, ...]:
-    """The pictures of a case without video that were taken inside a clip, in order of time."""
+    """The pictures of a case without video that were taken inside a clip, in order of time.
+
+    Of a clip whose frames the source names it is those and no others, or none where one is missing.
+    """
+    if clip.frames_s:
+        named = {round(time_s * 1000) for time_s in clip.frames_s}
+        found = {at: f for f in case.frames if (at := round(f.time_s * 1000)) in named}
+        return tuple(found[at] for at in sorted(found)) if found.keys() == named else ()
     inside = [f for f in case.frames if clip.start_ms <= round(f.time_s * 1000) < clip.end_ms]
     return tuple(sorted(inside, key=lambda frame: frame.time_s))
 
@@ -165,6 +172,9 @@ def take(
     if case.video is None:
         for clip in clips:
             found = stills(case, clip)
+            if clip.frames_s:
+                times = {round(time_s * 1000) for time_s in frame_times(clip, frames)}
+                found = tuple(frame for frame in found if round(frame.time_s * 1000) in times)
             images = tuple(encode_jpeg(resize(still(case, frame.path), max_side)) for frame in found)
             yield Taken(clip, images, tuple(frame.time_s for frame in found))
         return
@@ -184,7 +194,7 @@ def take(
         if shot.time_s != before:
             before, jpeg = shot.time_s, encode_jpeg(resize(shot.image, max_side))
         taken[clip_id].append((shot.time_s - case.video_offset_s, jpeg))
-        while waiting and len(taken[waiting[0].clip_id]) == frames:
+        while waiting and len(taken[waiting[0].clip_id]) == len(asked[waiting[0].clip_id]):
             clip = waiting.popleft()
             done = taken.pop(clip.clip_id)
             yield Taken(clip, tuple(data for _, data in done), tuple(time_s for time_s, _ in done))

@@ -14,10 +14,10 @@ from surgvqa.builders import balance as balancing
 from surgvqa.builders import segmentation, sources
 from surgvqa.builders.pointing_questions import places
 from surgvqa.builders.questions import KINDS, NINE
-from surgvqa.builders.schema import QA, Case, Dropped
+from surgvqa.builders.schema import QA, Case, Clip, Dropped
 from surgvqa.builders.shard import Job, Options, Survey, questions, refuse_repeated, survey
 from surgvqa.builders.splits import SPLITS, assign
-from surgvqa.builders.transitions import Transitions, transitions
+from surgvqa.builders.transitions import transitions
 from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
@@ -161,39 +161,48 @@ def plan(
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
     cases = [found.case for found in surveys.values()]
 
-    def asked(known: Transitions, split: Mapping[str, str], options: Options) -> dict[str, list[QA]]:
-        return {
-            case_id: [
-                qa
-                for clip in found.clips
-                for qa in questions(
-                    Job(found.case, found.clips, split.get(case_id, ""), known, options, root), clip
-                )
-            ]
-            for case_id, found in surveys.items()
-        }
-
+    known = transitions(cases)
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
-    nine = asked(transitions(cases), {}, replace(options, kinds=NINE))
-    kinds = {case_id: Counter(qa.kind for qa in found) for case_id, found in nine.items()}
+    nine = replace(options, kinds=NINE)
+    undecided = [Job(found.case, found.clips, "", known, nine, root) for found in surveys.values()]
+    kinds = {
+        job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
+        for job in undecided
+    }
     split = assign(
         cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
     )
     known = transitions(case for case in cases if split[case.case_id] == "train")
-    even, weights = None, {}
+    jobs = [
+        Job(found.case, clips, part, known, options, root)
+        for case_id, found in surveys.items()
+        for part, clips in divided(found, split[case_id]).items()
+    ]
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
-        for case_id, found in asked(known, split, options).items():
-            by_split[split[case_id]].extend(found)
+        for job in jobs:
+            by_split[job.split].extend(qa for clip in job.clips for qa in questions(job, clip))
         even = balancing.answers(by_split, options.seed)
-    elif balance == "cases":
-        weights = balancing.case_weights(
-            {case_id: len(found.clips) for case_id, found in surveys.items() if split[case_id] == "train"}
-        )
-    elif balance != "none":
+        return [replace(job, balance=even) for job in jobs]
+    if balance == "cases":
+        counts = {job.case.case_id: len(job.clips) for job in jobs if job.split == "train"}
+        weights = balancing.case_weights(counts)
+        return [
+            replace(job, weight=weights[job.case.case_id]) if job.split == "train" else job for job in jobs
+        ]
+    if balance != "none":
         raise InputError(f"--balance {balance}: known: answers, cases, none")
-    return [
-        Job(found.case, found.clips, split[case_id], known, options, root, even, weights.get(case_id, 1.0))
-        for case_id, found in surveys.items()
-    ]
+    return jobs
+
+
+def divided(found: Survey, split: str) -> dict[str, tuple[Clip, ...]]:
+    """A case's clips by their split: all in one, unless its source divides a case that is trained on."""
+    if split != "train":
+        return {split: found.clips}
+    parts: dict[str, list[Clip]] = {}
+    for clip in found.clips:
+        if clip.split not in (None, *SPLITS):
+            raise InputError(f"clip {clip.clip_id}: split {clip.split!r} is none of {', '.join(SPLITS)}")
+        parts.setdefault(clip.split or split, []).append(clip)
+    return {name: tuple(parts[name]) for name in SPLITS if name in parts}

@@ -103,6 +103,7 @@ class Clause:
         return any(word in lexicon.CUES for word in self.free.split())
 
 
+PLAIN = frozenset(normal(word) for word in lexicon.SAYS)
 RELATED = {normal(word): rel for word, rel in lexicon.RELATIONS.items()}
 DEEP = frozenset(map(normal, lexicon.DEPTH))
 
@@ -184,7 +185,11 @@ def _vocabulary(taxonomy: Taxonomy) -> Mapping[tuple[str, ...], set[tuple[str, s
     """Spellings as normal words, and what each may stand for; the procedure's own meanings go first."""
     found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for (kind, spelling), name in taxonomy.spellings.items():
-        if name != IDLE and (key := tuple(words_of(spelling))):
+        key = tuple(words_of(spelling))
+        generic = set(key) <= PLAIN and key != tuple(
+            words_of(name)
+        )  # "instrument" as a synonym stays a plain word
+        if key and name != IDLE and not generic:
             found.setdefault(key, set()).add((kind, name))
     for gate in taxonomy.gates:
         if gate.event is not None:
@@ -198,7 +203,10 @@ def _vocabulary(taxonomy: Taxonomy) -> Mapping[tuple[str, ...], set[tuple[str, s
     for other in others:
         for kind, spelling in other.spellings:
             key = tuple(words_of(spelling))
-            if key and key not in own and other.spellings[kind, spelling] != IDLE:
+            named = (
+                not set(key) <= PLAIN
+            )  # a procedure that calls something just "instrument" invents nothing
+            if named and key not in own and other.spellings[kind, spelling] != IDLE:
                 found.setdefault(key, set()).add(("", f"{kind} {spelling}"))
     for kind, names in lexicon.FOREIGN.items():
         for name in names:

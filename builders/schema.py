@@ -90,6 +90,9 @@ class QA:
     short_answer: str  # what is scored
     choices: tuple[str, ...] = ()
     evidence_s: tuple[float, ...] = ()  # the annotated moments that the answer rests on, seconds of the case
+    support_frames: int | None = None  # of total_frames, how many bear the answer out, where the source says
+    total_frames: int | None = None
+    support_ratio: float | None = None  # as the source states it, also where it isn't support / total
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,10 @@ class Clip:
     phase: str | None  # canonical; "idle" between phases; None where the source has no phases
     scene: Scene | None = None
     qa: tuple[QA, ...] = ()
+    frames_s: tuple[float, ...] = ()  # the very frames that the source asks about; empty: evenly spread
+    split: str | None = (
+        None  # where the source divides a case: its part of the clips, while the case is in train
+    )
 
     @property
     def clip_id(self) -> str:
@@ -184,6 +191,9 @@ QA_COLUMNS = {
     "short_answer": STRING,
     "choices": List(STRING),
     "evidence_s": List(Value("float64")),
+    "support_frames": Value("int32"),
+    "total_frames": Value("int32"),
+    "support_ratio": Value("float64"),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

@@ -68,6 +68,12 @@ class Job:
     balance: Balance | None = None
     weight: float = 1.0  # of each of its clips in training
 
+    @property
+    def name(self) -> str:
+        """The case, and the split where several share it."""
+        divided = any(clip.split for clip in self.case.clips) and len(self.clips) < len(self.case.clips)
+        return f"{self.case.case_id} ({self.split})" if divided else self.case.case_id
+
     def key(self, code: str, digests: dict[str, str]) -> str:
         """A name for these bytes: other inputs, options or code give another."""
         portable = json.dumps([code, digests, repr(replace(_below(self), root=Path()))])
@@ -163,7 +169,7 @@ def rows(job: Job, videos: Path | None = None) -> Iterator[Row]:
     timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
     for clip in job.clips:
         offset, name = case.video_offset_s, None
-        times: tuple[float, ...] = ()
+        times: tuple[float, ...] = clip.frames_s
         if timeline is not None:
             asked = (time_s + offset for time_s in frame_times(clip, options.frames))
             times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in asked)
@@ -288,11 +294,12 @@ def whole(folder: Path, key: str) -> Record | None:
 
 
 def refuse_repeated(clips: Sequence[Clip]) -> None:
-    """Raise ``InputError`` for two clips or two shipped questions of one id."""
-    seen: set[str] = set()
-    for name in (*(clip.clip_id for clip in clips), *(qa.qa_id for clip in clips for qa in clip.qa)):
+    """Raise ``InputError`` for two clips (of one split) or two shipped questions of one id."""
+    seen: set[tuple[str | None, str]] = set()
+    windows = ((clip.split, clip.clip_id) for clip in clips)
+    for name in (*windows, *((None, qa.qa_id) for clip in clips for qa in clip.qa)):
         if name in seen:
-            raise InputError(f"the id {name} is there twice; ids must be unique")
+            raise InputError(f"the id {name[1]} is there twice; ids must be unique")
         seen.add(name)
 
 

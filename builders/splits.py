@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from surgvqa.builders import chance
-from surgvqa.builders.schema import Case
+from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError, nearest
 
 SPLITS = ("train", "validation", "test")
@@ -121,6 +122,38 @@ def _give(
     left.remove(case_id)
     for kind, n in counts[case_id].items():
         need[split][kind] -= n
+
+
+def part(clips: Sequence[Clip], apart_s: float, share: float = 0.15, seed: int = 0) -> tuple[Clip, ...]:
+    """A case's clips with ``split`` set to train or validation, for a source that divides its cases.
+
+    Clips less than ``apart_s`` seconds apart stay together, so no clip of one part overlaps one of the other;
+    kinds of questions are spread as over cases, ``share`` of each to validation.
+    """
+    groups: list[list[Clip]] = []
+    end = None
+    for clip in sorted(clips, key=lambda one: (one.start_ms, one.end_ms)):
+        if end is None or clip.start_ms - end >= 1000 * apart_s:
+            groups.append([])
+        groups[-1].append(clip)
+        end = max(end or 0, clip.end_ms)
+    names = [group[0].clip_id for group in groups]
+    kinds = {
+        name: Counter(qa.kind for clip in group for qa in clip.qa)
+        for name, group in zip(names, groups, strict=True)
+    }
+    dealt = _spread(
+        chance.shuffled(names, "part", seed),
+        {},
+        kinds,
+        {"train": 1 - share, "validation": share, "test": 0.0},
+    )
+    split = {
+        (clip.clip_id, clip.split): dealt[name]
+        for name, group in zip(names, groups, strict=True)
+        for clip in group
+    }
+    return tuple(replace(clip, split=split[clip.clip_id, clip.split]) for clip in clips)
 
 
 def refuse_shared_cases(cases_by_split: Mapping[str, Iterable[str]]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from surgvqa.cards.command import run
+from surgvqa.cards.command import InputError, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +27,24 @@ def parser() -> argparse.ArgumentParser:
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
     _lmms_arguments(verbs.add_parser("lmms", help="a task file, so that lmms-eval runs a data set"))
+    _demo_arguments(verbs.add_parser("demo", help="an app: look at clips, ask models, by text or voice"))
     return root
+
+
+def _demo_arguments(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("--data", nargs="+", default=[], metavar="DIR", help="data sets to choose from [demo/dataset]")
+    add("--model", nargs="+", default=[], metavar="DIR", help="models to choose from [demo/adapter]")
+    add("--score", type=Path, metavar="FILE.json", help="a score to show by kind [demo/score.json]")
+    add(
+        "--recogniser",
+        metavar="MODEL",
+        help="speech recogniser for models that read, openai/whisper-small, say",
+    )
+    add("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="address [127.0.0.1]")
+    add("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), help="port [7860]")
+    add("--dtype", default="auto", help="auto, float32 or bfloat16")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
 
 
 def _probes_arguments(verb: argparse.ArgumentParser) -> None:
@@ -127,6 +145,17 @@ def predict(args: argparse.Namespace) -> None:
     from surgvqa.eval.predict import predict as ask
 
     ask(Run(**{key: value for key, value in vars(args).items() if key != "verb"}))
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Serve the app."""
+    try:
+        import gradio  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError("the app needs Gradio: pip install 'surgvqa[demo]'") from None
+    from surgvqa.eval.demo import serve
+
+    serve(args)
 
 
 def score(args: argparse.Namespace) -> None:
@@ -257,6 +286,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "probes": probes,
         "pointing": pointing,
         "segmentation": segmentation,
+        "demo": demo,
         "baselines": baselines,
         "leaks": leaks,
         "report": report,
