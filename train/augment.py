@@ -29,8 +29,8 @@ class Highlights(albumentations.ImageOnlyTransform):  # type: ignore[misc]
             centre = (int(x * width), int(y * height))
             axes = (max(1, int(a * width)), max(1, int(b * width)))
             cv2.ellipse(glow, centre, axes, float(angle), 0, 360, 1.0, -1)
-        glow = cv2.GaussianBlur(glow, (0, 0), max(0.5, width / 160))[..., None]
-        lit: np.ndarray = (img * (1 - glow) + 255 * glow).round().astype(np.uint8)
+        rim = np.asarray(cv2.GaussianBlur(glow, (0, 0), max(0.5, width / 160)))[..., None]
+        lit: np.ndarray = (img * (1 - rim) + 255 * rim).round().astype(np.uint8)
         return lit
 
     def get_params(self) -> dict[str, Any]:

@@ -52,7 +52,9 @@ class Draws(Sampler[int]):
         order = torch.randperm(len(self), generator=generator)
         ends = torch.tensor(self.weights, dtype=torch.float64)[order].cumsum(0)
         points = torch.arange(len(self), dtype=torch.float64) + torch.rand((), generator=generator)
-        drawn = order[torch.searchsorted(ends, points * ends[-1] / len(self), right=True).clamp(max=len(self) - 1)]
+        drawn = order[
+            torch.searchsorted(ends, points * ends[-1] / len(self), right=True).clamp(max=len(self) - 1)
+        ]
         drawn = drawn[torch.randperm(len(self), generator=generator)]
         if self.lengths is None:
             return iter(drawn.tolist())

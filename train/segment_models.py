@@ -17,7 +17,7 @@ from surgvqa.train.augment import MEAN, STD
 from torch import Tensor, nn
 from torch.nn import functional
 
-PROMPTS = 6  # of a picture and step: what it shows, and as many names again of what it doesn't
+PROMPTS = 6  # of a picture and step: at most half are of what it shows, the others of what it doesn't
 UNET, CLIPSEG = "unet", "clipseg"
 
 
@@ -37,6 +37,9 @@ def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 class UNet(nn.Module):
     """segmentation-models-pytorch's U-Net; a softmax over background and classes."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, classes: Sequence[str], encoder: str, weights: str | None) -> None:
         super().__init__()
@@ -77,12 +80,16 @@ class UNet(nn.Module):
 class ClipSeg(nn.Module):
     """CLIPSeg of transformers: a phrase in, a mask out; a name of nothing in view has an empty one."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self, classes: Sequence[str], phrases: Mapping[str, Sequence[str]], checkpoint: str | None, size: int
     ) -> None:
         super().__init__()
         from transformers import AutoTokenizer, CLIPSegForImageSegmentation
 
+        self.frozen = checkpoint is not None  # as its authors train it; random encoders must learn
         self.classes = tuple(classes)
         self.phrases = {name: tuple(phrases[name]) for name in self.classes[1:]}
         if checkpoint is None:
@@ -100,27 +107,41 @@ class ClipSeg(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
-    def logits(self, images: Tensor, texts: Sequence[str]) -> Tensor:
-        """(n, size, size), one phrase per picture."""
-        words = self.tokenizer(list(texts), padding=True, return_tensors="pt").to(images.device)
-        found = self.net(
-            pixel_values=(images - self.mean) / self.std,
-            input_ids=words["input_ids"],
-            attention_mask=words["attention_mask"],
-            interpolate_pos_encoding=True,
-        ).logits.reshape(len(texts), 1, *_square(images, self.net))
+    def logits(self, images: Tensor, where: Sequence[int], texts: Sequence[str]) -> Tensor:
+        """(pairs, size, size): a phrase each, about the picture at its place of ``where``; a picture is read once.
+
+        The same computation as CLIPSegForImageSegmentation.forward, which reads a picture once per phrase and
+        lets no gradient into either encoder.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            seen = self.net.clip.vision_model(
+                pixel_values=(images - self.mean) / self.std,
+                output_hidden_states=True,
+                interpolate_pos_encoding=True,
+            ).hidden_states
+            words = self.tokenizer(list(texts), padding=True, return_tensors="pt").to(images.device)
+            asked = self.text(words)
+        at = torch.tensor(where, device=images.device)
+        levels = [seen[level + 1][at] for level in self.net.extract_layers]
+        found = self.net.decoder(levels, asked).logits.reshape(len(texts), 1, *_square(images, self.net))
         resized: Tensor = functional.interpolate(
             found, images.shape[-2:], mode="bilinear", align_corners=False
         )
         return resized[:, 0]
 
+    def text(self, words: Any) -> Tensor:
+        """(phrases, projection) of tokenized phrases."""
+        read = self.net.clip.text_model(input_ids=words["input_ids"], attention_mask=words["attention_mask"])
+        found: Tensor = self.net.clip.text_projection(read.pooler_output)
+        return found
+
     def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
-        """(class, phrase) pairs to ask one picture for: shown ones, then as many that it doesn't show."""
+        """(class, phrase) pairs to ask one picture for: ones that it shows, then ones that it doesn't."""
         draw = random.Random(seed)
-        values = {int(value) for value in labels.unique()} - {0}
+        values = {int(value) for value in np.unique(labels.cpu().numpy())} - {0}
         shown = draw.sample(sorted(values), min(len(values), PROMPTS // 2))
         rest = sorted(set(range(1, len(self.classes))) - values)
-        absent = draw.sample(rest, min(len(rest), max(1, len(shown))))
+        absent = draw.sample(rest, min(len(rest), PROMPTS - len(shown)))
         return [(value, draw.choice(self.phrases[self.classes[value]])) for value in (*shown, *absent)]
 
     def loss(self, batch: Batch) -> Tensor:
@@ -133,7 +154,7 @@ class ClipSeg(nn.Module):
         where = torch.tensor([at for at, _, _ in pairs], device=batch.images.device)
         values = torch.tensor([value for _, value, _ in pairs], device=batch.images.device)
         truth = (batch.labels[where] == values[:, None, None]).float()
-        logits = self.logits(batch.images[where], [text for _, _, text in pairs]).float()
+        logits = self.logits(batch.images, [at for at, _, _ in pairs], [text for _, _, text in pairs]).float()
         shown = truth.sum((1, 2)) > 0
         loss = functional.binary_cross_entropy_with_logits(logits, truth)
         if shown.any():
@@ -145,7 +166,7 @@ class ClipSeg(nn.Module):
         """A boolean mask per class of one picture (3, size, size), asked for by its own name."""
         names = self.classes[1:]
         texts = [self.phrases[name][0] for name in names]
-        found = self.logits(image[None].expand(len(names), -1, -1, -1), texts) > 0
+        found = self.logits(image[None], [0] * len(names), texts) > 0
         return dict(zip(names, found, strict=True))
 
 
