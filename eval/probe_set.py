@@ -22,6 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from datasets import List
 from surgvqa.builders import chance, taxonomy, wording
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.command import InputError
@@ -119,7 +120,8 @@ def _rows(shards: Sequence[Path], columns: Sequence[str] | None = None) -> Itera
 
 def _filled(qa: Row) -> Row:
     return {
-        name: qa.get(name, [] if name in ("choices", "evidence_s") else "") for name in FEATURES["qa"].feature
+        name: qa.get(name, [] if isinstance(column, List) else None)
+        for name, column in FEATURES["qa"].feature.items()
     }
 
 
