@@ -41,8 +41,7 @@ Sighting = tuple[Scene, Entity, Point]
 
 def motions(clip: Clip, case: Case, frames: int, seed: int = 0) -> Iterator[Motion]:
     """At most one motion of each kind; instruments before anatomy, else drawn by the clip's id."""
-    times = frame_times(clip, frames)
-    scenes = [scene for scene in case.scenes if times[0] <= scene.time_s <= times[-1]]
+    scenes = _shown(clip, case, frames)
     if len(scenes) < 2:
         return
     followed = [(name, _sightings(scenes, name)) for name in _singular(scenes)]
@@ -56,13 +55,18 @@ def motions(clip: Clip, case: Case, frames: int, seed: int = 0) -> Iterator[Moti
 
 def directions(clip: Clip, case: Case, frames: int) -> dict[str, str]:
     """Which way every thing of a clip moves, by its name; left out where that is not known or not clear."""
-    times = frame_times(clip, frames)
-    scenes = [scene for scene in case.scenes if times[0] <= scene.time_s <= times[-1]]
+    scenes = _shown(clip, case, frames)
     found = {
         name: _direction("motion_direction", name, _sightings(scenes, name), scenes)
         for name in _singular(scenes)
     }
     return {name: motion.answer for name, motion in found.items() if motion is not None}
+
+
+def _shown(clip: Clip, case: Case, frames: int) -> list[Scene]:
+    """The annotated moments between a clip's first and last shown frame."""
+    times = frame_times(clip, frames)
+    return [scene for scene in case.scenes if times[0] <= scene.time_s <= times[-1]]
 
 
 def _singular(scenes: Sequence[Scene]) -> list[str]:

@@ -108,3 +108,14 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setattr(constants + "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants + "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
         yield running
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tiny model of each family."""
+    from surgvqa.train import tiny
+
+    folder = tmp_path_factory.mktemp("bases")
+    for family in tiny.FAMILIES:
+        tiny.make(family, folder / family)
+    return {family: folder / family for family in tiny.FAMILIES}

@@ -25,14 +25,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("clips") / "data", train=[row(number) for number in range(8)])
 
 
-@pytest.fixture(scope="module")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("bases")
-    for family in tiny.FAMILIES:
-        tiny.make(family, folder / family)
-    return {family: folder / family for family in tiny.FAMILIES}
-
-
 @pytest.fixture
 def arguments(bases: dict[str, Path], clips: Path, tmp_path: Path) -> Callable[..., list[str]]:
     def given(*options: str, family: str = "qwen2_5_vl") -> list[str]:
