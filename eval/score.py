@@ -81,6 +81,7 @@ def score(
                 judged.verdicts[rule].cause for judged in every if judged.verdicts[rule].cause
             ).most_common()
         ),
+        "as_counted": _as_counted(every, rule),
         "rules_differ": {other: _differences(every, rule, other) for other in match.RULES if other != rule},
         "by_kind": by_kind,
         "calibration": calibration(every, rule),
@@ -134,16 +135,38 @@ def _caused(every: Sequence[Judged], cause: str) -> int:
 
 def _differences(every: Sequence[Judged], rule: str, other: str) -> dict[str, Any]:
     """Where another rule judges differently than the declared one, and why."""
-    differing = [
-        judged for judged in every if judged.verdicts[rule].correct != judged.verdicts[other].correct
-    ]
-    there = [judged for judged in differing if judged.verdicts[other].correct]
-    here = [judged for judged in differing if judged.verdicts[rule].correct]
+    there = [judged for judged in every if judged.verdicts[other].correct > judged.verdicts[rule].correct]
+    here = [judged for judged in every if judged.verdicts[rule].correct > judged.verdicts[other].correct]
+    because_there = dict(Counter(judged.verdicts[other].cause for judged in here).most_common())
+    return _apart(there, here, rule) | {"because_there": because_there}
+
+
+def _as_counted(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
+    """What the file itself counts as right, where it says so, and every question on which we differ."""
+    told = [judged for judged in every if judged.row.counted is not None]
+    if not told:
+        return None
+    there = [judged for judged in told if judged.row.counted and not judged.verdicts[rule].correct]
+    here = [judged for judged in told if not judged.row.counted and judged.verdicts[rule].correct]
+    right = sum(judged.row.counted is True for judged in told)
+    return {
+        "n": len(told),
+        "right": right,
+        "accuracy": right / len(told),
+        "differ_by_rule": {
+            name: sum(judged.row.counted != judged.verdicts[name].correct for judged in told)
+            for name in match.RULES
+        },
+        **_apart(there, here, rule),
+    }
+
+
+def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> dict[str, Any]:
+    """The questions that are right only by the other's measure, why, and only by the declared rule."""
     return {
         "only_there": len(there),
         "because": dict(Counter(judged.verdicts[rule].cause for judged in there).most_common()),
         "only_here": len(here),
-        "because_there": dict(Counter(judged.verdicts[other].cause for judged in here).most_common()),
         "examples": [
             {"qa_id": row.qa_id, "short_answer": row.short_answer, "prediction": row.prediction[:200]}
             for row in (judged.row for judged in (*there[:3], *here[:2]))
