@@ -44,7 +44,7 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
         "blind_from": "train" if taught else "scored questions",
         "best_constant": float(best.mean()),
         "lift": float(right.mean() - blind.mean()),
-        "lift_ci95": interval(right - blind, cases, seed, low=-1.0),
+        "lift_ci95": difference(right - blind, cases, seed),
         "single_class": len(truths) == 1 and len(rows) > 1,
         "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
         "entropy_bits": {"answers": round(spread, 4), "truth": round(true_spread, 4)},
@@ -56,9 +56,17 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
     }
 
 
-def interval(values: np.ndarray, cases: Sequence[str], seed: int, low: float = 0.0) -> list[float] | None:
-    """The 95 % interval over cases as a list; None for a single case."""
-    ends = intervals.interval(intervals.sums(values, cases), seed, low=low)
+def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+    """The 95 % interval over cases as a list; None for too few of them."""
+    return _ends(intervals.interval(intervals.sums(values, cases), seed))
+
+
+def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+    """The same of paired differences; None too where no question differs."""
+    return _ends(intervals.paired(values, cases, seed))
+
+
+def _ends(ends: tuple[float, float] | None) -> list[float] | None:
     return None if ends is None else [round(float(end), 6) for end in ends]
 
 

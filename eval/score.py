@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval import kinds, match, reference, words
+from surgvqa.eval import intervals, kinds, match, reference, words
 from surgvqa.eval.calibration import calibration
 from surgvqa.eval.judging import Judged, judge
 from surgvqa.eval.predictions import Prediction
@@ -88,7 +88,7 @@ def score(
         "vocabulary": alignment(every, spellings) if spellings else None,
         "probes": probe(every, rule),
         "by_case": _by_case(every, rule),
-        "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), ci95, train, by_kind)],
+        "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), train, by_kind)],
     }
 
 
@@ -185,7 +185,6 @@ def _notes(
     rows: Sequence[Prediction],
     single: list[str],
     kept: int,
-    ci95: list[float] | None,
     train: Sequence[Prediction] | None,
     by_kind: dict[str, dict[str, Any]],
 ) -> list[str]:
@@ -198,10 +197,11 @@ def _notes(
         )
     elif single:
         notes.append("every kind has one answer only: no figure here needs the video")
-    if ci95 is None:
-        known = any(row.case_id for row in rows)
+    known = len({row.case_id for row in rows if row.case_id})
+    if known < intervals.FEWEST:
+        few = f"{known} cases: too few for an interval, they say little of others"
         notes.append(
-            "one case: no interval, it says nothing of other cases" if known else "no case ids: no interval"
+            ("no case ids: no interval", "one case: no interval, it says nothing of other cases", few)[known]
         )
     if train is None:
         notes.append(
