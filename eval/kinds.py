@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from surgvqa.eval import intervals, match, positions, words
-from surgvqa.eval.judging import Judged, constant, options
+from surgvqa.eval import intervals, judging, match, positions, words
+from surgvqa.eval.judging import Judged, constant, likeliest, options
 from surgvqa.eval.predictions import Prediction
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
@@ -23,11 +23,8 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
     told, said = [row.short_answer for row in rows], [judged.said for judged in own]
     truths = Counter(told)
     known = options(rows)[rows[0].kind]
-    best_answer, best = best_constant(rows, truths, rule, known)
-    blind_answer, blind = best_answer, best
-    if taught:
-        blind_answer = min(taught, key=lambda answer: (-taught[answer], answer))
-        blind = constant(rows, blind_answer, rule, known)
+    best = best_constant(rows, truths, rule, known)[1]
+    blind_answer, blind = blind_guess(rows, taught, rule)
     spread, true_spread = entropy(said), entropy(told)
     cases = [row.case_id for row in rows]
     return {
@@ -68,6 +65,21 @@ def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[floa
 
 def _ends(ends: tuple[float, float] | None) -> list[float] | None:
     return None if ends is None else [round(float(end), 6) for end in ends]
+
+
+def blind_guess(rows: Sequence[Prediction], taught: Mapping[str, int], rule: str) -> tuple[str, np.ndarray]:
+    """What a guesser says to most questions of a kind who never looks, and where it is right.
+
+    It says the most frequent training answer among a question's choices; where the kind was not asked in
+    training, the best it could say on the very questions.
+    """
+    known = options(rows)[rows[0].kind]
+    learnt = taught or Counter(row.short_answer for row in rows)
+    usual = likeliest(learnt, rows[0].kind, ()) or "", judging.blind(rows, learnt, rule, known)
+    if taught:
+        return usual
+    best = best_constant(rows, Counter(learnt), rule, known)
+    return best if best[1].sum() > usual[1].sum() else usual
 
 
 def best_constant(

@@ -64,6 +64,7 @@ def score(
         "ci95": ci95,
         "macro_accuracy": sum(own["accuracy"] for own in counted) / len(counted),
         **{name: pooled(counted, name) for name in ("chance", "blind_majority", "best_constant", "lift")},
+        "lift_ci95": _lift_interval(kept, taught, rule, seed),
         "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
         "accuracy_all_kinds": _share(every, rule),
         "blind_majority_all_kinds": pooled(list(by_kind.values()), "blind_majority"),
@@ -90,6 +91,19 @@ def score(
         "by_case": _by_case(every, rule),
         "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), train, by_kind)],
     }
+
+
+def _lift_interval(
+    kept: Sequence[Judged], taught: Mapping[str, Counter[str]], rule: str, seed: int
+) -> list[float] | None:
+    """The interval of how far the answers stand above a blind guess, over all questions that count."""
+    values, cases = [], []
+    for kind, own in grouped(kept).items():
+        rows = [judged.row for judged in own]
+        right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
+        values.append(right - kinds.blind_guess(rows, taught.get(kind, {}), rule)[1])
+        cases += [row.case_id for row in rows]
+    return kinds.difference(np.concatenate(values), cases, seed)
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:

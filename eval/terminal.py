@@ -51,7 +51,11 @@ def scores(figures: Mapping[str, Any]) -> str:
         flags += [f"F1 {percent(own['lists']['f1'])}"] if "lists" in own else []
         lines.append((kind, str(own["n"]), *_figures(own), ", ".join(flags)))
     lines.append(("all kinds that count", str(figures["n_headline"]), *_figures(figures), ""))
-    wrong = [f"{figures[name]} {name}" for name in FAULTS if figures[name]]
+    wrong = [
+        f"{figures[name]} {ONE.get(name, name) if figures[name] == 1 else name}"
+        for name in FAULTS
+        if figures[name]
+    ]
     rules = [f"{rule} {percent(share)}" for rule, share in figures["accuracy_by_rule"].items()]
     return "\n".join(
         [
@@ -68,6 +72,7 @@ def scores(figures: Mapping[str, Any]) -> str:
 
 
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicates")
+ONE = {"errors": "error", "refusals": "refusal", "echoes": "echo", "duplicates": "duplicate"}
 
 
 def _differences(figures: Mapping[str, Any]) -> list[str]:
