@@ -333,6 +333,12 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="warn where a blind guesser scores more [0.6]",
     )
+    add(
+        "--answers",
+        default="sentence",
+        metavar="sentence|short",
+        help="what the conversations teach: a whole sentence, or the short answer alone [sentence]",
+    )
     add("--system", metavar="TEXT", help="a system message before every conversation")
     add("--decoder", default="pyav", metavar="pyav|decord|torchcodec", help="what decodes videos [pyav]")
     add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
@@ -447,6 +453,7 @@ def build(source: str, args: argparse.Namespace) -> None:
         balance=args.balance,
         max_blind=args.max_blind,
         system=args.system,
+        answers=args.answers,
         decoder=args.decoder,
         seed=args.seed,
         workers=args.workers,

@@ -16,6 +16,7 @@ from typing import Any
 
 from surgvqa.builders import leaks, report, sources
 from surgvqa.builders.folder import clear, dump, locked, named, reopen, sealed, stream
+from surgvqa.builders.messages import ANSWERS
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, refuse_faults
@@ -60,6 +61,7 @@ def build(
     balance: str = "none",
     seed: int = 0,
     system: str | None = None,
+    answers: str = "sentence",
     decoder: str = "pyav",
     on_error: str = "fail",
     max_blind: float = report.MAX_BLIND,
@@ -75,6 +77,8 @@ def build(
     """
     if media not in MEDIA:
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
+    if answers not in ANSWERS:
+        raise InputError(f"--answers {answers}: {nearest(answers, ANSWERS)}")
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
     if pointing is not None and media == "none":
@@ -90,6 +94,7 @@ def build(
         seed,
         decoder,  # type: ignore[arg-type]
         system,
+        answers,  # type: ignore[arg-type]
         pointing,
         segmentation,
     )

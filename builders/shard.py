@@ -20,7 +20,7 @@ from surgvqa.builders.balance import Balance
 from surgvqa.builders.clips import frame_times, windows
 from surgvqa.builders.cut import cut
 from surgvqa.builders.media import Taken, fit, look, refuse_late, stills, take
-from surgvqa.builders.messages import conversation
+from surgvqa.builders.messages import Answers, conversation
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text, writer
 from surgvqa.builders.pointing_questions import Pointing
@@ -51,6 +51,7 @@ class Options:
     seed: int = 0
     decoder: Decoder = "pyav"
     system: str | None = None
+    answers: Answers = "sentence"
     pointing: Pointing | None = None  # how to write config `pointing`; None for none
     segmentation: Segmentation | None = None  # the same for config `segmentation`
 
@@ -212,7 +213,7 @@ def row(job: Job, taken: Taken, video: str | None) -> Row:
         "weight": job.weight,
         "scene": scenes.to_json(clip.scene) if clip.scene is not None else None,
         "qa": [{name: _plain(getattr(one, name)) for name in QA_COLUMNS} for one in qa],
-        "messages": conversation(qa, job.options.system),
+        "messages": conversation(qa, job.options.system, job.options.answers),
     }
 
 
