@@ -334,10 +334,11 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="warn where a blind guesser scores more [0.6]",
     )
     add(
-        "--answers",
-        default="sentence",
-        metavar="sentence|short",
-        help="what the conversations teach: a whole sentence, or the short answer alone [sentence]",
+        "--wording",
+        default="sentences",
+        metavar="sentences|short|keywords",
+        help="full questions and answers; short answers; or a keyword and a short answer, from which a "
+        "small model learns to see soonest [sentences]",
     )
     add("--system", metavar="TEXT", help="a system message before every conversation")
     add("--decoder", default="pyav", metavar="pyav|decord|torchcodec", help="what decodes videos [pyav]")
@@ -453,7 +454,7 @@ def build(source: str, args: argparse.Namespace) -> None:
         balance=args.balance,
         max_blind=args.max_blind,
         system=args.system,
-        answers=args.answers,
+        wording=args.wording,
         decoder=args.decoder,
         seed=args.seed,
         workers=args.workers,

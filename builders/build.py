@@ -16,7 +16,6 @@ from typing import Any
 
 from surgvqa.builders import leaks, report, sources
 from surgvqa.builders.folder import clear, dump, locked, named, reopen, sealed, stream
-from surgvqa.builders.messages import ANSWERS
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, refuse_faults
@@ -36,6 +35,7 @@ from surgvqa.builders.shard import (
 )
 from surgvqa.builders.splits import SPLITS
 from surgvqa.builders.verify import verify
+from surgvqa.builders.wording import WORDINGS
 from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError, nearest
@@ -61,7 +61,7 @@ def build(
     balance: str = "none",
     seed: int = 0,
     system: str | None = None,
-    answers: str = "sentence",
+    wording: str = "sentences",
     decoder: str = "pyav",
     on_error: str = "fail",
     max_blind: float = report.MAX_BLIND,
@@ -77,8 +77,8 @@ def build(
     """
     if media not in MEDIA:
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
-    if answers not in ANSWERS:
-        raise InputError(f"--answers {answers}: {nearest(answers, ANSWERS)}")
+    if wording not in WORDINGS:
+        raise InputError(f"--wording {wording}: {nearest(wording, WORDINGS)}")
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
     if pointing is not None and media == "none":
@@ -94,7 +94,7 @@ def build(
         seed,
         decoder,  # type: ignore[arg-type]
         system,
-        answers,  # type: ignore[arg-type]
+        wording,  # type: ignore[arg-type]
         pointing,
         segmentation,
     )

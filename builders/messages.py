@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 from surgvqa.builders.schema import QA
 
-Answers = Literal["sentence", "short"]
-ANSWERS: tuple[Answers, ...] = get_args(Answers)
 
-
-def conversation(
-    qa: Sequence[QA], system: str | None = None, answers: Answers = "sentence"
-) -> list[dict[str, str]]:
+def conversation(qa: Sequence[QA], system: str | None = None, short: bool = False) -> list[dict[str, str]]:
     """All questions of a clip as turns, content plain strings; TRL puts the images before the first.
 
-    ``answers`` says which answer is taught: the ``sentence``, or the ``short`` one alone. A token's loss
-    weighs the same wherever it stands, and most of a sentence's tokens can be told without looking, so a
-    small model learns to see several times sooner from short answers.
+    ``short`` teaches the short answers in place of the sentences.
 
     >>> conversation([QA("a#phase", "phase", "recognition", "Which phase?", "It is incision.", "incision")], "Be brief.")
     [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'Which phase?'}, \
 {'role': 'assistant', 'content': 'It is incision.'}]
     >>> conversation([QA("a#phase", "phase", "recognition", "Which phase?", "It is incision.", "incision")],
-    ...     answers="short")[1]
+    ...     short=True)[1]
     {'role': 'assistant', 'content': 'incision'}
     """
     turns = [{"role": "system", "content": system}] if system else []
     for one in qa:
         turns.append({"role": "user", "content": one.question})
-        turns.append({"role": "assistant", "content": one.short_answer if answers == "short" else one.answer})
+        turns.append({"role": "assistant", "content": one.short_answer if short else one.answer})
     return turns
 
 

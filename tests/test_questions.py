@@ -298,7 +298,7 @@ def test_a_conversation_holds_every_question_in_turns():
 
 def test_a_conversation_can_teach_the_short_answers_alone():
     questions = list(asked(BUSY)[0][1].values())
-    turns = conversation(questions, answers="short")
+    turns = conversation(questions, short=True)
     assert [turn["content"] for turn in turns[::2]] == [qa.question for qa in questions]
     assert [turn["content"] for turn in turns[1::2]] == [qa.short_answer for qa in questions]
     assert any(qa.short_answer != qa.answer for qa in questions)
