@@ -97,7 +97,10 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--min-pixels", type=int, help="least pixels of a frame")
     verb.add_argument("--video-root", help="where `video` paths start (default: the data set's folder)")
     verb.add_argument("--base", help="the adapter's base model, where it has moved")
-    verb.add_argument("--engine", default="hf", help="hf (transformers, default) or vllm")
+    verb.add_argument(
+        "--engine", default="hf", help="hf (transformers, default), vllm, or openai: a server at --url"
+    )
+    verb.add_argument("--url", help="of --engine openai: http://127.0.0.1:8000/v1, serving --model's folder")
     verb.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
     verb.add_argument("--device", help="cuda or cpu (default: cuda where there is one)")
     verb.add_argument("--seed", type=int, default=0, help="of the controls (default 0)")

@@ -24,7 +24,7 @@ class Answer:
     """What the model said, and the mean probability of the tokens it said it with (its end included)."""
 
     text: str
-    confidence: float
+    confidence: float | None  # None where a server doesn't tell
 
 
 def common_length(rows: Sequence[Sequence[int]]) -> int:

@@ -30,7 +30,7 @@ from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
 from tqdm import tqdm
 
-ENGINES = ("hf", "vllm")
+ENGINES = ("hf", "vllm", "openai")
 CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video")
 
 
@@ -56,10 +56,11 @@ class Run:
     device: str | None = None
     seed: int = 0
     engine: str = "hf"
+    url: str | None = None  # of the server that the engine openai asks
 
 
 class Engine(Protocol):
-    """What answers: transformers in this process, or vLLM."""
+    """What answers: transformers in this process, vLLM, or a server."""
 
     def prepare(
         self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
@@ -97,6 +98,10 @@ def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
     """The engine that was asked for, with the model loaded."""
     if run.engine == "hf":
         return Transformers(run, encoder)
+    if run.engine == "openai":
+        from surgvqa.eval.chat import Chat
+
+        return Chat(run, encoder)
     from surgvqa.eval.served import Served
 
     return Served(run, encoder, rows)
@@ -174,7 +179,7 @@ def answer(
                 case_id=row["case_id"],
                 prediction=reply.text if reply else "",
                 error=errors.get(place),
-                confidence=round(reply.confidence, 6) if reply else None,
+                confidence=round(reply.confidence, 6) if reply and reply.confidence is not None else None,
                 **{**qa, "choices": tuple(qa["choices"] or ())},
             )
 

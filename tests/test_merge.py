@@ -82,6 +82,11 @@ def test_vllm_folder_and_the_agents_configuration(tmp_path: Path, capsys: pytest
     )
     assert not (out / "models/llm/Cataract-7B/adapter_config.json").exists()
     assert load_model(str(out / "models/llm/Cataract-7B")).budget == Budget(4)
+    processor = AutoProcessor.from_pretrained(out / "models/llm/Cataract-7B")
+    limits = processor.image_processor.size
+    assert (limits["shortest_edge"], limits["longest_edge"]) == (56 * 56, 512 * 512)  # as it was taught
+    smoke = (out / "smoke.sh").read_text()
+    assert '--model "$here/models/llm/Cataract-7B"' in smoke and "NAME" not in smoke
     assert "taught on videos" not in capsys.readouterr().err
     assert main(["vllm", str(taught), "--out", str(out), "--name", "Cataract-7B"]) == 2
     assert "is not empty" in capsys.readouterr().err.splitlines()[-1]

@@ -125,7 +125,9 @@ def test_the_differences_are_said_on_the_terminal_and_on_the_page(
     assert "substring against word: 1 more right (no leading yes or no 1), 1 fewer (not in it 1)" in out
     page = tmp_path / "page.html"
     assert command.main(["report", str(path), "--out", str(page)]) == 0
-    assert "counts 5 of 7 right (71.4 %); against word: 3 more right (" in page.read_text()
+    text = page.read_text()
+    assert "counts 5 of 7 right (71.4 %); against word: 3 more right (" in text
+    assert "Safety and coherence" not in text  # nothing of it was asked
 
 
 def test_a_column_without_a_verdict_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from peft import PeftModel
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.eval.encode import Encoder
-from surgvqa.eval.load import Loaded, load_model, local
+from surgvqa.eval.load import Loaded, load_model, local, parts
 from torch import Tensor
 
 PROBES = (
@@ -33,6 +33,18 @@ PROBES = (
     "Where in the image is the instrument?",
 )
 # In float32 of logits; in bfloat16, where a merge rounds every weight once more, of the divergence.
+SMOKE = """#!/bin/sh
+# Asks the served model the sanity suite's questions on a data set's clips, over the OpenAI API, and scores it.
+#   vllm serve models/llm/NAME --served-model-name NAME --port 8000
+#   ./smoke.sh DATA [SPLIT [URL]]
+set -eu
+here=$(dirname "$0")
+data=$1 split=${2:-test} url=${3:-http://127.0.0.1:8000/v1}
+[ -d "$here/smoke/suite" ] || surgvqa-eval probes "$data" --split "$split" --out "$here/smoke/suite"
+surgvqa-eval predict "$here/smoke/suite" --split "$split" --engine openai --url "$url" \\
+    --model "$here/models/llm/NAME" --out "$here/smoke/answers.jsonl"
+surgvqa-eval score "$here/smoke/answers.jsonl" --data "$here/smoke/suite" --split "$split" --out "$here/smoke/score.json"
+"""
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
 
 
@@ -57,6 +69,7 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out} is not empty; give another --out")
     loaded = load_model(str(folder), dtype, "cpu", base)
+    plain = parts(str(folder), base).processor  # the probe's pictures are smaller than the model's
     model: Any = loaded.model
     if not isinstance(model, PeftModel):
         raise InputError(f"{where} was not loaded as an adapter")
@@ -64,9 +77,10 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
     before = probe(loaded, budget)
     merged = model.merge_and_unload(safe_merge=True)
     merged.save_pretrained(out)
-    loaded.processor.save_pretrained(out)
+    plain.save_pretrained(out)
     if loaded.budget is not None:
         loaded.budget.save(out)
+        show_as_taught(out, loaded.budget)
     parity = compare(before, probe(load_model(str(out), dtype, "cpu"), budget))
     limit = TOLERANCE[model.dtype]
     if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:
@@ -77,6 +91,13 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
         )
     print(json.dumps({"out": str(out), "dtype": dtype, **{k: getattr(parity, k) for k in parity.__slots__}}))
     return parity
+
+
+def show_as_taught(folder: Path, budget: Budget) -> None:
+    """Set the processor's pixel limits to the budget's: whoever serves the folder shows pictures as in training."""
+    processor = parts(str(folder)).processor
+    Encoder(processor, budget)
+    processor.save_pretrained(folder)
 
 
 @torch.inference_mode()
@@ -131,6 +152,8 @@ def vllm(
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("checkpoint-*", "*.bin", "*.pt", "*.pth"),
         )
+        if (target / BUDGET_FILE).is_file():
+            show_as_taught(target, Budget.load(target))
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
     on_videos = (target / BUDGET_FILE).is_file() and Budget.load(target).media == "video"
     if on_videos and config["model_type"] in ("qwen2_vl", "qwen2_5_vl"):
@@ -140,6 +163,9 @@ def vllm(
             file=sys.stderr,
         )
     write_global(out / "configs" / "global.yaml", f"models/llm/{name}", repo)
+    smoke = out / "smoke.sh"
+    smoke.write_text(SMOKE.replace("NAME", name), encoding="utf-8")
+    smoke.chmod(0o755)
     return target
 
 
