@@ -295,18 +295,22 @@ def test_a_folder_of_something_else_is_left_alone(labels: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_fifty_thousand_frames_in_three_minutes_and_one_gigabyte(tmp_path: Path):
     path = tmp_path / "frames.jsonl"
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries(50_000, 1000)))
     code = (
-        "import resource, sys, time; from surgvqa.builders.__main__ import main; start = time.time();"
+        "import resource; from surgvqa.builders.__main__ import main;"
         f"main(['instruct', {str(path)!r}, '--taxonomy', 'cholecystectomy', '--media', 'none', '--out',"
         f"{str(tmp_path / 'out')!r}]);"
-        "print('took', time.time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)"
+        "used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)];"
+        # not ru_maxrss: a child begins with its parent's, and pytest has torch loaded
+        "peak = next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'));"
+        "print('took', sum(one.ru_utime + one.ru_stime for one in used), int(peak) / 1e6)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=550)
-    took, gigabytes = map(float, done.stdout.split("took ")[1].split())
-    assert took < 180 and gigabytes < 1.0, done.stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    seconds, gigabytes = map(float, done.stdout.split("took ")[1].split())  # of a core, whatever else runs
+    assert seconds < 180 and gigabytes < 1.0, done.stdout
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert sum(split["samples"] for split in report["splits"].values()) == 150_000
 
