@@ -351,6 +351,27 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="write the config segmentation, label maps of: binary, parts, instruments, or all that has a mask",
     )
     add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
+    add = verb.add_argument_group("privacy").add_argument
+    add(
+        "--pseudonyms",
+        type=Path,
+        metavar="FILE",
+        help="publish salted pseudonyms of cases and files; FILE, outside --out, keeps salt and map, for you alone",
+    )
+    add(
+        "--cover",
+        nargs="+",
+        default=[],
+        metavar="X,Y,W,H",
+        help="paint regions of every picture black, in shares of it: 0,0.9,1,0.1 is its lowest tenth",
+    )
+    add("--cover-text", action="store_true", help="find burned-in text that stands still, and paint it black")
+    add(
+        "--outside",
+        metavar="colour|FILE",
+        help="leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), or "
+        "by a CSV file case,start,end of a person or a model",
+    )
 
 
 def add_pointing(verb: argparse.ArgumentParser) -> None:
@@ -429,6 +450,7 @@ def build(source: str, args: argparse.Namespace) -> None:
     from surgvqa.builders.build import build as build_folder
     from surgvqa.builders.questions import NINE
     from surgvqa.builders.report import blind_table
+    from surgvqa.builders.screen import screen
     from surgvqa.builders.segmentation import Segmentation
     from surgvqa.cards import manifest as manifests
 
@@ -453,6 +475,8 @@ def build(source: str, args: argparse.Namespace) -> None:
         on_error=args.on_error,
         pointing=pointing_of(args),
         segmentation=Segmentation(args.segmentation) if args.segmentation else None,
+        screen=screen(args.cover, args.cover_text, args.outside),
+        pseudonyms=args.pseudonyms,
         source_options={name: getattr(args, name) for name in args.own},
     )
     report = manifests.read(args.out, manifests.REPORT)

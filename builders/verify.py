@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from surgvqa.builders.folder import STAGING, dump, sealed
+from surgvqa.builders.folder import STAGING
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
 
@@ -22,7 +22,7 @@ def verify(folder: Path) -> int:
     if not isinstance(manifest, dict):
         raise InputError(f"{path} is no manifest; build the data set again")
     content = {name: value for name, value in manifest.items() if name != "sha256"}
-    if path.read_bytes() != dump(sealed(content)).encode():
+    if path.read_bytes() != manifests.dump(manifests.sealed(content)).encode():
         raise InputError(f"{path} is damaged: its text is not the one that was written; build again")
     found = [one for one in manifests.faults(folder, manifest["files"]) if not one.startswith(f"{STAGING}/")]
     for name, sha256 in manifest["derived"].items():

@@ -65,6 +65,17 @@ def read_json(path: Path, hint: str) -> Any:
         raise InputError(f"{path} is not valid JSON ({error}); {hint}") from None
 
 
+def dump(value: Any) -> str:
+    """JSON that is the same for the same value."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
+
+
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the sha256 of its own text, so that a flipped bit in it shows."""
+    content = {name: value for name, value in manifest.items() if name != "sha256"}
+    return {**content, "sha256": hashlib.sha256(dump(content).encode()).hexdigest()}
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
