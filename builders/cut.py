@@ -72,7 +72,7 @@ def cut(
         if stream is not None:
             container.mux(stream.encode(None))
     if outside:
-        pending.unlink()
+        pending.unlink(missing_ok=True)
         return None
     replace(pending, out)
     return times
