@@ -36,8 +36,12 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     verb.add_argument("--json", type=Path, metavar="FILE", help="also write the list as JSON")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
 
-    verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
-    verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
+    verb = verbs.add_parser("verify", help="check every file of a data set or an adapter, bit for bit")
+    add = verb.add_argument
+    add("folder", type=Path, metavar="DIR", help="what a build or a training wrote")
+    add("--repair", type=Path, metavar="ROOT", help="build what is damaged again, from the source's folder")
+    add("--pseudonyms", type=Path, metavar="FILE", help="for --repair, where the build had it")
+    add("--workers", type=int, default=1, metavar="N", help="processes of --repair [1]")
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     add_interchange(verbs)
     add_procedure(verbs)
@@ -513,9 +517,14 @@ def probe(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> None:
-    """Name every damaged file of a data set."""
+    """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
     from surgvqa.builders.verify import verify as verify_folder
 
+    if args.repair is not None:
+        from surgvqa.builders.repair import repair
+
+        for name in repair(args.folder, args.repair, args.pseudonyms, args.workers):
+            print(f"built again: {name}")
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
