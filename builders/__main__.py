@@ -355,6 +355,18 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="write the config segmentation, label maps of: binary, parts, instruments, or all that has a mask",
     )
     add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
+    add = verb.add_argument_group(
+        "more than one machine, over a file system that all of them see"
+    ).add_argument
+    add(
+        "--engine",
+        default="local",
+        metavar="local|datatrove-local|datatrove-ray|datatrove-slurm",
+        help="what runs the shards, --workers at a time [local]",
+    )
+    add("--partition", metavar="NAME", help="of Slurm")
+    add("--time", default="24:00:00", metavar="H:M:S", help="limit of a Slurm job [24:00:00]")
+    add("--memory-gb", type=int, default=4, metavar="N", help="of a shard, on Ray and Slurm [4]")
     add = verb.add_argument_group("privacy").add_argument
     add(
         "--pseudonyms",
@@ -452,6 +464,7 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
 def build(source: str, args: argparse.Namespace) -> None:
     """Build a data set from one source, and publish it if asked to."""
     from surgvqa.builders.build import build as build_folder
+    from surgvqa.builders.engines import Engine
     from surgvqa.builders.questions import NINE
     from surgvqa.builders.report import blind_table
     from surgvqa.builders.screen import screen
@@ -481,6 +494,7 @@ def build(source: str, args: argparse.Namespace) -> None:
         segmentation=Segmentation(args.segmentation) if args.segmentation else None,
         screen=screen(args.cover, args.cover_text, args.outside),
         pseudonyms=args.pseudonyms,
+        engine=Engine(args.engine, args.partition, args.time, args.memory_gb),
         source_options={name: getattr(args, name) for name in args.own},
     )
     report = manifests.read(args.out, manifests.REPORT)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import leaks, report, sources
+from surgvqa.builders.engines import Engine, run
 from surgvqa.builders.folder import clear, locked, named, reopen, stream
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.pointing_questions import Pointing
@@ -32,14 +33,13 @@ from surgvqa.builders.shard import (
     Job,
     Options,
     Record,
-    build_shard,
     code_version,
     staged,
     whole,
 )
 from surgvqa.builders.splits import SPLITS
 from surgvqa.builders.verify import verify
-from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.workers import Failed
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.audit import audit, in_json
 from surgvqa.cards.command import InputError, nearest
@@ -48,7 +48,6 @@ from surgvqa.cards.manifest import dump, sealed
 from tqdm import tqdm
 
 RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
-SHARD_S = 6 * 3600.0  # an eight-hour recording in 4K, at a tenth of the speed measured for 1024 x 768
 
 
 def build(
@@ -76,6 +75,7 @@ def build(
     segmentation: Segmentation | None = None,
     screen: Screen | None = None,
     pseudonyms: Path | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
 
@@ -150,7 +150,7 @@ def build(
             clear(staging)
             return finished
         reopen(out, staging, set(keys.values()))
-        records, failed = build_shards(ready.jobs, keys, staging, workers)
+        records, failed = build_shards(ready.jobs, keys, staging, workers, engine or Engine())
         refuse_faults(failed, root, on_error)
         jobs = [job for job in ready.jobs if job.name in records]
         if not jobs:
@@ -183,7 +183,7 @@ def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Dropped]
 
 
 def build_shards(
-    jobs: Sequence[Job], keys: Mapping[str, str], staging: Path, workers: int
+    jobs: Sequence[Job], keys: Mapping[str, str], staging: Path, workers: int, engine: Engine
 ) -> tuple[dict[str, Record], list[Dropped]]:
     """Build what isn't there whole; returns the record of every case and the cases that failed."""
     records: dict[str, Record] = {}
@@ -195,9 +195,7 @@ def build_shards(
     left = [job for job in jobs if job.name not in records]
     tasks = [(job, keys[job.name], staging) for job in left]
     bar = tqdm(total=len(jobs), initial=len(records), desc="build", unit="case", disable=None)
-    for index, result in run_tasks(
-        build_shard, tasks, parallel(workers, jobs[0].options), SHARD_S, MEMORY_BYTES
-    ):
+    for index, result in run(engine, tasks, parallel(workers, jobs[0].options)):
         name = left[index].name
         if isinstance(result, Failed):
             failed.append(Dropped(name, result.cause, fault=True))
