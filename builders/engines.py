@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Engine:
 class Shards:
     """A datatrove pipeline of one step: rank n builds the n-th shard and leaves it, or why not, in the folder."""
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task, ...] = field(repr=False)  # datatrove logs the step once a rank
 
     def __call__(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
         """Build the shard of a rank, guarded as on one machine: a decoder that crashes costs its case alone."""

@@ -242,10 +242,13 @@ def encode_labels(labels: np.ndarray) -> bytes:
 
 def decode_labels(data: bytes) -> np.ndarray:
     """A label map's values, height x width uint8. Raises ``InputError`` for anything but one 8-bit channel."""
-    with Pictures.open(io.BytesIO(data)) as picture:
-        if picture.mode not in ("L", "P"):
-            raise InputError(f"a label map is {picture.mode}, a picture where labels are expected (L)")
-        return np.asarray(picture, dtype=np.uint8)
+    try:
+        with Pictures.open(io.BytesIO(data)) as picture:
+            if picture.mode not in ("L", "P"):
+                raise InputError(f"a label map is {picture.mode}, a picture where labels are expected (L)")
+            return np.asarray(picture, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Pictures.DecompressionBombError) as error:
+        raise InputError(f"a label map of {len(data)} bytes cannot be decoded: {error}") from error
 
 
 def notes(cases: Sequence[Case], how: Segmentation) -> tuple[str, ...]:

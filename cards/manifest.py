@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 NAME = "manifest.json"
 REPORT = "report.json"
@@ -58,7 +58,7 @@ def read(folder: Path, name: str = NAME) -> Any:
 def read_json(path: Path, hint: str) -> Any:
     """What a JSON file holds; where it cannot be read, an ``InputError`` with the cause and the ``hint``."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parse_json(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {hint}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

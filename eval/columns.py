@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.predictions import FIELDS, Prediction
 
 Row = Mapping[str, Any]
@@ -216,7 +216,7 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
 def _choices(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, str):  # from CSV: a JSON list, else separated by a bar or semicolon
         try:
-            value = json.loads(value) if value.startswith("[") else value.replace("|", ";").split(";")
+            value = parse_json(value) if value.startswith("[") else value.replace("|", ";").split(";")
         except json.JSONDecodeError:
             raise InputError(f"{where}: choices is not a JSON list: {value}") from None
     if not isinstance(value, list | tuple | None):
@@ -267,7 +267,7 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield parse_json(line)
             except json.JSONDecodeError as error:
                 raise InputError(
                     f"{path}, line {number}: not whole JSON ({error.msg}); was the file cut off?"
@@ -276,7 +276,7 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
 
 def _document(text: str, path: Path) -> Iterator[Row]:
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # JSON lines under another name
             yield from _lines(text, path)
@@ -303,7 +303,7 @@ def _inspect_archive(path: Path) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(name for name in archive.namelist() if name.startswith("samples/")):
-                yield json.loads(archive.read(name))
+                yield parse_json(archive.read(name))
     except (zipfile.BadZipFile, NotImplementedError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path}: not a readable Inspect log ({error}); `inspect log convert --to json` makes one"

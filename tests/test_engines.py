@@ -75,11 +75,12 @@ def test_a_bad_case_is_named_and_the_others_are_kept(root: Path, tmp_path: Path)
 
 
 @pytest.fixture
-def two_nodes() -> Iterator[None]:
+def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Ray cluster of two nodes, two raylets with a core each, on this machine."""
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # 15 by default: on a busy machine they never run
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80_000_000})
     cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
     import ray
