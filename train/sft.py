@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.train.clip_trainer import checkpoint_to_resume
 from surgvqa.train.doctor import examine
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     trainer.save_state()
     if trainer.is_world_process_zero():
         run.budget.save(Path(options.output_dir))
+        sums.write(Path(options.output_dir))
         last = [entry for entry in trainer.state.log_history if "train_loss" in entry]
         best = {"best": trainer.state.best_metric} if trainer.state.best_metric is not None else {}
         print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))
