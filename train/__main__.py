@@ -84,7 +84,9 @@ def add_merge(verbs: Any) -> None:
 
 def add_segment(verbs: Any) -> None:
     """``surgvqa-train segment``."""
-    verb = verbs.add_parser("segment", help="a U-Net or CLIPSeg on the config segmentation; resumable")
+    verb = verbs.add_parser(
+        "segment", help="a U-Net or a text-prompted model on the config segmentation; resumable"
+    )
     add = verb.add_argument
     add("--data", required=True, type=Path, metavar="DIR", help="a folder built with --segmentation")
     add(
@@ -94,11 +96,24 @@ def add_segment(verbs: Any) -> None:
         metavar="DIR",
         help="folder of the segmenter; a stopped run goes on",
     )
-    add("--model", choices=("unet", "clipseg"), default="unet", help="classes, or phrases (default unet)")
+    add(
+        "--model",
+        choices=("unet", "text-unet", "clipseg"),
+        default="unet",
+        help="classes (default unet), or phrases: text-unet learns from nothing, clipseg goes on from a checkpoint",
+    )
     add(
         "--encoder",
         default="resnet18",
-        help="of the U-Net: any of segmentation-models-pytorch (default resnet18)",
+        help="of the U-Nets: any of segmentation-models-pytorch (default resnet18)",
+    )
+    add(
+        "--decoder",
+        type=int,
+        nargs="+",
+        default=[256, 128, 64, 32, 16],
+        metavar="N",
+        help="channels of the U-Nets' decoder, coarse to fine; their number is the depth (default 256 128 64 32 16)",
     )
     add("--weights", help="of the encoder, imagenet for one (default: random)")
     add(
@@ -117,6 +132,12 @@ def add_segment(verbs: Any) -> None:
         help="smoke, highlights, crop … (default)",
     )
     add("--device", help="cuda or cpu (default: cuda where there is one)")
+    add(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="bf16: mixed, about twice as fast on GPUs and on processors with AVX512-BF16 (default fp32)",
+    )
     add("--seed", type=int, default=0)
 
 
