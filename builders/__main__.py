@@ -60,6 +60,14 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     add("--snr", nargs="+", type=float, default=[], metavar="DB", help="theatre noise at these ratios [none]")
     add("--tts-command", metavar="TEXT", help="for voices of engine command; text on stdin, sound to {out}")
     add("--seed", type=int, default=0, metavar="N", help="of who says what [0]")
+    add(
+        "--test-voices",
+        nargs="+",
+        default=[],
+        metavar="ENGINE:NAME",
+        help="speak validation and test, and nothing else [as in training]",
+    )
+    add("--answers", default="sentence", metavar="sentence|short", help="what is taught [sentence]")
     return root
 
 
@@ -554,7 +562,15 @@ def spoken(args: argparse.Namespace) -> None:
     """Add config spoken."""
     from surgvqa.builders.spoken import Speaking, add_spoken
 
-    how = Speaking(tuple(args.voices), tuple(args.rates), tuple(args.snr), args.tts_command, args.seed)
+    how = Speaking(
+        tuple(args.voices),
+        tuple(args.rates),
+        tuple(args.snr),
+        args.tts_command,
+        args.seed,
+        tuple(args.test_voices),
+        args.answers,
+    )
     for split, count in add_spoken(args.folder, how).items():
         print(f"{split}: {count} spoken questions")
 
