@@ -83,14 +83,16 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
         "--out", required=True, type=Path, help="JSONL, a line per question; an old one goes on"
     )
     verb.add_argument("--split", default="test", help="default test")
-    verb.add_argument("--config", default="clips", help="config of the data set (default clips)")
+    verb.add_argument("--config", default="clips", help="config of the data set: clips (default), pointing")
     verb.add_argument(
         "--control",
         default="none",
         help="none, no-pixels (grey frames), shuffled-frames, wrong-video (another case's): what pixels are worth",
     )
     verb.add_argument("--batch-size", type=int, default=32, help="questions at a time (default 32)")
-    verb.add_argument("--max-new-tokens", type=int, default=64, help="longest answer (default 64)")
+    verb.add_argument(
+        "--max-new-tokens", type=int, default=0, help="longest answer (default 64; 256 on config pointing)"
+    )
     verb.add_argument("--frames", type=int, help="frames of a clip; an adapter knows its own")
     verb.add_argument("--media", choices=["images", "video"], help="frames one by one, or as one video")
     verb.add_argument("--max-pixels", type=int, help="most pixels of a frame")

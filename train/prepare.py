@@ -16,6 +16,7 @@ from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.encode import Encoder, name
 from surgvqa.eval.pixels import normalise_on_device
+from surgvqa.eval.prompts import raise_if_other_pixels
 from surgvqa.train.answering import Answering
 from surgvqa.train.clip_trainer import ClipTrainer, SaveBudget
 from surgvqa.train.collate import Collator, units
@@ -72,6 +73,7 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     media: Any = training.media
     budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
     encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name))
+    raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
     shared = training.questions_per_sequence != 1
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
     train_units = measured(rows, encoder, training.questions_per_sequence, limit)
