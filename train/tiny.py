@@ -3,7 +3,8 @@
     surgvqa-train tiny --family qwen2_5_vl --out checkpoints/tiny
     surgvqa-train tiny --family qwen2_5_vl --size demo --out checkpoints/demo-base
 
-``test`` is for tests: two layers each, 14 px patches like the real models. ``demo`` learns from 56 px frames
+``test`` is for tests: two layers each, 14 px patches like the real models. ``pointing`` is ``demo`` with a tokenizer
+that knows the words of config pointing. ``demo`` learns from 56 px frames
 within minutes on two cores: 7 px patches (a 4 x 4 grid of tokens a frame), and rotary frequencies that fit a
 head of 32. With the stock theta of 1e6 a head that small hardly sees rows and columns: cell accuracy .17 at
 theta 1e4 against .81 at theta 2 (chance .15). Heads are 32 wide because vLLM's attention starts there.
@@ -12,7 +13,7 @@ theta 1e4 against .81 at theta 2 (chance .15). Heads are 32 wide because vLLM's 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ cleaning coagulation retraction preparation polyp snare mucosa lumen nasal septu
 red green blue yellow white black grey colour what which is are the a an of in on at to and or not it its this
 """.strip()
 
+# What config pointing adds, so that its prompt is half as many tokens and a tag is one.
+POINTING = """
+Point to the in this image. Answer as <point x="X" y="Y">name</point> with X and Y from 0 to 100, or "not visible".
+<point x="1" y="2" alt="slit knife">slit knife</point> katena gauge cystotome forceps
+""".strip()
+
 
 @dataclass(frozen=True)
 class Size:
@@ -89,15 +96,17 @@ class Size:
     sections: tuple[int, int, int]  # time, height, width; their sum is half a head
     deviation: float  # standard deviation of the random weights
     pixels: tuple[int, int]  # least and most pixels of a frame
+    words: str = WORDS  # what the tokenizer learns from
 
 
 SIZES = {
     "test": Size(64, 2, 32, 2, 14, 1e4, (4, 6, 6), 0.02, (28 * 28, 28 * 28 * 1280)),
     "demo": Size(128, 3, 64, 2, 7, 2.0, (2, 7, 7), 0.07, (14 * 14, 14 * 14 * 256)),
 }
+SIZES["pointing"] = replace(SIZES["demo"], words=WORDS + POINTING)
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer(words: str = WORDS) -> PreTrainedTokenizerFast:
     """A byte-level BPE of Qwen's kind over the words of surgical question answering."""
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.NFC()
@@ -110,9 +119,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, show_progress=False)
-    spaced = [f" {word}" for word in WORDS.split()]
+    spaced = [f" {word}" for word in words.split()]
     bpe.train_from_iterator(
-        [WORDS, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
+        [words, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
@@ -132,14 +141,14 @@ def processor(family: str, size: Size) -> ProcessorMixin:
         video["size"] = {"shortest_edge": size.pixels[0], "longest_edge": 16 * size.pixels[1]}
         return transformers.Qwen3VLProcessor(
             Qwen2VLImageProcessor(**shape, image_mean=[0.5] * 3, image_std=[0.5] * 3),
-            tokenizer(),
+            tokenizer(size.words),
             Qwen3VLVideoProcessor(**video),
             chat_template=qwen3_vl_chat_template,
         )
     kind = transformers.Qwen2VLProcessor if family == "qwen2_vl" else transformers.Qwen2_5_VLProcessor
     return kind(
         Qwen2VLImageProcessor(**shape),
-        tokenizer(),
+        tokenizer(size.words),
         Qwen2VLVideoProcessor(**video),
         chat_template=qwen2_5_vl_chat_template,
     )
