@@ -427,6 +427,14 @@ def add_pointing(verb: argparse.ArgumentParser) -> None:
         help="patch x merge and the pixel limits of its processor (qwen2_5_vl needs them: 28,3136,1003520)",
     )
     add(
+        "--pointing-types",
+        nargs="+",
+        choices=("instrument", "anatomy"),
+        default=(),
+        metavar="TYPE",
+        help="ask where these are: instrument, anatomy [both]",
+    )
+    add(
         "--pointing-spread",
         type=float,
         metavar="R",
@@ -468,6 +476,7 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
         shape=args.pointing_shape,
         model_type=args.pointing_model_type,
         grid=grid,
+        types=tuple(args.pointing_types),
         spread=args.pointing_spread,
         negatives=args.pointing_negatives,
         decimals=args.pointing_decimals,

@@ -83,6 +83,8 @@ grasper bipolar scissors clipper irrigator specimen bag suction retractor dura f
 kerrison rongeur gallbladder liver cystic duct artery calot triangle dissection clipping cutting packaging
 cleaning coagulation retraction preparation polyp snare mucosa lumen nasal septum sphenoid sellotomy
 red green blue yellow white black grey colour what which is are the a an of in on at to and or not it its this
+Point to the in this image. Answer as <point x="X" y="Y">name</point> with X and Y from 0 to 100, or "not visible".
+<point x="1" y="2" alt="slit knife">slit knife</point> katena gauge cystotome forceps
 """.strip()
 
 
