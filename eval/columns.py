@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval import records
 from surgvqa.eval.predictions import FIELDS, Prediction
 from surgvqa.eval.records import Row
@@ -249,7 +249,7 @@ def _verdict(value: Any) -> bool | None:
 def _choices(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, str):  # from CSV: a JSON list, else separated by a bar or semicolon
         try:
-            value = json.loads(value) if value.startswith("[") else value.replace("|", ";").split(";")
+            value = parse_json(value) if value.startswith("[") else value.replace("|", ";").split(";")
         except json.JSONDecodeError:
             raise InputError(f"{where}: choices is not a JSON list: {value}") from None
     if not isinstance(value, list | tuple | None):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,17 @@ def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]
     if not path.is_file():
         raise InputError(f"{path}: no such file; `surgvqa-eval predict … --out {path}` writes one")
     seen: dict[str, int] = {}
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             where = f"{path}, line {number}"
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except json.JSONDecodeError as error:
                 raise InputError(f"{where}: not whole JSON ({error.msg}); was the run cut off?") from None
+            except UnicodeDecodeError as error:
+                raise InputError(f"{where}: not UTF-8 at byte {error.start}") from None
             prediction = from_dict(row, where, columns)
             if prediction.qa_id in seen:
                 raise InputError(

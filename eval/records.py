@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 Row = Mapping[str, Any]
 LISTS = (
@@ -57,7 +57,7 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield parse_json(line)
             except json.JSONDecodeError as error:
                 raise InputError(
                     f"{path}, line {number}: not whole JSON ({error.msg}); was the file cut off?"
@@ -66,7 +66,7 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
 
 def _document(text: str, path: Path) -> Iterator[Row]:
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # JSON lines under another name
             yield from _lines(text, path)
@@ -93,7 +93,7 @@ def _inspect_archive(path: Path) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(name for name in archive.namelist() if name.startswith("samples/")):
-                yield json.loads(archive.read(name))
+                yield parse_json(archive.read(name))
     except (zipfile.BadZipFile, NotImplementedError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path}: not a readable Inspect log ({error}); `inspect log convert --to json` makes one"

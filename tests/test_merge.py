@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 from peft import LoraConfig, get_peft_model
+from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.load import load_model
@@ -102,6 +103,13 @@ def test_vllm_takes_a_whole_model_and_warns_of_videos(
     assert (tmp_path / "f" / "configs" / "global.yaml").read_text() == 'model_name: "models/llm/whole"\n'
     assert not (tmp_path / "f/models/llm/whole/checkpoint-1").exists()
     assert "will answer otherwise; train with --media images" in capsys.readouterr().err
+    assert sums.faults(tmp_path / "f/models/llm/whole") == []
+    weights = tmp_path / "f/models/llm/whole/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert (
+        main(["vllm", str(weights.parent), "--out", str(tmp_path / "g")]) == 2
+    )  # a damaged one isn't handed on
+    assert "model.safetensors: its SHA-256 is not" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

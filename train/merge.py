@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import yaml
 from peft import PeftModel
+from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.eval.encode import Encoder
@@ -81,6 +82,7 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
     if loaded.budget is not None:
         loaded.budget.save(out)
         show_as_taught(out, loaded.budget)
+    sums.write(out)
     parity = compare(before, probe(load_model(str(out), dtype, "cpu"), budget))
     limit = TOLERANCE[model.dtype]
     if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:
@@ -146,6 +148,8 @@ def vllm(
     else:
         if target.exists() and any(target.iterdir()):
             raise InputError(f"{target} is not empty; give another --name or --out")
+        if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
+            raise InputError(f"{where} is not what training left: {'; '.join(faults)}")
         shutil.copytree(
             folder,
             target,
@@ -154,6 +158,7 @@ def vllm(
         )
         if (target / BUDGET_FILE).is_file():
             show_as_taught(target, Budget.load(target))
+        sums.write(target)
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
     on_videos = (target / BUDGET_FILE).is_file() and Budget.load(target).media == "video"
     if on_videos and config["model_type"] in ("qwen2_vl", "qwen2_5_vl"):
