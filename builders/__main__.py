@@ -60,6 +60,14 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     add("--snr", nargs="+", type=float, default=[], metavar="DB", help="theatre noise at these ratios [none]")
     add("--tts-command", metavar="TEXT", help="for voices of engine command; text on stdin, sound to {out}")
     add("--seed", type=int, default=0, metavar="N", help="of who says what [0]")
+    add(
+        "--test-voices",
+        nargs="+",
+        default=[],
+        metavar="ENGINE:NAME",
+        help="speak validation and test, and nothing else [as in training]",
+    )
+    add("--answers", default="sentence", metavar="sentence|short", help="what is taught [sentence]")
     return root
 
 
@@ -412,6 +420,14 @@ def add_pointing(verb: argparse.ArgumentParser) -> None:
         help="patch x merge and the pixel limits of its processor (qwen2_5_vl needs them: 28,3136,1003520)",
     )
     add(
+        "--pointing-types",
+        nargs="+",
+        choices=("instrument", "anatomy"),
+        default=(),
+        metavar="TYPE",
+        help="ask where these are: instrument, anatomy [both]",
+    )
+    add(
         "--pointing-spread",
         type=float,
         metavar="R",
@@ -453,6 +469,7 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
         shape=args.pointing_shape,
         model_type=args.pointing_model_type,
         grid=grid,
+        types=tuple(args.pointing_types),
         spread=args.pointing_spread,
         negatives=args.pointing_negatives,
         decimals=args.pointing_decimals,
@@ -546,7 +563,15 @@ def spoken(args: argparse.Namespace) -> None:
     """Add config spoken."""
     from surgvqa.builders.spoken import Speaking, add_spoken
 
-    how = Speaking(tuple(args.voices), tuple(args.rates), tuple(args.snr), args.tts_command, args.seed)
+    how = Speaking(
+        tuple(args.voices),
+        tuple(args.rates),
+        tuple(args.snr),
+        args.tts_command,
+        args.seed,
+        tuple(args.test_voices),
+        args.answers,
+    )
     for split, count in add_spoken(args.folder, how).items():
         print(f"{split}: {count} spoken questions")
 

@@ -10,8 +10,16 @@ import torch
 from peft import PeftConfig, PeftModel
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.graft import load_ears
 from surgvqa.eval.pixels import normalise_on_device
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    PreTrainedModel,
+    ProcessorMixin,
+    WhisperFeatureExtractor,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,7 @@ class Loaded:
     model: PreTrainedModel
     processor: ProcessorMixin
     budget: Budget | None
+    extractor: WhisperFeatureExtractor | None = None  # of a model that hears
 
 
 def load_model(where: str, dtype: str = "auto", device: str | None = None, base: str | None = None) -> Loaded:
@@ -36,7 +45,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
         InputError: nothing there; an adapter whose weights don't all find their place.
     """
     found_parts = parts(where, base)
-    folder, source, config = found_parts.folder, found_parts.source, found_parts.adapter
+    source, config = found_parts.source, found_parts.adapter
     processor = found_parts.processor
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -45,18 +54,30 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
         hint = "; give --base MODEL" if config else ""
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None
     if config is not None:
-        model = PeftModel(model, config)
-        found = model.load_adapter(str(folder), "default")
-        wrong = [key for key in found.missing_keys if "lora_" in key or "modules_to_save" in key]
-        wrong += found.unexpected_keys
-        if wrong:
-            raise InputError(
-                f"{where} doesn't fit its base model {source}: {len(wrong)} weights without a place, "
-                f"the first {wrong[0]}; it would change nothing, or the wrong thing"
-            )
+        model = adapted(model, found_parts)
     model.to(device).eval()
     normalise_on_device(model, processor)
-    return Loaded(model, processor, found_parts.budget)
+    return Loaded(model, processor, found_parts.budget, found_parts.extractor)
+
+
+def adapted(model: PreTrainedModel, found: Parts, trainable: bool = False) -> PeftModel:
+    """The base model with its adapter on top.
+
+    Raises:
+        InputError: weights of the adapter that don't find their place.
+    """
+    assert found.adapter is not None
+    found.adapter.inference_mode = not trainable
+    wrapped = PeftModel(model, found.adapter)
+    loaded = wrapped.load_adapter(str(found.folder), "default", is_trainable=trainable)
+    wrong = [key for key in loaded.missing_keys if "lora_" in key or "modules_to_save" in key]
+    wrong += loaded.unexpected_keys
+    if wrong:
+        raise InputError(
+            f"{found.folder} doesn't fit its base model {found.source}: {len(wrong)} weights without a place, "
+            f"the first {wrong[0]}; it would change nothing, or the wrong thing"
+        )
+    return wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,13 @@ class Parts:
     adapter: PeftConfig | None
     processor: ProcessorMixin
     budget: Budget | None
+    extractor: WhisperFeatureExtractor | None  # of a model that hears: what its Whisper is given
+
+    @property
+    def pool(self) -> int:
+        """Encoder frames per token of a model that hears."""
+        frames: int = AutoConfig.from_pretrained(self.source).audio_pool
+        return frames
 
 
 def parts(where: str, base: str | None = None) -> Parts:
@@ -85,7 +113,10 @@ def parts(where: str, base: str | None = None) -> Parts:
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}") from None
     source = base or str(config.base_model_name_or_path) if config else str(folder)
     budget = Budget.load(folder) if (folder / BUDGET_FILE).is_file() else None
-    return Parts(folder, source, config, processor, budget)
+    extractor = load_ears(folder)
+    if extractor is None and config is not None and Path(source).is_dir():  # a checkpoint has its base's
+        extractor = load_ears(Path(source))
+    return Parts(folder, source, config, processor, budget, extractor)
 
 
 def local(where: str) -> Path:

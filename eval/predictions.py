@@ -33,6 +33,7 @@ class Prediction:
     prediction: str = ""
     error: str | None = None  # why there is no prediction; None where there is one
     confidence: float | None = None  # mean probability of the predicted answer's tokens, 0..1
+    counted: bool | None = None  # whether someone else's file counts it as right; None where it doesn't say
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
@@ -45,7 +46,10 @@ def to_line(prediction: Prediction) -> str:
     >>> to_line(Prediction("c@0-5#phase", "c@0-5", "c", "phase", "recognition", "Q?", "A.", "a"))[:43]
     '{"qa_id": "c@0-5#phase", "clip_id": "c@0-5"'
     """
-    return json.dumps(dataclasses.asdict(prediction), ensure_ascii=False)
+    row = dataclasses.asdict(prediction)
+    if prediction.counted is None:
+        del row["counted"]
+    return json.dumps(row, ensure_ascii=False)
 
 
 def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | None = None) -> Prediction:
@@ -66,6 +70,9 @@ def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | N
         if field == "confidence":
             if not isinstance(value, int | float):
                 raise InputError(f"{where}: {name[field]} is {value!r}, expected a number")
+        elif field == "counted":
+            if not isinstance(value, bool):
+                raise InputError(f"{where}: {name[field]} is {value!r}, expected true or false")
         elif field != "choices" and not isinstance(value, str):
             raise InputError(f"{where}: {name[field]} is {value!r}, expected text")
     defaults = dict.fromkeys(FIELDS[:8], "")
