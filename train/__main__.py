@@ -141,6 +141,66 @@ def add_segment(verbs: Any) -> None:
     add("--seed", type=int, default=0)
 
 
+def add_masks(verbs: Any) -> None:
+    """``surgvqa-train masks``."""
+    verb = verbs.add_parser(
+        "masks", help="a segmenter's masks of videos; `surgvqa-build procedure --segmenter` calls it"
+    )
+    add = verb.add_argument
+    add("segmenter", type=Path, metavar="SEGMENTER", help="a folder that `surgvqa-train segment` wrote")
+    add("--request", required=True, type=Path, metavar="FILE", help="JSON: which moments of which videos")
+    add("--out", required=True, type=Path, metavar="DIR", help="where CASE.json (COCO) goes")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+
+
+def add_scratch(verbs: Any) -> None:
+    """``surgvqa-train scratch``."""
+    verb = verbs.add_parser(
+        "scratch", help="a small vision-language model from nothing, to be read; resumable"
+    )
+    add = verb.add_argument
+    add(
+        "--data",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="clips with pictures, built with --kinds caption …",
+    )
+    add("--out", required=True, type=Path, metavar="DIR", help="folder of the model; a stopped run goes on")
+    add(
+        "--join",
+        choices=("prefix", "queries", "cross"),
+        default="prefix",
+        help="how the text gets at the picture: projected patches before it (default), learned queries, cross-attention",
+    )
+    add(
+        "--size",
+        choices=("full", "small", "tiny"),
+        default="small",
+        help="40, 1.4 or 0.1 million parameters (small)",
+    )
+    add(
+        "--kinds",
+        nargs="+",
+        default=["caption"],
+        metavar="KIND",
+        help="of the questions to learn (default caption)",
+    )
+    add(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="DIR",
+        help="a model to go on from, such as one that has learned captions",
+    )
+    add("--epochs", type=int, default=20)
+    add("--batch-size", type=int, default=32)
+    add("--learning-rate", type=float, default=1e-3)
+    add("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: mixed (default fp32)")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+    add("--seed", type=int, default=0)
+
+
 def described(verb: Any) -> None:
     """List the options for reading; TRL's parser reads them."""
     verb.__class__ = TrlArguments
@@ -207,6 +267,20 @@ def segment(args: argparse.Namespace) -> None:
     main(args)
 
 
+def masks(args: argparse.Namespace) -> None:
+    """Predict masks."""
+    from surgvqa.train.segment_video import main
+
+    main(args)
+
+
+def scratch(args: argparse.Namespace) -> None:
+    """Train a small model from nothing."""
+    from surgvqa.train.scratch import main
+
+    main(args)
+
+
 def merge(args: argparse.Namespace) -> None:
     """Merge."""
     from surgvqa.train import merge as merging
@@ -229,13 +303,24 @@ def parser() -> argparse.ArgumentParser:
     add_sft(verbs)
     add_doctor(verbs)
     add_segment(verbs)
+    add_masks(verbs)
+    add_scratch(verbs)
     add_merge(verbs)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    verbs = {"tiny": tiny, "sft": sft, "doctor": doctor, "segment": segment, "merge": merge, "vllm": vllm}
+    verbs = {
+        "tiny": tiny,
+        "sft": sft,
+        "doctor": doctor,
+        "segment": segment,
+        "masks": masks,
+        "scratch": scratch,
+        "merge": merge,
+        "vllm": vllm,
+    }
     return run(parser(), verbs, argv)
 
 
