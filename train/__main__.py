@@ -127,9 +127,9 @@ def add_segment(verbs: Any) -> None:
     add("--learning-rate", type=float, default=1e-3)
     add(
         "--augment",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="smoke, highlights, crop … (default)",
+        choices=("full", "light", "none"),
+        default="full",
+        help="full: smoke, highlights, blur, colour, crop, rotation (default); light: mirrored and colour, for short runs",
     )
     add("--device", help="cuda or cpu (default: cuda where there is one)")
     add(
@@ -150,6 +150,22 @@ def add_masks(verbs: Any) -> None:
     add("segmenter", type=Path, metavar="SEGMENTER", help="a folder that `surgvqa-train segment` wrote")
     add("--request", required=True, type=Path, metavar="FILE", help="JSON: which moments of which videos")
     add("--out", required=True, type=Path, metavar="DIR", help="where CASE.json (COCO) goes")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+
+
+def add_towers(verbs: Any) -> None:
+    """``surgvqa-train towers``."""
+    verb = verbs.add_parser("towers", help="visual encoders compared: frozen features and a linear probe")
+    add = verb.add_argument
+    add("--data", required=True, type=Path, metavar="DIR", help="clips with pictures, phases and scenes")
+    add(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="M",
+        help="CLIP, SigLIP, DINO or Qwen-VL: folders or Hub names",
+    )
+    add("--out", type=Path, metavar="FILE", help="the figures as JSON")
     add("--device", help="cuda or cpu (default: cuda where there is one)")
 
 
@@ -274,6 +290,13 @@ def masks(args: argparse.Namespace) -> None:
     main(args)
 
 
+def towers(args: argparse.Namespace) -> None:
+    """Compare encoders."""
+    from surgvqa.train.towers import main
+
+    main(args)
+
+
 def scratch(args: argparse.Namespace) -> None:
     """Train a small model from nothing."""
     from surgvqa.train.scratch import main
@@ -305,6 +328,7 @@ def parser() -> argparse.ArgumentParser:
     add_segment(verbs)
     add_masks(verbs)
     add_scratch(verbs)
+    add_towers(verbs)
     add_merge(verbs)
     return root
 
@@ -318,6 +342,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "segment": segment,
         "masks": masks,
         "scratch": scratch,
+        "towers": towers,
         "merge": merge,
         "vllm": vllm,
     }

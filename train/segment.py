@@ -123,7 +123,9 @@ def batches(
 ) -> Iterator[Batch]:
     """The samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
-    change = augment.training(size) if recipe["augment"] else augment.plain(size)
+    change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
+        size
+    )
     order = list(range(len(rows)))
     random.Random(sample_seed(seed, epoch)).shuffle(order)
     for start in range(0, len(order), count):
