@@ -37,8 +37,6 @@ def asked(
     video: Path | None, offset_s: float, frames: Sequence[Frame], annotated: Sequence[float], every: float
 ) -> Asked:
     """The annotated moments of a case, or, where there is none, one every so many seconds, or all its stills."""
-    if every <= 0:
-        raise InputError(f"--every {every:g}: give seconds, more than 0")
     if video is None:
         there = {to_ms(time_s) for time_s in annotated}
         shown = [frame for frame in frames if not there or to_ms(frame.time_s) in there]

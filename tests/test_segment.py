@@ -15,7 +15,7 @@ pytest.importorskip("segmentation_models_pytorch", reason="the extra [segment] i
 pytest.importorskip("albumentations", reason="the extra [segment] is not installed")
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from surgvqa.builders import masks
 from surgvqa.builders.__main__ import main as build
 from surgvqa.builders.parquet import writer
@@ -310,6 +310,31 @@ def test_unlabelled_pictures_get_questions_marked_as_machine_made(data: Path, tm
     assert before == {path: path.stat().st_mtime_ns for path in (root / "predicted").iterdir()}, (
         "not outlined twice"
     )
+
+
+def test_a_segmenter_of_no_names_outlines_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    made = {"model": "unet", "encoder": "resnet18", "weights": None, "decoder": [8, 8, 8], "size": 64}
+    folder, root = tmp_path / "binary", tmp_path / "mine"
+    folder.mkdir()
+    model = make(made, ("background", "instrument"), {"instrument": ["instrument"]})
+    save_file(model.state_dict(), folder / "model.safetensors")
+    said = {
+        "recipe": made,
+        "classes": ["background", "instrument"],
+        "phrases": {"instrument": ["instrument"]},
+    }
+    (folder / "segmenter.json").write_text(json.dumps(said))
+    (root / "frames" / "new").mkdir(parents=True)
+    drawn(root / "frames" / "new", "new", 2)
+    (root / "phases.csv").write_text("case,phase,start,end\nnew,preparation,0,2\n")
+    told = ["procedure", "--root", str(root), "--taxonomy", "cholecystectomy", "--image-rate", "1"]
+    assert build([*told, "--segmenter", str(folder), "--out", str(tmp_path / "out")]) == 2
+    shown = capfd.readouterr().err
+    assert "which names no instrument" in shown and "--segmentation instruments" in shown
+    assert build([*told, "--segmenter", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert "holds no segmenter.json" in capfd.readouterr().err
+    assert build([*told, "--segmenter", str(folder), "--every", "0", "--out", str(tmp_path / "out")]) == 2
+    assert "--every 0" in capfd.readouterr().err
 
 
 def outlined(case: Case) -> dict:

@@ -334,11 +334,11 @@ def captions(
     guesses = {
         name: [(named(text, phases), named(text, tools)) for text in texts] for name, texts in said.items()
     }
-    guesses["blind"] = [(frozenset({commonest} - {IDLE}), usual)] * len(test)
+    guesses["blind"] = [(frozenset({commonest or IDLE} - {IDLE}), usual)] * len(test)
     cases = [one.case_id for one in test]
     found: dict[str, dict[str, Any]] = {}
     for name, guess in guesses.items():
-        truths = [frozenset({one.phase} - {IDLE}) for one in test]
+        truths = [frozenset({one.phase or IDLE} - {IDLE}) for one in test]
         right = [float(one == true) for (one, _), true in zip(guess, truths, strict=True)]
         exact = [float(two == sample.instruments) for (_, two), sample in zip(guess, test, strict=True)]
         close = [

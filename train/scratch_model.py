@@ -264,19 +264,18 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     @torch.no_grad()
     def looked_at(self, input_ids: Tensor, pixel_values: Tensor) -> Tensor:
         """(words, side, side): how much each word of one text looked at each patch, mean over heads and layers."""
-        layers = [gate.look for gate in self.gates] or [block.attention for block in self.blocks]
-        asked = [*layers, self.before.look.attention] if isinstance(self.before, Queries) else layers
-        for one in asked:
+        every = {name: one for name, one in self.named_modules() if isinstance(one, Attention)}
+        kind = "gates." if len(self.gates) else "blocks."
+        for one in every.values():
             one.keep = True
         self(input_ids, pixel_values)
-        seen = torch.stack([one.seen.mean(1)[0] for one in layers]).mean(0)
+        kept = {name: one.seen.mean(1)[0] for name, one in every.items() if one.seen is not None}
+        for one in every.values():
+            one.keep, one.seen = False, None
+        seen = torch.stack([share for name, share in kept.items() if name.startswith(kind)]).mean(0)
         if self.before is not None:
             seen = seen[-input_ids.shape[1] :, : -input_ids.shape[1]]
         if isinstance(self.before, Queries):
-            found = self.before.look.attention.seen
-            assert found is not None
-            seen = seen @ found.mean(1)[0]
-        for one in asked:
-            one.keep, one.seen = False, None
+            seen = seen @ kept["before.look.attention"]
         side = self.vision.side
         return seen.reshape(-1, side, side)

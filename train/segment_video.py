@@ -78,7 +78,8 @@ def coco(
 ) -> dict[str, Sequence[Any]]:
     """COCO's lists for one case; several things of one class are one mask, as the segmenter sees no instances."""
     names = model.classes[1:]
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, ((time_s, _), picture) in enumerate(zip(asked["moments"], pictures(asked), strict=True), 1):
         height, width = picture.shape[:2]
         found, highest = segmented(model, picture, size, device)

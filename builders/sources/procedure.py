@@ -256,6 +256,8 @@ class _Reader:
 
     def machine(self, segmenter: Path, every: float) -> None:
         """Outline by machine: scenes for the cases without outlines, files to compare with for the others."""
+        if not every > 0:
+            raise InputError(f"--every {every:g}: give seconds, more than 0")
         moments: dict[str, machine_scenes.Asked] = {}
         for case_id, part in sorted(self.parts.items()):
             there = [scene.time_s for scene in part.scenes.values() if scene.width]
