@@ -164,13 +164,13 @@ def test_a_control_changes_the_sound_or_the_prompt_and_nothing_else(clips: Path)
     rows = spoken.splits["test"]
     swapped, told = (heard_otherwise(rows, control, 0) for control in ("swapped-audio", "text-and-audio"))
     assert swapped["sounds"] == heard_otherwise(rows, "swapped-audio", 0)["sounds"]
-    for row, other, written in zip(rows, swapped, told, strict=True):
-        for qa, own, place in zip(row["qa"], row["sounds"], other["sounds"], strict=True):
+    for clip, other, written in zip(rows, swapped, told, strict=True):
+        for qa, own, place in zip(clip["qa"], clip["sounds"], other["sounds"], strict=True):
             assert spoken.question(own) == qa["question"] != spoken.question(place)
-        assert other["messages"] == row["messages"] and other["images"] == row["images"]
-        for qa, turn in zip(row["qa"], written["messages"][::2], strict=True):
+        assert other["messages"] == clip["messages"] and other["images"] == clip["images"]
+        for qa, turn in zip(clip["qa"], written["messages"][::2], strict=True):
             assert turn["content"] == f"Answer the spoken question. {qa['question']}"
-        assert written["sounds"] == row["sounds"]
+        assert written["sounds"] == clip["sounds"]
     assert not spoken.silence(0).any() and len(spoken.silence(0)) == len(spoken.read(0)) == spoken.length(0)
 
 
