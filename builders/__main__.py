@@ -36,8 +36,12 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     verb.add_argument("--json", type=Path, metavar="FILE", help="also write the list as JSON")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
 
-    verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
-    verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
+    verb = verbs.add_parser("verify", help="check every file of a data set or an adapter, bit for bit")
+    add = verb.add_argument
+    add("folder", type=Path, metavar="DIR", help="what a build or a training wrote")
+    add("--repair", type=Path, metavar="ROOT", help="build what is damaged again, from the source's folder")
+    add("--pseudonyms", type=Path, metavar="FILE", help="for --repair, where the build had it")
+    add("--workers", type=int, default=1, metavar="N", help="processes of --repair [1]")
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     add_interchange(verbs)
     add_procedure(verbs)
@@ -341,6 +345,13 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="warn where a blind guesser scores more [0.6]",
     )
+    add(
+        "--wording",
+        default="sentences",
+        metavar="sentences|short|keywords",
+        help="full questions and answers; short answers; or a keyword and a short answer, from which a "
+        "small model learns to see soonest [sentences]",
+    )
     add("--system", metavar="TEXT", help="a system message before every conversation")
     add("--decoder", default="pyav", metavar="pyav|decord|torchcodec", help="what decodes videos [pyav]")
     add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
@@ -359,6 +370,39 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="write the config segmentation, label maps of: binary, parts, instruments, or all that has a mask",
     )
     add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
+    add = verb.add_argument_group(
+        "more than one machine, over a file system that all of them see"
+    ).add_argument
+    add(
+        "--engine",
+        default="local",
+        metavar="local|datatrove-local|datatrove-ray|datatrove-slurm",
+        help="what runs the shards, --workers at a time [local]",
+    )
+    add("--partition", metavar="NAME", help="of Slurm")
+    add("--time", default="24:00:00", metavar="H:M:S", help="limit of a Slurm job [24:00:00]")
+    add("--memory-gb", type=int, default=4, metavar="N", help="of a shard, on Ray and Slurm [4]")
+    add = verb.add_argument_group("privacy").add_argument
+    add(
+        "--pseudonyms",
+        type=Path,
+        metavar="FILE",
+        help="publish salted pseudonyms of cases and files; FILE, outside --out, keeps salt and map, for you alone",
+    )
+    add(
+        "--cover",
+        nargs="+",
+        default=[],
+        metavar="X,Y,W,H",
+        help="paint regions of every picture black, in shares of it: 0,0.9,1,0.1 is its lowest tenth",
+    )
+    add("--cover-text", action="store_true", help="find burned-in text that stands still, and paint it black")
+    add(
+        "--outside",
+        metavar="colour|FILE",
+        help="leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), or "
+        "by a CSV file case,start,end of a person or a model",
+    )
 
 
 def add_pointing(verb: argparse.ArgumentParser) -> None:
@@ -381,6 +425,14 @@ def add_pointing(verb: argparse.ArgumentParser) -> None:
         "--pointing-grid",
         metavar="FACTOR,MIN,MAX",
         help="patch x merge and the pixel limits of its processor (qwen2_5_vl needs them: 28,3136,1003520)",
+    )
+    add(
+        "--pointing-types",
+        nargs="+",
+        choices=("instrument", "anatomy"),
+        default=(),
+        metavar="TYPE",
+        help="ask where these are: instrument, anatomy [both]",
     )
     add(
         "--pointing-spread",
@@ -424,6 +476,7 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
         shape=args.pointing_shape,
         model_type=args.pointing_model_type,
         grid=grid,
+        types=tuple(args.pointing_types),
         spread=args.pointing_spread,
         negatives=args.pointing_negatives,
         decimals=args.pointing_decimals,
@@ -435,8 +488,10 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
 def build(source: str, args: argparse.Namespace) -> None:
     """Build a data set from one source, and publish it if asked to."""
     from surgvqa.builders.build import build as build_folder
+    from surgvqa.builders.engines import Engine
     from surgvqa.builders.questions import NINE
     from surgvqa.builders.report import blind_table
+    from surgvqa.builders.screen import screen
     from surgvqa.builders.segmentation import Segmentation
     from surgvqa.cards import manifest as manifests
 
@@ -455,12 +510,16 @@ def build(source: str, args: argparse.Namespace) -> None:
         balance=args.balance,
         max_blind=args.max_blind,
         system=args.system,
+        wording=args.wording,
         decoder=args.decoder,
         seed=args.seed,
         workers=args.workers,
         on_error=args.on_error,
         pointing=pointing_of(args),
         segmentation=Segmentation(args.segmentation) if args.segmentation else None,
+        screen=screen(args.cover, args.cover_text, args.outside),
+        pseudonyms=args.pseudonyms,
+        engine=Engine(args.engine, args.partition, args.time, args.memory_gb),
         source_options={name: getattr(args, name) for name in args.own},
     )
     report = manifests.read(args.out, manifests.REPORT)
@@ -497,9 +556,14 @@ def probe(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> None:
-    """Name every damaged file of a data set."""
+    """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
     from surgvqa.builders.verify import verify as verify_folder
 
+    if args.repair is not None:
+        from surgvqa.builders.repair import repair
+
+        for name in repair(args.folder, args.repair, args.pseudonyms, args.workers):
+            print(f"built again: {name}")
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 

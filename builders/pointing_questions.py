@@ -25,7 +25,7 @@ from surgvqa.builders.coordinates import (
     move_point,
     resize,
 )
-from surgvqa.builders.schema import Case, Entity, Granularity, Point, Scene
+from surgvqa.builders.schema import Case, Entity, Granularity, Point, Role, Scene
 from surgvqa.builders.written import Form
 
 
@@ -38,6 +38,7 @@ class Pointing:
         shape: What ``json`` asks for.
         model_type: Whose numbers ``json`` writes (``coordinates.model_space``).
         grid: Its processor's resize, for a family that writes resized pixels.
+        types: Of the things asked for by name, as ``("instrument",)``; empty for all.
         spread: None keeps cells and quadrants out of number forms; 0.1 writes their centres moved by up to
             10 % of the frame, the same way in every row of a frame.
         negatives: Rows asking for what isn't there, per row asking for what is.
@@ -50,6 +51,7 @@ class Pointing:
     shape: Literal["point", "box"] = "point"
     model_type: str = "qwen3_vl"
     grid: Grid | None = None
+    types: tuple[Role, ...] = ()
     spread: float | None = None
     negatives: float = 0.25
     decimals: int | None = None
@@ -67,10 +69,10 @@ class Pointing:
         named = {
             f"pointing_{name}": value
             for name, value in asdict(self).items()
-            if name not in ("form", "seed", "grid")
+            if name not in ("form", "seed", "grid", "types")
         }
         grid = self.grid and f"{self.grid.factor},{self.grid.min_pixels},{self.grid.max_pixels}"
-        return {"pointing": self.form, **named, "pointing_grid": grid}
+        return {"pointing": self.form, **named, "pointing_grid": grid, "pointing_types": list(self.types)}
 
     def note(self) -> str:
         """What a card must say about the rows.
@@ -176,6 +178,8 @@ def questions(case: Case, how: Pointing) -> list[Question]:
             by_name[entity.name].append(entity)
         for name, entities in by_name.items():
             shown[name].append(scene)
+            if how.types and not {entity.type for entity in entities} & set(how.types):
+                continue
             if targets := _targets(case, scene, entities, how):
                 positive.append(Question(scene, "locate", name, targets, phase))
         ranked = sorted(

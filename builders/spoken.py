@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from datasets import Audio, Features, List, Value
-from surgvqa.builders.folder import dump, remove, sealed
+from surgvqa.builders.folder import remove
 from surgvqa.builders.parquet import write_text, writer
 from surgvqa.builders.schema import QA_FEATURES, STRING
 from surgvqa.builders.sound import RATE, encode_flac
@@ -116,7 +116,7 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
     manifest.pop("sha256", None)
     report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
     write_text(folder / manifests.CARD, dataset_card(manifest, report))
-    write_text(folder / manifests.NAME, dump(sealed(manifest)))
+    write_text(folder / manifests.NAME, manifests.dump(manifests.sealed(manifest)))
     return counts
 
 

@@ -86,7 +86,9 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
         "--out", required=True, type=Path, help="JSONL, a line per question; an old one goes on"
     )
     verb.add_argument("--split", default="test", help="default test")
-    verb.add_argument("--config", default="clips", help="config of the data set: clips (default), spoken")
+    verb.add_argument(
+        "--config", default="clips", help="config of the data set: clips (default), pointing, spoken"
+    )
     verb.add_argument(
         "--control",
         default="none",
@@ -94,7 +96,9 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
         "for --config spoken swapped-audio, silence, text-and-audio",
     )
     verb.add_argument("--batch-size", type=int, default=32, help="questions at a time (default 32)")
-    verb.add_argument("--max-new-tokens", type=int, default=64, help="longest answer (default 64)")
+    verb.add_argument(
+        "--max-new-tokens", type=int, default=0, help="longest answer (default 64; 256 on config pointing)"
+    )
     verb.add_argument("--frames", type=int, help="frames of a clip; an adapter knows its own")
     verb.add_argument("--media", choices=["images", "video"], help="frames one by one, or as one video")
     verb.add_argument("--max-pixels", type=int, help="most pixels of a frame")

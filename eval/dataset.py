@@ -7,13 +7,35 @@ from pathlib import Path
 from datasets import Dataset, DatasetDict, Image, List, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.prompts import as_clips, is_prompts
 
 
 def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
-    """All splits of a data set of clips.
+    """All splits of a data set of clips; rows of one question each (config pointing) come as clips of a frame.
 
     Raises:
         InputError: no such folder or Hub repository, no such config, or rows without ``messages``.
+    """
+    splits = DatasetDict(
+        {
+            split: as_clips(rows) if is_prompts(rows.features) else rows
+            for split, rows in load_rows(name, config).items()
+        }
+    )
+    for split, rows in splits.items():
+        if "messages" not in rows.features:
+            found = ", ".join(rows.features)
+            raise InputError(
+                f"{name}, split {split}: no column messages; found {found}. Is this config clips?"
+            )
+    return splits
+
+
+def load_rows(name: str, config: str | None) -> DatasetDict:
+    """All splits of a data set as it is, its pictures left as bytes.
+
+    Raises:
+        InputError: no such folder or Hub repository, no such config.
     """
     if Path(name).exists() and not any(Path(name).rglob("*.parquet")):
         raise InputError(f"{name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one")
@@ -25,12 +47,6 @@ def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
         ) from None
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
-    for split, rows in splits.items():
-        if "messages" not in rows.features:
-            found = ", ".join(rows.features)
-            raise InputError(
-                f"{name}, split {split}: no column messages; found {found}. Is this config clips?"
-            )
     return DatasetDict({split: undecoded(rows) for split, rows in splits.items()})
 
 

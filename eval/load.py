@@ -45,7 +45,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
         InputError: nothing there; an adapter whose weights don't all find their place.
     """
     found_parts = parts(where, base)
-    folder, source, config = found_parts.folder, found_parts.source, found_parts.adapter
+    source, config = found_parts.source, found_parts.adapter
     processor = found_parts.processor
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -54,18 +54,30 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
         hint = "; give --base MODEL" if config else ""
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None
     if config is not None:
-        model = PeftModel(model, config)
-        found = model.load_adapter(str(folder), "default")
-        wrong = [key for key in found.missing_keys if "lora_" in key or "modules_to_save" in key]
-        wrong += found.unexpected_keys
-        if wrong:
-            raise InputError(
-                f"{where} doesn't fit its base model {source}: {len(wrong)} weights without a place, "
-                f"the first {wrong[0]}; it would change nothing, or the wrong thing"
-            )
+        model = adapted(model, found_parts)
     model.to(device).eval()
     normalise_on_device(model, processor)
     return Loaded(model, processor, found_parts.budget, found_parts.extractor)
+
+
+def adapted(model: PreTrainedModel, found: Parts, trainable: bool = False) -> PeftModel:
+    """The base model with its adapter on top.
+
+    Raises:
+        InputError: weights of the adapter that don't find their place.
+    """
+    assert found.adapter is not None
+    found.adapter.inference_mode = not trainable
+    wrapped = PeftModel(model, found.adapter)
+    loaded = wrapped.load_adapter(str(found.folder), "default", is_trainable=trainable)
+    wrong = [key for key in loaded.missing_keys if "lora_" in key or "modules_to_save" in key]
+    wrong += loaded.unexpected_keys
+    if wrong:
+        raise InputError(
+            f"{found.folder} doesn't fit its base model {found.source}: {len(wrong)} weights without a place, "
+            f"the first {wrong[0]}; it would change nothing, or the wrong thing"
+        )
+    return wrapped
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ from surgvqa.eval.load import Parts, load_model, parts
 from surgvqa.eval.necessity import heard_otherwise
 from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
+from surgvqa.eval.prompts import is_written, raise_if_other_pixels
 from tqdm import tqdm
+from transformers import AutoConfig
 
 ENGINES = ("hf", "vllm")
 SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
@@ -49,7 +51,7 @@ class Run:
     config: str = "clips"
     control: str = "none"
     batch_size: int = 32  # questions at a time; a clip's questions stay together
-    max_new_tokens: int = 64
+    max_new_tokens: int = 0  # of an answer; 0 for 64, or 256 where places are asked for
     frames: int | None = None  # only for a model that has no budget of its own
     media: str | None = None
     max_pixels: int | None = None
@@ -127,11 +129,16 @@ def predict(run: Run) -> None:
         raise InputError("--control wrong-video needs two cases in the split")
     found = parts(run.model, run.base)
     budget = budget_of(run, found.budget, rows)
+    if not run.max_new_tokens:
+        run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
     remember(run, budget)
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
     ears = ears_of(found, spoken, run) if spoken else None
     encoder = Encoder(found.processor, budget, Path(run.video_root or run.data), ears)
     asked = engine(run, encoder, rows)
+    if budget.frames and is_written(rows.features):
+        model_type = AutoConfig.from_pretrained(found.source).model_type
+        raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
     with (
         run.out.open("a", encoding="utf-8") as file,

@@ -16,6 +16,7 @@ from surgvqa.builders.written import NOT_VISIBLE, Located, write
 from surgvqa.cards.command import InputError
 from surgvqa.eval.pointing_report import asked
 from surgvqa.train import rewards
+from surgvqa.train.blind_rewards import total as paid
 
 WIDTH, HEIGHT = 200, 160
 NAMES = ("suction", "kerrisons", "ring curette", "drill")
@@ -75,6 +76,12 @@ def total(rows: list[dict], texts: list[str]) -> float:
         for parts in [[(score(rows, texts, reward), weight) for reward, weight in kinds]]
         for i in range(len(rows))
     )
+
+
+def mixed(rows: list[dict], texts: list[str]) -> float:
+    """What `surgvqa-train grpo` adds up by default."""
+    mix = [(getattr(rewards, name), weight) for name, weight in rewards.WEIGHTS.items()]
+    return paid(rows, texts, mix)
 
 
 def answer(row: dict, places: list[tuple[str, float, float, float]]) -> str:
@@ -146,8 +153,8 @@ EXPLOITS: dict[str, Callable[[dict], str]] = {
 
 
 @pytest.fixture(scope="module")
-def table() -> dict[str, dict[str, tuple[float, float]]]:
-    """Per setting and policy: the mean default reward, and the mean total."""
+def table() -> dict[str, dict[str, tuple[float, float, float]]]:
+    """Per setting and policy: the mean of `grounding_reward`, the mean total, and the mean of grpo's default mix."""
     result = {}
     for setting in SETTINGS:
         rows = rows_of(setting)
@@ -155,7 +162,7 @@ def table() -> dict[str, dict[str, tuple[float, float]]]:
         policies = {"weak": [weak(row, rng) for row in rows]}
         policies |= {name: [policy(row) for row in rows] for name, policy in EXPLOITS.items()}
         result[setting] = {
-            name: (statistics.mean(score(rows, texts)), total(rows, texts))
+            name: (statistics.mean(score(rows, texts)), total(rows, texts), mixed(rows, texts))
             for name, texts in policies.items()
         }
     return result
@@ -166,6 +173,7 @@ def table() -> dict[str, dict[str, tuple[float, float]]]:
 def test_no_exploit_comes_near_an_honest_weak_model(table, setting, exploit):
     assert table[setting][exploit][0] < 0.75 * table[setting]["weak"][0]
     assert table[setting][exploit][1] < 0.75 * table[setting]["weak"][1]
+    assert table[setting][exploit][2] < 0.75 * table[setting]["weak"][2]
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

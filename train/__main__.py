@@ -30,7 +30,9 @@ def add_tiny(verbs: Any) -> None:
     verb = verbs.add_parser("tiny", help="make a tiny Qwen-VL or Whisper offline, for tests and the demo")
     verb.add_argument("--family", required=True, help="qwen2_vl, qwen2_5_vl, qwen3_vl or whisper")
     verb.add_argument("--out", required=True, type=Path, help="folder of the checkpoint")
-    verb.add_argument("--size", default="test", help="test, or demo: one that learns from 56 px frames")
+    verb.add_argument(
+        "--size", default="test", help="test, or demo: one that learns from 56 px frames"
+    )
     verb.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
 
 
@@ -84,6 +86,48 @@ def add_audio(verbs: Any) -> None:
     described(verb)
 
 
+GRPO = """Teach a Qwen-VL to point with TRL's GRPOTrainer, on rows of the config pointing.
+
+  surgvqa-train grpo --config grpo_lora.yaml --model_name_or_path runs/pointing-sft \\
+      --dataset_name my-pointing --output_dir runs/pointing-grpo
+
+The model is an adapter that `surgvqa-train sft --dataset_config pointing` taught, or a base model. Before step 1 the
+run's own rewards are paid to guessers that see no pixel. Every option of TRL's ScriptArguments, ModelConfig and
+GRPOConfig works too (https://huggingface.co/docs/trl/grpo_trainer); these are the ones one needs first."""
+
+
+def add_grpo(verbs: Any) -> None:
+    """``surgvqa-train grpo``: the options below are for reading; TRL's parser reads them."""
+    verb = verbs.add_parser(
+        "grpo",
+        help="teach it to point with TRL's GRPOTrainer",
+        description=GRPO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="surgvqa-train grpo --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    listed(
+        verb,
+        ("--config FILE", "YAML of options: a file, or ours: grpo_lora.yaml"),
+        ("--model_name_or_path M", "adapter or base model: folder or Hub name"),
+        ("--dataset_name D", "a folder built with --pointing FORM, or a Hub name"),
+        ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
+        (
+            "--reward_funcs R",
+            "of ours by name, or module.function (default: the mix of surgvqa.train.rewards)",
+        ),
+        ("--reward_weights W", "one for each"),
+        ("--num_generations N", "answers to a question (default 8)"),
+        ("--per_device_train_batch_size N", "answers at once; with --gradient_accumulation_steps, a step's"),
+        ("--max_completion_length N", "most tokens of an answer (default 256)"),
+        ("--temperature T", "of the sampled answers (default 1)"),
+        ("--beta B", "weight of the distance from the model it began with (default 0)"),
+        ("--learning_rate LR", "of the adapter"),
+        ("--max_pixels N", "most pixels of a frame; an adapter knows its own"),
+        ("--eval_strategy steps", "rewards on the validation split"),
+        ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
+    )
+
+
 def add_doctor(verbs: Any) -> None:
     """``surgvqa-train doctor``: the options of ``sft``."""
     verb = verbs.add_parser(
@@ -113,7 +157,9 @@ def add_merge(verbs: Any) -> None:
 
 def add_segment(verbs: Any) -> None:
     """``surgvqa-train segment``."""
-    verb = verbs.add_parser("segment", help="a U-Net or CLIPSeg on the config segmentation; resumable")
+    verb = verbs.add_parser(
+        "segment", help="a U-Net or a text-prompted model on the config segmentation; resumable"
+    )
     add = verb.add_argument
     add("--data", required=True, type=Path, metavar="DIR", help="a folder built with --segmentation")
     add(
@@ -123,11 +169,24 @@ def add_segment(verbs: Any) -> None:
         metavar="DIR",
         help="folder of the segmenter; a stopped run goes on",
     )
-    add("--model", choices=("unet", "clipseg"), default="unet", help="classes, or phrases (default unet)")
+    add(
+        "--model",
+        choices=("unet", "text-unet", "clipseg"),
+        default="unet",
+        help="classes (default unet), or phrases: text-unet learns from nothing, clipseg goes on from a checkpoint",
+    )
     add(
         "--encoder",
         default="resnet18",
-        help="of the U-Net: any of segmentation-models-pytorch (default resnet18)",
+        help="of the U-Nets: any of segmentation-models-pytorch (default resnet18)",
+    )
+    add(
+        "--decoder",
+        type=int,
+        nargs="+",
+        default=[256, 128, 64, 32, 16],
+        metavar="N",
+        help="channels of the U-Nets' decoder, coarse to fine; their number is the depth (default 256 128 64 32 16)",
     )
     add("--weights", help="of the encoder, imagenet for one (default: random)")
     add(
@@ -146,13 +205,19 @@ def add_segment(verbs: Any) -> None:
         help="smoke, highlights, crop … (default)",
     )
     add("--device", help="cuda or cpu (default: cuda where there is one)")
+    add(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="bf16: mixed, about twice as fast on GPUs and on processors with AVX512-BF16 (default fp32)",
+    )
     add("--seed", type=int, default=0)
 
 
 def described(verb: Any) -> None:
     """List the options for reading; TRL's parser reads them."""
-    verb.__class__ = TrlArguments
-    for option, text in (
+    listed(
+        verb,
         ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
         ("--model_name_or_path M", "base model: folder or Hub name"),
         ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
@@ -177,7 +242,13 @@ def described(verb: Any) -> None:
         ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
         ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
         ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
-    ):
+    )
+
+
+def listed(verb: Any, *options: tuple[str, str]) -> None:
+    """Options with their help, for a verb whose arguments TRL's parser reads."""
+    verb.__class__ = TrlArguments
+    for option, text in options:
         flag, _, metavar = option.partition(" ")
         verb.add_argument(flag, metavar=metavar, help=text)
 
@@ -195,6 +266,13 @@ def tiny(args: argparse.Namespace) -> None:
 def sft(args: argparse.Namespace) -> None:
     """Fine-tune."""
     from surgvqa.train.sft import main
+
+    main(args.arguments)
+
+
+def grpo(args: argparse.Namespace) -> None:
+    """Reinforce."""
+    from surgvqa.train.grpo import main
 
     main(args.arguments)
 
@@ -246,6 +324,7 @@ def parser() -> argparse.ArgumentParser:
     add_tiny(verbs)
     add_sft(verbs)
     add_audio(verbs)
+    add_grpo(verbs)
     add_doctor(verbs)
     add_segment(verbs)
     add_merge(verbs)
@@ -258,6 +337,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "tiny": tiny,
         "sft": sft,
         "audio": audio,
+        "grpo": grpo,
         "doctor": doctor,
         "segment": segment,
         "merge": merge,

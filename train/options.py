@@ -157,7 +157,7 @@ class Parser(TrlParser):
 
     def error(self, message: str) -> NoReturn:
         """Called for what argparse doesn't accept."""
-        raise InputError(f"{message}; `surgvqa-train sft --help` lists the options")
+        raise InputError(f"{message}; `{self.prog} --help` lists the options")
 
 
 Training = TypeVar("Training", bound=TrainingOptions)
@@ -175,14 +175,24 @@ def parse(
     Raises:
         InputError: an unknown option (names the nearest), a file that isn't there or isn't a mapping.
     """
+    verb = "sft" if training_options is TrainingOptions else "audio"
+    data, training, model = parsed(arguments, (DataOptions, training_options, ModelConfig), verb)
+    return data, training, model
+
+
+def parsed(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
+    """As ``parse``, for the option classes of data, training and model of any recipe.
+
+    Raises:
+        InputError: as ``parse``.
+    """
     arguments = list(arguments)
-    groups = (DataOptions, training_options, ModelConfig)
     known = {option.name for group in groups for option in fields(group)}
     for index, argument in enumerate(arguments):
         if argument == "--config":
             if index + 1 == len(arguments):
                 raise InputError(
-                    "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml"
+                    "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml, grpo_lora.yaml"
                 )
             arguments[index + 1] = str(config_file(arguments[index + 1]))
             check_config(Path(arguments[index + 1]), known)
@@ -193,13 +203,13 @@ def parse(
                 raise InputError(
                     f"no option {argument}; " + (f"did you mean --{near[0]}?" if near else "see --help")
                 )
-    data, training, model = Parser(groups, prog="surgvqa-train sft").parse_args_and_config(arguments)
+    data, training, model = Parser(groups, prog=f"surgvqa-train {verb}").parse_args_and_config(arguments)
     for value, option in (
         (model.model_name_or_path, "--model_name_or_path"),
         (data.dataset_name, "--dataset_name"),
     ):
         if not value:
-            raise InputError(f"{option} is missing; `surgvqa-train sft --help` shows a full line")
+            raise InputError(f"{option} is missing; `surgvqa-train {verb} --help` shows a full line")
     return data, training, model
 
 

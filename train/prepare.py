@@ -20,6 +20,7 @@ from surgvqa.eval.graft import HEARING, from_base, load_ears
 from surgvqa.eval.hearing import SPOKEN, Spoken, load_spoken
 from surgvqa.eval.load import local
 from surgvqa.eval.pixels import normalise_on_device
+from surgvqa.eval.prompts import raise_if_other_pixels
 from surgvqa.train.answering import Answering
 from surgvqa.train.clip_trainer import ClipTrainer, SaveBudget
 from surgvqa.train.collate import Collator, units
@@ -90,6 +91,7 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
     budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
     ears = ears_of(model, processor, extractor, spoken, model_options.model_name_or_path)
     encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name), ears)
+    raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
     shared = training.questions_per_sequence != 1
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
     train_units = measured(rows, encoder, training.questions_per_sequence, limit)

@@ -23,6 +23,12 @@ from surgvqa.eval.pointing import Pair, Reading, Row, distance, in_mask, place, 
 REACH = 0.25  # of the diagonal: a point farther off earns nothing
 LEAST_OVERLAP = 0.1  # IoU below which a box earns nothing for its name: one around everything is below it
 MIX = {"spatial": 0.5, "instrument": 0.3, "quadrant": 0.2}
+# What `surgvqa-train grpo` adds up. A refusal weighs as much as a right place, with either sign, and being
+# readable next to nothing: it is learned at once and must not pay for the rest.
+WEIGHTS = {
+    **{f"{name}_reward": weight for name, weight in MIX.items()},
+    **{"negatives_reward": 1.0, "format_reward": 0.1, "step_reward": 0.2},
+}
 LONGEST = 120  # characters of an answer per object of the truth, and of one that refuses
 Completion = str | Sequence[dict[str, Any]]
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.eval.graft import save_ears
 from surgvqa.train.clip_trainer import checkpoint_to_resume
@@ -53,6 +54,7 @@ def learn(run: Prepared) -> None:
         if run.extractor is not None:
             save_ears(run.extractor, Path(options.output_dir))
         run.budget.save(Path(options.output_dir))
+        sums.write(Path(options.output_dir))
         last = [entry for entry in trainer.state.log_history if "train_loss" in entry]
         best = {"best": trainer.state.best_metric} if trainer.state.best_metric is not None else {}
         print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))

@@ -75,12 +75,16 @@ In which direction does the tip move? It moves up down left right stays still st
 cataract pituitary cholecystectomy colonoscopy surgery operation procedure clip frame video image
 idle incision viscoelastic capsulorhexis hydrodissection phacoemulsification irrigation aspiration capsule
 polishing lens implantation positioning viscoelastic suction anterior chamber flushing tonifying antibiotics
+yes no none count place side visible moves current currently we shown seen same at field picture part cell grid
+irrigation/aspiration tonifying/antibiotics top-center middle-left middle-right bottom-center above below inside around same
 pupil iris cornea lens eyelid intraocular instrument needle spatula forceps cannula keratome knife incision
 capsulorhexis cystotome phacoemulsification tip irrigation-aspiration katana lens injector hook slit gauge
 grasper bipolar scissors clipper irrigator specimen bag suction retractor dura freer elevator curette drill
 kerrison rongeur gallbladder liver cystic duct artery calot triangle dissection clipping cutting packaging
 cleaning coagulation retraction preparation polyp snare mucosa lumen nasal septum sphenoid sellotomy
 red green blue yellow white black grey colour what which is are the a an of in on at to and or not it its this
+Point to the in this image. Answer as <point x="X" y="Y">name</point> with X and Y from 0 to 100, or "not visible".
+<point x="1" y="2" alt="slit knife">slit knife</point> katena gauge cystotome forceps
 """.strip()
 
 
@@ -118,7 +122,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, show_progress=False)
-    spaced = [f" {word}" for word in WORDS.split()]
+    words = WORDS.split()  # an answer begins without a space: each word as one token either way
+    spaced = [*words, *(f" {word}" for word in words)]
     bpe.train_from_iterator(
         [WORDS, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
     )

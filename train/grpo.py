@@ -1,0 +1,179 @@
+r"""Teach a Qwen-VL to point with TRL's GRPOTrainer: answers are sampled, rewarded, and the better ones reinforced.
+
+    surgvqa-train grpo --config grpo_lora.yaml --model_name_or_path runs/pointing-sft \
+        --dataset_name my-pointing --output_dir runs/pointing-grpo
+
+Read from top to bottom: model and rows, what a guesser earns, train, save. Frames go in as images: TRL 1.16
+generates from a video but computes its loss without it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, Image, List
+from surgvqa.cards.command import InputError
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.dataset import load_rows, split_of
+from surgvqa.eval.load import Parts, adapted, parts
+from surgvqa.eval.prompts import is_prompts, raise_if_other_pixels
+from surgvqa.train.blind_rewards import earned, examine
+from surgvqa.train.clip_trainer import SaveBudget, checkpoint_to_resume
+from surgvqa.train.grpo_options import GrpoOptions, parse, reward_functions
+from surgvqa.train.options import LORA_TARGETS
+from surgvqa.train.prepare import load, raise_if_test
+from transformers import ProcessorMixin
+from transformers.image_utils import SizeDict
+from trl import GRPOTrainer, ModelConfig, get_peft_config
+
+
+class PointingTrainer(GRPOTrainer):
+    """GRPOTrainer, with what the best guesser earns beside every logged reward."""
+
+    blind: float = 0.0
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """``reward_blind``: while ``reward`` is below it, nothing was learned that needs eyes."""
+        if "loss" in logs:
+            logs["reward_blind"] = self.blind
+        super().log(logs, start_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run before step 1."""
+
+    trainer: PointingTrainer
+    options: GrpoOptions
+    budget: Budget
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the recipe.
+
+    Raises:
+        InputError: an option, a model or a data set that doesn't fit; rewards that a guesser nearly fills.
+    """
+    run = prepare(arguments)
+    trainer, options = run.trainer, run.options
+    resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
+    try:
+        trainer.train(resume_from_checkpoint=resume)
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"the card is full ({str(error).splitlines()[0]}); in this order: --gradient_checkpointing true, "
+            "--per_device_train_batch_size 1, fewer --num_generations, a lower --max_completion_length"
+        ) from None
+    trainer.save_model(options.output_dir)
+    trainer.save_state()
+    if trainer.is_world_process_zero():
+        run.budget.save(Path(options.output_dir))
+        last = [entry for entry in trainer.state.log_history if "reward" in entry]
+        kept = ("reward", "reward_blind", "step")
+        found = {name: last[-1][name] for name in kept if last and name in last[-1]}
+        print(json.dumps({"output_dir": options.output_dir, **found}))
+    if options.push_to_hub:
+        trainer.push_to_hub()
+
+
+def prepare(arguments: Sequence[str]) -> Prepared:
+    """Options, model, rows and rewards, and the trainer they make.
+
+    Raises:
+        InputError: as ``main``.
+    """
+    data, training, model_options = parse(arguments)
+    splits = load_rows(data.dataset_name, data.dataset_config)
+    rows = split_of(splits, data.dataset_train_split, data.dataset_name)
+    if not is_prompts(rows.features):
+        raise InputError(
+            f"{data.dataset_name}, config {data.dataset_config}: no rows of one question each; "
+            "build it with --pointing FORM and give --dataset_config pointing"
+        )
+    held_out = None
+    if training.eval_strategy != "no":
+        raise_if_test(data.dataset_test_split)
+        held_out = decoded(split_of(splits, data.dataset_test_split, data.dataset_name))
+
+    found = parts(model_options.model_name_or_path)
+    budget = budget_of(training, found)
+    processor, model = load_base(model_options, found, budget)
+    raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
+
+    functions, training.reward_weights = reward_functions(
+        data.reward_funcs, training.reward_weights, set(rows["kind"])
+    )
+    texts = rows.remove_columns("images").to_list()
+    blind = examine(earned(texts, list(zip(functions, training.reward_weights, strict=True)), training.seed))
+
+    trainer = PointingTrainer(
+        model=model,
+        args=training,
+        reward_funcs=functions,
+        train_dataset=decoded(rows),
+        eval_dataset=held_out,
+        processing_class=processor,
+        peft_config=None if found.adapter else get_peft_config(model_options),
+        callbacks=[SaveBudget(budget)],
+    )
+    trainer.blind = blind
+    for name, parameter in trainer.model.named_parameters():
+        if "lora_" in name:  # TRL makes QLoRA's bfloat16, which rounds small steps away
+            parameter.data = parameter.data.float()
+    return Prepared(trainer, training, budget)
+
+
+def budget_of(training: GrpoOptions, found: Parts) -> Budget:
+    """The pixels a frame is seen with: those an adapter was taught with, or the options'.
+
+    Raises:
+        InputError: options that contradict the adapter's own; an adapter taught on videos.
+    """
+    asked = {
+        name: value for name in ("min_pixels", "max_pixels") if (value := getattr(training, name)) is not None
+    }
+    if found.budget is None:
+        return Budget(frames=1, **asked)
+    if found.budget.media == "video":
+        raise InputError(
+            f"{found.folder} was taught on videos, which TRL's GRPOTrainer leaves out of its loss; "
+            "teach it with `surgvqa-train sft --dataset_config pointing` first"
+        )
+    for name, value in asked.items():
+        if value != getattr(found.budget, name):
+            raise InputError(
+                f"{found.folder} was trained with {name} = {getattr(found.budget, name)}, asked with {value}; "
+                f"leave --{name} away"
+            )
+    return Budget(1, "images", found.budget.min_pixels, found.budget.max_pixels)
+
+
+def load_base(options: ModelConfig, found: Parts, budget: Budget) -> tuple[ProcessorMixin, Any]:
+    """Processor and model; an adapter goes on learning, a base model gets a new one.
+
+    Raises:
+        InputError: neither an adapter nor ``--use_peft``; a model of another kind.
+    """
+    if found.adapter is None and not options.use_peft:
+        raise InputError(f"{options.model_name_or_path} is no adapter: give --use_peft true for a new one")
+    options.model_name_or_path = found.source
+    _, model = load(options)
+    processor: Any = found.processor
+    # Prompts are padded on the left: TRL takes `mm_token_type_ids` from the processor, and padded on the right
+    # they would name other tokens than the images'.
+    processor.tokenizer.padding_side = "left"
+    processor.image_processor.size = SizeDict(shortest_edge=budget.min_pixels, longest_edge=budget.max_pixels)
+    if found.adapter is None:
+        options.lora_target_modules = options.lora_target_modules or LORA_TARGETS
+        return processor, model
+    return processor, adapted(model, found, trainable=True)
+
+
+def decoded(rows: Dataset) -> Dataset:
+    """Rows whose pictures are decoded, as TRL's processor wants them."""
+    return rows.cast_column("images", List(Image()))
