@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml Makefile | $(VENV)/bin/python
 
 RENDERED := --difficulty 0.2 --max-side 112 --workers 2
 KINDS := phase anatomy instruments relative_position absolute_position previous_phase next_phase entered exited presence motion_direction
-PRACTICE := phase instruments presence absolute_position motion_direction
+PRACTICE := phase instruments count relative_position absolute_position presence motion_direction
 
 demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ## the whole chain: cases -> data set -> adapter -> score -> cards
 	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json, page $(DEMO)/report.html"
@@ -65,20 +65,20 @@ $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 
 $(DEMO)/practice/manifest.json: | $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 3/7: other operations to practise on; none of them is in the data set"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 80 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE)
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 160 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --frames 4 --validation 0.02 --test 0.02
 
 $(DEMO)/base/model.safetensors: $(DEMO)/practice/manifest.json
 	$(SAY) "demo 4/7: a tiny Qwen2.5-VL with random weights learns to see on them (minutes)"
 	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/random
-	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_base.yaml --model_name_or_path $(DEMO)/random --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base
+	$(BIN)/surgvqa-train sft --config demo_base.yaml --model_name_or_path $(DEMO)/random --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base
 
 $(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/model.safetensors
 	$(SAY) "demo 5/7: a LoRA adapter on top of it learns the data set's questions (minutes)"
-	OMP_NUM_THREADS=2 $(BIN)/surgvqa-train sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
+	$(BIN)/surgvqa-train sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
 
 $(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
 	$(SAY) "demo 6/7: answer the held-out cases; score the answers beside guessers who never look"
-	OMP_NUM_THREADS=2 $(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
+	$(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
 	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --out $@
 
 $(DEMO)/baselines.json: $(DEMO)/score.json

@@ -345,13 +345,6 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="warn where a blind guesser scores more [0.6]",
     )
-    add(
-        "--wording",
-        default="sentences",
-        metavar="sentences|short|keywords",
-        help="full questions and answers; short answers; or a keyword and a short answer, from which a "
-        "small model learns to see soonest [sentences]",
-    )
     add("--system", metavar="TEXT", help="a system message before every conversation")
     add("--decoder", default="pyav", metavar="pyav|decord|torchcodec", help="what decodes videos [pyav]")
     add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
@@ -510,7 +503,6 @@ def build(source: str, args: argparse.Namespace) -> None:
         balance=args.balance,
         max_blind=args.max_blind,
         system=args.system,
-        wording=args.wording,
         decoder=args.decoder,
         seed=args.seed,
         workers=args.workers,

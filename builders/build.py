@@ -39,7 +39,6 @@ from surgvqa.builders.shard import (
 )
 from surgvqa.builders.splits import SPLITS
 from surgvqa.builders.verify import verify
-from surgvqa.builders.wording import WORDINGS
 from surgvqa.builders.workers import Failed
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.audit import audit, in_json
@@ -67,7 +66,6 @@ def build(
     balance: str = "none",
     seed: int = 0,
     system: str | None = None,
-    wording: str = "sentences",
     decoder: str = "pyav",
     on_error: str = "fail",
     max_blind: float = report.MAX_BLIND,
@@ -87,8 +85,6 @@ def build(
     """
     if media not in MEDIA:
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
-    if wording not in WORDINGS:
-        raise InputError(f"--wording {wording}: {nearest(wording, WORDINGS)}")
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
     if pointing is not None and media == "none":
@@ -106,7 +102,6 @@ def build(
         seed,
         decoder,  # type: ignore[arg-type]
         system,
-        wording,  # type: ignore[arg-type]
         pointing,
         segmentation,
         screen,

@@ -8,22 +8,17 @@ from typing import Any
 from surgvqa.builders.schema import QA
 
 
-def conversation(qa: Sequence[QA], system: str | None = None, short: bool = False) -> list[dict[str, str]]:
+def conversation(qa: Sequence[QA], system: str | None = None) -> list[dict[str, str]]:
     """All questions of a clip as turns, content plain strings; TRL puts the images before the first.
-
-    ``short`` teaches the short answers in place of the sentences.
 
     >>> conversation([QA("a#phase", "phase", "recognition", "Which phase?", "It is incision.", "incision")], "Be brief.")
     [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'Which phase?'}, \
 {'role': 'assistant', 'content': 'It is incision.'}]
-    >>> conversation([QA("a#phase", "phase", "recognition", "Which phase?", "It is incision.", "incision")],
-    ...     short=True)[1]
-    {'role': 'assistant', 'content': 'incision'}
     """
     turns = [{"role": "system", "content": system}] if system else []
     for one in qa:
         turns.append({"role": "user", "content": one.question})
-        turns.append({"role": "assistant", "content": one.short_answer if short else one.answer})
+        turns.append({"role": "assistant", "content": one.answer})
     return turns
 
 

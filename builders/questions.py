@@ -72,7 +72,6 @@ class _Asker:
     known: Transitions
     seed: int
     frames: int
-    keywords: bool
 
     def qa(
         self,
@@ -87,8 +86,7 @@ class _Asker:
     ) -> QA:
         """Put a question's words together; ``said`` is how the sentence says the short answer."""
         qa_id = f"{self.clip.clip_id}#{kind}{suffix}"
-        wordings = (wording.KEYWORDS[kind],) if self.keywords else wording.QUESTIONS[kind]
-        question = chance.pick(wordings, "wording", self.seed, qa_id).format(**slots)
+        question = chance.pick(wording.QUESTIONS[kind], "wording", self.seed, qa_id).format(**slots)
         something, nothing = wording.ANSWERS[kind]
         if sentence is None:
             empty = short in (NONE, IDLE, NOT_VISIBLE, "0", "no", "still")
@@ -104,19 +102,17 @@ def ask(
     kinds: Sequence[str] = NINE,
     seed: int = 0,
     frames: int = 8,
-    keywords: bool = False,
 ) -> tuple[QA, ...]:
     """All questions of the given kinds whose true answer is known for a clip, in the order of ``KINDS``.
 
     ``case`` is linked (`scene.link`); ``known`` comes from the training cases; ``frames`` is how many frames
     the clip will be shown with, for motion is only asked about where it lies between the first and the last.
-    ``keywords`` asks by a keyword (``wording.KEYWORDS``) in place of a question.
     The clip's id and ``seed`` alone decide the wording and what is asked about.
     """
     for kind in kinds:
         if kind not in KINDS:
             raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
-    asker = _Asker(clip, case, taxonomy, known, seed, frames, keywords)
+    asker = _Asker(clip, case, taxonomy, known, seed, frames)
     asked: list[QA] = []
     for kind in (kind for kind in KINDS if kind in kinds):
         if kind in _PHASE and clip.phase is not None:

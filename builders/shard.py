@@ -32,7 +32,6 @@ from surgvqa.builders.segmentation import Segmentation
 from surgvqa.builders.taxonomy import load
 from surgvqa.builders.transitions import Transitions
 from surgvqa.builders.video import Decoder
-from surgvqa.builders.wording import Wording
 from surgvqa.cards.command import InputError
 
 Media = Literal["frames", "clips", "reference", "none"]
@@ -55,7 +54,6 @@ class Options:
     seed: int = 0
     decoder: Decoder = "pyav"
     system: str | None = None
-    wording: Wording = "sentences"
     pointing: Pointing | None = None  # how to write config `pointing`; None for none
     segmentation: Segmentation | None = None  # the same for config `segmentation`
     screen: Screen | None = None  # what is covered and left out of the pictures
@@ -179,10 +177,7 @@ def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
     """A clip's own questions, where its source ships some, else those that are generated."""
     options = job.options
     taxonomy = load(job.case.taxonomy or job.case.procedure)
-    keywords = options.wording == "keywords"
-    asked = clip.qa or ask(
-        clip, job.case, taxonomy, job.known, options.kinds, options.seed, options.frames, keywords
-    )
+    asked = clip.qa or ask(clip, job.case, taxonomy, job.known, options.kinds, options.seed, options.frames)
     return tuple(qa for qa in asked if job.balance is None or job.balance.keeps(job.split, qa))
 
 
@@ -252,7 +247,7 @@ def row(job: Job, taken: Taken, video: str | None) -> Row:
         "weight": job.weight,
         "scene": scenes.to_json(clip.scene) if clip.scene is not None else None,
         "qa": [{name: _plain(getattr(one, name)) for name in QA_COLUMNS} for one in qa],
-        "messages": conversation(qa, job.options.system, short=job.options.wording != "sentences"),
+        "messages": conversation(qa, job.options.system),
     }
 
 

@@ -7,11 +7,6 @@ clip (the likely next phases) are not, for they would give the current phase awa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
-
-# Full questions and sentences; full questions and short answers; a keyword and the short answer.
-Wording = Literal["sentences", "short", "keywords"]
-WORDINGS: tuple[Wording, ...] = get_args(Wording)
 
 WHERE = "left of, right of, above, below, inside, around, or at the same place"
 CELL = "in a 3x3 grid from top-left to bottom-right"
@@ -111,26 +106,6 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "Give a short description of this moment of the operation.",
         "Say in plain words what can be seen.",
     ),
-}
-
-# One keyword a kind, as a task prompt, and what it is asked about. A token's loss weighs the same wherever it
-# stands, and nearly all of a sentence's tokens can be told without looking; a small model from random weights
-# leaves the blind plateau on these within a few hundred steps, on sentences it hadn't after several hundred.
-KEYWORDS: Mapping[str, str] = {
-    "phase": "phase",
-    "anatomy": "anatomy",
-    "instruments": "instruments",
-    "relative_position": "side {a} {b}",
-    "absolute_position": "place {a}",
-    "previous_phase": "previous",
-    "next_phase": "next",
-    "entered": "entered",
-    "exited": "left",
-    "presence": "visible {a}",
-    "count": "count",
-    "motion_direction": "moves {a}",
-    "entered_from": "from {a}",
-    "moves_towards": "towards {a}",
 }
 
 # Captions of one thing of a scene (kind caption too), and how their sentences end.

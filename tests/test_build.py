@@ -407,7 +407,6 @@ def test_a_clip_beyond_the_end(copy, tmp_path):
         ({"decoder": "vlc"}, "--decoder vlc"),
         ({"frames": 0}, "--frames 0"),
         ({"balance": "kinds"}, "--balance kinds"),
-        ({"wording": "brief"}, "--wording brief"),
         ({"clip_seconds": 0.2}, "--clip-seconds 0.2"),
     ],
 )

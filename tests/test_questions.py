@@ -342,14 +342,6 @@ def test_a_conversation_holds_every_question_in_turns():
     assert conversation(questions)[0]["role"] == "user"
 
 
-def test_a_conversation_can_teach_the_short_answers_alone():
-    questions = list(asked(BUSY)[0][1].values())
-    turns = conversation(questions, short=True)
-    assert [turn["content"] for turn in turns[::2]] == [qa.question for qa in questions]
-    assert [turn["content"] for turn in turns[1::2]] == [qa.short_answer for qa in questions]
-    assert any(qa.short_answer != qa.answer for qa in questions)
-
-
 def test_llava_has_a_placeholder_per_image_in_the_first_question_alone():
     turns = conversation(list(asked(BUSY)[0][1].values()), "Be brief.")
     sample = llava({"clip_id": "a@0-5000", "images": [b"x"] * 3, "messages": turns})
