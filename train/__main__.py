@@ -30,9 +30,7 @@ def add_tiny(verbs: Any) -> None:
     verb = verbs.add_parser("tiny", help="make a tiny Qwen-VL offline, for tests and the demo")
     verb.add_argument("--family", required=True, help="qwen2_vl, qwen2_5_vl or qwen3_vl")
     verb.add_argument("--out", required=True, type=Path, help="folder of the checkpoint")
-    verb.add_argument(
-        "--size", default="test", help="test, or demo or pointing: they learn from 56 px frames"
-    )
+    verb.add_argument("--size", default="test", help="test, or demo: it learns from 56 px frames")
     verb.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
 
 

@@ -3,8 +3,7 @@
     surgvqa-train tiny --family qwen2_5_vl --out checkpoints/tiny
     surgvqa-train tiny --family qwen2_5_vl --size demo --out checkpoints/demo-base
 
-``test`` is for tests: two layers each, 14 px patches like the real models. ``pointing`` is ``demo`` with a tokenizer
-that knows the words of config pointing. ``demo`` learns from 56 px frames
+``test`` is for tests: two layers each, 14 px patches like the real models. ``demo`` learns from 56 px frames
 within minutes on two cores: 7 px patches (a 4 x 4 grid of tokens a frame), and rotary frequencies that fit a
 head of 32. With the stock theta of 1e6 a head that small hardly sees rows and columns: cell accuracy .17 at
 theta 1e4 against .81 at theta 2 (chance .15). Heads are 32 wide because vLLM's attention starts there.
@@ -13,7 +12,7 @@ theta 1e4 against .81 at theta 2 (chance .15). Heads are 32 wide because vLLM's 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +67,8 @@ In which direction does the tip move? It moves up down left right stays still st
 cataract pituitary cholecystectomy colonoscopy surgery operation procedure clip frame video image
 idle incision viscoelastic capsulorhexis hydrodissection phacoemulsification irrigation aspiration capsule
 polishing lens implantation positioning viscoelastic suction anterior chamber flushing tonifying antibiotics
+yes no none count place side visible moves current currently we shown seen same at field picture part cell grid
+irrigation/aspiration tonifying/antibiotics top-center middle-left middle-right bottom-center above below inside around same
 pupil iris cornea lens eyelid intraocular instrument needle spatula forceps cannula keratome knife incision
 capsulorhexis cystotome phacoemulsification tip irrigation-aspiration katana lens injector hook slit gauge
 grasper bipolar scissors clipper irrigator specimen bag suction retractor dura freer elevator curette drill
@@ -96,17 +97,15 @@ class Size:
     sections: tuple[int, int, int]  # time, height, width; their sum is half a head
     deviation: float  # standard deviation of the random weights
     pixels: tuple[int, int]  # least and most pixels of a frame
-    words: str = WORDS  # what the tokenizer learns from
 
 
 SIZES = {
     "test": Size(64, 2, 32, 2, 14, 1e4, (4, 6, 6), 0.02, (28 * 28, 28 * 28 * 1280)),
     "demo": Size(128, 3, 64, 2, 7, 2.0, (2, 7, 7), 0.07, (14 * 14, 14 * 14 * 256)),
 }
-SIZES["pointing"] = replace(SIZES["demo"], words=WORDS + POINTING)
 
 
-def tokenizer(words: str = WORDS) -> PreTrainedTokenizerFast:
+def tokenizer() -> PreTrainedTokenizerFast:
     """A byte-level BPE of Qwen's kind over the words of surgical question answering."""
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.NFC()
@@ -119,9 +118,10 @@ def tokenizer(words: str = WORDS) -> PreTrainedTokenizerFast:
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, show_progress=False)
-    spaced = [f" {word}" for word in words.split()]
+    words = WORDS.split()  # an answer begins without a space: each word as one token either way
+    spaced = [*words, *(f" {word}" for word in words)]
     bpe.train_from_iterator(
-        [words, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
+        [WORDS, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
@@ -141,14 +141,14 @@ def processor(family: str, size: Size) -> ProcessorMixin:
         video["size"] = {"shortest_edge": size.pixels[0], "longest_edge": 16 * size.pixels[1]}
         return transformers.Qwen3VLProcessor(
             Qwen2VLImageProcessor(**shape, image_mean=[0.5] * 3, image_std=[0.5] * 3),
-            tokenizer(size.words),
+            tokenizer(),
             Qwen3VLVideoProcessor(**video),
             chat_template=qwen3_vl_chat_template,
         )
     kind = transformers.Qwen2VLProcessor if family == "qwen2_vl" else transformers.Qwen2_5_VLProcessor
     return kind(
         Qwen2VLImageProcessor(**shape),
-        tokenizer(size.words),
+        tokenizer(),
         Qwen2VLVideoProcessor(**video),
         chat_template=qwen2_5_vl_chat_template,
     )
