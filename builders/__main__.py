@@ -36,8 +36,12 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     verb.add_argument("--json", type=Path, metavar="FILE", help="also write the list as JSON")
     verb.add_argument("--workers", type=int, default=1, metavar="N", help="processes [1]")
 
-    verb = verbs.add_parser("verify", help="check every file of a data set against its manifest")
-    verb.add_argument("folder", type=Path, metavar="DIR", help="what a build wrote")
+    verb = verbs.add_parser("verify", help="check every file of a data set or an adapter, bit for bit")
+    add = verb.add_argument
+    add("folder", type=Path, metavar="DIR", help="what a build or a training wrote")
+    add("--repair", type=Path, metavar="ROOT", help="build what is damaged again, from the source's folder")
+    add("--pseudonyms", type=Path, metavar="FILE", help="for --repair, where the build had it")
+    add("--workers", type=int, default=1, metavar="N", help="processes of --repair [1]")
     add_instruct(verbs.add_parser("instruct", help="write instruction data from labelled frames"))
     add_interchange(verbs)
     add_procedure(verbs)
@@ -56,6 +60,14 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     add("--snr", nargs="+", type=float, default=[], metavar="DB", help="theatre noise at these ratios [none]")
     add("--tts-command", metavar="TEXT", help="for voices of engine command; text on stdin, sound to {out}")
     add("--seed", type=int, default=0, metavar="N", help="of who says what [0]")
+    add(
+        "--test-voices",
+        nargs="+",
+        default=[],
+        metavar="ENGINE:NAME",
+        help="speak validation and test, and nothing else [as in training]",
+    )
+    add("--answers", default="sentence", metavar="sentence|short", help="what is taught [sentence]")
     return root
 
 
@@ -358,6 +370,39 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         help="write the config segmentation, label maps of: binary, parts, instruments, or all that has a mask",
     )
     add("--push-to", metavar="ORG/NAME", help="publish the finished folder on the Hub")
+    add = verb.add_argument_group(
+        "more than one machine, over a file system that all of them see"
+    ).add_argument
+    add(
+        "--engine",
+        default="local",
+        metavar="local|datatrove-local|datatrove-ray|datatrove-slurm",
+        help="what runs the shards, --workers at a time [local]",
+    )
+    add("--partition", metavar="NAME", help="of Slurm")
+    add("--time", default="24:00:00", metavar="H:M:S", help="limit of a Slurm job [24:00:00]")
+    add("--memory-gb", type=int, default=4, metavar="N", help="of a shard, on Ray and Slurm [4]")
+    add = verb.add_argument_group("privacy").add_argument
+    add(
+        "--pseudonyms",
+        type=Path,
+        metavar="FILE",
+        help="publish salted pseudonyms of cases and files; FILE, outside --out, keeps salt and map, for you alone",
+    )
+    add(
+        "--cover",
+        nargs="+",
+        default=[],
+        metavar="X,Y,W,H",
+        help="paint regions of every picture black, in shares of it: 0,0.9,1,0.1 is its lowest tenth",
+    )
+    add("--cover-text", action="store_true", help="find burned-in text that stands still, and paint it black")
+    add(
+        "--outside",
+        metavar="colour|FILE",
+        help="leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), or "
+        "by a CSV file case,start,end of a person or a model",
+    )
 
 
 def add_pointing(verb: argparse.ArgumentParser) -> None:
@@ -443,8 +488,10 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
 def build(source: str, args: argparse.Namespace) -> None:
     """Build a data set from one source, and publish it if asked to."""
     from surgvqa.builders.build import build as build_folder
+    from surgvqa.builders.engines import Engine
     from surgvqa.builders.questions import NINE
     from surgvqa.builders.report import blind_table
+    from surgvqa.builders.screen import screen
     from surgvqa.builders.segmentation import Segmentation
     from surgvqa.cards import manifest as manifests
 
@@ -470,6 +517,9 @@ def build(source: str, args: argparse.Namespace) -> None:
         on_error=args.on_error,
         pointing=pointing_of(args),
         segmentation=Segmentation(args.segmentation) if args.segmentation else None,
+        screen=screen(args.cover, args.cover_text, args.outside),
+        pseudonyms=args.pseudonyms,
+        engine=Engine(args.engine, args.partition, args.time, args.memory_gb),
         source_options={name: getattr(args, name) for name in args.own},
     )
     report = manifests.read(args.out, manifests.REPORT)
@@ -506,9 +556,14 @@ def probe(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> None:
-    """Name every damaged file of a data set."""
+    """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
     from surgvqa.builders.verify import verify as verify_folder
 
+    if args.repair is not None:
+        from surgvqa.builders.repair import repair
+
+        for name in repair(args.folder, args.repair, args.pseudonyms, args.workers):
+            print(f"built again: {name}")
     print(f"{args.folder}: all {verify_folder(args.folder)} files are as they were written")
 
 
@@ -516,7 +571,15 @@ def spoken(args: argparse.Namespace) -> None:
     """Add config spoken."""
     from surgvqa.builders.spoken import Speaking, add_spoken
 
-    how = Speaking(tuple(args.voices), tuple(args.rates), tuple(args.snr), args.tts_command, args.seed)
+    how = Speaking(
+        tuple(args.voices),
+        tuple(args.rates),
+        tuple(args.snr),
+        args.tts_command,
+        args.seed,
+        tuple(args.test_voices),
+        args.answers,
+    )
     for split, count in add_spoken(args.folder, how).items():
         print(f"{split}: {count} spoken questions")
 

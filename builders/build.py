@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import leaks, report, sources
-from surgvqa.builders.folder import clear, dump, locked, named, reopen, sealed, stream
+from surgvqa.builders.engines import Engine, run
+from surgvqa.builders.folder import clear, locked, named, reopen, stream
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.pointing_questions import Pointing
-from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, refuse_faults
+from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, published, refuse_faults
+from surgvqa.builders.pseudonyms import Pseudonyms, private_words
+from surgvqa.builders.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.questions import NINE
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.screen import Screen
 from surgvqa.builders.segmentation import Segmentation
 from surgvqa.builders.shard import (
     LIBRARIES,
@@ -28,7 +33,6 @@ from surgvqa.builders.shard import (
     Job,
     Options,
     Record,
-    build_shard,
     code_version,
     staged,
     whole,
@@ -36,13 +40,15 @@ from surgvqa.builders.shard import (
 from surgvqa.builders.splits import SPLITS
 from surgvqa.builders.verify import verify
 from surgvqa.builders.wording import WORDINGS
-from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.workers import Failed
 from surgvqa.cards import manifest as manifests
+from surgvqa.cards.audit import audit, in_json
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.dataset import dataset_card
+from surgvqa.cards.manifest import dump, sealed
 from tqdm import tqdm
 
-SHARD_S = 6 * 3600.0  # an eight-hour recording in 4K, at a tenth of the speed measured for 1024 x 768
+RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 
 
 def build(
@@ -69,11 +75,15 @@ def build(
     source_options: Mapping[str, Any] | None = None,
     pointing: Pointing | None = None,
     segmentation: Segmentation | None = None,
+    screen: Screen | None = None,
+    pseudonyms: Path | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
 
     Raises ``InputError`` with everything that is wrong with the input, before any heavy work, unless
     ``on_error`` is "quarantine", which leaves it out and names it. ``workers`` 0 stays in this process.
+    ``pseudonyms`` is the file, outside ``out``, of the salt and of who is who.
     """
     if media not in MEDIA:
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
@@ -85,6 +95,8 @@ def build(
         raise InputError("--pointing needs pictures; leave out --media none")
     if segmentation is not None and media == "none":
         raise InputError("--segmentation needs pictures; leave out --media none")
+    if media == "reference" and (screen is not None or pseudonyms is not None):
+        raise InputError("--media reference names the source's own files; nothing of them can be hidden")
     options = Options(
         clip_seconds,
         frames,
@@ -97,22 +109,28 @@ def build(
         wording,  # type: ignore[arg-type]
         pointing,
         segmentation,
+        screen,
     )
+    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
     own = {**defaults(sources.load(source)), **(source_options or {})}
     parameters = {
         "source": source,
         **{
-            name: value for name, value in asdict(options).items() if name not in ("pointing", "segmentation")
+            name: value
+            for name, value in asdict(options).items()
+            if name not in ("pointing", "segmentation", "screen")
         },
         **(pointing.parameters() if pointing else {}),
         **({"segmentation": segmentation.task} if segmentation else {}),
-        "test_cases": sorted(test_cases),
+        **(screen.parameters() if screen else {}),
+        **({"pseudonyms": "FILE"} if names else {}),
+        "test_cases": sorted(map(names.case, test_cases) if names else test_cases),
         "validation": validation,
         "test": test,
         "balance": balance,
         "on_error": on_error,
         "max_blind": max_blind,
-        **{name: value.name if isinstance(value, Path) else value for name, value in own.items()},
+        **{name: bare(value, names is not None) for name, value in own.items()},
     }
     with locked(out) as staging:
         ready = prepare(
@@ -126,25 +144,51 @@ def build(
             on_error=on_error,
             source_options=own,
             workers=workers,
+            pseudonyms=names,
         )
+        if names is not None:
+            names.save()
         code = code_version()
-        keys = {job.name: job.key(code, ready.surveys[job.case.case_id].digests) for job in ready.jobs}
+        keys = keys_of(ready, code, names)
         finished = unchanged(out, parameters, set(keys.values()), code, ready.dropped)
         if finished is not None:
             clear(staging)
             return finished
         reopen(out, staging, set(keys.values()))
-        records, failed = build_shards(ready.jobs, keys, staging, workers)
+        records, failed = build_shards(ready.jobs, keys, staging, workers, engine or Engine())
         refuse_faults(failed, root, on_error)
         jobs = [job for job in ready.jobs if job.name in records]
         if not jobs:
             raise InputError(f"nothing is left of {root} to build from: {listed(failed)}")
-        ready = replace(ready, jobs=tuple(jobs), dropped=(*ready.dropped, *failed))
-        return finish(out, staging, source, parameters, ready, records, max_blind)
+        gone = published(failed, root, names)
+        ready = replace(ready, jobs=tuple(jobs), dropped=(*ready.dropped, *gone, *unshown(jobs, records)))
+        if not any("clips" in record["files"] for record in records.values()):
+            raise InputError(
+                f"nothing is left of {root}: every clip has a frame outside the body (--outside)"
+            )
+        return finish(out, staging, source, parameters, ready, records, max_blind, names)
+
+
+def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]:
+    """The name of every job's shard."""
+    keys = {job.name: job.key(code, ready.surveys[job.case.case_id].digests) for job in ready.jobs}
+    return {name: names.key(key) for name, key in keys.items()} if names is not None else keys
+
+
+def bare(value: Any, hide: bool) -> Any:
+    """An option's value as it is written down: of a path its last name, or none at all."""
+    if isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).exists()):
+        return "FILE" if hide else Path(value).name
+    return value
+
+
+def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Dropped]:
+    """What the shards left out once its pixels were seen."""
+    return [Dropped(item, cause) for job in jobs for item, cause in records[job.name]["dropped"]]
 
 
 def build_shards(
-    jobs: Sequence[Job], keys: Mapping[str, str], staging: Path, workers: int
+    jobs: Sequence[Job], keys: Mapping[str, str], staging: Path, workers: int, engine: Engine
 ) -> tuple[dict[str, Record], list[Dropped]]:
     """Build what isn't there whole; returns the record of every case and the cases that failed."""
     records: dict[str, Record] = {}
@@ -156,9 +200,7 @@ def build_shards(
     left = [job for job in jobs if job.name not in records]
     tasks = [(job, keys[job.name], staging) for job in left]
     bar = tqdm(total=len(jobs), initial=len(records), desc="build", unit="case", disable=None)
-    for index, result in run_tasks(
-        build_shard, tasks, parallel(workers, jobs[0].options), SHARD_S, MEMORY_BYTES
-    ):
+    for index, result in run(engine, tasks, parallel(workers, jobs[0].options)):
         name = left[index].name
         if isinstance(result, Failed):
             failed.append(Dropped(name, result.cause, fault=True))
@@ -178,9 +220,20 @@ def unchanged(
         manifest: dict[str, Any] = manifests.read(out)
     except InputError:
         return None
-    wanted = json.loads(json.dumps([parameters, sorted(keys), code, left_out(dropped)]))
-    found = [manifest["parameters"], sorted(manifest["shards"]), manifest["code"], manifest["dropped"]]
+    seen = [Dropped(*one) for shard in manifest["shards"].values() for one in shard["dropped"]]
+    wanted = json.loads(json.dumps([parameters, sorted(keys), code, ordered(left_out([*dropped, *seen]))]))
+    found = [
+        manifest["parameters"],
+        sorted(manifest["shards"]),
+        manifest["code"],
+        ordered(manifest["dropped"]),
+    ]
     return manifest if found == wanted and (out / manifests.CARD).is_file() else None
+
+
+def ordered(dropped: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is left out, whatever the order it was found in."""
+    return sorted(dropped, key=lambda one: (one["item"], one["cause"]))
 
 
 def left_out(dropped: Sequence[Dropped]) -> list[dict[str, Any]]:
@@ -196,6 +249,7 @@ def finish(
     ready: Ready,
     records: Mapping[str, Record],
     max_blind: float,
+    names: Pseudonyms | None = None,
 ) -> dict[str, Any]:
     """Give every file its final name, then the report, the card and, last, the manifest."""
     jobs = ready.jobs
@@ -247,6 +301,21 @@ def finish(
         sync_folder(folder)
     write_text(out / manifests.REPORT, text, staging)
     write_text(out / manifests.CARD, card, staging)
+    if names is not None:
+        refuse_named(out, manifest, names)
     write_text(out / manifests.NAME, dump(sealed(manifest)), staging)
     clear(staging)
     return manifest
+
+
+def refuse_named(out: Path, manifest: Mapping[str, Any], names: Pseudonyms) -> None:
+    """Raise where a real name of a case or a recording got into what is to be published."""
+    videos = (Path(name).stem for name in names.files if Path(name).suffix.lower() in RECORDINGS)
+    wanted = private_words([*names.cases, *videos])
+    written = [*manifest["files"], manifests.REPORT, manifests.CARD]
+    hits = [*audit(out, written, wanted), *in_json(manifests.NAME, dict(manifest), wanted)]
+    if hits:
+        raise InputError(
+            f"{out} would name {len(hits)} of what --pseudonyms hides: {'; '.join(map(str, hits[:5]))}. "
+            "The text comes from the source: correct it there and build again"
+        )

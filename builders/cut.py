@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from surgvqa.builders.overlay import Region, cover
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.parquet import replace, unfinished
 from surgvqa.builders.pictures import resize
+from surgvqa.builders.screen import Detector
 from surgvqa.builders.video import Decoder, iterate_frames
 from surgvqa.cards.command import InputError
 
@@ -20,12 +23,20 @@ ENCODING = {"crf": "20", "preset": "fast", "threads": "1", "x264-params": "no-mb
 
 
 def cut(
-    video: Path, start_ms: int, end_ms: int, out: Path, max_side: int | None = None, decoder: Decoder = "pyav"
-) -> tuple[float, ...]:
+    video: Path,
+    start_ms: int,
+    end_ms: int,
+    out: Path,
+    max_side: int | None = None,
+    decoder: Decoder = "pyav",
+    covered: Sequence[Region] = (),
+    detector: Detector | None = None,
+) -> tuple[float, ...] | None:
     """Write ``[start_ms, end_ms)`` of a video to ``out`` (MP4, H.264, no sound); returns its frames' seconds.
 
     The seconds are the source's. The clip begins with the frame on screen at its start, at its own second 0;
     every later frame keeps its distance. The same input gives the same bytes: one thread, no dates.
+    Regions ``covered`` are black. None, and no file, where ``detector`` finds a frame outside the body.
     """
     timeline = read_timeline(video)
     first = timeline.at(start_ms / 1000)
@@ -39,8 +50,12 @@ def cut(
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(pending), "w", format="mp4", options=options) as container:
         stream = None
+        outside = False
         for shot in shots:
-            picture = even(resize(shot.image, max_side))
+            picture = even(resize(cover(shot.image, covered), max_side))
+            if detector is not None and detector(picture):
+                outside = True
+                break
             if stream is None:
                 stream = container.add_stream("libx264", rate=25, options=ENCODING)
                 stream.height, stream.width = picture.shape[:2]
@@ -56,6 +71,9 @@ def cut(
             container.mux(stream.encode(frame))
         if stream is not None:
             container.mux(stream.encode(None))
+    if outside:
+        pending.unlink(missing_ok=True)
+        return None
     replace(pending, out)
     return times
 

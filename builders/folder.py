@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -104,7 +103,8 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
                 there.replace(here)
         if key in keys:
             files = {n: {k: v for k, v in f.items() if k != "path"} for n, f in record["files"].items()}
-            write_text(staging / f"{key}.json", json.dumps({"key": key, "files": files}, sort_keys=True))
+            again = {"key": key, "files": files, "dropped": record.get("dropped", [])}
+            write_text(staging / f"{key}.json", json.dumps(again, sort_keys=True))
     plan_file.unlink(missing_ok=True)
     for name in (*FOLDERS, manifests.CARD, manifests.REPORT):
         remove(out / name)
@@ -148,7 +148,7 @@ def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, dict[
             else:
                 numbers[at] += 1
             files[name] = {**found, "path": path}
-        shards[record["key"]] = {"files": files}
+        shards[record["key"]] = {"files": files, "dropped": record["dropped"]}
     return shards
 
 
@@ -163,13 +163,3 @@ def stream(
             with pq.ParquetFile(staged(staging, record["key"], "clips")) as table:
                 for batch in table.iter_batches(batch_size=8, columns=columns):
                     yield from batch.to_pylist()
-
-
-def dump(value: Any) -> str:
-    """JSON that is the same for the same value."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
-
-
-def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest with the sha256 of its own text, so that a flipped bit in it shows."""
-    return {**manifest, "sha256": hashlib.sha256(dump(dict(manifest)).encode()).hexdigest()}

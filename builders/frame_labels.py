@@ -28,7 +28,7 @@ from surgvqa.builders.scene import grid_cell, relations
 from surgvqa.builders.schema import Entity, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy, plain
 from surgvqa.builders.timeline import to_ms
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, parse_json
 
 Maker = Literal["weak", "detector", "hand"]
 MAKERS: tuple[Maker, ...] = ("weak", "detector", "hand")  # each may replace what those before it said
@@ -112,9 +112,9 @@ def _entries(path: Path) -> Iterator[Any]:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}") from error
     try:
         if path.suffix == ".jsonl":
-            yield from (json.loads(line) for line in text.splitlines() if line.strip())
+            yield from (parse_json(line) for line in text.splitlines() if line.strip())
             return
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}") from error
     yield from found if isinstance(found, list) else [found]

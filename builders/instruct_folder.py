@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import parquet
-from surgvqa.builders.folder import dump, sealed
 from surgvqa.builders.schema import Facts
 from surgvqa.builders.shard import LIBRARIES, code_version
 from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
 from surgvqa.cards.instruct import instruct_card
+from surgvqa.cards.manifest import dump, sealed
 
 CONFIG = "instruct"
 ROWS_PER_GROUP = 200  # 40 kB a picture: 8 MB

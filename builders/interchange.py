@@ -24,7 +24,7 @@ from surgvqa.builders.instructions import INSTRUCT_FEATURES
 from surgvqa.builders.outlines import read_json
 from surgvqa.builders.schema import Case, Facts
 from surgvqa.builders.splits import SPLITS, assign
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 from tqdm import tqdm
 
 FORMS = ("llava", "sharegpt", "qwen")
@@ -114,7 +114,7 @@ def _samples(path: Path) -> list[Any]:
     if path.suffix == ".jsonl":
         lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
         try:
-            return [json.loads(line) for line in lines]
+            return [parse_json(line) for line in lines]
         except ValueError as error:
             raise InputError(f"{path.name}: a line is not JSON: {error}") from error
     found = read_json(path, path.name)

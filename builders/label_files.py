@@ -7,7 +7,6 @@ video's frames by their times.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from surgvqa.builders.scene import grid_cell
 from surgvqa.builders.schema import Entity
 from surgvqa.builders.tables import number, rows
 from surgvqa.builders.taxonomy import Taxonomy, UnknownLabel
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def read(path: Path, taxonomy: Taxonomy, image_rate: float = 0.0) -> tuple[Pictu
         lines = path.read_text("utf-8-sig").splitlines()
         try:
             return tuple(
-                _predictions([json.loads(line) for line in lines if line.strip()], taxonomy, path.name)
+                _predictions([parse_json(line) for line in lines if line.strip()], taxonomy, path.name)
             )
         except ValueError as error:
             raise InputError(f"{path.name}: a line is not JSON: {error}") from error
@@ -163,6 +162,8 @@ def read(path: Path, taxonomy: Taxonomy, image_rate: float = 0.0) -> tuple[Pictu
         studio = known and ("annotations" in file[0] or "completions" in file[0])
         read_list = _label_studio if studio else _predictions
         return tuple(read_list(file, taxonomy, path.name))
+    if not isinstance(file, Mapping):
+        raise InputError(f"{path.name}: neither a list nor an object, so none of the known tools wrote it")
     found = outlines.labelme(path, taxonomy) if "shapes" in file else outlines.coco(path, taxonomy)
     if found.faults:
         raise InputError("; ".join(f"{fault.item}: {fault.cause}" for fault in found.faults[:20]))
@@ -289,7 +290,7 @@ def _label_studio(file: Sequence[Any], taxonomy: Taxonomy, shown: str) -> Iterat
                 where = f"{shown}: task {task.get('id')}"
                 for label, box in _studio_value(value, width, height):
                     nodes.append(_thing(label, taxonomy, box, (width, height), where))
-        except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, StopIteration) as error:
             raise InputError(f"{shown}: no Label Studio task: {error!r}") from error
         unique = {
             node.name: node

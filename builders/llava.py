@@ -67,7 +67,7 @@ def _turns(sample: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     for number, turn in enumerate(turns):
         if not isinstance(turn, Mapping) or not isinstance(turn.get("value"), str):
             raise InputError(f"{where}: turn {number} has no text as its 'value'")
-        if turn.get("from") not in ROLES:
+        if not isinstance(turn.get("from"), str) or turn["from"] not in ROLES:
             raise InputError(
                 f"{where}: turn {number} is from {turn.get('from')!r}; known: {', '.join(sorted(ROLES))}"
             )

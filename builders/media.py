@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 from surgvqa.builders import masks
 from surgvqa.builders.clips import frame_times
+from surgvqa.builders.overlay import FRAMES, cover
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.pictures import encode_jpeg, read_picture, resize
 from surgvqa.builders.schema import Case, Clip, Entity, Frame, Scene, Transform
+from surgvqa.builders.screen import Detector
 from surgvqa.builders.video import Decoder, iterate_frames, read_frames
 from surgvqa.cards.command import InputError
 
@@ -39,6 +41,7 @@ class Taken:
     clip: Clip
     images: tuple[bytes, ...]
     times_s: tuple[float, ...]
+    outside: bool = False  # one of the frames was taken outside the body
 
 
 def look(case: Case) -> Pixels | None:
@@ -57,17 +60,28 @@ def look(case: Case) -> Pixels | None:
     return None
 
 
+def sample(case: Case, pixels: Pixels, count: int = FRAMES) -> list[np.ndarray]:
+    """Pictures of a case, evenly over its length, as they are."""
+    if case.video is not None:
+        length = pixels.duration_s or 0.0
+        times = [length * (i + 0.5) / count for i in range(count)]
+        return [shot.image for shot in read_frames(case.video, times)]
+    step = max(1, len(case.frames) // count)
+    found = [still(case, frame.path) for frame in case.frames[::step][:count]]
+    return [picture for picture in found if picture.shape == found[0].shape]
+
+
 def still(case: Case, path: Path) -> np.ndarray:
-    """One of the case's stills, cut to what of it is kept."""
+    """One of the case's stills, cut to what of it is kept, with its covered regions black."""
     picture = read_picture(path)
     if case.crop is None:
-        return picture
+        return cover(picture, case.covered)
     x, y, width, height = case.crop
     if picture.shape[0] < y + height or picture.shape[1] < x + width:
         raise InputError(
             f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels; {width}x{height} at ({x}, {y}) are kept of it"
         )
-    return picture[y : y + height, x : x + width]
+    return cover(picture[y : y + height, x : x + width], case.covered)
 
 
 def fit(case: Case, pixels: Pixels) -> Case:
@@ -166,17 +180,27 @@ def stills(case: Case, clip: Clip) -> tuple[Frame, ...]:
 
 
 def take(
-    case: Case, clips: Sequence[Clip], frames: int, max_side: int | None, decoder: Decoder
+    case: Case,
+    clips: Sequence[Clip],
+    frames: int,
+    max_side: int | None,
+    decoder: Decoder,
+    detector: Detector | None = None,
 ) -> Iterator[Taken]:
-    """The frames of every clip, clip by clip in the order given; one pass over the video, flat memory."""
+    """The frames of every clip, clip by clip in the order given; one pass over the video, flat memory.
+
+    ``detector`` tells frames outside the body; a clip with one is marked.
+    """
     if case.video is None:
         for clip in clips:
             found = stills(case, clip)
             if clip.frames_s:
                 times = {round(time_s * 1000) for time_s in frame_times(clip, frames)}
                 found = tuple(frame for frame in found if round(frame.time_s * 1000) in times)
-            images = tuple(encode_jpeg(resize(still(case, frame.path), max_side)) for frame in found)
-            yield Taken(clip, images, tuple(frame.time_s for frame in found))
+            pictures = [resize(still(case, frame.path), max_side) for frame in found]
+            images = tuple(encode_jpeg(picture) for picture in pictures)
+            outside = detector is not None and any(map(detector, pictures))
+            yield Taken(clip, images, tuple(frame.time_s for frame in found), outside)
         return
     video: Path = case.video
     timeline = read_timeline(video)
@@ -187,14 +211,24 @@ def take(
     waiting = deque(sorted(clips, key=lambda clip: asked[clip.clip_id]))
     taken: dict[str, list[tuple[float, bytes]]] = {clip.clip_id: [] for clip in clips}
     owners = sorted((time_s, clip_id) for clip_id, times in asked.items() for time_s in times)
-    before, jpeg = -1.0, b""
+    before, jpeg, away = -1.0, b"", False
+    outside: set[str] = set()
     for (_, clip_id), shot in zip(
         owners, iterate_frames(video, [time_s for time_s, _ in owners], decoder, timeline), strict=True
     ):
         if shot.time_s != before:
-            before, jpeg = shot.time_s, encode_jpeg(resize(shot.image, max_side))
+            picture = resize(cover(shot.image, case.covered), max_side)
+            before, jpeg = shot.time_s, encode_jpeg(picture)
+            away = detector is not None and detector(picture)
+        if away:
+            outside.add(clip_id)
         taken[clip_id].append((shot.time_s - case.video_offset_s, jpeg))
         while waiting and len(taken[waiting[0].clip_id]) == len(asked[waiting[0].clip_id]):
             clip = waiting.popleft()
             done = taken.pop(clip.clip_id)
-            yield Taken(clip, tuple(data for _, data in done), tuple(time_s for time_s, _ in done))
+            yield Taken(
+                clip,
+                tuple(data for _, data in done),
+                tuple(time_s for time_s, _ in done),
+                clip.clip_id in outside,
+            )

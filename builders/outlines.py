@@ -5,7 +5,6 @@ A picture in which one shape cannot be read is left out whole: what it lacks wou
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,9 @@ import numpy as np
 from surgvqa.builders import masks
 from surgvqa.builders.schema import Box, Dropped, Entity, Role
 from surgvqa.builders.taxonomy import Taxonomy, UnknownLabel
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, parse_json
+
+MAX_SIDE = 32_768  # pixels; what a mask takes is width x height
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,24 @@ def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
 def read_json(path: Path, shown: str) -> Any:
     """The JSON value of a file; ``shown`` is how messages call it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_json(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{shown}: not UTF-8 at byte {error.start}") from error
     except ValueError as error:
         raise InputError(f"{shown}: not JSON: {error}") from error
+
+
+def frame_size(width: Any, height: Any) -> tuple[int, int]:
+    """A frame's size as a file states it. COCO's C code ends the process on a side of 0.
+
+    >>> frame_size(1920, 1080.0)
+    (1920, 1080)
+    """
+    for side in (width, height):
+        whole = isinstance(side, int | float) and not isinstance(side, bool) and side == side // 1
+        if not whole or not 1 <= side <= MAX_SIDE:
+            raise InputError(f"its size is {width!r}x{height!r}; whole numbers from 1 to {MAX_SIDE} are due")
+    return int(width), int(height)
 
 
 def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
@@ -98,7 +112,7 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
         if not isinstance(entry, dict):
             continue  # named by _by_id
         item, image = f"{shown}: annotation {entry.get('id')}", entry.get("image_id")
-        if image not in images:
+        if not isinstance(image, int | str) or image not in images:
             cause = f"its image_id {image} is not among the file's images"
             faults.append(Dropped(item, cause, fault=True))
             continue
@@ -107,8 +121,8 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
             if entry.get("category_id") not in names:
                 raise InputError(f"its category_id {entry.get('category_id')} is not among the categories")
             label = str(names[entry["category_id"]].get("name"))
-            shapes[image].append(_coco_shape(entry, label, int(size["width"]), int(size["height"])))
-        except (InputError, KeyError, TypeError, ValueError) as error:
+            shapes[image].append(_coco_shape(entry, label, *frame_size(size["width"], size["height"])))
+        except (InputError, KeyError, OverflowError, TypeError, ValueError) as error:
             cause = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             faults.append(Dropped(f"{item} of {size.get('file_name')}", cause, fault=True))
             broken.add(image)
@@ -117,7 +131,7 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
         if key in broken:
             continue
         try:
-            width, height = int(image["width"]), int(image["height"])
+            width, height = frame_size(image["width"], image["height"])
             nodes = entities(shapes[key], taxonomy, width, height)
             pictures.append(Picture(str(image["file_name"]), width, height, nodes, _time(image)))
         except KeyError as error:
@@ -156,10 +170,12 @@ def _coco_shape(entry: Mapping[str, Any], label: str, width: int, height: int) -
     outline = entry.get("segmentation")
     if isinstance(outline, str):
         try:
-            outline = json.loads(outline)
+            outline = parse_json(outline)
         except ValueError as error:
             raise InputError(f"its segmentation is a string that isn't JSON: {error}") from error
     extra = entry.get("attributes") or {}
+    if not isinstance(extra, Mapping):
+        raise InputError(f"its attributes are {extra!r}, not an object")
     track = None if extra.get("track_id") is None else str(extra["track_id"])
     if isinstance(outline, Mapping):
         return _Shape(label, rle=_rle(outline, width, height), track=track)
@@ -194,7 +210,10 @@ def labelme(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotat
     missing = [key for key in needed if not isinstance(file, dict) or file.get(key) is None]
     if missing:
         raise InputError(f"{shown}: not a LabelMe file; it lacks {', '.join(missing)}")
-    width, height = int(file["imageWidth"]), int(file["imageHeight"])
+    try:
+        width, height = frame_size(file["imageWidth"], file["imageHeight"])
+    except InputError as error:
+        raise InputError(f"{shown}: {error}") from error
     grouped: dict[tuple[str, object], list[list[float]]] = {}
     shapes: list[_Shape] = []
     try:
@@ -212,7 +231,7 @@ def labelme(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotat
                 raise InputError(f"shape {index} is a {kind}; polygon and rectangle are read")
         shapes += [_Shape(label, polygons=polygons) for (label, _), polygons in grouped.items()]
         nodes = entities(shapes, taxonomy, width, height)
-    except (KeyError, TypeError, ValueError, InputError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError, InputError) as error:
         cause = f"a shape lacks {error}" if isinstance(error, KeyError) else str(error)
         return Annotated((), (Dropped(shown, cause, fault=True),))
     name = str(file["imagePath"]).replace("\\", "/").rsplit("/", 1)[-1]

@@ -93,6 +93,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             if not streams:
                 raise DamagedVideoError(f"{path}: there is no video stream in this file")
             stream = streams[0]
+            if stream.codec_context is None:
+                raise DamagedVideoError(f"{path}: its video is in a code that FFmpeg doesn't know")
             stream.thread_type = "NONE"
             stream.thread_count = 1  # measured: more threads cost CPU, and one process runs per video
             # Without it a broken slice is painted over with its neighbours and no error is raised.

@@ -10,7 +10,7 @@ of the quadrant would be off by.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from surgvqa.builders.coordinates import (
     model_space,
 )
 from surgvqa.builders.media import still
+from surgvqa.builders.overlay import cover
 from surgvqa.builders.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.schema import Case, Dropped, Scene
 from surgvqa.builders.video import Decoder
 from surgvqa.builders.written import FIXED, Located, write
 
+Refuse = Callable[[float, np.ndarray], bool]
 STRING = Value("string")
 NUMBER = Value("float64")
 POINTING_FEATURES = Features(
@@ -153,7 +155,11 @@ def unshown(case: Case) -> tuple[Dropped, ...]:
 
 
 def rows(
-    case: Case, how: Pointing, max_side: int | None = None, decoder: Decoder = "pyav"
+    case: Case,
+    how: Pointing,
+    max_side: int | None = None,
+    decoder: Decoder = "pyav",
+    refuse: Refuse | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of a case with their pictures, in order of time.
 
@@ -163,12 +169,15 @@ def rows(
         how: How rows are written.
         max_side: Longest side of the stored pictures.
         decoder: What decodes the video.
+        refuse: Is shown the second and the picture; says which to leave out.
     """
     asked: dict[float, list[Question]] = defaultdict(list)
     for question in questions(replace(case, scenes=with_picture(case)), how):
         asked[question.scene.time_s].append(question)
     for time_s, image in pictures_at(case, sorted(asked), decoder):
         small = pictures.resize(image, max_side)
+        if refuse is not None and refuse(time_s, small):
+            continue
         jpeg = pictures.encode_jpeg(small)
         for question in asked[time_s]:
             yield row(case, question, how, small.shape[1], small.shape[0], jpeg)
@@ -186,7 +195,9 @@ def pictures_at(case: Case, times: Sequence[float], decoder: Decoder) -> Iterato
     """The pictures at the given seconds of a case, in their order; cut to what of them is kept."""
     if case.video is not None:
         shots = video.iterate_frames(case.video, [time_s + case.video_offset_s for time_s in times], decoder)
-        yield from ((time_s, shot.image) for time_s, shot in zip(times, shots, strict=True))
+        yield from (
+            (time_s, cover(shot.image, case.covered)) for time_s, shot in zip(times, shots, strict=True)
+        )
     else:
         stills = _stills(case)
         yield from ((time_s, still(case, stills[_ms(time_s)])) for time_s in times)

@@ -13,6 +13,7 @@ from typing import Any
 from surgvqa.builders import balance as balancing
 from surgvqa.builders import segmentation, sources
 from surgvqa.builders.pointing_questions import places
+from surgvqa.builders.pseudonyms import Pseudonyms
 from surgvqa.builders.questions import KINDS, NINE
 from surgvqa.builders.schema import QA, Case, Clip, Dropped
 from surgvqa.builders.shard import Job, Options, Survey, questions, refuse_repeated, survey
@@ -47,8 +48,12 @@ def prepare(
     on_error: str = "fail",
     source_options: Mapping[str, Any] | None = None,
     workers: int = 0,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Ready:
-    """Read a source, check all of it and give every case its split; the arguments are those of ``build``."""
+    """Read a source, check all of it and give every case its split; the arguments are those of ``build``.
+
+    What is said of bad input names it as it is; what is returned has the other names where there are some.
+    """
     for kind in options.kinds:
         if kind not in KINDS:
             raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
@@ -57,6 +62,13 @@ def prepare(
     surveys, found = look_at(cases, root, options, workers)
     dropped = [*dropped, *found]
     refuse_faults(dropped, root, on_error)
+    if pseudonyms is not None:
+        unknown = sorted(set(test_cases) - set(surveys))
+        if unknown:
+            raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
+        renamed = [pseudonyms.survey(found, root) for found in surveys.values()]
+        surveys = {found.case.case_id: found for found in sorted(renamed, key=lambda one: one.case.case_id)}
+        test_cases = [pseudonyms.case(case_id) for case_id in test_cases]
     pointing = options.pointing
     if pointing and not any(places(found.case, pointing) for found in surveys.values()):
         raise InputError(
@@ -75,7 +87,17 @@ def prepare(
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()
     notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
-    return Ready(tuple(jobs), surveys, tuple(dropped), notes)
+    return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes)
+
+
+def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:
+    """What was left out, as the data set says it: no place on this disk, no name where names are hidden."""
+    if pseudonyms is not None:
+        dropped = pseudonyms.dropped(dropped, root)
+    return tuple(
+        replace(one, cause=one.cause.replace(f"{root.resolve()}/", "").replace(f"{root}/", ""))
+        for one in dropped
+    )
 
 
 def defaults(module: ModuleType) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from surgvqa.builders.scene import CELLS, centre
 from surgvqa.builders.schema import QA, Case, Clip, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.builders.timeline import IDLE, NONE, annotated, neighbours
-from surgvqa.builders.transitions import Transitions, state, transitions
+from surgvqa.builders.transitions import Transitions, transitions
 from surgvqa.cards.command import InputError, nearest
 
 __all__ = ["KINDS", "NINE", "REASONING", "Transitions", "ask", "transitions"]
@@ -150,23 +150,25 @@ def _previous_phase(asker: _Asker) -> Iterator[QA]:
 
 
 def _next_phase(asker: _Asker) -> Iterator[QA]:
-    before, after = _around(asker)
-    yield asker.qa("next_phase", after, choices=likely_next(asker, before, after))
+    after = _around(asker)[1]
+    yield asker.qa("next_phase", after, choices=likely_next(asker, after))
 
 
-def likely_next(asker: _Asker, before: str, truth: str) -> list[str]:
-    """The true next phase among the likeliest ones, in an order that tells nothing.
+def likely_next(asker: _Asker, truth: str) -> list[str]:
+    """The true next phase among its neighbours in the usual order, in an order that tells nothing.
 
-    Likeliest in training first; then, where training shows too few, those that usually follow.
+    They are a run out of what ever comes next in training, in usual order and closed to a ring, and the truth is
+    as often at each of the run's places. So a set of choices goes as well with each of its members: who sees it
+    without the video can say no more than which of them is the most frequent. The phases likeliest after the
+    current one would name the current one, and with it the answer.
     """
-    label = asker.clip.phase or ""
-    counts = asker.known.following.get(state(label, before), {})
-    phases = asker.taxonomy.phases
-    here = phases.index(label) if label in phases else phases.index(before) if before in phases else -1
-    usual = [*phases[here + 1 :], NONE, *phases[: max(here, 0)]]
-    likely = sorted(counts, key=lambda name: (-counts[name], usual.index(name) if name in usual else 0))
-    others = [name for name in dict.fromkeys([*likely, *usual]) if name not in (truth, label)]
-    return chance.shuffled([truth, *others[: LIKELY - 1]], "choices", asker.seed, asker.clip.clip_id)
+    usual = list(dict.fromkeys([*asker.taxonomy.phases, NONE, truth]))
+    ring = [name for name in usual if name in asker.known.following or name == truth]
+    if len(ring) < LIKELY:  # training shows too few
+        ring = usual
+    start = ring.index(truth) - chance.pick(range(LIKELY), "next", asker.seed, asker.clip.clip_id)
+    run = [ring[(start + step) % len(ring)] for step in range(min(LIKELY, len(ring)))]
+    return chance.shuffled(run, "choices", asker.seed, asker.clip.clip_id)
 
 
 # ---- what is there

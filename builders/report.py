@@ -12,6 +12,8 @@ from surgvqa.builders.splits import SPLITS
 
 MAX_BLIND = 0.6  # past it, a kind's score says little about seeing
 
+Asked = Counter[tuple[str, tuple[str, ...], str]]  # (question, its choices, short answer) -> times
+
 
 def describe(
     rows_by_split: Mapping[str, Iterable[Mapping[str, Any]]],
@@ -25,22 +27,21 @@ def describe(
     Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
     of guessers that learned from the train split alone and answer the test split (without one, the
     validation split; without that, train): `blind_majority` says train's most frequent answer,
-    `blind_by_text` the most frequent one for the question's very words.
+    `blind_by_text` the most frequent one for the question's very words; both keep to the question's choices.
     """
     splits: dict[str, dict[str, int]] = {}
-    answers: dict[
-        str, dict[str, Counter[tuple[str, str]]]
-    ] = {}  # split -> kind -> (question, answer) -> times
+    answers: dict[str, dict[str, Asked]] = {}  # by split and kind
     windows: dict[str, list[leaks.Window]] = {}
     for split in (*SPLITS, *sorted(set(rows_by_split) - set(SPLITS))):
         if split not in rows_by_split:
             continue
-        asked: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        asked: dict[str, Asked] = defaultdict(Counter)
         windows[split] = []
         for row in rows_by_split[split]:
             windows[split].append(leaks.window(row))
             for qa in row["qa"]:
-                asked[qa["kind"]][qa["question"], qa["short_answer"]] += 1
+                choices = tuple(sorted(qa.get("choices") or ()))
+                asked[qa["kind"]][qa["question"], choices, qa["short_answer"]] += 1
         answers[split] = asked
         splits[split] = {
             "cases": len({one.case_id for one in windows[split]}),
@@ -64,9 +65,6 @@ def describe(
     }
 
 
-Asked = Counter[tuple[str, str]]  # (question, short answer) -> times
-
-
 def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> dict[str, Any]:
     """A kind's size, answers and blind figures."""
     everywhere: Counter[str] = Counter()
@@ -74,18 +72,17 @@ def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str |
         everywhere += _answers(asked.get(kind, Counter()))
     train = answers.get("train", {}).get(kind, Counter())
     tested = answers.get(held_out or "", {}).get(kind, Counter())
-    guess = _most(_answers(train))
+    taught = _answers(train)
     by_text: dict[str, Counter[str]] = defaultdict(Counter)
-    for (question, short), n in train.items():
+    for (question, _, short), n in train.items():
         by_text[question][short] += n
-    guesses = {question: _most(counts) for question, counts in by_text.items()}
     repeated = [counts for counts in by_text.values() if counts.total() > 1]
     return {
         "n": everywhere.total(),
         "n_blind": tested.total(),
-        "majority_answer": guess,
-        "blind_majority": _share(tested, dict.fromkeys(guesses, guess), guess),
-        "blind_by_text": _share(tested, guesses, guess),
+        "majority_answer": _most(taught),
+        "blind_majority": _share(tested, {}, taught),
+        "blind_by_text": _share(tested, by_text, taught),
         "single_class": len(everywhere) == 1,
         "single_answer_texts": sum(len(counts) == 1 for counts in repeated),
         "answers": dict(sorted(everywhere.items(), key=lambda item: (-item[1], item[0]))),
@@ -94,20 +91,33 @@ def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str |
 
 def _answers(asked: Asked) -> Counter[str]:
     found: Counter[str] = Counter()
-    for (_, short), n in asked.items():
+    for (_, _, short), n in asked.items():
         found[short] += n
     return found
 
 
-def _most(counts: Counter[str]) -> str | None:
-    return min(counts, key=lambda answer: (-counts[answer], answer), default=None)
+def _most(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:
+    """The most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
+
+    >>> _most({"incision": 3, "phaco": 2}), _most({"incision": 3, "phaco": 2}, ["phaco", "suction"])
+    ('incision', 'phaco')
+    """
+    among = set(choices) & counts.keys() or counts
+    return min(among, key=lambda answer: (-counts[answer], answer), default=None)
 
 
-def _share(tested: Asked, guesses: Mapping[str, str | None], other: str | None) -> float | None:
+def _share(
+    tested: Asked, by_text: Mapping[str, Mapping[str, int]], taught: Mapping[str, int]
+) -> float | None:
     """How many questions a guesser gets right; None where it has learned nothing or is asked nothing."""
-    if other is None or not tested:
+    if not taught or not tested:
         return None
-    right = sum(n for (question, short), n in tested.items() if guesses.get(question, other) == short)
+    right = 0
+    for (question, choices, short), n in tested.items():
+        counts = by_text.get(question, taught)
+        if choices and counts.keys().isdisjoint(choices):
+            counts = taught
+        right += n * (_most(counts, choices) == short)
     return round(right / tested.total(), 4)
 
 

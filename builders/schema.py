@@ -152,6 +152,9 @@ class Case:
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
+    covered: tuple[
+        tuple[int, int, int, int], ...
+    ] = ()  # x1, y1, x2, y2 of its pictures that are painted black
     taxonomy: Path | None = None  # the procedure's own file, where it isn't one of those that ship
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from datasets import Features, Image, List, Value
 from PIL import Image as Pictures
 from surgvqa.builders import masks, pictures
-from surgvqa.builders.pointing import pictures_at, with_picture
+from surgvqa.builders.pointing import Refuse, pictures_at, with_picture
 from surgvqa.builders.schema import Case, Dropped, Entity, Role, Scene
 from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.builders.video import Decoder
@@ -162,13 +162,19 @@ def unshown(case: Case, task: str) -> tuple[Dropped, ...]:
 
 
 def rows(
-    case: Case, how: Segmentation, max_side: int | None = None, decoder: Decoder = "pyav"
+    case: Case,
+    how: Segmentation,
+    max_side: int | None = None,
+    decoder: Decoder = "pyav",
+    refuse: Refuse | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a case in order of time; pictures and masks are made smaller alike."""
+    """The rows of a case in order of time, without the pictures ``refuse`` names; masks get smaller with them."""
     taxonomy = load(case.taxonomy or case.procedure)
     shown = {scene.time_s: scene for scene in scenes(case, how.task)}
     for time_s, image in pictures_at(replace(case, scenes=tuple(shown.values())), sorted(shown), decoder):
-        yield row(case, shown[time_s], how, taxonomy, pictures.resize(image, max_side))
+        small = pictures.resize(image, max_side)
+        if refuse is None or not refuse(time_s, small):
+            yield row(case, shown[time_s], how, taxonomy, small)
 
 
 def row(
@@ -236,10 +242,13 @@ def encode_labels(labels: np.ndarray) -> bytes:
 
 def decode_labels(data: bytes) -> np.ndarray:
     """A label map's values, height x width uint8. Raises ``InputError`` for anything but one 8-bit channel."""
-    with Pictures.open(io.BytesIO(data)) as picture:
-        if picture.mode not in ("L", "P"):
-            raise InputError(f"a label map is {picture.mode}, a picture where labels are expected (L)")
-        return np.asarray(picture, dtype=np.uint8)
+    try:
+        with Pictures.open(io.BytesIO(data)) as picture:
+            if picture.mode not in ("L", "P"):
+                raise InputError(f"a label map is {picture.mode}, a picture where labels are expected (L)")
+            return np.asarray(picture, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Pictures.DecompressionBombError) as error:
+        raise InputError(f"a label map of {len(data)} bytes cannot be decoded: {error}") from error
 
 
 def notes(cases: Sequence[Case], how: Segmentation) -> tuple[str, ...]:

@@ -14,18 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+import numpy as np
 from surgvqa.builders import pointing, segmentation
 from surgvqa.builders import scene as scenes
 from surgvqa.builders.balance import Balance
 from surgvqa.builders.clips import frame_times, windows
 from surgvqa.builders.cut import cut
-from surgvqa.builders.media import Taken, fit, look, refuse_late, stills, take
+from surgvqa.builders.media import Taken, fit, look, refuse_late, sample, stills, take
 from surgvqa.builders.messages import conversation
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text, writer
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.questions import NINE, ask
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped
+from surgvqa.builders.screen import Screen, covered
 from surgvqa.builders.segmentation import Segmentation
 from surgvqa.builders.taxonomy import load
 from surgvqa.builders.transitions import Transitions
@@ -38,6 +40,7 @@ ROWS_PER_PICTURE_GROUP = 256  # a row of config `pointing` holds one frame of 40
 MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
 LIBRARIES = ("av", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "simplejpeg")
 Row = dict[str, Any]
+OUTSIDE = "a frame of it lies outside the body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Options:
     wording: Wording = "sentences"
     pointing: Pointing | None = None  # how to write config `pointing`; None for none
     segmentation: Segmentation | None = None  # the same for config `segmentation`
+    screen: Screen | None = None  # what is covered and left out of the pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Record(TypedDict):
 
     key: str
     files: dict[str, dict[str, Any]]
+    dropped: list[list[str]]  # [item, cause] of what was left out once its pixels were seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +134,19 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     if pixels is not None:
         case = fit(case, pixels)
         case = replace(case, duration_s=case.duration_s or pixels.duration_s)
+    if pixels is not None and options.screen is not None:
+        size = pixels.width, pixels.height
+        found = pixels
+        case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, found)))
     case = scenes.link(case)
     clips, dropped = windows(case, options.clip_seconds)
+    if options.screen is not None:
+        seen = tuple(clip for clip in clips if not options.screen.away(clip))
+        dropped = (*dropped, *(Dropped(clip.clip_id, OUTSIDE) for clip in clips if clip not in seen))
+        clips = seen
+        case = replace(
+            case, scenes=tuple(one for one in case.scenes if not at_stretch(case, one.time_s, options))
+        )
     if pixels is not None:
         refuse_late(case, clips, pixels)
     kept = tuple(clip for clip in clips if has_pixels(case, clip, options.media))
@@ -144,6 +160,12 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     if options.segmentation is not None:
         dropped = (*dropped, *segmentation.unshown(case, options.segmentation.task))
     return Survey(case, kept, tuple(dropped), digests)
+
+
+def at_stretch(case: Case, time_s: float, options: Options) -> bool:
+    """Whether a moment of a case lies in a stretch outside the body."""
+    known = options.screen.stretches if options.screen is not None else ()
+    return any(name == case.case_id and start_s <= time_s < end_s for name, start_s, end_s in known)
 
 
 def has_pixels(case: Case, clip: Clip, media: Media) -> bool:
@@ -164,12 +186,20 @@ def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
     return tuple(qa for qa in asked if job.balance is None or job.balance.keeps(job.split, qa))
 
 
-def rows(job: Job, videos: Path | None = None) -> Iterator[Row]:
-    """The rows of config ``clips``; cut files go below ``videos`` with ``--media clips``."""
+def rows(job: Job, videos: Path | None = None, dropped: list[list[str]] | None = None) -> Iterator[Row]:
+    """The rows of config ``clips``; cut files go below ``videos`` with ``--media clips``.
+
+    Clips with a frame outside the body are left out and go into ``dropped`` as (item, cause).
+    """
     options, case = job.options, job.case
+    detector = options.screen.detector if options.screen is not None else None
+    left = [] if dropped is None else dropped
     if options.media == "frames":
-        for taken in take(case, job.clips, options.frames, options.max_side, options.decoder):
-            yield row(job, taken, None)
+        for taken in take(case, job.clips, options.frames, options.max_side, options.decoder, detector):
+            if taken.outside:
+                left.append([taken.clip.clip_id, OUTSIDE])
+            else:
+                yield row(job, taken, None)
         return
     timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
     for clip in job.clips:
@@ -190,7 +220,12 @@ def rows(job: Job, videos: Path | None = None) -> Iterator[Row]:
                 videos / f"{safe}.mp4",
                 options.max_side,
                 options.decoder,
+                case.covered,
+                detector,
             )
+            if shown is None:
+                left.append([clip.clip_id, OUTSIDE])
+                continue
             times = tuple(time_s - offset for time_s in shown)
         yield row(job, Taken(clip, (), times), name)
 
@@ -238,12 +273,22 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
     videos = folder / f"{key}.videos"
     if job.options.media == "clips":
         videos.mkdir(exist_ok=True)
+    dropped: list[list[str]] = []
+    detector = job.options.screen.detector if job.options.screen is not None else None
+
+    def refuse(time_s: float, picture: np.ndarray) -> bool:
+        outside = detector is not None and detector(picture)
+        item = [f"{job.case.case_id}: picture at {time_s:g} s", OUTSIDE]
+        if outside and item not in dropped:
+            dropped.append(item)
+        return outside
+
     tables = {"clips": folder / f"{key}.clips.parquet", "qa": folder / f"{key}.qa.parquet"}
     with (
         writer(tables["clips"], FEATURES, CLIPS_PER_GROUP) as write_clip,
         writer(tables["qa"], QA_FEATURES, ROWS_PER_GROUP) as write_qa,
     ):
-        for clip in rows(job, videos):
+        for clip in rows(job, videos, dropped):
             write_clip(clip)
             for one in qa_rows(clip):
                 write_qa(one)
@@ -251,7 +296,7 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
         tables["pointing"] = folder / f"{key}.pointing.parquet"
         with writer(tables["pointing"], pointing.POINTING_FEATURES, ROWS_PER_PICTURE_GROUP) as write_row:
             for one in pointing.rows(
-                job.case, job.options.pointing, job.options.max_side, job.options.decoder
+                job.case, job.options.pointing, job.options.max_side, job.options.decoder, refuse
             ):
                 write_row(one)
     if job.options.segmentation is not None:
@@ -259,13 +304,15 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
         features = segmentation.SEGMENTATION_FEATURES
         with writer(tables["segmentation"], features, ROWS_PER_PICTURE_GROUP) as write_row:
             for one in segmentation.rows(
-                job.case, job.options.segmentation, job.options.max_side, job.options.decoder
+                job.case, job.options.segmentation, job.options.max_side, job.options.decoder, refuse
             ):
                 write_row(one)
     files = {name: path for name, path in tables.items() if path.is_file()}
     if job.options.media == "clips":
         files |= {f"videos/{path.name}": path for path in sorted(videos.iterdir())}
-    record = Record(key=key, files={name: digest(path) for name, path in sorted(files.items())})
+    record = Record(
+        key=key, files={name: digest(path) for name, path in sorted(files.items())}, dropped=dropped
+    )
     write_text(folder / f"{key}.json", json.dumps(record, sort_keys=True))
     return record
 

@@ -85,7 +85,7 @@ def encode_flac(samples: Samples) -> bytes:
         stream = container.add_stream("flac", rate=RATE, layout="mono", format="s16")
         stream.codec_context.flags |= av.codec.context.Flags.bitexact.value
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
-        frame.sample_rate = RATE
+        frame.sample_rate, frame.pts = RATE, 0
         for packet in (*stream.encode(frame), *stream.encode(None)):
             container.mux(packet)
     return out.getvalue()

@@ -19,19 +19,20 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from datasets import Audio, Features, List, Value
-from surgvqa.builders.folder import dump, remove, sealed
+from surgvqa.builders.folder import remove
 from surgvqa.builders.parquet import write_text, writer
 from surgvqa.builders.schema import QA_FEATURES, STRING
 from surgvqa.builders.sound import RATE, encode_flac
 from surgvqa.builders.verify import verify
 from surgvqa.builders.voices import Voice, speak, with_noise
 from surgvqa.cards import manifest as manifests
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.dataset import dataset_card
 from tqdm import tqdm
 
 NAME = "spoken"
 PROMPT = "Answer the spoken question."
+ANSWERS = ("sentence", "short")
 ROWS_PER_SOUND_GROUP = 256  # 50 kB of FLAC each
 SPOKEN_FEATURES = Features(
     QA_FEATURES
@@ -55,10 +56,13 @@ class Speaking:
     snr_db: tuple[float, ...] = ()  # of the noise; none: clean
     command: str | None = None
     seed: int = 0
+    test_voices: tuple[str, ...] = ()  # of validation and test; none: the same as in training
+    answers: str = "sentence"  # what the conversations teach, as for a build: sentence or short
 
-    def choices(self) -> list[Voice]:
-        """Every voice at every pace."""
-        return [Voice.parse(voice, rate) for voice in self.voices for rate in self.rates]
+    def choices(self, split: str) -> list[Voice]:
+        """Every voice of a split at every pace."""
+        held_out = self.test_voices if split != "train" else ()
+        return [Voice.parse(voice, rate) for voice in held_out or self.voices for rate in self.rates]
 
 
 def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
@@ -74,7 +78,10 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
         tables.setdefault(path.name.split("-")[0], []).append(path)
     if not tables:
         raise InputError(f"{folder} has no config qa; `surgvqa-build SOURCE --out {folder}` writes one")
-    voices = how.choices()
+    if how.answers not in ANSWERS:
+        raise InputError(f"--answers {how.answers}: {nearest(how.answers, ANSWERS)}")
+    if common := sorted(set(how.test_voices) & set(how.voices)):
+        raise InputError(f"--test-voices {common[0]}: it speaks in training too; name voices that don't")
 
     @lru_cache(maxsize=4096)
     def said(text: str, voice: Voice) -> Any:
@@ -88,6 +95,7 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
     with tqdm(total=total, desc="speak", unit="question", disable=None) as bar:
         for split, paths in tables.items():
             out = pending / f"{split}-00000-of-00001.parquet"
+            voices = how.choices(split)
             with writer(out, SPOKEN_FEATURES, ROWS_PER_SOUND_GROUP) as write:
                 for row in _read(paths):
                     write(spoken_row(row, voices, how, said))
@@ -102,12 +110,13 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
         with path.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
         files[f"{NAME}/{path.name}"] = {"sha256": sha, "bytes": path.stat().st_size}
-    manifest |= {"files": files, NAME: {"voices": list(how.voices), "rates": list(how.rates), "snr_db": list(how.snr_db),
+    manifest |= {"files": files, NAME: {"voices": list(how.voices), "test_voices": list(how.test_voices),
+                                        "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr_db),
                                         "command": how.command, "seed": how.seed, "rows": counts}}  # fmt: skip
     manifest.pop("sha256", None)
     report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
     write_text(folder / manifests.CARD, dataset_card(manifest, report))
-    write_text(folder / manifests.NAME, dump(sealed(manifest)))
+    write_text(folder / manifests.NAME, manifests.dump(manifests.sealed(manifest)))
     return counts
 
 
@@ -136,6 +145,6 @@ def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Speaking, s
         "snr_db": snr,
         "messages": [
             {"role": "user", "content": PROMPT},
-            {"role": "assistant", "content": row["answer"]},
+            {"role": "assistant", "content": row["short_answer" if how.answers == "short" else "answer"]},
         ],
     }

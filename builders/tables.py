@@ -54,6 +54,8 @@ def number(row: Mapping[str, str], column: str, where: str) -> float:
     >>> number({"sec": "13.28"}, "sec", "phases.csv row 2")
     13.28
     """
+    if column not in row:
+        raise InputError(f"{where}: there is no column {column}")
     try:
         value = float(row[column])
     except ValueError:

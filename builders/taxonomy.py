@@ -134,6 +134,8 @@ class _File:
         self.path = path
         try:
             self.root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except RecursionError:
+            raise InputError(f"{path}: nested too deeply to be a procedure") from None
         except yaml.MarkedYAMLError as error:
             mark = error.context_mark or error.problem_mark  # where an unclosed bracket opened, if any
             raise InputError(

@@ -1,4 +1,4 @@
-"""What the training cases show: which phase follows which, and which names a phase's scenes show.
+"""What the training cases show: which phases come next to others, and which names a phase's scenes show.
 
 Learned from training cases only, so that the choices of a question hold nothing of the case asked about.
 """
@@ -10,16 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from surgvqa.builders.schema import Case, Role
-from surgvqa.builders.timeline import IDLE, annotated, label_at, neighbours, to_ms
+from surgvqa.builders.timeline import annotated, label_at, neighbours, to_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
     """Counts over training cases; plain dictionaries, so that it goes to other processes."""
 
-    following: Mapping[
-        str, Mapping[str, int]
-    ]  # phase, or "idle after PHASE" -> next phase or "none" -> times
+    following: Mapping[str, int]  # phase that comes next after some stretch, or "none" -> times
     scenes: Mapping[str, int]  # phase -> annotated moments in it
     shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
     roles: Mapping[str, Role]  # every name that the annotations ever show
@@ -35,18 +33,9 @@ class Transitions:
         return (shown + 0.5) / (self.scenes.get(phase or "", 0) + 1)
 
 
-def state(stretch_label: str, before: str) -> str:
-    """What the next phase depends on: the phase, or, between phases, the one that just ended.
-
-    >>> state("incision", "none"), state("idle", "incision")
-    ('incision', 'idle after incision')
-    """
-    return f"idle after {before}" if stretch_label == IDLE else stretch_label
-
-
 def transitions(cases: Iterable[Case]) -> Transitions:
     """Count over (linked or unlinked) training cases of one procedure."""
-    following: dict[str, Counter[str]] = defaultdict(Counter)
+    following: Counter[str] = Counter()
     scenes: Counter[str] = Counter()
     shown: dict[str, Counter[str]] = defaultdict(Counter)
     roles: dict[str, Role] = {}
@@ -54,9 +43,8 @@ def transitions(cases: Iterable[Case]) -> Transitions:
     for case in cases:
         stretches = annotated(case).stretches
         for stretch in stretches:
-            before, after = neighbours(stretches, stretch.start_ms)
             if stretch.label is not None:
-                following[state(stretch.label, before)][after] += 1
+                following[neighbours(stretches, stretch.start_ms)[1]] += 1
         for scene in case.scenes:
             phase = label_at(stretches, to_ms(scene.time_s)) or ""
             scenes[phase] += 1
@@ -64,7 +52,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
             roles.update({node.name: node.type for node in scene.nodes})
             located = located or any(node.granularity != "presence" for node in scene.nodes)
     return Transitions(
-        following={key: dict(sorted(counts.items())) for key, counts in sorted(following.items())},
+        following=dict(sorted(following.items())),
         scenes=dict(sorted(scenes.items())),
         shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
         roles=dict(sorted(roles.items())),

@@ -206,9 +206,9 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
                     yield Hit(file, where, what, masked(match) if match else "by RE2 alone")
 
 
-def audit(folder: Path, names: Iterable[str]) -> list[Hit]:
-    """Everything in the files ``names`` below ``folder`` that must not be published."""
-    wanted = rules()
+def audit(folder: Path, names: Iterable[str], wanted: dict[str, str] | None = None) -> list[Hit]:
+    """Everything in the files ``names`` below ``folder`` that must not be published, by ``wanted`` or all rules."""
+    wanted = rules() if wanted is None else wanted
     hits: list[Hit] = []
     for name in names:
         path = folder / name

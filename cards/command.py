@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 
 class InputError(Exception):
@@ -36,6 +38,29 @@ def one_line(text: str) -> str:
     """
     flat = " ".join(text.split())
     return "".join(char if char.isprintable() else "?" for char in flat)
+
+
+def parse_json(text: str | bytes) -> Any:
+    r"""The value of a JSON text that somebody else wrote; whatever is wrong with it is a ``JSONDecodeError``.
+
+    >>> parse_json("[" * 100000)
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: nested too deeply: line 1 column 1 (char 0)
+    >>> parse_json('"\\ud800"')
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: half of a character (a lone surrogate): line 1 column 1 (char 0)
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from None
+    # Such a string can be neither printed nor written to a table.
+    if (b"\\ud" in text.lower()) if isinstance(text, bytes) else ("\\ud" in text.lower()):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise json.JSONDecodeError("half of a character (a lone surrogate)", "", 0) from None
+    return value
 
 
 def run(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 NAME = "manifest.json"
 REPORT = "report.json"
@@ -58,11 +58,22 @@ def read(folder: Path, name: str = NAME) -> Any:
 def read_json(path: Path, hint: str) -> Any:
     """What a JSON file holds; where it cannot be read, an ``InputError`` with the cause and the ``hint``."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parse_json(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {hint}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); {hint}") from None
+
+
+def dump(value: Any) -> str:
+    """JSON that is the same for the same value."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
+
+
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the sha256 of its own text, so that a flipped bit in it shows."""
+    content = {name: value for name, value in manifest.items() if name != "sha256"}
+    return {**content, "sha256": hashlib.sha256(dump(content).encode()).hexdigest()}
 
 
 def sha256(path: Path) -> str:

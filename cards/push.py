@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from surgvqa.cards import manifest, model
+from surgvqa.cards import manifest, model, sums
 from surgvqa.cards.audit import audit
 from surgvqa.cards.command import InputError
 
@@ -136,6 +136,10 @@ def model_files(folder: Path) -> list[str]:
         for path in folder.iterdir()
         if path.is_file() and path.suffix in MODEL_FILES and path.name not in TRAINER_FILES
     )
+    if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
+        raise InputError(
+            f"{folder} is not what training wrote: {'; '.join(faults[:5])}; copy or train it again"
+        )
     if not any(name.endswith(".safetensors") for name in names):
         raise InputError(
             f"{folder} holds no weights as .safetensors; other formats can run code and are not published"

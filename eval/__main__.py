@@ -24,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     )
     _segmentation_arguments(verbs.add_parser("segmentation", help="masks: Dice, the three IoUs, boundaries"))
     _baselines_arguments(verbs.add_parser("baselines", help="what is scored without looking at the video"))
+    _necessity_arguments(
+        verbs.add_parser("necessity", help="does it listen? exit 1 if it answers as well with wrong sound")
+    )
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
     _lmms_arguments(verbs.add_parser("lmms", help="a task file, so that lmms-eval runs a data set"))
@@ -83,11 +86,14 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
         "--out", required=True, type=Path, help="JSONL, a line per question; an old one goes on"
     )
     verb.add_argument("--split", default="test", help="default test")
-    verb.add_argument("--config", default="clips", help="config of the data set: clips (default), pointing")
+    verb.add_argument(
+        "--config", default="clips", help="config of the data set: clips (default), pointing, spoken"
+    )
     verb.add_argument(
         "--control",
         default="none",
-        help="none, no-pixels (grey frames), shuffled-frames, wrong-video (another case's): what pixels are worth",
+        help="none, no-pixels (grey frames), shuffled-frames, wrong-video (another case's): what pixels are worth; "
+        "for --config spoken swapped-audio, silence, text-and-audio",
     )
     verb.add_argument("--batch-size", type=int, default=32, help="questions at a time (default 32)")
     verb.add_argument(
@@ -229,6 +235,27 @@ def baselines(args: argparse.Namespace) -> None:
     )
 
 
+def _necessity_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", type=Path, help="predictions of `predict --config spoken`")
+    verb.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="predictions of `predict --control NAME`: swapped-audio, silence, text-and-audio; may be repeated",
+    )
+    verb.add_argument("--out", type=Path, metavar="FILE.json", help="write every figure as JSON")
+    _truth_arguments(verb)
+
+
+def necessity(args: argparse.Namespace) -> None:
+    """Compare with runs on other sounds; exit code 1 where the model doesn't listen."""
+    from surgvqa.eval import necessity as listening
+
+    if not listening.run(args):
+        raise SystemExit(1)
+
+
 def _leaks_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("data", nargs="+", metavar="DIR", help="one or two data sets: a folder or org/name")
     verb.add_argument("--config", help="default: clips, or the only one")
@@ -290,6 +317,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "segmentation": segmentation,
         "demo": demo,
         "baselines": baselines,
+        "necessity": necessity,
         "leaks": leaks,
         "report": report,
         "lmms": lmms,

@@ -13,7 +13,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from surgvqa.cards.command import InputError
-from surgvqa.eval import match, reference
+from surgvqa.eval import reference
+from surgvqa.eval.judging import likeliest
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.streams import Row
 
@@ -30,21 +31,6 @@ NEIGHBOURS = 5
 Answerer = Callable[[Row], str]
 
 
-def pick(counts: Counter[str], row: Row) -> str | None:
-    """The most frequent answer, one of the question's choices where it has any; ties go by the alphabet.
-
-    Lists of instruments are free: their choices are the names that may stand in them.
-
-    >>> pick(Counter(left=3, right=1), {"kind": "side", "choices": ["right", "above"]})
-    'right'
-    """
-    choices = (
-        {choice.casefold() for choice in row["choices"]} if row["kind"] not in match.SET_KINDS else set()
-    )
-    ranked = sorted(counts, key=lambda answer: (-counts[answer], answer))
-    return next((a for a in ranked if a.casefold() in choices), None) if choices else next(iter(ranked), None)
-
-
 def most_frequent(train: Iterable[Row], *keys: Callable[[Row], Hashable]) -> Answerer:
     """Answers with what was most frequent in training under the first of ``keys`` that knows an answer.
 
@@ -57,11 +43,15 @@ def most_frequent(train: Iterable[Row], *keys: Callable[[Row], Hashable]) -> Ans
 
     def answer(row: Row) -> str:
         for counts, key in zip(known, keys, strict=True):
-            if (found := pick(counts.get(key(row), Counter()), row)) is not None:
+            if (found := _pick(counts.get(key(row), {}), row)) is not None:
                 return found
         return min(row["choices"], default="")
 
     return answer
+
+
+def _pick(counts: Mapping[str, int], row: Row) -> str | None:
+    return likeliest(counts, row["kind"], row["choices"])
 
 
 def by_kind(row: Row) -> Hashable:
@@ -127,7 +117,7 @@ def text_model(train: Sequence[Row]) -> Answerer:
             cache[key] = Counter(
                 dict(zip(model.classes_.tolist(), np.round(likely * 1e6).astype(int).tolist(), strict=True))
             )
-        return pick(cache[key], row) or fallback(row)
+        return _pick(cache[key], row) or fallback(row)
 
     return answer
 
@@ -157,7 +147,7 @@ def colour_neighbours(train: Sequence[Row], nearest: Mapping[str, Sequence[str]]
                 votes += asked[clip].get(key, ())
                 if len(votes) >= NEIGHBOURS:
                     break
-            if votes and (found := pick(Counter(votes), row)) is not None:
+            if votes and (found := _pick(Counter(votes), row)) is not None:
                 return found
         return fallback(row)
 

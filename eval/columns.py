@@ -1,25 +1,26 @@
 """Anyone's predictions, read as ours: JSONL, JSON, CSV, lmms-eval sample logs, Inspect logs, LLaVA answers.
 
 Rows are mapped field by field: ``kind=question_type,prediction=output.completion`` (a dot goes one level
-down, a number picks from a list, ``a|b`` takes what is there). Files whose fields give away their origin need no mapping.
+down, a number picks from a list, a star takes the only entry, ``a|b`` takes what is there). Files whose fields give away their origin need no mapping.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, parse_json
+from surgvqa.eval import records
 from surgvqa.eval.predictions import FIELDS, Prediction
+from surgvqa.eval.records import Row
 
-Row = Mapping[str, Any]
-LISTS = ("samples", "predictions", "results", "answers", "questions", "annotations", "data", "rows")
+RIGHT = frozenset(
+    {"true", "1", "1.0", "c", "correct"}
+)  # what files write where they count an answer as right
+WRONG = frozenset({"false", "0", "0.0", "i", "incorrect", "n"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Layout:
 
 
 # Read in the writers' code: lmms_eval/loggers/evaluation_tracker.py, inspect_ai's EvalSample, LLaVA's
-# model_vqa.py, EndoChat's inference_batch.py, SurgViVQA-Audio's evaluate_*.py, SurgViVQA's question files.
+# model_vqa.py, EndoChat's inference_batch.py, SurgViVQA-Audio's evaluate_*.py, SurgViVQA's question files,
+# Surgical_COT's evaluate_exp*.py.
 LAYOUTS = (
     Layout("surgvqa", ("qa_id", "short_answer", "prediction"), {}),
     Layout("surgvqa questions", ("qa_id", "short_answer", "question"), {}),
@@ -45,6 +47,7 @@ LAYOUTS = (
             "kind": "question_type",
             "answer": "ground_truth",
             "prediction": "predicted_answer",
+            "counted": "exact_match",
         },
     ),
     Layout(
@@ -69,6 +72,7 @@ LAYOUTS = (
             "short_answer": "target",
             "prediction": "output.completion|output.choices.0.message.content",
             "error": "error.message",
+            "counted": "scores.*.value",
         },
     ),
     Layout(
@@ -81,6 +85,17 @@ LAYOUTS = (
             "short_answer": "answer_gt",
             "prediction": "answer",
             "answer": "answer_gt",
+        },
+    ),
+    Layout(
+        "results with verdicts",
+        ("question", "prediction", "ground_truth", "correct"),
+        {
+            "qa_id": "question_id",
+            "clip_id": "image_id",
+            "kind": "question_type",
+            "short_answer": "ground_truth",
+            "counted": "correct",
         },
     ),
     Layout(
@@ -123,7 +138,7 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
     Raises:
         InputError: no such file, nothing in it, cut off, or a column that isn't there.
     """
-    rows = list(_rows(path))
+    rows = list(records.rows(path))
     if not rows:
         raise InputError(f"{path}: no rows in it")
     layout = _recognise(rows[0])
@@ -143,6 +158,11 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
         field for field in FIELDS if any(_get(row, mapping[field]) is not None for row in rows)
     )
     predictions = [_prediction(row, mapping, f"{path}, row {i}") for i, row in enumerate(rows, start=1)]
+    if "counted" in (columns or {}) and all(row.counted is None for row in predictions):
+        raise InputError(
+            f"{path}: --columns counted={mapping['counted']}: {_get(rows[0], mapping['counted'])!r} is no verdict; "
+            "one is true or false, 1 or 0, C or I"
+        )
     return Loaded(predictions, layout.name if layout else "as given", filled)
 
 
@@ -151,10 +171,12 @@ def _recognise(row: Row) -> Layout | None:
 
 
 def _get(row: Any, column: str) -> Any:
-    """A column's value; ``a.b.0`` goes down, ``a|b`` takes what is there; None where nothing is.
+    """A column's value; ``a.b.0`` goes down, ``a.*`` to the only entry, ``a|b`` takes what is there; else None.
 
     >>> _get({"output": {"choices": [{"text": "yes"}]}}, "output.choices.0.text")
     'yes'
+    >>> _get({"scores": {"match": {"value": "C"}}}, "scores.*.value")
+    'C'
     """
     if isinstance(row, Mapping) and column in row:
         return row[column]
@@ -165,7 +187,7 @@ def _get(row: Any, column: str) -> Any:
     value = row
     for step in column.split("."):
         if isinstance(value, Mapping):
-            value = value.get(step)
+            value = next(iter(value.values())) if step == "*" and len(value) == 1 else value.get(step)
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
         else:
@@ -194,7 +216,7 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
     texts = {
         field: _text(value, field, where)
         for field, value in values.items()
-        if field not in ("choices", "confidence", "error")
+        if field not in ("choices", "confidence", "error", "counted")
     }
     choices = _choices(values["choices"], where)
     answer = texts["short_answer"] or texts["answer"]
@@ -210,13 +232,24 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
         choices=choices,
         error=_text(error, "error", where) or None if not isinstance(error, Mapping) else json.dumps(error),
         confidence=_number(values["confidence"], where),
+        counted=_verdict(values["counted"]),
     )
+
+
+def _verdict(value: Any) -> bool | None:
+    """Whether a file counts an answer as right; None where it doesn't say, or says neither (half a point).
+
+    >>> _verdict("C"), _verdict(0), _verdict(0.5)
+    (True, False, None)
+    """
+    said = str(value).strip().casefold()
+    return True if said in RIGHT else False if said in WRONG else None
 
 
 def _choices(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, str):  # from CSV: a JSON list, else separated by a bar or semicolon
         try:
-            value = json.loads(value) if value.startswith("[") else value.replace("|", ";").split(";")
+            value = parse_json(value) if value.startswith("[") else value.replace("|", ";").split(";")
         except json.JSONDecodeError:
             raise InputError(f"{where}: choices is not a JSON list: {value}") from None
     if not isinstance(value, list | tuple | None):
@@ -231,80 +264,3 @@ def _number(value: Any, where: str) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         raise InputError(f"{where}: confidence is {value!r}, expected a number from 0 to 1") from None
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    if path.suffix == ".eval":
-        yield from _inspect_archive(path)
-        return
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    if path.suffix.lower() in (".csv", ".tsv"):
-        yield from _table(text, path)
-    elif path.suffix.lower() in (".jsonl", ".ndjson"):
-        yield from _lines(text, path)
-    else:
-        yield from _document(text, path)
-
-
-def _table(text: str, path: Path) -> Iterator[Row]:
-    dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
-    reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect, strict=True)
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise InputError(f"{path}, line {reader.line_num}: not as many fields as the header has")
-            yield row
-    except csv.Error as error:
-        raise InputError(f"{path}, after line {reader.line_num}: {error}; was the file cut off?") from None
-
-
-def _lines(text: str, path: Path) -> Iterator[Row]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(
-                    f"{path}, line {number}: not whole JSON ({error.msg}); was the file cut off?"
-                ) from None
-
-
-def _document(text: str, path: Path) -> Iterator[Row]:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":  # JSON lines under another name
-            yield from _lines(text, path)
-            return
-        raise InputError(
-            f"{path}, line {error.lineno}: not whole JSON ({error.msg}); was the file cut off?"
-        ) from None
-    if isinstance(document, Mapping):
-        name = next((name for name in LISTS if document.get(name)), None)
-        if name is None:
-            raise InputError(f"{path}: an object without a list of rows; looked for {', '.join(LISTS)}")
-        document = document[name]
-    if isinstance(document, Mapping):  # rows below their task (lmms-eval) or below their id
-        parts = document.items()
-        document = [
-            row if isinstance(value, list) else {"qa_id": key, **row}
-            for key, value in parts
-            for row in (value if isinstance(value, list) else [value])
-        ]
-    yield from document
-
-
-def _inspect_archive(path: Path) -> Iterator[Row]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(name for name in archive.namelist() if name.startswith("samples/")):
-                yield json.loads(archive.read(name))
-    except (zipfile.BadZipFile, NotImplementedError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{path}: not a readable Inspect log ({error}); `inspect log convert --to json` makes one"
-        ) from None

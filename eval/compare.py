@@ -13,6 +13,7 @@ import numpy as np
 from surgvqa.cards.command import InputError
 from surgvqa.eval import intervals, match, reference
 from surgvqa.eval.judging import Judged, judge
+from surgvqa.eval.kinds import difference
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.score import declared, lay
 
@@ -52,8 +53,7 @@ def compare(
     overall = _figures(kept, rule, seed)
     cases = {row.case_id for row in rows}
     notes = [f"A: {note}" for note in left.notes] + [f"B: {note}" for note in right.notes]
-    if len(cases) == 1:
-        notes.append("one case: no interval and no p, the difference says nothing of other cases")
+    notes += _few(len(cases), overall)
     if single and len(kept) < len(pairs):
         notes.append(f"left out, one answer only: {', '.join(single)}")
     return {
@@ -72,19 +72,34 @@ def compare(
     }
 
 
+def _few(cases: int, overall: dict[str, Any]) -> list[str]:
+    """What cannot be told, from so few cases or from runs that don't differ."""
+    if cases == 1:
+        return ["one case: no interval and no p, the difference says nothing of other cases"]
+    notes = []
+    if overall["only_a"] == overall["only_b"] == 0:
+        notes.append("A and B are right on the very same questions: no difference, and no interval of one")
+    elif cases < intervals.FEWEST:
+        notes.append(f"{cases} cases: too few for an interval, the difference may be these cases' own")
+    if (least := 2 / 2**cases) >= LEVEL:
+        notes.append(
+            f"{cases} cases: p cannot be below {least:.2g}, so no difference can be told from chance; it takes six"
+        )
+    return notes
+
+
 def _figures(pairs: Sequence[Pair], rule: str, seed: int) -> dict[str, Any]:
     """Both accuracies, their difference (B - A), its interval and p."""
     a = np.array([x.verdicts[rule].correct for x, _ in pairs], dtype=float)
     b = np.array([y.verdicts[rule].correct for _, y in pairs], dtype=float)
-    by_case = intervals.sums(b - a, [x.row.case_id for x, _ in pairs])
-    ends = intervals.interval(by_case, seed, low=-1.0)
+    cases = [x.row.case_id for x, _ in pairs]
     return {
         "n": len(pairs),
         "a": float(a.mean()),
         "b": float(b.mean()),
         "difference": float((b - a).mean()),
-        "ci95": None if ends is None else [round(end, 6) for end in ends],
-        "p": intervals.sign_flip(by_case, seed),
+        "ci95": difference(b - a, cases, seed),
+        "p": intervals.sign_flip(intervals.sums(b - a, cases), seed),
         "only_a": int(((a == 1) & (b == 0)).sum()),
         "only_b": int(((b == 1) & (a == 0)).sum()),
     }

@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from surgvqa.builders.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.ears import Ears
 from surgvqa.eval.pixels import Frames, decode, evenly, patchify
 from torch import Tensor
 from transformers import ProcessorMixin
@@ -37,6 +39,7 @@ class Encoded:
     patches: Tensor  # uint8, patches x (3 * patch * patch), or x (3 * 2 * patch * patch) for video
     grid: Tensor  # int64, images x 3 (or 1 x 3 for a video): time, height, width in patches
     second_per_grid: float | None  # of a video: seconds between two steps of the grid's time axis
+    sounds: tuple[Samples, ...] = ()  # of spoken questions, one per question
 
 
 def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
@@ -80,10 +83,15 @@ class Encoder:
         processor: of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL; its pixel limits are set to the budget's.
         budget: what the model sees of a clip.
         root: the folder that the rows' ``video`` paths are relative to.
+        ears: of a model that hears; rows with ``sounds`` need them.
     """
 
-    def __init__(self, processor: ProcessorMixin, budget: Budget, root: Path | None = None) -> None:
+    def __init__(
+        self, processor: ProcessorMixin, budget: Budget, root: Path | None = None, ears: Ears | None = None
+    ) -> None:
         self.processor = processor
+        self.ears = ears
+        self.sound_id = ears.pad_id if ears is not None else None
         self.tokenizer = processor.tokenizer
         self.budget = budget
         self.root = root
@@ -114,7 +122,32 @@ class Encoder:
         step = None
         if self.budget.media == "video":
             step = self.part.temporal_patch_size * spacing(times)
-        return Encoded(self.conversations(row, questions, grid, times, answered), patches, grid, step)
+        ids = self.conversations(row, questions, grid, times, answered)
+        sounds = self.sounds(row, questions)
+        if self.ears is not None and sounds:
+            pairs = zip(ids, sounds, strict=True)
+            ids = tuple(self.ears.put(text, len(sound)) for text, sound in pairs)
+        return Encoded(ids, patches, grid, step, sounds)
+
+    def sounds(self, row: Mapping[str, Any], questions: Sequence[int]) -> tuple[Samples, ...]:
+        """The recordings of a row's chosen questions; none where its questions are text.
+
+        Raises:
+            InputError: a recording that can't be read; recordings for a model without ears.
+        """
+        if "sounds" not in row:
+            return ()
+        if self.ears is None:
+            raise InputError(f"{name(row)}: the questions are spoken, and this model reads text only")
+        try:
+            return tuple(self.ears.read(row["sounds"][number]) for number in questions)
+        except InputError as error:
+            raise InputError(f"{name(row)}: {error}") from None
+
+    def heard(self, clips: Sequence[Encoded]) -> dict[str, Tensor]:
+        """What a model hears of a batch: its sounds in the order in which they stand, empty without any."""
+        sounds = [sound for clip in clips for sound in clip.sounds]
+        return self.ears.features(sounds) if self.ears is not None and sounds else {}
 
     def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> list[int]:
         """Tokens of each question's conversation, from the first picture's header: nothing is decoded."""
@@ -133,7 +166,11 @@ class Encoder:
             patches = self.part.get_num_of_video_patches(self.budget.frames, height, width, {})
             steps = -(-self.budget.frames // self.part.temporal_patch_size)
             grid = torch.tensor([[steps, patches // steps, 1]])
-        return [len(ids) for ids in self.conversations(row, questions, grid, times, answered=True)]
+        ids = self.conversations(row, questions, grid, times, answered=True)
+        tokens = [0] * len(ids)
+        if "sounds" in row and self.ears is not None:
+            tokens = [self.ears.tokens(self.ears.length(row["sounds"][number])) for number in questions]
+        return [len(text) + more for text, more in zip(ids, tokens, strict=True)]
 
     def frames(self, row: Mapping[str, Any]) -> tuple[Frames, list[float]]:
         """The budget's frames of a row, embedded or read from its video, and their seconds in the clip.

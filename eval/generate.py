@@ -27,14 +27,19 @@ class Answer:
     confidence: float
 
 
-def common_length(rows: Sequence[Sequence[int]]) -> int:
+def common_length(rows: Sequence[Sequence[int]], own: int | None = None) -> int:
     """How many tokens all rows begin with; every row keeps at least one of its own.
 
-    >>> common_length([[1, 2, 3], [1, 2, 4]]), common_length([[1, 2]])
-    (2, 1)
+    Args:
+        rows: token ids.
+        own: a token that each row has for itself although it looks the same: one that stands for sound.
+
+    >>> common_length([[1, 2, 3], [1, 2, 4]]), common_length([[1, 2]]), common_length([[1, 9, 3], [1, 9, 3]], 9)
+    (2, 1, 1)
     """
     longest = min(map(len, rows)) - 1
-    return next((i for i in range(longest) if len({row[i] for row in rows}) > 1), longest)
+    first = rows[0]
+    return next((i for i in range(longest) if first[i] == own or len({row[i] for row in rows}) > 1), longest)
 
 
 @torch.inference_mode()
@@ -54,7 +59,7 @@ def answers(
     """
     outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     inner, tokenizer, device = outer.model, encoder.tokenizer, model.device
-    commons = [common_length(clip.ids) for clip in clips]
+    commons = [common_length(clip.ids, encoder.sound_id) for clip in clips]
     prefixes = [clip.ids[0][:common] for clip, common in zip(clips, commons, strict=True)]
     batch = {key: value.to(device) for key, value in encoder.inputs(prefixes, clips, left=True).items()}
     positions, _ = inner.get_rope_index(
@@ -82,6 +87,7 @@ def answers(
     said: list[Tensor] = []
     chances: list[Tensor] = []
     running = torch.ones(len(rests), dtype=torch.bool, device=device)
+    heard = {key: value.to(device) for key, value in encoder.heard(clips).items()}
     while True:
         out = inner(
             input_ids=tokens,
@@ -89,7 +95,9 @@ def answers(
             position_ids=steps,
             past_key_values=cache,
             use_cache=True,
+            **heard,
         )
+        heard = {}  # from now on it is in the cache
         chance, token = outer.lm_head(out.last_hidden_state[:, -1]).float().softmax(-1).max(-1)
         said.append(torch.where(running, token, tokenizer.pad_token_id))
         chances.append(torch.where(running, chance, 0.0))

@@ -236,6 +236,7 @@ GRAFTS: dict[str, type] = {
     "qwen2_5_vl": AudioQwen2_5VLForConditionalGeneration,
     "qwen3_vl": AudioQwen3VLForConditionalGeneration,
 }
+HEARING = tuple(_model.config_class.model_type for _model in GRAFTS.values())  # type: ignore[attr-defined]
 for _model in GRAFTS.values():
     if _model.config_class.model_type not in CONFIG_MAPPING:  # type: ignore[attr-defined]
         AutoConfig.register(_model.config_class.model_type, _model.config_class)  # type: ignore[attr-defined]
@@ -318,11 +319,10 @@ def listen(ears: WhisperFeatureExtractor, sounds: Sequence[Samples]) -> dict[str
             raise InputError(
                 f"a sound of {len(samples) / RATE:.1f} s; the model hears up to {longest / RATE:g} s"
             )
-    features = ears([np.asarray(s) for s in sounds], sampling_rate=RATE, return_tensors="pt")[
-        "input_features"
-    ]
+    with torch.autocast("cpu", enabled=False):  # a run in bfloat16 looks here too; NumPy has no such type
+        found = ears([np.asarray(s) for s in sounds], sampling_rate=RATE, return_tensors="pt")
     frames = torch.tensor([math.ceil(len(samples) / SAMPLES_PER_FRAME) for samples in sounds])
-    return {"input_features": features, "audio_frames": frames}
+    return {"input_features": found["input_features"], "audio_frames": frames}
 
 
 def insert_sound(ids: Sequence[int], count: int, tokenizer: Any) -> list[int]:

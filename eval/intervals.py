@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 RESAMPLES = 2000
+FEWEST = (
+    3  # cases for an interval: from two, Student's t has one degree of freedom and reaches nearly everywhere
+)
 NORMAL = 1.959964  # two-sided 95 % of the normal distribution
 # Two-sided 95 % of Student's t, by degrees of freedom; between them log t is linear in 1/df (to 0.3 %, 1 % below 2).
 STUDENT = {
@@ -48,7 +51,7 @@ def sums(values: Sequence[float] | Array, cases: Sequence[str]) -> Sums:
 
 
 def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> tuple[float, float] | None:
-    """The 95 % interval of the mean by a bootstrap over cases; None for a single case.
+    """The 95 % interval of the mean by a bootstrap over cases; None for fewer than three.
 
     The bootstrap's standard error with Student's t, of as many degrees of freedom as the cases' unequal sizes
     leave, on the logit scale between ``low`` and ``high``. On simulated studies of 10 or 20 cases it covers 93 to
@@ -62,13 +65,44 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
     [0.832, 1.0]
     """
     size = len(data.count)
-    if size < 2:
+    if size < FEWEST:
         return None
     error = bootstrap_error(data, seed)
     if error < 1e-12:
         return _binomial(data.mean, size, low, high)
+    return _on_logits(data.mean, _quantile(data) * error, low, high)
+
+
+def paired(
+    values: Sequence[float] | Array, cases: Sequence[str], seed: int = 0
+) -> tuple[float, float] | None:
+    """The 95 % interval of the mean of paired differences (-1, 0 or 1 a question), as ``interval``.
+
+    Where all cases differ by the same, the questions' own scatter is what is left to judge by: two runs that are
+    right on the very same questions give None, and not the reach of three cases of which nothing is known.
+
+    >>> paired([0.0] * 40, ["a", "b", "c", "d"] * 10) is None
+    True
+    >>> low, high = paired([1.0, 1.0, -1.0, -1.0] * 10, ["a"] * 12 + ["b"] * 12 + ["c"] * 16)
+    >>> round(low, 2), round(high, 2)
+    (-0.61, 0.61)
+    """
+    differences = np.asarray(values, dtype=float)
+    data = sums(differences, cases)
+    if len(data.count) < FEWEST or not differences.any():
+        return None
+    error = bootstrap_error(data, seed)
+    if error < 1e-12:
+        error = float(differences.std(ddof=1) / math.sqrt(len(differences)))
+        if error < 1e-12:  # every question by one and the same
+            return _binomial(data.mean, len(data.count), -1.0, 1.0)
+    return _on_logits(data.mean, _quantile(data) * error, -1.0, 1.0)
+
+
+def _quantile(data: Sums) -> float:
+    """Student's t for as many degrees of freedom as the cases' unequal sizes leave."""
     effective = float(data.count.sum() ** 2 / (data.count @ data.count))
-    return _on_logits(data.mean, student(max(1.0, effective - 1)) * error, low, high)
+    return student(max(1.0, effective - 1))
 
 
 def student(freedom: float) -> float:

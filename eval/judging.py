@@ -114,11 +114,44 @@ def label(row: Prediction, answers: tuple[str, ...]) -> str:
     if row.short_answer.casefold() in match.YES_NO:
         return said[0] if said and said[0] in match.YES_NO else OTHER
     if row.kind in match.SET_KINDS:
-        names = tuple(sorted({name for answer in answers for name in lists.items(answer)}))
-        return ", ".join(words.named(text, names)) or "none"
+        known = {lists.items(answer): answer for answer in answers}
+        said_names = words.named(text, tuple(sorted({name for names in known for name in names})))
+        return known.get(frozenset(said_names)) or ", ".join(said_names) or "none"
     exact = [answer for answer in answers if words.words(answer) == said]
     found = exact or words.named(text, answers)
     return found[0] if len(found) == 1 else " ".join(said)[:LABEL_LENGTH] or OTHER
+
+
+def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> str | None:
+    """The most frequent answer, one of the question's choices where it has any; ties go by the alphabet.
+
+    Lists of instruments are free: their choices are the names that may stand in them.
+
+    >>> likeliest({"left": 3, "right": 1}, "side", ["right", "above"])
+    'right'
+    """
+    ranked = sorted(counts, key=lambda answer: (-counts[answer], answer))
+    if not choices or kind in match.SET_KINDS:
+        return next(iter(ranked), None)
+    allowed = {choice.casefold() for choice in choices}
+    return next((answer for answer in ranked if answer.casefold() in allowed), None)
+
+
+def blind(
+    rows: Sequence[Prediction], counts: Mapping[str, int], rule: str, known: tuple[str, ...] = ()
+) -> npt.NDArray[np.float64]:
+    """Where the most frequent of each question's choices would be right (1.0), and where not (0.0)."""
+    usual = likeliest(counts, rows[0].kind, ()) or ""
+    guess: dict[tuple[str, ...], str] = {}
+    right = np.zeros(len(rows))
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.choices not in guess:
+            guess[row.choices] = likeliest(counts, row.kind, row.choices) or usual
+        groups[guess[row.choices]].append(i)
+    for answer, places in groups.items():
+        right[places] = constant([rows[i] for i in places], answer, rule, known)
+    return right
 
 
 def constant(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from surgvqa.eval import intervals, match, positions, words
-from surgvqa.eval.judging import Judged, constant, options
+from surgvqa.eval import intervals, judging, match, positions, words
+from surgvqa.eval.judging import Judged, constant, likeliest, options
 from surgvqa.eval.predictions import Prediction
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
@@ -23,11 +23,8 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
     told, said = [row.short_answer for row in rows], [judged.said for judged in own]
     truths = Counter(told)
     known = options(rows)[rows[0].kind]
-    best_answer, best = best_constant(rows, truths, rule, known)
-    blind_answer, blind = best_answer, best
-    if taught:
-        blind_answer = min(taught, key=lambda answer: (-taught[answer], answer))
-        blind = constant(rows, blind_answer, rule, known)
+    best = best_constant(rows, truths, rule, known)[1]
+    blind_answer, blind = blind_guess(rows, taught, rule)
     spread, true_spread = entropy(said), entropy(told)
     cases = [row.case_id for row in rows]
     return {
@@ -44,7 +41,7 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
         "blind_from": "train" if taught else "scored questions",
         "best_constant": float(best.mean()),
         "lift": float(right.mean() - blind.mean()),
-        "lift_ci95": interval(right - blind, cases, seed, low=-1.0),
+        "lift_ci95": difference(right - blind, cases, seed),
         "single_class": len(truths) == 1 and len(rows) > 1,
         "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
         "entropy_bits": {"answers": round(spread, 4), "truth": round(true_spread, 4)},
@@ -56,10 +53,33 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
     }
 
 
-def interval(values: np.ndarray, cases: Sequence[str], seed: int, low: float = 0.0) -> list[float] | None:
-    """The 95 % interval over cases as a list; None for a single case."""
-    ends = intervals.interval(intervals.sums(values, cases), seed, low=low)
+def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+    """The 95 % interval over cases as a list; None for too few of them."""
+    return _ends(intervals.interval(intervals.sums(values, cases), seed))
+
+
+def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+    """The same of paired differences; None too where no question differs."""
+    return _ends(intervals.paired(values, cases, seed))
+
+
+def _ends(ends: tuple[float, float] | None) -> list[float] | None:
     return None if ends is None else [round(float(end), 6) for end in ends]
+
+
+def blind_guess(rows: Sequence[Prediction], taught: Mapping[str, int], rule: str) -> tuple[str, np.ndarray]:
+    """What a guesser says to most questions of a kind who never looks, and where it is right.
+
+    It says the most frequent training answer among a question's choices; where the kind was not asked in
+    training, the best it could say on the very questions.
+    """
+    known = options(rows)[rows[0].kind]
+    learnt = taught or Counter(row.short_answer for row in rows)
+    usual = likeliest(learnt, rows[0].kind, ()) or "", judging.blind(rows, learnt, rule, known)
+    if taught:
+        return usual
+    best = best_constant(rows, Counter(learnt), rule, known)
+    return best if best[1].sum() > usual[1].sum() else usual
 
 
 def best_constant(

@@ -10,8 +10,16 @@ import torch
 from peft import PeftConfig, PeftModel
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.graft import load_ears
 from surgvqa.eval.pixels import normalise_on_device
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    PreTrainedModel,
+    ProcessorMixin,
+    WhisperFeatureExtractor,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,7 @@ class Loaded:
     model: PreTrainedModel
     processor: ProcessorMixin
     budget: Budget | None
+    extractor: WhisperFeatureExtractor | None = None  # of a model that hears
 
 
 def load_model(where: str, dtype: str = "auto", device: str | None = None, base: str | None = None) -> Loaded:
@@ -48,7 +57,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
         model = adapted(model, found_parts)
     model.to(device).eval()
     normalise_on_device(model, processor)
-    return Loaded(model, processor, found_parts.budget)
+    return Loaded(model, processor, found_parts.budget, found_parts.extractor)
 
 
 def adapted(model: PreTrainedModel, found: Parts, trainable: bool = False) -> PeftModel:
@@ -80,6 +89,13 @@ class Parts:
     adapter: PeftConfig | None
     processor: ProcessorMixin
     budget: Budget | None
+    extractor: WhisperFeatureExtractor | None  # of a model that hears: what its Whisper is given
+
+    @property
+    def pool(self) -> int:
+        """Encoder frames per token of a model that hears."""
+        frames: int = AutoConfig.from_pretrained(self.source).audio_pool
+        return frames
 
 
 def parts(where: str, base: str | None = None) -> Parts:
@@ -97,7 +113,10 @@ def parts(where: str, base: str | None = None) -> Parts:
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}") from None
     source = base or str(config.base_model_name_or_path) if config else str(folder)
     budget = Budget.load(folder) if (folder / BUDGET_FILE).is_file() else None
-    return Parts(folder, source, config, processor, budget)
+    extractor = load_ears(folder)
+    if extractor is None and config is not None and Path(source).is_dir():  # a checkpoint has its base's
+        extractor = load_ears(Path(source))
+    return Parts(folder, source, config, processor, budget, extractor)
 
 
 def local(where: str) -> Path:

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,9 +23,12 @@ from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import predictions
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
+from surgvqa.eval.ears import Ears
 from surgvqa.eval.encode import Encoded, Encoder, name, turns
 from surgvqa.eval.generate import Answer, answers
-from surgvqa.eval.load import load_model, parts
+from surgvqa.eval.hearing import SPOKEN, Spoken, load_spoken
+from surgvqa.eval.load import Parts, load_model, parts
+from surgvqa.eval.necessity import heard_otherwise
 from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.prompts import is_written, raise_if_other_pixels
@@ -33,7 +36,8 @@ from tqdm import tqdm
 from transformers import AutoConfig
 
 ENGINES = ("hf", "vllm")
-CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video")
+SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
+CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video", *SOUND_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,12 @@ def predict(run: Run) -> None:
         raise InputError(f"no engine {run.engine!r}; {nearest(run.engine, ENGINES)}")
     if run.control not in CONTROLS:
         raise InputError(f"no control {run.control!r}; {nearest(run.control, CONTROLS)}")
-    splits = load_clips(run.data, run.config)
-    rows = split_of(splits, run.split, run.data)
+    spoken = load_spoken(run.data) if run.config == SPOKEN else None
+    if spoken is None and run.control in SOUND_CONTROLS:
+        raise InputError(f"--control {run.control} is for spoken questions; give --config {SPOKEN}")
+    rows = split_of(spoken.splits if spoken else load_clips(run.data, run.config), run.split, run.data)
+    if spoken:
+        rows = heard_otherwise(rows, run.control, run.seed)
     if run.control == "wrong-video" and len(set(rows["case_id"])) < 2:
         raise InputError("--control wrong-video needs two cases in the split")
     found = parts(run.model, run.base)
@@ -125,7 +133,8 @@ def predict(run: Run) -> None:
         run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
     remember(run, budget)
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
-    encoder = Encoder(found.processor, budget, Path(run.video_root or run.data))
+    ears = ears_of(found, spoken, run) if spoken else None
+    encoder = Encoder(found.processor, budget, Path(run.video_root or run.data), ears)
     asked = engine(run, encoder, rows)
     if budget.frames and is_written(rows.features):
         model_type = AutoConfig.from_pretrained(found.source).model_type
@@ -139,6 +148,23 @@ def predict(run: Run) -> None:
             answered = list(answer(asked, encoder, rows, batch, run))
             predictions.append(file, answered)
             bar.update(len(answered))
+
+
+def ears_of(found: Parts, spoken: Spoken, run: Run) -> Ears:
+    """The model's ears for a data set's recordings.
+
+    Raises:
+        InputError: it has none.
+    """
+    if found.extractor is None:
+        raise InputError(
+            f"{run.model} reads, it doesn't hear; `surgvqa-train audio` gives a model ears, and without "
+            f"--config {SPOKEN} it is asked in writing"
+        )
+    if run.engine != "hf":
+        raise InputError(f"--engine {run.engine} doesn't hear; leave it away for --config {SPOKEN}")
+    read = spoken.silence if run.control == "silence" else spoken.read
+    return Ears(found.extractor, found.pool, found.processor.tokenizer, read)
 
 
 def batches(rows: Dataset, known: set[str], size: int) -> Iterator[list[tuple[int, list[int]]]]:
@@ -164,6 +190,8 @@ def answer(
     """The predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
     clips: list[Any] = []
     errors: dict[int, str] = {}
+    if encoder.ears is not None:
+        batch = [one for index, questions in batch for one in audible(encoder, rows[index], index, questions)]
     for place, (index, questions) in enumerate(batch):
         try:
             frames, times = seen(encoder, rows, index, run)
@@ -184,6 +212,20 @@ def answer(
                 confidence=round(reply.confidence, 6) if reply else None,
                 **{**qa, "choices": tuple(qa["choices"] or ())},
             )
+
+
+def audible(
+    encoder: Encoder, row: Mapping[str, Any], index: int, questions: Sequence[int]
+) -> list[tuple[int, list[int]]]:
+    """A clip's questions that can be heard, together; one without a whole sound stands alone, to fail alone."""
+    whole, broken = [], []
+    for number in questions:
+        try:
+            encoder.sounds(row, [number])
+            whole.append(number)
+        except InputError:
+            broken.append(number)
+    return [(index, part) for part in (whole, *([number] for number in broken)) if part]
 
 
 def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames, Sequence[float]]:
@@ -271,6 +313,7 @@ def remember(run: Run, budget: Budget) -> None:
     """
     facts: dict[str, Any] = {
         "data": run.data,
+        "config": run.config,
         "split": run.split,
         "model": run.model,
         "control": run.control,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Prediction:
     prediction: str = ""
     error: str | None = None  # why there is no prediction; None where there is one
     confidence: float | None = None  # mean probability of the predicted answer's tokens, 0..1
+    counted: bool | None = None  # whether someone else's file counts it as right; None where it doesn't say
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
@@ -45,7 +46,10 @@ def to_line(prediction: Prediction) -> str:
     >>> to_line(Prediction("c@0-5#phase", "c@0-5", "c", "phase", "recognition", "Q?", "A.", "a"))[:43]
     '{"qa_id": "c@0-5#phase", "clip_id": "c@0-5"'
     """
-    return json.dumps(dataclasses.asdict(prediction), ensure_ascii=False)
+    row = dataclasses.asdict(prediction)
+    if prediction.counted is None:
+        del row["counted"]
+    return json.dumps(row, ensure_ascii=False)
 
 
 def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | None = None) -> Prediction:
@@ -66,6 +70,9 @@ def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | N
         if field == "confidence":
             if not isinstance(value, int | float):
                 raise InputError(f"{where}: {name[field]} is {value!r}, expected a number")
+        elif field == "counted":
+            if not isinstance(value, bool):
+                raise InputError(f"{where}: {name[field]} is {value!r}, expected true or false")
         elif field != "choices" and not isinstance(value, str):
             raise InputError(f"{where}: {name[field]} is {value!r}, expected text")
     defaults = dict.fromkeys(FIELDS[:8], "")
@@ -88,15 +95,17 @@ def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]
     if not path.is_file():
         raise InputError(f"{path}: no such file; `surgvqa-eval predict … --out {path}` writes one")
     seen: dict[str, int] = {}
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             where = f"{path}, line {number}"
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except json.JSONDecodeError as error:
                 raise InputError(f"{where}: not whole JSON ({error.msg}); was the run cut off?") from None
+            except UnicodeDecodeError as error:
+                raise InputError(f"{where}: not UTF-8 at byte {error.start}") from None
             prediction = from_dict(row, where, columns)
             if prediction.qa_id in seen:
                 raise InputError(

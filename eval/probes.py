@@ -159,7 +159,10 @@ def stability(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
     groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in every:
         groups[judged.row.qa_id.partition(REPHRASED)[0]].append(judged)
-    several = [own for own in groups.values() if len(own) > 1]
+    # Other people's ids may be missing or not unique: only a "~" says that it is the same question again.
+    several = [
+        own for own in groups.values() if len(own) > 1 and any(REPHRASED in one.row.qa_id for one in own)
+    ]
     if not several:
         return None
     by_phrasing: dict[str, list[bool]] = defaultdict(list)

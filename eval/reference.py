@@ -51,7 +51,9 @@ def questions(
         loaded = columns.read(path, mapping)
         if not loaded.fields & {"short_answer", "answer"}:
             raise InputError(f"{path}: no answers in it; found {', '.join(sorted(loaded.fields))}")
-        return [dataclasses.replace(row, prediction="", error=None) for row in loaded.predictions]
+        return [
+            dataclasses.replace(row, prediction="", error=None, counted=None) for row in loaded.predictions
+        ]
     return [question(row) for row in _dataset_rows(str(source), path, split or "test")]
 
 
@@ -142,6 +144,7 @@ def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = N
                 prediction=answer.prediction if answer else "",
                 error=answer.error if answer else (CONFLICT if answers else MISSING),
                 confidence=answer.confidence if answer else None,
+                counted=answer.counted if answer else None,
             )
         )
     if changed:
@@ -159,7 +162,9 @@ def _alone(predictions: Sequence[Prediction]) -> Laid:
     rows = []
     groups = _by_key(predictions, fields)
     for answers in groups.values():
-        rows.append(_one(answers) or dataclasses.replace(answers[0], prediction="", error=CONFLICT))
+        rows.append(
+            _one(answers) or dataclasses.replace(answers[0], prediction="", error=CONFLICT, counted=None)
+        )
     return Laid(rows, duplicates=len(predictions) - len(rows), notes=tuple(notes))
 
 

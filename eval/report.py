@@ -69,7 +69,9 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "score": figures,
         "faults": {name: figures[name] for name in FAULTS if figures[name]},
         **lift(figures),
-        "probed": any(figures["probes"].values()),
+        "probed": any(
+            any(own.values()) if name == "groups" else own for name, own in figures["probes"].items()
+        ),
         "runs": _runs(args.baselines),
         "timelines": lines,
         "timeline_labels": _labels(lines),

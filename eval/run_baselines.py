@@ -19,7 +19,7 @@ from surgvqa.eval import columns, predictions, reference, run_score, terminal
 from surgvqa.eval.baselines import BLIND, MEANING, answered, answerers
 from surgvqa.eval.colour import nearest_colour
 from surgvqa.eval.judging import judge
-from surgvqa.eval.kinds import interval
+from surgvqa.eval.kinds import difference
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.score import score
 from surgvqa.eval.streams import Row, questions
@@ -60,10 +60,10 @@ def compare(
             for name, run in (runs | dict(given)).items()
         }
         for name in (best, *(name for name in figures if name not in ("model", best))):
-            difference = right["model"] - right[name]
+            values = right["model"] - right[name]
             worth[name] = {
-                "difference": round(float(difference.mean()), 6),
-                "ci95": interval(difference, cases, seed, low=-1.0),
+                "difference": round(float(values.mean()), 6),
+                "ci95": difference(values, cases, seed),
             }
     return {
         "n": figures["majority"]["n"],
@@ -81,22 +81,25 @@ def compare(
 def verdicts(worth: Mapping[str, Mapping[str, Any]], best: str) -> list[str]:
     """What the differences don't show, in words; empty where everything is shown.
 
-    A difference shows something where its interval lies above zero; a single case shows nothing.
+    A difference shows something where its interval lies above zero; one or two cases show nothing.
 
     >>> verdicts({"text": {"difference": 0.02, "ci95": [-0.05, 0.09]}}, "text")
     ['not shown: that the model looks at the video (text answers as well without it)']
+    >>> verdicts({"text": {"difference": 0.4, "ci95": None}}, "text")
+    ['not shown: that the model looks at the video (too few cases to tell)']
     """
     claims = {
-        best: f"that the model looks at the video ({best} answers as well without it)",
-        "no-pixels": "that the model uses the pixels (it does as well on grey frames)",
-        "shuffled-frames": "that the model sees the order of frames (it does as well on shuffled ones)",
-        "wrong-video": "that the model answers about this video (it does as well with another case's)",
+        best: ("that the model looks at the video", f"{best} answers as well without it"),
+        "no-pixels": ("that the model uses the pixels", "it does as well on grey frames"),
+        "shuffled-frames": ("that the model sees the order of frames", "it does as well on shuffled ones"),
+        "wrong-video": ("that the model answers about this video", "it does as well with another case's"),
     }
-    return [
-        f"not shown: {claim}"
-        for name, claim in claims.items()
-        if name in worth and (worth[name]["ci95"] is None or worth[name]["ci95"][0] <= 0)
-    ]
+    unshown = []
+    for name, (claim, as_well) in claims.items():
+        if name in worth and (worth[name]["ci95"] is None or worth[name]["ci95"][0] <= 0):
+            few = worth[name]["ci95"] is None and worth[name]["difference"] > 0
+            unshown.append(f"not shown: {claim} ({'too few cases to tell' if few else as_well})")
+    return unshown
 
 
 def _unanswered(rows: Sequence[Row]) -> list[Prediction]:

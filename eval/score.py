@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval import kinds, match, reference, words
+from surgvqa.eval import intervals, kinds, match, reference, words
 from surgvqa.eval.calibration import calibration
 from surgvqa.eval.judging import Judged, judge
 from surgvqa.eval.predictions import Prediction
@@ -64,6 +64,7 @@ def score(
         "ci95": ci95,
         "macro_accuracy": sum(own["accuracy"] for own in counted) / len(counted),
         **{name: pooled(counted, name) for name in ("chance", "blind_majority", "best_constant", "lift")},
+        "lift_ci95": _lift_interval(kept, taught, rule, seed),
         "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
         "accuracy_all_kinds": _share(every, rule),
         "blind_majority_all_kinds": pooled(list(by_kind.values()), "blind_majority"),
@@ -81,14 +82,28 @@ def score(
                 judged.verdicts[rule].cause for judged in every if judged.verdicts[rule].cause
             ).most_common()
         ),
+        "as_counted": _as_counted(every, rule),
         "rules_differ": {other: _differences(every, rule, other) for other in match.RULES if other != rule},
         "by_kind": by_kind,
         "calibration": calibration(every, rule),
         "vocabulary": alignment(every, spellings) if spellings else None,
         "probes": probe(every, rule),
         "by_case": _by_case(every, rule),
-        "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), ci95, train, by_kind)],
+        "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), train, by_kind)],
     }
+
+
+def _lift_interval(
+    kept: Sequence[Judged], taught: Mapping[str, Counter[str]], rule: str, seed: int
+) -> list[float] | None:
+    """The interval of how far the answers stand above a blind guess, over all questions that count."""
+    values, cases = [], []
+    for kind, own in grouped(kept).items():
+        rows = [judged.row for judged in own]
+        right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
+        values.append(right - kinds.blind_guess(rows, taught.get(kind, {}), rule)[1])
+        cases += [row.case_id for row in rows]
+    return kinds.difference(np.concatenate(values), cases, seed)
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:
@@ -134,16 +149,38 @@ def _caused(every: Sequence[Judged], cause: str) -> int:
 
 def _differences(every: Sequence[Judged], rule: str, other: str) -> dict[str, Any]:
     """Where another rule judges differently than the declared one, and why."""
-    differing = [
-        judged for judged in every if judged.verdicts[rule].correct != judged.verdicts[other].correct
-    ]
-    there = [judged for judged in differing if judged.verdicts[other].correct]
-    here = [judged for judged in differing if judged.verdicts[rule].correct]
+    there = [judged for judged in every if judged.verdicts[other].correct > judged.verdicts[rule].correct]
+    here = [judged for judged in every if judged.verdicts[rule].correct > judged.verdicts[other].correct]
+    because_there = dict(Counter(judged.verdicts[other].cause for judged in here).most_common())
+    return _apart(there, here, rule) | {"because_there": because_there}
+
+
+def _as_counted(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
+    """What the file itself counts as right, where it says so, and every question on which we differ."""
+    told = [judged for judged in every if judged.row.counted is not None]
+    if not told:
+        return None
+    there = [judged for judged in told if judged.row.counted and not judged.verdicts[rule].correct]
+    here = [judged for judged in told if not judged.row.counted and judged.verdicts[rule].correct]
+    right = sum(judged.row.counted is True for judged in told)
+    return {
+        "n": len(told),
+        "right": right,
+        "accuracy": right / len(told),
+        "differ_by_rule": {
+            name: sum(judged.row.counted != judged.verdicts[name].correct for judged in told)
+            for name in match.RULES
+        },
+        **_apart(there, here, rule),
+    }
+
+
+def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> dict[str, Any]:
+    """The questions that are right only by the other's measure, why, and only by the declared rule."""
     return {
         "only_there": len(there),
         "because": dict(Counter(judged.verdicts[rule].cause for judged in there).most_common()),
         "only_here": len(here),
-        "because_there": dict(Counter(judged.verdicts[other].cause for judged in here).most_common()),
         "examples": [
             {"qa_id": row.qa_id, "short_answer": row.short_answer, "prediction": row.prediction[:200]}
             for row in (judged.row for judged in (*there[:3], *here[:2]))
@@ -162,7 +199,6 @@ def _notes(
     rows: Sequence[Prediction],
     single: list[str],
     kept: int,
-    ci95: list[float] | None,
     train: Sequence[Prediction] | None,
     by_kind: dict[str, dict[str, Any]],
 ) -> list[str]:
@@ -175,10 +211,11 @@ def _notes(
         )
     elif single:
         notes.append("every kind has one answer only: no figure here needs the video")
-    if ci95 is None:
-        known = any(row.case_id for row in rows)
+    known = len({row.case_id for row in rows if row.case_id})
+    if known < intervals.FEWEST:
+        few = f"{known} cases: too few for an interval, they say little of others"
         notes.append(
-            "one case: no interval, it says nothing of other cases" if known else "no case ids: no interval"
+            ("no case ids: no interval", "one case: no interval, it says nothing of other cases", few)[known]
         )
     if train is None:
         notes.append(

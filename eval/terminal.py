@@ -51,7 +51,11 @@ def scores(figures: Mapping[str, Any]) -> str:
         flags += [f"F1 {percent(own['lists']['f1'])}"] if "lists" in own else []
         lines.append((kind, str(own["n"]), *_figures(own), ", ".join(flags)))
     lines.append(("all kinds that count", str(figures["n_headline"]), *_figures(figures), ""))
-    wrong = [f"{figures[name]} {name}" for name in FAULTS if figures[name]]
+    wrong = [
+        f"{figures[name]} {ONE.get(name, name) if figures[name] == 1 else name}"
+        for name in FAULTS
+        if figures[name]
+    ]
     rules = [f"{rule} {percent(share)}" for rule, share in figures["accuracy_by_rule"].items()]
     return "\n".join(
         [
@@ -60,6 +64,7 @@ def scores(figures: Mapping[str, Any]) -> str:
             f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; per kind, "
             f"macro {percent(figures['macro_accuracy'])}; " + (", ".join(wrong) or "no faults"),
             f"all questions under each rule: {', '.join(rules)}",
+            *_differences(figures),
             *_beyond(figures),
             *(f"note: {note}" for note in figures["notes"]),
         ]
@@ -67,6 +72,34 @@ def scores(figures: Mapping[str, Any]) -> str:
 
 
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicates")
+ONE = {"errors": "error", "refusals": "refusal", "echoes": "echo", "duplicates": "duplicate"}
+
+
+def _differences(figures: Mapping[str, Any]) -> list[str]:
+    """A line for each other rule that judges differently, and for the file's own verdicts: how often, and why."""
+    lines = [
+        f"{rule} against {figures['rule']}: {_apart(own, own['because_there'])}"
+        for rule, own in figures["rules_differ"].items()
+        if own["only_there"] or own["only_here"]
+    ]
+    if own := figures["as_counted"]:
+        lines.append(
+            f"the file itself counts {own['right']} of {own['n']} right ({percent(own['accuracy'])}); "
+            f"against {figures['rule']}: {_apart(own, {})}"
+        )
+    return lines
+
+
+def _apart(own: Mapping[str, Any], because_there: Mapping[str, int]) -> str:
+    parts = [
+        f"{n} {word}" + (f" ({', '.join(f'{cause} {times}' for cause, times in why.items())})" if why else "")
+        for n, word, why in (
+            (own["only_there"], "more right", own["because"]),
+            (own["only_here"], "fewer", because_there),
+        )
+        if n
+    ]
+    return ", ".join(parts) or "the same on every question"
 
 
 def _beyond(figures: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 from surgvqa.builders import build as building
-from surgvqa.builders import prepare
+from surgvqa.builders import engines, prepare
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.build import build
 from surgvqa.builders.pictures import decode_jpeg, encode_jpeg, resize
@@ -109,9 +109,9 @@ def test_a_changed_case_alone_is_built_again(copy, tmp_path, monkeypatch):
     with video_of(copy, "case_0003").open("ab") as file:
         file.write(b"\0" * 8)
     built_again = []
-    real = building.build_shard
+    real = engines.build_shard
     monkeypatch.setattr(
-        building, "build_shard", lambda job, *rest: built_again.append(job.case.case_id) or real(job, *rest)
+        engines, "build_shard", lambda job, *rest: built_again.append(job.case.case_id) or real(job, *rest)
     )
     make(copy, out, test_cases=["case_0001"])
     assert built_again == ["case_0003"]
@@ -225,12 +225,12 @@ def test_killed_at_any_step_it_goes_on_and_ends_the_same(tmp_path, step):
             verify(out)  # what can be seen is whole
         records = [p for p in out.rglob(".build/*.json") if len(p.stem) == 64]
         shards = []
-        real = building.build_shard
-        building.build_shard = lambda *task, real=real, shards=shards: shards.append(1) or real(*task)
+        real = engines.build_shard
+        engines.build_shard = lambda *task, real=real, shards=shards: shards.append(1) or real(*task)
         try:
             make(root, out, media="none", source_options=few)
         finally:
-            building.build_shard = real
+            engines.build_shard = real
         assert tree(out) == want, f"killed at step {at}"
         if records:
             assert len(shards) <= 2 - len(records), f"killed at step {at}"

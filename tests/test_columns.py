@@ -192,20 +192,3 @@ def test_unreadable_files(
     assert command.main(["score", str(tmp_path / name)]) == 2
     error = capsys.readouterr().err
     assert message in error and str(tmp_path / name) in error and error.count("\n") == 1
-
-
-PUBLISHED = {"qwen2_zeroshot": 360, "qwen25_zeroshot": 394, "qwen3_zeroshot": 541, "qwen3_finetuned": 740}
-
-
-@pytest.mark.parametrize("name", sorted(PUBLISHED))
-def test_published_figures(realdata: Path, name: str) -> None:
-    """SurgViVQA-Audio's result files (its README: 36.0, 39.4, 54.1 and 74.0 %), where they are at hand."""
-    path = realdata / "surgvivqa_audio_results" / f"{name}_test.jsonl"
-    if not path.is_file():
-        pytest.skip(f"no {path}")
-    train = reference.questions(realdata / "surgvivqa" / "data" / "train_multivideo.jsonl")
-    data = reference.questions(realdata / "surgvivqa" / "data" / "test_multivideo.jsonl")
-    figures = score(columns.read(path).predictions, train=train, data=data)
-    assert round(1000 * figures["accuracy_by_rule"]["substring"]) == PUBLISHED[name]
-    assert figures["blind_majority_all_kinds"] == pytest.approx(0.573)
-    assert len(figures["single_class_kinds"]) == 7

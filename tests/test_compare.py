@@ -48,6 +48,25 @@ def test_the_same_run_does_not_differ() -> None:
     a = run([[True, False, True]] * 5)
     figures = compare(a, list(reversed(a)))  # the order of the rows does not matter
     assert (figures["difference"], figures["p"], figures["moved_kinds"]) == (0.0, 1.0, [])
+    assert figures["ci95"] is None  # nothing differs, so nothing says how much could
+    assert any("right on the very same questions" in note for note in figures["notes"])
+
+
+@pytest.mark.parametrize("b", [[[True, False], [False, True]], [[True, True], [True, True]]])
+def test_two_cases_are_too_few_to_tell(b: list[list[bool]], capsys: pytest.CaptureFixture[str]) -> None:
+    """No interval of ±81 points around a difference of nothing, and no p that could not be small."""
+    figures = compare(run([[False, True], [True, False]]), run(b))
+    assert figures["ci95"] is None and figures["by_kind"]["side"]["ci95"] is None
+    notes = " ".join(figures["notes"])
+    assert "2 cases: too few for an interval" in notes
+    assert "2 cases: p cannot be below 0.5, so no difference can be told from chance; it takes six" in notes
+
+
+@pytest.mark.parametrize(("cases", "told"), [(5, False), (6, True)])
+def test_six_cases_are_the_fewest_that_can_tell(cases: int, told: bool) -> None:
+    figures = compare(run([[False] * 9] * cases), run([[True] * 9] * cases))
+    assert (figures["p"] < 0.05) is told
+    assert any("so no difference can be told" in note for note in figures["notes"]) is not told
 
 
 def test_cases_are_the_unit() -> None:

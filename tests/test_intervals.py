@@ -11,6 +11,7 @@ from surgvqa.eval.intervals import (
     bootstrap_error,
     holm,
     interval,
+    paired,
     sign_flip,
     student,
     sums,
@@ -111,7 +112,7 @@ def test_interval_agrees_with_scipy_where_cases_are_many_and_alike() -> None:
 
 def test_all_cases_alike_is_clopper_pearson_over_cases() -> None:
     stats = pytest.importorskip("scipy.stats")
-    for size in (2, 5, 20, 300):
+    for size in (3, 5, 20, 300):
         ends = interval(Sums(np.full(size, 7.0), np.full(size, 7.0)))
         exact = stats.binomtest(size, size).proportion_ci(0.95, method="exact")
         assert ends == pytest.approx((exact.low, exact.high))
@@ -140,12 +141,30 @@ def test_holm_is_statsmodels() -> None:
     assert holm(p) == pytest.approx(list(multitest.multipletests(p, method="holm")[1]))
 
 
+def test_two_cases_have_no_interval() -> None:
+    """Student's t of one degree of freedom is 12.7: it would reach from nearly nothing to nearly everything."""
+    assert interval(Sums(np.array([30.0, 10.0]), np.array([40.0, 40.0]))) is None
+    assert paired([1.0, -1.0, 1.0, 0.0], ["a", "a", "b", "b"]) is None
+
+
+def test_cases_that_differ_alike_are_judged_by_their_questions() -> None:
+    """Four cases, in each of which A wins a question and B one: no reach of half the scale, as of four coin tosses."""
+    values = [1.0, -1.0, *[0.0] * 48] * 4
+    low, high = paired(values, [case for case in "abcd" for _ in range(50)]) or (-1, 1)
+    error = np.std(values, ddof=1) / np.sqrt(200)
+    assert (low, high) == pytest.approx((-3.1824 * error, 3.1824 * error), abs=1e-3)
+    assert paired([0.0] * 200, ["a", "b", "c", "d"] * 50) is None  # right on the same questions
+    always = paired([1.0] * 200, ["a", "b", "c", "d"] * 50)
+    assert always is not None
+    assert always[0] < 0.5 and always[1] == 1.0
+
+
 def test_one_case_has_no_interval() -> None:
     assert interval(Sums(np.array([30.0]), np.array([40.0]))) is None
     assert sign_flip(Sums(np.array([3.0]), np.array([40.0]))) is None
 
 
-@pytest.mark.parametrize("size", range(2, 13))
+@pytest.mark.parametrize("size", range(3, 13))
 def test_few_cases_stay_within_bounds(size: int) -> None:
     for seed, (right, spread) in enumerate(itertools.product((1, 3, 9), (0, 1))):
         data = Sums(np.minimum(10.0, right + spread * np.arange(size)), np.full(size, 10.0))

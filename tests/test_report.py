@@ -77,6 +77,17 @@ def test_the_blind_guesser_learns_from_train_and_answers_test():
     json.dumps(report)
 
 
+def test_the_blind_guesser_keeps_to_the_choices():
+    """Two questions, each with its own choices: one guess for all would be below chance."""
+    asked = [
+        qa("next_phase", short) | {"choices": choices}
+        for short, choices in (("a", ["a", "b"]), ("b", ["b", "a"]), ("c", ["c", "d"]), ("d", ["d", "c"]))
+    ]
+    report = describe({"train": [row("a", 0, [asked[0], *asked])], "test": [row("b", 0, asked)]})
+    facts = report["kinds"]["next_phase"]
+    assert (facts["blind_majority"], facts["blind_by_text"], facts["majority_answer"]) == (0.5, 0.5, "a")
+
+
 def test_a_kind_that_train_never_asks_has_no_blind_figure():
     report = describe({"train": [row("a", 0, [qa("phase", "x")])], "test": [row("b", 0, [qa("count", "1")])]})
     assert report["kinds"]["count"]["blind_majority"] is None

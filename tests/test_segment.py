@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,7 @@ from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.train import augment
 from surgvqa.train import segment as recipe
 from surgvqa.train.__main__ import main
-from surgvqa.train.segment_models import Batch, ClipSeg, load
+from surgvqa.train.segment_models import Batch, ClipSeg, TextUNet, load, make, to_tensor
 
 WIDTH, HEIGHT = 64, 48
 COLOURS = {"hook": (220, 40, 40), "grasper": (40, 60, 230)}
@@ -164,6 +167,35 @@ def test_clipseg_goes_through_the_command(data: Path, tmp_path: Path):
     assert isinstance(model, ClipSeg) and said["phrases"]["specimen bag"][0] == "specimen bag"
 
 
+def test_a_text_unet_goes_through_the_command_and_finds_no_word_it_does_not_know(data: Path, tmp_path: Path):
+    run(
+        data,
+        tmp_path,
+        "--model",
+        "text-unet",
+        "--epochs",
+        "12",
+        "--learning-rate",
+        "3e-3",
+        "--decoder",
+        "64",
+        "32",
+        "16",
+    )
+    found = figures(data, tmp_path)
+    assert found["dice"]["value"] > 0.85 and found["false_masks"]["value"] < 0.05
+    model, _ = load(tmp_path)
+    assert isinstance(model, TextUNet)
+    row = next(iter(recipe.run_segmentation.rows(data, "test", recipe.COLUMNS)))
+    picture, _ = recipe.decoded(row)
+    image = to_tensor(augment.apply(augment.plain(64), picture, np.zeros((48, 64), np.uint8), 0)[0])
+    texts = ["hook", "l hook", "grasper", "umbrella", "coffee cup"]
+    with torch.no_grad():
+        shares = model.logits(image[None], [0] * 5, texts).sigmoid()
+    assert (shares[3:] < 0.5).all(), "nobody taught it umbrellas"
+    assert ((shares[0] > 0.5) == (shares[1] > 0.5)).float().mean() > 0.97, "two names of one thing"
+
+
 def test_mistakes_are_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = str(tmp_path / "out")
     assert main(["segment", "--data", str(tmp_path), "--out", out]) == 2
@@ -172,6 +204,10 @@ def test_mistakes_are_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "multiple of 32" in capsys.readouterr().err
     assert main(["segment", "--data", str(data), "--out", out, "--encoder", "resnet1"]) == 2
     assert "--encoder resnet1" in capsys.readouterr().err
+    assert (
+        main(["segment", "--data", str(data), "--out", out, "--decoder", "8", "8", "8", "8", "8", "8"]) == 2
+    )
+    assert "1 to 5 widths" in capsys.readouterr().err
     run(data, tmp_path / "one", "--epochs", "1")
     told = [
         "segment",
@@ -205,3 +241,28 @@ def test_picture_and_labels_are_changed_alike():
     one, other = (augment.apply(change, picture, labels, 3) for _ in range(2))
     assert (one[0] == other[0]).all() and (one[1] == other[1]).all()
     assert not (one[0] == augment.apply(change, picture, labels, 4)[0]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["unet", "text-unet"])
+def test_two_processes_end_as_one_does(model: str, data: Path, tmp_path: Path):
+    options = ["--model", model, "--epochs", "2", "--batch-size", "8", "--decoder", "32", "16", "8"]
+    run(data, tmp_path / "one", *options)
+    told = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+            "surgvqa.train", "segment", "--data", str(data), "--out", str(tmp_path / "two"), "--size", "64",
+            "--device", "cpu", *options]  # fmt: skip
+    done = subprocess.run(told, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("epoch 2: loss") == 1, "one of the processes tells"
+    torch.manual_seed(0)
+    said = json.loads((tmp_path / "one" / "segmenter.json").read_text())
+    start = flat(make(said["recipe"], said["classes"], said["phrases"]).state_dict())
+    one, two = (
+        flat(torch.load(tmp_path / name / "last.pt", weights_only=True)["model"]) for name in ("one", "two")
+    )
+    apart, moved = (one - two).norm(), (one - start).norm()
+    assert apart < 0.01 * moved, f"{apart:.4g} apart after a way of {moved:.4g}"
+
+
+def flat(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([one.reshape(-1) for _, one in sorted(weights.items()) if one.is_floating_point()])

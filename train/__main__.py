@@ -27,10 +27,12 @@ class TrlArguments(argparse.ArgumentParser):
 
 def add_tiny(verbs: Any) -> None:
     """``surgvqa-train tiny``."""
-    verb = verbs.add_parser("tiny", help="make a tiny Qwen-VL offline, for tests and the demo")
-    verb.add_argument("--family", required=True, help="qwen2_vl, qwen2_5_vl or qwen3_vl")
+    verb = verbs.add_parser("tiny", help="make a tiny Qwen-VL or Whisper offline, for tests and the demo")
+    verb.add_argument("--family", required=True, help="qwen2_vl, qwen2_5_vl, qwen3_vl or whisper")
     verb.add_argument("--out", required=True, type=Path, help="folder of the checkpoint")
-    verb.add_argument("--size", default="test", help="test, or demo: it learns from 56 px frames")
+    verb.add_argument(
+        "--size", default="test", help="test, or demo: one that learns from 56 px frames"
+    )
     verb.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
 
 
@@ -52,6 +54,35 @@ def add_sft(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="surgvqa-train sft --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
     )
+    described(verb)
+
+
+AUDIO = """Train a Qwen-VL that hears, on spoken questions (`surgvqa-build spoken`), in two stages:
+
+  surgvqa-train audio --config audio_align.yaml --model_name_or_path Qwen/Qwen2-VL-7B-Instruct \\
+      --whisper openai/whisper-large-v3-turbo --dataset_name my-clips --output_dir runs/hears
+  surgvqa-train audio --config audio_lora.yaml --model_name_or_path runs/hears \\
+      --dataset_name my-clips --output_dir runs/spoken
+
+The options of `surgvqa-train sft`, and:"""
+
+
+def add_audio(verbs: Any) -> None:
+    """``surgvqa-train audio``."""
+    verb = verbs.add_parser(
+        "audio",
+        help="a model that hears its questions: a Whisper encoder's sound in a Qwen-VL",
+        description=AUDIO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="surgvqa-train audio --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    for flag, metavar, text in (
+        ("--stage", "align|answer", "the projector learns to write down; adapter and projector to answer"),
+        ("--whisper", "W", "Whisper whose encoder a model without ears gets: folder or Hub name"),
+        ("--audio_pool", "N", "encoder frames (of 50 a second) per token, with --whisper (default 10)"),
+        ("--audio_learning_rate", "LR", "of the projector (default: --learning_rate)"),
+    ):
+        verb.add_argument(flag, metavar=metavar, help=text)
     described(verb)
 
 
@@ -126,7 +157,9 @@ def add_merge(verbs: Any) -> None:
 
 def add_segment(verbs: Any) -> None:
     """``surgvqa-train segment``."""
-    verb = verbs.add_parser("segment", help="a U-Net or CLIPSeg on the config segmentation; resumable")
+    verb = verbs.add_parser(
+        "segment", help="a U-Net or a text-prompted model on the config segmentation; resumable"
+    )
     add = verb.add_argument
     add("--data", required=True, type=Path, metavar="DIR", help="a folder built with --segmentation")
     add(
@@ -136,11 +169,24 @@ def add_segment(verbs: Any) -> None:
         metavar="DIR",
         help="folder of the segmenter; a stopped run goes on",
     )
-    add("--model", choices=("unet", "clipseg"), default="unet", help="classes, or phrases (default unet)")
+    add(
+        "--model",
+        choices=("unet", "text-unet", "clipseg"),
+        default="unet",
+        help="classes (default unet), or phrases: text-unet learns from nothing, clipseg goes on from a checkpoint",
+    )
     add(
         "--encoder",
         default="resnet18",
-        help="of the U-Net: any of segmentation-models-pytorch (default resnet18)",
+        help="of the U-Nets: any of segmentation-models-pytorch (default resnet18)",
+    )
+    add(
+        "--decoder",
+        type=int,
+        nargs="+",
+        default=[256, 128, 64, 32, 16],
+        metavar="N",
+        help="channels of the U-Nets' decoder, coarse to fine; their number is the depth (default 256 128 64 32 16)",
     )
     add("--weights", help="of the encoder, imagenet for one (default: random)")
     add(
@@ -159,6 +205,12 @@ def add_segment(verbs: Any) -> None:
         help="smoke, highlights, crop … (default)",
     )
     add("--device", help="cuda or cpu (default: cuda where there is one)")
+    add(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="bf16: mixed, about twice as fast on GPUs and on processors with AVX512-BF16 (default fp32)",
+    )
     add("--seed", type=int, default=0)
 
 
@@ -203,8 +255,11 @@ def listed(verb: Any, *options: tuple[str, str]) -> None:
 
 def tiny(args: argparse.Namespace) -> None:
     """Make a tiny checkpoint."""
-    from surgvqa.train.tiny import make
+    from surgvqa.train.tiny import make, make_whisper
 
+    if args.family == "whisper":
+        make_whisper(args.out, args.seed)
+        return
     make(args.family, args.out, args.size, args.seed)
 
 
@@ -227,6 +282,13 @@ def doctor(args: argparse.Namespace) -> None:
     from surgvqa.train.sft import doctor as check
 
     check(args.arguments)
+
+
+def audio(args: argparse.Namespace) -> None:
+    """Train a model that hears."""
+    from surgvqa.train.audio import main
+
+    main(args.arguments)
 
 
 def segment(args: argparse.Namespace) -> None:
@@ -261,6 +323,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_tiny(verbs)
     add_sft(verbs)
+    add_audio(verbs)
     add_grpo(verbs)
     add_doctor(verbs)
     add_segment(verbs)
@@ -273,6 +336,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbs = {
         "tiny": tiny,
         "sft": sft,
+        "audio": audio,
         "grpo": grpo,
         "doctor": doctor,
         "segment": segment,

@@ -10,10 +10,17 @@ import torch
 from accelerate.utils import is_peft_model
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.graft import save_ears
 from surgvqa.train.answering import Answering, measure
 from surgvqa.train.optimizer import optimizer_for
 from torch.utils.data import Sampler
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    WhisperFeatureExtractor,
+)
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
@@ -127,15 +134,19 @@ class ClipTrainer(SFTTrainer):
 class SaveBudget(TrainerCallback):
     """Puts what the model saw beside every checkpoint, last of all its files: it also marks a whole one."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, extractor: WhisperFeatureExtractor | None = None) -> None:
         self.budget = budget
+        self.extractor = extractor
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
         """Called by the trainer when a checkpoint is whole."""
         if state.is_world_process_zero:
-            self.budget.save(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            if self.extractor is not None:
+                save_ears(self.extractor, folder)
+            self.budget.save(folder)
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -7,7 +7,7 @@ A data set of units (row, questions) is what a trainer shuffles; this looks the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,18 +29,18 @@ class Taught:
     questions: list[int]
 
 
-def pack(rows: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Taught:
+def pack(rows: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], own: int | None = None) -> Taught:
     """Several conversations about one clip as one sequence: what they begin with, once, then each one's rest.
 
     The common start never reaches an answer, and what follows an answer's ``<|im_end|>`` (a line break
-    that nothing is learned from) is dropped.
+    that nothing is learned from) is dropped. Tokens ``own``, which stand for sound, are never common.
 
     >>> pack([[7, 7, 1, 5], [7, 7, 2, 6]], [[-100, -100, -100, 5], [-100, -100, -100, 6]])
     Taught(ids=[7, 7, 1, 5, 2, 6], labels=[-100, -100, -100, 5, -100, 6], questions=[0, 0, 1, 1, 2, 2])
     """
     first = min(next(i for i, label in enumerate(row) if label != IGNORE) for row in labels)
     common = 0
-    while common < first - 1 and len({row[common] for row in rows}) == 1:
+    while common < first - 1 and rows[0][common] != own and len({row[common] for row in rows}) == 1:
         common += 1
     packed = Taught(list(rows[0][:common]), [IGNORE] * common, [PREFIX] * common)
     for number, (ids, taught) in enumerate(zip(rows, labels, strict=True), start=1):
@@ -97,13 +97,14 @@ class Collator:
             except InputError as error:
                 raise InputError(f"{name(row)}: {error}") from None
             if self.shared:
-                sequences.append(pack(clip.ids, labels))
+                sequences.append(pack(clip.ids, labels, self.encoder.sound_id))
                 clips.append(clip)
             else:
-                for ids, taught in zip(clip.ids, labels, strict=True):
+                for number, (ids, taught) in enumerate(zip(clip.ids, labels, strict=True)):
                     sequences.append(Taught(ids, taught, []))
-                    clips.append(clip)
+                    clips.append(replace(clip, sounds=clip.sounds[number : number + 1]))
         batch = self.encoder.inputs([sequence.ids for sequence in sequences], clips, left=False)
+        batch |= self.encoder.heard(clips)
         width = batch["input_ids"].shape[1]
         batch["labels"] = padded([sequence.labels for sequence in sequences], IGNORE, width)
         if self.shared:

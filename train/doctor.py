@@ -255,6 +255,17 @@ def pixels(run: Prepared) -> Check:
     return Check("pixels", True, f"swapped, they change the loss by {change / first:.1e}")
 
 
+def sound(run: Prepared) -> Check:
+    """Another recording gives another loss."""
+    if run.encoder.ears is None:
+        return Check("sound", None, "questions are text")
+    first, noise, change = examination.swap_sounds(run.trainer, run.units)
+    if not change > 10 * noise:
+        found = f"swapping the recordings of two questions leaves the loss at {first:.6f}"
+        return Check("sound", False, found, "the model doesn't hear them: silence, or lost on the way")
+    return Check("sound", True, f"swapped, recordings change the loss by {change / first:.1e}")
+
+
 def shared_sequences(run: Prepared) -> Check:
     """A clip's questions behind one copy of it cost what they cost alone."""
     if run.options.questions_per_sequence == 1:
@@ -295,5 +306,5 @@ def adapter(run: Prepared) -> Check:
 GROUPS = (
     (labels, stop_token, token_budget),
     (time_axis, dtypes, learns),
-    (pixels, shared_sequences, gradients, adapter),
+    (pixels, sound, shared_sequences, gradients, adapter),
 )

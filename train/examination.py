@@ -11,7 +11,7 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.train.collate import PREFIX, Collator
 from surgvqa.train.optimizer import part_of
-from surgvqa.train.options import LORA_TARGETS, VISION_TARGETS
+from surgvqa.train.options import LORA_TARGETS, VISION_TARGETS, AudioOptions
 from surgvqa.train.prepare import Prepared
 from torch import Tensor
 from trl import SFTTrainer
@@ -46,6 +46,24 @@ def swap_pixels(trainer: SFTTrainer, units: Dataset) -> tuple[float, float, floa
     other = different(trainer, units, batch[key], key)
     first, again, swapped = (
         loss_of(trainer, {**batch, key: pixels}) for pixels in (batch[key], batch[key], other)
+    )
+    return first, abs(again - first), abs(swapped - first)
+
+
+def swap_sounds(trainer: SFTTrainer, units: Dataset) -> tuple[float, float, float]:
+    """Loss of a batch, how much it varies by itself, and how much when each sound is another recording.
+
+    Raises:
+        InputError: the batch has no sound.
+    """
+    batch = trainer.data_collator([units[0]])
+    own = batch.get("input_features")
+    if own is None:
+        raise InputError("no sound in the batch: the collator lost it")
+    others = (trainer.data_collator([units[index]])["input_features"] for index in range(min(len(units), 64)))
+    other = next((sound[:1] for sound in others if not torch.equal(sound[0], own[0])), own[:1].flip(-1))
+    first, again, swapped = (
+        loss_of(trainer, {**batch, "input_features": sound}) for sound in (own, own, other.expand_as(own))
     )
     return first, abs(again - first), abs(swapped - first)
 
@@ -108,6 +126,12 @@ def what_learns(run: Prepared) -> tuple[dict[str, int], str]:
             counts[part_of(name)] += parameter.numel()
             if run.model_options.use_peft and "lora_" not in name and "modules_to_save" not in name:
                 strangers.append(name)
+    if isinstance(run.options, AudioOptions) and run.options.stage == "align":
+        return counts, "" if set(counts) == {
+            "audio"
+        } else f"to be aligned is audio, found {', '.join(counts)}"
+    if ("audio" in counts) != (run.extractor is not None):
+        return counts, f"audio {'is frozen' if run.extractor else 'learns'}"
     rates = {"projector": run.options.projector_learning_rate, "vision": run.options.vision_learning_rate}
     own_targets = run.model_options.lora_target_modules not in (
         LORA_TARGETS,

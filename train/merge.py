@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import yaml
 from peft import PeftModel
+from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.eval.encode import Encoder
@@ -67,6 +68,7 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
     loaded.processor.save_pretrained(out)
     if loaded.budget is not None:
         loaded.budget.save(out)
+    sums.write(out)
     parity = compare(before, probe(load_model(str(out), dtype, "cpu"), budget))
     limit = TOLERANCE[model.dtype]
     if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:

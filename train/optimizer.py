@@ -15,17 +15,21 @@ import torch
 from surgvqa.train.options import TrainingOptions
 from torch import nn
 
-PARTS = ("language", "projector", "vision")
+PARTS = ("language", "projector", "vision", "audio")
 
 
 def part_of(name: str) -> str:
-    """Which part of a Qwen-VL a parameter belongs to.
+    """Which part of a Qwen-VL a parameter belongs to; ``audio`` is the projector of one that hears, and its encoder.
 
     >>> part_of("model.visual.merger.mlp.0.weight"), part_of("model.visual.blocks.0.attn.qkv.weight")
     ('projector', 'vision')
     >>> part_of("base_model.model.model.language_model.layers.0.mlp.up_proj.lora_A.default.weight")
     'language'
+    >>> part_of("model.audio_projector.1.weight")
+    'audio'
     """
+    if re.search(r"(^|\.)audio_(tower|projector)\.", name):
+        return "audio"
     if re.search(r"(^|\.)visual\.(deepstack_)?merger", name):
         return "projector"
     return "vision" if re.search(r"(^|\.)visual\.", name) else "language"
@@ -33,7 +37,11 @@ def part_of(name: str) -> str:
 
 def learning_rates(options: TrainingOptions) -> dict[str, float]:
     """The learning rate of each part; the language model's where a part has none of its own."""
-    own = {"projector": options.projector_learning_rate, "vision": options.vision_learning_rate}
+    own = {
+        "projector": options.projector_learning_rate,
+        "vision": options.vision_learning_rate,
+        "audio": options.audio_learning_rate,
+    }
     return {part: options.learning_rate if own.get(part) is None else float(own[part] or 0) for part in PARTS}
 
 

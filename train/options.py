@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import yaml
 from surgvqa.cards.command import InputError
+from surgvqa.eval.graft import POOL
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
 
@@ -24,6 +25,7 @@ VISION_TARGETS = (
     r"model\.visual\.blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2|linear_fc1|linear_fc2|(gate|up|down)_proj))"
 )
 PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
+AUDIO_PROJECTOR = "model.audio_projector"
 
 
 @dataclass
@@ -80,6 +82,10 @@ class TrainingOptions(SFTConfig):
             "help": "Train the vision tower too, at this rate: by LoRA with --use_peft, which else freezes it."
         },
     )
+    audio_learning_rate: float | None = field(
+        default=None,
+        metadata={"help": "Of the projector from speech to language; --learning_rate by default."},
+    )
     eval_questions: int = field(
         default=200,
         metadata={
@@ -120,6 +126,32 @@ class TrainingOptions(SFTConfig):
             raise InputError("--questions-per-sequence is 0 (all), 1, 2, …")
 
 
+@dataclass
+class AudioOptions(TrainingOptions):
+    """Training a model that hears."""
+
+    stage: str = field(
+        default="answer",
+        metadata={
+            "help": "align: the audio projector alone learns to write questions down; answer: the adapter and the "
+            "projector learn to answer them.",
+            "choices": ["align", "answer"],
+        },
+    )
+    whisper: str | None = field(
+        default=None,
+        metadata={"help": "Whisper whose encoder a model without ears gets: folder or Hub name."},
+    )
+    audio_pool: int = field(
+        default=POOL, metadata={"help": "Encoder frames (of 50 a second) per token, for --whisper."}
+    )
+
+    def __post_init__(self) -> None:
+        if self.stage == "align" and self.frames is None:
+            self.frames = 0  # nothing to be seen in a question's words
+        super().__post_init__()
+
+
 class Parser(TrlParser):
     """TRL's parser, with one clear line for a wrong option."""
 
@@ -128,13 +160,23 @@ class Parser(TrlParser):
         raise InputError(f"{message}; `{self.prog} --help` lists the options")
 
 
-def parse(arguments: Sequence[str]) -> tuple[DataOptions, TrainingOptions, ModelConfig]:
+Training = TypeVar("Training", bound=TrainingOptions)
+
+
+def parse(
+    arguments: Sequence[str], training_options: type[Training] = TrainingOptions
+) -> tuple[DataOptions, Training, ModelConfig]:
     """Command line and ``--config`` file to options; the command line wins.
+
+    Args:
+        arguments: of the command, after its verb.
+        training_options: what kind of run.
 
     Raises:
         InputError: an unknown option (names the nearest), a file that isn't there or isn't a mapping.
     """
-    data, training, model = parsed(arguments, (DataOptions, TrainingOptions, ModelConfig), "sft")
+    verb = "sft" if training_options is TrainingOptions else "audio"
+    data, training, model = parsed(arguments, (DataOptions, training_options, ModelConfig), verb)
     return data, training, model
 
 
@@ -201,12 +243,12 @@ def check_config(path: Path, known: set[str]) -> None:
 
 
 def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
-    """TRL's quantisation, with the vision tower and the head left as they are.
+    """TRL's quantisation, with the vision tower, ears and the head left as they are.
 
     ``model.visual``, not ``visual``: transformers matches module names from their start, so the short
     name would quantise the tower silently.
     """
     config = get_quantization_config(model)
     if config is not None:
-        config.llm_int8_skip_modules = ["model.visual", "lm_head"]
+        config.llm_int8_skip_modules = ["model.visual", "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
     return config

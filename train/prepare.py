@@ -14,7 +14,11 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
+from surgvqa.eval.ears import Ears
 from surgvqa.eval.encode import Encoder, name
+from surgvqa.eval.graft import HEARING, from_base, load_ears
+from surgvqa.eval.hearing import SPOKEN, Spoken, load_spoken
+from surgvqa.eval.load import local
 from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.eval.prompts import raise_if_other_pixels
 from surgvqa.train.answering import Answering
@@ -22,9 +26,11 @@ from surgvqa.train.clip_trainer import ClipTrainer, SaveBudget
 from surgvqa.train.collate import Collator, units
 from surgvqa.train.optimizer import part_of
 from surgvqa.train.options import (
+    AUDIO_PROJECTOR,
     LORA_TARGETS,
     PROJECTOR,
     VISION_TARGETS,
+    AudioOptions,
     TrainingOptions,
     parse,
     quantisation,
@@ -40,6 +46,7 @@ from transformers import (
     PreTrainedModel,
     ProcessorMixin,
     TrainerCallback,
+    WhisperFeatureExtractor,
 )
 from trl import ModelConfig, get_peft_config
 
@@ -57,22 +64,33 @@ class Prepared:
     encoder: Encoder
     budget: Budget
     limit: int  # most tokens of a question with its clip
+    extractor: WhisperFeatureExtractor | None = None  # of a model that hears
 
 
-def prepare(arguments: Sequence[str]) -> Prepared:
+def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = TrainingOptions) -> Prepared:
     """Read the options, load model and data, and measure every sequence.
+
+    Args:
+        arguments: of the command, after its verb.
+        training_options: ``AudioOptions`` for a model that hears.
 
     Raises:
         InputError: an option, a model or a data set that doesn't fit; a sequence longer than the budget.
     """
-    data, training, model_options = parse(arguments)
-    splits = load_clips(data.dataset_name, data.dataset_config)
+    data, training, model_options = parse(arguments, training_options)
+    spoken: Spoken | None = None
+    if isinstance(training, AudioOptions) or data.dataset_config == SPOKEN:
+        align = isinstance(training, AudioOptions) and training.stage == "align"
+        spoken = load_spoken(data.dataset_name, "transcribe" if align else "answer")
+        spoken.refuse_missing(data.dataset_name)
+    splits = spoken.splits if spoken else load_clips(data.dataset_name, data.dataset_config)
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
 
-    processor, model = load(model_options)
+    processor, model, extractor = base_of(model_options, training)
     media: Any = training.media
     budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
-    encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name))
+    ears = ears_of(model, processor, extractor, spoken, model_options.model_name_or_path)
+    encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name), ears)
     raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
     shared = training.questions_per_sequence != 1
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
@@ -95,7 +113,7 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     if shared:
         SharedPrefix(model)
     choose_what_learns(model, training, model_options)
-    callbacks: list[TrainerCallback] = [SaveBudget(budget)]
+    callbacks: list[TrainerCallback] = [SaveBudget(budget, extractor)]
     if training.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
     trainer = ClipTrainer(
@@ -111,13 +129,24 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     trainer.answering = answering
     if model_options.use_peft and not getattr(training, "hf_deepspeed_config", None):
         for parameter_name, parameter in trainer.model.named_parameters():
-            if "lora_" in parameter_name:  # TRL makes QLoRA's bfloat16, which rounds steps of 1e-4 away
+            if "lora_" in parameter_name or (
+                "audio_projector" in parameter_name and parameter.requires_grad
+            ):  # TRL makes QLoRA's bfloat16, which rounds steps of 1e-4 away
                 parameter.data = parameter.data.float()
     # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
     # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
     trainer.model_accepts_loss_kwargs = True
     return Prepared(
-        trainer, training, model_options, data.dataset_name, rows, train_units, encoder, budget, limit
+        trainer,
+        training,
+        model_options,
+        data.dataset_name,
+        rows,
+        train_units,
+        encoder,
+        budget,
+        limit,
+        extractor,
     )
 
 
@@ -125,8 +154,19 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     """LoRA's targets and modules, or which weights are frozen without it.
 
     With LoRA, vision and projector are frozen unless they have a learning rate; without it, everything learns but
-    a part whose learning rate is 0.
+    a part whose learning rate is 0. Whisper's encoder is always frozen, and the audio projector always learns;
+    when it is aligned, nothing else does.
     """
+    aligning = isinstance(training, AudioOptions) and training.stage == "align"
+    for parameter_name, parameter in model.named_parameters():
+        if "audio_tower." in parameter_name or (aligning and AUDIO_PROJECTOR not in parameter_name):
+            parameter.requires_grad_(False)
+    if aligning:
+        model.model.audio_projector.float()  # bfloat16 would round its small steps away
+        return
+    hears = model.config.model_type in HEARING
+    if options.use_peft and hears:
+        options.lora_modules_to_save = [*(options.lora_modules_to_save or []), AUDIO_PROJECTOR]
     projector, vision = training.projector_learning_rate, training.vision_learning_rate
     if options.use_peft:
         if not options.lora_target_modules:
@@ -152,7 +192,7 @@ def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
         processor = AutoProcessor.from_pretrained(where, revision=options.model_revision)
     except (OSError, ValueError) as error:
         raise InputError(f"no model at {where}: {str(error).splitlines()[0]}") from None
-    if config.model_type not in FAMILIES:
+    if config.model_type not in (*FAMILIES, *HEARING):
         raise InputError(f"{where} is a {config.model_type}; the trainer knows {', '.join(FAMILIES)}")
     model = AutoModelForImageTextToText.from_pretrained(
         where,
@@ -166,6 +206,57 @@ def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     return processor, model
+
+
+def base_of(
+    options: ModelConfig, training: TrainingOptions
+) -> tuple[ProcessorMixin, PreTrainedModel, WhisperFeatureExtractor | None]:
+    """Processor, model, and what its Whisper is given where it hears; ``--whisper`` gives a stock model ears.
+
+    Raises:
+        InputError: as ``load``; options that don't go with the stage.
+    """
+    where = options.model_name_or_path
+    if isinstance(training, AudioOptions):
+        if training.stage == "align" and (options.use_peft or options.load_in_4bit or options.load_in_8bit):
+            raise InputError(
+                "--stage align trains the projector and saves a whole model: leave --use_peft and --load_in_4bit "
+                "to --stage answer"
+            )
+        if training.whisper:
+            if options.use_peft:
+                raise InputError(
+                    "an adapter needs a base that is saved: give ears with `surgvqa-train audio --stage align "
+                    f"--whisper {training.whisper}`, then train the adapter on what that writes"
+                )
+            model, processor, extractor = from_base(
+                where, training.whisper, training.audio_pool, options.dtype or "auto"
+            )
+            return processor, model, extractor
+    processor, model = load(options)
+    return processor, model, load_ears(local(where)) if model.config.model_type in HEARING else None
+
+
+def ears_of(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    extractor: WhisperFeatureExtractor | None,
+    spoken: Spoken | None,
+    where: str,
+) -> Ears | None:
+    """Ears for a run on spoken questions.
+
+    Raises:
+        InputError: spoken questions, and a model that has none.
+    """
+    if spoken is None:
+        return None
+    if extractor is None:
+        raise InputError(
+            f"{where} reads, it doesn't hear: `surgvqa-train audio --stage align --model_name_or_path {where} "
+            "--whisper openai/whisper-large-v3-turbo …` gives it ears"
+        )
+    return Ears(extractor, model.config.audio_pool, processor.tokenizer, spoken.read, spoken.length)
 
 
 def frames_of(rows: Dataset, wanted: int | None) -> int:

@@ -1,11 +1,13 @@
-"""A segmenter from a built data set: U-Net or CLIPSeg, one recipe.
+"""A segmenter from a built data set: a U-Net, one that is asked in words, or CLIPSeg; one recipe.
 
 surgvqa-train segment --data DIR --out runs/unet --model unet --epochs 30
+torchrun --nproc-per-node 2 -m surgvqa.train segment …      # the same batches, divided
 
 After every epoch the model is scored on the validation split, whose sequences it has not seen; the one with
 the best Dice stays in ``model.safetensors``. A run that was stopped goes on after its last whole epoch and
-ends with the same weights: samples, augmentation and phrases follow from seed, epoch and sample. In the end
-the test split is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` scores.
+ends with the same weights: samples, augmentation and phrases follow from seed, epoch and sample. So does one
+of several processes, up to rounding: losses and batch norm are over the whole batch. In the end the test
+split is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` scores.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from surgvqa.builders import masks
 from surgvqa.builders.pictures import decode_jpeg
@@ -30,14 +31,15 @@ from surgvqa.builders.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.segmentation import frame, report
-from surgvqa.train import augment
-from surgvqa.train.segment_models import Batch, ClipSeg, UNet, load, make, to_tensor
+from surgvqa.train import augment, together
+from surgvqa.train.segment_models import Batch, Segmenter, load, make, to_tensor
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
 RECIPE = (
     "model",
     "encoder",
+    "decoder",
     "weights",
     "checkpoint",
     "size",
@@ -45,6 +47,7 @@ RECIPE = (
     "batch_size",
     "learning_rate",
     "augment",
+    "precision",
     "seed",
 )
 WARM_UP = 3  # pictures before times are taken
@@ -57,7 +60,10 @@ def main(args: argparse.Namespace) -> None:
     if args.size % 32 or args.size < 32 or args.epochs < 1 or args.batch_size < 1:
         raise InputError(f"--size {args.size} --epochs {args.epochs} --batch-size {args.batch_size}: "
                          "the size is a multiple of 32, the others at least 1")  # fmt: skip
+    if not 1 <= len(args.decoder) <= 5 or args.size % 2 ** len(args.decoder):
+        raise InputError(f"--decoder {' '.join(map(str, args.decoder))}: 1 to 5 widths")
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    together.join(device)
     train, held_out = (
         list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")
     )
@@ -66,10 +72,13 @@ def main(args: argparse.Namespace) -> None:
         raise InputError(f"{args.data}: no mask in the training split; there is nothing to learn")
     named = called(train, classes)
     torch.manual_seed(args.seed)
-    model = make(recipe, classes, named).to(device)
+    model = make(recipe, classes, named).to(device)  # type: ignore[call-overload]
+    together.share_batch_norm(model)
     stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
     args.out.mkdir(parents=True, exist_ok=True)
     learn(model, train, held_out, stated, args.out, device)
+    if not together.first():
+        return
     best, said = load(args.out)
     print(
         f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {args.epochs}; {args.out / 'model.safetensors'}"
@@ -112,15 +121,16 @@ def sample_seed(*parts: object) -> int:
 def batches(
     rows: Sequence[Row], recipe: Mapping[str, Any], epoch: int, device: torch.device
 ) -> Iterator[Batch]:
-    """The samples of an epoch; a last batch of one is left out, batch norm needs two."""
+    """The samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
     change = augment.training(size) if recipe["augment"] else augment.plain(size)
     order = list(range(len(rows)))
     random.Random(sample_seed(seed, epoch)).shuffle(order)
     for start in range(0, len(order), count):
         chosen = order[start : start + count]
-        if len(chosen) == 1 < len(order):
+        if len(chosen) < max(2, together.size()) <= len(order):
             continue
+        chosen = chosen[together.rank() :: together.size()]
         seeds = [sample_seed(seed, epoch, rows[at]["row_id"]) for at in chosen]
         pairs = [
             augment.apply(change, *decoded(rows[at]), one) for at, one in zip(chosen, seeds, strict=True)
@@ -143,7 +153,7 @@ def decoded(row: Row) -> tuple[np.ndarray, np.ndarray]:
 
 
 def learn(
-    model: UNet | ClipSeg,
+    model: Segmenter,
     train: Sequence[Row],
     held_out: Sequence[Row],
     stated: Mapping[str, Any],
@@ -163,10 +173,13 @@ def learn(
         torch.manual_seed(sample_seed(recipe["seed"], "epoch", epoch))  # dropout
         total = count = 0.0
         bar = tqdm(
-            batches(train, recipe, epoch, device), total=steps, desc=f"epoch {epoch + 1}", disable=None
+            batches(train, recipe, epoch, device),
+            total=steps,
+            desc=f"epoch {epoch + 1}",
+            disable=None if together.first() else True,
         )
         for batch in bar:
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
                 loss = model.loss(batch)
             if not torch.isfinite(loss):
                 raise InputError(
@@ -174,10 +187,13 @@ def learn(
                 )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            together.mean_gradients(model)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             total, count = total + float(loss.detach()), count + 1
+        if not together.first():
+            continue
         figures = scored(model, held_out, size, device)
         dice = figures["dice"]["value"] or 0.0
         print(f"epoch {epoch + 1}: loss {total / max(1, count):.4f}, validation Dice {dice:.3f}", flush=True)
@@ -204,7 +220,7 @@ def learn(
 def restore(
     out: Path,
     stated: Mapping[str, Any],
-    model: UNet | ClipSeg,
+    model: Segmenter,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     device: torch.device,
@@ -225,22 +241,24 @@ def restore(
 
 
 def predicted(
-    model: UNet | ClipSeg, row: Row, size: int, device: torch.device
-) -> tuple[dict[str, np.ndarray], float]:
-    """(masks in the row's own size, milliseconds of the model) of one row."""
+    model: Segmenter, row: Row, size: int, device: torch.device
+) -> tuple[dict[str, tuple[np.ndarray, float]], float]:
+    """(per class its mask in the row's own size and how sure it is, milliseconds) of one row."""
     picture, _ = decoded(row)
-    small, _ = augment.apply(augment.plain(size), picture, np.zeros(picture.shape[:2], np.uint8), 0)
     start = time.perf_counter()
-    found = {name: mask.cpu().numpy() for name, mask in model.masks(to_tensor(small).to(device)).items()}
-    spent = (time.perf_counter() - start) * 1000
-    shape = (row["width"], row["height"])
-    grown = {
-        name: np.asarray(Image.fromarray(mask).resize(shape)) for name, mask in found.items() if mask.any()
-    }
-    return grown, spent
+    found = segmented(model, picture, size, device)
+    return found, (time.perf_counter() - start) * 1000
 
 
-def scored(model: UNet | ClipSeg, rows: Sequence[Row], size: int, device: torch.device) -> dict[str, Any]:
+def segmented(
+    model: Segmenter, picture: np.ndarray, size: int, device: torch.device
+) -> dict[str, tuple[np.ndarray, float]]:
+    """(mask in the picture's size, mean probability) of every class found in a height x width x 3 picture."""
+    small, _ = augment.apply(augment.plain(size), picture, np.zeros(picture.shape[:2], np.uint8), 0)
+    return model.masks(to_tensor(small).to(device), picture.shape[:2])  # type: ignore[arg-type]
+
+
+def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> dict[str, Any]:
     """The figures of a split, by the code of ``surgvqa-eval segmentation``."""
     model.eval()
     return report(
@@ -248,7 +266,7 @@ def scored(model: UNet | ClipSeg, rows: Sequence[Row], size: int, device: torch.
             frame(
                 row["case_id"],
                 run_segmentation.truth(row),
-                predicted(model, row, size, device)[0],
+                {name: mask for name, (mask, _) in predicted(model, row, size, device)[0].items()},
                 row["absent"],
             )
             for row in rows
@@ -256,9 +274,7 @@ def scored(model: UNet | ClipSeg, rows: Sequence[Row], size: int, device: torch.
     )
 
 
-def write_masks(
-    model: UNet | ClipSeg, rows: Iterator[Row], size: int, device: torch.device, path: Path
-) -> None:
+def write_masks(model: Segmenter, rows: Iterator[Row], size: int, device: torch.device, path: Path) -> None:
     """Predict rows one by one, with the time each takes after a warm-up."""
     model.eval()
     with path.open("w", encoding="utf-8") as file:
@@ -266,7 +282,8 @@ def write_masks(
             found, spent = predicted(model, row, size, device)
             said = {
                 "row_id": row["row_id"],
-                "masks": {name: masks.mask_to_rle(mask) for name, mask in found.items()},
+                "masks": {name: masks.mask_to_rle(mask) for name, (mask, _) in found.items()},
+                "confidence": {name: round(sure, 3) for name, (_, sure) in found.items()},
                 "ms": round(spent, 2) if number >= WARM_UP else None,
             }
             file.write(json.dumps(said) + "\n")

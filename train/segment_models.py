@@ -1,12 +1,12 @@
-"""The two segmenters: a U-Net that knows its classes, and CLIPSeg, which is asked for them in words.
+"""The segmenters: a U-Net that knows its classes, and two that are asked for them in words.
 
-Both take a batch of pictures and give a loss (Dice + cross-entropy), and for one picture a mask per class.
+All take a batch of pictures and give a loss (Dice + cross-entropy), and for one picture a mask per class.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +14,14 @@ import numpy as np
 import torch
 from surgvqa.cards.command import InputError
 from surgvqa.train.augment import MEAN, STD
+from surgvqa.train.together import total
 from torch import Tensor, nn
 from torch.nn import functional
 
-PROMPTS = 6  # of a picture and step: at most half are of what it shows, the others of what it doesn't
-UNET, CLIPSEG = "unet", "clipseg"
+PROMPTS = 6  # of CLIPSeg, whose decoder runs once for each
+UNET, TEXT_UNET, CLIPSEG = "unet", "text-unet", "clipseg"
+EMBEDDING = 32  # what a pixel and a phrase are compared in
+SPECK = 0.01  # of the picture: the area of probability at which a mask of nothing costs half of what it can
 
 
 class Batch(NamedTuple):
@@ -30,32 +33,75 @@ class Batch(NamedTuple):
 
 
 def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """1 - Dice of probabilities against 0/1, over ``dims``."""
-    both = (shares * truth).sum(dims)
-    return 1 - (2 * both + 1) / (shares.sum(dims) + truth.sum(dims) + 1)
+    """1 - Dice of probabilities against 0/1, over ``dims``; those of other processes count where 0 is one of them."""
+    sums = (shares * truth).sum(dims), shares.sum(dims), truth.sum(dims)
+    both, one, other = (total(each) for each in sums) if 0 in dims else sums
+    return 1 - (2 * both + 1) / (one + other + 1)
 
 
-class UNet(nn.Module):
-    """segmentation-models-pytorch's U-Net; a softmax over background and classes."""
+def mean(summed: Tensor, count: int) -> Tensor:
+    """A sum over this process's samples as the mean over all processes'; 0 of none."""
+    number = total(torch.tensor(float(count), device=summed.device))
+    return total(summed) / number.clamp(min=1)
+
+
+def unet(encoder: str, weights: str | None, decoder: Sequence[int], channels: int) -> Any:
+    """segmentation-models-pytorch's U-Net with ``channels`` out; as deep as ``decoder`` has widths."""
+    import segmentation_models_pytorch as smp
+
+    try:
+        return smp.Unet(encoder, encoder_weights=weights, classes=channels,
+                        encoder_depth=len(decoder), decoder_channels=tuple(decoder))  # fmt: skip
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"--encoder {encoder} --weights {weights} --decoder {' '.join(map(str, decoder))}: {error.args[0]}"
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"--weights {weights} of {encoder} cannot be had: {error}; leave --weights out to begin at random"
+        ) from error
+
+
+class Segmenter(nn.Module):
+    """What all have: names by value of the label map, and the colours that encoders expect."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, classes: Sequence[str], encoder: str, weights: str | None) -> None:
+    def __init__(self, classes: Sequence[str]) -> None:
         super().__init__()
-        import segmentation_models_pytorch as smp
-
         self.classes = tuple(classes)
-        try:
-            self.net = smp.Unet(encoder, encoder_weights=weights, classes=len(classes))
-        except KeyError as error:
-            raise InputError(f"--encoder {encoder} --weights {weights}: {error.args[0]}") from error
-        except OSError as error:
-            raise InputError(
-                f"--weights {weights} of {encoder} cannot be had: {error}; leave --weights out to begin at random"
-            ) from error
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """What training makes small."""
+        raise NotImplementedError
+
+    def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Of one picture (3, size, size): a probability per class but background and pixel of ``shape``."""
+        raise NotImplementedError
+
+    def masks(self, image: Tensor, shape: tuple[int, int]) -> dict[str, tuple[np.ndarray, float]]:
+        """(boolean mask of ``shape``, its mean probability) of every class that has a pixel in the picture."""
+        with torch.no_grad():
+            shares = self.shares(image, shape)
+        found = {}
+        for name, share in zip(self.classes[1:], shares, strict=True):
+            mask = share > 0.5
+            if mask.any():
+                found[name] = (mask.cpu().numpy(), float(share[mask].mean()))
+        return found
+
+
+class UNet(Segmenter):
+    """A U-Net with a softmax over background and classes."""
+
+    def __init__(
+        self, classes: Sequence[str], encoder: str, weights: str | None, decoder: Sequence[int]
+    ) -> None:
+        super().__init__(classes)
+        self.net = unet(encoder, weights, decoder, len(classes))
 
     def logits(self, images: Tensor) -> Tensor:
         """(n, classes, size, size)."""
@@ -67,31 +113,145 @@ class UNet(nn.Module):
         logits = self.logits(batch.images).float()
         truth = functional.one_hot(batch.labels, len(self.classes)).movedim(-1, 1).float()
         dice = soft_dice(logits.softmax(1), truth, (0, 2, 3))
-        shown = truth.sum((0, 2, 3)) > 0
-        return functional.cross_entropy(logits, batch.labels) + dice[shown].mean()
+        shown = total(truth.sum((0, 2, 3))) > 0
+        entropy = functional.cross_entropy(logits, batch.labels, reduction="sum")
+        return mean(entropy, batch.labels.numel()) + dice[shown].mean()
 
-    @torch.no_grad()
-    def masks(self, image: Tensor) -> dict[str, Tensor]:
-        """A boolean mask per class of one picture (3, size, size)."""
-        best = self.logits(image[None]).argmax(1)[0]
-        return {name: best == number for number, name in enumerate(self.classes) if number}
+    def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
+        """The likeliest class of a pixel keeps its share, and at least a half; the others have none."""
+        shares = grown(self.logits(image[None])[0].float(), shape).softmax(0)
+        best = functional.one_hot(shares.argmax(0), len(self.classes)).movedim(-1, 0)
+        return (best * shares.clamp(min=0.501))[1:]
 
 
-class ClipSeg(nn.Module):
-    """CLIPSeg of transformers: a phrase in, a mask out; a name of nothing in view has an empty one."""
+def grown(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+    """(n, height, width) of logits as (n, *shape): between pixels, so that outlines stay smooth."""
+    return functional.interpolate(maps[None], shape, mode="bilinear", align_corners=False)[0]
 
-    mean: Tensor
-    std: Tensor
+
+class Prompted(Segmenter):
+    """Is asked in words; a name of nothing in view has an empty mask."""
+
+    prompts: int  # of a picture and step: at most half are of what it shows, the others of what it doesn't
+
+    def __init__(self, classes: Sequence[str], phrases: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(classes)
+        self.phrases = {name: tuple(phrases[name]) for name in self.classes[1:]}
+
+    def logits(self, images: Tensor, where: Sequence[int], texts: Sequence[str]) -> Tensor:
+        """(pairs, size, size): a phrase each, about the picture at its place of ``where``."""
+        raise NotImplementedError
+
+    def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
+        """(class, phrase) pairs to ask one picture for: ones that it shows, then ones that it doesn't."""
+        draw = random.Random(seed)
+        values = {int(value) for value in np.unique(labels.cpu().numpy())} - {0}
+        shown = draw.sample(sorted(values), min(len(values), self.prompts // 2))
+        rest = sorted(set(range(1, len(self.classes))) - values)
+        absent = draw.sample(rest, min(len(rest), self.prompts - len(shown)))
+        return [(value, draw.choice(self.phrases[self.classes[value]])) for value in (*shown, *absent)]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy of every pair; Dice of those that are in the picture, the area of those that aren't.
+
+        Without the last a mask of a few wrong pixels costs next to nothing, and every absent class has one.
+        """
+        pairs = [
+            (at, value, text)
+            for at, seed in enumerate(batch.seeds)
+            for value, text in self.asked(batch.labels[at], seed)
+        ]
+        where = torch.tensor([at for at, _, _ in pairs], device=batch.images.device)
+        values = torch.tensor([value for _, value, _ in pairs], device=batch.images.device)
+        truth = (batch.labels[where] == values[:, None, None]).float()
+        logits = self.logits(batch.images, [at for at, _, _ in pairs], [text for _, _, text in pairs]).float()
+        shown = truth.sum((1, 2)) > 0
+        shares = logits.sigmoid()
+        entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="sum")
+        dice = soft_dice(shares, truth, (1, 2))[shown]
+        area = shares[~shown].mean((1, 2))
+        empty = area / (area + SPECK)
+        return mean(entropy, truth.numel()) + mean(dice.sum(), len(dice)) + mean(empty.sum(), len(empty))
+
+    def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Every class is asked for by its own name."""
+        texts = [self.phrases[name][0] for name in self.classes[1:]]
+        return grown(self.logits(image[None], [0] * len(texts), texts).float(), shape).sigmoid()
+
+
+class TextUNet(Prompted):
+    """A U-Net whose pixels meet phrases in one space (LSeg, Li et al. 2022): learns from nothing in minutes.
+
+    A phrase is the mean of its words; words that training hasn't seen all mean the same, which is nowhere.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        phrases: Mapping[str, Sequence[str]],
+        encoder: str,
+        weights: str | None,
+        decoder: Sequence[int],
+    ) -> None:
+        super().__init__(classes, phrases)
+        self.prompts = 2 * len(self.classes)  # a phrase costs a product per pixel: all are asked for
+        self.net = unet(encoder, weights, decoder, EMBEDDING)
+        self.words = {
+            word: at for at, word in enumerate(sorted({*split(self.phrases.values())}), 1)
+        }  # 0: unknown
+        self.text = nn.Sequential(
+            nn.EmbeddingBag(len(self.words) + 1, 2 * EMBEDDING, mode="mean"),
+            nn.Linear(2 * EMBEDDING, 2 * EMBEDDING),
+            nn.GELU(),
+            nn.Linear(2 * EMBEDDING, EMBEDDING),
+        )
+        self.bias = nn.Parameter(torch.tensor(-3.0))  # most pixels are of no phrase
+
+    def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
+        """All classes, and a word that nobody knows."""
+        return [*super().asked(labels, seed), (-1, "")]
+
+    def read(self, texts: Sequence[str]) -> Tensor:
+        """(phrases, EMBEDDING)."""
+        ids = [[self.words.get(word, 0) for word in split([[text]])] or [0] for text in texts]
+        starts = np.cumsum([0, *map(len, ids[:-1])])
+        bag = self.text[0](
+            torch.tensor([one for each in ids for one in each], device=self.bias.device),
+            torch.tensor(starts, device=self.bias.device),
+        )
+        found: Tensor = self.text[1:](bag)
+        return found
+
+    def logits(self, images: Tensor, where: Sequence[int], texts: Sequence[str]) -> Tensor:
+        """(pairs, size, size); a picture is read once."""
+        pixels = self.net((images - self.mean) / self.std)
+        at = torch.tensor(where, device=images.device)
+        found: Tensor = torch.einsum("pd,pdhw->phw", self.read(texts).to(pixels.dtype), pixels[at])
+        return found + self.bias
+
+
+def split(phrases: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The words of phrases.
+
+    >>> list(split([["L-hook", "hook/electrode"]]))
+    ['l', 'hook', 'hook', 'electrode']
+    """
+    for texts in phrases:
+        for text in texts:
+            yield from text.lower().replace("-", " ").replace("/", " ").split()
+
+
+class ClipSeg(Prompted):
+    """CLIPSeg of transformers: its decoder is told a phrase."""
 
     def __init__(
         self, classes: Sequence[str], phrases: Mapping[str, Sequence[str]], checkpoint: str | None, size: int
     ) -> None:
-        super().__init__()
+        super().__init__(classes, phrases)
         from transformers import AutoTokenizer, CLIPSegForImageSegmentation
 
         self.frozen = checkpoint is not None  # as its authors train it; random encoders must learn
-        self.classes = tuple(classes)
-        self.phrases = {name: tuple(phrases[name]) for name in self.classes[1:]}
+        self.prompts = PROMPTS
         if checkpoint is None:
             self.net, self.tokenizer = small_clipseg(
                 [text for texts in self.phrases.values() for text in texts], size
@@ -104,8 +264,6 @@ class ClipSeg(nn.Module):
                 raise InputError(
                     f"--checkpoint {checkpoint} is no CLIPSeg that can be had: {error}"
                 ) from error
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def logits(self, images: Tensor, where: Sequence[int], texts: Sequence[str]) -> Tensor:
         """(pairs, size, size): a phrase each, about the picture at its place of ``where``; a picture is read once.
@@ -135,40 +293,6 @@ class ClipSeg(nn.Module):
         found: Tensor = self.net.clip.text_projection(read.pooler_output)
         return found
 
-    def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
-        """(class, phrase) pairs to ask one picture for: ones that it shows, then ones that it doesn't."""
-        draw = random.Random(seed)
-        values = {int(value) for value in np.unique(labels.cpu().numpy())} - {0}
-        shown = draw.sample(sorted(values), min(len(values), PROMPTS // 2))
-        rest = sorted(set(range(1, len(self.classes))) - values)
-        absent = draw.sample(rest, min(len(rest), PROMPTS - len(shown)))
-        return [(value, draw.choice(self.phrases[self.classes[value]])) for value in (*shown, *absent)]
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy of every pair; Dice of those that are in the picture."""
-        pairs = [
-            (at, value, text)
-            for at, seed in enumerate(batch.seeds)
-            for value, text in self.asked(batch.labels[at], seed)
-        ]
-        where = torch.tensor([at for at, _, _ in pairs], device=batch.images.device)
-        values = torch.tensor([value for _, value, _ in pairs], device=batch.images.device)
-        truth = (batch.labels[where] == values[:, None, None]).float()
-        logits = self.logits(batch.images, [at for at, _, _ in pairs], [text for _, _, text in pairs]).float()
-        shown = truth.sum((1, 2)) > 0
-        loss = functional.binary_cross_entropy_with_logits(logits, truth)
-        if shown.any():
-            loss = loss + soft_dice(logits.sigmoid(), truth, (1, 2))[shown].mean()
-        return loss
-
-    @torch.no_grad()
-    def masks(self, image: Tensor) -> dict[str, Tensor]:
-        """A boolean mask per class of one picture (3, size, size), asked for by its own name."""
-        names = self.classes[1:]
-        texts = [self.phrases[name][0] for name in names]
-        found = self.logits(image[None], [0] * len(names), texts) > 0
-        return dict(zip(names, found, strict=True))
-
 
 def _square(images: Tensor, net: Any) -> tuple[int, int]:
     """Height and width of CLIPSeg's own output: its patches, each blown up to a patch's pixels."""
@@ -181,10 +305,7 @@ def small_clipseg(texts: Sequence[str], size: int) -> tuple[Any, Any]:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, PreTrainedTokenizerFast
 
-    words = sorted(
-        {word for text in texts for word in text.lower().replace("-", " ").replace("/", " ").split()}
-    )
-    names = ["<pad>", "<unk>", "<start>", "<end>", *words]
+    names = ["<pad>", "<unk>", "<start>", "<end>", *sorted({*split([texts])})]
     core = Tokenizer(models.WordLevel({word: at for at, word in enumerate(names)}, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation("removed")]
@@ -211,14 +332,17 @@ def small_clipseg(texts: Sequence[str], size: int) -> tuple[Any, Any]:
 
 def make(
     recipe: Mapping[str, Any], classes: Sequence[str], phrases: Mapping[str, Sequence[str]]
-) -> UNet | ClipSeg:
+) -> Segmenter:
     """The model a recipe asks for."""
+    towers = recipe["encoder"], recipe["weights"], recipe["decoder"]
     if recipe["model"] == UNET:
-        return UNet(classes, recipe["encoder"], recipe["weights"])
+        return UNet(classes, *towers)
+    if recipe["model"] == TEXT_UNET:
+        return TextUNet(classes, phrases, *towers)
     return ClipSeg(classes, phrases, recipe["checkpoint"], recipe["size"])
 
 
-def load(folder: Path) -> tuple[UNet | ClipSeg, dict[str, Any]]:
+def load(folder: Path) -> tuple[Segmenter, dict[str, Any]]:
     """A segmenter that `surgvqa-train segment` wrote, with what it says of itself."""
     import json
 

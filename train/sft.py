@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
+from surgvqa.eval.graft import save_ears
 from surgvqa.train.clip_trainer import checkpoint_to_resume
 from surgvqa.train.doctor import examine
-from surgvqa.train.prepare import prepare
+from surgvqa.train.prepare import Prepared, prepare
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -27,7 +29,15 @@ def main(arguments: Sequence[str]) -> None:
         InputError: an option, a model or a data set that doesn't fit; a sequence longer than the budget;
             anything the doctor finds wrong before step 1.
     """
-    run = prepare(arguments)
+    learn(prepare(arguments))
+
+
+def learn(run: Prepared) -> None:
+    """Let the doctor look, train, save.
+
+    Raises:
+        InputError: as ``main``.
+    """
     trainer, options = run.trainer, run.options
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
     try:
@@ -41,7 +51,10 @@ def main(arguments: Sequence[str]) -> None:
     trainer.save_model(options.output_dir)
     trainer.save_state()
     if trainer.is_world_process_zero():
+        if run.extractor is not None:
+            save_ears(run.extractor, Path(options.output_dir))
         run.budget.save(Path(options.output_dir))
+        sums.write(Path(options.output_dir))
         last = [entry for entry in trainer.state.log_history if "train_loss" in entry]
         best = {"best": trainer.state.best_metric} if trainer.state.best_metric is not None else {}
         print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))

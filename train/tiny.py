@@ -20,7 +20,15 @@ import torch
 import transformers
 from surgvqa.cards.command import InputError, nearest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedTokenizerFast, ProcessorMixin
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    PreTrainedTokenizerFast,
+    ProcessorMixin,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperModel,
+)
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
@@ -75,10 +83,6 @@ grasper bipolar scissors clipper irrigator specimen bag suction retractor dura f
 kerrison rongeur gallbladder liver cystic duct artery calot triangle dissection clipping cutting packaging
 cleaning coagulation retraction preparation polyp snare mucosa lumen nasal septum sphenoid sellotomy
 red green blue yellow white black grey colour what which is are the a an of in on at to and or not it its this
-""".strip()
-
-# What config pointing adds, so that its prompt is half as many tokens and a tag is one.
-POINTING = """
 Point to the in this image. Answer as <point x="X" y="Y">name</point> with X and Y from 0 to 100, or "not visible".
 <point x="1" y="2" alt="slit knife">slit knife</point> katena gauge cystotome forceps
 """.strip()
@@ -204,6 +208,41 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
         tie_word_embeddings=True,
         dtype="float32",
     )
+
+
+# Whisper's shape, small: windows of six seconds. Weights five times wider than Whisper's own start, because with
+# those (0.02) the positions drown the sound: of 61 spoken questions a reader of the frozen random features told
+# 27 % apart in unheard voices, against 84 % at 0.1.
+WHISPER = WhisperConfig(
+    d_model=128,
+    encoder_layers=1,
+    decoder_layers=1,
+    encoder_attention_heads=4,
+    decoder_attention_heads=4,
+    encoder_ffn_dim=512,
+    decoder_ffn_dim=64,
+    num_mel_bins=80,
+    max_source_positions=300,
+    init_std=0.1,
+    vocab_size=64,
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+    decoder_start_token_id=1,
+)
+
+
+def make_whisper(out: Path, seed: int = 0) -> None:
+    """Write a tiny Whisper with random weights, and its feature extractor; it recognises nothing.
+
+    Its encoder, frozen, is a random map of the sound: enough to tell a few dozen questions apart.
+    """
+    torch.manual_seed(seed)
+    model = WhisperModel(WHISPER)
+    model.save_pretrained(out)
+    WhisperFeatureExtractor(feature_size=WHISPER.num_mel_bins, chunk_length=6).save_pretrained(out)
+    parameters = sum(tensor.numel() for tensor in model.encoder.parameters())
+    print(json.dumps({"family": "whisper", "encoder_parameters": parameters, "out": str(out)}))
 
 
 def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:

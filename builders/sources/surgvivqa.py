@@ -21,7 +21,7 @@ from typing import Any
 
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
 from surgvqa.builders.splits import part
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 
 FACTS = Facts(
     name="SurgViVQA",
@@ -195,7 +195,7 @@ def _read(path: Path, root: Path, meaning: str, official: bool) -> Iterator[Aske
         if not line.strip():
             continue
         try:
-            yield _asked(json.loads(line), "" if official else meaning, meaning if official else None)
+            yield _asked(parse_json(line), "" if official else meaning, meaning if official else None)
         except (ValueError, KeyError, TypeError) as error:
             yield Dropped(f"{shown} line {number}", f"not a question: {_said(error)}", fault=True)
 

@@ -1,0 +1,100 @@
+"""Files of rows, whoever wrote them: JSON lines, JSON, CSV and TSV, Inspect's archives; a cut file is an error."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from surgvqa.cards.command import InputError, parse_json
+
+Row = Mapping[str, Any]
+LISTS = (
+    "samples", "predictions", "all_predictions", "results", "answers", "questions", "annotations", "data", "rows",
+)  # fmt: skip
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The rows of a file, told apart by its ending.
+
+    Raises:
+        InputError: no such file, not text, or cut off.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == ".eval":
+        yield from _inspect_archive(path)
+        return
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    if path.suffix.lower() in (".csv", ".tsv"):
+        yield from _table(text, path)
+    elif path.suffix.lower() in (".jsonl", ".ndjson"):
+        yield from _lines(text, path)
+    else:
+        yield from _document(text, path)
+
+
+def _table(text: str, path: Path) -> Iterator[Row]:
+    dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
+    reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect, strict=True)
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise InputError(f"{path}, line {reader.line_num}: not as many fields as the header has")
+            yield row
+    except csv.Error as error:
+        raise InputError(f"{path}, after line {reader.line_num}: {error}; was the file cut off?") from None
+
+
+def _lines(text: str, path: Path) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield parse_json(line)
+            except json.JSONDecodeError as error:
+                raise InputError(
+                    f"{path}, line {number}: not whole JSON ({error.msg}); was the file cut off?"
+                ) from None
+
+
+def _document(text: str, path: Path) -> Iterator[Row]:
+    try:
+        document = parse_json(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":  # JSON lines under another name
+            yield from _lines(text, path)
+            return
+        raise InputError(
+            f"{path}, line {error.lineno}: not whole JSON ({error.msg}); was the file cut off?"
+        ) from None
+    if isinstance(document, Mapping):
+        name = next((name for name in LISTS if document.get(name)), None)
+        if name is None:
+            raise InputError(f"{path}: an object without a list of rows; looked for {', '.join(LISTS)}")
+        document = document[name]
+    if isinstance(document, Mapping):  # rows below their task (lmms-eval) or below their id
+        parts = document.items()
+        document = [
+            row if isinstance(value, list) else {"qa_id": key, **row}
+            for key, value in parts
+            for row in (value if isinstance(value, list) else [value])
+        ]
+    yield from document
+
+
+def _inspect_archive(path: Path) -> Iterator[Row]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(name for name in archive.namelist() if name.startswith("samples/")):
+                yield parse_json(archive.read(name))
+    except (zipfile.BadZipFile, NotImplementedError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path}: not a readable Inspect log ({error}); `inspect log convert --to json` makes one"
+        ) from None
