@@ -133,6 +133,8 @@ format: $(VENV)/.installed ## write the format that check asks for
 bench: $(VENV)/.installed ## measure the builds and readers; results in tests/benchmarks
 	$(SAY) "benchmarks"
 	$(BIN)/python -m pytest tests/benchmarks -m "" -s
+	$(BIN)/python tests/benchmarks/bench_build.py
+	$(BIN)/python tests/benchmarks/bench_qa_writer.py
 	$(BIN)/python tests/benchmarks/bench_epoch_read.py
 	$(BIN)/python tests/benchmarks/bench_collator.py
 	$(BIN)/python tests/benchmarks/bench_multi_qa.py

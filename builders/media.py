@@ -212,7 +212,7 @@ def take(
     taken: dict[str, list[tuple[float, bytes]]] = {clip.clip_id: [] for clip in clips}
     owners = sorted((time_s, clip_id) for clip_id, times in asked.items() for time_s in times)
     before, jpeg, away = -1.0, b"", False
-    outside: set[str] = set()
+    marked: set[str] = set()
     for (_, clip_id), shot in zip(
         owners, iterate_frames(video, [time_s for time_s, _ in owners], decoder, timeline), strict=True
     ):
@@ -221,7 +221,7 @@ def take(
             before, jpeg = shot.time_s, encode_jpeg(picture)
             away = detector is not None and detector(picture)
         if away:
-            outside.add(clip_id)
+            marked.add(clip_id)
         taken[clip_id].append((shot.time_s - case.video_offset_s, jpeg))
         while waiting and len(taken[waiting[0].clip_id]) == len(asked[waiting[0].clip_id]):
             clip = waiting.popleft()
@@ -230,5 +230,5 @@ def take(
                 clip,
                 tuple(data for _, data in done),
                 tuple(time_s for time_s, _ in done),
-                clip.clip_id in outside,
+                clip.clip_id in marked,
             )

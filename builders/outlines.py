@@ -29,6 +29,7 @@ class Picture:
     height: int
     nodes: tuple[Entity, ...]
     time_s: float | None = None  # where the file says when it was taken
+    confidence: float | None = None  # of the whole picture, where a machine outlined it
 
 
 class Annotated(NamedTuple):
@@ -47,6 +48,7 @@ class _Shape:
     rle: str | None = None
     box: Box | None = None
     track: str | None = None
+    score: float | None = None  # how sure a machine was
 
 
 def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
@@ -94,7 +96,8 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
     """Read COCO instances; class names come from the file's own ``categories``.
 
     ``segmentation`` may be polygons, run lengths, or a string that holds either as JSON; where it is empty
-    the box counts. An image's ``time_s`` and a shape's ``attributes.track_id`` are taken where they are there.
+    the box counts. An image's ``time_s``, a shape's ``attributes.track_id`` and either's ``score``, 0 to 1, of a
+    machine are taken where they are there.
     """
     shown = shown or path.name
     file = read_json(path, shown)
@@ -133,7 +136,8 @@ def coco(path: Path, taxonomy: Taxonomy, shown: str | None = None) -> Annotated:
         try:
             width, height = frame_size(image["width"], image["height"])
             nodes = entities(shapes[key], taxonomy, width, height)
-            pictures.append(Picture(str(image["file_name"]), width, height, nodes, _time(image)))
+            name = str(image["file_name"])
+            pictures.append(Picture(name, width, height, nodes, _time(image), _score(image)))
         except KeyError as error:
             faults.append(Dropped(f"{shown}: image {key}", f"lacks {error}", fault=True))
         except InputError as error:
@@ -149,6 +153,16 @@ def _time(image: Mapping[str, Any]) -> float | None:
     if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 <= time_s < math.inf:
         raise InputError(f"its time_s is {time_s!r}; give seconds from the start of the operation")
     return float(time_s)
+
+
+def _score(entry: Mapping[str, Any]) -> float | None:
+    """How sure a machine was of an image or an annotation."""
+    score = entry.get("score")
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise InputError(f"its score is {score!r}; give 0 to 1")
+    return float(score)
 
 
 def _by_id(entries: Iterable[Any], what: str, shown: str, faults: list[Dropped]) -> dict[Any, dict[str, Any]]:
@@ -177,14 +191,15 @@ def _coco_shape(entry: Mapping[str, Any], label: str, width: int, height: int) -
     if not isinstance(extra, Mapping):
         raise InputError(f"its attributes are {extra!r}, not an object")
     track = None if extra.get("track_id") is None else str(extra["track_id"])
+    score = _score(entry)
     if isinstance(outline, Mapping):
-        return _Shape(label, rle=_rle(outline, width, height), track=track)
+        return _Shape(label, rle=_rle(outline, width, height), track=track, score=score)
     if outline:
-        return _Shape(label, polygons=outline, track=track)
+        return _Shape(label, polygons=outline, track=track, score=score)
     x, y, w, h = (float(value) for value in entry["bbox"])
     if not (w > 0 and h > 0 and x + w > 0 and y + h > 0 and x < width and y < height):
         raise InputError(f"its box {entry['bbox']} is not in the {width}x{height} frame")
-    return _Shape(label, box=(x, y, x + w, y + h), track=track)
+    return _Shape(label, box=(x, y, x + w, y + h), track=track, score=score)
 
 
 def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:
@@ -259,7 +274,7 @@ def entities(shapes: Sequence[_Shape], taxonomy: Taxonomy, width: int, height: i
             continue
         seen[name] = seen.get(name, 0) + 1
         identity = name if seen[name] == 1 else f"{name}#{seen[name]}"
-        bare = Entity(identity, name, role, "mask", track=shape.track)
+        bare = Entity(identity, name, role, "mask", track=shape.track, confidence=shape.score)
         if rle is not None:
             first.setdefault(name, (shape.label, len(nodes)))
             nodes.append(_measured(bare, rle, width, height))

@@ -48,10 +48,11 @@ def _counts(mask: np.ndarray) -> np.ndarray:
     """How many pixels of a mask lie in the window around each pixel."""
     width, height = WINDOW
     padded = np.pad(mask.astype(np.int32), ((height // 2 + 1, height // 2), (width // 2 + 1, width // 2)))
-    total = padded.cumsum(0).cumsum(1)
-    return (
+    total: np.ndarray = padded.cumsum(0).cumsum(1)
+    counts: np.ndarray = (
         total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
     )
+    return counts
 
 
 def _regions(mask: np.ndarray) -> tuple[Region, ...]:

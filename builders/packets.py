@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import floor
 from pathlib import Path
@@ -113,8 +114,18 @@ def cause(error: av.error.FFmpegError) -> str:
 def read_timeline(path: Path) -> Timeline:
     """The timeline of a video; decodes it only where its packets carry no presentation times.
 
+    The last two are remembered: a build asks five times for that of a case, each a pass over the file.
     Raises ``DamagedVideoError`` where the file cannot be read or holds fewer frames than its header says.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such video file")
+    found = path.stat()
+    return _read_timeline(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=2)
+def _read_timeline(path: Path, version: tuple[int, ...]) -> Timeline:
     with opened(path) as (container, stream):
         rows = [
             (packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard)

@@ -128,7 +128,7 @@ class Hidden:
         met = {name for word in WORD.findall(text) for name in self.names.get(word, ())}
         for name in sorted({*met, *(one for one in self.cases if one in text)}, key=lambda n: (-len(n), n)):
             other = self.cases.get(name, "…")
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w])", lambda _, other=other: other, text)
+            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w])", other, text)
         return text
 
 

@@ -14,7 +14,7 @@ where they only say what is present.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from surgvqa.builders import captions, chance, positions, wording
 from surgvqa.builders.motion import directions, motions
@@ -126,7 +126,15 @@ def ask(
         known_roles = [role for role in roles if _annotates(asker, role)]
         ways = directions(clip, case, frames)
         asked.extend(captions.caption(clip, taxonomy, known_roles, seed, ways))
-    return tuple(asked)
+    return tuple(marked(asked, case))
+
+
+def marked(asked: Sequence[QA], case: Case) -> Iterator[QA]:
+    """Questions with how sure the machine was of the moments they rest on, where a machine made any of them."""
+    sure = {scene.time_s: scene.confidence for scene in case.scenes if scene.confidence is not None}
+    for qa in asked:
+        found = [sure[time_s] for time_s in qa.evidence_s if time_s in sure]
+        yield replace(qa, confidence=min(found)) if found else qa
 
 
 # ---- phases

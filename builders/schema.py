@@ -76,6 +76,7 @@ class Scene:
     events: tuple[str, ...] = ()  # "phase: incision -> viscoelastic", "entered: spatula", a source's own
     first: bool = False  # no earlier scene in this case: entered/exited are unknown, not empty
     previous_s: float | None = None  # when the previous scene of the case was
+    confidence: float | None = None  # of a machine-made scene, its least sure thing's; None: a person made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ class QA:
     support_frames: int | None = None  # of total_frames, how many bear the answer out, where the source says
     total_frames: int | None = None
     support_ratio: float | None = None  # as the source states it, also where it isn't support / total
+    confidence: float | None = (
+        None  # of the least sure machine-made moment it rests on; None: persons made all
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,7 @@ QA_COLUMNS = {
     "support_frames": Value("int32"),
     "total_frames": Value("int32"),
     "support_ratio": Value("float64"),
+    "confidence": Value("float64"),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

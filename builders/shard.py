@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -350,6 +351,7 @@ def refuse_repeated(clips: Sequence[Clip]) -> None:
         seen.add(name)
 
 
+@cache
 def code_version() -> str:
     """A digest of the code and the libraries that the bytes of a shard follow from."""
     digest = hashlib.sha256()

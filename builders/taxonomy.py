@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -106,8 +106,15 @@ def load(name_or_path: str | Path) -> Taxonomy:
     path = Path(text)
     if not path.is_file():
         raise InputError(f"no procedure file {text}; `surgvqa-build new PROCEDURE` writes one")
+    found = path.stat()
+    return _load_own(text, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=8)
+def _load_own(text: str, version: tuple[int, ...]) -> Taxonomy:
+    """A user's file; read again when it has changed, not for every clip."""
     try:
-        return parse(path.read_text(encoding="utf-8"), text)
+        return parse(Path(text).read_text(encoding="utf-8"), text)
     except UnicodeDecodeError as error:
         raise InputError(f"{text}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.schema import Case, Dropped, Phase
+from surgvqa.cards.command import InputError
 
 IDLE = "idle"
 NONE = "none"
@@ -36,12 +37,17 @@ class Timeline(NamedTuple):
     dropped: tuple[Dropped, ...]
 
 
+LONGEST_S = 1e9  # thirty years: what is longer is a mistake, and infinity has no milliseconds
+
+
 def to_ms(seconds: float) -> int:
     """Seconds as the nearest whole millisecond.
 
     >>> to_ms(13.2804)
     13280
     """
+    if not abs(seconds) < LONGEST_S:
+        raise InputError(f"second {seconds:g} is no moment of an operation; times are seconds from its start")
     return round(seconds * 1000)
 
 

@@ -50,7 +50,7 @@ def damaged(folder: Path) -> dict[str, str]:
         )
     faults = [one for one in manifests.faults(folder, manifest["files"]) if not one.startswith(f"{STAGING}/")]
     found = {one.split(": ", 1)[0]: one for one in faults}
-    for name, sha256 in manifest["derived"].items():
+    for name, sha256 in manifest.get("derived", {}).items():
         if not (folder / name).is_file():
             found[name] = f"{name}: listed, but not there"
         elif hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256:

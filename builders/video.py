@@ -76,7 +76,7 @@ def _pyav(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.n
     for frames in paths:
         try:
             for frame in frames(timeline, wanted[done:]):
-                yield wanted[done], _rgb(frame, reformatter, timeline.path)
+                yield wanted[done], rgb(frame, reformatter, timeline.path)
                 done += 1
         except DamagedVideoError:
             # A stream that cannot be entered at its "key" frames (intra refresh) decodes from the front.
@@ -159,7 +159,7 @@ def _refuse_corrupt(frame: VideoFrame, timeline: Timeline) -> None:
         raise DamagedVideoError(f"{timeline.path}: the frame at {time_s:.3f} s is corrupt in the file")
 
 
-def _rgb(frame: VideoFrame, reformatter: VideoReformatter, path: Path) -> np.ndarray:
+def rgb(frame: VideoFrame, reformatter: VideoReformatter, path: Path) -> np.ndarray:
     """RGB by the frame's own range and matrix (BT.601 where it states none, as FFmpeg does), upright."""
     pixels: np.ndarray = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     turn = frame.rotation  # degrees counter-clockwise

@@ -33,7 +33,23 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--repo", metavar="ORG/NAME", help="where it will be on the Hub, for the snippet")
 
     verb = verbs.add_parser("audit", help="search a folder for what must not be published; exit 2 on a hit")
-    verb.add_argument("folder", type=Path, metavar="DIR", help="a data set or a model")
+    add = verb.add_argument
+    add("folder", type=Path, metavar="DIR", help="a data set or a model")
+    add(
+        "--sheets",
+        type=Path,
+        metavar="OUT",
+        help="write contact sheets of random frames for a person to look at",
+    )
+    add("--frames", type=int, default=3000, metavar="N", help="how many [3000]")
+    add("--looked-at", type=int, metavar="N", help="record that a person looked at so many of them")
+    add(
+        "--hits",
+        type=int,
+        default=0,
+        metavar="K",
+        help="with --looked-at: how many showed what they must not [0]",
+    )
 
     verb = verbs.add_parser("push", help="check, audit and publish a folder in one commit")
     verb.add_argument("folder", type=Path, metavar="DIR", help="a data set or a model")
@@ -86,6 +102,7 @@ def write(folder: Path, text: str) -> None:
 
 def audit(args: argparse.Namespace) -> None:
     """Print every hit; an error where there is one."""
+    from surgvqa.cards import frames
     from surgvqa.cards.audit import audit as search
     from surgvqa.cards.push import dataset_files, kind_of, model_files
 
@@ -96,6 +113,14 @@ def audit(args: argparse.Namespace) -> None:
     if hits:
         raise InputError(f"{len(hits)} hits in {args.folder}; `push` would refuse it")
     print(f"no hit in {len(files)} files")
+    if args.sheets is not None:
+        written = frames.sheets(args.folder, args.sheets, args.frames)
+        print(
+            f"{args.frames} frames on {len(written)} sheets in {args.sheets}; look at them, then --looked-at"
+        )
+    if args.looked_at is not None:
+        frames.record(args.folder, args.looked_at, args.hits)
+        print(f"recorded in {args.folder / 'manifest.json'} and its card")
 
 
 def push(args: argparse.Namespace) -> None:

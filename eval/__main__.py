@@ -112,6 +112,17 @@ def _predict_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
     verb.add_argument("--device", help="cuda or cpu (default: cuda where there is one)")
     verb.add_argument("--seed", type=int, default=0, help="of the controls (default 0)")
+    live = verb.add_argument_group("a running video in place of a data set")
+    live.add_argument("--stream", action="store_true", help="the first argument is a video file or a camera")
+    live.add_argument("--ask", action="append", default=[], metavar="TEXT", help="a question; repeatable")
+    live.add_argument("--ask-aloud", type=Path, metavar="FILE", help="a spoken one, for a model that hears")
+    live.add_argument("--window", type=float, default=5.0, metavar="S", help="seconds it sees (default 5)")
+    live.add_argument(
+        "--every", type=float, default=2.0, metavar="S", help="from answer to answer (default 2)"
+    )
+
+
+LIVE = ("stream", "ask", "ask_aloud", "window", "every")
 
 
 def _score_arguments(verb: argparse.ArgumentParser) -> None:
@@ -152,10 +163,28 @@ def _truth_arguments(verb: argparse.ArgumentParser) -> None:
 
 def predict(args: argparse.Namespace) -> None:
     """Ask a model."""
+    if args.stream:
+        from surgvqa.eval.live import Live, stream
+
+        shared = ("model", "out", "frames", "base", "dtype", "device")
+        stream(
+            Live(
+                source=args.data,
+                questions=tuple(args.ask),
+                sound=args.ask_aloud,
+                window_s=args.window,
+                every_s=args.every,
+                max_new_tokens=args.max_new_tokens or 64,
+                **{name: getattr(args, name) for name in shared},
+            )
+        )
+        return
+    if args.ask or args.ask_aloud:
+        raise InputError("--ask and --ask-aloud go with --stream; a data set brings its own questions")
     from surgvqa.eval.predict import Run
     from surgvqa.eval.predict import predict as ask
 
-    ask(Run(**{key: value for key, value in vars(args).items() if key != "verb"}))
+    ask(Run(**{key: value for key, value in vars(args).items() if key not in ("verb", *LIVE)}))
 
 
 def demo(args: argparse.Namespace) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from datasets import Dataset, DatasetDict
 from surgvqa.builders.coordinates import Grid, Space, model_space
+from surgvqa.builders.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips
+from surgvqa.eval.ears import Ears
 from surgvqa.eval.encode import Encoder
 from surgvqa.eval.generate import answers
 from surgvqa.eval.load import Loaded, load_model
@@ -92,15 +94,40 @@ class Models:
                 del self.loaded[oldest]
         return self.loaded[name]
 
-    def ask(self, name: str, row: Row, question: str, root: Path | None, longest: int = 64) -> Said:
-        """A model's answer to a question on a clip, or why there is none; with the seconds it took."""
+    def hears(self, name: str) -> bool:
+        """Whether a model takes a question as sound."""
+        with self.lock:
+            return self.get(name).extractor is not None
+
+    def ask(
+        self,
+        name: str,
+        row: Row,
+        question: str,
+        root: Path | None,
+        longest: int = 64,
+        sound: Samples | None = None,
+    ) -> Said:
+        """A model's answer to a question on a clip, or why there is none; with the seconds it took.
+
+        Args:
+            name: of the model.
+            row: the clip.
+            question: what the prompt says.
+            root: where the row's video paths start.
+            longest: tokens of an answer.
+            sound: the question as a recording, for a model that hears.
+        """
         began = time.perf_counter()
         try:
             with self.lock:
                 loaded = self.get(name)
-                encoder = Encoder(loaded.processor, self.budget(loaded, row), root)
+                ears = None if sound is None else ears_for(loaded, sound)
+                encoder = Encoder(loaded.processor, self.budget(loaded, row), root, ears)
                 began = time.perf_counter()  # loading isn't answering
                 asked = {**row, "messages": [turn("user", question), turn("assistant", "")]}
+                if sound is not None:
+                    asked["sounds"] = [0]
                 clip = encoder.encode(asked, [0], answered=False)
                 answer = answers(loaded.model, encoder, [clip], longest)[0][0]
         except torch.OutOfMemoryError:
@@ -124,10 +151,22 @@ class Models:
             return None
         height, width = decode(row["images"][0]["bytes"]).shape[:2]
         try:
-            kind = loaded.model.config.model_type
+            kind = loaded.model.config.model_type.removeprefix("audio_")
             return model_space(kind, width, height, Grid.of(loaded.processor.image_processor))
         except InputError:  # a family without a convention of its own draws nothing
             return None
+
+
+def ears_for(loaded: Loaded, sound: Samples) -> Ears:
+    """A model's ears for one recording.
+
+    Raises:
+        InputError: it has none.
+    """
+    if loaded.extractor is None:
+        raise InputError("this model reads text, it doesn't hear; type the question")
+    pool, tokenizer = loaded.model.config.audio_pool, loaded.processor.tokenizer
+    return Ears(loaded.extractor, pool, tokenizer, lambda _: sound)
 
 
 def turn(role: str, content: str) -> dict[str, str]:

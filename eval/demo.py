@@ -18,15 +18,17 @@ from typing import Any
 
 import gradio as gr
 from surgvqa.builders.scene import from_json
-from surgvqa.builders.sound import LONGEST_S, RATE, read_sound
+from surgvqa.builders.sound import LONGEST_S, RATE, Samples, read_sound
+from surgvqa.builders.spoken import PROMPT
 from surgvqa.cards.command import InputError
 from surgvqa.eval import stage
-from surgvqa.eval.asking import Clips, Models, right
+from surgvqa.eval.asking import Clips, Models, Row, right
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 EMBEDDED = Path("demo")  # where `make demo` leaves its data set, adapter and score
 ANY = "any kind"
 NOBODY = "nobody"
+DEAF = "this model reads text, it doesn't hear; start the app with --recogniser MODEL, or type the question"
 FONTS = ["system-ui", "sans-serif"]  # the default theme would fetch its own from the network
 
 
@@ -103,8 +105,45 @@ class Page:
             raise InputError("no model is chosen; choose one, or type a folder or a Hub name")
         root = Path(name) if Path(name).is_dir() else None
         said = [self.models.ask(model.strip(), row, question.strip(), root) for model in asked]
-        qa = next((one for one in row["qa"] if one["question"] == question.strip()), None)
-        guess = clips.guess(question.strip(), qa["kind"] if qa else None)
+        return self.show(clips, row, annotated, question.strip(), said)
+
+    def ask_aloud(
+        self, name: str, clip_id: str, annotated: bool, path: str | None, first: str, second: str
+    ) -> list[Any]:
+        """The recording itself to models that hear, its words to the others where a recogniser is at hand."""
+        if not path:
+            raise InputError("nothing was recorded; allow the microphone, or upload a recording")
+        sound = read_sound(Path(path))
+        clips = self.data(name)
+        row = clips.row(clip_id)
+        asked = [model.strip() for model in dict.fromkeys((first, second)) if model and model != NOBODY]
+        if not asked:
+            raise InputError("no model is chosen; choose one, or type a folder or a Hub name")
+        root = Path(name) if Path(name).is_dir() else None
+        words = self.hear(Path(path)) if self.hear is not None else None
+        said = [self.answer_aloud(model, row, sound.samples, words, root) for model in asked]
+        return self.show(clips, row, annotated, words or f"a recording of {sound.seconds:.1f} s", said)
+
+    def answer_aloud(
+        self, model: str, row: Row, sound: Samples, words: str | None, root: Path | None
+    ) -> stage.Said:
+        """One model's answer to a recording."""
+        try:
+            hears = self.models.hears(model)
+        except InputError as error:
+            return stage.Said(model, "", 0.0, error=str(error))
+        if hears:
+            return self.models.ask(model, row, PROMPT, root, sound=sound)
+        if words is None:
+            return stage.Said(model, "", 0.0, error=DEAF)
+        return self.models.ask(model, row, words, root)
+
+    def show(
+        self, clips: Clips, row: Row, annotated: bool, question: str, said: list[stage.Said]
+    ) -> list[Any]:
+        """Answers beside what is known, and the frames with what they point at."""
+        qa = next((one for one in row["qa"] if one["question"] == question), None)
+        guess = clips.guess(question, qa["kind"] if qa else None)
         shown = stage.answers(question, said, qa["answer"] if qa else None, guess, right(qa, said))
         marks = list(stage.marks_of(from_json(row["scene"])) if annotated and row["scene"] else ())
         for one, who in zip(said, ("a", "b"), strict=False):
@@ -201,7 +240,9 @@ def app(data: list[str], models: list[str], page: Page, score: Path | None = Non
                 label=f"A question of up to {LONGEST_S:g} s",
                 elem_id="sound",
             )
-            heard = gr.Button("Use the recording", elem_id="heard")
+            with gr.Row():
+                aloud = gr.Button("Ask with the recording", variant="primary", elem_id="aloud")
+                heard = gr.Button("Write it down first", elem_id="heard")
         said = gr.HTML(elem_id="said")
 
         def on(listen: Any, handler: Callable[..., list[Any]], inputs: list[Any], outputs: list[Any]) -> None:
@@ -225,6 +266,7 @@ def app(data: list[str], models: list[str], page: Page, score: Path | None = Non
         on(button.click, page.ask, inputs, [said, frames])
         on(question.submit, page.ask, inputs, [said, frames])
         on(heard.click, page.listen, [sound], [question])
+        on(aloud.click, page.ask_aloud, [name, clip, annotated, sound, first, second], [said, frames])
     return blocks
 
 

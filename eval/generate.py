@@ -6,7 +6,7 @@ asking one question at a time (``tests/test_predict.py`` holds it).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,11 @@ def common_length(rows: Sequence[Sequence[int]], own: int | None = None) -> int:
 
 @torch.inference_mode()
 def answers(
-    model: PreTrainedModel, encoder: Encoder, clips: Sequence[Encoded], longest: int
+    model: PreTrainedModel,
+    encoder: Encoder,
+    clips: Sequence[Encoded],
+    longest: int,
+    began: Callable[[], None] | None = None,
 ) -> list[list[Answer]]:
     """Answer every clip's questions.
 
@@ -53,6 +57,7 @@ def answers(
         encoder: made the clips.
         clips: encoded without answers.
         longest: tokens an answer may have; longer ones are cut there.
+        began: is called once the first token of every answer is there.
 
     Returns:
         One list per clip, one answer per question.
@@ -102,6 +107,9 @@ def answers(
         said.append(torch.where(running, token, tokenizer.pad_token_id))
         chances.append(torch.where(running, chance, 0.0))
         running = running & ~torch.isin(token, ends)
+        if began is not None and len(said) == 1:
+            token.tolist()  # the device has come this far
+            began()
         if len(said) == longest or not running.any():
             break
         tokens, steps = said[-1][:, None], steps[:, :, -1:] + 1

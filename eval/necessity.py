@@ -100,8 +100,8 @@ def necessity(
 ) -> dict[str, Any]:
     """How far the score falls with each other sound, and whether that shows that the model listens.
 
-    Differences are paired over questions. Their intervals resample cases, or clips where all are of one case:
-    that a model listens is a claim on the model, not on operations.
+    Differences are paired over questions. Their intervals resample clips, not cases as a score's do: that a model
+    listens is a claim on the model, and one operation is enough to see it.
 
     Args:
         heard: with the right sounds.
@@ -127,8 +127,7 @@ def necessity(
     rule = figures["rule"]
     single = figures["single_class_kinds"]
     counted = [place for place, one in enumerate(own) if one.row.kind not in single] or list(range(len(own)))
-    cases = [own[place].row.case_id for place in counted]
-    groups = cases if len(set(cases)) > 1 else [own[place].row.clip_id for place in counted]
+    groups = [own[place].row.clip_id for place in counted]
     right = {
         name: np.array([run[place].verdicts[rule].correct for place in counted], dtype=float)
         for name, run in verdicts.items()
@@ -152,7 +151,6 @@ def necessity(
     return {
         "n": len(counted),
         "rule": rule,
-        "resampled": "cases" if len(set(cases)) > 1 else "clips",
         "blind_majority": figures["blind_majority"],
         "blind_by_kind": {kind: figures["by_kind"][kind]["blind_majority"] for kind in sorted(set(kinds))},
         "runs": runs,
@@ -191,8 +189,7 @@ def table(found: Mapping[str, Any]) -> str:
     )
     lines = [terminal.table(rows), ""]
     lines += [
-        f"{name}: the score falls by {100 * run['fall']:.1f} points ({terminal.span(run['fall_ci95'])}, "
-        f"over {found['resampled']})"
+        f"{name}: the score falls by {100 * run['fall']:.1f} points ({terminal.span(run['fall_ci95'])})"
         for name, run in runs.items()
         if name != "heard"
     ]

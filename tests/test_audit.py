@@ -214,3 +214,51 @@ def test_push_refuses_and_the_message_does_not_spread_it(
     assert main(["push", str(folder), "clinic/cases"]) == 2
     shown = capsys.readouterr()
     assert TOKEN not in shown.err and "jane" not in shown.err and "clinic.org" not in shown.err
+
+
+# ---- frames that a person looks at
+
+
+def test_a_sample_of_frames_is_drawn_looked_at_and_its_bound_is_on_the_card(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ["audit", str(folder), "--sheets", str(tmp_path / "look"), "--frames", "7"]
+    assert main(said) == 0
+    first = [path.read_bytes() for path in sorted((tmp_path / "look").iterdir())]
+    assert len(first) == 1
+    with Image.open(io.BytesIO(first[0])) as sheet:
+        pixels = np.asarray(sheet)
+    shown = [
+        pixels[240 * (n // 6) : 240 * (n // 6) + 24, 320 * (n % 6) : 320 * (n % 6) + 32] for n in range(8)
+    ]
+    assert [picture.std() > 20 for picture in shown] == [True] * 7 + [False]
+    assert len({picture.tobytes() for picture in shown[:7]}) == 7, "seven different frames"
+    assert main(said) == 0
+    assert [path.read_bytes() for path in sorted((tmp_path / "look").iterdir())] == first
+
+    assert main(["audit", str(folder), "--looked-at", "7"]) == 0
+    assert (
+        "0 hits in 7 frames audited; at most 43 % of all frames (95 %)" in (folder / "README.md").read_text()
+    )
+    from surgvqa.builders.verify import damaged
+
+    assert damaged(folder) == {}
+    assert main(["audit", str(folder), "--looked-at", "7", "--hits", "1"]) == 0
+    assert "do not publish" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--sheets", "{}/look"], "inside the data set"),
+        (["--sheets", "/tmp/x", "--frames", "0"], "--frames 0"),
+        (["--sheets", "/tmp/x", "--frames", "17"], "has 16 pictures"),
+        (["--looked-at", "17"], "has 16 pictures"),
+        (["--looked-at", "3", "--hits", "4"], "--hits 4"),
+    ],
+)
+def test_bad_frame_audits(
+    folder: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", str(folder), *(word.format(folder) for word in more)]) == 2
+    assert said in capsys.readouterr().err

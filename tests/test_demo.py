@@ -26,9 +26,9 @@ FLAGS = [
 pytestmark = pytest.mark.browser
 
 
-def write_wave(path: Path, seconds: float, rate: int = 16000, channels: int = 1) -> Path:
+def write_wave(path: Path, seconds: float, rate: int = 16000, channels: int = 1, loud: int = 20000) -> Path:
     tone = np.sin(np.arange(round(seconds * rate)) * 2 * np.pi * 440 / rate)
-    pcm = (tone * 20000).astype("<i2").repeat(channels)
+    pcm = (tone * loud).astype("<i2").repeat(channels)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(channels)
         file.setsampwidth(2)
@@ -56,6 +56,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     build("synthetic", folder / "cases", folder / "data", source_options=options, workers=0, frames=4)
     make("qwen2_5_vl", folder / "tiny")
     make("qwen2_vl", folder / "other")
+    from spoken_clips import whisper
+    from surgvqa.eval.graft import from_base, save_ears
+
+    model, processor, ears = from_base(str(folder / "tiny"), str(whisper(folder / "whisper")), pool=5)
+    for part in (model, processor):
+        part.save_pretrained(folder / "hears")
+    save_ears(ears, folder / "hears")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -76,7 +83,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         app = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        for _ in range(960):
             try:
                 urlopen(address, timeout=2).close()
                 break
@@ -143,6 +150,14 @@ def no_recording(page: Any) -> None:
     clear = page.locator("#sound button[aria-label='Clear']")
     if clear.count():
         clear.first.click()
+
+
+def upload(page: Any, path: Path) -> None:
+    no_recording(page)
+    if not page.locator("#sound input[type=file]").count():
+        page.locator("#sound button[aria-label='Upload file']").first.click()
+    page.locator("#sound input[type=file]").set_input_files(str(path))
+    page.wait_for_timeout(800)
 
 
 def fill_dropdown(page: Any, name: str, value: str) -> None:
@@ -228,6 +243,7 @@ def test_a_wrong_data_set_is_a_message_and_the_app_goes_on(page: Any) -> None:
         ("long.wav", "over 30 s"),
         ("words.wav", "not a sound file"),
         ("stereo.wav", "2.0 s"),
+        ("closed.wav", "is silent; is the microphone on and allowed?"),
     ],
 )
 def test_a_bad_recording_is_a_message_and_the_app_goes_on(
@@ -238,16 +254,31 @@ def test_a_bad_recording_is_a_message_and_the_app_goes_on(
         write_wave(path, 600)
     elif name == "stereo.wav":
         write_wave(path, 2, 8000, 2)
+    elif name == "closed.wav":  # what a muted microphone gives
+        write_wave(path, 2, loud=0)
     else:
         path.write_bytes(b"" if name == "empty.wav" else b"this is a shopping list, not a sound" * 20)
-    no_recording(page)
-    if not page.locator("#sound input[type=file]").count():
-        page.locator("#sound button[aria-label='Upload file']").first.click()
-    page.locator("#sound input[type=file]").set_input_files(str(path))
-    page.wait_for_timeout(800)
+    upload(page, path)
     page.click("#heard")
     assert told in note(page, told)
     assert "Truth" in ask(page, f"What is there after {name}?")
+
+
+def test_a_recording_is_asked_aloud_of_a_model_that_hears(page: Any, tmp_path: Path) -> None:
+    fill_dropdown(page, "first", "hears")
+    upload(page, write_wave(tmp_path / "asked.wav", 1.5, 8000, 2))
+    page.click("#aloud")
+    page.wait_for_function(
+        "() => (document.querySelector('#said .asked')?.innerText || '').includes('a recording of 1.5 s')",
+        timeout=WAIT_MS,
+    )
+    heard, deaf = page.locator(".card").nth(0), page.locator(".card").nth(1)
+    assert "sure" in heard.inner_text() and not heard.locator(".note").count()
+    assert "reads text, it doesn't hear" in deaf.inner_text()
+    upload(page, write_wave(tmp_path / "long.wav", 600))
+    page.click("#aloud")
+    note(page, "over 30 s")
+    fill_dropdown(page, "first", "tiny")
 
 
 def test_nothing_recorded_is_a_message(page: Any) -> None:

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from plain_video import render
+from surgvqa.builders import machine_scenes, questions, scene
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.build import build
 from surgvqa.builders.clips import windows
 from surgvqa.builders.scene import link
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import QA, Case, Dropped, Frame, Scene
 from surgvqa.builders.sources import procedure
+from surgvqa.builders.taxonomy import load
 from surgvqa.cards.command import InputError
 
 FIXTURE = Path(__file__).parent / "fixtures" / "procedure"
@@ -113,6 +115,50 @@ def test_coco_in_one_file_and_a_shipped_taxonomy(tmp_path: Path) -> None:
         ("hook", "box", 100.0),
         ("liver", "mask", 50.0),
     ]
+
+
+def test_outlines_of_a_machine_say_how_sure_it_was(tmp_path: Path) -> None:
+    entry = {
+        "id": 1,
+        "image_id": 1,
+        "category_id": 3,
+        "segmentation": [],
+        "bbox": [10, 10, 20, 5],
+        "score": 0.75,
+    }
+    coco = {
+        "images": [
+            {"id": 1, "file_name": "1.png", "width": 100, "height": 50, "time_s": 2.5, "score": 0.75},
+            {"id": 2, "file_name": "2.png", "width": 100, "height": 50, "time_s": 7.5, "score": 0.9},
+        ],
+        "categories": [{"id": 3, "name": "L-hook"}],
+        "annotations": [entry],
+    }
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(coco))
+    hooked, empty = machine_scenes.scenes(path, load("cholecystectomy"))
+    assert (hooked.confidence, hooked.nodes[0].confidence, empty.confidence) == (0.75, 0.75, 0.9)
+    assert scene.from_json(scene.to_json(empty)).confidence == 0.9
+    case = Case("a", "procedure", "cholecystectomy", scenes=(hooked, empty, Scene(12.5, 100, 50)))
+    asked = [
+        QA(str(n), "instruments", "", "", "", "", evidence_s=at)
+        for n, at in enumerate([(2.5, 7.5), (7.5,), (12.5,), ()])
+    ]
+    assert [qa.confidence for qa in questions.marked(asked, case)] == [0.75, 0.9, None, None]
+    entry["score"] = 75
+    path.write_text(json.dumps(coco))
+    with pytest.raises(InputError, match=r"its score is 75; give 0 to 1"):
+        list(machine_scenes.scenes(path, load("cholecystectomy")))
+
+
+def test_a_segmenter_is_shown_annotated_moments_or_every_few_seconds(tmp_path: Path) -> None:
+    video = tmp_path / "a.mp4"
+    render(video, 10, 128, 96)
+    assert machine_scenes.asked(video, 1.0, (), [], 4.0).moments == ((1.0, 2.0), (5.0, 6.0))
+    assert machine_scenes.asked(video, 1.0, (), [3.0, 60.0], 4.0).moments == ((3.0, 4.0),)
+    stills = [Frame(1.0, Path("1.png")), Frame(2.0, Path("2.png"))]
+    assert machine_scenes.asked(None, 0.0, stills, [2.0], 4.0).moments == ((2.0, "2.png"),)
+    assert len(machine_scenes.asked(None, 0.0, stills, [], 4.0).moments) == 2
 
 
 def test_stills_stand_in_for_a_video(root: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -14,8 +15,9 @@ pytest.importorskip("segmentation_models_pytorch", reason="the extra [segment] i
 pytest.importorskip("albumentations", reason="the extra [segment] is not installed")
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from surgvqa.builders import masks
+from surgvqa.builders.__main__ import main as build
 from surgvqa.builders.parquet import writer
 from surgvqa.builders.schema import Case, Entity, Frame, Scene
 from surgvqa.builders.segmentation import SEGMENTATION_FEATURES, Segmentation, rows
@@ -266,3 +268,84 @@ def test_two_processes_end_as_one_does(model: str, data: Path, tmp_path: Path):
 
 def flat(weights: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([one.reshape(-1) for _, one in sorted(weights.items()) if one.is_floating_point()])
+
+
+def test_unlabelled_pictures_get_questions_marked_as_machine_made(data: Path, tmp_path: Path):
+    run(data, tmp_path / "unet", "--epochs", "12", "--learning-rate", "3e-3", "--decoder", "64", "32", "16")
+    root = tmp_path / "mine"
+    (root / "annotations").mkdir(parents=True)
+    lines = ["case,phase,start,end"]
+    for name in ("new", "old"):
+        (root / "frames" / name).mkdir(parents=True)
+        case = drawn(root / "frames" / name, name, 8)
+        lines.append(f"{name},preparation,0,8")
+        if name == "old":
+            (root / "annotations" / "old.json").write_text(json.dumps(outlined(case)))
+    (root / "phases.csv").write_text("\n".join(lines) + "\n")
+    told = ["procedure", "--root", str(root), "--taxonomy", "cholecystectomy", "--image-rate", "1", "--segmenter",
+            str(tmp_path / "unet"), "--clip-seconds", "1", "--test-cases", "old", "--kinds", "phase", "instruments"]  # fmt: skip
+    assert build([*told, "--out", str(tmp_path / "built"), "--validation", "0"]) == 0
+    rows = pq.read_table(tmp_path / "built" / "qa").to_pylist()
+    sure = {(one["case_id"], one["kind"]): [] for one in rows}
+    for one in rows:
+        sure[one["case_id"], one["kind"]].append(one["confidence"])
+    assert {value for key in sure if key[0] == "old" or key[1] == "phase" for value in sure[key]} == {None}
+    assert len(sure["new", "instruments"]) == 8 and all(0.3 < one <= 1 for one in sure["new", "instruments"])
+    true = {scene.time_s: {node.name for node in scene.nodes} for scene in drawn(tmp_path, "new", 8).scenes}
+    made = {
+        one["evidence_s"][0]: set(one["short_answer"].split(", ")) - {"none"}
+        for one in rows
+        if one["kind"] == "instruments" and one["case_id"] == "new"
+    }
+    assert made.keys() == true.keys() and sum(made[key] == true[key] for key in true) >= 6
+    (said,) = [
+        one
+        for one in json.loads((tmp_path / "built" / "report.json").read_text())["notes"]
+        if "against people" in one
+    ]
+    assert said.startswith("segmenter against people, instruments on 8 moments of 1 cases: ")
+    assert float(said.rsplit(" ", 1)[1]) > 0.7
+    before = {path: path.stat().st_mtime_ns for path in (root / "predicted").iterdir()}
+    assert build([*told, "--out", str(tmp_path / "again"), "--validation", "0"]) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (root / "predicted").iterdir()}, (
+        "not outlined twice"
+    )
+
+
+def test_a_segmenter_of_no_names_outlines_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    made = {"model": "unet", "encoder": "resnet18", "weights": None, "decoder": [8, 8, 8], "size": 64}
+    folder, root = tmp_path / "binary", tmp_path / "mine"
+    folder.mkdir()
+    model = make(made, ("background", "instrument"), {"instrument": ["instrument"]})
+    save_file(model.state_dict(), folder / "model.safetensors")
+    said = {
+        "recipe": made,
+        "classes": ["background", "instrument"],
+        "phrases": {"instrument": ["instrument"]},
+    }
+    (folder / "segmenter.json").write_text(json.dumps(said))
+    (root / "frames" / "new").mkdir(parents=True)
+    drawn(root / "frames" / "new", "new", 2)
+    (root / "phases.csv").write_text("case,phase,start,end\nnew,preparation,0,2\n")
+    told = ["procedure", "--root", str(root), "--taxonomy", "cholecystectomy", "--image-rate", "1"]
+    assert build([*told, "--segmenter", str(folder), "--out", str(tmp_path / "out")]) == 2
+    shown = capfd.readouterr().err
+    assert "which names no instrument" in shown and "--segmentation instruments" in shown
+    assert build([*told, "--segmenter", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert "holds no segmenter.json" in capfd.readouterr().err
+    assert build([*told, "--segmenter", str(folder), "--every", "0", "--out", str(tmp_path / "out")]) == 2
+    assert "--every 0" in capfd.readouterr().err
+
+
+def outlined(case: Case) -> dict:
+    """A case's masks as a person's COCO file."""
+    boxes = [(at, node) for at, scene in enumerate(case.scenes) for node in scene.nodes]
+    return {
+        "images": [{"id": at, "file_name": f"{at}.png", "width": WIDTH, "height": HEIGHT} for at in range(8)],
+        "annotations": [
+            {"id": number, "image_id": at, "category_id": 1 + sorted(COLOURS).index(node.name),
+             "segmentation": {"size": [HEIGHT, WIDTH], "counts": node.rle}}
+            for number, (at, node) in enumerate(boxes)
+        ],
+        "categories": [{"id": at, "name": name} for at, name in enumerate(sorted(COLOURS), 1)],
+    }  # fmt: skip

@@ -198,9 +198,9 @@ def add_segment(verbs: Any) -> None:
     add("--learning-rate", type=float, default=1e-3)
     add(
         "--augment",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="smoke, highlights, crop … (default)",
+        choices=("full", "light", "none"),
+        default="full",
+        help="full: smoke, highlights, blur, colour, crop, rotation (default); light: mirrored and colour, for short runs",
     )
     add("--device", help="cuda or cpu (default: cuda where there is one)")
     add(
@@ -209,6 +209,82 @@ def add_segment(verbs: Any) -> None:
         default="fp32",
         help="bf16: mixed, about twice as fast on GPUs and on processors with AVX512-BF16 (default fp32)",
     )
+    add("--seed", type=int, default=0)
+
+
+def add_masks(verbs: Any) -> None:
+    """``surgvqa-train masks``."""
+    verb = verbs.add_parser(
+        "masks", help="a segmenter's masks of videos; `surgvqa-build procedure --segmenter` calls it"
+    )
+    add = verb.add_argument
+    add("segmenter", type=Path, metavar="SEGMENTER", help="a folder that `surgvqa-train segment` wrote")
+    add("--request", required=True, type=Path, metavar="FILE", help="JSON: which moments of which videos")
+    add("--out", required=True, type=Path, metavar="DIR", help="where CASE.json (COCO) goes")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+
+
+def add_towers(verbs: Any) -> None:
+    """``surgvqa-train towers``."""
+    verb = verbs.add_parser("towers", help="visual encoders compared: frozen features and a linear probe")
+    add = verb.add_argument
+    add("--data", required=True, type=Path, metavar="DIR", help="clips with pictures, phases and scenes")
+    add(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="M",
+        help="CLIP, SigLIP, DINO or Qwen-VL: folders or Hub names",
+    )
+    add("--out", type=Path, metavar="FILE", help="the figures as JSON")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+
+
+def add_scratch(verbs: Any) -> None:
+    """``surgvqa-train scratch``."""
+    verb = verbs.add_parser(
+        "scratch", help="a small vision-language model from nothing, to be read; resumable"
+    )
+    add = verb.add_argument
+    add(
+        "--data",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="clips with pictures, built with --kinds caption …",
+    )
+    add("--out", required=True, type=Path, metavar="DIR", help="folder of the model; a stopped run goes on")
+    add(
+        "--join",
+        choices=("prefix", "queries", "cross"),
+        default="prefix",
+        help="how the text gets at the picture: projected patches before it (default), learned queries, cross-attention",
+    )
+    add(
+        "--size",
+        choices=("full", "small", "tiny"),
+        default="small",
+        help="40, 1.4 or 0.1 million parameters (small)",
+    )
+    add(
+        "--kinds",
+        nargs="+",
+        default=["caption"],
+        metavar="KIND",
+        help="of the questions to learn (default caption)",
+    )
+    add(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="DIR",
+        help="a model to go on from, such as one that has learned captions",
+    )
+    add("--epochs", type=int, default=20)
+    add("--batch-size", type=int, default=32)
+    add("--learning-rate", type=float, default=1e-3)
+    add("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: mixed (default fp32)")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
     add("--seed", type=int, default=0)
 
 
@@ -301,6 +377,27 @@ def segment(args: argparse.Namespace) -> None:
     main(args)
 
 
+def masks(args: argparse.Namespace) -> None:
+    """Predict masks."""
+    from surgvqa.train.segment_video import main
+
+    main(args)
+
+
+def towers(args: argparse.Namespace) -> None:
+    """Compare encoders."""
+    from surgvqa.train.towers import main
+
+    main(args)
+
+
+def scratch(args: argparse.Namespace) -> None:
+    """Train a small model from nothing."""
+    from surgvqa.train.scratch import main
+
+    main(args)
+
+
 def merge(args: argparse.Namespace) -> None:
     """Merge."""
     from surgvqa.train import merge as merging
@@ -325,6 +422,9 @@ def parser() -> argparse.ArgumentParser:
     add_grpo(verbs)
     add_doctor(verbs)
     add_segment(verbs)
+    add_masks(verbs)
+    add_scratch(verbs)
+    add_towers(verbs)
     add_merge(verbs)
     return root
 
@@ -338,6 +438,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "grpo": grpo,
         "doctor": doctor,
         "segment": segment,
+        "masks": masks,
+        "scratch": scratch,
+        "towers": towers,
         "merge": merge,
         "vllm": vllm,
     }

@@ -70,6 +70,19 @@ def training(size: int) -> albumentations.Compose:
     )
 
 
+def light(size: int) -> albumentations.Compose:
+    """Mirrored either way and other colours: what a run of a few epochs can still learn from."""
+    return albumentations.Compose(
+        [
+            albumentations.Resize(size, size),
+            albumentations.HorizontalFlip(p=0.5),
+            albumentations.VerticalFlip(p=0.5),
+            albumentations.ColorJitter(0.2, 0.2, 0.2, 0.05, p=0.7),
+        ],
+        seed=0,
+    )
+
+
 def plain(size: int) -> albumentations.Compose:
     """Only the size, for validation and prediction."""
     return albumentations.Compose([albumentations.Resize(size, size)])

@@ -22,11 +22,12 @@ from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_rows, split_of
 from surgvqa.eval.load import Parts, adapted, parts
 from surgvqa.eval.prompts import is_prompts, raise_if_other_pixels
+from surgvqa.train.base import load
 from surgvqa.train.blind_rewards import earned, examine
 from surgvqa.train.clip_trainer import SaveBudget, checkpoint_to_resume
 from surgvqa.train.grpo_options import GrpoOptions, parse, reward_functions
 from surgvqa.train.options import LORA_TARGETS
-from surgvqa.train.prepare import load, raise_if_test
+from surgvqa.train.prepare import raise_if_test
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config

@@ -32,7 +32,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.segmentation import frame, report
 from surgvqa.train import augment, together
-from surgvqa.train.segment_models import Batch, Segmenter, load, make, to_tensor
+from surgvqa.train.segment_models import Batch, Found, Segmenter, load, make, to_tensor
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
@@ -123,7 +123,9 @@ def batches(
 ) -> Iterator[Batch]:
     """The samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
-    change = augment.training(size) if recipe["augment"] else augment.plain(size)
+    change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
+        size
+    )
     order = list(range(len(rows)))
     random.Random(sample_seed(seed, epoch)).shuffle(order)
     for start in range(0, len(order), count):
@@ -246,14 +248,12 @@ def predicted(
     """(per class its mask in the row's own size and how sure it is, milliseconds) of one row."""
     picture, _ = decoded(row)
     start = time.perf_counter()
-    found = segmented(model, picture, size, device)
+    found = segmented(model, picture, size, device).masks
     return found, (time.perf_counter() - start) * 1000
 
 
-def segmented(
-    model: Segmenter, picture: np.ndarray, size: int, device: torch.device
-) -> dict[str, tuple[np.ndarray, float]]:
-    """(mask in the picture's size, mean probability) of every class found in a height x width x 3 picture."""
+def segmented(model: Segmenter, picture: np.ndarray, size: int, device: torch.device) -> Found:
+    """What a height x width x 3 picture shows, in its own size."""
     small, _ = augment.apply(augment.plain(size), picture, np.zeros(picture.shape[:2], np.uint8), 0)
     return model.masks(to_tensor(small).to(device), picture.shape[:2])  # type: ignore[arg-type]
 

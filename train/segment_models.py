@@ -32,6 +32,13 @@ class Batch(NamedTuple):
     seeds: Sequence[int]
 
 
+class Found(NamedTuple):
+    """Of one picture: each class's boolean mask with its mean probability, and the highest of any class and pixel."""
+
+    masks: dict[str, tuple[np.ndarray, float]]
+    highest: float
+
+
 def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
     """1 - Dice of probabilities against 0/1, over ``dims``; those of other processes count where 0 is one of them."""
     sums = (shares * truth).sum(dims), shares.sum(dims), truth.sum(dims)
@@ -82,16 +89,19 @@ class Segmenter(nn.Module):
         """Of one picture (3, size, size): a probability per class but background and pixel of ``shape``."""
         raise NotImplementedError
 
-    def masks(self, image: Tensor, shape: tuple[int, int]) -> dict[str, tuple[np.ndarray, float]]:
-        """(boolean mask of ``shape``, its mean probability) of every class that has a pixel in the picture."""
-        with torch.no_grad():
-            shares = self.shares(image, shape)
-        found = {}
-        for name, share in zip(self.classes[1:], shares, strict=True):
-            mask = share > 0.5
-            if mask.any():
-                found[name] = (mask.cpu().numpy(), float(share[mask].mean()))
-        return found
+    def chosen(self, shares: Tensor) -> Tensor:
+        """The masks of the shares, boolean: what is likelier than not."""
+        return shares > 0.5
+
+    @torch.no_grad()
+    def masks(self, image: Tensor, shape: tuple[int, int]) -> Found:
+        """What the picture shows, in ``shape``."""
+        shares = self.shares(image, shape)
+        each = zip(self.classes[1:], shares, self.chosen(shares), strict=True)
+        masks = {
+            name: (mask.cpu().numpy(), float(share[mask].mean())) for name, share, mask in each if mask.any()
+        }
+        return Found(masks, float(shares.max()))
 
 
 class UNet(Segmenter):
@@ -118,10 +128,13 @@ class UNet(Segmenter):
         return mean(entropy, batch.labels.numel()) + dice[shown].mean()
 
     def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
-        """The likeliest class of a pixel keeps its share, and at least a half; the others have none."""
-        shares = grown(self.logits(image[None])[0].float(), shape).softmax(0)
-        best = functional.one_hot(shares.argmax(0), len(self.classes)).movedim(-1, 0)
-        return (best * shares.clamp(min=0.501))[1:]
+        """Those of the softmax."""
+        return grown(self.logits(image[None])[0].float(), shape).softmax(0)[1:]
+
+    def chosen(self, shares: Tensor) -> Tensor:
+        """Every pixel is of its likeliest class, or of the background."""
+        best = torch.cat([1 - shares.sum(0, keepdim=True), shares]).argmax(0)
+        return functional.one_hot(best, len(self.classes)).movedim(-1, 0)[1:] > 0
 
 
 def grown(maps: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -55,7 +55,7 @@ def mean_gradients(model: nn.Module) -> None:
     found = [one.grad for one in model.parameters() if one.grad is not None]
     flat = torch.cat([one.reshape(-1) for one in found])
     group.all_reduce(flat)
-    for one, mean in zip(found, flat.split([one.numel() for one in found]), strict=True):
+    for one, mean in zip(found, torch.split(flat, [one.numel() for one in found]), strict=True):
         one.copy_(mean.view_as(one) / size())
 
 

@@ -10,6 +10,7 @@ Below the root, each part optional, CASE the name of an operation::
                                                               the tables lies (-60: it starts a minute later)
     frames/CASE/*.png        stills, where a case has no video
     procedure.yaml           the names of phases, anatomy, instruments; or --taxonomy cataract
+    predicted/CASE.json      what a segmenter outlined, written with --segmenter (`builders/machine_scenes.py`)
 
 A picture's time is the last number of its file's name divided by ``--image-rate``::
 
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
-from surgvqa.builders import outlines
+from surgvqa.builders import machine_scenes, outlines
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
 from surgvqa.builders.tables import number, recording, rows, scaled
@@ -48,7 +49,13 @@ _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 def cases(
-    root: Path, *, taxonomy: str | None = None, image_rate: float | None = None, videos: Path | None = None
+    root: Path,
+    *,
+    taxonomy: str | None = None,
+    image_rate: float | None = None,
+    videos: Path | None = None,
+    segmenter: Path | None = None,
+    every: float = 5.0,
 ) -> Iterator[Case | Dropped]:
     """Read every case below ``root``; see the module's text for the files.
 
@@ -58,12 +65,17 @@ def cases(
         image_rate: how much the numbers in picture names grow per second: 25 for frame numbers of a video with
             25 frames per second, 1 for pictures taken every second, 0.2 for every five seconds.
         videos: the folder of the videos, where it is not videos/ below the root.
+        segmenter: a folder of `surgvqa-train segment`; cases that nobody has outlined get its outlines, and
+            questions on them say how sure it was. Where somebody has, the two are compared.
+        every: seconds from one outlined moment to the next, with a segmenter.
     """
     names = taxonomy_of(root, taxonomy)
     read = _Reader(root, names, image_rate, videos or root / "videos")
     read.tables()
     read.drawn()
-    read.recordings(named=videos is not None)
+    read.recordings(named=videos is not None, unlabelled=segmenter is not None)
+    if segmenter is not None:
+        read.machine(segmenter, every)
     if not any(part.phases or part.scenes for part in read.parts.values()) and not read.faults:
         raise InputError(
             f"nothing to read below {root}: no phases.csv, no tools.csv, nothing in annotations/; "
@@ -88,8 +100,8 @@ def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """How far annotated moments and phases fit together, measured on these cases."""
-    return (sentence(measure(read, {})),)
+    """How far annotated moments and phases fit together, and a segmenter and people, measured on these cases."""
+    return (sentence(measure(read, {})), *machine_scenes.notes(read))
 
 
 @dataclass(slots=True)
@@ -242,8 +254,29 @@ class _Reader:
             raise InputError(f"{name!r} holds no number to tell its time from")
         return int(match[1]) / self.rate
 
-    def recordings(self, *, named: bool) -> None:
-        """Find the videos by the cases' names, and name those of no case."""
+    def machine(self, segmenter: Path, every: float) -> None:
+        """Outline by machine: scenes for the cases without outlines, files to compare with for the others."""
+        if not every > 0:
+            raise InputError(f"--every {every:g}: give seconds, more than 0")
+        moments: dict[str, machine_scenes.Asked] = {}
+        for case_id, part in sorted(self.parts.items()):
+            there = [scene.time_s for scene in part.scenes.values() if scene.width]
+            try:
+                frames = () if part.video else self.stills(case_id)[0]
+                moments[case_id] = machine_scenes.asked(
+                    part.video, part.offset_s, frames, sorted(there), every
+                )
+            except InputError as error:
+                self.fault(case_id, error)
+        for case_id, path in machine_scenes.predict(segmenter, moments, self.root / "predicted").items():
+            part = self.parts[case_id]
+            part.files.append(path)
+            if not any(scene.width for scene in part.scenes.values()):
+                for scene in machine_scenes.scenes(path, self.taxonomy):
+                    self.add(part, scene)
+
+    def recordings(self, *, named: bool, unlabelled: bool = False) -> None:
+        """Find the videos by the cases' names, and name those of no case, or make them cases if ``unlabelled``."""
         if not self.videos.is_dir():
             if named:
                 raise InputError(f"no folder {self.videos}; give the folder of the videos as --videos")
@@ -252,6 +285,8 @@ class _Reader:
         for path in sorted(self.videos.iterdir()):
             if path.suffix.lower() not in VIDEOS or path in taken:
                 continue
+            if unlabelled and _SAFE.fullmatch(path.stem):
+                self.parts.setdefault(path.stem, _Part())
             part = self.parts.get(path.stem)
             if part is None:
                 self.faults.append(Dropped(path.name, "a video of no case in the tables and annotations"))

@@ -1,0 +1,207 @@
+"""Does it learn to point? A tiny model taught on true points, then reinforced, against guessers on unseen cases.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/bench_pointing.py FOLDER
+
+Everything through the commands' own entry points: `surgvqa-train tiny`, `surgvqa-train sft` (all weights, for random
+eyes must learn to see), `surgvqa-train grpo` (an adapter on that, three seeds), `surgvqa-eval predict` and
+`surgvqa-eval pointing` on the test cases. Only the pictures come another way than `surgvqa-build` takes:
+of the rendered operations (difficulty 0: no distractors) the annotated moments are drawn, and no video. What lies in
+FOLDER already is kept, so that a run that was cut off goes on.
+
+Bars: taught, it points into the mask at least twice as often as the best guesser, quadrant centres included; with
+each seed GRPO raises point-in-mask and the mean reward, and by more than the intervals over cases leave to chance.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+import torch
+from datasets import Dataset
+from surgvqa.builders import masks, pointing
+from surgvqa.builders.pointing import POINTING_FEATURES
+from surgvqa.builders.pointing_questions import Pointing, questions
+from surgvqa.builders.render import Shape, Stage
+from surgvqa.builders.schema import Case, Entity, Phase, Scene
+from surgvqa.builders.sources.synthetic import moments
+from surgvqa.builders.stage import INSTRUMENTS, plan
+from surgvqa.builders.taxonomy import load
+from surgvqa.eval import predictions
+from surgvqa.eval.__main__ import main as evaluate
+from surgvqa.eval.dataset import load_rows
+from surgvqa.eval.intervals import interval, paired, sums
+from surgvqa.eval.pointing import measures, read
+from surgvqa.eval.pointing_report import guessers
+from surgvqa.train.__main__ import main as train
+from surgvqa.train.blind_rewards import total
+from surgvqa.train.grpo_options import reward_functions
+
+SPLITS = {"train": range(1, 71), "test": range(211, 251)}
+WIDTH, SEED, SEEDS = 112, 0, (0, 1, 2)
+WIDEST = 2.1  # rewards run from -1, a refusal where something is to be seen, to 1.1
+HOW = Pointing("point", types=("instrument",), decimals=0)
+TEST = replace(HOW, per_case=8)
+PIXELS = ("--min_pixels", "196", "--max_pixels", "5880")  # of a frame: 84 x 56
+QUIET = ("--report_to", "none", "--disable_tqdm", "true", "--save_strategy", "no", "--logging_steps", "20")
+SFT = (
+    *("--config", "demo_base.yaml", "--media", "images", "--dataset_config", "pointing", *PIXELS, *QUIET),
+    *("--bf16", "false", "--max_steps", "400"),
+)
+GRPO = (
+    *("--config", "grpo_lora.yaml", *QUIET[:-1], "5", "--bf16", "false", "--gradient_checkpointing", "false"),
+    *(
+        "--per_device_train_batch_size",
+        "64",
+        "--gradient_accumulation_steps",
+        "1",
+    ),  # 8 questions, 8 answers each
+    *("--max_steps", "40", "--learning_rate", "1e-3", "--max_completion_length", "24"),
+)
+
+
+def scene(stage: Stage, time_s: float) -> Scene:
+    """The instruments of a moment with their masks."""
+    names = load("cataract")
+    nodes = [
+        found
+        for shape in stage.shapes(time_s)
+        if shape.name in INSTRUMENTS
+        if (found := entity(stage, shape, names.canonical("instrument", shape.name)))
+    ]
+    return Scene(time_s, stage.width, stage.height, tuple(nodes))
+
+
+def entity(stage: Stage, shape: Shape, name: str) -> Entity | None:
+    """A shape as the builders know it; None for one that covers no pixel."""
+    flat = [value for point in shape.points for value in point]
+    rle = masks.polygons_to_rle([flat], stage.width, stage.height)
+    if not masks.area_of(rle, stage.width, stage.height):
+        return None
+    box = (min(flat[::2]), min(flat[1::2]), max(flat[::2]), max(flat[1::2]))
+    return Entity(f"{name}#{shape.track}", name, "instrument", "mask", bbox=box, rle=rle)
+
+
+def rows(number: int, how: Pointing) -> Iterator[dict[str, Any]]:
+    """The rows of config ``pointing`` of a rendered case; drawn are the moments that are asked about."""
+    stage = Stage(plan(number, seed=SEED, difficulty=0.0), WIDTH)
+    phases = tuple(
+        Phase(load("cataract").canonical("phase", name), start, end) for name, start, end in stage.plan.phases
+    )
+    scenes = tuple(scene(stage, time_s) for time_s in sorted(set(moments(stage.plan))))
+    case = Case(f"case_{number:04d}", "synthetic", "cataract", phases, scenes)
+    for time_s, asked in groupby(questions(case, how), key=lambda question: question.scene.time_s):
+        jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(stage.draw(time_s)), quality=92)
+        for question in asked:
+            yield pointing.row(case, question, how, stage.width, stage.height, jpeg)
+
+
+def draw(folder: Path) -> None:
+    """Both splits, as `surgvqa-build` lays them out."""
+    for split, numbers in SPLITS.items():
+        made = [row for number in numbers for row in rows(number, HOW if split == "train" else TEST)]
+        path = folder / "pointing" / f"{split}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Dataset.from_list(made, features=POINTING_FEATURES).to_parquet(path)
+
+
+def done(command: Any, *arguments: str, made: Path) -> None:
+    """Run a command unless what it makes is there."""
+    if made.exists():
+        return
+    began, used = time.time(), time.process_time()
+    print("$", command.__module__.split(".")[1], *arguments, flush=True)
+    if command(list(arguments)):
+        raise SystemExit(f"{arguments[0]} failed")
+    print(f"  {time.process_time() - used:.0f} s of CPU, {time.time() - began:.0f} s in all", flush=True)
+
+
+def answers(folder: Path, model: str, asked: Sequence[dict[str, Any]]) -> list[str]:
+    """What a model says to each question of the test split; greedy."""
+    out = folder / f"{model}.jsonl"
+    ask = ("predict", str(folder / "data"), "--config", "pointing", "--model", str(folder / model))
+    done(evaluate, *ask, "--out", str(out), "--max-new-tokens", "32", made=folder / f"{model}.json")
+    score = ("pointing", str(out), "--data", str(folder / "data"), "--out", str(folder / f"{model}.json"))
+    done(evaluate, *score, made=folder / f"{model}.json")
+    said = {line.qa_id: line.prediction or "" for line in predictions.read(out)}
+    return [said[row["row_id"]] for row in asked]
+
+
+class Figures:
+    """Point-in-mask (only rows that show what is asked for) and reward of one answer per row."""
+
+    def __init__(self, asked: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
+        functions, weights = reward_functions(None, None, {row["kind"] for row in asked})
+        mix = list(zip(functions, weights, strict=True))
+        self.reward = np.array([total([row], [text], mix) for row, text in zip(asked, texts, strict=True)])
+        found = [
+            (measures(row, read(row, text)).get("point_in_mask"), row["case_id"])
+            for row, text in zip(asked, texts, strict=True)
+        ]
+        self.cases = [row["case_id"] for row in asked]
+        self.hit = np.array([hit for hit, _ in found if hit is not None], dtype=float)
+        self.hit_cases = [case for hit, case in found if hit is not None]
+
+    def line(self, name: str) -> str:
+        """As a row of a Markdown table."""
+        shown = []
+        for values, cases, least in ((self.hit, self.hit_cases, 0.0), (self.reward, self.cases, -1.0)):
+            low, high = interval(sums(values, cases), low=least, high=least + (WIDEST if least else 1.0))
+            shown.append(f"{values.mean():.3f} ({low:.3f} to {high:.3f})")
+        return f"| {name} | {' | '.join(shown)} |"
+
+
+def gain(
+    before: np.ndarray, after: np.ndarray, cases: Sequence[str], widest: float = 1.0
+) -> tuple[float, float, float]:
+    """By how much the mean rose, with its paired interval over cases; ``widest`` is what an answer can differ by."""
+    ends = paired((after - before) / widest, cases)
+    if ends is None:  # every answer is as good as it was
+        return 0.0, 0.0, 0.0
+    return float((after - before).mean()), widest * ends[0], widest * ends[1]
+
+
+def main(folder: Path) -> int:
+    """Make what is missing, print the table; 1 if a bar is missed."""
+    torch.set_num_threads(1)
+    folder = folder.resolve()
+    data, random, taught = folder / "data", folder / "random", folder / "sft"
+    if not (data / "pointing" / "test-00000-of-00001.parquet").exists():
+        draw(data)
+    done(train, "tiny", "--family", "qwen3_vl", "--size", "demo", "--out", str(random), made=random)
+    given = ("--dataset_name", str(data), "--model_name_or_path")
+    done(train, "sft", *SFT, *given, str(random), "--output_dir", str(taught), made=taught / "surgvqa.json")
+
+    splits = load_rows(str(data), "pointing")
+    asked, known = (splits[split].remove_columns("images").to_list() for split in ("test", "train"))
+    blind = {name: Figures(asked, texts) for name, texts in guessers(asked, known).items()}
+    lines = [figures.line(f"guesser: {name.replace('_', ' ')}") for name, figures in blind.items()]
+    before = Figures(asked, answers(folder, "sft", asked))
+    lines.append(before.line("sft"))
+    good = before.hit.mean() >= 2 * max(figures.hit.mean() for figures in blind.values())
+    print(*lines, sep="\n", flush=True)
+    for seed in SEEDS:
+        name = f"grpo-{seed}"
+        out = ("--output_dir", str(folder / name), "--seed", str(seed))
+        done(train, "grpo", *GRPO, *given, str(taught), *out, made=folder / name / "surgvqa.json")
+        after = Figures(asked, answers(folder, name, asked))
+        hit = gain(before.hit, after.hit, before.hit_cases)
+        reward = gain(before.reward, after.reward, before.cases, WIDEST)
+        good = good and min(hit[1], reward[1]) > 0
+        row = " | ".join(f"{mean:+.3f} ({low:+.3f} to {high:+.3f})" for mean, low, high in (hit, reward))
+        lines += [after.line(name), f"| {name} less sft | {row} |"]
+        print(*lines[-2:], sep="\n", flush=True)
+    print(f"\n{len(asked)} questions on {len(SPLITS['test'])} unseen cases\n")
+    print("| | point in mask | mean reward |\n|---|---|---|", *lines, sep="\n")
+    return int(not good)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,98 @@
+"""Masks of videos by a segmenter, as COCO files that `surgvqa-build procedure` reads like any others.
+
+surgvqa-train masks SEGMENTER --request request.json --out predicted
+
+``surgvqa-build procedure --segmenter SEGMENTER`` calls this, because building needs no torch. The request says what to
+look at: ``{CASE: {"video": PATH or null, "moments": [[time_s, second of the video or path of a still], …]}}``. Each
+case becomes ``CASE.json``; one that holds the same moments by the same segmenter already is left alone. How sure it
+is, ``score``, is the mean probability inside a mask, and for a picture that of its least sure mask, or, where there is
+none, what is left beside the likeliest class of any pixel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from surgvqa.builders import masks
+from surgvqa.builders.parquet import write_text
+from surgvqa.builders.video import iterate_frames
+from surgvqa.cards.command import InputError
+from surgvqa.train.segment import segmented
+from surgvqa.train.segment_models import Segmenter, load
+from tqdm import tqdm
+
+UNNAMED = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts
+
+
+def main(args: argparse.Namespace) -> None:
+    """Predict what isn't there yet."""
+    model, said = load(args.segmenter)
+    if UNNAMED & set(model.classes):
+        raise InputError(
+            f"{args.segmenter} finds {', '.join(model.classes[1:])}, which names no instrument; train one on a data "
+            "set built with --segmentation instruments or all"
+        )
+    try:
+        request = json.loads(args.request.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"--request {args.request}: {error}") from error
+    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model = model.to(device)
+    with (args.segmenter / "model.safetensors").open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for case_id, asked in tqdm(sorted(request.items()), desc="masks", unit="case", disable=None):
+        path = args.out / f"{case_id}.json"
+        info = {
+            "segmenter": digest,
+            "moments": asked["moments"] if asked["video"] else [one for one, _ in asked["moments"]],
+        }
+        if path.is_file() and json.loads(path.read_text("utf-8")).get("info") == info:
+            continue
+        write_text(
+            path, json.dumps({"info": info, **coco(model, asked, said["recipe"]["size"], device)}) + "\n"
+        )
+
+
+def pictures(asked: dict[str, Any]) -> Iterator[np.ndarray]:
+    """The pictures of a case's moments, height x width x 3."""
+    places = [place for _, place in asked["moments"]]
+    if asked["video"]:
+        yield from (shot.image for shot in iterate_frames(Path(asked["video"]), places))
+        return
+    for place in places:
+        with Image.open(place) as picture:
+            yield np.asarray(picture.convert("RGB"))
+
+
+def coco(
+    model: Segmenter, asked: dict[str, Any], size: int, device: torch.device
+) -> dict[str, Sequence[Any]]:
+    """COCO's lists for one case; several things of one class are one mask, as the segmenter sees no instances."""
+    names = model.classes[1:]
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, ((time_s, _), picture) in enumerate(zip(asked["moments"], pictures(asked), strict=True), 1):
+        height, width = picture.shape[:2]
+        found, highest = segmented(model, picture, size, device)
+        sure = min([share for _, share in found.values()], default=1 - highest)
+        images.append({"id": number, "file_name": f"{number}.png", "width": width, "height": height,
+                       "time_s": time_s, "score": round(sure, 4)})  # fmt: skip
+        for name, (mask, share) in found.items():
+            rle = masks.mask_to_rle(mask)
+            x1, y1, x2, y2 = masks.box_of(rle, width, height)
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": number, "category_id": names.index(name) + 1,
+                "segmentation": {"size": [height, width], "counts": rle}, "bbox": [x1, y1, x2 - x1, y2 - y1],
+                "area": int(mask.sum()), "iscrowd": 0, "score": round(share, 4),
+            })  # fmt: skip
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    return {"images": images, "annotations": annotations, "categories": categories}
