@@ -40,6 +40,7 @@ class Colours:
         self.keys: set[str] = set()
         self.logprobs = True
         self.url = ""
+        self.lock = threading.Lock()
 
     def reply(self, body: dict[str, Any]) -> dict[str, Any]:
         parts = body["messages"][-1]["content"]
@@ -76,13 +77,18 @@ def colours() -> Iterator[Colours]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.keys.add(self.headers.get("Authorization", ""))
-            if server.fail:
-                self.send(server.fail.pop(0), {"error": f"no, {self.headers.get('Authorization')}"})
+            with server.lock:
+                status = server.fail.pop(0) if server.fail else 200
+            if status != 200:
+                self.send(status, {"error": f"no, {self.headers.get('Authorization')}"})
                 return
             server.requests.append(body)
             self.send(200, server.reply(body))
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64  # of five, a busy machine drops connections
+
+    http = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever)
     thread.start()
     server.url = f"http://127.0.0.1:{http.server_port}/v1"
