@@ -133,7 +133,7 @@ def necessity(
         for name, run in verdicts.items()
     }
     kinds = np.array([own[place].row.kind for place in counted])
-    runs = {}
+    runs: dict[str, dict[str, Any]] = {}
     for name, values in right.items():
         fall = right["heard"] - values
         runs[name] = {

@@ -288,7 +288,7 @@ def test_unlabelled_pictures_get_questions_marked_as_machine_made(data: Path, tm
     rows = pq.read_table(tmp_path / "built" / "qa").to_pylist()
     sure = {(one["case_id"], one["kind"]): [] for one in rows}
     for one in rows:
-        sure[one["case_id"], one["kind"]].append(one["confidence"])
+        sure[one["case_id"], one["kind"]].append(one["label_confidence"])
     assert {value for key in sure if key[0] == "old" or key[1] == "phase" for value in sure[key]} == {None}
     assert len(sure["new", "instruments"]) == 8 and all(0.3 < one <= 1 for one in sure["new", "instruments"])
     true = {scene.time_s: {node.name for node in scene.nodes} for scene in drawn(tmp_path, "new", 8).scenes}
