@@ -158,7 +158,7 @@ def test_an_adapter_without_a_place_is_refused(base: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "tgi"], "no engine 'tgi'; known: hf, vllm"),
+        (["--engine", "tgi"], "no engine 'tgi'; known: hf, openai, vllm"),
         (["--engine", "vllm"], "vLLM is not installed here"),
         (["--control", "blind"], "no control 'blind'"),
         (["--split", "tets"], "did you mean test"),
