@@ -109,7 +109,9 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
                         overlaps.append(float((one & other).sum() / (one | other).sum()))
     said = []
     if made:
-        said.append(f"a segmenter made {made} scenes; they and the questions on them have a confidence")
+        said.append(
+            f"a segmenter made {made} scenes; they have a confidence and the questions on them a label_confidence"
+        )
     if both:
         said.append(
             f"segmenter against people, instruments on {both} moments of {len(compared)} cases: {right} found, "

@@ -134,7 +134,7 @@ def marked(asked: Sequence[QA], case: Case) -> Iterator[QA]:
     sure = {scene.time_s: scene.confidence for scene in case.scenes if scene.confidence is not None}
     for qa in asked:
         found = [sure[time_s] for time_s in qa.evidence_s if time_s in sure]
-        yield replace(qa, confidence=min(found)) if found else qa
+        yield replace(qa, label_confidence=min(found)) if found else qa
 
 
 # ---- phases

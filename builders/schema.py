@@ -94,9 +94,8 @@ class QA:
     support_frames: int | None = None  # of total_frames, how many bear the answer out, where the source says
     total_frames: int | None = None
     support_ratio: float | None = None  # as the source states it, also where it isn't support / total
-    confidence: float | None = (
-        None  # of the least sure machine-made moment it rests on; None: persons made all
-    )
+    # Of the least sure machine-made moment it rests on, None where persons made all; a prediction has its own.
+    label_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +200,7 @@ QA_COLUMNS = {
     "support_frames": Value("int32"),
     "total_frames": Value("int32"),
     "support_ratio": Value("float64"),
-    "confidence": Value("float64"),
+    "label_confidence": Value("float64"),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

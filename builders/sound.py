@@ -43,7 +43,7 @@ def read_sound(source: Path | bytes, longest_s: float = LONGEST_S) -> Sound:
     if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
         raise InputError(f"{name} is empty (0 bytes); record it again")
     try:
-        with av.open(str(source) if isinstance(source, Path) else io.BytesIO(source)) as container:
+        with av.open(str(source) if isinstance(source, Path) else io.BytesIO(source), "r") as container:
             if not container.streams.audio:
                 raise InputError(f"{name} holds no sound; give a WAV, FLAC, MP3 or WebM recording")
             stream = container.streams.audio[0]
@@ -81,9 +81,10 @@ def encode_flac(samples: Samples) -> bytes:
     pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)[None]
     out = io.BytesIO()
     with av.open(out, "w", format="flac") as container:
-        container.flags |= av.container.Flags.bitexact.value
+        container.flags |= av.container.Flags.bitexact.value  # type: ignore[operator]
         stream = container.add_stream("flac", rate=RATE, layout="mono", format="s16")
-        stream.codec_context.flags |= av.codec.context.Flags.bitexact.value
+        context = stream.codec_context
+        context.flags = int(context.flags) | av.codec.context.Flags.bitexact.value
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate, frame.pts = RATE, 0
         for packet in (*stream.encode(frame), *stream.encode(None)):

@@ -189,7 +189,7 @@ def stream(live: Live) -> dict[str, Any]:
                             "end_s": round(end_s, 3),
                             "question": text if sound is None else live.sound.name,  # type: ignore[union-attr]
                             "prediction": reply.text,
-                            "confidence": round(reply.confidence, 6),
+                            "confidence": None if reply.confidence is None else round(reply.confidence, 6),
                             "delay_s": round(delay, 3),
                             "first_token_s": round(first_s, 3),
                         },

@@ -23,7 +23,7 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import columns, run_score, terminal
 from surgvqa.eval.judging import Judged, judge
-from surgvqa.eval.kinds import interval
+from surgvqa.eval.kinds import difference
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.reference import lay
 from surgvqa.eval.score import score
@@ -133,14 +133,14 @@ def necessity(
         for name, run in verdicts.items()
     }
     kinds = np.array([own[place].row.kind for place in counted])
-    runs = {}
+    runs: dict[str, dict[str, Any]] = {}
     for name, values in right.items():
         fall = right["heard"] - values
         runs[name] = {
             "accuracy": round(float(values.mean()), 6),
             "by_kind": {kind: round(float(values[kinds == kind].mean()), 6) for kind in sorted(set(kinds))},
             "fall": round(float(fall.mean()), 6),
-            "fall_ci95": interval(fall, groups, seed, low=-1.0) if name != "heard" else None,
+            "fall_ci95": difference(fall, groups, seed) if name != "heard" else None,
         }
     deaf = [
         f"the model answers as well with {MEANING[name]}: the score falls by {100 * runs[name]['fall']:.1f} points "

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from datasets import Dataset
+from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import predictions
 from surgvqa.eval.budget import Budget
@@ -26,7 +27,7 @@ from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.ears import Ears
 from surgvqa.eval.encode import Encoded, Encoder, name, turns
 from surgvqa.eval.generate import Answer, answers
-from surgvqa.eval.hearing import SPOKEN, Spoken, load_spoken
+from surgvqa.eval.hearing import Spoken, load_spoken
 from surgvqa.eval.load import Parts, load_model, parts
 from surgvqa.eval.necessity import heard_otherwise
 from surgvqa.eval.pixels import Frames
@@ -37,7 +38,8 @@ from transformers import AutoConfig
 
 ENGINES = ("hf", "vllm", "openai")
 SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
-CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video", *SOUND_CONTROLS)
+PIXEL_CONTROLS = ("no-pixels", "shuffled-frames", "wrong-video")
+CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def test_it_learns_to_look_whatever_the_join(join: str, data: Path, tmp_path: Pa
     assert scratch.answers(model, tokenizer, asked, torch.device("cpu"))[0].startswith("The phase is ")
 
 
+@pytest.mark.slow
 def test_captions_first_then_questions(data: Path, tmp_path: Path):
     run(data, tmp_path / "captions", "--epochs", "1")
     options = ("--kinds", "phase", "--epochs", "1")
@@ -75,6 +76,7 @@ def test_the_full_size_has_forty_million():
     assert all(38e6 < size < 50e6 for size in sizes), sizes
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_as_a_straight_one(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run(data, tmp_path / "straight", "--epochs", "3")
     with monkeypatch.context() as patch:

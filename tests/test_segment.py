@@ -161,6 +161,16 @@ def test_random_encoders_learn_and_given_ones_are_left_alone():
     assert all(p.grad is not None for p in model.net.decoder.reduces.parameters())
 
 
+def test_a_text_unet_answers_each_pair_as_if_it_were_alone():
+    torch.manual_seed(0)
+    model = TextUNet(("background", *NAMES), NAMES, "resnet18", None, [16, 8]).eval()
+    images, pairs = torch.rand(2, 3, 64, 64), [(0, "hook"), (1, "l hook"), (1, "hook"), (0, "umbrella")]
+    with torch.no_grad():
+        found = model.logits(images, [at for at, _ in pairs], [text for _, text in pairs])
+        alone = [model.logits(images[at : at + 1], [0], [text])[0] for at, text in pairs]
+    assert torch.allclose(found, torch.stack(alone), atol=1e-5) and not torch.allclose(found[1], found[2])
+
+
 def test_clipseg_goes_through_the_command(data: Path, tmp_path: Path):
     run(data, tmp_path, "--model", "clipseg", "--epochs", "1")
     found = figures(data, tmp_path)
@@ -169,6 +179,7 @@ def test_clipseg_goes_through_the_command(data: Path, tmp_path: Path):
     assert isinstance(model, ClipSeg) and said["phrases"]["specimen bag"][0] == "specimen bag"
 
 
+@pytest.mark.slow
 def test_a_text_unet_goes_through_the_command_and_finds_no_word_it_does_not_know(data: Path, tmp_path: Path):
     run(
         data,
@@ -270,6 +281,7 @@ def flat(weights: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([one.reshape(-1) for _, one in sorted(weights.items()) if one.is_floating_point()])
 
 
+@pytest.mark.slow
 def test_unlabelled_pictures_get_questions_marked_as_machine_made(data: Path, tmp_path: Path):
     run(data, tmp_path / "unet", "--epochs", "12", "--learning-rate", "3e-3", "--decoder", "64", "32", "16")
     root = tmp_path / "mine"
@@ -288,7 +300,7 @@ def test_unlabelled_pictures_get_questions_marked_as_machine_made(data: Path, tm
     rows = pq.read_table(tmp_path / "built" / "qa").to_pylist()
     sure = {(one["case_id"], one["kind"]): [] for one in rows}
     for one in rows:
-        sure[one["case_id"], one["kind"]].append(one["confidence"])
+        sure[one["case_id"], one["kind"]].append(one["label_confidence"])
     assert {value for key in sure if key[0] == "old" or key[1] == "phase" for value in sure[key]} == {None}
     assert len(sure["new", "instruments"]) == 8 and all(0.3 < one <= 1 for one in sure["new", "instruments"])
     true = {scene.time_s: {node.name for node in scene.nodes} for scene in drawn(tmp_path, "new", 8).scenes}
@@ -312,6 +324,7 @@ def test_unlabelled_pictures_get_questions_marked_as_machine_made(data: Path, tm
     )
 
 
+@pytest.mark.slow
 def test_a_segmenter_of_no_names_outlines_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     made = {"model": "unet", "encoder": "resnet18", "weights": None, "decoder": [8, 8, 8], "size": 64}
     folder, root = tmp_path / "binary", tmp_path / "mine"

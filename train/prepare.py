@@ -11,12 +11,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 from datasets import Dataset
+from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.encode import Encoder, name
 from surgvqa.eval.graft import HEARING
-from surgvqa.eval.hearing import SPOKEN, Spoken, load_spoken
+from surgvqa.eval.hearing import Spoken, load_spoken
 from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.eval.prompts import raise_if_other_pixels
 from surgvqa.train.answering import Answering
