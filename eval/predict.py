@@ -210,7 +210,7 @@ def answer(
         row = rows[index]
         replies: list[Answer | None] = [None] * len(questions) if place in errors else list(next(said))
         for number, reply in zip(questions, replies, strict=True):
-            qa = {key: value for key, value in row["qa"][number].items() if key in predictions.FIELDS}
+            qa = {key: value for key, value in row["qa"][number].items() if key in predictions.ASKED}
             yield Prediction(
                 clip_id=row["clip_id"],
                 case_id=row["case_id"],

@@ -37,6 +37,9 @@ class Prediction:
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
+ASKED = FIELDS[
+    : FIELDS.index("choices") + 1
+]  # those that a data set's question fills, the others are the answer's
 REQUIRED = ("qa_id", "kind", "short_answer", "prediction")
 
 

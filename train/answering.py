@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from surgvqa.eval.encode import Encoder
 from surgvqa.eval.generate import answers
-from surgvqa.eval.predictions import FIELDS, Prediction
+from surgvqa.eval.predictions import ASKED, Prediction
 from surgvqa.eval.score import score
 from transformers import PreTrainedModel
 
@@ -54,7 +54,7 @@ def questions(rows: Dataset) -> list[Prediction]:
 
 def asked(row: dict[str, Any], qa: dict[str, Any], **said: Any) -> Prediction:
     """A question as a prediction, with or without what was said."""
-    known = {key: value for key, value in qa.items() if key in FIELDS}
+    known = {key: value for key, value in qa.items() if key in ASKED}
     known["choices"] = tuple(known.get("choices") or ())
     return Prediction(clip_id=row["clip_id"], case_id=row["case_id"], **known, **said)
 
