@@ -4,8 +4,8 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_pointing.py FOLDER demo/base
 
 The base is the demo's tiny model, which learned to see on the questions of other operations and was never asked to
-point. On it, through the commands' own entry points: `surgvqa-train sft` (all weights: its embeddings of digits and
-tags are still random, and LoRA would leave them so), `surgvqa-train grpo` (an adapter on that, three seeds),
+point. On it, through the commands' own entry points: `surgvqa-train sft` (all weights: LoRA alone, which leaves the
+random embeddings of digits and tags as they are, learned less), `surgvqa-train grpo` (an adapter on that, three seeds),
 `surgvqa-eval predict` and `surgvqa-eval pointing` on the test cases. Only the pictures come another way than
 `surgvqa-build` takes: of the rendered operations (difficulty 0: no distractors) the annotated moments are drawn, and
 no video. What lies in FOLDER already is kept, so that a run that was cut off goes on.
