@@ -156,7 +156,7 @@ def options_of(parameters: Mapping[str, Any]) -> Options:
     """The options of a build as its manifest tells them."""
     pointing = None
     if "pointing" in parameters:
-        told = {
+        told: dict[str, Any] = {
             name.removeprefix("pointing_"): tuple(value) if isinstance(value, list) else value
             for name, value in parameters.items()
             if name.startswith("pointing_")
