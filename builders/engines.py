@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from surgvqa.builders.folder import remove
 from surgvqa.builders.parquet import write_text
 from surgvqa.builders.shard import Job, build_shard, whole
 from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
@@ -53,11 +55,21 @@ class Engine:
 class Shards:
     """A datatrove pipeline of one step: rank n builds the n-th shard and leaves it, or why not, in the folder."""
 
-    tasks: tuple[Task, ...] = field(repr=False)  # datatrove logs the step once a rank
+    folder: Path  # of a file for each rank: 100 kB a case, so that 10,000 cases don't go to every node
+
+    @classmethod
+    def of(cls, tasks: Sequence[Task], folder: Path) -> Shards:
+        """The step for these tasks, written to a new folder."""
+        remove(folder)
+        folder.mkdir(parents=True)
+        for rank, task in enumerate(tasks):
+            (folder / f"{rank}.task").write_bytes(pickle.dumps(task))
+        return cls(folder)
 
     def __call__(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
         """Build the shard of a rank, guarded as on one machine: a decoder that crashes costs its case alone."""
-        job, key, staging = self.tasks[rank]
+        # What this very build wrote a moment ago, in the folder where datatrove keeps its own pickle.
+        job, key, staging = pickle.loads((self.folder / f"{rank}.task").read_bytes())  # noqa: S301
         if whole(staging, key) is not None:
             return
         for _, result in run_tasks(build_shard, [(job, key, staging)], 1, SHARD_S, MEMORY_BYTES):
@@ -105,7 +117,7 @@ def run(engine: Engine, tasks: Sequence[Task], workers: int) -> Iterator[tuple[i
 def execute(engine: Engine, tasks: tuple[Task, ...], workers: int, logs: Path) -> None:
     """Run the shards on one of datatrove's executors and wait for the end."""
     common: dict[str, Any] = {
-        "pipeline": [Shards(tasks)],
+        "pipeline": [Shards.of(tasks, logs.with_name("tasks"))],
         "tasks": len(tasks),
         "workers": workers,
         "logging_dir": str(logs),

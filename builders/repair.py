@@ -157,7 +157,7 @@ def options_of(parameters: Mapping[str, Any]) -> Options:
     pointing = None
     if "pointing" in parameters:
         told = {
-            name.removeprefix("pointing_"): value
+            name.removeprefix("pointing_"): tuple(value) if isinstance(value, list) else value
             for name, value in parameters.items()
             if name.startswith("pointing_")
         }

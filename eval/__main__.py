@@ -310,6 +310,12 @@ def _report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--baselines", type=Path, metavar="FILE.json", help="what `baselines --out` wrote, shown beside"
     )
+    verb.add_argument(
+        "--necessity",
+        type=Path,
+        metavar="FILE.json",
+        help="what `necessity --out` wrote: what the sound is worth",
+    )
     verb.add_argument("--taxonomy", metavar="NAME", help="as for score")
     _truth_arguments(verb)
 

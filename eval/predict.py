@@ -38,7 +38,8 @@ from transformers import AutoConfig
 
 ENGINES = ("hf", "vllm", "openai")
 SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
-CONTROLS = ("none", "no-pixels", "shuffled-frames", "wrong-video", *SOUND_CONTROLS)
+PIXEL_CONTROLS = ("no-pixels", "shuffled-frames", "wrong-video")
+CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "probed": any(
             any(own.values()) if name == "groups" else own for name, own in figures["probes"].items()
         ),
-        "runs": _runs(args.baselines),
+        "runs": _written(args.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}),
+        "sounds": _written(args.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}),
         "timelines": lines,
         "timeline_labels": _labels(lines),
         "cases_left": left,
@@ -207,16 +208,16 @@ def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
     return [*truths, *sorted(said - set(truths))]
 
 
-def _runs(path: Path | None) -> dict[str, Any] | None:
-    """What `surgvqa-eval baselines --out` wrote."""
+def _written(path: Path | None, verb: str, keys: set[str]) -> dict[str, Any] | None:
+    """What `surgvqa-eval VERB --out` wrote."""
     if path is None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"--baselines {path}: not readable as JSON ({error})") from None
-    if not isinstance(found, dict) or not {"runs", "model_minus", "best_blind", "verdicts"} <= set(found):
-        raise InputError(f"{path}: not what `surgvqa-eval baselines --out FILE.json` writes")
+        raise InputError(f"--{verb} {path}: not readable as JSON ({error})") from None
+    if not isinstance(found, dict) or not keys <= set(found):
+        raise InputError(f"{path}: not what `surgvqa-eval {verb} --out FILE.json` writes")
     return found
 
 

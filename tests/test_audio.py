@@ -23,6 +23,7 @@ from surgvqa.eval.necessity import heard_otherwise
 from surgvqa.eval.predict import Run, predict
 from surgvqa.train import audio, tiny
 from surgvqa.train.__main__ import main
+from surgvqa.train.merge import merge
 
 QUIET = ("--logging_steps", "1", "--disable_tqdm", "true", "--save_strategy", "no", "--report_to", "none")
 
@@ -104,6 +105,19 @@ def test_the_adapter_holds_lora_and_the_projector_and_answers_every_question(
     predict(Run(str(clips), str(out), file, config="spoken", max_new_tokens=6))
     rows = predictions.read(file)
     assert len(rows) == 36 and not [one for one in rows if one.error]
+
+
+def test_a_merged_model_still_hears(hears: Path, clips: Path, tmp_path: Path) -> None:
+    taught = tmp_path / "spoken"
+    lora = ("--config", "audio_lora.yaml", "--max_steps", "2", "--learning_rate", "0.01")
+    run(hears, clips, taught, *lora, "--gradient_checkpointing", "false")
+    merge(str(taught), tmp_path / "merged", "float32")
+    said = []
+    for model in (taught, tmp_path / "merged"):
+        file = tmp_path / f"{model.name}.jsonl"
+        predict(Run(str(clips), str(model), file, config="spoken", max_new_tokens=6, dtype="float32"))
+        said.append([(one.qa_id, one.prediction, one.error) for one in predictions.read(file)])
+    assert said[0] == said[1] and not any(error for *_, error in said[0])
 
 
 def test_questions_asked_together_are_answered_as_alone(hears: Path, clips: Path, tmp_path: Path) -> None:

@@ -109,11 +109,11 @@ def test_controls_change_what_is_seen_and_nothing_else(base: Path, clips: Path) 
         control: encoder.encode_frames(
             rows[0], [0], False, *module.seen(encoder, rows, 0, Run("d", "m", Path("o"), control=control))
         )
-        for control in module.CONTROLS
+        for control in ("none", *module.PIXEL_CONTROLS)
     }
     assert len({tuple(clip.ids[0]) for clip in seen.values()}) == 1
     plain = seen["none"].patches.view(4, -1)
-    assert not any(torch.equal(plain, seen[c].patches.view(4, -1)) for c in module.CONTROLS[1:])
+    assert not any(torch.equal(plain, seen[c].patches.view(4, -1)) for c in module.PIXEL_CONTROLS)
     assert seen["no-pixels"].patches.float().std() < 8  # one colour, up to the three channels' means
     shuffled = {tuple(frame.tolist()) for frame in seen["shuffled-frames"].patches.view(4, -1)}
     assert shuffled == {tuple(frame.tolist()) for frame in plain}
@@ -158,7 +158,7 @@ def test_an_adapter_without_a_place_is_refused(base: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "tgi"], "no engine 'tgi'; known: hf, vllm"),
+        (["--engine", "tgi"], "no engine 'tgi'; known: hf, openai, vllm"),
         (["--engine", "vllm"], "vLLM is not installed here"),
         (["--control", "blind"], "no control 'blind'"),
         (["--split", "tets"], "did you mean test"),

@@ -195,6 +195,15 @@ def test_nothing_planted_survives(
     known = json.loads(who.read_text())
     assert stat.S_IMODE(who.stat().st_mode) == 0o600
     splits = json.loads((out / "manifest.json").read_text())["splits"]
+    written = [
+        row for split in load_dataset(str(out), "clips").values() for row in split.with_format("arrow")
+    ]
+    for row in written:
+        case, images = row["case_id"][0].as_py(), row["images"][0].as_py()
+        if case != known["cases"].get(CASES[2]):  # the stills carry no burned-in text
+            shown = [decode_jpeg(one["bytes"]) for one in images]
+            shown += [read_frames(out / row["video"][0].as_py(), [0.0])[0].image] if media == "clips" else []
+            assert shown and all(picture[6:14, 8:110].max() < 40 for picture in shown), "the burned-in name"
     if media == "frames":
         assert splits[known["cases"][CASES[0]]] == "test"
         pointed = [row for split in load_dataset(str(out), "pointing").values() for row in split]

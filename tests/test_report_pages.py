@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import small_data
@@ -199,6 +201,25 @@ def test_control_runs_stand_beside_the_model(tmp_path, invented, answers):
     assert "text model" in page.words
 
 
+def test_the_page_says_what_the_sound_is_worth(tmp_path, answers, invented):
+    said, data = Path(answers), invented[1]
+    silent = tmp_path / "silent.jsonl"
+    silent.write_text(
+        "".join(json.dumps({**json.loads(line), "prediction": "?"}) + "\n" for line in said.open())
+    )
+    found = tmp_path / "necessity.json"
+    for control, alarm in ((silent, False), (said, True)):
+        arguments = ["necessity", str(said), "--control", f"silence={control}", "--data", str(data)]
+        with contextlib.suppress(SystemExit):
+            main([*arguments, "--out", str(found)])
+        page, numbers = report(tmp_path, said, "--data", data, "--necessity", found)
+        assert numbers["sounds"]["listens"] is not alarm
+        fall = numbers["sounds"]["runs"]["silence"]["fall"]
+        assert f"{100 * fall:+.1f}" in page.words and (fall > 0) is not alarm
+        assert ("answers as well with silence" in page.words) is alarm
+        assert ("The model listens" in page.words) is not alarm
+
+
 @pytest.fixture
 def hostile(tmp_path):
     """A data set whose every label is an attack, and predictions that answer with the same."""
@@ -281,6 +302,11 @@ def test_a_data_set_of_one_split_has_no_blind_figure(tmp_path):
         (["nowhere", "--out", "page.html"], "no such folder"),
         (["said.jsonl", "--out", "page.html", "--baselines", "said.jsonl"], "--baselines said.jsonl"),
         (["said.jsonl", "--out", "page.html", "--baselines", "other.json"], "not what"),
+        (
+            ["said.jsonl", "--out", "page.html", "--necessity", "none.json"],
+            "--necessity none.json: not readable",
+        ),
+        (["said.jsonl", "--out", "page.html", "--necessity", "other.json"], "`surgvqa-eval necessity --out"),
         (["said.jsonl", "--out", "page.html", "--data", "data", "--split", "dev"], "dev"),
     ],
 )

@@ -61,9 +61,11 @@ def test_from_a_dozen_labels_to_a_llava_data_set(built: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_to_an_adapter_a_report_and_an_exported_folder(built: Path):
     for script in TRAIN:
-        shell(script, built, 400)
+        shell(script, built, 1500)
     assert (built / "lap_adapter" / "adapter_model.safetensors").is_file()
     assert "gallbladder" in (built / "lap_report.html").read_text()
+    assert (built / "lap_agents" / "smoke.sh").is_file()
     assert "model_name" in (built / "lap_agents" / "configs" / "global.yaml").read_text()

@@ -25,6 +25,7 @@ from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.eval.encode import Encoder
+from surgvqa.eval.graft import save_ears
 from surgvqa.eval.load import Loaded, load_model, local, parts
 from torch import Tensor
 
@@ -82,6 +83,8 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
     if loaded.budget is not None:
         loaded.budget.save(out)
         show_as_taught(out, loaded.budget)
+    if loaded.extractor is not None:
+        save_ears(loaded.extractor, out)
     sums.write(out)
     parity = compare(before, probe(load_model(str(out), dtype, "cpu"), budget))
     limit = TOLERANCE[model.dtype]
