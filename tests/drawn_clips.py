@@ -24,7 +24,7 @@ def clip(case: str, number: int) -> dict:
     start = 5.0 * number
     name = f"{case}@{number}"
     asked = {"choices": [], "evidence_s": [start + 2.5], "support_frames": None, "total_frames": None,
-             "support_ratio": None, "confidence": None}  # fmt: skip
+             "support_ratio": None, "label_confidence": None}  # fmt: skip
     texts = [("caption", "caption", "What is going on?", f"The phase is {phase}. {tool}"),
              ("caption-1", "caption", "Where is the hook?", "The hook is at the center."),
              ("phase", "phase", "Which phase is it?", f"{phase}.")]  # fmt: skip

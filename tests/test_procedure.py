@@ -144,7 +144,7 @@ def test_outlines_of_a_machine_say_how_sure_it_was(tmp_path: Path) -> None:
         QA(str(n), "instruments", "", "", "", "", evidence_s=at)
         for n, at in enumerate([(2.5, 7.5), (7.5,), (12.5,), ()])
     ]
-    assert [qa.confidence for qa in questions.marked(asked, case)] == [0.75, 0.9, None, None]
+    assert [qa.label_confidence for qa in questions.marked(asked, case)] == [0.75, 0.9, None, None]
     entry["score"] = 75
     path.write_text(json.dumps(coco))
     with pytest.raises(InputError, match=r"its score is 75; give 0 to 1"):
