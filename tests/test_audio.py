@@ -83,13 +83,19 @@ def test_aligning_moves_the_projector_alone_and_saves_a_whole_model(
     assert bias.dtype == torch.float32
 
 
-def test_the_adapter_holds_lora_and_the_projector_and_answers_every_question(
-    hears: Path, clips: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "spoken"
+@pytest.fixture(scope="module")
+def spoken(hears: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The adapter of ``hears``, taught for two steps."""
+    out = tmp_path_factory.mktemp("spoken") / "adapter"
     lora = ("--config", "audio_lora.yaml", "--max_steps", "2", "--learning_rate", "0.01")
     run(hears, clips, out, *lora, "--gradient_checkpointing", "false")
-    weights = load_file(out / "adapter_model.safetensors")
+    return out
+
+
+def test_the_adapter_holds_lora_and_the_projector_and_answers_every_question(
+    hears: Path, spoken: Path, clips: Path, tmp_path: Path
+) -> None:
+    weights = load_file(spoken / "adapter_model.safetensors")
     assert {("lora" if "lora_" in key else key.split(".")[-3]) for key in weights} == {
         "lora",
         "audio_projector",
@@ -102,18 +108,15 @@ def test_the_adapter_holds_lora_and_the_projector_and_answers_every_question(
     old = next(value for key, value in before.items() if key.endswith("audio_projector.1.weight"))
     assert not torch.equal(weights[first], old)
     file = tmp_path / "said.jsonl"
-    predict(Run(str(clips), str(out), file, config="spoken", max_new_tokens=6))
+    predict(Run(str(clips), str(spoken), file, config="spoken", max_new_tokens=6))
     rows = predictions.read(file)
     assert len(rows) == 36 and not [one for one in rows if one.error]
 
 
-def test_a_merged_model_still_hears(hears: Path, clips: Path, tmp_path: Path) -> None:
-    taught = tmp_path / "spoken"
-    lora = ("--config", "audio_lora.yaml", "--max_steps", "2", "--learning_rate", "0.01")
-    run(hears, clips, taught, *lora, "--gradient_checkpointing", "false")
-    merge(str(taught), tmp_path / "merged", "float32")
+def test_a_merged_model_still_hears(spoken: Path, clips: Path, tmp_path: Path) -> None:
+    merge(str(spoken), tmp_path / "merged", "float32")
     said = []
-    for model in (taught, tmp_path / "merged"):
+    for model in (spoken, tmp_path / "merged"):
         file = tmp_path / f"{model.name}.jsonl"
         predict(Run(str(clips), str(model), file, config="spoken", max_new_tokens=6, dtype="float32"))
         said.append([(one.qa_id, one.prediction, one.error) for one in predictions.read(file)])

@@ -4,10 +4,16 @@
     python tests/benchmarks/bench_audio.py --base demo/base --seeds 0 1 2
 
 Rendered operations that the base never saw, their questions spoken by espeak-ng: six voices in training, two others in
-the test. A frozen Whisper encoder of random weights (a random map of the sound, nothing was pretrained on speech), a
-projector aligned on transcription, then LoRA and the projector on the questions: the real commands, one after the
-other. Bar, for every seed: heard 15 points above a blind guess that reads the question; with another question's sound
-or silence no more than 5 above it; and `surgvqa-eval necessity` passes. Exit code 1 below it.
+the test. A frozen Whisper encoder of random weights (a random map of the sound, nothing was pretrained on speech) is
+grafted on, and the whole tiny model but the encoder learns the questions in one stage (audio_tiny.yaml): aligning
+first, and LoRA, are for models that know more than this one. The base comes from `make demo`: its practice operations
+are rendered with seed 1, these with seed 0.
+
+Four kinds, so that seeing alone doesn't pay: a deaf model that gives each clip the right answer to one kind is right on
+a quarter of the questions or less, below the blind guess that reads them.
+
+Bar, for every seed: heard 15 points above that guess; with another question's sound or silence no more than 5 above
+it; and `surgvqa-eval necessity` passes. Exit code 1 below it.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from surgvqa.builders.__main__ import main as build
 from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.train.__main__ import main as train
 
-KINDS = ("phase", "instruments", "count")
+KINDS = ("phase", "instruments", "count", "presence")
 VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-us+f2", "en-gb+m3")
 UNHEARD = ("en-us+f3", "en-gb+m1")
 ABOVE, ABOUT = 0.15, 0.05
@@ -44,32 +50,27 @@ def data(work: Path, cases: int) -> Path:
         rendered = ("--render-cases", cases, "--difficulty", 0.2, "--max-side", 112, "--frames", 4)
         run(build, "synthetic", "--root", work / "cases", "--out", out, *rendered, "--kinds", *KINDS)
         voices, unheard = ([f"espeak-ng:{name}" for name in names] for names in (VOICES, UNHEARD))
-        spoken = ("--voices", *voices, "--test-voices", *unheard, "--rates", 160, "--answers", "short")
+        spoken = ("--voices", *voices, "--test-voices", *unheard, "--rates", 160)
         run(build, "spoken", out, *spoken)
     return out
 
 
 def one(work: Path, base: Path, folder: Path, seed: int) -> dict[str, float]:
-    """Ears of one seed: aligned, taught, asked with three sounds."""
+    """Ears of one seed: grafted, taught, asked with three sounds."""
     own = work / f"seed{seed}"
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
     began = time.process_time()
     run(train, "tiny", "--family", "whisper", "--out", own / "whisper", "--seed", seed)
     common = ("--dataset_name", folder, "--disable_tqdm", "true", "--report_to", "none", "--seed", seed)
-    aligned = ("--config", "audio_align.yaml", "--whisper", own / "whisper", "--learning_rate", 0.003)
-    run(train, "audio", *aligned, *common, "--model_name_or_path", base, "--output_dir", own / "hears")
-    run(
-        train,
-        *("audio", "--config", "audio_tiny.yaml", *common),
-        *("--model_name_or_path", own / "hears", "--output_dir", own / "spoken"),
-    )
+    ears = ("--whisper", own / "whisper", "--model_name_or_path", base, "--output_dir", own / "spoken")
+    run(train, "audio", "--config", "audio_tiny.yaml", *common, *ears)
     taught = time.process_time() - began
     files = {}
     for control in ("none", "swapped-audio", "silence"):
         files[control] = own / f"{control}.jsonl"
         asked = ("--config", "spoken", "--model", own / "spoken", "--control", control)
-        run(evaluate, "predict", folder, *asked, "--out", files[control], "--max-new-tokens", 16)
+        run(evaluate, "predict", folder, *asked, "--out", files[control], "--max-new-tokens", 24)
     controls = [word for name in list(files)[1:] for word in ("--control", f"{name}={files[name]}")]
     out = own / "necessity.json"
     try:
@@ -96,7 +97,7 @@ def main() -> int:
     rows = []
     for seed in args.seeds:
         rows.append(one(args.work, args.base, folder, seed))
-        print(json.dumps({"seed": seed, **rows[-1]}))
+        print(json.dumps({"seed": seed, **rows[-1]}), flush=True)
     for name in ("heard", "swapped-audio", "silence", "blind"):
         values = [row[name] for row in rows]
         print(f"{name}: {statistics.mean(values):.3f} ({min(values):.3f}-{max(values):.3f}, n={len(values)})")
