@@ -59,9 +59,13 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
             try:
                 yield parse_json(line)
             except json.JSONDecodeError as error:
-                raise InputError(
-                    f"{path}, line {number}: not whole JSON ({error.msg}); was the file cut off?"
-                ) from None
+                whole = "surrogate" in error.msg  # else the file may have been cut off
+                what = (
+                    f"not JSON ({error.msg})"
+                    if whole
+                    else f"not whole JSON ({error.msg}); was the file cut off?"
+                )
+                raise InputError(f"{path}, line {number}: {what}") from None
 
 
 def _document(text: str, path: Path) -> Iterator[Row]:

@@ -11,6 +11,7 @@ import torch
 from colour_clips import row, write
 from surgvqa.cards.command import InputError
 from surgvqa.eval import encode
+from surgvqa.train import base as base_of
 from surgvqa.train import collate, doctor, prepare, tiny
 from surgvqa.train import shared_prefix as sharing
 from surgvqa.train.__main__ import main
@@ -136,7 +137,7 @@ def test_quantised_vision(arguments: Callable[..., list[str]], monkeypatch: Patc
         config.llm_int8_skip_modules = ["visual", "lm_head"]
         return config
 
-    wrap(monkeypatch, prepare, "quantisation", short_name)
+    wrap(monkeypatch, base_of, "quantisation", short_name)
     checks, message = failed(arguments("--config", "sft_qlora.yaml"))
     assert "dtypes" in checks and "vision in 4 bit" in message
 

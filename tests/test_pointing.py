@@ -355,9 +355,7 @@ def test_false_positives_cost_average_precision():
 
 def test_guessers_stand_beside_every_figure():
     train = made(quadrants(200, "t"), Pointing("point", spread=0.1))
-    rows = made(quadrants(60, "a"), Pointing("point", spread=0.1)) + made(
-        quadrants(60, "b"), Pointing("point", spread=0.1)
-    )
+    rows = [row for case in "abc" for row in made(quadrants(60, case), Pointing("point", spread=0.1))]
     figures = report(rows, right(rows), train)
     assert set(figures["guessers"]) == {"centre", "class_mean", "quadrant_centre", "refuses", "whole_image"}
     centre, refuses = figures["guessers"]["centre"], figures["guessers"]["refuses"]

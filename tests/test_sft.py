@@ -151,7 +151,7 @@ def test_too_long_is_said_before_step_one(base: Path, clips: Path, tmp_path: Pat
         (["--learning_rat", "1"], "no option --learning_rat; did you mean --learning_rate"),
         (
             ["--config", "nothing.yaml"],
-            r"no file nothing\.yaml; surgvqa has demo_base\.yaml, demo_lora\.yaml, sft_full\.yaml",
+            r"no file nothing\.yaml; surgvqa has audio_align\.yaml, .*, demo_base\.yaml, .*, sft_qlora\.yaml$",
         ),
         (["--dataset_name", "/nowhere"], "no data set /nowhere"),
         (["--dataset_train_split", "trian"], "has no split 'trian'; did you mean train"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from surgvqa.builders.packets import DamagedVideoError, read_timeline
-from surgvqa.builders.video import DECODERS, _plain, _rgb, iterate_frames, read_frames
+from surgvqa.builders.video import DECODERS, _plain, rgb, iterate_frames, read_frames
 from surgvqa.cards.command import InputError
 
 X264 = {"sc_threshold": "0", "bf": "3", "b-adapt": "0", "g": "30", "crf": "20"}
@@ -87,7 +87,7 @@ def test_skipping_gives_the_pixels_of_a_plain_decode(tmp_path, make_video, name)
         shots = list(iterate_frames(path, asked))
         wanted = sorted({timeline.at(t) for t in asked})
         plain = dict(
-            zip(wanted, (_rgb(f, VideoReformatter(), path) for f in _plain(timeline, wanted)), strict=True)
+            zip(wanted, (rgb(f, VideoReformatter(), path) for f in _plain(timeline, wanted)), strict=True)
         )
         for shot in shots:
             assert np.array_equal(shot.image, plain[timeline.at(shot.requested_s)])

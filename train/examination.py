@@ -158,7 +158,7 @@ def shared_against_alone(run: Prepared) -> tuple[float, float, float]:
     together, apart = (loss_of(run.trainer, collate([unit])) for collate in (packed, alone))
     exact = {parameter.dtype for parameter in run.trainer.model.parameters()} == {torch.float32}
     mixed = run.trainer.accelerator.mixed_precision != "no"
-    return together, apart, 1e-5 if exact and not mixed else 2e-2
+    return together, apart, 1e-6 if exact and not mixed else 2e-2
 
 
 def layer_of(name: str) -> str:
