@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from surgvqa.builders.packets import DamagedVideoError, read_timeline
-from surgvqa.builders.video import DECODERS, _plain, rgb, iterate_frames, read_frames
+from surgvqa.builders.video import DECODERS, _plain, iterate_frames, read_frames, rgb
 from surgvqa.cards.command import InputError
 
 X264 = {"sc_threshold": "0", "bf": "3", "b-adapt": "0", "g": "30", "crf": "20"}
