@@ -255,7 +255,7 @@ def workers(work: Path, seconds: float, rounds: int) -> bool:
     short, whole = work / "wshort.mp4", work / "w.mp4"
     render(short, size, rate, options, 20)
     longer(short, whole, 30)
-    root = tree(work / "workers", {case: whole for case in "abcd"}, 600)
+    root = tree(work / "workers", dict.fromkeys("abcd", whole), 600)
     ratios = []
     for number in range(rounds):
         walls = []
