@@ -54,13 +54,13 @@ TEST = replace(HOW, per_case=8)
 QUIET = ("--report_to", "none", "--disable_tqdm", "true", "--save_strategy", "no", "--logging_steps", "10")
 SFT = (
     *("--config", "demo_base.yaml", "--dataset_config", "pointing", "--media", "images", "--frames", "1"),
-    *("--bf16", "false", "--max_steps", "1500", *QUIET),
+    *("--bf16", "false", "--max_steps", "700", *QUIET),
 )
-# 8 questions a step, 8 answers each
-BATCH = ("--per_device_train_batch_size", "64", "--gradient_accumulation_steps", "1")
+# 16 questions a step, 8 answers each
+BATCH = ("--per_device_train_batch_size", "128", "--gradient_accumulation_steps", "1")
 GRPO = (
     *("--config", "grpo_lora.yaml", *QUIET, "--bf16", "false", "--gradient_checkpointing", "false", *BATCH),
-    *("--max_steps", "100", "--learning_rate", "7e-4", "--max_completion_length", "24"),
+    *("--max_steps", "100", "--learning_rate", "5e-4", "--max_completion_length", "24"),
 )
 
 
