@@ -119,6 +119,18 @@ class Encoder:
     ) -> Encoded:
         """As ``encode``, with these frames and their seconds in the clip."""
         patches, grid = patchify(frames, self.part, self.budget.media)
+        return self.encode_patches(row, questions, answered, patches, grid, times)
+
+    def encode_patches(
+        self,
+        row: Mapping[str, Any],
+        questions: Sequence[int],
+        answered: bool,
+        patches: Tensor,
+        grid: Tensor,
+        times: Sequence[float],
+    ) -> Encoded:
+        """As ``encode_frames``, with the frames cut up; no patches at all where the model gets features."""
         step = None
         if self.budget.media == "video":
             step = self.part.temporal_patch_size * spacing(times)
@@ -308,9 +320,12 @@ class Encoder:
         if not any(len(clip.grid) for clip in clips):
             return batch
         patches, grid = torch.cat([clip.patches for clip in clips]), torch.cat([clip.grid for clip in clips])
+        pixels, where = ("pixel_values", "image_grid_thw")
+        if self.budget.media == "video":
+            pixels, where = ("pixel_values_videos", "video_grid_thw")
+        batch |= ({pixels: patches} if len(patches) else {}) | {where: grid}
         if self.budget.media == "images":
-            return batch | {"pixel_values": patches, "image_grid_thw": grid}
-        batch |= {"pixel_values_videos": patches, "video_grid_thw": grid}
+            return batch
         if "second_per_grid_ts" in self.processor.model_input_names:
             batch["second_per_grid_ts"] = torch.tensor([clip.second_per_grid for clip in clips])
         return batch

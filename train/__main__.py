@@ -313,6 +313,7 @@ def described(verb: Any) -> None:
             "Muon on the matrices, AdamW on the rest (--muon_learning_rate, --learning_rate)",
         ),
         ("--projector_learning_rate LR", "train the projector too; --vision_learning_rate the vision tower"),
+        ("--cache_vision DIR", "compute what a frozen vision tower sees once, for all epochs and runs"),
         ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
         ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
         ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),

@@ -86,6 +86,12 @@ class TrainingOptions(SFTConfig):
         default=None,
         metadata={"help": "Of the projector from speech to language; --learning_rate by default."},
     )
+    cache_vision: str | None = field(
+        default=None,
+        metadata={
+            "help": "Folder for what the frozen vision tower makes of each clip: computed once, for all epochs and runs."
+        },
+    )
     eval_questions: int = field(
         default=200,
         metadata={
@@ -122,8 +128,20 @@ class TrainingOptions(SFTConfig):
         super().__post_init__()
         if self.packing or self.padding_free:
             raise InputError("packing and padding_free don't apply to clips; --questions-per-sequence does")
+        if self.cache_vision is not None:
+            self._check_cache_vision(self.cache_vision)
         if self.questions_per_sequence < 0:
             raise InputError("--questions-per-sequence is 0 (all), 1, 2, …")
+
+    def _check_cache_vision(self, folder: str) -> None:
+        if folder.lower() in ("true", "false", "yes", "no", "1", "0"):
+            raise InputError(f"--cache_vision takes a folder, found {folder!r}")
+        if self.frames == 0:
+            raise InputError("--cache_vision with --frames 0: there is nothing to see; leave it away")
+        if self.output_dir and Path(folder).resolve().is_relative_to(Path(self.output_dir).resolve()):
+            raise InputError(
+                f"--cache_vision {folder} lies in --output_dir, which gets published; give a folder beside it"
+            )
 
 
 @dataclass

@@ -120,6 +120,8 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
         peft_config=get_peft_config(model_options),
         callbacks=callbacks,
     )
+    if training.cache_vision is not None:
+        raise_if_vision_learns(trainer.model, training)
     trainer.answering = answering
     if model_options.use_peft and not getattr(training, "hf_deepspeed_config", None):
         for parameter_name, parameter in trainer.model.named_parameters():
@@ -213,6 +215,20 @@ def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit
     weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
     out = out.add_column("weight", [weights[index] for index in out["row"]])
     return out.add_column("length", lengths)
+
+
+def raise_if_vision_learns(model: Any, training: TrainingOptions) -> None:
+    """Features are kept of what doesn't change; and the cache's name is the hash of whole weights."""
+    for weight, parameter in model.named_parameters():
+        if parameter.requires_grad and part_of(weight) in ("vision", "projector"):
+            raise InputError(
+                f"--cache_vision keeps what a frozen vision tower sees, and {weight} learns; leave it away, or "
+                "leave away --vision_learning_rate and --projector_learning_rate (without --use_peft: 0 for both)"
+            )
+    if is_sharded(training):
+        raise InputError(
+            "--cache_vision with weights sharded over cards: no card can run the tower; leave it away"
+        )
 
 
 def raise_if_test(split: str) -> None:

@@ -19,7 +19,9 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.graft import save_ears
 from surgvqa.train.clip_trainer import checkpoint_to_resume
 from surgvqa.train.doctor import examine
+from surgvqa.train.examination import inner_model
 from surgvqa.train.prepare import Prepared, prepare
+from surgvqa.train.vision_cache import VisionCache, takes_features
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -42,6 +44,8 @@ def learn(run: Prepared) -> None:
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
     try:
         examine(run)
+        if options.cache_vision is not None:
+            use_cache(run, Path(options.cache_vision))
         trainer.train(resume_from_checkpoint=resume)
     except torch.OutOfMemoryError as error:
         raise InputError(
@@ -61,6 +65,28 @@ def learn(run: Prepared) -> None:
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
     trainer.end()
+
+
+def use_cache(run: Prepared, folder: Path) -> None:
+    """Compute the features of the run's clips that aren't in the cache, and train on them from here.
+
+    Raises:
+        InputError: as ``VisionCache.fill``.
+    """
+    trainer, encoder = run.trainer, run.encoder
+    accelerator, collator = trainer.accelerator, trainer.data_collator
+    inner = inner_model(trainer).to(trainer.args.device)
+    precision = accelerator.mixed_precision
+    cache = VisionCache(folder, inner, encoder, collator.tables, precision, accelerator.autocast)
+    pairs = {(0, row) for row in run.units["row"]}
+    if trainer.eval_dataset is not None:
+        pairs |= {(1, row) for row in trainer.eval_dataset["row"]}
+    own = sorted(pairs)[accelerator.process_index :: accelerator.num_processes]
+    computed = cache.fill(own, show=accelerator.is_local_main_process)
+    accelerator.wait_for_everyone()
+    print(f"vision cache: {len(own)} clips, {computed} computed", file=sys.stderr)
+    takes_features(inner, run.budget.media)
+    collator.cache = cache
 
 
 def doctor(arguments: Sequence[str]) -> None:
