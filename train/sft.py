@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from surgvqa.cards import sums
-from surgvqa.cards.command import InputError
 from surgvqa.eval.graft import save_ears
+from surgvqa.eval.memory import advised
 from surgvqa.train.clip_trainer import checkpoint_to_resume
 from surgvqa.train.doctor import examine
 from surgvqa.train.examination import inner_model
+from surgvqa.train.options import less_memory
 from surgvqa.train.prepare import Prepared, prepare
 from surgvqa.train.vision_cache import VisionCache, takes_features
 
@@ -42,16 +42,11 @@ def learn(run: Prepared) -> None:
     """
     trainer, options = run.trainer, run.options
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
-    try:
+    with advised(less_memory(options, run.model_options)):
         examine(run)
         if options.cache_vision is not None:
             use_cache(run, Path(options.cache_vision))
         trainer.train(resume_from_checkpoint=resume)
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"the card is full ({str(error).splitlines()[0]}); in this order: --gradient_checkpointing true, "
-            "--per_device_train_batch_size 1, --questions-per-sequence 3, a lower --max_pixels, sft_qlora.yaml"
-        ) from None
     trainer.save_model(options.output_dir)
     trainer.save_state()
     if trainer.is_world_process_zero():
@@ -96,5 +91,6 @@ def doctor(arguments: Sequence[str]) -> None:
         InputError: as ``main``, without training.
     """
     run = prepare(arguments)
-    examine(run, sys.stdout)
+    with advised(less_memory(run.options, run.model_options)):
+        examine(run, sys.stdout)
     run.trainer.end()
