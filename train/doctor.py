@@ -25,6 +25,9 @@ from surgvqa.train.labels import CLOSING, IGNORE
 from surgvqa.train.prepare import Prepared, is_sharded
 
 MARKS = {True: "✓", False: "✗", None: "·"}
+ON_ONE_CARD = (
+    "run `surgvqa-train doctor` with the same options on one card, or with a smaller model of the family"
+)
 SAMPLED = 8  # sequences whose labels and times are read, evenly over the data set
 
 
@@ -38,8 +41,8 @@ class Check:
     advice: str = ""
 
 
-def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
-    """Run every check and print the table.
+def examine(run: Prepared, out: TextIO | None = None) -> list[Check]:
+    """Run every check and print the table, to stderr by default.
 
     Raises:
         InputError: one of them failed.
@@ -48,7 +51,7 @@ def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
     for group in GROUPS:  # what a later group finds means nothing where an earlier one fails
         failed = any(line.good is False for line in found)
         if is_sharded(run.options) and group is GROUPS[-1]:
-            found.append(Check("model", None, "sharded over cards: not looked at"))
+            found.append(Check("model", None, "sharded over cards: not looked at", ON_ONE_CARD))
             continue
         for check in group:
             if failed:
@@ -60,9 +63,9 @@ def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
                 found.append(Check(title(check), False, str(error).splitlines()[0]))
     if run.trainer.is_world_process_zero():
         for line in found:
-            print(f"{MARKS[line.good]} {line.name:17} {line.found}", file=out)
+            print(f"{MARKS[line.good]} {line.name:17} {line.found}", file=out or sys.stderr)
             if line.advice:
-                print(f"{'':19} → {line.advice}", file=out)
+                print(f"{'':19} → {line.advice}", file=out or sys.stderr)
     if wrong := [line for line in found if line.good is False]:
         raise InputError(
             "before step 1: "
