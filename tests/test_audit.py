@@ -85,6 +85,22 @@ def test_what_must_not_be_published_is_found_in_every_text_column(
     )
 
 
+def test_the_characters_of_a_mask_are_no_path(folder: Path) -> None:
+    """Run lengths that a real build wrote; the same text beside them is still found."""
+    mask = r"`\14K5L3N02M2N2N2N2N3MbR1"
+    told = {"nodes": [{"name": "hook", "rle": mask, "shaft_rle": mask}]}
+    replant(folder, scene=json.dumps(told))
+    assert audit(folder, dataset_files(folder)) == []
+    told["nodes"][0]["name"] = mask
+    replant(folder, scene=json.dumps(told))
+    assert {(hit.where, hit.what) for hit in audit(folder, dataset_files(folder))} == {
+        ("scene", "a path of a disk")
+    }
+    drawn = pa.table({"instances": [[{"mask": mask, "name": "hook"}]], "masks": [[mask]], "note": [mask]})
+    pq.write_table(drawn, folder / "drawn.parquet")
+    assert {hit.where for hit in audit(folder, ["drawn.parquet"])} == {"note"}
+
+
 ORDINARY = (
     "left-of", "Phase 3.1.2 of 12", "1024x768 at 59.94 fps", "and/or", "2/3 of the frames", "10:31", "5013@0-5000",
     "5013@19950000-19955000", "case 5013 (2020)", "ISO 8601", "version 5.2.0", "https://doi.org/10.1000/x/home.html",
