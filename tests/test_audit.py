@@ -9,6 +9,8 @@ from typing import Any
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hub import TOKEN, Hub
 from PIL import Image
@@ -86,8 +88,8 @@ def test_what_must_not_be_published_is_found_in_every_text_column(
 
 
 def test_the_characters_of_a_mask_are_no_path(folder: Path) -> None:
-    """Run lengths that a real build wrote; the same text beside them is still found."""
-    mask = r"`\14K5L3N02M2N2N2N2N3MbR1"
+    """Run lengths as a real build wrote them, and worse; the same text beside them is still found."""
+    mask = r"`\14\14K5L3NH:\SHARE"
     told = {"nodes": [{"name": "hook", "rle": mask, "shaft_rle": mask}]}
     replant(folder, scene=json.dumps(told))
     assert audit(folder, dataset_files(folder)) == []
