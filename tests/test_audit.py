@@ -89,7 +89,7 @@ def test_what_must_not_be_published_is_found_in_every_text_column(
 
 def test_the_characters_of_a_mask_are_no_path(folder: Path) -> None:
     """Run lengths as a real build wrote them, and worse; the same text beside them is still found."""
-    mask = r"`\14\14K5L3NH:\SHARE"
+    mask = r"`\14\14K5L3N:H:\SHARE"
     told = {"nodes": [{"name": "hook", "rle": mask, "shaft_rle": mask}]}
     replant(folder, scene=json.dumps(told))
     assert audit(folder, dataset_files(folder)) == []
