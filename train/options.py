@@ -250,5 +250,6 @@ def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
     """
     config = get_quantization_config(model)
     if config is not None:
-        config.llm_int8_skip_modules = ["model.visual", "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
+        towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
+        config.llm_int8_skip_modules = [*towers, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
     return config
