@@ -33,6 +33,8 @@ Message = dict[str, Any]
 # What stands around an answer in the chat templates of the Qwen-VL family.
 OPENING = "<|im_start|>assistant\n"
 CLOSING = "<|im_end|>"
+# Qwen-VL's own tokens for places: part of an answer in the form ``tokens``, and of nothing else.
+PLACES = re.compile(r"<\|(?:object_ref|box|quad)_(?:start|end)\|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,7 @@ class Encoder:
         out: list[list[Message]] = []
         for number in questions:
             question, answer = pairs[number]
-            for text in (system or "", question, answer):
+            for text in (system or "", question, PLACES.sub("", answer)):
                 if found := self._special.search(text):
                     raise InputError(f"{name(row)}: the text {text!r} holds the control token {found[0]}")
             user = [*blocks, {"type": "text", "text": question}]
