@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -26,10 +25,12 @@ import bench_pointing as bench
 import numpy as np
 from datasets import Dataset
 from PIL import Image
-from surgvqa.builders import masks
+from simplejpeg import encode_jpeg
+from surgvqa.builders import masks, pointing
 from surgvqa.builders.coordinates import CELLS, Grid
 from surgvqa.builders.pointing import POINTING_FEATURES
-from surgvqa.builders.pointing_questions import Pointing
+from surgvqa.builders.pointing_questions import Pointing, questions
+from surgvqa.builders.schema import Case, Phase
 from surgvqa.builders.written import FORMS, Located
 from surgvqa.eval import predictions
 from surgvqa.eval.dataset import load_rows
@@ -48,23 +49,35 @@ def every_form(base: Path) -> list[Pointing]:
     """How each form is written for a model; numbers as coarse as its tiny frames allow."""
     grid = replace(Grid.of(AutoProcessor.from_pretrained(base).image_processor), **SEEN)
     family = AutoConfig.from_pretrained(base).model_type
-    return [Pointing(form, types=("instrument",), decimals=0, model_type=family, grid=grid) for form in FORMS]
+    return [
+        Pointing(form, types=("instrument",), decimals=0, per_case=8, model_type=family, grid=grid)
+        for form in FORMS
+    ]
 
 
 def rows(number: int, forms: Sequence[Pointing]) -> Iterator[dict[str, Any]]:
     """The rows of a case in every form; the forms of a question stand side by side, on one frame."""
-    made = chain.from_iterable(bench.rows(number, how) for how in forms)
-    yield from (
-        row | {"row_id": f"{row['row_id']}:{row['form']}"}
-        for row in sorted(made, key=lambda row: row["time_s"])
+    stage = bench.Stage(bench.plan(number, seed=bench.SEED, difficulty=0.0), bench.WIDTH)
+    names = bench.load("cataract")
+    phases = tuple(
+        Phase(names.canonical("phase", name), start, end) for name, start, end in stage.plan.phases
     )
+    scenes = tuple(bench.scene(stage, time_s) for time_s in sorted(set(bench.moments(stage.plan))))
+    case = Case(f"case_{number:04d}", "synthetic", "cataract", phases, scenes)
+    drawn: dict[float, bytes] = {}
+    asked = [(question, how) for how in forms for question in questions(case, how)]
+    for question, how in sorted(asked, key=lambda one: one[0].scene.time_s):
+        time_s = question.scene.time_s
+        if time_s not in drawn:
+            drawn[time_s] = encode_jpeg(np.ascontiguousarray(stage.draw(time_s)), quality=92)
+        row = pointing.row(case, question, how, stage.width, stage.height, drawn[time_s])
+        yield row | {"row_id": f"{row['row_id']}:{how.form}"}
 
 
 def draw_data(folder: Path, base: Path) -> None:
     """Both splits, as ``surgvqa-build`` lays them out."""
     for split, numbers in (("train", TRAIN), ("test", TEST)):
-        forms = [replace(how, per_case=8 if split == "test" else how.per_case) for how in every_form(base)]
-        made = [row for number in numbers for row in rows(number, forms)]
+        made = [row for number in numbers for row in rows(number, every_form(base))]
         path = folder / "pointing" / f"{split}-00000-of-00001.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         Dataset.from_list(made, features=POINTING_FEATURES).to_parquet(path)
