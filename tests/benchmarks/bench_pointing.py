@@ -46,7 +46,7 @@ from surgvqa.train.__main__ import main as train
 from surgvqa.train.blind_rewards import total
 from surgvqa.train.grpo_options import reward_functions
 
-SPLITS = {"train": range(1, 71), "test": range(211, 251)}
+SPLITS = {"train": range(1, 181), "test": range(211, 251)}
 WIDTH, SEED, SEEDS = 112, 0, (0, 1, 2)
 WIDEST = 2.1  # rewards run from -1, a refusal where something is to be seen, to 1.1
 HOW = Pointing("point", types=("instrument",), decimals=0)
@@ -54,13 +54,13 @@ TEST = replace(HOW, per_case=8)
 QUIET = ("--report_to", "none", "--disable_tqdm", "true", "--save_strategy", "no", "--logging_steps", "10")
 SFT = (
     *("--config", "demo_base.yaml", "--dataset_config", "pointing", "--media", "images", "--frames", "1"),
-    *("--bf16", "false", "--max_steps", "300", *QUIET),
+    *("--bf16", "false", "--max_steps", "700", *QUIET),
 )
-# 8 questions a step, 8 answers each
-BATCH = ("--per_device_train_batch_size", "64", "--gradient_accumulation_steps", "1")
+# 16 questions a step, 8 answers each
+BATCH = ("--per_device_train_batch_size", "128", "--gradient_accumulation_steps", "1")
 GRPO = (
     *("--config", "grpo_lora.yaml", *QUIET, "--bf16", "false", "--gradient_checkpointing", "false", *BATCH),
-    *("--max_steps", "40", "--learning_rate", "7e-4", "--max_completion_length", "24"),
+    *("--max_steps", "100", "--learning_rate", "5e-4", "--max_completion_length", "24"),
 )
 
 
