@@ -79,9 +79,8 @@ class VisionCache:
         precision: str,
         autocast: Any,
     ) -> None:
-        forwards = [
-            cls.forward for cls in type(inner).__mro__ if "forward" in vars(cls)
-        ]  # a model's ears are first
+        # a model's ears are first
+        forwards: list[Any] = [vars(cls)["forward"] for cls in type(inner).__mro__ if "forward" in vars(cls)]
         if not any("mm_encoder_outputs" in inspect.signature(one).parameters for one in forwards):
             raise InputError(
                 f"--cache_vision needs a transformers whose {type(inner).__name__} takes mm_encoder_outputs, "
@@ -101,7 +100,8 @@ class VisionCache:
         Raises:
             InputError: a disk that is too small; features in the cache that this model doesn't give.
         """
-        missing, found = [], []
+        missing: list[tuple[int, int]] = []
+        found: list[tuple[int, int]] = []
         for table, index in wanted:
             path = self.path(table, index)
             (found if whole(path) else missing).append((table, index))
