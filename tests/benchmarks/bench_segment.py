@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_segment.py OUT [SEEDS]
 
-Draws 190 operations at difficulty 0.2 as the demo's (160 to learn from, 10 to choose the epoch, 20 to test on), one
+Draws 270 operations at difficulty 0.2 as the demo's (240 to learn from, 10 to choose the epoch, 20 to test on), one
 picture of every beat, as config `segmentation` has them; for each seed trains a U-Net on instrument-or-not and a
 text-prompted U-Net on the ten instruments, both with the real commands. Figures are means over the test pictures,
 intervals over the test cases. What is done already in OUT is skipped. Bars: U-Net Dice 0.90; text-prompted Dice 0.80,
@@ -23,13 +23,13 @@ from surgvqa.builders import segmentation
 from surgvqa.builders.parquet import writer
 from surgvqa.builders.taxonomy import load
 
-SPLITS = {"train": range(1, 161), "validation": range(161, 171), "test": range(171, 191)}
+SPLITS = {"train": range(1, 241), "validation": range(241, 251), "test": range(251, 271)}
 DIFFICULTY, WIDTH = 0.2, 112
 SMALL = ["--decoder", "64", "32", "16", "--batch-size", "16", "--learning-rate", "2e-3", "--precision", "bf16",
          "--augment", "light", "--device", "cpu"]  # fmt: skip
 RUNS = {
-    "unet": ("binary", ["--size", "64", "--epochs", "4"]),
-    "text-unet": ("instruments", ["--size", "96", "--epochs", "6"]),
+    "unet": ("binary", ["--size", "64", "--epochs", "3"]),
+    "text-unet": ("instruments", ["--size", "96", "--epochs", "10"]),
 }
 
 
