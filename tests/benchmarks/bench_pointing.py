@@ -60,7 +60,7 @@ SFT = (
 BATCH = ("--per_device_train_batch_size", "128", "--gradient_accumulation_steps", "1")
 GRPO = (
     *("--config", "grpo_lora.yaml", *QUIET, "--bf16", "false", "--gradient_checkpointing", "false", *BATCH),
-    *("--max_steps", "100", "--learning_rate", "5e-4", "--max_completion_length", "24"),
+    *("--max_steps", "100", "--learning_rate", "2e-4", "--max_completion_length", "24"),
 )
 
 
