@@ -1,4 +1,4 @@
-"""A pool of spawned processes that outlives its workers: one may crash, hang or eat memory."""
+"""A pool of processes that outlives its workers: one may crash, hang or eat memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,12 @@ def run_tasks(
             except InputError as error:
                 yield index, Failed(str(error))
         return
-    context = multiprocessing.get_context("spawn")  # a forked worker inherits locks held by other threads
+    # A worker forked from here would inherit locks that other threads hold; one forked from a server without
+    # threads is safe, and starts in 10 ms instead of the 2 s that the imports of a new interpreter take.
+    context: Any = multiprocessing.get_context("spawn")
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([function.__module__])
     waiting = deque(enumerate(tasks))
     busy: dict[Connection, _Worker] = {}
     try:

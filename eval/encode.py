@@ -29,6 +29,12 @@ from transformers.video_utils import VideoMetadata
 
 Message = dict[str, Any]
 
+# What stands around an answer in the chat templates of the Qwen-VL family.
+OPENING = "<|im_start|>assistant\n"
+CLOSING = "<|im_end|>"
+# Qwen-VL's own tokens for places: part of an answer in the form ``tokens``, and of nothing else.
+PLACES = re.compile(r"<\|(?:object_ref|box|quad)_(?:start|end)\|>")
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -85,6 +91,8 @@ class Encoder:
         ears: of a model that hears; rows with ``sounds`` need them.
     """
 
+    opening, closing = OPENING, CLOSING
+
     def __init__(
         self, processor: ProcessorMixin, budget: Budget, root: Path | None = None, ears: Ears | None = None
     ) -> None:
@@ -94,15 +102,21 @@ class Encoder:
         self.tokenizer = processor.tokenizer
         self.budget = budget
         self.root = root
-        self.part = processor.image_processor if budget.media == "images" else processor.video_processor
+        special = sorted(self.tokenizer.all_special_tokens, key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, special)))
+        self.prepare_media()
+
+    def prepare_media(self) -> None:
+        """Find the processor's part for the budget's media, and set its limits."""
+        budget = self.budget
+        images = budget.media == "images"
+        self.part = self.processor.image_processor if images else self.processor.video_processor
         limits = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
         if budget.media == "video" and "qwen3" in type(self.part).__name__.lower():
             limits = {key: value * budget.frames for key, value in limits.items()}  # counts all frames
         self.part.size = SizeDict(**limits)
-        self.pad: str = getattr(processor, "image_token" if budget.media == "images" else "video_token")
+        self.pad: str = self.processor.image_token if images else self.processor.video_token
         self.pad_id = self.tokenizer.convert_tokens_to_ids(self.pad)
-        special = sorted(self.tokenizer.all_special_tokens, key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, special)))
 
     def encode(self, row: Mapping[str, Any], questions: Sequence[int], answered: bool) -> Encoded:
         """The clip's pixels, and one conversation per chosen question, with or without its answer."""
@@ -270,12 +284,25 @@ class Encoder:
         Raises:
             InputError: a text holds one of the model's control tokens.
         """
-        system, pairs = turns(row)
         blocks: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * media
-        texts = []
+        return [
+            self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=not answered)
+            for messages in self.chats(row, questions, blocks, answered)
+        ]
+
+    def chats(
+        self, row: Mapping[str, Any], questions: Sequence[int], blocks: Sequence[Message], answered: bool
+    ) -> list[list[Message]]:
+        """One conversation per chosen question, ``blocks`` (the media) before it.
+
+        Raises:
+            InputError: a text holds one of the model's control tokens.
+        """
+        system, pairs = turns(row)
+        out: list[list[Message]] = []
         for number in questions:
             question, answer = pairs[number]
-            for text in (system or "", question, answer):
+            for text in (system or "", question, PLACES.sub("", answer)):
                 if found := self._special.search(text):
                     raise InputError(f"{name(row)}: the text {text!r} holds the control token {found[0]}")
             user = [*blocks, {"type": "text", "text": question}]
@@ -284,12 +311,8 @@ class Encoder:
                 conversation.insert(0, {"role": "system", "content": system})
             if answered:
                 conversation.append({"role": "assistant", "content": answer})
-            texts.append(
-                self.processor.apply_chat_template(
-                    conversation, tokenize=False, add_generation_prompt=not answered
-                )
-            )
-        return texts
+            out.append(conversation)
+        return out
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
         """What stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""

@@ -22,6 +22,7 @@ from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import predictions
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import PATCHED, encoder_for, raise_if_resized
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.ears import Ears
 from surgvqa.eval.encode import Encoded, Encoder, name, turns
@@ -34,7 +35,6 @@ from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.prompts import is_written, raise_if_other_pixels
 from tqdm import tqdm
-from transformers import AutoConfig
 
 ENGINES = ("hf", "vllm", "openai")
 SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
@@ -140,10 +140,13 @@ def predict(run: Run) -> None:
     remember(run, budget)
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
     ears = ears_of(found, spoken, run) if spoken else None
-    encoder = Encoder(found.processor, budget, Path(run.video_root or run.data), ears)
+    model_type = found.model_type
+    raise_if_resized(model_type, run.model, min_pixels=run.min_pixels, max_pixels=run.max_pixels)
+    if run.engine == "vllm" and model_type not in PATCHED:
+        raise InputError(f"--engine vllm is for Qwen-VL, {run.model} is a {model_type}; leave --engine away")
+    encoder = encoder_for(model_type, found.processor, budget, Path(run.video_root or run.data), ears)
     asked = engine(run, encoder, rows)
     if budget.frames and is_written(rows.features):
-        model_type = AutoConfig.from_pretrained(found.source).model_type
         raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
     with (

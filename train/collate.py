@@ -108,7 +108,7 @@ class Collator:
                 )
                 features += [seen] * (1 if self.shared else len(clip.ids))
             try:
-                labels = [assistant_labels(ids, self.encoder.tokenizer) for ids in clip.ids]
+                labels = [self.labels(ids) for ids in clip.ids]
             except InputError as error:
                 raise InputError(f"{name(row)}: {error}") from None
             if self.shared:
@@ -127,6 +127,11 @@ class Collator:
         if self.shared:
             batch["question_index"] = padded([sequence.questions for sequence in sequences], PAD, width)
         return batch
+
+    def labels(self, ids: Sequence[int]) -> list[int]:
+        """What is taught of a conversation."""
+        encoder = self.encoder
+        return assistant_labels(ids, encoder.tokenizer, encoder.opening, encoder.closing)
 
 
 def padded(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:

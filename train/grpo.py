@@ -18,6 +18,7 @@ from typing import Any
 from datasets import Dataset, Image, List
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import PATCHED, raise_if_resized
 from surgvqa.eval.dataset import load_rows, split_of
 from surgvqa.eval.load import Parts, adapted, parts
 from surgvqa.eval.memory import advised
@@ -27,7 +28,7 @@ from surgvqa.train.blind_rewards import earned, examine
 from surgvqa.train.clip_trainer import SaveBudget, checkpoint_to_resume
 from surgvqa.train.grpo_options import GrpoOptions, parse, reward_functions
 from surgvqa.train.options import LORA_TARGETS
-from surgvqa.train.prepare import raise_if_test
+from surgvqa.train.prepare import raise_if_no_target, raise_if_test
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config
@@ -107,6 +108,8 @@ def prepare(arguments: Sequence[str]) -> Prepared:
 
     found = parts(model_options.model_name_or_path)
     budget = budget_of(training, found)
+    limits = {"min_pixels": training.min_pixels, "max_pixels": training.max_pixels}
+    raise_if_resized(found.model_type, model_options.model_name_or_path, **limits)
     processor, model = load_base(model_options, found, budget)
     raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
 
@@ -172,9 +175,13 @@ def load_base(options: ModelConfig, found: Parts, budget: Budget) -> tuple[Proce
     # Prompts are padded on the left: TRL takes `mm_token_type_ids` from the processor, and padded on the right
     # they would name other tokens than the images'.
     processor.tokenizer.padding_side = "left"
-    processor.image_processor.size = SizeDict(shortest_edge=budget.min_pixels, longest_edge=budget.max_pixels)
+    if model.config.model_type in PATCHED:
+        limits = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
+        processor.image_processor.size = SizeDict(**limits)
     if found.adapter is None:
-        options.lora_target_modules = options.lora_target_modules or LORA_TARGETS
+        if not options.lora_target_modules:
+            options.lora_target_modules = LORA_TARGETS
+            raise_if_no_target(model, LORA_TARGETS)
         return processor, model
     return processor, adapted(model, found, trainable=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -282,7 +282,10 @@ def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
     ``model.visual``, not ``visual``: transformers matches module names from their start, so the short
     name would quantise the tower silently.
     """
-    config = get_quantization_config(model)
+    # four bits are computed in a type of sixteen, and "auto" is none
+    given = replace(model, dtype="bfloat16") if model.dtype in (None, "auto") else model
+    config = get_quantization_config(given)
     if config is not None:
-        config.llm_int8_skip_modules = ["model.visual", "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
+        towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
+        config.llm_int8_skip_modules = [*towers, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
     return config

@@ -15,6 +15,7 @@ from datasets import Dataset
 from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import PATCHED, encoder_for, raise_if_resized
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.encode import Encoder, name
 from surgvqa.eval.graft import HEARING
@@ -39,6 +40,7 @@ from surgvqa.train.options import (
     parse,
 )
 from surgvqa.train.shared_prefix import SharedPrefix
+from torch import nn
 from tqdm import tqdm
 from transformers import (
     EarlyStoppingCallback,
@@ -99,9 +101,21 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
     media: Any = training.media
     budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
     ears = ears_of(model, processor, extractor, spoken, model_options.model_name_or_path)
-    encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name), ears)
-    raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
+    model_type = model.config.model_type
+    raise_if_resized(
+        model_type,
+        model_options.model_name_or_path,
+        min_pixels=training.min_pixels,
+        max_pixels=training.max_pixels,
+    )
+    encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)
+    raise_if_other_pixels(rows, model_type, processor.image_processor, data.dataset_name)
     shared = training.questions_per_sequence != 1
+    if shared and model_type not in PATCHED:
+        raise InputError(
+            f"questions share a sequence in a Qwen-VL only, {model_options.model_name_or_path} is a {model_type}; "
+            "give --questions-per-sequence 1"
+        )
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
     train_units = measured(rows, encoder, training.questions_per_sequence, limit)
     collator = Collator(rows, encoder, shared)
@@ -118,7 +132,8 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
             raise_if_sharded(training)
             answering = Answering(held_out, rows, encoder, training.eval_questions)
 
-    normalise_on_device(model, processor)
+    if model_type in PATCHED:
+        normalise_on_device(model, processor)
     if shared:
         SharedPrefix(model)
     choose_what_learns(model, training, model_options)
@@ -182,6 +197,7 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     if options.use_peft:
         if not options.lora_target_modules:
             options.lora_target_modules = f"{LORA_TARGETS}|{VISION_TARGETS}" if vision else LORA_TARGETS
+            raise_if_no_target(model, options.lora_target_modules)
         if projector:
             found = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
             options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *found]
@@ -189,6 +205,26 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     for parameter_name, parameter in model.named_parameters():
         if {"projector": projector, "vision": vision}.get(part_of(parameter_name)) == 0:
             parameter.requires_grad_(False)
+
+
+def raise_if_no_target(model: PreTrainedModel, pattern: str) -> None:
+    """Our targets are named as Qwen-VL's and most others' language models are.
+
+    Raises:
+        InputError: this one's are named otherwise.
+    """
+    if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
+        linears = sorted(
+            {
+                name.rpartition(".")[2]
+                for name, module in model.named_modules()
+                if isinstance(module, nn.Linear)
+            }
+        )
+        raise InputError(
+            f"a {model.config.model_type} has no layer where an adapter goes by default; give "
+            f"--lora_target_modules, of {', '.join(linears)}"
+        )
 
 
 def frames_of(rows: Dataset, wanted: int | None) -> int:

@@ -28,14 +28,10 @@ import numpy as np
 import simplejpeg
 import torch
 from datasets import Dataset
-from surgvqa.builders import masks, pointing
+from drawn import operation
+from surgvqa.builders import pointing
 from surgvqa.builders.pointing import POINTING_FEATURES
 from surgvqa.builders.pointing_questions import Pointing, questions
-from surgvqa.builders.render import Shape, Stage
-from surgvqa.builders.schema import Case, Entity, Phase, Scene
-from surgvqa.builders.sources.synthetic import moments
-from surgvqa.builders.stage import INSTRUMENTS, plan
-from surgvqa.builders.taxonomy import load
 from surgvqa.eval import predictions
 from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.eval.dataset import load_rows
@@ -46,7 +42,7 @@ from surgvqa.train.__main__ import main as train
 from surgvqa.train.blind_rewards import total
 from surgvqa.train.grpo_options import reward_functions
 
-SPLITS = {"train": range(1, 71), "test": range(211, 251)}
+SPLITS = {"train": range(1, 181), "test": range(211, 251)}
 WIDTH, SEED, SEEDS = 112, 0, (0, 1, 2)
 WIDEST = 2.1  # rewards run from -1, a refusal where something is to be seen, to 1.1
 HOW = Pointing("point", types=("instrument",), decimals=0)
@@ -54,46 +50,19 @@ TEST = replace(HOW, per_case=8)
 QUIET = ("--report_to", "none", "--disable_tqdm", "true", "--save_strategy", "no", "--logging_steps", "10")
 SFT = (
     *("--config", "demo_base.yaml", "--dataset_config", "pointing", "--media", "images", "--frames", "1"),
-    *("--bf16", "false", "--max_steps", "300", *QUIET),
+    *("--bf16", "false", "--max_steps", "700", *QUIET),
 )
-# 8 questions a step, 8 answers each
-BATCH = ("--per_device_train_batch_size", "64", "--gradient_accumulation_steps", "1")
+# 16 questions a step, 8 answers each
+BATCH = ("--per_device_train_batch_size", "128", "--gradient_accumulation_steps", "1")
 GRPO = (
     *("--config", "grpo_lora.yaml", *QUIET, "--bf16", "false", "--gradient_checkpointing", "false", *BATCH),
-    *("--max_steps", "40", "--learning_rate", "7e-4", "--max_completion_length", "24"),
+    *("--max_steps", "100", "--learning_rate", "5e-4", "--max_completion_length", "24"),
 )
-
-
-def scene(stage: Stage, time_s: float) -> Scene:
-    """The instruments of a moment with their masks."""
-    names = load("cataract")
-    nodes = [
-        found
-        for shape in stage.shapes(time_s)
-        if shape.name in INSTRUMENTS
-        if (found := entity(stage, shape, names.canonical("instrument", shape.name)))
-    ]
-    return Scene(time_s, stage.width, stage.height, tuple(nodes))
-
-
-def entity(stage: Stage, shape: Shape, name: str) -> Entity | None:
-    """A shape as the builders know it; None for one that covers no pixel."""
-    flat = [value for point in shape.points for value in point]
-    rle = masks.polygons_to_rle([flat], stage.width, stage.height)
-    if not masks.area_of(rle, stage.width, stage.height):
-        return None
-    box = (min(flat[::2]), min(flat[1::2]), max(flat[::2]), max(flat[1::2]))
-    return Entity(f"{name}#{shape.track}", name, "instrument", "mask", bbox=box, rle=rle)
 
 
 def rows(number: int, how: Pointing) -> Iterator[dict[str, Any]]:
     """The rows of config ``pointing`` of a rendered case; drawn are the moments that are asked about."""
-    stage = Stage(plan(number, seed=SEED, difficulty=0.0), WIDTH)
-    phases = tuple(
-        Phase(load("cataract").canonical("phase", name), start, end) for name, start, end in stage.plan.phases
-    )
-    scenes = tuple(scene(stage, time_s) for time_s in sorted(set(moments(stage.plan))))
-    case = Case(f"case_{number:04d}", "synthetic", "cataract", phases, scenes)
+    stage, case = operation(number, SEED, 0.0, WIDTH)
     for time_s, asked in groupby(questions(case, how), key=lambda question: question.scene.time_s):
         jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(stage.draw(time_s)), quality=92)
         for question in asked:
