@@ -188,6 +188,24 @@ def test_time_axis_that_collapses(arguments: Callable[..., list[str]], monkeypat
     assert "time axis" in checks and "positions in time don't ascend" in message
 
 
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_frames_at_any_rate_have_times_of_their_own_or_are_refused(
+    bases: dict[str, Path], tmp_path: Path, arguments: Callable[..., list[str]], family: str
+) -> None:
+    """Qwen2.5-VL counts in whole ticks, two a second: frames that lie closer would fall on one tick in silence."""
+    for rate in (1, 2, 4, 8, 25):
+        clip = row(0, frames=8)
+        clip["frame_times_s"] = [index / rate for index in range(8)]
+        data = write(tmp_path / f"{rate}", train=[clip])
+        run = prepare.prepare(arguments("--media", "video", "--dataset_name", str(data), family=family))
+        if family == "qwen2_5_vl":
+            run.trainer.model.config.vision_config.tokens_per_second = 2  # of the real checkpoints
+        check = doctor.time_axis(run)
+        assert check.good == (family != "qwen2_5_vl" or rate <= 4), (rate, check)
+        if not check.good:
+            assert "positions in time don't ascend" in check.found and "fewer --frames" in check.advice
+
+
 def test_truncated_pads(arguments: Callable[..., list[str]], monkeypatch: Patch) -> None:
     def cut(self: Any, ids: list[int], counts: list[int]) -> list[int]:
         return stock(self, ids, [*counts[:-1], counts[-1] - 1])
@@ -205,6 +223,11 @@ def test_a_tower_without_gradient(arguments: Callable[..., list[str]]) -> None:
     visual.forward = torch.no_grad()(visual.forward)
     with pytest.raises(InputError, match=r"gradients: none for model\.visual\.blocks\.0 and 1 more of 4"):
         doctor.examine(run)
+
+
+def test_a_tower_that_is_to_learn_and_is_shown_nothing(arguments: Callable[..., list[str]]) -> None:
+    """Several processes would wait for its gradients."""
+    assert failed(arguments("--frames", "0"))[0] == {"gradients"}
 
 
 def test_something_learns_that_was_not_asked_for(arguments: Callable[..., list[str]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from colour_clips import dataset, row
+from datasets import Dataset
 from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
@@ -139,6 +140,45 @@ def test_messages_through_parquet_keep_their_turns(tmp_path: Path) -> None:
     rows = dataset([row(0), row(1)])
     rows.to_parquet(tmp_path / "rows.parquet")
     assert turns(type(rows).from_parquet(str(tmp_path / "rows.parquet"))[1]) == turns(row(1))
+
+
+def test_null_keys_of_content_blocks_are_no_pictures(processor: ProcessorMixin) -> None:
+    """Arrow gives every block of a list all blocks' keys; the stock template counts `image: None` as an image."""
+    clip = row(0)
+    blocks = [
+        {"role": message["role"], "content": [{"type": "text", "text": message["content"]}]}
+        for message in clip["messages"]
+    ]
+    blocks[0]["content"].insert(0, {"type": "image", "image": "a.jpg"})
+    blocks[0]["content"].insert(0, {"type": "video", "video": "a.mp4"})
+    arrow = Dataset.from_list([{"messages": blocks}])[0]["messages"]
+    assert arrow[0]["content"][2]["image"] is None  # what the stock template trips over
+    encoder = Encoder(processor, Budget(frames=4))
+    plain, unified = (
+        encoder.encode(clip | {"messages": m}, [0, 1, 2], True) for m in (clip["messages"], arrow)
+    )
+    assert unified.ids == plain.ids
+    assert plain.ids[0].count(encoder.pad_id) == int(plain.grid.prod(-1).sum()) // encoder.part.merge_size**2
+
+
+def test_frames_of_several_sizes_and_kinds(processor: ProcessorMixin) -> None:
+    clip = row(0)
+    encoder = Encoder(processor, Budget(frames=4))
+    before, _ = encoder.frames(clip)
+    file = io.BytesIO()
+    Image.fromarray(before[2]).save(file, "PNG")
+    clip["images"][2] = {"bytes": file.getvalue(), "path": None}
+    assert (encoder.frames(clip)[0] == before).all()
+    clip["images"][3] = row(0, size=84)["images"][3]
+    with pytest.raises(InputError, match="has frames of several sizes"):
+        encoder.frames(clip)
+    clip["images"][3] = {"bytes": before[3][:20].tobytes(), "path": None}
+    with pytest.raises((OSError, ValueError)):
+        encoder.frames(clip)
+    clip["images"] = row(0)["images"]
+    clip["images"][1] = {"bytes": clip["images"][1]["bytes"][:-400], "path": None}  # cut off
+    with pytest.raises(ValueError, match=r"[Pp]remature"):
+        encoder.frames(clip)
 
 
 def test_the_budget_comes_back(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import torch
 from colour_clips import row, write
 from safetensors.torch import load_file
 from surgvqa.eval.load import load_model
+from surgvqa.eval.pixels import to_float
 from surgvqa.train import prepare, sft, tiny
 from surgvqa.train.optimizer import Together, part_of
 from torch import nn
+from transformers import AutoModelForImageTextToText
 
 LORA = ("--config", "sft_lora.yaml", "--gradient_accumulation_steps", "1", "--warmup_steps", "0")
 QLORA = ("--config", "sft_qlora.yaml", "--gradient_accumulation_steps", "1")
@@ -60,6 +62,22 @@ def test_only_the_language_model_is_quantised(arguments: Callable[..., list[str]
             assert parameter.dtype == torch.float32, name  # bfloat16 would round small steps away
     quantised = next(m for m in model.modules() if isinstance(m, Linear4bit)).weight.quant_state
     assert quantised.quant_type == "nf4" and quantised.nested
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_quantised_model_sees_what_the_whole_one_sees(
+    arguments: Callable[..., list[str]], bases: dict[str, Path], family: str
+) -> None:
+    run = prepare.prepare(arguments(*QLORA, family=family))
+    whole = AutoModelForImageTextToText.from_pretrained(bases[family], dtype=torch.bfloat16).model
+    clip = run.encoder.encode(run.rows[0], [0], answered=False)
+    pixels = to_float(clip.patches, run.encoder.part)
+    with torch.no_grad():
+        seen = [
+            torch.cat(list(model.get_image_features(pixels, clip.grid, return_dict=True).pooler_output))
+            for model in (run.trainer.model.get_base_model().model, whole)
+        ]
+    assert seen[0].dtype == torch.bfloat16 and torch.equal(*seen)
 
 
 def test_qlora_learns_and_its_adapter_fits_the_whole_base(

@@ -33,6 +33,22 @@ def launch(processes: int, *arguments: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_tower_that_nothing_is_shown_to_holds_no_process_up(tmp_path: Path) -> None:
+    """Text alone: no process runs the tower, and none waits for it. (One that is to learn there, the doctor refuses.)"""
+    tiny.make("qwen2_5_vl", tmp_path / "base")
+    clips = write(tmp_path / "data", train=[row(number) for number in range(8)])
+    launch(
+        2,
+        *("--model_name_or_path", str(tmp_path / "base"), "--dataset_name", str(clips), "--frames", "0"),
+        *("--output_dir", str(tmp_path / "out"), "--use_cpu", "true", "--max_steps", "3"),
+        *("--vision_learning_rate", "0", "--projector_learning_rate", "0", "--report_to", "none"),
+        *("--per_device_train_batch_size", "2", "--save_strategy", "no", "--logging_steps", "1"),
+    )
+    log = json.loads((tmp_path / "out" / "trainer_state.json").read_text())["log_history"]
+    assert len([entry for entry in log if "loss" in entry]) == 3
+
+
+@pytest.mark.slow
 def test_two_processes_train_like_one(tmp_path: Path) -> None:
     tiny.make("qwen2_5_vl", tmp_path / "base")
     rows = [row(number, questions=1 + number % 3) for number in range(8)]

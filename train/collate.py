@@ -15,7 +15,7 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.eval.encode import Encoder, name, turns
 from surgvqa.train.labels import IGNORE, assistant_labels
-from surgvqa.train.vision_cache import VisionCache
+from surgvqa.train.vision_cache import Seen, VisionCache
 from torch import Tensor
 
 NO_PATCHES = torch.zeros(0, 0, dtype=torch.uint8)
@@ -94,7 +94,8 @@ class Collator:
 
     def __call__(self, units: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Encode, label, pack and pad."""
-        sequences, clips, features = [], [], []
+        sequences, clips = [], []
+        features: list[Seen] = []
         for unit in units:
             table, index = unit.get("table", 0), unit["row"]
             row = self.tables[table][index]

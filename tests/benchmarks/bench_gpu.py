@@ -41,7 +41,7 @@ from trl import SFTConfig, SFTTrainer
 ARMS = {"stock": "TRL, one row per question", "one": "ours, one question", "nine": "ours, nine questions"}
 BARS = {"nine": 5.0, "one": 1.3}
 WAITING = 0.02
-LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
+LORA = {"lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,10 @@ def measure(arm: str, folder: Path, scale: Scale) -> dict[str, float]:
             SFTConfig(**common, max_length=None, assistant_only_loss=True),
             train_dataset=rows,
             processing_class=AutoProcessor.from_pretrained(folder / "model"),
-            peft_config=LoraConfig(**LORA, target_modules=LORA_TARGETS),
+            peft_config=LoraConfig(
+                **{"r" if key == "lora_r" else key: value for key, value in LORA.items()},
+                target_modules=LORA_TARGETS,
+            ),
         )
     else:
         options = {**common, **LORA, "use_peft": True, "questions_per_sequence": 1 if arm == "one" else 0}
