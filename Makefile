@@ -21,7 +21,7 @@ export UV_HTTP_TIMEOUT ?= 600
 
 SAY = @printf '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup demo test test-all test-vllm fuzz check format bench clean clean-demo clean-all
+.PHONY: help setup demo test test-all test-vllm fuzz check format bench bench-gpu clean clean-demo clean-all
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -145,6 +145,10 @@ bench: $(VENV)/.installed ## measure the builds and readers; results in tests/be
 	$(BIN)/python tests/benchmarks/bench_epoch_read.py
 	$(BIN)/python tests/benchmarks/bench_collator.py
 	$(BIN)/python tests/benchmarks/bench_multi_qa.py
+
+bench-gpu: $(VENV)/.installed ## training steps of a 7B shape on a card; without one, scaled down, to see that it runs
+	$(SAY) "benchmark of training"
+	$(BIN)/python tests/benchmarks/bench_gpu.py
 
 # ---------------------------------------------------------------- cleaning
 

@@ -41,7 +41,13 @@ class Grid:
 
     @classmethod
     def of(cls, image_processor: Any) -> Grid:
-        """The grid of a Qwen-VL image or video processor, read from its own attributes."""
+        """The grid of a Qwen-VL image or video processor, read from its own attributes.
+
+        Raises:
+            InputError: a processor of another kind, which resizes otherwise.
+        """
+        if not hasattr(image_processor, "merge_size"):
+            raise InputError(f"{type(image_processor).__name__} doesn't resize as Qwen-VL does")
         size = image_processor.size
         return cls(
             factor=image_processor.patch_size * image_processor.merge_size,

@@ -32,6 +32,7 @@ FIRST_WAIT_S = 1.0  # doubles with every try
 # A model's repository holds weights that cannot run code, and text. Everything else stays at home.
 MODEL_FILES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
 TRAINER_FILES = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
+EARS = "audio/preprocessor_config.json"  # of a model that hears: what its Whisper is given, in a folder of its own
 KEPT = ".gitattributes"  # the Hub's own file
 
 
@@ -144,7 +145,7 @@ def model_files(folder: Path) -> list[str]:
         raise InputError(
             f"{folder} holds no weights as .safetensors; other formats can run code and are not published"
         )
-    return names
+    return sorted([*names, EARS]) if (folder / EARS).is_file() else names
 
 
 def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | None) -> dict[str, str]:

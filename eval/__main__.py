@@ -81,7 +81,15 @@ def _segmentation_arguments(verb: argparse.ArgumentParser) -> None:
 
 def _predict_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("data", help="clips: a folder that surgvqa-build wrote, or a Hub name")
-    verb.add_argument("--model", required=True, help="base model or adapter: folder or Hub name")
+    verb.add_argument(
+        "--model",
+        required=True,
+        action="append",
+        help="base model or adapter: folder or Hub name; repeat it for --ensemble",
+    )
+    verb.add_argument(
+        "--ensemble", metavar="HOW", help="vote: what most of the models say; each one's answers stay beside"
+    )
     verb.add_argument(
         "--out", required=True, type=Path, help="JSONL, a line per question; an old one goes on"
     )
@@ -162,14 +170,17 @@ def _truth_arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """Ask a model."""
+    """Ask a model, or several."""
     if args.stream:
+        if len(args.model) > 1 or args.ensemble:
+            raise InputError("--stream asks one model; leave --ensemble and the other --model away")
         from surgvqa.eval.live import Live, stream
 
-        shared = ("model", "out", "frames", "base", "dtype", "device")
+        shared = ("out", "frames", "base", "dtype", "device")
         stream(
             Live(
                 source=args.data,
+                model=args.model[0],
                 questions=tuple(args.ask),
                 sound=args.ask_aloud,
                 window_s=args.window,
@@ -181,10 +192,13 @@ def predict(args: argparse.Namespace) -> None:
         return
     if args.ask or args.ask_aloud:
         raise InputError("--ask and --ask-aloud go with --stream; a data set brings its own questions")
+    from surgvqa.eval import ensemble
     from surgvqa.eval.predict import Run
-    from surgvqa.eval.predict import predict as ask
 
-    ask(Run(**{key: value for key, value in vars(args).items() if key not in ("verb", *LIVE)}))
+    ours = {
+        key: value for key, value in vars(args).items() if key not in ("verb", "ensemble", "model", *LIVE)
+    }
+    ensemble.run(Run(model=args.model[0], **ours), args.model, args.ensemble)
 
 
 def demo(args: argparse.Namespace) -> None:

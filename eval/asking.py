@@ -15,9 +15,9 @@ from surgvqa.builders.coordinates import Grid, Space, model_space
 from surgvqa.builders.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import encoder_for
 from surgvqa.eval.dataset import load_clips
 from surgvqa.eval.ears import Ears
-from surgvqa.eval.encode import Encoder
 from surgvqa.eval.generate import answers
 from surgvqa.eval.load import Loaded, load_model
 from surgvqa.eval.match import judge
@@ -123,7 +123,9 @@ class Models:
             with self.lock:
                 loaded = self.get(name)
                 ears = None if sound is None else ears_for(loaded, sound)
-                encoder = Encoder(loaded.processor, self.budget(loaded, row), root, ears)
+                encoder = encoder_for(
+                    loaded.model_type, loaded.processor, self.budget(loaded, row), root, ears
+                )
                 began = time.perf_counter()  # loading isn't answering
                 asked = {**row, "messages": [turn("user", question), turn("assistant", "")]}
                 if sound is not None:

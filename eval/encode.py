@@ -16,19 +16,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from surgvqa.builders.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.ears import Ears
-from surgvqa.eval.pixels import Frames, decode, evenly, patchify
+from surgvqa.eval.pixels import Frames, SizeError, decode_all, evenly, patchify
 from torch import Tensor
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from transformers.video_utils import VideoMetadata
 
 Message = dict[str, Any]
+
+# What stands around an answer in the chat templates of the Qwen-VL family.
+OPENING = "<|im_start|>assistant\n"
+CLOSING = "<|im_end|>"
+# Qwen-VL's own tokens for places: part of an answer in the form ``tokens``, and of nothing else.
+PLACES = re.compile(r"<\|(?:object_ref|box|quad)_(?:start|end)\|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ class Encoder:
         ears: of a model that hears; rows with ``sounds`` need them.
     """
 
+    opening, closing = OPENING, CLOSING
+
     def __init__(
         self, processor: ProcessorMixin, budget: Budget, root: Path | None = None, ears: Ears | None = None
     ) -> None:
@@ -95,15 +102,21 @@ class Encoder:
         self.tokenizer = processor.tokenizer
         self.budget = budget
         self.root = root
-        self.part = processor.image_processor if budget.media == "images" else processor.video_processor
+        special = sorted(self.tokenizer.all_special_tokens, key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, special)))
+        self.prepare_media()
+
+    def prepare_media(self) -> None:
+        """Find the processor's part for the budget's media, and set its limits."""
+        budget = self.budget
+        images = budget.media == "images"
+        self.part = self.processor.image_processor if images else self.processor.video_processor
         limits = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
         if budget.media == "video" and "qwen3" in type(self.part).__name__.lower():
             limits = {key: value * budget.frames for key, value in limits.items()}  # counts all frames
         self.part.size = SizeDict(**limits)
-        self.pad: str = getattr(processor, "image_token" if budget.media == "images" else "video_token")
+        self.pad: str = self.processor.image_token if images else self.processor.video_token
         self.pad_id = self.tokenizer.convert_tokens_to_ids(self.pad)
-        special = sorted(self.tokenizer.all_special_tokens, key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, special)))
 
     def encode(self, row: Mapping[str, Any], questions: Sequence[int], answered: bool) -> Encoded:
         """The clip's pixels, and one conversation per chosen question, with or without its answer."""
@@ -119,6 +132,18 @@ class Encoder:
     ) -> Encoded:
         """As ``encode``, with these frames and their seconds in the clip."""
         patches, grid = patchify(frames, self.part, self.budget.media)
+        return self.encode_patches(row, questions, answered, patches, grid, times)
+
+    def encode_patches(
+        self,
+        row: Mapping[str, Any],
+        questions: Sequence[int],
+        answered: bool,
+        patches: Tensor,
+        grid: Tensor,
+        times: Sequence[float],
+    ) -> Encoded:
+        """As ``encode_frames``, with the frames cut up; no patches at all where the model gets features."""
         step = None
         if self.budget.media == "video":
             step = self.part.temporal_patch_size * spacing(times)
@@ -190,18 +215,21 @@ class Encoder:
                     f"build the data set with --frames {wanted} or more"
                 )
             chosen = evenly(len(images), wanted)
-            pictures = [decode(images[index]["bytes"]) for index in chosen]
+            try:
+                frames = decode_all([images[index]["bytes"] for index in chosen])
+            except SizeError:
+                raise InputError(
+                    f"{name(row)} has frames of several sizes; a clip comes from one video"
+                ) from None
             times = [times[index] for index in chosen] if len(times) == len(images) else []
         elif video:
-            pictures, times = self.read_video(row, video)
+            frames, times = self.read_video(row, video)
         else:
             raise InputError(f"{name(row)} has neither frames nor a video; build with --media frames")
-        if len({picture.shape for picture in pictures}) > 1:
-            raise InputError(f"{name(row)} has frames of several sizes; a clip comes from one video")
         start = row.get("start_s") or 0.0
-        return np.stack(pictures), [time - start for time in times]
+        return frames, [time - start for time in times]
 
-    def read_video(self, row: Mapping[str, Any], video: str) -> tuple[list[NDArray[np.uint8]], list[float]]:
+    def read_video(self, row: Mapping[str, Any], video: str) -> tuple[Frames, list[float]]:
         """The budget's frames at the middles of equal parts of the row's window, exact in time.
 
         The window is ``video_start_s .. + (end_s - start_s)`` of the file.
@@ -224,7 +252,9 @@ class Encoder:
         from surgvqa.builders.video import read_frames  # PyAV is only needed here
 
         shots = read_frames(path, middles)
-        return [shot.image for shot in shots], [start + shot.time_s - begins for shot in shots]
+        if len({shot.image.shape for shot in shots}) > 1:
+            raise InputError(f"{name(row)} has frames of several sizes; a clip comes from one video")
+        return np.stack([shot.image for shot in shots]), [start + shot.time_s - begins for shot in shots]
 
     def conversations(
         self,
@@ -254,12 +284,25 @@ class Encoder:
         Raises:
             InputError: a text holds one of the model's control tokens.
         """
-        system, pairs = turns(row)
         blocks: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * media
-        texts = []
+        return [
+            self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=not answered)
+            for messages in self.chats(row, questions, blocks, answered)
+        ]
+
+    def chats(
+        self, row: Mapping[str, Any], questions: Sequence[int], blocks: Sequence[Message], answered: bool
+    ) -> list[list[Message]]:
+        """One conversation per chosen question, ``blocks`` (the media) before it.
+
+        Raises:
+            InputError: a text holds one of the model's control tokens.
+        """
+        system, pairs = turns(row)
+        out: list[list[Message]] = []
         for number in questions:
             question, answer = pairs[number]
-            for text in (system or "", question, answer):
+            for text in (system or "", question, PLACES.sub("", answer)):
                 if found := self._special.search(text):
                     raise InputError(f"{name(row)}: the text {text!r} holds the control token {found[0]}")
             user = [*blocks, {"type": "text", "text": question}]
@@ -268,12 +311,8 @@ class Encoder:
                 conversation.insert(0, {"role": "system", "content": system})
             if answered:
                 conversation.append({"role": "assistant", "content": answer})
-            texts.append(
-                self.processor.apply_chat_template(
-                    conversation, tokenize=False, add_generation_prompt=not answered
-                )
-            )
-        return texts
+            out.append(conversation)
+        return out
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
         """What stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""
@@ -308,9 +347,12 @@ class Encoder:
         if not any(len(clip.grid) for clip in clips):
             return batch
         patches, grid = torch.cat([clip.patches for clip in clips]), torch.cat([clip.grid for clip in clips])
+        pixels, where = ("pixel_values", "image_grid_thw")
+        if self.budget.media == "video":
+            pixels, where = ("pixel_values_videos", "video_grid_thw")
+        batch |= ({pixels: patches} if len(patches) else {}) | {where: grid}
         if self.budget.media == "images":
-            return batch | {"pixel_values": patches, "image_grid_thw": grid}
-        batch |= {"pixel_values_videos": patches, "video_grid_thw": grid}
+            return batch
         if "second_per_grid_ts" in self.processor.model_input_names:
             batch["second_per_grid_ts"] = torch.tensor([clip.second_per_grid for clip in clips])
         return batch

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from surgvqa.eval.contract import ProcessorEncoder
 from surgvqa.eval.encode import Encoded, Encoder
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
 GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
 
@@ -62,6 +63,8 @@ def answers(
     Returns:
         One list per clip, one answer per question.
     """
+    if isinstance(encoder, ProcessorEncoder):
+        return one_by_one(model, encoder, clips, longest, began)
     outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     inner, tokenizer, device = outer.model, encoder.tokenizer, model.device
     commons = [common_length(clip.ids, encoder.sound_id) for clip in clips]
@@ -124,9 +127,58 @@ def answers(
     return [[next(flat) for _ in clip.ids] for clip in clips]
 
 
+def one_by_one(
+    model: PreTrainedModel,
+    encoder: ProcessorEncoder,
+    clips: Sequence[Encoded],
+    longest: int,
+    began: Callable[[], None] | None = None,
+) -> list[list[Answer]]:
+    """As ``answers``, by the model's own ``generate``: each question with a clip of its own, as a batch."""
+    outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    rows = [ids for clip in clips for ids in clip.ids]
+    batch = encoder.inputs(rows, [clip for clip in clips for _ in clip.ids], left=True)
+    ends, pad = end_tokens(outer, encoder), encoder.tokenizer.pad_token_id
+    out: Any = model.generate(
+        **{key: value.to(model.device) for key, value in batch.items()},
+        max_new_tokens=longest,
+        do_sample=False,
+        eos_token_id=ends,
+        pad_token_id=pad,
+        output_logits=True,
+        return_dict_in_generate=True,
+        stopping_criteria=StoppingCriteriaList([First(began)] if began is not None else []),
+    )
+    said = out.sequences[:, batch["input_ids"].shape[1] :]
+    chances = torch.stack(out.logits, 1).float().softmax(-1).gather(2, said[..., None])[..., 0]
+    ended = torch.isin(said, torch.tensor(ends, device=said.device)).cumsum(1)
+    counted = ended - torch.isin(said, torch.tensor(ends, device=said.device)).long() == 0  # its end included
+    sure = (chances * counted).sum(1) / counted.sum(1)
+    texts = encoder.tokenizer.batch_decode(
+        [row[keep].tolist() for row, keep in zip(said, counted, strict=True)], skip_special_tokens=True
+    )
+    flat = iter(Answer(text.strip(), float(chance)) for text, chance in zip(texts, sure, strict=True))
+    return [[next(flat) for _ in clip.ids] for clip in clips]
+
+
+class First(StoppingCriteria):
+    """Calls ``began`` once, with the first token; stops nothing."""
+
+    def __init__(self, began: Callable[[], None]) -> None:
+        self.began: Callable[[], None] | None = began
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:  # type: ignore[override]
+        """After each token."""
+        if self.began is not None:
+            input_ids.tolist()  # the device has come this far
+            self.began()
+            self.began = None
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
 def end_tokens(model: PreTrainedModel, encoder: Encoder) -> list[int]:
     """Token ids that end an answer: the generation config's, and the tokenizer's end of a turn."""
     configured = model.generation_config.eos_token_id
     known = configured if isinstance(configured, list) else [configured]
-    known = [*known, encoder.tokenizer.eos_token_id, encoder.tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    known = [*known, encoder.tokenizer.eos_token_id, encoder.tokenizer.convert_tokens_to_ids(encoder.closing)]
     return sorted({token for token in known if token is not None})

@@ -277,10 +277,10 @@ def from_base(
         for key, value in seeing.config.to_dict().items()
         if key not in ("model_type", "architectures")
     }
+    heard = hearing.config.to_dict()
+    heard.pop("_name_or_path", None)  # a place on this disk, which is nobody's business
     graft: Any = GRAFTS[kind]
-    config = graft.config_class(
-        **told, audio_config=hearing.config.to_dict(), audio_token_id=token, audio_pool=pool
-    )
+    config = graft.config_class(**told, audio_config=heard, audio_token_id=token, audio_pool=pool)
     model = graft._from_config(config, dtype=seeing.dtype)
     missing, unexpected = model.load_state_dict(seeing.state_dict(), strict=False)
     lost = [key for key in missing if not key.startswith("model.audio_")]

@@ -31,6 +31,7 @@ from surgvqa.builders.video import rgb
 from surgvqa.cards.command import InputError
 from surgvqa.eval.asking import ears_for, turn
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import encoder_for
 from surgvqa.eval.encode import Encoder
 from surgvqa.eval.generate import Answer, answers
 from surgvqa.eval.load import Loaded, load_model
@@ -156,7 +157,7 @@ def stream(live: Live) -> dict[str, Any]:
     loaded = load_model(live.model, live.dtype, live.device, live.base)
     budget = loaded.budget or Budget(live.frames or 8)
     ears = None if sound is None else ears_for(loaded, sound)
-    encoder = Encoder(loaded.processor, budget, None, ears)
+    encoder = encoder_for(loaded.model_type, loaded.processor, budget, None, ears)
     asked = list(live.questions) or [PROMPT]
     row: dict[str, Any] = {
         "clip_id": Path(live.source).name,

@@ -10,6 +10,7 @@ import torch
 from peft import PeftConfig, PeftModel
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
+from surgvqa.eval.contract import PATCHED
 from surgvqa.eval.graft import load_ears
 from surgvqa.eval.pixels import normalise_on_device
 from transformers import (
@@ -30,6 +31,12 @@ class Loaded:
     processor: ProcessorMixin
     budget: Budget | None
     extractor: WhisperFeatureExtractor | None = None  # of a model that hears
+
+    @property
+    def model_type(self) -> str:
+        """What tells families apart."""
+        kind: str = self.model.config.model_type
+        return kind
 
 
 def load_model(where: str, dtype: str = "auto", device: str | None = None, base: str | None = None) -> Loaded:
@@ -56,7 +63,8 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
     if config is not None:
         model = adapted(model, found_parts)
     model.to(device).eval()
-    normalise_on_device(model, processor)
+    if found_parts.model_type in PATCHED:
+        normalise_on_device(model, processor)
     return Loaded(model, processor, found_parts.budget, found_parts.extractor)
 
 
@@ -96,6 +104,20 @@ class Parts:
         """Encoder frames per token of a model that hears."""
         frames: int = AutoConfig.from_pretrained(self.source).audio_pool
         return frames
+
+    @property
+    def model_type(self) -> str:
+        """What tells families apart.
+
+        Raises:
+            InputError: an adapter whose base isn't there.
+        """
+        try:
+            kind: str = AutoConfig.from_pretrained(self.source).model_type
+        except (OSError, ValueError) as error:
+            hint = "; give --base MODEL" if self.adapter is not None else ""
+            raise InputError(f"cannot load {self.source}: {str(error).splitlines()[0]}{hint}") from None
+        return kind
 
 
 def parts(where: str, base: str | None = None) -> Parts:

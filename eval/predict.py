@@ -17,28 +17,29 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from datasets import Dataset
 from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval import predictions
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import PATCHED, encoder_for, raise_if_resized
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.ears import Ears
 from surgvqa.eval.encode import Encoded, Encoder, name, turns
 from surgvqa.eval.generate import Answer, answers
 from surgvqa.eval.hearing import Spoken, load_spoken
 from surgvqa.eval.load import Parts, load_model, parts
+from surgvqa.eval.memory import advised
 from surgvqa.eval.necessity import heard_otherwise
 from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
 from surgvqa.eval.prompts import is_written, raise_if_other_pixels
 from tqdm import tqdm
-from transformers import AutoConfig
 
 ENGINES = ("hf", "vllm", "openai")
 SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
 PIXEL_CONTROLS = ("no-pixels", "shuffled-frames", "wrong-video")
+LARGER_CARD = ("--dtype bfloat16", "a larger card", "--device cpu (slow)")
 CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 
@@ -84,7 +85,8 @@ class Transformers:
 
     def __init__(self, run: Run, encoder: Encoder) -> None:
         self.run, self.encoder = run, encoder
-        self.model = load_model(run.model, run.dtype, run.device, run.base).model
+        with advised(LARGER_CARD):
+            self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
     def prepare(
         self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
@@ -94,12 +96,9 @@ class Transformers:
 
     def answer(self, clips: Sequence[Encoded]) -> list[list[Answer]]:
         """Greedy answers."""
-        try:
+        half = self.run.batch_size // 2
+        with advised([f"--batch-size {half}", *LARGER_CARD] if half else LARGER_CARD):
             return answers(self.model, self.encoder, clips, self.run.max_new_tokens)
-        except torch.OutOfMemoryError:
-            raise InputError(
-                f"the card is full; give --batch-size {max(1, self.run.batch_size // 2)}"
-            ) from None
 
 
 def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
@@ -141,10 +140,13 @@ def predict(run: Run) -> None:
     remember(run, budget)
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
     ears = ears_of(found, spoken, run) if spoken else None
-    encoder = Encoder(found.processor, budget, Path(run.video_root or run.data), ears)
+    model_type = found.model_type
+    raise_if_resized(model_type, run.model, min_pixels=run.min_pixels, max_pixels=run.max_pixels)
+    if run.engine == "vllm" and model_type not in PATCHED:
+        raise InputError(f"--engine vllm is for Qwen-VL, {run.model} is a {model_type}; leave --engine away")
+    encoder = encoder_for(model_type, found.processor, budget, Path(run.video_root or run.data), ears)
     asked = engine(run, encoder, rows)
     if budget.frames and is_written(rows.features):
-        model_type = AutoConfig.from_pretrained(found.source).model_type
         raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
     with (

@@ -100,6 +100,7 @@ def raise_if_other_pixels(rows: Dataset, model_type: str, image_processor: Any, 
     """
     if not is_written(rows.features) or "json" not in set(rows["form"]):
         return
+    model_space(model_type, 1, 1, Grid(1, 1, 1))  # refuses a family that has no such form
     grid = Grid.of(image_processor)
     given = f"{grid.factor},{grid.min_pixels},{grid.max_pixels}"
     shapes: dict[tuple[int, int], Sequence[float]] = {}

@@ -161,3 +161,20 @@ def test_float_pixels_pass_unchanged(processor: ProcessorMixin) -> None:
     normalise_on_device(outer, processor)  # type: ignore[arg-type]
     floats = torch.rand(2, 3)
     assert outer.model(pixel_values=floats) is floats
+
+
+def test_an_answer_may_hold_the_tokens_of_places_and_nothing_else_may(processor: ProcessorMixin) -> None:
+    encoder = Encoder(processor, Budget(frames=1))
+    clip, box = (
+        row(0, questions=1),
+        "<|object_ref_start|>hook<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>",
+    )
+    clip["messages"][1]["content"] = box
+    taught = encoder.encode(clip, [0], answered=True).ids[0]
+    assert encoder.tokenizer.convert_tokens_to_ids("<|box_start|>") in taught
+    assert encoder.tokenizer.decode(taught).endswith(f"{box}<|im_end|>\n")
+    for place, text in ((0, box), (1, "<|vision_start|>")):
+        wrong = row(0, questions=1)
+        wrong["messages"][place]["content"] = text
+        with pytest.raises(InputError, match="holds the control token"):
+            encoder.encode(wrong, [0], answered=True)

@@ -154,6 +154,10 @@ EXPLOITS: dict[str, Callable[[dict], str]] = {
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, dict[str, tuple[float, float, float]]]:
+    return earned()
+
+
+def earned() -> dict[str, dict[str, tuple[float, float, float]]]:
     """Per setting and policy: the mean of `grounding_reward`, the mean total, and the mean of grpo's default mix."""
     result = {}
     for setting in SETTINGS:
@@ -250,3 +254,17 @@ def test_plain_strings_and_wrong_columns():
     assert rewards.spatial_reward(["nowhere"], **{k: [v] for k, v in one().items()}) == [0.0]
     with pytest.raises(InputError, match="pointing config"):
         rewards.grounding_reward(["a"], answer=["b"])
+
+
+def shown(table: dict[str, dict[str, tuple[float, float, float]]]) -> str:
+    """What grpo's default mix pays, as Markdown: a line per policy, a column per form."""
+    lines = [f"| | {' | '.join(table)} |", f"|---|{'---:|' * len(table)}"]
+    for policy in next(iter(table.values())):
+        own = [f"{table[setting][policy][2]:.2f}" for setting in table]
+        name = "**an honest weak model**" if policy == "weak" else policy
+        lines.append(f"| {name} | {' | '.join(own)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":  # the table of tests/benchmarks/README.md
+    print(shown(earned()))

@@ -8,8 +8,8 @@ from surgvqa.eval.graft import HEARING, from_base, load_ears
 from surgvqa.eval.hearing import Spoken
 from surgvqa.eval.load import local
 from surgvqa.train.options import AudioOptions, TrainingOptions, quantisation
-from surgvqa.train.tiny import FAMILIES
 from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -53,7 +53,7 @@ def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
     """Processor and model, told apart by ``config.model_type`` and never by a name.
 
     Raises:
-        InputError: nothing there, or not a model of the three families.
+        InputError: nothing there, or not a model that sees images and writes text.
     """
     where = options.model_name_or_path
     try:
@@ -61,8 +61,8 @@ def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
         processor = AutoProcessor.from_pretrained(where, revision=options.model_revision)
     except (OSError, ValueError) as error:
         raise InputError(f"no model at {where}: {str(error).splitlines()[0]}") from None
-    if config.model_type not in (*FAMILIES, *HEARING):
-        raise InputError(f"{where} is a {config.model_type}; the trainer knows {', '.join(FAMILIES)}")
+    if config.model_type not in HEARING and type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise InputError(f"{where} is a {config.model_type}, which doesn't turn images and text into text")
     model = AutoModelForImageTextToText.from_pretrained(
         where,
         revision=options.model_revision,

@@ -17,14 +17,18 @@ from itertools import pairwise
 from typing import Any, TextIO
 
 from surgvqa.cards.command import InputError
+from surgvqa.eval.contract import ProcessorEncoder
 from surgvqa.eval.encode import name, turns
 from surgvqa.eval.generate import end_tokens
 from surgvqa.eval.pixels import evenly
 from surgvqa.train import examination
-from surgvqa.train.labels import CLOSING, IGNORE
+from surgvqa.train.labels import IGNORE
 from surgvqa.train.prepare import Prepared, is_sharded
 
 MARKS = {True: "✓", False: "✗", None: "·"}
+ON_ONE_CARD = (
+    "run `surgvqa-train doctor` with the same options on one card, or with a smaller model of the family"
+)
 SAMPLED = 8  # sequences whose labels and times are read, evenly over the data set
 
 
@@ -38,8 +42,8 @@ class Check:
     advice: str = ""
 
 
-def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
-    """Run every check and print the table.
+def examine(run: Prepared, out: TextIO | None = None) -> list[Check]:
+    """Run every check and print the table, to stderr by default.
 
     Raises:
         InputError: one of them failed.
@@ -48,7 +52,7 @@ def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
     for group in GROUPS:  # what a later group finds means nothing where an earlier one fails
         failed = any(line.good is False for line in found)
         if is_sharded(run.options) and group is GROUPS[-1]:
-            found.append(Check("model", None, "sharded over cards: not looked at"))
+            found.append(Check("model", None, "sharded over cards: not looked at", ON_ONE_CARD))
             continue
         for check in group:
             if failed:
@@ -60,9 +64,9 @@ def examine(run: Prepared, out: TextIO = sys.stderr) -> list[Check]:
                 found.append(Check(title(check), False, str(error).splitlines()[0]))
     if run.trainer.is_world_process_zero():
         for line in found:
-            print(f"{MARKS[line.good]} {line.name:17} {line.found}", file=out)
+            print(f"{MARKS[line.good]} {line.name:17} {line.found}", file=out or sys.stderr)
             if line.advice:
-                print(f"{'':19} → {line.advice}", file=out)
+                print(f"{'':19} → {line.advice}", file=out or sys.stderr)
     if wrong := [line for line in found if line.good is False]:
         raise InputError(
             "before step 1: "
@@ -106,7 +110,7 @@ def labels(run: Prepared) -> Check:
     decode, count = run.encoder.tokenizer.decode, 0
     for unit, batch in sampled(run):
         row = run.rows[unit["row"]]
-        wanted = [turns(row)[1][number][1] + CLOSING for number in unit["questions"]]
+        wanted = [turns(row)[1][number][1] + run.encoder.closing for number in unit["questions"]]
         taught = [decode(ids) for ids in answers_taught(batch["labels"].tolist())]
         wanted = [unicodedata.normalize("NFC", text) for text in wanted]
         if taught != wanted:
@@ -125,14 +129,15 @@ def stop_token(run: Prepared) -> Check:
     tokenizer = run.encoder.tokenizer
     ends = set(end_tokens(run.trainer.accelerator.unwrap_model(run.trainer.model), run.encoder))
     last = {ids[-1] for _, batch in sampled(run) for ids in answers_taught(batch["labels"].tolist())}
-    closing = tokenizer.convert_tokens_to_ids(CLOSING)
+    end = run.encoder.closing
+    closing = tokenizer.convert_tokens_to_ids(end)
     words = tokenizer.convert_ids_to_tokens(sorted(last))
     if last != {closing} or not last <= ends:
-        advice = f"answers must end with {CLOSING}; a model that never learns to stop talks until it is cut"
+        advice = f"answers must end with {end}; a model that never learns to stop talks until it is cut"
         return Check("stop token", False, f"answers end with {', '.join(words) or 'nothing'}", advice)
     if tokenizer.pad_token_id == closing:
         advice = "give the tokenizer a pad token of its own, <|endoftext|>"
-        return Check("stop token", False, f"padding is {CLOSING} too", advice)
+        return Check("stop token", False, f"padding is {end} too", advice)
     return Check("stop token", True, f"every answer ends with {words[0]}, where generation stops")
 
 
@@ -142,6 +147,15 @@ def token_budget(run: Prepared) -> Check:
     advice = "lower --max_pixels or --frames, or raise --max_length; nothing may be cut"
     if longest > run.limit:
         return Check("token budget", False, f"longest sequence {longest} of {run.limit} tokens", advice)
+    if isinstance(run.encoder, ProcessorEncoder):  # the model itself refuses places without a piece
+        places = max(int((batch["input_ids"] == run.encoder.pad_id).sum()) for _, batch in sampled(run))
+        if run.budget.frames and not places:
+            return Check(
+                "token budget", False, "no place for an image in the text", "is it the right processor?"
+            )
+        return Check(
+            "token budget", True, f"longest {longest} of {run.limit} tokens, {places} of image, none cut"
+        )
     merged = run.encoder.part.merge_size**2
     for unit, batch in sampled(run):
         places = int((batch["input_ids"] == run.encoder.pad_id).sum())
@@ -171,6 +185,8 @@ def time_axis(run: Prepared) -> Check:
             if wrong := wrongly_told(run, batch, times, steps[-1]):
                 advice = "clip-relative metadata is lost on the way"
                 return Check("time axis", False, f"{name(row)}: {wrong}", advice)
+        if isinstance(run.encoder, ProcessorEncoder):
+            continue  # its positions count tokens, and time is the frames' order
         if wrong := examination.positions_collapse(run, batch):
             advice = "frames lie too close for the model's clock: fewer --frames, or --media images"
             return Check("time axis", False, f"{name(row)}: {wrong}", advice)

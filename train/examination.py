@@ -76,7 +76,7 @@ def different(trainer: SFTTrainer, units: Dataset, own: Tensor, key: str) -> Ten
         pixels = trainer.data_collator([units[index]]).get(key)
         if pixels is not None and pixels.shape == own.shape and not torch.equal(pixels, own):
             return pixels
-    return own.flip(0)
+    return own.flip(0 if own.ndim == 2 else -2)
 
 
 def positions_collapse(run: Prepared, batch: dict[str, Any]) -> str:

@@ -15,22 +15,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset, Image, List
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import PATCHED, raise_if_resized
 from surgvqa.eval.dataset import load_rows, split_of
 from surgvqa.eval.load import Parts, adapted, parts
+from surgvqa.eval.memory import advised
 from surgvqa.eval.prompts import is_prompts, raise_if_other_pixels
 from surgvqa.train.base import load
 from surgvqa.train.blind_rewards import earned, examine
 from surgvqa.train.clip_trainer import SaveBudget, checkpoint_to_resume
 from surgvqa.train.grpo_options import GrpoOptions, parse, reward_functions
 from surgvqa.train.options import LORA_TARGETS
-from surgvqa.train.prepare import raise_if_test
+from surgvqa.train.prepare import raise_if_no_target, raise_if_test
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config
+
+LESS_MEMORY = (
+    "--per_device_train_batch_size 1 with more --gradient_accumulation_steps (the same step in smaller parts)",
+    "--gradient_checkpointing true",
+    "fewer --num_generations",
+    "a lower --max_completion_length",
+    "--load_in_4bit true",
+    "a lower --max_pixels",
+)
 
 
 class PointingTrainer(GRPOTrainer):
@@ -60,16 +70,11 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
         InputError: an option, a model or a data set that doesn't fit; rewards that a guesser nearly fills.
     """
-    run = prepare(arguments)
-    trainer, options = run.trainer, run.options
-    resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
-    try:
+    with advised(LESS_MEMORY):
+        run = prepare(arguments)
+        trainer, options = run.trainer, run.options
+        resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
         trainer.train(resume_from_checkpoint=resume)
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"the card is full ({str(error).splitlines()[0]}); in this order: --gradient_checkpointing true, "
-            "--per_device_train_batch_size 1, fewer --num_generations, a lower --max_completion_length"
-        ) from None
     trainer.save_model(options.output_dir)
     trainer.save_state()
     if trainer.is_world_process_zero():
@@ -103,6 +108,8 @@ def prepare(arguments: Sequence[str]) -> Prepared:
 
     found = parts(model_options.model_name_or_path)
     budget = budget_of(training, found)
+    limits = {"min_pixels": training.min_pixels, "max_pixels": training.max_pixels}
+    raise_if_resized(found.model_type, model_options.model_name_or_path, **limits)
     processor, model = load_base(model_options, found, budget)
     raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
 
@@ -168,9 +175,13 @@ def load_base(options: ModelConfig, found: Parts, budget: Budget) -> tuple[Proce
     # Prompts are padded on the left: TRL takes `mm_token_type_ids` from the processor, and padded on the right
     # they would name other tokens than the images'.
     processor.tokenizer.padding_side = "left"
-    processor.image_processor.size = SizeDict(shortest_edge=budget.min_pixels, longest_edge=budget.max_pixels)
+    if model.config.model_type in PATCHED:
+        limits = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
+        processor.image_processor.size = SizeDict(**limits)
     if found.adapter is None:
-        options.lora_target_modules = options.lora_target_modules or LORA_TARGETS
+        if not options.lora_target_modules:
+            options.lora_target_modules = LORA_TARGETS
+            raise_if_no_target(model, LORA_TARGETS)
         return processor, model
     return processor, adapted(model, found, trainable=True)
 

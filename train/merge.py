@@ -24,7 +24,7 @@ from peft import PeftModel
 from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import BUDGET_FILE, Budget
-from surgvqa.eval.encode import Encoder
+from surgvqa.eval.contract import encoder_for
 from surgvqa.eval.graft import save_ears
 from surgvqa.eval.load import Loaded, load_model, local, parts
 from torch import Tensor
@@ -34,7 +34,6 @@ PROBES = (
     "Which instruments are in view?",
     "Where in the image is the instrument?",
 )
-# In float32 of logits; in bfloat16, where a merge rounds every weight once more, of the divergence.
 SMOKE = """#!/bin/sh
 # Asks the served model the sanity suite's questions on a data set's clips, over the OpenAI API, and scores it.
 #   vllm serve models/llm/NAME --served-model-name NAME --port 8000
@@ -47,6 +46,9 @@ surgvqa-eval predict "$here/smoke/suite" --split "$split" --engine openai --url 
     --model "$here/models/llm/NAME" --out "$here/smoke/answers.jsonl"
 surgvqa-eval score "$here/smoke/answers.jsonl" --data "$here/smoke/suite" --split "$split" --out "$here/smoke/score.json"
 """
+# In float32, relative: the largest difference of a logit is 1e-5 of the largest logit. In bfloat16 a merge rounds every
+# weight once more, by up to 2^-9 of it, and no logit can agree to 1e-3 (tiny models: 1 % of the largest, 0.15 % in the
+# mean); the bar is 1e-3 nats of divergence between what both would say next (tiny models: 1.4e-6 to 1.8e-6).
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
 
 
@@ -100,15 +102,16 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
 
 def show_as_taught(folder: Path, budget: Budget) -> None:
     """Set the processor's pixel limits to the budget's: whoever serves the folder shows pictures as in training."""
-    processor = parts(str(folder)).processor
-    Encoder(processor, budget)
-    processor.save_pretrained(folder)
+    found = parts(str(folder))
+    encoder_for(found.model_type, found.processor, budget)
+    found.processor.save_pretrained(folder)
 
 
 @torch.inference_mode()
 def probe(loaded: Loaded, budget: Budget) -> Tensor:
     """Logits at every place of the probes' text, on frames of noise as many as the model was taught to see."""
-    encoder = Encoder(loaded.processor, Budget(budget.frames, budget.media, 56 * 56, 112 * 112))
+    small = Budget(budget.frames, budget.media, 56 * 56, 112 * 112)
+    encoder = encoder_for(loaded.model_type, loaded.processor, small)
     noise = np.random.default_rng(0).integers(0, 256, (budget.frames, 112, 112, 3), dtype=np.uint8)
     row = {
         "clip_id": "probe",
@@ -120,7 +123,7 @@ def probe(loaded: Loaded, budget: Budget) -> Tensor:
     clip = encoder.encode_frames(row, range(len(PROBES)), False, noise, times)
     batch = encoder.inputs(clip.ids, [clip] * len(PROBES), left=False)
     out = loaded.model(**batch).logits.float()
-    return out[batch["attention_mask"].bool() & (batch["mm_token_type_ids"] == 0)]
+    return out[batch["attention_mask"].bool() & (batch["input_ids"] != encoder.pad_id)]
 
 
 def compare(one: Tensor, other: Tensor) -> Parity:

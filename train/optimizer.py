@@ -19,9 +19,11 @@ PARTS = ("language", "projector", "vision", "audio")
 
 
 def part_of(name: str) -> str:
-    """Which part of a Qwen-VL a parameter belongs to; ``audio`` is the projector of one that hears, and its encoder.
+    """Which part of an image-text model a parameter belongs to; ``audio`` is the projector of one that hears, and its encoder.
 
     >>> part_of("model.visual.merger.mlp.0.weight"), part_of("model.visual.blocks.0.attn.qkv.weight")
+    ('projector', 'vision')
+    >>> part_of("model.multi_modal_projector.mm_input_projection_weight"), part_of("model.vision_tower.post_layernorm.bias")
     ('projector', 'vision')
     >>> part_of("base_model.model.model.language_model.layers.0.mlp.up_proj.lora_A.default.weight")
     'language'
@@ -30,9 +32,9 @@ def part_of(name: str) -> str:
     """
     if re.search(r"(^|\.)audio_(tower|projector)\.", name):
         return "audio"
-    if re.search(r"(^|\.)visual\.(deepstack_)?merger", name):
+    if re.search(r"(^|\.)(visual\.(deepstack_)?merger|multi_modal_projector\.)", name):
         return "projector"
-    return "vision" if re.search(r"(^|\.)visual\.", name) else "language"
+    return "vision" if re.search(r"(^|\.)(visual|vision_tower|vision_model)\.", name) else "language"
 
 
 def learning_rates(options: TrainingOptions) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -14,10 +15,12 @@ from datasets import Dataset
 from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
+from surgvqa.eval.contract import PATCHED, encoder_for, raise_if_resized
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.encode import Encoder, name
 from surgvqa.eval.graft import HEARING
 from surgvqa.eval.hearing import Spoken, load_spoken
+from surgvqa.eval.memory import advised
 from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.eval.prompts import raise_if_other_pixels
 from surgvqa.train.answering import Answering
@@ -31,10 +34,13 @@ from surgvqa.train.options import (
     PROJECTOR,
     VISION_TARGETS,
     AudioOptions,
+    DataOptions,
     TrainingOptions,
+    less_memory,
     parse,
 )
 from surgvqa.train.shared_prefix import SharedPrefix
+from torch import nn
 from tqdm import tqdm
 from transformers import (
     EarlyStoppingCallback,
@@ -42,6 +48,7 @@ from transformers import (
     TrainerCallback,
     WhisperFeatureExtractor,
 )
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import ModelConfig, get_peft_config
 
 
@@ -72,6 +79,16 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
         InputError: an option, a model or a data set that doesn't fit; a sequence longer than the budget.
     """
     data, training, model_options = parse(arguments, training_options)
+    with advised(less_memory(training, model_options)):
+        return assembled(data, training, model_options)
+
+
+def assembled(data: DataOptions, training: TrainingOptions, model_options: ModelConfig) -> Prepared:
+    """As ``prepare``, from options.
+
+    Raises:
+        InputError: as ``prepare``.
+    """
     spoken: Spoken | None = None
     if isinstance(training, AudioOptions) or data.dataset_config == SPOKEN:
         align = isinstance(training, AudioOptions) and training.stage == "align"
@@ -84,9 +101,21 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
     media: Any = training.media
     budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
     ears = ears_of(model, processor, extractor, spoken, model_options.model_name_or_path)
-    encoder = Encoder(processor, budget, Path(data.video_root or data.dataset_name), ears)
-    raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
+    model_type = model.config.model_type
+    raise_if_resized(
+        model_type,
+        model_options.model_name_or_path,
+        min_pixels=training.min_pixels,
+        max_pixels=training.max_pixels,
+    )
+    encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)
+    raise_if_other_pixels(rows, model_type, processor.image_processor, data.dataset_name)
     shared = training.questions_per_sequence != 1
+    if shared and model_type not in PATCHED:
+        raise InputError(
+            f"questions share a sequence in a Qwen-VL only, {model_options.model_name_or_path} is a {model_type}; "
+            "give --questions-per-sequence 1"
+        )
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
     train_units = measured(rows, encoder, training.questions_per_sequence, limit)
     collator = Collator(rows, encoder, shared)
@@ -103,7 +132,8 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
             raise_if_sharded(training)
             answering = Answering(held_out, rows, encoder, training.eval_questions)
 
-    normalise_on_device(model, processor)
+    if model_type in PATCHED:
+        normalise_on_device(model, processor)
     if shared:
         SharedPrefix(model)
     choose_what_learns(model, training, model_options)
@@ -120,8 +150,10 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
         peft_config=get_peft_config(model_options),
         callbacks=callbacks,
     )
+    if training.cache_vision is not None:
+        raise_if_vision_learns(trainer.model, training)
     trainer.answering = answering
-    if model_options.use_peft and not getattr(training, "hf_deepspeed_config", None):
+    if model_options.use_peft and not is_deepspeed_zero3_enabled():
         for parameter_name, parameter in trainer.model.named_parameters():
             if "lora_" in parameter_name or (
                 "audio_projector" in parameter_name and parameter.requires_grad
@@ -165,6 +197,7 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     if options.use_peft:
         if not options.lora_target_modules:
             options.lora_target_modules = f"{LORA_TARGETS}|{VISION_TARGETS}" if vision else LORA_TARGETS
+            raise_if_no_target(model, options.lora_target_modules)
         if projector:
             found = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
             options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *found]
@@ -172,6 +205,26 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     for parameter_name, parameter in model.named_parameters():
         if {"projector": projector, "vision": vision}.get(part_of(parameter_name)) == 0:
             parameter.requires_grad_(False)
+
+
+def raise_if_no_target(model: PreTrainedModel, pattern: str) -> None:
+    """Our targets are named as Qwen-VL's and most others' language models are.
+
+    Raises:
+        InputError: this one's are named otherwise.
+    """
+    if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
+        linears = sorted(
+            {
+                name.rpartition(".")[2]
+                for name, module in model.named_modules()
+                if isinstance(module, nn.Linear)
+            }
+        )
+        raise InputError(
+            f"a {model.config.model_type} has no layer where an adapter goes by default; give "
+            f"--lora_target_modules, of {', '.join(linears)}"
+        )
 
 
 def frames_of(rows: Dataset, wanted: int | None) -> int:
@@ -215,6 +268,20 @@ def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit
     return out.add_column("length", lengths)
 
 
+def raise_if_vision_learns(model: Any, training: TrainingOptions) -> None:
+    """Features are kept of what doesn't change; and the cache's name is the hash of whole weights."""
+    for weight, parameter in model.named_parameters():
+        if parameter.requires_grad and part_of(weight) in ("vision", "projector"):
+            raise InputError(
+                f"--cache_vision keeps what a frozen vision tower sees, and {weight} learns; leave it away, or "
+                "leave away --vision_learning_rate and --projector_learning_rate (without --use_peft: 0 for both)"
+            )
+    if is_sharded(training):
+        raise InputError(
+            "--cache_vision with weights sharded over cards: no card can run the tower; leave it away"
+        )
+
+
 def raise_if_test(split: str) -> None:
     """Choosing a checkpoint by the test split would make its score a training score."""
     if split.startswith("test"):
@@ -224,9 +291,9 @@ def raise_if_test(split: str) -> None:
 
 
 def is_sharded(training: TrainingOptions) -> bool:
-    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3)."""
-    zero = getattr(training, "hf_deepspeed_config", None)  # set only where DeepSpeed is used
-    return bool(training.fsdp) or (zero is not None and zero.is_zero3())
+    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3), by the options or by `accelerate launch`."""
+    launched = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return bool(training.fsdp) or launched or is_deepspeed_zero3_enabled()
 
 
 def raise_if_sharded(training: TrainingOptions) -> None:

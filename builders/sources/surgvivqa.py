@@ -225,7 +225,7 @@ def _asked(row: Any, suffix: str, split: str | None) -> Asked:
     if row.get("frames") and row["frames"] != [f"{row['video_id']}_{number}" for number in numbers]:
         raise ValueError(f"frames {row['frames']} are not frames {numbers} of {row['video_id']}")
     texts = [row[name].strip() for name in TEXTS]
-    support = tuple(row.get(name) for name in ("support_frames", "total_frames", "support_ratio"))
+    support: Any = tuple(row.get(name) for name in ("support_frames", "total_frames", "support_ratio"))
     if any(isinstance(n, bool) or not isinstance(n, int | float | None) for n in support):
         raise ValueError(f"support_frames, total_frames, support_ratio are {support}, expected numbers")
     return Asked(texts[0], tuple(numbers), texts[2], texts[1], texts[3], texts[4], support, suffix, split)
