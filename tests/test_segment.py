@@ -197,7 +197,7 @@ def test_a_box_made_of_words_goes_where_sams_own_box_goes():
             pixel_values=(images - model.mean) / model.std, input_boxes=boxes, multimask_output=False
         ).pred_masks[0, 0]
         tokens, _ = model.net.prompt_encoder(None, None, boxes, None)
-        model.text = lambda texts: tokens.flatten(1)
+        model.text.forward = lambda texts: tokens.flatten(1)
         found = model.logits(images, [0], ["hook"]) - model.bias
     expected = torch.nn.functional.interpolate(expected[None], (64, 64), mode="bilinear", align_corners=False)
     assert torch.allclose(found, expected[0], atol=1e-5) and found.std() > 0

@@ -203,7 +203,8 @@ def learn(
         if dice > best or not (out / "model.safetensors").is_file():
             best = dice
             save_file(
-                {name: one.contiguous().cpu() for name, one in model.state_dict().items()},
+                # copied: SAM has a tensor under two names, which safetensors refuses
+                {name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()},
                 out / "model.safetensors",
             )
             told = {**stated, "dice": dice, "epoch": epoch + 1, "validation": figures}
