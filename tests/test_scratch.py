@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from drawn_clips import write
+from hub import Hub
+from huggingface_hub import snapshot_download
 from PIL import Image
+from surgvqa.cards.push import push
 from surgvqa.train import scratch
 from surgvqa.train.__main__ import main
 from surgvqa.train.scratch_model import JOINS, ScratchConfig, ScratchModel
@@ -47,6 +50,20 @@ def test_captions_first_then_questions(data: Path, tmp_path: Path):
     run(data, tmp_path / "vqa", "--from", str(tmp_path / "captions"), *options)
     told = json.loads((tmp_path / "vqa" / "scratch.json").read_text())
     assert "captions" not in told and told["recipe"]["kinds"] == ["phase"]
+
+
+def test_it_is_published_and_comes_back(data: Path, tmp_path: Path, hub: Hub):
+    run(data, tmp_path, "--epochs", "1")
+    push(tmp_path, "clinic/scratch")
+    there = set(hub.repo("clinic/scratch", "model").head.tree)
+    assert {"config.json", "model.safetensors", "scratch.json", "tokenizer.json"} <= there
+    assert not any(name.endswith((".pt", ".bin")) for name in there), "nothing that can run code"
+    mine, _ = scratch.load(tmp_path)
+    theirs, tokenizer = scratch.load(Path(snapshot_download("clinic/scratch")))
+    pairs = zip(mine.state_dict().items(), theirs.state_dict().items(), strict=True)
+    assert all(a == b and torch.equal(one, other) for (a, one), (b, other) in pairs)
+    asked = scratch.samples(data, "test", ["caption"], 32)[:2]
+    assert len(scratch.answers(theirs, tokenizer, asked, torch.device("cpu"))) == 2
 
 
 def test_the_decoder_sees_no_word_ahead_and_the_picture_always():

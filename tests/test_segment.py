@@ -25,7 +25,9 @@ from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.train import augment
 from surgvqa.train import segment as recipe
 from surgvqa.train.__main__ import main
-from surgvqa.train.segment_models import Batch, ClipSeg, TextUNet, load, make, to_tensor
+from surgvqa.train.segment_checkpoints import ClipSeg, Sam
+from surgvqa.train.segment_models import TextUNet, load, make
+from surgvqa.train.segment_parts import Batch, to_tensor
 
 WIDTH, HEIGHT = 64, 48
 COLOURS = {"hook": (220, 40, 40), "grasper": (40, 60, 230)}
@@ -169,6 +171,71 @@ def test_a_text_unet_answers_each_pair_as_if_it_were_alone():
         found = model.logits(images, [at for at, _ in pairs], [text for _, text in pairs])
         alone = [model.logits(images[at : at + 1], [0], [text])[0] for at, text in pairs]
     assert torch.allclose(found, torch.stack(alone), atol=1e-5) and not torch.allclose(found[1], found[2])
+
+
+def sam() -> Sam:
+    torch.manual_seed(0)
+    return Sam(("background", *NAMES), NAMES, None, 64)
+
+
+def test_sam_answers_each_pair_as_if_it_were_alone():
+    model = sam().eval()
+    images, pairs = torch.rand(2, 3, 64, 64), [(0, "hook"), (1, "l hook"), (1, "grasper"), (0, "umbrella")]
+    with torch.no_grad():
+        found = model.logits(images, [at for at, _ in pairs], [text for _, text in pairs])
+        alone = [model.logits(images[at : at + 1], [0], [text])[0] for at, text in pairs]
+    assert found.shape == (4, 64, 64)
+    assert torch.allclose(found, torch.stack(alone), atol=1e-5) and not torch.allclose(found[1], found[2])
+
+
+def test_a_box_made_of_words_goes_where_sams_own_box_goes():
+    """With the tokens of a box in place of a phrase's our way through the model is transformers' own."""
+    model, images = sam().eval(), torch.rand(1, 3, 64, 64)
+    boxes = torch.tensor([[[5.0, 6.0, 30.0, 40.0]]])
+    with torch.no_grad():
+        expected = model.net(
+            pixel_values=(images - model.mean) / model.std, input_boxes=boxes, multimask_output=False
+        ).pred_masks[0, 0]
+        tokens, _ = model.net.prompt_encoder(None, None, boxes, None)
+        model.text.forward = lambda texts: tokens.flatten(1)
+        found = model.logits(images, [0], ["hook"]) - model.bias
+    expected = torch.nn.functional.interpolate(expected[None], (64, 64), mode="bilinear", align_corners=False)
+    assert torch.allclose(found, expected[0], atol=1e-5) and found.std() > 0
+
+
+def test_a_given_sam_keeps_its_encoder_and_learns_words_and_masks():
+    labels = torch.zeros(2, 64, 64, dtype=torch.long)
+    labels[:, :30, :30] = 1
+    batch = Batch(torch.rand(2, 3, 64, 64), labels, (1, 2))
+    for frozen in (False, True):
+        model = sam()
+        model.frozen = frozen
+        model.loss(batch).backward()
+        encoder = [
+            p.grad is not None and bool(p.grad.abs().sum()) for p in model.net.vision_encoder.parameters()
+        ]
+        assert any(encoder) is not frozen
+        assert model.text[0].weight.grad.abs().sum() > 0
+        assert model.net.mask_decoder.upscale_conv1.weight.grad.abs().sum() > 0
+
+
+def test_sam_goes_through_the_command(data: Path, tmp_path: Path):
+    run(data, tmp_path, "--model", "sam", "--epochs", "1")
+    assert figures(data, tmp_path)["missing"] == 0
+    model, _ = load(tmp_path)
+    assert isinstance(model, Sam)
+    told = [
+        "segment",
+        "--data",
+        str(data),
+        "--out",
+        str(tmp_path / "other"),
+        "--model",
+        "sam",
+        "--size",
+        "64",
+    ]
+    assert main([*told, "--checkpoint", str(tmp_path / "nothing")]) == 2
 
 
 def test_clipseg_goes_through_the_command(data: Path, tmp_path: Path):

@@ -178,9 +178,9 @@ def add_segment(verbs: Any) -> None:
     )
     add(
         "--model",
-        choices=("unet", "text-unet", "clipseg"),
+        choices=("unet", "text-unet", "clipseg", "sam"),
         default="unet",
-        help="classes (default unet), or phrases: text-unet learns from nothing, clipseg goes on from a checkpoint",
+        help="classes (default unet), or phrases: text-unet learns from nothing, clipseg and sam go on from a checkpoint",
     )
     add(
         "--encoder",
@@ -199,7 +199,7 @@ def add_segment(verbs: Any) -> None:
     add(
         "--checkpoint",
         metavar="M",
-        help="of CLIPSeg, CIDAS/clipseg-rd64-refined for one (default: small, random)",
+        help="of CLIPSeg or SAM: CIDAS/clipseg-rd64-refined, facebook/sam-vit-base (default: small, random)",
     )
     add("--size", type=int, default=256, metavar="PX", help="side of the squares it sees (default 256)")
     add("--epochs", type=int, default=30)

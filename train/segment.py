@@ -1,4 +1,4 @@
-"""A segmenter from a built data set: a U-Net, one that is asked in words, or CLIPSeg; one recipe.
+"""A segmenter from a built data set: a U-Net, one that is asked in words, CLIPSeg or SAM; one recipe.
 
 surgvqa-train segment --data DIR --out runs/unet --model unet --epochs 30
 torchrun --nproc-per-node 2 -m surgvqa.train segment …      # the same batches, divided
@@ -32,7 +32,8 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.segmentation import frame, report
 from surgvqa.train import augment, together
-from surgvqa.train.segment_models import Batch, Found, Segmenter, load, make, to_tensor
+from surgvqa.train.segment_models import load, make
+from surgvqa.train.segment_parts import Batch, Found, Segmenter, to_tensor
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
@@ -202,7 +203,8 @@ def learn(
         if dice > best or not (out / "model.safetensors").is_file():
             best = dice
             save_file(
-                {name: one.contiguous().cpu() for name, one in model.state_dict().items()},
+                # copied: SAM has a tensor under two names, which safetensors refuses
+                {name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()},
                 out / "model.safetensors",
             )
             told = {**stated, "dice": dice, "epoch": epoch + 1, "validation": figures}

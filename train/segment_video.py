@@ -26,7 +26,8 @@ from surgvqa.builders.parquet import write_text
 from surgvqa.builders.video import iterate_frames
 from surgvqa.cards.command import InputError
 from surgvqa.train.segment import segmented
-from surgvqa.train.segment_models import Segmenter, load
+from surgvqa.train.segment_models import load
+from surgvqa.train.segment_parts import Segmenter
 from tqdm import tqdm
 
 UNNAMED = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts

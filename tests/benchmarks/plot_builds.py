@@ -33,7 +33,10 @@ def main(results: Path, picture: Path) -> None:
     last = {(row["measure"], row["stream"]): row for row in rows if row["measure"] in TITLES}
     shown = [measure for measure in TITLES if any(key[0] == measure for key in last)]
     matplotlib.rcParams["svg.hashsalt"] = "surgvqa"  # the same figures give the same bytes
-    figure, panels = pyplot.subplots(1, len(shown), figsize=(5 * len(shown), 3.6), squeeze=False, sharey=True)
+    counts = [sum(name == measure for name, _ in last) for measure in shown]
+    figure, panels = pyplot.subplots(
+        1, len(shown), figsize=(3 + 2 * sum(counts), 3.6), width_ratios=[0.6 + one for one in counts], squeeze=False, sharey=True
+    )  # fmt: skip
     for panel, measure in zip(panels[0], shown, strict=True):
         streams = [stream for name, stream in last if name == measure]
         arms = list(last[measure, streams[0]]["cpu_s_per_hour"])
