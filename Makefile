@@ -21,7 +21,7 @@ export UV_HTTP_TIMEOUT ?= 600
 
 SAY = @printf '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup demo test test-all test-vllm check format bench clean clean-demo clean-all
+.PHONY: help setup demo test test-all test-vllm fuzz check format bench bench-gpu clean clean-demo clean-all
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -116,6 +116,13 @@ test-vllm: $(VENV)/.installed $(VLLM)/.installed ## parity with vLLM, from an en
 	$(SAY) "vLLM tests"
 	SURGVQA_VLLM=$(VLLM)/bin/python $(BIN)/python -m pytest -m vllm --timeout 1800
 
+SECONDS ?= 60
+
+fuzz: $(VENV)/.installed ## break every reader's input, guided by coverage, SECONDS=60 each; what breaks one lies in fuzzed/
+	$(SAY) "fuzzing"
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/uv pip install --python $(BIN)/python 'atheris>=3.0' || $(BIN)/python -m pip install 'atheris>=3.0'
+	nice $(BIN)/python tests/fuzz_readers.py --seconds $(SECONDS)
+
 # mypy cannot follow the editable install's import hook, so it gets the same names from a link tree.
 check: $(VENV)/.installed ## format, lint, types
 	$(SAY) "format and lint"
@@ -139,13 +146,17 @@ bench: $(VENV)/.installed ## measure the builds and readers; results in tests/be
 	$(BIN)/python tests/benchmarks/bench_collator.py
 	$(BIN)/python tests/benchmarks/bench_multi_qa.py
 
+bench-gpu: $(VENV)/.installed ## training steps of a 7B shape on a card; without one, scaled down, to see that it runs
+	$(SAY) "benchmark of training"
+	$(BIN)/python tests/benchmarks/bench_gpu.py
+
 # ---------------------------------------------------------------- cleaning
 
 clean-demo: ## forget the demo's output
 	rm -rf $(DEMO)
 
 clean: clean-demo ## forget the demo, caches and build folders; keeps .venv
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist fuzzed *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-all: clean ## forget .venv too

@@ -100,6 +100,7 @@ def add_instruct(verb: argparse.ArgumentParser) -> None:
     add("--validation", type=float, default=0.1, metavar="SHARE", help="share of frames to validate on [0.1]")
     add("--test", type=float, default=0.2, metavar="SHARE", help="share of frames to test on [0.2]")
     add("--system", metavar="TEXT", help="a system message before every sample")
+    add_pseudonyms(add)
     add("--seed", type=int, default=0, metavar="N", help="of splits and wording [0]")
     add(
         "--on-error",
@@ -126,6 +127,7 @@ def add_interchange(verbs: Any) -> None:
         "--max-side", type=int, default=512, metavar="PX", help="longest side of a picture [512]; 0: as it is"
     )
     add("--seed", type=int, default=0, metavar="N", help="of the splits [0]")
+    add_pseudonyms(add)
     add = verbs.add_parser("export", help="a data set as LLaVA, ShareGPT or Qwen conversations").add_argument
     add("folder", type=Path, metavar="DIR", help="a data set")
     add("--out", type=Path, required=True, metavar="DIR", help="a new folder for SPLIT.json and the pictures")
@@ -144,11 +146,14 @@ def add_procedure(verbs: Any) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="where frames/ and frames.json go")
     add("--taxonomy", metavar="NAME|FILE", help="the procedure [procedure.yaml below ROOT]")
     add("--every", type=float, default=1.0, metavar="S", help="seconds from frame to frame [1]")
+    add_image_rate(add)
     add("--budget", type=int, metavar="N", help="at most so many frames of all cases")
     add("--biased", action="store_true", help="spend the budget more densely around events")
     add(
         "--max-side", type=int, default=1024, metavar="PX", help="longest side of a frame [1024]; 0: as it is"
     )
+    add_pseudonyms(add)
+    add_screen(add)
 
     verb = verbs.add_parser(
         "labels", help="merge what CVAT, Label Studio, COCO, LabelMe, CSV or a detector says"
@@ -166,12 +171,17 @@ def add_procedure(verbs: Any) -> None:
         help="what was labelled [both]",
     )
     add("--min-confidence", type=float, default=0.0, metavar="P", help="leave out less sure predictions [0]")
+    add_image_rate(add)
+
+
+def add_image_rate(add: Any) -> None:
+    """The option that turns the numbers of pictures into seconds."""
     add(
         "--image-rate",
         type=float,
         default=0.0,
         metavar="FPS",
-        help="of a video that a file numbers the frames of",
+        help="how much the numbers that pictures are named by grow a second",
     )
 
 
@@ -212,6 +222,7 @@ def new(args: argparse.Namespace) -> None:
 def frames(args: argparse.Namespace) -> None:
     """Take frames from videos."""
     from surgvqa.builders.extract import extract
+    from surgvqa.builders.screen import screen
     from surgvqa.builders.taxonomy import load
 
     found = extract(
@@ -222,7 +233,12 @@ def frames(args: argparse.Namespace) -> None:
         budget=args.budget,
         biased=args.biased,
         max_side=args.max_side or None,
+        image_rate=args.image_rate,
+        screen=screen(args.cover, args.cover_text, args.outside),
+        pseudonyms=args.pseudonyms,
     )
+    if found.outside:
+        print(f"{found.outside} moments outside the body were left out")
     print(
         f"{found.frames} frames, {found.labelled} of them labelled at that very moment; {found.duplicates} that look "
         f"like another were left out; labels in {found.path}"
@@ -241,6 +257,7 @@ def import_file(args: argparse.Namespace) -> None:
         media=args.media,
         max_side=args.max_side or None,
         seed=args.seed,
+        pseudonyms=args.pseudonyms,
     )
     for split, counts in report["splits"].items():
         print(f"{split}: {counts['samples']} samples")
@@ -293,6 +310,7 @@ def instruct(args: argparse.Namespace) -> None:
         seed=args.seed,
         system=args.system,
         on_error=args.on_error,
+        pseudonyms=args.pseudonyms,
     )
     for split, counts in report["splits"].items():
         print(f"{split}: {counts['cases']} videos, {counts['frames']} frames, {counts['samples']} samples")
@@ -376,12 +394,22 @@ def add_build(verb: argparse.ArgumentParser) -> None:
     add("--time", default="24:00:00", metavar="H:M:S", help="limit of a Slurm job [24:00:00]")
     add("--memory-gb", type=int, default=4, metavar="N", help="of a shard, on Ray and Slurm [4]")
     add = verb.add_argument_group("privacy").add_argument
+    add_pseudonyms(add)
+    add_screen(add)
+
+
+def add_pseudonyms(add: Any) -> None:
+    """The option that hides who it is."""
     add(
         "--pseudonyms",
         type=Path,
         metavar="FILE",
         help="publish salted pseudonyms of cases and files; FILE, outside --out, keeps salt and map, for you alone",
     )
+
+
+def add_screen(add: Any) -> None:
+    """The options that say what of the pictures may be published."""
     add(
         "--cover",
         nargs="+",

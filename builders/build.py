@@ -21,7 +21,7 @@ from surgvqa.builders.folder import clear, locked, named, reopen, stream
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, published, refuse_faults
-from surgvqa.builders.pseudonyms import Pseudonyms, private_words
+from surgvqa.builders.pseudonyms import Pseudonyms, refuse_named
 from surgvqa.builders.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.questions import NINE
 from surgvqa.builders.schema import Dropped
@@ -41,13 +41,10 @@ from surgvqa.builders.splits import SPLITS
 from surgvqa.builders.verify import verify
 from surgvqa.builders.workers import Failed
 from surgvqa.cards import manifest as manifests
-from surgvqa.cards.audit import audit, in_json
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.dataset import dataset_card
 from surgvqa.cards.manifest import dump, sealed
 from tqdm import tqdm
-
-RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 
 
 def build(
@@ -301,16 +298,3 @@ def finish(
     write_text(out / manifests.NAME, dump(sealed(manifest)), staging)
     clear(staging)
     return manifest
-
-
-def refuse_named(out: Path, manifest: Mapping[str, Any], names: Pseudonyms) -> None:
-    """Raise where a real name of a case or a recording got into what is to be published."""
-    videos = (Path(name).stem for name in names.files if Path(name).suffix.lower() in RECORDINGS)
-    wanted = private_words([*names.cases, *videos])
-    written = [*manifest["files"], manifests.REPORT, manifests.CARD]
-    hits = [*audit(out, written, wanted), *in_json(manifests.NAME, dict(manifest), wanted)]
-    if hits:
-        raise InputError(
-            f"{out} would name {len(hits)} of what --pseudonyms hides: {'; '.join(map(str, hits[:5]))}. "
-            "The text comes from the source: correct it there and build again"
-        )

@@ -93,7 +93,11 @@ def _texts(folder: Path) -> dict[Key, list[Said]]:
 
 def _lines(path: Path) -> list[tuple[str, str]]:
     pairs = []
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         question, bar, answer = line.partition("|")
@@ -128,7 +132,9 @@ def _conversations(path: Path) -> dict[Key, list[Said]]:
     return dict(found)
 
 
-def _turn(turn: Mapping[str, Any], roles: Container[str], where: str) -> str:
+def _turn(turn: Any, roles: Container[str], where: str) -> str:
+    if not isinstance(turn, Mapping):
+        raise TypeError(f"a turn is {type(turn).__name__}")
     role = turn.get("from", turn.get("role"))
     if role not in roles:
         raise InputError(f"{where}: a turn of {role!r}; human (or user) and gpt (or assistant) take turns")

@@ -18,11 +18,15 @@ import numpy as np
 from surgvqa.builders import frame_labels
 from surgvqa.builders.frame_labels import FrameLabels, Maker
 from surgvqa.builders.leaks import perceptual_hash
+from surgvqa.builders.media import look, sample, still
+from surgvqa.builders.overlay import cover
 from surgvqa.builders.packets import Timeline, read_timeline
-from surgvqa.builders.pictures import encode_jpeg, read_picture, resize
+from surgvqa.builders.pictures import encode_jpeg, resize
 from surgvqa.builders.probe import files as video_files
+from surgvqa.builders.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.scene import grid_cell, link
 from surgvqa.builders.schema import Case, Dropped, Entity, Scene
+from surgvqa.builders.screen import Detector, Screen, covered
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.builders.timeline import annotated, label_at, to_ms
@@ -47,6 +51,7 @@ class Extracted:
 
     frames: int
     duplicates: int
+    outside: int  # moments left out because they show the outside of the body
     labelled: int  # frames with a label made at that very moment
     path: Path
 
@@ -61,6 +66,9 @@ def extract(
     biased: bool = False,
     max_side: int | None = 1024,
     weak_s: float = 5.0,
+    image_rate: float = 0.0,
+    screen: Screen | None = None,
+    pseudonyms: Path | None = None,
 ) -> Extracted:
     """Write ``out/frames/CASE/MILLISECONDS.jpg`` and ``out/frames.json``; labels that are there already stay.
 
@@ -73,6 +81,9 @@ def extract(
         biased: denser at events; needs a budget.
         max_side: longest side in pixels; None leaves frames as they are.
         weak_s: how long a label of a moment holds, weakly, for the frames after it.
+        image_rate: how much the numbers in picture names grow a second, where pictures are named by numbers.
+        screen: what is covered in every frame, and which frames are left out.
+        pseudonyms: the file, outside ``out``, of the salt and of who is who; cases get other names.
 
     Raises:
         InputError: nothing to read, bad tables or videos, a biased choice without a budget.
@@ -81,17 +92,29 @@ def extract(
         raise InputError("--biased chooses where a budget goes: give --budget N")
     if every_s <= 0 or (budget is not None and budget < 1):
         raise InputError(f"--every {every_s:g} and --budget {budget}: give numbers above 0")
-    cases = [link(case) for case in cases_of(root, taxonomy)]
+    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
+    cases = [link(case) for case in cases_of(root, taxonomy, image_rate)]
     known = known_roles(cases)
     lengths = [length(case) for case in cases]
     shares = shared_out(lengths, budget)
     found: list[FrameLabels] = []
-    duplicates = 0
+    duplicates = outside = 0
     for case, share in zip(cases, shares, strict=True):
         times = chosen(case, every_s, share, biased)
-        kept, dropped = write_frames(case, times, out, max_side, weak_s, known)
+        if screen is not None:
+            inside = [at for at in times if not away(case, at, screen)]
+            outside += len(times) - len(inside)
+            case, times = hidden(case, screen), inside
+        if names is not None:
+            case = replace(case, case_id=names.case(case.case_id))
+        kept, dropped, left = write_frames(
+            case, times, out, max_side, weak_s, known, screen.detector if screen else None
+        )
         found += kept
         duplicates += dropped
+        outside += left
+    if names is not None:
+        names.save()
     if not found:
         raise InputError(f"{root}: no frame was taken; look at --every and --budget")
     path = out / NAME
@@ -103,16 +126,32 @@ def extract(
         any(frame.made_by.get(f, "hand") == "hand" and getattr(frame, f) for f in ("tools", "anatomy"))
         for frame in found
     )
-    return Extracted(len(found), duplicates, labelled, path)
+    return Extracted(len(found), duplicates, outside, labelled, path)
 
 
-def cases_of(root: Path, taxonomy: Taxonomy | None) -> list[Case]:
+def away(case: Case, second: float, how: Screen) -> bool:
+    """Whether a second of the recording lies in a stretch outside the body."""
+    at = second - case.video_offset_s
+    return any(name == case.case_id and start_s <= at < end_s for name, start_s, end_s in how.stretches)
+
+
+def hidden(case: Case, how: Screen) -> Case:
+    """The case with the regions of its pictures that are to be painted black."""
+    pixels = look(case)
+    if pixels is None:
+        return case
+    return replace(
+        case, covered=covered(case, how, pixels.width, pixels.height, lambda: sample(case, pixels))
+    )
+
+
+def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> list[Case]:
     """The cases of a procedure's folder, else a case per video."""
     if root.is_dir() and any((root / name).exists() for name in ("phases.csv", "tools.csv", "annotations")):
         names = (
             None if taxonomy is None else taxonomy.path if Path(taxonomy.path).is_file() else taxonomy.name
         )
-        read = list(procedure.cases(root, taxonomy=names))
+        read = list(procedure.cases(root, taxonomy=names, image_rate=image_rate or None))
         faults = [one for one in read if isinstance(one, Dropped) and one.fault]
         if faults:
             raise InputError("; ".join(f"{one.item}: {one.cause}" for one in faults[:20]))
@@ -225,18 +264,27 @@ def scene_changes(path: Path, duration_s: float) -> list[float]:
 
 
 def write_frames(
-    case: Case, times: Sequence[float], out: Path, max_side: int | None, weak_s: float, known: set[str]
-) -> tuple[list[FrameLabels], int]:
-    """Write a case's frames; returns their labels and how many looked like one before."""
+    case: Case,
+    times: Sequence[float],
+    out: Path,
+    max_side: int | None,
+    weak_s: float,
+    known: set[str],
+    detector: Detector | None = None,
+) -> tuple[list[FrameLabels], int, int]:
+    """Write a case's frames; returns their labels, how many looked like one before, how many show the outside."""
     folder = out / "frames" / case.case_id
     folder.mkdir(parents=True, exist_ok=True)
     hashes: list[Any] = []
     kept: list[FrameLabels] = []
     taken: set[int] = set()
-    duplicates = 0
+    duplicates = outside = 0
     for asked_s, shown_s, image in tqdm(
         _pictures(case, times), case.case_id, len(times), unit="frame", disable=None
     ):
+        if detector is not None and detector(image):
+            outside += 1
+            continue
         jpeg = encode_jpeg(resize(image, max_side))
         scene = _at(case, asked_s)
         if to_ms(shown_s) in taken or (scene is None and _seen(jpeg, hashes)):
@@ -249,7 +297,7 @@ def write_frames(
         path.write_bytes(jpeg)
         frame = FrameLabels(path.relative_to(out).as_posix(), case.case_id, round(shown_s, 6))
         kept.append(labelled(frame, case, asked_s, scene, weak_s, known))
-    return kept, duplicates
+    return kept, duplicates, outside
 
 
 def _pictures(case: Case, times: Sequence[float]) -> Iterator[tuple[float, float, np.ndarray]]:
@@ -257,11 +305,11 @@ def _pictures(case: Case, times: Sequence[float]) -> Iterator[tuple[float, float
     if case.video is not None:
         timeline: Timeline = read_timeline(case.video)
         for shot in iterate_frames(case.video, times, timeline=timeline):
-            yield shot.requested_s, shot.time_s, shot.image
+            yield shot.requested_s, shot.time_s, cover(shot.image, case.covered)
         return
     by_time = {frame.time_s: frame.path for frame in case.frames}
     for at in times:
-        yield at, at, read_picture(by_time[at])
+        yield at, at, still(case, by_time[at])
 
 
 def _seen(jpeg: bytes, hashes: Sequence[Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +26,8 @@ from surgvqa.builders.instruct_folder import (
     teacher_folder,
 )
 from surgvqa.builders.instructions import INSTRUCT_FEATURES, SAMPLE_KINDS, Sample, messages_of
+from surgvqa.builders.pseudonyms import Pseudonyms
+from surgvqa.builders.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.scene import to_json
 from surgvqa.builders.schema import Case
 from surgvqa.builders.splits import SPLITS, assign
@@ -41,7 +43,7 @@ from surgvqa.builders.teacher import (
     parse,
     prompt,
 )
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
 
 
@@ -59,6 +61,7 @@ def instruct(
     seed: int = 0,
     system: str | None = None,
     on_error: str = "fail",
+    pseudonyms: Path | None = None,
 ) -> dict[str, Any]:
     """Write the data set folder ``out`` from a metadata file; returns its report.
 
@@ -75,6 +78,7 @@ def instruct(
         seed: of splits and wording.
         system: a system message before every sample.
         on_error: "fail" stops where a picture or an answer is missing, "quarantine" leaves the frame out.
+        pseudonyms: the file, outside ``out``, of the salt and of who is who; videos and pictures get other names.
 
     Raises:
         InputError: bad labels, pictures that aren't there, a server that refuses or doesn't answer.
@@ -84,9 +88,14 @@ def instruct(
     frames = sorted(frame_labels.read(labels, taxonomy), key=lambda f: (f.video_id, f.timestamp_s, f.image))
     refuse_foreign(out)
     beside = teacher_folder(out)
+    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
+    places = {names.file(frame.image) if names else frame.image: frame.image for frame in frames}
+    if names is not None:
+        frames, test_cases = renamed(frames, test_cases, names)
+        names.save()
     dropped: list[dict[str, Any]] = []
     if media == "frames":
-        frames = present(frames, labels.parent, on_error, dropped)
+        frames = present(frames, labels.parent, places, on_error, dropped)
     split = splits(frames, test_cases, seed, validation, test)
     answers = ask(server, frames, taxonomy, beside, on_error, dropped) if server else None
     try:
@@ -94,6 +103,7 @@ def instruct(
             frames,
             taxonomy,
             labels.parent,
+            places,
             out,
             beside,
             split,
@@ -113,24 +123,44 @@ def instruct(
         "media": media, "max_side": max_side, "test_cases": sorted(test_cases), "validation": validation, "test": test,
         "seed": seed, "system": system, "on_error": on_error,
     }  # fmt: skip
-    finish(out, facts_of(taxonomy), labels, files, report, parameters, split, dropped)
+    finish(out, facts_of(taxonomy), labels, files, report, parameters, split, dropped, names)
     return report
 
 
+def renamed(
+    frames: Sequence[FrameLabels], test_cases: Sequence[str], names: Pseudonyms
+) -> tuple[list[FrameLabels], list[str]]:
+    """Frames and held-out videos under their other names."""
+    known = {frame.video_id for frame in frames}
+    for video_id in test_cases:
+        if video_id not in known:
+            raise InputError(f"--test-cases {video_id}: no such video; {nearest(video_id, sorted(known))}")
+    others = [
+        replace(frame, image=names.file(frame.image), video_id=names.case(frame.video_id)) for frame in frames
+    ]
+    return others, [names.case(video_id) for video_id in test_cases]
+
+
 def present(
-    frames: Sequence[FrameLabels], root: Path, on_error: str, dropped: list[dict[str, Any]]
+    frames: Sequence[FrameLabels],
+    root: Path,
+    places: Mapping[str, str],
+    on_error: str,
+    dropped: list[dict[str, Any]],
 ) -> list[FrameLabels]:
-    """The frames whose pictures are there, below ``root``; the others are faults."""
-    found, faults = [], []
+    """The frames whose pictures are there, below ``root``, by ``places``; the others are faults."""
+    found, faults, first = [], [], ""
     for frame in frames:
         try:
-            picture(root, frame.image)
+            picture(root, places[frame.image])
             found.append(frame)
-        except InputError as error:
-            faults.append({"item": f"{frame.video_id}: {frame.image}", "cause": str(error), "fault": True})
+        except InputError as error:  # what is published of it says no place on this disk
+            cause = "no such picture below the labels' folder"
+            faults.append({"item": f"{frame.video_id}: {frame.image}", "cause": cause, "fault": True})
+            first = first or str(error)
     if faults and on_error == "fail":
         raise InputError(
-            f"{len(faults)} pictures of {len(frames)} can't be read: {faults[0]['cause']}; correct the labels, or leave "
+            f"{len(faults)} pictures of {len(frames)} can't be read: {first}; correct the labels, or leave "
             "these frames out with --on-error quarantine"
         )
     dropped.extend(faults)
@@ -237,6 +267,7 @@ def write(
     frames: Sequence[FrameLabels],
     taxonomy: Taxonomy,
     root: Path,
+    places: Mapping[str, str],
     out: Path,
     beside: Path,
     split: Mapping[str, str],
@@ -276,7 +307,15 @@ def write(
                             if left is not None:
                                 turns[sample.kind, "accepted"] += len(left.turns)
                                 kept.append(left)
-                        for row in rows(frame, kept, root, media, max_side, system, teacher):
+                        for row in rows(
+                            frame,
+                            kept,
+                            root / places[frame.image].replace("\\", "/"),
+                            media,
+                            max_side,
+                            system,
+                            teacher,
+                        ):
                             put(row)
                         counted[name]["frames"] += bool(kept)
                         counted[name]["samples"] += len(kept)
@@ -320,16 +359,16 @@ def note(file: TextIO, frame: FrameLabels, kind: str, refused: Sequence[tuple[An
 def rows(
     frame: FrameLabels,
     kept: Sequence[Sample],
-    root: Path,
+    path: Path,
     media: str,
     max_side: int | None,
     system: str | None,
     teacher: str,
 ) -> Iterator[dict[str, Any]]:
-    """A row per sample of a frame; the picture is read and encoded once."""
+    """A row per sample of a frame; the picture at ``path`` is read and encoded once."""
     images = []
     if kept and media == "frames":
-        pixels = pictures.resize(pictures.read_picture(picture(root, frame.image)), max_side)
+        pixels = pictures.resize(pictures.read_picture(path), max_side)
         images = [{"bytes": pictures.encode_jpeg(pixels), "path": None}]
     scene = to_json(frame_labels.scene_of(frame)) if kept else None
     for sample in kept:

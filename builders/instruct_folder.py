@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import parquet
+from surgvqa.builders.pseudonyms import Pseudonyms, refuse_named
 from surgvqa.builders.schema import Facts
 from surgvqa.builders.shard import LIBRARIES, code_version
 from surgvqa.builders.taxonomy import Taxonomy
@@ -83,6 +84,7 @@ def finish(
     parameters: Mapping[str, Any],
     split: Mapping[str, str],
     dropped: Sequence[Mapping[str, Any]] = (),
+    names: Pseudonyms | None = None,
 ) -> None:
     """Write report, card and, last, the manifest of what was made of the file ``read``."""
     text = dump(dict(report))
@@ -91,7 +93,7 @@ def finish(
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         "code": code_version(),
         "source": asdict(facts),
-        "parameters": dict(parameters),
+        "parameters": {**parameters, **({"pseudonyms": "FILE"} if names else {})},
         "splits": dict(split),
         "counts": report["splits"],
         "files": {
@@ -99,9 +101,12 @@ def finish(
             for path in files
         },
         "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
-        "source_files": {read.name: manifests.sha256(read)},
+        "source_files": {names.file(read.name) if names else read.name: manifests.sha256(read)},
         "dropped": list(dropped),
     }
     parquet.write_text(out / manifests.REPORT, text)
     parquet.write_text(out / manifests.CARD, instruct_card(manifest, report))
+    if names is not None:
+        names.save()
+        refuse_named(out, manifest, names)
     parquet.write_text(out / manifests.NAME, dump(sealed(manifest)))

@@ -22,6 +22,8 @@ from surgvqa.builders.instruct_folder import (
 )
 from surgvqa.builders.instructions import INSTRUCT_FEATURES
 from surgvqa.builders.outlines import read_json
+from surgvqa.builders.pseudonyms import Pseudonyms
+from surgvqa.builders.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.schema import Case, Facts
 from surgvqa.builders.splits import SPLITS, assign
 from surgvqa.cards.command import InputError, parse_json
@@ -49,6 +51,7 @@ def import_file(
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
+    pseudonyms: Path | None = None,
 ) -> dict[str, Any]:
     r"""Write a data set from a JSON file of conversations; returns its report.
 
@@ -62,6 +65,8 @@ def import_file(
         validation: share of the samples.
         test: share of the samples.
         seed: of the splits.
+        pseudonyms: the file, outside ``out``, of the salt and of who is who; operations, pictures and samples get
+            other names, and what only the file's own form can say is left out.
 
     Raises:
         InputError: what is no sample, by its number; a picture that isn't there; a name the pattern doesn't find.
@@ -84,8 +89,14 @@ def import_file(
         for row in rows:
             for name in row["image_names"]:
                 picture(root, name)
+    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
+    places = {names.file(one) if names else one: one for row in rows for one in row["image_names"]}
+    if names is not None:
+        lost["what only the file's own form can say (--pseudonyms)"] = sum(bool(row["llava"]) for row in rows)
+        rows = [_renamed(row, names, bool(case)) for row in rows]
+        names.save()
     split = _split(rows, case, seed, validation, test)
-    files = _write(rows, split, root, out, media, max_side)
+    files = _write(rows, split, root, places, out, media, max_side)
     counts = {
         name: {
             "cases": len({row["case_id"] for row in rows if split[row["case_id"]] == name}),
@@ -95,17 +106,29 @@ def import_file(
         for name in SPLITS
         if name in split.values()
     }
+    called = "a file" if names else path.name
     report = {
-        "splits": counts, "teacher": f"unknown, imported from {path.name}",
+        "splits": counts, "teacher": f"unknown, imported from {called}",
         "samples": {"imported": {"accepted": len(rows), "refused": 0}}, "accepted_share": None, "reasons": {}, "weak": 0,
-        "lost": dict(sorted(lost.items())),
+        "lost": {what: count for what, count in sorted(lost.items()) if count},
     }  # fmt: skip
     parameters = {
-        "source": CONFIG, "imported": path.name, "case": case, "media": media, "max_side": max_side,
+        "source": CONFIG, "imported": "FILE" if names else path.name, "case": "PATTERN" if case and names else case, "media": media, "max_side": max_side,
         "validation": validation, "test": test, "seed": seed,
     }  # fmt: skip
-    finish(out, FACTS, path, files, report, parameters, split)
+    finish(out, FACTS, path, files, report, parameters, split, names=names)
     return report
+
+
+def _renamed(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:
+    """A row under other names; keys that only its file knew could say anything of anyone."""
+    return {
+        **row,
+        "id": names.of("sample", row["id"]),
+        "case_id": names.case(row["case_id"]) if by_case else row["case_id"],
+        "image_names": [names.file(name) for name in row["image_names"]],
+        "llava": None,
+    }
 
 
 def _samples(path: Path) -> list[Any]:
@@ -175,6 +198,7 @@ def _write(
     rows: Sequence[Mapping[str, Any]],
     split: Mapping[str, str],
     root: Path,
+    places: Mapping[str, str],
     out: Path,
     media: str,
     max_side: int | None,
@@ -190,7 +214,7 @@ def _write(
                 with parquet.writer(path, INSTRUCT_FEATURES, ROWS_PER_GROUP) as put:
                     for row in mine[number * FRAMES_PER_SHARD : (number + 1) * FRAMES_PER_SHARD]:
                         images = [
-                            _jpeg(picture(root, one), max_side)
+                            _jpeg(picture(root, places[one]), max_side)
                             for one in row["image_names"]
                             if media == "frames"
                         ]

@@ -15,6 +15,8 @@ from pycocotools import mask as coco
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
+LONGEST_RUN = 65  # bits, in steps of 5; the differences of a frame of 2**31 pixels have 33
+
 
 def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int) -> str:
     """The union of polygons ``[x1, y1, x2, y2, …]`` as run lengths.
@@ -24,6 +26,7 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
     >>> area_of(polygons_to_rle([[0, 0, 4, 0, 4, 2, 0, 2]], 10, 10), 10, 10)
     8.0
     """
+    _refuse_empty(width, height)
     if isinstance(polygons, str) or not isinstance(polygons, Sequence) or not polygons:
         raise InputError(f"a segmentation is {_shown(polygons)}, not a list of polygons [[x1, y1, …], …]")
     for polygon in polygons:
@@ -31,6 +34,11 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
     shapes = coco.frPyObjects([[float(value) for value in polygon] for polygon in polygons], height, width)
     counts: bytes = coco.merge(shapes)["counts"]
     return counts.decode("ascii")
+
+
+def _refuse_empty(width: int, height: int) -> None:
+    if width < 1 or height < 1:  # COCO's C code divides by the height: the process would end without a word
+        raise InputError(f"a mask's frame is {width}x{height} pixels; a frame has at least one")
 
 
 def _check(polygon: Sequence[float], width: int, height: int) -> None:
@@ -69,6 +77,7 @@ def rle_to_mask(rle: str, width: int, height: int) -> np.ndarray:
 
     Raises ``InputError`` where they don't fill the frame exactly (COCO's C code would write past its end).
     """
+    _refuse_empty(width, height)
     runs = _runs(rle)
     if any(run < 0 for run in runs) or sum(runs) != width * height:
         raise InputError(
@@ -89,6 +98,8 @@ def _runs(rle: str) -> list[int]:
             raise InputError(f"a mask's run lengths hold {char!r}, which COCO's code does not know")
         value |= (code & 31) << shift
         shift += 5
+        if shift > LONGEST_RUN:
+            raise InputError("a mask's run lengths hold a number beyond all frames")
         if not code & 32:
             if code & 16:
                 value -= 1 << shift
@@ -161,4 +172,5 @@ def move(mask: np.ndarray, scale: Point, offset: Point, size: tuple[int, int]) -
 
 
 def _coded(rle: str, width: int, height: int) -> dict[str, object]:
+    _refuse_empty(width, height)
     return {"size": [height, width], "counts": rle.encode("ascii")}

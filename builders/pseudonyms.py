@@ -14,15 +14,21 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from surgvqa.builders.schema import Clip, Dropped
 from surgvqa.builders.shard import Survey
+from surgvqa.cards import manifest as manifests
+from surgvqa.cards.audit import audit, in_json
 from surgvqa.cards.command import InputError
 from surgvqa.cards.manifest import read_json
 
 DIGITS = 12  # hexadecimal, 48 bits: among 100,000 cases two meet once in 56,000 times, and that is refused
 OWNER_ONLY = 0o600
+WORDS_PER_RULE = 500  # RE2 refuses patterns of some ten thousand names
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 WORD = re.compile(r"\w+")
 
@@ -161,14 +167,43 @@ def load(path: Path, out: Path) -> Pseudonyms:
     return Pseudonyms(path, salt, cases, files)
 
 
+def refuse_named(out: Path, manifest: Mapping[str, Any], names: Pseudonyms) -> None:
+    """Raise where a real name of a case, a recording or a picture got into what is to be published."""
+    wanted = private_words([*names.cases, *telling(names.files)])
+    written = [*manifest["files"], manifests.REPORT, manifests.CARD]
+    hits = [*audit(out, written, wanted), *in_json(manifests.NAME, dict(manifest), wanted)]
+    if hits:
+        raise InputError(
+            f"{out} would name {len(hits)} of what --pseudonyms hides: {'; '.join(map(str, hits[:5]))}. "
+            "The text comes from the source: correct it there and build again"
+        )
+
+
+def telling(files: Iterable[str]) -> Iterator[str]:
+    """Of paths, the words that tell something: every recording's name, and others that are no plain word.
+
+    >>> list(telling(["frames/DOE_7/0001.jpg", "polyp.png", "video.mp4"]))
+    ['DOE_7', '0001', 'video']
+    """
+    for name in files:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.suffix.lower() in RECORDINGS:
+            yield path.stem
+        elif path.suffix.lower() in PICTURES:
+            yield from (part for part in (*path.parts[:-1], path.stem) if not part.isalpha())
+
+
 def private_words(real: Iterable[str]) -> dict[str, str]:
-    """An audit rule that finds real names; those that are numbers or short words can't be told from others.
+    """Audit rules that find real names; those that are numbers or short words can't be told from others.
 
     >>> private_words(["DOE_John", "12", "a1"])["a name of the source"]
     '(?i)(?:^|[^A-Za-z0-9])(?:DOE_John)(?:[^A-Za-z0-9]|$)'
     """
-    telling = sorted(name for name in set(real) if len(name) > 4 and not name.isdigit())
-    if not telling:
-        return {}
-    words = "|".join(re.escape(name) for name in telling)
-    return {"a name of the source": rf"(?i)(?:^|[^A-Za-z0-9])(?:{words})(?:[^A-Za-z0-9]|$)"}
+    names = sorted({name for name in real if len(name) > 4 and not name.isdigit()})
+    return {
+        "a name of the source" + (f" ({number})" if number else ""): (
+            rf"(?i)(?:^|[^A-Za-z0-9])(?:{'|'.join(map(re.escape, some))})(?:[^A-Za-z0-9]|$)"
+        )
+        for number, at in enumerate(range(0, len(names), WORDS_PER_RULE))
+        for some in [names[at : at + WORDS_PER_RULE]]
+    }

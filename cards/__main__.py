@@ -29,6 +29,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="what `surgvqa-eval score --out` wrote",
     )
+    verb.add_argument(
+        "--parity",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="what `surgvqa-eval compare --out` wrote on the answers of two engines (predict --engine hf|vllm|openai)",
+    )
     verb.add_argument("--dataset", metavar="DIR|ORG/NAME", help="the data set it was trained on")
     verb.add_argument("--repo", metavar="ORG/NAME", help="where it will be on the Hub, for the snippet")
 
@@ -73,7 +81,7 @@ def dataset(args: argparse.Namespace) -> None:
 def model(args: argparse.Namespace) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
     from surgvqa.cards import manifest
-    from surgvqa.cards.model import HUB_ID, describe, model_card
+    from surgvqa.cards.model import HUB_ID, describe, model_card, parity_of
 
     folder_of_data = Path(args.dataset) if args.dataset and Path(args.dataset).is_dir() else None
     if args.dataset and not folder_of_data and not HUB_ID.fullmatch(args.dataset):
@@ -84,6 +92,10 @@ def model(args: argparse.Namespace) -> None:
             path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
             for path in args.score
         },
+        parity=[
+            parity_of(manifest.read_json(path, "run `surgvqa-eval compare … --out FILE` first"), path.name)
+            for path in args.parity
+        ],
         data=manifest.read(folder_of_data) if folder_of_data else None,
         data_id=None if folder_of_data else args.dataset,
         repo_id=args.repo,

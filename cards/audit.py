@@ -53,6 +53,9 @@ PLAIN_TAGS = {
     "language",
 }
 PLAIN_HANDLERS = {"VideoHandler", "VideoHandle", ""}
+# Masks are run lengths of the characters 0 to o, "`\\14K5L3N" for one, in which a path of Windows is soon to be found.
+RUN_LENGTHS = r'"(?:\w+_)?rle": ?"[0-o]*"'  # in a scene's JSON
+ONLY_RUN_LENGTHS = "^[0-o]*$"  # in a column named mask or masks
 PRIVATE_PNG = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"}
 
 
@@ -200,6 +203,10 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
             for value in array.drop_null():
                 yield from in_picture(file, where, value.as_py())
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            if where.endswith("scene"):
+                array = pc.replace_substring_regex(array, RUN_LENGTHS, "")
+            elif where.endswith(("mask", "masks")):
+                array = array.filter(pc.invert(pc.match_substring_regex(array, ONLY_RUN_LENGTHS)))
             for what, rule in wanted.items():
                 for value in array.filter(pc.match_substring_regex(array, rule))[:1]:
                     match = re.search(rule, value.as_py())

@@ -51,6 +51,7 @@ def model_card(
     model: Mapping[str, Any],
     scores: Mapping[str, Mapping[str, Any]],
     *,
+    parity: Sequence[Mapping[str, Any]] = (),
     data: Mapping[str, Any] | None = None,
     data_id: str | None = None,
     repo_id: str | None = None,
@@ -58,6 +59,7 @@ def model_card(
     """The README.md of a model's folder.
 
     ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
+    ``parity`` is what ``parity_of`` made of comparisons between engines;
     ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
     """
     config = model["config"]
@@ -81,6 +83,7 @@ def model_card(
         data=data_name(data, data_id),
         scores=table,
         many=len(table) > 1,
+        parity=list(parity),
         snippet=snippet(name, base, model),
         budget=[(key.replace("_", " "), value) for key, value in model["budget"].items()],
         settings=[(key, shown(value)) for key, value in settings.items() if value is not None],
@@ -98,6 +101,32 @@ def scored(score: Mapping[str, Any]) -> dict[str, Any]:
         kinds.append((name, dict(kind) | {"remark": ", ".join(remarks)}))
     needed = ("n", "rule", "accuracy", "ci95", "macro_accuracy", "blind_majority", "errors", "empty")
     return {key: score[key] for key in needed} | {"kinds": kinds, "notes": score.get("notes", [])}
+
+
+def parity_of(figures: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """What `surgvqa-eval compare` found between the answers of two engines, as the card says it.
+
+    Raises:
+        InputError: another file, the same engine twice, or runs on other questions.
+    """
+    try:
+        runs, answers = figures["runs"], figures["answers"]
+        engines = [runs[side]["engine"] for side in ("a", "b")]
+        asked = [{key: runs[side].get(key) for key in ("config", "split", "control")} for side in ("a", "b")]
+        found = {key: answers[key] for key in ("n", "differ", "verdict_differs")}
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{file} doesn't say which engines answered; give what `surgvqa-eval compare A B --out` wrote on two "
+            "files of `surgvqa-eval predict` (their .run.json beside them)"
+        ) from None
+    if engines[0] == engines[1]:
+        raise InputError(
+            f"{file} compares {engines[0]} with itself; answer with another --engine and compare again"
+        )
+    if asked[0] != asked[1]:
+        raise InputError(f"{file} compares runs on other questions: {asked[0]} and {asked[1]}")
+    kinds = [(name, count) for name, count in sorted(answers.get("by_kind", {}).items())]
+    return found | {"a": engines[0], "b": engines[1], "split": asked[0]["split"], "kinds": kinds}
 
 
 def metadata(

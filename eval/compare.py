@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,12 +63,28 @@ def compare(
         "rule": rule,
         **{name: overall[name] for name in overall if name != "n"},
         "difference_by_rule": {name: _figures(kept, name, seed)["difference"] for name in match.RULES},
+        "answers": _answers(pairs, rule),
         "missing": {"a": left.missing, "b": right.missing},
         "errors": {"a": sum(x.crashed for x, _ in pairs), "b": sum(y.crashed for _, y in pairs)},
         "moved_kinds": [kind for kind in tested if by_kind[kind]["p_holm"] < LEVEL],
         "single_class_kinds": single,
         "by_kind": by_kind,
         "notes": notes,
+    }
+
+
+def _answers(pairs: Sequence[Pair], rule: str) -> dict[str, Any]:
+    """How many answers are other words, however right: two engines that run one model should give none."""
+    other = [
+        (x, y)
+        for x, y in pairs
+        if (x.row.prediction.strip(), x.crashed) != (y.row.prediction.strip(), y.crashed)
+    ]
+    return {
+        "n": len(pairs),
+        "differ": len(other),
+        "verdict_differs": sum(x.verdicts[rule].correct != y.verdicts[rule].correct for x, y in other),
+        "by_kind": dict(sorted(Counter(x.row.kind for x, _ in other).items())),
     }
 
 

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from surgvqa.builders.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.ears import Ears
-from surgvqa.eval.pixels import Frames, decode, evenly, patchify
+from surgvqa.eval.pixels import Frames, SizeError, decode_all, evenly, patchify
 from torch import Tensor
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
@@ -133,6 +132,18 @@ class Encoder:
     ) -> Encoded:
         """As ``encode``, with these frames and their seconds in the clip."""
         patches, grid = patchify(frames, self.part, self.budget.media)
+        return self.encode_patches(row, questions, answered, patches, grid, times)
+
+    def encode_patches(
+        self,
+        row: Mapping[str, Any],
+        questions: Sequence[int],
+        answered: bool,
+        patches: Tensor,
+        grid: Tensor,
+        times: Sequence[float],
+    ) -> Encoded:
+        """As ``encode_frames``, with the frames cut up; no patches at all where the model gets features."""
         step = None
         if self.budget.media == "video":
             step = self.part.temporal_patch_size * spacing(times)
@@ -204,18 +215,21 @@ class Encoder:
                     f"build the data set with --frames {wanted} or more"
                 )
             chosen = evenly(len(images), wanted)
-            pictures = [decode(images[index]["bytes"]) for index in chosen]
+            try:
+                frames = decode_all([images[index]["bytes"] for index in chosen])
+            except SizeError:
+                raise InputError(
+                    f"{name(row)} has frames of several sizes; a clip comes from one video"
+                ) from None
             times = [times[index] for index in chosen] if len(times) == len(images) else []
         elif video:
-            pictures, times = self.read_video(row, video)
+            frames, times = self.read_video(row, video)
         else:
             raise InputError(f"{name(row)} has neither frames nor a video; build with --media frames")
-        if len({picture.shape for picture in pictures}) > 1:
-            raise InputError(f"{name(row)} has frames of several sizes; a clip comes from one video")
         start = row.get("start_s") or 0.0
-        return np.stack(pictures), [time - start for time in times]
+        return frames, [time - start for time in times]
 
-    def read_video(self, row: Mapping[str, Any], video: str) -> tuple[list[NDArray[np.uint8]], list[float]]:
+    def read_video(self, row: Mapping[str, Any], video: str) -> tuple[Frames, list[float]]:
         """The budget's frames at the middles of equal parts of the row's window, exact in time.
 
         The window is ``video_start_s .. + (end_s - start_s)`` of the file.
@@ -238,7 +252,9 @@ class Encoder:
         from surgvqa.builders.video import read_frames  # PyAV is only needed here
 
         shots = read_frames(path, middles)
-        return [shot.image for shot in shots], [start + shot.time_s - begins for shot in shots]
+        if len({shot.image.shape for shot in shots}) > 1:
+            raise InputError(f"{name(row)} has frames of several sizes; a clip comes from one video")
+        return np.stack([shot.image for shot in shots]), [start + shot.time_s - begins for shot in shots]
 
     def conversations(
         self,
@@ -331,9 +347,12 @@ class Encoder:
         if not any(len(clip.grid) for clip in clips):
             return batch
         patches, grid = torch.cat([clip.patches for clip in clips]), torch.cat([clip.grid for clip in clips])
+        pixels, where = ("pixel_values", "image_grid_thw")
+        if self.budget.media == "video":
+            pixels, where = ("pixel_values_videos", "video_grid_thw")
+        batch |= ({pixels: patches} if len(patches) else {}) | {where: grid}
         if self.budget.media == "images":
-            return batch | {"pixel_values": patches, "image_grid_thw": grid}
-        batch |= {"pixel_values_videos": patches, "video_grid_thw": grid}
+            return batch
         if "second_per_grid_ts" in self.processor.model_input_names:
             batch["second_per_grid_ts"] = torch.tensor([clip.second_per_grid for clip in clips])
         return batch

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from datasets import Dataset
 from surgvqa.builders.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
@@ -30,6 +29,7 @@ from surgvqa.eval.encode import Encoded, Encoder, name, turns
 from surgvqa.eval.generate import Answer, answers
 from surgvqa.eval.hearing import Spoken, load_spoken
 from surgvqa.eval.load import Parts, load_model, parts
+from surgvqa.eval.memory import advised
 from surgvqa.eval.necessity import heard_otherwise
 from surgvqa.eval.pixels import Frames
 from surgvqa.eval.predictions import Prediction
@@ -39,6 +39,7 @@ from tqdm import tqdm
 ENGINES = ("hf", "vllm", "openai")
 SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
 PIXEL_CONTROLS = ("no-pixels", "shuffled-frames", "wrong-video")
+LARGER_CARD = ("--dtype bfloat16", "a larger card", "--device cpu (slow)")
 CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 
@@ -84,7 +85,8 @@ class Transformers:
 
     def __init__(self, run: Run, encoder: Encoder) -> None:
         self.run, self.encoder = run, encoder
-        self.model = load_model(run.model, run.dtype, run.device, run.base).model
+        with advised(LARGER_CARD):
+            self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
     def prepare(
         self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
@@ -94,12 +96,9 @@ class Transformers:
 
     def answer(self, clips: Sequence[Encoded]) -> list[list[Answer]]:
         """Greedy answers."""
-        try:
+        half = self.run.batch_size // 2
+        with advised([f"--batch-size {half}", *LARGER_CARD] if half else LARGER_CARD):
             return answers(self.model, self.encoder, clips, self.run.max_new_tokens)
-        except torch.OutOfMemoryError:
-            raise InputError(
-                f"the card is full; give --batch-size {max(1, self.run.batch_size // 2)}"
-            ) from None
 
 
 def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:

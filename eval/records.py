@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ Row = Mapping[str, Any]
 LISTS = (
     "samples", "predictions", "all_predictions", "results", "answers", "questions", "annotations", "data", "rows",
 )  # fmt: skip
+
+LARGEST_SAMPLE = 100_000_000  # bytes, unpacked: one with its pictures has some
 
 
 def rows(path: Path) -> Iterator[Row]:
@@ -57,7 +60,7 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield parse_json(line)
+                row = parse_json(line)
             except json.JSONDecodeError as error:
                 whole = "surrogate" in error.msg  # else the file may have been cut off
                 what = (
@@ -66,6 +69,9 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
                     else f"not whole JSON ({error.msg}); was the file cut off?"
                 )
                 raise InputError(f"{path}, line {number}: {what}") from None
+            if not isinstance(row, Mapping):
+                raise InputError(f"{path}, line {number}: {type(row).__name__}, not an object")
+            yield row
 
 
 def _document(text: str, path: Path) -> Iterator[Row]:
@@ -86,10 +92,12 @@ def _document(text: str, path: Path) -> Iterator[Row]:
     if isinstance(document, Mapping):  # rows below their task (lmms-eval) or below their id
         parts = document.items()
         document = [
-            row if isinstance(value, list) else {"qa_id": key, **row}
+            row if isinstance(value, list) or not isinstance(row, Mapping) else {"qa_id": key, **row}
             for key, value in parts
             for row in (value if isinstance(value, list) else [value])
         ]
+    if not isinstance(document, list) or not all(isinstance(row, Mapping) for row in document):
+        raise InputError(f"{path}: no list of rows, each an object")
     yield from document
 
 
@@ -97,8 +105,13 @@ def _inspect_archive(path: Path) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(name for name in archive.namelist() if name.startswith("samples/")):
-                yield parse_json(archive.read(name))
-    except (zipfile.BadZipFile, NotImplementedError, json.JSONDecodeError) as error:
+                if archive.getinfo(name).file_size > LARGEST_SAMPLE:  # zipfile unpacks no more than is stated
+                    raise InputError(f"{path}: {name} is larger than {LARGEST_SAMPLE} bytes")
+                row = parse_json(archive.read(name))
+                if not isinstance(row, Mapping):
+                    raise InputError(f"{path}: {name} is {type(row).__name__}, not an object")
+                yield row
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise InputError(
             f"{path}: not a readable Inspect log ({error}); `inspect log convert --to json` makes one"
         ) from None

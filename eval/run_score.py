@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from surgvqa.cards.manifest import read_json
 from surgvqa.eval import columns, reference, terminal
 from surgvqa.eval import compare as comparing
 from surgvqa.eval import score as scoring
@@ -38,10 +39,20 @@ def compare(args: argparse.Namespace) -> None:
     a, b = columns.read(args.a, mapping), columns.read(args.b, mapping)
     data, _ = truth(args)
     figures = comparing.compare(a.predictions, b.predictions, rule=args.rule, data=data, seed=args.seed)
-    figures = {"files": {"a": args.a.name, "b": args.b.name}, **figures}
+    runs = {"a": asked(args.a), "b": asked(args.b)}
+    figures = {"files": {"a": args.a.name, "b": args.b.name}, "runs": runs, **figures}
     print(terminal.comparison(figures))
     if args.out:
         write(args.out, figures)
+
+
+def asked(file: Path) -> dict[str, Any]:
+    """How the answers of a file came about, as `predict` left it beside them: nothing that names a place."""
+    path = file.with_suffix(".run.json")
+    if not path.is_file():
+        return {}
+    said = read_json(path, "delete it, or answer again")
+    return {key: said[key] for key in ("engine", "config", "split", "control") if key in said}
 
 
 def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:

@@ -9,7 +9,6 @@ COCO run lengths over the row's width x height), and, where measured, ``ms``.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from surgvqa.builders import masks
 from surgvqa.builders.segmentation import decode_labels
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval import terminal
 from surgvqa.eval.run_score import write
 from surgvqa.eval.segmentation import Frame, Masks, frame, report
@@ -96,14 +95,16 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"no file {path}; `surgvqa-train segment` writes masks.jsonl")
     found: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            one = json.loads(line)
+            one = parse_json(line)
             name, said = one["row_id"], one["masks"]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} line {number}: not an object with row_id and masks: {error}") from error
-        if not isinstance(said, dict) or name in found:
-            raise InputError(f"{path} line {number}: {name} is there twice, or its masks are no object")
+        if not isinstance(name, str) or name in found:
+            raise InputError(f"{path} line {number}: row_id {name!r} is there twice, or no text")
+        if not isinstance(said, dict) or not all(isinstance(rle, str) for rle in said.values()):
+            raise InputError(f"{path} line {number}: the masks of {name} are no object of run lengths")
         found[name] = one
     return found
 

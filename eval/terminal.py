@@ -146,13 +146,15 @@ def comparison(figures: Mapping[str, Any]) -> str:
     lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
     lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
     rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]
-    moved = ", ".join(figures["moved_kinds"]) or "none"
+    moved, answers = ", ".join(figures["moved_kinds"]) or "none", figures["answers"]
     return "\n".join(
         [
             table(lines),
             "",
             f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; kinds that moved: {moved}",
             f"difference under each rule: {', '.join(rules)}",
+            f"answers in other words: {answers['differ']} of {answers['n']}, "
+            f"{answers['verdict_differs']} of them right in one run only",
             *(f"note: {note}" for note in figures["notes"]),
         ]
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hub import TOKEN, Hub
 from PIL import Image
@@ -83,6 +85,22 @@ def test_what_must_not_be_published_is_found_in_every_text_column(
     assert hits == (
         {"case_id", "video", "phase", "scene", "messages.content", "qa.choices"} if what else set()
     )
+
+
+def test_the_characters_of_a_mask_are_no_path(folder: Path) -> None:
+    """Run lengths as a real build wrote them, and worse; the same text beside them is still found."""
+    mask = r"`\14\14K5L3N:H:\SHARE"
+    told = {"nodes": [{"name": "hook", "rle": mask, "shaft_rle": mask}]}
+    replant(folder, scene=json.dumps(told))
+    assert audit(folder, dataset_files(folder)) == []
+    told["nodes"][0]["name"] = mask
+    replant(folder, scene=json.dumps(told))
+    assert {(hit.where, hit.what) for hit in audit(folder, dataset_files(folder))} == {
+        ("scene", "a path of a disk")
+    }
+    drawn = pa.table({"instances": [[{"mask": mask, "name": "hook"}]], "masks": [[mask]], "note": [mask]})
+    pq.write_table(drawn, folder / "drawn.parquet")
+    assert {hit.where for hit in audit(folder, ["drawn.parquet"])} == {"note"}
 
 
 ORDINARY = (

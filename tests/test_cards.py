@@ -252,6 +252,45 @@ def test_the_commands_write_the_cards(made: dict[str, Any], adapter: Path, tmp_p
     assert "accuracy **70.0 %**" in (adapter / "README.md").read_text()
 
 
+def compared(a: str = "hf", b: str = "vllm", split: str = "test") -> dict[str, Any]:
+    """What `surgvqa-eval compare` leaves, as far as the card reads it."""
+    runs = {
+        "a": {"engine": a, "split": "test", "control": "none"},
+        "b": {"engine": b, "split": split, "control": "none"},
+    }
+    answers = {"n": 4006, "differ": 3, "verdict_differs": 1, "by_kind": {"phase": 2, "entered": 1}}
+    return {"runs": runs, "answers": answers, "difference": 0.0}
+
+
+def test_the_card_says_how_many_answers_differ_between_engines(adapter: Path, tmp_path: Path) -> None:
+    (tmp_path / "parity.json").write_text(json.dumps(compared()))
+    assert main(["model", str(adapter), "--parity", str(tmp_path / "parity.json")]) == 0
+    card = (adapter / "README.md").read_text()
+    assert "| `hf` and `vllm` | 4006 | 3 | 1 | `entered` 1, `phase` 2 |" in card
+    assert not card_faults(card, "model")
+    equal = compared()
+    equal["answers"] |= {"differ": 0, "verdict_differs": 0, "by_kind": {}}
+    (tmp_path / "parity.json").write_text(json.dumps(equal))
+    assert main(["model", str(adapter), "--parity", str(tmp_path / "parity.json")]) == 0
+    assert "| `hf` and `vllm` | 4006 | 0 | 0 | – |" in (adapter / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({}, "parity.json doesn't say which engines answered; give what `surgvqa-eval compare A B --out`"),
+        (compared(b="hf"), "parity.json compares hf with itself"),
+        (compared(split="validation"), "compares runs on other questions"),
+    ],
+)
+def test_a_comparison_that_is_none_of_engines(
+    figures: dict[str, Any], said: str, adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "parity.json").write_text(json.dumps(figures))
+    assert main(["model", str(adapter), "--parity", str(tmp_path / "parity.json")]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [

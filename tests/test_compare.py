@@ -135,6 +135,18 @@ def test_what_one_lacks_counts_as_wrong_with_the_data_set() -> None:
     assert (figures["difference"], figures["missing"]) == (-0.25, {"a": 0, "b": 4})
 
 
+def test_answers_in_other_words_are_counted_however_right() -> None:
+    a = run([[True, True, False]] * 6)
+    b = [replace(row) for row in a]
+    b[0] = replace(b[0], prediction=f" {b[0].prediction}\n")  # the same words
+    b[1] = replace(b[1], prediction=f"It is {b[1].short_answer}.")  # others, as right
+    b[5] = replace(b[5], prediction="neither")  # others, as wrong
+    b[7] = replace(b[7], prediction="", error="OSError: gone")
+    found = compare(a, b, rule="word")["answers"]
+    assert found == {"n": 18, "differ": 3, "verdict_differs": 1, "by_kind": {"side": 3}}
+    assert compare(a, a)["answers"]["differ"] == 0
+
+
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, right in {"a": [[True, False]] * 6, "b": [[True, True]] * 6}.items():
         with (tmp_path / f"{name}.jsonl").open("w") as file:
@@ -143,6 +155,12 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["compare", *files, "--out", str(tmp_path / "c.json")]) == 0
     assert json.loads((tmp_path / "c.json").read_text())["difference"] == 0.5
     assert "+50.0" in capsys.readouterr().out
+    facts = {"engine": "vllm", "split": "test", "config": "clips", "control": "none", "model": "/home/me"}
+    (tmp_path / "b.run.json").write_text(json.dumps(facts))
+    assert command.main(["compare", *files, "--out", str(tmp_path / "c.json")]) == 0
+    written = json.loads((tmp_path / "c.json").read_text())
+    assert written["runs"] == {"a": {}, "b": {key: facts[key] for key in facts if key != "model"}}
+    assert "answers in other words: 6 of 12, 6 of them right in one run only" in capsys.readouterr().out
     (tmp_path / "b.jsonl").write_text((tmp_path / "b.jsonl").read_text().split("\n")[0] + "\n")
     assert command.main(["compare", *files]) == 2
     assert "not on the same questions" in capsys.readouterr().err

@@ -16,9 +16,15 @@ from hypothesis import strategies as st
 
 NAMES = (
     "coco", "labelme", "labels-json", "labels-xml", "labels-csv", "frames", "llava", "csv", "phases", "tools", "pitvqa",
-    "stretches", "yaml", "manifest", "sums", "predictions", "jpeg", "png", "label-map", "mp4", "mkv", "avi",
+    "stretches", "yaml", "manifest", "sums", "predictions", "jpeg", "png", "label-map", "mp4", "mkv", "avi", "outlines",
+    "cataract1k-masks", "cataract1k-phases", "surgvivqa", "surgvivqa-rates", "endovis-vqa", "endovis-talk",
+    "endovis-labels", "endovis-scene", "columns-csv", "columns-json", "columns-inspect", "masks", "taught", "pseudonyms",
+    "wav", "flac",
 )  # fmt: skip
-STRUCTURED = ("coco", "labelme", "labels-json", "frames", "llava", "manifest")
+STRUCTURED = (
+    "coco", "labelme", "labels-json", "frames", "llava", "manifest", "outlines", "cataract1k-masks", "surgvivqa",
+    "endovis-talk", "columns-json", "masks", "taught", "pseudonyms",
+)  # fmt: skip
 # What has broken readers before: wrong types, infinities, sizes beyond memory, paths, markup, control characters.
 HOSTILE: tuple[Any, ...] = (
     None, True, "", "x", 0, -1, 1e308, math.inf, math.nan, 10**30, 2**63, [], {}, [[]], [{}], {"a": []}, "9" * 400,
@@ -112,6 +118,20 @@ def test_a_hostile_value_in_every_place(name: str, tmp_path: Path) -> None:
                 raise AssertionError(
                     f"{name}: {path} = {value!r}: {type(error).__name__}: {error}"
                 ) from error
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 48), (64, 0), (0, 0), (-64, 48), (64, 2**31)])
+@pytest.mark.parametrize("name", ["coco", "labels-coco", "outlines", "cataract1k-masks", "labelme"])
+def test_a_picture_without_a_pixel(name: str, width: int, height: int, tmp_path: Path) -> None:
+    """COCO's C code would end the process; everything that reads outlines names it as a fault or refuses it."""
+    reader = known()["labels-json" if name == "labels-coco" else name]
+    seed = copy.deepcopy(known()["coco"].seed if name == "labels-coco" else reader.seed)
+    if name == "labelme":
+        seed |= {"imageWidth": width, "imageHeight": height}
+    else:
+        seed["images"][0] |= {"width": width, "height": height}
+        seed["annotations"][1]["segmentation"] = {"size": [height, width], "counts": "22"}
+    attempt(reader, json.dumps(seed).encode(), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
@@ -10,14 +11,15 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow.parquet as pq
 import pytest
-from hub import TOKEN, Hub
+from hub import TOKEN, Fault, Hub
 from huggingface_hub import DatasetCard, HfApi, ModelCard
 from published import seal, write_dataset
 from surgvqa.cards import push as publishing
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
-from surgvqa.cards.push import push
+from surgvqa.cards.push import KEPT, push
 
 REPO = "clinic/cases"
 
@@ -214,6 +216,57 @@ def test_after_a_broken_push_what_arrived_is_not_sent_again(hub: Hub, folder: Pa
     hub.requests.clear()
     push(folder, REPO)
     assert not hub.sent("PUT", "/lfs/")
+
+
+@pytest.mark.slow
+def test_wherever_the_line_breaks_for_good_the_head_is_whole(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second version is being sent and the line dies after request 1, 2, 3 …: the head is the first or the second
+    version, never a mixture, and another try sends only what has not arrived.
+    """
+
+    def shown() -> dict[str, bytes]:
+        return {name: blob.content for name, blob in hub.repo(REPO).head.tree.items() if name != KEPT}
+
+    def files() -> dict[str, bytes]:
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+
+    monkeypatch.setattr(publishing, "TRIES", 2)
+    push(folder, REPO)
+    first = files()
+    for name in ("qa/train-00000-of-00001.parquet", "clips/test-00000-of-00001.parquet"):
+        path = folder / name
+        pq.write_table(pq.read_table(path), path, compression="gzip")  # the same rows in other bytes
+    seal(folder)
+    second = files()
+    start = copy.deepcopy(hub.repos)
+    real, after = hub.fault_for, 0
+    while True:
+        hub.repos = copy.deepcopy(start)
+        seen = iter(range(10_000))
+        monkeypatch.setattr(
+            hub, "fault_for", lambda method, path, s=seen, k=after: Fault(method, path, "cut") if next(s) >= k else None
+        )  # fmt: skip
+        try:
+            made = push(folder, REPO)
+        except InputError as error:
+            assert "was left as it was" in str(error), error
+            made = None
+        arrived = {name for repo in hub.repos.values() for name in repo.objects}
+        assert shown() in (first, second), f"after {after} requests the head is neither"
+        assert len(hub.repo(REPO).history()) <= 3
+        monkeypatch.setattr(hub, "fault_for", real)
+        hub.requests.clear()
+        again = push(folder, REPO)
+        assert shown() == second and hub.repo(REPO).head.oid == again
+        assert len(hub.repo(REPO).history()) == 3, "one commit, however often it was tried"
+        sent = {path.rsplit("/", 1)[-1] for _, path, _ in hub.sent("PUT", "/lfs/")}
+        assert not sent & arrived, "what arrived is not sent again"
+        if made is not None:
+            break
+        after += 1
+    assert after >= 8, "every request of a push was the last one once"
 
 
 def test_a_silent_server_is_given_up(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,27 @@ def test_bad_run_lengths(rle):
         rle_to_mask(rle, 5, 5)
 
 
+@pytest.mark.parametrize(("width", "height"), [(0, 0), (0, 5), (5, 0), (-1, 5)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda w, h: polygons_to_rle([[0, 0, 0, 0, 0, 0]], w, h),
+        lambda w, h: rle_to_mask("0", w, h),
+        lambda w, h: box_of("22", w, h),
+        lambda w, h: area_of("22", w, h),
+    ],
+)
+def test_a_frame_without_a_pixel_is_refused_before_c_code_sees_it(call, width, height):
+    """COCO's box of a mask of height 0 ends the whole process with SIGFPE."""
+    with pytest.raises(InputError, match="has at least one"):
+        call(width, height)
+
+
+def test_a_number_without_an_end_is_refused_in_no_time():
+    with pytest.raises(InputError, match="beyond all frames"):
+        rle_to_mask("o" * 1_000_000, 5, 5)
+
+
 def test_a_moved_mask_lies_where_its_box_goes():
     mask = np.zeros((768, 1024), bool)
     mask[100:300, 200:500] = True

@@ -259,14 +259,15 @@ def test_picture_and_labels_are_changed_alike():
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["unet", "text-unet"])
 def test_two_processes_end_as_one_does(model: str, data: Path, tmp_path: Path):
-    options = ["--model", model, "--epochs", "2", "--batch-size", "8", "--decoder", "32", "16", "8"]
+    """Gradients agree to 1e-6; Adam lets that grow, to 0.06 % of the way in an epoch and 1.7 % in two."""
+    options = ["--model", model, "--epochs", "1", "--batch-size", "8", "--decoder", "32", "16", "8"]
     run(data, tmp_path / "one", *options)
     told = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
             "surgvqa.train", "segment", "--data", str(data), "--out", str(tmp_path / "two"), "--size", "64",
             "--device", "cpu", *options]  # fmt: skip
     done = subprocess.run(told, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("epoch 2: loss") == 1, "one of the processes tells"
+    assert done.stdout.count("epoch 1: loss") == 1, "one of the processes tells"
     torch.manual_seed(0)
     said = json.loads((tmp_path / "one" / "segmenter.json").read_text())
     start = flat(make(said["recipe"], said["classes"], said["phrases"]).state_dict())
@@ -274,7 +275,7 @@ def test_two_processes_end_as_one_does(model: str, data: Path, tmp_path: Path):
         flat(torch.load(tmp_path / name / "last.pt", weights_only=True)["model"]) for name in ("one", "two")
     )
     apart, moved = (one - two).norm(), (one - start).norm()
-    assert apart < 0.01 * moved, f"{apart:.4g} apart after a way of {moved:.4g}"
+    assert apart < 0.002 * moved, f"{apart:.4g} apart after a way of {moved:.4g}"
 
 
 def flat(weights: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from datasets import load_dataset
 from datasets.distributed import split_dataset_by_node
+from hub import Hub
 from surgvqa.builders.build import build
 from surgvqa.builders.sources import synthetic
+from surgvqa.cards.push import push
 
 RENDER = {"render_cases": 6, "phase_seconds": 5.0, "frame_rate": 1, "size": 64}
 
@@ -62,3 +67,41 @@ def test_a_stopped_rank_goes_on_with_its_own_shards(folder: Path) -> None:
     again = split_dataset_by_node(stream(folder), 1, 2)
     again.load_state_dict(part.state_dict())
     assert seen + ids(again) == whole
+
+
+STRANGER = """
+import json
+from datasets import load_dataset
+from datasets.distributed import split_dataset_by_node
+
+def stream(rank=None):
+    rows = load_dataset("clinic/streamed", "clips", split="train", streaming=True)
+    return rows if rank is None else split_dataset_by_node(rows, rank, 2)
+
+def ids(rows):
+    return [row["clip_id"] for row in rows]
+
+first = stream(1)
+rows = iter(first)
+seen = [next(rows)["clip_id"] for _ in range(7)]
+again = stream(1)
+again.load_state_dict(json.loads(json.dumps(first.state_dict())))
+print(json.dumps({"all": ids(stream()), "ranks": [ids(stream(0)), ids(stream(1))], "resumed": seen + ids(again)}))
+"""
+
+
+@pytest.mark.slow
+def test_a_rank_streams_its_shards_from_the_hub_and_goes_on_there(
+    folder: Path, hub: Hub, tmp_path: Path
+) -> None:
+    push(folder, "clinic/streamed")
+    hub.requests.clear()
+    env = hub.environment(str(tmp_path / "home")) | {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", STRANGER], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["all"] == ids(stream(folder))
+    assert sorted(name for rank in seen["ranks"] for name in rank) == sorted(seen["all"])
+    assert not set(seen["ranks"][0]) & set(seen["ranks"][1])
+    assert seen["resumed"] == seen["ranks"][1], "the state is plain JSON, and no row comes twice or never"
+    assert not any(p.suffix == ".parquet" for p in (tmp_path / "home").rglob("*")), "nothing is kept on disk"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError, run
+from surgvqa.cards.command import InputError, nearest, run
 
 
 class TrlArguments(argparse.ArgumentParser):
@@ -134,6 +135,14 @@ def add_doctor(verbs: Any) -> None:
         usage="surgvqa-train doctor --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
     )
     described(verb)
+
+
+def add_configs(verbs: Any) -> None:
+    """``surgvqa-train configs``."""
+    verb = verbs.add_parser("configs", help="our recipes, launch and job files: the list, or the path of one")
+    verb.add_argument(
+        "name", nargs="?", help="print where this one lies: $(surgvqa-train configs slurm.sbatch)"
+    )
 
 
 def add_merge(verbs: Any) -> None:
@@ -313,6 +322,7 @@ def described(verb: Any) -> None:
             "Muon on the matrices, AdamW on the rest (--muon_learning_rate, --learning_rate)",
         ),
         ("--projector_learning_rate LR", "train the projector too; --vision_learning_rate the vision tower"),
+        ("--cache_vision DIR", "compute what a frozen vision tower sees once, for all epochs and runs"),
         ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
         ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
         ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
@@ -398,6 +408,20 @@ def scratch(args: argparse.Namespace) -> None:
     main(args)
 
 
+def configs(args: argparse.Namespace) -> None:
+    """List our files, or say where one lies."""
+    folder = Path(str(resources.files("surgvqa.train") / "configs"))
+    files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    if args.name is not None:
+        if args.name not in files:
+            raise InputError(f"no file {args.name!r} of ours; {nearest(args.name, files)}")
+        print(files[args.name])
+        return
+    for name, path in files.items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        print(f"{name:22} {next(line[2:] for line in lines if line.startswith('# '))}")
+
+
 def merge(args: argparse.Namespace) -> None:
     """Merge."""
     from surgvqa.train import merge as merging
@@ -425,6 +449,7 @@ def parser() -> argparse.ArgumentParser:
     add_masks(verbs)
     add_scratch(verbs)
     add_towers(verbs)
+    add_configs(verbs)
     add_merge(verbs)
     return root
 
@@ -441,6 +466,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "masks": masks,
         "scratch": scratch,
         "towers": towers,
+        "configs": configs,
         "merge": merge,
         "vllm": vllm,
     }

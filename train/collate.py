@@ -15,8 +15,10 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.eval.encode import Encoder, name, turns
 from surgvqa.train.labels import IGNORE, assistant_labels
+from surgvqa.train.vision_cache import VisionCache
 from torch import Tensor
 
+NO_PATCHES = torch.zeros(0, 0, dtype=torch.uint8)
 PREFIX, PAD = 0, -1  # in `question_index`; a question's tokens carry its number, from 1
 
 
@@ -79,7 +81,11 @@ class Collator:
         rows: the ``clips`` data set, its images not decoded; or several, which a unit's ``table`` counts from 0.
         encoder: turns its rows into model inputs.
         shared: pack the questions of a unit behind one clip; else every question brings its clip.
+
+    With a ``cache`` of the clips, batches hold their features and no pixel is read.
     """
+
+    cache: VisionCache | None = None
 
     def __init__(self, rows: Dataset | Sequence[Dataset], encoder: Encoder, shared: bool) -> None:
         self.tables = [rows] if isinstance(rows, Dataset) else list(rows)
@@ -88,10 +94,18 @@ class Collator:
 
     def __call__(self, units: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Encode, label, pack and pad."""
-        sequences, clips = [], []
+        sequences, clips, features = [], [], []
         for unit in units:
-            row = self.tables[unit.get("table", 0)][unit["row"]]
-            clip = self.encoder.encode(row, unit["questions"], answered=True)
+            table, index = unit.get("table", 0), unit["row"]
+            row = self.tables[table][index]
+            if self.cache is None:
+                clip = self.encoder.encode(row, unit["questions"], answered=True)
+            else:
+                seen = self.cache.seen(table, index)
+                clip = self.encoder.encode_patches(
+                    row, unit["questions"], True, NO_PATCHES, seen.grid, seen.times
+                )
+                features += [seen] * (1 if self.shared else len(clip.ids))
             try:
                 labels = [self.labels(ids) for ids in clip.ids]
             except InputError as error:
@@ -105,6 +119,8 @@ class Collator:
                     clips.append(replace(clip, sounds=clip.sounds[number : number + 1]))
         batch = self.encoder.inputs([sequence.ids for sequence in sequences], clips, left=False)
         batch |= self.encoder.heard(clips)
+        if self.cache is not None:
+            batch |= self.cache.batch(features)
         width = batch["input_ids"].shape[1]
         batch["labels"] = padded([sequence.labels for sequence in sequences], IGNORE, width)
         if self.shared:

@@ -26,6 +26,9 @@ from surgvqa.train.labels import IGNORE
 from surgvqa.train.prepare import Prepared, is_sharded
 
 MARKS = {True: "✓", False: "✗", None: "·"}
+ON_ONE_CARD = (
+    "run `surgvqa-train doctor` with the same options on one card, or with a smaller model of the family"
+)
 SAMPLED = 8  # sequences whose labels and times are read, evenly over the data set
 
 
@@ -40,7 +43,7 @@ class Check:
 
 
 def examine(run: Prepared, out: TextIO | None = None) -> list[Check]:
-    """Run every check and print the table, on stderr by default.
+    """Run every check and print the table, to stderr by default.
 
     Raises:
         InputError: one of them failed.
@@ -49,7 +52,7 @@ def examine(run: Prepared, out: TextIO | None = None) -> list[Check]:
     for group in GROUPS:  # what a later group finds means nothing where an earlier one fails
         failed = any(line.good is False for line in found)
         if is_sharded(run.options) and group is GROUPS[-1]:
-            found.append(Check("model", None, "sharded over cards: not looked at"))
+            found.append(Check("model", None, "sharded over cards: not looked at", ON_ONE_CARD))
             continue
         for check in group:
             if failed:

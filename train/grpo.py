@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset, Image, List
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.contract import PATCHED, raise_if_resized
 from surgvqa.eval.dataset import load_rows, split_of
 from surgvqa.eval.load import Parts, adapted, parts
+from surgvqa.eval.memory import advised
 from surgvqa.eval.prompts import is_prompts, raise_if_other_pixels
 from surgvqa.train.base import load
 from surgvqa.train.blind_rewards import earned, examine
@@ -32,6 +32,15 @@ from surgvqa.train.prepare import raise_if_no_target, raise_if_test
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config
+
+LESS_MEMORY = (
+    "--per_device_train_batch_size 1 with more --gradient_accumulation_steps (the same step in smaller parts)",
+    "--gradient_checkpointing true",
+    "fewer --num_generations",
+    "a lower --max_completion_length",
+    "--load_in_4bit true",
+    "a lower --max_pixels",
+)
 
 
 class PointingTrainer(GRPOTrainer):
@@ -61,16 +70,11 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
         InputError: an option, a model or a data set that doesn't fit; rewards that a guesser nearly fills.
     """
-    run = prepare(arguments)
-    trainer, options = run.trainer, run.options
-    resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
-    try:
+    with advised(LESS_MEMORY):
+        run = prepare(arguments)
+        trainer, options = run.trainer, run.options
+        resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
         trainer.train(resume_from_checkpoint=resume)
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"the card is full ({str(error).splitlines()[0]}); in this order: --gradient_checkpointing true, "
-            "--per_device_train_batch_size 1, fewer --num_generations, a lower --max_completion_length"
-        ) from None
     trainer.save_model(options.output_dir)
     trainer.save_state()
     if trainer.is_world_process_zero():

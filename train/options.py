@@ -86,6 +86,12 @@ class TrainingOptions(SFTConfig):
         default=None,
         metadata={"help": "Of the projector from speech to language; --learning_rate by default."},
     )
+    cache_vision: str | None = field(
+        default=None,
+        metadata={
+            "help": "Folder for what the frozen vision tower makes of each clip: computed once, for all epochs and runs."
+        },
+    )
     eval_questions: int = field(
         default=200,
         metadata={
@@ -122,8 +128,20 @@ class TrainingOptions(SFTConfig):
         super().__post_init__()
         if self.packing or self.padding_free:
             raise InputError("packing and padding_free don't apply to clips; --questions-per-sequence does")
+        if self.cache_vision is not None:
+            self._check_cache_vision(self.cache_vision)
         if self.questions_per_sequence < 0:
             raise InputError("--questions-per-sequence is 0 (all), 1, 2, …")
+
+    def _check_cache_vision(self, folder: str) -> None:
+        if folder.lower() in ("true", "false", "yes", "no", "1", "0"):
+            raise InputError(f"--cache_vision takes a folder, found {folder!r}")
+        if self.frames == 0:
+            raise InputError("--cache_vision with --frames 0: there is nothing to see; leave it away")
+        if self.output_dir and Path(folder).resolve().is_relative_to(Path(self.output_dir).resolve()):
+            raise InputError(
+                f"--cache_vision {folder} lies in --output_dir, which gets published; give a folder beside it"
+            )
 
 
 @dataclass
@@ -221,9 +239,8 @@ def config_file(name: str) -> Path:
     ours = Path(str(resources.files("surgvqa.train") / "configs"))
     if (ours / f"{path.stem}.yaml").is_file():
         return ours / f"{path.stem}.yaml"
-    raise InputError(
-        f"no file {name}; surgvqa has {', '.join(sorted(file.name for file in ours.glob('*.yaml')))}"
-    )
+    known = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
+    raise InputError(f"no file {name}; surgvqa has {', '.join(known)}")
 
 
 def check_config(path: Path, known: set[str]) -> None:
@@ -240,6 +257,23 @@ def check_config(path: Path, known: set[str]) -> None:
             raise InputError(
                 f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
             )
+
+
+def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
+    """What a run can do about a full card, the cheapest first; what it does already is left out."""
+    size, steps = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    shared = training.questions_per_sequence
+    smaller = f"--per_device_train_batch_size 1 --gradient_accumulation_steps {size * steps}"
+    possible = [
+        (size > 1, f"{smaller} (the same step in smaller parts)"),
+        (not training.gradient_checkpointing, "--gradient_checkpointing true"),
+        (shared == 0 or shared > 3, "--questions-per-sequence 3"),
+        (not model.use_peft, "LoRA (sft_lora.yaml)"),
+        (model.use_peft and not model.load_in_4bit, "4 bits (sft_qlora.yaml)"),
+        (True, f"a lower --max_pixels (now {training.max_pixels}) or fewer --frames"),
+        (True, "several cards (accelerate_fsdp.yaml)"),
+    ]
+    return [text for helps, text in possible if helps]
 
 
 def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.encode import Encoder, name
 from surgvqa.eval.graft import HEARING
 from surgvqa.eval.hearing import Spoken, load_spoken
+from surgvqa.eval.memory import advised
 from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.eval.prompts import raise_if_other_pixels
 from surgvqa.train.answering import Answering
@@ -32,7 +34,9 @@ from surgvqa.train.options import (
     PROJECTOR,
     VISION_TARGETS,
     AudioOptions,
+    DataOptions,
     TrainingOptions,
+    less_memory,
     parse,
 )
 from surgvqa.train.shared_prefix import SharedPrefix
@@ -44,6 +48,7 @@ from transformers import (
     TrainerCallback,
     WhisperFeatureExtractor,
 )
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import ModelConfig, get_peft_config
 
 
@@ -74,6 +79,16 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
         InputError: an option, a model or a data set that doesn't fit; a sequence longer than the budget.
     """
     data, training, model_options = parse(arguments, training_options)
+    with advised(less_memory(training, model_options)):
+        return assembled(data, training, model_options)
+
+
+def assembled(data: DataOptions, training: TrainingOptions, model_options: ModelConfig) -> Prepared:
+    """As ``prepare``, from options.
+
+    Raises:
+        InputError: as ``prepare``.
+    """
     spoken: Spoken | None = None
     if isinstance(training, AudioOptions) or data.dataset_config == SPOKEN:
         align = isinstance(training, AudioOptions) and training.stage == "align"
@@ -135,8 +150,10 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
         peft_config=get_peft_config(model_options),
         callbacks=callbacks,
     )
+    if training.cache_vision is not None:
+        raise_if_vision_learns(trainer.model, training)
     trainer.answering = answering
-    if model_options.use_peft and not getattr(training, "hf_deepspeed_config", None):
+    if model_options.use_peft and not is_deepspeed_zero3_enabled():
         for parameter_name, parameter in trainer.model.named_parameters():
             if "lora_" in parameter_name or (
                 "audio_projector" in parameter_name and parameter.requires_grad
@@ -251,6 +268,20 @@ def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit
     return out.add_column("length", lengths)
 
 
+def raise_if_vision_learns(model: Any, training: TrainingOptions) -> None:
+    """Features are kept of what doesn't change; and the cache's name is the hash of whole weights."""
+    for weight, parameter in model.named_parameters():
+        if parameter.requires_grad and part_of(weight) in ("vision", "projector"):
+            raise InputError(
+                f"--cache_vision keeps what a frozen vision tower sees, and {weight} learns; leave it away, or "
+                "leave away --vision_learning_rate and --projector_learning_rate (without --use_peft: 0 for both)"
+            )
+    if is_sharded(training):
+        raise InputError(
+            "--cache_vision with weights sharded over cards: no card can run the tower; leave it away"
+        )
+
+
 def raise_if_test(split: str) -> None:
     """Choosing a checkpoint by the test split would make its score a training score."""
     if split.startswith("test"):
@@ -260,9 +291,9 @@ def raise_if_test(split: str) -> None:
 
 
 def is_sharded(training: TrainingOptions) -> bool:
-    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3)."""
-    zero = getattr(training, "hf_deepspeed_config", None)  # set only where DeepSpeed is used
-    return bool(training.fsdp) or (zero is not None and zero.is_zero3())
+    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3), by the options or by `accelerate launch`."""
+    launched = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return bool(training.fsdp) or launched or is_deepspeed_zero3_enabled()
 
 
 def raise_if_sharded(training: TrainingOptions) -> None:

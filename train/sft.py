@@ -13,13 +13,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from surgvqa.cards import sums
-from surgvqa.cards.command import InputError
 from surgvqa.eval.graft import save_ears
+from surgvqa.eval.memory import advised
 from surgvqa.train.clip_trainer import checkpoint_to_resume
 from surgvqa.train.doctor import examine
+from surgvqa.train.examination import inner_model
+from surgvqa.train.options import less_memory
 from surgvqa.train.prepare import Prepared, prepare
+from surgvqa.train.vision_cache import VisionCache, takes_features
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -40,14 +42,11 @@ def learn(run: Prepared) -> None:
     """
     trainer, options = run.trainer, run.options
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
-    try:
+    with advised(less_memory(options, run.model_options)):
         examine(run)
+        if options.cache_vision is not None:
+            use_cache(run, Path(options.cache_vision))
         trainer.train(resume_from_checkpoint=resume)
-    except torch.OutOfMemoryError as error:
-        raise InputError(
-            f"the card is full ({str(error).splitlines()[0]}); in this order: --gradient_checkpointing true, "
-            "--per_device_train_batch_size 1, --questions-per-sequence 3, a lower --max_pixels, sft_qlora.yaml"
-        ) from None
     trainer.save_model(options.output_dir)
     trainer.save_state()
     if trainer.is_world_process_zero():
@@ -63,6 +62,28 @@ def learn(run: Prepared) -> None:
     trainer.end()
 
 
+def use_cache(run: Prepared, folder: Path) -> None:
+    """Compute the features of the run's clips that aren't in the cache, and train on them from here.
+
+    Raises:
+        InputError: as ``VisionCache.fill``.
+    """
+    trainer, encoder = run.trainer, run.encoder
+    accelerator, collator = trainer.accelerator, trainer.data_collator
+    inner = inner_model(trainer).to(trainer.args.device)
+    precision = accelerator.mixed_precision
+    cache = VisionCache(folder, inner, encoder, collator.tables, precision, accelerator.autocast)
+    pairs = {(0, row) for row in run.units["row"]}
+    if trainer.eval_dataset is not None:
+        pairs |= {(1, row) for row in trainer.eval_dataset["row"]}
+    own = sorted(pairs)[accelerator.process_index :: accelerator.num_processes]
+    computed = cache.fill(own, show=accelerator.is_local_main_process)
+    accelerator.wait_for_everyone()
+    print(f"vision cache: {len(own)} clips, {computed} computed", file=sys.stderr)
+    takes_features(inner, run.budget.media)
+    collator.cache = cache
+
+
 def doctor(arguments: Sequence[str]) -> None:
     """The checks before step 1, alone.
 
@@ -70,5 +91,6 @@ def doctor(arguments: Sequence[str]) -> None:
         InputError: as ``main``, without training.
     """
     run = prepare(arguments)
-    examine(run, sys.stdout)
+    with advised(less_memory(run.options, run.model_options)):
+        examine(run, sys.stdout)
     run.trainer.end()

@@ -10,7 +10,6 @@ the files are not unique and are not used. Frame n of a video lies at second n /
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections import Counter, defaultdict
@@ -21,6 +20,7 @@ from typing import Any
 
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
 from surgvqa.builders.splits import part
+from surgvqa.builders.tables import number, rows
 from surgvqa.cards.command import InputError, parse_json
 
 FACTS = Facts(
@@ -42,6 +42,7 @@ FACTS = Facts(
 TEMPLATES = {"in_template": "", "out_template": "-out"}  # file -> ending of its questions' ids
 OFFICIAL = {"train_multivideo": "train", "eval_multivideo": "validation", "test_multivideo": "test"}
 APART_S = 1.0  # windows of train and validation in one video lie further apart than this
+FASTEST = 1000.0  # frames per second of any camera; more is a slip of the pen
 # Frames per second where there is no video_info.csv beside the questions (REAL-Colon's own figures).
 FPS = {f"002-00{n}": 25.0 for n in range(1, 6)} | {"002-006": 29.97}
 YES_NO = ("yes", "no")
@@ -191,13 +192,13 @@ def _files(root: Path, wanted: Mapping[str, str], official: bool) -> dict[str, P
 def _read(path: Path, root: Path, meaning: str, official: bool) -> Iterator[Asked | Dropped]:
     """The questions of a file; a bad line is a fault that names it. The last line may lack its line break."""
     shown = path.relative_to(root).as_posix()
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for index, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
             yield _asked(parse_json(line), "" if official else meaning, meaning if official else None)
         except (ValueError, KeyError, TypeError) as error:
-            yield Dropped(f"{shown} line {number}", f"not a question: {_said(error)}", fault=True)
+            yield Dropped(f"{shown} line {index}", f"not a question: {_said(error)}", fault=True)
 
 
 def _said(error: Exception) -> str:
@@ -214,12 +215,19 @@ def _asked(row: Any, suffix: str, split: str | None) -> Asked:
         if not isinstance(row[name], str) or not row[name].strip():
             raise ValueError(f"{name} is {row[name]!r}, expected text")
     numbers = row["frame_numbers"]
-    if not numbers or any(type(n) is not int or n < 0 for n in numbers) or sorted({*numbers}) != numbers:
+    if (
+        not isinstance(numbers, list)
+        or not numbers
+        or any(type(n) is not int or n < 0 for n in numbers)
+        or sorted({*numbers}) != numbers
+    ):
         raise ValueError(f"frame_numbers {numbers!r} are not numbers in rising order")
     if row.get("frames") and row["frames"] != [f"{row['video_id']}_{number}" for number in numbers]:
         raise ValueError(f"frames {row['frames']} are not frames {numbers} of {row['video_id']}")
     texts = [row[name].strip() for name in TEXTS]
-    support = (row.get("support_frames"), row.get("total_frames"), row.get("support_ratio"))
+    support: Any = tuple(row.get(name) for name in ("support_frames", "total_frames", "support_ratio"))
+    if any(isinstance(n, bool) or not isinstance(n, int | float | None) for n in support):
+        raise ValueError(f"support_frames, total_frames, support_ratio are {support}, expected numbers")
     return Asked(texts[0], tuple(numbers), texts[2], texts[1], texts[3], texts[4], support, suffix, split)
 
 
@@ -283,13 +291,10 @@ def _rates(root: Path) -> tuple[dict[str, float], dict[str, int], list[Path]]:
     paths = sorted(root.rglob("video_info.csv"))
     rates, lengths = {}, {}
     for path in paths[:1]:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                try:
-                    rates[row["unique_video_name"]] = float(row["fps"])
-                    lengths[row["unique_video_name"]] = int(row["num_frames"])
-                except (KeyError, TypeError, ValueError):
-                    raise InputError(
-                        f"{path}: it needs the columns unique_video_name, fps, num_frames; found {row}"
-                    ) from None
+        for index, row in enumerate(rows(path, ("unique_video_name", "fps", "num_frames")), start=2):
+            where = f"{path.name} row {index}"
+            fps, frames = number(row, "fps", where), number(row, "num_frames", where)
+            if not 0 < fps <= FASTEST or frames < 1:
+                raise InputError(f"{where}: {frames:g} frames at {fps:g} a second")
+            rates[row["unique_video_name"]], lengths[row["unique_video_name"]] = fps, int(frames)
     return rates, lengths, paths[:1]

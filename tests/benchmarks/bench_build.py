@@ -1,17 +1,20 @@
 """A build against what is usually done, in CPU time, memory and wall time, on generated recordings.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/bench_build.py reencode null memory workers [--rounds 5] [--seconds 20]
+    OMP_NUM_THREADS=1 python tests/benchmarks/bench_build.py reencode null decoders memory workers \
+        [--rounds 5] [--seconds 20] [--json FILE]
 
 - ``reencode``: ours against a cut of every clip with ffmpeg (libx264 as it comes) and a read of it with decord:
   the way it is usually done. 1024x768 and 224x224 at 60 frames a second. Bar: 20 times less CPU.
 - ``null``: survey and shard (JPEG, Parquet, hashes) against ``ffmpeg -threads 1 -f null``, a plain decode of every
   frame. 60 fps with B-frames 0.70, 25 fps 0.85, 60 fps without B-frames 1.05.
+- ``decoders``: the ten frames of every clip as arrays, nothing else, of recordings as they are: ours, torchcodec and
+  decord (a reader per recording, indices of a clip at a time, one thread), beside ``ffmpeg -f null``. No bar.
 - ``memory``: what a build of 1 and of 10 minutes adds to the imports: 300 MB, and 1.1 times as much.
 - ``workers``: wall time of `surgvqa-build` on 4 cases of 10 minutes with 1 and with 2 workers: 1.8 times. Needs two
   idle cores.
 
 Pictures: drifting texture, a moving tool, sensor noise, a cut; 85 % of each recording lies in phases, 5 s clips of
-10 frames. CPU time is user and system of this process and of what it starts, A B A B, medians of the rounds' ratios.
+10 frames. ``--json`` appends a line per result, which ``plot_builds.py`` draws. CPU time is user and system of this process and of what it starts, A B A B, medians of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ import numpy as np
 from surgvqa.builders.build import build
 from surgvqa.builders.shard import Options, build_shard, code_version, survey
 from surgvqa.builders.sources import procedure
+from surgvqa.builders.video import iterate_frames
 
 CLIP_S, FRAMES, COVERED = 5.0, 10, 0.85
 OPTIONS = Options(CLIP_S, FRAMES, "frames", 512)
@@ -45,6 +49,7 @@ STREAMS = {
     "60 fps, no B-frames": ((1024, 768), 60, {"g": "250", "preset": "fast", "bf": "0"}, 1.05),
     "224 px, 60 fps": ((224, 224), 60, {"g": "250", "preset": "fast"}, None),
 }
+RESULTS: list[dict[str, object]] = []  # one of every line that is printed about CPU time
 
 
 def render(path: Path, size: tuple[int, int], rate: int, options: dict[str, str], seconds: float) -> float:
@@ -193,6 +198,7 @@ def reencode(work: Path, seconds: float, rounds: int) -> bool:
         ratios = [theirs / ours for ours, theirs in pairs]
         good &= statistics.median(ratios) >= 20
         per_hour = [3600 / seconds * statistics.median(one) for one in zip(*pairs, strict=True)]
+        RESULTS.append({"measure": "reencode", "stream": name, "rounds": rounds, "cpu_s_per_hour": {"ours": per_hour[0], "cut, re-encode, decord": per_hour[1]}})  # fmt: skip
         print(f"reencode, {name}: {said(ratios)} times less CPU (bar 20); CPU-s per hour of video: ours {per_hour[0]:.0f}, theirs {per_hour[1]:.0f}", flush=True)  # fmt: skip
     return good
 
@@ -215,8 +221,73 @@ def null(work: Path, seconds: float, rounds: int) -> bool:
         ratios = [ours / theirs for ours, theirs in pairs]
         good &= statistics.median(ratios) <= bar
         per_hour = [3600 / seconds * statistics.median(one) for one in zip(*pairs, strict=True)]
+        RESULTS.append({"measure": "null", "stream": name, "rounds": rounds, "cpu_s_per_hour": {"ours": per_hour[0], "ffmpeg -f null": per_hour[1]}})  # fmt: skip
         print(f"null, {name} ({unreferenced:.0%} of frames unreferenced): {said(ratios)} of a plain decode (bar {bar}); CPU-s per hour: ours {per_hour[0]:.0f}, ffmpeg {per_hour[1]:.0f}", flush=True)  # fmt: skip
     return good
+
+
+def clips_s(seconds: float) -> list[list[float]]:
+    """The seconds of every clip's frames, from the start of its recording."""
+    starts = [CLIP_S * number for number in range(int(COVERED * seconds / CLIP_S))]
+    return [[start + CLIP_S * i / FRAMES for i in range(FRAMES)] for start in starts]
+
+
+def by_us(video: Path, seconds: float, rate: int) -> int:
+    """Our reader, without anything that a build does with the frames."""
+    times = [at for clip in clips_s(seconds) for at in clip]
+    return sum(shot.image.shape[2] for shot in iterate_frames(video, times)) // 3
+
+
+def by_decord(video: Path, seconds: float, rate: int) -> int:
+    """decord, a reader for the recording."""
+    import decord
+
+    reader = decord.VideoReader(str(video), num_threads=1)
+    return sum(
+        len(reader.get_batch([round(at * rate) for at in clip]).asnumpy()) for clip in clips_s(seconds)
+    )
+
+
+def by_torchcodec(video: Path, seconds: float, rate: int) -> int:
+    """torchcodec, a decoder for the recording."""
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(str(video), num_ffmpeg_threads=1)
+    return sum(
+        len(decoder.get_frames_at([round(at * rate) for at in clip]).data.numpy())
+        for clip in clips_s(seconds)
+    )
+
+
+def by_ffmpeg(video: Path, seconds: float, rate: int) -> int:
+    """A plain decode of every frame, kept nowhere."""
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-threads", "1", "-i", str(video), "-f", "null", "-"], check=True
+    )
+    return FRAMES * len(clips_s(seconds))
+
+
+READERS = {"ours": by_us, "torchcodec": by_torchcodec, "decord": by_decord, "ffmpeg -f null": by_ffmpeg}
+
+
+def decoders(work: Path, seconds: float, rounds: int) -> bool:
+    """Frames as arrays, by each reader in turn."""
+    for number, (name, (size, rate, options, _)) in enumerate(STREAMS.items()):
+        video = work / f"d{number}.mp4"
+        render(video, size, rate, options, seconds)
+        spent: dict[str, list[float]] = {arm: [] for arm in READERS}
+        for turn in range(rounds + 1):  # the first one imports
+            for arm, read in READERS.items():
+                counts: list[int] = []
+                cost = cpu_s(lambda read=read, video=video, rate=rate, counts=counts: counts.append(read(video, seconds, rate)))  # fmt: skip
+                assert counts == [FRAMES * len(clips_s(seconds))], (arm, counts)
+                spent[arm] += [cost] if turn else []
+        hour = {arm: 3600 / seconds * statistics.median(costs) for arm, costs in spent.items()}
+        RESULTS.append({"measure": "decoders", "stream": name, "rounds": rounds, "cpu_s_per_hour": hour})
+        for arm in ("torchcodec", "decord"):
+            ratios = [theirs / ours for ours, theirs in zip(spent["ours"], spent[arm], strict=True)]
+            print(f"decoders, {name}: {said(ratios)} times less CPU than {arm}; CPU-s per hour: ours {hour['ours']:.0f}, {arm} {hour[arm]:.0f}, ffmpeg -f null {hour['ffmpeg -f null']:.0f}", flush=True)  # fmt: skip
+    return True
 
 
 def memory(work: Path, seconds: float, rounds: int) -> bool:
@@ -272,7 +343,7 @@ def workers(work: Path, seconds: float, rounds: int) -> bool:
     return statistics.median(ratios) >= 1.8
 
 
-MEASURES = {"reencode": reencode, "null": null, "memory": memory, "workers": workers}
+MEASURES = {"reencode": reencode, "null": null, "decoders": decoders, "memory": memory, "workers": workers}
 
 
 def main() -> int:
@@ -283,6 +354,7 @@ def main() -> int:
     parser.add_argument("what", nargs="*", default=[], metavar="|".join(MEASURES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append results, a line each")
     parser.add_argument("--peak", nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak:
@@ -292,6 +364,10 @@ def main() -> int:
     for what in args.what or MEASURES:
         with tempfile.TemporaryDirectory() as folder:
             good &= MEASURES[what](Path(folder), args.seconds, args.rounds)
+        if args.json:
+            with args.json.open("a") as file:
+                file.writelines(json.dumps({**one, "seconds": args.seconds}) + "\n" for one in RESULTS)
+            RESULTS.clear()
     return 0 if good else 1
 
 

@@ -28,14 +28,10 @@ import numpy as np
 import simplejpeg
 import torch
 from datasets import Dataset
-from surgvqa.builders import masks, pointing
+from drawn import operation
+from surgvqa.builders import pointing
 from surgvqa.builders.pointing import POINTING_FEATURES
 from surgvqa.builders.pointing_questions import Pointing, questions
-from surgvqa.builders.render import Shape, Stage
-from surgvqa.builders.schema import Case, Entity, Phase, Scene
-from surgvqa.builders.sources.synthetic import moments
-from surgvqa.builders.stage import INSTRUMENTS, plan
-from surgvqa.builders.taxonomy import load
 from surgvqa.eval import predictions
 from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.eval.dataset import load_rows
@@ -64,36 +60,9 @@ GRPO = (
 )
 
 
-def scene(stage: Stage, time_s: float) -> Scene:
-    """The instruments of a moment with their masks."""
-    names = load("cataract")
-    nodes = [
-        found
-        for shape in stage.shapes(time_s)
-        if shape.name in INSTRUMENTS
-        if (found := entity(stage, shape, names.canonical("instrument", shape.name)))
-    ]
-    return Scene(time_s, stage.width, stage.height, tuple(nodes))
-
-
-def entity(stage: Stage, shape: Shape, name: str) -> Entity | None:
-    """A shape as the builders know it; None for one that covers no pixel."""
-    flat = [value for point in shape.points for value in point]
-    rle = masks.polygons_to_rle([flat], stage.width, stage.height)
-    if not masks.area_of(rle, stage.width, stage.height):
-        return None
-    box = (min(flat[::2]), min(flat[1::2]), max(flat[::2]), max(flat[1::2]))
-    return Entity(f"{name}#{shape.track}", name, "instrument", "mask", bbox=box, rle=rle)
-
-
 def rows(number: int, how: Pointing) -> Iterator[dict[str, Any]]:
     """The rows of config ``pointing`` of a rendered case; drawn are the moments that are asked about."""
-    stage = Stage(plan(number, seed=SEED, difficulty=0.0), WIDTH)
-    phases = tuple(
-        Phase(load("cataract").canonical("phase", name), start, end) for name, start, end in stage.plan.phases
-    )
-    scenes = tuple(scene(stage, time_s) for time_s in sorted(set(moments(stage.plan))))
-    case = Case(f"case_{number:04d}", "synthetic", "cataract", phases, scenes)
+    stage, case = operation(number, SEED, 0.0, WIDTH)
     for time_s, asked in groupby(questions(case, how), key=lambda question: question.scene.time_s):
         jpeg = simplejpeg.encode_jpeg(np.ascontiguousarray(stage.draw(time_s)), quality=92)
         for question in asked:

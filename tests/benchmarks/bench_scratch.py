@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_scratch.py OUT [SEEDS]
 
-Renders 120 operations at difficulty 0.5, builds their clips with captions, and for each join and seed trains
-`surgvqa-train scratch --size small` for the same epochs on the same samples. How often a caption of the test split
+Renders 160 operations (those that `make demo` practises on), builds their clips with captions, and for each join and
+seed trains `surgvqa-train scratch --size small` for the same epochs on the same samples. How often a caption of the test split
 names the very phase and the very instruments, with intervals over operations; beside a guess that never looks and the
 same model with other operations' pictures. Every step that is done already in OUT is skipped. Bar: each join names
 phase and instruments more often than both, intervals apart.
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 JOINS = ("prefix", "queries", "cross")
-BUILD = ["--render-cases", "120", "--size", "112", "--frames", "1", "--kinds", "caption", "--workers", "2"]
-TRAIN = ["--size", "small", "--epochs", "30", "--precision", "bf16", "--device", "cpu"]
+BUILD = ["--render-cases", "160", "--render-seed", "1", "--difficulty", "0.2", "--max-side", "112", "--frames", "1",
+         "--kinds", "caption", "--test", "0.15", "--validation", "0.02", "--workers", "2"]  # fmt: skip
+TRAIN = ["--size", "small", "--epochs", "12", "--device", "cpu"]
 
 
 def run(part: str, *words: object) -> None:
