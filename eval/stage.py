@@ -114,9 +114,9 @@ def stage(row: Mapping[str, Any], marks: Sequence[Mark] = ()) -> str:
         for mode, name in MODES
     )
     controls = (
-        '<span class="flip-only"><button type="button" data-act="back" aria-label="previous frame">⏮</button>'
+        '<span class="flip-only"><button type="button" data-act="back" aria-label="previous frame">‹</button>'
         '<button type="button" data-act="play" aria-label="play or pause">▶ Play</button>'
-        '<button type="button" data-act="next" aria-label="next frame">⏭</button>'
+        '<button type="button" data-act="next" aria-label="next frame">›</button>'
         '<label>speed <select data-act="speed"><option value="1">1 fps</option><option value="2" selected>2 fps'
         '</option><option value="4">4 fps</option><option value="8">8 fps</option></select></label>'
         "<output data-counter>1</output></span>"

@@ -152,6 +152,7 @@ def letters_reward(completions: list[Any], expected: Any = None, **columns: Any)
 MISTAKES = {
     "shared sequences": (["--questions_per_sequence", "0"], "give --questions-per-sequence 1"),
     "video": (["--media", "video"], "give --media images"),
+    "cache": (["--cache_vision", "seen"], "keeps what a Qwen-VL sees, this is a gemma3; leave it away"),
     "pixels": (["--max_pixels", "3136"], "leave --max_pixels away"),
 }
 

@@ -287,6 +287,26 @@ def test_nothing_recorded_is_a_message(page: Any) -> None:
     note(page, "nothing was recorded")
 
 
+def test_a_closed_microphone_is_a_message_and_the_app_goes_on(url: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    nobody_allows_it = [flag for flag in FLAGS if "media-stream" not in flag]
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=nobody_allows_it)
+        tab = browser.new_context(viewport={"width": 390, "height": 900}).new_page()
+        tab.set_default_timeout(WAIT_MS)
+        tab.goto(url)
+        tab.wait_for_selector(".stage figure", timeout=WAIT_MS)
+        no_recording(tab)
+        tab.locator("#sound button[aria-label='Record audio']").first.click()
+        if not tab.locator("#closed").count():  # a browser without any device says so before one records
+            tab.locator("#sound button.record-button").first.click()
+        told = tab.wait_for_selector("#closed", timeout=WAIT_MS).inner_text()
+        assert told.startswith("The microphone is not ") and told.endswith("or type the question.")
+        assert "Truth" in ask(tab, "What is there beside a closed microphone?")
+        browser.close()
+
+
 @pytest.mark.slow  # a second and a half of a fake microphone in real time, which a busy machine misses
 def test_the_microphone_records(page: Any) -> None:
     no_recording(page)

@@ -116,6 +116,8 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
             f"questions share a sequence in a Qwen-VL only, {model_options.model_name_or_path} is a {model_type}; "
             "give --questions-per-sequence 1"
         )
+    if training.cache_vision is not None and model_type not in PATCHED:
+        raise InputError(f"--cache_vision keeps what a Qwen-VL sees, this is a {model_type}; leave it away")
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
     train_units = measured(rows, encoder, training.questions_per_sequence, limit)
     collator = Collator(rows, encoder, shared)

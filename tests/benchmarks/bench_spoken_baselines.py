@@ -169,6 +169,7 @@ def main() -> int:
     options.add_argument("--recogniser", help="by default a tiny one, taught in --work")
     options.add_argument("--work", type=Path, default=Path("build/bench_spoken_baselines"))
     options.add_argument("--split", default="test")
+    options.add_argument("--clips", type=int, help="only so many, to try it out")
     options.add_argument("--timed", type=int, default=24, help="clips of a round")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--max-new-tokens", type=int, default=LONGEST)
@@ -180,6 +181,7 @@ def main() -> int:
     spoken = load_spoken(args.data)
     rows, known = split_of(spoken.splits, args.split, args.data), training(args.data) or []
     rows = rows.select([index for index, qa in enumerate(rows["qa"]) if qa])
+    rows = rows.select(range(min(args.clips or len(rows), len(rows))))
     taught = [place for places in spoken.splits["train"]["sounds"] for place in places]
     where = args.recogniser or str(taught_whisper(args.work / "whisper", spoken, taught, STEPS))
     hear = recogniser(where, device)

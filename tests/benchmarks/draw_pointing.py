@@ -1,15 +1,18 @@
-"""The README's picture: frame, truth and what a model says, in every written form.
+"""The README's picture: frame, truth and what a model says, per written form, from a real prediction run.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/draw_pointing.py FOLDER BASE tests/benchmarks/pictures/pointing.svg
+    python tests/benchmarks/draw_pointing.py OUT.svg --data FOLDER/data --answers FOLDER/grpo-0.jsonl
+    OMP_NUM_THREADS=1 python tests/benchmarks/draw_pointing.py OUT.svg --folder FOLDER --teach BASE
 
-BASE (the demo's tiny model, or one that ``bench_pointing.py`` taught) learns to write all forms, on the rendered
-operations of that benchmark, in FOLDER; what lies there is kept. Then it is asked about unseen operations through
-``surgvqa-eval predict``, and the first moment of each of the first two that shows an instrument is drawn, whatever
-it said there. The share it gets right over all unseen operations stands under the picture.
+The first draws what ``surgvqa-eval predict --config pointing`` wrote, of any run: ``bench_pointing.py`` leaves one. With
+``--teach``, BASE (the demo's tiny model, or one that ``bench_pointing.py`` taught) first learns to write all forms on the
+rendered operations of that benchmark, and is asked about unseen ones; what lies in FOLDER is kept. Drawn is the first
+frame of each of the first operations that shows an instrument alone, whatever was said about it; over it stands how
+much is right of all that was asked.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import sys
 from collections import defaultdict
@@ -99,13 +102,13 @@ def outline(row: Row) -> str:
     kept = np.pad(inside, 1)
     core = kept[:-2, 1:-1] & kept[2:, 1:-1] & kept[1:-1, :-2] & kept[1:-1, 2:]
     border = np.zeros((height, width, 4), np.uint8)
-    border[inside & ~core] = (26, 152, 80, 255)
+    border[inside & ~core] = 255  # white: instruments come in every other colour
     return uri(Image.fromarray(border), "PNG")
 
 
-def mark(item: Located, colour: str, width: float, height: float) -> str:
+def mark(item: Located, colour: str, width: float, height: float, stroke: float = 2.5) -> str:
     """A point, a box or a position as SVG, in a frame of this size."""
-    style = f'fill="none" stroke="{colour}" stroke-width="2.5"'
+    style = f'fill="none" stroke="{colour}" stroke-width="{stroke}"'
     if item.box:
         x1, y1, x2, y2 = (value * side for value, side in zip(item.box, (width, height) * 2, strict=True))
         return f'<rect x="{x1:.1f}" y="{y1:.1f}" width="{max(x2 - x1, 0):.1f}" height="{max(y2 - y1, 0):.1f}" {style}/>'
@@ -131,7 +134,9 @@ def cell(row: Row, said: str) -> str:
     place = f'width="{width}" height="{height:.0f}" style="image-rendering:pixelated"'
     parts = [f'<image {place} href="{uri(picture, "JPEG")}"/>', f'<image {place} href="{outline(row)}"/>']
     for objects, colour in ((truth.parsed.objects, GREEN), (answer.parsed.objects, ORANGE)):
-        parts += [mark(item, colour, width, height) for item in objects]
+        parts += [
+            mark(item, "#ffffff", width, height, 5) + mark(item, colour, width, height) for item in objects
+        ]
     y = height + LINE + 2
     for words, colour in ((row["completion"][0]["content"], GREEN), (said or "(nothing)", ORANGE)):
         for line in wrap(words, 32, break_on_hyphens=False)[:4]:
@@ -151,12 +156,15 @@ def svg(chosen: Sequence[Sequence[tuple[Row, str]]], shares: Mapping[str, float]
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {tall:.0f}" width="{width}" '
         'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="10.5">',
         f'<rect width="{width}" height="{tall:.0f}" fill="#ffffff"/>',
-        text(GAP, 20, "green: the annotated mask, and the right answer as it is written", GREEN),
+        text(
+            GAP, 20, "white: the annotated mask; green: the right answer, drawn and as it is written", GREEN
+        ),
         text(GAP + 3 * (SIDE + GAP), 20, "orange: what the model wrote", ORANGE),
     ]
     for column, form in enumerate(forms):
         x = GAP + column * (SIDE + GAP)
-        parts.append(text(x, 44, f"{form}: {100 * shares[form]:.0f} % of all right", GREY, bold=True))
+        if form not in forms[:column]:
+            parts.append(text(x, 44, f"{form}: {100 * shares[form]:.0f} % of all right", GREY, bold=True))
         for line, asked in enumerate(chosen):
             parts.append(f'<g transform="translate({x} {54 + line * high:.0f})">{cell(*asked[column])}</g>')
     return "".join([*parts, "</svg>"]) + "\n"
@@ -168,46 +176,62 @@ def is_right(row: Row, said: str) -> bool:
     return bool(pairs) and all(located(row, pair) for pair in pairs)
 
 
-def main(folder: Path, base: Path, out: Path) -> None:
-    """Make what is missing, and draw."""
-    folder, base = folder.resolve(), base.resolve()
+def teach(folder: Path, base: Path) -> tuple[Path, Path]:
+    """A model that writes every form, and its answers; returns data and answers."""
     data, taught, answers = folder / "data", folder / "sft", folder / "answers.jsonl"
     if not (data / "pointing" / "test-00000-of-00001.parquet").exists():
         draw_data(data, base)
     given = ("--model_name_or_path", str(base), "--dataset_name", str(data), "--output_dir", str(taught))
-    bench.done(
-        bench.train, "sft", *bench.SFT, "--max_steps", str(STEPS), *given, made=taught / "surgvqa.json"
-    )
+    steps = ("--max_steps", str(STEPS))
+    bench.done(bench.train, "sft", *bench.SFT, *steps, *given, made=taught / "surgvqa.json")
     ask = ("predict", str(data), "--config", "pointing", "--model", str(taught), "--max-new-tokens", "48")
     bench.done(bench.evaluate, *ask, "--out", str(answers), made=answers)
+    return data, answers
 
-    said = {line.qa_id: line.prediction for line in predictions.read(answers)}
-    asked = list(load_rows(str(data), "pointing")["test"])
-    shown = [row for row in asked if row["visible"]]
+
+def lines_of(shown: Sequence[Row]) -> list[list[Row]]:
+    """What is drawn: an operation's first frame in every form, below one another; of one form, side by side."""
+    first: dict[str, dict[str, Row]] = defaultdict(dict)
+    for row in shown:
+        own = first[row["case_id"]]
+        area = masks.area_of(row["masks"][0], *row["mask_size"]) / np.prod(row["mask_size"])
+        one = row["kind"] == "locate" and len(row["labels"]) == 1 and area >= LEAST
+        if one and len({(seen["time_s"], *seen["labels"]) for seen in (*own.values(), row)}) == 1:
+            own.setdefault(row["form"], row)
+    forms = [form for form in FORMS if any(form in own for own in first.values())]
+    whole = [[own[form] for form in forms] for own in first.values() if len(own) == len(forms)]
+    return [[row for (row,) in whole[: len(FORMS)]]] if len(forms) == 1 else whole[:DRAWN]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make what is missing, and draw."""
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("out", type=Path)
+    options.add_argument("--data", type=Path)
+    options.add_argument("--answers", type=Path)
+    options.add_argument("--folder", type=Path)
+    options.add_argument("--teach", type=Path, metavar="BASE")
+    args = options.parse_args(arguments)
+    if args.teach and args.folder:
+        args.data, args.answers = teach(args.folder.resolve(), args.teach.resolve())
+    if not (args.data and args.answers):
+        options.error("give --data and --answers, or --folder and --teach")
+
+    said = {line.qa_id: line.prediction for line in predictions.read(args.answers)}
+    rows = load_rows(str(args.data), "pointing")["test"]
+    shown = [row for row in rows if row["visible"] and row["row_id"] in said]
     by_form = defaultdict(list)
     for row in shown:
         by_form[row["form"]].append(is_right(row, said[row["row_id"]]))
-    first: dict[str, dict[str, Row]] = defaultdict(dict)
-    for row in shown:
-        area = masks.area_of(row["masks"][0], *row["mask_size"]) / np.prod(row["mask_size"])
-        own = first[row["case_id"]]
-        same = not own or row["row_id"].rpartition(":")[0] in {
-            one["row_id"].rpartition(":")[0] for one in own.values()
-        }
-        if row["kind"] == "locate" and len(row["labels"]) == 1 and area >= LEAST and same:
-            own.setdefault(row["form"], row)
-    lines = [[own[form] for form in FORMS] for own in first.values() if len(own) == len(FORMS)][:DRAWN]
     shares = {form: sum(right) / len(right) for form, right in by_form.items()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
-        svg([[(row, said[row["row_id"]]) for row in line] for line in lines], shares), encoding="utf-8"
-    )
-    print(
-        f"{out}: {out.stat().st_size // 1024} KB;",
-        {form: round(share, 3) for form, share in shares.items()},
-        len(shown),
-    )
+    chosen = [[(row, said[row["row_id"]]) for row in line] for line in lines_of(shown)]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(svg(chosen, shares), encoding="utf-8")
+    found = ", ".join(f"{form} {100 * share:.1f} % of {len(by_form[form])}" for form, share in shares.items())
+    print(f"{args.out}: {args.out.stat().st_size // 1024} KB; right: {found}")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    main(sys.argv[1:])
