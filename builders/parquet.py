@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from datasets import Features, Image, List
 
 CLIPS_PER_GROUP = 32  # 8 frames of 40 kB each: 10 MB, which is what the writer and a reader hold at once
+GROUP_BYTES = 8 * 2**20  # of pictures: a group of larger ones ends sooner
 ROWS_PER_GROUP = 20_000  # questions: 5 MB
 
 
@@ -27,23 +28,30 @@ def writer(
     schema = features.arrow_schema
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     appends = [(name, column.append) for name, column in columns.items()]
+    pictures = [name for name, feature in features.items() if _holds(feature)]
     pending = unfinished(path)
     table: pq.ParquetWriter | None = None
+    held = 0  # bytes of pictures
 
     def flush() -> None:
-        nonlocal table
+        nonlocal table, held
         if table is None:
             table = _open(pending, schema, features)
         table.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema), row_group_size=rows_per_group)
         for column in columns.values():
             column.clear()
+        held = 0
 
     first = columns[schema.names[0]]
 
     def write(row: Mapping[str, Any]) -> None:
+        nonlocal held
         for name, append in appends:
             append(row[name])
-        if len(first) >= rows_per_group:
+        for name in pictures:
+            images = row[name] if isinstance(row[name], list) else [row[name]]
+            held += sum(len(image["bytes"] or b"") for image in images if image)
+        if len(first) >= rows_per_group or held >= GROUP_BYTES:
             flush()
 
     try:
@@ -72,8 +80,9 @@ def _open(path: Path, schema: pa.Schema, features: Features) -> pq.ParquetWriter
     )
 
 
-def _holds(feature: List) -> bool:
-    return isinstance(feature.feature, Image)
+def _holds(feature: Any) -> bool:
+    """Whether a column is of pictures, one or several a row."""
+    return isinstance(feature.feature if isinstance(feature, List) else feature, Image)
 
 
 def _leaves(schema: pa.Schema) -> list[str]:
