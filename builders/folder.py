@@ -160,6 +160,6 @@ def stream(
     for job in jobs:
         record = records[job.name]
         if job.split == split and "clips" in record["files"]:
-            with pq.ParquetFile(staged(staging, record["key"], "clips")) as table:
-                for batch in table.iter_batches(batch_size=8, columns=columns):
+            with pq.ParquetFile(staged(staging, record["key"], "clips"), pre_buffer=False) as table:
+                for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):
                     yield from batch.to_pylist()

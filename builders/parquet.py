@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from datasets import Features, Image, List
 
 CLIPS_PER_GROUP = 32  # 8 frames of 40 kB each: 10 MB, which is what the writer and a reader hold at once
-GROUP_BYTES = 8 * 2**20  # of pictures: a group of larger ones ends sooner
+GROUP_BYTES = 3 * 2**20  # of pictures: a group of larger ones ends sooner
 ROWS_PER_GROUP = 20_000  # questions: 5 MB
 
 

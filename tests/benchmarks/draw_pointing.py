@@ -27,20 +27,20 @@ from typing import Any
 import bench_pointing as bench
 import numpy as np
 from datasets import Dataset
+from drawn import operation
 from PIL import Image
 from simplejpeg import encode_jpeg
 from surgvqa.builders import masks, pointing
 from surgvqa.builders.coordinates import CELLS, Grid
 from surgvqa.builders.pointing import POINTING_FEATURES
 from surgvqa.builders.pointing_questions import Pointing, questions
-from surgvqa.builders.schema import Case, Phase
 from surgvqa.builders.written import FORMS, Located
 from surgvqa.eval import predictions
 from surgvqa.eval.dataset import load_rows
 from surgvqa.eval.pointing import located, read
 from transformers import AutoConfig, AutoProcessor
 
-TRAIN, TEST, DRAWN, STEPS = range(1, 71), range(211, 223), 2, 150
+TRAIN, TEST, DRAWN, STEPS = range(1, 141), range(211, 223), 2, 300
 SEEN = {"min_pixels": 56 * 56, "max_pixels": 5880}  # of demo_base.yaml, which teaches it
 LEAST = 0.01  # of the frame: a smaller mask can't be seen in a picture this size
 SIDE, GAP, LINE = 208, 14, 13  # pixels of a frame's width, between frames, and of a line of text
@@ -60,13 +60,7 @@ def every_form(base: Path) -> list[Pointing]:
 
 def rows(number: int, forms: Sequence[Pointing]) -> Iterator[dict[str, Any]]:
     """The rows of a case in every form; the forms of a question stand side by side, on one frame."""
-    stage = bench.Stage(bench.plan(number, seed=bench.SEED, difficulty=0.0), bench.WIDTH)
-    names = bench.load("cataract")
-    phases = tuple(
-        Phase(names.canonical("phase", name), start, end) for name, start, end in stage.plan.phases
-    )
-    scenes = tuple(bench.scene(stage, time_s) for time_s in sorted(set(bench.moments(stage.plan))))
-    case = Case(f"case_{number:04d}", "synthetic", "cataract", phases, scenes)
+    stage, case = operation(number, bench.SEED, 0.0, bench.WIDTH)
     drawn: dict[float, bytes] = {}
     asked = [(question, how) for how in forms for question in questions(case, how)]
     for question, how in sorted(asked, key=lambda one: one[0].scene.time_s):
