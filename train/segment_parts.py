@@ -164,7 +164,7 @@ class Words(nn.Sequential):
         """(phrases, out)."""
         ids = [[self.known.get(word, 0) for word in split([[text]])] or [0] for text in texts]
         starts = np.cumsum([0, *map(len, ids[:-1])])
-        device = self[0].weight.device
+        device = next(self.parameters()).device
         found: Tensor = self[0](
             torch.tensor([one for each in ids for one in each], device=device),
             torch.tensor(starts, device=device),
