@@ -70,7 +70,7 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
                 )
                 raise InputError(f"{path}, line {number}: {what}") from None
             if not isinstance(row, Mapping):
-                raise InputError(f"{path}, line {number}: {type(row).__name__}, not an object")
+                raise InputError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
             yield row
 
 
@@ -109,7 +109,7 @@ def _inspect_archive(path: Path) -> Iterator[Row]:
                     raise InputError(f"{path}: {name} is larger than {LARGEST_SAMPLE} bytes")
                 row = parse_json(archive.read(name))
                 if not isinstance(row, Mapping):
-                    raise InputError(f"{path}: {name} is {type(row).__name__}, not an object")
+                    raise InputError(f"{path}: {name}: expected an object, found {type(row).__name__}")
                 yield row
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise InputError(

@@ -361,7 +361,7 @@ HOSTILE_WORDS = (
 def quoted(word: bytes) -> str:
     r"""A word as libFuzzer's dictionaries write it.
 
-    >>> quoted(b'a"\\xff')
+    >>> quoted(b'a"\xff')
     'a\\x22\\xff'
     """
     return "".join(chr(c) if 32 <= c < 127 and c not in b'"\\' else f"\\x{c:02x}" for c in word)

@@ -99,24 +99,29 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def play(url: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as one:  # of which a process has one at a time
+        yield one
+
+
+@pytest.fixture(scope="module")
+def page(url: str, play: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     spoken = write_wave(tmp_path_factory.mktemp("microphone") / "spoken.wav", 3, 48000)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=str(CHROMIUM), args=[*FLAGS, f"--use-file-for-fake-audio-capture={spoken}"]
-        )
-        context = browser.new_context(permissions=["microphone"], viewport={"width": 1280, "height": 900})
-        tab = context.new_page()
-        tab.set_default_timeout(WAIT_MS)
-        tab.faults = []
-        tab.on("pageerror", lambda error: tab.faults.append(str(error)))
-        tab.goto(url)
-        tab.wait_for_selector(".stage figure", timeout=WAIT_MS)
-        yield tab
-        assert not tab.faults
-        browser.close()
+    browser = play.chromium.launch(
+        executable_path=str(CHROMIUM), args=[*FLAGS, f"--use-file-for-fake-audio-capture={spoken}"]
+    )
+    context = browser.new_context(permissions=["microphone"], viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(WAIT_MS)
+    tab.faults = []
+    tab.on("pageerror", lambda error: tab.faults.append(str(error)))
+    tab.goto(url)
+    tab.wait_for_selector(".stage figure", timeout=WAIT_MS)
+    yield tab
+    assert not tab.faults
+    browser.close()
 
 
 QUESTION = "#question textarea, #question input"
@@ -287,24 +292,21 @@ def test_nothing_recorded_is_a_message(page: Any) -> None:
     note(page, "nothing was recorded")
 
 
-def test_a_closed_microphone_is_a_message_and_the_app_goes_on(url: str) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_a_closed_microphone_is_a_message_and_the_app_goes_on(url: str, play: Any) -> None:
     nobody_allows_it = [flag for flag in FLAGS if "media-stream" not in flag]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=nobody_allows_it)
-        tab = browser.new_context(viewport={"width": 390, "height": 900}).new_page()
-        tab.set_default_timeout(WAIT_MS)
-        tab.goto(url)
-        tab.wait_for_selector(".stage figure", timeout=WAIT_MS)
-        no_recording(tab)
-        tab.locator("#sound button[aria-label='Record audio']").first.click()
-        if not tab.locator("#closed").count():  # a browser without any device says so before one records
-            tab.locator("#sound button.record-button").first.click()
-        told = tab.wait_for_selector("#closed", timeout=WAIT_MS).inner_text()
-        assert told.startswith("The microphone is not ") and told.endswith("or type the question.")
-        assert "Truth" in ask(tab, "What is there beside a closed microphone?")
-        browser.close()
+    browser = play.chromium.launch(executable_path=str(CHROMIUM), args=nobody_allows_it)
+    tab = browser.new_context(viewport={"width": 390, "height": 900}).new_page()
+    tab.set_default_timeout(WAIT_MS)
+    tab.goto(url)
+    tab.wait_for_selector(".stage figure", timeout=WAIT_MS)
+    no_recording(tab)
+    tab.locator("#sound button[aria-label='Record audio']").first.click()
+    if not tab.locator("#closed").count():  # a browser without any device says so before one records
+        tab.locator("#sound button.record-button").first.click()
+    told = tab.wait_for_selector("#closed", timeout=WAIT_MS).inner_text()
+    assert told.startswith("The microphone is not ") and told.endswith("or type the question.")
+    assert "Truth" in ask(tab, "What is there beside a closed microphone?")
+    browser.close()
 
 
 @pytest.mark.slow  # a second and a half of a fake microphone in real time, which a busy machine misses

@@ -174,7 +174,8 @@ def test_mistakes_are_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = str(tmp_path / "p.jsonl")
-    assert main(["predict", str(clips), "--model", str(base), "--out", out, *options]) == 2
+    model = [] if "--model" in options else ["--model", str(base)]
+    assert main(["predict", str(clips), *model, "--out", out, *options]) == 2
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
 
 
