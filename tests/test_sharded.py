@@ -27,7 +27,8 @@ TWO = (
 def trained(launch: tuple[str, ...], base: Path, clips: Path, out: Path, *options: str) -> list[float]:
     """The losses of a run with four clips a step."""
     command = [
-        *(*launch, "sft", "--ddp_backend", "gloo", "--model_name_or_path", str(base)),
+        *(*launch, "sft", "--model_name_or_path", str(base)),
+        *(("--ddp_backend", "gloo") if launch is TWO else ()),
         *("--dataset_name", str(clips), "--output_dir", str(out), "--use_cpu", "true", "--max_steps", "3"),
         *("--logging_steps", "1", "--train_sampling_strategy", "sequential", "--learning_rate", "0.01"),
         *("--report_to", "none", "--eval_strategy", "steps", "--eval_steps", "3", "--eval_questions", "0"),
