@@ -36,7 +36,7 @@ def writer(
     def flush() -> None:
         nonlocal table, held
         if table is None:
-            table = _open(pending, schema, features)
+            table = _open(pending, schema, pictures, features)
         table.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema), row_group_size=rows_per_group)
         for column in columns.values():
             column.clear()
@@ -68,9 +68,9 @@ def writer(
         raise
 
 
-def _open(path: Path, schema: pa.Schema, features: Features) -> pq.ParquetWriter:
-    pictures = [name for name, feature in features.items() if isinstance(feature, List) and _holds(feature)]
-    coded = {f"{name}.list.element.bytes": "NONE" for name in pictures}  # JPEG doesn't shrink any further
+def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Features) -> pq.ParquetWriter:
+    lists = [name for name in pictures if isinstance(features[name], List)]
+    coded = {f"{name}.list.element.bytes": "NONE" for name in lists}  # JPEG doesn't shrink any further
     return pq.ParquetWriter(
         path,
         schema,

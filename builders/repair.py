@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from surgvqa.builders import report, sources
 from surgvqa.builders.build import keys_of
 from surgvqa.builders.coordinates import Grid
-from surgvqa.builders.folder import locked, remove
+from surgvqa.builders.engines import SHARD_S
+from surgvqa.builders.folder import described_rows, locked, remove
 from surgvqa.builders.parquet import write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import prepare
@@ -25,8 +25,6 @@ from surgvqa.builders.verify import damaged
 from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.cards import manifest as manifests
 from surgvqa.cards.command import InputError
-
-SHARD_S = 6 * 3600.0
 
 
 def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: int = 1) -> list[str]:
@@ -145,11 +143,8 @@ def write_report(folder: Path, manifest: Mapping[str, Any], notes: tuple[str, ..
 
 def stored(folder: Path, manifest: Mapping[str, Any], split: str) -> Iterator[dict[str, Any]]:
     """The rows of config ``clips`` of a split, in the order they were built."""
-    columns = ["clip_id", "case_id", "start_s", "end_s", "frame_times_s", "images", "qa"]
     for name in sorted(name for name in manifest["files"] if name.startswith(f"clips/{split}-")):
-        with pq.ParquetFile(folder / name) as table:
-            for batch in table.iter_batches(batch_size=8, columns=columns):
-                yield from batch.to_pylist()
+        yield from described_rows(folder / name)
 
 
 def options_of(parameters: Mapping[str, Any]) -> Options:

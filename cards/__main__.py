@@ -105,10 +105,10 @@ def model(args: argparse.Namespace) -> None:
 
 def write(folder: Path, text: str) -> None:
     """Put a card in its place, whole."""
+    from surgvqa.cards.manifest import put
+
     path = folder / "README.md"
-    part = folder / ".README.md.part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    put(path, text)
     print(path)
 
 

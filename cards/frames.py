@@ -102,6 +102,4 @@ def record(folder: Path, looked_at: int, hits: int) -> None:
     manifest["privacy"] = {"frames": looked_at, "hits": hits}
     card = dataset_card(manifest, manifests.read(folder, manifests.REPORT))
     for name, text in ((manifests.CARD, card), (manifests.NAME, manifests.dump(manifests.sealed(manifest)))):
-        part = folder / f".{name}.part"
-        part.write_text(text, encoding="utf-8")
-        part.replace(folder / name)
+        manifests.put(folder / name, text)

@@ -82,6 +82,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def put(path: Path, text: str) -> None:
+    """A text file in its place, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)
+
+
 def walk(folder: Path) -> Iterator[str]:
     """Every file below ``folder`` as a relative path with "/", sorted; a symbolic link counts as a file."""
     for path in sorted(folder.rglob("*")):

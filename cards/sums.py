@@ -9,7 +9,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from surgvqa.cards.manifest import CARD, sha256
+from surgvqa.cards.manifest import CARD, put, sha256
 
 NAME = "sha256sums.txt"
 # What a trainer writes beside a model: logs and the points to go on from, which later runs change.
@@ -25,9 +25,7 @@ def write(folder: Path) -> Path:
         if path.is_file() and path.name not in OTHERS and not path.name.startswith(".")
     )
     lines = "".join(f"{sha256(folder / name)}  {name}\n" for name in names)
-    part = folder / f".{NAME}.part"
-    part.write_text(f"# {hashlib.sha256(lines.encode()).hexdigest()}\n{lines}", "utf-8", newline="\n")
-    part.replace(folder / NAME)
+    put(folder / NAME, f"# {hashlib.sha256(lines.encode()).hexdigest()}\n{lines}")
     return folder / NAME
 
 

@@ -15,13 +15,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from surgvqa.builders.coordinates import Space
 from surgvqa.builders.pointing import STEP
 from surgvqa.builders.written import parse
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.manifest import put
 from surgvqa.eval import predictions, terminal
 from surgvqa.eval.dataset import load_clips, split_of
 from surgvqa.eval.judging import OTHER, label, options
@@ -85,16 +85,9 @@ def run(asked: Run, models: Sequence[str], how: str | None) -> None:
     votes = combined(said, sameness(asked, said[0]))
     figures = compared(said, votes, places=asked.config == "pointing")
     facts = {"ensemble": how, "models": list(models), "files": [file.name for file in files], **figures}
-    write(asked.out, votes)
+    put(asked.out, "".join(vote.line() + "\n" for vote in votes))
     about.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(table(figures))
-
-
-def write(out: Path, votes: Sequence[Vote]) -> None:
-    """The votes as JSON lines, whole or not at all."""
-    part = out.with_name(f".{out.name}.part")
-    part.write_text("".join(vote.line() + "\n" for vote in votes), encoding="utf-8")
-    part.replace(out)
 
 
 def combined(said: Sequence[Sequence[Prediction]], same: Same) -> list[Vote]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
+from surgvqa.cards.manifest import put
 from surgvqa.eval.terminal import percent, span
 
 COLOURS = 14  # label colours that eye and printer tell apart; further labels share the grey one
@@ -87,6 +88,4 @@ def render(template: str, numbers: dict[str, Any], **pictures: Any) -> str:
 def write(path: Path, html: str) -> None:
     """The page on disk, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(html, encoding="utf-8")
-    part.replace(path)
+    put(path, html)

@@ -62,12 +62,9 @@ def _lines(text: str, path: Path) -> Iterator[Row]:
             try:
                 row = parse_json(line)
             except json.JSONDecodeError as error:
-                whole = "surrogate" in error.msg  # else the file may have been cut off
-                what = (
-                    f"not JSON ({error.msg})"
-                    if whole
-                    else f"not whole JSON ({error.msg}); was the file cut off?"
-                )
+                what = f"not whole JSON ({error.msg}); was the file cut off?"
+                if "surrogate" in error.msg:  # it is all there
+                    what = f"not JSON ({error.msg})"
                 raise InputError(f"{path}, line {number}: {what}") from None
             if not isinstance(row, Mapping):
                 raise InputError(f"{path}, line {number}: expected an object, found {type(row).__name__}")

@@ -64,7 +64,7 @@ class Sample:
 
 def main(args: argparse.Namespace) -> None:
     """Train, or go on; then score the captions of the test split."""
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = together.device(args.device)
     together.join(device)
     recipe = {name: getattr(args, name) for name in RECIPE}
     train = samples(args.data, "train", args.kinds, sizes(args)["image_size"])

@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
                          "the size is a multiple of 32, the others at least 1")  # fmt: skip
     if not 1 <= len(args.decoder) <= 5 or args.size % 2 ** len(args.decoder):
         raise InputError(f"--decoder {' '.join(map(str, args.decoder))}: 1 to 5 widths")
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = together.device(args.device)
     together.join(device)
     train, held_out = (
         list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")

@@ -25,6 +25,7 @@ from surgvqa.builders import masks
 from surgvqa.builders.parquet import write_text
 from surgvqa.builders.video import iterate_frames
 from surgvqa.cards.command import InputError
+from surgvqa.train import together
 from surgvqa.train.segment import segmented
 from surgvqa.train.segment_models import load
 from surgvqa.train.segment_parts import Segmenter
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace) -> None:
         request = json.loads(args.request.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"--request {args.request}: {error}") from error
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = together.device(args.device)
     model = model.to(device)
     with (args.segmenter / "model.safetensors").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

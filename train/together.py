@@ -16,6 +16,11 @@ from torch import distributed as group
 from torch.distributed.nn import functional as differentiable
 
 
+def device(asked: str | None) -> torch.device:
+    """The device that was asked for; else a card, where there is one."""
+    return torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
 def join(device: torch.device) -> None:
     """Meet the other processes that torchrun started."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not group.is_initialized():

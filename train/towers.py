@@ -25,6 +25,7 @@ from surgvqa.builders.pictures import decode_jpeg
 from surgvqa.cards.command import InputError
 from surgvqa.eval import streams, terminal
 from surgvqa.eval.segmentation import figure
+from surgvqa.train import together
 from tqdm import tqdm
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # of the ridge, on standardised features
@@ -43,7 +44,7 @@ class Looked:
 
 def main(args: argparse.Namespace) -> None:
     """One table: phase accuracy and instrument balanced accuracy by encoder."""
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = together.device(args.device)
     names = streams.splits(str(args.data), "clips")
     parts = {name: looked(args.data, name) for name in ("train", "validation", "test") if name in names}
     if "test" not in parts:

@@ -76,10 +76,18 @@ def rows(number: int, how: Pointing) -> Iterator[dict[str, Any]]:
 def draw(folder: Path) -> None:
     """Both splits, as `surgvqa-build` lays them out."""
     for split, numbers in SPLITS.items():
-        made = [row for number in numbers for row in rows(number, HOW if split == "train" else TEST)]
-        path = folder / "pointing" / f"{split}-00000-of-00001.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Dataset.from_list(made, features=POINTING_FEATURES).to_parquet(path)
+        write(
+            folder,
+            split,
+            [row for number in numbers for row in rows(number, HOW if split == "train" else TEST)],
+        )
+
+
+def write(folder: Path, split: str, made: list[dict[str, Any]]) -> None:
+    """A split of config ``pointing``."""
+    path = folder / "pointing" / f"{split}-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Dataset.from_list(made, features=POINTING_FEATURES).to_parquet(path)
 
 
 def done(command: Any, *arguments: str, made: Path) -> None:

@@ -26,13 +26,11 @@ from typing import Any
 
 import bench_pointing as bench
 import numpy as np
-from datasets import Dataset
 from drawn import operation
 from PIL import Image
 from simplejpeg import encode_jpeg
 from surgvqa.builders import masks, pointing
 from surgvqa.builders.coordinates import CELLS, Grid
-from surgvqa.builders.pointing import POINTING_FEATURES
 from surgvqa.builders.pointing_questions import Pointing, questions
 from surgvqa.builders.written import FORMS, Located
 from surgvqa.eval import predictions
@@ -73,11 +71,9 @@ def rows(number: int, forms: Sequence[Pointing]) -> Iterator[dict[str, Any]]:
 
 def draw_data(folder: Path, base: Path) -> None:
     """Both splits, as ``surgvqa-build`` lays them out."""
+    forms = every_form(base)
     for split, numbers in (("train", TRAIN), ("test", TEST)):
-        made = [row for number in numbers for row in rows(number, every_form(base))]
-        path = folder / "pointing" / f"{split}-00000-of-00001.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Dataset.from_list(made, features=POINTING_FEATURES).to_parquet(path)
+        bench.write(folder, split, [row for number in numbers for row in rows(number, forms)])
 
 
 def uri(picture: Image.Image, kind: str) -> str:
