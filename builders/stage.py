@@ -2,8 +2,9 @@
 
 Nothing is drawn here (``render.py`` does) and everything follows from the seed. Positions are fractions
 of the frame's width and height, angles radians, times seconds. A case is a row of five-second *beats*
-around the moments at which Cataract-1K annotates an image; within a beat every instrument holds still or
-moves evenly in one direction, so that the truth of a clip centred on the moment is known.
+around the moments at which Cataract-1K annotates an image. Instruments come, go and change place a second
+after a beat's border, so that a clip of five seconds around the moment begins with what was there before;
+from then on each holds still or moves evenly in one direction, so that the truth of the clip is known.
 
 Which instruments are in view is drawn anew per beat: the usual one of the phase half of the time, any
 other else, so that knowing the phase doesn't tell the instruments. Place, direction of motion, side of
@@ -41,7 +42,8 @@ SKIPPABLE = ("Hydrodissection", "Capsule Pulishing", "Lens positioning", "Anteri
 DIRECTIONS = {"still": (0, 0), "left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 SIDES = {"left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1)}
 REACH = 0.13  # how far a moving instrument gets from its mid-beat place, each way
-HAND_OVER_S = 0.25  # instruments come, go and change place this long around a beat's border
+LATE_S = 1.0  # instruments come, go and change place this long after a beat's border,
+HAND_OVER_S = 0.25  # and take twice this long
 HUES = 5  # of instruments and patches; two instruments share one
 # How much of the frame's width squared an instrument shows of its hue, bright and dark; measured on pictures.
 PLAIN_AREAS, BANDED_AREAS = (0.0232, 0.0), (0.0128, 0.0105)
@@ -223,6 +225,7 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
     for phase, (start_s, end_s) in zip(labels, spans, strict=True):
         implanted = implanted or phase == "Lens Implantation"
         names = choose(rng, phase, sorted(paths))
+        middle_s, start_s, end_s = (start_s + end_s) / 2, start_s + LATE_S, end_s + LATE_S
         done += [path.track(start_s) for name, path in sorted(paths.items()) if name not in names]
         paths = {name: path for name, path in paths.items() if name in names}
         taken: list[tuple[float, float]] = []
@@ -234,8 +237,8 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
             taken.append(spot(rng, taken))
             motions[paths[name].id] = rng.choice(sorted(DIRECTIONS))
             paths[name].add(start_s, end_s, taken[-1], motions[paths[name].id])
-        beats.append(_beat(rng, (start_s + end_s) / 2, phase, names, motions, implanted, difficulty))
-    done += [path.track(spans[-1][1]) for _, path in sorted(paths.items())]
+        beats.append(_beat(rng, middle_s, phase, names, motions, implanted, difficulty))
+    done += [path.track(spans[-1][1] + LATE_S) for _, path in sorted(paths.items())]
     return Plan(
         number, seed, difficulty, tuple(beats), tuple(done), _phases(rng, labels, spans), spans[-1][1]
     )
