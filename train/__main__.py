@@ -249,6 +249,27 @@ def add_towers(verbs: Any) -> None:
     add("--device", help="cuda or cpu (default: cuda where there is one)")
 
 
+def add_vision(verbs: Any) -> None:
+    """``surgvqa-train vision``."""
+    verb = verbs.add_parser(
+        "vision",
+        help="a vision tower learns from masks: what lies under its tokens, where, and which way it moves",
+    )
+    add = verb.add_argument
+    add(
+        "--data", required=True, type=Path, metavar="DIR", help="built with --segmentation instruments or all"
+    )
+    add("--model", required=True, metavar="M", help="a Qwen-VL: a folder or a Hub name; its tower is taught")
+    add("--out", required=True, type=Path, metavar="DIR", help="folder of the model, written in the end")
+    add("--max-pixels", type=int, default=512 * 512, metavar="N", help="of a frame, as in sft (262144)")
+    add("--epochs", type=int, default=1)
+    add("--batch-size", type=int, default=32, metavar="N", help="pairs of moments (32)")
+    add("--learning-rate", type=float, default=2e-3, help="of AdamW, for what Muon doesn't take (0.002)")
+    add("--muon-learning-rate", type=float, default=0.01, help="of Muon, for the matrices (0.01)")
+    add("--device", help="cuda or cpu (default: cuda where there is one)")
+    add("--seed", type=int, default=0)
+
+
 def add_scratch(verbs: Any) -> None:
     """``surgvqa-train scratch``."""
     verb = verbs.add_parser(
@@ -408,6 +429,13 @@ def scratch(args: argparse.Namespace) -> None:
     main(args)
 
 
+def vision(args: argparse.Namespace) -> None:
+    """Teach a tower."""
+    from surgvqa.train.vision import main
+
+    main(args)
+
+
 def configs(args: argparse.Namespace) -> None:
     """List our files, or say where one lies."""
     folder = Path(str(resources.files("surgvqa.train") / "configs"))
@@ -449,6 +477,7 @@ def parser() -> argparse.ArgumentParser:
     add_masks(verbs)
     add_scratch(verbs)
     add_towers(verbs)
+    add_vision(verbs)
     add_configs(verbs)
     add_merge(verbs)
     return root
@@ -466,6 +495,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "masks": masks,
         "scratch": scratch,
         "towers": towers,
+        "vision": vision,
         "configs": configs,
         "merge": merge,
         "vllm": vllm,
