@@ -13,6 +13,7 @@ EXTRAS ?= train,decoders,demo,audio,segment,dev
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+SEED ?= 0
 
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
@@ -46,9 +47,11 @@ $(VENV)/.installed: pyproject.toml Makefile | $(VENV)/bin/python
 
 # ---------------------------------------------------------------- the chain, on invented operations
 
-RENDERED := --difficulty 0.2 --max-side 112 --workers 2
+RENDERED := --max-side 112 --workers 2
 KINDS := phase anatomy instruments relative_position absolute_position previous_phase next_phase entered exited presence motion_direction
-PRACTICE := phase instruments count relative_position absolute_position presence motion_direction
+PRACTICE := caption presence relative_position absolute_position motion_direction entered exited
+# Two processes, a core each: a small model's matrices are too small for two threads.
+TRAIN2 := $(BIN)/torchrun --standalone --nproc-per-node 2 -m surgvqa.train
 
 demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ## the whole chain: cases -> data set -> adapter -> score -> cards
 	$(SAY) "done: data set $(DEMO)/dataset, adapter $(DEMO)/adapter, score $(DEMO)/score.json, page $(DEMO)/report.html"
@@ -56,28 +59,32 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 	@echo "Look at it and ask it yourself: $(BIN)/surgvqa-eval demo, then open http://127.0.0.1:7860"
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
-	$(SAY) "demo 1/7: build: render the synthetic cases and turn them into a data set of questions"
+	$(SAY) "demo 1/8: build: render the synthetic cases and turn them into a data set of questions"
 	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 60 $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS)
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
-	$(SAY) "demo 2/7: card of the data set"
+	$(SAY) "demo 2/8: card of the data set"
 	$(BIN)/surgvqa-card dataset $(DEMO)/dataset
 
 $(DEMO)/practice/manifest.json: | $(DEMO)/dataset/manifest.json
-	$(SAY) "demo 3/7: other operations to practise on; none of them is in the data set"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 160 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --frames 4 --validation 0.02 --test 0.02
+	$(SAY) "demo 3/8: other operations to practise on, with masks; none of them is in the data set (minutes)"
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --segmentation instruments --frames 4 --validation 0.02 --test 0.02
 
-$(DEMO)/base/model.safetensors: $(DEMO)/practice/manifest.json
-	$(SAY) "demo 4/7: a tiny Qwen2.5-VL with random weights learns to see on them (minutes)"
-	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --out $(DEMO)/random
-	$(BIN)/surgvqa-train sft --config demo_base.yaml --model_name_or_path $(DEMO)/random --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base
+$(DEMO)/seeing/vision.json: $(DEMO)/practice/manifest.json
+	$(SAY) "demo 4/8: the tower of a tiny Qwen2.5-VL with random weights learns from their masks"
+	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --seed $(SEED) --out $(DEMO)/random
+	$(TRAIN2) vision --data $(DEMO)/practice --model $(DEMO)/random --out $(DEMO)/seeing --max-pixels 5880 --seed $(SEED)
+
+$(DEMO)/base/model.safetensors: $(DEMO)/seeing/vision.json
+	$(SAY) "demo 5/8: its language model learns to say what it sees (minutes)"
+	$(TRAIN2) sft --config demo_base.yaml --model_name_or_path $(DEMO)/seeing --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base --seed $(SEED)
 
 $(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/model.safetensors
-	$(SAY) "demo 5/7: a LoRA adapter on top of it learns the data set's questions (minutes)"
-	$(BIN)/surgvqa-train sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter
+	$(SAY) "demo 6/8: a LoRA adapter on top of it learns the data set's questions (minutes)"
+	$(TRAIN2) sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter --seed $(SEED)
 
 $(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
-	$(SAY) "demo 6/7: answer the held-out cases; score the answers beside guessers who never look"
+	$(SAY) "demo 7/8: answer the held-out cases; score the answers beside guessers who never look"
 	$(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
 	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --out $@
 
@@ -88,7 +95,7 @@ $(DEMO)/report.html: $(DEMO)/baselines.json
 	$(BIN)/surgvqa-eval report $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --baselines $(DEMO)/baselines.json --out $@
 
 $(DEMO)/adapter/README.md: $(DEMO)/score.json
-	$(SAY) "demo 7/7: card of the adapter"
+	$(SAY) "demo 8/8: card of the adapter"
 	$(BIN)/surgvqa-card model $(DEMO)/adapter --score $(DEMO)/score.json --dataset $(DEMO)/dataset
 
 # ---------------------------------------------------------------- tests and checks

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from surgvqa.train.augment import MEAN, STD
-from surgvqa.train.together import total
+from surgvqa.train.together import mean, total
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,12 +39,6 @@ def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
     sums = (shares * truth).sum(dims), shares.sum(dims), truth.sum(dims)
     both, one, other = (total(each) for each in sums) if 0 in dims else sums
     return 1 - (2 * both + 1) / (one + other + 1)
-
-
-def mean(summed: Tensor, count: int) -> Tensor:
-    """A sum over this process's samples as the mean over all processes'; 0 of none."""
-    number = total(torch.tensor(float(count), device=summed.device))
-    return total(summed) / number.clamp(min=1)
 
 
 class Segmenter(nn.Module):

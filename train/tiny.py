@@ -3,10 +3,12 @@
     surgvqa-train tiny --family qwen2_5_vl --out checkpoints/tiny
     surgvqa-train tiny --family qwen2_5_vl --size demo --out checkpoints/demo-base
 
-``test`` is for tests: two layers each, 14 px patches like the real models. ``demo`` learns from 56 px frames
-within minutes on two cores: 7 px patches (a 4 x 4 grid of tokens a frame), and rotary frequencies that fit a
-head of 32. With the stock theta of 1e6 a head that small hardly sees rows and columns: cell accuracy .17 at
-theta 1e4 against .81 at theta 2 (chance .15). Heads are 32 wide because vLLM's attention starts there.
+``test`` is for tests: two layers each, 14 px patches like the real models. ``demo`` learns from frames of 84 x 70
+pixels within minutes on two cores: 7 px patches (a grid of 6 x 5 tokens a frame) and a language model of three layers.
+Its rotary frequencies are low, as the real models' are: they leave what a token is to be found wherever it lies, and
+tell rows and columns badly (tests/benchmarks/bench_positions.py). Frequencies that tell them (theta 2) make a model
+from noise see places within half a minute, but names and places together hardly at all; where a token lies is taught
+to the tower instead (`surgvqa-train vision`). Heads are 32 wide because vLLM's attention starts there.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ class Size:
 
 SIZES = {
     "test": Size(64, 2, 32, 2, 14, 1e4, (4, 6, 6), 0.02, (28 * 28, 28 * 28 * 1280)),
-    "demo": Size(128, 3, 64, 2, 7, 2.0, (2, 7, 7), 0.07, (14 * 14, 14 * 14 * 256)),
+    "demo": Size(128, 3, 64, 2, 7, 1e4, (4, 6, 6), 0.07, (14 * 14, 14 * 14 * 256)),
 }
 
 

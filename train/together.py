@@ -53,6 +53,12 @@ def total(value: Tensor) -> Tensor:
     return summed
 
 
+def mean(summed: Tensor, count: int) -> Tensor:
+    """A sum over this process's samples as the mean over all processes'; 0 of none."""
+    number = total(torch.tensor(float(count), device=summed.device))
+    return total(summed) / number.clamp(min=1)
+
+
 def mean_gradients(model: nn.Module) -> None:
     """Average the gradients. Every process has found those of the same loss, over its own samples, times their number."""
     if size() == 1:

@@ -321,11 +321,9 @@ def lost(
     read = reader(looked(model, patches.to(device), grids.to(device), part))
     total = torch.zeros((), device=device)
     for logits, labels, weight in zip(read, truth, (CLASSES_WEIGH, CELLS_WEIGH, 1.0, 1.0), strict=True):
-        if (labels != UNKNOWN).any():
-            flat = labels.to(device).flatten()
-            total = total + weight * functional.cross_entropy(
-                logits.flatten(0, -2), flat, ignore_index=UNKNOWN
-            )
+        flat = labels.to(device).flatten()
+        summed = functional.cross_entropy(logits.flatten(0, -2), flat, ignore_index=UNKNOWN, reduction="sum")
+        total = total + weight * together.mean(summed, int((flat != UNKNOWN).sum()))
     return total
 
 
