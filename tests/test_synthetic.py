@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from surgvqa.builders.render import Stage
 from surgvqa.builders.scene import grid_cell, link
 from surgvqa.builders.schema import Case
 from surgvqa.builders.sources import cataract1k, synthetic
-from surgvqa.builders.stage import DIRECTIONS, INSTRUMENTS, SIDES, Beat, plan
+from surgvqa.builders.stage import DIRECTIONS, INSTRUMENTS, SIDES, Beat, Plan, plan
 from surgvqa.builders.video import read_frames
 from surgvqa.cards.command import InputError
 
@@ -143,6 +144,32 @@ def test_motion_is_known_and_asked_about(cases: list[Case]) -> None:
                     assert motion.answer == truth[motion.name], (clip.clip_id, motion)
                     asked += 1
     assert asked > 20
+
+
+def test_moving_and_still_things_are_asked_about_also_of_four_frames(cases: list[Case]) -> None:
+    """Moments too close to the clip's ends, or to each other, leave only what keeps still: known without looking."""
+    ways = Counter(
+        motion.answer
+        for case in cases
+        for clip in windows(case, 5.0).clips
+        for motion in motions(clip, case, 4)
+        if motion.kind == "motion_direction"
+    )
+    assert {*ways} == {*DIRECTIONS} and ways["still"] < 0.5 * ways.total(), ways
+
+
+def test_a_clip_begins_with_what_was_there_before(cases: list[Case]) -> None:
+    """Instruments come and go between a clip's first frame of four and its second: what entered can be seen."""
+    for number in range(1, 4):
+        made = plan(number)
+        for before, beat in pairwise(made.beats):
+
+            def in_view(time_s: float, made: Plan = made) -> set[int]:
+                return {track.id for track in made.tracks if track.at(time_s) is not None}
+
+            start_s = beat.middle_s - 2.5
+            assert in_view(start_s + 0.625) == in_view(before.middle_s) == {*before.motions}
+            assert in_view(start_s + 1.875) == in_view(beat.middle_s) == {*beat.motions}
 
 
 def test_instruments_enter_and_leave_by_one_side() -> None:

@@ -39,7 +39,7 @@ IMAGES = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotatio
 MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
 # Seconds after a beat's middle. The middle comes first: the moments of a beat then share one clip, and it is
 # centred there (builders/clips.py).
-MOMENTS = (0.0, 0.95, 1.9)
+MOMENTS = (0.0, 0.8, 1.6)
 STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
 
 
