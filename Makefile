@@ -47,7 +47,7 @@ $(VENV)/.installed: pyproject.toml Makefile | $(VENV)/bin/python
 
 # ---------------------------------------------------------------- the chain, on invented operations
 
-RENDERED := --max-side 112 --workers 2
+RENDERED := --max-side 112 --frames 4 --workers 2
 KINDS := phase anatomy instruments relative_position absolute_position previous_phase next_phase entered exited presence motion_direction
 PRACTICE := caption presence relative_position absolute_position motion_direction entered exited
 # Two processes, a core each: a small model's matrices are too small for two threads.
@@ -68,7 +68,7 @@ $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 
 $(DEMO)/practice/manifest.json: | $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 3/8: other operations to practise on, with masks; none of them is in the data set (minutes)"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --segmentation instruments --frames 4 --validation 0.02 --test 0.02
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --segmentation instruments --validation 0.02 --test 0.02
 
 $(DEMO)/seeing/vision.json: $(DEMO)/practice/manifest.json
 	$(SAY) "demo 4/8: the tower of a tiny Qwen2.5-VL with random weights learns from their masks"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -249,6 +249,20 @@ def decode_labels(data: bytes) -> np.ndarray:
             return np.asarray(picture, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Pictures.DecompressionBombError) as error:
         raise InputError(f"a label map of {len(data)} bytes cannot be decoded: {error}") from error
+
+
+def labels_of(row: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """A row's label map, which fits its picture of ``shape`` (height, width, ...) and holds listed classes only.
+
+    Raises:
+        InputError: it doesn't.
+    """
+    labels = decode_labels(row["label_map"]["bytes"])
+    if labels.shape != shape[:2]:
+        raise InputError(f"{row['row_id']}: picture {shape[:2]} and label map {labels.shape} differ in size")
+    if labels.max() >= len(row["classes"]):
+        raise InputError(f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}")
+    return labels
 
 
 def notes(cases: Sequence[Case], how: Segmentation) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ import torch
 from safetensors.torch import save_file
 from surgvqa.builders import masks
 from surgvqa.builders.pictures import decode_jpeg
-from surgvqa.builders.segmentation import decode_labels, phrases
+from surgvqa.builders.segmentation import labels_of, phrases
 from surgvqa.builders.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
@@ -145,14 +145,8 @@ def batches(
 
 def decoded(row: Row) -> tuple[np.ndarray, np.ndarray]:
     """A row's picture and labels. Raises ``InputError`` where they differ in size or a label is unknown."""
-    picture, labels = decode_jpeg(row["image"]["bytes"]), decode_labels(row["label_map"]["bytes"])
-    if picture.shape[:2] != labels.shape:
-        raise InputError(
-            f"{row['row_id']}: picture {picture.shape[:2]} and label map {labels.shape} differ in size"
-        )
-    if labels.max() >= len(row["classes"]):
-        raise InputError(f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}")
-    return picture, labels
+    picture = decode_jpeg(row["image"]["bytes"])
+    return picture, labels_of(row, picture.shape)
 
 
 def learn(

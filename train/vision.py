@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 import torch
 from surgvqa.builders.motion import CLEAR, WAYS
 from surgvqa.builders.scene import CELLS
-from surgvqa.builders.segmentation import decode_labels
+from surgvqa.builders.segmentation import labels_of
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.budget import Budget
@@ -217,7 +217,7 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
         grids.append(grid)
         rows, columns = (int(value) // part.merge_size for value in grid[0, 1:])
         count = len(pair.after["classes"])
-        maps = [labels_of(row, frames[0]) for row in (pair.before, pair.after)]
+        maps = [labels_of(row, frames[0].shape) for row in (pair.before, pair.after)]
         names = np.stack([under(one, rows, columns, count).ravel() for one in maps], -1)
         labels.append(names)
         ways.append(moved(*maps, count)[names[:, 1]])
@@ -229,18 +229,6 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
         torch.tensor([pair.phase for pair in some]),
     )
     return torch.cat(patches), torch.cat(grids), truth
-
-
-def labels_of(row: Row, picture: np.ndarray) -> np.ndarray:
-    """A row's label map, checked against its picture."""
-    labels = decode_labels(row["label_map"]["bytes"])
-    if labels.shape != picture.shape[:2]:
-        raise InputError(
-            f"{row['row_id']}: picture {picture.shape[:2]} and label map {labels.shape} differ in size"
-        )
-    if labels.max() >= len(row["classes"]):
-        raise InputError(f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}")
-    return labels
 
 
 def looked(model: PreTrainedModel, patches: Tensor, grids: Tensor, part: Any) -> Tensor:
