@@ -5,7 +5,7 @@ surgvqa-train vision --data DIR --model runs/random --out runs/seeing --max-pixe
 torchrun --nproc-per-node 2 -m surgvqa.train vision …      # the same batches, divided
 
 From random weights the answers to questions teach a tower slowly: one word of an answer has to find its place in the
-picture by itself. A mask says of every token what lies there. Two annotated moments in a row are a video of two
+picture by itself. A mask says of every token what lies there. Two annotated moments of a case are a video of two
 frames, which the tower merges into one step of time. One linear layer reads from each token what lies under it in the
 first and in the second frame, which of the nine parts of the frame that is (the language model's rotary frequencies
 tell it badly), and which way the thing there moves; and from their mean the phase. It is thrown away in the end. The
@@ -15,7 +15,6 @@ language model stays as it was, and the tower takes part in `surgvqa-train sft` 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import random
@@ -47,6 +46,7 @@ from transformers import PreTrainedModel
 from trl import ModelConfig
 
 COLUMNS = ("row_id", "case_id", "time_s", "classes", "image", "label_map")
+STEPS = (1, 3)  # moments next to each other tell how things move, those farther apart how they come and go
 FRAMES = 2  # that the towers of Qwen-VL merge into one step of time
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
 CLASSES_WEIGH = 3.0  # against the rest: most tokens are background and soon right
@@ -62,7 +62,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two annotated moments of a case in a row, and the phase of the later one by its index."""
+    """Two annotated moments of a case, and the phase of the later one by its index."""
 
     before: Row
     after: Row
@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
 def pairs(
     folder: Path, split: str, phases: Mapping[str, Sequence[tuple[float, float, str]]], known: Sequence[str]
 ) -> list[Pair]:
-    """Every annotated moment of a split with the one before it in its case.
+    """Every annotated moment of a split with the ones that lie ``STEPS`` before it in its case.
 
     Raises:
         InputError: no config ``segmentation``, label maps of several lists of classes, or no two moments in a row.
@@ -135,9 +135,10 @@ def pairs(
     found = []
     for case, rows in sorted(by_case.items()):
         rows.sort(key=lambda row: row["time_s"])
-        for before, after in itertools.pairwise(rows):
-            name = phase_at(phases.get(case, ()), after["time_s"])
-            found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
+        for step in STEPS:
+            for before, after in zip(rows, rows[step:], strict=False):
+                name = phase_at(phases.get(case, ()), after["time_s"])
+                found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
     if not found:
         raise InputError(f"{folder}, {split}: no case with two annotated moments; there is nothing to learn")
     return found
