@@ -1,6 +1,6 @@
 """A build against what is usually done, in CPU time, memory and wall time, on generated recordings.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/bench_build.py reencode null decoders memory workers ceiling \
+    OMP_NUM_THREADS=1 python tests/benchmarks/bench_build.py reencode null decoders memory workers \
         [--rounds 5] [--seconds 20] [--json FILE]
 
 - ``reencode``: ours against a cut of every clip with ffmpeg (libx264 as it comes) and a read of it with decord:
@@ -12,8 +12,6 @@
 - ``memory``: what a build of 1 and of 10 minutes adds to the imports: 300 MB, and 1.1 times as much.
 - ``workers``: wall time of `surgvqa-build` on 4 cases of 10 minutes with 1 and with 2 workers: 1.8 times. Needs two
   idle cores.
-- ``ceiling``: what the machine itself allows: two such builds of 2 cases each, with one worker, one after the other
-  against both at once. No bar.
 
 Pictures: drifting texture, a moving tool, sensor noise, a cut; 85 % of each recording lies in phases, 5 s clips of
 10 frames. ``--json`` appends a line per result, which ``plot_builds.py`` draws. CPU time is user and system of this process and of what it starts, A B A B, medians of the rounds' ratios.
@@ -324,74 +322,36 @@ def peak(root: Path, out: Path) -> None:
 
 
 def busy_s() -> float:
-    """Seconds that this machine's cores have been busy, with whatever: more in a round than in others tells who was there too."""
-    names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-    ticks = dict(zip(names, map(int, Path("/proc/stat").read_text().split()[1:9]), strict=True))
-    return (sum(ticks.values()) - ticks["idle"] - ticks["iowait"]) / os.sysconf("SC_CLK_TCK")
-
-
-def four_cases(work: Path, folders: dict[str, str]) -> list[Path]:
-    """Sources' folders of ten-minute recordings of one content, by the names of their cases."""
-    size, rate, options, _ = STREAMS["25 fps, B-frames"]
-    short, whole = work / "wshort.mp4", work / "w.mp4"
-    render(short, size, rate, options, 20)
-    longer(short, whole, 30)
-    return [tree(work / name, dict.fromkeys(cases, whole), 600) for name, cases in folders.items()]
-
-
-def commands_s(what: str, commands: list[list[str]]) -> float:
-    """Wall seconds of builds that are begun at once; says how busy the machine was."""
-    begin, busy = time.monotonic(), busy_s()
-    running = [subprocess.Popen([sys.executable, "-m", "surgvqa.builders", *one]) for one in commands]
-    if [code for one in running if (code := one.wait())]:
-        raise SystemExit("a build failed")
-    wall = time.monotonic() - begin
-    print(f"{what}: {wall:.1f} s; all cores together were busy for {busy_s() - busy:.1f} s", flush=True)
-    return wall
-
-
-def command(root: Path, out: Path, count: int) -> list[str]:
-    """The arguments of a build; cases that are one recording would leak if there were two splits."""
-    line = f"procedure --root {root} --out {out} --clip-seconds {CLIP_S} --frames {FRAMES} --workers {count}"
-    return f"{line} --validation 0 --test 0".split()
+    """Seconds that all cores together have been busy: far more in one round than in another, and it wasn't alone."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def workers(work: Path, seconds: float, rounds: int) -> bool:
     """Wall time with one and two workers."""
-    root, ratios = four_cases(work, {"workers": "abcd"})[0], []
+    size, rate, options, _ = STREAMS["25 fps, B-frames"]
+    short, whole = work / "wshort.mp4", work / "w.mp4"
+    render(short, size, rate, options, 20)
+    longer(short, whole, 30)
+    root = tree(work / "workers", dict.fromkeys("abcd", whole), 600)
+    ratios = []
     for number in range(rounds):
         walls = []
         for count in (1, 2):
             out = work / f"out{number}-{count}"
-            walls.append(commands_s(f"{count} workers", [command(root, out, count)]))
+            line = f"procedure --root {root} --out {out} --clip-seconds {CLIP_S} --frames {FRAMES} --workers {count}"
+            line += " --validation 0 --test 0"  # the four are one recording: in two splits they would leak
+            begin, busy = time.monotonic(), busy_s()
+            subprocess.run([sys.executable, "-m", "surgvqa.builders", *line.split()], check=True)
+            walls.append(time.monotonic() - begin)
+            print(f"{count} workers: {walls[-1]:.1f} s; all cores together were busy for {busy_s() - busy:.1f} s", flush=True)  # fmt: skip
             shutil.rmtree(out)
         ratios.append(walls[0] / walls[1])
     print(f"workers: {said(ratios)} times faster with two (bar 1.8)", flush=True)
     return statistics.median(ratios) >= 1.8
 
 
-def ceiling(work: Path, seconds: float, rounds: int) -> bool:
-    """Two builds of half the cases that know nothing of each other, one after the other and at once."""
-    halves, ratios = four_cases(work, {"first": "ab", "second": "cd"}), []
-    for number in range(rounds):
-        outs = [work / f"half{number}-{i}" for i in range(4)]
-        alone = sum(commands_s("alone", [command(*one, 1)]) for one in zip(halves, outs[:2], strict=True))
-        both = commands_s("at once", [command(*one, 1) for one in zip(halves, outs[2:], strict=True)])
-        for out in outs:
-            shutil.rmtree(out)
-        ratios.append(alone / both)
-    print(f"ceiling: {said(ratios)} times faster at once", flush=True)
-    return True
-
-
-MEASURES = {
-    "reencode": reencode,
-    "null": null,
-    "decoders": decoders,
-    "memory": memory,
-    "workers": workers,
-    "ceiling": ceiling,
-}
+MEASURES = {"reencode": reencode, "null": null, "decoders": decoders, "memory": memory, "workers": workers}
 
 
 def main() -> int:
