@@ -9,6 +9,8 @@ import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 from surgvqa.cards.command import InputError
 
+# What Pillow raises for a picture that is damaged or would fill the memory.
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 QUALITY = 90  # 512 x 384: 40 kB a frame; a training set of 8 frames a clip stays below its source's size
 
 
@@ -88,5 +90,5 @@ def read_picture(path: Path) -> np.ndarray:
         raise InputError(f"{path}: no such picture") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not a picture that can be read") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN as error:
         raise InputError(f"{path}: the picture is damaged: {error}") from error

@@ -1,7 +1,7 @@
 """A build against what is usually done, in CPU time, memory and wall time, on generated recordings.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_build.py reencode null decoders memory workers \
-        [--rounds 5] [--seconds 20] [--json FILE]
+        [--rounds 5] [--seconds 20] [--only STREAM …] [--json FILE]
 
 - ``reencode``: ours against a cut of every clip with ffmpeg (libx264 as it comes) and a read of it with decord:
   the way it is usually done. 1024x768 and 224x224 at 60 frames a second. Bar: 20 times less CPU.
@@ -50,6 +50,7 @@ STREAMS = {
     "60 fps, no B-frames": ((1024, 768), 60, {"g": "250", "preset": "fast", "bf": "0"}, 1.05),
     "224 px, 60 fps": ((224, 224), 60, {"g": "250", "preset": "fast"}, None),
 }
+ONLY: list[str] = []  # streams that are measured, where not all are
 RESULTS: list[dict[str, object]] = []  # one of every line that is printed about CPU time
 
 
@@ -189,6 +190,8 @@ def reencode(work: Path, seconds: float, rounds: int) -> bool:
     """Ours against cutting and encoding again."""
     good = True
     for name in ("60 fps, B-frames", "224 px, 60 fps"):
+        if ONLY and name not in ONLY:
+            continue
         size, rate, options, _ = STREAMS[name]
         # Small pictures in a few seconds would measure what a build does once per recording: half of what 20 s cost.
         length = seconds if size[0] > 500 else 6 * seconds
@@ -212,7 +215,7 @@ def null(work: Path, seconds: float, rounds: int) -> bool:
     """Ours against a plain decode."""
     good = True
     for number, (name, (size, rate, options, bar)) in enumerate(STREAMS.items()):
-        if bar is None:
+        if bar is None or (ONLY and name not in ONLY):
             continue
         video = work / f"n{number}.mp4"
         unreferenced = render(video, size, rate, options, seconds)
@@ -278,6 +281,8 @@ READERS = {"ours": by_us, "torchcodec": by_torchcodec, "decord": by_decord, "ffm
 def decoders(work: Path, seconds: float, rounds: int) -> bool:
     """Frames as arrays, by each reader in turn."""
     for number, (name, (size, rate, options, _)) in enumerate(STREAMS.items()):
+        if ONLY and name not in ONLY:
+            continue
         video = work / f"d{number}.mp4"
         render(video, size, rate, options, seconds)
         spent: dict[str, list[float]] = {arm: [] for arm in READERS}
@@ -366,12 +371,16 @@ def main() -> int:
     parser.add_argument("what", nargs="*", default=[], metavar="|".join(MEASURES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=STREAMS, metavar="STREAM", help="not every stream"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="append results, a line each")
     parser.add_argument("--peak", nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak:
         peak(*args.peak)
         return 0
+    ONLY.extend(args.only)
     good = True
     for what in args.what or MEASURES:
         with tempfile.TemporaryDirectory() as folder:
