@@ -193,7 +193,7 @@ def reencode(work: Path, seconds: float, rounds: int) -> bool:
         if ONLY and name not in ONLY:
             continue
         size, rate, options, _ = STREAMS[name]
-        # Small pictures in a few seconds would measure what a build does once per recording: half of what 20 s cost.
+        # Small pictures in a few seconds would measure what a build does once per recording: a fifth of what 20 s cost.
         length = seconds if size[0] > 500 else 6 * seconds
         video = work / f"r{size[0]}.mp4"
         render(video, size, rate, options, length)
