@@ -508,6 +508,10 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
 
 def build(source: str, args: argparse.Namespace) -> None:
     """Build a data set from one source, and publish it if asked to."""
+    from surgvqa.builders import workers
+
+    if args.workers:
+        workers.begin("surgvqa.builders.build")
     from surgvqa.builders.build import build as build_folder
     from surgvqa.builders.engines import Engine
     from surgvqa.builders.questions import NINE

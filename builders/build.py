@@ -17,7 +17,7 @@ from typing import Any
 
 from surgvqa.builders import leaks, report, sources
 from surgvqa.builders.engines import Engine, run
-from surgvqa.builders.folder import clear, locked, named, reopen, stream
+from surgvqa.builders.folder import clear, locked, named, reopen
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import Ready, defaults, listed, parallel, prepare, published, refuse_faults
@@ -37,7 +37,7 @@ from surgvqa.builders.shard import (
     staged,
     whole,
 )
-from surgvqa.builders.splits import SPLITS
+from surgvqa.builders.tally import tally
 from surgvqa.builders.verify import verify
 from surgvqa.builders.workers import Failed
 from surgvqa.cards import manifest as manifests
@@ -124,6 +124,9 @@ def build(
         "max_blind": max_blind,
         **{name: bare(value, names is not None) for name, value in own.items()},
     }
+    engine = engine or Engine()
+    # On a cluster N is the number of ranks; looking and counting are done here, on as many cores as there are.
+    here = workers if engine.name == "local" else min(workers, os.cpu_count() or 1)
     with locked(out) as staging:
         ready = prepare(
             source,
@@ -135,7 +138,7 @@ def build(
             balance=balance,
             on_error=on_error,
             source_options=own,
-            workers=workers,
+            workers=here,
             pseudonyms=names,
         )
         if names is not None:
@@ -147,7 +150,7 @@ def build(
             clear(staging)
             return finished
         reopen(out, staging, set(keys.values()))
-        records, failed = build_shards(ready.jobs, keys, staging, workers, engine or Engine())
+        records, failed = build_shards(ready.jobs, keys, staging, workers, engine)
         refuse_faults(failed, root, on_error)
         jobs = [job for job in ready.jobs if job.name in records]
         if not jobs:
@@ -158,7 +161,9 @@ def build(
             raise InputError(
                 f"nothing is left of {root}: every clip has a frame outside the body (--outside)"
             )
-        return finish(out, staging, source, parameters, ready, records, max_blind, names)
+        return finish(
+            out, staging, source, parameters, ready, records, max_blind, parallel(here, options), names
+        )
 
 
 def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]:
@@ -189,7 +194,8 @@ def build_shards(
         found = whole(staging, keys[job.name])
         if found is not None:
             records[job.name] = found
-    left = [job for job in jobs if job.name not in records]
+    # The longest first: begun last, it would keep one worker busy while all others wait.
+    left = sorted((job for job in jobs if job.name not in records), key=lambda job: -len(job.clips))
     tasks = [(job, keys[job.name], staging) for job in left]
     bar = tqdm(total=len(jobs), initial=len(records), desc="build", unit="case", disable=None)
     for index, result in run(engine, tasks, parallel(workers, jobs[0].options)):
@@ -241,17 +247,14 @@ def finish(
     ready: Ready,
     records: Mapping[str, Record],
     max_blind: float,
+    workers: int,
     names: Pseudonyms | None = None,
 ) -> dict[str, Any]:
     """Give every file its final name, then the report, the card and, last, the manifest."""
     jobs = ready.jobs
     shards = named(jobs, records)
     described = report.describe(
-        {
-            split: stream(staging, jobs, records, split)
-            for split in SPLITS
-            if any(j.split == split for j in jobs)
-        },
+        tally(staging, jobs, records, workers),
         dropped=ready.dropped,
         notes=ready.notes,
         max_blind=max_blind,

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from surgvqa.builders import masks
 from surgvqa.builders.outlines import role_of
+from surgvqa.builders.pictures import BROKEN
 from surgvqa.builders.schema import Entity
 from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.cards.command import InputError
@@ -74,7 +75,7 @@ def read(path: Path, shown: str, size: tuple[int, int]) -> tuple[np.ndarray, str
         with Image.open(path) as picture:
             mode = picture.mode
             values = np.asarray(picture if mode != "1" else picture.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except BROKEN as error:
         raise InputError(f"{shown}: not a readable picture: {error}") from error
     if values.shape[1::-1] != size:
         raise InputError(

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from surgvqa.builders.parquet import sync_folder, write_text
 from surgvqa.builders.shard import Job, Record, staged
 from surgvqa.cards import manifest as manifests
@@ -150,21 +149,3 @@ def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, dict[
             files[name] = {**found, "path": path}
         shards[record["key"]] = {"files": files, "dropped": record["dropped"]}
     return shards
-
-
-def stream(
-    staging: Path, jobs: Sequence[Job], records: Mapping[str, Record], split: str
-) -> Iterator[dict[str, Any]]:
-    """The rows of config ``clips`` of a split, for the report."""
-    for job in jobs:
-        record = records[job.name]
-        if job.split == split and "clips" in record["files"]:
-            yield from described_rows(staged(staging, record["key"], "clips"))
-
-
-def described_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """What a report counts of a file of config ``clips``; no more than a row group is held at once."""
-    columns = ["clip_id", "case_id", "start_s", "end_s", "frame_times_s", "images", "qa"]
-    with pq.ParquetFile(path, pre_buffer=False) as table:
-        for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):
-            yield from batch.to_pylist()

@@ -13,7 +13,7 @@ from surgvqa.builders import masks
 from surgvqa.builders.clips import frame_times
 from surgvqa.builders.overlay import FRAMES, cover
 from surgvqa.builders.packets import read_timeline
-from surgvqa.builders.pictures import encode_jpeg, read_picture, resize
+from surgvqa.builders.pictures import BROKEN, encode_jpeg, read_picture, resize
 from surgvqa.builders.schema import Case, Clip, Entity, Frame, Scene, Transform
 from surgvqa.builders.screen import Detector
 from surgvqa.builders.video import Decoder, iterate_frames, read_frames
@@ -55,8 +55,12 @@ def look(case: Case) -> Pixels | None:
     if case.crop is not None:
         return Pixels(*case.crop[2:])
     if case.frames:
-        with Image.open(case.frames[0].path) as picture:
-            return Pixels(*picture.size)
+        path = case.frames[0].path
+        try:
+            with Image.open(path) as picture:
+                return Pixels(*picture.size)
+        except BROKEN as error:
+            raise InputError(f"{path}: not a readable picture: {error}") from error
     return None
 
 

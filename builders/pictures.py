@@ -9,6 +9,8 @@ import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 from surgvqa.cards.command import InputError
 
+# What Pillow raises for a picture that is damaged or would fill the memory.
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 QUALITY = 90  # 512 x 384: 40 kB a frame; a training set of 8 frames a clip stays below its source's size
 
 
@@ -53,12 +55,27 @@ def resize(rgb: np.ndarray, max_side: int | None) -> np.ndarray:
     size = fitted(width, height, max_side)
     if size == (width, height):
         return rgb
-    picture = Image.fromarray(rgb)
     factor = width // size[0]
     if (width, height) == (size[0] * factor, size[1] * factor):
         # The same mean of every block, at a third of the CPU: 1.2 ms instead of 3.5 for 1024x768 to 512x384.
-        return np.asarray(picture.reduce(factor))
-    return np.asarray(picture.resize(size, Image.Resampling.BOX))
+        return halved(rgb) if factor == 2 else np.asarray(Image.fromarray(rgb).reduce(factor))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
+
+
+def halved(rgb: np.ndarray) -> np.ndarray:
+    """Every 2x2 block's mean, halves up, as Pillow's ``reduce(2)``; half its CPU, as nothing is copied to it first.
+
+    >>> import numpy as np
+    >>> halved(np.array([[[0, 9, 1], [0, 9, 1]], [[1, 9, 1], [1, 8, 3]]], np.uint8)).tolist()
+    [[[1, 9, 2]]]
+    """
+    pairs = np.add(rgb[0::2], rgb[1::2], dtype=np.uint16)
+    pairs += 1  # twice in every block: a half is rounded up
+    blocks = np.empty((rgb.shape[0] // 2, rgb.shape[1] // 2, 3), np.uint16)
+    for channel in range(3):  # one by one: an inner loop of three is four times slower
+        np.add(pairs[:, 0::2, channel], pairs[:, 1::2, channel], out=blocks[..., channel])
+    blocks >>= 2
+    return blocks.astype(np.uint8)
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -73,5 +90,5 @@ def read_picture(path: Path) -> np.ndarray:
         raise InputError(f"{path}: no such picture") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not a picture that can be read") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN as error:
         raise InputError(f"{path}: the picture is damaged: {error}") from error

@@ -11,7 +11,7 @@ from surgvqa.builders import report, sources
 from surgvqa.builders.build import keys_of
 from surgvqa.builders.coordinates import Grid
 from surgvqa.builders.engines import SHARD_S
-from surgvqa.builders.folder import described_rows, locked, remove
+from surgvqa.builders.folder import locked, remove
 from surgvqa.builders.parquet import write_text
 from surgvqa.builders.pointing_questions import Pointing
 from surgvqa.builders.prepare import prepare
@@ -21,6 +21,7 @@ from surgvqa.builders.screen import COLOUR, screen
 from surgvqa.builders.segmentation import Segmentation
 from surgvqa.builders.shard import Options, build_shard, code_version, staged
 from surgvqa.builders.splits import SPLITS
+from surgvqa.builders.tally import described_rows
 from surgvqa.builders.verify import damaged
 from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.cards import manifest as manifests

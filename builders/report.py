@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from surgvqa.builders import leaks
@@ -15,45 +16,71 @@ MAX_BLIND = 0.6  # past it, a kind's score says little about seeing
 Asked = Counter[tuple[str, tuple[str, ...], str]]  # (question, its choices, short answer) -> times
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a report keeps of rows of config ``clips``."""
+
+    windows: Sequence[leaks.Window]
+    asked: Mapping[str, Asked]  # by kind
+
+
+def count(rows: Iterable[Mapping[str, Any]]) -> Counted:
+    """Count rows of config ``clips``, each read once, so that they can stream from Parquet."""
+    windows: list[leaks.Window] = []
+    asked: dict[str, Asked] = defaultdict(Counter)
+    for row in rows:
+        windows.append(leaks.window(row))
+        for qa in row["qa"]:
+            choices = tuple(sorted(qa.get("choices") or ()))
+            asked[qa["kind"]][qa["question"], choices, qa["short_answer"]] += 1
+    return Counted(windows, dict(asked))
+
+
+def together(parts: Iterable[Counted]) -> Counted:
+    """What was counted in parts, as if their rows had been counted one after the other."""
+    windows: list[leaks.Window] = []
+    asked: dict[str, Asked] = defaultdict(Counter)
+    for part in parts:
+        windows.extend(part.windows)
+        for kind, counts in part.asked.items():
+            asked[kind].update(counts)
+    return Counted(windows, dict(asked))
+
+
 def describe(
-    rows_by_split: Mapping[str, Iterable[Mapping[str, Any]]],
+    rows_by_split: Mapping[str, Iterable[Mapping[str, Any]] | Counted],
     *,
     dropped: Sequence[Dropped] = (),
     notes: Sequence[str] = (),
     max_blind: float = MAX_BLIND,
 ) -> dict[str, Any]:
-    """The report on rows of config `clips`, each read once, so that they can stream from Parquet.
+    """The report on rows of config `clips`, or on what was counted of them.
 
     Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
     of guessers that learned from the train split alone and answer the test split (without one, the
     validation split; without that, train): `blind_majority` says train's most frequent answer,
     `blind_by_text` the most frequent one for the question's very words; both keep to the question's choices.
     """
-    splits: dict[str, dict[str, int]] = {}
-    answers: dict[str, dict[str, Asked]] = {}  # by split and kind
-    windows: dict[str, list[leaks.Window]] = {}
-    for split in (*SPLITS, *sorted(set(rows_by_split) - set(SPLITS))):
-        if split not in rows_by_split:
-            continue
-        asked: dict[str, Asked] = defaultdict(Counter)
-        windows[split] = []
-        for row in rows_by_split[split]:
-            windows[split].append(leaks.window(row))
-            for qa in row["qa"]:
-                choices = tuple(sorted(qa.get("choices") or ()))
-                asked[qa["kind"]][qa["question"], choices, qa["short_answer"]] += 1
-        answers[split] = asked
-        splits[split] = {
-            "cases": len({one.case_id for one in windows[split]}),
-            "clips": len(windows[split]),
-            "qa": sum(counts.total() for counts in asked.values()),
+    ordered = [name for name in SPLITS if name in rows_by_split]
+    counted: dict[str, Counted] = {}
+    for split in (*ordered, *sorted(set(rows_by_split) - set(SPLITS))):
+        rows = rows_by_split[split]
+        counted[split] = rows if isinstance(rows, Counted) else count(rows)
+    answers = {split: found.asked for split, found in counted.items()}
+    splits = {
+        split: {
+            "cases": len({one.case_id for one in found.windows}),
+            "clips": len(found.windows),
+            "qa": sum(counts.total() for counts in found.asked.values()),
         }
+        for split, found in counted.items()
+    }
     held_out = next(
         (split for split in ("test", "validation", "train") if splits.get(split, {}).get("qa")), None
     )
     names = sorted({kind for asked in answers.values() for kind in asked})
     kinds = {kind: _kind(kind, answers, held_out) for kind in names}
-    found = leaks.find(windows)
+    found = leaks.find({split: one.windows for split, one in counted.items()})
     return {
         "splits": splits,
         "kinds": kinds,

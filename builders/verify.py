@@ -10,6 +10,11 @@ from surgvqa.cards import manifest as manifests
 from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 
+DOWNLOADED = (
+    ".gitattributes:",
+    ".cache/huggingface/",
+)  # what the Hub and its client add to a repository's folder
+
 
 def verify(folder: Path) -> int:
     """Check every file of a data set's or a model's folder; returns how many there are.
@@ -48,7 +53,11 @@ def damaged(folder: Path) -> dict[str, str]:
             f"{path} is damaged: its text is not the one that was written, so nothing can be held against it; "
             "run the same build again"
         )
-    faults = [one for one in manifests.faults(folder, manifest["files"]) if not one.startswith(f"{STAGING}/")]
+    faults = [
+        one
+        for one in manifests.faults(folder, manifest["files"])
+        if not one.startswith((f"{STAGING}/", *DOWNLOADED))
+    ]
     found = {one.split(": ", 1)[0]: one for one in faults}
     for name, sha256 in manifest.get("derived", {}).items():
         if not (folder / name).is_file():

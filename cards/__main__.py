@@ -64,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("repo", metavar="ORG/NAME", help="the repository; made, private, where it isn't there")
     verb.add_argument("--type", choices=("dataset", "model"), help="told from the folder where not given")
     verb.add_argument("--public", action="store_true", help="make a new repository public")
+    verb.add_argument(
+        "--read-back",
+        action="store_true",
+        help="fetch every file again and compare its bytes, not only the hashes that the Hub reports",
+    )
     return root
 
 
@@ -139,7 +144,9 @@ def push(args: argparse.Namespace) -> None:
     """Publish, and say where."""
     from surgvqa.cards.push import push as publish
 
-    commit = publish(args.folder, args.repo, repo_type=args.type, public=args.public)
+    commit = publish(
+        args.folder, args.repo, repo_type=args.type, public=args.public, read_back=args.read_back
+    )
     print(f"published {args.folder} as {args.repo}, revision {commit}")
 
 

@@ -2,7 +2,7 @@
 
 Large files go first and are kept by their hash, so a second try sends only what has not arrived. The commit
 names its parent: if somebody else published meanwhile, nothing is overwritten. What the Hub then says it
-holds is compared with what was sent.
+holds is compared with what was sent; with ``read_back`` what it hands out, too.
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ def push(
     repo_type: RepoType | None = None,
     token: str | None = None,
     public: bool = False,
+    read_back: bool = False,
 ) -> str:
     """Publish ``folder`` as ``repo_id``; returns the commit's id.
 
     ``repo_type`` is told from the folder where it is not given. The token comes from HF_TOKEN or
-    ``hf auth login`` where it is not given. A repository made here is private unless ``public``.
+    ``hf auth login`` where it is not given. A repository made here is private unless ``public``. With
+    ``read_back`` every file is fetched again and compared: a store may spoil bytes and know their right hash.
     ``InputError`` where the folder isn't what its manifest says, where the audit finds something, and where
     the Hub refuses or cannot be reached; the repository is then as it was.
     """
@@ -102,6 +104,12 @@ def push(
         raise InputError(
             f"the Hub holds something else than what was sent to {repo_id}: {'; '.join(wrong[:5])}. "
             "Do not use this revision; push again"
+        )
+    if read_back and (wrong := spoilt(folder, files, repo_id, repo_type, made, token)):
+        raise InputError(
+            f"{repo_id} hands out other bytes than were sent, under their right hashes: {'; '.join(wrong[:5])}. "
+            "Do not use this revision. Another push would send nothing, as the Hub believes to hold them: "
+            "delete the repository first, or publish under another name"
         )
     return made
 
@@ -168,6 +176,39 @@ def differences(folder: Path, files: list[str], there: Mapping[str, str]) -> lis
         elif known != (manifest.sha256(folder / name) if len(known) == 64 else git_sha1(folder / name)):
             found.append(f"{name} has other bytes")
     return found + [f"{name} should be gone" for name in sorted(set(there) - set(files) - {KEPT})]
+
+
+def spoilt(
+    folder: Path, files: list[str], repo_id: str, repo_type: RepoType, revision: str, token: str
+) -> list[str]:
+    """The files that come back from the Hub as others than they were sent; as much traffic as sending them."""
+    from huggingface_hub import HfFileSystem
+    from tqdm import tqdm
+
+    hub = HfFileSystem(token=token, skip_instance_cache=True)
+    root = f"{'datasets/' if repo_type == 'dataset' else ''}{repo_id}@{revision}"
+
+    def fetched(name: str) -> str:
+        """The SHA-256 of what the Hub hands out; nothing is kept."""
+        digest = hashlib.sha256()
+        with hub.open(f"{root}/{name}", "rb", block_size=0) as file:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    found = []
+    try:
+        for name in tqdm(files, desc="read back", unit="file", disable=None):
+            if patiently(lambda name=name: fetched(name)) != manifest.sha256(folder / name):  # type: ignore[misc]
+                found.append(f"{name} has other bytes")
+    except Exception as error:
+        cause = refused(repo_id, error)
+        if isinstance(cause, InputError):
+            raise InputError(
+                f"{repo_id} is published at {revision}, but could not be read back: {error}"
+            ) from error
+        raise
+    return found
 
 
 def git_sha1(path: Path) -> str:

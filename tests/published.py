@@ -78,7 +78,7 @@ def seal(folder: Path, **changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
     (folder / "report.json").write_text(json.dumps(report()), "utf-8")
     (folder / "README.md").write_text(dataset_card(made, report()), "utf-8")
-    (folder / "manifest.json").write_text(json.dumps(made), "utf-8")
+    (folder / "manifest.json").write_text(manifest.dump(manifest.sealed(made)), "utf-8")
     return made
 
 

@@ -86,6 +86,18 @@ def test_frames_are_those_of_the_video_at_their_stated_times(root, built):
     assert [image["bytes"] for image in images] == [encode_jpeg(resize(shot.image, 512)) for shot in shots]
 
 
+def test_the_longest_case_is_begun_first(root, tmp_path, monkeypatch):
+    """Begun last, it would keep one worker busy while all others wait."""
+    begun = []
+    run = building.run
+    monkeypatch.setattr(
+        building, "run", lambda engine, tasks, n: begun.extend(tasks) or run(engine, tasks, n)
+    )
+    make(root, tmp_path / "out", media="none")
+    counts = [len(job.clips) for job, *_ in begun]
+    assert counts == sorted(counts, reverse=True) and len(set(counts)) > 1
+
+
 @pytest.mark.parametrize("media", ["frames", "clips"])
 def test_the_same_bytes_with_one_and_two_workers_and_again(root, tmp_path, media):
     one, two = tmp_path / "one", tmp_path / "two"

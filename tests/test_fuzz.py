@@ -120,6 +120,14 @@ def test_a_hostile_value_in_every_place(name: str, tmp_path: Path) -> None:
                 ) from error
 
 
+@pytest.mark.parametrize("length", [0, 5, 2**31])
+@pytest.mark.parametrize("name", ["png", "label-map", "endovis-labels", "endovis-scene"])
+def test_a_picture_whose_first_chunk_is_short(name: str, length: int, tmp_path: Path) -> None:
+    """Pillow ends in a ValueError there, not in one of its own; atheris found it."""
+    png = b"\x89PNG\r\n\x1a\n" + length.to_bytes(4, "big") + b"IHDR" + bytes(9)
+    attempt(known()[name], png, tmp_path)
+
+
 @pytest.mark.parametrize(("width", "height"), [(0, 48), (64, 0), (0, 0), (-64, 48), (64, 2**31)])
 @pytest.mark.parametrize("name", ["coco", "labels-coco", "outlines", "cataract1k-masks", "labelme"])
 def test_a_picture_without_a_pixel(name: str, width: int, height: int, tmp_path: Path) -> None:

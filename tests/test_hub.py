@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from hub import TOKEN, Fault, Hub
 from huggingface_hub import DatasetCard, HfApi, ModelCard
 from published import seal, write_dataset
+from surgvqa.builders.__main__ import main as build_main
 from surgvqa.cards import push as publishing
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
@@ -289,6 +291,55 @@ def test_a_hub_that_lies_about_what_it_holds_is_found_out(hub: Hub, folder: Path
     hub.tree = lying  # type: ignore[method-assign]
     with pytest.raises(InputError, match="has other bytes"):
         push(folder, REPO)
+
+
+SPOILT = "clips/train-00000-of-00001.parquet"
+
+
+def spoil_store(hub: Hub, folder: Path) -> None:
+    """The next push stores one file with a wrong bit, and the Hub reports the hash of what was sent."""
+    name = hashlib.sha256((folder / SPOILT).read_bytes()).hexdigest()
+    hub.fail("PUT", f"/lfs/.*{name}", "corrupt")
+
+
+def test_a_store_that_spoils_bytes_under_their_right_hash(
+    hub: Hub, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its API gives no sign of it: who loads it finds out by the manifest."""
+    spoil_store(hub, folder)
+    push(folder, REPO)
+    assert hub.faults[0].times == 0
+    there = hub.repo(REPO).head.tree[SPOILT]
+    assert there.lfs == hashlib.sha256((folder / SPOILT).read_bytes()).hexdigest()
+    code = f"from huggingface_hub import snapshot_download; snapshot_download({REPO!r}, repo_type='dataset', local_dir={str(tmp_path / 'copy')!r})"
+    stranger(hub, tmp_path / "stranger", code)
+    assert build_main(["verify", str(tmp_path / "copy")]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"1 file damaged: {SPOILT}: its SHA-256 is not the one" in said
+
+
+def test_reading_back_finds_a_store_that_spoils_bytes(
+    hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil_store(hub, folder)
+    assert main(["push", str(folder), REPO, "--read-back"]) == 2
+    assert (
+        f"hands out other bytes than were sent, under their right hashes: {SPOILT} has"
+        in (capsys.readouterr().err.splitlines()[-1])
+    )
+
+
+@pytest.mark.parametrize("how", ["cut", "halve", 503])
+def test_reading_back_outlives_a_broken_line(hub: Hub, folder: Path, how: str | int) -> None:
+    fault = hub.fail("GET", "/resolve/.*parquet", how)
+    assert push(folder, REPO, read_back=True) == hub.repo(REPO).head.oid
+    assert fault.times == 0
+
+
+def test_what_cannot_be_read_back_is_published_all_the_same(hub: Hub, folder: Path) -> None:
+    hub.fail("GET", "/resolve/.*parquet", 503, times=1000)
+    with pytest.raises(InputError, match=f"{REPO} is published at .* but could not be read back"):
+        push(folder, REPO, read_back=True)
 
 
 @pytest.mark.parametrize("repo", ["cases", "a/b/c", "clinic/ca ses", "clinic/..", "/cases"])

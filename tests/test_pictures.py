@@ -41,6 +41,13 @@ def test_resize():
     assert np.abs(half - smooth().reshape(48, 2, 64, 2, 3).mean((1, 3))).max() <= 1  # rounding
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_whole_factors_give_pillows_means(factor):
+    picture = np.random.default_rng(0).integers(0, 256, (6 * 5, 6 * 7, 3), dtype=np.uint8)
+    found = resize(picture, picture.shape[1] // factor)
+    assert np.array_equal(found, np.asarray(Image.fromarray(picture).reduce(factor)))
+
+
 def test_pictures_are_upright(tmp_path):
     exif = Image.Exif()
     exif[274] = 6  # turn by 90 degrees clockwise to see it

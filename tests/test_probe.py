@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -148,3 +150,13 @@ def test_a_bug_is_no_bad_input():
         list(run_tasks(work, [("bug",)], workers=1, timeout_s=60))
     with pytest.raises(KeyError):
         list(run_tasks(work, [("bug",)], workers=0, timeout_s=60))
+
+
+def test_the_workers_server_is_begun_before_anything_heavy():
+    """Its imports and the command's run side by side only as long as beginning it imports nothing heavy itself."""
+    code = (
+        "import sys; from surgvqa.builders import workers; assert workers.begin('json'); "
+        "print(sorted({'datasets', 'numpy', 'av', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from surgvqa.builders import masks, outlines
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.copies import choose
+from surgvqa.builders.pictures import BROKEN
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene, Transform
 from surgvqa.builders.tables import number, recording, rows, scaled
 from surgvqa.builders.taxonomy import Taxonomy, load
@@ -328,7 +329,7 @@ def _frames(
         try:
             with Image.open(path) as picture:
                 sizes.setdefault(picture.size, path)
-        except (UnidentifiedImageError, OSError) as error:
+        except BROKEN as error:
             raise InputError(f"{_shown(root, path)}: not a readable picture: {error}") from error
         frames.append(Frame(scenes[index].time_s if index in scenes else image_time(index), path))
     if len(sizes) > 1:

@@ -22,9 +22,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from surgvqa.builders import endovis_masks, endovis_vqa
 from surgvqa.builders.copies import choose
+from surgvqa.builders.pictures import BROKEN
 from surgvqa.builders.schema import Case, Clip, Dropped, Facts, Frame, Scene
 from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.cards.command import InputError, nearest
@@ -189,7 +190,7 @@ def _case(
         try:
             with Image.open(path) as picture:
                 sizes.setdefault(picture.size, path)
-        except (UnidentifiedImageError, OSError) as error:
+        except BROKEN as error:
             yield Dropped(_shown(root, path), f"not a readable picture: {error}", fault=True)
             return
     if len(sizes) > 1:

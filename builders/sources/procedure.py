@@ -24,9 +24,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from surgvqa.builders import machine_scenes, outlines
 from surgvqa.builders.agreement import measure, sentence
+from surgvqa.builders.pictures import BROKEN
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
 from surgvqa.builders.tables import number, recording, rows, scaled
 from surgvqa.builders.taxonomy import Taxonomy, load, shipped
@@ -311,7 +312,7 @@ class _Reader:
             try:
                 with Image.open(path) as picture:
                     sizes.setdefault(picture.size, path.name)
-            except (UnidentifiedImageError, OSError) as error:
+            except BROKEN as error:
                 raise InputError(f"{path}: not a readable picture: {error}") from error
             frames.append(Frame(self.time(path.name), path))
         if len(sizes) > 1:

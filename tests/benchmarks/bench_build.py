@@ -1,7 +1,7 @@
 """A build against what is usually done, in CPU time, memory and wall time, on generated recordings.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_build.py reencode null decoders memory workers \
-        [--rounds 5] [--seconds 20] [--json FILE]
+        [--rounds 5] [--seconds 20] [--only STREAM …] [--json FILE]
 
 - ``reencode``: ours against a cut of every clip with ffmpeg (libx264 as it comes) and a read of it with decord:
   the way it is usually done. 1024x768 and 224x224 at 60 frames a second. Bar: 20 times less CPU.
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import statistics
@@ -49,6 +50,7 @@ STREAMS = {
     "60 fps, no B-frames": ((1024, 768), 60, {"g": "250", "preset": "fast", "bf": "0"}, 1.05),
     "224 px, 60 fps": ((224, 224), 60, {"g": "250", "preset": "fast"}, None),
 }
+ONLY: list[str] = []  # streams that are measured, where not all are
 RESULTS: list[dict[str, object]] = []  # one of every line that is printed about CPU time
 
 
@@ -188,17 +190,23 @@ def reencode(work: Path, seconds: float, rounds: int) -> bool:
     """Ours against cutting and encoding again."""
     good = True
     for name in ("60 fps, B-frames", "224 px, 60 fps"):
+        if ONLY and name not in ONLY:
+            continue
         size, rate, options, _ = STREAMS[name]
+        # Small pictures in a few seconds would measure what a build does once per recording: a fifth of what 20 s cost.
+        length = seconds if size[0] > 500 else 6 * seconds
         video = work / f"r{size[0]}.mp4"
-        render(video, size, rate, options, seconds)
-        root = tree(work / f"root{size[0]}", {"a": video}, seconds)
+        render(video, size, rate, options, length)
+        root = tree(work / f"root{size[0]}", {"a": video}, length)
         pairs = compare(
-            lambda out, root=root: shard(root, out), lambda out, v=video: usual(v, seconds, out), rounds
+            lambda out, root=root: shard(root, out),
+            lambda out, v=video, s=length: usual(v, s, out),
+            rounds,
         )
         ratios = [theirs / ours for ours, theirs in pairs]
         good &= statistics.median(ratios) >= 20
-        per_hour = [3600 / seconds * statistics.median(one) for one in zip(*pairs, strict=True)]
-        RESULTS.append({"measure": "reencode", "stream": name, "rounds": rounds, "cpu_s_per_hour": {"ours": per_hour[0], "cut, re-encode, decord": per_hour[1]}})  # fmt: skip
+        per_hour = [3600 / length * statistics.median(one) for one in zip(*pairs, strict=True)]
+        RESULTS.append({"measure": "reencode", "stream": name, "rounds": rounds, "seconds": length, "cpu_s_per_hour": {"ours": per_hour[0], "cut, re-encode, decord": per_hour[1]}})  # fmt: skip
         print(f"reencode, {name}: {said(ratios)} times less CPU (bar 20); CPU-s per hour of video: ours {per_hour[0]:.0f}, theirs {per_hour[1]:.0f}", flush=True)  # fmt: skip
     return good
 
@@ -207,7 +215,7 @@ def null(work: Path, seconds: float, rounds: int) -> bool:
     """Ours against a plain decode."""
     good = True
     for number, (name, (size, rate, options, bar)) in enumerate(STREAMS.items()):
-        if bar is None:
+        if bar is None or (ONLY and name not in ONLY):
             continue
         video = work / f"n{number}.mp4"
         unreferenced = render(video, size, rate, options, seconds)
@@ -273,6 +281,8 @@ READERS = {"ours": by_us, "torchcodec": by_torchcodec, "decord": by_decord, "ffm
 def decoders(work: Path, seconds: float, rounds: int) -> bool:
     """Frames as arrays, by each reader in turn."""
     for number, (name, (size, rate, options, _)) in enumerate(STREAMS.items()):
+        if ONLY and name not in ONLY:
+            continue
         video = work / f"d{number}.mp4"
         render(video, size, rate, options, seconds)
         spent: dict[str, list[float]] = {arm: [] for arm in READERS}
@@ -320,6 +330,12 @@ def peak(root: Path, out: Path) -> None:
     print(json.dumps({"imports": imports, "peak": most}))
 
 
+def busy_s() -> float:
+    """Seconds that all cores together have been busy: far more in one round than in another, and it wasn't alone."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
 def workers(work: Path, seconds: float, rounds: int) -> bool:
     """Wall time with one and two workers."""
     size, rate, options, _ = STREAMS["25 fps, B-frames"]
@@ -334,9 +350,10 @@ def workers(work: Path, seconds: float, rounds: int) -> bool:
             out = work / f"out{number}-{count}"
             line = f"procedure --root {root} --out {out} --clip-seconds {CLIP_S} --frames {FRAMES} --workers {count}"
             line += " --validation 0 --test 0"  # the four are one recording: in two splits they would leak
-            begin = time.monotonic()
+            begin, busy = time.monotonic(), busy_s()
             subprocess.run([sys.executable, "-m", "surgvqa.builders", *line.split()], check=True)
             walls.append(time.monotonic() - begin)
+            print(f"{count} workers: {walls[-1]:.1f} s; all cores together were busy for {busy_s() - busy:.1f} s", flush=True)  # fmt: skip
             shutil.rmtree(out)
         ratios.append(walls[0] / walls[1])
     print(f"workers: {said(ratios)} times faster with two (bar 1.8)", flush=True)
@@ -354,19 +371,23 @@ def main() -> int:
     parser.add_argument("what", nargs="*", default=[], metavar="|".join(MEASURES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=STREAMS, metavar="STREAM", help="not every stream"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="append results, a line each")
     parser.add_argument("--peak", nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak:
         peak(*args.peak)
         return 0
+    ONLY.extend(args.only)
     good = True
     for what in args.what or MEASURES:
         with tempfile.TemporaryDirectory() as folder:
             good &= MEASURES[what](Path(folder), args.seconds, args.rounds)
         if args.json:
             with args.json.open("a") as file:
-                file.writelines(json.dumps({**one, "seconds": args.seconds}) + "\n" for one in RESULTS)
+                file.writelines(json.dumps({"seconds": args.seconds, **one}) + "\n" for one in RESULTS)
             RESULTS.clear()
     return 0 if good else 1
 

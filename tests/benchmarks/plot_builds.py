@@ -35,7 +35,7 @@ def main(results: Path, picture: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "surgvqa"  # the same figures give the same bytes
     counts = [sum(name == measure for name, _ in last) for measure in shown]
     figure, panels = pyplot.subplots(
-        1, len(shown), figsize=(3 + 2 * sum(counts), 3.6), width_ratios=[0.6 + one for one in counts], squeeze=False, sharey=True
+        1, len(shown), figsize=(2 + 1.3 * sum(counts), 3.6), width_ratios=[0.6 + one for one in counts], squeeze=False, sharey=True
     )  # fmt: skip
     for panel, measure in zip(panels[0], shown, strict=True):
         streams = [stream for name, stream in last if name == measure]
