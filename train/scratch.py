@@ -420,7 +420,9 @@ def picture_of_attention(
     model.eval()
     text = answers(model, tokenizer, [one], device)[0]
     asked = prompt(tokenizer, one.question)
-    told = tokenizer(text, add_special_tokens=False)["input_ids"][:15]  # words; as many tiles as the sheet has
+    told = tokenizer(text, add_special_tokens=False)["input_ids"][
+        :15
+    ]  # words; as many tiles as the sheet has
     seen = model.looked_at(torch.tensor([asked + told], device=device), pictures([one], device))[
         len(asked) - 1 : -1
     ]
