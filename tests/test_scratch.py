@@ -36,7 +36,7 @@ def test_it_learns_to_look_whatever_the_join(join: str, data: Path, tmp_path: Pa
     for figure in ("phase", "instruments"):
         mine, blind = found["model"][figure]["value"], found["blind"][figure]["value"]
         assert mine > 0.85 and mine > blind + 0.2 and mine > found["other pictures"][figure]["value"] + 0.2
-    assert Image.open(tmp_path / "attention.png").size[0] == 512
+    assert Image.open(tmp_path / "attention.png").size[0] == 768
     model, tokenizer = scratch.load(tmp_path)
     asked = scratch.samples(data, "test", ["caption"], 32)
     assert len(asked) == 20, "captions of the whole alone"

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from surgvqa.builders.captions import KIND
 from surgvqa.builders.pictures import decode_jpeg
 from surgvqa.builders.timeline import IDLE
@@ -96,7 +96,8 @@ def main(args: argparse.Namespace) -> None:
         (args.out / "captions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
         told["captions"] = figures(rows)
         print(shown(told["captions"]))
-        picture_of_attention(model, tokenizer, train[0], args.out / "attention.png", device)
+        fullest = max(test, key=lambda one: len(one.instruments or ()))
+        picture_of_attention(model, tokenizer, fullest, args.out / "attention.png", device)
     (args.out / "scratch.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
@@ -420,21 +421,17 @@ def picture_of_attention(
     model.eval()
     text = answers(model, tokenizer, [one], device)[0]
     asked = prompt(tokenizer, one.question)
-    told = tokenizer(text, add_special_tokens=False)["input_ids"][
-        :15
-    ]  # words; as many tiles as the sheet has
-    seen = model.looked_at(torch.tensor([asked + told], device=device), pictures([one], device))[
-        len(asked) - 1 : -1
-    ]
-    tiles = [Image.fromarray(one.picture).resize((128, 128))]
-    for share in seen.float().cpu().numpy():
-        bright = np.asarray(
-            Image.fromarray((share / max(share.max(), 1e-9) * 255).astype(np.uint8)).resize((128, 128))
-        )
-        tiles.append(
-            Image.fromarray((np.asarray(tiles[0]) * (0.25 + 0.75 * bright[..., None] / 255)).astype(np.uint8))
-        )
-    sheet = Image.new("RGB", (128 * 4, 128 * -(-len(tiles) // 4)))
-    for number, tile in enumerate(tiles):
-        sheet.paste(tile, (number % 4 * 128, number // 4 * 128))
+    told = tokenizer(text, add_special_tokens=False)["input_ids"][:23]
+    ids = torch.tensor([asked + told], device=device)
+    seen = model.looked_at(ids, pictures([one], device))[len(asked) - 1 : -1].float().cpu().numpy()
+    side = 128
+    plain = Image.fromarray(one.picture).resize((side, side))
+    sheet = Image.new("RGB", (side * 6, (side + 14) * -(-(1 + len(told)) // 6)))
+    pen = ImageDraw.Draw(sheet)
+    for number, share in enumerate([np.ones_like(seen[0]), *seen] if told else []):
+        bright = Image.fromarray((share / max(share.max(), 1e-9) * 255).astype(np.uint8)).resize((side, side))
+        lit = np.asarray(plain) * (0.15 + 0.85 * np.asarray(bright)[..., None] / 255)
+        left, top = number % 6 * side, number // 6 * (side + 14)
+        sheet.paste(Image.fromarray(lit.astype(np.uint8)), (left, top + 14))
+        pen.text((left + 2, top + 1), tokenizer.decode([told[number - 1]]).strip() if number else "")
     sheet.save(path)
