@@ -36,7 +36,7 @@ def test_it_learns_to_look_whatever_the_join(join: str, data: Path, tmp_path: Pa
     for figure in ("phase", "instruments"):
         mine, blind = found["model"][figure]["value"], found["blind"][figure]["value"]
         assert mine > 0.85 and mine > blind + 0.2 and mine > found["other pictures"][figure]["value"] + 0.2
-    assert Image.open(tmp_path / "attention.png").size[0] == 512
+    assert Image.open(tmp_path / "attention.png").size[0] == 768
     model, tokenizer = scratch.load(tmp_path)
     asked = scratch.samples(data, "test", ["caption"], 32)
     assert len(asked) == 20, "captions of the whole alone"
@@ -58,12 +58,29 @@ def test_it_is_published_and_comes_back(data: Path, tmp_path: Path, hub: Hub):
     there = set(hub.repo("clinic/scratch", "model").head.tree)
     assert {"config.json", "model.safetensors", "scratch.json", "tokenizer.json"} <= there
     assert not any(name.endswith((".pt", ".bin")) for name in there), "nothing that can run code"
+    assert (tmp_path / "captions.jsonl").is_file() and "captions.jsonl" not in there, "cases stay at home"
     mine, _ = scratch.load(tmp_path)
     theirs, tokenizer = scratch.load(Path(snapshot_download("clinic/scratch")))
     pairs = zip(mine.state_dict().items(), theirs.state_dict().items(), strict=True)
     assert all(a == b and torch.equal(one, other) for (a, one), (b, other) in pairs)
     asked = scratch.samples(data, "test", ["caption"], 32)[:2]
     assert len(scratch.answers(theirs, tokenizer, asked, torch.device("cpu"))) == 2
+
+
+def test_every_caption_is_told_and_counted(data: Path):
+    train, test = (scratch.samples(data, split, ["caption"], 32) for split in ("train", "test"))
+    tokenizer = scratch.words([f"{one.question} {one.answer}" for one in train])
+    model = ScratchModel(ScratchConfig(**scratch.SIZES["tiny"], vocab_size=len(tokenizer), eos_token_id=3))
+    rows = scratch.captions(model, tokenizer, test, train, torch.device("cpu"))
+    assert [(row["case_id"], row["answer"]) for row in rows] == [(one.case_id, one.answer) for one in test]
+    found = scratch.figures(rows)
+    assert set(found) == {"model", "other pictures", "blind"}
+    for who, one in found.items():
+        for name, told in one.items():
+            values = [row["right"][who][name] for row in rows]
+            assert told["value"] == pytest.approx(sum(values) / len(values))
+    del rows[0]["right"]["model"]["instruments"]  # nobody looked
+    assert scratch.figures(rows)["model"]["instruments"]["n"] == len(rows) - 1
 
 
 def test_the_decoder_sees_no_word_ahead_and_the_picture_always():
@@ -122,7 +139,8 @@ def test_two_processes_end_as_one_does(data: Path, tmp_path: Path):
             "--device", "cpu", "--epochs", "3"]  # fmt: skip
     done = subprocess.run(told, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
-    assert torch.allclose(weights(tmp_path / "one"), weights(tmp_path / "two"), atol=1e-4)
+    # Muon reckons in bfloat16: gradients that are summed in another order move a weight by up to 6e-4 here
+    assert torch.allclose(weights(tmp_path / "one"), weights(tmp_path / "two"), atol=2e-3)
 
 
 def weights(folder: Path) -> torch.Tensor:

@@ -312,7 +312,12 @@ def add_scratch(verbs: Any) -> None:
     )
     add("--epochs", type=int, default=20)
     add("--batch-size", type=int, default=32)
-    add("--learning-rate", type=float, default=1e-3)
+    add(
+        "--learning-rate",
+        type=float,
+        default=2e-3,
+        help="AdamW's; Muon's, on the matrices, is five times that",
+    )
     add("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: mixed (default fp32)")
     add("--device", help="cuda or cpu (default: cuda where there is one)")
     add("--seed", type=int, default=0)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from surgvqa.train.options import TrainingOptions
 from torch import nn
+
+if TYPE_CHECKING:  # it imports TRL, and a model from scratch needs none of that
+    from surgvqa.train.options import TrainingOptions
 
 PARTS = ("language", "projector", "vision", "audio")
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from surgvqa.builders.captions import KIND
 from surgvqa.builders.pictures import decode_jpeg
 from surgvqa.builders.timeline import IDLE
@@ -32,12 +32,13 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval import streams
 from surgvqa.eval.segmentation import figure
 from surgvqa.train import together
+from surgvqa.train.optimizer import Together, is_hidden_matrix
 from surgvqa.train.scratch_model import IGNORED, ScratchConfig, ScratchModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, get_linear_schedule_with_warmup
 
 SIZES: dict[str, dict[str, int]] = {
     "full": {},  # ScratchConfig's own: 40 million
@@ -47,6 +48,8 @@ SIZES: dict[str, dict[str, int]] = {
              "queries": 4, "length": 96},
 }  # fmt: skip
 PAD, START, ASKED, END = "<pad>", "<start>", "<asked>", "<end>"  # <start> question <asked> answer <end>
+WEIGHT_DECAY = 0.05
+FIGURES = ("phase", "instruments", "instruments_f1")  # of a caption
 RECIPE = ("join", "size", "kinds", "epochs", "batch_size", "learning_rate", "precision", "seed")
 
 
@@ -88,9 +91,13 @@ def main(args: argparse.Namespace) -> None:
     tokenizer.save_pretrained(args.out)
     told = {"recipe": recipe, "parameters": sum(one.numel() for one in model.parameters())}
     if KIND in args.kinds:
-        told["captions"] = captions(model, tokenizer, args.data, train, device)
+        test = samples(args.data, "test", [KIND], model.config.image_size)
+        rows = captions(model, tokenizer, test, train, device)
+        (args.out / "captions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+        told["captions"] = figures(rows)
         print(shown(told["captions"]))
-        picture_of_attention(model, tokenizer, train[0], args.out / "attention.png", device)
+        fullest = max(test, key=lambda one: len(one.instruments or ()))
+        picture_of_attention(model, tokenizer, fullest, args.out / "attention.png", device)
     (args.out / "scratch.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
@@ -195,6 +202,27 @@ def pictures(chosen: Sequence[Sample], device: torch.device) -> Tensor:
     return stacked.to(device).movedim(-1, 1).float() / 255
 
 
+def optimizer_of(model: ScratchModel, rate: float) -> Together:
+    """Muon on the matrices inside, at five times the rate of AdamW on words, places, convolutions, norms and biases.
+
+    From noise AdamW alone needs several times the steps until the text looks at the picture at all.
+    """
+    named = [(name, one) for name, one in model.named_parameters() if one is not model.words.weight]
+    inside = [one for name, one in named if is_hidden_matrix(name, one)]
+    wide = [one for name, one in named if one.ndim > 1 and not is_hidden_matrix(name, one)]
+    flat = [one for _, one in named if one.ndim < 2]
+    rest = [
+        {"params": [model.words.weight, *wide], "weight_decay": WEIGHT_DECAY},
+        {"params": flat, "weight_decay": 0.0},
+    ]
+    return Together(
+        [
+            torch.optim.Muon(inside, 5 * rate, weight_decay=WEIGHT_DECAY),
+            torch.optim.AdamW(rest, rate, betas=(0.9, 0.98)),
+        ]
+    )
+
+
 def learn(
     model: ScratchModel,
     tokenizer: PreTrainedTokenizerFast,
@@ -206,16 +234,9 @@ def learn(
     """All epochs that are left; after each its state lies in ``out``. Every process takes its part of each batch."""
     count = recipe["batch_size"]
     steps = -(-len(train) // count)
-    matrices = [one for one in model.parameters() if one.ndim > 1]
-    rest = [one for one in model.parameters() if one.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-        recipe["learning_rate"],
-        betas=(0.9, 0.98),
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe["learning_rate"], total_steps=steps * recipe["epochs"] + 1, pct_start=0.1
-    )
+    optimizer = optimizer_of(model, recipe["learning_rate"])
+    total_steps = steps * recipe["epochs"]
+    schedule = get_linear_schedule_with_warmup(optimizer, max(1, total_steps // 20), total_steps)
     saved, done = out / "last.pt", 0
     if saved.is_file():
         state = torch.load(saved, map_location=device, weights_only=True)
@@ -235,7 +256,7 @@ def learn(
         ):
             chosen = [train[at] for at in order[start : start + count]]
             inputs, labels, pixels = batch(
-                chosen, tokenizer, recipe["seed"] * 1_000_003 + epoch * steps + start, device
+                chosen, tokenizer, recipe["seed"] * 1_000_003 + epoch * len(train) + start, device
             )
             mine = slice(together.rank(), None, together.size())
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
@@ -247,7 +268,7 @@ def learn(
                 )
                 / (labels[:, 1:] != IGNORED).sum()
             )
-            optimizer.zero_grad()
+            model.zero_grad()
             together.total(loss).backward()  # type: ignore[no-untyped-call]
             together.mean_gradients(model)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -265,6 +286,7 @@ def learn(
 # ---- what it has learned
 
 
+@torch.no_grad()
 def answers(
     model: ScratchModel,
     tokenizer: PreTrainedTokenizerFast,
@@ -285,7 +307,7 @@ def answers(
             some = places[start : start + 32]
             out = model.generate(
                 torch.tensor([prompts[at] for at in some], device=device),
-                pixel_values=pictures([shown[at] for at in some], device),
+                patches=model.vision(pictures([shown[at] for at in some], device)),
                 max_new_tokens=min(64, model.config.length - length),
                 do_sample=False,
                 use_cache=False,
@@ -313,42 +335,60 @@ def named(text: str, known: Sequence[str]) -> frozenset[str]:
 def captions(
     model: ScratchModel,
     tokenizer: PreTrainedTokenizerFast,
-    folder: Path,
+    test: Sequence[Sample],
     train: Sequence[Sample],
     device: torch.device,
-) -> dict[str, dict[str, Any]]:
-    """Of the test split: how often a caption names the very phase, and the very instruments; beside the blind."""
-    test = samples(folder, "test", [KIND], model.config.image_size)
-    other = [
-        next(two for two in test[at:] + test[:at] if two.case_id != one.case_id)
-        for at, one in enumerate(test)
-    ]
+) -> list[dict[str, Any]]:
+    """What the model says of each picture, and of another operation's, and how right that and the blind guess is."""
+    draw = random.Random(0)
+    other = [draw.choice([two for two in test if two.case_id != one.case_id] or [one]) for one in test]
     phases = sorted({one.phase for one in train if one.phase and one.phase != IDLE})
     tools = sorted({name for one in train for name in one.instruments or ()})
     commonest = Counter(one.phase for one in train).most_common(1)[0][0]
     usual = Counter(one.instruments for one in train).most_common(1)[0][0] or frozenset()
+    blind = (frozenset({commonest or IDLE} - {IDLE}), usual)
     said = {
         "model": answers(model, tokenizer, test, device),
         "other pictures": answers(model, tokenizer, test, device, other),
     }
-    guesses = {
-        name: [(named(text, phases), named(text, tools)) for text in texts] for name, texts in said.items()
-    }
-    guesses["blind"] = [(frozenset({commonest or IDLE} - {IDLE}), usual)] * len(test)
-    cases = [one.case_id for one in test]
+    rows = []
+    for at, one in enumerate(test):
+        truth = (frozenset({one.phase or IDLE} - {IDLE}), one.instruments)
+        guesses = {name: (named(texts[at], phases), named(texts[at], tools)) for name, texts in said.items()}
+        rows.append(
+            {
+                "case_id": one.case_id,
+                "question": one.question,
+                "answer": one.answer,
+                "said": {name: texts[at] for name, texts in said.items()},
+                "right": {name: right(guess, truth) for name, guess in {**guesses, "blind": blind}.items()},
+            }
+        )
+    return rows
+
+
+def right(
+    guess: tuple[frozenset[str], frozenset[str]], truth: tuple[frozenset[str], frozenset[str] | None]
+) -> dict[str, float]:
+    """How right a phase and instruments are; nothing of the instruments where nobody looked for them.
+
+    >>> right((frozenset({"incision"}), frozenset({"gauge"})), (frozenset({"incision"}), frozenset({"gauge", "spatula"})))
+    {'phase': 1.0, 'instruments': 0.0, 'instruments_f1': 0.6666666666666666}
+    """
+    phase = {"phase": float(guess[0] == truth[0])}
+    if truth[1] is None:
+        return phase
+    return {**phase, "instruments": float(guess[1] == truth[1]), "instruments_f1": f1(guess[1], truth[1])}
+
+
+def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The means over captions, with intervals over operations."""
     found: dict[str, dict[str, Any]] = {}
-    for name, guess in guesses.items():
-        truths = [frozenset({one.phase or IDLE} - {IDLE}) for one in test]
-        right = [float(one == true) for (one, _), true in zip(guess, truths, strict=True)]
-        exact = [float(two == sample.instruments) for (_, two), sample in zip(guess, test, strict=True)]
-        close = [
-            f1(two, sample.instruments or frozenset()) for (_, two), sample in zip(guess, test, strict=True)
-        ]
-        found[name] = {
-            "phase": figure(right, cases),
-            "instruments": figure(exact, cases),
-            "instruments_f1": figure(close, cases),
-        }
+    for who in rows[0]["right"]:
+        for name in FIGURES:
+            some = [row for row in rows if name in row["right"][who]]
+            values = [row["right"][who][name] for row in some]
+            found.setdefault(who, {})[name] = figure(values, [row["case_id"] for row in some])
     return found
 
 
@@ -380,19 +420,18 @@ def picture_of_attention(
     """The picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
     model.eval()
     text = answers(model, tokenizer, [one], device)[0]
-    asked, told = prompt(tokenizer, one.question), tokenizer(text, add_special_tokens=False)["input_ids"]
-    seen = model.looked_at(torch.tensor([asked + told], device=device), pictures([one], device))[
-        len(asked) - 1 : -1
-    ]
-    tiles = [Image.fromarray(one.picture).resize((128, 128))]
-    for share in seen[:15].float().cpu().numpy():
-        bright = np.asarray(
-            Image.fromarray((share / max(share.max(), 1e-9) * 255).astype(np.uint8)).resize((128, 128))
-        )
-        tiles.append(
-            Image.fromarray((np.asarray(tiles[0]) * (0.25 + 0.75 * bright[..., None] / 255)).astype(np.uint8))
-        )
-    sheet = Image.new("RGB", (128 * 4, 128 * -(-len(tiles) // 4)))
-    for number, tile in enumerate(tiles):
-        sheet.paste(tile, (number % 4 * 128, number // 4 * 128))
+    asked = prompt(tokenizer, one.question)
+    told = tokenizer(text, add_special_tokens=False)["input_ids"][:23]
+    ids = torch.tensor([asked + told], device=device)
+    seen = model.looked_at(ids, pictures([one], device))[len(asked) - 1 : -1].float().cpu().numpy()
+    side = 128
+    plain = Image.fromarray(one.picture).resize((side, side))
+    sheet = Image.new("RGB", (side * 6, (side + 14) * -(-(1 + len(told)) // 6)))
+    pen = ImageDraw.Draw(sheet)
+    for number, share in enumerate([np.ones_like(seen[0]), *seen] if told else []):
+        bright = Image.fromarray((share / max(share.max(), 1e-9) * 255).astype(np.uint8)).resize((side, side))
+        lit = np.asarray(plain) * (0.15 + 0.85 * np.asarray(bright)[..., None] / 255)
+        left, top = number % 6 * side, number // 6 * (side + 14)
+        sheet.paste(Image.fromarray(lit.astype(np.uint8)), (left, top + 14))
+        pen.text((left + 2, top + 1), tokenizer.decode([told[number - 1]]).strip() if number else "")
     sheet.save(path)

@@ -4,8 +4,8 @@
 
 - ``prefix`` (LLaVA): every patch, projected, stands before the text like a word;
 - ``queries`` (BLIP-2): a few learned queries look at the patches, and what they found stands before the text;
-- ``cross`` (Flamingo): the text stands alone; between its layers it looks at the patches, through gates that begin
-  shut.
+- ``cross`` (Flamingo): the text stands alone; between its layers it looks at the patches, through gates. Flamingo's
+  begin shut, so that a trained language model isn't disturbed; here is none, and ours begin half open.
 
 It is a ``PreTrainedModel``: ``save_pretrained``, ``from_pretrained``, ``push_to_hub`` and ``generate`` are
 transformers' own.
@@ -53,6 +53,14 @@ class ScratchConfig(PretrainedConfig):  # type: ignore[misc]
         self.vocab_size, self.length, self.dropout = vocab_size, length, dropout
         self.num_hidden_layers = text_layers  # transformers' generate() asks for it
         super().__init__(**rest)
+
+
+def spread(width: int) -> float:
+    """The standard deviation of random weights: 0.07 at width 128.
+
+    The usual 0.02 is for widths of a thousand; a narrow model that starts with it takes far longer to look at anything.
+    """
+    return 0.8 * float(width) ** -0.5
 
 
 class Attention(nn.Module):
@@ -123,7 +131,7 @@ class ViT(nn.Module):
             stem += [nn.Conv2d(narrow, wide, 3, 2, 1), nn.GroupNorm(8, wide), nn.GELU()]
         self.stem = nn.Sequential(*stem, nn.Conv2d(widths[-1], config.width, 1))
         self.side = config.image_size // config.patch
-        self.place = nn.Parameter(torch.randn(1, self.side**2, config.width) * 0.02)
+        self.place = nn.Parameter(torch.randn(1, self.side**2, config.width) * spread(config.width))
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.dropout) for _ in range(config.vision_layers)
         )
@@ -158,7 +166,7 @@ class Queries(nn.Module):
 
     def __init__(self, config: ScratchConfig) -> None:
         super().__init__()
-        self.queries = nn.Parameter(torch.randn(1, config.queries, config.width) * 0.02)
+        self.queries = nn.Parameter(torch.randn(1, config.queries, config.width) * spread(config.width))
         self.look = Block(config.width, config.heads)
 
     def forward(self, patches: Tensor) -> Tensor:
@@ -173,7 +181,9 @@ class Gate(nn.Module):
     def __init__(self, config: ScratchConfig) -> None:
         super().__init__()
         self.norm, self.look = nn.LayerNorm(config.width), Attention(config.width, config.heads)
-        self.open = nn.Parameter(torch.zeros(1))  # tanh(0): nothing of the picture at first
+        self.open = nn.Parameter(
+            torch.full((1,), 0.5)
+        )  # shut, no gradient would reach the ViT for many steps
 
     def forward(self, x: Tensor, patches: Tensor) -> Tensor:
         """(n, words, width)."""
@@ -193,7 +203,7 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         super().__init__(config)
         self.vision = ViT(config)
         self.words = nn.Embedding(config.vocab_size, config.width)
-        self.place = nn.Parameter(torch.randn(1, config.length, config.width) * 0.02)
+        self.place = nn.Parameter(torch.randn(1, config.length, config.width) * spread(config.width))
         self.before: Prefix | Queries | None = None
         self.gates = nn.ModuleList()
         if config.join == "prefix":
@@ -211,7 +221,7 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02)
+            nn.init.normal_(module.weight, std=spread(self.config.width))
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
@@ -226,8 +236,9 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     def forward(
         self,
         input_ids: Tensor,
-        pixel_values: Tensor,
+        pixel_values: Tensor | None = None,
         labels: Tensor | None = None,
+        patches: Tensor | None = None,
         **ignored: Any,  # of generate(): there is no cache, and texts of one batch are equally long
     ) -> CausalLMOutput:
         """Logits (n, words, vocabulary) for every word of ``input_ids`` (n, words), none for what stands before them.
@@ -236,9 +247,11 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             input_ids: texts, padded on the right.
             pixel_values: (n, 3, size, size) in 0-1.
             labels: as ``input_ids``, -100 where nothing is taught; with them the loss.
+            patches: what ``vision`` made of ``pixel_values``, in their place: generate() needn't look anew for every word.
             ignored: what else transformers' generate() gives.
         """
-        patches = self.vision(pixel_values)
+        if patches is None:
+            patches = self.vision(pixel_values)
         x = self.words(input_ids) + self.place[:, : input_ids.shape[1]]
         first = 0
         if self.before is not None:
@@ -256,10 +269,14 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         return CausalLMOutput(loss=loss, logits=logits)
 
     def prepare_inputs_for_generation(
-        self, input_ids: Tensor, pixel_values: Tensor, **ignored: Any
-    ) -> dict[str, Tensor]:
-        """Everything again for every word."""
-        return {"input_ids": input_ids, "pixel_values": pixel_values}
+        self,
+        input_ids: Tensor,
+        pixel_values: Tensor | None = None,
+        patches: Tensor | None = None,
+        **ignored: Any,
+    ) -> dict[str, Tensor | None]:
+        """The whole text again for every word."""
+        return {"input_ids": input_ids, "pixel_values": pixel_values, "patches": patches}
 
     @torch.no_grad()
     def looked_at(self, input_ids: Tensor, pixel_values: Tensor) -> Tensor:
