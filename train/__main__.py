@@ -262,7 +262,7 @@ def add_vision(verbs: Any) -> None:
     add("--model", required=True, metavar="M", help="a Qwen-VL: a folder or a Hub name; its tower is taught")
     add("--out", required=True, type=Path, metavar="DIR", help="folder of the model, written in the end")
     add("--max-pixels", type=int, default=512 * 512, metavar="N", help="of a frame, as in sft (262144)")
-    add("--epochs", type=int, default=1)
+    add("--epochs", type=int, default=2)
     add("--batch-size", type=int, default=32, metavar="N", help="pairs of moments (32)")
     add("--learning-rate", type=float, default=2e-3, help="of AdamW, for what Muon doesn't take (0.002)")
     add("--muon-learning-rate", type=float, default=0.01, help="of Muon, for the matrices (0.01)")

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from surgvqa.cards.command import InputError
 from surgvqa.train.segment_checkpoints import ClipSeg, Sam
-from surgvqa.train.segment_parts import Batch, Prompted, Segmenter, Words, grown, mean, soft_dice
-from surgvqa.train.together import total
+from surgvqa.train.segment_parts import Batch, Prompted, Segmenter, Words, grown, soft_dice
+from surgvqa.train.together import mean, total
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -5,7 +5,7 @@ surgvqa-train vision --data DIR --model runs/random --out runs/seeing --max-pixe
 torchrun --nproc-per-node 2 -m surgvqa.train vision …      # the same batches, divided
 
 From random weights the answers to questions teach a tower slowly: one word of an answer has to find its place in the
-picture by itself. A mask says of every token what lies there. Two annotated moments of a case are a video of two
+picture by itself. A mask says of every token what lies there. Two annotated moments in a row are a video of two
 frames, which the tower merges into one step of time. One linear layer reads from each token what lies under it in the
 first and in the second frame, which of the nine parts of the frame that is (the language model's rotary frequencies
 tell it badly), and which way the thing there moves; and from their mean the phase. It is thrown away in the end. The
@@ -22,6 +22,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +47,6 @@ from transformers import PreTrainedModel
 from trl import ModelConfig
 
 COLUMNS = ("row_id", "case_id", "time_s", "classes", "image", "label_map")
-STEPS = (1, 3)  # moments next to each other tell how things move, those farther apart how they come and go
 FRAMES = 2  # that the towers of Qwen-VL merge into one step of time
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
 CLASSES_WEIGH = 3.0  # against the rest: most tokens are background and soon right
@@ -54,7 +54,7 @@ CELLS_WEIGH = 0.5
 MOVED, KEPT = (
     0.02,
     0.005,
-)  # of the frame's diagonal: what moves, and what keeps still; between them nothing is said
+)  # of the frame's diagonal: what moves, what keeps still; between them nothing is said
 FAR = 0.12  # a thing that got farther than this in one step was taken out and put back
 UNKNOWN = -100  # what cross-entropy leaves out
 Row = Mapping[str, Any]
@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
 def pairs(
     folder: Path, split: str, phases: Mapping[str, Sequence[tuple[float, float, str]]], known: Sequence[str]
 ) -> list[Pair]:
-    """Every annotated moment of a split with the ones that lie ``STEPS`` before it in its case.
+    """Every annotated moment of a split with the one before it in its case.
 
     Raises:
         InputError: no config ``segmentation``, label maps of several lists of classes, or no two moments in a row.
@@ -135,10 +135,9 @@ def pairs(
     found = []
     for case, rows in sorted(by_case.items()):
         rows.sort(key=lambda row: row["time_s"])
-        for step in STEPS:
-            for before, after in zip(rows, rows[step:], strict=False):
-                name = phase_at(phases.get(case, ()), after["time_s"])
-                found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
+        for before, after in pairwise(rows):
+            name = phase_at(phases.get(case, ()), after["time_s"])
+            found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
     if not found:
         raise InputError(f"{folder}, {split}: no case with two annotated moments; there is nothing to learn")
     return found
@@ -221,7 +220,7 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
         maps = [labels_of(row, frames[0].shape) for row in (pair.before, pair.after)]
         names = np.stack([under(one, rows, columns, count).ravel() for one in maps], -1)
         labels.append(names)
-        ways.append(moved(*maps, count)[names[:, 1]])
+        ways.append(moved(maps[0], maps[1], count)[names[:, 1]])
     cells = np.arange(rows)[:, None] * 3 // rows * 3 + np.arange(columns) * 3 // columns
     truth = Read(
         torch.from_numpy(np.stack(labels)),
