@@ -24,7 +24,7 @@ from surgvqa.eval.segmentation import figure
 JOINS = ("prefix", "queries", "cross")
 WHO = ("model", "other pictures", "blind")
 BUILD = "--render-cases 160 --render-seed 1 --difficulty 0.2 --max-side 112 --frames 1 --kinds caption --test 0.15 --validation 0.02 --workers 2"  # fmt: skip
-TRAIN = "--epochs 4 --device cpu"
+TRAIN = "--epochs 10 --device cpu"
 
 
 def run(part: str, *words: object) -> None:
