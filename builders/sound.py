@@ -47,6 +47,8 @@ def read_sound(source: Path | bytes, longest_s: float = LONGEST_S) -> Sound:
             if not container.streams.audio:
                 raise InputError(f"{name} holds no sound; give a WAV, FLAC, MP3 or WebM recording")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise InputError(f"{name}: its sound is in a code that FFmpeg doesn't know; record it as WAV")
             rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
             resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
             parts: list[Samples] = []

@@ -100,6 +100,17 @@ def test_what_is_no_question_is_refused(tmp_path: Path, content: bytes | str, to
         read_sound(tmp_path / "missing.wav")
 
 
+def test_a_wav_of_an_unknown_code_is_refused(tmp_path: Path) -> None:
+    """PyAV has no decoder to ask for its rate then; atheris found it."""
+    path = wav(tmp_path / "a.wav", tone(0.1))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"fmt ") + 8 + 14  # bits a sample
+    data[at : at + 2] = (2064).to_bytes(2, "little")
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="a code that FFmpeg doesn't know"):
+        read_sound(path)
+
+
 def test_flac_is_the_samples_and_always_the_same_bytes() -> None:
     samples = tone(0.5).astype(np.float32)
     data = encode_flac(samples)
