@@ -11,10 +11,7 @@ from pathlib import Path
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.schema import Transform
 from surgvqa.builders.video import read_frames
-from surgvqa.builders.workers import MEMORY_BYTES, Failed, begin, run_tasks
 from surgvqa.cards.command import InputError
-
-LOOK_S = 600.0  # of one recording: a pass over its packets, hours of video in seconds
 
 
 def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[dict[str, str]]:
@@ -80,21 +77,9 @@ class Recording:
 def recording(path: Path) -> Recording:
     """Open a video, read its packets and decode its first frame.
 
-    In a worker: a file that crashes or stalls a decoder takes that down, and not the build.
-
     Raises:
         InputError: missing, empty, truncated or not a video; the message says which and names the file.
     """
-    begin("surgvqa.builders.build")  # the server that a build's own workers are forked from later
-    [(_, found)] = run_tasks(opened_once, [(path,)], 1, LOOK_S, MEMORY_BYTES)
-    if isinstance(found, Failed):
-        cause = found.cause if str(path) in found.cause else f"{path}: {found.cause}"
-        raise InputError(cause)
-    return found  # type: ignore[no-any-return]
-
-
-def opened_once(path: Path) -> Recording:
-    """What ``recording`` does, unprotected."""
     duration_s = read_timeline(path).duration_s
     height, width = read_frames(path, [0.0])[0].image.shape[:2]
     return Recording(width, height, duration_s)

@@ -160,18 +160,3 @@ def test_the_workers_server_is_begun_before_anything_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def _crash(path: Path) -> None:
-    os.kill(os.getpid(), 11)
-
-
-def test_a_recording_that_crashes_its_decoder_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The source readers look at a video in a worker, too: this process goes on."""
-    from surgvqa.builders import tables
-
-    monkeypatch.setattr(tables, "opened_once", _crash)
-    with pytest.raises(InputError, match=r"hostile\.mp4: .*(died|ended|signal)"):
-        tables.recording(tmp_path / "hostile.mp4")
