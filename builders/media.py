@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from surgvqa.builders import masks
 from surgvqa.builders.clips import frame_times
 from surgvqa.builders.overlay import FRAMES, cover
 from surgvqa.builders.packets import read_timeline
-from surgvqa.builders.pictures import BROKEN, encode_jpeg, read_picture, resize
+from surgvqa.builders.pictures import encode_jpeg, read_picture, resize, size_of
 from surgvqa.builders.schema import Case, Clip, Entity, Frame, Scene, Transform
 from surgvqa.builders.screen import Detector
 from surgvqa.builders.video import Decoder, iterate_frames, read_frames
@@ -55,12 +54,7 @@ def look(case: Case) -> Pixels | None:
     if case.crop is not None:
         return Pixels(*case.crop[2:])
     if case.frames:
-        path = case.frames[0].path
-        try:
-            with Image.open(path) as picture:
-                return Pixels(*picture.size)
-        except BROKEN as error:
-            raise InputError(f"{path}: not a readable picture: {error}") from error
+        return Pixels(*size_of(case.frames[0].path))
     return None
 
 

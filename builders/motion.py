@@ -97,6 +97,17 @@ def _way(seen: Sequence[Sighting]) -> tuple[float, float, float] | None:
     return (dx, dy, diagonal) if net >= MOVES * diagonal and net >= STRAIGHT * path else None
 
 
+def towards(dx: float, dy: float) -> str:
+    """Which of the four ways a motion mostly goes; y grows downwards.
+
+    >>> towards(3.0, -1.0), towards(0.0, -1.0)
+    ('right', 'up')
+    """
+    if abs(dx) > abs(dy):
+        return "right" if dx > 0 else "left"
+    return "down" if dy > 0 else "up"
+
+
 def _direction(kind: str, name: str, seen: list[Sighting], scenes: Sequence[Scene]) -> Motion | None:
     if len(seen) < 2 or any(node.granularity in ("cell", "quadrant") for _, node, _ in seen):
         return None
@@ -109,8 +120,7 @@ def _direction(kind: str, name: str, seen: list[Sighting], scenes: Sequence[Scen
     dx, dy, _ = way
     if max(abs(dx), abs(dy)) < CLEAR * min(abs(dx), abs(dy)):
         return None
-    answer = ("right" if dx > 0 else "left") if abs(dx) > abs(dy) else ("down" if dy > 0 else "up")
-    return Motion(kind, name, answer, WAYS, evidence)
+    return Motion(kind, name, towards(dx, dy), WAYS, evidence)
 
 
 def _side(kind: str, name: str, seen: list[Sighting], scenes: Sequence[Scene]) -> Motion | None:

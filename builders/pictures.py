@@ -78,6 +78,19 @@ def halved(rgb: np.ndarray) -> np.ndarray:
     return blocks.astype(np.uint8)
 
 
+def size_of(path: Path, shown: str | None = None) -> tuple[int, int]:
+    """Width and height of a picture in pixels, from its header; ``shown`` is how a message calls the file.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except BROKEN as error:
+        raise InputError(f"{shown or path}: not a readable picture: {error}") from error
+
+
 def read_picture(path: Path) -> np.ndarray:
     """A picture file as a height x width x 3 uint8 RGB array, turned as its EXIF says.
 

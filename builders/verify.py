@@ -10,10 +10,8 @@ from surgvqa.cards import manifest as manifests
 from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
 
-DOWNLOADED = (
-    ".gitattributes:",
-    ".cache/huggingface/",
-)  # what the Hub and its client add to a repository's folder
+# What the Hub and its client add to a repository's folder.
+DOWNLOADED = (".gitattributes:", ".cache/huggingface/")
 
 
 def verify(folder: Path) -> int:

@@ -54,6 +54,17 @@ def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim == 2 and not re.search(r"embed|lm_head", name)
 
 
+def divided(
+    named: Iterable[tuple[str, nn.Parameter]],
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The parameters that Muon takes, and all others."""
+    inside: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, one in named:
+        (inside if is_hidden_matrix(name, one) else rest).append(one)
+    return inside, rest
+
+
 def optimizer_for(
     model: nn.Module, options: TrainingOptions, decayed: Iterable[str], cls: Any, settings: dict[str, Any]
 ) -> torch.optim.Optimizer:

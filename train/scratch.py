@@ -32,7 +32,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval import streams
 from surgvqa.eval.segmentation import figure
 from surgvqa.train import together
-from surgvqa.train.optimizer import Together, is_hidden_matrix
+from surgvqa.train.optimizer import Together, divided
 from surgvqa.train.scratch_model import IGNORED, ScratchConfig, ScratchModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
@@ -207,10 +207,11 @@ def optimizer_of(model: ScratchModel, rate: float) -> Together:
 
     From noise AdamW alone needs several times the steps until the text looks at the picture at all.
     """
-    named = [(name, one) for name, one in model.named_parameters() if one is not model.words.weight]
-    inside = [one for name, one in named if is_hidden_matrix(name, one)]
-    wide = [one for name, one in named if one.ndim > 1 and not is_hidden_matrix(name, one)]
-    flat = [one for _, one in named if one.ndim < 2]
+    inside, others = divided(
+        (name, one) for name, one in model.named_parameters() if one is not model.words.weight
+    )
+    wide = [one for one in others if one.ndim > 1]
+    flat = [one for one in others if one.ndim < 2]
     rest = [
         {"params": [model.words.weight, *wide], "weight_decay": WEIGHT_DECAY},
         {"params": flat, "weight_decay": 0.0},

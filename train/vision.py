@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 import torch
-from surgvqa.builders.motion import CLEAR, WAYS
+from surgvqa.builders.motion import CLEAR, WAYS, towards
 from surgvqa.builders.scene import CELLS
 from surgvqa.builders.segmentation import labels_of
 from surgvqa.cards.command import InputError
@@ -39,7 +39,7 @@ from surgvqa.eval.encode import Encoder
 from surgvqa.eval.pixels import decode_all, patchify, to_float
 from surgvqa.train import together
 from surgvqa.train.base import load
-from surgvqa.train.optimizer import Together, is_hidden_matrix
+from surgvqa.train.optimizer import Together, divided, part_of
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -51,10 +51,8 @@ FRAMES = 2  # that the towers of Qwen-VL merge into one step of time
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
 CLASSES_WEIGH = 3.0  # against the rest: most tokens are background and soon right
 CELLS_WEIGH = 0.5
-MOVED, KEPT = (
-    0.02,
-    0.005,
-)  # of the frame's diagonal: what moves, what keeps still; between them nothing is said
+# Of the frame's diagonal: what moves, and what keeps still; between them nothing is said.
+MOVED, KEPT = 0.02, 0.005
 FAR = 0.12  # a thing that got farther than this in one step was taken out and put back
 UNKNOWN = -100  # what cross-entropy leaves out
 Row = Mapping[str, Any]
@@ -197,8 +195,7 @@ def moved(before: np.ndarray, after: np.ndarray, classes: int) -> np.ndarray:
         if far <= KEPT:
             found[value] = WAYS.index("still")
         elif MOVED <= far <= FAR and far > CLEAR * near:
-            way = ("right" if dx > 0 else "left") if abs(dx) > abs(dy) else ("down" if dy > 0 else "up")
-            found[value] = WAYS.index(way)
+            found[value] = WAYS.index(towards(dx, dy))
     found[0] = UNKNOWN
     return found
 
@@ -247,11 +244,10 @@ def learn(
 ) -> None:
     """All epochs; every process takes its part of each batch."""
     for name, one in model.named_parameters():
-        one.requires_grad_(".visual." in name)
+        one.requires_grad_(part_of(name) in ("vision", "projector"))
     both = nn.ModuleDict({"model": model, "reader": reader})
-    named = [(name, one) for name, one in both.named_parameters() if one.requires_grad]
-    muon = [one for name, one in named if is_hidden_matrix(name, one) and not name.startswith("reader")]
-    rest = [one for name, one in named if not any(one is other for other in muon)]
+    muon, rest = divided([(name, one) for name, one in model.named_parameters() if one.requires_grad])
+    rest += reader.parameters()
     optimizer = Together(
         [
             torch.optim.Muon(muon, args.muon_learning_rate, weight_decay=0.05),
@@ -276,7 +272,7 @@ def learn(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         together.mean_gradients(both)
-        nn.utils.clip_grad_norm_([one for _, one in named], 1.0)
+        nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if number % 50 == 0 or number == steps:

@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
 from surgvqa.builders import masks, outlines
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.copies import choose
-from surgvqa.builders.pictures import BROKEN
+from surgvqa.builders.pictures import size_of
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene, Transform
 from surgvqa.builders.tables import number, recording, rows, scaled
 from surgvqa.builders.taxonomy import Taxonomy, load
@@ -326,11 +325,7 @@ def _frames(
         path = _one(root, paths, f"picture {index} of {case_id}", drops)
         if path is None or (index == 1 and 2 in images) or index < 1:
             continue
-        try:
-            with Image.open(path) as picture:
-                sizes.setdefault(picture.size, path)
-        except BROKEN as error:
-            raise InputError(f"{_shown(root, path)}: not a readable picture: {error}") from error
+        sizes.setdefault(size_of(path, _shown(root, path)), path)
         frames.append(Frame(scenes[index].time_s if index in scenes else image_time(index), path))
     if len(sizes) > 1:
         sample = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))

@@ -24,10 +24,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from PIL import Image
 from surgvqa.builders import machine_scenes, outlines
 from surgvqa.builders.agreement import measure, sentence
-from surgvqa.builders.pictures import BROKEN
+from surgvqa.builders.pictures import size_of
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
 from surgvqa.builders.tables import number, recording, rows, scaled
 from surgvqa.builders.taxonomy import Taxonomy, load, shipped
@@ -309,11 +308,7 @@ class _Reader:
         for path in sorted(folder.glob("*")):
             if path.suffix.lower() not in STILLS:
                 continue
-            try:
-                with Image.open(path) as picture:
-                    sizes.setdefault(picture.size, path.name)
-            except BROKEN as error:
-                raise InputError(f"{path}: not a readable picture: {error}") from error
+            sizes.setdefault(size_of(path), path.name)
             frames.append(Frame(self.time(path.name), path))
         if len(sizes) > 1:
             raise InputError(f"{folder}: pictures differ in size: {', '.join(sorted(sizes.values()))}")

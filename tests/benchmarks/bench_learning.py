@@ -11,13 +11,17 @@ entered and exited also as whether anything has. Wall time of the three training
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from bench_segment import command
+from surgvqa.builders.stage import INSTRUMENTS
+from surgvqa.builders.taxonomy import load
+from surgvqa.train.scratch import f1, named
 
 BARS = {
     "phase": 0.80,
@@ -31,10 +35,7 @@ BARS = {
 }
 ROOT = Path(__file__).parents[2]
 TRAINED = ("seeing/vision.json", "base/model.safetensors", "adapter/adapter_model.safetensors")
-NAMES = re.compile(
-    "capsulorhexis cystotome|capsulorhexis forceps|gauge|incision knife|irrigation-aspiration|katena forceps"
-    "|lens injector|phacoemulsification tip|slit knife|spatula"
-)  # the ten that are rendered
+RENDERED = [load("cataract").canonical("instrument", name) for name in INSTRUMENTS]
 
 
 def trained(folder: Path, seed: int) -> tuple[Path, float | None]:
@@ -52,7 +53,7 @@ def trained(folder: Path, seed: int) -> tuple[Path, float | None]:
             seconds = (seconds or 0.0) + time.perf_counter() - start
     make(here, seed, "baselines.json")
     if not (here / "shuffled.jsonl").exists():
-        evaluate("predict", here / "dataset", "--model", here / "adapter", "--control", "shuffled-frames",
+        command("eval", "predict", here / "dataset", "--model", here / "adapter", "--control", "shuffled-frames",
                  "--out", here / "shuffled.jsonl")  # fmt: skip
     return here, seconds
 
@@ -65,28 +66,17 @@ def make(folder: Path, seed: int, target: str) -> None:
                     f"{folder.resolve()}/{target}"], check=True)  # fmt: skip
 
 
-def evaluate(*words: object) -> None:
-    """A command of surgvqa-eval."""
-    subprocess.run([sys.executable, "-m", "surgvqa.eval", *map(str, words)], check=True)
-
-
-def sets(text: str) -> frozenset[str]:
-    """The instruments that a sentence names."""
-    return frozenset(NAMES.findall(text))
-
-
-def f1(guess: frozenset[str], truth: frozenset[str]) -> float:
-    """F1 of two sets; 1 where both are empty."""
-    return 2 * len(guess & truth) / (len(guess) + len(truth)) if guess or truth else 1.0
-
-
 def figures(here: Path) -> dict[str, float]:
     """Accuracy by kind, and the figures that look at sets."""
     kinds = json.loads((here / "score.json").read_text("utf-8"))["by_kind"]
     found = {kind: one["accuracy"] for kind, one in kinds.items()}
     rows = [json.loads(line) for line in (here / "predictions.jsonl").read_text("utf-8").splitlines()]
     for kind in ("instruments", "entered", "exited"):
-        pairs = [(sets(row["prediction"]), sets(row["answer"])) for row in rows if row["kind"] == kind]
+        pairs = [
+            (named(row["prediction"], RENDERED), named(row["answer"], RENDERED))
+            for row in rows
+            if row["kind"] == kind
+        ]
         found[f"{kind}, F1 of the sets"] = mean(f1(*pair) for pair in pairs)
         if kind != "instruments":
             found[f"{kind}, anything or nothing"] = mean(bool(a) == bool(b) for a, b in pairs)
@@ -96,7 +86,7 @@ def figures(here: Path) -> dict[str, float]:
 def shuffled(here: Path) -> float:
     """Accuracy on motion with the frames in another order, scored as the others are."""
     out = here / "shuffled.json"
-    evaluate("score", here / "shuffled.jsonl", "--data", here / "dataset", "--out", out)
+    command("eval", "score", here / "shuffled.jsonl", "--data", here / "dataset", "--out", out)
     return float(json.loads(out.read_text("utf-8"))["by_kind"]["motion_direction"]["accuracy"])
 
 
@@ -117,7 +107,7 @@ def main() -> int:
     blind = guessed(done[0][0])
     heads = [f"seed {seed}" for seed in range(seeds)]
     print(f"| | bar | {' | '.join(heads)} | blind | told the phase | colours |")
-    print("|---|---" * 1 + "|---" * (seeds + 3) + "|")
+    print("|---" * (seeds + 5) + "|")
     for kind in [*BARS, *(kind for kind in found[0] if kind not in BARS)]:
         bar = f"{BARS[kind]:.2f}" if kind in BARS else ""
         values = " | ".join(f"{one[kind]:.3f}" for one in found)

@@ -37,30 +37,27 @@ def logits(
     """(heads, rows, columns): a random key's logit at every token of a frame, for a random query after it."""
     rows, columns = grid
     rope = {"rope_type": "default", "rope_theta": theta, "mrope_section": list(sections)}
-    positions = torch.stack(
-        [
-            torch.cat([torch.zeros(rows * columns, dtype=torch.long), torch.tensor([max(grid) + 10])]),
-            torch.cat([torch.arange(rows).repeat_interleave(columns), torch.tensor([max(grid) + 10])]),
-            torch.cat([torch.arange(columns).repeat(rows), torch.tensor([max(grid) + 10])]),
-        ]
-    )[:, None]
+    places = [
+        torch.zeros(rows * columns),
+        torch.arange(rows).repeat_interleave(columns),
+        torch.arange(columns).repeat(rows),
+    ]
+    after = torch.tensor([max(grid) + 10])  # where the query stands
+    positions = torch.stack([torch.cat([one.long(), after]) for one in places])[:, None]
     draw = torch.Generator().manual_seed(0)
     query, key = (torch.randn(1, HEADS, 1, size, generator=draw) for _ in range(2))
     shared = {"hidden_size": 4 * size, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": size}
     if family == "3":
-        config = Qwen3VLTextConfig(**shared, rope_parameters={**rope, "mrope_interleaved": True})
-        cos, sin = qwen3.Qwen3VLTextRotaryEmbedding(config)(query, positions)
-        turn = qwen3.apply_rotary_pos_emb
+        interleaved = Qwen3VLTextConfig(**shared, rope_parameters={**rope, "mrope_interleaved": True})
+        turns = qwen3.Qwen3VLTextRotaryEmbedding(interleaved)(query, positions)
     else:
         config = Qwen2_5_VLTextConfig(**shared, rope_parameters=rope)
-        cos, sin = qwen2_5.Qwen2_5_VLRotaryEmbedding(config)(query, positions)
-        if cos.ndim == 4:
-            pick = [part[at % 3] for at, part in enumerate(cos.split(list(sections) * 2, -1))]
-            pick_sin = [part[at % 3] for at, part in enumerate(sin.split(list(sections) * 2, -1))]
-            cos, sin = torch.cat(pick, -1), torch.cat(pick_sin, -1)
-        turn = qwen3.apply_rotary_pos_emb
+        turns = qwen2_5.Qwen2_5_VLRotaryEmbedding(config)(query, positions)
     count = rows * columns + 1
-    turned_query, turned_key = turn(query.expand(-1, -1, count, -1), key.expand(-1, -1, count, -1), cos, sin)
+    queries, keys = (one.expand(-1, -1, count, -1) for one in (query, key))
+    turned_query, turned_key = (qwen3 if family == "3" else qwen2_5).apply_rotary_pos_emb(
+        queries, keys, *turns
+    )
     found = (turned_query[0, :, -1:] * turned_key[0, :, :-1]).sum(-1) / size**0.5
     return found.view(HEADS, rows, columns)
 

@@ -13,23 +13,18 @@ often than both, and its instruments come closer (F1 of the sets), intervals apa
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench_segment import command
 from surgvqa.eval.segmentation import figure
 
 JOINS = ("prefix", "queries", "cross")
 WHO = ("model", "other pictures", "blind")
 BUILD = "--render-cases 160 --render-seed 1 --difficulty 0.2 --max-side 112 --frames 1 --kinds caption --test 0.15 --validation 0.02 --workers 2"  # fmt: skip
 TRAIN = "--epochs 10 --device cpu"
-
-
-def run(part: str, *words: object) -> None:
-    """One of our commands."""
-    subprocess.run([sys.executable, "-m", f"surgvqa.{part}", *map(str, words)], check=True)
 
 
 def told(one: dict[str, Any]) -> str:
@@ -64,13 +59,13 @@ def main() -> int:
     out, seeds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
     data, missed = out / "data", 0
     if not (data / "manifest.json").is_file():
-        run("builders", "synthetic", "--root", out / "rendered", "--out", data, *BUILD.split())
+        command("builders", "synthetic", "--root", out / "rendered", "--out", data, *BUILD.split())
     for seed in range(seeds):
         for join in JOINS:
             folder = out / f"{join}-{seed}"
             if not (folder / "scratch.json").is_file():
                 one = ["--data", data, "--out", folder, "--join", join, "--seed", seed]
-                run("train", "scratch", *one, *TRAIN.split())
+                command("train", "scratch", *one, *TRAIN.split())
     print("| join, seed | phase | instruments | F1 of instruments |\n|---|---|---|---|")
     for join in JOINS:
         folders = [out / f"{join}-{seed}" for seed in range(seeds)]
