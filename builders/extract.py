@@ -155,7 +155,11 @@ def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> 
         faults = [one for one in read if isinstance(one, Dropped) and one.fault]
         if faults:
             raise InputError("; ".join(f"{one.item}: {one.cause}" for one in faults[:20]))
-        return [one for one in read if isinstance(one, Case)]
+        found = [one for one in read if isinstance(one, Case)]
+        return [
+            replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one
+            for one in found
+        ]
     paths = video_files(root)
     if not paths:
         raise InputError(f"no video at {root}, and no phases.csv, tools.csv or annotations/ below it")

@@ -85,29 +85,49 @@ def still(case: Case, path: Path) -> np.ndarray:
 def fit(case: Case, pixels: Pixels) -> Case:
     """The case with its scenes in the pixels of its media.
 
-    Scenes of the media's own shape stay as they are. Raises ``InputError`` where the shapes differ and no
-    transform is known: a box on a squeezed or letterboxed picture would point at something else.
+    Raises ``InputError`` where the shapes differ and no transform is known: a box on a letterboxed picture
+    would point at something else.
     """
-    scenes = [*case.scenes, *(clip.scene for clip in case.clips if clip.scene is not None)]
-    if case.transform is not None:
-        return replace(
-            case,
-            scenes=tuple(moved(scene, case.transform, pixels) for scene in case.scenes),
-            clips=tuple(
-                replace(clip, scene=moved(clip.scene, case.transform, pixels)) if clip.scene else clip
-                for clip in case.clips
-            ),
+    return replace(
+        case,
+        scenes=tuple(_fitted(case, scene, pixels) for scene in case.scenes),
+        clips=tuple(
+            replace(clip, scene=_fitted(case, clip.scene, pixels)) if clip.scene else clip
+            for clip in case.clips
+        ),
+    )
+
+
+def _fitted(case: Case, scene: Scene, pixels: Pixels) -> Scene:
+    if not scene.width:  # labels without a place, of a frame whose size the source doesn't say
+        return replace(scene, width=pixels.width, height=pixels.height)
+    annotated, size = (scene.width, scene.height), (pixels.width, pixels.height)
+    by = case.transform or scaled(annotated, size, case.squeezed)
+    if by is not None:
+        return moved(scene, by, pixels)
+    if annotated != size and any(node.bbox or node.rle or node.centroid for node in scene.nodes):
+        raise InputError(
+            f"case {case.case_id}: its boxes are of a {scene.width}x{scene.height} frame, its pixels "
+            f"{pixels.width}x{pixels.height}, and how one became the other is not known; use media in the "
+            "annotations' shape, or --media none"
         )
-    for scene in scenes:
-        placed = any(node.bbox or node.rle or node.centroid for node in scene.nodes)
-        shape = (scene.width / scene.height) / (pixels.width / pixels.height)
-        if placed and abs(shape - 1) > SHAPE:
-            raise InputError(
-                f"case {case.case_id}: its boxes are of a {scene.width}x{scene.height} frame, its pixels "
-                f"{pixels.width}x{pixels.height}, and how one became the other is not known; use media in the "
-                "annotations' shape, or --media none"
-            )
-    return case
+    return scene
+
+
+def scaled(annotated: tuple[int, int], media: tuple[int, int], squeezed: bool = False) -> Transform | None:
+    """From annotated pixels to those of a copy of another size; None where they are the same, or not known.
+
+    Only a copy of the same shape (within 1 %) is known to be scaled and not cropped or letterboxed; with
+    ``squeezed`` a square one is, too.
+
+    >>> scaled((1024, 768), (512, 384))
+    Transform(scale_x=0.5, scale_y=0.5, offset_x=0.0, offset_y=0.0)
+    >>> scaled((1024, 768), (1024, 576)) is None
+    True
+    """
+    x, y = media[0] / annotated[0], media[1] / annotated[1]
+    whole = abs(x / y - 1) <= SHAPE or (squeezed and media[0] == media[1])
+    return Transform(x, y) if whole and annotated != media else None
 
 
 def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:

@@ -102,7 +102,10 @@ def check(folder: Path) -> list[str]:
         InputError: no such folder, a mistake in ``procedure.yaml`` (with its line), names of the template that are
             left, or one list of all faults of the tables, outlines and videos.
     """
-    from surgvqa.builders.sources import procedure  # opens videos; not before it is needed
+    from surgvqa.builders.media import look  # opens videos; not before it is needed
+    from surgvqa.builders.prepare import SURVEY_S
+    from surgvqa.builders.sources import procedure
+    from surgvqa.builders.workers import MEMORY_BYTES, Failed, run_tasks
 
     path = folder / "procedure.yaml"
     if not path.is_file():
@@ -120,17 +123,23 @@ def check(folder: Path) -> list[str]:
     if not _any_data(folder):
         return [*said, "phases.csv, tools.csv and annotations/ hold nothing yet"]
     found = list(procedure.cases(folder))
+    cases = [one for one in found if isinstance(one, Case)]
+    looked = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
     faults = [one for one in found if isinstance(one, Dropped)]
+    faults += [
+        Dropped(case.case_id, looked[index].cause)
+        for index, case in enumerate(cases)
+        if isinstance(looked[index], Failed)
+    ]
     if faults:
         more = f" and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
         listed = "; ".join(f"{one.item}: {one.cause}" for one in faults[:LISTED])
         raise InputError(f"{folder}: {len(faults)} faults: {listed}{more}")
-    for case in found:
-        if isinstance(case, Case):
-            length = "no recording" if case.duration_s is None else f"{case.duration_s:.1f} s of video"
-            said.append(
-                f"{case.case_id}: {length}, {len(case.phases)} phases, {len(case.scenes)} labelled moments"
-            )
+    for index, case in enumerate(cases):
+        length = f"{looked[index].duration_s:.1f} s of video" if case.video else "no recording"
+        said.append(
+            f"{case.case_id}: {length}, {len(case.phases)} phases, {len(case.scenes)} labelled moments"
+        )
     return said
 
 

@@ -150,7 +150,8 @@ class Case:
     frames: tuple[Frame, ...] = ()  # stills, where the source ships no video
     duration_s: float | None = None
     video_offset_s: float = 0.0  # second of the video at which the annotations' second 0 lies
-    transform: Transform | None = None  # annotated frame -> media pixels, where the two differ in shape
+    transform: Transform | None = None  # annotated frame -> media pixels, where it isn't a scaled copy
+    squeezed: bool = False  # media that are square are the whole frame, squeezed
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the stills that is kept
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one

@@ -1,16 +1,12 @@
-"""Tables and recordings that readers of several sources open: CSV with a checked header, videos by size."""
+"""Tables that readers of several sources open: CSV with a checked header."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from surgvqa.builders.packets import read_timeline
-from surgvqa.builders.schema import Transform
-from surgvqa.builders.video import read_frames
 from surgvqa.cards.command import InputError
 
 
@@ -63,39 +59,3 @@ def number(row: Mapping[str, str], column: str, where: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{where}: {column} is {row[column]!r}, not a number")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A video's size as it is shown and its length."""
-
-    width: int
-    height: int
-    duration_s: float
-
-
-def recording(path: Path) -> Recording:
-    """Open a video, read its packets and decode its first frame.
-
-    Raises:
-        InputError: missing, empty, truncated or not a video; the message says which and names the file.
-    """
-    duration_s = read_timeline(path).duration_s
-    height, width = read_frames(path, [0.0])[0].image.shape[:2]
-    return Recording(width, height, duration_s)
-
-
-def scaled(annotated: tuple[int, int], media: tuple[int, int]) -> Transform | None:
-    """From annotated pixels to those of a copy of another size; None where they are the same, or not known.
-
-    Only a copy of the same shape (within 1 %) is known to be scaled and not cropped or letterboxed.
-
-    >>> scaled((1024, 768), (512, 384))
-    Transform(scale_x=0.5, scale_y=0.5, offset_x=0.0, offset_y=0.0)
-    >>> scaled((1024, 768), (1024, 576)) is None
-    True
-    """
-    scale_x, scale_y = media[0] / annotated[0], media[1] / annotated[1]
-    if annotated == media or abs(scale_x / scale_y - 1) > 0.01:
-        return None
-    return Transform(scale_x, scale_y)

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from surgvqa.builders import media
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.agreement import measure
 from surgvqa.builders.clips import windows
+from surgvqa.builders.prepare import look_at
 from surgvqa.builders.questions import ask
 from surgvqa.builders.scene import link
 from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.shard import Options
 from surgvqa.builders.sources import cataract1k
 from surgvqa.builders.taxonomy import load
 from surgvqa.builders.transitions import transitions
@@ -191,7 +194,7 @@ def test_stills_stand_at_the_moments_of_their_images(root: Path) -> None:
         (0.0, "case0901_02.png"),
         (9.5, "case0901_04.png"),
     ]
-    assert case.transform is None
+    assert media.fit(case, media.look(case)).scenes == case.scenes
     assert "case_0901: 2 of 4 annotated images have no picture" in cataract1k.notes([case])
 
 
@@ -203,12 +206,17 @@ def test_stills_stand_at_the_moments_of_their_images(root: Path) -> None:
         ((512, 288), None),  # cropped or letterboxed, nobody knows
     ],
 )
-def test_resized_pictures_carry_their_transform(
+def test_boxes_follow_resized_pictures(
     root: Path, size: tuple[int, int], scales: tuple[float, float] | None
 ) -> None:
     stills(root, [2, 3], size)
-    found = read(root)[0]["case_0901"].transform
-    assert (None if found is None else (found.scale_x, found.scale_y)) == scales
+    case = read(root)[0]["case_0901"]
+    if scales is None:
+        with pytest.raises(InputError, match="1024x768 frame, its pixels 512x288"):
+            media.fit(case, media.look(case))
+        return
+    (was, now) = (one.scenes[1].nodes[0].bbox for one in (case, media.fit(case, media.look(case))))
+    assert now == pytest.approx([at * scales[i % 2] for i, at in enumerate(was)])
 
 
 def test_official_folds(root: Path, tmp_path: Path) -> None:
@@ -285,6 +293,16 @@ def text_video(root: Path) -> None:
     (root / "case_0901.mp4").write_text("not a video")
 
 
+@pytest.mark.parametrize("spoil", [empty_video, text_video])
+def test_a_video_that_cannot_be_read_costs_its_case(root: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(root)
+    cases, _, faults = read(root)
+    assert not faults, "the reader leaves videos to the survey, whose workers may fall"
+    found, dropped = look_at(list(cases.values()), root, Options(media="frames"), 0)
+    (fault,) = (one for one in dropped if one.fault and "case_0901.mp4" in one.cause)
+    assert fault.item == "case_0901" and "case_0901" not in found
+
+
 def broken_still(root: Path) -> None:
     stills(root, [2])
     (root / STILLS / "case0901_02.png").write_bytes(b"\x89PNG")
@@ -303,8 +321,6 @@ BAD = {
     index_twice: ("instances.json", "two images have the index 3"),
     not_json: ("instances.json", "not JSON"),
     not_coco: ("instances.json", "not COCO instances"),
-    empty_video: ("case_0901", "case_0901.mp4"),
-    text_video: ("case_0901", "case_0901.mp4"),
     broken_still: ("case_0901", "case0901_02.png"),
 }
 
@@ -416,9 +432,8 @@ def test_real_stills_belong_to_their_annotations(realdata: Path, tmp_path: Path)
     times = {name: [frame.time_s for frame in case.frames] for name, case in cases.items()}
     assert times == {"case_5013": [274.5, 289.5], "case_5014": [44.5, 89.5, 119.5]}
     for case in cases.values():
-        assert case.transform is None and {frame.time_s for frame in case.frames} <= {
-            scene.time_s for scene in case.scenes
-        }
+        assert media.fit(case, media.look(case)).scenes == case.scenes
+        assert {frame.time_s for frame in case.frames} <= {scene.time_s for scene in case.scenes}
         for frame in case.frames:  # the label image beside it says where the instruments are
             scene = next(scene for scene in case.scenes if scene.time_s == frame.time_s)
             label = np.asarray(Image.open(tmp_path / "frames" / "labels" / frame.path.name))

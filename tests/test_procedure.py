@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 from plain_video import render
-from surgvqa.builders import machine_scenes, questions, scene
+from surgvqa.builders import machine_scenes, media, questions, scene
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.build import build
-from surgvqa.builders.clips import windows
-from surgvqa.builders.scene import link
 from surgvqa.builders.schema import QA, Case, Dropped, Frame, Scene
+from surgvqa.builders.shard import Options, survey
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.taxonomy import load
 from surgvqa.cards.command import InputError
@@ -60,9 +60,11 @@ def test_tables_outlines_and_videos_meet_in_cases(root: Path) -> None:
         (8.0, ["needle", "scissors"]),
     ]
     assert {node.granularity for scene in first.scenes for node in scene.nodes} == {"presence"}
-    assert (first.scenes[0].width, first.scenes[0].height) == (128, 96)
+    shown = media.fit(first, media.look(first)).scenes[0]
+    assert (shown.width, shown.height) == (128, 96)
     assert first.procedure == "button sewing" and first.taxonomy == root / "procedure.yaml"
-    assert second.video_offset_s == -60.0 and second.duration_s == 11.0
+    assert second.video_offset_s == -60.0
+    assert media.look(second) == media.Pixels(128, 96, 11.0)
     assert [(scene.time_s, [node.id for node in scene.nodes]) for scene in second.scenes] == [
         (62.0, ["button", "needle"]),
         (68.0, ["button", "scissors"]),
@@ -83,9 +85,10 @@ def test_polygons_of_a_group_are_one_thing_and_rectangles_boxes(root: Path) -> N
 
 
 def test_an_offset_places_clips_in_the_video(root: Path) -> None:
-    case = link(read(root)[0]["theatre-2"])
-    clips = windows(case, 5.0).clips
-    assert (clips[0].start_ms, clips[-1].end_ms) == (60_000, 71_000)
+    case = read(root)[0]["theatre-2"]
+    for shown in ("frames", "none"):
+        clips = survey(case, root, Options(media=shown)).clips
+        assert (clips[0].start_ms, clips[-1].end_ms) == (60_000, 71_000)
     assert {clip.phase for clip in clips} == {"sewing", "cutting", "idle"}
 
 
@@ -170,7 +173,8 @@ def test_stills_stand_in_for_a_video(root: Path) -> None:
         Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(folder / f"shot_{tenth:04d}.png")
     case = read(root)[0]["theatre-2"]
     assert [frame.time_s for frame in case.frames] == [62.0, 62.5, 68.0]
-    assert case.transform is not None and case.transform.scale_x == 0.5
+    assert {scene.width for scene in case.scenes} == {128}
+    assert {scene.width for scene in media.fit(case, media.look(case)).scenes} == {64}
     Image.fromarray(np.zeros((50, 64, 3), np.uint8)).save(folder / "shot_0690.png")
     (fault,) = read(root)[2]
     assert "differ in size" in fault.cause
@@ -278,6 +282,33 @@ def no_number(root: Path) -> None:
     path.write_text(path.read_text().replace("shot_0620.png", "shot.png"))
 
 
+@pytest.mark.parametrize("spoil", [empty, truncated])
+def test_a_video_that_cannot_be_read_costs_its_case(
+    root: Path, tmp_path: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(root)
+    asked = ["procedure", "--root", str(root), "--out", str(tmp_path / "out"), "--image-rate", "10"]
+    assert main(asked) == 2
+    assert "theatre-1.mp4" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert main([*asked, "--on-error", "quarantine"]) == 0
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    (fault,) = (one for one in manifest["dropped"] if one["fault"])
+    assert fault["item"] == "theatre-1" and list(manifest["splits"]) == ["theatre-2"]
+
+
+def test_only_workers_open_videos(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that crashes its decoder takes down whoever opens it: never the build itself."""
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise SystemError("a decoder ran in the builder's own process")
+
+    monkeypatch.setattr(av, "open", crash)
+    build("procedure", root, tmp_path / "out", test_cases=["theatre-1"], workers=1,
+          source_options={"image_rate": 10.0})  # fmt: skip
+    with pytest.raises(SystemError):
+        build("procedure", root, tmp_path / "here", workers=0, source_options={"image_rate": 10.0})
+
+
 BAD: dict[Callable[[Path], None], tuple[str, str]] = {
     header: ("phases.csv", "no column case, start"),
     cells: ("phases.csv", "row 2 has 3 cells, its header 4"),
@@ -289,8 +320,6 @@ BAD: dict[Callable[[Path], None], tuple[str, str]] = {
     outside: ("videos.csv row 2", "lies outside"),
     no_video: ("theatre-1", "no video theatre-1.mp4 in"),
     no_such_video: ("videos.csv row 2", "no video"),
-    empty: ("theatre-1", "theatre-1.mp4"),
-    truncated: ("theatre-1", "theatre-1.mp4"),
     column: ("tools.csv", "unknown label 'neddle': did you mean needle?"),
     tick: ("tools.csv row 2", "needle=x; 0 or 1"),
     twice: ("tools.csv row 6", "second 8 of the case is annotated twice"),
@@ -374,9 +403,9 @@ def test_the_real_cholec80_clip_goes_through(realdata: Path, tmp_path: Path) -> 
     root = cholec80(realdata, tmp_path / "cholec80")
     cases, _, faults = read(root, taxonomy="cholecystectomy", image_rate=25.0)
     assert not faults
-    case = link(cases["video05"])
+    found = survey(cases["video05"], root, Options())
+    case, clips = found.case, found.clips
     assert case.duration_s == 32.0 and len(case.scenes) > 1900
-    clips = windows(case, 5.0).clips
     assert (clips[0].start_ms, clips[-1].end_ms) == (1_858_000, 1_890_000)
     assert {clip.phase for clip in clips} == {"gallbladder retraction"}
     assert {node.name for clip in clips if clip.scene for node in clip.scene.nodes} <= {
@@ -420,7 +449,7 @@ def test_the_real_cholec_instance_seg_sample_goes_through(realdata: Path, tmp_pa
     sixth = case.scenes[5]
     assert [node.id for node in sixth.nodes] == ["hook", "grasper", "grasper#2"]
     with Image.open(case.frames[5].path) as picture:
-        assert picture.size == (sixth.width, sixth.height) and case.transform is None
+        assert picture.size == (sixth.width, sixth.height)
     coco = json.loads(
         (
             realdata / "cholec_instance_seg/_sample_results/generated_coco_files/sample_generated_coco.json"

@@ -19,8 +19,8 @@ from surgvqa.builders import masks, outlines
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.copies import choose
 from surgvqa.builders.pictures import size_of
-from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene, Transform
-from surgvqa.builders.tables import number, recording, rows, scaled
+from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene
+from surgvqa.builders.tables import number, rows
 from surgvqa.builders.taxonomy import Taxonomy, load
 from surgvqa.builders.timeline import IDLE
 from surgvqa.cards.command import InputError
@@ -171,15 +171,9 @@ def _case(
     phases = _phases(root, case_id, table, taxonomy, drops) if table else ()
     scenes = _scenes(root, instances, case_id, found.keys(), taxonomy, drops) if instances else {}
     frames: tuple[Frame, ...] = ()
-    size: tuple[int, int] | None = None
-    duration_s: float | None = None
     try:
-        if video is not None:
-            shown = recording(video)
-            size, duration_s = (shown.width, shown.height), shown.duration_s
-        else:
-            frames, size = _frames(root, case_id, files.images, scenes, drops)
-        transform = _transform(next(iter(scenes.values()), None), size)
+        if video is None:
+            frames = _frames(root, case_id, files.images, scenes, drops)
     except InputError as error:
         # without its pictures the case would pass for one that never had any
         drops.append(Dropped(case_id, str(error), fault=True))
@@ -195,8 +189,7 @@ def _case(
             scenes=tuple(scenes.values()),
             video=video,
             frames=frames,
-            duration_s=duration_s,
-            transform=transform,
+            squeezed=True,  # surgery-sft's square videos are the 4:3 frames squeezed, as its README says
             split=split,
             files=tuple(path for path in (table, instances, video) if path)
             + tuple(frame.path for frame in frames),
@@ -317,8 +310,8 @@ def _frames(
     images: dict[int, list[Path]],
     scenes: Mapping[int, Scene],
     drops: list[Dropped],
-) -> tuple[tuple[Frame, ...], tuple[int, int] | None]:
-    """The stills of a case and their size; image 1 is left out where image 2, the same frame, is there."""
+) -> tuple[Frame, ...]:
+    """The stills of a case, all of one size; image 1 is left out where image 2, the same frame, is there."""
     frames: list[Frame] = []
     sizes: dict[tuple[int, int], Path] = {}
     for index, paths in sorted(images.items()):
@@ -330,19 +323,7 @@ def _frames(
     if len(sizes) > 1:
         sample = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
         raise InputError(f"{case_id}: its pictures differ in size: {sample}")
-    return tuple(frames), next(iter(sizes), None)
-
-
-def _transform(scene: Scene | None, size: tuple[int, int] | None) -> Transform | None:
-    """From the annotated frame to the media's. surgery-sft's square videos are the 4:3 frames squeezed, as its
-    README says; of other shapes nothing is known.
-    """
-    if size is None or scene is None:
-        return None
-    annotated = (scene.width, scene.height)
-    if size[0] == size[1] and annotated[0] != annotated[1]:
-        return Transform(size[0] / annotated[0], size[1] / annotated[1])
-    return scaled(annotated, size)
+    return tuple(frames)
 
 
 def official_splits(folder: Path, fold: int, *, required: bool = True) -> dict[str, str]:

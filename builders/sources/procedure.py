@@ -28,7 +28,7 @@ from surgvqa.builders import machine_scenes, outlines
 from surgvqa.builders.agreement import measure, sentence
 from surgvqa.builders.pictures import size_of
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
-from surgvqa.builders.tables import number, recording, rows, scaled
+from surgvqa.builders.tables import number, rows
 from surgvqa.builders.taxonomy import Taxonomy, load, shipped
 from surgvqa.builders.timeline import IDLE, to_ms
 from surgvqa.cards.command import InputError
@@ -262,7 +262,7 @@ class _Reader:
         for case_id, part in sorted(self.parts.items()):
             there = [scene.time_s for scene in part.scenes.values() if scene.width]
             try:
-                frames = () if part.video else self.stills(case_id)[0]
+                frames = () if part.video else self.stills(case_id)
                 moments[case_id] = machine_scenes.asked(
                     part.video, part.offset_s, frames, sorted(there), every
                 )
@@ -300,8 +300,8 @@ class _Reader:
                     case_id, f"no video {case_id}.mp4 in {self.videos} and no line of it in videos.csv"
                 )
 
-    def stills(self, case_id: str) -> tuple[tuple[Frame, ...], tuple[int, int] | None]:
-        """The stills of a case in order of time, and their size."""
+    def stills(self, case_id: str) -> tuple[Frame, ...]:
+        """The stills of a case in order of time, all of one size."""
         folder = self.root / "frames" / case_id
         frames: list[Frame] = []
         sizes: dict[tuple[int, int], str] = {}
@@ -312,7 +312,7 @@ class _Reader:
             frames.append(Frame(self.time(path.name), path))
         if len(sizes) > 1:
             raise InputError(f"{folder}: pictures differ in size: {', '.join(sorted(sizes.values()))}")
-        return tuple(sorted(frames, key=lambda frame: frame.time_s)), next(iter(sizes), None)
+        return tuple(sorted(frames, key=lambda frame: frame.time_s))
 
     def case(self, case_id: str) -> Iterator[Case | Dropped]:
         """A case with its recording."""
@@ -320,21 +320,15 @@ class _Reader:
         if not part.phases and not part.scenes:
             yield Dropped(case_id, "neither phases nor instruments nor outlines of it could be read")
             return
-        duration_s: float | None = None
         frames: tuple[Frame, ...] = ()
-        size: tuple[int, int] | None = None
         try:
-            if part.video is not None:
-                shown = recording(part.video)
-                duration_s, size = shown.duration_s, (shown.width, shown.height)
-            else:
-                frames, size = self.stills(case_id)
+            if part.video is None:
+                frames = self.stills(case_id)
         except InputError as error:
             yield Dropped(case_id, str(error), fault=True)
             return
         scenes = [part.scenes[at] for at in sorted(part.scenes)]
-        drawn = next(((scene.width, scene.height) for scene in scenes if scene.width), None)
-        width, height = drawn or size or (0, 0)
+        width, height = next(((scene.width, scene.height) for scene in scenes if scene.width), (0, 0))
         yield Case(
             case_id,
             "procedure",
@@ -344,9 +338,7 @@ class _Reader:
             scenes=tuple(s if s.width else replace(s, width=width, height=height) for s in scenes),
             video=part.video,
             frames=frames,
-            duration_s=duration_s,
             video_offset_s=part.offset_s,
-            transform=scaled(drawn, size) if drawn and size else None,
             files=(
                 *self.own,
                 *part.files,
