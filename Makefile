@@ -59,32 +59,36 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 	@echo "Look at it and ask it yourself: $(BIN)/surgvqa-eval demo, then open http://127.0.0.1:7860"
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
-	$(SAY) "demo 1/8: build: render the synthetic cases and turn them into a data set of questions"
+	$(SAY) "demo 1/9: build: render the synthetic cases and turn them into a data set of questions"
 	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 60 $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS)
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
-	$(SAY) "demo 2/8: card of the data set"
+	$(SAY) "demo 2/9: card of the data set"
 	$(BIN)/surgvqa-card dataset $(DEMO)/dataset
 
-$(DEMO)/practice/manifest.json: | $(DEMO)/dataset/manifest.json
-	$(SAY) "demo 3/8: other operations to practise on, with masks; none of them is in the data set (minutes)"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --segmentation instruments --validation 0.02 --test 0.02
+$(DEMO)/masks/manifest.json: | $(DEMO)/dataset/manifest.json
+	$(SAY) "demo 3/9: other operations with masks, as stills, for the vision tower (minutes)"
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/masks-cases --render-cases 320 --render-seed 2 --stills $(RENDERED) --out $(DEMO)/masks --kinds phase --segmentation instruments --validation 0.02 --test 0.02
 
-$(DEMO)/seeing/vision.json: $(DEMO)/practice/manifest.json
-	$(SAY) "demo 4/8: the tower of a tiny Qwen2.5-VL with random weights learns from their masks"
+$(DEMO)/practice/manifest.json: | $(DEMO)/masks/manifest.json
+	$(SAY) "demo 4/9: and some to practise speaking on; none of all these is in the data set (minutes)"
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --validation 0.02 --test 0.02
+
+$(DEMO)/seeing/vision.json: $(DEMO)/masks/manifest.json
+	$(SAY) "demo 5/9: the tower of a tiny Qwen2.5-VL with random weights learns from the masks (minutes)"
 	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --seed $(SEED) --out $(DEMO)/random
-	$(TRAIN2) vision --data $(DEMO)/practice --model $(DEMO)/random --out $(DEMO)/seeing --max-pixels 5880 --seed $(SEED)
+	$(TRAIN2) vision --data $(DEMO)/masks --model $(DEMO)/random --out $(DEMO)/seeing --max-pixels 5880 --epochs 3 --seed $(SEED)
 
-$(DEMO)/base/model.safetensors: $(DEMO)/seeing/vision.json
-	$(SAY) "demo 5/8: its language model learns to say what it sees (minutes)"
+$(DEMO)/base/model.safetensors: $(DEMO)/seeing/vision.json $(DEMO)/practice/manifest.json
+	$(SAY) "demo 6/9: its language model learns to say what it sees (minutes)"
 	$(TRAIN2) sft --config demo_base.yaml --model_name_or_path $(DEMO)/seeing --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base --seed $(SEED)
 
 $(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/model.safetensors
-	$(SAY) "demo 6/8: a LoRA adapter on top of it learns the data set's questions (minutes)"
+	$(SAY) "demo 7/9: a LoRA adapter on top of it learns the data set's questions (minutes)"
 	$(TRAIN2) sft --config demo_lora.yaml --model_name_or_path $(DEMO)/base --dataset_name $(DEMO)/dataset --output_dir $(DEMO)/adapter --seed $(SEED)
 
 $(DEMO)/score.json: $(DEMO)/adapter/adapter_model.safetensors
-	$(SAY) "demo 7/8: answer the held-out cases; score the answers beside guessers who never look"
+	$(SAY) "demo 8/9: answer the held-out cases; score the answers beside guessers who never look"
 	$(BIN)/surgvqa-eval predict $(DEMO)/dataset --model $(DEMO)/adapter --out $(DEMO)/predictions.jsonl
 	$(BIN)/surgvqa-eval score $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --out $@
 
@@ -95,7 +99,7 @@ $(DEMO)/report.html: $(DEMO)/baselines.json
 	$(BIN)/surgvqa-eval report $(DEMO)/predictions.jsonl --data $(DEMO)/dataset --baselines $(DEMO)/baselines.json --out $@
 
 $(DEMO)/adapter/README.md: $(DEMO)/score.json
-	$(SAY) "demo 8/8: card of the adapter"
+	$(SAY) "demo 9/9: card of the adapter"
 	$(BIN)/surgvqa-card model $(DEMO)/adapter --score $(DEMO)/score.json --dataset $(DEMO)/dataset
 
 # ---------------------------------------------------------------- tests and checks

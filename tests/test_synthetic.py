@@ -298,16 +298,17 @@ def test_notes_say_how_far_the_phase_tells(cases: list[Case]) -> None:
     assert "usual instrument is in view in" in note
 
 
-def test_stills_on_request(tmp_path: Path) -> None:
-    found = [
-        case
-        for case in synthetic.cases(tmp_path, render_cases=1, size=64, phase_seconds=5.0, frame_pngs=True)
-        if isinstance(case, Case)
-    ]
+def test_stills_in_place_of_videos(tmp_path: Path) -> None:
+    """Four a beat; between the first two things come and go, and nothing else does until the next beat."""
+    told = {"render_cases": 1, "size": 64, "phase_seconds": 5.0, "stills": True}
+    (case,) = (one for one in synthetic.cases(tmp_path, **told) if isinstance(one, Case))
     pictures = sorted(tmp_path.rglob("*.png"))
     images = json.loads(next(tmp_path.rglob("instances.json")).read_text())["images"]
     assert [path.name for path in pictures] == sorted(image["file_name"] for image in images)
-    assert found[0].video is not None and not found[0].frames, "a video says more than its stills"
-    next(tmp_path.rglob("*.mp4")).unlink()
-    (again,) = [case for case in cataract1k.cases(tmp_path) if isinstance(case, Case)]
-    assert [frame.time_s for frame in again.frames] == [scene.time_s for scene in again.scenes]
+    assert case.video is None and not list(tmp_path.rglob("*.mp4"))
+    assert [frame.time_s for frame in case.frames] == [scene.time_s for scene in case.scenes]
+    names = [{node.name for node in scene.nodes if node.type == "instrument"} for scene in case.scenes[1:]]
+    beats = [names[at : at + 4] for at in range(0, len(names), 4)]
+    assert all(second == third == fourth for _, second, third, fourth in beats)
+    assert sum(first != second for first, second, *_ in beats) > 0.5 * len(beats)
+    assert all(last == first for (*_, last), (first, *_) in pairwise(beats))

@@ -56,7 +56,7 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
         square = slice(28 * row, 28 * row + 28), slice(28 * column, 28 * column + 28)
         shown, marked = black.copy(), labels.copy()
         shown[square], marked[square] = 255, 2
-        pair = vision.Pair(moment(0, labels, black), moment(1, marked, shown), 0)
+        pair = vision.Pair(moment(0, labels, black), moment(1, marked, shown), 0, True)
         patches, grid, truth = vision.encoded([pair], part)
         merged = (
             patches.float().mean(1).view(-1, part.merge_size**2).mean(1)
@@ -66,13 +66,14 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
         assert truth.classes[0, :, 0].sum() == 0
         assert (truth.classes[0, :, 1] == 2).tolist() == (merged > 100).tolist()
         assert (truth.classes[0, :, 1] == 2).sum() == size**2
+        assert truth.changes[0].tolist() == [[0, 0, 1], [0, 0, 0]], "it came, and nothing went"
 
 
 def test_cells_are_the_nine_parts_of_the_frame(bases: dict[str, Path]) -> None:
     processor = AutoProcessor.from_pretrained(bases["qwen2_5_vl"])
     part = Encoder(processor, Budget(2, "video", 28 * 28, 168 * 168)).part
     blank = moment(0, np.zeros((168, 168), np.uint8), np.zeros((168, 168, 3), np.uint8))
-    truth = vision.encoded([vision.Pair(blank, blank, 0)], part)[2]
+    truth = vision.encoded([vision.Pair(blank, blank, 0, False)], part)[2]
     names = np.array(vision.CELLS)[truth.cells[0].numpy()].reshape(6, 6)
     assert names[0, 0] == "top-left" and names[3, 2] == "center" and names[5, 0] == "bottom-left"
     assert (np.unique(names, return_counts=True)[1] == 4).all()
@@ -102,6 +103,24 @@ def test_pairs_stay_in_a_case_and_know_their_phase(data: Path) -> None:
     for pair in said:
         stretch = [one for one in phases[pair.after["case_id"]] if one[0] <= pair.after["time_s"] <= one[1]]
         assert known[pair.phase] in {one[2] for one in stretch}
+
+
+def test_half_of_an_epoch_are_pairs_that_change() -> None:
+    blank = moment(0, np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.uint8))
+    for changed, share in (
+        (0, 0),
+        (10, 30),
+        (40, 50),
+        (80, 80),
+        (100, 100),
+    ):  # of 100, at most three times each
+        train = [vision.Pair(blank, blank, at, at < changed) for at in range(100)]
+        (one,), (again,) = (list(vision.batches(train, 100, 1, 7)) for _ in "ab")
+        assert one == again and sum(pair.changed for pair in one) == share
+        assert all(
+            1 <= count <= 3 for pair, count in Counter(pair.phase for pair in one if pair.changed).items()
+        )
+        assert max(Counter(pair.phase for pair in one if not pair.changed).values(), default=1) == 1
 
 
 def test_the_tower_learns_and_the_language_model_stays(

@@ -1,4 +1,4 @@
-"""A vision tower learns from masks, before any words: what lies under each of its tokens, and which phase it is.
+"""A vision tower learns from masks, before any words: what lies under each of its tokens, what comes and what goes.
 
 surgvqa-build … --segmentation instruments --out DIR
 surgvqa-train vision --data DIR --model runs/random --out runs/seeing --max-pixels 5880
@@ -8,8 +8,9 @@ From random weights the answers to questions teach a tower slowly: one word of a
 picture by itself. A mask says of every token what lies there. Two annotated moments in a row are a video of two
 frames, which the tower merges into one step of time. One linear layer reads from each token what lies under it in the
 first and in the second frame, which of the nine parts of the frame that is (the language model's rotary frequencies
-tell it badly), and which way the thing there moves; and from their mean the phase. It is thrown away in the end. The
-language model stays as it was, and the tower takes part in `surgvqa-train sft` as ever.
+tell it badly), and which way the thing there moves; and from all of them the phase, and what came and what went between
+the two frames. It is thrown away in the end. The language model stays as it was, and the tower takes part in
+`surgvqa-train sft` as ever.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import pyarrow.parquet as pq
 import torch
 from surgvqa.builders.motion import CLEAR, WAYS, towards
 from surgvqa.builders.scene import CELLS
-from surgvqa.builders.segmentation import labels_of
+from surgvqa.builders.segmentation import decode_labels, labels_of
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.budget import Budget
@@ -43,7 +44,7 @@ from surgvqa.train.optimizer import Together, divided, part_of
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
 from trl import ModelConfig
 
 COLUMNS = ("row_id", "case_id", "time_s", "classes", "image", "label_map")
@@ -51,6 +52,9 @@ FRAMES = 2  # that the towers of Qwen-VL merge into one step of time
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
 CLASSES_WEIGH = 3.0  # against the rest: most tokens are background and soon right
 CELLS_WEIGH = 0.5
+CHANGES_WEIGH = 2.0
+REPEATED = 3  # times in an epoch, at most
+WARM_UP = 0.04  # of all steps
 # Of the frame's diagonal: what moves, and what keeps still; between them nothing is said.
 MOVED, KEPT = 0.02, 0.005
 FAR = 0.12  # a thing that got farther than this in one step was taken out and put back
@@ -60,20 +64,22 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two annotated moments of a case, and the phase of the later one by its index."""
+    """Two annotated moments in a row of a case, and the phase of the later one by its index."""
 
     before: Row
     after: Row
     phase: int
+    changed: bool  # something is in one of the two frames only
 
 
 class Read(NamedTuple):
-    """What lies under the tokens of n pairs: labels, or a reader's logits with one more dimension, the last."""
+    """What n pairs show: labels, or a reader's logits with one more dimension, the last."""
 
     classes: Tensor  # (n, tokens, frames)
     cells: Tensor  # (n, tokens), of 3 x 3
     ways: Tensor  # (n, tokens), of WAYS
     phases: Tensor  # (n,)
+    changes: Tensor  # (n, 2, classes): what is in the second frame only, what in the first only; 0 and 1, or logits
 
 
 class Reader(nn.Module):
@@ -81,13 +87,15 @@ class Reader(nn.Module):
 
     def __init__(self, width: int, classes: int, phases: int) -> None:
         super().__init__()
-        self.parts = (FRAMES * classes, len(CELLS), len(WAYS), max(1, phases))
+        self.parts = (FRAMES * classes, len(CELLS), len(WAYS), max(1, phases), 2 * classes)
         self.linear = nn.Linear(width, sum(self.parts))
 
     def forward(self, tokens: Tensor) -> Read:
         """(n, tokens, width) to logits."""
-        classes, cells, ways, phases = self.linear(tokens).split(self.parts, -1)
-        return Read(classes.unflatten(-1, (FRAMES, -1)), cells, ways, phases.mean(1))
+        classes, cells, ways, *whole = self.linear(tokens).split(self.parts, -1)
+        # A sum over n tokens that vary alike varies by the root of n: so the whole is as loud as a token.
+        phases, changes = (part.sum(1) / math.sqrt(part.shape[1]) for part in whole)
+        return Read(classes.unflatten(-1, (FRAMES, -1)), cells, ways, phases, changes.unflatten(-1, (2, -1)))
 
 
 def main(args: argparse.Namespace) -> None:
@@ -133,9 +141,11 @@ def pairs(
     found = []
     for case, rows in sorted(by_case.items()):
         rows.sort(key=lambda row: row["time_s"])
-        for before, after in pairwise(rows):
+        shown = [{*np.unique(decode_labels(row["label_map"]["bytes"]))} for row in rows]
+        for at, (before, after) in enumerate(pairwise(rows)):
             name = phase_at(phases.get(case, ()), after["time_s"])
-            found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
+            phase = known.index(name) if name in known else UNKNOWN
+            found.append(Pair(before, after, phase, shown[at] != shown[at + 1]))
     if not found:
         raise InputError(f"{folder}, {split}: no case with two annotated moments; there is nothing to learn")
     return found
@@ -206,7 +216,7 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
     Raises:
         InputError: a label map that doesn't fit its picture, or holds a class that isn't listed.
     """
-    patches, grids, labels, ways = [], [], [], []
+    patches, grids, labels, ways, changes = [], [], [], [], []
     for pair in some:
         frames = decode_all([pair.before["image"]["bytes"], pair.after["image"]["bytes"]])
         cut, grid = patchify(frames, part, "video")
@@ -218,12 +228,18 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
         names = np.stack([under(one, rows, columns, count).ravel() for one in maps], -1)
         labels.append(names)
         ways.append(moved(maps[0], maps[1], count)[names[:, 1]])
-    cells = np.arange(rows)[:, None] * 3 // rows * 3 + np.arange(columns) * 3 // columns
+        before, after = (np.isin(np.arange(count), one) for one in maps)
+        changes.append(np.stack([after & ~before, before & ~after]))
+    row, column = (
+        (2 * np.arange(count) + 1) * 3 // (2 * count) for count in (rows, columns)
+    )  # by its middle
+    cells = row[:, None] * 3 + column
     truth = Read(
         torch.from_numpy(np.stack(labels)),
         torch.from_numpy(cells.ravel()).expand(len(some), -1),
         torch.from_numpy(np.stack(ways)),
         torch.tensor([pair.phase for pair in some]),
+        torch.from_numpy(np.stack(changes)).float(),
     )
     return torch.cat(patches), torch.cat(grids), truth
 
@@ -259,7 +275,7 @@ def learn(
         raise InputError(
             f"{len(train)} pairs of moments for batches of {args.batch_size}; give a smaller --batch-size"
         )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
+    schedule = get_cosine_schedule_with_warmup(optimizer, round(WARM_UP * steps), steps)
     model.train()
     bar = tqdm(
         batches(train, args.batch_size, args.epochs, args.seed),
@@ -279,22 +295,22 @@ def learn(
             bar.set_postfix(loss=f"{float(loss.detach()):.3f}")
 
 
-def rate(step: int, steps: int) -> float:
-    """The learning rate's factor: a warm-up of 4 %, then half a cosine.
-
-    >>> [round(rate(step, 100), 2) for step in (0, 4, 52, 100)]
-    [0.2, 1.0, 0.47, 0.0]
-    """
-    return min(1.0, (step + 1) / (0.04 * steps + 1)) * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
 def batches(train: Sequence[Pair], size: int, epochs: int, seed: int) -> Iterator[list[Pair]]:
-    """Whole batches of every epoch, in an order that follows from the seed."""
+    """Whole batches of every epoch, in an order that follows from the seed.
+
+    An epoch has as many pairs as there are. Half of them are pairs in which something comes or goes, as far as
+    ``REPEATED`` times each goes: they are few, and nothing else teaches what a change looks like.
+    """
+    changed = [pair for pair in train if pair.changed]
+    others = [pair for pair in train if not pair.changed]
+    whole, rest = divmod(min(len(train) // 2, REPEATED * len(changed)), max(1, len(changed)))
     for epoch in range(epochs):
-        order = list(range(len(train)))
-        random.Random(f"{seed} {epoch}").shuffle(order)
+        draw = random.Random(f"{seed} {epoch}")
+        order = changed * max(1, whole) + draw.sample(changed, rest if whole else 0)
+        order += draw.sample(others, len(train) - len(order))
+        draw.shuffle(order)
         for start in range(0, len(order) - size + 1, size):
-            yield [train[at] for at in order[start : start + size]]
+            yield order[start : start + size]
 
 
 def lost(
@@ -303,8 +319,12 @@ def lost(
     """The loss of some pairs."""
     patches, grids, truth = encoded(some, part)
     read = reader(looked(model, patches.to(device), grids.to(device), part))
-    total = torch.zeros((), device=device)
-    for logits, labels, weight in zip(read, truth, (CLASSES_WEIGH, CELLS_WEIGH, 1.0, 1.0), strict=True):
+    summed = functional.binary_cross_entropy_with_logits(
+        read.changes, truth.changes.to(device), reduction="sum"
+    )
+    total = CHANGES_WEIGH * together.mean(summed, len(some))
+    weights = (CLASSES_WEIGH, CELLS_WEIGH, 1.0, 1.0)
+    for logits, labels, weight in zip(read[:-1], truth[:-1], weights, strict=True):
         flat = labels.to(device).flatten()
         summed = functional.cross_entropy(logits.flatten(0, -2), flat, ignore_index=UNKNOWN, reduction="sum")
         total = total + weight * together.mean(summed, int((flat != UNKNOWN).sum()))
@@ -320,7 +340,9 @@ def figures(
     size: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """Of unseen operations, how much is read right: of things' tokens and of the rest, of cells, ways and phases."""
+    """Of unseen operations, how much is read right: of things' tokens and of the rest, of cells, ways and phases; and
+    in how many of the pairs in which something comes or goes all that does, and in how many others that nothing does.
+    """
     model.eval()
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
@@ -336,5 +358,10 @@ def figures(
             ("phases", read.phases, truth.phases, truth.phases != UNKNOWN),
         ):
             right[name] += int((logits.argmax(-1).cpu() == labels)[wanted].sum())
+            asked[name] += int(wanted.sum())
+        exact = ((read.changes.cpu() > 0) == (truth.changes > 0)).flatten(1).all(1)
+        changed = truth.changes.flatten(1).any(1)
+        for name, wanted in (("changes", changed), ("unchanged", ~changed)):
+            right[name] += int(exact[wanted].sum())
             asked[name] += int(wanted.sum())
     return {name: right[name] / count for name, count in asked.items() if count}

@@ -40,6 +40,12 @@ MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
 # Seconds after a beat's middle. The middle comes first: the moments of a beat then share one clip, and it is
 # centred there (builders/clips.py).
 MOMENTS = (0.0, 0.8, 1.6)
+STILL_MOMENTS = (
+    -1.9,
+    -0.7,
+    0.5,
+    1.7,
+)  # of stills: where four frames of the beat's clip lie, the first before the hand-over
 STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
 
 
@@ -52,7 +58,7 @@ def cases(
     size: int = 160,
     phase_seconds: float = 10.0,
     frame_rate: int = 5,
-    frame_pngs: bool = False,
+    stills: bool = False,
 ) -> Iterator[Case | Dropped]:
     """Read the rendered cases below ``root``, after rendering them there if need be.
 
@@ -64,7 +70,7 @@ def cases(
         size: width of the frames in pixels; the height is three quarters of it.
         phase_seconds: how long a phase takes on average.
         frame_rate: frames per second.
-        frame_pngs: also write the annotated frames as PNG files.
+        stills: no videos; PNG pictures of the annotated moments, four a beat, as far apart as the frames of a clip.
 
     Raises:
         InputError: ``root`` holds something else, or cases rendered with other parameters.
@@ -76,7 +82,7 @@ def cases(
         "size": size,
         "phase_seconds": phase_seconds,
         "frame_rate": frame_rate,
-        "frame_pngs": frame_pngs,
+        "stills": stills,
     }
     _check(asked)
     stated = root / STATED
@@ -95,7 +101,7 @@ def cases(
             )
         for number in tqdm(range(1, render_cases + 1), desc="render", unit="case", disable=None):
             made = plan(number, seed=render_seed, difficulty=difficulty, phase_seconds=phase_seconds)
-            write(made, root, size=size, frame_rate=frame_rate, frame_pngs=frame_pngs)
+            write(made, root, size=size, frame_rate=frame_rate, stills=stills)
         stated.write_text(json.dumps(asked, indent=1) + "\n")
     yield from cataract1k.read(root, source="synthetic")
 
@@ -139,16 +145,21 @@ def _check(asked: dict[str, float]) -> None:
         raise InputError(f"size is {asked['size']}; give an even number, video frames are made of 2x2 pixels")
 
 
-def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, frame_pngs: bool = False) -> None:
-    """Write one case: its video, phase and video CSV, masks, and PNG frames where asked for."""
+def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, stills: bool = False) -> None:
+    """Write one case: its phase and video CSV, masks, and its video or, of ``stills``, its pictures."""
     case = f"case_{made.number:04d}"
     stage = Stage(made, size)
-    video = root / PHASES / "videos" / f"{case}.mp4"
+    shown = root / IMAGES / case / "img" if stills else root / PHASES / "videos"
     phases = root / PHASES / "annotations" / case
     masks = root / MASKS / case / "annotations"
-    for folder in (video.parent, phases, masks):
+    for folder in (shown, phases, masks):
         folder.mkdir(parents=True, exist_ok=True)
-    encode(stage, video, frame_rate)
+    times = moments(made, STILL_MOMENTS if stills else MOMENTS)
+    if stills:
+        for number, time_s in enumerate(times, start=1):
+            Image.fromarray(stage.draw(time_s)).save(shown / image_name(made.number, number))
+    else:
+        encode(stage, shown / f"{case}.mp4", frame_rate)
     rows = [
         f"{made.number:04d},{label},{round(start * frame_rate)},{round(end * frame_rate)},{start:.3f},{end:.3f}"
         for label, start, end in made.phases
@@ -158,18 +169,12 @@ def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, frame
     (phases / f"{case}_video.csv").write_text(
         f"caseId,physician,done,date,fps\n{made.number:04d},none,0,,{frame_rate:.3f}\n"
     )
-    (masks / "instances.json").write_text(json.dumps(coco(stage)))
-    if frame_pngs:
-        folder = root / IMAGES / case / "img"
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, time_s in enumerate(moments(made), start=1):
-            picture = Image.fromarray(stage.draw(time_s))
-            picture.save(folder / image_name(made.number, number))
+    (masks / "instances.json").write_text(json.dumps(coco(stage, times)))
 
 
-def moments(made: Plan) -> tuple[float, ...]:
-    """When a case's annotated images are taken: twice the first frame, then three times a beat."""
-    return (0.0, 0.0, *(round(beat.middle_s + later, 3) for beat in made.beats for later in MOMENTS))
+def moments(made: Plan, later: Sequence[float] = MOMENTS) -> tuple[float, ...]:
+    """When a case's annotated images are taken: twice the first frame, then so many seconds after every beat's middle."""
+    return (0.0, 0.0, *(round(beat.middle_s + at, 3) for beat in made.beats for at in later))
 
 
 def image_name(case: int, number: int) -> str:
@@ -196,8 +201,8 @@ def encode(stage: Stage, path: Path, frame_rate: int) -> None:
         container.mux(stream.encode())
 
 
-def coco(stage: Stage) -> dict[str, object]:
-    """The case's annotated images and shapes as COCO instances.
+def coco(stage: Stage, times: Sequence[float]) -> dict[str, object]:
+    """The case's annotated images, one at each of ``times``, and shapes as COCO instances.
 
     Two keys go beyond Cataract-1K's: a shape's ``track_id``, the same instrument from image to image, and an
     image's ``time_s``, for beside the image every five seconds two more follow, so that motion is known.
@@ -205,7 +210,7 @@ def coco(stage: Stage) -> dict[str, object]:
     number = stage.plan.number
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
-    for index, time_s in enumerate(moments(stage.plan), start=1):
+    for index, time_s in enumerate(times, start=1):
         image_id = number * 10_000 + index
         images.append(
             {

@@ -34,6 +34,7 @@ BARS = {
     "exited, anything or nothing": 0.90,
 }
 ROOT = Path(__file__).parents[2]
+DATA = ("dataset", "masks", "practice")
 TRAINED = ("seeing/vision.json", "base/model.safetensors", "adapter/adapter_model.safetensors")
 RENDERED = [load("cataract").canonical("instrument", name) for name in INSTRUMENTS]
 
@@ -42,7 +43,7 @@ def trained(folder: Path, seed: int) -> tuple[Path, float | None]:
     """The chain of one seed on the folder's data, and the seconds that the trainings took; None where they lay ready."""
     here = folder if seed == 0 else folder / f"seed{seed}"
     here.mkdir(exist_ok=True)
-    for name in ("dataset", "practice"):
+    for name in DATA:
         if not (here / name).exists():
             (here / name).symlink_to((folder / name).resolve())
     seconds = None
@@ -61,8 +62,8 @@ def trained(folder: Path, seed: int) -> tuple[Path, float | None]:
 def make(folder: Path, seed: int, target: str) -> None:
     """A target of the Makefile in a folder of its own."""
     # -o: what was linked is there, however new
-    subprocess.run(["make", "-C", ROOT, f"DEMO={folder.resolve()}", f"SEED={seed}", "-o",
-                    f"{folder.resolve()}/practice/manifest.json", "-o", f"{folder.resolve()}/dataset/manifest.json",
+    ready = (part for name in DATA for part in ("-o", f"{folder.resolve()}/{name}/manifest.json"))
+    subprocess.run(["make", "-C", ROOT, f"DEMO={folder.resolve()}", f"SEED={seed}", *ready,
                     f"{folder.resolve()}/{target}"], check=True)  # fmt: skip
 
 
