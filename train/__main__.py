@@ -253,7 +253,7 @@ def add_vision(verbs: Any) -> None:
     """``surgvqa-train vision``."""
     verb = verbs.add_parser(
         "vision",
-        help="a vision tower learns from masks: what lies under its tokens, where, and which way it moves",
+        help="a vision tower learns from masks: what lies under its tokens, where, what comes, goes and moves",
     )
     add = verb.add_argument
     add(
