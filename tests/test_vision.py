@@ -16,10 +16,11 @@ import torch
 from safetensors.torch import load_file
 from surgvqa.builders.__main__ import main as build
 from surgvqa.builders.pictures import encode_jpeg
+from surgvqa.builders.scene import CELLS
 from surgvqa.builders.segmentation import decode_labels, encode_labels
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.encode import Encoder
-from surgvqa.train import vision
+from surgvqa.train import vision_pairs
 from surgvqa.train.__main__ import main
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -56,8 +57,8 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
         square = slice(28 * row, 28 * row + 28), slice(28 * column, 28 * column + 28)
         shown, marked = black.copy(), labels.copy()
         shown[square], marked[square] = 255, 2
-        pair = vision.Pair(moment(0, labels, black), moment(1, marked, shown), 0, True)
-        patches, grid, truth = vision.encoded([pair], part)
+        pair = vision_pairs.Pair(moment(0, labels, black), moment(1, marked, shown), 0, True)
+        patches, grid, truth = vision_pairs.encoded([pair], part)
         merged = (
             patches.float().mean(1).view(-1, part.merge_size**2).mean(1)
         )  # of both frames: half as bright
@@ -73,8 +74,8 @@ def test_cells_are_the_nine_parts_of_the_frame(bases: dict[str, Path]) -> None:
     processor = AutoProcessor.from_pretrained(bases["qwen2_5_vl"])
     part = Encoder(processor, Budget(2, "video", 28 * 28, 168 * 168)).part
     blank = moment(0, np.zeros((168, 168), np.uint8), np.zeros((168, 168, 3), np.uint8))
-    truth = vision.encoded([vision.Pair(blank, blank, 0, False)], part)[2]
-    names = np.array(vision.CELLS)[truth.cells[0].numpy()].reshape(6, 6)
+    truth = vision_pairs.encoded([vision_pairs.Pair(blank, blank, 0, False)], part)[2]
+    names = np.array(CELLS)[truth.cells[0].numpy()].reshape(6, 6)
     assert names[0, 0] == "top-left" and names[3, 2] == "center" and names[5, 0] == "bottom-left"
     assert (np.unique(names, return_counts=True)[1] == 4).all()
 
@@ -82,23 +83,23 @@ def test_cells_are_the_nine_parts_of_the_frame(bases: dict[str, Path]) -> None:
 def test_every_way_is_read_from_the_label_maps(data: Path) -> None:
     found = Counter(
         way
-        for pair in vision.pairs(data, "train", {}, [])
-        for way in vision.moved(
+        for pair in vision_pairs.pairs(data, "train", {}, [])
+        for way in vision_pairs.moved(
             decode_labels(pair.before["label_map"]["bytes"]),
             decode_labels(pair.after["label_map"]["bytes"]),
             30,
         )
     )
-    assert {*found} == {vision.UNKNOWN, *range(len(vision.WAYS))}
+    assert {*found} == {vision_pairs.UNKNOWN, *range(len(vision_pairs.WAYS))}
 
 
 def test_pairs_stay_in_a_case_and_know_their_phase(data: Path) -> None:
-    phases = vision.phases_of(data, "train")
+    phases = vision_pairs.phases_of(data, "train")
     known = sorted({name for stretches in phases.values() for _, _, name in stretches})
-    found = vision.pairs(data, "train", phases, known)
+    found = vision_pairs.pairs(data, "train", phases, known)
     assert all(pair.before["case_id"] == pair.after["case_id"] for pair in found)
     assert all(0 <= pair.after["time_s"] - pair.before["time_s"] < 5 for pair in found)
-    said = [pair for pair in found if pair.phase != vision.UNKNOWN]
+    said = [pair for pair in found if pair.phase != vision_pairs.UNKNOWN]
     assert len(said) > 0.9 * len(found) and len({pair.phase for pair in said}) > 8
     for pair in said:
         stretch = [one for one in phases[pair.after["case_id"]] if one[0] <= pair.after["time_s"] <= one[1]]
@@ -114,8 +115,8 @@ def test_half_of_an_epoch_are_pairs_that_change() -> None:
         (80, 80),
         (100, 100),
     ):  # of 100, at most three times each
-        train = [vision.Pair(blank, blank, at, at < changed) for at in range(100)]
-        (one,), (again,) = (list(vision.batches(train, 100, 1, 7)) for _ in "ab")
+        train = [vision_pairs.Pair(blank, blank, at, at < changed) for at in range(100)]
+        (one,), (again,) = (list(vision_pairs.batches(train, 100, 1, 7)) for _ in "ab")
         assert one == again and sum(pair.changed for pair in one) == share
         assert all(
             1 <= count <= 3 for pair, count in Counter(pair.phase for pair in one if pair.changed).items()
