@@ -68,7 +68,7 @@ $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 
 $(DEMO)/masks/manifest.json: | $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 3/9: other operations with masks, as stills, for the vision tower (minutes)"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/masks-cases --render-cases 320 --render-seed 2 --stills $(RENDERED) --out $(DEMO)/masks --kinds phase --segmentation instruments --validation 0.02 --test 0.02
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/masks-cases --render-cases 320 --render-seed 2 --stills $(RENDERED) --out $(DEMO)/masks --kinds phase --segmentation instruments --validation 0.03 --test 0.01
 
 $(DEMO)/practice/manifest.json: | $(DEMO)/masks/manifest.json
 	$(SAY) "demo 4/9: and some to practise speaking on; none of all these is in the data set (minutes)"
