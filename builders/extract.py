@@ -156,15 +156,12 @@ def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> 
         if faults:
             raise InputError("; ".join(f"{one.item}: {one.cause}" for one in faults[:20]))
         found = [one for one in read if isinstance(one, Case)]
-        return [
-            replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one
-            for one in found
-        ]
-    paths = video_files(root)
-    if not paths:
-        raise InputError(f"no video at {root}, and no phases.csv, tools.csv or annotations/ below it")
+    else:
+        found = [Case(path.stem, "videos", "", video=path) for path in video_files(root)]
+        if not found:
+            raise InputError(f"no video at {root}, and no phases.csv, tools.csv or annotations/ below it")
     return [
-        Case(path.stem, "videos", "", video=path, duration_s=read_timeline(path).duration_s) for path in paths
+        replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one for one in found
     ]
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from surgvqa.builders import masks
+from surgvqa.builders import coordinates, masks
 from surgvqa.builders.clips import frame_times
+from surgvqa.builders.coordinates import Space
 from surgvqa.builders.overlay import FRAMES, cover
 from surgvqa.builders.packets import read_timeline
 from surgvqa.builders.pictures import encode_jpeg, read_picture, resize, size_of
@@ -125,9 +126,9 @@ def scaled(annotated: tuple[int, int], media: tuple[int, int], squeezed: bool = 
     >>> scaled((1024, 768), (1024, 576)) is None
     True
     """
-    x, y = media[0] / annotated[0], media[1] / annotated[1]
-    whole = abs(x / y - 1) <= SHAPE or (squeezed and media[0] == media[1])
-    return Transform(x, y) if whole and annotated != media else None
+    by = coordinates.resize(Space(*annotated), Space(*media))
+    whole = abs(by.scale_x / by.scale_y - 1) <= SHAPE or (squeezed and media[0] == media[1])
+    return by if whole and annotated != media else None
 
 
 def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:

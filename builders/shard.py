@@ -129,17 +129,15 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     for path in sorted({*case.files, *([case.video] if case.video else [])}):
         with path.open("rb") as file:
             digests[below(path, root)] = hashlib.file_digest(file, "sha256").hexdigest()
-    pixels = look(case) if options.media != "none" or case.video else None
-    if pixels is not None:  # of a video its length, whatever is shown of it: windows end with it
-        case = replace(case, duration_s=case.duration_s or pixels.duration_s)
-    if options.media == "none":
-        pixels = None
+    found = look(case) if options.media != "none" or case.video else None
+    if found is not None:  # of a video its length, whatever is shown of it: windows end with it
+        case = replace(case, duration_s=case.duration_s or found.duration_s)
+    pixels = found if options.media != "none" else None
     if pixels is not None:
         case = fit(case, pixels)
     if pixels is not None and options.screen is not None:
-        size = pixels.width, pixels.height
-        found = pixels
-        case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, found)))
+        size, shown = (pixels.width, pixels.height), pixels
+        case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, shown)))
     case = scenes.link(case)
     clips, dropped = windows(case, options.clip_seconds)
     if options.screen is not None:

@@ -40,12 +40,8 @@ MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
 # Seconds after a beat's middle. The middle comes first: the moments of a beat then share one clip, and it is
 # centred there (builders/clips.py).
 MOMENTS = (0.0, 0.8, 1.6)
-STILL_MOMENTS = (
-    -1.9,
-    -0.7,
-    0.5,
-    1.7,
-)  # of stills: where four frames of the beat's clip lie, the first before the hand-over
+# The same of stills: where four frames of the beat's clip lie, the first before instruments come and go.
+STILL_MOMENTS = (-1.9, -0.7, 0.5, 1.7)
 STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
 
 
