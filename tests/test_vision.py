@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +18,8 @@ from safetensors.torch import load_file
 from surgvqa.builders.__main__ import main as build
 from surgvqa.builders.pictures import encode_jpeg
 from surgvqa.builders.scene import CELLS
-from surgvqa.builders.segmentation import decode_labels, encode_labels
+from surgvqa.builders.segmentation import encode_labels
+from surgvqa.eval import run_segmentation
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.encode import Encoder
 from surgvqa.train import vision_pairs
@@ -42,9 +44,18 @@ def told(base: Path, data: Path, out: Path, *options: str) -> list[str]:
             "--batch-size", "8", "--device", "cpu", *options]  # fmt: skip
 
 
-def moment(time_s: float, labels: np.ndarray, picture: np.ndarray, case: str = "a") -> dict:
-    return {"row_id": f"{case}@{time_s}", "case_id": case, "time_s": time_s, "classes": ["background", "hook", "gauge"],
-            "image": {"bytes": encode_jpeg(picture)}, "label_map": {"bytes": encode_labels(labels)}}  # fmt: skip
+def moment(time_s: float, labels: np.ndarray, picture: np.ndarray, part: Any) -> vision_pairs.Moment:
+    row = {"row_id": f"a@{time_s}", "case_id": "a", "time_s": time_s, "classes": ["background", "hook", "gauge"],
+           "image": {"bytes": encode_jpeg(picture)}, "label_map": {"bytes": encode_labels(labels)}}  # fmt: skip
+    return vision_pairs.moment(row, part, {})
+
+
+@pytest.fixture(scope="module")
+def part(bases: dict[str, Path]) -> Any:
+    """The video processor of Qwen2.5-VL, for frames of up to 168 x 168 pixels."""
+    return Encoder(
+        AutoProcessor.from_pretrained(bases["qwen2_5_vl"]), Budget(2, "video", 28 * 28, 168 * 168)
+    ).part
 
 
 @pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
@@ -57,7 +68,7 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
         square = slice(28 * row, 28 * row + 28), slice(28 * column, 28 * column + 28)
         shown, marked = black.copy(), labels.copy()
         shown[square], marked[square] = 255, 2
-        pair = vision_pairs.Pair(moment(0, labels, black), moment(1, marked, shown), 0, True)
+        pair = vision_pairs.Pair(moment(0, labels, black, part), moment(1, marked, shown, part), 0)
         patches, grid, truth = vision_pairs.encoded([pair], part)
         merged = (
             patches.float().mean(1).view(-1, part.merge_size**2).mean(1)
@@ -70,44 +81,43 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
         assert truth.changes[0].tolist() == [[0, 0, 1], [0, 0, 0]], "it came, and nothing went"
 
 
-def test_cells_are_the_nine_parts_of_the_frame(bases: dict[str, Path]) -> None:
-    processor = AutoProcessor.from_pretrained(bases["qwen2_5_vl"])
-    part = Encoder(processor, Budget(2, "video", 28 * 28, 168 * 168)).part
-    blank = moment(0, np.zeros((168, 168), np.uint8), np.zeros((168, 168, 3), np.uint8))
-    truth = vision_pairs.encoded([vision_pairs.Pair(blank, blank, 0, False)], part)[2]
+def test_cells_are_the_nine_parts_of_the_frame(part: Any) -> None:
+    blank = moment(0, np.zeros((168, 168), np.uint8), np.zeros((168, 168, 3), np.uint8), part)
+    truth = vision_pairs.encoded([vision_pairs.Pair(blank, blank, 0)], part)[2]
     names = np.array(CELLS)[truth.cells[0].numpy()].reshape(6, 6)
     assert names[0, 0] == "top-left" and names[3, 2] == "center" and names[5, 0] == "bottom-left"
     assert (np.unique(names, return_counts=True)[1] == 4).all()
 
 
-def test_every_way_is_read_from_the_label_maps(data: Path) -> None:
+def test_every_way_is_read_from_the_label_maps(data: Path, part: Any) -> None:
     found = Counter(
         way
-        for pair in vision_pairs.pairs(data, "train", {}, [])
-        for way in vision_pairs.moved(
-            decode_labels(pair.before["label_map"]["bytes"]),
-            decode_labels(pair.after["label_map"]["bytes"]),
-            30,
-        )
+        for pair in vision_pairs.pairs(data, "train", part, {}, [])
+        for way in vision_pairs.moved(pair.before.centres, pair.after.centres)
     )
     assert {*found} == {vision_pairs.UNKNOWN, *range(len(vision_pairs.WAYS))}
 
 
-def test_pairs_stay_in_a_case_and_know_their_phase(data: Path) -> None:
+def test_pairs_stay_in_a_case_and_know_their_phase(data: Path, part: Any) -> None:
     phases = vision_pairs.phases_of(data, "train")
     known = sorted({name for stretches in phases.values() for _, _, name in stretches})
-    found = vision_pairs.pairs(data, "train", phases, known)
-    assert all(pair.before["case_id"] == pair.after["case_id"] for pair in found)
-    assert all(0 <= pair.after["time_s"] - pair.before["time_s"] < 5 for pair in found)
+    found = vision_pairs.pairs(data, "train", part, phases, known)
+    case = {
+        row["row_id"]: row["case_id"] for row in run_segmentation.rows(data, "train", ("row_id", "case_id"))
+    }
+    assert all(case[pair.before.row_id] == case[pair.after.row_id] for pair in found)
+    assert all(0 <= pair.after.time_s - pair.before.time_s < 5 for pair in found)
     said = [pair for pair in found if pair.phase != vision_pairs.UNKNOWN]
     assert len(said) > 0.9 * len(found) and len({pair.phase for pair in said}) > 8
     for pair in said:
-        stretch = [one for one in phases[pair.after["case_id"]] if one[0] <= pair.after["time_s"] <= one[1]]
-        assert known[pair.phase] in {one[2] for one in stretch}
+        stretches = phases[case[pair.after.row_id]]
+        assert known[pair.phase] in {name for a, b, name in stretches if a <= pair.after.time_s <= b}
 
 
-def test_half_of_an_epoch_are_pairs_that_change() -> None:
-    blank = moment(0, np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.uint8))
+def test_half_of_an_epoch_are_pairs_that_change(part: Any) -> None:
+    black, hook = np.zeros((56, 56, 3), np.uint8), np.zeros((56, 56), np.uint8)
+    hook[:28] = 1
+    blank, shown = (moment(0, labels, black, part) for labels in (0 * hook, hook))
     for changed, share in (
         (0, 0),
         (10, 30),
@@ -115,13 +125,14 @@ def test_half_of_an_epoch_are_pairs_that_change() -> None:
         (80, 80),
         (100, 100),
     ):  # of 100, at most three times each
-        train = [vision_pairs.Pair(blank, blank, at, at < changed) for at in range(100)]
+        train = [vision_pairs.Pair(blank, shown if at < changed else blank, at) for at in range(100)]
         (one,), (again,) = (list(vision_pairs.batches(train, 100, 1, 7)) for _ in "ab")
-        assert one == again and sum(pair.changed for pair in one) == share
+        assert one == again and sum(pair.changes.any() for pair in one) == share
         assert all(
-            1 <= count <= 3 for pair, count in Counter(pair.phase for pair in one if pair.changed).items()
+            1 <= count <= 3
+            for pair, count in Counter(pair.phase for pair in one if pair.changes.any()).items()
         )
-        assert max(Counter(pair.phase for pair in one if not pair.changed).values(), default=1) == 1
+        assert max(Counter(pair.phase for pair in one if not pair.changes.any()).values(), default=1) == 1
 
 
 def test_the_tower_learns_and_the_language_model_stays(
@@ -187,4 +198,14 @@ def test_what_cannot_be_learned_from_is_refused(
     pq.write_table(table.from_pylist(rows, schema=table.schema), other / "train-00000.parquet")
     assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
     assert "several lists of classes" in capsys.readouterr().err
+    rows = table.to_pylist()
+    rows[1]["label_map"]["bytes"] = encode_labels(np.zeros((28, 56), np.uint8))
+    pq.write_table(table.from_pylist(rows, schema=table.schema), other / "train-00000.parquet")
+    assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
+    assert "several sizes (56x28, 112x84)" in capsys.readouterr().err
+    for row in rows:
+        row["label_map"]["bytes"] = encode_labels(np.zeros((28, 56), np.uint8))
+    pq.write_table(table.from_pylist(rows, schema=table.schema), other / "train-00000.parquet")
+    assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
+    assert "(84, 112) and label map (28, 56) differ in size" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -72,8 +72,8 @@ def main(args: argparse.Namespace) -> None:
     part = Encoder(processor, budget).part
     phases = phases_of(args.data, "train")
     known = sorted({name for stretches in phases.values() for _, _, name in stretches})
-    train = pairs(args.data, "train", phases, known)
-    classes = train[0].after["classes"]
+    train = pairs(args.data, "train", part, phases, known)
+    classes = train[0].after.names
     reader = Reader(model.config.get_text_config().hidden_size, len(classes), len(known)).to(device)
     model = model.to(device)
     learn(model, reader, train, part, args, device)
@@ -81,7 +81,7 @@ def main(args: argparse.Namespace) -> None:
         return
     told: dict[str, Any] = {"pairs": len(train), "classes": list(classes), "phases": known}
     if list((args.data / "segmentation").glob("validation-*.parquet")):
-        held_out = pairs(args.data, "validation", phases_of(args.data, "validation"), known)
+        held_out = pairs(args.data, "validation", part, phases_of(args.data, "validation"), known)
         told["validation"] = figures(model, reader, held_out, part, args.batch_size, device)
         print(json.dumps(told["validation"]))
     model.save_pretrained(args.out)

@@ -21,8 +21,9 @@ from surgvqa.builders.motion import CLEAR, WAYS, towards
 from surgvqa.builders.segmentation import decode_labels, labels_of
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
-from surgvqa.eval.pixels import decode_all, patchify
+from surgvqa.eval.pixels import decode, patchify
 from torch import Tensor
+from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "time_s", "classes", "image", "label_map")
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
@@ -31,16 +32,32 @@ REPEATED = 3  # times in an epoch, at most
 MOVED, KEPT = 0.02, 0.005
 FAR = 0.12  # a thing that got farther than this in one step was taken out and put back
 UNKNOWN = -100  # what cross-entropy leaves out
-Row = Mapping[str, Any]
+
+
+class Moment(NamedTuple):
+    """An annotated moment: its picture, and what its label map says of it."""
+
+    row_id: str
+    time_s: float
+    names: tuple[str, ...]  # of all classes; the first is the background
+    picture: bytes
+    shape: tuple[int, ...]  # height and width
+    tokens: np.ndarray  # (tokens,), uint8: the class under each
+    centres: np.ndarray  # (classes, 2): row and column, in diagonals; NaN where there is nothing of a class
 
 
 class Pair(NamedTuple):
     """Two annotated moments in a row of a case, and the phase of the later one by its index."""
 
-    before: Row
-    after: Row
+    before: Moment
+    after: Moment
     phase: int
-    changed: bool  # something is in one of the two frames only
+
+    @property
+    def changes(self) -> np.ndarray:
+        """(2, classes), bool: what came, and what went."""
+        before, after = (~np.isnan(one.centres[:, 0]) for one in (self.before, self.after))
+        return np.stack([after & ~before, before & ~after])
 
 
 class Read(NamedTuple):
@@ -54,29 +71,60 @@ class Read(NamedTuple):
 
 
 def pairs(
-    folder: Path, split: str, phases: Mapping[str, Sequence[tuple[float, float, str]]], known: Sequence[str]
+    folder: Path,
+    split: str,
+    part: Any,
+    phases: Mapping[str, Sequence[tuple[float, float, str]]],
+    known: Sequence[str],
 ) -> list[Pair]:
     """Every annotated moment of a split with the one before it in its case.
 
+    ``part`` is the video processor whose tokens are asked for; ``phases`` are those of ``phases_of``, ``known`` all names.
+
     Raises:
-        InputError: no config ``segmentation``, label maps of several lists of classes, or no two moments in a row.
+        InputError: no config ``segmentation``, label maps of several lists of classes or sizes, or no two moments in a row.
     """
-    by_case: dict[str, list[Row]] = {}
-    for row in run_segmentation.rows(folder, split, COLUMNS):
-        by_case.setdefault(row["case_id"], []).append(row)
-    if len({tuple(row["classes"]) for rows in by_case.values() for row in rows}) > 1:
+    by_case: dict[str, list[Moment]] = {}
+    grids: dict[tuple[int, ...], tuple[int, int]] = {}
+    for row in tqdm(run_segmentation.rows(folder, split, COLUMNS), desc=f"label maps, {split}", disable=None):
+        by_case.setdefault(row["case_id"], []).append(moment(row, part, grids))
+    if len({one.names for moments in by_case.values() for one in moments}) > 1:
         raise InputError(f"{folder}: label maps of several lists of classes; train on one procedure and task")
+    if len(grids) > 1:
+        sizes = ", ".join(f"{width}x{height}" for height, width in sorted(grids))
+        raise InputError(f"{folder}: label maps of several sizes ({sizes}); train on cases of one size")
     found = []
-    for case, rows in sorted(by_case.items()):
-        rows.sort(key=lambda row: row["time_s"])
-        shown = [{*np.unique(decode_labels(row["label_map"]["bytes"]))} for row in rows]
-        for at, (before, after) in enumerate(pairwise(rows)):
-            name = phase_at(phases.get(case, ()), after["time_s"])
-            phase = known.index(name) if name in known else UNKNOWN
-            found.append(Pair(before, after, phase, shown[at] != shown[at + 1]))
+    for case, moments in sorted(by_case.items()):
+        moments.sort(key=lambda one: one.time_s)
+        for before, after in pairwise(moments):
+            name = phase_at(phases.get(case, ()), after.time_s)
+            found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
     if not found:
         raise InputError(f"{folder}, {split}: no case with two annotated moments; there is nothing to learn")
     return found
+
+
+def moment(row: Mapping[str, Any], part: Any, grids: dict[tuple[int, ...], tuple[int, int]]) -> Moment:
+    """A row of the config ``segmentation``; ``grids`` remembers a size's rows and columns of tokens.
+
+    Raises:
+        InputError: a label map that can't be decoded, or holds a class that isn't listed.
+    """
+    labels, count = decode_labels(row["label_map"]["bytes"]), len(row["classes"])
+    labels = labels_of(row, labels.shape)
+    if labels.shape not in grids:
+        _, grid = patchify(np.zeros((2, *labels.shape, 3), np.uint8), part, "video")
+        grids[labels.shape] = (int(grid[0, 1]) // part.merge_size, int(grid[0, 2]) // part.merge_size)
+    rows, columns = grids[labels.shape]
+    return Moment(
+        row["row_id"],
+        row["time_s"],
+        tuple(row["classes"]),
+        row["image"]["bytes"],
+        labels.shape,
+        under(labels, rows, columns, count).ravel().astype(np.uint8),
+        centres(labels, count),
+    )
 
 
 def phases_of(folder: Path, split: str) -> dict[str, list[tuple[float, float, str]]]:
@@ -106,8 +154,9 @@ def batches(train: Sequence[Pair], size: int, epochs: int, seed: int) -> Iterato
     An epoch has as many pairs as there are. Half of them are pairs in which something comes or goes, as far as
     ``REPEATED`` times each goes: they are few, and nothing else teaches what a change looks like.
     """
-    changed = [pair for pair in train if pair.changed]
-    others = [pair for pair in train if not pair.changed]
+    changes = [bool(pair.changes.any()) for pair in train]
+    changed = [pair for pair, one in zip(train, changes, strict=True) if one]
+    others = [pair for pair, one in zip(train, changes, strict=True) if not one]
     whole, rest = divmod(min(len(train) // 2, REPEATED * len(changed)), max(1, len(changed)))
     for epoch in range(epochs):
         draw = random.Random(f"{seed} {epoch}")
@@ -122,34 +171,37 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
     """uint8 patches, grids (n, 3), and what lies under the tokens; all pictures of one size.
 
     Raises:
-        InputError: a label map that doesn't fit its picture, or holds a class that isn't listed.
+        InputError: a picture that its label map doesn't fit.
     """
-    patches, grids, labels, ways, changes = [], [], [], [], []
+    patches, grids = [], []
     for pair in some:
-        frames = decode_all([pair.before["image"]["bytes"], pair.after["image"]["bytes"]])
-        cut, grid = patchify(frames, part, "video")
+        cut, grid = patchify(np.stack([frame(one) for one in (pair.before, pair.after)]), part, "video")
         patches.append(cut)
         grids.append(grid)
-        rows, columns = (int(value) // part.merge_size for value in grid[0, 1:])
-        count = len(pair.after["classes"])
-        maps = [labels_of(row, frames[0].shape) for row in (pair.before, pair.after)]
-        names = np.stack([under(one, rows, columns, count).ravel() for one in maps], -1)
-        labels.append(names)
-        ways.append(moved(maps[0], maps[1], count)[names[:, 1]])
-        before, after = (np.isin(np.arange(count), one) for one in maps)
-        changes.append(np.stack([after & ~before, before & ~after]))
+    rows, columns = (int(value) // part.merge_size for value in grids[0][0, 1:])
     row, column = (
         (2 * np.arange(count) + 1) * 3 // (2 * count) for count in (rows, columns)
     )  # by its middle
     cells = row[:, None] * 3 + column
+    ways = [moved(pair.before.centres, pair.after.centres)[pair.after.tokens] for pair in some]
     truth = Read(
-        torch.from_numpy(np.stack(labels)),
+        torch.from_numpy(np.stack([[pair.before.tokens, pair.after.tokens] for pair in some])).mT.long(),
         torch.from_numpy(cells.ravel()).expand(len(some), -1),
         torch.from_numpy(np.stack(ways)),
         torch.tensor([pair.phase for pair in some]),
-        torch.from_numpy(np.stack(changes)).float(),
+        torch.from_numpy(np.stack([pair.changes for pair in some])).float(),
     )
     return torch.cat(patches), torch.cat(grids), truth
+
+
+def frame(moment: Moment) -> np.ndarray:
+    """A moment's picture, height x width x 3. Raises ``InputError`` where its label map doesn't fit it."""
+    found = decode(moment.picture)
+    if found.shape[:2] != moment.shape:
+        raise InputError(
+            f"{moment.row_id}: picture {found.shape[:2]} and label map {moment.shape} differ in size"
+        )
+    return found
 
 
 def under(labels: np.ndarray, rows: int, columns: int, classes: int) -> np.ndarray:
@@ -168,19 +220,32 @@ def under(labels: np.ndarray, rows: int, columns: int, classes: int) -> np.ndarr
     return found.reshape(rows, columns)
 
 
-def moved(before: np.ndarray, after: np.ndarray, classes: int) -> np.ndarray:
-    """Which way each class moves from one label map to the next, as an index of ``WAYS``; UNKNOWN where that isn't clear.
+def centres(labels: np.ndarray, classes: int) -> np.ndarray:
+    """(classes, 2): the mean row and column of each class in a label map, in diagonals; NaN where there is nothing of it.
+
+    >>> centres(np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 0, 0]], np.uint8), 3)[1:].round(2).tolist()
+    [[nan, nan], [0.1, 0.5]]
+    """
+    flat = labels.ravel()
+    counts = np.bincount(flat, minlength=classes)
+    place = np.indices(labels.shape).reshape(2, -1)
+    sums = np.stack([np.bincount(flat, weights=one, minlength=classes) for one in place], -1)
+    sums[counts == 0] = np.nan
+    found: np.ndarray = sums / np.maximum(counts, 1)[:, None] / math.hypot(*labels.shape)
+    return found
+
+
+def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Which way each class moves from its centre to the next, as an index of ``WAYS``; UNKNOWN where that isn't clear.
 
     >>> one, two = np.zeros((2, 30, 40), np.uint8)
     >>> one[10:20, 5:15], two[10:20, 8:18] = 3, 3
-    >>> WAYS[moved(one, two, 4)[3]], WAYS[moved(one, one, 4)[3]], int(moved(one, two, 4)[1])
+    >>> ways = moved(centres(one, 4), centres(two, 4))
+    >>> WAYS[ways[3]], WAYS[moved(centres(one, 4), centres(one, 4))[3]], int(ways[1])
     ('right', 'still', -100)
     """
-    found = np.full(classes, UNKNOWN)
-    diagonal = math.hypot(*before.shape)
-    for value in np.intersect1d(before, after):
-        (y, x), (to_y, to_x) = (np.argwhere(labels == value).mean(0) for labels in (before, after))
-        dx, dy = (to_x - x) / diagonal, (to_y - y) / diagonal
+    found = np.full(len(before), UNKNOWN)
+    for value, (dy, dx) in enumerate(after - before):
         far, near = max(abs(dx), abs(dy)), min(abs(dx), abs(dy))
         if far <= KEPT:
             found[value] = WAYS.index("still")
