@@ -13,6 +13,7 @@ from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.eval.graft import save_ears
 from surgvqa.train.answering import Answering, measure
 from surgvqa.train.optimizer import optimizer_for
+from surgvqa.train.taught import taught_alone
 from torch.utils.data import Sampler
 from transformers import (
     TrainerCallback,
@@ -84,6 +85,13 @@ class ClipTrainer(SFTTrainer):
             decayed = self.get_decay_parameter_names(model)
             self.optimizer = optimizer_for(model, self.args, decayed, cls, settings)
         return self.optimizer
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's; the logits of every token only where they are asked for."""
+        batch = inputs if return_outputs else taught_alone(inputs)
+        return super().compute_loss(model, batch, return_outputs, num_items_in_batch)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset if train_dataset is None else train_dataset

@@ -40,6 +40,7 @@ from surgvqa.train.options import (
     parse,
 )
 from surgvqa.train.shared_prefix import SharedPrefix
+from surgvqa.train.taught import TaughtOnly
 from torch import nn
 from tqdm import tqdm
 from transformers import (
@@ -138,6 +139,7 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
         normalise_on_device(model, processor)
     if shared:
         SharedPrefix(model)
+    TaughtOnly(model)
     choose_what_learns(model, training, model_options)
     callbacks: list[TrainerCallback] = [SaveBudget(budget, extractor)]
     if training.early_stopping_patience is not None:
