@@ -77,7 +77,7 @@ $(DEMO)/practice/manifest.json: | $(DEMO)/masks/manifest.json
 $(DEMO)/seeing/vision.json: $(DEMO)/masks/manifest.json
 	$(SAY) "demo 5/9: the tower of a tiny Qwen2.5-VL with random weights learns from the masks (minutes)"
 	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --seed $(SEED) --out $(DEMO)/random
-	$(TRAIN2) vision --data $(DEMO)/masks --model $(DEMO)/random --out $(DEMO)/seeing --max-pixels 5880 --epochs 3 --seed $(SEED)
+	$(TRAIN2) vision --data $(DEMO)/masks --model $(DEMO)/random --out $(DEMO)/seeing --max-pixels 7000 --epochs 3 --seed $(SEED)
 
 $(DEMO)/base/model.safetensors: $(DEMO)/seeing/vision.json $(DEMO)/practice/manifest.json
 	$(SAY) "demo 6/9: its language model learns to say what it sees (minutes)"

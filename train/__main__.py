@@ -264,8 +264,8 @@ def add_vision(verbs: Any) -> None:
     add("--max-pixels", type=int, default=512 * 512, metavar="N", help="of a frame, as in sft (262144)")
     add("--epochs", type=int, default=2)
     add("--batch-size", type=int, default=32, metavar="N", help="pairs of moments (32)")
-    add("--learning-rate", type=float, default=2e-3, help="of AdamW, for what Muon doesn't take (0.002)")
-    add("--muon-learning-rate", type=float, default=0.01, help="of Muon, for the matrices (0.01)")
+    add("--learning-rate", type=float, default=4e-3, help="of AdamW, for what Muon doesn't take (0.004)")
+    add("--muon-learning-rate", type=float, default=0.02, help="of Muon, for the matrices (0.02)")
     add("--device", help="cuda or cpu (default: cuda where there is one)")
     add("--seed", type=int, default=0)
 
