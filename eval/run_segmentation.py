@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from surgvqa.builders import masks
-from surgvqa.builders.segmentation import decode_labels
+from surgvqa.builders.segmentation import labels_of
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval import terminal
 from surgvqa.eval.run_score import write
@@ -67,13 +67,7 @@ def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[st
 
 def truth(row: dict[str, Any]) -> dict[str, np.ndarray]:
     """The masks of the classes that a row's label map shows."""
-    labels = decode_labels(row["label_map"]["bytes"])
-    if labels.shape != (row["height"], row["width"]):
-        raise InputError(f"{row['row_id']}: its label map is not {row['width']}x{row['height']}; build again")
-    if labels.max() >= len(row["classes"]):
-        raise InputError(
-            f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}; build again"
-        )
+    labels = labels_of(row, (row["height"], row["width"]))
     return {row["classes"][int(value)]: labels == value for value in np.unique(labels) if value}
 
 

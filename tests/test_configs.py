@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,10 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from colour_clips import row, write
-from surgvqa.train import grpo_options, sft
+from surgvqa.eval.budget import Budget
+from surgvqa.eval.encode import Encoder
+from surgvqa.eval.pixels import patchify
+from surgvqa.train import grpo_options, sft, tiny
 from surgvqa.train.__main__ import main
 from surgvqa.train.options import AudioOptions, TrainingOptions, parse
 
@@ -21,8 +26,22 @@ FOLDER = Path(__file__).resolve().parents[1] / "train" / "configs"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml") if not path.name.startswith("accelerate"))
 LAUNCHES = sorted(path.name for path in FOLDER.glob("accelerate_*.yaml"))
 SCRIPTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".sh", ".sbatch"))
+OF_THE_DEMO = ("demo_base.yaml", "demo_lora.yaml", "audio_tiny.yaml")
 READY = [*LAUNCHES, *SCRIPTS, "sft_24gb.yaml"]
 GIVEN = ("--model_name_or_path", "m", "--dataset_name", "d", "--output_dir", "o", "--use_cpu", "true")
+
+
+def test_all_of_the_demo_sees_frames_of_one_size() -> None:
+    """The tower, the base, the adapter and what goes on from them: 84 x 70 pixels of 112 x 84."""
+    makefile = (FOLDER.parents[1] / "Makefile").read_text()
+    asked = [int(number) for number in re.findall(r"--max-pixels (\d+)", makefile)]
+    asked += [yaml.safe_load((FOLDER / name).read_text())["max_pixels"] for name in OF_THE_DEMO]
+    assert len(asked) == 4 and "--max-side 112" in makefile
+    for pixels in asked:
+        parts = tiny.processor("qwen2_5_vl", tiny.SIZES["demo"])
+        part = Encoder(parts, Budget(4, "video", min(Budget(4).min_pixels, pixels), pixels)).part
+        _, grid = patchify(np.zeros((4, 84, 112, 3), np.uint8), part, "video")
+        assert (part.patch_size * grid).tolist() == [[14, 70, 84]], pixels
 
 
 @pytest.mark.parametrize("name", RECIPES)

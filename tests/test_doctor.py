@@ -48,6 +48,7 @@ def test_a_sound_run_passes(
     table = capsys.readouterr().out
     assert "✗" not in table and table.count("✓") >= 8
     assert f"✓ labels            {8 if '1' in options else 12} answers read back exactly" in table
+    assert "none cut, frames seen at 56x56 pixels" in table
     warned = "vLLM counts positions after a video otherwise" in table
     assert warned == ("video" in options and family != "qwen3_vl")
 

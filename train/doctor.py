@@ -165,9 +165,12 @@ def token_budget(run: Prepared) -> Check:
             where = name(run.rows[unit["row"]])
             found = f"{where} has {places} places for {pieces} pieces of image"
             return Check("token budget", False, found, "something cut the text or dropped the pixels")
-    return Check(
-        "token budget", True, f"longest {longest} of {run.limit} tokens, {pieces} of image, none cut"
+    found = f"longest {longest} of {run.limit} tokens, {pieces} of image, none cut"
+    seen = {(int(columns), int(rows)) for grid in grids for _, rows, columns in grid}
+    sizes = ", ".join(
+        "{}x{}".format(*(run.encoder.part.patch_size * side for side in one)) for one in sorted(seen)
     )
+    return Check("token budget", True, f"{found}, frames seen at {sizes} pixels" if sizes else found)
 
 
 def time_axis(run: Prepared) -> Check:

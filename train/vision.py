@@ -1,7 +1,7 @@
 """A vision tower learns from masks, before any words: what lies under each of its tokens, what comes and what goes.
 
 surgvqa-build … --segmentation instruments --out DIR
-surgvqa-train vision --data DIR --model runs/random --out runs/seeing --max-pixels 5880
+surgvqa-train vision --data DIR --model runs/random --out runs/seeing --max-pixels 7000
 torchrun --nproc-per-node 2 -m surgvqa.train vision …      # the same batches, divided
 
 From random weights the answers to questions teach a tower slowly: one word of an answer has to find its place in the

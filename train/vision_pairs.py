@@ -18,14 +18,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from surgvqa.builders.motion import CLEAR, WAYS, towards
-from surgvqa.builders.segmentation import decode_labels, labels_of
+from surgvqa.builders.segmentation import labels_of
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.pixels import decode, patchify
 from torch import Tensor
 from tqdm import tqdm
 
-COLUMNS = ("row_id", "case_id", "time_s", "classes", "image", "label_map")
+COLUMNS = ("row_id", "case_id", "time_s", "height", "width", "classes", "image", "label_map")
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
 REPEATED = 3  # times in an epoch, at most
 # Of the frame's diagonal: what moves, and what keeps still; between them nothing is said.
@@ -108,10 +108,9 @@ def moment(row: Mapping[str, Any], part: Any, grids: dict[tuple[int, ...], tuple
     """A row of the config ``segmentation``; ``grids`` remembers a size's rows and columns of tokens.
 
     Raises:
-        InputError: a label map that can't be decoded, or holds a class that isn't listed.
+        InputError: as ``labels_of``.
     """
-    labels, count = decode_labels(row["label_map"]["bytes"]), len(row["classes"])
-    labels = labels_of(row, labels.shape)
+    labels, count = labels_of(row, (row["height"], row["width"])), len(row["classes"])
     if labels.shape not in grids:
         _, grid = patchify(np.zeros((2, *labels.shape, 3), np.uint8), part, "video")
         grids[labels.shape] = (int(grid[0, 1]) // part.merge_size, int(grid[0, 2]) // part.merge_size)
