@@ -259,9 +259,13 @@ def labels_of(row: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
     """
     labels = decode_labels(row["label_map"]["bytes"])
     if labels.shape != shape[:2]:
-        raise InputError(f"{row['row_id']}: picture {shape[:2]} and label map {labels.shape} differ in size")
+        raise InputError(
+            f"{row['row_id']}: picture {shape[:2]} and label map {labels.shape} differ in size; build again"
+        )
     if labels.max() >= len(row["classes"]):
-        raise InputError(f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}")
+        raise InputError(
+            f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}; build again"
+        )
     return labels
 
 

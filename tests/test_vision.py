@@ -203,26 +203,14 @@ def test_what_cannot_be_learned_from_is_refused(
     other.mkdir(parents=True)
     table = pq.read_table(next((data / "segmentation").glob("train-*.parquet")))
     rows = table.to_pylist()
-    rows[1]["classes"] = [*rows[1]["classes"], "another"]
-    pq.write_table(table.from_pylist(rows, schema=table.schema), other / "train-00000.parquet")
-    assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
-    assert "several lists of classes" in capsys.readouterr().err
-    rows = table.to_pylist()
-    rows[1] |= {
-        "height": 28,
-        "width": 56,
-        "label_map": {"bytes": encode_labels(np.zeros((28, 56), np.uint8))},
-    }
-    pq.write_table(table.from_pylist(rows, schema=table.schema), other / "train-00000.parquet")
-    assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
-    assert "several sizes (56x28, 112x84)" in capsys.readouterr().err
-    for row in rows:
-        row |= {
-            "height": 28,
-            "width": 56,
-            "label_map": {"bytes": encode_labels(np.zeros((28, 56), np.uint8))},
-        }
-    pq.write_table(table.from_pylist(rows, schema=table.schema), other / "train-00000.parquet")
-    assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
-    assert "(84, 112) and label map (28, 56) differ in size" in capsys.readouterr().err
+    more = {"classes": [*rows[1]["classes"], "another"]}
+    small = {"height": 28, "width": 56, "label_map": {"bytes": encode_labels(np.zeros((28, 56), np.uint8))}}
+    for changed, why in (
+        ([rows[0], rows[1] | more, *rows[2:]], "several lists of classes"),
+        ([rows[0], rows[1] | small, *rows[2:]], "several sizes (56x28, 112x84)"),
+        ([row | small for row in rows], "(84, 112) and label map (28, 56) differ in size"),
+    ):
+        pq.write_table(table.from_pylist(changed, schema=table.schema), other / "train-00000.parquet")
+        assert main(told(base, tmp_path / "other", tmp_path / "out")) == 2
+        assert why in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

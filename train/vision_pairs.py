@@ -22,6 +22,7 @@ from surgvqa.builders.segmentation import labels_of
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.pixels import decode, patchify
+from surgvqa.train import together
 from torch import Tensor
 from tqdm import tqdm
 
@@ -86,7 +87,8 @@ def pairs(
     """
     by_case: dict[str, list[Moment]] = {}
     grids: dict[tuple[int, ...], tuple[int, int]] = {}
-    for row in tqdm(run_segmentation.rows(folder, split, COLUMNS), desc=f"label maps, {split}", disable=None):
+    rows = run_segmentation.rows(folder, split, COLUMNS)
+    for row in tqdm(rows, desc=f"label maps, {split}", disable=None if together.first() else True):
         by_case.setdefault(row["case_id"], []).append(moment(row, part, grids))
     if len({one.names for moments in by_case.values() for one in moments}) > 1:
         raise InputError(f"{folder}: label maps of several lists of classes; train on one procedure and task")
