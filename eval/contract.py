@@ -16,7 +16,7 @@ from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.ears import Ears
-from surgvqa.eval.encode import Encoded, Encoder
+from surgvqa.eval.encode import Encoded, Encoder, Lengths
 from surgvqa.eval.graft import HEARING
 from surgvqa.eval.pixels import Frames
 from torch import Tensor
@@ -129,8 +129,8 @@ class ProcessorEncoder(Encoder):
             media = {}
         return Processed(tuple(ids), torch.zeros(0, 0), torch.zeros(0, 3, dtype=torch.int64), None, (), media)
 
-    def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> list[int]:
-        """Tokens of each question's conversation; frames are processed once for each of their sizes."""
+    def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> Lengths:
+        """Tokens of the questions' conversations, each with its clip; frames are processed once for each of their sizes."""
         frames, times = self.frames(row)
         size = (len(frames), *frames.shape[1:3])
         texts = [
@@ -140,7 +140,8 @@ class ProcessorEncoder(Encoder):
         if size not in self._places:
             whole = self.encode_frames(row, questions[:1], True, frames, times)
             self._places[size] = len(whole.ids[0]) - texts[0]
-        return [length + self._places[size] for length in texts]
+        alone = [length + self._places[size] for length in texts]
+        return Lengths(alone, sum(alone))
 
     def inputs(self, ids: Sequence[Sequence[int]], clips: Sequence[Encoded], left: bool) -> dict[str, Tensor]:
         """A batch of token ids, padded on the left or right, with a clip's pixels for each sequence.

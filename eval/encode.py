@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -45,6 +45,25 @@ class Encoded:
     grid: Tensor  # int64, images x 3 (or 1 x 3 for a video): time, height, width in patches
     second_per_grid: float | None  # of a video: seconds between two steps of the grid's time axis
     sounds: tuple[Samples, ...] = ()  # of spoken questions, one per question
+
+
+class Lengths(NamedTuple):
+    """Tokens of the conversations about a clip."""
+
+    alone: list[int]  # of each, with the clip
+    packed: int  # of all of them, one behind the other, after what they begin with in common
+
+
+def lengths(ids: Sequence[list[int]], more: Sequence[int]) -> Lengths:
+    """Of conversations by their token ids; ``more`` tokens are put into each later, for what is heard.
+
+    >>> lengths([[7, 7, 1, 5], [7, 7, 2]], [0, 10])
+    Lengths(alone=[4, 13], packed=15)
+    """
+    alone = [len(text) + extra for text, extra in zip(ids, more, strict=True)]
+    columns = enumerate(zip(*ids, strict=False))
+    common = next((at for at, column in columns if len(set(column)) > 1), min(map(len, ids)))
+    return Lengths(alone, sum(alone) - common * (len(ids) - 1))
 
 
 def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
@@ -174,8 +193,8 @@ class Encoder:
         sounds = [sound for clip in clips for sound in clip.sounds]
         return self.ears.features(sounds) if self.ears is not None and sounds else {}
 
-    def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> list[int]:
-        """Tokens of each question's conversation, from the first picture's header: nothing is decoded."""
+    def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> Lengths:
+        """Tokens of the questions' conversations, from the first picture's header: nothing is decoded."""
         if self.budget.frames and row.get("images"):
             with Image.open(io.BytesIO(row["images"][0]["bytes"])) as picture:
                 width, height = picture.size
@@ -192,10 +211,10 @@ class Encoder:
             steps = -(-self.budget.frames // self.part.temporal_patch_size)
             grid = torch.tensor([[steps, patches // steps, 1]])
         ids = self.conversations(row, questions, grid, times, answered=True)
-        tokens = [0] * len(ids)
+        sounds = [0] * len(ids)
         if "sounds" in row and self.ears is not None:
-            tokens = [self.ears.tokens(self.ears.length(row["sounds"][number])) for number in questions]
-        return [len(text) + more for text, more in zip(ids, tokens, strict=True)]
+            sounds = [self.ears.tokens(self.ears.length(row["sounds"][number])) for number in questions]
+        return lengths(ids, sounds)
 
     def frames(self, row: Mapping[str, Any]) -> tuple[Frames, list[float]]:
         """The budget's frames of a row, embedded or read from its video, and their seconds in the clip.

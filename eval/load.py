@@ -13,6 +13,7 @@ from surgvqa.eval.budget import BUDGET_FILE, Budget
 from surgvqa.eval.contract import PATCHED
 from surgvqa.eval.graft import load_ears
 from surgvqa.eval.pixels import normalise_on_device
+from surgvqa.eval.windows import side_by_side
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
@@ -63,6 +64,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
     if config is not None:
         model = adapted(model, found_parts)
     model.to(device).eval()
+    side_by_side(model)
     if found_parts.model_type in PATCHED:
         normalise_on_device(model, processor)
     return Loaded(model, processor, found_parts.budget, found_parts.extractor)

@@ -136,7 +136,7 @@ def longest(encoder: Encoder, rows: Dataset) -> int:
     lengths = [1]
     for row in rows:
         try:
-            lengths.append(max(encoder.lengths(row, range(len(row["qa"]))), default=0))
+            lengths.append(max(encoder.lengths(row, range(len(row["qa"]))).alone, default=0))
         except (InputError, OSError, ValueError):
             continue
     return max(lengths)

@@ -13,6 +13,7 @@ from surgvqa.eval.encode import Encoder
 from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.train import tiny
 from surgvqa.train.collate import Collator, units
+from surgvqa.train.prepare import measured
 from surgvqa.train.shared_prefix import SharedPrefix
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -74,3 +75,19 @@ def test_a_question_sees_no_other_question(checkpoint: Path) -> None:
     assert torch.equal(before[index == 0], after[index == 0])
     assert torch.allclose(before[index > 1], after[index > 1], atol=1e-6)
     assert not torch.allclose(before[index == 1], after[index == 1], atol=1e-3)
+
+
+def test_what_is_measured_is_what_goes_through(checkpoint: Path) -> None:
+    """Sequences are grouped by it: the longest question says nothing of how many there are."""
+    rows = dataset([row(0, questions=5), row(1, questions=1), row(2, questions=3)])
+    encoder = Encoder(AutoProcessor.from_pretrained(checkpoint), Budget(frames=4))
+    found = measured(rows, encoder, 0, limit=1000)
+    for unit in found:
+        batch = Collator(rows, encoder, shared=True)([unit])
+        count = len(unit["questions"])
+        line_breaks = (
+            unit["length"] - batch["input_ids"].shape[1]
+        )  # behind each answer; nothing is taught there
+        assert line_breaks in (0, count)
+        assert unit["length"] - unit["longest"] <= 60 * (count - 1)
+    assert found["length"][0] > found["length"][2] > found["length"][1] == found["longest"][1]

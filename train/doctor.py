@@ -143,7 +143,7 @@ def stop_token(run: Prepared) -> Check:
 
 def token_budget(run: Prepared) -> Check:
     """No sequence is longer than it may be, and every piece of image has its place in the text."""
-    longest = max(run.units["length"])
+    longest = max(run.units["longest"])
     advice = "lower --max_pixels or --frames, or raise --max_length; nothing may be cut"
     if longest > run.limit:
         return Check("token budget", False, f"longest sequence {longest} of {run.limit} tokens", advice)

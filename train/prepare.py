@@ -23,6 +23,7 @@ from surgvqa.eval.hearing import Spoken, load_spoken
 from surgvqa.eval.memory import advised
 from surgvqa.eval.pixels import normalise_on_device
 from surgvqa.eval.prompts import raise_if_other_pixels
+from surgvqa.eval.windows import side_by_side
 from surgvqa.train.answering import Answering
 from surgvqa.train.base import base_of, ears_of
 from surgvqa.train.clip_trainer import ClipTrainer, SaveBudget
@@ -139,6 +140,7 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
         normalise_on_device(model, processor)
     if shared:
         SharedPrefix(model)
+    side_by_side(model)
     TaughtOnly(model)
     choose_what_learns(model, training, model_options)
     callbacks: list[TrainerCallback] = [SaveBudget(budget, extractor)]
@@ -251,25 +253,29 @@ def frames_of(rows: Dataset, wanted: int | None) -> int:
 
 
 def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
-    """Units with their length in tokens and their row's weight; nothing is ever cut, so one that is too long stops the run now.
+    """Units with their row's weight, the tokens of their longest conversation (``longest``) and of what goes through the model (``length``).
+
+    Nothing is ever cut, so a conversation that is too long stops the run now.
 
     Raises:
         InputError: names the longest sequence and what to lower.
     """
     out = units(rows, questions_per_sequence)
-    lengths = []
-    for unit in tqdm(out, desc="measuring sequences", disable=len(out) < 500, file=sys.stderr):
-        alone = encoder.lengths(rows[unit["row"]], unit["questions"])
-        lengths.append(max(alone))
-    longest = max(range(len(lengths)), key=lengths.__getitem__)
-    if lengths[longest] > limit:
+    found = [
+        encoder.lengths(rows[unit["row"]], unit["questions"])
+        for unit in tqdm(out, desc="measuring sequences", disable=len(out) < 500, file=sys.stderr)
+    ]
+    longest = [max(one.alone) for one in found]
+    worst = max(range(len(longest)), key=longest.__getitem__)
+    if longest[worst] > limit:
         raise InputError(
-            f"{name(rows[out[longest]['row']])} takes {lengths[longest]} tokens, the budget is {limit}; "
+            f"{name(rows[out[worst]['row']])} takes {longest[worst]} tokens, the budget is {limit}; "
             "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
         )
     weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
     out = out.add_column("weight", [weights[index] for index in out["row"]])
-    return out.add_column("length", lengths)
+    out = out.add_column("longest", longest)
+    return out.add_column("length", [one.packed for one in found])
 
 
 def raise_if_vision_learns(model: Any, training: TrainingOptions) -> None:

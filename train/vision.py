@@ -29,6 +29,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.budget import Budget
 from surgvqa.eval.encode import Encoder
 from surgvqa.eval.pixels import to_float
+from surgvqa.eval.windows import side_by_side
 from surgvqa.train import together
 from surgvqa.train.base import load
 from surgvqa.train.optimizer import Together, divided, part_of
@@ -76,6 +77,7 @@ def main(args: argparse.Namespace) -> None:
     classes = train[0].after.names
     reader = Reader(model.config.get_text_config().hidden_size, len(classes), len(known)).to(device)
     model = model.to(device)
+    side_by_side(model)
     learn(model, reader, train, part, args, device)
     if not together.first():
         return

@@ -1,0 +1,68 @@
+"""Attention of a Qwen-VL's vision tower: all windows of one length in one call.
+
+Frames don't look at each other in these towers, nor do the windows of Qwen2.5-VL's. Without the flash-attn package
+transformers calls attention once for each of them, in every layer: eight frames of 384 x 384 pixels are 64 windows of
+64 patches and 64 calls, each too small for a card to be busy with. Windows have one length but at a frame's edge, so
+that they go through PyTorch's attention side by side, and the result is the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, PreTrainedModel
+
+# transformers hands the windows' lengths to an attention whose name has "flash" in it, and to no other.
+NAME = "surgvqa_windows_not_flash"
+
+
+def side_by_side(model: PreTrainedModel) -> None:
+    """Let the tower attend so, where it would have gone window by window (``sdpa``); anything else stays.
+
+    Args:
+        model: a model whose inner part has a Qwen-VL's ``visual``.
+    """
+    AttentionInterface.register(NAME, attention)
+    for module in model.modules():
+        config = getattr(module, "config", None)
+        if hasattr(module, "spatial_merge_size") and config._attn_implementation == "sdpa":
+            config._attn_implementation = NAME
+
+
+def attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    cu_seq_lens_q: Tensor,
+    scaling: float,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attention within windows that lie one behind the other.
+
+    Shapes: ``query``, ``key``, ``value`` 1 x heads x length x size, ``cu_seq_lens_q`` windows + 1, where each begins
+    and the last ends; the output 1 x length x heads x size.
+    """
+    lengths = cu_seq_lens_q.diff()
+    states = torch.cat([query, key, value])  # 3 x heads x length x size
+    kinds: list[int] = lengths.unique().tolist()  # type: ignore[no-untyped-call]
+    if len(kinds) == 1:
+        return within(states, kinds[0], scaling, dropout)[None], None
+    out = query.new_empty(query.shape[2], query.shape[1], query.shape[3])
+    for length in kinds:
+        starts = cu_seq_lens_q[:-1][lengths == length]
+        places = (starts[:, None] + torch.arange(length, device=starts.device)).flatten()
+        out = out.index_copy(0, places, within(states[:, :, places], length, scaling, dropout))
+    return out[None], None
+
+
+def within(states: Tensor, length: int, scaling: float, dropout: float) -> Tensor:
+    """Attention within windows of one length: 3 x heads x (n * length) x size to (n * length) x heads x size."""
+    query, key, value = states.unflatten(2, (-1, length)).transpose(1, 2)  # each n x heads x length x size
+    found = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
+    return found.transpose(1, 2).flatten(0, 1)
