@@ -60,7 +60,7 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
 	$(SAY) "demo 1/9: build: render the synthetic cases and turn them into a data set of questions"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 60 $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS)
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 90 $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS) --test 0.4
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 2/9: card of the data set"

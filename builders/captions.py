@@ -16,47 +16,61 @@ from surgvqa.builders.taxonomy import Taxonomy
 from surgvqa.builders.timeline import IDLE
 
 KIND = "caption"
+REGION = "region_caption"
 REASONING = "description"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
 
 def caption(
-    clip: Clip,
-    taxonomy: Taxonomy,
-    annotated: Collection[Role] = (),
-    seed: int = 0,
-    moving: Mapping[str, str] | None = None,
+    clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role] = (), seed: int = 0
 ) -> tuple[QA, ...]:
-    """Captions of a clip: one of the whole and one of every thing of its scene that words can single out.
+    """The caption of a clip as a whole; empty where there is nothing to say.
 
     ``annotated`` are the roles that the case's annotations ever hold: none of such a role in the scene is said
-    as such; ``moving`` says which way a thing moves (``motion.directions``). Names and the order they are listed in are the taxonomy's. Empty where there is nothing to say.
+    as such. Names and the order they are listed in are the taxonomy's.
 
     >>> from surgvqa.builders.taxonomy import load
     >>> knife = Entity("slit knife", "slit knife", "instrument", "box", (600, 20, 640, 60), grid="top-right")
     >>> clip = Clip("a", 0, 5000, "incision", Scene(2.5, 640, 480, (knife,)))
     >>> [qa.answer for qa in caption(clip, load("cataract"))]
-    ['The current phase is incision. In view: slit knife.', 'The slit knife is at the top-right of the frame.']
+    ['The current phase is incision. In view: slit knife.']
     """
-    said: list[QA] = []
-    if whole := " ".join(_whole(clip, taxonomy, annotated)):
-        said.append(_qa(clip, "", whole, seed, wording.QUESTIONS[KIND], {}))
-    if clip.scene is None:
-        return tuple(said)
-    singled = singled_out(clip.scene, taxonomy)
-    for number, (words, node) in enumerate(singled.items(), 1):
-        sentence = _sentence(words, node, (moving or {}).get(node.name))
-        said.append(_qa(clip, f"-{number}", sentence, seed, wording.CAPTION_OF, {"a": words}))
-    return tuple(said)
+    whole = " ".join(_whole(clip, taxonomy, annotated))
+    return (_qa(clip, KIND, "", whole, seed, {}),) if whole else ()
 
 
-def _qa(
-    clip: Clip, suffix: str, sentence: str, seed: int, phrasings: Sequence[str], slots: dict[str, str]
-) -> QA:
-    qa_id = f"{clip.clip_id}#{KIND}{suffix}"
-    question = chance.pick(phrasings, "wording", seed, qa_id).format(**slots)
+def region_captions(
+    clip: Clip, taxonomy: Taxonomy, seed: int = 0, moving: Mapping[str, str] | None = None
+) -> tuple[QA, ...]:
+    """A caption of every thing of a clip's scene that words can single out.
+
+    ``moving`` says which way a thing moves (``motion.directions``).
+
+    >>> from surgvqa.builders.taxonomy import load
+    >>> knife = Entity("slit knife", "slit knife", "instrument", "box", (600, 20, 640, 60), grid="top-right")
+    >>> clip = Clip("a", 0, 5000, "incision", Scene(2.5, 640, 480, (knife,)))
+    >>> [qa.answer for qa in region_captions(clip, load("cataract"), moving={"slit knife": "left"})]
+    ['The slit knife is at the top-right of the frame and moves left.']
+    """
+    singled = singled_out(clip.scene, taxonomy) if clip.scene is not None else {}
+    return tuple(
+        _qa(
+            clip,
+            REGION,
+            f"-{number}",
+            _sentence(words, node, (moving or {}).get(node.name)),
+            seed,
+            {"a": words},
+        )
+        for number, (words, node) in enumerate(singled.items(), 1)
+    )
+
+
+def _qa(clip: Clip, kind: str, suffix: str, sentence: str, seed: int, slots: dict[str, str]) -> QA:
+    qa_id = f"{clip.clip_id}#{kind}{suffix}"
+    question = chance.pick(wording.QUESTIONS[kind], "wording", seed, qa_id).format(**slots)
     evidence = (clip.scene.time_s,) if clip.scene is not None else ()
-    return QA(qa_id, KIND, REASONING, question, sentence, sentence, (), evidence)
+    return QA(qa_id, kind, REASONING, question, sentence, sentence, (), evidence)
 
 
 def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[str]:

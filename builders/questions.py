@@ -2,7 +2,7 @@
 
 The nine kinds: phase, anatomy, instruments (recognition), relative_position, absolute_position (spatial),
 previous_phase, next_phase (temporal), entered, exited (verification). Beside them presence, count, the
-three of builders/motion.py and the captions of builders/captions.py.
+three of builders/motion.py and the two captions of builders/captions.py.
 
 Where the true answer is that there is nothing, it is asked and answered "none" ("not visible" for a
 position). On a case's first annotated moment entered and exited are unknown, not empty: the answer is
@@ -54,6 +54,7 @@ REASONING: Mapping[str, str] = {
     "entered_from": "temporal",
     "moves_towards": "temporal",
     captions.KIND: captions.REASONING,
+    captions.REGION: captions.REASONING,
 }
 KINDS = tuple(REASONING)
 MOTION = ("motion_direction", "entered_from", "moves_towards")
@@ -124,8 +125,9 @@ def ask(
     if captions.KIND in kinds:
         roles: tuple[Role, ...] = ("anatomy", "instrument")
         known_roles = [role for role in roles if _annotates(asker, role)]
-        ways = directions(clip, case, frames)
-        asked.extend(captions.caption(clip, taxonomy, known_roles, seed, ways))
+        asked.extend(captions.caption(clip, taxonomy, known_roles, seed))
+    if captions.REGION in kinds:
+        asked.extend(captions.region_captions(clip, taxonomy, seed, directions(clip, case, frames)))
     return tuple(marked(asked, case))
 
 

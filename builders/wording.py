@@ -106,15 +106,15 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "Give a short description of this moment of the operation.",
         "Say in plain words what can be seen.",
     ),
+    "region_caption": (
+        "Describe the {a}.",
+        "What can be said about the {a}?",
+        "Give a short description of the {a}.",
+        "Tell me about the {a}.",
+    ),
 }
 
-# Captions of one thing of a scene (kind caption too), and how their sentences end.
-CAPTION_OF = (
-    "Describe the {a}.",
-    "What can be said about the {a}?",
-    "Give a short description of the {a}.",
-    "Tell me about the {a}.",
-)
+# How the caption of one thing begins and ends.
 CAPTION_PRESENT = "The {a} is visible."
 CAPTION_MOVES = "and moves {x}."
 CAPTION_STILL = "and keeps still."
@@ -137,6 +137,7 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
     "entered_from": ("The {a} enters from the {x}.", ""),
     "moves_towards": ("The {a} moves towards the {x}.", ""),
     "caption": ("{x}", ""),
+    "region_caption": ("{x}", ""),
 }
 
 

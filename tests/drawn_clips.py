@@ -26,7 +26,7 @@ def clip(case: str, number: int) -> dict:
     asked = {"choices": [], "evidence_s": [start + 2.5], "support_frames": None, "total_frames": None,
              "support_ratio": None, "label_confidence": None}  # fmt: skip
     texts = [("caption", "caption", "What is going on?", f"The phase is {phase}. {tool}"),
-             ("caption-1", "caption", "Where is the hook?", "The hook is at the center."),
+             ("region_caption-1", "region_caption", "Where is the hook?", "The hook is at the center."),
              ("phase", "phase", "Which phase is it?", f"{phase}.")]  # fmt: skip
     nodes = [{"id": "hook", "name": "hook", "type": "instrument"}] if hook else []
     return {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from surgvqa.builders import wording
-from surgvqa.builders.captions import caption
+from surgvqa.builders.captions import caption, region_captions
 from surgvqa.builders.questions import KINDS, NINE, ask, transitions
 from surgvqa.builders.scene import link
 from surgvqa.builders.schema import Case, Clip, Entity, Phase, Scene
@@ -27,7 +27,8 @@ def clip_of(*nodes: Entity, phase: str | None = "incision") -> Clip:
 
 
 def answers(clip: Clip, roles=(), moving=None) -> list[str]:
-    return [qa.answer for qa in caption(clip, CATARACT, roles, moving=moving)]
+    said = (*caption(clip, CATARACT, roles), *region_captions(clip, CATARACT, moving=moving))
+    return [qa.answer for qa in said]
 
 
 def test_a_scene_is_said_whole_and_thing_by_thing():
@@ -79,16 +80,17 @@ def test_nothing_is_only_said_where_it_is_known(clip, roles, said):
 
 
 def test_captions_are_asked_for_by_name_and_are_not_among_the_nine():
-    assert "caption" in KINDS and "caption" not in NINE
+    assert {"caption", "region_caption"} <= set(KINDS) - set(NINE)
     scene = Scene(2.5, 900, 900, (thing("pupil", 450, 450),))
     other = Scene(7.5, 900, 900, (thing("gauge", 450, 450),))
     phases = (Phase("incision", 0, 10),)
     case = link(Case("a", "made-up", "cataract", phases=phases, scenes=(scene, other), duration_s=10))
     clip = Clip("a", 0, 5000, "incision", case.scenes[0])
     known = transitions([case])
-    assert not [qa for qa in ask(clip, case, CATARACT, known) if qa.kind == "caption"]
-    asked = ask(clip, case, CATARACT, known, ("phase", "caption"))
-    assert [qa.kind for qa in asked] == ["phase", "caption", "caption"]
+    assert not [qa for qa in ask(clip, case, CATARACT, known) if "caption" in qa.kind]
+    assert [qa.kind for qa in ask(clip, case, CATARACT, known, ("caption",))] == ["caption"]
+    asked = ask(clip, case, CATARACT, known, ("phase", "caption", "region_caption"))
+    assert [qa.kind for qa in asked] == ["phase", "caption", "region_caption"]
     assert asked[1].answer.endswith("No instrument is in view.")  # instruments are annotated elsewhere in it
     assert asked[1].reasoning == "description" and asked[1].evidence_s == (2.5,)
     assert len({qa.qa_id for qa in asked}) == 3
@@ -96,7 +98,9 @@ def test_captions_are_asked_for_by_name_and_are_not_among_the_nine():
 
 def test_phrasings_vary_with_the_clip_and_stay_for_the_same_one():
     clips = [replace(clip_of(thing("pupil", 450, 450)), case_id=f"case-{n}") for n in range(60)]
-    made = [caption(clip, CATARACT) for clip in clips]
-    assert made == [caption(clip, CATARACT) for clip in clips]
+    made = [(*caption(clip, CATARACT), *region_captions(clip, CATARACT)) for clip in clips]
+    assert made == [(*caption(clip, CATARACT), *region_captions(clip, CATARACT)) for clip in clips]
     assert {whole.question for whole, _ in made} == set(wording.QUESTIONS["caption"])
-    assert {one.question for _, one in made} == {q.format(a="pupil") for q in wording.CAPTION_OF}
+    assert {one.question for _, one in made} == {
+        q.format(a="pupil") for q in wording.QUESTIONS["region_caption"]
+    }

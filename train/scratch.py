@@ -107,7 +107,7 @@ def sizes(args: argparse.Namespace) -> dict[str, int]:
 
 
 def samples(folder: Path, split: str, kinds: Sequence[str], side: int) -> list[Sample]:
-    """The questions of a split; of captions the one of the whole clip.
+    """The questions of a split.
 
     Raises:
         InputError: no such split, no pictures in the rows, or none of the kinds.
@@ -121,7 +121,7 @@ def samples(folder: Path, split: str, kinds: Sequence[str], side: int) -> list[S
         if scene is not None:
             seen = frozenset(node["name"] for node in scene["nodes"] if node["type"] == "instrument")
         for qa in row["qa"]:
-            if qa["kind"] not in kinds or (qa["kind"] == KIND and not qa["qa_id"].endswith(f"#{KIND}")):
+            if qa["kind"] not in kinds:
                 continue
             about = qa["evidence_s"][0] if qa["evidence_s"] else (row["start_s"] + row["end_s"]) / 2
             nearest = int(np.argmin([abs(time_s - about) for time_s in row["frame_times_s"]]))
