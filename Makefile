@@ -79,7 +79,7 @@ $(DEMO)/seeing/vision.json: $(DEMO)/masks/manifest.json
 	$(BIN)/surgvqa-train tiny --family qwen2_5_vl --size demo --seed $(SEED) --out $(DEMO)/random
 	$(TRAIN2) vision --data $(DEMO)/masks --model $(DEMO)/random --out $(DEMO)/seeing --max-pixels 7000 --epochs 3 --seed $(SEED)
 
-$(DEMO)/base/model.safetensors: $(DEMO)/seeing/vision.json $(DEMO)/practice/manifest.json
+$(DEMO)/base/model.safetensors: $(DEMO)/practice/manifest.json $(DEMO)/seeing/vision.json
 	$(SAY) "demo 6/9: its language model learns to say what it sees (minutes)"
 	$(TRAIN2) sft --config demo_base.yaml --model_name_or_path $(DEMO)/seeing --dataset_name $(DEMO)/practice --output_dir $(DEMO)/base --seed $(SEED)
 

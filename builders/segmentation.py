@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -267,6 +268,23 @@ def labels_of(row: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
             f"{row['row_id']}: unknown class {labels.max()} of {len(row['classes'])}; build again"
         )
     return labels
+
+
+def same_classes(lists: Iterable[Sequence[str]], folder: Path) -> tuple[str, ...]:
+    """The one list of classes of all label maps of a data set.
+
+    >>> same_classes([("background", "gauge"), ("background", "gauge")], Path("data"))
+    ('background', 'gauge')
+
+    Raises:
+        InputError: they mean different things, or there is none.
+    """
+    found = {tuple(one) for one in lists}
+    if len(found) != 1:
+        raise InputError(
+            f"{folder}: label maps of {len(found)} different lists of classes; train on one procedure and task"
+        )
+    return found.pop()
 
 
 def notes(cases: Sequence[Case], how: Segmentation) -> tuple[str, ...]:

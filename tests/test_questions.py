@@ -185,7 +185,9 @@ def test_the_choices_of_the_next_phase_do_not_give_it_away():
 
 def test_a_case_without_phases_and_a_clip_without_a_scene_are_asked_what_is_known():
     bare = case([(2.5, EYE)], phases=(), duration_s=12.0)  # and no instrument annotated anywhere
-    kinds = [set(questions) for _, questions in asked(bare, [kind for kind in KINDS if "caption" not in kind])]
+    kinds = [
+        set(questions) for _, questions in asked(bare, [kind for kind in KINDS if "caption" not in kind])
+    ]
     assert kinds[0] == {"anatomy", "absolute_position", "relative_position"}
     assert kinds[1:] == [set(), set()]
 

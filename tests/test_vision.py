@@ -206,7 +206,7 @@ def test_what_cannot_be_learned_from_is_refused(
     more = {"classes": [*rows[1]["classes"], "another"]}
     small = {"height": 28, "width": 56, "label_map": {"bytes": encode_labels(np.zeros((28, 56), np.uint8))}}
     for changed, why in (
-        ([rows[0], rows[1] | more, *rows[2:]], "several lists of classes"),
+        ([rows[0], rows[1] | more, *rows[2:]], "2 different lists of classes"),
         ([rows[0], rows[1] | small, *rows[2:]], "several sizes (56x28, 112x84)"),
         ([row | small for row in rows], "(84, 112) and label map (28, 56) differ in size"),
     ):

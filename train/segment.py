@@ -26,7 +26,7 @@ import torch
 from safetensors.torch import save_file
 from surgvqa.builders import masks
 from surgvqa.builders.pictures import decode_jpeg
-from surgvqa.builders.segmentation import labels_of, phrases
+from surgvqa.builders.segmentation import labels_of, phrases, same_classes
 from surgvqa.builders.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
     train, held_out = (
         list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")
     )
-    classes = same_classes([*train, *held_out])
+    classes = same_classes((row["classes"] for row in (*train, *held_out)), args.data)
     if not any(one["instances"] for one in train):
         raise InputError(f"{args.data}: no mask in the training split; there is nothing to learn")
     named = called(train, classes)
@@ -88,16 +88,6 @@ def main(args: argparse.Namespace) -> None:
         test = run_segmentation.rows(args.data, "test", COLUMNS)
         write_masks(best.to(device), test, args.size, device, args.out / "masks.jsonl")
         print(f"surgvqa-eval segmentation {args.out / 'masks.jsonl'} --data {args.data}")
-
-
-def same_classes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The classes that all rows share. Raises ``InputError`` where label maps mean different things."""
-    found = {tuple(row["classes"]) for row in rows}
-    if len(found) != 1:
-        raise InputError(
-            f"label maps of {len(found)} different lists of classes; train on one procedure and task"
-        )
-    return found.pop()
 
 
 def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:

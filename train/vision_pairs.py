@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from surgvqa.builders.motion import CLEAR, WAYS, towards
-from surgvqa.builders.segmentation import labels_of
+from surgvqa.builders.segmentation import labels_of, same_classes
 from surgvqa.cards.command import InputError
 from surgvqa.eval import run_segmentation
 from surgvqa.eval.pixels import decode, patchify
@@ -90,8 +90,8 @@ def pairs(
     rows = run_segmentation.rows(folder, split, COLUMNS)
     for row in tqdm(rows, desc=f"label maps, {split}", disable=None if together.first() else True):
         by_case.setdefault(row["case_id"], []).append(moment(row, part, grids))
-    if len({one.names for moments in by_case.values() for one in moments}) > 1:
-        raise InputError(f"{folder}: label maps of several lists of classes; train on one procedure and task")
+    if by_case:
+        same_classes((one.names for moments in by_case.values() for one in moments), folder)
     if len(grids) > 1:
         sizes = ", ".join(f"{width}x{height}" for height, width in sorted(grids))
         raise InputError(f"{folder}: label maps of several sizes ({sizes}); train on cases of one size")
