@@ -1,9 +1,9 @@
 """Attention of a Qwen-VL's vision tower: all windows of one length in one call.
 
 Frames don't look at each other in these towers, nor do the windows of Qwen2.5-VL's. Without the flash-attn package
-transformers calls attention once for each of them, in every layer: eight frames of 384 x 384 pixels are 64 windows of
-64 patches and 64 calls, each too small for a card to be busy with. Windows have one length but at a frame's edge, so
-that they go through PyTorch's attention side by side, and the result is the same.
+transformers calls attention once for each of them, in every layer: eight frames of 392 x 392 pixels, a video of four
+steps, are 64 windows of 64 patches and fewer, and 64 calls, each too small to keep a card busy. Windows have one length
+but at a frame's edge; those of one length go through PyTorch's attention side by side, and the result is the same.
 """
 
 from __future__ import annotations
