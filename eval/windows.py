@@ -27,7 +27,7 @@ def side_by_side(model: PreTrainedModel) -> None:
     """
     AttentionInterface.register(NAME, attention)
     for module in model.modules():
-        config = getattr(module, "config", None)
+        config: Any = getattr(module, "config", None)
         if hasattr(module, "spatial_merge_size") and config._attn_implementation == "sdpa":
             config._attn_implementation = NAME
 
@@ -63,6 +63,9 @@ def attention(
 
 def within(states: Tensor, length: int, scaling: float, dropout: float) -> Tensor:
     """Attention within windows of one length: 3 x heads x (n * length) x size to (n * length) x heads x size."""
-    query, key, value = states.unflatten(2, (-1, length)).transpose(1, 2)  # each n x heads x length x size
+    _, heads, _, size = states.shape
+    query, key, value = states.view(3, heads, -1, length, size).transpose(
+        1, 2
+    )  # each n x heads x length x size
     found = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
     return found.transpose(1, 2).flatten(0, 1)
