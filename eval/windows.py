@@ -8,6 +8,7 @@ but at a frame's edge; those of one length go through PyTorch's attention side b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -49,23 +50,22 @@ def attention(
     and the last ends; the output 1 x length x heads x size.
     """
     lengths = cu_seq_lens_q.diff()
-    states = torch.cat([query, key, value])  # 3 x heads x length x size
     kinds: list[int] = lengths.unique().tolist()  # type: ignore[no-untyped-call]
+    states = (query[0], key[0], value[0])
     if len(kinds) == 1:
         return within(states, kinds[0], scaling, dropout)[None], None
     out = query.new_empty(query.shape[2], query.shape[1], query.shape[3])
     for length in kinds:
         starts = cu_seq_lens_q[:-1][lengths == length]
         places = (starts[:, None] + torch.arange(length, device=starts.device)).flatten()
-        out = out.index_copy(0, places, within(states[:, :, places], length, scaling, dropout))
+        found = within([state[:, places] for state in states], length, scaling, dropout)
+        out = out.index_copy(0, places, found)
     return out[None], None
 
 
-def within(states: Tensor, length: int, scaling: float, dropout: float) -> Tensor:
-    """Attention within windows of one length: 3 x heads x (n * length) x size to (n * length) x heads x size."""
-    _, heads, _, size = states.shape
-    query, key, value = states.view(3, heads, -1, length, size).transpose(
-        1, 2
-    )  # each n x heads x length x size
+def within(states: Sequence[Tensor], length: int, scaling: float, dropout: float) -> Tensor:
+    """Attention within windows of one length: query, key and value, heads x (n * length) x size, to (n * length) x heads x size."""
+    heads, _, size = states[0].shape
+    query, key, value = (state.view(heads, -1, length, size).transpose(0, 1) for state in states)
     found = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
     return found.transpose(1, 2).flatten(0, 1)

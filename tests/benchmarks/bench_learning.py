@@ -67,11 +67,16 @@ def make(folder: Path, seed: int, target: str) -> None:
                     f"{folder.resolve()}/{target}"], check=True)  # fmt: skip
 
 
+def answered(file: Path) -> list[dict[str, Any]]:
+    """The questions of a file of predictions."""
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
 def figures(here: Path) -> dict[str, float]:
     """Accuracy by kind, and the figures that look at sets."""
     kinds = json.loads((here / "score.json").read_text("utf-8"))["by_kind"]
     found = {kind: one["accuracy"] for kind, one in kinds.items()}
-    rows = [json.loads(line) for line in (here / "predictions.jsonl").read_text("utf-8").splitlines()]
+    rows = answered(here / "predictions.jsonl")
     for kind in ("instruments", "entered", "exited"):
         pairs = [
             (named(row["prediction"], RENDERED), named(row["answer"], RENDERED))
@@ -89,8 +94,7 @@ def shuffled(here: Path) -> tuple[float, float]:
 
     That a thing keeps still shows in any order, and so does the axis along which another moves, but not its sense.
     """
-    asked = [json.loads(line) for line in (here / "shuffled.jsonl").read_text("utf-8").splitlines()]
-    motion = [row for row in asked if row["kind"] == "motion_direction"]
+    motion = [row for row in answered(here / "shuffled.jsonl") if row["kind"] == "motion_direction"]
     moving = [row for row in motion if row["short_answer"] != "still"]
     of_all, of_moving = (
         mean(row["prediction"] == row["answer"] for row in rows) for rows in (motion, moving)
