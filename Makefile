@@ -22,7 +22,7 @@ export UV_HTTP_TIMEOUT ?= 600
 
 SAY = @printf '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup demo test test-all test-vllm fuzz check format bench bench-gpu clean clean-demo clean-all
+.PHONY: help setup demo docs test test-fast test-all test-vllm fuzz check format bench bench-gpu clean clean-demo clean-all
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -108,6 +108,13 @@ test: $(VENV)/.installed ## all tests but the slow ones, on two cores
 	$(SAY) "tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not vllm"
 
+test-fast: $(VENV)/.installed ## the inner loop: no training, no browser, no server
+	$(SAY) "fast tests"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not vllm" tests/project/test_layers.py tests/project/test_readme.py \
+		tests/builders/test_questions.py tests/builders/test_scene.py tests/builders/test_splits.py tests/builders/test_coordinates.py \
+		tests/builders/test_sources.py tests/builders/test_taxonomy.py tests/eval/test_match.py tests/eval/test_columns.py \
+		tests/eval/test_intervals.py tests/eval/test_score.py tests/train/test_rewards.py
+
 test-all: $(VENV)/.installed ## the slow ones too
 	$(SAY) "all tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
@@ -132,7 +139,7 @@ SECONDS ?= 60
 fuzz: $(VENV)/.installed ## break every reader's input, guided by coverage, SECONDS=60 each; what breaks one lies in fuzzed/
 	$(SAY) "fuzzing"
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/uv pip install --python $(BIN)/python 'atheris>=3.0' || $(BIN)/python -m pip install 'atheris>=3.0'
-	nice $(BIN)/python tests/fuzz_readers.py --seconds $(SECONDS)
+	nice $(BIN)/python tests/support/fuzz_readers.py --seconds $(SECONDS)
 
 # mypy cannot follow the editable install's import hook, so it gets the same names from a link tree.
 check: $(VENV)/.installed ## format, lint, types
@@ -161,13 +168,17 @@ bench-gpu: $(VENV)/.installed ## training steps of a 7B shape on a card; without
 	$(SAY) "benchmark of training"
 	$(BIN)/python tests/benchmarks/bench_gpu.py
 
+docs: $(VENV)/.installed ## the documentation, in site/
+	$(SAY) "documentation"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
+
 # ---------------------------------------------------------------- cleaning
 
 clean-demo: ## forget the demo's output
 	rm -rf $(DEMO)
 
 clean: clean-demo ## forget the demo, caches and build folders; keeps .venv
-	rm -rf build dist fuzzed *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site fuzzed *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-all: clean ## forget .venv too

@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from surgvqa.builders import options, sources
+from surgvqa.builders import sources
+from surgvqa.builders.pipeline import source_options
 from surgvqa.cards.command import InputError, run
 
 if TYPE_CHECKING:
-    from surgvqa.builders.pointing_questions import Pointing
+    from surgvqa.builders.configs.pointing_questions import Pointing
 
 
 def parser(named: str | None = None) -> argparse.ArgumentParser:
@@ -29,7 +30,7 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
     for source in sources.names():
         verb = verbs.add_parser(source, help=f"build a data set from {source}")
         add_build(verb)
-        verb.set_defaults(own=options.add(verb, source) if source == named else [])
+        verb.set_defaults(own=source_options.add(verb, source) if source == named else [])
 
     verb = verbs.add_parser("probe", help="decode every video of a folder and list what is wrong")
     verb.add_argument("root", type=Path, metavar="ROOT", help="a folder or a video")
@@ -187,8 +188,8 @@ def add_image_rate(add: Any) -> None:
 
 def labels(args: argparse.Namespace) -> None:
     """Refine frame labels by those of other tools."""
-    from surgvqa.builders.label_files import merge
-    from surgvqa.builders.taxonomy import load
+    from surgvqa.builders.frames.label_files import merge
+    from surgvqa.builders.procedures.taxonomy import load
 
     found = merge(
         args.into,
@@ -206,7 +207,7 @@ def labels(args: argparse.Namespace) -> None:
 
 def new(args: argparse.Namespace) -> None:
     """Write a new procedure's files, or check them."""
-    from surgvqa.builders import new as begin
+    from surgvqa.builders.pipeline import new_procedure as begin
 
     folder = args.dir or Path(args.procedure)
     if args.check:
@@ -221,9 +222,9 @@ def new(args: argparse.Namespace) -> None:
 
 def frames(args: argparse.Namespace) -> None:
     """Take frames from videos."""
-    from surgvqa.builders.extract import extract
-    from surgvqa.builders.screen import screen
-    from surgvqa.builders.taxonomy import load
+    from surgvqa.builders.frames.extract import extract
+    from surgvqa.builders.privacy.screen import screen
+    from surgvqa.builders.procedures.taxonomy import load
 
     found = extract(
         args.root,
@@ -247,7 +248,7 @@ def frames(args: argparse.Namespace) -> None:
 
 def import_file(args: argparse.Namespace) -> None:
     """Write a data set from conversations."""
-    from surgvqa.builders.interchange import import_file as write
+    from surgvqa.builders.instruct.interchange import import_file as write
 
     report = write(
         args.file,
@@ -267,7 +268,7 @@ def import_file(args: argparse.Namespace) -> None:
 
 def export(args: argparse.Namespace) -> None:
     """Write conversations from a data set."""
-    from surgvqa.builders.interchange import export as write
+    from surgvqa.builders.instruct.interchange import export as write
 
     say_lost(write(args.folder, args.out, args.form, args.config))
     print(f"{args.out} is ready")
@@ -283,10 +284,10 @@ def say_lost(lost: dict[str, int]) -> None:
 
 def instruct(args: argparse.Namespace) -> None:
     """Write instruction data, by rule or with a teacher."""
-    from surgvqa.builders import frame_labels
-    from surgvqa.builders import instruct as instructing
-    from surgvqa.builders.taxonomy import load
-    from surgvqa.builders.teacher import server as server_at
+    from surgvqa.builders.frames import frame_labels
+    from surgvqa.builders.instruct import write as instructing
+    from surgvqa.builders.instruct.teacher import server as server_at
+    from surgvqa.builders.procedures.taxonomy import load
 
     if (args.teacher is None) != (args.model is None):
         raise InputError("--teacher URL and --model NAME go together")
@@ -479,8 +480,8 @@ def add_pointing(verb: argparse.ArgumentParser) -> None:
 
 def pointing_of(args: argparse.Namespace) -> Pointing | None:
     """The options of config `pointing`, None where it isn't asked for."""
-    from surgvqa.builders.coordinates import Grid
-    from surgvqa.builders.pointing_questions import Pointing
+    from surgvqa.builders.configs.pointing_questions import Pointing
+    from surgvqa.builders.geometry.coordinates import Grid
 
     if args.pointing is None:
         return None
@@ -508,17 +509,17 @@ def pointing_of(args: argparse.Namespace) -> Pointing | None:
 
 def build(source: str, args: argparse.Namespace) -> None:
     """Build a data set from one source, and publish it if asked to."""
-    from surgvqa.builders import workers
+    from surgvqa.builders.files import process_pool
 
     if args.workers:
-        workers.begin("surgvqa.builders.build")
-    from surgvqa.builders.build import build as build_folder
-    from surgvqa.builders.engines import Engine
-    from surgvqa.builders.questions import NINE
-    from surgvqa.builders.report import blind_table
-    from surgvqa.builders.screen import screen
-    from surgvqa.builders.segmentation import Segmentation
-    from surgvqa.cards import manifest as manifests
+        process_pool.begin("surgvqa.builders.pipeline.build")
+    from surgvqa.builders.configs.segmentation import Segmentation
+    from surgvqa.builders.pipeline.build import build as build_folder
+    from surgvqa.builders.pipeline.executors import Engine
+    from surgvqa.builders.pipeline.report import blind_table
+    from surgvqa.builders.privacy.screen import screen
+    from surgvqa.builders.questions.ask import NINE
+    from surgvqa.cards.files import manifest as manifests
 
     manifest = build_folder(
         source,
@@ -557,14 +558,14 @@ def build(source: str, args: argparse.Namespace) -> None:
     )
     print(f'{args.out} is ready: datasets.load_dataset("{args.out}", "clips")')
     if args.push_to:
-        from surgvqa.cards.push import push
+        from surgvqa.cards.publish.push import push
 
         print(f"published {args.push_to} at {push(args.out, args.push_to)}")
 
 
 def probe(args: argparse.Namespace) -> None:
     """List every video below a folder with what is wrong with it."""
-    from surgvqa.builders import probe as probing
+    from surgvqa.builders.video import probe as probing
 
     paths = probing.files(args.root)
     if not paths:
@@ -581,10 +582,10 @@ def probe(args: argparse.Namespace) -> None:
 
 def verify(args: argparse.Namespace) -> None:
     """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
-    from surgvqa.builders.verify import verify as verify_folder
+    from surgvqa.builders.pipeline.verify import verify as verify_folder
 
     if args.repair is not None:
-        from surgvqa.builders.repair import repair
+        from surgvqa.builders.pipeline.repair import repair
 
         for name in repair(args.folder, args.repair, args.pseudonyms, args.workers):
             print(f"built again: {name}")
@@ -593,7 +594,7 @@ def verify(args: argparse.Namespace) -> None:
 
 def spoken(args: argparse.Namespace) -> None:
     """Add config spoken."""
-    from surgvqa.builders.spoken import Speaking, add_spoken
+    from surgvqa.builders.speech.spoken import Speaking, add_spoken
 
     how = Speaking(
         tuple(args.voices),

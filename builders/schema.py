@@ -145,7 +145,7 @@ class Case:
     source: str
     procedure: str  # the taxonomy's name
     phases: tuple[Phase, ...] = ()
-    scenes: tuple[Scene, ...] = ()  # nodes only; builders/scene.py draws the edges
+    scenes: tuple[Scene, ...] = ()  # nodes only; builders/cases/scene.py draws the edges
     video: Path | None = None
     frames: tuple[Frame, ...] = ()  # stills, where the source ships no video
     duration_s: float | None = None
@@ -173,6 +173,16 @@ class Dropped:
     item: str
     cause: str
     fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look at a case found before any heavy work."""
+
+    case: Case
+    clips: tuple[Clip, ...]
+    dropped: tuple[Dropped, ...]
+    digests: dict[str, str]  # sha256 of every file, by path below the root
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from typing import Any
 
 import datasets
 from surgvqa.builders import sources
-from surgvqa.builders.prepare import prepare
-from surgvqa.builders.questions import NINE
+from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.pipeline.prepare import prepare
+from surgvqa.builders.pipeline.shard import MEDIA, Job, Options, code_version, rows
+from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.schema import FEATURES
-from surgvqa.builders.shard import MEDIA, Job, Options, code_version, rows
-from surgvqa.builders.splits import SPLITS
 from surgvqa.cards.command import InputError, nearest
 
 

@@ -74,8 +74,8 @@ def parser() -> argparse.ArgumentParser:
 
 def dataset(args: argparse.Namespace) -> None:
     """Write DIR/README.md from DIR/manifest.json and DIR/report.json."""
-    from surgvqa.cards import manifest
-    from surgvqa.cards.dataset import dataset_card
+    from surgvqa.cards.files import manifest
+    from surgvqa.cards.write.dataset import dataset_card
 
     text = dataset_card(
         manifest.read(args.folder), manifest.read(args.folder, manifest.REPORT), repo_id=args.repo
@@ -85,8 +85,8 @@ def dataset(args: argparse.Namespace) -> None:
 
 def model(args: argparse.Namespace) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
-    from surgvqa.cards import manifest
-    from surgvqa.cards.model import HUB_ID, describe, model_card, parity_of
+    from surgvqa.cards.files import manifest
+    from surgvqa.cards.write.model import HUB_ID, describe, model_card, parity_of
 
     folder_of_data = Path(args.dataset) if args.dataset and Path(args.dataset).is_dir() else None
     if args.dataset and not folder_of_data and not HUB_ID.fullmatch(args.dataset):
@@ -110,7 +110,7 @@ def model(args: argparse.Namespace) -> None:
 
 def write(folder: Path, text: str) -> None:
     """Put a card in its place, whole."""
-    from surgvqa.cards.manifest import put
+    from surgvqa.cards.files.manifest import put
 
     path = folder / "README.md"
     put(path, text)
@@ -119,9 +119,9 @@ def write(folder: Path, text: str) -> None:
 
 def audit(args: argparse.Namespace) -> None:
     """Print every hit; an error where there is one."""
-    from surgvqa.cards import frames
-    from surgvqa.cards.audit import audit as search
-    from surgvqa.cards.push import dataset_files, kind_of, model_files
+    from surgvqa.cards.publish.audit import audit as search
+    from surgvqa.cards.publish.push import dataset_files, kind_of, model_files
+    from surgvqa.cards.write import frame_audit
 
     files = dataset_files(args.folder) if kind_of(args.folder) == "dataset" else model_files(args.folder)
     hits = search(args.folder, files)
@@ -131,18 +131,18 @@ def audit(args: argparse.Namespace) -> None:
         raise InputError(f"{len(hits)} hits in {args.folder}; `push` would refuse it")
     print(f"no hit in {len(files)} files")
     if args.sheets is not None:
-        written = frames.sheets(args.folder, args.sheets, args.frames)
+        written = frame_audit.sheets(args.folder, args.sheets, args.frames)
         print(
             f"{args.frames} frames on {len(written)} sheets in {args.sheets}; look at them, then --looked-at"
         )
     if args.looked_at is not None:
-        frames.record(args.folder, args.looked_at, args.hits)
+        frame_audit.record(args.folder, args.looked_at, args.hits)
         print(f"recorded in {args.folder / 'manifest.json'} and its card")
 
 
 def push(args: argparse.Namespace) -> None:
     """Publish, and say where."""
-    from surgvqa.cards.push import push as publish
+    from surgvqa.cards.publish.push import push as publish
 
     commit = publish(
         args.folder, args.repo, repo_type=args.type, public=args.public, read_back=args.read_back

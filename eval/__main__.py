@@ -174,7 +174,7 @@ def predict(args: argparse.Namespace) -> None:
     if args.stream:
         if len(args.model) > 1 or args.ensemble:
             raise InputError("--stream asks one model; leave --ensemble and the other --model away")
-        from surgvqa.eval.live import Live, stream
+        from surgvqa.eval.app.live_stream import Live, stream
 
         shared = ("out", "frames", "base", "dtype", "device")
         stream(
@@ -192,8 +192,8 @@ def predict(args: argparse.Namespace) -> None:
         return
     if args.ask or args.ask_aloud:
         raise InputError("--ask and --ask-aloud go with --stream; a data set brings its own questions")
-    from surgvqa.eval import ensemble
-    from surgvqa.eval.predict import Run
+    from surgvqa.eval.answers import ensemble
+    from surgvqa.eval.answers.predict import Run
 
     ours = {
         key: value for key, value in vars(args).items() if key not in ("verb", "ensemble", "model", *LIVE)
@@ -207,28 +207,28 @@ def demo(args: argparse.Namespace) -> None:
         import gradio  # noqa: F401
     except ModuleNotFoundError:
         raise InputError("the app needs Gradio: pip install 'surgvqa[demo]'") from None
-    from surgvqa.eval.demo import serve
+    from surgvqa.eval.app.demo import serve
 
     serve(args)
 
 
 def score(args: argparse.Namespace) -> None:
     """Print the table and write the figures."""
-    from surgvqa.eval import run_score
+    from surgvqa.eval.commands import run_score
 
     run_score.score(args)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Print the table and write the figures."""
-    from surgvqa.eval import run_score
+    from surgvqa.eval.commands import run_score
 
     run_score.compare(args)
 
 
 def probes(args: argparse.Namespace) -> None:
     """Write the probes and say how many there are."""
-    from surgvqa.eval.probe_set import probe_set
+    from surgvqa.eval.controls.probe_set import probe_set
 
     counts = probe_set(args.data, args.out, args.split, args.phrasings, args.taxonomy, args.seed)
     print(f"{args.out}: " + ", ".join(f"{number} {group}" for group, number in counts.items()))
@@ -236,14 +236,14 @@ def probes(args: argparse.Namespace) -> None:
 
 def pointing(args: argparse.Namespace) -> None:
     """Print the table and write the figures."""
-    from surgvqa.eval import run_pointing
+    from surgvqa.eval.commands import run_pointing
 
     run_pointing.pointing(args)
 
 
 def segmentation(args: argparse.Namespace) -> None:
     """Print the table and write the figures."""
-    from surgvqa.eval import run_segmentation
+    from surgvqa.eval.commands import run_segmentation
 
     run_segmentation.segmentation(args)
 
@@ -268,7 +268,7 @@ def _baselines_arguments(verb: argparse.ArgumentParser) -> None:
 
 def baselines(args: argparse.Namespace) -> None:
     """Score what doesn't look."""
-    from surgvqa.eval import run_baselines
+    from surgvqa.eval.commands import run_baselines
 
     run_baselines.run(
         args.data,
@@ -296,7 +296,7 @@ def _necessity_arguments(verb: argparse.ArgumentParser) -> None:
 
 def necessity(args: argparse.Namespace) -> None:
     """Compare with runs on other sounds; exit code 1 where the model doesn't listen."""
-    from surgvqa.eval import necessity as listening
+    from surgvqa.eval.controls import necessity as listening
 
     if not listening.run(args):
         raise SystemExit(1)
@@ -311,7 +311,7 @@ def _leaks_arguments(verb: argparse.ArgumentParser) -> None:
 
 def leaks(args: argparse.Namespace) -> None:
     """Compare splits; exit code 1 where something leaks."""
-    from surgvqa.eval import leaks as finding
+    from surgvqa.eval.controls import leaks as finding
 
     if not finding.run(args.data, args.config, args.columns, args.out):
         raise SystemExit(1)
@@ -336,7 +336,7 @@ def _report_arguments(verb: argparse.ArgumentParser) -> None:
 
 def report(args: argparse.Namespace) -> None:
     """Write a page and its numbers."""
-    from surgvqa.eval import report as pages
+    from surgvqa.eval.reports import report as pages
 
     pages.report(args)
 
@@ -353,7 +353,7 @@ def _lmms_arguments(verb: argparse.ArgumentParser) -> None:
 
 def lmms(args: argparse.Namespace) -> None:
     """Write a task file and its functions."""
-    from surgvqa.eval import lmms as task
+    from surgvqa.eval.commands import lmms as task
 
     task.write(args.data, args.out, args.name, args.split, args.rule)
 

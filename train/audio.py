@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surgvqa.train.options import AudioOptions
-from surgvqa.train.prepare import prepare
+from surgvqa.train.clips.prepare import prepare
 from surgvqa.train.sft import learn
+from surgvqa.train.steps.options import AudioOptions
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
     surgvqa-train doctor --config sft_lora.yaml --model_name_or_path M --dataset_name D --output_dir O
 
 Every training run begins with them. What a batch holds is looked at here; what the model makes of it, in
-``surgvqa.train.examination``.
+``surgvqa.train.clips.model_checks``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from itertools import pairwise
 from typing import Any, TextIO
 
 from surgvqa.cards.command import InputError
-from surgvqa.eval.contract import ProcessorEncoder
-from surgvqa.eval.encode import name, turns
-from surgvqa.eval.generate import end_tokens
-from surgvqa.eval.pixels import evenly
-from surgvqa.train import examination
-from surgvqa.train.labels import IGNORE
-from surgvqa.train.prepare import Prepared, is_sharded
+from surgvqa.eval.answers.hf_engine import end_tokens
+from surgvqa.eval.models.encode import name, turns
+from surgvqa.eval.models.pixels import evenly
+from surgvqa.eval.models.processor_encoder import ProcessorEncoder
+from surgvqa.train.clips import model_checks
+from surgvqa.train.clips.prepare import Prepared, is_sharded
+from surgvqa.train.steps.labels import IGNORE
 
 MARKS = {True: "✓", False: "✗", None: "·"}
 ON_ONE_CARD = (
@@ -190,7 +190,7 @@ def time_axis(run: Prepared) -> Check:
                 return Check("time axis", False, f"{name(row)}: {wrong}", advice)
         if isinstance(run.encoder, ProcessorEncoder):
             continue  # its positions count tokens, and time is the frames' order
-        if wrong := examination.positions_collapse(run, batch):
+        if wrong := model_checks.positions_collapse(run, batch):
             advice = "frames lie too close for the model's clock: fewer --frames, or --media images"
             return Check("time axis", False, f"{name(row)}: {wrong}", advice)
     if run.budget.media == "images":
@@ -236,7 +236,7 @@ def frame_times(row: dict[str, Any], frames: int) -> list[float]:
 
 def dtypes(run: Prepared) -> Check:
     """Nothing but the language model is quantised, and what learns can hold small steps."""
-    summary = examination.dtype_summary(run.trainer.model)
+    summary = model_checks.dtype_summary(run.trainer.model)
     text = ", ".join(f"{part} {' + '.join(sorted(kinds))}" for part, kinds in summary.items())
     for part in ("vision", "projector"):
         if bad := sorted(summary.get(part, set()) - {"float32", "bfloat16"}):
@@ -251,7 +251,7 @@ def dtypes(run: Prepared) -> Check:
 
 def learns(run: Prepared) -> Check:
     """What learns is what was asked for, and nothing else."""
-    counts, wrong = examination.what_learns(run)
+    counts, wrong = model_checks.what_learns(run)
     text = ", ".join(f"{part} {count:,}" for part, count in counts.items()) or "nothing"
     if wrong:
         return Check(
@@ -267,7 +267,7 @@ def pixels(run: Prepared) -> Check:
     """Other pixels give another loss."""
     if not run.budget.frames:
         return Check("pixels", None, "text only (--frames 0)")
-    first, noise, change = examination.swap_pixels(run.trainer, run.units)
+    first, noise, change = model_checks.swap_pixels(run.trainer, run.units)
     if not change > 10 * noise:
         found = f"swapping the pixels of two clips leaves the loss at {first:.6f}"
         return Check("pixels", False, found, "they don't reach the model: grey frames, or dropped on the way")
@@ -278,7 +278,7 @@ def sound(run: Prepared) -> Check:
     """Another recording gives another loss."""
     if run.encoder.ears is None:
         return Check("sound", None, "questions are text")
-    first, noise, change = examination.swap_sounds(run.trainer, run.units)
+    first, noise, change = model_checks.swap_sounds(run.trainer, run.units)
     if not change > 10 * noise:
         found = f"swapping the recordings of two questions leaves the loss at {first:.6f}"
         return Check("sound", False, found, "the model doesn't hear them: silence, or lost on the way")
@@ -289,7 +289,7 @@ def shared_sequences(run: Prepared) -> Check:
     """A clip's questions behind one copy of it cost what they cost alone."""
     if run.options.questions_per_sequence == 1:
         return Check("shared sequences", None, "one row per question")
-    together, alone, tolerance = examination.shared_against_alone(run)
+    together, alone, tolerance = model_checks.shared_against_alone(run)
     off = abs(together - alone) / abs(alone)
     if not off <= tolerance:
         found = f"loss {together:.6f} in one sequence, {alone:.6f} alone"
@@ -299,7 +299,7 @@ def shared_sequences(run: Prepared) -> Check:
 
 def gradients(run: Prepared) -> Check:
     """Every layer that learns gets a gradient, and nothing frozen does."""
-    live, dead, frozen = examination.gradients(run)
+    live, dead, frozen = model_checks.gradients(run)
     if dead:
         advice = "with --gradient_checkpointing: --gradient_checkpointing_kwargs '{\"use_reentrant\": false}'"
         return Check(
@@ -314,7 +314,7 @@ def adapter(run: Prepared) -> Check:
     """The adapter's weights change what the model says."""
     if not run.model_options.use_peft:
         return Check("adapter", None, "none: the weights themselves are trained")
-    change = examination.adapter_change(run)
+    change = model_checks.adapter_change(run)
     if not change > 0:
         return Check(
             "adapter", False, "on or off, the loss is the same", "is --lora_alpha 0? are the targets right?"

@@ -17,18 +17,18 @@ from typing import Any
 
 from datasets import Dataset, Image, List
 from surgvqa.cards.command import InputError
-from surgvqa.eval.budget import Budget
-from surgvqa.eval.contract import PATCHED, raise_if_resized
-from surgvqa.eval.dataset import load_rows, split_of
-from surgvqa.eval.load import Parts, adapted, parts
-from surgvqa.eval.memory import advised
-from surgvqa.eval.prompts import is_prompts, raise_if_other_pixels
-from surgvqa.train.base import load
-from surgvqa.train.blind_rewards import earned, examine
-from surgvqa.train.clip_trainer import SaveBudget, checkpoint_to_resume
-from surgvqa.train.grpo_options import GrpoOptions, parse, reward_functions
-from surgvqa.train.options import LORA_TARGETS
-from surgvqa.train.prepare import raise_if_no_target, raise_if_test
+from surgvqa.eval.data.dataset import load_rows, split_of
+from surgvqa.eval.data.prompts import is_prompts, raise_if_other_pixels
+from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.load import Parts, adapted, parts
+from surgvqa.eval.models.out_of_memory import advised
+from surgvqa.eval.models.processor_encoder import PATCHED, raise_if_resized
+from surgvqa.train.clips.base_model import load
+from surgvqa.train.clips.clip_trainer import SaveBudget, checkpoint_to_resume
+from surgvqa.train.clips.prepare import raise_if_no_target, raise_if_test
+from surgvqa.train.pointing.blind_rewards import earned, examine
+from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
+from surgvqa.train.steps.options import LORA_TARGETS
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 import yaml
 from peft import PeftModel
-from surgvqa.cards import sums
 from surgvqa.cards.command import InputError
-from surgvqa.eval.budget import BUDGET_FILE, Budget
-from surgvqa.eval.contract import encoder_for
-from surgvqa.eval.graft import save_ears
-from surgvqa.eval.load import Loaded, load_model, local, parts
+from surgvqa.cards.files import sums
+from surgvqa.eval.models.audio_graft import save_ears
+from surgvqa.eval.models.budget import BUDGET_FILE, Budget
+from surgvqa.eval.models.load import Loaded, load_model, local, parts
+from surgvqa.eval.models.processor_encoder import encoder_for
 from torch import Tensor
 
 PROBES = (

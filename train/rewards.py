@@ -8,7 +8,7 @@ With TRL's own command, no trainer of ours::
 Each takes what TRL passes (``completions`` and every column as a list) and gives one number per completion,
 or None where it doesn't apply to the row. What can be gained without looking is small: several objects share
 the credit of one, a name counts only with a place near the right one, and an answer that can't be read, or
-that refuses where there is something to see, gets nothing (``tests/test_rewards.py`` holds the exploits).
+that refuses where there is something to see, gets nothing (``tests/train/test_rewards.py`` holds the exploits).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from surgvqa.builders.coordinates import box_centre, iou, quadrant
+from surgvqa.builders.geometry.coordinates import box_centre, iou, quadrant
 from surgvqa.cards.command import InputError
-from surgvqa.eval.pointing import Pair, Reading, Row, distance, in_mask, place, read, same_label, word
+from surgvqa.eval.spatial.pointing import Pair, Reading, Row, distance, in_mask, place, read, same_label, word
 
 REACH = 0.25  # of the diagonal: a point farther off earns nothing
 LEAST_OVERLAP = 0.1  # IoU below which a box earns nothing for its name: one around everything is below it

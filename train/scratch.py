@@ -25,15 +25,15 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from surgvqa.builders.captions import KIND
-from surgvqa.builders.pictures import decode_jpeg
-from surgvqa.builders.timeline import IDLE
+from surgvqa.builders.cases.timeline import IDLE
+from surgvqa.builders.files.pictures import decode_jpeg
+from surgvqa.builders.questions.captions import KIND
 from surgvqa.cards.command import InputError
-from surgvqa.eval import streams
-from surgvqa.eval.segmentation import figure
-from surgvqa.train import together
-from surgvqa.train.optimizer import Together, divided
-from surgvqa.train.scratch_model import IGNORED, ScratchConfig, ScratchModel
+from surgvqa.eval.data import streams
+from surgvqa.eval.spatial.segmentation import figure
+from surgvqa.train.steps import distributed
+from surgvqa.train.steps.optimizer import Together, divided
+from surgvqa.train.vision_parts.scratch_model import IGNORED, ScratchConfig, ScratchModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional
@@ -67,8 +67,8 @@ class Sample:
 
 def main(args: argparse.Namespace) -> None:
     """Train, or go on; then score the captions of the test split."""
-    device = together.device(args.device)
-    together.join(device)
+    device = distributed.device(args.device)
+    distributed.join(device)
     recipe = {name: getattr(args, name) for name in RECIPE}
     train = samples(args.data, "train", args.kinds, sizes(args)["image_size"])
     torch.manual_seed(args.seed)
@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> None:
     model = model.to(device)
     args.out.mkdir(parents=True, exist_ok=True)
     learn(model, tokenizer, train, recipe, args.out, device)
-    if not together.first():
+    if not distributed.first():
         return
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
@@ -253,13 +253,15 @@ def learn(
         order = list(range(len(train)))
         random.Random(f"{recipe['seed']} {epoch}").shuffle(order)
         for start in tqdm(
-            range(0, len(order), count), desc=f"epoch {epoch + 1}", disable=None if together.first() else True
+            range(0, len(order), count),
+            desc=f"epoch {epoch + 1}",
+            disable=None if distributed.first() else True,
         ):
             chosen = [train[at] for at in order[start : start + count]]
             inputs, labels, pixels = batch(
                 chosen, tokenizer, recipe["seed"] * 1_000_003 + epoch * len(train) + start, device
             )
-            mine = slice(together.rank(), None, together.size())
+            mine = slice(distributed.rank(), None, distributed.size())
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
                 logits = model(inputs[mine], pixels[mine]).logits
             taught = labels[mine, 1:].flatten()
@@ -270,13 +272,13 @@ def learn(
                 / (labels[:, 1:] != IGNORED).sum()
             )
             model.zero_grad()
-            together.total(loss).backward()  # type: ignore[no-untyped-call]
-            together.mean_gradients(model)
+            distributed.total(loss).backward()  # type: ignore[no-untyped-call]
+            distributed.mean_gradients(model)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             total += float(loss.detach())
-        if together.first():
+        if distributed.first():
             print(f"epoch {epoch + 1}: loss {total / steps:.4f}", flush=True)
             state = {"epoch": epoch + 1, "recipe": json.dumps(recipe, sort_keys=True), "model": model.state_dict(),
                      "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}  # fmt: skip
@@ -400,7 +402,7 @@ def f1(guess: frozenset[str], truth: frozenset[str]) -> float:
 
 def shown(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """The figures of captions as a table."""
-    from surgvqa.eval import terminal
+    from surgvqa.eval.output import terminal
 
     lines: list[tuple[str, ...]] = [
         ("captions of the test split", "phase", "95 %", "instruments", "95 %", "F1", "95 %")

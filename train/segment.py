@@ -24,16 +24,17 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from surgvqa.builders import masks
-from surgvqa.builders.pictures import decode_jpeg
-from surgvqa.builders.segmentation import labels_of, phrases, same_classes
-from surgvqa.builders.taxonomy import load as load_taxonomy
+from surgvqa.builders.configs.segmentation import labels_of, phrases, same_classes
+from surgvqa.builders.files.pictures import decode_jpeg
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.procedures.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
-from surgvqa.eval import run_segmentation
-from surgvqa.eval.segmentation import frame, report
-from surgvqa.train import augment, together
-from surgvqa.train.segment_models import load, make
-from surgvqa.train.segment_parts import Batch, Found, Segmenter, to_tensor
+from surgvqa.eval.commands import run_segmentation
+from surgvqa.eval.spatial.segmentation import frame, report
+from surgvqa.train.segmenters import augment
+from surgvqa.train.segmenters.models import load, make
+from surgvqa.train.segmenters.parts import Batch, Found, Segmenter, to_tensor
+from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
@@ -63,8 +64,8 @@ def main(args: argparse.Namespace) -> None:
                          "the size is a multiple of 32, the others at least 1")  # fmt: skip
     if not 1 <= len(args.decoder) <= 5 or args.size % 2 ** len(args.decoder):
         raise InputError(f"--decoder {' '.join(map(str, args.decoder))}: 1 to 5 widths")
-    device = together.device(args.device)
-    together.join(device)
+    device = distributed.device(args.device)
+    distributed.join(device)
     train, held_out = (
         list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")
     )
@@ -74,11 +75,11 @@ def main(args: argparse.Namespace) -> None:
     named = called(train, classes)
     torch.manual_seed(args.seed)
     model = make(recipe, classes, named).to(device)  # type: ignore[call-overload]
-    together.share_batch_norm(model)
+    distributed.share_batch_norm(model)
     stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
     args.out.mkdir(parents=True, exist_ok=True)
     learn(model, train, held_out, stated, args.out, device)
-    if not together.first():
+    if not distributed.first():
         return
     best, said = load(args.out)
     print(
@@ -121,9 +122,9 @@ def batches(
     random.Random(sample_seed(seed, epoch)).shuffle(order)
     for start in range(0, len(order), count):
         chosen = order[start : start + count]
-        if len(chosen) < max(2, together.size()) <= len(order):
+        if len(chosen) < max(2, distributed.size()) <= len(order):
             continue
-        chosen = chosen[together.rank() :: together.size()]
+        chosen = chosen[distributed.rank() :: distributed.size()]
         seeds = [sample_seed(seed, epoch, rows[at]["row_id"]) for at in chosen]
         pairs = [
             augment.apply(change, *decoded(rows[at]), one) for at, one in zip(chosen, seeds, strict=True)
@@ -163,7 +164,7 @@ def learn(
             batches(train, recipe, epoch, device),
             total=steps,
             desc=f"epoch {epoch + 1}",
-            disable=None if together.first() else True,
+            disable=None if distributed.first() else True,
         )
         for batch in bar:
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
@@ -174,12 +175,12 @@ def learn(
                 )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            together.mean_gradients(model)
+            distributed.mean_gradients(model)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             total, count = total + float(loss.detach()), count + 1
-        if not together.first():
+        if not distributed.first():
             continue
         figures = scored(model, held_out, size, device)
         dice = figures["dice"]["value"] or 0.0

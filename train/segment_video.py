@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from surgvqa.builders import masks
-from surgvqa.builders.parquet import write_text
-from surgvqa.builders.video import iterate_frames
+from surgvqa.builders.files.parquet import write_text
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.video.decode import iterate_frames
 from surgvqa.cards.command import InputError
-from surgvqa.train import together
 from surgvqa.train.segment import segmented
-from surgvqa.train.segment_models import load
-from surgvqa.train.segment_parts import Segmenter
+from surgvqa.train.segmenters.models import load
+from surgvqa.train.segmenters.parts import Segmenter
+from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 UNNAMED = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts
@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> None:
         request = json.loads(args.request.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"--request {args.request}: {error}") from error
-    device = together.device(args.device)
+    device = distributed.device(args.device)
     model = model.to(device)
     with (args.segmenter / "model.safetensors").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,15 +13,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from surgvqa.cards import sums
-from surgvqa.eval.graft import save_ears
-from surgvqa.eval.memory import advised
-from surgvqa.train.clip_trainer import checkpoint_to_resume
+from surgvqa.cards.files import sums
+from surgvqa.eval.models.audio_graft import save_ears
+from surgvqa.eval.models.out_of_memory import advised
+from surgvqa.train.clips.clip_trainer import checkpoint_to_resume
+from surgvqa.train.clips.model_checks import inner_model
+from surgvqa.train.clips.prepare import Prepared, prepare
+from surgvqa.train.clips.vision_cache import VisionCache, takes_features
 from surgvqa.train.doctor import examine
-from surgvqa.train.examination import inner_model
-from surgvqa.train.options import less_memory
-from surgvqa.train.prepare import Prepared, prepare
-from surgvqa.train.vision_cache import VisionCache, takes_features
+from surgvqa.train.steps.options import less_memory
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from surgvqa.builders.pictures import decode_jpeg
+from surgvqa.builders.files.pictures import decode_jpeg
 from surgvqa.cards.command import InputError
-from surgvqa.eval import streams, terminal
-from surgvqa.eval.segmentation import figure
-from surgvqa.train import together
+from surgvqa.eval.data import streams
+from surgvqa.eval.output import terminal
+from surgvqa.eval.spatial.segmentation import figure
+from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)  # of the ridge, on standardised features
@@ -44,7 +45,7 @@ class Looked:
 
 def main(args: argparse.Namespace) -> None:
     """One table: phase accuracy and instrument balanced accuracy by encoder."""
-    device = together.device(args.device)
+    device = distributed.device(args.device)
     names = streams.splits(str(args.data), "clips")
     parts = {name: looked(args.data, name) for name in ("train", "validation", "test") if name in names}
     if "test" not in parts:

@@ -23,17 +23,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from surgvqa.builders.motion import WAYS
-from surgvqa.builders.scene import CELLS
+from surgvqa.builders.cases.scene import CELLS
+from surgvqa.builders.questions.motion import WAYS
 from surgvqa.cards.command import InputError
-from surgvqa.eval.budget import Budget
-from surgvqa.eval.encode import Encoder
-from surgvqa.eval.pixels import to_float
-from surgvqa.eval.windows import side_by_side
-from surgvqa.train import together
-from surgvqa.train.base import load
-from surgvqa.train.optimizer import Together, divided, part_of
-from surgvqa.train.vision_pairs import UNKNOWN, Pair, Read, batches, encoded, pairs, phases_of
+from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.encode import Encoder
+from surgvqa.eval.models.pixels import to_float
+from surgvqa.eval.models.vision_attention import side_by_side
+from surgvqa.train.clips.base_model import load
+from surgvqa.train.steps import distributed
+from surgvqa.train.steps.optimizer import Together, divided, part_of
+from surgvqa.train.vision_parts.pairs import UNKNOWN, Pair, Read, batches, encoded, pairs, phases_of
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -65,8 +65,8 @@ class Reader(nn.Module):
 
 def main(args: argparse.Namespace) -> None:
     """Train, then say how well the tower tells what it sees in operations it hasn't seen, and write the model."""
-    device = together.device(args.device)
-    together.join(device)
+    device = distributed.device(args.device)
+    distributed.join(device)
     torch.manual_seed(args.seed)
     processor, model = load(ModelConfig(model_name_or_path=args.model, dtype="float32"))
     budget = Budget(FRAMES, "video", min(Budget(FRAMES).min_pixels, args.max_pixels), args.max_pixels)
@@ -79,7 +79,7 @@ def main(args: argparse.Namespace) -> None:
     model = model.to(device)
     side_by_side(model)
     learn(model, reader, train, part, args, device)
-    if not together.first():
+    if not distributed.first():
         return
     told: dict[str, Any] = {"pairs": len(train), "classes": list(classes), "phases": known}
     if list((args.data / "segmentation").glob("validation-*.parquet")):
@@ -122,13 +122,13 @@ def learn(
         batches(train, args.batch_size, args.epochs, args.seed),
         total=steps,
         desc="vision",
-        disable=None if together.first() else True,
+        disable=None if distributed.first() else True,
     )
     for number, batch in enumerate(bar, 1):
-        loss = lost(model, reader, batch[together.rank() :: together.size()], part, device)
+        loss = lost(model, reader, batch[distributed.rank() :: distributed.size()], part, device)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        together.mean_gradients(both)
+        distributed.mean_gradients(both)
         nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -151,12 +151,12 @@ def lost(
     summed = functional.binary_cross_entropy_with_logits(
         read.changes, truth.changes.to(device), reduction="sum"
     )
-    total = CHANGES_WEIGH * together.mean(summed, len(some))
+    total = CHANGES_WEIGH * distributed.mean(summed, len(some))
     weights = (CLASSES_WEIGH, CELLS_WEIGH, 1.0, 1.0)
     for logits, labels, weight in zip(read[:-1], truth[:-1], weights, strict=True):
         flat = labels.to(device).flatten()
         summed = functional.cross_entropy(logits.flatten(0, -2), flat, ignore_index=UNKNOWN, reduction="sum")
-        total = total + weight * together.mean(summed, int((flat != UNKNOWN).sum()))
+        total = total + weight * distributed.mean(summed, int((flat != UNKNOWN).sum()))
     return total
 
 

@@ -15,14 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from surgvqa.builders import masks, outlines
-from surgvqa.builders.agreement import measure, sentence
-from surgvqa.builders.copies import choose
-from surgvqa.builders.pictures import size_of
+from surgvqa.builders.annotations import outlines
+from surgvqa.builders.cases.agreement import measure, sentence
+from surgvqa.builders.cases.timeline import IDLE
+from surgvqa.builders.files.duplicate_files import choose
+from surgvqa.builders.files.pictures import size_of
+from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene
-from surgvqa.builders.tables import number, rows
-from surgvqa.builders.taxonomy import Taxonomy, load
-from surgvqa.builders.timeline import IDLE
+from surgvqa.builders.source_files.cataract1k_times import IMAGE_LEAD_S, IMAGE_STEP_S, image_time
 from surgvqa.cards.command import InputError
 
 FACTS = Facts(
@@ -43,20 +45,6 @@ FACTS = Facts(
     procedure="cataract",
 )
 
-# When image n of a case was taken. The set's description says "one frame per five seconds" and no more, so
-# the rule was measured on the 18 cases at hand that have phases and masks (1,287 images after the first);
-# `notes` measures it again on whatever is read. Agreement: instruments of BELONGS in a phase of theirs, images
-# without an instrument between phases, images with one in a phase:
-#   5 (n - 1)          83.7 %   25.1 %   86.0 %
-#   5 (n - 2)          98.5 %   72.5 %   97.8 %
-#   5 (n - 2) - 0.5    99.2 %   81.3 %   99.5 %   a grid over slope and shift has its maximum here
-#   5 (n - 2) - 1      97.1 %   74.9 %   97.2 %
-#   n / N of the last phase's end   87.5 %   38.1 %   88.0 %
-# Case by case the best shift against 5 (n - 2) lies between -0.75 and 0 s in all 18. Images 1 and 2 show the
-# same moment, the first frame: their masks of cornea and pupil agree with an intersection over union of
-# 0.94 or more in all 20 cases.
-IMAGE_STEP_S = 5.0
-IMAGE_LEAD_S = 0.5
 BELONGS = {
     "slit knife": ("incision",),
     "incision knife": ("incision",),
@@ -75,15 +63,6 @@ _VIDEO = re.compile(r"case_?(\d+)\.(mp4|avi|mkv|mov|m4v|webm)", re.IGNORECASE)
 _IMAGE = re.compile(r"case_?(\d+)_(\d+)\.(png|jpe?g)", re.IGNORECASE)
 _NOT_PICTURES = re.compile(r"mask|label|^ann", re.IGNORECASE)  # folders of label images
 _FOLD = re.compile(r"Cat1k_anatomy_instrument_(\d+)_(train|test)\.csv")
-
-
-def image_time(number: int) -> float:
-    """The second at which image ``number`` (from 1) of a case was taken.
-
-    >>> [image_time(number) for number in (1, 2, 3, 4)]
-    [0.0, 0.0, 4.5, 9.5]
-    """
-    return max(0.0, IMAGE_STEP_S * (number - 2) - IMAGE_LEAD_S)
 
 
 def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[Case | Dropped]:

@@ -23,11 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
-from surgvqa.builders import endovis_masks, endovis_vqa
-from surgvqa.builders.copies import choose
-from surgvqa.builders.pictures import BROKEN
+from surgvqa.builders.files.duplicate_files import choose
+from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Clip, Dropped, Facts, Frame, Scene
-from surgvqa.builders.taxonomy import Taxonomy, load
+from surgvqa.builders.source_files import endovis_masks, endovis_vqa
 from surgvqa.cards.command import InputError, nearest
 
 FACTS = Facts(

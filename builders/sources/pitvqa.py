@@ -8,7 +8,7 @@ Positions are 1 top-left, 2 top-right, 3 centre, 4 bottom-left, 5 bottom-right, 
 code (https://github.com/mobarakol/PitVQA_Annotations, code_for_QA/utils.py); a table that goes round
 with 3 lower-left, 4 lower-right, 5 centre misplaces most of them.
 
-``questions="official"`` is the authors' own set, oddities included (``builders/pitvqa_official.py``);
+``questions="official"`` is the authors' own set, oddities included (``builders/source_files/pitvqa_official.py``);
 ``"ours"`` is cleaned: what contradicts itself is left out and counted.
 """
 
@@ -19,8 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from surgvqa.builders import taxonomy
-from surgvqa.builders.pitvqa_files import (
+from surgvqa.builders.procedures import taxonomy
+from surgvqa.builders.schema import Case, Clip, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.builders.source_files.pitvqa_files import (
     POSITIONS,
     BadFileError,
     Ledger,
@@ -31,8 +32,7 @@ from surgvqa.builders.pitvqa_files import (
     numbered,
     step_rows,
 )
-from surgvqa.builders.pitvqa_official import NOT_A_STEP, OUT, frame_clips
-from surgvqa.builders.schema import Case, Clip, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.builders.source_files.pitvqa_official import NOT_A_STEP, OUT, frame_clips
 from surgvqa.cards.command import InputError
 
 FACTS = Facts(

@@ -10,7 +10,7 @@ Below the root, each part optional, CASE the name of an operation::
                                                               the tables lies (-60: it starts a minute later)
     frames/CASE/*.png        stills, where a case has no video
     procedure.yaml           the names of phases, anatomy, instruments; or --taxonomy cataract
-    predicted/CASE.json      what a segmenter outlined, written with --segmenter (`builders/machine_scenes.py`)
+    predicted/CASE.json      what a segmenter outlined, written with --segmenter (`builders/annotations/machine_scenes.py`)
 
 A picture's time is the last number of its file's name divided by ``--image-rate``::
 
@@ -24,13 +24,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from surgvqa.builders import machine_scenes, outlines
-from surgvqa.builders.agreement import measure, sentence
-from surgvqa.builders.pictures import size_of
+from surgvqa.builders.annotations import machine_scenes, outlines
+from surgvqa.builders.cases.agreement import measure, sentence
+from surgvqa.builders.cases.timeline import IDLE, to_ms
+from surgvqa.builders.files.pictures import size_of
+from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
-from surgvqa.builders.tables import number, rows
-from surgvqa.builders.taxonomy import Taxonomy, load, shipped
-from surgvqa.builders.timeline import IDLE, to_ms
 from surgvqa.cards.command import InputError
 
 FACTS = Facts(

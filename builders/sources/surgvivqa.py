@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from surgvqa.builders.cases.splits import part
+from surgvqa.builders.files.tables import number, rows
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
-from surgvqa.builders.splits import part
-from surgvqa.builders.tables import number, rows
 from surgvqa.cards.command import InputError, parse_json
 
 FACTS = Facts(

@@ -16,12 +16,12 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
-from surgvqa.builders.render import CATEGORIES, Shape, Stage, area
+from surgvqa.builders.cases.timeline import IDLE, annotated, label_at, to_ms
+from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.rendering.draw import CATEGORIES, Shape, Stage, area
+from surgvqa.builders.rendering.plan import USUAL, Plan, plan
 from surgvqa.builders.schema import Case, Dropped, Facts
 from surgvqa.builders.sources import cataract1k
-from surgvqa.builders.stage import USUAL, Plan, plan
-from surgvqa.builders.taxonomy import load
-from surgvqa.builders.timeline import IDLE, annotated, label_at, to_ms
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -38,7 +38,7 @@ PHASES = Path("Phase_recognition_dataset")
 IMAGES = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotations")
 MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
 # Seconds after a beat's middle. The middle comes first: the moments of a beat then share one clip, and it is
-# centred there (builders/clips.py).
+# centred there (builders/cases/windows.py).
 MOMENTS = (0.0, 0.8, 1.6)
 # The same of stills: where four frames of the beat's clip lie, the first before instruments come and go.
 STILL_MOMENTS = (-1.9, -0.7, 0.5, 1.7)

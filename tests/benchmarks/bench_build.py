@@ -35,10 +35,10 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from surgvqa.builders.build import build
-from surgvqa.builders.shard import Options, build_shard, code_version, survey
+from surgvqa.builders.pipeline.build import build
+from surgvqa.builders.pipeline.shard import Options, build_shard, code_version, survey
 from surgvqa.builders.sources import procedure
-from surgvqa.builders.video import iterate_frames
+from surgvqa.builders.video.decode import iterate_frames
 
 CLIP_S, FRAMES, COVERED = 5.0, 10, 0.85
 OPTIONS = Options(CLIP_S, FRAMES, "frames", 512)
@@ -138,7 +138,7 @@ def cpu_s(work: Callable[[], object]) -> float:
 
 def shard(root: Path, out: Path) -> None:
     """All that a build does for each of its cases, without what it does once: splits, report, card."""
-    from surgvqa.builders.prepare import plan
+    from surgvqa.builders.pipeline.prepare import plan
 
     surveys = {case.case_id: survey(case, root, OPTIONS) for case in procedure.cases(root)}  # type: ignore[arg-type]
     code = code_version()

@@ -21,9 +21,9 @@ import numpy as np
 import simplejpeg
 import torch
 from datasets import Dataset, Image, List
-from surgvqa.eval.budget import Budget
-from surgvqa.eval.encode import Encoder
-from surgvqa.train.collate import Collator
+from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.encode import Encoder
+from surgvqa.train.clips.collate import Collator
 from surgvqa.train.tiny import SIZES, processor
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 import simplejpeg
 from datasets import Dataset, Image, List
-from surgvqa.eval.dataset import undecoded
-from surgvqa.eval.pixels import decode, decode_all, evenly
+from surgvqa.eval.data.dataset import undecoded
+from surgvqa.eval.models.pixels import decode, decode_all, evenly
 
 CLIPS, SECONDS, RATE, FRAMES, BAR = 8, 5, 60, 10, 12.0
 

@@ -32,8 +32,8 @@ from datasets import Dataset, Image, List
 from peft import LoraConfig
 from PIL import Image as Picture
 from surgvqa.builders.schema import FEATURES
-from surgvqa.train import prepare
-from surgvqa.train.options import LORA_TARGETS
+from surgvqa.train.clips import prepare
+from surgvqa.train.steps.options import LORA_TARGETS
 from surgvqa.train.tiny import SIZES, Size, configuration, processor
 from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback
 from trl import SFTConfig, SFTTrainer

@@ -19,8 +19,8 @@ from statistics import mean
 from typing import Any
 
 from bench_segment import command
-from surgvqa.builders.stage import INSTRUMENTS
-from surgvqa.builders.taxonomy import load
+from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.rendering.plan import INSTRUMENTS
 from surgvqa.train.scratch import f1, named
 
 BARS = {

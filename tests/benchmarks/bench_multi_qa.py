@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
-from surgvqa.eval.budget import Budget
-from surgvqa.eval.encode import Encoder
-from surgvqa.eval.pixels import normalise_on_device
-from surgvqa.train.collate import pack, padded
-from surgvqa.train.labels import IGNORE, assistant_labels
-from surgvqa.train.options import LORA_TARGETS
-from surgvqa.train.shared_prefix import SharedPrefix
+from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.encode import Encoder
+from surgvqa.eval.models.pixels import normalise_on_device
+from surgvqa.train.clips.collate import pack, padded
+from surgvqa.train.clips.shared_prefix import SharedPrefix
+from surgvqa.train.steps.labels import IGNORE, assistant_labels
+from surgvqa.train.steps.options import LORA_TARGETS
 from surgvqa.train.tiny import Size, configuration, processor
 from transformers import AutoModelForImageTextToText
 

@@ -30,21 +30,21 @@ import simplejpeg
 import torch
 from datasets import Dataset
 from drawn import operation
-from surgvqa.builders import pointing
-from surgvqa.builders.pointing import POINTING_FEATURES
-from surgvqa.builders.pointing_questions import Pointing, questions
-from surgvqa.eval import predictions
+from surgvqa.builders.configs import pointing
+from surgvqa.builders.configs.pointing import POINTING_FEATURES
+from surgvqa.builders.configs.pointing_questions import Pointing, questions
 from surgvqa.eval.__main__ import main as evaluate
-from surgvqa.eval.contract import encoder_for
-from surgvqa.eval.dataset import load_clips, load_rows
-from surgvqa.eval.intervals import interval, paired, sums
-from surgvqa.eval.load import load_model
-from surgvqa.eval.pixels import to_float
-from surgvqa.eval.pointing import measures, read
-from surgvqa.eval.pointing_report import guessers
+from surgvqa.eval.data import predictions
+from surgvqa.eval.data.dataset import load_clips, load_rows
+from surgvqa.eval.models.load import load_model
+from surgvqa.eval.models.pixels import to_float
+from surgvqa.eval.models.processor_encoder import encoder_for
+from surgvqa.eval.scoring.statistics import interval, paired, sums
+from surgvqa.eval.spatial.pointing import measures, read
+from surgvqa.eval.spatial.pointing_figures import guessers
 from surgvqa.train.__main__ import main as train
-from surgvqa.train.blind_rewards import total
-from surgvqa.train.grpo_options import reward_functions
+from surgvqa.train.pointing.blind_rewards import total
+from surgvqa.train.pointing.grpo_options import reward_functions
 
 SPLITS = {"train": range(1, 181), "test": range(211, 251)}
 WIDTH, SEED, SEEDS = 112, 0, (0, 1, 2)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from surgvqa.builders.parquet import ROWS_PER_GROUP, writer
+from surgvqa.builders.files.parquet import ROWS_PER_GROUP, writer
 from surgvqa.builders.schema import QA_FEATURES
 
 EACH = 9

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_segment import command
-from surgvqa.eval.segmentation import figure
+from surgvqa.eval.spatial.segmentation import figure
 
 JOINS = ("prefix", "queries", "cross")
 WHO = ("model", "other pictures", "blind")

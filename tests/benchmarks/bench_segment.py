@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from drawn import middles, operation
-from surgvqa.builders import segmentation
-from surgvqa.builders.parquet import writer
-from surgvqa.builders.taxonomy import load
+from surgvqa.builders.configs import segmentation
+from surgvqa.builders.files.parquet import writer
+from surgvqa.builders.procedures.taxonomy import load
 
 SPLITS = {"train": range(1, 241), "validation": range(241, 251), "test": range(251, 271)}
 DIFFICULTY, WIDTH = 0.2, 112

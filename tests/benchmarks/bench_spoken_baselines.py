@@ -28,16 +28,16 @@ from typing import Any
 import jiwer
 import torch
 from datasets import Dataset
-from surgvqa.builders.sound import Samples
-from surgvqa.eval.contract import encoder_for
-from surgvqa.eval.dataset import split_of
-from surgvqa.eval.hearing import Spoken, load_spoken
-from surgvqa.eval.load import parts
-from surgvqa.eval.necessity import replaced
-from surgvqa.eval.predict import Run, Transformers, answer, batches, ears_of
-from surgvqa.eval.predictions import Prediction
-from surgvqa.eval.reference import training
-from surgvqa.eval.score import score
+from surgvqa.builders.speech.sound import Samples
+from surgvqa.eval.answers.predict import Run, Transformers, answer, batches, ears_of
+from surgvqa.eval.controls.necessity import replaced
+from surgvqa.eval.data.dataset import split_of
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.data.reference import training
+from surgvqa.eval.models.load import parts
+from surgvqa.eval.models.processor_encoder import encoder_for
+from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.scoring.score import score
 from surgvqa.train import tiny
 from transformers import (
     WhisperFeatureExtractor,

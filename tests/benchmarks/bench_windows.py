@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from bench_multi_qa import SIZE
-from surgvqa.eval.windows import side_by_side
+from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.tiny import SIZES, Size, configuration, tokenizer
 from transformers import AutoModelForImageTextToText
 

@@ -29,13 +29,14 @@ import numpy as np
 from drawn import operation
 from PIL import Image
 from simplejpeg import encode_jpeg
-from surgvqa.builders import masks, pointing
-from surgvqa.builders.coordinates import CELLS, Grid
-from surgvqa.builders.pointing_questions import Pointing, questions
-from surgvqa.builders.written import FORMS, Located
-from surgvqa.eval import predictions
-from surgvqa.eval.dataset import load_rows
-from surgvqa.eval.pointing import located, read
+from surgvqa.builders.configs import pointing
+from surgvqa.builders.configs.pointing_questions import Pointing, questions
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.geometry.coordinate_text import FORMS, Located
+from surgvqa.builders.geometry.coordinates import CELLS, Grid
+from surgvqa.eval.data import predictions
+from surgvqa.eval.data.dataset import load_rows
+from surgvqa.eval.spatial.pointing import located, read
 from transformers import AutoConfig, AutoProcessor
 
 TRAIN, TEST, DRAWN, STEPS = range(1, 141), range(211, 223), 2, 300

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from surgvqa.builders import masks
-from surgvqa.builders.render import Shape, Stage
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.rendering.draw import Shape, Stage
+from surgvqa.builders.rendering.plan import INSTRUMENTS, plan
 from surgvqa.builders.schema import Case, Entity, Phase, Scene
 from surgvqa.builders.sources.synthetic import moments
-from surgvqa.builders.stage import INSTRUMENTS, plan
-from surgvqa.builders.taxonomy import load
 
 
 def operation(number: int, seed: int, difficulty: float, width: int) -> tuple[Stage, Case]:

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from surgvqa.builders.scene import link, to_json
+from surgvqa.builders.cases.scene import link, to_json
 from surgvqa.builders.schema import Case, Entity, Scene
 
 pd = pytest.importorskip("pandas")

@@ -6,8 +6,8 @@ from typing import Any
 
 import datasets
 import evaluate
-from surgvqa.eval.predictions import Prediction
-from surgvqa.eval.score import score
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring.score import score
 
 DESCRIPTION = """\
 Lists of names (instruments, structures) in free text compared as sets: precision, recall and F1 over all names,

@@ -6,8 +6,8 @@ from typing import Any
 
 import datasets
 import evaluate
-from surgvqa.eval.predictions import Prediction
-from surgvqa.eval.score import score
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring.score import score
 
 DESCRIPTION = """\
 Answers that say where something is in the picture, as a cell of a 3x3 grid ("top left", "center"): the share of

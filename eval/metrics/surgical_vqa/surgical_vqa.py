@@ -6,8 +6,8 @@ from typing import Any
 
 import datasets
 import evaluate
-from surgvqa.eval.predictions import Prediction
-from surgvqa.eval.score import score
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring.score import score
 
 DESCRIPTION = """\
 Accuracy of free-text answers to questions on surgical video: under one declared matching rule, with the other

@@ -1,0 +1,133 @@
+"""Scenes that a segmenter made: `surgvqa-build procedure --segmenter DIR`.
+
+The segmenter needs torch and building doesn't, so it runs as a command of its own (`surgvqa-train masks`) and leaves
+COCO files with a ``score`` for every picture and outline. A moment whose scene a machine made has a ``confidence``; so
+has every question that rests on it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from surgvqa.builders.annotations import outlines
+from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.geometry.masks import scaled
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.schema import Case, Frame, Scene
+from surgvqa.builders.video.timing import read_timeline
+from surgvqa.cards.command import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The moments of a case to outline: (second of the case, second of the video or path of a still)."""
+
+    video: Path | None
+    moments: tuple[tuple[float, float | str], ...]
+
+
+def asked(
+    video: Path | None, offset_s: float, frames: Sequence[Frame], annotated: Sequence[float], every: float
+) -> Asked:
+    """The annotated moments of a case, or, where there is none, one every so many seconds, or all its stills."""
+    if video is None:
+        there = {to_ms(time_s) for time_s in annotated}
+        shown = [frame for frame in frames if not there or to_ms(frame.time_s) in there]
+        return Asked(None, tuple((frame.time_s, str(frame.path)) for frame in shown))
+    length = read_timeline(video).duration_s
+    times = annotated or [round(at - offset_s, 3) for at in np.arange(every / 2, length, every)]
+    return Asked(
+        video, tuple((float(at), float(at + offset_s)) for at in times if 0 <= at + offset_s < length)
+    )
+
+
+def predict(segmenter: Path, cases: Mapping[str, Asked], folder: Path) -> dict[str, Path]:
+    """Have the segmenter outline the moments of all cases; the file of each, below ``folder``.
+
+    Raises:
+        InputError: the command failed; its own line on stderr says why.
+    """
+    request = {
+        case_id: {"video": str(one.video) if one.video else None, "moments": one.moments}
+        for case_id, one in cases.items()
+        if one.moments
+    }
+    with tempfile.TemporaryDirectory() as place:
+        told = Path(place) / "request.json"
+        told.write_text(json.dumps(request), "utf-8")
+        command = [sys.executable, "-m", "surgvqa.train", "masks", str(segmenter), "--request", str(told)]
+        done = subprocess.run([*command, "--out", str(folder)], check=False)
+    if done.returncode:
+        raise InputError(f"--segmenter {segmenter}: it outlined nothing; the line above says why")
+    return {case_id: folder / f"{case_id}.json" for case_id in request}
+
+
+def scenes(path: Path, taxonomy: Taxonomy) -> Iterator[Scene]:
+    """The scenes of a file that `surgvqa-train masks` wrote."""
+    read = outlines.coco(path, taxonomy)
+    if read.faults:
+        raise InputError(f"{path}: {read.faults[0].cause}; delete it, and it is made again")
+    for picture in read.pictures:
+        if picture.time_s is None or picture.confidence is None:
+            raise InputError(
+                f"{path}: no time_s or no score of {picture.name}; delete it, and it is made again"
+            )
+        yield Scene(
+            picture.time_s, picture.width, picture.height, picture.nodes, confidence=picture.confidence
+        )
+
+
+def notes(cases: Sequence[Case]) -> tuple[str, ...]:
+    """How far the segmenter agrees with people, over the cases that both outlined; and how much it made alone."""
+    both = right = invented = missed = 0
+    overlaps: list[float] = []
+    compared = set()
+    made = sum(scene.confidence is not None for case in cases for scene in case.scenes)
+    for case in cases:
+        taxonomy = load(case.taxonomy or case.procedure)
+        true = {to_ms(one.time_s): one for one in case.scenes if one.width and one.confidence is None}
+        for path in (path for path in case.files if path.parent.name == "predicted" and true):
+            for guess in scenes(path, taxonomy):
+                if (truth := true.get(to_ms(guess.time_s))) is None:
+                    continue
+                both += 1
+                compared.add(case.case_id)
+                there, found = (drawn(one, (truth.width, truth.height)) for one in (truth, guess))
+                right += len(there.keys() & found.keys())
+                invented += len(found.keys() - there.keys())
+                missed += len(there.keys() - found.keys())
+                for name in there.keys() & found.keys():
+                    one, other = there[name], found[name]
+                    if one is not None and other is not None:
+                        overlaps.append(float((one & other).sum() / (one | other).sum()))
+    said = []
+    if made:
+        said.append(
+            f"a segmenter made {made} scenes; they have a confidence and the questions on them a label_confidence"
+        )
+    if both:
+        said.append(
+            f"segmenter against people, instruments on {both} moments of {len(compared)} cases: {right} found, "
+            f"{missed} missed, {invented} invented"
+            + (f"; mean IoU of those found {np.mean(overlaps):.2f}" if overlaps else "")
+        )
+    return tuple(said)
+
+
+def drawn(scene: Scene, size: tuple[int, int]) -> dict[str, np.ndarray | None]:
+    """The instruments of a scene by name, all of one name as one mask of ``size``; None where one has no outline."""
+    found: dict[str, np.ndarray | None] = {}
+    for node in scene.nodes:
+        if node.type != "instrument":
+            continue
+        mask = scaled(node.rle, scene, size) if node.rle is not None else None
+        before = found.get(node.name, np.zeros(size[::-1], bool))
+        found[node.name] = None if mask is None or before is None else before | mask
+    return found

@@ -1,0 +1,13 @@
+"""A case and its time: scenes, phases laid flat, windows, splits, and what splits share."""
+
+__all__ = [
+    "agreement",
+    "balance",
+    "draws",
+    "leakage",
+    "scene",
+    "splits",
+    "timeline",
+    "transitions",
+    "windows",
+]

@@ -1,0 +1,168 @@
+"""Splits by case: a recorded operation lies in one split, whole.
+
+Official splits of a source stand; `--test-cases` goes before everything; the rest is spread so that each
+kind of question, rare ones first, comes close to its share in every split. A seed fixes the order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.schema import Case, Clip
+from surgvqa.cards.command import InputError, nearest
+
+SPLITS = ("train", "validation", "test")
+
+
+def assign(
+    cases: Sequence[Case],
+    *,
+    kinds_by_case: Mapping[str, Mapping[str, int]],
+    test_cases: Iterable[str] = (),
+    seed: int = 0,
+    validation: float = 0.1,
+    test: float = 0.2,
+) -> dict[str, str]:
+    """The split of every case, by case_id; ``kinds_by_case`` counts each case's questions per kind.
+
+    ``validation`` and ``test`` are shares of the questions. Two cases with one id, an unknown id in
+    ``test_cases``, a split name other than train, validation and test are refused. With two cases there is
+    a test case, with three a validation case too, where their shares aren't 0.
+    """
+    ids = [case.case_id for case in cases]
+    repeated = sorted(case_id for case_id, times in Counter(ids).items() if times > 1)
+    if repeated:
+        raise InputError(
+            f"case {', '.join(repeated)} is there more than once; a case has one id and one split"
+        )
+    if min(validation, test) < 0 or validation + test >= 1:
+        raise InputError(
+            f"shares of {validation:g} for validation and {test:g} for test leave nothing to train on"
+        )
+    wanted = set(test_cases)
+    for case_id in sorted(wanted - set(ids)):
+        raise InputError(f"--test-cases {case_id}: no such case; {nearest(case_id, ids)}")
+    fixed = {case.case_id: _official(case) for case in cases if case.split is not None}
+    if wanted:
+        fixed = {i: split for i, split in fixed.items() if split != "test" and i not in wanted}
+        fixed |= dict.fromkeys(sorted(wanted), "test")
+    official = bool(fixed) and not wanted
+    free = [case_id for case_id in draws.shuffled(ids, "split", seed) if case_id not in fixed]
+    shares = {"train": 1 - validation - test, "validation": validation, "test": 0.0 if wanted else test}
+    if official:  # what the source holds out is held out; cases it doesn't mention are for training
+        shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
+    result = fixed | _spread(free, fixed, kinds_by_case, shares)
+    if "train" not in result.values() and ids:
+        raise InputError(f"no case is left to train on: all {len(ids)} are held out")
+    return {case_id: result[case_id] for case_id in sorted(ids)}
+
+
+def _official(case: Case) -> str:
+    if case.split not in SPLITS:
+        raise InputError(f"case {case.case_id}: split {case.split!r} is none of {', '.join(SPLITS)}")
+    return case.split
+
+
+def _spread(
+    free: Sequence[str],
+    fixed: Mapping[str, str],
+    kinds_by_case: Mapping[str, Mapping[str, int]],
+    shares: Mapping[str, float],
+) -> dict[str, str]:
+    """Iterative stratification over groups (Sechidis et al. 2011): the rarest kind is dealt out first.
+
+    The case itself counts as a kind, so that cases without questions are spread too.
+    """
+    counts = {
+        case_id: Counter({"a case": 1}) + Counter(kinds_by_case.get(case_id, {}))
+        for case_id in [*free, *fixed]
+    }
+    total: Counter[str] = sum(counts.values(), Counter())
+    need = {
+        split: {kind: shares[split] * n for kind, n in total.items()} for split in SPLITS if shares[split] > 0
+    }
+    for case_id, split in fixed.items():
+        for kind, n in counts[case_id].items():
+            if split in need:
+                need[split][kind] -= n
+    result: dict[str, str] = {}
+    left = list(free)
+    for split in ("test", "validation"):  # no wanted split stays empty
+        if split in need and split not in fixed.values() and len(left) > 1 and len(left) + len(fixed) > 1:
+            smallest = min(
+                left, key=lambda case_id: abs(counts[case_id].total() - shares[split] * total.total())
+            )
+            _give(smallest, split, result, left, need, counts)
+    while left:
+        holders = Counter(kind for case_id in left for kind in counts[case_id])
+        rare = min(holders, key=lambda kind: (holders[kind], kind))
+        case_id = max((c for c in left if counts[c][rare]), key=lambda c: counts[c][rare])
+        if "train" not in (*result.values(), *fixed.values()) and len(left) == 1:
+            split = "train"
+        else:
+            split = max(
+                need, key=lambda name: (need[name][rare] / total[rare], need[name]["a case"], shares[name])
+            )
+        _give(case_id, split, result, left, need, counts)
+    return result
+
+
+def _give(
+    case_id: str,
+    split: str,
+    result: dict[str, str],
+    left: list[str],
+    need: Mapping[str, dict[str, float]],
+    counts: Mapping[str, Counter[str]],
+) -> None:
+    result[case_id] = split
+    left.remove(case_id)
+    for kind, n in counts[case_id].items():
+        need[split][kind] -= n
+
+
+def part(clips: Sequence[Clip], apart_s: float, share: float = 0.15, seed: int = 0) -> tuple[Clip, ...]:
+    """A case's clips with ``split`` set to train or validation, for a source that divides its cases.
+
+    Clips less than ``apart_s`` seconds apart stay together, so no clip of one part overlaps one of the other;
+    kinds of questions are spread as over cases, ``share`` of each to validation.
+    """
+    groups: list[list[Clip]] = []
+    end = None
+    for clip in sorted(clips, key=lambda one: (one.start_ms, one.end_ms)):
+        if end is None or clip.start_ms - end >= 1000 * apart_s:
+            groups.append([])
+        groups[-1].append(clip)
+        end = max(end or 0, clip.end_ms)
+    names = [group[0].clip_id for group in groups]
+    kinds = {
+        name: Counter(qa.kind for clip in group for qa in clip.qa)
+        for name, group in zip(names, groups, strict=True)
+    }
+    dealt = _spread(
+        draws.shuffled(names, "part", seed),
+        {},
+        kinds,
+        {"train": 1 - share, "validation": share, "test": 0.0},
+    )
+    split = {
+        (clip.clip_id, clip.split): dealt[name]
+        for name, group in zip(names, groups, strict=True)
+        for clip in group
+    }
+    return tuple(replace(clip, split=split[clip.clip_id, clip.split]) for clip in clips)
+
+
+def refuse_shared_cases(cases_by_split: Mapping[str, Iterable[str]]) -> None:
+    """Raise where a case lies in two splits; every writer and reader of splits calls it."""
+    owner: dict[str, str] = {}
+    for split, case_ids in cases_by_split.items():
+        for case_id in sorted(set(case_ids)):
+            if owner.setdefault(case_id, split) != split:
+                raise InputError(
+                    f"case {case_id} is in {owner[case_id]} and in {split}: scores on it would measure memory; "
+                    "give every case one split"
+                )

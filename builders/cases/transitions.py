@@ -1,0 +1,60 @@
+"""What the training cases show: which phases come next to others, and which names a phase's scenes show.
+
+Learned from training cases only, so that the choices of a question hold nothing of the case asked about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from surgvqa.builders.cases.timeline import annotated, label_at, neighbours, to_ms
+from surgvqa.builders.schema import Case, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """Counts over training cases; plain dictionaries, so that it goes to other processes."""
+
+    following: Mapping[str, int]  # phase that comes next after some stretch, or "none" -> times
+    scenes: Mapping[str, int]  # phase -> annotated moments in it
+    shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
+    roles: Mapping[str, Role]  # every name that the annotations ever show
+    located: bool  # whether the annotations say where things are
+
+    def share(self, phase: str | None, name: str) -> float:
+        """In what part of a phase's annotated moments a thing is shown; never quite 0 or 1.
+
+        >>> Transitions({}, {"incision": 3}, {"incision": {"slit knife": 3}}, {}, True).share("incision", "slit knife")
+        0.875
+        """
+        shown = self.shown.get(phase or "", {}).get(name, 0)
+        return (shown + 0.5) / (self.scenes.get(phase or "", 0) + 1)
+
+
+def transitions(cases: Iterable[Case]) -> Transitions:
+    """Count over (linked or unlinked) training cases of one procedure."""
+    following: Counter[str] = Counter()
+    scenes: Counter[str] = Counter()
+    shown: dict[str, Counter[str]] = defaultdict(Counter)
+    roles: dict[str, Role] = {}
+    located = False
+    for case in cases:
+        stretches = annotated(case).stretches
+        for stretch in stretches:
+            if stretch.label is not None:
+                following[neighbours(stretches, stretch.start_ms)[1]] += 1
+        for scene in case.scenes:
+            phase = label_at(stretches, to_ms(scene.time_s)) or ""
+            scenes[phase] += 1
+            shown[phase].update({node.name for node in scene.nodes})
+            roles.update({node.name: node.type for node in scene.nodes})
+            located = located or any(node.granularity != "presence" for node in scene.nodes)
+    return Transitions(
+        following=dict(sorted(following.items())),
+        scenes=dict(sorted(scenes.items())),
+        shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
+        roles=dict(sorted(roles.items())),
+        located=located,
+    )

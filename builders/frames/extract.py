@@ -1,0 +1,372 @@
+"""``surgvqa-build frames``: still frames with their times from videos, and the metadata file that labels them.
+
+Uniform, or biased to events: denser around phase changes and entries of instruments, and, where a case has no
+labels, around scene changes. Frames that look like one kept before are left out. A labelled moment is always taken,
+and its labels hold for that frame; frames near it carry them as weak ones, to be refined.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from surgvqa.builders.cases.leakage import perceptual_hash
+from surgvqa.builders.cases.scene import grid_cell, link
+from surgvqa.builders.cases.timeline import annotated, label_at, to_ms
+from surgvqa.builders.files.pictures import encode_jpeg, resize
+from surgvqa.builders.frames import frame_labels
+from surgvqa.builders.frames.frame_labels import FrameLabels, Maker
+from surgvqa.builders.privacy.burned_text import cover
+from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
+from surgvqa.builders.privacy.screen import Detector, Screen, covered
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.schema import Case, Dropped, Entity, Scene
+from surgvqa.builders.sources import procedure
+from surgvqa.builders.video.case_media import look, sample, still
+from surgvqa.builders.video.decode import iterate_frames
+from surgvqa.builders.video.probe import files as video_files
+from surgvqa.builders.video.timing import Timeline, read_timeline
+from surgvqa.cards.command import InputError
+from tqdm import tqdm
+
+REACH_S = 5.0  # how far an event is felt
+BOOST = 4.0  # how much denser frames are at an event
+GRID_S = 0.2  # candidates of a biased choice
+LOOK_S = 0.5  # between the frames that scene changes are read from
+CHANGE = 6.0  # a change stands out where it is so many times the median one
+SAME_BITS = (
+    6  # of 256: the same frame encoded anew differs by up to 11, frames 0.2 s apart by 8 in the median
+)
+NAME = "frames.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What an extraction wrote."""
+
+    frames: int
+    duplicates: int
+    outside: int  # moments left out because they show the outside of the body
+    labelled: int  # frames with a label made at that very moment
+    path: Path
+
+
+def extract(
+    root: Path,
+    out: Path,
+    taxonomy: Taxonomy | None = None,
+    *,
+    every_s: float = 1.0,
+    budget: int | None = None,
+    biased: bool = False,
+    max_side: int | None = 1024,
+    weak_s: float = 5.0,
+    image_rate: float = 0.0,
+    screen: Screen | None = None,
+    pseudonyms: Path | None = None,
+) -> Extracted:
+    """Write ``out/frames/CASE/MILLISECONDS.jpg`` and ``out/frames.json``; labels that are there already stay.
+
+    Args:
+        root: a procedure's folder (`surgvqa-build new`), a folder of videos, or one video.
+        out: where frames go.
+        taxonomy: the procedure; ``procedure.yaml`` below ``root`` where not given. Videos alone need none.
+        every_s: seconds between frames of a uniform choice.
+        budget: at most so many frames of all cases together, shared out by their lengths.
+        biased: denser at events; needs a budget.
+        max_side: longest side in pixels; None leaves frames as they are.
+        weak_s: how long a label of a moment holds, weakly, for the frames after it.
+        image_rate: how much the numbers in picture names grow a second, where pictures are named by numbers.
+        screen: what is covered in every frame, and which frames are left out.
+        pseudonyms: the file, outside ``out``, of the salt and of who is who; cases get other names.
+
+    Raises:
+        InputError: nothing to read, bad tables or videos, a biased choice without a budget.
+    """
+    if biased and budget is None:
+        raise InputError("--biased chooses where a budget goes: give --budget N")
+    if every_s <= 0 or (budget is not None and budget < 1):
+        raise InputError(f"--every {every_s:g} and --budget {budget}: give numbers above 0")
+    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
+    cases = [link(case) for case in cases_of(root, taxonomy, image_rate)]
+    known = known_roles(cases)
+    lengths = [length(case) for case in cases]
+    shares = shared_out(lengths, budget)
+    found: list[FrameLabels] = []
+    duplicates = outside = 0
+    for case, share in zip(cases, shares, strict=True):
+        times = chosen(case, every_s, share, biased)
+        if screen is not None:
+            inside = [at for at in times if not away(case, at, screen)]
+            outside += len(times) - len(inside)
+            case, times = hidden(case, screen), inside
+        if names is not None:
+            case = replace(case, case_id=names.case(case.case_id))
+        kept, dropped, left = write_frames(
+            case, times, out, max_side, weak_s, known, screen.detector if screen else None
+        )
+        found += kept
+        duplicates += dropped
+        outside += left
+    if names is not None:
+        names.save()
+    if not found:
+        raise InputError(f"{root}: no frame was taken; look at --every and --budget")
+    path = out / NAME
+    own = taxonomy or (load(root / "procedure.yaml") if (root / "procedure.yaml").is_file() else None)
+    if path.is_file() and own is not None:
+        found = frame_labels.refine(found, frame_labels.read(path, own))
+    frame_labels.write(path, found)
+    labelled = sum(
+        any(frame.made_by.get(f, "hand") == "hand" and getattr(frame, f) for f in ("tools", "anatomy"))
+        for frame in found
+    )
+    return Extracted(len(found), duplicates, outside, labelled, path)
+
+
+def away(case: Case, second: float, how: Screen) -> bool:
+    """Whether a second of the recording lies in a stretch outside the body."""
+    at = second - case.video_offset_s
+    return any(name == case.case_id and start_s <= at < end_s for name, start_s, end_s in how.stretches)
+
+
+def hidden(case: Case, how: Screen) -> Case:
+    """The case with the regions of its pictures that are to be painted black."""
+    pixels = look(case)
+    if pixels is None:
+        return case
+    return replace(
+        case, covered=covered(case, how, pixels.width, pixels.height, lambda: sample(case, pixels))
+    )
+
+
+def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> list[Case]:
+    """The cases of a procedure's folder, else a case per video."""
+    if root.is_dir() and any((root / name).exists() for name in ("phases.csv", "tools.csv", "annotations")):
+        names = (
+            None if taxonomy is None else taxonomy.path if Path(taxonomy.path).is_file() else taxonomy.name
+        )
+        read = list(procedure.cases(root, taxonomy=names, image_rate=image_rate or None))
+        faults = [one for one in read if isinstance(one, Dropped) and one.fault]
+        if faults:
+            raise InputError("; ".join(f"{one.item}: {one.cause}" for one in faults[:20]))
+        found = [one for one in read if isinstance(one, Case)]
+    else:
+        found = [Case(path.stem, "videos", "", video=path) for path in video_files(root)]
+        if not found:
+            raise InputError(f"no video at {root}, and no phases.csv, tools.csv or annotations/ below it")
+    return [
+        replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one for one in found
+    ]
+
+
+def known_roles(cases: Sequence[Case]) -> set[str]:
+    """The roles that the labels ever hold; of another, nobody looked."""
+    return {node.type for case in cases for scene in case.scenes for node in scene.nodes}
+
+
+def length(case: Case) -> float:
+    """Seconds that frames can be taken from."""
+    if case.video is not None:
+        return case.duration_s or 0.0
+    return (case.frames[-1].time_s - case.frames[0].time_s) if case.frames else 0.0
+
+
+def shared_out(lengths: Sequence[float], budget: int | None) -> list[int | None]:
+    """A budget by lengths, at least one frame each, never more than the budget where it suffices for that.
+
+    >>> shared_out([10.0, 30.0], 8), shared_out([1.0], None)
+    ([2, 6], [None])
+    """
+    if budget is None:
+        return [None] * len(lengths)
+    whole = sum(lengths) or 1.0
+    ends = [round(budget * sum(lengths[: i + 1]) / whole) for i in range(len(lengths))]
+    return [max(1, end - start) for start, end in pairwise([0, *ends])]
+
+
+# ---- when
+
+
+def chosen(case: Case, every_s: float, share: int | None, biased: bool) -> list[float]:
+    """Seconds of the recording to take frames at, ascending; labelled moments first."""
+    if case.video is None:
+        stills = [frame.time_s for frame in case.frames]
+        return stills if share is None else [stills[i] for i in spread([1.0] * len(stills), share)]
+    end = length(case)
+    moments = [scene.time_s + case.video_offset_s for scene in case.scenes]
+    moments = sorted({at for at in moments if 0 <= at < end})
+    if share is not None and len(moments) >= share:
+        return [moments[i] for i in spread([1.0] * len(moments), share)]
+    left = None if share is None else share - len(moments)
+    step = GRID_S if biased else every_s
+    grid = [at for i in range(int(end / step) + 1) if (at := i * step) < end]
+    if left is not None:
+        events = sorted(events_of(case)) if biased else []
+        weights = [weight(at, events) for at in grid]
+        grid = [grid[i] for i in spread(weights, left)]
+    return sorted({*moments, *grid})
+
+
+def weight(at: float, events: Sequence[float]) -> float:
+    """How dense frames are at a moment: 1, up to 1 + BOOST at an event.
+
+    >>> weight(10.0, [10.0]), weight(12.5, [10.0]), weight(40.0, [10.0])
+    (5.0, 3.0, 1.0)
+    """
+    i = bisect_left(events, at)
+    nearest = min((abs(at - event) for event in events[max(0, i - 1) : i + 1]), default=REACH_S)
+    return 1.0 + BOOST * max(0.0, 1.0 - nearest / REACH_S)
+
+
+def spread(weights: Sequence[float], count: int) -> list[int]:
+    """``count`` places, as dense as the weights say, evenly otherwise; all of them where there are fewer.
+
+    >>> spread([1, 1, 1, 1], 2), spread([1, 9, 9, 1], 2)
+    ([0, 2], [1, 2])
+    """
+    if count >= len(weights):
+        return list(range(len(weights)))
+    ends = np.cumsum(weights)
+    wanted = (np.arange(count) + 0.5) * ends[-1] / count if count else []
+    return sorted({int(i) for i in np.searchsorted(ends, wanted)})
+
+
+def events_of(case: Case) -> list[float]:
+    """Seconds of the recording at which something changes: phases and instruments, else what is seen."""
+    stretches = annotated(case).stretches
+    found = {stretch.start_ms / 1000 for stretch in stretches} | {s.end_ms / 1000 for s in stretches}
+    found |= {scene.time_s for scene in case.scenes if scene.entered or scene.exited}
+    if found:
+        return [at + case.video_offset_s for at in found]
+    return scene_changes(case.video, length(case)) if case.video else []
+
+
+def scene_changes(path: Path, duration_s: float) -> list[float]:
+    """Seconds at which the picture changes far more than usual.
+
+    Compared are 16x16 grey pictures, `LOOK_S` apart; a change stands out by its size alone.
+    """
+    times = [at for i in range(int(duration_s / LOOK_S) + 1) if (at := i * LOOK_S) < duration_s]
+    small = [
+        np.asarray(resize(shot.image, 32), np.float32).mean(axis=2) for shot in iterate_frames(path, times)
+    ]
+    jumps = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]
+    usual = float(np.median(jumps)) if jumps else 0.0
+    return [times[i + 1] for i, jump in enumerate(jumps) if jump > max(CHANGE * usual, CHANGE)]
+
+
+# ---- what
+
+
+def write_frames(
+    case: Case,
+    times: Sequence[float],
+    out: Path,
+    max_side: int | None,
+    weak_s: float,
+    known: set[str],
+    detector: Detector | None = None,
+) -> tuple[list[FrameLabels], int, int]:
+    """Write a case's frames; returns their labels, how many looked like one before, how many show the outside."""
+    folder = out / "frames" / case.case_id
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes: list[Any] = []
+    kept: list[FrameLabels] = []
+    taken: set[int] = set()
+    duplicates = outside = 0
+    for asked_s, shown_s, image in tqdm(
+        _pictures(case, times), case.case_id, len(times), unit="frame", disable=None
+    ):
+        if detector is not None and detector(image):
+            outside += 1
+            continue
+        jpeg = encode_jpeg(resize(image, max_side))
+        scene = _at(case, asked_s)
+        if to_ms(shown_s) in taken or (scene is None and _seen(jpeg, hashes)):
+            duplicates += 1
+            continue
+        if (code := perceptual_hash(jpeg)) is not None:
+            hashes.append(np.array(code, np.uint64))
+        taken.add(to_ms(shown_s))
+        path = folder / f"{to_ms(shown_s):09d}.jpg"
+        path.write_bytes(jpeg)
+        frame = FrameLabels(path.relative_to(out).as_posix(), case.case_id, round(shown_s, 6))
+        kept.append(labelled(frame, case, asked_s, scene, weak_s, known))
+    return kept, duplicates, outside
+
+
+def _pictures(case: Case, times: Sequence[float]) -> Iterator[tuple[float, float, np.ndarray]]:
+    """(second asked for, second the frame begins at, pixels)."""
+    if case.video is not None:
+        timeline: Timeline = read_timeline(case.video)
+        for shot in iterate_frames(case.video, times, timeline=timeline):
+            yield shot.requested_s, shot.time_s, cover(shot.image, case.covered)
+        return
+    by_time = {frame.time_s: frame.path for frame in case.frames}
+    for at in times:
+        yield at, at, still(case, by_time[at])
+
+
+def _seen(jpeg: bytes, hashes: Sequence[Any]) -> bool:
+    """Whether a picture looks like one kept before; one without structure is never taken for another."""
+    code = perceptual_hash(jpeg)
+    if code is None or not hashes:
+        return False
+    differ = np.bitwise_count(np.stack(hashes) ^ np.array(code, np.uint64)).sum(axis=1)
+    return bool(differ.min() <= SAME_BITS)
+
+
+def _at(case: Case, second: float) -> Scene | None:
+    """The scene that is labelled at a second of the recording."""
+    wanted = to_ms(second - case.video_offset_s)
+    return next((scene for scene in case.scenes if to_ms(scene.time_s) == wanted), None)
+
+
+def labelled(
+    frame: FrameLabels, case: Case, second: float, scene: Scene | None, weak_s: float, known: set[str]
+) -> FrameLabels:
+    """A frame with what is labelled at its second, or, as weak labels, shortly before."""
+    at = second - case.video_offset_s
+    made_by: dict[str, Maker] = {}
+    phase = label_at(annotated(case).stretches, to_ms(at))
+    if scene is None:
+        near = [one for one in case.scenes if 0 <= at - one.time_s <= weak_s]
+        scene = max(near, key=lambda one: one.time_s, default=None)
+        made_by = {"anatomy": "weak", "tools": "weak"}
+    if scene is None:
+        return replace(frame, phase=phase)
+    weak = bool(made_by)
+    things = {
+        field: tuple(_thing(node, weak, scene) for node in scene.nodes if node.type == role)
+        if role in known
+        else None
+        for field, role in frame_labels.ROLES.items()
+    }
+    boxed = not weak and any(node.bbox for found in things.values() for node in found or ())
+    return replace(
+        frame,
+        phase=phase,
+        anatomy=things["anatomy"],
+        tools=things["tools"],
+        width=scene.width if boxed else 0,
+        height=scene.height if boxed else 0,
+        made_by={field: maker for field, maker in made_by.items() if things[field] is not None},
+    )
+
+
+def _thing(node: Entity, weak: bool, scene: Scene) -> Entity:
+    """An entity as frame labels hold it: located by its box; where a moment's label is spread, it has no place."""
+    if weak or node.bbox is None:
+        return Entity(node.id, node.name, node.type, "presence", confidence=node.confidence)
+    x1, y1, x2, y2 = node.bbox
+    at = ((x1 + x2) / 2, (y1 + y2) / 2)
+    return Entity(
+        node.id, node.name, node.type, "box", node.bbox, at, (x2 - x1) * (y2 - y1),
+        grid_cell(at, scene.width, scene.height), confidence=node.confidence,
+    )  # fmt: skip

@@ -1,0 +1,308 @@
+"""Files of LLaVA, ShareGPT or Qwen messages in, as a data set with config `instruct`; and such files out of one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from surgvqa.builders.annotations.outlines import read_json
+from surgvqa.builders.cases.splits import SPLITS, assign
+from surgvqa.builders.files import parquet, pictures
+from surgvqa.builders.instruct import llava
+from surgvqa.builders.instruct.folder import (
+    CONFIG,
+    FRAMES_PER_SHARD,
+    ROWS_PER_GROUP,
+    emptied,
+    finish,
+    picture,
+    refuse_foreign,
+)
+from surgvqa.builders.instruct.samples import INSTRUCT_FEATURES
+from surgvqa.builders.privacy.pseudonyms import Pseudonyms
+from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
+from surgvqa.builders.questions import messages
+from surgvqa.builders.schema import Case, Facts
+from surgvqa.cards.command import InputError, parse_json
+from tqdm import tqdm
+
+FORMS = ("llava", "sharegpt", "qwen")
+FACTS = Facts(
+    name="Imported conversations",
+    homepage="https://github.com/surgvqa/surgvqa",
+    licence="other: whatever the author of the file decides",
+    access="from the author of the file",
+    citation="@misc{imported, title = {Conversations of another author}}",
+    procedure="as the file has it",
+)
+
+
+def import_file(
+    path: Path,
+    out: Path,
+    *,
+    images: Path | None = None,
+    case: str = "",
+    media: str = "frames",
+    max_side: int | None = 512,
+    validation: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    pseudonyms: Path | None = None,
+) -> dict[str, Any]:
+    r"""Write a data set from a JSON file of conversations; returns its report.
+
+    Args:
+        path: a list of LLaVA, ShareGPT or Qwen samples (or one object a line, `.jsonl`).
+        out: the folder.
+        images: the folder that picture names are relative to; the file's own where not given.
+        case: a pattern that finds the operation in a picture's name, as `seq_?\d+`; without it all is for training.
+        media: "frames" or "none".
+        max_side: longest side of a picture in pixels; None leaves them as they are.
+        validation: share of the samples.
+        test: share of the samples.
+        seed: of the splits.
+        pseudonyms: the file, outside ``out``, of the salt and of who is who; operations, pictures and samples get
+            other names, and what only the file's own form can say is left out.
+
+    Raises:
+        InputError: what is no sample, by its number; a picture that isn't there; a name the pattern doesn't find.
+    """
+    refuse_foreign(out)
+    rows = []
+    lost: Counter[str] = Counter()
+    for number, sample in enumerate(_samples(path)):
+        where = f"{path.name}: sample {number}"
+        made, changed = _as_llava(sample, where)
+        row, moved = llava.to_row(made, where)
+        lost.update(_kinds((*changed, *moved)))
+        rows.append(
+            row | {"id": row["id"] or f"{path.stem}-{number:06d}", "case_id": _case(row, case, where)}
+        )
+        if row["id"] is None:  # ours has one; on the way back it is left out again
+            rows[-1]["llava"] = _without_id(row["llava"])
+    root = images or path.parent
+    if media == "frames":
+        for row in rows:
+            for name in row["image_names"]:
+                picture(root, name)
+    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
+    places = {names.file(one) if names else one: one for row in rows for one in row["image_names"]}
+    if names is not None:
+        lost["what only the file's own form can say (--pseudonyms)"] = sum(bool(row["llava"]) for row in rows)
+        rows = [_renamed(row, names, bool(case)) for row in rows]
+        names.save()
+    split = _split(rows, case, seed, validation, test)
+    files = _write(rows, split, root, places, out, media, max_side)
+    counts = {
+        name: {
+            "cases": len({row["case_id"] for row in rows if split[row["case_id"]] == name}),
+            "frames": len({tuple(row["image_names"]) for row in rows if split[row["case_id"]] == name}),
+            "samples": sum(split[row["case_id"]] == name for row in rows),
+        }
+        for name in SPLITS
+        if name in split.values()
+    }
+    called = "a file" if names else path.name
+    report = {
+        "splits": counts, "teacher": f"unknown, imported from {called}",
+        "samples": {"imported": {"accepted": len(rows), "refused": 0}}, "accepted_share": None, "reasons": {}, "weak": 0,
+        "lost": {what: count for what, count in sorted(lost.items()) if count},
+    }  # fmt: skip
+    parameters = {
+        "source": CONFIG, "imported": "FILE" if names else path.name, "case": "PATTERN" if case and names else case, "media": media, "max_side": max_side,
+        "validation": validation, "test": test, "seed": seed,
+    }  # fmt: skip
+    finish(out, FACTS, path, files, report, parameters, split, names=names)
+    return report
+
+
+def _renamed(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:
+    """A row under other names; keys that only its file knew could say anything of anyone."""
+    return {
+        **row,
+        "id": names.of("sample", row["id"]),
+        "case_id": names.case(row["case_id"]) if by_case else row["case_id"],
+        "image_names": [names.file(name) for name in row["image_names"]],
+        "llava": None,
+    }
+
+
+def _samples(path: Path) -> list[Any]:
+    if not path.is_file():
+        raise InputError(f"no file {path}; give a JSON file of conversations")
+    if path.suffix == ".jsonl":
+        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+        try:
+            return [parse_json(line) for line in lines]
+        except ValueError as error:
+            raise InputError(f"{path.name}: a line is not JSON: {error}") from error
+    found = read_json(path, path.name)
+    return found if isinstance(found, list) else [found]
+
+
+def _as_llava(sample: Any, where: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """A sample of any of the three forms as a LLaVA sample, told apart by its keys."""
+    if isinstance(sample, Mapping) and "messages" in sample:
+        try:
+            return llava.from_qwen(sample)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{where}: no messages of roles and contents ({error!r})") from error
+    if isinstance(sample, Mapping) and "images" in sample and "image" not in sample:
+        return llava.from_sharegpt(sample)
+    return sample, ()
+
+
+def _case(row: Mapping[str, Any], pattern: str, where: str) -> str:
+    if not pattern:
+        return "all"
+    try:
+        found = re.search(pattern, " ".join(row["image_names"]).replace("\\", "/"))
+    except re.error as error:
+        raise InputError(f"--case {pattern!r} is no pattern: {error}") from error
+    if found is None:
+        raise InputError(
+            f"{where}: --case {pattern!r} finds nothing in {', '.join(row['image_names']) or 'no picture'}"
+        )
+    return found[1] if found.groups() else found[0]
+
+
+def _without_id(said: str | None) -> str:
+    extra = json.loads(said or "{}")
+    extra["without"] = [*extra.get("without", ()), "id"]
+    return json.dumps(extra, ensure_ascii=False)
+
+
+def _kinds(lost: Sequence[str]) -> set[str]:
+    """What was lost, without the numbers that differ from sample to sample."""
+    return {re.sub(r"\d+", "N", one) for one in lost}
+
+
+def _split(
+    rows: Sequence[Mapping[str, Any]], case: str, seed: int, validation: float, test: float
+) -> dict[str, str]:
+    counts = Counter(row["case_id"] for row in rows)
+    if not counts:
+        raise InputError("no sample in the file")
+    if not case:
+        return {"all": "train"}
+    cases = [Case(case_id, "imported", "") for case_id in sorted(counts)]
+    by_case = {case_id: {"samples": count} for case_id, count in counts.items()}
+    return assign(cases, kinds_by_case=by_case, seed=seed, validation=validation, test=test)
+
+
+def _write(
+    rows: Sequence[Mapping[str, Any]],
+    split: Mapping[str, str],
+    root: Path,
+    places: Mapping[str, str],
+    out: Path,
+    media: str,
+    max_side: int | None,
+) -> list[Path]:
+    folder = emptied(out)
+    files = []
+    with tqdm(total=len(rows), desc="import", unit="sample", disable=None) as bar:
+        for name in SPLITS:
+            mine = [row for row in rows if split[row["case_id"]] == name]
+            total = -(-len(mine) // FRAMES_PER_SHARD)
+            for number in range(total):
+                path = folder / f"{name}-{number:05d}-of-{total:05d}.parquet"
+                with parquet.writer(path, INSTRUCT_FEATURES, ROWS_PER_GROUP) as put:
+                    for row in mine[number * FRAMES_PER_SHARD : (number + 1) * FRAMES_PER_SHARD]:
+                        images = [
+                            _jpeg(picture(root, places[one]), max_side)
+                            for one in row["image_names"]
+                            if media == "frames"
+                        ]
+                        empty = dict.fromkeys(("time_s", "sample", "scene", "weak", "teacher"))
+                        put(empty | dict(row) | {"images": images, "verdict": "unchecked"})
+                        bar.update()
+                files.append(path)
+    return files
+
+
+def _jpeg(path: Path, max_side: int | None) -> dict[str, Any]:
+    return {
+        "bytes": pictures.encode_jpeg(pictures.resize(pictures.read_picture(path), max_side)),
+        "path": None,
+    }
+
+
+# ---- out
+
+
+def export(folder: Path, out: Path, form: str, config: str = CONFIG) -> dict[str, int]:
+    """Write SPLIT.json files of a data set in another form, with the pictures beside them; returns what is lost.
+
+    Args:
+        folder: a data set; of config `instruct`, or `clips` of a build.
+        out: the folder to write; it must be empty or new.
+        form: llava, sharegpt or qwen.
+        config: which of its configs.
+
+    Raises:
+        InputError: no such data set or form; a picture's name that leaves ``out``.
+    """
+    if form not in FORMS:
+        raise InputError(f"--as {form}: known are {', '.join(FORMS)}")
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty; give a new folder")
+    shards = sorted((folder / config).glob("*-*.parquet"))
+    if not shards:
+        raise InputError(
+            f"{folder} has no config {config}; `surgvqa-build instruct` writes instruct, a source clips"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    lost: Counter[str] = Counter()
+    by_split: dict[str, list[Path]] = {}
+    for shard in shards:
+        by_split.setdefault(shard.name.split("-")[0], []).append(shard)
+    for split, paths in by_split.items():
+        with (out / f"{split}.json").open("w", encoding="utf-8") as file:
+            before = "[\n"
+            for row in _rows(paths):
+                sample, gone = _said(row, form, config)
+                lost.update(_kinds(gone))
+                _pictures(row, sample_names(row, config), out)
+                file.write(before + json.dumps(sample, ensure_ascii=False))
+                before = ",\n"
+            file.write("\n]\n")
+    return dict(sorted(lost.items()))
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_size=16):
+                yield from batch.to_pylist()
+
+
+def _said(row: Mapping[str, Any], form: str, config: str) -> llava.Converted:
+    made = llava.to_sample(row) if config == CONFIG else messages.llava(row)
+    if form == "llava":
+        gone = ("a system message",) if config != CONFIG and row["messages"][0]["role"] == "system" else ()
+        return llava.Converted(made, gone)
+    return llava.to_sharegpt(made) if form == "sharegpt" else llava.to_qwen(made)
+
+
+def sample_names(row: Mapping[str, Any], config: str) -> list[str]:
+    """The names that a sample gives its pictures."""
+    return (
+        llava.row_names(row) if config == CONFIG else messages.image_names(row["clip_id"], len(row["images"]))
+    )
+
+
+def _pictures(row: Mapping[str, Any], names: Sequence[str], out: Path) -> None:
+    for name, image in zip(names, row["images"] or (), strict=False):
+        path = out / name.replace("\\", "/")
+        if not path.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"the picture {name!r} lies outside {out}")
+        if not path.exists():  # three samples show one picture
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(image["bytes"])

@@ -1,0 +1,425 @@
+"""Whether what a teacher wrote about a frame is true to the frame's labels, checked without any model.
+
+Every instrument, structure, phase, event, number and side that is named must be in the scene; what is denied must
+not be. What nobody labelled is neither. Guesses, actions, looks and changes that no label holds are refused, as is
+what gives away that there are labels, what isn't about the scene, and what was said before. A reasoning sample may
+speak of what is to come, of what its procedure file says: the usual next phase, the instruments of a phase,
+the conditions of a safety gate.
+
+When in doubt a sample is refused: a teacher writes another, a wrong label stays for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from surgvqa.builders.cases.scene import CELLS
+from surgvqa.builders.cases.timeline import IDLE
+from surgvqa.builders.frames.frame_labels import FrameLabels, scene_of
+from surgvqa.builders.instruct import lexicon
+from surgvqa.builders.instruct.plain_speech import Refusal, checked_form
+from surgvqa.builders.instruct.samples import Sample, Turn
+from surgvqa.builders.instruct.sentence_reader import Clause, Mention, Place, Reader, normal, words_of
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Entity, Scene
+
+PARTICLE = re.compile(r"\s*(yes|no)\b\s*(?:[,.;:!–-]|$)\s*", re.IGNORECASE)
+POLAR = re.compile(r"\s*(?:is|are|was|were|does|do|did|can|could|has|have|may|should|will)\b", re.IGNORECASE)
+LISTS = re.compile(r"\s*(?:which|what|name|list)\b", re.IGNORECASE)
+
+
+# Words of sides, which are judged as such.
+PLACED = frozenset((*lexicon.RELATIONS, *lexicon.DEPTH, "surrounded"))
+
+
+class Verifier:
+    """Judges samples of one procedure; keeps in mind what it has accepted of each picture."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self.reader = Reader(taxonomy)
+        self.seen: set[bytes] = set()
+        self.last: tuple[FrameLabels, Scene] | None = None  # the samples of a frame come one after the other
+        conditions = [condition for gate in taxonomy.gates for condition in gate.conditions]
+        longest = sorted(map(re.escape, conditions), key=len, reverse=True)
+        self.conditions = re.compile("|".join(longest) or r"(?!)", re.IGNORECASE)
+        said = " ".join(condition for gate in taxonomy.gates for condition in gate.conditions)
+        self.condition_words = frozenset(words_of(said))
+        # a question may call a thing or, looking ahead, a phase by a part of its name
+        self.thing_words = frozenset(words_of(" ".join((*taxonomy.anatomy, *taxonomy.instruments))))
+        self.phase_words = frozenset(words_of(" ".join(taxonomy.phases)))
+        self.plans = lexicon.PLANS | lexicon.HAPPENS | self.condition_words
+        asks = lexicon.ASKS | lexicon.HAPPENS | self.thing_words
+        self.asks = {False: asks, True: asks | self.plans}
+        self.condition_names = {
+            name
+            for mention in self.reader.mentions(words_of(said))
+            for kind, name in mention.options
+            if kind == "anatomy"
+        }
+        self.gate_events = {gate.event for gate in taxonomy.gates}
+
+    def reason(self, sample: Sample, frame: FrameLabels) -> str | None:
+        """Why a sample is refused, or None if it is accepted; the word before ":" is the same for like reasons."""
+        try:
+            self._check(sample, frame)
+        except Refusal as refusal:
+            return str(refusal)
+        return None
+
+    def sift(self, sample: Sample, frame: FrameLabels) -> tuple[Sample | None, list[tuple[Turn, str]]]:
+        """What is left of a sample when each of its turns is judged by itself, and why the others are refused."""
+        kept: list[Turn] = []
+        refused: list[tuple[Turn, str]] = []
+        asked: set[tuple[str, ...]] = set()
+        for turn in sample.turns:
+            question = tuple(words_of(turn.question))
+            cause = self.reason(Sample(sample.kind, (turn,)), frame)
+            if cause is None and question in asked:
+                cause = "duplicate: a question is asked twice"
+            if cause is None:
+                asked.add(question)
+                kept.append(turn)
+            else:
+                refused.append((turn, cause))
+        return (Sample(sample.kind, tuple(kept)) if kept else None), refused
+
+    def _check(self, sample: Sample, frame: FrameLabels) -> None:
+        if not sample.turns:
+            raise Refusal("empty: no question")
+        questions = [" ".join(words_of(turn.question)) for turn in sample.turns]
+        if len(set(questions)) < len(questions):
+            raise Refusal("duplicate: a question is asked twice")
+        said = (text for turn in sample.turns for text in (turn.question, turn.answer))
+        key = hashlib.sha256("\x1f".join((frame.video_id, frame.image, *said)).encode()).digest()[:8]
+        if key in self.seen:
+            raise Refusal("duplicate: the same sample of the same picture")
+        if self.last is None or self.last[0] is not frame:
+            self.last = (frame, scene_of(frame))
+        view = _View(self, frame, self.last[1], sample.kind == "reasoning")
+        for turn in sample.turns:
+            view.turn(checked_form(turn, frame, view.scene))
+        self.seen.add(key)
+
+
+class _View:
+    """One frame as a verifier sees it."""
+
+    def __init__(self, verifier: Verifier, frame: FrameLabels, scene: Scene, reasoning: bool) -> None:
+        self.of, self.frame, self.reasoning = verifier, frame, reasoning
+        self.scene = scene
+        self.things = {"anatomy": frame.anatomy, "instrument": frame.tools}
+        self.events = None if frame.events is None else dict(frame.events)
+        phases = verifier.taxonomy.phases
+        at = phases.index(frame.phase) if frame.phase in phases else -1
+        self.usual_next = phases[at + 1] if 0 <= at < len(phases) - 1 else None
+        self.asked_phases: set[str] = set()
+
+    # ---- a turn
+
+    def turn(self, turn: Turn) -> None:
+        """Refuse a question with a false premise, and an answer that isn't true."""
+        asked = [clause for clauses in self.of.reader.sentences(turn.question) for clause in clauses]
+        match = PARTICLE.match(turn.answer)
+        said = match[1].lower() if match else ""
+        rest = turn.answer[match.end() :] if match else turn.answer
+        if (
+            self.reasoning
+        ):  # "that the valve is seen": the procedure file's words, and no claim about the picture
+            rest = self.of.conditions.sub("condition", rest)
+        sentences = self.of.reader.sentences(rest)
+        answers = [clause for clauses in sentences for clause in clauses]
+        mentions = [mention for clause in asked for mention in clause.mentions]
+        self.asked_phases = {name for m in mentions for kind, name in m.options if kind == "phase"}
+        planned = self.reasoning and any(clause.cued and not clause.progressive for clause in asked)
+        polar = POLAR.match(turn.question) is not None
+        further = lexicon.ASKS | lexicon.HAPPENS | self.of.thing_words
+        if self.reasoning:
+            further |= (
+                lexicon.PLANS | self.of.condition_words | (frozenset() if polar else self.of.phase_words)
+            )
+        for clause in asked:
+            self._plain(clause, further)
+        if polar and said:
+            self._polar(asked, said == "yes", answers, planned)
+        else:
+            self._premise(asked, answers, planned)
+        subject = mentions[0] if mentions else None
+        for clauses in sentences:
+            grounded = [self._clause(clause, planned, subject, asked) for clause in clauses]
+            if not any(grounded):
+                raise Refusal(f"unfounded: {' '.join(clauses[0].words)[:60]!r} says nothing of the scene")
+        if not sentences and not said:
+            raise Refusal("unfounded: nothing of the scene")
+        if not planned and not self.reasoning:
+            self._whole_list(turn, asked, answers)
+
+    def _polar(self, asked: list[Clause], yes: bool, answers: list[Clause], planned: bool) -> None:
+        """A question that yes or no answers is itself a claim."""
+        claims = False
+        for clause in asked:
+            if self.reasoning and clause.cued and not clause.about_now:
+                continue
+            for mention in clause.mentions:
+                self._known(mention)
+            if clause.places and clause.mentions:
+                claims = True
+                for mention in clause.mentions:
+                    self._holds(mention, positive=True)
+                if yes:
+                    self._places(clause, None)
+                elif self._placed(clause):
+                    raise Refusal("side: a true one is denied")
+            elif clause.counts:
+                claims = True
+                if yes:
+                    self._counts(clause)
+            elif len(clause.mentions) == 1 or (clause.mentions and yes):
+                claims = any(not mention.foreign for mention in clause.mentions)
+                for mention in clause.mentions:
+                    if not mention.foreign:
+                        self._holds(mention, positive=yes != mention.negated)
+            elif clause.generic and not clause.mentions and not clause.places:
+                claims = True
+                for role, denied in clause.generic:
+                    self._any(role, there=yes != denied)
+        if not claims and not planned and not any(_names_event(clause) or clause.idle for clause in answers):
+            raise Refusal("unfounded: yes or no to what no label says")
+        if not claims and planned and not answers:
+            raise Refusal("unfounded: yes or no without a reason")
+
+    def _premise(self, asked: list[Clause], answers: list[Clause], planned: bool) -> None:
+        """What an open question takes for granted must be there, or the answer denies it."""
+        denied = {m.options for clause in answers for m in clause.mentions if m.negated}
+        for mention in (mention for clause in asked for mention in clause.mentions):
+            self._known(mention)
+            kinds = {kind for kind, _ in mention.options}
+            if (
+                mention.foreign
+                or mention.options in denied
+                or planned
+                or "event" in kinds
+                or (self.reasoning and "phase" in kinds)
+            ):
+                continue
+            self._holds(mention, positive=True)
+
+    # ---- a clause
+
+    def _clause(self, clause: Clause, planned: bool, subject: Mention | None, asked: list[Clause]) -> bool:
+        """Refuse what isn't true; whether it says anything of the scene or the procedure at all."""
+        for mention in clause.mentions:
+            self._known(mention)
+        if self.reasoning and (clause.cued or planned) and not clause.about_now:
+            return self._planning(clause)
+        for mention in clause.mentions:
+            self._holds(mention, positive=not mention.negated)
+        for role, denied in clause.generic:
+            if denied and clause.only:
+                continue  # "no other instrument": `_only` looks at it
+            self._any(role, there=not denied)
+        if clause.idle and self.frame.phase != IDLE:
+            raise Refusal("phase: said to be idle")
+        self._counts(clause)
+        self._plain(clause, lexicon.HAPPENS if _names_event(clause) else frozenset())
+        self._places(clause, subject)
+        if clause.only:
+            self._only(clause)
+        return bool(clause.mentions or clause.generic or clause.idle or (clause.places and subject))
+
+    def _plain(self, clause: Clause, further: frozenset[str], more: frozenset[str] = frozenset()) -> None:
+        """Refuse any word that could claim more than labels and procedure file say."""
+        for word in clause.free.split():
+            known = word in lexicon.SAYS or word in further or normal(word) in further or normal(word) in more
+            if not (
+                known or word == "|" or word in PLACED or word in lexicon.NUMBERS or re.search(r"\d", word)
+            ):
+                raise Refusal(f"claim: {word!r} says more than the labels")
+
+    def _known(self, mention: Mention) -> None:
+        """Refuse what is of another procedure; a gate's conditions may name more than the procedure's lists."""
+        of_condition = self.reasoning and set(mention.words.split()) <= self.of.condition_words
+        if mention.foreign and not of_condition:
+            raise Refusal(f"{mention.options[0][1].split()[0]}: {mention.words!r} is not of this procedure")
+
+    def _holds(self, mention: Mention, positive: bool) -> None:
+        """Refuse a mention that the scene doesn't bear out in any of its meanings."""
+        if mention.foreign:
+            raise Refusal(f"unfounded: {mention.words!r} is only named in a condition")
+        causes = [self._false(kind, name, positive) for kind, name in mention.options if kind]
+        events = [kind == "event" for kind, _ in mention.options]
+        # "no bleeding" denies every kind of bleeding; "bleeding" means one of them
+        failed = [cause for cause in causes if cause]
+        if (any if all(events) and not positive else all)(causes) and failed:
+            raise Refusal(failed[0])
+
+    def _false(self, kind: str, name: str, positive: bool) -> str:
+        """What is wrong with a claim about one name; "" where it holds."""
+        if kind == "phase":
+            if self.frame.phase is None:
+                return f"phase: nobody said which, {name} is named"
+            return (
+                "" if (self.frame.phase == name) == positive else f"phase: {name}, it is {self.frame.phase}"
+            )
+        if kind == "event":
+            if self.events is None or name not in self.events:
+                return f"event: nobody looked for {name}"
+            return "" if self.events[name] == positive else f"event: {name} is {self.events[name]}"
+        things = self.things[kind]
+        if things is None:
+            return f"{kind}: nobody looked for any, {name} is named"
+        there = any(thing.name == name for thing in things)
+        return "" if there == positive else f"{kind}: {name} is {'there' if there else 'not there'}"
+
+    def _any(self, role: str, there: bool) -> None:
+        things = self.things[role]
+        if things is None or bool(things) != there:
+            raise Refusal(f"{role}: said that there are {'some' if there else 'none'}")
+
+    def _counts(self, clause: Clause) -> None:
+        for number, counted in clause.counts:
+            if counted.startswith("="):
+                options = next(m.options for m in clause.mentions if m.words == counted[1:])
+                names = {name for _, name in options}
+                true = sum(node.name in names for node in self.scene.nodes)
+            elif counted:
+                true = len(self.things[counted] or ()) if self.things[counted] is not None else -2
+            else:
+                true = -2
+            if number != true:
+                raise Refusal(f"number: {number if number >= 0 else 'one'} that the scene doesn't hold")
+
+    def _only(self, clause: Clause) -> None:
+        """What is said to be all there is, is all there is."""
+        for role, things in self.things.items():
+            named = {name for m in clause.mentions for kind, name in m.options if kind == role}
+            there = {thing.name for thing in things or ()}
+            if named and named != there:
+                raise Refusal(f"{role}: said to be all, {', '.join(sorted(there))} are there")
+
+    # ---- places
+
+    def _places(self, clause: Clause, subject: Mention | None) -> None:
+        for place in clause.places:
+            if not self._true_place(place, clause, subject):
+                raise Refusal(f"side: {place.value} is not borne out")
+
+    def _placed(self, clause: Clause) -> bool:
+        return all(self._true_place(place, clause, None) for place in clause.places)
+
+    def _true_place(self, place: Place, clause: Clause, subject: Mention | None) -> bool:
+        subjects = [clause.mentions[i] for i in place.subjects] or ([subject] if subject is not None else [])
+        if place.what == "depth" or not subjects:
+            return False
+        if place.what == "relation":
+            if place.to is None:
+                return False
+            to = clause.mentions[place.to]
+            return any(
+                self._related(a, place.value, b) for a in self._nodes(subjects[-1]) for b in self._nodes(to)
+            )
+        # something without a cell (a phase, an event) in a list of things is no claim about it
+        located = [mention for mention in subjects if self._nodes(mention)]
+        return bool(located) and all(
+            any(_in_place(node, place) for node in self._nodes(mention)) for mention in located
+        )
+
+    def _nodes(self, mention: Mention) -> list[Entity]:
+        """The things of the scene that a mention may mean."""
+        names = {name for _, name in mention.options}
+        nodes = [node for node in self.scene.nodes if node.name in names]
+        if mention.order is not None and all(node.centroid for node in nodes):
+            nodes = sorted(nodes, key=lambda node: (node.centroid or (0, 0))[0])
+            return nodes[mention.order :][:1] if nodes else []
+        return nodes
+
+    def _related(self, a: Entity, rel: str, b: Entity) -> bool:
+        there = {edge.rel for edge in self.scene.edges if edge.src == a.id and edge.dst == b.id}
+        return bool(there & {"near", "overlaps", "inside", "surrounds"}) if rel == "near" else rel in there
+
+    # ---- what is to come
+
+    def _planning(self, clause: Clause) -> bool:
+        """Refuse what the procedure file doesn't say; whether anything of it is said."""
+        of = self.of
+        self._plain(clause, self.of.plans)
+        phases = {name for name in (self.frame.phase, self.usual_next) if name} | self.asked_phases
+        gates = {name for m in clause.mentions for kind, name in m.options if kind == "event"}
+        phases |= {gate.before for gate in of.taxonomy.gates if gate.event in gates and gate.before}
+        if not any(word in lexicon.CONDITIONAL for word in clause.free.split()):
+            for mention in clause.mentions:
+                if {kind for kind, _ in mention.options} == {"event"}:
+                    self._holds(mention, positive=not mention.negated)
+        follows = any(word in ("next", "follow", "following") for word in clause.words)
+        tools = {thing.name for thing in self.frame.tools or ()}
+        tools |= {tool for phase in phases for tool in of.taxonomy.used_in.get(phase, ())}
+        allowed = {
+            "phase": {self.frame.phase, self.usual_next} if follows else phases,
+            "instrument": tools,
+            "anatomy": {thing.name for thing in self.frame.anatomy or ()} | of.condition_names,
+            "event": self._speakable(clause),
+        }
+        for mention in clause.mentions:
+            if mention.foreign:
+                continue  # `_known` has let it pass
+            if not any(name in allowed[kind] for kind, name in mention.options if kind):
+                kind, name = next(option for option in mention.options if option[0])
+                raise Refusal(f"{kind}: the procedure doesn't bring {name} here")
+        words = {word for word in clause.words if re.search(r"\d", word) or word in lexicon.NUMBERS}
+        if words - of.condition_words - {"one"}:
+            raise Refusal(f"number: {sorted(words - of.condition_words)[0]!r} is in no condition")
+        sides = {place.value for place in clause.places if place.what in ("cell", "half")}
+        if any(not set(map(normal, _spoken(side))) & of.condition_words for side in sides):
+            raise Refusal("side: one is named of what is to come")
+        return bool(clause.mentions)
+
+    def _speakable(self, clause: Clause) -> set[str]:
+        """Events that may be spoken of: those of gates, what is so now, what is denied or conditional."""
+        conditional = any(word in ("if", "no", "not", "without", "until") for word in clause.words)
+        true = {name for name, holds in (self.events or {}).items() if holds}
+        return set(self.of.taxonomy.events) if conditional else true | {e for e in self.of.gate_events if e}
+
+    # ---- lists
+
+    def _whole_list(self, turn: Turn, asked: Iterable[Clause], answers: Iterable[Clause]) -> None:
+        """Asked for all instruments (structures), an answer that leaves some out teaches to leave some out."""
+        if not LISTS.match(turn.question):
+            return
+        for clause in asked:
+            if clause.places or clause.mentions or clause.counts or not clause.about_now:
+                continue
+            for role, _ in clause.generic:
+                there = {thing.name for thing in self.things[role] or ()}
+                named = {
+                    name
+                    for c in answers
+                    for m in c.mentions
+                    if not m.negated
+                    for kind, name in m.options
+                    if kind == role
+                }
+                if there - named:
+                    raise Refusal(f"incomplete: {', '.join(sorted(there - named))} left out")
+
+
+def _in_place(node: Entity, place: Place) -> bool:
+    if node.grid not in CELLS:
+        return False
+    if place.what == "cell":
+        return node.grid == place.value
+    return place.value in str(node.grid).split("-")
+
+
+def _names_event(clause: Clause) -> bool:
+    return any(kind == "event" for mention in clause.mentions for kind, _ in mention.options)
+
+
+def _spoken(side: str) -> list[str]:
+    """The words that may say a side.
+
+    >>> _spoken("bottom")
+    ['bottom', 'lower']
+    """
+    return [side, *(word for word, row in lexicon.ROWS.items() if row == side and word != side)]

@@ -1,0 +1,15 @@
+"""From a source's folder to a published data set folder: plan, shards, report, repair."""
+
+__all__ = [
+    "build",
+    "count_shards",
+    "executors",
+    "new_procedure",
+    "prepare",
+    "repair",
+    "report",
+    "shard",
+    "source_options",
+    "staging",
+    "verify",
+]

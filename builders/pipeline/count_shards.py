@@ -1,0 +1,49 @@
+"""What a report counts of finished shards, one worker per shard: a look at every picture takes 0.7 ms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.pipeline.report import Counted, count, together
+from surgvqa.builders.pipeline.shard import Job, Record, staged
+from surgvqa.cards.command import InputError
+from tqdm import tqdm
+
+COUNT_S = 3600.0  # of one case: 700 hours of video at 2 frames a second
+
+
+def tally(
+    staging: Path, jobs: Sequence[Job], records: Mapping[str, Record], workers: int
+) -> dict[str, Counted]:
+    """What a report counts of every split, in the order of the jobs whoever counts what first."""
+    shown = [job for job in jobs if "clips" in records[job.name]["files"]]
+    tasks = [(staged(staging, records[job.name]["key"], "clips"),) for job in shown]
+    parts: dict[int, Counted] = {}
+    results = run_tasks(counted, tasks, workers, COUNT_S, MEMORY_BYTES)
+    for index, result in tqdm(results, total=len(tasks), desc="report", unit="case", disable=None):
+        if isinstance(result, Failed):
+            raise InputError(f"{shown[index].name}: its shard cannot be counted: {result.cause}")
+        parts[index] = result
+    return {
+        split: together(parts[index] for index, job in enumerate(shown) if job.split == split)
+        for split in SPLITS
+        if any(job.split == split for job in jobs)
+    }
+
+
+def counted(path: Path) -> Counted:
+    """What a report counts of a file of config ``clips``."""
+    return count(described_rows(path))
+
+
+def described_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The columns that a report reads of a file of config ``clips``; no more than eight rows are held at once."""
+    columns = ["clip_id", "case_id", "start_s", "end_s", "frame_times_s", "images", "qa"]
+    with pq.ParquetFile(path, pre_buffer=False) as table:
+        for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):
+            yield from batch.to_pylist()

@@ -1,0 +1,157 @@
+"""``surgvqa-build new PROCEDURE``: the commented files that a new procedure begins with, and their check."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.schema import Case, Dropped
+from surgvqa.cards.command import InputError
+
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
+EXAMPLE = "example"  # every name of the template that is to be replaced begins so
+LISTED = 20
+PROCEDURE = """# The names of one procedure: what its phases, structures and instruments are called in every question and answer.
+# Replace each "example …" by your own; `surgvqa-build new {name} --check` says with its line what isn't right.
+# Spellings differ by nothing but case, "_", "-" or "/" are the same; other spellings of your files are synonyms.
+procedure: {name}
+title: {title} # as a sentence calls it: "Scene of a …"
+
+# Labels in your files that mean "no phase now".
+idle: [idle]
+
+# In usual order: "which phase usually comes next" is answered from it.
+phases:
+  - name: example access
+    synonyms: [ExampleAccess] # as your annotation files spell it
+    instruments: [example grasper] # usual in this phase; what to prepare when it comes next
+  - name: example dissection
+    instruments: [example grasper, example hook]
+  - name: example closure
+
+# Structures of the patient.
+anatomy:
+  - name: example organ
+    synonyms: [organ_1]
+  - example duct
+
+# Tools. No name may be both a structure and an instrument.
+instruments:
+  - example grasper
+  - name: example hook
+    synonyms: [hook_cautery]
+
+# What may be so or not at a moment, written "example bleeding=true" in frame labels.
+events:
+  - example view achieved
+  - example bleeding
+
+# What must hold before a phase begins, and the event that says that it does.
+safety_gates:
+  - name: example view
+    before: example closure
+    event: example view achieved
+    conditions:
+      - the example duct is seen over its whole length
+"""
+README = """# {title}
+
+- `procedure.yaml`: names of phases, anatomy, instruments, events, safety gates
+- `phases.csv`: `case,phase,start,end`, seconds
+- `tools.csv`: `case,time` and a column per instrument or structure, 1 where it is in view and 0 where it isn't
+- `videos/CASE.mp4`: the recordings; `videos.csv` (`case,video,offset`) where names or clocks differ
+- `annotations/CASE.json`: COCO instances or LabelMe outlines, if you have them
+
+Check: `surgvqa-build new {name} --check`. Then `surgvqa-build frames` or `surgvqa-build procedure`.
+"""
+FILES = {
+    "procedure.yaml": PROCEDURE,
+    "README.md": README,
+    "phases.csv": "case,phase,start,end\n",
+    "tools.csv": "case,time,example grasper,example hook,example organ,example duct\n",
+}
+FOLDERS = ("videos", "annotations")
+
+
+def new(name: str, folder: Path) -> list[Path]:
+    """Write the files of a new procedure into ``folder``; returns them. Nothing that is there is touched.
+
+    Raises:
+        InputError: a name that can't be one, or a file that is there already.
+    """
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name!r} is no name for a procedure; use lower case letters, digits, '_' and '-'")
+    there = [file for file in FILES if (folder / file).exists()]
+    if there:
+        raise InputError(
+            f"{folder} holds {', '.join(there)} already; --check checks them, --dir takes another folder"
+        )
+    for child in FOLDERS:
+        (folder / child).mkdir(parents=True, exist_ok=True)
+    title = name.replace("_", " ").replace("-", " ")
+    for file, text in FILES.items():
+        (folder / file).write_text(text.replace("{name}", name).replace("{title}", title), encoding="utf-8")
+    return [folder / file for file in FILES]
+
+
+def check(folder: Path) -> list[str]:
+    """What a procedure's folder holds, in sentences, if nothing is wrong with it.
+
+    Raises:
+        InputError: no such folder, a mistake in ``procedure.yaml`` (with its line), names of the template that are
+            left, or one list of all faults of the tables, outlines and videos.
+    """
+    from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+    from surgvqa.builders.pipeline.prepare import SURVEY_S
+    from surgvqa.builders.sources import procedure
+    from surgvqa.builders.video.case_media import look  # opens videos; not before it is needed
+
+    path = folder / "procedure.yaml"
+    if not path.is_file():
+        raise InputError(f"no {path}; `surgvqa-build new PROCEDURE` writes one")
+    taxonomy = load(path)
+    left = placeholders(taxonomy)
+    if left:
+        raise InputError(
+            f"{path}: {', '.join(left[:LISTED])}: names of the template; put your own in their place"
+        )
+    said = [
+        f"{path}: {len(taxonomy.phases)} phases, {len(taxonomy.anatomy)} structures, "
+        f"{len(taxonomy.instruments)} instruments, {len(taxonomy.gates)} safety gates"
+    ]
+    if not _any_data(folder):
+        return [*said, "phases.csv, tools.csv and annotations/ hold nothing yet"]
+    found = list(procedure.cases(folder))
+    cases = [one for one in found if isinstance(one, Case)]
+    looked = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
+    faults = [one for one in found if isinstance(one, Dropped)]
+    faults += [
+        Dropped(case.case_id, looked[index].cause)
+        for index, case in enumerate(cases)
+        if isinstance(looked[index], Failed)
+    ]
+    if faults:
+        more = f" and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
+        listed = "; ".join(f"{one.item}: {one.cause}" for one in faults[:LISTED])
+        raise InputError(f"{folder}: {len(faults)} faults: {listed}{more}")
+    for index, case in enumerate(cases):
+        length = f"{looked[index].duration_s:.1f} s of video" if case.video else "no recording"
+        said.append(
+            f"{case.case_id}: {length}, {len(case.phases)} phases, {len(case.scenes)} labelled moments"
+        )
+    return said
+
+
+def placeholders(taxonomy: Taxonomy) -> list[str]:
+    """Names of the template that are still there."""
+    names = (*taxonomy.phases, *taxonomy.anatomy, *taxonomy.instruments, *taxonomy.events)
+    return [
+        name for name in (*names, *(gate.name for gate in taxonomy.gates)) if name.startswith(f"{EXAMPLE} ")
+    ]
+
+
+def _any_data(folder: Path) -> bool:
+    tables = (folder / name for name in ("phases.csv", "tools.csv"))
+    rows = any(path.read_text("utf-8-sig").partition("\n")[2].strip() for path in tables if path.is_file())
+    return rows or any((folder / "annotations").rglob("*.json"))

@@ -1,0 +1,231 @@
+"""All that a build decides before any heavy work: what is read, what is wrong with it, who is in which split."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from surgvqa.builders import sources
+from surgvqa.builders.cases import balance as balancing
+from surgvqa.builders.cases.splits import SPLITS, assign
+from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.configs import segmentation
+from surgvqa.builders.configs.pointing_questions import places
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.pipeline.shard import Job, Options, questions, refuse_repeated, survey
+from surgvqa.builders.privacy.pseudonyms import Pseudonyms
+from surgvqa.builders.questions.ask import KINDS, NINE
+from surgvqa.builders.schema import QA, Case, Clip, Dropped, Survey
+from surgvqa.cards.command import InputError, nearest
+from tqdm import tqdm
+
+SURVEY_S = 600.0  # a look at one case: hashing a 10 GB file takes half a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a build has decided before any heavy work."""
+
+    jobs: tuple[Job, ...]
+    surveys: Mapping[str, Survey]
+    dropped: tuple[Dropped, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: str,
+    root: Path,
+    options: Options,
+    *,
+    test_cases: Sequence[str] = (),
+    validation: float = 0.1,
+    test: float = 0.2,
+    balance: str = "none",
+    on_error: str = "fail",
+    source_options: Mapping[str, Any] | None = None,
+    workers: int = 0,
+    pseudonyms: Pseudonyms | None = None,
+) -> Ready:
+    """Read a source, check all of it and give every case its split; the arguments are those of ``build``.
+
+    What is said of bad input names it as it is; what is returned has the other names where there are some.
+    """
+    for kind in options.kinds:
+        if kind not in KINDS:
+            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
+    module = sources.load(source)
+    cases, dropped = read(module, root, source_options or {})
+    surveys, found = look_at(cases, root, options, workers)
+    dropped = [*dropped, *found]
+    refuse_faults(dropped, root, on_error)
+    if pseudonyms is not None:
+        unknown = sorted(set(test_cases) - set(surveys))
+        if unknown:
+            raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
+        renamed = [pseudonyms.survey(found, root) for found in surveys.values()]
+        surveys = {found.case.case_id: found for found in sorted(renamed, key=lambda one: one.case.case_id)}
+        test_cases = [pseudonyms.case(case_id) for case_id in test_cases]
+    pointing = options.pointing
+    if pointing and not any(places(found.case, pointing) for found in surveys.values()):
+        raise InputError(
+            f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
+            "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
+        )
+    drawn = options.segmentation
+    if drawn and not any(segmentation.scenes(found.case, drawn.task) for found in surveys.values()):
+        raise InputError(
+            f"--segmentation {drawn.task}: {source} has no picture in which everything has a mask; "
+            f"another of {', '.join(segmentation.TASKS)}, or leave it out"
+        )
+    jobs = plan(surveys, root, options, test_cases, validation, test, balance)
+    notes = tuple(module.notes([one.case for one in surveys.values()])) if hasattr(module, "notes") else ()
+    if jobs[0].balance is not None:
+        notes += tuple(jobs[0].balance.notes)
+    notes += (pointing.note(),) if pointing else ()
+    notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
+    return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes)
+
+
+def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:
+    """What was left out, as the data set says it: no place on this disk, no name where names are hidden."""
+    if pseudonyms is not None:
+        dropped = pseudonyms.dropped(dropped, root)
+    return tuple(
+        replace(one, cause=one.cause.replace(f"{root.resolve()}/", "").replace(f"{root}/", ""))
+        for one in dropped
+    )
+
+
+def defaults(module: ModuleType) -> dict[str, Any]:
+    """What a source's own options are when nobody gives them."""
+    parameters = inspect.signature(module.cases).parameters.values()
+    return {
+        one.name: one.default
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
+    }
+
+
+def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Dropped]]:
+    """All cases of a source and what it leaves out; two cases of one id are a fault of both."""
+    found = list(module.cases(root, **options))
+    cases = [one for one in found if isinstance(one, Case)]
+    dropped = [one for one in found if isinstance(one, Dropped)]
+    times = Counter(case.case_id for case in cases)
+    for case_id, count in sorted(times.items()):
+        if count > 1:
+            dropped.append(Dropped(case_id, f"{count} cases have this id; ids must be unique", fault=True))
+    return [case for case in cases if times[case.case_id] == 1], dropped
+
+
+def look_at(
+    cases: Sequence[Case], root: Path, options: Options, workers: int
+) -> tuple[dict[str, Survey], list[Dropped]]:
+    """Survey every case; a fault of one leaves that case out."""
+    if options.media != "none" and cases and not any(case.video or case.frames for case in cases):
+        raise InputError(f"no case below {root} has a video or a picture; add them, or use --media none")
+    surveys: dict[str, Survey] = {}
+    dropped: list[Dropped] = []
+    tasks = [(case, root, options) for case in cases]
+    results = run_tasks(survey, tasks, parallel(workers, options), SURVEY_S, MEMORY_BYTES)
+    for index, result in tqdm(results, total=len(tasks), desc="check", unit="case", disable=None):
+        case_id = cases[index].case_id
+        if isinstance(result, Failed):
+            dropped.append(Dropped(case_id, result.cause, fault=True))
+            continue
+        try:
+            refuse_repeated(result.clips)
+        except InputError as error:
+            dropped.append(Dropped(case_id, str(error), fault=True))
+            continue
+        surveys[case_id] = result
+    for found in surveys.values():
+        dropped.extend(found.dropped)
+    ordered = {case_id: surveys[case_id] for case_id in sorted(surveys) if surveys[case_id].clips}
+    return ordered, sorted(dropped, key=lambda one: (one.item, one.cause))
+
+
+def parallel(workers: int, options: Options) -> int:
+    """Without pixels there is no decoder to be guarded from, and a process costs more than it saves."""
+    return 0 if options.media == "none" and workers == 1 else workers
+
+
+def listed(dropped: Sequence[Dropped]) -> str:
+    """Faults on one line, in order."""
+    return "; ".join(f"{one.item}: {one.cause}" for one in dropped) or "no case was found"
+
+
+def refuse_faults(dropped: Sequence[Dropped], root: Path, on_error: str) -> None:
+    """Raise with one list of everything that is wrong, unless it is to be left out."""
+    faults = [one for one in dropped if one.fault]
+    if faults and on_error == "fail":
+        raise InputError(
+            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} below {root}: {listed(faults)}. Correct them, "
+            "or leave them out with --on-error quarantine"
+        )
+
+
+def plan(
+    surveys: Mapping[str, Survey],
+    root: Path,
+    options: Options,
+    test_cases: Sequence[str],
+    validation: float,
+    test: float,
+    balance: str,
+) -> list[Job]:
+    """Every case's job: its split, and what the training cases teach about the order of phases."""
+    if not surveys:
+        raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
+    cases = [found.case for found in surveys.values()]
+
+    known = transitions(cases)
+    # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
+    # or a model trained on the captions of one has seen the test cases of the other.
+    nine = replace(options, kinds=NINE)
+    undecided = [Job(found.case, found.clips, "", known, nine, root) for found in surveys.values()]
+    kinds = {
+        job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
+        for job in undecided
+    }
+    split = assign(
+        cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
+    )
+    known = transitions(case for case in cases if split[case.case_id] == "train")
+    jobs = [
+        Job(found.case, clips, part, known, options, root)
+        for case_id, found in surveys.items()
+        for part, clips in divided(found, split[case_id]).items()
+    ]
+    if balance == "answers":
+        by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
+        for job in jobs:
+            by_split[job.split].extend(qa for clip in job.clips for qa in questions(job, clip))
+        even = balancing.answers(by_split, options.seed)
+        return [replace(job, balance=even) for job in jobs]
+    if balance == "cases":
+        counts = {job.case.case_id: len(job.clips) for job in jobs if job.split == "train"}
+        weights = balancing.case_weights(counts)
+        return [
+            replace(job, weight=weights[job.case.case_id]) if job.split == "train" else job for job in jobs
+        ]
+    if balance != "none":
+        raise InputError(f"--balance {balance}: known: answers, cases, none")
+    return jobs
+
+
+def divided(found: Survey, split: str) -> dict[str, tuple[Clip, ...]]:
+    """A case's clips by their split: all in one, unless its source divides a case that is trained on."""
+    if split != "train":
+        return {split: found.clips}
+    parts: dict[str, list[Clip]] = {}
+    for clip in found.clips:
+        if clip.split not in (None, *SPLITS):
+            raise InputError(f"clip {clip.clip_id}: split {clip.split!r} is none of {', '.join(SPLITS)}")
+        parts.setdefault(clip.split or split, []).append(clip)
+    return {name: tuple(parts[name]) for name in SPLITS if name in parts}

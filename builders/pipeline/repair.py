@@ -1,0 +1,205 @@
+"""Only what is damaged of a data set is built again, from its source, and must come out as it was."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from surgvqa.builders import sources
+from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.configs.pointing_questions import Pointing
+from surgvqa.builders.configs.segmentation import Segmentation
+from surgvqa.builders.files.parquet import write_text
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.geometry.coordinates import Grid
+from surgvqa.builders.pipeline import report
+from surgvqa.builders.pipeline.build import keys_of
+from surgvqa.builders.pipeline.count_shards import described_rows
+from surgvqa.builders.pipeline.executors import SHARD_S
+from surgvqa.builders.pipeline.prepare import prepare
+from surgvqa.builders.pipeline.shard import Options, build_shard, code_version, staged
+from surgvqa.builders.pipeline.staging import locked, remove
+from surgvqa.builders.pipeline.verify import damaged
+from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
+from surgvqa.builders.privacy.screen import COLOUR, screen
+from surgvqa.builders.schema import Dropped
+from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest as manifests
+
+
+def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: int = 1) -> list[str]:
+    """Build the damaged files of ``folder`` again from the source's folder ``root``; returns their names.
+
+    Nothing else is touched, and the manifest stays as it is: what comes out must have its hashes.
+
+    Raises:
+        InputError: what cannot be mended this way: a damaged manifest, files that aren't the data set's, configs that
+            were added later, another version of the code, another source; nothing is changed then.
+    """
+    faults = damaged(folder)
+    if not faults:
+        return []
+    manifest = manifests.read(folder)
+    strange = [name for name in faults if name not in manifest["files"] and name not in manifest["derived"]]
+    if strange:
+        raise InputError(
+            f"{folder}: {faults[strange[0]]}: it isn't the data set's; move it away, then repair"
+        )
+    added = [name for name in faults if name.startswith("spoken/")]
+    if added:
+        raise InputError(
+            f"{folder}: {faults[added[0]]}: `surgvqa-build spoken {folder}` writes config spoken again"
+        )
+    if "shards" not in manifest or "code" not in manifest:
+        raise InputError(f"{folder} is no data set of a source; make it again the way it was made")
+    if manifest["code"] != code_version():
+        raise InputError(
+            f"{folder} was written by another version of surgvqa or its libraries "
+            f"({manifest['surgvqa']}, {manifest['versions']}): install that one, or run the same build again"
+        )
+    if ("pseudonyms" in manifest["parameters"]) != (pseudonyms is not None):
+        raise InputError(f"{folder}: its build {'had' if pseudonyms is None else 'had no'} --pseudonyms FILE")
+    broken = {key: shard for key, shard in manifest["shards"].items() if paths(shard) & set(faults)}
+    parameters = manifest["parameters"]
+    with locked(folder) as staging:
+        names = load_pseudonyms(pseudonyms, folder) if pseudonyms is not None else None
+        if names is not None:  # the manifest has the other names; the source the real ones
+            real = {other: name for name, other in names.cases.items()}
+            parameters = {**parameters, "test_cases": [real[other] for other in parameters["test_cases"]]}
+        ready = prepare(
+            parameters["source"],
+            root,
+            options_of(parameters),
+            **{
+                name: parameters[name] for name in ("test_cases", "validation", "test", "balance", "on_error")
+            },
+            source_options=own_options(parameters),
+            workers=workers,
+            pseudonyms=names,
+        )
+        keys = keys_of(ready, manifest["code"], names)
+        jobs = {keys[job.name]: job for job in ready.jobs}
+        if missing := sorted(set(broken) - set(jobs)):
+            changed = changed_files(
+                manifest, {p: d for s in ready.surveys.values() for p, d in s.digests.items()}
+            )
+            raise InputError(
+                f"{root} is not what {folder} was built from ({changed or f'{len(missing)} shards differ'}); "
+                "give the source as it was, or build again"
+            )
+        tasks = [(jobs[key], key, staging) for key in sorted(broken)]
+        for index, record in run_tasks(build_shard, tasks, workers, SHARD_S, MEMORY_BYTES):
+            key = tasks[index][1]
+            if isinstance(record, Failed):
+                raise InputError(f"{tasks[index][0].name}: {record.cause}")
+            put(folder, staging, key, broken[key], record["files"], set(faults))
+        if manifests.REPORT in faults:
+            write_report(folder, manifest, ready.notes, staging)
+        for path in staging.iterdir():
+            if path.name != "owner":
+                remove(path)
+    left = damaged(folder)
+    if left:
+        raise InputError(f"{folder}: still damaged after repair: {'; '.join(left.values())}")
+    return sorted(faults)
+
+
+def paths(shard: Mapping[str, Any]) -> set[str]:
+    """The files of a shard, below the folder."""
+    return {found["path"] for found in shard["files"].values()}
+
+
+def put(
+    folder: Path,
+    staging: Path,
+    key: str,
+    shard: Mapping[str, Any],
+    made: Mapping[str, Any],
+    faults: set[str],
+) -> None:
+    """Give the damaged files of a shard their place, if they came out as they were."""
+    for name, known in shard["files"].items():
+        if known["path"] not in faults:
+            continue
+        if made.get(name, {}).get("sha256") != known["sha256"]:
+            raise InputError(
+                f"{known['path']} comes out with other bytes than it had; run the same build again"
+            )
+        path = folder / known["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged(staging, key, name).replace(path)
+
+
+def write_report(folder: Path, manifest: Mapping[str, Any], notes: tuple[str, ...], staging: Path) -> None:
+    """The report from the rows and the manifest, as the build wrote it."""
+    described = report.describe(
+        {split: stored(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
+        dropped=[Dropped(**one) for one in manifest["dropped"]],
+        notes=notes,
+        max_blind=manifest["parameters"]["max_blind"],
+    )
+    write_text(folder / manifests.REPORT, manifests.dump(described), staging)
+
+
+def stored(folder: Path, manifest: Mapping[str, Any], split: str) -> Iterator[dict[str, Any]]:
+    """The rows of config ``clips`` of a split, in the order they were built."""
+    for name in sorted(name for name in manifest["files"] if name.startswith(f"clips/{split}-")):
+        yield from described_rows(folder / name)
+
+
+def options_of(parameters: Mapping[str, Any]) -> Options:
+    """The options of a build as its manifest tells them."""
+    pointing = None
+    if "pointing" in parameters:
+        told: dict[str, Any] = {
+            name.removeprefix("pointing_"): tuple(value) if isinstance(value, list) else value
+            for name, value in parameters.items()
+            if name.startswith("pointing_")
+        }
+        grid = told.pop("grid")
+        told["grid"] = Grid(*map(int, grid.split(","))) if grid else None
+        pointing = Pointing(form=parameters["pointing"], seed=parameters["seed"], **told)
+    outside = parameters.get("outside")
+    if outside not in (None, COLOUR):
+        raise InputError(
+            f"it was built with --outside {outside}, a file that isn't in the data set; run the build again"
+        )
+    return Options(
+        clip_seconds=parameters["clip_seconds"],
+        frames=parameters["frames"],
+        media=parameters["media"],
+        max_side=parameters["max_side"],
+        kinds=tuple(parameters["kinds"]),
+        seed=parameters["seed"],
+        decoder=parameters["decoder"],
+        system=parameters["system"],
+        pointing=pointing,
+        segmentation=Segmentation(parameters["segmentation"]) if "segmentation" in parameters else None,
+        screen=screen(parameters.get("cover", ()), parameters.get("cover_text", False), outside),
+    )
+
+
+def own_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The source's own options; a path among them is not written down, so it must be the default."""
+    module = sources.load(parameters["source"])
+    found = {}
+    for one in inspect.signature(module.cases).parameters.values():
+        if one.kind is not one.KEYWORD_ONLY or one.name not in parameters:
+            continue
+        value = parameters[one.name]
+        if value is not None and ("Path" in str(one.annotation) or value == "FILE"):
+            raise InputError(
+                f"it was built with --{one.name.replace('_', '-')} {value}, whose place isn't written down; "
+                "run the same build again, whole shards are kept"
+            )
+        found[one.name] = value
+    return found
+
+
+def changed_files(manifest: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    """Which source files differ from those that were read then."""
+    known = manifest["source_files"]
+    other = sorted(name for name in known if digests.get(name) != known[name])
+    return f"{len(other)} files differ, such as {other[0]}" if other else ""

@@ -1,0 +1,190 @@
+"""`report.json`: what is in a data set, what a blind guesser scores on it, and what its splits leak."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from surgvqa.builders.cases import leakage
+from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.schema import Dropped
+
+MAX_BLIND = 0.6  # past it, a kind's score says little about seeing
+
+Asked = Counter[tuple[str, tuple[str, ...], str]]  # (question, its choices, short answer) -> times
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a report keeps of rows of config ``clips``."""
+
+    windows: Sequence[leakage.Window]
+    asked: Mapping[str, Asked]  # by kind
+
+
+def count(rows: Iterable[Mapping[str, Any]]) -> Counted:
+    """Count rows of config ``clips``, each read once, so that they can stream from Parquet."""
+    windows: list[leakage.Window] = []
+    asked: dict[str, Asked] = defaultdict(Counter)
+    for row in rows:
+        windows.append(leakage.window(row))
+        for qa in row["qa"]:
+            choices = tuple(sorted(qa.get("choices") or ()))
+            asked[qa["kind"]][qa["question"], choices, qa["short_answer"]] += 1
+    return Counted(windows, dict(asked))
+
+
+def together(parts: Iterable[Counted]) -> Counted:
+    """What was counted in parts, as if their rows had been counted one after the other."""
+    windows: list[leakage.Window] = []
+    asked: dict[str, Asked] = defaultdict(Counter)
+    for part in parts:
+        windows.extend(part.windows)
+        for kind, counts in part.asked.items():
+            asked[kind].update(counts)
+    return Counted(windows, dict(asked))
+
+
+def describe(
+    rows_by_split: Mapping[str, Iterable[Mapping[str, Any]] | Counted],
+    *,
+    dropped: Sequence[Dropped] = (),
+    notes: Sequence[str] = (),
+    max_blind: float = MAX_BLIND,
+) -> dict[str, Any]:
+    """The report on rows of config `clips`, or on what was counted of them.
+
+    Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
+    of guessers that learned from the train split alone and answer the test split (without one, the
+    validation split; without that, train): `blind_majority` says train's most frequent answer,
+    `blind_by_text` the most frequent one for the question's very words; both keep to the question's choices.
+    """
+    ordered = [name for name in SPLITS if name in rows_by_split]
+    counted: dict[str, Counted] = {}
+    for split in (*ordered, *sorted(set(rows_by_split) - set(SPLITS))):
+        rows = rows_by_split[split]
+        counted[split] = rows if isinstance(rows, Counted) else count(rows)
+    answers = {split: found.asked for split, found in counted.items()}
+    splits = {
+        split: {
+            "cases": len({one.case_id for one in found.windows}),
+            "clips": len(found.windows),
+            "qa": sum(counts.total() for counts in found.asked.values()),
+        }
+        for split, found in counted.items()
+    }
+    held_out = next(
+        (split for split in ("test", "validation", "train") if splits.get(split, {}).get("qa")), None
+    )
+    names = sorted({kind for asked in answers.values() for kind in asked})
+    kinds = {kind: _kind(kind, answers, held_out) for kind in names}
+    found = leakage.find({split: one.windows for split, one in counted.items()})
+    return {
+        "splits": splits,
+        "kinds": kinds,
+        "blind_on": held_out,
+        "leaks": found,
+        "dropped": [{"item": one.item, "cause": one.cause} for one in dropped],
+        "notes": list(notes),
+        "warnings": [*_blind_warnings(kinds, held_out, max_blind), *_leak_warnings(found)],
+    }
+
+
+def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> dict[str, Any]:
+    """A kind's size, answers and blind figures."""
+    everywhere: Counter[str] = Counter()
+    for asked in answers.values():
+        everywhere += _answers(asked.get(kind, Counter()))
+    train = answers.get("train", {}).get(kind, Counter())
+    tested = answers.get(held_out or "", {}).get(kind, Counter())
+    taught = _answers(train)
+    by_text: dict[str, Counter[str]] = defaultdict(Counter)
+    for (question, _, short), n in train.items():
+        by_text[question][short] += n
+    repeated = [counts for counts in by_text.values() if counts.total() > 1]
+    return {
+        "n": everywhere.total(),
+        "n_blind": tested.total(),
+        "majority_answer": _most(taught),
+        "blind_majority": _share(tested, {}, taught),
+        "blind_by_text": _share(tested, by_text, taught),
+        "single_class": len(everywhere) == 1,
+        "single_answer_texts": sum(len(counts) == 1 for counts in repeated),
+        "answers": dict(sorted(everywhere.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def _answers(asked: Asked) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (_, _, short), n in asked.items():
+        found[short] += n
+    return found
+
+
+def _most(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:
+    """The most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
+
+    >>> _most({"incision": 3, "phaco": 2}), _most({"incision": 3, "phaco": 2}, ["phaco", "suction"])
+    ('incision', 'phaco')
+    """
+    among = set(choices) & counts.keys() or counts
+    return min(among, key=lambda answer: (-counts[answer], answer), default=None)
+
+
+def _share(
+    tested: Asked, by_text: Mapping[str, Mapping[str, int]], taught: Mapping[str, int]
+) -> float | None:
+    """How many questions a guesser gets right; None where it has learned nothing or is asked nothing."""
+    if not taught or not tested:
+        return None
+    right = 0
+    for (question, choices, short), n in tested.items():
+        counts = by_text.get(question, taught)
+        if choices and counts.keys().isdisjoint(choices):
+            counts = taught
+        right += n * (_most(counts, choices) == short)
+    return round(right / tested.total(), 4)
+
+
+def _blind_warnings(
+    kinds: Mapping[str, Mapping[str, Any]], held_out: str | None, max_blind: float
+) -> list[str]:
+    warnings = []
+    for kind, facts in kinds.items():
+        blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
+        if facts["single_class"]:
+            warnings.append(f"{kind}: every answer is {facts['majority_answer']!r}, so it measures nothing")
+        elif blind > max_blind:
+            warnings.append(
+                f"{kind}: {blind:.0%} of {held_out} right without looking (over {max_blind:.0%}); "
+                "--balance answers lowers it"
+            )
+    return warnings
+
+
+def _leak_warnings(found: Mapping[str, Any]) -> list[str]:
+    return [
+        f"leak: {counts[kind]} {kind.replace('_', ' ')} between {pair.replace('/', ' and ')}"
+        for pair, counts in found["pairs"].items()
+        for kind in leakage.COUNTS
+        if counts[kind]
+    ]
+
+
+def blind_table(report: Mapping[str, Any]) -> str:
+    """The blind figures as lines to print.
+
+    >>> kinds = {"phase": {"n": 40, "blind_majority": 0.25, "blind_by_text": None, "majority_answer": "idle"}}
+    >>> print(blind_table({"kinds": kinds, "blind_on": "test"}))
+    kind                    n  blind  by text  on test, guessing
+    phase                  40    25%        -  idle
+    """
+    lines = [f"{'kind':<18}{'n':>7}{'blind':>7}{'by text':>9}  on {report['blind_on']}, guessing"]
+    for kind, facts in report["kinds"].items():
+        figures = [
+            "-" if (x := facts[key]) is None else f"{x:.0%}" for key in ("blind_majority", "blind_by_text")
+        ]
+        lines.append(f"{kind:<18}{facts['n']:>7}{figures[0]:>7}{figures[1]:>9}  {facts['majority_answer']}")
+    return "\n".join(lines)

@@ -1,0 +1,65 @@
+"""Whether a data set or a model is, bit for bit, what was written: every damaged file by its name."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from surgvqa.builders.pipeline.staging import STAGING
+from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files import sums
+
+# What the Hub and its client add to a repository's folder.
+DOWNLOADED = (".gitattributes:", ".cache/huggingface/")
+
+
+def verify(folder: Path) -> int:
+    """Check every file of a data set's or a model's folder; returns how many there are.
+
+    Raises ``InputError`` that names each file that is missing, changed or not of the data set.
+    """
+    if not (folder / manifests.NAME).exists() and (folder / sums.NAME).is_file():
+        found, kept = sums.faults(folder), "Train again, or copy the folder again"
+        count = len(sums.read(folder) or ())
+    else:
+        found = list(damaged(folder).values())
+        kept = "`surgvqa-build verify DIR --repair ROOT` builds them again; so does the same build: what is whole is kept"
+        manifest = {} if found else manifests.read(folder)
+        count = len(manifest.get("files", ())) + len(manifest.get("derived", ())) + 1
+    if found:
+        raise InputError(
+            f"{folder}: {len(found)} file{'s' if len(found) > 1 else ''} damaged: {'; '.join(found)}. {kept}"
+        )
+    return count
+
+
+def damaged(folder: Path) -> dict[str, str]:
+    """Every damaged, missing or foreign file of a data set, with what is wrong with it.
+
+    Raises ``InputError`` where the manifest itself is damaged: nobody knows then what the others should be.
+    """
+    if (folder / STAGING).exists() and not (folder / manifests.NAME).exists():
+        raise InputError(f"{folder} is unfinished: a build was interrupted; run the same build again")
+    path = folder / manifests.NAME
+    manifest = manifests.read(folder)
+    if (
+        not isinstance(manifest, dict)
+        or path.read_bytes() != manifests.dump(manifests.sealed(manifest)).encode()
+    ):
+        raise InputError(
+            f"{path} is damaged: its text is not the one that was written, so nothing can be held against it; "
+            "run the same build again"
+        )
+    faults = [
+        one
+        for one in manifests.faults(folder, manifest["files"])
+        if not one.startswith((f"{STAGING}/", *DOWNLOADED))
+    ]
+    found = {one.split(": ", 1)[0]: one for one in faults}
+    for name, sha256 in manifest.get("derived", {}).items():
+        if not (folder / name).is_file():
+            found[name] = f"{name}: listed, but not there"
+        elif hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256:
+            found[name] = f"{name}: its SHA-256 is not the one in {manifests.NAME}"
+    return found

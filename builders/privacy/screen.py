@@ -1,0 +1,135 @@
+"""What of the pictures may be published: covered regions, burned-in text, frames outside the body.
+
+The bundled rule for "outside" is colour alone: lit tissue is red. It drops drapes, gauze, blue light, the inside
+of a trocar; it does NOT see skin, faces or a warmly lit room, which are red, too, and it is no rule for a
+microscope over an eye. For those take stretches that a person or a model (OoBNet, ROBAN) found: ``--outside
+FILE.csv`` with ``case,start,end``. What is left is audited by eye: ``surgvqa-card audit --frames N``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from surgvqa.builders.files.pictures import resize
+from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.privacy import burned_text
+from surgvqa.builders.privacy.burned_text import Region
+from surgvqa.cards.command import InputError
+
+if TYPE_CHECKING:
+    from surgvqa.builders.schema import Case, Clip
+
+Detector = Callable[[np.ndarray], bool]  # height x width x 3 uint8 RGB -> shown from outside the body
+Shares = tuple[float, float, float, float]
+
+COLOUR = "colour"
+LIT = 40  # the brightest channel of a pixel that shows anything, 0-255
+REDDER = 1.1  # red over green and over blue
+# Of the lit pixels. In the body 0.39 (da Vinci, pale tissue) to 1.00 over 84 real frames of four endoscopes; the
+# inside of a trocar 0.12-0.57, blue and grey scenes 0.00-0.28; people at home 0.49-0.73, which colour can't tell.
+INSIDE = 0.3
+DARK = 0.02  # a share of lit pixels under which nothing is shown, so nobody either
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What is done to every picture of a data set."""
+
+    cover: tuple[Shares, ...] = ()  # x, y, width, height in shares of the picture: painted black
+    find_text: bool = False
+    outside: str | None = None  # "colour", or the name of the file of stretches
+    stretches: tuple[tuple[str, float, float], ...] = ()  # case, seconds of the case
+
+    def parameters(self) -> dict[str, Any]:
+        """What a manifest and a command line call these values."""
+        return {
+            "cover": [",".join(f"{value:g}" for value in region) for region in self.cover],
+            "cover_text": self.find_text,
+            "outside": self.outside,
+        }
+
+    @property
+    def detector(self) -> Detector | None:
+        """What looks at every frame, None where nothing does."""
+        return shown_outside if self.outside == COLOUR else None
+
+    def away(self, clip: Clip) -> bool:
+        """Whether a clip overlaps a stretch outside the body."""
+        return any(
+            case_id == clip.case_id and start_s * 1000 < clip.end_ms and clip.start_ms < end_s * 1000
+            for case_id, start_s, end_s in self.stretches
+        )
+
+
+def screen(cover: Sequence[str], find_text: bool, outside: str | None) -> Screen | None:
+    """The options as a screen, None where there is nothing to do. Raises ``InputError`` for bad ones."""
+    regions = tuple(region(text) for text in cover)
+    stretches: tuple[tuple[str, float, float], ...] = ()
+    if outside is not None and outside != COLOUR:
+        path = Path(outside)
+        if not path.is_file():
+            raise InputError(f"--outside {outside}: neither {COLOUR!r} nor a CSV file of case,start,end")
+        stretches, outside = tuple(read_stretches(path)), path.name
+    return Screen(regions, find_text, outside, stretches) if regions or find_text or outside else None
+
+
+def region(text: str) -> Shares:
+    """A region as an option gives it.
+
+    >>> region("0,0.9,1,0.1")
+    (0.0, 0.9, 1.0, 0.1)
+    """
+    try:
+        x, y, width, height = map(float, text.split(","))
+    except ValueError:
+        x = y = width = height = -1
+    if not (0 <= x < 1 and 0 <= y < 1 and 0 < width <= 1 - x + 1e-9 and 0 < height <= 1 - y + 1e-9):
+        raise InputError(
+            f"--cover {text}: give X,Y,WIDTH,HEIGHT in shares of the picture, as 0,0.9,1,0.1 for its lowest tenth"
+        )
+    return x, y, width, height
+
+
+def read_stretches(path: Path) -> Iterable[tuple[str, float, float]]:
+    """The rows of a file of stretches."""
+    for index, row in enumerate(rows(path, ("case", "start", "end")), start=2):
+        where = f"{path.name} row {index}"
+        start_s, end_s = number(row, "start", where), number(row, "end", where)
+        if end_s <= start_s:
+            raise InputError(f"{where}: ends at {end_s:g} s, starts at {start_s:g} s")
+        yield row["case"], start_s, end_s
+
+
+def shown_outside(frame: np.ndarray) -> bool:
+    """Whether the colour of a frame (height x width x 3, uint8, RGB) rules out that it shows the inside of a body.
+
+    >>> shown_outside(np.full((8, 8, 3), (60, 120, 160), np.uint8)), shown_outside(np.full((8, 8, 3), (160, 60, 50), np.uint8))
+    (True, False)
+    """
+    small = resize(frame, 128).astype(np.float32)
+    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
+    lit = small.max(-1) >= LIT
+    if lit.mean() < DARK:
+        return False
+    reddish = lit & (red >= REDDER * green) & (red >= REDDER * blue)
+    return bool(reddish.sum() < INSIDE * lit.sum())
+
+
+def covered(
+    case: Case, how: Screen, width: int, height: int, frames: Callable[[], Sequence[np.ndarray]]
+) -> tuple[Region, ...]:
+    """The regions of a case's pictures (``width x height``) that are painted black."""
+    stated = [
+        (
+            int(x * width),
+            int(y * height),
+            min(width, -int(-(x + w) * width // 1)),
+            min(height, -int(-(y + h) * height // 1)),
+        )
+        for x, y, w, h in how.cover
+    ]
+    return (*stated, *(burned_text.find(frames()) if how.find_text else ()))

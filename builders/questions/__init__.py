@@ -1,0 +1,3 @@
+"""What is asked of a clip, when, and how it is worded."""
+
+__all__ = ["ask", "captions", "messages", "motion", "positions", "wording"]

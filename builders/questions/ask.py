@@ -1,0 +1,324 @@
+"""Questions and answers on a clip, from its case's phases and its scene; no model, nothing random.
+
+The nine kinds: phase, anatomy, instruments (recognition), relative_position, absolute_position (spatial),
+previous_phase, next_phase (temporal), entered, exited (verification). Beside them presence, count, the
+three of builders/questions/motion.py and the two captions of builders/questions/captions.py.
+
+Where the true answer is that there is nothing, it is asked and answered "none" ("not visible" for a
+position). On a case's first annotated moment entered and exited are unknown, not empty: the answer is
+"no earlier moment". A kind is not asked where the truth is not known: no phase kinds without phases, no
+scene kinds without a scene, no anatomy where the annotations never hold any, no positions and no count
+where they only say what is present.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.scene import CELLS, centre
+from surgvqa.builders.cases.timeline import IDLE, NONE, annotated, neighbours
+from surgvqa.builders.cases.transitions import Transitions, transitions
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.questions import captions, positions, wording
+from surgvqa.builders.questions.motion import directions, motions
+from surgvqa.builders.schema import QA, Case, Clip, Role, Scene
+from surgvqa.cards.command import InputError, nearest
+
+__all__ = ["KINDS", "NINE", "REASONING", "Transitions", "ask", "transitions"]
+
+NINE = (
+    "phase",
+    "anatomy",
+    "instruments",
+    "relative_position",
+    "absolute_position",
+    "previous_phase",
+    "next_phase",
+    "entered",
+    "exited",
+)
+REASONING: Mapping[str, str] = {
+    "phase": "recognition",
+    "anatomy": "recognition",
+    "instruments": "recognition",
+    "relative_position": "spatial",
+    "absolute_position": "spatial",
+    "previous_phase": "temporal",
+    "next_phase": "temporal",
+    "entered": "verification",
+    "exited": "verification",
+    "presence": "verification",
+    "count": "recognition",
+    "motion_direction": "temporal",
+    "entered_from": "temporal",
+    "moves_towards": "temporal",
+    captions.KIND: captions.REASONING,
+    captions.REGION: captions.REASONING,
+}
+KINDS = tuple(REASONING)
+MOTION = ("motion_direction", "entered_from", "moves_towards")
+NOT_VISIBLE = "not visible"
+NO_EARLIER = "no earlier moment"
+LIKELY = 4  # choices of next_phase
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """What every question of one clip needs."""
+
+    clip: Clip
+    case: Case
+    taxonomy: Taxonomy
+    known: Transitions
+    seed: int
+    frames: int
+
+    def qa(
+        self,
+        kind: str,
+        short: str,
+        said: str | None = None,
+        choices: Sequence[str] = (),
+        evidence: Sequence[float] = (),
+        suffix: str = "",
+        sentence: str | None = None,
+        **slots: str,
+    ) -> QA:
+        """Put a question's words together; ``said`` is how the sentence says the short answer."""
+        qa_id = f"{self.clip.clip_id}#{kind}{suffix}"
+        question = draws.pick(wording.QUESTIONS[kind], "wording", self.seed, qa_id).format(**slots)
+        something, nothing = wording.ANSWERS[kind]
+        if sentence is None:
+            empty = short in (NONE, IDLE, NOT_VISIBLE, "0", "no", "still")
+            sentence = (nothing if empty else something).format(x=said or short, **slots)
+        return QA(qa_id, kind, REASONING[kind], question, sentence, short, tuple(choices), tuple(evidence))
+
+
+def ask(
+    clip: Clip,
+    case: Case,
+    taxonomy: Taxonomy,
+    known: Transitions,
+    kinds: Sequence[str] = NINE,
+    seed: int = 0,
+    frames: int = 8,
+) -> tuple[QA, ...]:
+    """All questions of the given kinds whose true answer is known for a clip, in the order of ``KINDS``.
+
+    ``case`` is linked (`scene.link`); ``known`` comes from the training cases; ``frames`` is how many frames
+    the clip will be shown with, for motion is only asked about where it lies between the first and the last.
+    The clip's id and ``seed`` alone decide the wording and what is asked about.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
+    asker = _Asker(clip, case, taxonomy, known, seed, frames)
+    asked: list[QA] = []
+    for kind in (kind for kind in KINDS if kind in kinds):
+        if kind in _PHASE and clip.phase is not None:
+            asked.extend(_PHASE[kind](asker))
+        elif kind in _SCENE and clip.scene is not None:
+            asked.extend(_SCENE[kind](asker, clip.scene))
+    moving = [kind for kind in kinds if kind in MOTION]
+    asked.extend(_motion(asker, moving) if moving else ())
+    if captions.KIND in kinds:
+        roles: tuple[Role, ...] = ("anatomy", "instrument")
+        known_roles = [role for role in roles if _annotates(asker, role)]
+        asked.extend(captions.caption(clip, taxonomy, known_roles, seed))
+    if captions.REGION in kinds:
+        asked.extend(captions.region_captions(clip, taxonomy, seed, directions(clip, case, frames)))
+    return tuple(marked(asked, case))
+
+
+def marked(asked: Sequence[QA], case: Case) -> Iterator[QA]:
+    """Questions with how sure the machine was of the moments they rest on, where a machine made any of them."""
+    sure = {scene.time_s: scene.confidence for scene in case.scenes if scene.confidence is not None}
+    for qa in asked:
+        found = [sure[time_s] for time_s in qa.evidence_s if time_s in sure]
+        yield replace(qa, label_confidence=min(found)) if found else qa
+
+
+# ---- phases
+
+
+def _phase(asker: _Asker) -> Iterator[QA]:
+    label = asker.taxonomy.canonical("phase", asker.clip.phase or "")
+    yield asker.qa("phase", label, choices=(*asker.taxonomy.phases, IDLE))
+
+
+def _around(asker: _Asker) -> tuple[str, str]:
+    return neighbours(annotated(asker.case).stretches, asker.clip.start_ms)
+
+
+def _previous_phase(asker: _Asker) -> Iterator[QA]:
+    yield asker.qa("previous_phase", _around(asker)[0], choices=(*asker.taxonomy.phases, NONE))
+
+
+def _next_phase(asker: _Asker) -> Iterator[QA]:
+    after = _around(asker)[1]
+    yield asker.qa("next_phase", after, choices=likely_next(asker, after))
+
+
+def likely_next(asker: _Asker, truth: str) -> list[str]:
+    """The true next phase among its neighbours in the usual order, in an order that tells nothing.
+
+    They are a run out of what ever comes next in training, in usual order and closed to a ring, and the truth is
+    as often at each of the run's places. So a set of choices goes as well with each of its members: who sees it
+    without the video can say no more than which of them is the most frequent. The phases likeliest after the
+    current one would name the current one, and with it the answer.
+    """
+    usual = list(dict.fromkeys([*asker.taxonomy.phases, NONE, truth]))
+    ring = [name for name in usual if name in asker.known.following or name == truth]
+    if len(ring) < LIKELY:  # training shows too few
+        ring = usual
+    start = ring.index(truth) - draws.pick(range(LIKELY), "next", asker.seed, asker.clip.clip_id)
+    run = [ring[(start + step) % len(ring)] for step in range(min(LIKELY, len(ring)))]
+    return draws.shuffled(run, "choices", asker.seed, asker.clip.clip_id)
+
+
+# ---- what is there
+
+
+def _annotates(asker: _Asker, role: Role) -> bool:
+    """Whether the annotations ever hold this role; where they never do, "none" would be a guess."""
+    ever = role in asker.known.roles.values()
+    return ever or any(node.type == role for scene in asker.case.scenes for node in scene.nodes)
+
+
+def _named(asker: _Asker, kind: str, names: Sequence[str], evidence: Sequence[float]) -> QA:
+    return asker.qa(kind, ", ".join(names) or NONE, wording.listed(names), evidence=evidence)
+
+
+def _anatomy(asker: _Asker, scene: Scene) -> Iterator[QA]:
+    names = captions.listed_names(scene, "anatomy", asker.taxonomy.anatomy)
+    if _annotates(asker, "anatomy"):
+        yield _named(asker, "anatomy", names, [scene.time_s])
+
+
+def _instruments(asker: _Asker, scene: Scene) -> Iterator[QA]:
+    names = captions.listed_names(scene, "instrument", asker.taxonomy.instruments)
+    if _annotates(asker, "instrument"):
+        yield _named(asker, "instruments", names, [scene.time_s])
+
+
+def _count(asker: _Asker, scene: Scene) -> Iterator[QA]:
+    instruments = [node for node in scene.nodes if node.type == "instrument"]
+    if (
+        _annotates(asker, "instrument")
+        and asker.known.located
+        and all(node.granularity != "presence" for node in instruments)
+    ):
+        yield asker.qa("count", str(len(instruments)), evidence=[scene.time_s])
+
+
+def _changed(asker: _Asker, kind: str, scene: Scene, names: Sequence[str]) -> Iterator[QA]:
+    if not _annotates(asker, "instrument"):
+        return
+    if scene.first or scene.previous_s is None:
+        sentence = (
+            "This is the first annotated moment of the operation; there is no earlier one to compare with."
+        )
+        yield asker.qa(kind, NO_EARLIER, sentence=sentence, evidence=[scene.time_s])
+    else:
+        yield _named(asker, kind, list(dict.fromkeys(names)), [scene.previous_s, scene.time_s])
+
+
+def _presence(asker: _Asker, scene: Scene) -> Iterator[QA]:
+    """One thing that is there and one that isn't, or nothing, so that yes and no are as frequent.
+
+    A thing is drawn the likelier, the less the phase alone tells whether it is there: with p the share of
+    the phase's training moments that show it, as one present with weight min(p, 1-p)/p and as one absent
+    with min(p, 1-p)/(1-p), which also makes yes and no about as frequent for each name.
+    """
+    there = {node.name for node in scene.nodes}
+    absent = _absent(asker, scene)
+    if not there or not absent:
+        return
+    shares = {name: asker.known.share(asker.clip.phase, name) for name in {*there, *absent}}
+    yes = {name: min(p, 1 - p) / p for name, p in shares.items() if name in there}
+    no = {name: min(p, 1 - p) / (1 - p) for name, p in shares.items() if name in absent}
+    key = (asker.seed, asker.clip.clip_id)
+    drawn = [(draws.weighted(yes, "present", *key), "yes"), (draws.weighted(no, "absent", *key), "no")]
+    for number, (name, short) in enumerate(draws.shuffled(drawn, "order", *key), 1):
+        yield asker.qa("presence", short, None, ("yes", "no"), [scene.time_s], f"-{number}", a=name)
+
+
+def _absent(asker: _Asker, scene: Scene) -> list[str]:
+    """Things not in the scene that training shows in this phase; else that are used in it; else any known."""
+    known = asker.known
+    there = {node.name for node in scene.nodes}
+    shown = known.shown.get(asker.clip.phase or "", {})
+    used = [name for name in asker.taxonomy.used_in.get(asker.clip.phase or "", ()) if name in known.roles]
+    for names in (shown, used, known.roles):
+        plausible = sorted(set(names) - there)
+        if plausible:
+            return plausible
+    return []
+
+
+# ---- where it is
+
+
+def _somewhere(asker: _Asker, scene: Scene) -> bool:
+    """Whether positions are known: they are annotated at all, and every entity of this scene has one."""
+    return asker.known.located and all(centre(n, scene.width, scene.height) is not None for n in scene.nodes)
+
+
+def _absolute_position(asker: _Asker, scene: Scene) -> Iterator[QA]:
+    if not _somewhere(asker, scene):
+        return
+    key = ("absolute", asker.seed, asker.clip.clip_id)
+    found = {words: node for words, node in positions.references(scene).items() if node.grid in CELLS}
+    tools = [words for words, node in found.items() if node.type == "instrument"]
+    choices = (*CELLS, NOT_VISIBLE)
+    if found:
+        words = draws.pick(tools or list(found), *key)
+        yield asker.qa("absolute_position", found[words].grid or "", None, choices, [scene.time_s], a=words)
+    elif absent := _absent(asker, scene):
+        name = draws.pick(absent, *key)
+        yield asker.qa("absolute_position", NOT_VISIBLE, None, choices, [scene.time_s], a=name)
+
+
+def _relative_position(asker: _Asker, scene: Scene) -> Iterator[QA]:
+    if not _somewhere(asker, scene):
+        return
+    key = ("relative", asker.seed, asker.clip.clip_id)
+    choices = (*positions.RELATIVE, NOT_VISIBLE)
+    found = positions.references(scene)
+    if pair := positions.clearest_pair(scene, found, *key):
+        a, b, short = pair
+        said = f"{short} as" if short == positions.SAME_PLACE else short
+        yield asker.qa("relative_position", short, said, choices, [scene.time_s], a=a, b=b)
+    elif len(found) < 2 and (absent := _absent(asker, scene)):
+        a = draws.pick(absent, *key)
+        if others := list(found) or [name for name in absent if name != a]:
+            b = draws.pick(others, "b", *key)
+            yield asker.qa("relative_position", NOT_VISIBLE, None, choices, [scene.time_s], a=a, b=b)
+
+
+# ---- what moves
+
+
+def _motion(asker: _Asker, kinds: Sequence[str]) -> Iterator[QA]:
+    for motion in motions(asker.clip, asker.case, asker.frames, asker.seed):
+        if motion.kind in kinds:
+            yield asker.qa(motion.kind, motion.answer, None, motion.choices, motion.evidence_s, a=motion.name)
+
+
+_PHASE: Mapping[str, Callable[[_Asker], Iterator[QA]]] = {
+    "phase": _phase,
+    "previous_phase": _previous_phase,
+    "next_phase": _next_phase,
+}
+_SCENE: Mapping[str, Callable[[_Asker, Scene], Iterator[QA]]] = {
+    "anatomy": _anatomy,
+    "instruments": _instruments,
+    "relative_position": _relative_position,
+    "absolute_position": _absolute_position,
+    "entered": lambda asker, scene: _changed(asker, "entered", scene, scene.entered),
+    "exited": lambda asker, scene: _changed(asker, "exited", scene, scene.exited),
+    "presence": _presence,
+    "count": _count,
+}

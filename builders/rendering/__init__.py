@@ -1,0 +1,3 @@
+"""Rendered operations: what happens in them, and their pictures."""
+
+__all__ = ["draw", "plan"]

@@ -1,0 +1,150 @@
+"""Config ``spoken``: a data set's questions as sound. Their words are not in the prompt: one must listen.
+
+    surgvqa-build spoken DATASET --voices espeak-ng:en-us espeak-ng:en-gb --rates 150 180 --snr 20 10
+
+A row per question, to be joined with config ``clips`` by ``clip_id``. Equal questions in one voice are spoken
+once; which voice, pace and noise a question gets follows from the seed and its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from datasets import Audio, Features, List, Value
+from surgvqa.builders.files.parquet import write_text, writer
+from surgvqa.builders.pipeline.staging import remove
+from surgvqa.builders.pipeline.verify import verify
+from surgvqa.builders.schema import QA_FEATURES, STRING
+from surgvqa.builders.speech.sound import RATE, encode_flac
+from surgvqa.builders.speech.voices import Voice, speak, with_noise
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.write.dataset import dataset_card
+from tqdm import tqdm
+
+NAME = "spoken"
+PROMPT = "Answer the spoken question."
+ANSWERS = ("sentence", "short")
+ROWS_PER_SOUND_GROUP = 256  # 50 kB of FLAC each
+SPOKEN_FEATURES = Features(
+    QA_FEATURES
+    | {
+        "audio": Audio(sampling_rate=RATE),
+        "audio_s": Value("float64"),
+        "voice": STRING,  # ENGINE:NAME
+        "words_per_minute": Value("int32"),
+        "snr_db": Value("float64"),  # null without noise
+        "messages": List({"role": STRING, "content": STRING}),  # PROMPT and the answer; never the question
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """How the questions are spoken."""
+
+    voices: tuple[str, ...] = ("espeak-ng:en-us", "espeak-ng:en-gb")
+    rates: tuple[int, ...] = (150, 180)  # words a minute
+    snr_db: tuple[float, ...] = ()  # of the noise; none: clean
+    command: str | None = None
+    seed: int = 0
+    test_voices: tuple[str, ...] = ()  # of validation and test; none: the same as in training
+    answers: str = "sentence"  # what the conversations teach, as for a build: sentence or short
+
+    def choices(self, split: str) -> list[Voice]:
+        """Every voice of a split at every pace."""
+        held_out = self.test_voices if split != "train" else ()
+        return [Voice.parse(voice, rate) for voice in held_out or self.voices for rate in self.rates]
+
+
+def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
+    """Add config ``spoken`` to a built data set, replacing an earlier one; returns the rows of each split.
+
+    Raises:
+        InputError: not a whole data set, no such voice, or a question that comes out without sound.
+    """
+    verify(folder)
+    manifest = manifests.read(folder)
+    tables: dict[str, list[Path]] = {}
+    for path in sorted((folder / "qa").glob("*.parquet")):
+        tables.setdefault(path.name.split("-")[0], []).append(path)
+    if not tables:
+        raise InputError(f"{folder} has no config qa; `surgvqa-build SOURCE --out {folder}` writes one")
+    if how.answers not in ANSWERS:
+        raise InputError(f"--answers {how.answers}: {nearest(how.answers, ANSWERS)}")
+    if common := sorted(set(how.test_voices) & set(how.voices)):
+        raise InputError(f"--test-voices {common[0]}: it speaks in training too; name voices that don't")
+
+    @lru_cache(maxsize=4096)
+    def said(text: str, voice: Voice) -> Any:
+        return speak(text, voice, how.command)
+
+    total = sum(pq.read_metadata(path).num_rows for paths in tables.values() for path in paths)
+    pending = folder / ".build" / NAME
+    remove(pending)
+    pending.mkdir(parents=True)
+    counts: dict[str, int] = {}
+    with tqdm(total=total, desc="speak", unit="question", disable=None) as bar:
+        for split, paths in tables.items():
+            out = pending / f"{split}-00000-of-00001.parquet"
+            voices = how.choices(split)
+            with writer(out, SPOKEN_FEATURES, ROWS_PER_SOUND_GROUP) as write:
+                for row in _read(paths):
+                    write(spoken_row(row, voices, how, said))
+                    bar.update()
+            counts[split] = pq.read_metadata(out).num_rows
+    (folder / manifests.NAME).unlink()  # no data set until the new manifest is there
+    remove(folder / NAME)
+    pending.replace(folder / NAME)
+    remove(folder / ".build")
+    files = {path: facts for path, facts in manifest["files"].items() if not path.startswith(f"{NAME}/")}
+    for path in sorted((folder / NAME).glob("*.parquet")):
+        with path.open("rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+        files[f"{NAME}/{path.name}"] = {"sha256": sha, "bytes": path.stat().st_size}
+    manifest |= {"files": files, NAME: {"voices": list(how.voices), "test_voices": list(how.test_voices),
+                                        "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr_db),
+                                        "command": how.command, "seed": how.seed, "rows": counts}}  # fmt: skip
+    manifest.pop("sha256", None)
+    report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
+    write_text(folder / manifests.CARD, dataset_card(manifest, report))
+    write_text(folder / manifests.NAME, manifests.dump(manifests.sealed(manifest)))
+    return counts
+
+
+def _read(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_size=1024):
+                yield from batch.to_pylist()
+
+
+def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Speaking, said: Any) -> dict[str, Any]:
+    """A question as sound, in the voice, pace and noise that its id draws."""
+    digest = hashlib.sha256(f"spoken\0{how.seed}\0{row['qa_id']}".encode()).digest()
+    voice = voices[int.from_bytes(digest[:8], "big") % len(voices)]
+    samples = said(row["question"], voice)
+    snr = how.snr_db[int.from_bytes(digest[8:16], "big") % len(how.snr_db)] if how.snr_db else None
+    if snr is not None:
+        samples = with_noise(samples, snr, how.seed, row["qa_id"])
+    peak = float(np.abs(samples).max())
+    samples = samples / max(peak, 1.0)  # noise may pass full scale; a clipped wave would change the SNR
+    return {name: row.get(name) for name in QA_FEATURES} | {
+        "audio": {"bytes": encode_flac(samples), "path": None},
+        "audio_s": len(samples) / RATE,
+        "voice": f"{voice.engine}:{voice.name}",
+        "words_per_minute": voice.words_per_minute,
+        "snr_db": snr,
+        "messages": [
+            {"role": "user", "content": PROMPT},
+            {"role": "assistant", "content": row["short_answer" if how.answers == "short" else "answer"]},
+        ],
+    }

@@ -1,0 +1,3 @@
+"""Videos: when frames are shown, the frame at second t, exact cuts, and what is wrong with a file."""
+
+__all__ = ["case_media", "cut", "decode", "probe", "timing"]

@@ -1,0 +1,240 @@
+"""The frame on screen at second t: exact on variable rates and B-frames, upright, in its right colours.
+
+One sequential pass per video. Groups of pictures (GOPs) without a wanted frame are never decoded, in the
+others everything after the last wanted frame is dropped, and H.264 frames that no other frame refers to
+are skipped unless they are wanted: the pixels are those of a plain decode at 0.6 of its cost.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from surgvqa.builders.video.timing import DamagedVideoError, Timeline, opened, read_timeline
+from surgvqa.cards.command import InputError
+
+Decoder = Literal["pyav", "decord", "torchcodec"]
+DECODERS: tuple[Decoder, ...] = ("pyav", "decord", "torchcodec")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A frame and its time. ``image`` is height x width x 3, uint8, RGB, as it is meant to be seen."""
+
+    time_s: float  # when the frame begins to be shown, seconds from the first frame of the video
+    image: np.ndarray
+    requested_s: float  # the second that was asked for; time_s <= requested_s
+
+
+def read_frames(path: Path, times_s: Sequence[float], decoder: Decoder = "pyav") -> list[Shot]:
+    """The frames on screen at ``times_s`` (seconds), one per time, in the order of ``times_s``.
+
+    Raises ``InputError`` for a time outside the video and ``DamagedVideoError`` where a frame cannot be had
+    exactly; nothing is ever put in a frame's place.
+    """
+    order = sorted(range(len(times_s)), key=lambda i: times_s[i])
+    shots = list(iterate_frames(path, [times_s[i] for i in order], decoder))
+    placed = sorted(zip(order, shots, strict=True), key=lambda pair: pair[0])
+    return [shot for _, shot in placed]
+
+
+def iterate_frames(
+    path: Path, times_s: Sequence[float], decoder: Decoder = "pyav", timeline: Timeline | None = None
+) -> Iterator[Shot]:
+    """As ``read_frames`` for ascending ``times_s``, one frame at a time, so that memory stays flat."""
+    if any(b < a for a, b in pairwise(times_s)):
+        raise ValueError("times_s must ascend")
+    if decoder not in DECODERS:
+        raise InputError(f"--decoder {decoder}: known are {', '.join(DECODERS)}")
+    if not times_s:
+        return
+    timeline = timeline or read_timeline(path)
+    wanted = [timeline.at(time_s) for time_s in times_s]
+    unique = sorted(set(wanted))
+    images = iter({"pyav": _pyav, "decord": _decord, "torchcodec": _torchcodec}[decoder](timeline, unique))
+    pts, image = -1, np.empty(0)
+    for time_s, tick in zip(times_s, wanted, strict=True):
+        while tick != pts or not image.size:
+            pts, image = next(images)
+        yield Shot(timeline.seconds(pts), image, time_s)
+
+
+def _pyav(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    reformatter = VideoReformatter()
+    done = 0
+    paths: tuple[Callable[[Timeline, Sequence[int]], Iterator[VideoFrame]], ...]
+    paths = (_skipping, _plain) if timeline.key.any() else (_plain,)
+    for frames in paths:
+        try:
+            for frame in frames(timeline, wanted[done:]):
+                yield wanted[done], rgb(frame, reformatter, timeline.path)
+                done += 1
+        except DamagedVideoError:
+            # A stream that cannot be entered at its "key" frames (intra refresh) decodes from the front.
+            if frames is _plain:
+                raise
+        if done == len(wanted):
+            return
+    raise DamagedVideoError(
+        f"{timeline.path}: the frame at {timeline.seconds(wanted[done]):.3f} s is announced but never decoded"
+    )
+
+
+def _plain(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
+    """The wanted frames out of a decode of everything up to the last of them."""
+    with opened(timeline.path) as (container, stream):
+        done = 0
+        for number, frame in enumerate(container.decode(stream)):
+            _refuse_corrupt(frame, timeline)
+            pts = frame.pts if timeline.key.size else int(timeline.shown[number])
+            if done < len(wanted) and pts == wanted[done]:
+                yield frame
+                done += 1
+            if done == len(wanted):
+                return
+
+
+def _skipping(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
+    """The wanted frames, decoding only what they need; stops early where one is missing."""
+    last = _last_packets(timeline, wanted)
+    starts = np.flatnonzero(timeline.key)
+    targets = set(wanted)
+    done = 0
+    with opened(timeline.path) as (container, stream):
+        gop = -1
+        packets = (packet for packet in container.demux(stream) if packet.size)
+        for number, packet in enumerate(packets):
+            gop = gop + 1 if gop + 1 < len(starts) and number == starts[gop + 1] else gop
+            if number > last.get(gop, -1):
+                continue
+            cut = number == last[gop] and not (gop + 1 in last and number + 1 == starts[gop + 1])
+            for frame in _decode(stream, packet, targets, drain=cut):
+                _refuse_corrupt(frame, timeline)
+                if done < len(wanted) and frame.pts == wanted[done]:
+                    yield frame
+                    done += 1
+            if cut:
+                stream.codec_context.flush_buffers()
+            if done == len(wanted):
+                return
+
+
+def _decode(
+    stream: VideoStream, packet: Packet[VideoStream], targets: set[int], drain: bool
+) -> list[VideoFrame]:
+    if stream.codec_context.name == "h264":
+        # nal_ref_idc 0: no frame refers to it, so leaving it out changes no other. HEVC's notion is looser.
+        stream.codec_context.skip_frame = "DEFAULT" if packet.pts in targets else "NONREF"
+    frames = stream.decode(packet)
+    return frames + stream.decode(None) if drain else frames
+
+
+def _last_packets(timeline: Timeline, wanted: Sequence[int]) -> dict[int, int]:
+    """For each GOP that must be decoded, the last packet of it that is needed (both by number)."""
+    starts = np.flatnonzero(timeline.key)
+    order = np.argsort(timeline.pts)
+    numbers = order[np.searchsorted(timeline.pts, wanted, sorter=order)]
+    last: dict[int, int] = {}
+    for number in (int(n) for n in numbers):
+        gop = bisect_right(starts, number) - 1
+        last[gop] = max(last.get(gop, -1), number)
+        if gop > 0 and timeline.pts[number] < timeline.pts[starts[gop]]:
+            # Open GOP: this picture is shown before its key frame and refers to the GOP before, too.
+            last[gop - 1] = int(starts[gop]) - 1
+    return last
+
+
+def _refuse_corrupt(frame: VideoFrame, timeline: Timeline) -> None:
+    if frame.is_corrupt:
+        time_s = timeline.seconds(frame.pts) if frame.pts is not None else float("nan")
+        raise DamagedVideoError(f"{timeline.path}: the frame at {time_s:.3f} s is corrupt in the file")
+
+
+def rgb(frame: VideoFrame, reformatter: VideoReformatter, path: Path) -> np.ndarray:
+    """RGB by the frame's own range and matrix (BT.601 where it states none, as FFmpeg does), upright."""
+    pixels: np.ndarray = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    turn = frame.rotation  # degrees counter-clockwise
+    if turn % 90:
+        raise DamagedVideoError(f"{path}: to be shown turned by {turn} degrees; only quarter turns can be")
+    return np.ascontiguousarray(np.rot90(pixels, turn // 90)) if turn else pixels
+
+
+def _indices(timeline: Timeline, wanted: Sequence[int]) -> list[int]:
+    return [int(i) for i in np.searchsorted(timeline.shown, wanted)]
+
+
+def _require_first_stream(path: Path, decoder: Decoder) -> None:
+    with opened(path) as (container, _):
+        if len(container.streams.video) > 1:
+            raise InputError(
+                f"{path}: has {len(container.streams.video)} video streams and {decoder} chooses by itself; "
+                "use --decoder pyav or torchcodec, which take the first"
+            )
+
+
+def _decord(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    try:
+        import decord
+    except ImportError as error:
+        raise InputError(
+            f"--decoder decord needs decord (pip install 'surgvqa[decoders]'): {error}"
+        ) from error
+
+    _require_first_stream(timeline.path, "decord")
+    try:
+        # fault_tol: without it decord repeats a neighbour for a frame that it cannot decode
+        reader = decord.VideoReader(str(timeline.path), num_threads=1, fault_tol=1)
+        if len(reader) != len(timeline.shown):
+            raise DamagedVideoError(
+                f"{timeline.path}: decord counts {len(reader)} frames, the file shows {len(timeline.shown)}; "
+                "use --decoder pyav"
+            )
+        # In order, never by its seek: that lands on other frames in AVI and some HEVC files (0.6.0).
+        pictures = enumerate(iter(reader.next, None))
+        for pts, index in zip(wanted, _indices(timeline, wanted), strict=True):
+            yield pts, next(picture for number, picture in pictures if number == index).asnumpy()
+    except (decord.DECORDError, decord.DECORDLimitReachedError) as error:
+        said = str(error).splitlines()[0]
+        raise DamagedVideoError(f"{timeline.path}: decord cannot read it: {said}") from error
+
+
+def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    try:
+        from torchcodec.decoders import VideoDecoder  # type: ignore[attr-defined]
+    except (ImportError, RuntimeError, OSError) as error:
+        raise InputError(
+            "--decoder torchcodec needs torchcodec (pip install 'surgvqa[decoders]') and FFmpeg's shared "
+            f"libraries (apt-get install ffmpeg): {str(error).splitlines()[0]}"
+        ) from error
+
+    if not timeline.key.size:
+        raise InputError(
+            f"{timeline.path}: torchcodec finds frames by packet times, which this file lacks; use pyav"
+        )
+    with opened(timeline.path) as (_, stream):
+        number = stream.index
+    try:
+        decoder = VideoDecoder(
+            str(timeline.path), stream_index=number, num_ffmpeg_threads=1, dimension_order="NHWC"
+        )
+        if len(decoder) != len(timeline.shown):
+            raise DamagedVideoError(
+                f"{timeline.path}: torchcodec counts {len(decoder)} frames, the file shows "
+                f"{len(timeline.shown)}; use --decoder pyav"
+            )
+        # By number, not get_frame_played_at: that one is a frame late on some files with B-frames
+        # (0.17 with FFmpeg 5.1).
+        for pts, index in zip(wanted, _indices(timeline, wanted), strict=True):
+            yield pts, decoder.get_frame_at(index).data.numpy()
+    except RuntimeError as error:
+        said = str(error).splitlines()[0]
+        raise DamagedVideoError(f"{timeline.path}: torchcodec cannot read it: {said}") from error

@@ -1,0 +1,244 @@
+"""What every video of a folder is and whether all of it can be decoded: the check before anything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.video.timing import cause, opened, read_timeline, stated_duration
+from surgvqa.cards.command import InputError
+from tqdm import tqdm
+
+SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv",
+    ".flv", ".264", ".h264", ".265", ".hevc", ".ogv", ".3gp", ".dv", ".vob",
+)  # fmt: skip
+PROBE_S = 3600.0  # of one file; an hour of 1024x768 at 60 fps decodes in ten minutes
+
+
+@dataclass(frozen=True, slots=True)
+class VideoReport:
+    """One video file, as it was found. Width and height are those of the upright picture."""
+
+    path: str
+    codec: str | None
+    width: int | None
+    height: int | None
+    fps: float | None  # mean over the file
+    vfr: bool | None  # whether frames are shown for different times
+    rotation: int | None  # degrees clockwise that the stored picture is turned to be upright
+    duration_s: float | None  # stated by the header
+    decoded_duration_s: float | None  # from the first to the end of the last frame that came out
+    frames: int  # decoded without fault
+    unreadable: bool  # no frame at all can be had
+    faults: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def probe(path: Path) -> VideoReport:
+    """Decode a whole video and say what it is and all that is wrong with it; raises for a missing file only."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such video file")
+    found = _Found()
+    try:
+        _decode_all(path, found)
+        if found.times:
+            timeline = read_timeline(path)
+            found.decoded_duration_s = timeline.duration_s
+            steps = [b - a for a, b in pairwise(timeline.shown.tolist())]
+            # One tick more or less is how containers round (Matroska's milliseconds at 30 fps).
+            found.vfr = max(steps) - min(steps) > 1 if steps else None
+    except InputError as error:
+        found.add(_without(path, str(error)))
+    if found.decoded_duration_s is None and found.fps and found.frames:
+        span = (found.times[-1] - found.times[0]) * found.tick_s + 1 / found.fps if found.times else None
+        found.decoded_duration_s = span if span is not None else found.frames / found.fps
+    notes = found.notes
+    if found.vfr:
+        notes.append("variable frame rate: frame numbers are no measure of time")
+    if found.rotation:
+        notes.append(f"stored turned; shown turned by {found.rotation} degrees clockwise")
+    if found.streams > 1:
+        notes.append(f"{found.streams} video streams; the first is taken")
+    if found.interlaced:
+        notes.append("interlaced: each frame mixes two moments")
+    return VideoReport(
+        path=str(path),
+        codec=found.codec,
+        width=found.width,
+        height=found.height,
+        fps=found.fps,
+        vfr=found.vfr,
+        rotation=found.rotation,
+        duration_s=found.duration_s,
+        decoded_duration_s=found.decoded_duration_s,
+        frames=found.frames,
+        unreadable=not found.frames,
+        faults=tuple(found.faults),
+        notes=tuple(notes),
+    )
+
+
+class _Found:
+    """What is known of a file so far; kept when the rest of it cannot be read."""
+
+    def __init__(self) -> None:
+        self.codec: str | None = None
+        self.width: int | None = None
+        self.height: int | None = None
+        self.fps: float | None = None
+        self.vfr: bool | None = None
+        self.rotation: int | None = None
+        self.duration_s: float | None = None
+        self.decoded_duration_s: float | None = None
+        self.tick_s = 0.0
+        self.frames = self.streams = 0
+        self.interlaced = self.untimed = False
+        self.times: list[int] = []
+        self.faults: list[str] = []
+        self.notes: list[str] = []
+
+    def add(self, fault: str) -> None:
+        """A fault, once."""
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+
+def _decode_all(path: Path, found: _Found) -> None:
+    # FFmpeg mentions a reference picture that never came only at this level, and goes on without it.
+    with opened(path) as (container, stream), _listening(av.logging.DEBUG) as said:
+        found.codec = stream.codec_context.name
+        found.streams = len(container.streams.video)
+        found.width, found.height = stream.codec_context.width, stream.codec_context.height
+        found.fps = float(stream.average_rate) if stream.average_rate else None
+        found.tick_s = float(stream.time_base or 0)
+        found.duration_s = stated_duration(container, stream)
+        if found.duration_s is None and container.duration:
+            found.duration_s = container.duration / av.time_base
+        packets = broken = corrupt = sizes = gaps = 0
+        first: str | None = None
+        shown = None
+        for packet in container.demux(stream):
+            packets += bool(packet.size) and not packet.is_discard
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError as error:
+                broken, first = broken + 1, first or cause(error)
+                continue
+            gaps += sum("Frame num gap" in text for _, _, text in said)
+            said.clear()
+            for frame in frames:
+                corrupt += frame.is_corrupt
+                found.frames += not frame.is_corrupt
+                found.interlaced |= frame.interlaced_frame
+                found.untimed |= frame.pts is None
+                if frame.pts is not None:
+                    found.times.append(frame.pts)
+                if shown is not None and (frame.width, frame.height) != shown:
+                    sizes += 1
+                shown = (frame.width, frame.height)
+                if found.rotation is None:
+                    found.rotation = -frame.rotation % 360
+                    found.width, found.height = shown if found.rotation % 180 == 0 else shown[::-1]
+        if broken:
+            found.add(f"{broken} of {packets} packets cannot be decoded: {first}")
+        if corrupt:
+            found.add(f"{corrupt} of {packets} frames are corrupt")
+        if not broken and found.frames + corrupt < packets and found.codec not in ("vp8", "libvpx"):
+            found.add(f"{packets - found.frames - corrupt} of {packets} packets gave no frame")
+        if gaps:
+            found.add(f"pictures are missing: the stream's own count jumps {gaps} times")
+        if sizes:
+            found.add(f"the picture changes its size {sizes} times")
+        if not found.frames:
+            found.add("no frame can be decoded")
+        if found.untimed:
+            found.notes.append(
+                "a raw stream has no presentation times: no build can take it, put it into MP4 or MKV"
+            )
+        found.times.sort()
+
+
+@contextmanager
+def _listening(level: int) -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg says up to a level; the caller empties the list."""
+    usual = av.logging.get_level()
+    av.logging.set_level(level)
+    try:
+        with av.logging.Capture() as said:
+            yield said
+    finally:
+        av.logging.set_level(usual)
+
+
+def _without(path: Path, message: str) -> str:
+    return message.removeprefix(f"{path}: ")
+
+
+def files(root: Path) -> list[Path]:
+    """Every video file at or below ``root``, by its name's ending, sorted."""
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise InputError(f"no file or folder {root}")
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("._")
+    )
+
+
+def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
+    """A report per file, in order; a file that brings its decoder down is reported, too."""
+    reports: dict[int, VideoReport] = {}
+    results = run_tasks(probe, [(path,) for path in paths], workers, PROBE_S, MEMORY_BYTES)
+    for index, result in tqdm(results, total=len(paths), desc="probe", unit="file", disable=None):
+        if isinstance(result, Failed):
+            result = VideoReport(
+                path=str(paths[index]),
+                codec=None,
+                width=None,
+                height=None,
+                fps=None,
+                vfr=None,
+                rotation=None,
+                duration_s=None,
+                decoded_duration_s=None,
+                frames=0,
+                unreadable=True,
+                faults=(result.cause,),
+            )
+        reports[index] = result
+    for index in range(len(paths)):
+        yield reports[index]
+
+
+def table(reports: Sequence[VideoReport], root: Path) -> str:
+    """The reports as lines to read."""
+    lines = [
+        f"{'file':<40} {'codec':<10} {'size':>9} {'fps':>7} {'vfr':>4} {'turn':>4} {'stated':>9} {'decoded':>9}  faults"
+    ]
+    for one in reports:
+        name = Path(one.path).relative_to(root).as_posix() if Path(one.path) != root else Path(one.path).name
+        size = f"{one.width}x{one.height}" if one.width else "-"
+        lines.append(
+            f"{name:<40} {one.codec or '-':<10} {size:>9} {_figure(one.fps, 2):>7} "
+            f"{ {True: 'yes', False: 'no', None: '-'}[one.vfr]:>4} {one.rotation or 0:>4} "
+            f"{_figure(one.duration_s, 2):>9} {_figure(one.decoded_duration_s, 2):>9}  {'; '.join(one.faults) or 'none'}"
+        )
+    return "\n".join(lines)
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def as_json(reports: Sequence[VideoReport]) -> str:
+    """The reports as a JSON list."""
+    return json.dumps([asdict(one) for one in reports], indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,270 @@
+"""Publish a finished folder to the Hub: checked, audited, and in one commit that lands whole or not at all.
+
+Large files go first and are kept by their hash, so a second try sends only what has not arrived. The commit
+names its parent: if somebody else published meanwhile, nothing is overwritten. What the Hub then says it
+holds is compared with what was sent; with ``read_back`` what it hands out, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest, sums
+from surgvqa.cards.publish.audit import audit
+from surgvqa.cards.write import model
+
+if TYPE_CHECKING:
+    import httpx2
+    from huggingface_hub import HfApi
+
+RepoType = Literal["dataset", "model"]
+T = TypeVar("T")
+
+SILENCE_S = (
+    120.0  # of the server, after which a request counts as failed; the client itself would wait for ever
+)
+TRIES = 5
+FIRST_WAIT_S = 1.0  # doubles with every try
+# A model's repository holds weights that cannot run code, and text. Everything else stays at home.
+MODEL_FILES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
+TRAINER_FILES = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
+EARS = "audio/preprocessor_config.json"  # of a model that hears: what its Whisper is given, in a folder of its own
+KEPT = ".gitattributes"  # the Hub's own file
+
+
+def push(
+    folder: Path,
+    repo_id: str,
+    repo_type: RepoType | None = None,
+    token: str | None = None,
+    public: bool = False,
+    read_back: bool = False,
+) -> str:
+    """Publish ``folder`` as ``repo_id``; returns the commit's id.
+
+    ``repo_type`` is told from the folder where it is not given. The token comes from HF_TOKEN or
+    ``hf auth login`` where it is not given. A repository made here is private unless ``public``. With
+    ``read_back`` every file is fetched again and compared: a store may spoil bytes and know their right hash.
+    ``InputError`` where the folder isn't what its manifest says, where the audit finds something, and where
+    the Hub refuses or cannot be reached; the repository is then as it was.
+    """
+    from huggingface_hub import (
+        CommitOperationAdd,
+        CommitOperationDelete,
+        HfApi,
+        get_token,
+        set_client_factory,
+    )
+
+    repo_type = repo_type or kind_of(folder)
+    if not model.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
+        raise InputError(
+            f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
+        )
+    files = dataset_files(folder) if repo_type == "dataset" else model_files(folder)
+    if hits := audit(folder, files):
+        raise InputError(
+            f"not published: {len(hits)} {'thing' if len(hits) == 1 else 'things'} that must stay private: "
+            + "; ".join(map(str, hits[:5]))
+            + ("; …" if len(hits) > 5 else "")
+            + ". Remove them from the input and build again"
+        )
+    if not (token := token or get_token()):
+        raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
+
+    set_client_factory(patient_client)
+    api = HfApi(token=token)
+    try:
+        patiently(lambda: api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True))
+        parent = patiently(lambda: api.repo_info(repo_id, repo_type=repo_type)).sha
+        there = remote_files(api, repo_id, repo_type, parent)
+        adds = [CommitOperationAdd(name, folder / name) for name in files]
+        gone = [CommitOperationDelete(name) for name in sorted(set(there) - set(files) - {KEPT})]
+        api.preupload_lfs_files(repo_id, adds, repo_type=repo_type, free_memory=False)
+        message = f"surgvqa: {repo_type} of {len(files)} files"
+
+        def commit() -> str:
+            """Send the commit, unless an earlier try got through and only its answer was lost."""
+            head = str(api.repo_info(repo_id, repo_type=repo_type).sha)
+            if head != parent and not differences(folder, files, remote_files(api, repo_id, repo_type, head)):
+                return head
+            return api.create_commit(
+                repo_id, [*adds, *gone], repo_type=repo_type, commit_message=message, parent_commit=parent
+            ).oid
+
+        made = patiently(commit)
+        wrong = differences(folder, files, remote_files(api, repo_id, repo_type, made))
+    except Exception as error:
+        raise refused(repo_id, error) from error
+    if wrong:
+        raise InputError(
+            f"the Hub holds something else than what was sent to {repo_id}: {'; '.join(wrong[:5])}. "
+            "Do not use this revision; push again"
+        )
+    if read_back and (wrong := spoilt(folder, files, repo_id, repo_type, made, token)):
+        raise InputError(
+            f"{repo_id} hands out other bytes than were sent, under their right hashes: {'; '.join(wrong[:5])}. "
+            "Do not use this revision. Another push would send nothing, as the Hub believes to hold them: "
+            "delete the repository first, or publish under another name"
+        )
+    return made
+
+
+def kind_of(folder: Path) -> RepoType:
+    """What a folder holds, told from its files."""
+    if (folder / manifest.NAME).is_file():
+        return "dataset"
+    if (folder / model.ADAPTER).is_file() or (folder / "config.json").is_file():
+        return "model"
+    raise InputError(
+        f"{folder} holds neither a data set ({manifest.NAME}) nor a model ({model.ADAPTER}, config.json); "
+        "push what surgvqa-build or surgvqa-train wrote"
+    )
+
+
+def dataset_files(folder: Path) -> list[str]:
+    """The files of a data set, after holding each against the manifest."""
+    shards = manifest.read(folder)["files"]
+    if faults := manifest.faults(folder, shards):
+        raise InputError(
+            f"{folder} is not what its {manifest.NAME} says: {'; '.join(faults[:5])}"
+            + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
+            + "; build it again (what is whole is kept)"
+        )
+    return sorted([*shards, *(name for name in manifest.UNLISTED if (folder / name).is_file())])
+
+
+def model_files(folder: Path) -> list[str]:
+    """The files of a model that are published: weights as safetensors, configs, tokenizer, card."""
+    names = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix in MODEL_FILES and path.name not in TRAINER_FILES
+    )
+    if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
+        raise InputError(
+            f"{folder} is not what training wrote: {'; '.join(faults[:5])}; copy or train it again"
+        )
+    if not any(name.endswith(".safetensors") for name in names):
+        raise InputError(
+            f"{folder} holds no weights as .safetensors; other formats can run code and are not published"
+        )
+    return sorted([*names, EARS]) if (folder / EARS).is_file() else names
+
+
+def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | None) -> dict[str, str]:
+    """What a revision holds: the hash of every file, by path; SHA-256 of large ones, git's of the others."""
+    from huggingface_hub import RepoFile
+
+    rows = patiently(
+        lambda: list(api.list_repo_tree(repo_id, recursive=True, revision=revision, repo_type=repo_type))
+    )
+    return {row.path: row.lfs.sha256 if row.lfs else row.blob_id for row in rows if isinstance(row, RepoFile)}
+
+
+def differences(folder: Path, files: list[str], there: Mapping[str, str]) -> list[str]:
+    """How a revision differs from the folder: files missing, with other bytes, or too many."""
+    found = []
+    for name in files:
+        known = there.get(name)
+        if known is None:
+            found.append(f"{name} is missing")
+        elif known != (manifest.sha256(folder / name) if len(known) == 64 else git_sha1(folder / name)):
+            found.append(f"{name} has other bytes")
+    return found + [f"{name} should be gone" for name in sorted(set(there) - set(files) - {KEPT})]
+
+
+def spoilt(
+    folder: Path, files: list[str], repo_id: str, repo_type: RepoType, revision: str, token: str
+) -> list[str]:
+    """The files that come back from the Hub as others than they were sent; as much traffic as sending them."""
+    from huggingface_hub import HfFileSystem
+    from tqdm import tqdm
+
+    hub = HfFileSystem(token=token, skip_instance_cache=True)
+    root = f"{'datasets/' if repo_type == 'dataset' else ''}{repo_id}@{revision}"
+
+    def fetched(name: str) -> str:
+        """The SHA-256 of what the Hub hands out; nothing is kept."""
+        digest = hashlib.sha256()
+        with hub.open(f"{root}/{name}", "rb", block_size=0) as file:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    found = []
+    try:
+        for name in tqdm(files, desc="read back", unit="file", disable=None):
+            if patiently(lambda name=name: fetched(name)) != manifest.sha256(folder / name):  # type: ignore[misc]
+                found.append(f"{name} has other bytes")
+    except Exception as error:
+        cause = refused(repo_id, error)
+        if isinstance(cause, InputError):
+            raise InputError(
+                f"{repo_id} is published at {revision}, but could not be read back: {error}"
+            ) from error
+        raise
+    return found
+
+
+def git_sha1(path: Path) -> str:
+    """The name git gives to a file's bytes."""
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def patient_client() -> httpx2.Client:
+    """The library's own HTTP client, but one that gives up on a server that has fallen silent."""
+    from huggingface_hub.utils._http import default_client_factory  # the only way to keep its hooks
+
+    client = default_client_factory()
+    client.timeout = SILENCE_S
+    return client
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """``call()``, again after a wait where the server or the line failed; a refusal is not asked twice."""
+    import httpx2
+
+    for attempt in range(TRIES):
+        try:
+            return call()
+        except httpx2.HTTPError as error:
+            response: Any = getattr(error, "response", None)
+            if (response is not None and response.status_code not in (408, 429, 500, 502, 503, 504)) or (
+                attempt == TRIES - 1
+            ):
+                raise
+            time.sleep(FIRST_WAIT_S * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def refused(repo_id: str, error: Exception) -> Exception:
+    """The Hub's or the line's refusal as one clear line; anything else as it is."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    status = (
+        error.response.status_code if isinstance(error, HfHubHTTPError) and error.response is not None else 0
+    )
+    if status == 412:
+        return InputError(
+            f"{repo_id} changed while this was being sent, and was left as it is now; "
+            "look at what came in, then push again (what arrived is not sent again)"
+        )
+    if status in (401, 403):
+        return InputError(f"the token may not write to {repo_id} ({status}); log in with one that may")
+    if isinstance(error, httpx2.HTTPError | RuntimeError | ValueError):
+        cause: BaseException = error
+        while isinstance(cause, RuntimeError) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        return InputError(
+            f"{repo_id} was left as it was: {cause or type(cause).__name__}; "
+            "push again (what arrived is not sent again)"
+        )
+    return error

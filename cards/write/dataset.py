@@ -1,0 +1,182 @@
+"""The card of a data set, written from its manifest and its report alone: it says nothing nobody measured."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import UndefinedError
+from surgvqa.cards.command import InputError, one_line
+from surgvqa.cards.write.markdown import Markdown, code, render, without_paths
+
+SPLITS = ("train", "validation", "test")
+# The licences the Hub knows that sources of surgical data use; anything else is "other", by name.
+LICENCES = (
+    "apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nd-4.0",
+    "cc-by-nc-nd-4.0", "cc-by-nc-sa-4.0", "cc-by-3.0", "cc-by-sa-3.0", "cc-by-nc-3.0", "cc-by-nc-sa-3.0",
+)  # fmt: skip
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+PLACES = ("root", "out", "push_to", "workers")  # parameters that say where and how fast, never what
+
+
+def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str | None = None) -> str:
+    """The README.md of a data set folder, with the metadata the Hub and ``load_dataset`` read.
+
+    ``manifest`` and ``report`` are the folder's two JSON files; ``repo_id`` goes into the snippet.
+    Text from the data is escaped; paths are cut to their last part.
+    """
+    try:
+        if "samples" in report:
+            from surgvqa.cards.write.instruct import instruct_card
+
+            return instruct_card(manifest, report, repo_id or "ORG/NAME")
+        return _card(manifest, report, repo_id or "ORG/NAME")
+    except (KeyError, UndefinedError) as error:
+        raise InputError(
+            f"the manifest or report lacks {error}; build the data set again with this version"
+        ) from None
+
+
+def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) -> str:
+    source, splits = manifest["source"], report["splits"]
+    totals = {key: sum(split[key] for split in splits.values()) for key in ("cases", "clips", "qa")}
+    kinds = sorted(report["kinds"].items())
+    dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
+    single = [code(name) for name, kind in kinds if kind["single_class"]]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
+    configs = data_configs(manifest["files"])
+    return render(
+        "dataset.md",
+        card_data=Markdown(metadata(source, configs, totals["clips"], content(manifest["files"]))),
+        title=f"{source['name']}: questions on surgical video",
+        manifest=manifest,
+        source=source,
+        totals=totals,
+        splits=[(name, splits[name]) for name in ordered(splits)],
+        kinds=kinds,
+        report=report,
+        dropped=dropped.most_common(20),
+        dropped_total=len(manifest["dropped"]),
+        notes=[without_paths(note) for note in report["notes"]],
+        command=command_line(manifest["parameters"]),
+        source_files=len(manifest["source_files"]),
+        versions=versions,
+        snippet=snippet(repo_id, configs),
+        single_answer=Markdown(", ".join(single)),
+        privacy=privacy(manifest.get("privacy")),
+    )
+
+
+def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int, content: str) -> str:
+    """The YAML at the top of the card, without its dashes.
+
+    ``content`` goes into the configs because ``load_dataset`` (5.2) caches a local folder under its last name
+    and this YAML alone: without it a folder that was built again, or another one of that name, gives old rows.
+    """
+    from huggingface_hub import DatasetCardData  # a third of a second; not before a card is really written
+
+    licence = re.sub(r"[\s_]+", "-", source["licence"].strip().lower())
+    known = licence in LICENCES
+    data = DatasetCardData(
+        language="en",
+        license=licence if known else "other",
+        license_name=None if known else re.sub(r"[^a-z0-9.]+", "-", licence)[:60].strip("-.") or "unnamed",
+        license_link=None if known else one_line(source["homepage"]),
+        annotations_creators=["expert-generated"],
+        pretty_name=one_line(f"{source['name']} VQA"),
+        size_categories=[next((name for limit, name in SIZES if rows < limit), "1M<n<10M")],
+        source_datasets=["extended"],
+        task_categories=["visual-question-answering", "video-text-to-text"],
+        tags=["surgery", "medical", "video", "surgvqa", re.sub(r"\W+", "-", source["procedure"].lower())],
+        configs=[
+            {"config_name": name}
+            | ({"default": True} if name == "clips" else {})
+            | {"description": f"content {content}"}
+            | {"data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in found]}
+            for name, found in configs.items()
+        ],
+    )
+    return data.to_yaml()
+
+
+def content(files: Mapping[str, Any]) -> str:
+    """A short name for what is in a folder's files."""
+    hashes = [f"{name} {files[name]['sha256']}" for name in sorted(files)]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
+
+
+def data_configs(files: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The configs of a folder and the splits each has, read from the names of its shards; ``clips`` first.
+
+    >>> data_configs({"qa/test-00000.parquet": 0, "clips/test-00000.parquet": 0, "clips/train-00000.parquet": 0})
+    {'clips': ['train', 'test'], 'qa': ['test']}
+    """
+    found: dict[str, set[str]] = {}
+    for path in files:
+        if match := re.fullmatch(r"(\w+)/(\w+)-[^/]*\.parquet", path):
+            found.setdefault(match[1], set()).add(match[2])
+    return {name: ordered(found[name]) for name in sorted(found, key=lambda name: (name != "clips", name))}
+
+
+def ordered(splits: Any) -> list[str]:
+    """Split names in the usual order."""
+    return sorted(splits, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
+
+
+def snippet(repo_id: str, configs: Mapping[str, list[str]]) -> str:
+    """How one loads each config."""
+    lines = [
+        f'{name} = load_dataset("{repo_id}", "{name}", split="{splits[0]}")'
+        for name, splits in configs.items()
+    ]
+    return "\n".join(["from datasets import load_dataset", "", *lines])
+
+
+def command_line(parameters: Mapping[str, Any]) -> str:
+    """The command that makes the same data set again, with places instead of paths.
+
+    >>> command_line({"source": "synthetic", "clip_seconds": 5.0, "test_cases": ["c 1", "c2"], "taxonomy": "/x/y.yaml"})
+    "surgvqa-build synthetic --root ROOT --out OUT --clip-seconds 5.0 --taxonomy FILE --test-cases 'c 1' c2"
+    """
+    words = ["surgvqa-build", str(parameters["source"]), "--root", "ROOT", "--out", "OUT"]
+    for name, value in sorted(parameters.items()):
+        if name == "source" or name in PLACES or value is None or value is False or value == []:
+            continue
+        words.append("--" + name.replace("_", "-"))
+        if value is not True:
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [shlex.quote(without_paths(one_line(str(item)))) for item in values]
+    return " ".join(words)
+
+
+def grouped(cause: str) -> str:
+    """A cause without what differs from item to item, so that equal ones are counted together.
+
+    >>> grouped("clip ends at 312.5 s, /data/7.mp4 at 300 s")
+    'clip ends at N s, FILE at N s'
+    """
+    return re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "N", without_paths(cause))
+
+
+def privacy(audit: Mapping[str, Any] | None) -> Markdown:
+    """What is known about people in the data: never more than was checked.
+
+    ``audit`` is the manifest's ``privacy``: frames looked at, and how many showed what they must not.
+    With no hit in n frames, at most 3/n of all frames show it, at 95 % (the rule of three).
+    """
+    written = (
+        "Frames are encoded anew, without EXIF. `surgvqa-card audit` searches every text, picture header and "
+        "container of this folder for names, dates, addresses, paths and tokens; `surgvqa-card push` runs it and "
+        "publishes nothing on a hit."
+    )
+    if not audit or not audit.get("frames"):
+        return Markdown(
+            f"{written} The pixels have not been audited: look at them before you publish or share."
+        )
+    frames, hits = int(audit["frames"]), int(audit["hits"])
+    bound = f"at most {300 / frames:.2g} % of all frames (95 %)" if not hits else "do not publish"
+    return Markdown(f"{written} Pixels: {hits} hits in {frames} frames audited; {bound}.")

@@ -1,0 +1,49 @@
+"""The card of instruction data: who wrote it, what share of it a verifier refused, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from surgvqa.cards.write.dataset import (
+    command_line,
+    content,
+    data_configs,
+    grouped,
+    metadata,
+    ordered,
+    privacy,
+    snippet,
+)
+from surgvqa.cards.write.markdown import Markdown, render
+
+
+def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str = "ORG/NAME") -> str:
+    """The README.md of a folder with config `instruct`, from its manifest and its report."""
+    splits = report["splits"]
+    configs = data_configs(manifest["files"])
+    totals = {
+        key: sum(split.get(key, 0) for split in splits.values()) for key in ("cases", "frames", "samples")
+    }
+    dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
+    checked = sum(sum(counts.values()) for counts in report["samples"].values())
+    verb = "import FILE.json" if "imported" in manifest["parameters"] else "instruct LABELS.json"
+    command = command_line(manifest["parameters"]).replace("instruct --root ROOT", verb)
+    card_data = metadata(manifest["source"], configs, totals["samples"], content(manifest["files"]))
+    return render(
+        "instruct.md",
+        card_data=Markdown(card_data.replace("- expert-generated", "- machine-generated")),
+        manifest=manifest,
+        source=manifest["source"],
+        report=report,
+        totals=totals,
+        checked=checked,
+        splits=[(name, splits[name]) for name in ordered(splits)],
+        dropped=dropped.most_common(20),
+        command=command,
+        versions=versions,
+        snippet=snippet(repo_id, configs),
+        privacy=privacy(manifest.get("privacy")),
+    )

@@ -1,0 +1,224 @@
+"""The card of a trained model or adapter: what it is, what it was trained on, what it scores beside blind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surgvqa.cards.command import InputError, one_line
+from surgvqa.cards.files import manifest
+from surgvqa.cards.write.markdown import Markdown, code, escape, render
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+ADAPTER = "adapter_config.json"
+BUDGET = "surgvqa.json"  # what the model saw of a clip: frames, media, pixels; surgvqa-train leaves it there
+RUN = "trainer_state.json"  # the trainer's log
+RUN_FACTS = ("num_train_epochs", "global_step", "train_batch_size")
+LORA = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """What a model's folder says of itself: its adapter's or model's config, and the training's settings."""
+    names = [name for name in (ADAPTER, "config.json") if (folder / name).is_file()]
+    if not names:
+        raise InputError(
+            f"{folder} has neither {ADAPTER} nor config.json, so it is no model; give what surgvqa-train wrote"
+        )
+    hint = "train again, or copy the whole folder again"
+    read = {
+        name: manifest.read_json(folder / name, hint) for name in (BUDGET, RUN) if (folder / name).is_file()
+    }
+    run = read.get(RUN, {})
+    losses = [entry["train_loss"] for entry in run.get("log_history", ()) if "train_loss" in entry]
+    return {
+        "adapter": names[0] == ADAPTER,
+        "config": manifest.read_json(folder / names[0], hint),
+        "budget": read.get(BUDGET, {}),
+        "run": {name: run[name] for name in RUN_FACTS if name in run}
+        | ({"train_loss": losses[-1]} if losses else {}),
+        "processor": any(
+            (folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")
+        ),
+    }
+
+
+def model_card(
+    model: Mapping[str, Any],
+    scores: Mapping[str, Mapping[str, Any]],
+    *,
+    parity: Sequence[Mapping[str, Any]] = (),
+    data: Mapping[str, Any] | None = None,
+    data_id: str | None = None,
+    repo_id: str | None = None,
+) -> str:
+    """The README.md of a model's folder.
+
+    ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
+    ``parity`` is what ``parity_of`` made of comparisons between engines;
+    ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
+    """
+    config = model["config"]
+    base = str(config.get("base_model_name_or_path") or "") if model["adapter"] else ""
+    settings = {name: config[name] for name in LORA if name in config} | model["run"]
+    try:
+        table = [(label, scored(score)) for label, score in scores.items()]
+    except KeyError as error:
+        raise InputError(
+            f"a score file lacks {error}; give files that `surgvqa-eval score --out` wrote"
+        ) from None
+    name = repo_id or "ORG/NAME"
+    return render(
+        "model.md",
+        card_data=Markdown(metadata(name, base, model["adapter"], table, data, data_id)),
+        title=name.split("/")[-1]
+        if repo_id
+        else "Surgical VQA " + ("adapter" if model["adapter"] else "model"),
+        what="A LoRA adapter" if model["adapter"] else "A model",
+        base=base_name(base) if base else code(config.get("model_type", "unknown")),
+        data=data_name(data, data_id),
+        scores=table,
+        many=len(table) > 1,
+        parity=list(parity),
+        snippet=snippet(name, base, model),
+        budget=[(key.replace("_", " "), value) for key, value in model["budget"].items()],
+        settings=[(key, shown(value)) for key, value in settings.items() if value is not None],
+        licence=data["source"]["licence"] if data else "",
+    )
+
+
+def scored(score: Mapping[str, Any]) -> dict[str, Any]:
+    """A score file's content, with its kinds in order and a remark on those that say little."""
+    kinds = []
+    for name, kind in sorted(score["by_kind"].items()):
+        remarks = ["one answer only"] * bool(kind["single_class"]) + ["always one answer"] * bool(
+            kind["collapsed"]
+        )
+        kinds.append((name, dict(kind) | {"remark": ", ".join(remarks)}))
+    needed = ("n", "rule", "accuracy", "ci95", "macro_accuracy", "blind_majority", "errors", "empty")
+    return {key: score[key] for key in needed} | {"kinds": kinds, "notes": score.get("notes", [])}
+
+
+def parity_of(figures: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """What `surgvqa-eval compare` found between the answers of two engines, as the card says it.
+
+    Raises:
+        InputError: another file, the same engine twice, or runs on other questions.
+    """
+    try:
+        runs, answers = figures["runs"], figures["answers"]
+        engines = [runs[side]["engine"] for side in ("a", "b")]
+        asked = [{key: runs[side].get(key) for key in ("config", "split", "control")} for side in ("a", "b")]
+        found = {key: answers[key] for key in ("n", "differ", "verdict_differs")}
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{file} doesn't say which engines answered; give what `surgvqa-eval compare A B --out` wrote on two "
+            "files of `surgvqa-eval predict` (their .run.json beside them)"
+        ) from None
+    if engines[0] == engines[1]:
+        raise InputError(
+            f"{file} compares {engines[0]} with itself; answer with another --engine and compare again"
+        )
+    if asked[0] != asked[1]:
+        raise InputError(f"{file} compares runs on other questions: {asked[0]} and {asked[1]}")
+    kinds = [(name, count) for name, count in sorted(answers.get("by_kind", {}).items())]
+    return found | {"a": engines[0], "b": engines[1], "split": asked[0]["split"], "kinds": kinds}
+
+
+def metadata(
+    name: str,
+    base: str,
+    adapter: bool,
+    scores: list[tuple[str, dict[str, Any]]],
+    data: Mapping[str, Any] | None,
+    data_id: str | None,
+) -> str:
+    """The YAML at the top of the card, with the scores as a ``model-index``."""
+    from huggingface_hub import ModelCardData
+
+    data_name = f"{one_line(data['source']['name'])} VQA" if data else (data_id or "surgvqa")
+    results = eval_results(scores, data_name, data_id)
+    return ModelCardData(
+        language="en",
+        base_model=hub_id(base),
+        datasets=[data_id] if data_id else None,
+        library_name="peft" if adapter else "transformers",
+        pipeline_tag="image-text-to-text",
+        tags=["surgery", "medical", "visual-question-answering", "surgvqa", *(["lora"] if adapter else [])],
+        model_name=name.split("/")[-1],
+        eval_results=results or None,
+    ).to_yaml()
+
+
+def eval_results(
+    scores: Sequence[tuple[str, Mapping[str, Any]]], data_name: str, data_id: str | None
+) -> list[EvalResult]:
+    """The Hub's entries for the accuracies of each labelled score, as ``scored`` returns it."""
+    from huggingface_hub import EvalResult
+
+    where: dict[str, Any] = {
+        "task_type": "visual-question-answering",
+        "dataset_name": data_name,
+        "dataset_type": data_id or re.sub(r"[^a-z0-9-]+", "-", data_name.lower()).strip("-"),
+    }
+    return [
+        EvalResult(**where, dataset_args=args, metric_type="accuracy", metric_name=title, metric_value=value)
+        for label, score in scores
+        for args in [{"file": one_line(label)} if len(scores) > 1 else None]
+        for title, value in [
+            ("accuracy", score["accuracy"]),
+            ("mean accuracy over kinds", score["macro_accuracy"]),
+            ("accuracy of the blind majority", score["blind_majority"]),
+            *((f"accuracy on {one_line(kind)}", row["accuracy"]) for kind, row in score["kinds"]),
+        ]
+        if value is not None
+    ]
+
+
+def hub_id(base: str) -> str | None:
+    """``base`` if it is the name of a model on the Hub rather than a folder of this machine."""
+    return base if HUB_ID.fullmatch(base) and not Path(base).exists() else None
+
+
+def base_name(base: str) -> Markdown:
+    """The base model: a link where it is one of the Hub's, else the last part of its path."""
+    if name := hub_id(base):
+        return Markdown(f"[{name}](https://huggingface.co/{name})")
+    last = code(re.split(r"[\\/]", base.rstrip("/"))[-1])
+    return Markdown(f"{last}, a local model that is not part of this repository")
+
+
+def data_name(data: Mapping[str, Any] | None, data_id: str | None) -> Markdown:
+    """The training data, as far as it is known."""
+    where = f"[{data_id}](https://huggingface.co/datasets/{data_id})" if data_id else ""
+    what = f"questions on {escape(data['source']['name'])}" if data else ""
+    return Markdown(", ".join(part for part in (where, what) if part) or "not stated")
+
+
+def shown(value: Any) -> Any:
+    """A setting as a table shows it.
+
+    >>> shown(["q_proj", "k_proj"]), shown(1e-4)
+    ('k_proj, q_proj', 0.0001)
+    """
+    return ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else value
+
+
+def snippet(name: str, base: str, model: Mapping[str, Any]) -> str:
+    """How one loads the model and its processor."""
+    base_id = hub_id(base) or "BASE_MODEL"
+    lines = ["from transformers import AutoModelForImageTextToText, AutoProcessor", ""]
+    if model["adapter"]:
+        lines = ["from peft import PeftModel", *lines]
+        lines += [
+            f'base = AutoModelForImageTextToText.from_pretrained("{base_id}")',
+            f'model = PeftModel.from_pretrained(base, "{name}")',
+        ]
+    else:
+        lines.append(f'model = AutoModelForImageTextToText.from_pretrained("{name}")')
+    lines.append(f'processor = AutoProcessor.from_pretrained("{name if model["processor"] else base_id}")')
+    return "\n".join(lines)

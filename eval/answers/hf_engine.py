@@ -1,0 +1,184 @@
+"""Greedy answers to many questions on a clip, with the clip run through the model once.
+
+The clip's keys and values are computed once and lent to each of its questions; the answers are those of
+asking one question at a time (``tests/eval/test_predict.py`` holds it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from surgvqa.eval.models.encode import Encoded, Encoder
+from surgvqa.eval.models.processor_encoder import ProcessorEncoder
+from torch import Tensor
+from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
+
+GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said, and the mean probability of the tokens it said it with (its end included)."""
+
+    text: str
+    confidence: float | None  # None where a server doesn't tell
+
+
+def common_length(rows: Sequence[Sequence[int]], own: int | None = None) -> int:
+    """How many tokens all rows begin with; every row keeps at least one of its own.
+
+    Args:
+        rows: token ids.
+        own: a token that each row has for itself although it looks the same: one that stands for sound.
+
+    >>> common_length([[1, 2, 3], [1, 2, 4]]), common_length([[1, 2]]), common_length([[1, 9, 3], [1, 9, 3]], 9)
+    (2, 1, 1)
+    """
+    longest = min(map(len, rows)) - 1
+    first = rows[0]
+    return next((i for i in range(longest) if first[i] == own or len({row[i] for row in rows}) > 1), longest)
+
+
+@torch.inference_mode()
+def answers(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    clips: Sequence[Encoded],
+    longest: int,
+    began: Callable[[], None] | None = None,
+) -> list[list[Answer]]:
+    """Answer every clip's questions.
+
+    Args:
+        model: in evaluation mode, hooked by ``normalise_on_device``.
+        encoder: made the clips.
+        clips: encoded without answers.
+        longest: tokens an answer may have; longer ones are cut there.
+        began: is called once the first token of every answer is there.
+
+    Returns:
+        One list per clip, one answer per question.
+    """
+    if isinstance(encoder, ProcessorEncoder):
+        return one_by_one(model, encoder, clips, longest, began)
+    outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    inner, tokenizer, device = outer.model, encoder.tokenizer, model.device
+    commons = [common_length(clip.ids, encoder.sound_id) for clip in clips]
+    prefixes = [clip.ids[0][:common] for clip, common in zip(clips, commons, strict=True)]
+    batch = {key: value.to(device) for key, value in encoder.inputs(prefixes, clips, left=True).items()}
+    positions, _ = inner.get_rope_index(
+        batch["input_ids"],
+        mm_token_type_ids=batch["mm_token_type_ids"],
+        attention_mask=batch["attention_mask"],
+        **{key: batch[key] for key in GRIDS if key in batch},
+    )
+    cache = inner(**batch, position_ids=positions, use_cache=True).past_key_values
+
+    owner = torch.tensor([i for i, clip in enumerate(clips) for _ in clip.ids], device=device)
+    cache.batch_select_indices(owner)
+    rests = [ids[common:] for clip, common in zip(clips, commons, strict=True) for ids in clip.ids]
+    width = max(map(len, rests))
+    tokens = torch.full((len(rests), width), tokenizer.pad_token_id, device=device)
+    own = torch.zeros(len(rests), width, dtype=torch.int64, device=device)
+    for index, rest in enumerate(rests):
+        tokens[index, width - len(rest) :] = torch.tensor(rest, device=device)
+        own[index, width - len(rest) :] = 1
+    mask = torch.cat([batch["attention_mask"][owner], own], dim=1)
+    # A clip ends in text, where time, height and width agree: its questions go on from there.
+    steps = positions[:, :, -1][:, owner][..., None] + own.cumsum(1)
+
+    ends = torch.tensor(end_tokens(outer, encoder), device=device)
+    said: list[Tensor] = []
+    chances: list[Tensor] = []
+    running = torch.ones(len(rests), dtype=torch.bool, device=device)
+    heard = {key: value.to(device) for key, value in encoder.heard(clips).items()}
+    while True:
+        out = inner(
+            input_ids=tokens,
+            attention_mask=mask,
+            position_ids=steps,
+            past_key_values=cache,
+            use_cache=True,
+            **heard,
+        )
+        heard = {}  # from now on it is in the cache
+        chance, token = outer.lm_head(out.last_hidden_state[:, -1]).float().softmax(-1).max(-1)
+        said.append(torch.where(running, token, tokenizer.pad_token_id))
+        chances.append(torch.where(running, chance, 0.0))
+        running = running & ~torch.isin(token, ends)
+        if began is not None and len(said) == 1:
+            token.tolist()  # the device has come this far
+            began()
+        if len(said) == longest or not running.any():
+            break
+        tokens, steps = said[-1][:, None], steps[:, :, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+    spoken, sure = torch.stack(said, 1), torch.stack(chances, 1)
+    counts = (sure > 0).sum(1).clamp(min=1)
+    texts = tokenizer.batch_decode(spoken, skip_special_tokens=True)
+    flat = iter(
+        Answer(text.strip(), float(total / count))
+        for text, total, count in zip(texts, sure.sum(1), counts, strict=True)
+    )
+    return [[next(flat) for _ in clip.ids] for clip in clips]
+
+
+def one_by_one(
+    model: PreTrainedModel,
+    encoder: ProcessorEncoder,
+    clips: Sequence[Encoded],
+    longest: int,
+    began: Callable[[], None] | None = None,
+) -> list[list[Answer]]:
+    """As ``answers``, by the model's own ``generate``: each question with a clip of its own, as a batch."""
+    outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    rows = [ids for clip in clips for ids in clip.ids]
+    batch = encoder.inputs(rows, [clip for clip in clips for _ in clip.ids], left=True)
+    ends, pad = end_tokens(outer, encoder), encoder.tokenizer.pad_token_id
+    out: Any = model.generate(
+        **{key: value.to(model.device) for key, value in batch.items()},
+        max_new_tokens=longest,
+        do_sample=False,
+        eos_token_id=ends,
+        pad_token_id=pad,
+        output_logits=True,
+        return_dict_in_generate=True,
+        stopping_criteria=StoppingCriteriaList([First(began)] if began is not None else []),
+    )
+    said = out.sequences[:, batch["input_ids"].shape[1] :]
+    chances = torch.stack(out.logits, 1).float().softmax(-1).gather(2, said[..., None])[..., 0]
+    ended = torch.isin(said, torch.tensor(ends, device=said.device)).cumsum(1)
+    counted = ended - torch.isin(said, torch.tensor(ends, device=said.device)).long() == 0  # its end included
+    sure = (chances * counted).sum(1) / counted.sum(1)
+    texts = encoder.tokenizer.batch_decode(
+        [row[keep].tolist() for row, keep in zip(said, counted, strict=True)], skip_special_tokens=True
+    )
+    flat = iter(Answer(text.strip(), float(chance)) for text, chance in zip(texts, sure, strict=True))
+    return [[next(flat) for _ in clip.ids] for clip in clips]
+
+
+class First(StoppingCriteria):
+    """Calls ``began`` once, with the first token; stops nothing."""
+
+    def __init__(self, began: Callable[[], None]) -> None:
+        self.began: Callable[[], None] | None = began
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:  # type: ignore[override]
+        """After each token."""
+        if self.began is not None:
+            input_ids.tolist()  # the device has come this far
+            self.began()
+            self.began = None
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
+def end_tokens(model: PreTrainedModel, encoder: Encoder) -> list[int]:
+    """Token ids that end an answer: the generation config's, and the tokenizer's end of a turn."""
+    configured = model.generation_config.eos_token_id
+    known = configured if isinstance(configured, list) else [configured]
+    known = [*known, encoder.tokenizer.eos_token_id, encoder.tokenizer.convert_tokens_to_ids(encoder.closing)]
+    return sorted({token for token in known if token is not None})

@@ -1,0 +1,344 @@
+"""Ask a model every question of a split; answers go to a JSONL file as they come.
+
+    surgvqa-eval predict my-clips --model runs/first --out predictions.jsonl
+
+Run it again after a crash and it goes on. A question whose clip can't be read keeps its row, with the cause.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from datasets import Dataset
+from surgvqa.builders.speech.spoken import NAME as SPOKEN
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.answers.hf_engine import Answer, answers
+from surgvqa.eval.controls.necessity import heard_otherwise
+from surgvqa.eval.data import predictions
+from surgvqa.eval.data.dataset import load_clips, split_of
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
+from surgvqa.eval.models.audio_encoder import Ears
+from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.encode import Encoded, Encoder, name, turns
+from surgvqa.eval.models.load import Parts, load_model, parts
+from surgvqa.eval.models.out_of_memory import advised
+from surgvqa.eval.models.pixels import Frames
+from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
+from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from tqdm import tqdm
+
+ENGINES = ("hf", "vllm", "openai")
+SOUND_CONTROLS = ("swapped-audio", "silence", "text-and-audio")
+PIXEL_CONTROLS = ("no-pixels", "shuffled-frames", "wrong-video")
+LARGER_CARD = ("--dtype bfloat16", "a larger card", "--device cpu (slow)")
+CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked, and how."""
+
+    data: str
+    model: str
+    out: Path
+    split: str = "test"
+    config: str = "clips"
+    control: str = "none"
+    batch_size: int = 32  # questions at a time; a clip's questions stay together
+    max_new_tokens: int = 0  # of an answer; 0 for 64, or 256 where places are asked for
+    frames: int | None = None  # only for a model that has no budget of its own
+    media: str | None = None
+    max_pixels: int | None = None
+    min_pixels: int | None = None
+    video_root: str | None = None
+    base: str | None = None
+    dtype: str = "auto"
+    device: str | None = None
+    seed: int = 0
+    engine: str = "hf"
+    url: str | None = None  # of the server that the engine openai asks
+
+
+class Engine(Protocol):
+    """What answers: transformers in this process, vLLM, or a server."""
+
+    def prepare(
+        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
+    ) -> Any:
+        """A clip with some of its questions, ready to be asked."""
+
+    def answer(self, clips: Sequence[Any]) -> list[list[Answer]]:
+        """The answers to each clip's questions."""
+
+
+class Transformers:
+    """The clip once through the model, its questions behind it (``surgvqa.eval.answers.hf_engine``)."""
+
+    def __init__(self, run: Run, encoder: Encoder) -> None:
+        self.run, self.encoder = run, encoder
+        with advised(LARGER_CARD):
+            self.model = load_model(run.model, run.dtype, run.device, run.base).model
+
+    def prepare(
+        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
+    ) -> Encoded:
+        """Patches and token ids."""
+        return self.encoder.encode_frames(row, questions, False, frames, times)
+
+    def answer(self, clips: Sequence[Encoded]) -> list[list[Answer]]:
+        """Greedy answers."""
+        half = self.run.batch_size // 2
+        with advised([f"--batch-size {half}", *LARGER_CARD] if half else LARGER_CARD):
+            return answers(self.model, self.encoder, clips, self.run.max_new_tokens)
+
+
+def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
+    """The engine that was asked for, with the model loaded."""
+    if run.engine == "hf":
+        return Transformers(run, encoder)
+    if run.engine == "openai":
+        from surgvqa.eval.answers.openai_engine import Chat
+
+        return Chat(run, encoder)
+    from surgvqa.eval.answers.vllm_engine import Served
+
+    return Served(run, encoder, rows)
+
+
+def predict(run: Run) -> None:
+    """Answer every question that has no answer in ``run.out`` yet.
+
+    Raises:
+        InputError: no such data, model or control; a model asked otherwise than it was taught; a file
+            that another run began.
+    """
+    if run.engine not in ENGINES:
+        raise InputError(f"no engine {run.engine!r}; {nearest(run.engine, ENGINES)}")
+    if run.control not in CONTROLS:
+        raise InputError(f"no control {run.control!r}; {nearest(run.control, CONTROLS)}")
+    spoken = load_spoken(run.data) if run.config == SPOKEN else None
+    if spoken is None and run.control in SOUND_CONTROLS:
+        raise InputError(f"--control {run.control} is for spoken questions; give --config {SPOKEN}")
+    rows = split_of(spoken.splits if spoken else load_clips(run.data, run.config), run.split, run.data)
+    if spoken:
+        rows = heard_otherwise(rows, run.control, run.seed)
+    if run.control == "wrong-video" and len(set(rows["case_id"])) < 2:
+        raise InputError("--control wrong-video needs two cases in the split")
+    found = parts(run.model, run.base)
+    budget = budget_of(run, found.budget, rows)
+    if not run.max_new_tokens:
+        run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
+    remember(run, budget)
+    known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
+    ears = ears_of(found, spoken, run) if spoken else None
+    model_type = found.model_type
+    raise_if_resized(model_type, run.model, min_pixels=run.min_pixels, max_pixels=run.max_pixels)
+    if run.engine == "vllm" and model_type not in PATCHED:
+        raise InputError(f"--engine vllm is for Qwen-VL, {run.model} is a {model_type}; leave --engine away")
+    encoder = encoder_for(model_type, found.processor, budget, Path(run.video_root or run.data), ears)
+    asked = engine(run, encoder, rows)
+    if budget.frames and is_written(rows.features):
+        raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
+    total = sum(len(qa) for qa in rows["qa"])
+    with (
+        run.out.open("a", encoding="utf-8") as file,
+        tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
+    ):
+        for batch in batches(rows, known, run.batch_size):
+            answered = list(answer(asked, encoder, rows, batch, run))
+            predictions.append(file, answered)
+            bar.update(len(answered))
+
+
+def ears_of(found: Parts, spoken: Spoken, run: Run) -> Ears:
+    """The model's ears for a data set's recordings.
+
+    Raises:
+        InputError: it has none.
+    """
+    if found.extractor is None:
+        raise InputError(
+            f"{run.model} reads, it doesn't hear; `surgvqa-train audio` gives a model ears, and without "
+            f"--config {SPOKEN} it is asked in writing"
+        )
+    if run.engine != "hf":
+        raise InputError(f"--engine {run.engine} doesn't hear; leave it away for --config {SPOKEN}")
+    read = spoken.silence if run.control == "silence" else spoken.read
+    return Ears(found.extractor, found.pool, found.processor.tokenizer, read)
+
+
+def batches(rows: Dataset, known: set[str], size: int) -> Iterator[list[tuple[int, list[int]]]]:
+    """Clips with their open questions, about ``size`` questions at a time."""
+    batch: list[tuple[int, list[int]]] = []
+    count = 0
+    for index, asked in enumerate(rows["qa"]):
+        todo = [number for number, qa in enumerate(asked) if qa["qa_id"] not in known]
+        for start in range(0, len(todo), size):
+            part = todo[start : start + size]
+            if batch and count + len(part) > size:
+                yield batch
+                batch, count = [], 0
+            batch.append((index, part))
+            count += len(part)
+    if batch:
+        yield batch
+
+
+def answer(
+    engine: Engine, encoder: Encoder, rows: Dataset, batch: Sequence[tuple[int, list[int]]], run: Run
+) -> Iterator[Prediction]:
+    """The predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
+    clips: list[Any] = []
+    errors: dict[int, str] = {}
+    if encoder.ears is not None:
+        batch = [one for index, questions in batch for one in audible(encoder, rows[index], index, questions)]
+    for place, (index, questions) in enumerate(batch):
+        try:
+            frames, times = seen(encoder, rows, index, run)
+            clips.append(engine.prepare(rows[index], questions, frames, times))
+        except (InputError, OSError, ValueError) as error:
+            errors[place] = f"{type(error).__name__}: {error}"
+    said = iter(engine.answer(clips) if clips else [])
+    for place, (index, questions) in enumerate(batch):
+        row = rows[index]
+        replies: list[Answer | None] = [None] * len(questions) if place in errors else list(next(said))
+        for number, reply in zip(questions, replies, strict=True):
+            qa = {key: value for key, value in row["qa"][number].items() if key in predictions.ASKED}
+            yield Prediction(
+                clip_id=row["clip_id"],
+                case_id=row["case_id"],
+                prediction=reply.text if reply else "",
+                error=errors.get(place),
+                confidence=round(reply.confidence, 6) if reply and reply.confidence is not None else None,
+                **{**qa, "choices": tuple(qa["choices"] or ())},
+            )
+
+
+def audible(
+    encoder: Encoder, row: Mapping[str, Any], index: int, questions: Sequence[int]
+) -> list[tuple[int, list[int]]]:
+    """A clip's questions that can be heard, together; one without a whole sound stands alone, to fail alone."""
+    whole, broken = [], []
+    for number in questions:
+        try:
+            encoder.sounds(row, [number])
+            whole.append(number)
+        except InputError:
+            broken.append(number)
+    return [(index, part) for part in (whole, *([number] for number in broken)) if part]
+
+
+def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames, Sequence[float]]:
+    """A clip's frames and their times, as the control wants them."""
+    row = rows[index]
+    if len(turns(row)[1]) != len(row["qa"]):
+        raise InputError(f"{name(row)}: {len(row['qa'])} questions in qa, {len(turns(row)[1])} in messages")
+    if run.control == "wrong-video":
+        frames, times = encoder.frames(rows[stranger(rows, index, run.seed)])
+    else:
+        frames, times = encoder.frames(row)
+    if run.control == "no-pixels":  # the processor's mean colour: a picture of nothing, the prompt unchanged
+        mean = np.array(encoder.part.image_mean) / encoder.part.rescale_factor
+        frames = np.broadcast_to(np.round(mean).astype(np.uint8), frames.shape).copy()
+    if run.control == "shuffled-frames":
+        frames = frames[disorder(len(frames), row["clip_id"], run.seed)]
+    return frames, times
+
+
+def seeded(*words: object) -> np.random.Generator:
+    """Random numbers that follow from words."""
+    digest = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def disorder(count: int, clip_id: str, seed: int) -> list[int]:
+    """An order of ``count`` frames that isn't theirs.
+
+    >>> sorted(disorder(4, "c@0-5", 0)), disorder(1, "c@0-5", 0)
+    ([0, 1, 2, 3], [0])
+    """
+    generator = seeded("shuffled-frames", clip_id, seed)
+    order = list(range(count))
+    while count > 1 and order == sorted(order):
+        order = generator.permutation(count).tolist()
+    return order
+
+
+def stranger(rows: Dataset, index: int, seed: int) -> int:
+    """A clip of another case.
+
+    Raises:
+        InputError: the split has one case only.
+    """
+    cases: list[str] = rows["case_id"]
+    others = [place for place, case in enumerate(cases) if case != cases[index]]
+    if not others:
+        raise InputError(
+            f"--control wrong-video needs two cases in the split; all clips are of {cases[index]}"
+        )
+    return others[int(seeded("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
+
+
+def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
+    """What the model sees: what it was taught with, or the options where it has nothing to say.
+
+    Raises:
+        InputError: an option that contradicts the adapter's own budget.
+    """
+    asked = {
+        key: value
+        for key in ("frames", "media", "max_pixels", "min_pixels")
+        if (value := getattr(run, key)) is not None
+    }
+    if taught is not None:
+        for key, value in asked.items():
+            if value != getattr(taught, key):
+                raise InputError(
+                    f"{run.model} was trained with {key} = {getattr(taught, key)}, asked with {value}; "
+                    f"leave --{key.replace('_', '-')} away"
+                )
+        return taught
+    if "frames" not in asked:
+        asked["frames"] = min((len(images) for images in rows.select_columns("images")["images"]), default=0)
+        if not asked["frames"]:
+            raise InputError(f"{run.model} doesn't say how many frames it sees; give --frames")
+    return Budget(**asked)
+
+
+def remember(run: Run, budget: Budget) -> None:
+    """Keep beside the answers what they answer, and refuse to mix two runs in one file.
+
+    Raises:
+        InputError: the file was begun with another model, data set, split, control or budget.
+    """
+    facts: dict[str, Any] = {
+        "data": run.data,
+        "config": run.config,
+        "split": run.split,
+        "model": run.model,
+        "control": run.control,
+        "seed": run.seed,
+        "engine": run.engine,
+        "max_new_tokens": run.max_new_tokens,
+        "budget": dataclasses.asdict(budget),
+    }
+    path = run.out.with_suffix(".run.json")
+    if run.out.exists() and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key, value in facts.items() if before.get(key) != value]
+        if changed:
+            was, wanted = before.get(changed[0]), facts[changed[0]]
+            raise InputError(
+                f"{run.out} was begun with {changed[0]} = {was}, asked with {wanted}; give another --out"
+            )
+    run.out.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

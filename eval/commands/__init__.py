@@ -1,0 +1,3 @@
+"""The verbs that read files and print figures."""
+
+__all__ = ["lmms", "run_baselines", "run_pointing", "run_score", "run_segmentation"]

@@ -1,0 +1,185 @@
+"""`surgvqa-eval baselines DIR`: what is scored without understanding the video, in one table.
+
+    surgvqa-eval baselines out/cataract --out baselines.json
+    surgvqa-eval baselines out/cataract answers.jsonl --control no-pixels=blind.jsonl --control shuffled-frames=mixed.jsonl
+
+A model that doesn't beat the best of them has not shown that it looks; one that loses nothing with shuffled
+frames has not shown that it sees order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from surgvqa.cards.command import InputError
+from surgvqa.eval.controls.baselines import BLIND, MEANING, answered, answerers
+from surgvqa.eval.controls.colour import nearest_colour
+from surgvqa.eval.data import columns, predictions, reference
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.data.streams import Row, questions
+from surgvqa.eval.output import documents, terminal
+from surgvqa.eval.scoring.kinds import difference
+from surgvqa.eval.scoring.score import score
+from surgvqa.eval.scoring.verdicts import judge
+
+
+def compare(
+    test: Sequence[Row],
+    train: Sequence[Row],
+    nearest: Mapping[str, Sequence[str]] | None,
+    given: Mapping[str, Sequence[Prediction]],
+    rule: str | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every baseline and every given run, scored on the same questions, and what the first one is worth.
+
+    ``given`` holds the model's predictions under ``model``, where there are any, and control runs.
+    Differences are paired over questions and their intervals resample cases.
+    """
+    data, taught = _unanswered(test), _unanswered(train)
+    runs = {name: answered(test, answerer) for name, answerer in answerers(train, nearest).items()}
+    figures = {
+        name: score(run, rule=rule, train=taught, data=data, seed=seed)
+        for name, run in (runs | dict(given)).items()
+    }
+    rule = figures["majority"]["rule"]
+    single = figures["majority"]["single_class_kinds"]
+    counted = [row.kind not in single for row in data]
+    counted = counted if any(counted) else [True] * len(data)
+    cases = [row.case_id for row, counts in zip(data, counted, strict=True) if counts]
+    best = max(BLIND, key=lambda name: figures[name]["accuracy"])
+    worth = {}
+    if "model" in given:
+        right = {
+            name: np.array(
+                [judged.verdicts[rule].correct for judged in judge(reference.lay(run, data).rows, taught)],
+                dtype=float,
+            )[counted]
+            for name, run in (runs | dict(given)).items()
+        }
+        for name in (best, *(name for name in figures if name not in ("model", best))):
+            values = right["model"] - right[name]
+            worth[name] = {
+                "difference": round(float(values.mean()), 6),
+                "ci95": difference(values, cases, seed),
+            }
+    return {
+        "n": figures["majority"]["n"],
+        "n_headline": figures["majority"]["n_headline"],
+        "cases": figures["majority"]["cases"],
+        "rule": rule,
+        "best_blind": best,
+        "runs": {name: _brief(own) for name, own in figures.items()},
+        "model_minus": worth,
+        "verdicts": verdicts(worth, best),
+        "predictions": runs,
+    }
+
+
+def verdicts(worth: Mapping[str, Mapping[str, Any]], best: str) -> list[str]:
+    """What the differences don't show, in words; empty where everything is shown.
+
+    A difference shows something where its interval lies above zero; one or two cases show nothing.
+
+    >>> verdicts({"text": {"difference": 0.02, "ci95": [-0.05, 0.09]}}, "text")
+    ['not shown: that the model looks at the video (text answers as well without it)']
+    >>> verdicts({"text": {"difference": 0.4, "ci95": None}}, "text")
+    ['not shown: that the model looks at the video (too few cases to tell)']
+    """
+    claims = {
+        best: ("that the model looks at the video", f"{best} answers as well without it"),
+        "no-pixels": ("that the model uses the pixels", "it does as well on grey frames"),
+        "shuffled-frames": ("that the model sees the order of frames", "it does as well on shuffled ones"),
+        "wrong-video": ("that the model answers about this video", "it does as well with another case's"),
+    }
+    unshown = []
+    for name, (claim, as_well) in claims.items():
+        if name in worth and (worth[name]["ci95"] is None or worth[name]["ci95"][0] <= 0):
+            few = worth[name]["ci95"] is None and worth[name]["difference"] > 0
+            unshown.append(f"not shown: {claim} ({'too few cases to tell' if few else as_well})")
+    return unshown
+
+
+def _unanswered(rows: Sequence[Row]) -> list[Prediction]:
+    return answered(rows, lambda row: "")
+
+
+def _brief(figures: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("accuracy", "ci95", "macro_accuracy", "errors", "empty", "missing", "extra")
+    kinds = {
+        kind: {key: own[key] for key in ("n", "accuracy", "ci95")} for kind, own in figures["by_kind"].items()
+    }
+    return {key: figures[key] for key in keys} | {"by_kind": kinds}
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """A column per run, a row per kind, and what stands between the model and each of the others."""
+    runs = found["runs"]
+    first = next(iter(runs.values()))["by_kind"]
+    rows = [["kind", "n", *runs]]
+    rows += [
+        [kind, str(own["n"]), *(terminal.percent(run["by_kind"][kind]["accuracy"]) for run in runs.values())]
+        for kind, own in first.items()
+    ]
+    rows.append(
+        [
+            "all that count",
+            str(found["n_headline"]),
+            *(terminal.percent(run["accuracy"]) for run in runs.values()),
+        ]
+    )
+    rows.append(["  95 %", "", *(terminal.span(run["ci95"]) for run in runs.values())])
+    rows.append(["macro", "", *(terminal.percent(run["macro_accuracy"]) for run in runs.values())])
+    text = [terminal.table(rows), ""]
+    text += [f"{name}: {meaning}" for name, meaning in MEANING.items() if name in runs]
+    text += [f"not run: {name}, {cause}" for name, cause in found["not_run"].items()]
+    text.append(f"best without the video: {found['best_blind']}")
+    for name, worth in found["model_minus"].items():
+        text.append(
+            f"model minus {name}: {100 * worth['difference']:+.1f} points ({terminal.span(worth['ci95'])})"
+        )
+    text += found["verdicts"]
+    return "\n".join(text)
+
+
+def run(
+    where: str,
+    model: Path | None,
+    controls: Sequence[str],
+    *,
+    rule: str | None,
+    seed: int,
+    out: Path | None,
+    save: Path | None,
+) -> None:
+    """Read the data set, train and score the baselines beside the given runs, print the table."""
+    by_split = questions(where)
+    for split in ("train", "test"):
+        if not by_split.get(split):
+            raise InputError(
+                f"{where}: no questions of split {split}; found {', '.join(sorted(by_split)) or 'none'}"
+            )
+    given = {"model": model} if model else {}
+    for pair in controls:
+        name, equals, path = pair.partition("=")
+        if not equals or not path:
+            raise InputError(f"--control {pair}: write NAME=FILE, as in no-pixels=blind.jsonl")
+        if name in (*MEANING, *given):
+            raise InputError(f"--control {pair}: {name} is taken; give the run another name")
+        given[name] = Path(path)
+    runs = {name: columns.read(path).predictions for name, path in given.items()}
+    nearest = nearest_colour(where)
+    found = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
+    found["not_run"] = {} if nearest else {"colour": "the data set holds no frames"}
+    answers = found.pop("predictions")
+    print(table(found))
+    if out:
+        documents.write(out, found)
+    if save:
+        save.mkdir(parents=True, exist_ok=True)
+        for name, rows in answers.items():
+            with (save / f"{name.replace(' ', '-')}.jsonl").open("w", encoding="utf-8") as file:
+                predictions.append(file, rows)

@@ -1,0 +1,91 @@
+"""The verb ``pointing``: predictions on the config ``pointing`` in, a table and JSON out.
+
+surgvqa-eval pointing predictions.jsonl --data DIR --out pointing.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from surgvqa.builders.configs.pointing import POINTING_FEATURES
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data import predictions
+from surgvqa.eval.output import terminal
+from surgvqa.eval.output.documents import write
+from surgvqa.eval.spatial.pointing_figures import report
+
+MEASURED_SMALL = (
+    "distance",
+    "mae_x",
+    "mae_y",
+    "unreadable",
+    "wrong_abstention",
+    "false_pointing",
+)  # 0 is best
+
+
+def pointing(args: argparse.Namespace) -> None:
+    """Every row of the split is scored; one without a prediction counts as unreadable."""
+    rows = read_rows(args.data, args.split)
+    if not rows:
+        raise InputError(
+            f"{args.data} has no pointing/{args.split}-*.parquet; build it with the config pointing"
+        )
+    said = {item.qa_id: None if item.error else item.prediction for item in predictions.read(args.file)}
+    known = {row["row_id"] for row in rows}
+    if strange := sorted(set(said) - known):
+        raise InputError(
+            f"{args.file}: {len(strange)} predictions are on no row of {args.data} pointing/{args.split}, "
+            f"{strange[0]!r} for one; {nearest(strange[0], known) if len(known) < 10_000 else 'is it another split?'}"
+        )
+    texts = [said.get(row["row_id"]) for row in rows]
+    figures = report(rows, texts, read_rows(args.data, "train"), args.seed)
+    figures = {"file": args.file.name, "split": args.split, "missing": len(known - set(said)), **figures}
+    print(shown(figures))
+    if args.out:
+        write(args.out, figures)
+
+
+def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
+    """A split's rows without their pictures; empty where there is none."""
+    columns = [name for name in POINTING_FEATURES if name != "images"]
+    files = sorted((folder / "pointing").glob(f"{split}-*.parquet"))
+    tables = [pq.read_table(path, columns=columns) for path in files]
+    return pa.concat_tables(tables).to_pylist() if tables else []
+
+
+def shown(figures: dict[str, Any]) -> str:
+    """The figures with the guessers beside them, in percent.
+
+    >>> print(shown({"n": 2, "missing": 0, "noise_floor": 0.05, "guessers": {"centre": {"mae_x": 0.1}},
+    ...              "metrics": {"mae_x": {"value": 0.06, "n": 2, "ci95": None}}}))
+    measure    n  value  95 %  centre
+    -------  ---  -----  ----  ------
+    mae_x ↓    2    6.0     -    10.0
+    <BLANKLINE>
+    2 rows, 0 without a prediction; an oracle of the labels is 5.0 % off per axis; ↓ less is better
+    """
+    guessers: dict[str, dict[str, float]] = figures["guessers"]
+    lines: list[Sequence[str]] = [("measure", "n", "value", "95 %", *guessers)]
+    for name, figure in figures["metrics"].items():
+        small = name.startswith("distance") or name in MEASURED_SMALL
+        cells = (terminal.percent(values.get(name)) for values in guessers.values())
+        lines.append(
+            (
+                f"{name} ↓" if small else name,
+                str(figure["n"]),
+                terminal.percent(figure["value"]),
+                terminal.span(figure.get("ci95")),
+                *cells,
+            )
+        )
+    floor = terminal.percent(figures["noise_floor"])
+    return (
+        f"{terminal.table(lines)}\n\n{figures['n']} rows, {figures['missing']} without a prediction; "
+        f"an oracle of the labels is {floor} % off per axis; ↓ less is better"
+    )

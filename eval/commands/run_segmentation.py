@@ -1,0 +1,119 @@
+"""The verb ``segmentation``: predicted masks in, a table and JSON out.
+
+surgvqa-eval segmentation masks.jsonl --data DIR --out segmentation.json
+
+Predictions are JSONL, one object per row of the config ``segmentation``: ``row_id``, ``masks`` (class name ->
+COCO run lengths over the row's width x height), and, where measured, ``ms``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from surgvqa.builders.configs.segmentation import labels_of
+from surgvqa.builders.geometry import masks
+from surgvqa.cards.command import InputError, nearest, parse_json
+from surgvqa.eval.output import terminal
+from surgvqa.eval.output.documents import write
+from surgvqa.eval.spatial.segmentation import Frame, Masks, frame, report
+
+COLUMNS = ("row_id", "case_id", "width", "height", "classes", "label_map", "absent")
+SHOWN = ("dice", "iou", "boundary_f", "challenge_iou", "isi_iou", "mean_class_iou", "false_masks")
+
+
+def segmentation(args: argparse.Namespace) -> None:
+    """Every row of the split is scored; one without a prediction counts as empty masks."""
+    predicted = read(args.file)
+    frames: list[Frame] = []
+    known: set[str] = set()
+    for row in rows(args.data, args.split, COLUMNS):
+        known.add(row["row_id"])
+        guess = guessed(predicted.get(row["row_id"], {}), row)
+        frames.append(frame(row["case_id"], truth(row), guess, row["absent"]))
+    if strange := sorted(set(predicted) - known):
+        raise InputError(
+            f"{args.file}: {len(strange)} predictions are on no row of {args.data} segmentation/{args.split}, "
+            f"{strange[0]!r} for one; is it another split or task?"
+        )
+    times = [float(one["ms"]) for one in predicted.values() if one.get("ms") is not None]
+    figures = {
+        "file": args.file.name,
+        "split": args.split,
+        "missing": len(known - set(predicted)),
+        "ms_per_image": float(np.median(times)) if times else None,
+        **report(frames, args.seed),
+    }
+    print(shown(figures))
+    if args.out:
+        write(args.out, figures)
+
+
+def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """A split's rows, a row group at a time."""
+    files = sorted((folder / "segmentation").glob(f"{split}-*.parquet"))
+    if not files:
+        raise InputError(
+            f"{folder} has no segmentation/{split}-*.parquet; build it with --segmentation, or give another --split"
+        )
+    for path in files:
+        for batch in pq.ParquetFile(path).iter_batches(64, columns=list(columns)):
+            yield from batch.to_pylist()
+
+
+def truth(row: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The masks of the classes that a row's label map shows."""
+    labels = labels_of(row, (row["height"], row["width"]))
+    return {row["classes"][int(value)]: labels == value for value in np.unique(labels) if value}
+
+
+def guessed(said: dict[str, Any], row: dict[str, Any]) -> Masks:
+    """The masks of one prediction. Raises ``InputError`` for a class or a size that isn't the row's."""
+    found = {}
+    for name, rle in said.get("masks", {}).items():
+        if name not in row["classes"][1:]:
+            raise InputError(f"{row['row_id']}: unknown class {name!r}; {nearest(name, row['classes'][1:])}")
+        try:
+            found[name] = masks.rle_to_mask(rle, row["width"], row["height"])
+        except InputError as error:
+            raise InputError(f"{row['row_id']}, {name}: {error}; masks must be of the row's size") from error
+    return found
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """Predictions by row; two of one row are a mistake."""
+    if not path.is_file():
+        raise InputError(f"no file {path}; `surgvqa-train segment` writes masks.jsonl")
+    found: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            one = parse_json(line)
+            name, said = one["row_id"], one["masks"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} line {number}: not an object with row_id and masks: {error}") from error
+        if not isinstance(name, str) or name in found:
+            raise InputError(f"{path} line {number}: row_id {name!r} is there twice, or no text")
+        if not isinstance(said, dict) or not all(isinstance(rle, str) for rle in said.values()):
+            raise InputError(f"{path} line {number}: the masks of {name} are no object of run lengths")
+        found[name] = one
+    return found
+
+
+def shown(figures: dict[str, Any]) -> str:
+    """The figures in percent, then the classes."""
+    lines: list[tuple[str, ...]] = [("measure", "n", "value", "95 %")]
+    for name in SHOWN:
+        one = figures[name]
+        cells = str(one["n"]), terminal.percent(one["value"]), terminal.span(one.get("ci95"))
+        lines.append((f"{name} ↓" if name == "false_masks" else name, *cells))
+    classes: list[tuple[str, ...]] = [("class", "frames", "missed", "invented", "dice", "iou", "boundary")]
+    for name, one in figures["by_class"].items():
+        parts = (terminal.percent(one[key]["value"]) for key in ("dice", "iou", "boundary_f"))
+        classes.append((name, *(str(one[key]) for key in ("frames", "missed", "invented")), *parts))
+    time = "" if figures["ms_per_image"] is None else f"; {figures['ms_per_image']:.1f} ms per image"
+    tail = f"{figures['frames']} frames of {figures['sequences']} sequences, {figures['missing']} without a prediction"
+    return f"{terminal.table(lines)}\n\n{terminal.table(classes)}\n\n{tail}{time}; ↓ less is better"

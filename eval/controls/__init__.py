@@ -1,0 +1,3 @@
+"""What a score is worth: guessers that never look, leaks between splits, questions without their evidence."""
+
+__all__ = ["baselines", "colour", "leaks", "necessity", "probe_set", "texts"]

@@ -1,0 +1,41 @@
+"""Which training clips have colours most like a clip's: the crudest way to look at a video."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from surgvqa.eval.data.streams import clips, frames
+
+GRID = 4  # mean colour of 4 x 4 fields: where what colour is, and nothing finer
+
+
+def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
+    """A clip's mean colours, ``GRID * GRID * 3`` numbers, averaged over its frames."""
+    fields = []
+    for frame in frames:
+        with Image.open(io.BytesIO(frame)) as image:
+            image.draft("RGB", (16 * GRID, 16 * GRID))
+            small = image.convert("RGB").resize((GRID, GRID), Image.Resampling.BOX)
+            fields.append(np.asarray(small, dtype=np.float32).ravel())
+    mean: npt.NDArray[np.float32] = np.stack(fields).mean(axis=0, dtype=np.float32)
+    return mean
+
+
+def nearest_colour(where: str, keep: int = 200) -> dict[str, list[str]]:
+    """For each test clip with frames the ``keep`` training clips of most similar colours, nearest first."""
+    train, test = (
+        {row["clip_id"]: signature(shown) for row in clips(where, split) if (shown := frames(row, where))}
+        for split in ("train", "test")
+    )
+    if not train:
+        return {}
+    names = np.array(sorted(train))
+    table = np.stack([train[name] for name in names.tolist()])
+    return {
+        clip: names[np.argsort(np.square(table - own).sum(axis=1), kind="stable")[:keep]].tolist()
+        for clip, own in test.items()
+    }

@@ -1,0 +1,276 @@
+"""`surgvqa-eval leaks DIR [DIR2]`: what the splits of any data set share, ours or not, on disk or on the Hub.
+
+    surgvqa-eval leaks out/cataract
+    surgvqa-eval leaks org/train-set ./my-test-set --columns case_id=video_name --out leaks.json
+
+With one data set, each pair of its splits is compared; with two, each split of one with each of the other.
+A check that a data set's columns don't allow is listed as not made, never as passed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Features, Image, List
+from surgvqa.builders.cases.leakage import COUNTS, WORDS, Window, between, digest, perceptual_hash
+from surgvqa.cards.command import InputError, nearest, one_line
+from surgvqa.eval.controls.texts import one_answer_texts, questions_of
+from surgvqa.eval.data.streams import Row, picture, splits
+from surgvqa.eval.data.streams import frames as ours
+from surgvqa.eval.output import documents
+from tqdm import tqdm
+
+# Our column, and what others call it, most telling first.
+NAMES = {
+    "clip_id": ("clip_id", "id", "qa_id", "question_id"),
+    "case_id": ("case_id", "case", "patient_id", "patient", "video_id", "video_name", "video"),
+    "start_s": ("start_s", "start_time", "start"),
+    "end_s": ("end_s", "end_time", "end"),
+    "question": ("question", "query", "prompt"),
+    "frame_numbers": ("frame_numbers", "frame_ids", "frame_indices"),
+    "answer": ("short_answer", "answer", "label", "response"),
+}
+EXAMPLES = 20
+
+
+def columns_of(features: Features, where: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Which column plays which part; ``given`` overrides, and must name columns that exist.
+
+    >>> columns_of(Features({"video_id": Features({}), "question": Features({})}), "x", {})
+    {'case_id': 'video_id', 'question': 'question'}
+    """
+    for role, column in given.items():
+        if role not in NAMES:
+            raise InputError(f"--columns {role}={column}: no such part; {nearest(role, NAMES)}")
+        if column not in features:
+            raise InputError(f"{where}: no column {column!r}; {nearest(column, features)}")
+    found = {}
+    for role, names in NAMES.items():
+        chosen = given.get(role) or next((name for name in names if name in features), None)
+        if chosen is not None:
+            found[role] = chosen
+    return found
+
+
+def image_columns(features: Features) -> list[str]:
+    """Columns that hold a picture or a list of pictures."""
+    return [
+        name
+        for name, feature in features.items()
+        if isinstance(feature, Image) or (isinstance(feature, List) and isinstance(feature.feature, Image))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What one split is compared by: its windows, each once, and its question texts with their answers."""
+
+    name: str
+    columns: dict[str, str]
+    windows: tuple[Window, ...]
+    questions: tuple[tuple[str, str], ...]
+    has_pictures: bool
+    blank: int  # pictures without structure, black screens for one: they are evidence of nothing
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The checks that this split's columns don't allow, and why."""
+        lacks = {}
+        if "case_id" not in self.columns:
+            lacks["shared cases"] = "no case column (--columns case_id=NAME)"
+        if not {"case_id", "start_s", "end_s"} <= set(self.columns):
+            lacks["overlapping windows"] = "no columns for case_id, start_s and end_s"
+        if not any(len(window.frames) for window in self.windows):
+            why = "its rows hold no picture" if self.has_pictures else "no column of pictures"
+            lacks["frames"] = f"{why}, and no frame_numbers"
+        if not self.questions:
+            lacks["question texts"] = "no columns for question and answer"
+        return lacks
+
+
+def read_split(
+    name: str, rows: Iterable[Row], features: Features, given: Mapping[str, str], where: str = ""
+) -> Split:
+    """Go through a split once; a picture that stands in many rows is decoded once.
+
+    Cut videos of a data set of ours are looked at too, where they lie below ``where``.
+    """
+    columns = columns_of(features, name, given)
+    pictures = image_columns(features)
+    looks: dict[int, list[int] | None] = {}
+    windows: dict[tuple[Any, ...], Window] = {}
+    questions: list[tuple[str, str]] = []
+    blank = 0
+    for number, row in enumerate(tqdm(rows, desc=f"reading {name}", unit=" rows")):
+        questions += questions_of(row, columns)
+        frames = {}
+        contents = [picture(cell) for column in pictures for cell in _cells(row[column])]
+        for content in contents or (ours(row, where) if "video_start_s" in features else ()):
+            key = digest(content)
+            if key not in looks:
+                looks[key] = _look(content, f"{name}, row {number}")
+                blank += looks[key] is None
+            frames[key] = looks[key]
+        shown = {key: look for key, look in frames.items() if look is not None}
+        case_id = _text(row.get(columns.get("case_id", "")))
+        numbers = row.get(columns.get("frame_numbers", "")) or ()
+        window = Window(
+            clip_id=str(row.get(columns.get("clip_id", ""), f"row {number}")),
+            case_id=case_id,
+            start_ms=_ms(row.get(columns.get("start_s", "")), name, number),
+            end_ms=_ms(row.get(columns.get("end_s", "")), name, number),
+            frames=np.array(
+                [*shown, *(digest(f"{case_id} {frame}".encode()) for frame in numbers)], np.uint64
+            ),
+            hashes=np.array(list(shown.values()), np.uint64).reshape(-1, WORDS),
+        )
+        key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
+        windows.setdefault(key_of, window)
+    return Split(name, columns, tuple(windows.values()), tuple(questions), bool(pictures), blank)
+
+
+def _cells(value: Any) -> list[Row]:
+    cells = value if isinstance(value, list) else [value]
+    return [cell for cell in cells if cell is not None]
+
+
+def _text(value: Any) -> str | None:
+    """The case's name; a column of media (an undecoded video) names it by its file."""
+    if isinstance(value, dict):
+        value = value.get("path")
+    return None if value is None else str(value)
+
+
+def _ms(value: Any, name: str, number: int) -> int | None:
+    if value is None:
+        return None
+    try:
+        return round(1000 * float(value))
+    except (TypeError, ValueError):
+        raise InputError(f"{name}, row {number}: {value!r} is not a time in seconds") from None
+
+
+def _look(content: bytes, where: str) -> list[int] | None:
+    try:
+        return perceptual_hash(content)
+    except (OSError, ValueError) as error:  # what PIL raises on bytes that are no whole picture
+        raise InputError(f"{where}: a picture that can't be read ({error})") from error
+
+
+def compare(a: Split, b: Split) -> dict[str, Any]:
+    """What ``b`` shows of ``a``: per check how many of its cases or windows, and the first of them."""
+    found: dict[str, Any] = {"a": a.name, "b": b.name}
+    for check, items in between(a.windows, b.windows).items():
+        examples = [item if isinstance(item, str) else item._asdict() for item in items[:EXAMPLES]]
+        found[check] = {"n": len(items), "examples": examples}
+    return found
+
+
+def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
+    """Compare the splits pair by pair; ``leaks`` holds the sums, ``ok`` is whether they are all zero.
+
+    Raises:
+        InputError: nothing to compare, or no check can be made with these columns.
+    """
+    pairs = list(itertools.product(ours, theirs)) if theirs else list(itertools.combinations(ours, 2))
+    if not pairs:
+        raise InputError(f"{ours[0].name}: only one split; name a second data set to compare it with")
+    everyone = [*ours, *theirs]
+    if all({"shared cases", "overlapping windows", "frames"} <= set(split.missing) for split in everyone):
+        why = "; ".join(f"{check}: {cause}" for check, cause in everyone[0].missing.items())
+        raise InputError(f"{everyone[0].name}: no check can be made ({why})")
+    found = [compare(a, b) for a, b in pairs]
+    texts = [pair for split in everyone for pair in split.questions]
+    single = one_answer_texts(texts)
+    leaks = {check: sum(pair[check]["n"] for pair in found) for check in COUNTS}
+    return {
+        "ok": not any(leaks.values()),
+        "leaks": leaks,
+        "pairs": found,
+        "one_answer_questions": {
+            "n": len(single),
+            "share": round(sum(item.times for item in single) / len(texts), 4) if texts else None,
+            "examples": [item._asdict() for item in single[:EXAMPLES]],
+        },
+        "splits": {split.name: _size(split) for split in everyone},
+        "columns": {split.name: split.columns for split in everyone},
+        "not_checked": [
+            f"{split.name}: {check}, {cause}" for split in everyone for check, cause in split.missing.items()
+        ],
+    }
+
+
+def _size(split: Split) -> dict[str, int]:
+    return {
+        "windows": len(split.windows),
+        "cases": len({w.case_id for w in split.windows if w.case_id}),
+        "frames_compared": sum(len(window.hashes) for window in split.windows),
+        "blank_frames": split.blank,
+        "questions": len(split.questions),
+    }
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """The finding as text: a line per pair of splits, then what was not checked."""
+    text = []
+    for pair in found["pairs"]:
+        counts = ", ".join(f"{pair[check]['n']} {check.replace('_', ' ')}" for check in COUNTS)
+        text.append(f"{pair['a']} / {pair['b']}: {counts}")
+        for check in COUNTS:
+            text += [f"    {check}: {_example(example, check)}" for example in pair[check]["examples"][:3]]
+    single = found["one_answer_questions"]
+    if single["n"]:
+        text.append(
+            f"{single['n']} question texts always have the same answer ({single['share']:.0%} of questions)"
+        )
+        text += [f"    {e['times']} x {e['question']!r}: {e['answer']!r}" for e in single["examples"][:3]]
+    text += [f"not checked: {line}" for line in found["not_checked"]]
+    text.append("no leak found" if found["ok"] else "LEAK: a score on these splits is not to be trusted")
+    return text
+
+
+def _example(example: Any, check: str) -> str:
+    if isinstance(example, str):
+        return one_line(example)
+    unit = {"overlapping_windows": "s shared", "near_duplicates": "of 256 bits differ"}.get(check)
+    how = f"{example['amount']:g} {unit}" if unit else "the same frame"
+    return one_line(f"{example['clip_id']} like {example['like']} ({how})")
+
+
+def mapping(text: str) -> dict[str, str]:
+    """What ``--columns`` says.
+
+    >>> mapping("case_id=video_name,start_s=begin")
+    {'case_id': 'video_name', 'start_s': 'begin'}
+    """
+    parts = [part.split("=") for part in text.split(",") if part]
+    if any(len(part) != 2 for part in parts):
+        raise InputError(f"--columns {text}: write ours=theirs,ours=theirs; ours are {', '.join(NAMES)}")
+    return {ours.strip(): theirs.strip() for ours, theirs in parts}
+
+
+def run(where: Sequence[str], config: str | None, columns: str, out: Path | None) -> bool:
+    """Read, compare, print, write ``out``; returns whether there is no leak."""
+    if len(where) > 2:
+        raise InputError(f"{len(where)} data sets given; one or two can be compared")
+    given = mapping(columns)
+    sides = []
+    for number, place in enumerate(where):
+        prefix = f"{place}:" if len(where) == 2 else ""
+        prefix = f"{number + 1}:{prefix}" if len(set(where)) < len(where) else prefix
+        sides.append(
+            [
+                read_split(prefix + name, rows, rows.features or Features({}), given, place)
+                for name, rows in splits(place, config).items()
+            ]
+        )
+    found = find(*sides)
+    if out is not None:
+        documents.write(out, found)
+    print("\n".join(lines(found)))
+    return bool(found["ok"])

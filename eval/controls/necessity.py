@@ -1,0 +1,222 @@
+"""Does a model need its questions' sound? Runs with other sounds, and a gate on how far the score falls.
+
+    surgvqa-eval predict DATA --config spoken --model M --out heard.jsonl
+    surgvqa-eval predict DATA --config spoken --model M --out swapped.jsonl --control swapped-audio
+    surgvqa-eval necessity heard.jsonl --control swapped-audio=swapped.jsonl --data DATA
+
+``swapped-audio`` plays the recording of another kind of question, ``silence`` zeros of the same length, and
+``text-and-audio`` writes the question into the prompt beside its sound. A model that answers as well with the wrong
+sound doesn't listen: the gate fails, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data import columns
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.data.reference import lay
+from surgvqa.eval.data.truth import truth
+from surgvqa.eval.output import documents, terminal
+from surgvqa.eval.scoring.kinds import difference
+from surgvqa.eval.scoring.score import score
+from surgvqa.eval.scoring.verdicts import Judged, judge
+
+WRONG = ("swapped-audio", "silence")  # a model that listens must lose by these
+CONTROLS = (*WRONG, "text-and-audio")
+
+
+def heard_otherwise(rows: Dataset, control: str, seed: int) -> Dataset:
+    """A split as ``control`` wants it asked; ``silence`` is the ears' part, the rows stay.
+
+    Raises:
+        InputError: nothing to swap with.
+    """
+    texts = rows.select_columns(["qa", "messages", "sounds"])
+    if control == "swapped-audio":
+        return replaced(rows, "sounds", swapped(texts, seed))
+    if control == "text-and-audio":
+        return replaced(rows, "messages", [written(row) for row in texts])
+    return rows
+
+
+def replaced(rows: Dataset, column: str, values: list[Any]) -> Dataset:
+    """The rows with other values in a column."""
+    return rows.remove_columns(column).add_column(column, values, feature=rows.features[column])
+
+
+def swapped(texts: Dataset, seed: int) -> list[list[int]]:
+    """For each question the recording of another kind of question; of another text, where there is one kind.
+
+    Raises:
+        InputError: all questions say the same.
+    """
+    places: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in texts:
+        for qa, place in zip(row["qa"], row["sounds"], strict=True):
+            places[qa["kind"], qa["question"]].append(place)
+    asked = sorted(places)
+    if len(asked) < 2:
+        raise InputError("--control swapped-audio needs two different questions in the split")
+    own = 0 if len({kind for kind, _ in asked}) > 1 else 1  # what must differ: the kind, else the text
+    others = {key: [one for one in asked if one[own] != key[own]] for key in asked}
+    out = []
+    for row in texts:
+        drawn = []
+        for qa in row["qa"]:
+            digest = hashlib.sha256(f"swapped-audio\0{seed}\0{qa['qa_id']}".encode()).digest()
+            generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+            choices = others[qa["kind"], qa["question"]]
+            found = places[choices[int(generator.integers(len(choices)))]]
+            drawn.append(found[int(generator.integers(len(found)))])
+        out.append(drawn)
+    return out
+
+
+def written(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A row's messages with each question's words behind its prompt."""
+    asked = iter(row["qa"])
+    return [
+        {"role": turn["role"], "content": f"{turn['content']} {next(asked)['question']}"}
+        if turn["role"] == "user"
+        else turn
+        for turn in row["messages"]
+    ]
+
+
+def necessity(
+    heard: Sequence[Prediction],
+    controls: Mapping[str, Sequence[Prediction]],
+    train: Sequence[Prediction] | None = None,
+    data: Sequence[Prediction] | None = None,
+    rule: str | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """How far the score falls with each other sound, and whether that shows that the model listens.
+
+    Differences are paired over questions. Their intervals resample clips, not cases as a score's do: that a model
+    listens is a claim on the model, and one operation is enough to see it.
+
+    Args:
+        heard: with the right sounds.
+        controls: by their names.
+        train: training questions, for the blind guess.
+        data: the split's questions, the denominator.
+        rule: how answers are matched.
+        seed: of the resampling.
+    """
+    figures = score(heard, rule=rule, train=train, data=data, seed=seed)
+    asked = list(data) if data is not None else [*heard]
+    verdicts = {name: _judged(run, asked, train) for name, run in {"heard": heard, **controls}.items()}
+    own = verdicts["heard"]
+    for name, judged in verdicts.items():
+        failed = [
+            one.row for one, was in zip(judged, own, strict=True) if one.row.error and not was.row.error
+        ]
+        if failed:  # it would count as wrong, and a crash would look like listening
+            raise InputError(
+                f"{name}: {len(failed)} questions have no answer ({failed[0].qa_id}: {failed[0].error}), and had "
+                "one with the right sound; ask again before you compare"
+            )
+    rule = figures["rule"]
+    single = figures["single_class_kinds"]
+    counted = [place for place, one in enumerate(own) if one.row.kind not in single] or list(range(len(own)))
+    groups = [own[place].row.clip_id for place in counted]
+    right = {
+        name: np.array([run[place].verdicts[rule].correct for place in counted], dtype=float)
+        for name, run in verdicts.items()
+    }
+    kinds = np.array([own[place].row.kind for place in counted])
+    runs: dict[str, dict[str, Any]] = {}
+    for name, values in right.items():
+        fall = right["heard"] - values
+        runs[name] = {
+            "accuracy": round(float(values.mean()), 6),
+            "by_kind": {kind: round(float(values[kinds == kind].mean()), 6) for kind in sorted(set(kinds))},
+            "fall": round(float(fall.mean()), 6),
+            "fall_ci95": difference(fall, groups, seed) if name != "heard" else None,
+        }
+    deaf = [
+        f"the model answers as well with {MEANING[name]}: the score falls by {100 * runs[name]['fall']:.1f} points "
+        f"({terminal.span(runs[name]['fall_ci95'])})"
+        for name in WRONG
+        if name in runs and (runs[name]["fall_ci95"] is None or runs[name]["fall_ci95"][0] <= 0)
+    ]
+    return {
+        "n": len(counted),
+        "rule": rule,
+        "blind_majority": figures["blind_majority"],
+        "blind_by_kind": {kind: figures["by_kind"][kind]["blind_majority"] for kind in sorted(set(kinds))},
+        "runs": runs,
+        "failed": deaf,
+        "listens": not deaf,
+    }
+
+
+MEANING = {"swapped-audio": "another question's sound", "silence": "silence"}
+
+
+def _judged(
+    run: Sequence[Prediction], asked: Sequence[Prediction], train: Sequence[Prediction] | None
+) -> list[Judged]:
+    return judge(lay(run, asked).rows, train or ())
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """A column per run, a row per kind, and how far each falls."""
+    runs = found["runs"]
+    rows = [["kind", "blind", *runs]]
+    for kind, blind in found["blind_by_kind"].items():
+        rows.append(
+            [
+                kind,
+                terminal.percent(blind),
+                *(terminal.percent(run["by_kind"][kind]) for run in runs.values()),
+            ]
+        )
+    rows.append(
+        [
+            "all that count",
+            terminal.percent(found["blind_majority"]),
+            *(terminal.percent(run["accuracy"]) for run in runs.values()),
+        ]
+    )
+    lines = [terminal.table(rows), ""]
+    lines += [
+        f"{name}: the score falls by {100 * run['fall']:.1f} points ({terminal.span(run['fall_ci95'])})"
+        for name, run in runs.items()
+        if name != "heard"
+    ]
+    lines += found["failed"] or ["the model listens: with the wrong sound it doesn't answer as well"]
+    return "\n".join(lines)
+
+
+def run(args: argparse.Namespace) -> bool:
+    """Read the runs, print the table; whether the gate is passed.
+
+    Raises:
+        InputError: no control with a wrong sound, or a file that isn't predictions.
+    """
+    controls, mapping = {}, columns.parse_columns(args.columns)
+    for pair in args.control:
+        name, equals, path = pair.partition("=")
+        if not equals or name not in CONTROLS:
+            raise InputError(f"--control {pair}: write NAME=FILE; {nearest(name, CONTROLS)}")
+        controls[name] = columns.read(Path(path), mapping).predictions
+    if not set(WRONG) & set(controls):
+        raise InputError(f"give a run with the wrong sound: --control {WRONG[0]}=FILE")
+    data, train = truth(args)
+    heard = columns.read(args.file, mapping).predictions
+    found = necessity(heard, controls, train, data, args.rule, args.seed)
+    print(table(found))
+    if args.out:
+        documents.write(args.out, found)
+    return bool(found["listens"])

@@ -1,0 +1,241 @@
+"""A data set's clips asked the sanity suite: other words, absent things, safety checks.
+
+    surgvqa-eval probes out/cataract --out out/cataract-probes
+    surgvqa-eval predict out/cataract-probes --model runs/first --out probes.jsonl
+    surgvqa-eval score probes.jsonl --data out/cataract-probes
+
+The clips and their own questions stay as they are. Beside them stand each question's other phrasings
+(``{qa_id}~1``), for each clip one thing that is there and one that isn't, and, where the annotations hold a
+procedure's events, whether a safety gate has been met and whether a red flag shows. Nothing is asked whose
+right answer is not annotated: no "what to do if it bleeds now".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+from datasets import List
+from surgvqa.builders.cases import draws
+from surgvqa.builders.procedures import taxonomy
+from surgvqa.builders.questions import wording
+from surgvqa.builders.schema import FEATURES, QA_FEATURES
+from surgvqa.cards.command import InputError
+from surgvqa.eval.scoring.probes import REPHRASED
+
+Row = dict[str, Any]
+GATE = (
+    "Has this safety check been met: {a}?",
+    "Is the safety check {a} fulfilled by now?",
+    "Safety check: {a}. Has it been confirmed?",
+    "Can the safety check {a} be ticked off at this point?",
+)
+RED_FLAG = (
+    "Is there a red flag here, namely {a}?",
+    "Does this show a red flag: {a}?",
+    "Red flag check: {a}. Is it happening?",
+    "Do you see {a} at this moment?",
+)
+CARD = """---
+configs:
+- config_name: clips
+  data_files:
+  - {{split: {split}, path: clips/{split}-*.parquet}}
+- config_name: qa
+  data_files:
+  - {{split: {split}, path: qa/{split}-*.parquet}}
+---
+# Sanity probes on {name}, split {split}
+
+Made by `surgvqa-eval probes`: {counts}. Clips and licence are those of {name}.
+"""
+
+
+def probe_set(
+    folder: Path, out: Path, split: str, phrasings: int, procedure: str | None, seed: int
+) -> Counter[str]:
+    """Write ``out`` as a data set folder whose questions are the probes; how many of each there are.
+
+    Args:
+        folder: a data set that ``surgvqa-build`` wrote.
+        out: a new folder, or one that this wrote before.
+        split: whose clips are asked.
+        phrasings: how many other phrasings a question gets, at most what its kind has.
+        procedure: the taxonomy with the safety gates, a name or a file; by default the data set's own.
+        seed: of the wording and of what is asked about.
+    """
+    shards = sorted((folder / "clips").glob(f"{split}-*.parquet"))
+    if not shards:
+        raise InputError(f"{folder}: no clips of split {split} (clips/{split}-*.parquet)")
+    if out.resolve() == folder.resolve():
+        raise InputError(f"--out {out} is the data set itself; give a new folder")
+    surroundings = _Surroundings(shards, procedure)
+    counts: Counter[str] = Counter()
+    for config in ("clips", "qa"):
+        (out / config).mkdir(parents=True, exist_ok=True)
+    files = [out / config / f"{split}-00000.parquet" for config in ("clips", "qa")]
+    with (
+        _writer(_part(files[0]), FEATURES.arrow_schema) as clips,
+        _writer(_part(files[1]), QA_FEATURES.arrow_schema) as questions,
+    ):
+        for row in _rows(shards):
+            asked = list(_asked(row, surroundings, phrasings, seed))
+            counts.update(group for group, _ in asked)
+            row["qa"] = [_filled(qa) for _, qa in asked]
+            system = [turn for turn in row["messages"] if turn["role"] == "system"]
+            row["messages"] = system + [turn for qa in row["qa"] for turn in _turns(qa)]
+            clips.write_table(pa.Table.from_pylist([row], schema=FEATURES.arrow_schema))
+            place = (
+                {name: row.get(name) for name in QA_FEATURES if name not in row["qa"][0]} if row["qa"] else {}
+            )
+            rows = [qa | place for qa in row["qa"]]
+            questions.write_table(pa.Table.from_pylist(rows, schema=QA_FEATURES.arrow_schema))
+    for path in files:
+        _part(path).replace(path)
+    for shard in sorted((folder / "qa").glob("train-*.parquet")):  # what a blind guesser learns from
+        shutil.copyfile(shard, out / "qa" / shard.name)
+    said = ", ".join(f"{number} {group}" for group, number in counts.items())
+    (out / "README.md").write_text(CARD.format(split=split, name=folder.name, counts=said), encoding="utf-8")
+    return counts
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _writer(path: Path, schema: pa.Schema) -> parquet.ParquetWriter:
+    return parquet.ParquetWriter(path, schema, compression="snappy", write_page_checksum=True)
+
+
+def _rows(shards: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[Row]:
+    for shard in shards:
+        for batch in parquet.ParquetFile(shard).iter_batches(batch_size=8, columns=columns):
+            yield from batch.to_pylist()
+
+
+def _filled(qa: Row) -> Row:
+    return {
+        name: qa.get(name, [] if isinstance(column, List) else None)
+        for name, column in FEATURES["qa"].feature.items()
+    }
+
+
+def _turns(qa: Row) -> list[dict[str, str]]:
+    return [{"role": "user", "content": qa["question"]}, {"role": "assistant", "content": qa["answer"]}]
+
+
+class _Surroundings:
+    """What the split's scenes show around a clip: things per phase, and events per case."""
+
+    def __init__(self, shards: Sequence[Path], procedure: str | None) -> None:
+        self.shown: dict[str | None, set[str]] = defaultdict(set)
+        self.events: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        self.procedure: taxonomy.Taxonomy | None = None
+        for row in _rows(shards, ["case_id", "procedure", "phase", "scene"]):
+            if self.procedure is None and (procedure or row["procedure"] in taxonomy.shipped()):
+                self.procedure = taxonomy.load(procedure or row["procedure"])
+            if row["scene"]:
+                scene = json.loads(row["scene"])
+                self.shown[row["phase"]].update(node["name"] for node in scene.get("nodes", ()))
+                self.events[row["case_id"]] += [
+                    (scene["time_s"], name)
+                    for event in scene.get("events", ())
+                    if (name := self._event(event))
+                ]
+
+    def _event(self, label: str) -> str | None:
+        """The taxonomy's name of an event; None for those it doesn't list, as our own "entered: …"."""
+        spellings = self.procedure.spellings if self.procedure else {}
+        return spellings.get(("event", taxonomy.plain(label)))
+
+    def absent(self, row: Row, there: set[str]) -> list[str]:
+        """Things the split shows in this phase but not in this scene; else in any phase."""
+        everywhere = set().union(*self.shown.values())
+        return sorted(self.shown[row["phase"]] - there) or sorted(everywhere - there)
+
+
+def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterator[tuple[str, Row]]:
+    """A clip's questions, each with the probe it belongs to."""
+    scene = json.loads(row["scene"]) if row["scene"] else None
+    own = [("original", qa) for qa in row["qa"]]
+    if scene and not any(qa["kind"] == "presence" for qa in row["qa"]):
+        own += [("presence", qa) for qa in _presence(row, scene, around, seed)]
+    if around.procedure is not None:
+        own += [("safety", qa) for qa in _safety(row, scene, around, around.procedure, seed)]
+    for group, qa in own:
+        yield group, qa
+        for number, question in enumerate(others(qa["kind"], qa["question"])[:phrasings], start=1):
+            yield "rephrased", qa | {"qa_id": f"{qa['qa_id']}{REPHRASED}{number}", "question": question}
+
+
+def others(kind: str, question: str) -> list[str]:
+    """The same question in the kind's other words; none where it isn't one of ours.
+
+    >>> others("presence", "Is the phaco tip visible?")[0]
+    'Can the phaco tip be seen here?'
+    """
+    templates = {"gate": GATE, "red_flag": RED_FLAG}.get(kind) or wording.QUESTIONS.get(kind, ())
+    for template in templates:
+        parts = re.split(r"\{(\w+)\}", template)
+        names = parts[1::2]
+        pattern = "(.+)".join(re.escape(part) for part in parts[::2])
+        if found := re.fullmatch(pattern, question):
+            slots = dict(zip(names, found.groups(), strict=True))
+            return [other.format(**slots) for other in templates if other != template]
+    return []
+
+
+def _yes_no(row: Row, kind: str, suffix: str, words: Sequence[str], name: str, truth: bool, seed: int) -> Row:
+    qa_id = f"{row['clip_id']}#{kind}-{suffix}"
+    if kind == "presence":
+        answer = wording.ANSWERS[kind][0 if truth else 1].format(a=name)
+    else:
+        answer = f"Yes: {name}." if truth else f"No: not {name}."
+    return {
+        "qa_id": qa_id,
+        "kind": kind,
+        "reasoning": "verification",
+        "question": draws.pick(words, "probe", seed, qa_id).format(a=name),
+        "answer": answer,
+        "short_answer": "yes" if truth else "no",
+        "choices": ["yes", "no"],
+    }
+
+
+def _presence(row: Row, scene: Mapping[str, Any], around: _Surroundings, seed: int) -> Iterator[Row]:
+    there = {node["name"] for node in scene.get("nodes", ())}
+    absent = around.absent(row, there)
+    if there and absent:
+        for truth, names in ((True, sorted(there)), (False, absent)):
+            name = draws.pick(names, "presence probe", seed, row["clip_id"], truth)
+            yield _yes_no(
+                row, "presence", f"probe-{truth:d}", wording.QUESTIONS["presence"], name, truth, seed
+            )
+
+
+def _safety(
+    row: Row, scene: Mapping[str, Any] | None, around: _Surroundings, procedure: taxonomy.Taxonomy, seed: int
+) -> Iterator[Row]:
+    """Gates whose event the case has, met from then on; red flags of a scene, and as many that aren't there."""
+    met = around.events[row["case_id"]]
+    for number, gate in enumerate(procedure.gates):
+        times = [time for time, name in met if name == gate.event]
+        if times:
+            yield _yes_no(row, "gate", str(number), GATE, gate.name, min(times) < row["end_s"], seed)
+    gates = {gate.event for gate in procedure.gates}
+    flags = {name for own in around.events.values() for _, name in own} - gates
+    if scene and flags:
+        here = {name for time, name in met if row["start_s"] <= time < row["end_s"]} & flags
+        for name in sorted(here):
+            yield _yes_no(row, "red_flag", f"yes-{taxonomy.plain(name)}", RED_FLAG, name, True, seed)
+        if absent := sorted(flags - here):
+            name = draws.pick(absent, "red flag", seed, row["clip_id"])
+            if here or draws.fraction("calm", seed, row["clip_id"]) < 0.25:
+                yield _yes_no(row, "red_flag", "no", RED_FLAG, name, False, seed)

@@ -1,0 +1,3 @@
+"""Predictions, questions and data sets, read from whoever wrote them."""
+
+__all__ = ["columns", "dataset", "predictions", "prompts", "records", "reference", "streams", "truth"]

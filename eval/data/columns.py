@@ -1,0 +1,266 @@
+"""Anyone's predictions, read as ours: JSONL, JSON, CSV, lmms-eval sample logs, Inspect logs, LLaVA answers.
+
+Rows are mapped field by field: ``kind=question_type,prediction=output.completion`` (a dot goes one level
+down, a number picks from a list, a star takes the only entry, ``a|b`` takes what is there). Files whose fields give away their origin need no mapping.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from surgvqa.cards.command import InputError, nearest, parse_json
+from surgvqa.eval.data import records
+from surgvqa.eval.data.predictions import FIELDS, Prediction
+from surgvqa.eval.data.records import Row
+
+RIGHT = frozenset(
+    {"true", "1", "1.0", "c", "correct"}
+)  # what files write where they count an answer as right
+WRONG = frozenset({"false", "0", "0.0", "i", "incorrect", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one kind of file names our fields, and the fields that give it away."""
+
+    name: str
+    marks: tuple[str, ...]
+    columns: Mapping[str, str]
+
+
+# Read in the writers' code: lmms_eval/loggers/evaluation_tracker.py, inspect_ai's EvalSample, LLaVA's
+# model_vqa.py, EndoChat's inference_batch.py, SurgViVQA-Audio's evaluate_*.py, SurgViVQA's question files,
+# Surgical_COT's evaluate_exp*.py.
+LAYOUTS = (
+    Layout("surgvqa", ("qa_id", "short_answer", "prediction"), {}),
+    Layout("surgvqa questions", ("qa_id", "short_answer", "question"), {}),
+    Layout(
+        "SurgViVQA results",
+        ("question_id", "question_type", "predicted_answer"),
+        {
+            "qa_id": "question_id",
+            "case_id": "video_id",
+            "kind": "question_type",
+            "answer": "ground_truth",
+            "prediction": "predicted_answer",
+            "counted": "exact_match",
+        },
+    ),
+    Layout(
+        "SurgViVQA questions",
+        ("id", "question_type", "short_answer"),
+        {"qa_id": "id", "case_id": "video_id", "kind": "question_type", "clip_id": "frames.0"},
+    ),
+    Layout(
+        "lmms-eval samples",
+        ("doc_id", "target", "filtered_resps"),
+        {"qa_id": "doc_id", "question": "input", "short_answer": "target", "prediction": "filtered_resps"},
+    ),
+    Layout(
+        "Inspect samples",
+        ("id", "input", "target", "output"),
+        {
+            "qa_id": "id",
+            "clip_id": "metadata.clip_id",
+            "case_id": "metadata.case_id",
+            "kind": "metadata.kind",
+            "question": "input",
+            "short_answer": "target",
+            "prediction": "output.completion|output.choices.0.message.content",
+            "error": "error.message",
+            "counted": "scores.*.value",
+        },
+    ),
+    Layout(
+        "EndoChat results",
+        ("question", "answer", "answer_gt"),
+        {
+            "qa_id": "id",
+            "clip_id": "image",
+            "kind": "main_tag",
+            "short_answer": "answer_gt",
+            "prediction": "answer",
+            "answer": "answer_gt",
+        },
+    ),
+    Layout(
+        "results with verdicts",
+        ("question", "prediction", "ground_truth", "correct"),
+        {
+            "qa_id": "question_id",
+            "clip_id": "image_id",
+            "kind": "question_type",
+            "short_answer": "ground_truth",
+            "counted": "correct",
+        },
+    ),
+    Layout(
+        "LLaVA answers",
+        ("question_id", "prompt", "text"),
+        {"qa_id": "question_id", "question": "prompt", "prediction": "text"},
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file held, and how it was read."""
+
+    predictions: list[Prediction]
+    layout: str  # the name of the layout recognised, "as given" where --columns says everything
+    fields: frozenset[str]  # those of ours the file fills
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """The mapping of ``--columns``.
+
+    >>> parse_columns("kind=question_type,prediction=output.completion")
+    {'kind': 'question_type', 'prediction': 'output.completion'}
+    """
+    columns: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        field, equals, column = (part.strip() for part in pair.partition("="))
+        if not equals or not column:
+            raise InputError(f"--columns {pair}: write FIELD=COLUMN, as in prediction=predicted_answer")
+        if field not in FIELDS:
+            raise InputError(f"--columns {pair}: no field {field}; {nearest(field, FIELDS)}")
+        columns[field] = column
+    return columns
+
+
+def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
+    """Every row of a predictions or questions file, as predictions; a repeated id is kept as it is.
+
+    Raises:
+        InputError: no such file, nothing in it, cut off, or a column that isn't there.
+    """
+    rows = list(records.rows(path))
+    if not rows:
+        raise InputError(f"{path}: no rows in it")
+    layout = _recognise(rows[0])
+    if epochs := {row["epoch"] for row in rows if "epoch" in row} - {1}:
+        raise InputError(
+            f"{path}: each sample was run {1 + len(epochs)} times (epochs), a question counts once; run one epoch"
+        )
+    mapping = (
+        {field: field for field in FIELDS} | dict(layout.columns if layout else {}) | dict(columns or {})
+    )
+    for field, column in (columns or {}).items():
+        if all(_get(row, column) is None for row in rows):
+            raise InputError(
+                f"{path}: --columns {field}={column}: no row has {column}; {nearest(column, map(str, rows[0]))}"
+            )
+    filled = frozenset(
+        field for field in FIELDS if any(_get(row, mapping[field]) is not None for row in rows)
+    )
+    predictions = [_prediction(row, mapping, f"{path}, row {i}") for i, row in enumerate(rows, start=1)]
+    if "counted" in (columns or {}) and all(row.counted is None for row in predictions):
+        raise InputError(
+            f"{path}: --columns counted={mapping['counted']}: {_get(rows[0], mapping['counted'])!r} is no verdict; "
+            "one is true or false, 1 or 0, C or I"
+        )
+    return Loaded(predictions, layout.name if layout else "as given", filled)
+
+
+def _recognise(row: Row) -> Layout | None:
+    return next((layout for layout in LAYOUTS if all(mark in row for mark in layout.marks)), None)
+
+
+def _get(row: Any, column: str) -> Any:
+    """A column's value; ``a.b.0`` goes down, ``a.*`` to the only entry, ``a|b`` takes what is there; else None.
+
+    >>> _get({"output": {"choices": [{"text": "yes"}]}}, "output.choices.0.text")
+    'yes'
+    >>> _get({"scores": {"match": {"value": "C"}}}, "scores.*.value")
+    'C'
+    """
+    if isinstance(row, Mapping) and column in row:
+        return row[column]
+    if "|" in column:
+        return next((found for one in column.split("|") if (found := _get(row, one)) is not None), None)
+    if "." not in column:
+        return None
+    value = row
+    for step in column.split("."):
+        if isinstance(value, Mapping):
+            value = next(iter(value.values())) if step == "*" and len(value) == 1 else value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _text(value: Any, field: str, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    while isinstance(value, list) and len(value) == 1:  # [["No"]], as harnesses wrap a single answer
+        value = value[0]
+    if value is None or value == []:
+        return ""
+    if isinstance(value, list | Mapping):
+        raise InputError(
+            f"{where}: {field} is not one text but {type(value).__name__}; pick with COLUMN.0 or .name"
+        )
+    return str(value)
+
+
+def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
+    if not isinstance(row, Mapping):
+        raise InputError(f"{where}: expected an object, found {type(row).__name__}")
+    values = {field: _get(row, mapping[field]) for field in FIELDS}
+    texts = {
+        field: _text(value, field, where)
+        for field, value in values.items()
+        if field not in ("choices", "confidence", "error", "counted")
+    }
+    choices = _choices(values["choices"], where)
+    answer = texts["short_answer"] or texts["answer"]
+    if len(answer) == 1 and answer.isupper() and choices and answer not in choices:
+        place = ord(answer) - ord("A")  # the letter of a choice
+        answer = choices[place] if place < len(choices) else answer
+    clip = texts["clip_id"] or (texts["qa_id"].partition("#")[0] if "#" in texts["qa_id"] else "")
+    case = texts["case_id"] or clip.rpartition("@")[0]
+    texts |= {"short_answer": answer, "clip_id": clip, "case_id": case, "kind": texts["kind"] or "all"}
+    error = values["error"]
+    return Prediction(
+        **texts,
+        choices=choices,
+        error=_text(error, "error", where) or None if not isinstance(error, Mapping) else json.dumps(error),
+        confidence=_number(values["confidence"], where),
+        counted=_verdict(values["counted"]),
+    )
+
+
+def _verdict(value: Any) -> bool | None:
+    """Whether a file counts an answer as right; None where it doesn't say, or says neither (half a point).
+
+    >>> _verdict("C"), _verdict(0), _verdict(0.5)
+    (True, False, None)
+    """
+    said = str(value).strip().casefold()
+    return True if said in RIGHT else False if said in WRONG else None
+
+
+def _choices(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str):  # from CSV: a JSON list, else separated by a bar or semicolon
+        try:
+            value = parse_json(value) if value.startswith("[") else value.replace("|", ";").split(";")
+        except json.JSONDecodeError:
+            raise InputError(f"{where}: choices is not a JSON list: {value}") from None
+    if not isinstance(value, list | tuple | None):
+        raise InputError(f"{where}: choices is {type(value).__name__}, expected a list")
+    return tuple(str(choice).strip() for choice in value or () if str(choice).strip())
+
+
+def _number(value: Any, where: str) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: confidence is {value!r}, expected a number from 0 to 1") from None

@@ -1,0 +1,80 @@
+"""Clips from a folder or the Hub, their pictures left as bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets import Dataset, DatasetDict, Image, List, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data.prompts import as_clips, is_prompts
+
+
+def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
+    """All splits of a data set of clips; rows of one question each (config pointing) come as clips of a frame.
+
+    Raises:
+        InputError: no such folder or Hub repository, no such config, or rows without ``messages``.
+    """
+    splits = DatasetDict(
+        {
+            split: as_clips(rows) if is_prompts(rows.features) else rows
+            for split, rows in load_rows(name, config).items()
+        }
+    )
+    for split, rows in splits.items():
+        if "messages" not in rows.features:
+            found = ", ".join(rows.features)
+            raise InputError(
+                f"{name}, split {split}: no column messages; found {found}. Is this config clips?"
+            )
+    return splits
+
+
+def load_rows(name: str, config: str | None) -> DatasetDict:
+    """All splits of a data set as it is, its pictures left as bytes.
+
+    Raises:
+        InputError: no such folder or Hub repository, no such config.
+    """
+    if Path(name).exists() and not any(Path(name).rglob("*.parquet")):
+        raise InputError(f"{name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one")
+    try:
+        splits = load_folder(Path(name), config) or load_dataset(name, config)
+    except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
+        raise InputError(
+            f"no data set {name}: neither a folder here nor reachable on the Hub ({error})"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
+    return DatasetDict({split: undecoded(rows) for split, rows in splits.items()})
+
+
+def load_folder(folder: Path, config: str | None) -> DatasetDict | None:
+    """A folder of ours, ``CONFIG/SPLIT-*.parquet``, by its files; None where it isn't one.
+
+    Not by its card: ``load_dataset(folder, config)`` of datasets 5.2 keys its cache by the card's text and the
+    folder's last name, so a data set that was built again would give yesterday's rows.
+    """
+    files: dict[str, list[str]] = {}
+    for path in sorted((folder / (config or "clips")).glob("*-*.parquet")):
+        files.setdefault(path.name.split("-")[0], []).append(str(path))
+    return load_dataset("parquet", data_files=files) if files else None
+
+
+def split_of(splits: DatasetDict, split: str, where: str) -> Dataset:
+    """One split.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if split not in splits:
+        raise InputError(f"{where} has no split {split!r}; {nearest(split, splits)}")
+    return splits[split]
+
+
+def undecoded(rows: Dataset) -> Dataset:
+    """Rows whose ``images`` come as ``{"bytes", "path"}``: decoding is the encoder's."""
+    if "images" in rows.features:
+        return rows.cast_column("images", List(Image(decode=False)))
+    return rows

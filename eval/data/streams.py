@@ -1,0 +1,109 @@
+"""A data set as the evaluation reads it: from a folder or the Hub, split by split, pictures as bytes, no cache."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict, IterableDataset, get_dataset_config_names, load_dataset, load_from_disk
+from datasets.utils.logging import set_verbosity_error
+from PIL import Image
+from surgvqa.cards.command import InputError, nearest
+
+Row = dict[str, Any]
+
+
+def splits(where: str, config: str | None = None) -> dict[str, IterableDataset]:
+    """Every split of a data set, streamed and undecoded (images are ``{"bytes", "path"}``).
+
+    ``where`` is a folder of ours, any folder that `load_dataset` reads, one that `save_to_disk` wrote, or
+    ``org/name`` on the Hub. Without ``config``: ``clips`` where there is one, else the only one.
+
+    Raises:
+        InputError: nothing readable there, or several configs and none asked for.
+    """
+    set_verbosity_error()
+    if (Path(where) / "dataset_dict.json").is_file() or (Path(where) / "dataset_info.json").is_file():
+        saved = load_from_disk(where)
+        saved = saved if isinstance(saved, DatasetDict) else DatasetDict({"all": saved})
+        return {name: split.to_iterable_dataset().decode(False) for name, split in saved.items()}
+    try:
+        loaded = load_dataset(where, _config(where, config), streaming=True)
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # datasets raises these for absent, unreachable and unreadable ones
+        raise InputError(f"{where}: not a data set that can be read here ({error})") from error
+    return {str(name): split.decode(False) for name, split in loaded.items()}
+
+
+def _config(where: str, asked: str | None) -> str:
+    if not Path(where).exists() and where.count("/") != 1:
+        raise InputError(f"{where}: no such folder, and not a data set's name on the Hub (org/name)")
+    names = get_dataset_config_names(where)
+    if asked is None and "clips" in names:
+        return "clips"
+    if asked is None and len(names) == 1:
+        return str(names[0])
+    if asked is None or asked not in names:
+        wanted = (
+            f"no config {asked!r}; {nearest(asked, names)}" if asked else f"which config of {sorted(names)}?"
+        )
+        raise InputError(f"{where}: {wanted} (--config)")
+    return asked
+
+
+def questions(where: str) -> dict[str, list[Row]]:
+    """The rows of the ``qa`` config, by split: every question of a data set of ours, with its phase and case."""
+    return {name: list(split) for name, split in splits(where, "qa").items()}
+
+
+def clips(where: str, split: str) -> Iterator[Row]:
+    """The rows of the ``clips`` config of one split, one at a time.
+
+    Raises:
+        InputError: no such split.
+    """
+    found = splits(where, "clips")
+    if split not in found:
+        raise InputError(f"{where}: no split {split!r}; {nearest(split, found)}")
+    yield from found[split]
+
+
+def picture(value: Row) -> bytes:
+    """The encoded bytes of an undecoded image cell, from the row itself or from the file it points at."""
+    return value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
+
+
+def frames(row: Row, where: str, count: int = 8) -> list[bytes]:
+    """A clip's frames as encoded pictures: those in its row, else ``count`` from its cut video.
+
+    Empty where it has neither here: no media, or videos that lie elsewhere (``--media reference``, the Hub).
+    """
+    if row.get("images"):
+        return [picture(cell) for cell in row["images"]]
+    root = Path(where).resolve()
+    path = (root / row["video"]).resolve() if row.get("video") else None
+    if path is None or not path.is_relative_to(root) or not path.is_file():
+        return []
+    from surgvqa.builders.files.pictures import encode_jpeg  # only data sets of videos need a decoder
+    from surgvqa.builders.video.decode import read_frames
+
+    start, begins = row["start_s"], row["video_start_s"]
+    known = row["frame_times_s"] or [start]
+    picks = sorted({round(i * (len(known) - 1) / max(1, count - 1)) for i in range(count)})
+    # The first frame of a cut clip can be from before its start: it stands at the clip's second 0.
+    times = [begins + max(0.0, known[i] - start) for i in picks]
+    return [encode_jpeg(shot.image) for shot in read_frames(path, times)]
+
+
+def thumbnail(data: bytes, width: int) -> bytes:
+    """A picture as a JPEG of at most ``width`` pixels across."""
+    with Image.open(io.BytesIO(data)) as image:
+        small = image.convert("RGB")
+        small.thumbnail((width, width))
+        stream = io.BytesIO()
+        small.save(stream, "JPEG", quality=80)
+        return stream.getvalue()

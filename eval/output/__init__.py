@@ -1,0 +1,3 @@
+"""Tables for the terminal, HTML pages, and documents on disk."""
+
+__all__ = ["documents", "page", "terminal"]

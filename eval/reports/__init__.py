@@ -1,0 +1,3 @@
+"""Pages on predictions and on data sets."""
+
+__all__ = ["dataset_report", "report"]

@@ -1,0 +1,242 @@
+"""The page on a data set: what is in it, what a blind guesser scores on it, what its splits share, samples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Features
+from surgvqa.cards.command import InputError
+from surgvqa.eval.controls import baselines, leaks
+from surgvqa.eval.data import streams
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.scoring.score import score
+
+SAMPLES = 12
+ANSWERS = 10  # of a kind, the most frequent ones
+CASES = 60  # timelines
+COLUMNS = ("clip_id", "case_id", "phase", "start_s", "end_s")
+
+
+def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The numbers of the page, and the frames of its samples by clip.
+
+    Raises:
+        InputError: not a data set of ours (configs ``clips`` and ``qa``).
+    """
+    from surgvqa.eval.reports.report import clip_frames
+
+    questions = streams.questions(where)
+    clips = {name: [_brief(row) for row in rows] for name, rows in streams.splits(where, "clips").items()}
+    if not any(clips.values()) or not any(questions.values()):
+        raise InputError(f"{where}: no clips or no questions in it")
+    shown = samples(clips, questions)
+    wanted = {item["clip_id"] for item in shown}
+    pictures: dict[str, list[str]] = {}
+    for split in {item["split"] for item in shown}:
+        pictures |= clip_frames(where, split, wanted)
+    by_case = cases(clips, questions)
+    numbers: dict[str, Any] = {
+        "page": "dataset",
+        "title": title or f"The data set {Path(where).name or where}",
+        "command": f"surgvqa-eval report {Path(where).name or where}",
+        "splits": {name: _size(clips[name], questions.get(name, [])) for name in clips},
+        "kinds": kinds(questions),
+        "blind": blind(questions),
+        "phases": phase_shares(clips),
+        "phase_labels": in_order(clips),
+        "cases": by_case[:CASES],
+        "cases_left": len(by_case) - len(by_case[:CASES]),
+        "leaks": _leaks(where),
+        "built": _built(where),
+        "samples": shown,
+        "frames": sum(row["frames"] for rows in clips.values() for row in rows),
+        "videos": sum(row["video"] for rows in clips.values() for row in rows),
+    }
+    return numbers, pictures
+
+
+def _brief(row: Row) -> Row:
+    media = {"frames": len(row["images"] or ()), "video": bool(row["video"])}
+    return {name: row[name] for name in COLUMNS} | media
+
+
+def _size(clips: Sequence[Row], questions: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "cases": len({row["case_id"] for row in clips}),
+        "clips": len(clips),
+        "qa": len(questions),
+        "frames": sum(row["frames"] for row in clips),
+        "minutes": round(sum(row["end_s"] - row["start_s"] for row in clips) / 60, 1),
+    }
+
+
+def kinds(questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+    """Per kind: its questions by split, its answers by frequency, and how many texts ask it."""
+    groups: dict[str, list[tuple[str, Row]]] = defaultdict(list)
+    for split, rows in questions.items():
+        for row in rows:
+            groups[row["kind"]].append((split, row))
+    found = []
+    for kind, own in sorted(groups.items()):
+        answers = Counter(row["short_answer"] for _, row in own)
+        ranked = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
+        found.append(
+            {
+                "kind": kind,
+                "n": len(own),
+                "by_split": dict(Counter(split for split, _ in own)),
+                "texts": len({row["question"] for _, row in own}),
+                "answers": [{"answer": answer, "n": n} for answer, n in ranked[:ANSWERS]],
+                "answers_left": len(ranked[ANSWERS:]),
+                "single_class": len(ranked) == 1,
+            }
+        )
+    return found
+
+
+def blind(questions: Mapping[str, Sequence[Row]]) -> dict[str, Any] | None:
+    """What the most frequent training answer, overall and by question text, scores on the held-out split."""
+    train = questions.get("train") or []
+    held_out = next((name for name in ("test", "validation") if questions.get(name)), None)
+    if not train or held_out is None:
+        return None
+    asked = baselines.answered(questions[held_out], lambda row: "")
+    taught = baselines.answered(train, lambda row: "")
+    guessers = {
+        "majority": baselines.most_frequent(train, baselines.by_kind),
+        "text": baselines.most_frequent(train, baselines.by_text, baselines.by_kind),
+    }
+    scores = {
+        name: score(baselines.answered(questions[held_out], guesser), train=taught, data=asked)
+        for name, guesser in guessers.items()
+    }
+    first = scores["majority"]
+    return {
+        "split": held_out,
+        "rule": first["rule"],
+        "accuracy": {name: own["accuracy_all_kinds"] for name, own in scores.items()},
+        "by_kind": [
+            {
+                "kind": kind,
+                "n": own["n"],
+                "chance": own["chance"],
+                "majority": own["accuracy"],
+                "text": scores["text"]["by_kind"][kind]["accuracy"],
+                "single_class": own["single_class"],
+            }
+            for kind, own in first["by_kind"].items()
+        ],
+    }
+
+
+def phase_shares(clips: Mapping[str, Iterable[Row]]) -> list[dict[str, Any]]:
+    """Per phase: clips and minutes, by split; the longest first."""
+    found: dict[str, dict[str, Any]] = {}
+    for split, rows in clips.items():
+        for row in rows:
+            own = found.setdefault(
+                row["phase"] or "(none)", {"clips": 0, "minutes": 0.0, "by_split": Counter()}
+            )
+            own["clips"] += 1
+            own["minutes"] += (row["end_s"] - row["start_s"]) / 60
+            own["by_split"][split] += 1
+    ranked = sorted(found.items(), key=lambda item: (-item[1]["minutes"], item[0]))
+    return [
+        {"phase": phase, **own, "minutes": round(own["minutes"], 2), "by_split": dict(own["by_split"])}
+        for phase, own in ranked
+    ]
+
+
+def in_order(clips: Mapping[str, Iterable[Row]]) -> list[str]:
+    """The phases, from the one that comes first on average to the one that comes last."""
+    starts: dict[str, list[float]] = defaultdict(list)
+    for rows in clips.values():
+        for row in rows:
+            if row["phase"]:
+                starts[row["phase"]].append(row["start_s"])
+    return sorted(starts, key=lambda phase: (sum(starts[phase]) / len(starts[phase]), phase))
+
+
+def cases(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+    """Each case of each split with its clips, questions and phases along time."""
+    asked = {split: Counter(row["case_id"] for row in rows) for split, rows in questions.items()}
+    found = []
+    for split, rows in clips.items():
+        own: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            own[row["case_id"]].append(row)
+        for case, windows in sorted(own.items()):
+            windows.sort(key=lambda row: (row["start_s"], row["end_s"]))
+            found.append(
+                {
+                    "case_id": case,
+                    "split": split,
+                    "clips": len(windows),
+                    "qa": asked.get(split, Counter())[case],
+                    "start_s": windows[0]["start_s"],
+                    "end_s": max(row["end_s"] for row in windows),
+                    "phases": [(row["start_s"], row["end_s"], row["phase"] or "(none)") for row in windows],
+                }
+            )
+    return found
+
+
+def samples(
+    clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]
+) -> list[dict[str, Any]]:
+    """Clips to look at: one of each split and phase in turn, chosen by their id's hash, with their questions."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for split, rows in clips.items():
+        for row in rows:
+            groups[row["phase"] or "", split].append(row)
+    for rows in groups.values():
+        rows.sort(key=lambda row: hashlib.sha256(row["clip_id"].encode("utf-8", "replace")).digest())
+    order = [
+        (group[i], split)
+        for i in range(SAMPLES)
+        for (_, split), group in sorted(groups.items())
+        if i < len(group)
+    ]
+    asked: dict[str, list[Row]] = defaultdict(list)
+    for rows in questions.values():
+        for row in rows:
+            asked[row["clip_id"]].append(row)
+    return [
+        {
+            **{name: row[name] for name in COLUMNS},
+            "split": split,
+            "qa": [
+                {name: qa[name] for name in ("kind", "question", "answer", "short_answer")}
+                for qa in asked[row["clip_id"]]
+            ],
+        }
+        for row, split in order[:SAMPLES]
+    ]
+
+
+def _leaks(where: str) -> dict[str, Any] | None:
+    """What the splits share; None where there is only one."""
+    splits = streams.splits(where, "clips")
+    if len(splits) < 2:
+        return None
+    return leaks.find(
+        [
+            leaks.read_split(name, rows, rows.features or Features({}), {}, where)
+            for name, rows in splits.items()
+        ]
+    )
+
+
+def _built(where: str) -> dict[str, Any] | None:
+    """What the build said of it (`report.json` of a folder): what was left out, and its notes."""
+    path = Path(where) / "report.json"
+    if not path.is_file():
+        return None
+    said = json.loads(path.read_text(encoding="utf-8"))
+    dropped = said.get("dropped", [])
+    return {"dropped": len(dropped), "examples": dropped[:8], "notes": said.get("notes", [])}

@@ -1,0 +1,250 @@
+"""`surgvqa-eval report`: a page on predictions, or on a data set, and the same numbers as JSON beside it.
+
+surgvqa-eval report answers.jsonl --data out/cataract --out answers.html
+surgvqa-eval report out/cataract --out data.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.repocard_data import eval_results_to_model_index
+from surgvqa.cards.command import InputError
+from surgvqa.cards.write import model
+from surgvqa.eval.data import columns, streams
+from surgvqa.eval.data.truth import spellings, truth
+from surgvqa.eval.output import documents, page
+from surgvqa.eval.scoring.probes import span
+from surgvqa.eval.scoring.score import lay, score
+from surgvqa.eval.scoring.verdicts import Judged, judge
+
+WORST = 12  # examples
+CASES = 6  # timelines
+FRAMES = 4  # of an example
+WIDTH = 320  # pixels of a frame on the page
+FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "duplicates")
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write the page and its JSON; a folder or a Hub name is a data set, a file holds predictions."""
+    if args.out.suffix != ".html":
+        raise InputError(f"--out {args.out}: give a name that ends in .html; the JSON is written beside it")
+    if Path(args.what).is_file():
+        numbers, pictures = predictions_page(args)
+    else:
+        from surgvqa.eval.reports import dataset_report
+
+        numbers, pictures = dataset_report.build(args.what)
+    page.write(args.out, page.render(f"{numbers['page']}.html", numbers, pictures=pictures))
+    documents.write(args.out.with_suffix(".json"), numbers)
+    print(f"{args.out}, and its numbers in {args.out.with_suffix('.json')}")
+
+
+def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The numbers of the page on a predictions file, and the frames of its worst examples by clip."""
+    loaded = columns.read(Path(args.what), columns.parse_columns(args.columns))
+    asked, train = truth(args)
+    figures = score(
+        loaded.predictions,
+        rule=args.rule,
+        train=train,
+        data=asked,
+        spellings=spellings(args.taxonomy),
+        seed=args.seed,
+    )
+    every = judge(lay(loaded.predictions, asked).rows, train or ())
+    times = _times(every, args.data, args.split)
+    shown = worst(every, figures["rule"])
+    lines, left = timelines(every, figures["rule"], times)
+    numbers: dict[str, Any] = {
+        "page": "predictions",
+        "title": args.title or f"Answers in {Path(args.what).name}",
+        "command": f"surgvqa-eval report {Path(args.what).name}",
+        "data": args.data,
+        "model_index": model_index(figures, Path(args.what).stem, args.data),
+        "trained": train is not None,
+        "score": figures,
+        "faults": {name: figures[name] for name in FAULTS if figures[name]},
+        **lift(figures),
+        "probed": any(
+            any(own.values()) if name == "groups" else own for name, own in figures["probes"].items()
+        ),
+        "runs": _written(args.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}),
+        "sounds": _written(args.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}),
+        "timelines": lines,
+        "timeline_labels": _labels(lines),
+        "cases_left": left,
+        "worst": shown,
+        "confident": any(item["confidence"] is not None for item in shown),
+    }
+    wanted = {item["clip_id"] for item in shown}
+    pictures = clip_frames(args.data, args.split, wanted) if _has_clips(args.data) else {}
+    numbers["frames_note"] = _frames_note(args.data, pictures)
+    return numbers, pictures
+
+
+def model_index(figures: Mapping[str, Any], name: str, where: str | None) -> Any:
+    """The score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
+    data_id = where if where and not Path(where).exists() else None
+    results = model.eval_results(
+        [(name, model.scored(figures))], data_id or Path(where or "surgvqa").name, data_id
+    )
+    return eval_results_to_model_index(name, results)
+
+
+def lift(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What the lift plot shows: the kinds from the highest lift on, and the scale's ends."""
+    names = ("n", "lift", "lift_ci95", "accuracy", "blind_majority", "chance", "single_class")
+    kinds = [{"kind": kind} | {name: own[name] for name in names} for kind, own in figures["by_kind"].items()]
+    kinds.sort(key=lambda kind: (kind["single_class"], -kind["lift"], kind["kind"]))
+    ends = [end for kind in kinds for end in (kind["lift"], *(kind["lift_ci95"] or ()))]
+    widest = min(1.0, max(0.1, *(abs(end) for end in ends)) * 1.05)
+    return {"lift": kinds, "low": -widest, "high": widest}
+
+
+def worst(every: Sequence[Judged], rule: str) -> list[dict[str, Any]]:
+    """One wrong answer of each confusion (kind, truth, what was said), the most frequent confusions first.
+
+    Of a confusion the most confident answer is shown, where confidences are known, else the first by id.
+    """
+    groups: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
+    asked: dict[str, int] = defaultdict(int)
+    for judged in every:
+        asked[judged.row.kind] += 1
+        if not judged.verdicts[rule].correct:
+            groups[judged.row.kind, judged.row.short_answer, judged.said].append(judged)
+    ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:WORST]
+    shown = []
+    for (kind, _, _), group in ranked:
+        first = min(group, key=lambda judged: (-(judged.row.confidence or 0.0), judged.row.qa_id))
+        row = first.row
+        shown.append(
+            {
+                "qa_id": row.qa_id,
+                "clip_id": row.clip_id,
+                "kind": kind,
+                "question": row.question,
+                "short_answer": row.short_answer,
+                "prediction": row.prediction[:400],
+                "cause": row.error or first.verdicts[rule].cause,
+                "confidence": row.confidence,
+                "times": len(group),
+                "of": asked[kind],
+            }
+        )
+    return shown
+
+
+def _times(every: Sequence[Judged], where: str | None, split: str) -> dict[str, tuple[float, float]]:
+    """Start and end of each clip in seconds: from our clip ids, else from the data set's rows."""
+    found = {}
+    for judged in every:
+        if at := span(judged.row.clip_id):
+            found[judged.row.clip_id] = at.start / 1000, at.end / 1000
+    if not found and _has_clips(where):
+        rows = streams.splits(str(where), "qa").get(split, ())
+        found = {row["clip_id"]: (row["start_s"], row["end_s"]) for row in rows}
+    return found
+
+
+def timelines(
+    every: Sequence[Judged], rule: str, times: Mapping[str, tuple[float, float]]
+) -> tuple[list[dict[str, Any]], int]:
+    """Truth and answer along each case, for phases, else for the kind asked on most clips; and how many
+    cases are left out. Cases run from the lowest accuracy to the highest, evenly picked.
+    """
+    placed = [judged for judged in every if judged.row.clip_id in times]
+    kinds = sorted({judged.row.kind for judged in placed})
+    if not kinds:
+        return [], 0
+    clips = {kind: len({j.row.clip_id for j in placed if j.row.kind == kind}) for kind in kinds}
+    kind = "phase" if "phase" in kinds else max(kinds, key=lambda name: clips[name])
+    cases: dict[str, dict[str, Judged]] = defaultdict(dict)
+    for judged in placed:
+        if judged.row.kind == kind:
+            cases[judged.row.case_id].setdefault(judged.row.clip_id, judged)
+    lines = [_line(case, kind, list(own.values()), rule, times) for case, own in sorted(cases.items())]
+    lines.sort(key=lambda line: (line["accuracy"], line["case_id"]))
+    if len(lines) <= CASES:
+        return lines, 0
+    picked = sorted({round(i * (len(lines) - 1) / (CASES - 1)) for i in range(CASES)})
+    return [lines[i] for i in picked], len(lines) - len(picked)
+
+
+def _line(
+    case: str, kind: str, own: list[Judged], rule: str, times: Mapping[str, tuple[float, float]]
+) -> dict[str, Any]:
+    own.sort(key=lambda judged: times[judged.row.clip_id])
+    spans = [times[judged.row.clip_id] for judged in own]
+    right = [judged.verdicts[rule].correct for judged in own]
+    return {
+        "case_id": case,
+        "kind": kind,
+        "n": len(own),
+        "accuracy": sum(right) / len(right),
+        "start_s": min(start for start, _ in spans),
+        "end_s": max(end for _, end in spans),
+        "truth": [(*span, judged.row.short_answer) for span, judged in zip(spans, own, strict=True)],
+        "said": [
+            (*span, judged.row.short_answer if correct else judged.said)
+            for span, judged, correct in zip(spans, own, right, strict=True)
+        ],
+        "wrong": [span for span, correct in zip(spans, right, strict=True) if not correct],
+    }
+
+
+def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The labels of the timelines: the true ones first, in the order of time, so that they have the colours."""
+    starts: dict[str, list[float]] = defaultdict(list)
+    said: set[str] = set()
+    for line in lines:
+        for start, _, label in line["truth"]:
+            starts[label].append(start)
+        said |= {label for _, _, label in line["said"]}
+    truths = sorted(starts, key=lambda label: (sum(starts[label]) / len(starts[label]), label))
+    return [*truths, *sorted(said - set(truths))]
+
+
+def _written(path: Path | None, verb: str, keys: set[str]) -> dict[str, Any] | None:
+    """What `surgvqa-eval VERB --out` wrote."""
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"--{verb} {path}: not readable as JSON ({error})") from None
+    if not isinstance(found, dict) or not keys <= set(found):
+        raise InputError(f"{path}: not what `surgvqa-eval {verb} --out FILE.json` writes")
+    return found
+
+
+def _has_clips(where: str | None) -> bool:
+    return where is not None and not Path(where).is_file()
+
+
+def clip_frames(where: str, split: str, wanted: set[str]) -> dict[str, list[str]]:
+    """At most ``FRAMES`` frames of each wanted clip, evenly picked, as addresses that hold them."""
+    found = {}
+    for row in streams.clips(where, split):
+        if row["clip_id"] not in wanted:
+            continue
+        shots = streams.frames(row, where, FRAMES)
+        last, count = len(shots) - 1, min(FRAMES, len(shots))
+        picks = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
+        if picks:
+            found[row["clip_id"]] = [page.data_uri(streams.thumbnail(shots[i], WIDTH)) for i in picks]
+        wanted = wanted - {row["clip_id"]}
+        if not wanted:
+            break
+    return found
+
+
+def _frames_note(where: str | None, pictures: Mapping[str, Any]) -> str:
+    if where is None:
+        return "Give the data set with --data to see frames."
+    return "" if pictures else "The data set holds no frames of these clips."

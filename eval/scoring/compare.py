@@ -1,0 +1,154 @@
+"""Is B better than A? The same questions, paired, and a case as the unit.
+
+``surgvqa-eval compare a.jsonl b.jsonl --data DIR --out compare.json``
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from surgvqa.cards.command import InputError
+from surgvqa.eval.data import reference
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring import match, statistics
+from surgvqa.eval.scoring.kinds import difference
+from surgvqa.eval.scoring.score import declared, lay
+from surgvqa.eval.scoring.verdicts import Judged, judge
+
+Pair = tuple[Judged, Judged]
+LEVEL = 0.05
+
+
+def compare(
+    a: Sequence[Prediction],
+    b: Sequence[Prediction],
+    *,
+    rule: str | None = None,
+    data: Sequence[Prediction] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """How far B's accuracy is above A's, overall and per kind, ready for JSON.
+
+    With ``data`` both are laid over its questions, and what either lacks is wrong; without, they must hold
+    the same questions with the same right answers.
+
+    Raises:
+        InputError: an unknown rule, or different question sets.
+    """
+    left, right = lay(a, data), lay(b, data)
+    rows, others = left.rows, right.rows if data is not None else _same_order(left.rows, right.rows)
+    rule = declared(rule, rows)
+    pairs = list(zip(judge(rows, others), judge(others, rows), strict=True))
+    kinds: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        kinds[pair[0].row.kind].append(pair)
+    single = sorted(kind for kind, own in kinds.items() if _single_class(own))
+    kept = [pair for pair in pairs if pair[0].row.kind not in single] or pairs
+    by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
+    tested = [kind for kind, own in by_kind.items() if own["p"] is not None]
+    for kind, p in zip(tested, statistics.holm([by_kind[kind]["p"] for kind in tested]), strict=True):
+        by_kind[kind]["p_holm"] = p
+    overall = _figures(kept, rule, seed)
+    cases = {row.case_id for row in rows}
+    notes = [f"A: {note}" for note in left.notes] + [f"B: {note}" for note in right.notes]
+    notes += _few(len(cases), overall)
+    if single and len(kept) < len(pairs):
+        notes.append(f"left out, one answer only: {', '.join(single)}")
+    return {
+        "n": len(pairs),
+        "n_headline": len(kept),
+        "cases": len(cases),
+        "rule": rule,
+        **{name: overall[name] for name in overall if name != "n"},
+        "difference_by_rule": {name: _figures(kept, name, seed)["difference"] for name in match.RULES},
+        "answers": _answers(pairs, rule),
+        "missing": {"a": left.missing, "b": right.missing},
+        "errors": {"a": sum(x.crashed for x, _ in pairs), "b": sum(y.crashed for _, y in pairs)},
+        "moved_kinds": [kind for kind in tested if by_kind[kind]["p_holm"] < LEVEL],
+        "single_class_kinds": single,
+        "by_kind": by_kind,
+        "notes": notes,
+    }
+
+
+def _answers(pairs: Sequence[Pair], rule: str) -> dict[str, Any]:
+    """How many answers are other words, however right: two engines that run one model should give none."""
+    other = [
+        (x, y)
+        for x, y in pairs
+        if (x.row.prediction.strip(), x.crashed) != (y.row.prediction.strip(), y.crashed)
+    ]
+    return {
+        "n": len(pairs),
+        "differ": len(other),
+        "verdict_differs": sum(x.verdicts[rule].correct != y.verdicts[rule].correct for x, y in other),
+        "by_kind": dict(sorted(Counter(x.row.kind for x, _ in other).items())),
+    }
+
+
+def _few(cases: int, overall: dict[str, Any]) -> list[str]:
+    """What cannot be told, from so few cases or from runs that don't differ."""
+    if cases == 1:
+        return ["one case: no interval and no p, the difference says nothing of other cases"]
+    notes = []
+    if overall["only_a"] == overall["only_b"] == 0:
+        notes.append("A and B are right on the very same questions: no difference, and no interval of one")
+    elif cases < statistics.FEWEST:
+        notes.append(f"{cases} cases: too few for an interval, the difference may be these cases' own")
+    if (least := 2 / 2**cases) >= LEVEL:
+        notes.append(
+            f"{cases} cases: p cannot be below {least:.2g}, so no difference can be told from chance; it takes six"
+        )
+    return notes
+
+
+def _figures(pairs: Sequence[Pair], rule: str, seed: int) -> dict[str, Any]:
+    """Both accuracies, their difference (B - A), its interval and p."""
+    a = np.array([x.verdicts[rule].correct for x, _ in pairs], dtype=float)
+    b = np.array([y.verdicts[rule].correct for _, y in pairs], dtype=float)
+    cases = [x.row.case_id for x, _ in pairs]
+    return {
+        "n": len(pairs),
+        "a": float(a.mean()),
+        "b": float(b.mean()),
+        "difference": float((b - a).mean()),
+        "ci95": difference(b - a, cases, seed),
+        "p": statistics.sign_flip(statistics.sums(b - a, cases), seed),
+        "only_a": int(((a == 1) & (b == 0)).sum()),
+        "only_b": int(((b == 1) & (a == 0)).sum()),
+    }
+
+
+def _single_class(pairs: Sequence[Pair]) -> bool:
+    return len(pairs) > 1 and len({x.row.short_answer for x, _ in pairs}) == 1
+
+
+def _same_order(rows: Sequence[Prediction], others: Sequence[Prediction]) -> list[Prediction]:
+    """B's rows in A's order; an ``InputError`` unless both hold the same questions."""
+    fields = next(
+        (fields for fields in reference.KEYS if _apart(rows, fields) and _apart(others, fields)), None
+    )
+    if fields is None:
+        raise InputError("the files have no question ids to pair them by; name them with --columns qa_id=…")
+    theirs = {reference.key(row, fields): row for row in others}
+    mine = [reference.key(row, fields) for row in rows]
+    if set(mine) != theirs.keys():
+        raise InputError(
+            f"A and B are not on the same questions: {len(set(mine) - theirs.keys())} only in A, "
+            f"{len(theirs.keys() - set(mine))} only in B, {len(theirs.keys() & set(mine))} in both; "
+            "with --data DIR, what either lacks counts as wrong"
+        )
+    paired = [theirs[name] for name in mine]
+    changed = sum(x.short_answer != y.short_answer for x, y in zip(rows, paired, strict=True))
+    if changed:
+        raise InputError(
+            f"A and B disagree on the right answer of {changed} questions: not the same data set"
+        )
+    return paired
+
+
+def _apart(rows: Sequence[Prediction], fields: tuple[str, ...]) -> bool:
+    return len({reference.key(row, fields) for row in rows}) == len(rows)

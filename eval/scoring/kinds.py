@@ -1,0 +1,172 @@
+"""The figures of one kind of question: accuracy, chance, blind guesses, collapse, lists, places."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring import grid_answers, match, negation, statistics, verdicts
+from surgvqa.eval.scoring.verdicts import Judged, constant, likeliest, options
+
+COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
+CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(other)"
+
+
+def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -> dict[str, Any]:
+    """One kind's figures; ``taught`` counts the kind's answers in training."""
+    rows = [judged.row for judged in own]
+    right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
+    told, said = [row.short_answer for row in rows], [judged.said for judged in own]
+    truths = Counter(told)
+    known = options(rows)[rows[0].kind]
+    best = best_constant(rows, truths, rule, known)[1]
+    blind_answer, blind = blind_guess(rows, taught, rule)
+    spread, true_spread = entropy(said), entropy(told)
+    cases = [row.case_id for row in rows]
+    return {
+        "n": len(rows),
+        "accuracy": float(right.mean()),
+        "ci95": interval(right, cases, seed),
+        "macro_accuracy": _by_answer(told, right),
+        "accuracy_by_rule": {
+            name: float(np.mean([judged.verdicts[name].correct for judged in own])) for name in match.RULES
+        },
+        "chance": _chance(rows, len(truths | taught)),
+        "blind_majority": float(blind.mean()),
+        "blind_answer": blind_answer,
+        "blind_from": "train" if taught else "scored questions",
+        "best_constant": float(best.mean()),
+        "lift": float(right.mean() - blind.mean()),
+        "lift_ci95": difference(right - blind, cases, seed),
+        "single_class": len(truths) == 1 and len(rows) > 1,
+        "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
+        "entropy_bits": {"answers": round(spread, 4), "truth": round(true_spread, 4)},
+        "errors": sum(judged.crashed for judged in own),
+        "empty": sum(judged.empty for judged in own),
+        "confusion": confusion(told, said),
+        **({"lists": _lists(own)} if rows[0].kind in match.SET_KINDS else {}),
+        **_distances(rows),
+    }
+
+
+def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+    """The 95 % interval over cases as a list; None for too few of them."""
+    return _ends(statistics.interval(statistics.sums(values, cases), seed))
+
+
+def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+    """The same of paired differences; None too where no question differs."""
+    return _ends(statistics.paired(values, cases, seed))
+
+
+def _ends(ends: tuple[float, float] | None) -> list[float] | None:
+    return None if ends is None else [round(float(end), 6) for end in ends]
+
+
+def blind_guess(rows: Sequence[Prediction], taught: Mapping[str, int], rule: str) -> tuple[str, np.ndarray]:
+    """What a guesser says to most questions of a kind who never looks, and where it is right.
+
+    It says the most frequent training answer among a question's choices; where the kind was not asked in
+    training, the best it could say on the very questions.
+    """
+    known = options(rows)[rows[0].kind]
+    learnt = taught or Counter(row.short_answer for row in rows)
+    usual = likeliest(learnt, rows[0].kind, ()) or "", verdicts.blind(rows, learnt, rule, known)
+    if taught:
+        return usual
+    best = best_constant(rows, Counter(learnt), rule, known)
+    return best if best[1].sum() > usual[1].sum() else usual
+
+
+def best_constant(
+    rows: Sequence[Prediction], truths: Counter[str], rule: str, known: tuple[str, ...]
+) -> tuple[str, np.ndarray]:
+    """The one answer that would score best on these very questions, and where it is right."""
+    likely = sorted(truths, key=lambda answer: (-truths[answer], answer))
+    best = (likely[0], constant(rows, likely[0], rule, known))
+    for answer in likely[1:8]:  # a rarer one wins only by containing others, as "lower left" has "left"
+        right = constant(rows, answer, rule, known)
+        if right.sum() > best[1].sum():
+            best = (answer, right)
+    return best
+
+
+def entropy(labels: Sequence[str]) -> float:
+    """Shannon entropy in bits.
+
+    >>> entropy(["yes", "no", "yes", "no"]), entropy(["yes", "yes"])
+    (1.0, 0.0)
+    """
+    counts = Counter(labels).values()
+    return abs(sum(-count / len(labels) * math.log2(count / len(labels)) for count in counts))
+
+
+def confusion(truth: Sequence[str], said: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How often each answer was given for each right one.
+
+    >>> confusion(["left", "left", "right"], ["left", "right", "right"])
+    {'left': {'left': 1, 'right': 1}, 'right': {'right': 1}}
+    """
+    common = {answer for answer, _ in Counter([*truth, *said]).most_common(CONFUSION_SIZE)}
+    table: dict[str, Counter[str]] = defaultdict(Counter)
+    for row, column in zip(truth, said, strict=True):
+        table[row if row in common else "(other)"][column if column in common else "(other)"] += 1
+    return {row: dict(sorted(counts.items())) for row, counts in sorted(table.items())}
+
+
+def _by_answer(told: Sequence[str], right: np.ndarray) -> float:
+    """The mean over the right answers of how often each was found (balanced accuracy)."""
+    _, place = np.unique(np.asarray(told, dtype=object).astype(str), return_inverse=True)
+    return float((np.bincount(place, weights=right) / np.bincount(place)).mean())
+
+
+def _chance(rows: Sequence[Prediction], answers: int) -> float:
+    """A uniform guess among the question's choices, or among the answers the kind is known to have."""
+    guesses = [
+        1 / len(row.choices)
+        if row.choices and row.kind not in match.SET_KINDS
+        else 1 / (2 if row.short_answer.casefold() in match.YES_NO else answers)
+        for row in rows
+    ]
+    return sum(guesses) / len(guesses)
+
+
+def _lists(own: Sequence[Judged]) -> dict[str, float | int]:
+    """Precision, recall and F1 of the names in lists, over all names of the kind."""
+    hits = sum(len(judged.given & judged.true) for judged in own)
+    given, true = sum(len(judged.given) for judged in own), sum(len(judged.true) for judged in own)
+    precision, recall = hits / given if given else 0.0, hits / true if true else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1, "given": given, "true": true}
+
+
+def _distances(rows: Sequence[Prediction]) -> dict[str, Any]:
+    """How far answers that are places are off: in cells of the 3x3 grid, or in the units of the points."""
+    off: dict[str, Any] = {}
+    if rows[0].kind in match.CELL_KINDS:
+        cells = [
+            (
+                grid_answers.cell(negation.words(row.short_answer)),
+                grid_answers.cell(negation.affirmed(row.prediction)),
+            )
+            for row in rows
+        ]
+        off["cells"] = _off([pair for pair in cells if pair[0] is not None], grid_answers.cell_distance)
+    points = [(grid_answers.point(row.short_answer), grid_answers.point(row.prediction)) for row in rows]
+    if known := [pair for pair in points if pair[0] is not None]:
+        off["points"] = _off(known, math.dist)
+    return off
+
+
+def _off(pairs: Sequence[tuple[Any, Any]], distance: Callable[[Any, Any], float]) -> dict[str, Any]:
+    off = [distance(a, b) for a, b in pairs if b is not None]
+    return {
+        "n": len(pairs),
+        "unreadable": len(pairs) - len(off),
+        "mean_distance": float(np.mean(off)) if off else None,
+        "median_distance": float(np.median(off)) if off else None,
+    }

@@ -1,0 +1,236 @@
+"""What a set of answers is worth: accuracy under one rule, beside the others, chance and a blind guess.
+
+``surgvqa-eval score predictions.jsonl --data DIR --out score.json``
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data import reference
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring import kinds, match, negation, statistics
+from surgvqa.eval.scoring.calibration import calibration
+from surgvqa.eval.scoring.probes import probe
+from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.scoring.vocabulary import alignment
+
+
+def score(
+    predictions: Sequence[Prediction],
+    *,
+    rule: str | None = None,
+    train: Sequence[Prediction] | None = None,
+    data: Sequence[Prediction] | None = None,
+    spellings: Mapping[tuple[str, str], str] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every figure of a set of predictions, ready for JSON (the keys are those of ``score --out``).
+
+    Args:
+        predictions: answers, one row per question; see ``reference.lay`` for repeated ones.
+        rule: one of ``match.RULES``; by default ``choice`` where any question has choices, else ``word``.
+        train: training questions, for the blind majority; without them the best constant stands in.
+        data: the data set's questions: they fix the denominator and the right answers.
+        spellings: of a procedure's taxonomy (``Taxonomy.spellings``), to see whether answers use its terms.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: an unknown rule, no predictions, or questions without an answer.
+    """
+    laid = lay(predictions, data)
+    rule = declared(rule, laid.rows)
+    every = judge(laid.rows, train or ())
+    taught: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in train or ():
+        taught[row.kind][row.short_answer] += 1
+    by_kind = {
+        kind: kinds.figures(own, rule, taught[kind], seed) for kind, own in sorted(grouped(every).items())
+    }
+    single = [kind for kind, own in by_kind.items() if own["single_class"]]
+    kept = [judged for judged in every if judged.row.kind not in single] or every
+    counted = [own for kind, own in by_kind.items() if kind not in single] or list(by_kind.values())
+    right = np.array([judged.verdicts[rule].correct for judged in kept], dtype=float)
+    ci95 = kinds.interval(right, [judged.row.case_id for judged in kept], seed)
+    return {
+        "n": len(every),
+        "n_headline": len(kept),
+        "cases": len({row.case_id for row in laid.rows if row.case_id}),
+        "rule": rule,
+        "accuracy": float(right.mean()),
+        "ci95": ci95,
+        "macro_accuracy": sum(own["accuracy"] for own in counted) / len(counted),
+        **{name: pooled(counted, name) for name in ("chance", "blind_majority", "best_constant", "lift")},
+        "lift_ci95": _lift_interval(kept, taught, rule, seed),
+        "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
+        "accuracy_all_kinds": _share(every, rule),
+        "blind_majority_all_kinds": pooled(list(by_kind.values()), "blind_majority"),
+        "errors": sum(judged.crashed for judged in every),
+        "empty": sum(judged.empty for judged in every),
+        "refusals": _caused(every, "refusal"),
+        "echoes": _caused(every, "repeats the question"),
+        "missing": laid.missing,
+        "extra": laid.extra,
+        "duplicates": laid.duplicates,
+        "single_class_kinds": single,
+        "collapsed_kinds": [kind for kind, own in by_kind.items() if own["collapsed"]],
+        "wrong_because": dict(
+            Counter(
+                judged.verdicts[rule].cause for judged in every if judged.verdicts[rule].cause
+            ).most_common()
+        ),
+        "as_counted": _as_counted(every, rule),
+        "rules_differ": {other: _differences(every, rule, other) for other in match.RULES if other != rule},
+        "by_kind": by_kind,
+        "calibration": calibration(every, rule),
+        "vocabulary": alignment(every, spellings) if spellings else None,
+        "probes": probe(every, rule),
+        "by_case": _by_case(every, rule),
+        "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), train, by_kind)],
+    }
+
+
+def _lift_interval(
+    kept: Sequence[Judged], taught: Mapping[str, Counter[str]], rule: str, seed: int
+) -> list[float] | None:
+    """The interval of how far the answers stand above a blind guess, over all questions that count."""
+    values, cases = [], []
+    for kind, own in grouped(kept).items():
+        rows = [judged.row for judged in own]
+        right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
+        values.append(right - kinds.blind_guess(rows, taught.get(kind, {}), rule)[1])
+        cases += [row.case_id for row in rows]
+    return kinds.difference(np.concatenate(values), cases, seed)
+
+
+def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:
+    """The predictions laid over the data set's questions; an ``InputError`` where nothing can be scored."""
+    laid = reference.lay(predictions, data)
+    if not laid.rows:
+        raise InputError("no predictions to score")
+    if unanswerable := [row.qa_id for row in laid.rows if not row.short_answer.strip()]:
+        raise InputError(
+            f"{len(unanswerable)} of {len(laid.rows)} questions have no right answer (first: {unanswerable[0]!r}); "
+            "name its column with --columns short_answer=…, or give the data set with --data"
+        )
+    return laid
+
+
+def declared(rule: str | None, rows: Sequence[Prediction]) -> str:
+    """The rule that was asked for, or the one the questions call for."""
+    if rule is not None and rule not in match.RULES:
+        raise InputError(f"--rule {rule}: no such rule; {nearest(rule, match.RULES)}")
+    return rule or ("choice" if any(row.choices for row in rows) else "word")
+
+
+def grouped(every: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """The judged questions by kind."""
+    groups: dict[str, list[Judged]] = defaultdict(list)
+    for judged in every:
+        groups[judged.row.kind].append(judged)
+    return groups
+
+
+def pooled(own: Sequence[dict[str, Any]], name: str) -> float:
+    """A figure of several kinds as one, each question counting once."""
+    return float(sum(kind[name] * kind["n"] for kind in own) / sum(kind["n"] for kind in own))
+
+
+def _share(every: Sequence[Judged], rule: str) -> float:
+    return sum(judged.verdicts[rule].correct for judged in every) / len(every)
+
+
+def _caused(every: Sequence[Judged], cause: str) -> int:
+    return sum(judged.verdicts["word"].cause == cause for judged in every)
+
+
+def _differences(every: Sequence[Judged], rule: str, other: str) -> dict[str, Any]:
+    """Where another rule judges differently than the declared one, and why."""
+    there = [judged for judged in every if judged.verdicts[other].correct > judged.verdicts[rule].correct]
+    here = [judged for judged in every if judged.verdicts[rule].correct > judged.verdicts[other].correct]
+    because_there = dict(Counter(judged.verdicts[other].cause for judged in here).most_common())
+    return _apart(there, here, rule) | {"because_there": because_there}
+
+
+def _as_counted(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
+    """What the file itself counts as right, where it says so, and every question on which we differ."""
+    told = [judged for judged in every if judged.row.counted is not None]
+    if not told:
+        return None
+    there = [judged for judged in told if judged.row.counted and not judged.verdicts[rule].correct]
+    here = [judged for judged in told if not judged.row.counted and judged.verdicts[rule].correct]
+    right = sum(judged.row.counted is True for judged in told)
+    return {
+        "n": len(told),
+        "right": right,
+        "accuracy": right / len(told),
+        "differ_by_rule": {
+            name: sum(judged.row.counted != judged.verdicts[name].correct for judged in told)
+            for name in match.RULES
+        },
+        **_apart(there, here, rule),
+    }
+
+
+def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> dict[str, Any]:
+    """The questions that are right only by the other's measure, why, and only by the declared rule."""
+    return {
+        "only_there": len(there),
+        "because": dict(Counter(judged.verdicts[rule].cause for judged in there).most_common()),
+        "only_here": len(here),
+        "examples": [
+            {"qa_id": row.qa_id, "short_answer": row.short_answer, "prediction": row.prediction[:200]}
+            for row in (judged.row for judged in (*there[:3], *here[:2]))
+        ],
+    }
+
+
+def _by_case(every: Sequence[Judged], rule: str) -> dict[str, dict[str, float | int]]:
+    cases: dict[str, list[bool]] = defaultdict(list)
+    for judged in every:
+        cases[judged.row.case_id].append(judged.verdicts[rule].correct)
+    return {case: {"n": len(own), "accuracy": sum(own) / len(own)} for case, own in sorted(cases.items())}
+
+
+def _notes(
+    rows: Sequence[Prediction],
+    single: list[str],
+    kept: int,
+    train: Sequence[Prediction] | None,
+    by_kind: dict[str, dict[str, Any]],
+) -> list[str]:
+    """What a reader must know to read the figures."""
+    notes = []
+    if single and kept < len(rows):
+        notes.append(
+            f"accuracy leaves out {len(rows) - kept} questions of {len(single)} kinds with one answer only: "
+            + ", ".join(single)
+        )
+    elif single:
+        notes.append("every kind has one answer only: no figure here needs the video")
+    known = len({row.case_id for row in rows if row.case_id})
+    if known < statistics.FEWEST:
+        few = f"{known} cases: too few for an interval, they say little of others"
+        notes.append(
+            ("no case ids: no interval", "one case: no interval, it says nothing of other cases", few)[known]
+        )
+    if train is None:
+        notes.append(
+            "no training questions given: blind_majority is each kind's best constant on the scored questions "
+            "themselves, at least what a majority learnt in training scores"
+        )
+    elif unseen := [kind for kind, own in by_kind.items() if own["blind_from"] != "train"]:
+        notes.append(f"not asked in training, blind_majority is the best constant there: {', '.join(unseen)}")
+    outside = sum(
+        bool(row.choices)
+        and row.kind not in match.SET_KINDS
+        and negation.words(row.short_answer) not in {negation.words(choice) for choice in row.choices}
+        for row in rows
+    )
+    if outside:
+        notes.append(f"{outside} questions have a right answer that is not among their choices")
+    return notes

@@ -1,0 +1,169 @@
+"""Every answer judged once: right or wrong under each rule, and what it says in the truth's own words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from surgvqa.eval.data import reference
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring import lists, match, negation
+
+ERROR, EMPTY, OTHER = "(error)", "(empty)", "(other)"
+LABEL_LENGTH = 60
+CLOSED = 500  # answers that a kind can have and still be a closed one
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question with its verdicts."""
+
+    row: Prediction
+    verdicts: Mapping[str, match.Verdict]  # by rule
+    said: str  # the answer given, as one of the kind's answers where it names exactly one
+    given: frozenset[str] = frozenset()  # of a list: the names in it
+    true: frozenset[str] = frozenset()  # and those that should be
+
+    @property
+    def crashed(self) -> bool:
+        """The run failed on this question (it was asked, once, and there is no answer)."""
+        return self.row.error is not None and self.row.error not in (reference.MISSING, reference.CONFLICT)
+
+    @property
+    def empty(self) -> bool:
+        """An answer came, with nothing in it."""
+        return self.row.error is None and not self.row.prediction.strip()
+
+
+def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[Judged]:
+    """All rows under all rules. The names that lists may hold are learnt from ``rows`` and ``train``."""
+    vocabulary = options([*rows, *train])
+    answers: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        answers[row.kind].add(row.short_answer)
+    known = {kind: tuple(sorted(own)) for kind, own in answers.items()}
+    return [_judged(row, vocabulary[row.kind], known[row.kind]) for row in rows]
+
+
+def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ...]) -> Judged:
+    if row.error is not None:
+        verdict = match.Verdict(False, "missing" if row.error == reference.MISSING else "error")
+        return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, vocabulary))
+    verdicts = {
+        rule: match.judge(
+            rule,
+            row.prediction,
+            row.short_answer,
+            row.choices,
+            row.kind,
+            row.answer,
+            row.question,
+            vocabulary,
+        )
+        for rule in match.RULES
+        if rule != "choice" or row.choices
+    }
+    verdicts.setdefault("choice", verdicts["word"])  # without choices the one is the other
+    return Judged(row, verdicts, label(row, answers), *_lists(row, vocabulary))
+
+
+def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names in a list, and those that should be; nothing for other kinds."""
+    if row.kind not in match.SET_KINDS:
+        return frozenset(), frozenset()
+    if row.error is not None or not row.prediction.strip():
+        return frozenset(), lists.items(row.short_answer, vocabulary)
+    return lists.listed(negation.final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
+
+
+def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
+    """The answers each kind knows: for lists the names that stand in them, else short answers and choices.
+
+    A kind with very many is an open one, answered in free words, and knows none.
+
+    >>> options([Prediction("1", "", "", "instruments", "", "", "", "spatula, forceps")])
+    {'instruments': ('forceps', 'spatula')}
+    """
+    known: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.kind in match.SET_KINDS and row.short_answer.casefold() not in match.YES_NO:
+            known[row.kind].update(lists.items(row.short_answer))
+            known[row.kind].update(negation.name(choice) for choice in row.choices)
+        else:
+            known[row.kind].update((row.short_answer, *row.choices))
+    return {
+        kind: tuple(sorted(answers)) if len(answers) <= CLOSED else ()
+        for kind, answers in sorted(known.items())
+    }
+
+
+def label(row: Prediction, answers: tuple[str, ...]) -> str:
+    """What a prediction says: one of ``answers`` where it names exactly one, else its first words.
+
+    >>> label(Prediction("1", "", "", "side", "", "", "", "left", (), "On the right."), ("left", "right"))
+    'right'
+    """
+    if row.error is not None:
+        return ERROR
+    if not row.prediction.strip():
+        return EMPTY
+    text = negation.final(row.prediction)
+    said = negation.words(text)
+    if row.short_answer.casefold() in match.YES_NO:
+        return said[0] if said and said[0] in match.YES_NO else OTHER
+    if row.kind in match.SET_KINDS:
+        known = {lists.items(answer): answer for answer in answers}
+        said_names = negation.named(text, tuple(sorted({name for names in known for name in names})))
+        return known.get(frozenset(said_names)) or ", ".join(said_names) or "none"
+    exact = [answer for answer in answers if negation.words(answer) == said]
+    found = exact or negation.named(text, answers)
+    return found[0] if len(found) == 1 else " ".join(said)[:LABEL_LENGTH] or OTHER
+
+
+def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> str | None:
+    """The most frequent answer, one of the question's choices where it has any; ties go by the alphabet.
+
+    Lists of instruments are free: their choices are the names that may stand in them.
+
+    >>> likeliest({"left": 3, "right": 1}, "side", ["right", "above"])
+    'right'
+    """
+    ranked = sorted(counts, key=lambda answer: (-counts[answer], answer))
+    if not choices or kind in match.SET_KINDS:
+        return next(iter(ranked), None)
+    allowed = {choice.casefold() for choice in choices}
+    return next((answer for answer in ranked if answer.casefold() in allowed), None)
+
+
+def blind(
+    rows: Sequence[Prediction], counts: Mapping[str, int], rule: str, known: tuple[str, ...] = ()
+) -> npt.NDArray[np.float64]:
+    """Where the most frequent of each question's choices would be right (1.0), and where not (0.0)."""
+    usual = likeliest(counts, rows[0].kind, ()) or ""
+    guess: dict[tuple[str, ...], str] = {}
+    right = np.zeros(len(rows))
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.choices not in guess:
+            guess[row.choices] = likeliest(counts, row.kind, row.choices) or usual
+        groups[guess[row.choices]].append(i)
+    for answer, places in groups.items():
+        right[places] = constant([rows[i] for i in places], answer, rule, known)
+    return right
+
+
+def constant(
+    rows: Sequence[Prediction], answer: str, rule: str, known: tuple[str, ...] = ()
+) -> npt.NDArray[np.float64]:
+    """Where the same answer to every question would be right (1.0), and where not (0.0)."""
+    seen: dict[tuple[str, tuple[str, ...]], bool] = {}
+    right = np.zeros(len(rows))
+    for i, row in enumerate(rows):
+        key = (row.short_answer, row.choices)
+        if key not in seen:
+            seen[key] = match.matches(rule, answer, row.short_answer, row.choices, row.kind, known=known)
+        right[i] = seen[key]
+    return right

@@ -1,0 +1,3 @@
+"""How well points, boxes and masks agree with the truth."""
+
+__all__ = ["pointing", "pointing_figures", "segmentation"]

@@ -1,0 +1,129 @@
+"""The wheel holds every folder and every data file, installs only ``surgvqa``, and its commands are quick."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+TOP = ("cards", "builders", "eval", "train")
+COMMANDS = {name: target.split(":")[0] for name, target in PROJECT["project"]["scripts"].items()}
+
+
+def shipped() -> set[str]:
+    """Every file git knows (or would take) below the four folders: what a wheel has to hold."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *TOP],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return {f"surgvqa/{name}" for name in listing.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def test_every_folder_is_declared() -> None:
+    folders = {str(file.parent.relative_to(ROOT)) for top in TOP for file in (ROOT / top).rglob("*.py")}
+    declared = {name.removeprefix("surgvqa.").replace(".", "/") for name in SETUPTOOLS["packages"]}
+    assert declared == folders, "pyproject.toml [tool.setuptools] packages: a folder is missing or gone"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of what git would ship, so that no stale build folder helps or harms."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    names = [name.removeprefix("surgvqa/") for name in shipped()]
+    for name in [*names, "pyproject.toml", "README.md", "LICENSE"]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes((ROOT / name).read_bytes())
+    code = f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})"
+    subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], cwd=copy, check=True, capture_output=True)  # fmt: skip
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def test_the_wheel_installs_only_surgvqa_and_holds_every_file(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name.split("/")[0] for name in names} == {"surgvqa", wheel.name.split("-py3")[0] + ".dist-info"}
+    content = {name for name in names if name.startswith("surgvqa/")}
+    assert content == shipped(), "a file is missing from the wheel: see [tool.setuptools.package-data]"
+
+
+def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked elsewhere and alone on the path: commands answer, templates are found, no bare names."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    code = f"""
+import sys; sys.path.insert(0, {str(tmp_path / "site")!r})
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+import importlib.resources, importlib.util
+import surgvqa.cards.__main__ as command
+assert command.__file__.startswith({str(tmp_path)!r}), command.__file__
+assert "card_data" in (importlib.resources.files("surgvqa.cards.write") / "dataset.md").read_text()
+assert not [name for name in {TOP!r} if importlib.util.find_spec(name)]
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
+
+
+def test_each_console_script_points_at_a_function() -> None:
+    assert set(COMMANDS) == {"surgvqa-card", "surgvqa-build", "surgvqa-eval", "surgvqa-train"}
+    for target in PROJECT["project"]["scripts"].values():
+        module, function = target.split(":")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def verbs(module: str) -> list[str]:
+    """The verbs a command offers, read from its parser."""
+    parser = importlib.import_module(module).parser()
+    choices = [action.choices for action in parser._actions if action.dest == "verb"]
+    return sorted(choices[0])
+
+
+# The modules a `--help` must not load: each costs from a third of a second to many seconds.
+HEAVY = ("torch", "transformers", "datasets", "pyarrow", "pandas", "av", "huggingface_hub", "PIL")
+HELP = """
+import sys, time
+started = time.process_time()
+from {module} import main
+try:
+    main({argv!r})
+except SystemExit as stop:
+    assert stop.code == 0, stop.code
+import json
+loaded = sorted(set({heavy!r}) & set(sys.modules))
+print("\\n" + json.dumps({{"seconds": time.process_time() - started, "loaded": loaded}}))
+"""
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_answers_at_once_and_loads_nothing_heavy(command: str) -> None:
+    module = COMMANDS[command]
+    for argv in [["--help"], *([verb, "--help"] for verb in verbs(module))]:
+        code = HELP.format(module=module, argv=argv, heavy=HEAVY)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (argv, done.stderr)
+        assert "usage:" in done.stdout
+        measured = json.loads(done.stdout.splitlines()[-1])
+        assert measured["loaded"] == [], (argv, measured)
+        assert measured["seconds"] < 1.0, (argv, measured)
+
+
+def test_help_of_a_whole_process_is_under_a_second() -> None:
+    """The start of the interpreter included; the best of three, for a busy machine."""
+    times = []
+    for _ in range(3):
+        started = os.times()
+        subprocess.run([sys.executable, "-m", "surgvqa.cards", "--help"], check=True, capture_output=True)
+        ended = os.times()
+        times.append(
+            ended.children_user + ended.children_system - started.children_user - started.children_system
+        )
+    assert min(times) < 1.0

@@ -1,0 +1,12 @@
+"""From clips to a trainer that is ready for its first step."""
+
+__all__ = [
+    "answering",
+    "base_model",
+    "clip_trainer",
+    "collate",
+    "model_checks",
+    "prepare",
+    "shared_prefix",
+    "vision_cache",
+]

@@ -1,0 +1,181 @@
+"""TRL's SFTTrainer with a learning rate per part, answers while training, and a last checkpoint that is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from surgvqa.cards.command import InputError
+from surgvqa.eval.models.audio_graft import save_ears
+from surgvqa.eval.models.budget import BUDGET_FILE, Budget
+from surgvqa.train.clips.answering import Answering, measure
+from surgvqa.train.steps.answer_head import taught_alone
+from surgvqa.train.steps.optimizer import optimizer_for
+from torch.utils.data import Sampler
+from transformers import (
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    WhisperFeatureExtractor,
+)
+from transformers.trainer_pt_utils import get_length_grouped_indices
+from transformers.trainer_utils import EvalLoopOutput
+from trl import SFTTrainer
+
+
+class Draws(Sampler[int]):
+    """The order of an epoch, from the seed and the epoch alone; by weights and in groups of like length if given.
+
+    transformers' own length groups follow from the global random numbers, so that a run that is resumed in its
+    second epoch goes on in another order than the one it left.
+
+    Args:
+        weights: how often each sequence is drawn in an epoch, on average; systematic resampling gives every one
+            its weight rounded down or up.
+        lengths: of the sequences in tokens, where those of like length are to go together; else None.
+        together: how many go through the model before a step.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, weights: Sequence[float], lengths: Sequence[int] | None, together: int, seed: int
+    ) -> None:
+        self.weights, self.lengths, self.together, self.seed, self.epoch = weights, lengths, together, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called at the start of an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """As many as there are."""
+        return len(self.weights)
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices."""
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = torch.randperm(len(self), generator=generator)
+        ends = torch.tensor(self.weights, dtype=torch.float64)[order].cumsum(0)
+        points = torch.arange(len(self), dtype=torch.float64) + torch.rand((), generator=generator)
+        drawn = order[
+            torch.searchsorted(ends, points * ends[-1] / len(self), right=True).clamp(max=len(self) - 1)
+        ]
+        drawn = drawn[torch.randperm(len(self), generator=generator)]
+        if self.lengths is None:
+            return iter(drawn.tolist())
+        lengths = [self.lengths[index] for index in drawn.tolist()]
+        grouped = get_length_grouped_indices(lengths, self.together, generator=generator)
+        return iter(drawn[grouped].tolist())
+
+
+class ClipTrainer(SFTTrainer):
+    """SFTTrainer, with ``surgvqa.train.steps.optimizer`` and, if given, questions to answer at every evaluation."""
+
+    answering: Answering | None = None
+    optimizer: torch.optim.Optimizer | None
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW or Muon, with the parts' learning rates."""
+        if self.optimizer is None:
+            model = self.model if model is None else model
+            cls, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
+            decayed = self.get_decay_parameter_names(model)
+            self.optimizer = optimizer_for(model, self.args, decayed, cls, settings)
+        return self.optimizer
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's; the logits of every token only where they are asked for."""
+        batch = inputs if return_outputs else taught_alone(inputs)
+        return super().compute_loss(model, batch, return_outputs, num_items_in_batch)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        strategy, weights = self.args.train_sampling_strategy, list(rows["weight"])
+        if strategy == "sequential":
+            return super()._get_train_sampler(train_dataset)
+        lengths = list(rows["length"]) if strategy == "group_by_length" else None
+        together = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return Draws(weights, lengths, together, seed)
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
+        """The loss, and what the model answers."""
+        out = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        if self.answering is not None:
+            model = self.accelerator.unwrap_model(self.model)
+            figures = measure(
+                self.answering, model, self.accelerator.process_index, self.accelerator.num_processes
+            )
+            out.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in figures.items()})
+        return out
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self._holds_whole_weights():
+            self._load_weights(resume_from_checkpoint)
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        if self._holds_whole_weights():
+            self._load_weights(str(self.state.best_model_checkpoint))
+        else:
+            super()._load_best_model()
+
+    def _holds_whole_weights(self) -> bool:
+        return not (is_peft_model(self.model) or self.is_fsdp_enabled or self.is_deepspeed_enabled)
+
+    def _load_weights(self, checkpoint: str) -> None:
+        """A checkpoint's weights, every one of them.
+
+        transformers 5.23 saves Qwen2-VL and Qwen2.5-VL under the names of older releases, and its trainer then
+        finds none of them again: it warns, and goes on with the base model's.
+        """
+        saved = type(self.model).from_pretrained(checkpoint, dtype=self.model.dtype, device_map=None)
+        self.model.load_state_dict(saved.state_dict(), strict=True)
+
+
+class SaveBudget(TrainerCallback):
+    """Puts what the model saw beside every checkpoint, last of all its files: it also marks a whole one."""
+
+    def __init__(self, budget: Budget, extractor: WhisperFeatureExtractor | None = None) -> None:
+        self.budget = budget
+        self.extractor = extractor
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """Called by the trainer when a checkpoint is whole."""
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            if self.extractor is not None:
+                save_ears(self.extractor, folder)
+            self.budget.save(folder)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; one cut off by a crash is passed over."""
+    whole = [path.parent for path in folder.glob(f"checkpoint-*/{BUDGET_FILE}")]
+    return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
+
+
+def checkpoint_to_resume(asked: str | None, folder: Path) -> str | None:
+    """``--resume_from_checkpoint``: true for the last whole one (none yet: from the start), or a folder.
+
+    Raises:
+        InputError: a folder that is no whole checkpoint.
+    """
+    if asked is None or asked.lower() == "false":
+        return None
+    if asked.lower() == "true":
+        found = last_checkpoint(folder)
+        return None if found is None else str(found)
+    if not (Path(asked) / BUDGET_FILE).is_file():
+        raise InputError(
+            f"{asked} is no whole checkpoint of ours (no {BUDGET_FILE}); give true for the last one"
+        )
+    return asked

@@ -1,0 +1,152 @@
+"""All questions of a clip in one sequence: the clip's tokens once, every question sees them and itself only.
+
+A sequence is ``clip, question 1, question 2, …`` (``surgvqa.train.clips.collate.pack``). Every question gets the
+rotary positions it would have alone, and attention in two parts: the clip's tokens among themselves, causal;
+then each question's tokens over the clip's and their own, the questions as a batch. No ``L x L`` mask is ever
+built, and the kernels are PyTorch's own on every device. Loss and gradients equal one row per question.
+
+``SharedPrefix(model)`` hooks the inner model (``…Model``), which TRL's trainers call directly, past the outer
+``forward``; batches without ``question_index`` go through unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from surgvqa.cards.command import InputError
+from surgvqa.train.clips.collate import PREFIX
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+ATTENTION = "surgvqa_shared_prefix"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the questions of a batch of packed sequences lie; S questions, the longest of Q tokens."""
+
+    prefix: int  # tokens of the longest clip, P
+    slots: Tensor  # S x Q, int64: a question's tokens in the flattened batch; 0 behind its end
+    filled: Tensor  # S x Q, bool: which of the slots hold a token
+    owner: Tensor  # S, int64: the sequence a question belongs to
+    mask: Tensor  # S x 1 x Q x (P + Q), bool: what a question's tokens may look at
+    positions: Tensor  # 3 x batch x length, int64: time, height, width
+
+
+def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
+    """The layout of a batch.
+
+    Args:
+        question_index: batch x length; 0 in the clip, the question's number in a question, -1 in padding.
+        prefix_positions: 3 x batch x P, rotary positions of the clips' tokens.
+    """
+    batch, length = question_index.shape
+    lengths = (question_index == PREFIX).sum(1)
+    prefix = prefix_positions.shape[2]
+    row, column = (question_index > PREFIX).nonzero(as_tuple=True)
+    number = row * (length + 1) + question_index[row, column]
+    _, question, counts = number.unique_consecutive(  # type: ignore[no-untyped-call]
+        return_inverse=True, return_counts=True
+    )
+    starts = counts.cumsum(0) - counts
+    offset = torch.arange(len(row), device=row.device) - starts[question]
+    shape = (len(counts), int(counts.max()))
+    slots = row.new_zeros(shape)
+    slots[question, offset] = row * length + column
+    filled = torch.zeros(shape, dtype=torch.bool, device=row.device)
+    filled[question, offset] = True
+    owner = row[starts]
+    clip = torch.arange(prefix, device=row.device) < lengths[owner][:, None]  # S x P
+    own = torch.ones(shape[1], shape[1], dtype=torch.bool, device=row.device).tril()
+    mask = torch.cat([clip[:, None].expand(-1, shape[1], -1), own.expand(shape[0], -1, -1)], dim=2)
+    positions = prefix_positions.new_zeros(3, batch, length)
+    positions[:, :, :prefix] = prefix_positions
+    # The clip ends in text, where time, height and width agree: a question goes on from there.
+    last = prefix_positions.gather(2, (lengths - 1).view(1, batch, 1).expand(3, -1, -1))[:, :, 0]
+    positions[:, row, column] = last[:, row] + 1 + offset
+    return Layout(prefix, slots, filled, owner, mask[:, None], positions)
+
+
+def attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    shared_prefix: Layout | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention of packed sequences in two parts; without a layout, PyTorch's attention as it is.
+
+    Shapes: ``query`` batch x heads x length x size, the output batch x length x heads x size.
+    """
+    if shared_prefix is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    plan, prefix = shared_prefix, shared_prefix.prefix
+    # Behind the end of a shorter clip stand questions; what is computed for them here is overwritten below.
+    clip, _ = sdpa_attention_forward(
+        module, query[:, :, :prefix], key[:, :, :prefix], value[:, :, :prefix], None, **kwargs
+    )
+
+    def questions(states: Tensor) -> Tensor:  # batch x heads x length x size -> S x heads x Q x size
+        return states.transpose(1, 2).flatten(0, 1)[plan.slots].transpose(1, 2)
+
+    keys = torch.cat([key[:, :, :prefix][plan.owner], questions(key)], dim=2)
+    values = torch.cat([value[:, :, :prefix][plan.owner], questions(value)], dim=2)
+    answers, _ = sdpa_attention_forward(module, questions(query), keys, values, plan.mask, **kwargs)
+    batch, heads, length, size = query.shape
+    out = torch.cat([clip, clip.new_zeros(batch, length - prefix, heads, size)], dim=1)
+    flat = out.flatten(0, 1).index_copy(0, plan.slots[plan.filled], answers[plan.filled])
+    return flat.view(batch, length, heads, size), None
+
+
+class SharedPrefix:
+    """Teaches a model to take packed sequences.
+
+    Args:
+        model: a Qwen2-VL, Qwen2.5-VL or Qwen3-VL for conditional generation; an adapter may be put on it
+            before or after.
+
+    Raises:
+        InputError: the model attends through a sliding window.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        text = model.config.get_text_config()
+        if "sliding_attention" in (getattr(text, "layer_types", None) or ()):
+            raise InputError(
+                "shared sequences need full attention, this model has a sliding window; "
+                "give --questions-per-sequence 1"
+            )
+        AttentionInterface.register(ATTENTION, attention)
+        AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+        model.set_attn_implementation({"text_config": ATTENTION})
+        inner = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
+        inner.register_forward_pre_hook(self._plan, with_kwargs=True)
+        inner.language_model.register_forward_pre_hook(self._hand_over, with_kwargs=True)
+        self._layout: Layout | None = None
+
+    def _plan(self, inner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        index = kwargs.pop("question_index", None)
+        self._layout = None
+        if index is None:
+            return args, kwargs
+        clip = index == PREFIX
+        prefix = int(clip.sum(1).max())
+        grids = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
+        positions, _ = inner.get_rope_index(
+            kwargs["input_ids"][:, :prefix],
+            mm_token_type_ids=kwargs["mm_token_type_ids"][:, :prefix],
+            attention_mask=clip[:, :prefix].long(),
+            **{key: kwargs[key] for key in grids if kwargs.get(key) is not None},
+        )
+        self._layout = layout(index, positions)
+        # No mask: the layout says what sees what. (The trainer needs it to count tokens.)
+        return args, kwargs | {"position_ids": self._layout.positions, "attention_mask": None}
+
+    def _hand_over(self, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, kwargs if self._layout is None else kwargs | {"shared_prefix": self._layout}

@@ -1,0 +1,102 @@
+"""The options of a GRPO run: TRL's own, with our defaults, and a few of ours."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.train import rewards
+from surgvqa.train.steps.options import DataOptions, parsed
+from trl import GRPOConfig, ModelConfig
+
+Reward = Callable[..., list[float | None]]
+OURS = tuple(name for name in vars(rewards) if name.endswith("_reward"))
+
+
+@dataclass
+class RewardOptions(DataOptions):
+    """Where the questions come from, and what an answer is worth."""
+
+    dataset_config: str | None = field(default="pointing", metadata={"help": "Config of the data set."})
+    reward_funcs: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Of surgvqa.train.rewards by name, or any dotted path; by default spatial, instrument, "
+            "quadrant, negatives, format (and step where rows ask for it), weighted as rewards.WEIGHTS says."
+        },
+    )
+
+
+@dataclass
+class GrpoOptions(GRPOConfig):
+    """TRL's GRPOConfig, and how large the model sees a frame."""
+
+    min_pixels: int | None = field(
+        default=None, metadata={"help": "Least pixels of a frame; an adapter knows its own."}
+    )
+    max_pixels: int | None = field(
+        default=None, metadata={"help": "Most pixels of a frame; an adapter knows its own."}
+    )
+    max_completion_length: int | None = field(default=256, metadata={"help": "Most tokens of an answer."})
+    gradient_checkpointing: bool = field(
+        default=False, metadata={"help": "Less memory for about a third more time."}
+    )
+
+    def __post_init__(self) -> None:
+        if not torch.cuda.is_available():
+            self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
+            self.bf16 = bool(self.bf16)  # type: ignore[has-type]
+        super().__post_init__()
+
+
+def parse(arguments: Sequence[str]) -> tuple[RewardOptions, GrpoOptions, ModelConfig]:
+    """Command line and ``--config`` file to options; the command line wins.
+
+    Raises:
+        InputError: as ``options.parse``; numbers that TRL can't batch.
+    """
+    try:
+        data, training, model = parsed(arguments, (RewardOptions, GrpoOptions, ModelConfig), "grpo")
+    except ValueError as error:  # GRPOConfig's own, on generations and batch sizes that don't fit
+        raise InputError(str(error).splitlines()[0]) from None
+    return data, training, model
+
+
+def reward_functions(
+    names: Sequence[str] | None, weights: Sequence[float] | None, kinds: set[str]
+) -> tuple[list[Reward], list[float]]:
+    """The rewards that were asked for, or the default mix, with their weights.
+
+    Args:
+        names: of ``surgvqa.train.rewards``, or dotted paths.
+        weights: one each; by default those of ``rewards.WEIGHTS``, 1 for a reward that isn't ours.
+        kinds: of the rows' questions.
+
+    Raises:
+        InputError: no such reward, or another number of weights.
+    """
+    if names is None:
+        names = [name for name in rewards.WEIGHTS if name != "step_reward" or "grounded" in kinds]
+    found = [_function(name) for name in names]
+    if weights is None:
+        weights = [rewards.WEIGHTS.get(name.rsplit(".", 1)[-1], 1.0) for name in names]
+    if len(weights) != len(found):
+        raise InputError(f"{len(weights)} --reward_weights for {len(found)} rewards: {', '.join(names)}")
+    return found, list(weights)
+
+
+def _function(name: str) -> Reward:
+    module, _, last = name.rpartition(".")
+    if not module and last not in OURS:
+        raise InputError(f"no reward {name!r}; {nearest(name, OURS)}; another's by its path, module.function")
+    try:
+        found: Any = getattr(importlib.import_module(module or rewards.__name__), last)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"no reward {name!r}: {error}") from None
+    if not callable(found):
+        raise InputError(f"{name} is no function")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,291 @@
+"""The options of a training run: TRL's own, with our defaults, and a few of ours."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import torch
+import yaml
+from surgvqa.cards.command import InputError
+from surgvqa.eval.models.audio_graft import POOL
+from transformers import BitsAndBytesConfig
+from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
+
+# LoRA on the language model's linears and nothing else: a bare `gate_proj` would also hit Qwen2.5-VL's tower.
+LORA_TARGETS = r"model\.language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
+
+
+# The tower's, for --vision_learning_rate with LoRA.
+VISION_TARGETS = (
+    r"model\.visual\.blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2|linear_fc1|linear_fc2|(gate|up|down)_proj))"
+)
+PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
+AUDIO_PROJECTOR = "model.audio_projector"
+
+
+@dataclass
+class DataOptions(ScriptArguments):
+    """Where the clips come from."""
+
+    dataset_config: str | None = field(default="clips", metadata={"help": "Config of the data set."})
+    dataset_test_split: str = field(
+        default="validation",
+        metadata={"help": "Split that is evaluated while training; never the test split."},
+    )
+    video_root: str | None = field(
+        default=None,
+        metadata={"help": "Folder that `video` paths are relative to; the data set's own by default."},
+    )
+
+
+@dataclass
+class TrainingOptions(SFTConfig):
+    """TRL's SFTConfig, and what the model is to see of a clip."""
+
+    frames: int | None = field(
+        default=None, metadata={"help": "Frames of a clip; by default as many as every row has."}
+    )
+    media: str = field(
+        default="images",
+        metadata={"help": "Frames one by one (images), or as one video.", "choices": ["images", "video"]},
+    )
+    min_pixels: int = field(default=56 * 56, metadata={"help": "Least pixels of a frame."})
+    max_pixels: int = field(default=512 * 512, metadata={"help": "Most pixels of a frame."})
+    questions_per_sequence: int = field(
+        default=0,
+        metadata={
+            "help": "Questions of a clip that share one sequence: 0 for all, 1 for one row per question."
+        },
+    )
+    optimizer: str = field(
+        default="adamw",
+        metadata={
+            "help": "adamw (or what --optim says), or muon: Muon on the matrices and AdamW on the rest.",
+            "choices": ["adamw", "muon"],
+        },
+    )
+    muon_learning_rate: float = field(default=0.02, metadata={"help": "Of Muon's matrices."})
+    projector_learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Train the projector (vision to language) too, at this rate; with LoRA it is else frozen."
+        },
+    )
+    vision_learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Train the vision tower too, at this rate: by LoRA with --use_peft, which else freezes it."
+        },
+    )
+    audio_learning_rate: float | None = field(
+        default=None,
+        metadata={"help": "Of the projector from speech to language; --learning_rate by default."},
+    )
+    cache_vision: str | None = field(
+        default=None,
+        metadata={
+            "help": "Folder for what the frozen vision tower makes of each clip: computed once, for all epochs and runs."
+        },
+    )
+    eval_questions: int = field(
+        default=200,
+        metadata={
+            "help": "Validation questions, the same each time and alike in kinds, that the model answers at "
+            "every evaluation: eval_accuracy, eval_lift over a blind guess; 0 for loss only."
+        },
+    )
+    early_stopping_patience: int | None = field(
+        default=None,
+        metadata={"help": "Stop after so many evaluations without a better eval_lift; keeps the best."},
+    )
+    max_length: int | None = field(
+        default=None, metadata={"help": "Most tokens of a sequence; longer ones stop the run, none is cut."}
+    )
+    gradient_checkpointing: bool = field(
+        default=False, metadata={"help": "Less memory for about a third more time."}
+    )
+    remove_unused_columns: bool | None = field(
+        default=False, metadata={"help": "Fixed: the collator reads rows."}
+    )
+
+    def __post_init__(self) -> None:
+        if not torch.cuda.is_available():
+            self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
+            self.bf16 = bool(self.bf16)  # type: ignore[has-type]
+        self.remove_unused_columns = False
+        self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
+        self.dataset_kwargs = {"skip_prepare_dataset": True}
+        if self.early_stopping_patience is not None:
+            self.load_best_model_at_end = True
+        if self.load_best_model_at_end and self.metric_for_best_model is None:  # type: ignore[has-type]
+            self.metric_for_best_model = "eval_lift" if self.eval_questions else "eval_loss"
+            self.greater_is_better = bool(self.eval_questions)
+        super().__post_init__()
+        if self.packing or self.padding_free:
+            raise InputError("packing and padding_free don't apply to clips; --questions-per-sequence does")
+        if self.cache_vision is not None:
+            self._check_cache_vision(self.cache_vision)
+        if self.questions_per_sequence < 0:
+            raise InputError("--questions-per-sequence is 0 (all), 1, 2, …")
+
+    def _check_cache_vision(self, folder: str) -> None:
+        if folder.lower() in ("true", "false", "yes", "no", "1", "0"):
+            raise InputError(f"--cache_vision takes a folder, found {folder!r}")
+        if self.frames == 0:
+            raise InputError("--cache_vision with --frames 0: there is nothing to see; leave it away")
+        if self.output_dir and Path(folder).resolve().is_relative_to(Path(self.output_dir).resolve()):
+            raise InputError(
+                f"--cache_vision {folder} lies in --output_dir, which gets published; give a folder beside it"
+            )
+
+
+@dataclass
+class AudioOptions(TrainingOptions):
+    """Training a model that hears."""
+
+    stage: str = field(
+        default="answer",
+        metadata={
+            "help": "align: the audio projector alone learns to write questions down; answer: the adapter and the "
+            "projector learn to answer them.",
+            "choices": ["align", "answer"],
+        },
+    )
+    whisper: str | None = field(
+        default=None,
+        metadata={"help": "Whisper whose encoder a model without ears gets: folder or Hub name."},
+    )
+    audio_pool: int = field(
+        default=POOL, metadata={"help": "Encoder frames (of 50 a second) per token, for --whisper."}
+    )
+
+    def __post_init__(self) -> None:
+        if self.stage == "align" and self.frames is None:
+            self.frames = 0  # nothing to be seen in a question's words
+        super().__post_init__()
+
+
+class Parser(TrlParser):
+    """TRL's parser, with one clear line for a wrong option."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called for what argparse doesn't accept."""
+        raise InputError(f"{message}; `{self.prog} --help` lists the options")
+
+
+Training = TypeVar("Training", bound=TrainingOptions)
+
+
+def parse(
+    arguments: Sequence[str], training_options: type[Training] = TrainingOptions
+) -> tuple[DataOptions, Training, ModelConfig]:
+    """Command line and ``--config`` file to options; the command line wins.
+
+    Args:
+        arguments: of the command, after its verb.
+        training_options: what kind of run.
+
+    Raises:
+        InputError: an unknown option (names the nearest), a file that isn't there or isn't a mapping.
+    """
+    verb = "sft" if training_options is TrainingOptions else "audio"
+    data, training, model = parsed(arguments, (DataOptions, training_options, ModelConfig), verb)
+    return data, training, model
+
+
+def parsed(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
+    """As ``parse``, for the option classes of data, training and model of any recipe.
+
+    Raises:
+        InputError: as ``parse``.
+    """
+    arguments = list(arguments)
+    known = {option.name for group in groups for option in fields(group)}
+    for index, argument in enumerate(arguments):
+        if argument == "--config":
+            if index + 1 == len(arguments):
+                raise InputError(
+                    "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml, grpo_lora.yaml"
+                )
+            arguments[index + 1] = str(config_file(arguments[index + 1]))
+            check_config(Path(arguments[index + 1]), known)
+        elif argument.startswith("--"):
+            option = argument[2:].split("=")[0].replace("-", "_")
+            if option not in known and option.removeprefix("no_") not in known:
+                near = difflib.get_close_matches(option, known, n=1)
+                raise InputError(
+                    f"no option {argument}; " + (f"did you mean --{near[0]}?" if near else "see --help")
+                )
+    data, training, model = Parser(groups, prog=f"surgvqa-train {verb}").parse_args_and_config(arguments)
+    for value, option in (
+        (model.model_name_or_path, "--model_name_or_path"),
+        (data.dataset_name, "--dataset_name"),
+    ):
+        if not value:
+            raise InputError(f"{option} is missing; `surgvqa-train {verb} --help` shows a full line")
+    return data, training, model
+
+
+def config_file(name: str) -> Path:
+    """A YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    ours = Path(str(resources.files("surgvqa.train") / "configs"))
+    if (ours / f"{path.stem}.yaml").is_file():
+        return ours / f"{path.stem}.yaml"
+    known = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
+    raise InputError(f"no file {name}; surgvqa has {', '.join(known)}")
+
+
+def check_config(path: Path, known: set[str]) -> None:
+    """Refuse a file with an option nobody has, before a long parser does."""
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
+    for option in values:
+        if option not in known | {"env"}:
+            near = difflib.get_close_matches(str(option), known, n=1)
+            raise InputError(
+                f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
+            )
+
+
+def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
+    """What a run can do about a full card, the cheapest first; what it does already is left out."""
+    size, steps = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    shared = training.questions_per_sequence
+    smaller = f"--per_device_train_batch_size 1 --gradient_accumulation_steps {size * steps}"
+    possible = [
+        (size > 1, f"{smaller} (the same step in smaller parts)"),
+        (not training.gradient_checkpointing, "--gradient_checkpointing true"),
+        (shared == 0 or shared > 3, "--questions-per-sequence 3"),
+        (not model.use_peft, "LoRA (sft_lora.yaml)"),
+        (model.use_peft and not model.load_in_4bit, "4 bits (sft_qlora.yaml)"),
+        (True, f"a lower --max_pixels (now {training.max_pixels}) or fewer --frames"),
+        (True, "several cards (accelerate_fsdp.yaml)"),
+    ]
+    return [text for helps, text in possible if helps]
+
+
+def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
+    """TRL's quantisation, with the vision tower, ears and the head left as they are.
+
+    ``model.visual``, not ``visual``: transformers matches module names from their start, so the short
+    name would quantise the tower silently.
+    """
+    # four bits are computed in a type of sixteen, and "auto" is none
+    given = replace(model, dtype="bfloat16") if model.dtype in (None, "auto") else model
+    config = get_quantization_config(given)
+    if config is not None:
+        towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
+        config.llm_int8_skip_modules = [*towers, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
+    return config
