@@ -6,12 +6,11 @@ import argparse
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pages import ROOT, blocks
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODULES = {
@@ -21,14 +20,6 @@ MODULES = {
     "surgvqa-train": "train",
 }
 TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-SHELL = ("", "bash", "sh", "shell", "console")
-
-
-def blocks(text: str) -> Iterator[str]:
-    """The shell blocks of a Markdown text, continuation lines joined."""
-    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        if language in SHELL:
-            yield re.sub(r"\\\n\s*", " ", block)
 
 
 def command_faults(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
-from test_readme import ROOT, blocks
+from pages import ROOT, blocks
 
 SECTION = (ROOT / "docs" / "afternoon.md").read_text(encoding="utf-8")
 BUILD, TRAIN = list(blocks(SECTION))[:3], list(blocks(SECTION))[3:]
