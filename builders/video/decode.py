@@ -237,4 +237,6 @@ def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int
             yield pts, decoder.get_frame_at(index).data.numpy()
     except RuntimeError as error:
         said = str(error).splitlines()[0]
+        if "libtorchcodec" in said:  # 0.17 loads them when the first video is opened, not when it is imported
+            raise InputError(f"--decoder torchcodec needs FFmpeg (apt-get install ffmpeg): {said}") from error
         raise DamagedVideoError(f"{timeline.path}: torchcodec cannot read it: {said}") from error

@@ -155,7 +155,7 @@ def test_a_bug_is_no_bad_input():
 def test_the_workers_server_is_begun_before_anything_heavy():
     """Its imports and the command's run side by side only as long as beginning it imports nothing heavy itself."""
     code = (
-        "import sys; from surgvqa.builders import workers; assert workers.begin('json'); "
+        "import sys; from surgvqa.builders.files import process_pool; assert process_pool.begin('json'); "
         "print(sorted({'datasets', 'numpy', 'av', 'pyarrow'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
