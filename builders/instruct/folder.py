@@ -43,7 +43,7 @@ def refuse_foreign(out: Path) -> None:
 
 
 def emptied(out: Path) -> Path:
-    """The folder of the config without what an earlier run left; from here to the end ``out`` is no data set."""
+    """Return the folder of the config without what an earlier run left; from here to the end ``out`` is no data set."""
     folder = out / CONFIG
     folder.mkdir(parents=True, exist_ok=True)
     for name in manifests.UNLISTED:
@@ -54,7 +54,7 @@ def emptied(out: Path) -> Path:
 
 
 def picture(root: Path, name: str) -> Path:
-    r"""A picture's path, which stays below ``root``; ``\`` separates folders as ``/`` does."""
+    r"""Return a picture's path, which stays below ``root``; ``\`` separates folders as ``/`` does."""
     path = root / name.replace("\\", "/")
     if not path.resolve().is_relative_to(root.resolve()):
         raise InputError(f"the picture {name!r} lies outside {root}")
@@ -64,7 +64,7 @@ def picture(root: Path, name: str) -> Path:
 
 
 def facts_of(taxonomy: Taxonomy) -> Facts:
-    """What a card says about where instruction data comes from."""
+    """Describe where instruction data comes from, for the card."""
     return Facts(
         name=f"Instructions on {taxonomy.title}",
         homepage="https://github.com/surgvqa/surgvqa",

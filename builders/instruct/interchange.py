@@ -123,7 +123,7 @@ def import_file(
 
 
 def _renamed(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:
-    """A row under other names; keys that only its file knew could say anything of anyone."""
+    """Return a row under other names; keys that only its file knew could say anything of anyone."""
     return {
         **row,
         "id": names.of("sample", row["id"]),
@@ -147,7 +147,7 @@ def _samples(path: Path) -> list[Any]:
 
 
 def _as_llava(sample: Any, where: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """A sample of any of the three forms as a LLaVA sample, told apart by its keys."""
+    """Return a sample of any of the three forms as a LLaVA sample, told apart by its keys."""
     if isinstance(sample, Mapping) and "messages" in sample:
         try:
             return llava.from_qwen(sample)
@@ -179,7 +179,7 @@ def _without_id(said: str | None) -> str:
 
 
 def _kinds(lost: Sequence[str]) -> set[str]:
-    """What was lost, without the numbers that differ from sample to sample."""
+    """List what was lost, without the numbers that differ from sample to sample."""
     return {re.sub(r"\d+", "N", one) for one in lost}
 
 
@@ -292,7 +292,7 @@ def _said(row: Mapping[str, Any], form: str, config: str) -> llava.Converted:
 
 
 def sample_names(row: Mapping[str, Any], config: str) -> list[str]:
-    """The names that a sample gives its pictures."""
+    """Return the names that a sample gives its pictures."""
     return (
         llava.row_names(row) if config == CONFIG else messages.image_names(row["clip_id"], len(row["images"]))
     )

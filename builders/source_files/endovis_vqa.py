@@ -158,7 +158,7 @@ def clips(
     used: set[Key],
     rate: float,
 ) -> tuple[Clip, ...]:
-    """A clip for every frame of a sequence that has questions; one asked twice in the same words counts once.
+    """Return a clip for every frame of a sequence that has questions; one asked twice in the same words counts once.
 
     ``used`` takes the keys of the frames that were found.
     """

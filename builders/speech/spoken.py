@@ -128,7 +128,7 @@ def _read(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
 
 
 def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Speaking, said: Any) -> dict[str, Any]:
-    """A question as sound, in the voice, pace and noise that its id draws."""
+    """Return a question as sound, in the voice, pace and noise that its id draws."""
     digest = hashlib.sha256(f"spoken\0{how.seed}\0{row['qa_id']}".encode()).digest()
     voice = voices[int.from_bytes(digest[:8], "big") % len(voices)]
     samples = said(row["question"], voice)

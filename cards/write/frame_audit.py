@@ -78,7 +78,7 @@ def counted(folder: Path, manifest: dict[str, Any]) -> Iterator[tuple[str, int, 
 
 
 def pictures(folder: Path, drawn: list[tuple[str, int, int, int]]) -> Iterator[bytes]:
-    """The bytes of drawn pictures, in order; a row group is read once."""
+    """Yield the bytes of drawn pictures, in order; a row group is read once."""
     import pyarrow.parquet as pq
 
     at: tuple[str, int] | None = None

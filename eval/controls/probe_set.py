@@ -151,7 +151,7 @@ class _Surroundings:
                 ]
 
     def _event(self, label: str) -> str | None:
-        """The taxonomy's name of an event; None for those it doesn't list, as our own "entered: …"."""
+        """Return the taxonomy's name of an event; None for those it doesn't list, as our own "entered: …"."""
         spellings = self.procedure.spellings if self.procedure else {}
         return spellings.get(("event", taxonomy.plain(label)))
 
@@ -162,7 +162,7 @@ class _Surroundings:
 
 
 def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterator[tuple[str, Row]]:
-    """A clip's questions, each with the probe it belongs to."""
+    """Yield a clip's questions, each with the probe it belongs to."""
     scene = json.loads(row["scene"]) if row["scene"] else None
     own = [("original", qa) for qa in row["qa"]]
     if scene and not any(qa["kind"] == "presence" for qa in row["qa"]):
@@ -176,7 +176,7 @@ def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterat
 
 
 def others(kind: str, question: str) -> list[str]:
-    """The same question in the kind's other words; none where it isn't one of ours.
+    """Return the same question in the kind's other words; none where it isn't one of ours.
 
     >>> others("presence", "Is the phaco tip visible?")[0]
     'Can the phaco tip be seen here?'
