@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
         verbs.add_parser("necessity", help="does it listen? exit 1 if it answers as well with wrong sound")
     )
     _leaks_arguments(verbs.add_parser("leaks", help="what splits share; exit 1 where they share anything"))
+    _audit_arguments(
+        verbs.add_parser("audit-benchmark", help="what gives the answers of question files away")
+    )
     _report_arguments(verbs.add_parser("report", help="one page on predictions, or on a data set"))
     _lmms_arguments(verbs.add_parser("lmms", help="a task file, so that lmms-eval runs a data set"))
     _demo_arguments(verbs.add_parser("demo", help="an app: look at clips, ask models, by text or voice"))
@@ -317,6 +320,23 @@ def leaks(args: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
+def _audit_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="questions of any layout that score reads"
+    )
+    verb.add_argument("--columns", default="", metavar="kind=NAME,…", help="our names for its columns")
+    verb.add_argument(
+        "--out", type=Path, metavar="PAGE.html", help="write a page, and its numbers as JSON beside it"
+    )
+
+
+def audit_benchmark(args: argparse.Namespace) -> None:
+    """Audit files of questions."""
+    from surgvqa.eval.commands import run_benchmark_audit
+
+    run_benchmark_audit.run(args.files, args.columns, args.out)
+
+
 def _report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("what", metavar="FILE|DIR", help="predictions, or a data set: a folder or org/name")
     verb.add_argument("--out", type=Path, required=True, metavar="PAGE.html", help="the JSON lies beside it")
@@ -370,6 +390,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "demo": demo,
         "baselines": baselines,
         "necessity": necessity,
+        "audit-benchmark": audit_benchmark,
         "leaks": leaks,
         "report": report,
         "lmms": lmms,
