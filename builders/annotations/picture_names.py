@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from surgvqa.builders.schema import Case
 from surgvqa.cards.command import InputError
 
 _ROBOFLOW = re.compile(r"(.+)[_.-](jpe?g|png|bmp|tiff?|webp)\.rf\.[0-9A-Za-z]+(\.\w+)?", re.IGNORECASE)
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(.+)")
 _PARTS = re.compile(r"\d+|\D+")
+LATE_S = 1.0  # annotations are rounded to seconds
 LONGEST = 12  # digits: more of them count no frames
 
 
@@ -72,6 +74,24 @@ def numbers(names: Iterable[str]) -> dict[str, int]:
             )
             raise InputError(f"two numbers change between {one!r} and {other!r}, and not together; {ASK}")
     return {name: row[-1] for name, row in rows.items()}
+
+
+def refuse_beyond(case: Case) -> None:
+    """Refuse outlines of moments before a recording begins or after it ends, by more than `LATE_S`.
+
+    Raises:
+        InputError: with the moment and the recording's length.
+    """
+    if case.video is None or case.duration_s is None:
+        return
+    for scene in case.scenes:
+        at = scene.time_s + case.video_offset_s
+        if -LATE_S <= at <= case.duration_s + LATE_S or not any(node.bbox for node in scene.nodes):
+            continue
+        raise InputError(
+            f"things are outlined at second {at:g} of {case.video.name}, which has {case.duration_s:.1f} s; check "
+            "--image-rate, the names of the pictures and the video's offset"
+        )
 
 
 ASK = "name pictures by one number that grows with time, or give every image its time_s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +114,18 @@ def size_of(path: Path, shown: str | None = None) -> tuple[int, int]:
         InputError: it can't be read.
     """
     return sizes_of(path, shown).shown
+
+
+def one_size(paths: Sequence[Path]) -> Size | None:
+    """The size that all pictures are shown in, or None of none. Raises ``InputError`` where they differ."""
+    first: dict[tuple[int, int], tuple[Path, Size]] = {}
+    for path in paths:
+        size = sizes_of(path)
+        first.setdefault(size.shown, (path, size))
+    if len(first) > 1:
+        names = ", ".join(f"{path.name} is {w}x{h}" for (w, h), (path, _) in sorted(first.items()))
+        raise InputError(f"{paths[0].parent}: pictures differ in size: {names}")
+    return next((size for _, size in first.values()), None)
 
 
 def read_picture(path: Path) -> np.ndarray:
