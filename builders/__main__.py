@@ -157,10 +157,11 @@ def add_procedure(verbs: Any) -> None:
     add_screen(add)
 
     verb = verbs.add_parser(
-        "labels", help="merge what CVAT, Label Studio, COCO, LabelMe, CSV or a detector says"
+        "labels",
+        help="merge what CVAT, Label Studio, COCO, LabelMe, YOLO, VOC, MOT, Darwin, masks, CSV or a detector say",
     )
     add = verb.add_argument
-    add("files", type=Path, nargs="+", metavar="FILE", help="exports of any of these tools")
+    add("files", type=Path, nargs="+", metavar="FILE", help="exports of any of these tools, or their folders")
     add("--into", type=Path, required=True, metavar="LABELS", help="the frames.json to refine")
     add("--taxonomy", required=True, metavar="NAME|FILE", help="the procedure")
     add("--made-by", choices=("hand", "detector", "weak"), default="hand", help="who said so [hand]")
@@ -172,6 +173,12 @@ def add_procedure(verbs: Any) -> None:
         help="what was labelled [both]",
     )
     add("--min-confidence", type=float, default=0.0, metavar="P", help="leave out less sure predictions [0]")
+    add(
+        "--on-error",
+        choices=("fail", "quarantine"),
+        default="fail",
+        help="what pictures that can't be read whole do: stop it, or get left out by name [fail]",
+    )
     add_image_rate(add)
 
 
@@ -188,6 +195,7 @@ def add_image_rate(add: Any) -> None:
 
 def labels(args: argparse.Namespace) -> None:
     """Refine frame labels by those of other tools."""
+    from surgvqa.builders.files.faults import listed
     from surgvqa.builders.frames.label_files import merge
     from surgvqa.builders.procedures.taxonomy import load
 
@@ -199,8 +207,11 @@ def labels(args: argparse.Namespace) -> None:
         roles=args.of,
         least=args.min_confidence,
         image_rate=args.image_rate,
+        on_error=args.on_error,
     )
     print(f"labels of {found.frames} frames went into {args.into}")
+    if found.left_out:
+        print(f"cut or left out: {listed(found.left_out)}")
     if found.unmatched:
         print(f"{len(found.unmatched)} pictures are no frame of it, such as {found.unmatched[0]}")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from surgvqa.builders.files.faults import listed
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped
 from surgvqa.cards.command import InputError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
-EXAMPLE = "example"  # every name of the template that is to be replaced begins so
 LISTED = 20
+EXAMPLE = "example"  # every name of the template that is to be replaced begins so
 PROCEDURE = """# The names of one procedure: what its phases, structures and instruments are called in every question and answer.
 # Replace each "example …" by your own; `surgvqa-build new {name} --check` says with its line what isn't right.
 # Spellings differ by nothing but case, "_", "-" or "/" are the same; other spellings of your files are synonyms.
@@ -125,16 +126,15 @@ def check(folder: Path) -> list[str]:
     found = list(procedure.cases(folder))
     cases = [one for one in found if isinstance(one, Case)]
     looked = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
-    faults = [one for one in found if isinstance(one, Dropped)]
+    faults = [one for one in found if isinstance(one, Dropped) and one.fault]
+    said += [f"note: {one.item}: {one.cause}" for one in found if isinstance(one, Dropped) and not one.fault]
     faults += [
         Dropped(case.case_id, looked[index].cause)
         for index, case in enumerate(cases)
         if isinstance(looked[index], Failed)
     ]
     if faults:
-        more = f" and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
-        listed = "; ".join(f"{one.item}: {one.cause}" for one in faults[:LISTED])
-        raise InputError(f"{folder}: {len(faults)} faults: {listed}{more}")
+        raise InputError(f"{folder}: {len(faults)} faults: {listed(faults)}")
     for index, case in enumerate(cases):
         length = f"{looked[index].duration_s:.1f} s of video" if case.video else "no recording"
         said.append(

@@ -16,6 +16,7 @@ from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
+from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.shard import Job, Options, questions, refuse_repeated, survey
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
@@ -156,8 +157,8 @@ def parallel(workers: int, options: Options) -> int:
 
 
 def listed(dropped: Sequence[Dropped]) -> str:
-    """Faults on one line, in order."""
-    return "; ".join(f"{one.item}: {one.cause}" for one in dropped) or "no case was found"
+    """Faults on one line, those of a kind together."""
+    return faults_of_kinds(dropped) or "no case was found"
 
 
 def refuse_faults(dropped: Sequence[Dropped], root: Path, on_error: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import numpy as np
+from surgvqa.builders.annotations.picture_names import refuse_beyond
 from surgvqa.builders.cases import scene as scenes
 from surgvqa.builders.cases.balance import Balance
 from surgvqa.builders.cases.transitions import Transitions
@@ -122,6 +123,7 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     found = look(case) if options.media != "none" or case.video else None
     if found is not None:  # of a video its length, whatever is shown of it: windows end with it
         case = replace(case, duration_s=case.duration_s or found.duration_s)
+    refuse_beyond(case)
     pixels = found if options.media != "none" else None
     if pixels is not None:
         case = fit(case, pixels)

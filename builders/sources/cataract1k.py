@@ -235,7 +235,7 @@ def _scenes(
     except InputError as error:
         drops.append(Dropped(shown, str(error), fault=True))
         return {}
-    drops += read.faults
+    drops += [*read.faults, *read.notes]
     pictures: dict[int, outlines.Picture] = {}
     for picture in read.pictures:
         match = _IMAGE.fullmatch(picture.name)

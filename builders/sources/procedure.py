@@ -12,7 +12,7 @@ Below the root, each part optional, CASE the name of an operation::
     procedure.yaml           the names of phases, anatomy, instruments; or --taxonomy cataract
     predicted/CASE.json      what a segmenter outlined, written with --segmenter (`builders/annotations/machine_scenes.py`)
 
-A picture's time is the last number of its file's name divided by ``--image-rate``::
+A picture's time is the last number of its name, by one pattern that fits all, divided by ``--image-rate``::
 
     surgvqa-build procedure --root my_data --taxonomy cholecystectomy --image-rate 25 --out dataset
 """
@@ -20,15 +20,16 @@ A picture's time is the last number of its file's name divided by ``--image-rate
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from surgvqa.builders.annotations import machine_scenes, outlines
+from surgvqa.builders.annotations import machine_scenes, outlines, picture_names
 from surgvqa.builders.cases.agreement import measure, sentence
 from surgvqa.builders.cases.timeline import IDLE, to_ms
-from surgvqa.builders.files.pictures import size_of
+from surgvqa.builders.files.pictures import one_size
 from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
 from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -45,7 +46,6 @@ FACTS = Facts(
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
 STILLS = (".png", ".jpg", ".jpeg")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a case's name is part of file names and of ids
-_LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 def cases(
@@ -217,42 +217,45 @@ class _Reader:
             part.scenes[to_ms(scene.time_s)] = scene
 
     def drawn(self) -> None:
-        """Read the COCO and LabelMe files below annotations/."""
+        """Read the COCO and LabelMe files below annotations/, then give the pictures of every case their times."""
         folder = self.root / "annotations"
+        drawn: dict[str, list[tuple[str, outlines.Picture]]] = {}
         for path in sorted(folder.rglob("*.json")):
             inside = path.relative_to(folder).parts
             case_id = inside[0] if len(inside) > 1 else path.stem
             shown = path.relative_to(self.root).as_posix()
             try:
                 part = self.part(case_id, path)
-                read = self.outline(path, shown)
+                read = outlines.read(path, self.taxonomy, shown)
             except InputError as error:
                 self.fault(shown, error)
                 continue
-            self.faults += read.faults
-            for picture in read.pictures:
-                try:
-                    time_s = self.time(picture.name) if picture.time_s is None else picture.time_s
-                    scene = Scene(time_s, picture.width, picture.height, picture.nodes)
-                    self.add(part, scene)
-                except InputError as error:
-                    self.fault(f"{shown}: {picture.name}", error)
+            self.faults += [*read.faults, *read.notes]
+            key = next(key for key, one in self.parts.items() if one is part)
+            drawn.setdefault(key, []).extend((shown, picture) for picture in read.pictures)
+        for case_id, pictures in drawn.items():
+            self.placed(self.parts[case_id], pictures)
 
-    def outline(self, path: Path, shown: str) -> outlines.Annotated:
-        """A COCO or a LabelMe file, told apart by their keys."""
-        file = outlines.read_json(path, shown)
-        if isinstance(file, dict) and "shapes" in file:
-            return outlines.labelme(path, self.taxonomy, shown)
-        return outlines.coco(path, self.taxonomy, shown)
+    def placed(self, part: _Part, pictures: Sequence[tuple[str, outlines.Picture]]) -> None:
+        """Add the scenes of a case's pictures, at their own times or by the numbers of their names."""
+        try:
+            times = self.times(one.name for _, one in pictures if one.time_s is None)
+        except InputError as error:
+            self.fault(f"{pictures[0][0]}: {pictures[0][1].name}", error)
+            return
+        for shown, picture in pictures:
+            try:
+                time_s = times[picture.name] if picture.time_s is None else picture.time_s
+                self.add(part, Scene(time_s, picture.width, picture.height, picture.nodes))
+            except InputError as error:
+                self.fault(f"{shown}: {picture.name}", error)
 
-    def time(self, name: str) -> float:
-        """The second of a picture, from the last number of its name."""
-        if self.rate is None or self.rate <= 0:
+    def times(self, names: Iterable[str]) -> dict[str, float]:
+        """The seconds of pictures, from the numbers of their names, by one pattern that fits all of them."""
+        found = picture_names.numbers(names)
+        if found and (self.rate is None or self.rate <= 0):
             raise InputError("give --image-rate, how much the numbers in picture names grow per second")
-        match = _LAST_NUMBER.search(Path(name).stem)
-        if match is None:
-            raise InputError(f"{name!r} holds no number to tell its time from")
-        return int(match[1]) / self.rate
+        return {name: value / (self.rate or 1.0) for name, value in found.items()}
 
     def machine(self, segmenter: Path, every: float) -> None:
         """Outline by machine: scenes for the cases without outlines, files to compare with for the others."""
@@ -303,16 +306,13 @@ class _Reader:
     def stills(self, case_id: str) -> tuple[Frame, ...]:
         """The stills of a case in order of time, all of one size."""
         folder = self.root / "frames" / case_id
-        frames: list[Frame] = []
-        sizes: dict[tuple[int, int], str] = {}
-        for path in sorted(folder.glob("*")):
-            if path.suffix.lower() not in STILLS:
-                continue
-            sizes.setdefault(size_of(path), path.name)
-            frames.append(Frame(self.time(path.name), path))
-        if len(sizes) > 1:
-            raise InputError(f"{folder}: pictures differ in size: {', '.join(sorted(sizes.values()))}")
-        return tuple(sorted(frames, key=lambda frame: frame.time_s))
+        paths = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in STILLS]
+        times = self.times(path.name for path in paths)
+        size = one_size(paths)
+        for scene in self.parts[case_id].scenes.values():
+            if scene.width and size is not None:
+                refuse_other_shape((scene.width, scene.height), size.shown, size.stored)
+        return tuple(sorted((Frame(times[p.name], p) for p in paths), key=lambda frame: frame.time_s))
 
     def case(self, case_id: str) -> Iterator[Case | Dropped]:
         """A case with its recording."""

@@ -326,7 +326,7 @@ BAD: dict[Callable[[Path], None], tuple[str, str]] = {
     column: ("tools.csv", "unknown label 'neddle': did you mean needle?"),
     tick: ("tools.csv row 2", "needle=x; 0 or 1"),
     twice: ("tools.csv row 6", "second 8 of the case is annotated twice"),
-    shape: ("annotations/theatre-2/shot_0620.json", "shape 0 is a circle"),
+    shape: ("annotations/theatre-2/shot_0620.json: shape 0", "a circle of "),
     few_points: ("annotations/theatre-2/shot_0620.json", "three points"),
     no_number: ("annotations/theatre-2/shot_0620.json: shot.png", "holds no number"),
 }
