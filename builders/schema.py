@@ -15,6 +15,7 @@ from datasets import Features, Image, List, Value
 
 Role = Literal["anatomy", "instrument"]
 Granularity = Literal["mask", "box", "point", "cell", "quadrant", "presence"]
+Idle = Literal["stated", "until_last", "throughout"]
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
@@ -160,6 +161,16 @@ class Case:
         tuple[int, int, int, int], ...
     ] = ()  # x1, y1, x2, y2 of its pictures that are painted black
     taxonomy: Path | None = None  # the procedure's own file, where it isn't one of those that ship
+    # Where no phase is labelled the operation is idle only where the source says so, else nothing is known there:
+    # "stated": in `idle_s`; "until_last": before the first and between two phases, too; "throughout": after the last, too.
+    idle: Idle = "stated"
+    idle_s: tuple[tuple[float, float], ...] = ()  # seconds that the source labels as without a phase
+    unknown: tuple[
+        tuple[float, float], ...
+    ] = ()  # seconds of rows that could not be read: any phase, or none
+    notes: tuple[
+        str, ...
+    ] = ()  # what its reader and its recording ask to be known of it; no name of it in them
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ __all__ = [
     "scene",
     "splits",
     "timeline",
+    "times",
     "transitions",
     "windows",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 from surgvqa.builders import sources
 from surgvqa.builders.cases import balance as balancing
 from surgvqa.builders.cases.splits import SPLITS, assign
+from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
@@ -84,12 +85,26 @@ def prepare(
             f"another of {', '.join(segmentation.TASKS)}, or leave it out"
         )
     jobs = plan(surveys, root, options, test_cases, validation, test, balance)
-    notes = tuple(module.notes([one.case for one in surveys.values()])) if hasattr(module, "notes") else ()
+    looked = [one.case for one in surveys.values()]
+    notes = tuple(module.notes(looked)) if hasattr(module, "notes") else ()
+    notes += (*overlaps(looked), *remarks(looked))
     if jobs[0].balance is not None:
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()
     notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
     return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes)
+
+
+def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What readers and recordings ask to be known, each once, with the cases that it is true of."""
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        for note in case.notes:
+            found.setdefault(note, []).append(case.case_id)
+    return tuple(
+        f"{', '.join(sorted(names)[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}: {note}"
+        for note, names in sorted(found.items())
+    )
 
 
 def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:

@@ -30,7 +30,7 @@ from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import NINE, ask
 from surgvqa.builders.questions.messages import conversation
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped, Survey
-from surgvqa.builders.video.case_media import Taken, fit, look, refuse_late, sample, stills, take
+from surgvqa.builders.video.case_media import Taken, fit, look, refuse_late, sample, stills, take, with_media
 from surgvqa.builders.video.cut import cut
 from surgvqa.builders.video.decode import Decoder
 from surgvqa.builders.video.timing import read_timeline
@@ -121,8 +121,7 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         with path.open("rb") as file:
             digests[below(path, root)] = hashlib.file_digest(file, "sha256").hexdigest()
     found = look(case) if options.media != "none" or case.video else None
-    if found is not None:  # of a video its length, whatever is shown of it: windows end with it
-        case = replace(case, duration_s=case.duration_s or found.duration_s)
+    case = with_media(case, found)
     refuse_beyond(case)
     pixels = found if options.media != "none" else None
     if pixels is not None:

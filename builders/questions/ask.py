@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, centre
-from surgvqa.builders.cases.timeline import IDLE, NONE, annotated, neighbours
+from surgvqa.builders.cases.timeline import IDLE, NONE, around
 from surgvqa.builders.cases.transitions import Transitions, transitions
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions import captions, positions, wording
@@ -148,17 +148,20 @@ def _phase(asker: _Asker) -> Iterator[QA]:
     yield asker.qa("phase", label, choices=(*asker.taxonomy.phases, IDLE))
 
 
-def _around(asker: _Asker) -> tuple[str, str]:
-    return neighbours(annotated(asker.case).stretches, asker.clip.start_ms)
+def _around(asker: _Asker) -> tuple[str | None, str | None]:
+    return around(asker.case, asker.clip.start_ms)
 
 
 def _previous_phase(asker: _Asker) -> Iterator[QA]:
-    yield asker.qa("previous_phase", _around(asker)[0], choices=(*asker.taxonomy.phases, NONE))
+    before = _around(asker)[0]
+    if before is not None:
+        yield asker.qa("previous_phase", before, choices=(*asker.taxonomy.phases, NONE))
 
 
 def _next_phase(asker: _Asker) -> Iterator[QA]:
     after = _around(asker)[1]
-    yield asker.qa("next_phase", after, choices=likely_next(asker, after))
+    if after is not None:
+        yield asker.qa("next_phase", after, choices=likely_next(asker, after))
 
 
 def likely_next(asker: _Asker, truth: str) -> list[str]:

@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from surgvqa.builders.annotations import outlines
@@ -20,10 +21,10 @@ from surgvqa.builders.cases.agreement import measure, sentence
 from surgvqa.builders.cases.timeline import IDLE
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import size_of
-from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.files.tables import number, rows, span
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
-from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Phase, Scene
+from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Phase, Scene
 from surgvqa.builders.source_files.cataract1k_times import IMAGE_LEAD_S, IMAGE_STEP_S, image_time
 from surgvqa.cards.command import InputError
 
@@ -77,8 +78,10 @@ def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[C
     yield from read(root, source="cataract1k", folds=folds, fold=fold)
 
 
-def read(root: Path, *, source: str, folds: Path | None = None, fold: int = 0) -> Iterator[Case | Dropped]:
-    """Read a tree in Cataract-1K's format for a source of any name."""
+def read(
+    root: Path, *, source: str, folds: Path | None = None, fold: int = 0, idle: Idle = "until_last"
+) -> Iterator[Case | Dropped]:
+    """Read a tree in Cataract-1K's format for a source of any name; its authors leave gaps where a case is idle."""
     if not root.is_dir():
         raise InputError(f"no folder {root}; get Cataract-1K at {FACTS.access} and give its folder as --root")
     found, left_out = _find(root)
@@ -91,7 +94,7 @@ def read(root: Path, *, source: str, folds: Path | None = None, fold: int = 0) -
     yield from left_out
     taxonomy = load(FACTS.procedure)
     for case_id in sorted(found):
-        yield from _case(root, source, case_id, found, taxonomy, splits.get(case_id))
+        yield from _case(root, source, case_id, found, taxonomy, splits.get(case_id), idle)
 
 
 @dataclass(slots=True)
@@ -136,7 +139,13 @@ def _shown(root: Path, path: Path) -> str:
 
 
 def _case(
-    root: Path, source: str, case_id: str, found: dict[str, _Files], taxonomy: Taxonomy, split: str | None
+    root: Path,
+    source: str,
+    case_id: str,
+    found: dict[str, _Files],
+    taxonomy: Taxonomy,
+    split: str | None,
+    idle: Idle,
 ) -> Iterator[Case | Dropped]:
     """One case, after what of it is left out."""
     files = found[case_id]
@@ -147,7 +156,9 @@ def _case(
     table = _one(root, files.phases, f"the phases of {case_id}", drops)
     instances = _one(root, files.masks, f"the masks of {case_id}", drops)
     video = _one(root, files.videos, f"the video of {case_id}", drops)
-    phases = _phases(root, case_id, table, taxonomy, drops) if table else ()
+    without: list[tuple[float, float]] = []
+    unknown: list[tuple[float, float]] = []
+    phases = _phases(root, case_id, table, taxonomy, drops, without, unknown) if table else ()
     scenes = _scenes(root, instances, case_id, found.keys(), taxonomy, drops) if instances else {}
     frames: tuple[Frame, ...] = ()
     try:
@@ -170,6 +181,9 @@ def _case(
             frames=frames,
             squeezed=True,  # surgery-sft's square videos are the 4:3 frames squeezed, as its README says
             split=split,
+            idle=idle if all(isfinite(end) for _, end in unknown) else "stated",
+            idle_s=tuple(without),
+            unknown=tuple(span for span in unknown if isfinite(span[1])),
             files=tuple(path for path in (table, instances, video) if path)
             + tuple(frame.path for frame in frames),
         )
@@ -182,9 +196,18 @@ def _one(root: Path, paths: list[Path], what: str, drops: list[Dropped]) -> Path
 
 
 def _phases(
-    root: Path, case_id: str, path: Path, taxonomy: Taxonomy, drops: list[Dropped]
+    root: Path,
+    case_id: str,
+    path: Path,
+    taxonomy: Taxonomy,
+    drops: list[Dropped],
+    idle: list[tuple[float, float]],
+    unknown: list[tuple[float, float]],
 ) -> tuple[Phase, ...]:
-    """The phases of a case. ``sec`` and ``endSec`` count; frame numbers don't, the frame rate varies."""
+    """The phases of a case. ``sec`` and ``endSec`` count; frame numbers don't, the frame rate varies.
+
+    Stretches labelled as idle go into ``idle``, the time of rows that can't be read into ``unknown``, up to infinity where that can't be read either.
+    """
     shown = _shown(root, path)
     found: list[Phase] = []
     try:
@@ -200,10 +223,14 @@ def _phases(
             start_s, end_s = number(row, "sec", where), number(row, "endSec", where)
         except InputError as error:
             drops.append(Dropped(where, str(error), fault=True))
+            unknown.append(span(row, "sec", "endSec"))
             continue
         if end_s <= start_s:
             drops.append(Dropped(where, f"{label} from {start_s:g} to {end_s:g} s has no length"))
-        elif label != IDLE:
+            unknown.append((end_s, start_s))
+        elif label == IDLE:
+            idle.append((start_s, end_s))
+        else:
             found.append(Phase(label, start_s, end_s))
     return tuple(sorted(found, key=lambda phase: (phase.start_s, phase.end_s, phase.label)))
 

@@ -27,7 +27,17 @@ ODDITIES = {
     "decord/video_270.mov": (None, {"rotation": 270, "width": 320}),
     "decord/video_90.mov": (None, {"rotation": 90, "width": 320}),
     "imageio/realshort.mp4": (None, {"frames": 36}),
-    "libopenshot/test1.mp4": (None, {"frames": 21, "notes": ["interlaced: each frame mixes two moments"]}),
+    "libopenshot/test1.mp4": (
+        None,
+        {
+            "frames": 21,
+            "width": 660,
+            "notes": [
+                "its 720x480 pixels aren't square (11/12); shown as 660x480",
+                "interlaced: each frame mixes two moments",
+            ],
+        },
+    ),
     "llamafactory_mllm_demo/1.mp4": (None, {"decoded_duration_s": 9.72}),
     "llamafactory_mllm_demo/2.avi": (None, {"frames": 270}),
     "llamafactory_mllm_demo/3.mp4": (None, {"frames": 146}),

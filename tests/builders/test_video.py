@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from decoders_here import skip_without
-from surgvqa.builders.video.decode import DECODERS, _plain, iterate_frames, read_frames, rgb
+from surgvqa.builders.video.decode import DECODERS, _plain, iterate_frames, read_frames
+from surgvqa.builders.video.display import Shower
 from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
 from surgvqa.cards.command import InputError
 
@@ -78,8 +79,6 @@ def test_the_frame_on_screen(tmp_path, make_video, name):
 
 @pytest.mark.parametrize("name", ["constant", "vfr", "open-gop", "one-gop", "pyramid", "hevc", "interlaced"])
 def test_skipping_gives_the_pixels_of_a_plain_decode(tmp_path, make_video, name):
-    from av.video.reformatter import VideoReformatter
-
     pts, suffix, options = STREAMS[name]
     path = make_video(tmp_path / f"v{suffix}", pts, **{"options": X264} | options)
     timeline = read_timeline(path)
@@ -87,9 +86,7 @@ def test_skipping_gives_the_pixels_of_a_plain_decode(tmp_path, make_video, name)
         asked = sorted(times(pts, n=6, seed=seed))
         shots = list(iterate_frames(path, asked))
         wanted = sorted({timeline.at(t) for t in asked})
-        plain = dict(
-            zip(wanted, (rgb(f, VideoReformatter(), path) for f in _plain(timeline, wanted)), strict=True)
-        )
+        plain = dict(zip(wanted, map(Shower(path), _plain(timeline, wanted)), strict=True))
         for shot in shots:
             assert np.array_equal(shot.image, plain[timeline.at(shot.requested_s)])
 
