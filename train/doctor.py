@@ -20,6 +20,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import end_tokens
 from surgvqa.eval.models.encode import name, turns
 from surgvqa.eval.models.pixels import evenly
+from surgvqa.eval.models.precision import described, native_bfloat16
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
 from surgvqa.train.clips import model_checks
 from surgvqa.train.clips.prepare import Prepared, is_sharded
@@ -249,6 +250,17 @@ def dtypes(run: Prepared) -> Check:
     return Check("dtypes", True, text)
 
 
+def precision(run: Prepared) -> Check:
+    """Nothing computes in a bfloat16 that the device has to emulate."""
+    device = run.options.device
+    text = described(device)
+    kinds = model_checks.dtype_summary(run.trainer.model)
+    asked = run.options.bf16 or any("bfloat16" in found for found in kinds.values())
+    if asked and not native_bfloat16(device):
+        return Check("precision", None, f"{text}, and this run asks for it", "--dtype float32 --bf16 false")
+    return Check("precision", True, text)
+
+
 def learns(run: Prepared) -> Check:
     """What learns is what was asked for, and nothing else."""
     counts, wrong = model_checks.what_learns(run)
@@ -324,6 +336,6 @@ def adapter(run: Prepared) -> Check:
 
 GROUPS = (
     (labels, stop_token, token_budget),
-    (time_axis, dtypes, learns),
+    (time_axis, dtypes, precision, learns),
     (pixels, sound, shared_sequences, gradients, adapter),
 )

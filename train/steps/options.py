@@ -13,6 +13,7 @@ import torch
 import yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
+from surgvqa.eval.models.precision import native_bfloat16
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
 
@@ -276,14 +277,15 @@ def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
     return [text for helps, text in possible if helps]
 
 
-def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
+def quantisation(model: ModelConfig, device: str | torch.device) -> BitsAndBytesConfig | None:
     """TRL's quantisation, with the vision tower, ears and the head left as they are.
 
     ``model.visual``, not ``visual``: transformers matches module names from their start, so the short
     name would quantise the tower silently.
     """
-    # four bits are computed in a type of sixteen, and "auto" is none
-    given = replace(model, dtype="bfloat16") if model.dtype in (None, "auto") else model
+    # four bits are computed in a type of their own, and "auto" is none
+    sums = "bfloat16" if native_bfloat16(device) else "float32"
+    given = replace(model, dtype=sums) if model.dtype in (None, "auto") else model
     config = get_quantization_config(given)
     if config is not None:
         towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
