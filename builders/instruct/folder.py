@@ -101,7 +101,9 @@ def finish(
             for path in files
         },
         "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
-        "source_files": {names.file(read.name) if names else read.name: manifests.sha256(read)},
+        "source_files": {names.file(read.name): names.digest(manifests.sha256(read))}
+        if names
+        else {read.name: manifests.sha256(read)},
         "dropped": list(dropped),
     }
     parquet.write_text(out / manifests.REPORT, text)
