@@ -73,19 +73,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def dataset(args: argparse.Namespace) -> None:
-    """Write DIR/README.md from DIR/manifest.json and DIR/report.json."""
+    """Write DIR/README.md from DIR/manifest.json and DIR/report.json, and seal it."""
     from surgvqa.cards.files import manifest
     from surgvqa.cards.write.dataset import dataset_card
+    from surgvqa.cards.write.instruct import instruct_card
 
-    text = dataset_card(
-        manifest.read(args.folder), manifest.read(args.folder, manifest.REPORT), repo_id=args.repo
+    known = manifest.whole(args.folder)
+    card = instruct_card if known["parameters"].get("source") == "instruct" else dataset_card
+    text = card(known, manifest.report_of(args.folder, known), repo_id=args.repo)
+    manifest.rewrite(
+        args.folder, {**known, **({"repo": args.repo} if args.repo else {})}, manifest.CARD, text
     )
-    write(args.folder, text)
+    print(args.folder / manifest.CARD)
 
 
 def model(args: argparse.Namespace) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
-    from surgvqa.cards.files import manifest
+    from surgvqa.cards.files import manifest, sums
     from surgvqa.cards.write.model import HUB_ID, describe, model_card, parity_of
 
     folder_of_data = Path(args.dataset) if args.dataset and Path(args.dataset).is_dir() else None
@@ -105,16 +109,9 @@ def model(args: argparse.Namespace) -> None:
         data_id=None if folder_of_data else args.dataset,
         repo_id=args.repo,
     )
-    write(args.folder, text)
-
-
-def write(folder: Path, text: str) -> None:
-    """Put a card in its place, whole."""
-    from surgvqa.cards.files.manifest import put
-
-    path = folder / "README.md"
-    put(path, text)
-    print(path)
+    manifest.put(args.folder / manifest.CARD, text)
+    sums.update(args.folder, manifest.CARD)
+    print(args.folder / manifest.CARD)
 
 
 def audit(args: argparse.Namespace) -> None:

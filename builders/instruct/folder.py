@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -100,12 +99,15 @@ def finish(
             path.relative_to(out).as_posix(): {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
             for path in files
         },
-        "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
-        "source_files": {names.file(read.name) if names else read.name: manifests.sha256(read)},
+        "source_files": {names.file(read.name): names.digest(manifests.sha256(read))}
+        if names
+        else {read.name: manifests.sha256(read)},
         "dropped": list(dropped),
     }
+    card = instruct_card(manifest, report)
+    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
     parquet.write_text(out / manifests.REPORT, text)
-    parquet.write_text(out / manifests.CARD, instruct_card(manifest, report))
+    parquet.write_text(out / manifests.CARD, card)
     if names is not None:
         names.save()
         refuse_named(out, manifest, names)

@@ -140,6 +140,7 @@ def renamed(
     others = [
         replace(frame, image=names.file(frame.image), video_id=names.case(frame.video_id)) for frame in frames
     ]
+    others.sort(key=lambda frame: (frame.video_id, frame.timestamp_s, frame.image))  # not by the real names
     return others, [names.case(video_id) for video_id in test_cases]
 
 

@@ -5,7 +5,6 @@ A build that was killed goes on where it stopped, and ends with the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -291,11 +290,11 @@ def finish(
             for found in record["files"].values()
         },
         "shards": shards,
-        "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
         "source_files": dict(sorted(digests.items())),
         "dropped": left_out(ready.dropped),
     }
     card = dataset_card(manifest, described)
+    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
     write_text(staging / "plan.json", json.dumps(shards))
     for key, record in shards.items():
         for name, found in record["files"].items():

@@ -27,6 +27,7 @@ from surgvqa.builders.privacy.screen import COLOUR, screen
 from surgvqa.builders.schema import Dropped
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.write.dataset import dataset_card
 
 
 def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: int = 1) -> list[str]:
@@ -97,6 +98,9 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
             put(folder, staging, key, broken[key], record["files"], set(faults))
         if manifests.REPORT in faults:
             write_report(folder, manifest, ready.notes, staging)
+        if manifests.CARD in faults:
+            card = dataset_card(manifest, manifests.report_of(folder, manifest), **named(manifest))
+            write_text(folder / manifests.CARD, card, staging)
         for path in staging.iterdir():
             if path.name != "owner":
                 remove(path)
@@ -130,6 +134,11 @@ def put(
         path = folder / known["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         staged(staging, key, name).replace(path)
+
+
+def named(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The repository that the card was written for, where it was."""
+    return {"repo_id": manifest["repo"]} if "repo" in manifest else {}
 
 
 def write_report(folder: Path, manifest: Mapping[str, Any], notes: tuple[str, ...], staging: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from datasets import Audio, Features, List, Value
-from surgvqa.builders.files.parquet import write_text, writer
+from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.schema import QA_FEATURES, STRING
@@ -107,16 +107,13 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
     remove(folder / ".build")
     files = {path: facts for path, facts in manifest["files"].items() if not path.startswith(f"{NAME}/")}
     for path in sorted((folder / NAME).glob("*.parquet")):
-        with path.open("rb") as file:
-            sha = hashlib.file_digest(file, "sha256").hexdigest()
-        files[f"{NAME}/{path.name}"] = {"sha256": sha, "bytes": path.stat().st_size}
+        files[f"{NAME}/{path.name}"] = {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
     manifest |= {"files": files, NAME: {"voices": list(how.voices), "test_voices": list(how.test_voices),
                                         "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr_db),
                                         "command": how.command, "seed": how.seed, "rows": counts}}  # fmt: skip
     manifest.pop("sha256", None)
     report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
-    write_text(folder / manifests.CARD, dataset_card(manifest, report))
-    write_text(folder / manifests.NAME, manifests.dump(manifests.sealed(manifest)))
+    manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report))
     return counts
 
 

@@ -266,7 +266,7 @@ def run(where: Sequence[str], config: str | None, columns: str, out: Path | None
         sides.append(
             [
                 read_split(prefix + name, rows, rows.features or Features({}), given, place)
-                for name, rows in splits(place, config).items()
+                for name, rows in splits(place, config, leaking=True).items()
             ]
         )
     found = find(*sides)

@@ -28,6 +28,8 @@ from surgvqa.builders.procedures import taxonomy
 from surgvqa.builders.questions import wording
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest as manifests
+from surgvqa.eval.data import whole
 from surgvqa.eval.scoring.probes import REPHRASED
 
 Row = dict[str, Any]
@@ -71,6 +73,7 @@ def probe_set(
         procedure: the taxonomy with the safety gates, a name or a file; by default the data set's own.
         seed: of the wording and of what is asked about.
     """
+    whole.check(folder, "clips")
     shards = sorted((folder / "clips").glob(f"{split}-*.parquet"))
     if not shards:
         raise InputError(f"{folder}: no clips of split {split} (clips/{split}-*.parquet)")
@@ -78,6 +81,7 @@ def probe_set(
         raise InputError(f"--out {out} is the data set itself; give a new folder")
     surroundings = _Surroundings(shards, procedure)
     counts: Counter[str] = Counter()
+    (out / manifests.NAME).unlink(missing_ok=True)  # from here to the end ``out`` is no data set
     for config in ("clips", "qa"):
         (out / config).mkdir(parents=True, exist_ok=True)
     files = [out / config / f"{split}-00000.parquet" for config in ("clips", "qa")]
@@ -103,6 +107,9 @@ def probe_set(
         shutil.copyfile(shard, out / "qa" / shard.name)
     said = ", ".join(f"{number} {group}" for group, number in counts.items())
     (out / "README.md").write_text(CARD.format(split=split, name=folder.name, counts=said), encoding="utf-8")
+    manifests.seal(
+        out, {"probes": {"of": folder.name, "split": split, "phrasings": phrasings, "seed": seed, **counts}}
+    )
     return counts
 
 

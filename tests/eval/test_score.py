@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest
 from surgvqa.eval import __main__ as command
 from surgvqa.eval.data import predictions, reference
 from surgvqa.eval.data.predictions import Prediction
@@ -340,8 +341,14 @@ def test_a_data_set_folder_gives_questions_and_training(
             "short_answer",
             "choices",
         )
-        table = pyarrow.Table.from_pylist([{name: getattr(row, name) for name in names} for row in rows])
+        table = pyarrow.Table.from_pylist(
+            [
+                {name: getattr(row, name) for name in names} | {"case_id": f"{split} {row.case_id}"}
+                for row in rows
+            ]
+        )
         parquet.write_table(table, tmp_path / "set" / "qa" / f"{split}-00000-of-00001.parquet")
+    manifest.seal(tmp_path / "set", {})
     out = tmp_path / "score.json"
     path = save(answered(QUESTIONS, ["left"] * 20)[:10])
     assert command.main(["score", str(path), "--data", str(tmp_path / "set"), "--out", str(out)]) == 0
@@ -351,6 +358,7 @@ def test_a_data_set_folder_gives_questions_and_training(
     with pytest.raises(InputError, match="found test, train"):
         reference.questions(tmp_path / "set", "validation")
     (tmp_path / "set" / "qa" / "train-00000-of-00001.parquet").unlink()
+    manifest.seal(tmp_path / "set", {})
     assert command.main(["score", str(path), "--data", str(tmp_path / "set"), "--out", str(out)]) == 0
     assert json.loads(out.read_text())["by_kind"]["side"]["blind_from"] == "scored questions"
 
