@@ -215,7 +215,6 @@ def course(case: Case) -> Timeline:
     first = -offset
     last = first + to_ms(case.duration_s) if case.duration_s is not None else None
     times.refuse(
-        case.case_id,
         [(phase.start_s + case.video_offset_s, phase.end_s + case.video_offset_s) for phase in case.phases],
         [scene.time_s + case.video_offset_s for scene in case.scenes],
         case.duration_s if offset >= 0 else None,

@@ -20,7 +20,6 @@ MOST_PHASES = 20_000  # of one case; a table of frames, not of phases, is longer
 
 
 def refuse(
-    case_id: str,
     spans: Sequence[tuple[float, float]],
     moments: Sequence[float],
     length_s: float | None,
@@ -29,27 +28,24 @@ def refuse(
     """Raise ``InputError`` where a case's times can't be seconds of an operation.
 
     Args:
-        case_id: how the message calls the case.
         spans: start and end of its phases, in seconds of its recording.
         moments: its annotated moments, the same.
         length_s: of the recording; None where it isn't known.
         recorded: there is a recording, whose length is looked at later: it may be as long as it likes.
     """
     if len(spans) > MOST_PHASES:
-        raise InputError(
-            f"case {case_id}: {len(spans)} phases, more than {MOST_PHASES}; one row per phase, not per frame"
-        )
+        raise InputError(f"{len(spans)} phases, more than {MOST_PHASES}; one row per phase, not per frame")
     for what, latest in (
         ("phases", max((end for _, end in spans), default=0.0)),
         ("moments", max(moments, default=0.0)),
     ):
         hint = unit(latest, length_s, recorded)
         if hint:
-            raise InputError(f"case {case_id}: its {what} end at {latest:g} s, {hint}")
+            raise InputError(f"its {what} end at {latest:g} s, {hint}")
     lengths = [end - start for start, end in spans if end > start]
     if lengths and max(lengths) < 1 and median(lengths) < SHORTEST_S:
         raise InputError(
-            f"case {case_id}: its phases last {1000 * median(lengths):.3g} ms; no phase is that short: are these "
+            f"its phases last {1000 * median(lengths):.3g} ms; no phase is that short: are these "
             "hours, or milliseconds divided twice? Give seconds"
         )
 

@@ -48,7 +48,7 @@ LONG_S = 10.0  # a frame that stands longer is worth a note: a pause, or a part 
 
 def probe(path: Path) -> VideoReport:
     """Decode a whole video and say what it is and all that is wrong with it; raises for a missing file only."""
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such video file")
     found = _Found()
     try:

@@ -83,7 +83,23 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv,h264,hevc,m4v,ogg,dv,mxf,ivf,obu,vvc,"
     "live_flv,nut,wtv,vob,rm,av1"
 )
+PLAYLISTS = (b"#EXT", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0", b"[playlist]", b"[Reference]")
 LIMITS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+
+
+def require_recording(path: Path) -> None:
+    """Raise ``InputError`` for what is no file with pictures of its own: nothing, a pipe, a folder, a playlist."""
+    if not path.exists():
+        raise InputError(f"{path}: no such video file")
+    require_regular(path, str(path))
+    with path.open("rb") as file:
+        begin = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not begin and not path.stat().st_size:
+        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); {EXPLAINED}")
+    if begin.startswith(PLAYLISTS):
+        raise DamagedVideoError(
+            f"{path}: a playlist, not a recording; it may name other files, so it isn't opened: give those"
+        )
 
 
 class Packet(NamedTuple):
@@ -104,11 +120,7 @@ def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[
     that isn't there or a full disk as ``MachineError``.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such video file")
-    require_regular(path, str(path))
-    if path.stat().st_size == 0:
-        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); {EXPLAINED}")
+    require_recording(path)
     try:
         # "file:" as FFmpeg takes "a:b.mp4" for a protocol. A playlist may name any file or address: not opened.
         with av.open(
@@ -128,14 +140,6 @@ def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[
     except av.error.FFmpegError as error:
         if isinstance(error, av.error.DecoderNotFoundError) or machine_fault(error):
             raise MachineError(f"{path}: {cause(error)}") from error
-        if (
-            "is not on list" in str(error.log)
-            or "not whitelisted" in str(error.log)
-            or "not on" in cause(error)
-        ):
-            raise DamagedVideoError(
-                f"{path}: no recording but a playlist or a picture, which may name other files; it isn't opened"
-            ) from error
         raise DamagedVideoError(f"{path}: {cause(error)}") from error
 
 
@@ -168,8 +172,7 @@ def read_timeline(path: Path) -> Timeline:
     Raises ``DamagedVideoError`` where the file cannot be read or holds fewer frames than its header says.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such video file")
+    require_recording(path)
     found = path.stat()
     return _read_timeline(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
 
