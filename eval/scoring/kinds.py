@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.scoring import grid_answers, match, negation, statistics, verdicts
+from surgvqa.eval.reading import grid_answers
+from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.reading.unwrap import final
+from surgvqa.eval.scoring import match, statistics, verdicts
 from surgvqa.eval.scoring.verdicts import Judged, constant, likeliest, options
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
@@ -150,8 +153,8 @@ def _distances(rows: Sequence[Prediction]) -> dict[str, Any]:
     if rows[0].kind in match.CELL_KINDS:
         cells = [
             (
-                grid_answers.cell(negation.words(row.short_answer)),
-                grid_answers.cell(negation.affirmed(row.prediction)),
+                grid_answers.cell(words(row.short_answer)),
+                grid_answers.said_cell(final(row.prediction)),
             )
             for row in rows
         ]

@@ -13,7 +13,8 @@ import numpy as np
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.scoring import kinds, match, negation, statistics
+from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.scoring import kinds, match, statistics
 from surgvqa.eval.scoring.calibration import calibration
 from surgvqa.eval.scoring.probes import probe
 from surgvqa.eval.scoring.verdicts import Judged, judge
@@ -228,7 +229,7 @@ def _notes(
     outside = sum(
         bool(row.choices)
         and row.kind not in match.SET_KINDS
-        and negation.words(row.short_answer) not in {negation.words(choice) for choice in row.choices}
+        and words(row.short_answer) not in {words(choice) for choice in row.choices}
         for row in rows
     )
     if outside:
