@@ -15,9 +15,14 @@ KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "Path": Path, 
 
 def add(parser: argparse.ArgumentParser, source: str) -> list[str]:
     """Add ``source``'s options to a parser; returns their names in the parsed arguments."""
-    text = (Path(sources.__path__[0]) / f"{source}.py").read_text("utf-8")
+    folder = Path(sources.__path__[0])
+    declared = sources.description(source) is not None
+    code = folder.parent / "tabular" / "source.py" if declared else folder / f"{source}.py"
+    text = code.read_text("utf-8")
     function = next(
-        node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == "cases"
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.name == "cases"
     )
     group = parser.add_argument_group(f"options of {source}")
     said = described(ast.get_docstring(function) or "")

@@ -1,6 +1,7 @@
 """File formats of single data sets that their source reads: PitVQA and EndoVis."""
 
 __all__ = [
+    "cataract1k_second",
     "cataract1k_times",
     "endovis_masks",
     "endovis_vqa",

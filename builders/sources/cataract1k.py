@@ -25,6 +25,7 @@ from surgvqa.builders.files.tables import number, rows, span
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Phase, Scene
+from surgvqa.builders.source_files import cataract1k_second
 from surgvqa.builders.source_files.cataract1k_times import IMAGE_LEAD_S, IMAGE_STEP_S, image_time
 from surgvqa.cards.command import InputError
 
@@ -85,7 +86,11 @@ def read(
     if not root.is_dir():
         raise InputError(f"no folder {root}; get Cataract-1K at {FACTS.access} and give its folder as --root")
     found, left_out = _find(root)
-    if not any(files.phases or files.masks for files in found.values()):
+    labelled = any(files.phases or files.masks for files in found.values())
+    if not labelled and any(root.rglob("annotations.csv")):
+        yield from cataract1k_second.read(root, source)
+        return
+    if not labelled:
         raise InputError(
             f"nothing of Cataract-1K below {root}: no case_NNNN_annotations_phases.csv, no instances.json "
             f"below a folder case_NNNN; get it at {FACTS.access}"

@@ -19,7 +19,7 @@ def native_bfloat16(device: str | torch.device = "cpu") -> bool:
     """
     if torch.device(device).type != "cpu":
         return True
-    has: dict[str, Any] = torch.cpu.get_capabilities()
+    has: dict[str, Any] = dict(torch.cpu.get_capabilities())
     if platform.machine().lower() in ("x86_64", "amd64"):
         allowed = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
         return allowed and bool(has.get("avx512_bf16") or has.get("amx_bf16"))

@@ -41,7 +41,7 @@ class Muon(torch.optim.Muon):
         """One step."""
         devices = {one.device for group in self.param_groups for one in group["params"]}
         if all(native_bfloat16(device) for device in devices):
-            done: float | None = super().step(closure)  # type: ignore[arg-type]
+            done: float | None = super().step(closure)  # type: ignore[arg-type, no-untyped-call]
             return done
         loss = None
         if closure is not None:
