@@ -76,7 +76,7 @@ def unit(latest_s: float, length_s: float | None, recorded: bool = False) -> str
     said = f"{times:.3g} times the length of its recording ({length_s:g} s)"
     if EARLY * MILLISECONDS <= times <= 1.02 * MILLISECONDS:
         return f"{said}: milliseconds? Give seconds"
-    rates = [rate for rate in FRAME_RATES if EARLY * rate <= times <= 1.02 * rate]
+    rates = [rate for rate in FRAME_RATES if EARLY * rate <= times <= 1.005 * rate]
     if rates:
-        return f"{said}: frame numbers at {min(rates, key=lambda rate: abs(rate - times)):g} a second? Give seconds"
+        return f"{said}: frame numbers at {min(rates):g} a second? Give seconds"
     return None
