@@ -3,8 +3,10 @@
 __all__ = [
     "cataract1k_second",
     "cataract1k_times",
+    "cholect",
     "endovis_masks",
     "endovis_vqa",
+    "moments",
     "pitvqa_files",
     "pitvqa_official",
 ]
