@@ -9,4 +9,5 @@ __all__ = [
     "moments",
     "pitvqa_files",
     "pitvqa_official",
+    "question_files",
 ]
