@@ -32,6 +32,11 @@ def parser(named: str | None = None) -> argparse.ArgumentParser:
         add_build(verb)
         verb.set_defaults(own=source_options.add(verb, source) if source == named else [])
 
+    verb = verbs.add_parser(
+        "sources", help="list every data set: licence, access, what is read, how it was tried"
+    )
+    verb.add_argument("--json", action="store_true", help="the list as JSON")
+
     verb = verbs.add_parser("probe", help="decode every video of a folder and list what is wrong")
     verb.add_argument("root", type=Path, metavar="ROOT", help="a folder or a video")
     verb.add_argument("--json", type=Path, metavar="FILE", help="also write the list as JSON")
@@ -593,6 +598,19 @@ def probe(args: argparse.Namespace) -> None:
     print(f"{len(reports)} files, {bad} with faults")
 
 
+def list_sources(args: argparse.Namespace) -> None:
+    """List every data set that can be read."""
+    from surgvqa.builders.pipeline import list_sources as listing
+
+    found = listing.listed()
+    if args.json:
+        import json
+
+        print(json.dumps([one._asdict() for one in found], indent=1))
+    else:
+        print(listing.table(found))
+
+
 def verify(args: argparse.Namespace) -> None:
     """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
     from surgvqa.builders.pipeline.verify import verify as verify_folder
@@ -624,7 +642,7 @@ def spoken(args: argparse.Namespace) -> None:
 
 OWN = {
     "probe": probe, "verify": verify, "instruct": instruct, "import": import_file, "export": export, "new": new,
-    "frames": frames, "labels": labels, "spoken": spoken,
+    "frames": frames, "labels": labels, "spoken": spoken, "sources": list_sources,
 }  # fmt: skip
 
 

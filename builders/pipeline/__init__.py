@@ -4,6 +4,7 @@ __all__ = [
     "build",
     "count_shards",
     "executors",
+    "list_sources",
     "new_procedure",
     "prepare",
     "repair",

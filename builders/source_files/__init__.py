@@ -3,9 +3,12 @@
 __all__ = [
     "cataract1k_second",
     "cataract1k_times",
+    "cholect",
     "endovis_masks",
     "endovis_vqa",
+    "moments",
     "pitvqa_files",
     "pitvqa_official",
     "procedure_tables",
+    "question_files",
 ]

@@ -46,6 +46,8 @@ FACTS = Facts(
 }""",
     procedure="cataract",
 )
+TRIED = "real files"
+READS = "phases, masks, videos, frames"
 
 BELONGS = {
     "slit knife": ("incision",),
@@ -373,6 +375,8 @@ def _fold_lists(folder: Path) -> list[tuple[Path, re.Match[str]]]:
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """The rule from image index to time and how far it agrees with the phases, measured on these cases."""
+    if read and not any(case.scenes for case in read):
+        return ()  # the second release: phases alone
     rule = (
         f"image n of a case is taken at {IMAGE_STEP_S:g} (n - 2) - {IMAGE_LEAD_S:g} s, "
         "images 1 and 2 at 0 s (the same frame)"

@@ -50,6 +50,8 @@ FACTS = Facts(
 }""",
     procedure="pituitary",
 )
+TRIED = "real files"
+READS = "phases, instruments, positions, questions, videos, frames"
 
 FRAME_SIZE = (1280, 720)  # metadata/video_encoder_details.txt
 HELD_OUT = ("02", "06", "12", "13", "24")  # the authors' val_seq, on which their results are reported

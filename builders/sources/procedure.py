@@ -43,6 +43,8 @@ FACTS = Facts(
     citation="@misc{own_procedure, title = {Recordings of the data set's author}}",
     procedure="procedure.yaml",
 )
+TRIED = "invented tree"
+READS = "phases, presence, boxes, masks, videos, frames"
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
 STILLS = (".png", ".jpg", ".jpeg")

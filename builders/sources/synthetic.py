@@ -33,6 +33,8 @@ FACTS = Facts(
     citation="@misc{surgvqa_synthetic, title = {Synthetic cataract operations, rendered by surgvqa}}",
     procedure="cataract",
 )
+TRIED = "invented tree"
+READS = "what it renders itself"
 
 PHASES = Path("Phase_recognition_dataset")
 IMAGES = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotations")

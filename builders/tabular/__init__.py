@@ -8,7 +8,7 @@ __all__ = [
     "masks",
     "parts",
     "presence",
-    "questions",
+    "reader",
     "rows",
     "source",
     "splits",

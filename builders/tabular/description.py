@@ -139,6 +139,7 @@ class Description:
     source: str
     facts: Facts
     tried: str  # on what this description was tried
+    synonyms: Ids = field(default_factory=dict)  # label of this data set alone -> name of the taxonomy
     case: str = "{case}"  # a case's name, from what the patterns capture
     videos: Patterns = ()
     frames: Frames | None = None

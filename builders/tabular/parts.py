@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from surgvqa.builders.cases.timeline import to_ms
-from surgvqa.builders.schema import Dropped, Frame, Phase, Scene
+from surgvqa.builders.schema import QA, Clip, Dropped, Frame, Phase, Scene
 from surgvqa.builders.tabular.description import Ask
 from surgvqa.cards.command import InputError
 
@@ -55,6 +55,7 @@ class Tally:
     overlaps: Counter[str] = field(default_factory=Counter)  # by case
     unknown_s: Counter[str] = field(default_factory=Counter)  # by case, seconds without any label
     cases: int = 0
+    momentary: int = 0  # cases of which nobody says how long they are
 
     def notes(self, expected: dict[str, int], known: Sequence[str]) -> tuple[str, ...]:
         """The counts as sentences, against those of the whole data set."""
@@ -79,9 +80,33 @@ class Tally:
                 f"{seconds:,.0f} s of {len(self.unknown_s):,} cases lie before their first label: what happens "
                 "there is unknown, not idle"
             )
+        if self.momentary:
+            told.append(
+                f"{self.momentary:,} cases have neither a recording nor labels in time: how long they are is unknown, "
+                "and a clip of a millisecond stands for the whole"
+            )
         told += [f"left out {count:,} times: {why}" for why, count in sorted(self.left_out.items())]
         return (*told, *known)
 
     def dropped(self) -> list[Dropped]:
         """What was left out, for the manifest."""
         return [Dropped(f"{count:,} times", why) for why, count in sorted(self.left_out.items())]
+
+
+MOMENT_MS = 1  # the clip of a case of which nobody says how long it is
+
+
+def answered(spec: Ask, clip: Clip, said: str, where: str) -> QA:
+    """One question on a clip, with what its table says as the answer."""
+    short = spec.ids.get(said, said)
+    choices = spec.choices or tuple(dict.fromkeys(spec.ids.values()))
+    if not short or (choices and short not in choices):
+        raise InputError(f"{where}: {spec.label} is {said!r}, none of {', '.join(spec.ids or choices)}")
+    name, answer = f"{clip.clip_id}#{spec.kind}", spec.answer.format(x=short)
+    return QA(name, spec.kind, spec.reasoning, spec.question, answer, short, choices)
+
+
+def whole(case_id: str, length_s: float | None, phase: str | None = None) -> Clip:
+    """The clip of a whole case."""
+    end = round(length_s * 1000) if length_s else MOMENT_MS
+    return Clip(case_id, 0, end, phase)
