@@ -29,9 +29,9 @@ def listed(faults: Sequence[Dropped], most: int = LISTED) -> str:
     >>> listed([Dropped("a.csv row 2", "hook=5; 0 or 1"), Dropped("a.csv row 9", "hook=7; 0 or 1")])
     'a.csv row 2: hook=5; 0 or 1; a.csv row 9: hook=7; 0 or 1'
     """
-    kinds: dict[str, list[Dropped]] = {}
+    kinds: dict[str, dict[str, list[str]]] = {}  # kind -> cause -> items
     for one in faults:
-        kinds.setdefault(kind(one.cause), []).append(one)
+        kinds.setdefault(kind(one.cause), {}).setdefault(one.cause, []).append(one.item)
     # every kind has its turn before one has a second: a thousand of one don't hide the single one of another
     turns = [
         (turn, place) for place, same in enumerate(kinds.values()) for turn in range(min(most, len(same)))
@@ -41,12 +41,15 @@ def listed(faults: Sequence[Dropped], most: int = LISTED) -> str:
         shares[place] += 1
     said = []
     for same, share in zip(kinds.values(), shares, strict=True):
-        said += [f"{one.item}: {_short(one.cause)}" for one in same[:share]]
+        for cause, items in list(same.items())[:share]:
+            said.append(
+                f"{items[0]}{f' and {len(items) - 1} more' if len(items) > 1 else ''}: {_short(cause)}"
+            )
         if 0 < share < len(same):
             said.append(f"and {len(same) - share} more of this kind")
     if hidden := sum(share == 0 for share in shares):
         said.append(f"and {hidden} more kinds")
-    if len(faults) > most:
+    if len(faults) > len(said) or len(said) > most:
         said.append(f"all {len(faults)} are in {write(faults)}")
     return "; ".join(said)
 

@@ -165,11 +165,12 @@ def hint(box: Sequence[float], width: int, height: int, form: Form) -> str:
     x1, y1, x2, y2 = box
     if form == "xywh" and 0 <= x1 < x2 - x1 <= width and 0 <= y1 < y2 - y1 <= height:
         return ": it looks like x1, y1, x2, y2; a box here is x, y, width, height"
-    if form == "corners" and x1 >= 0 and y1 >= 0 and (x2 <= x1 or y2 <= y1) and x2 > 0 and y2 > 0:
+    if form == "corners" and x1 >= 0 and y1 >= 0 and (x2 < x1 or y2 < y1) and x2 > 0 and y2 > 0:
         inside_too = x1 + x2 <= width and y1 + y2 <= height
         return ": it looks like x, y, width, height; a box here is x1, y1, x2, y2" if inside_too else ""
-    for across, down in sorted(COMMON, key=lambda size: abs(size[0] * height - size[1] * width) > width):
-        if across > width and x1 >= 0 and y1 >= 0 and 0.5 * across <= max(x2, 1) <= across and y2 <= down:
+    for across, down in COMMON:
+        same = abs(across * height / (down * width) - 1) <= 0.05
+        if same and across > width and x1 >= 0 and y1 >= 0 and x2 <= across and y2 <= down:
             return f": it looks drawn in a picture of another size, such as {across}x{down}"
     return ""
 
