@@ -72,7 +72,7 @@ def orientation(frame: VideoFrame, path: Path) -> Orientation:
     found = frame.side_data.get("DISPLAYMATRIX")
     if found is None:
         return Orientation()
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(found)[:36])
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(found)[:36])  # type: ignore[call-overload]
     along, across = max(abs(a), abs(d)), max(abs(b), abs(c))
     if not along and not across:  # some writers leave it empty
         return Orientation()

@@ -234,7 +234,7 @@ def audit(folder: Path, names: Iterable[str], wanted: dict[str, str] | None = No
                 header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
             hits += in_json(name, header.get("__metadata__", {}), wanted, "header")
         elif suffix in TEXT:
-            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
                 hits += in_text(name, f"line {number}", line, wanted)
         else:
             hits.append(
