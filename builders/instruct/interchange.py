@@ -137,7 +137,7 @@ def _samples(path: Path) -> list[Any]:
     if not path.is_file():
         raise InputError(f"no file {path}; give a JSON file of conversations")
     if path.suffix == ".jsonl":
-        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+        lines = [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
         try:
             return [parse_json(line) for line in lines]
         except ValueError as error:

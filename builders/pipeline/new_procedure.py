@@ -66,7 +66,7 @@ safety_gates:
 README = """# {title}
 
 - `procedure.yaml`: names of phases, anatomy, instruments, events, safety gates
-- `phases.csv`: `case,phase,start,end`, seconds
+- `phases.csv`: `case,phase,start,end`, seconds; where no row is, nothing is asked; a row `idle` says that no phase is on
 - `tools.csv`: `case,time` and a column per instrument or structure, 1 where it is in view and 0 where it isn't
 - `videos/CASE.mp4`: the recordings; `videos.csv` (`case,video,offset`) where names or clocks differ
 - `annotations/CASE.json`: COCO instances or LabelMe outlines, if you have them

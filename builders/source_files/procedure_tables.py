@@ -102,6 +102,12 @@ class Tables:
     def below(self, name: str) -> Path:
         """A video's path, which stays in its folder."""
         path = self.videos / name
+        if (
+            not path.exists()
+        ):  # a letter with its accent may be one character in the table and two on the disk
+            alike = unicodedata.normalize("NFC", path.name)
+            there = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
+            path = next((one for one in there if unicodedata.normalize("NFC", one.name) == alike), path)
         if not path.resolve().is_relative_to(self.videos.resolve()):
             raise InputError(f"the video {name!r} lies outside {self.videos}")
         if not path.is_file():

@@ -2,7 +2,7 @@
 
 Below the root, each part optional, CASE the name of an operation::
 
-    phases.csv               case,phase,start,end             seconds
+    phases.csv               case,phase,start,end             seconds; without a row nothing is known (--gaps)
     tools.csv                case,time,hook,grasper,…         one column per thing, 1 where it is in view
     annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several
     videos/CASE.mp4          or as videos.csv says

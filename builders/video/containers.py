@@ -6,6 +6,7 @@ inside one, or in front of fragments that its index promises; two files joined e
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,14 @@ MP4_TOP = {
     b"meta", b"pnot", b"udta", b"pdin", b"emsg", b"prft", b"meco",
 }  # fmt: skip
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+VIDEO = int.from_bytes(b"vide", "big")
+# Codes that FFmpeg knows; which of them it decodes depends on how it was built.
+REGISTERED = {
+    "avc1", "avc3", "hvc1", "hev1", "vvc1", "vvi1", "av01", "vp08", "vp09", "evc1", "lvc1", "apv1", "avs3", "mp4v",
+    "apch", "apcn", "apcs", "apco", "ap4h", "ap4x", "mjp2", "jpeg", "mjpa", "CFHD", "AVdn", "AVdh", "icod",
+    "V_AV1", "V_VP8", "V_VP9", "V_MPEG4/ISO/AVC", "V_MPEGH/ISO/HEVC", "V_MPEGI/ISO/VVC", "V_MPEG4/ISO/ASP",
+    "V_MPEG1", "V_MPEG2", "V_THEORA", "V_PRORES", "V_FFV1", "V_AVS2", "V_AVS3",
+}  # fmt: skip
 EXPLAINED = "copy it again from its source"
 JOINED = "join recordings with FFmpeg's concat demuxer, not byte by byte"
 
@@ -78,7 +87,7 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> None:
     scales: dict[int, int] = {}
     end = 0
     for box in boxes(file, 0, size):
-        if box.kind not in MP4_TOP:
+        if box.kind not in MP4_TOP and (not box.kind.isalnum() or box.end > size):
             break  # what some programs leave behind the last box
         end = box.end
         if end > size:
@@ -98,6 +107,23 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> None:
     file.seek(end)
     if 0 < size - end < 8 and any(file.read()):
         raise _cut(path, "last box", end + 8, size)
+
+
+def code_of(path: Path, family: str) -> str | None:
+    """The name under which an MP4 or Matroska file says how its first video is coded."""
+    with path.open("rb") as file:
+        if "matroska" in family:
+            found = re.search(rb"V_[A-Z0-9/_]+", file.read(1 << 16))
+            return found[0].decode() if found else None
+        size = path.stat().st_size
+        whole = Box(b"", 0, size)
+        for media in inside(file, whole, b"moov", b"trak", b"mdia") if "mp4" in family else ():
+            handler = next(inside(file, media, b"hdlr"), None)
+            table = next(inside(file, media, b"minf", b"stbl", b"stsd"), None)
+            if handler is not None and table is not None and _int(file, handler.start + 8, 4) == VIDEO:
+                file.seek(table.start + 12)
+                return file.read(4).decode("latin-1")
+    return None
 
 
 def inside(file: BinaryIO, box: Box, *kinds: bytes) -> Iterator[Box]:

@@ -7,7 +7,6 @@ late), and an annotation counts from the first picture. Demuxing costs about a h
 from __future__ import annotations
 
 import logging
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from surgvqa.builders.files.names import require_regular
-from surgvqa.builders.video.containers import EXPLAINED, JOINED, require_whole
+from surgvqa.builders.video.containers import EXPLAINED, JOINED, REGISTERED, code_of, require_whole
 from surgvqa.builders.video.containers import DamagedVideoError as DamagedVideoError
 from surgvqa.cards.command import InputError, MachineError, machine_fault
 
@@ -131,7 +130,7 @@ def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[
                 raise DamagedVideoError(f"{path}: there is no video stream in this file")
             stream = streams[0]
             if stream.codec_context is None:
-                raise undecodable(path)
+                raise undecodable(path, container.format.name)
             stream.thread_type = "NONE"
             stream.thread_count = 1  # measured: more threads cost CPU, and one process runs per video
             # Without it a broken slice is painted over with its neighbours and no error is raised.
@@ -143,18 +142,12 @@ def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[
         raise DamagedVideoError(f"{path}: {cause(error)}") from error
 
 
-def undecodable(path: Path) -> Exception:
-    """A code that FFmpeg knows and this build of it can't decode is the machine's fault, another the file's."""
-    usual = av.logging.get_level()
-    av.logging.set_level(av.logging.WARNING)
-    try:
-        with av.logging.Capture() as said, av.open(f"file:{path}", container_options=LIMITS):
-            named = re.search(r"Video: (\w+)", " ".join(text for _, _, text in said))
-    finally:
-        av.logging.set_level(usual)
-    if named and named[1] not in ("none", "unknown"):
+def undecodable(path: Path, family: str) -> Exception:
+    """What is wrong where no decoder takes a file: a registered code is missing in this FFmpeg, another is the file's."""
+    code = code_of(path, family)
+    if code in REGISTERED:
         return MachineError(
-            f"{path}: its video is {named[1]}, for which FFmpeg has no decoder here; install one with it"
+            f"{path}: its video is {code}, for which FFmpeg has no decoder here; install one that has"
         )
     return DamagedVideoError(f"{path}: its video is in a code that FFmpeg doesn't know")
 

@@ -283,7 +283,7 @@ def audit(folder: Path, names: Iterable[str], wanted: dict[str, str] | None = No
             text = path.read_text("utf-8", errors="replace")
             for word in spared:
                 text = text.replace(word, "")
-            for number, line in enumerate(text.splitlines(), 1):
+            for number, line in enumerate(text.split("\n"), 1):
                 hits += in_line(name, number, line, wanted)
         else:
             hits.append(

@@ -11,6 +11,7 @@ from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.process_pool import run_tasks
 from surgvqa.builders.pipeline import shard
 from surgvqa.builders.video import cut
+from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
 from surgvqa.cards.command import InputError, MachineError, machine_fault
 
 
@@ -54,6 +55,19 @@ def test_a_build_stops_once_and_quarantines_nothing(
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("surgvqa-build:")]
     assert len(lines) == 1 and "Traceback" not in lines[0]
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_missing_decoder_is_the_machines_and_a_code_of_nobody_the_files(tmp_path: Path, make_video) -> None:
+    path = make_video(tmp_path / "v.mp4", [40 * i for i in range(10)])
+    whole = path.read_bytes()
+    path.write_bytes(
+        whole.replace(b"avc1", b"evc1")
+    )  # a code that FFmpeg knows, and decodes with a library only
+    with pytest.raises(MachineError, match="its video is evc1, for which FFmpeg has no decoder here"):
+        read_timeline(path)
+    path.write_bytes(whole.replace(b"avc1", b"zzzz"))
+    with pytest.raises(DamagedVideoError, match="a code that FFmpeg doesn't know"):
+        read_timeline(path)
 
 
 def test_a_missing_encoder_is_the_machines() -> None:
