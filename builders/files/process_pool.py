@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -115,6 +117,10 @@ def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any
             raise RuntimeError(f"a worker ended by itself with {code} before it had anything to do") from None
         return index, Failed(f"the decoder brought its process down (exit code {code})")
     worker.task = None
+    if kind == "full disk":
+        raise OSError(
+            value, os.strerror(value)
+        )  # as it would be raised here; whoever owns the folder says it
     if kind == "bug":
         raise RuntimeError(f"in a worker process:\n{value}")
     return index, Failed(value) if kind == "bad input" else value
@@ -148,5 +154,8 @@ def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | N
             pipe.send(("bad input", "it needs more memory than a worker may take"))
         except KeyboardInterrupt:
             return
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # no bug, and no fault of this task alone
+            pipe.send(("full disk", error.errno) if full else ("bug", traceback.format_exc()))
         except BaseException:
             pipe.send(("bug", traceback.format_exc()))
