@@ -47,6 +47,21 @@ def _demo_arguments(verb: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="speech recogniser for models that read, openai/whisper-small, say",
     )
+    add(
+        "--allow",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="clients may name what lies below, too",
+    )
+    add(
+        "--allow-host",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names that the app goes by behind a proxy",
+    )
     add("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="address [127.0.0.1]")
     add("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), help="port [7860]")
     add("--dtype", default="auto", help="auto, float32 or bfloat16")

@@ -236,7 +236,9 @@ def ask_all(
     stop, busy = Event(), dict[Future[str], str]()
     failures = 0
     threads = ThreadPoolExecutor(asked.concurrency, thread_name_prefix="teacher")
-    client = httpx.Client(timeout=asked.timeout_s, limits=limits, headers=_headers(asked))
+    client = httpx.Client(
+        timeout=asked.timeout_s, limits=limits, headers=_headers(asked), follow_redirects=False
+    )
 
     def fill() -> None:
         while len(busy) < 2 * asked.concurrency and (key := next(waiting, None)) is not None:
