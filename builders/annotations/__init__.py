@@ -1,3 +1,3 @@
 """Outlines of other tools, COCO and LabelMe, and of segmenters, as the entities of scenes."""
 
-__all__ = ["machine_scenes", "outlines"]
+__all__ = ["machine_scenes", "one_thing", "outlines"]

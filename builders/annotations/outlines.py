@@ -49,6 +49,7 @@ class _Shape:
     box: Box | None = None
     track: str | None = None
     score: float | None = None  # how sure a machine was
+    crowd: bool | None = None  # True of a region of several things, COCO's iscrowd
 
 
 def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
@@ -192,14 +193,16 @@ def _coco_shape(entry: Mapping[str, Any], label: str, width: int, height: int) -
         raise InputError(f"its attributes are {extra!r}, not an object")
     track = None if extra.get("track_id") is None else str(extra["track_id"])
     score = _score(entry)
+    crowd = True if entry.get("iscrowd") else None
     if isinstance(outline, Mapping):
-        return _Shape(label, rle=_rle(outline, width, height), track=track, score=score)
+        rle = _rle(outline, width, height)
+        return _Shape(label, rle=rle, track=track, score=score, crowd=crowd)
     if outline:
-        return _Shape(label, polygons=outline, track=track, score=score)
+        return _Shape(label, polygons=outline, track=track, score=score, crowd=crowd)
     x, y, w, h = (float(value) for value in entry["bbox"])
     if not (w > 0 and h > 0 and x + w > 0 and y + h > 0 and x < width and y < height):
         raise InputError(f"its box {entry['bbox']} is not in the {width}x{height} frame")
-    return _Shape(label, box=(x, y, x + w, y + h), track=track, score=score)
+    return _Shape(label, box=(x, y, x + w, y + h), track=track, score=score, crowd=crowd)
 
 
 def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:
@@ -274,7 +277,9 @@ def entities(shapes: Sequence[_Shape], taxonomy: Taxonomy, width: int, height: i
             continue
         seen[name] = seen.get(name, 0) + 1
         identity = name if seen[name] == 1 else f"{name}#{seen[name]}"
-        bare = Entity(identity, name, role, "mask", track=shape.track, confidence=shape.score)
+        bare = Entity(
+            identity, name, role, "mask", track=shape.track, confidence=shape.score, crowd=shape.crowd
+        )
         if rle is not None:
             first.setdefault(name, (shape.label, len(nodes)))
             nodes.append(_measured(bare, rle, width, height))

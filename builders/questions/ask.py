@@ -208,7 +208,7 @@ def _count(asker: _Asker, scene: Scene) -> Iterator[QA]:
     if (
         _annotates(asker, "instrument")
         and asker.known.located
-        and all(node.granularity != "presence" for node in instruments)
+        and all(node.granularity != "presence" and not node.crowd for node in instruments)
     ):
         yield asker.qa("count", str(len(instruments)), evidence=[scene.time_s])
 
