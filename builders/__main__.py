@@ -357,7 +357,19 @@ def add_build(verb: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="longest side of frames and clips [512]; 0: as they are",
     )
-    add("--kinds", nargs="+", default=None, metavar="KIND", help="kinds of questions [the nine]")
+    add(
+        "--questions",
+        metavar="informative|nine",
+        help="what holds, can be seen and can't be guessed without looking; or the nine kinds of every clip "
+        "[informative; with --kinds alone, those of every clip]",
+    )
+    add(
+        "--kinds",
+        nargs="+",
+        default=None,
+        metavar="KIND",
+        help="kinds of questions [all that are informative]",
+    )
     add("--test-cases", nargs="+", default=[], metavar="ID", help="cases to hold out")
     add(
         "--validation",
@@ -534,9 +546,13 @@ def build(source: str, args: argparse.Namespace) -> None:
     from surgvqa.builders.pipeline.executors import Engine
     from surgvqa.builders.pipeline.report import blind_table
     from surgvqa.builders.privacy.screen import screen
-    from surgvqa.builders.questions.ask import NINE
     from surgvqa.cards.files import manifest as manifests
 
+    own = {name: getattr(args, name) for name in args.own}
+    if "questions" in own and args.questions in ("informative", "nine", None):
+        del own["questions"]  # how ours are chosen, not which of the source's own sets
+    elif "questions" in own:
+        args.questions = None
     manifest = build_folder(
         source,
         args.root,
@@ -545,7 +561,8 @@ def build(source: str, args: argparse.Namespace) -> None:
         frames=args.frames,
         media=args.media,
         max_side=args.max_side or None,
-        kinds=args.kinds or NINE,
+        kinds=args.kinds,
+        questions=args.questions,
         test_cases=args.test_cases,
         validation=args.validation,
         test=args.test,
@@ -561,7 +578,7 @@ def build(source: str, args: argparse.Namespace) -> None:
         screen=screen(args.cover, args.cover_text, args.outside),
         pseudonyms=args.pseudonyms,
         engine=Engine(args.engine, args.partition, args.time, args.memory_gb),
-        source_options={name: getattr(args, name) for name in args.own},
+        source_options=own,
     )
     report = manifests.read(args.out, manifests.REPORT)
     print(blind_table(report))

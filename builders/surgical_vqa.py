@@ -20,9 +20,9 @@ from typing import Any
 import datasets
 from surgvqa.builders import sources
 from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.pipeline.build import asked_for
 from surgvqa.builders.pipeline.prepare import prepare
 from surgvqa.builders.pipeline.shard import MEDIA, Job, Options, code_version, rows
-from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.schema import FEATURES
 from surgvqa.cards.command import InputError, nearest
 
@@ -36,7 +36,8 @@ class SurgicalVQAConfig(datasets.BuilderConfig):  # type: ignore[misc]
     frames: int = 8
     media: str = "frames"
     max_side: int | None = 512
-    kinds: tuple[str, ...] = NINE
+    kinds: tuple[str, ...] | None = None
+    questions: str | None = "nine"
     test_cases: tuple[str, ...] = ()
     validation: float = 0.1
     test: float = 0.2
@@ -85,6 +86,7 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             raise InputError(
                 f"media={config.media!r}: a builder writes no video files; frames, reference or none"
             )
+        asking, kinds = asked_for(config.questions, config.kinds)
         jobs = prepare(
             config.name,
             Path(config.root),
@@ -93,10 +95,11 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
                 config.frames,
                 config.media,
                 config.max_side,
-                tuple(config.kinds),
+                kinds,
                 config.seed,
                 config.decoder,
                 config.system,
+                asking=asking,
             ),
             test_cases=config.test_cases,
             validation=config.validation,

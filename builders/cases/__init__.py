@@ -3,8 +3,10 @@
 __all__ = [
     "agreement",
     "balance",
+    "case_index",
     "draws",
     "leakage",
+    "moments",
     "scene",
     "splits",
     "timeline",

@@ -7,7 +7,10 @@ height stand beside it in the scene. Coordinates: pixel ``(x, y)`` covers ``[x, 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from numbers import Real
 from typing import Any
 
@@ -126,6 +129,24 @@ def _runs(rle: str) -> list[int]:
     if shift:
         raise InputError("a mask's run lengths break off in the middle of a number")
     return runs
+
+
+def holds(rle: str, point: Point, width: int, height: int) -> bool:
+    """Whether the mask covers a point; outside the frame nothing is covered.
+
+    >>> holds("22", (1.5, 0.5), 2, 2), holds("22", (0.5, 0.5), 2, 2)
+    (True, False)
+    """
+    x, y = math.floor(point[0]), math.floor(point[1])
+    if not (0 <= x < width and 0 <= y < height):
+        return False
+    return bisect_right(_ends(rle), x * height + y) % 2 == 1
+
+
+@lru_cache(maxsize=256)  # a tip is held against the same few outlines, with noise, again and again
+def _ends(rle: str) -> list[int]:
+    """Where each run ends; the runs of the mask are the second, the fourth and so on."""
+    return list(accumulate(_runs(rle)))
 
 
 def area_of(rle: str, width: int, height: int) -> float:

@@ -20,6 +20,7 @@ from surgvqa.builders.configs.pointing_questions import Pointing
 from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.files.process_pool import Failed
+from surgvqa.builders.kinds.pool import POOL
 from surgvqa.builders.pipeline import report
 from surgvqa.builders.pipeline.count_shards import tally
 from surgvqa.builders.pipeline.executors import Engine, run
@@ -33,8 +34,10 @@ from surgvqa.builders.pipeline.prepare import (
     refuse_faults,
 )
 from surgvqa.builders.pipeline.shard import (
+    ASKING,
     LIBRARIES,
     MEDIA,
+    Asking,
     Job,
     Options,
     Record,
@@ -65,7 +68,7 @@ def build(
     frames: int = 8,
     media: str = "frames",
     max_side: int | None = 512,
-    kinds: Sequence[str] = NINE,
+    kinds: Sequence[str] | None = None,
     test_cases: Sequence[str] = (),
     validation: float = 0.1,
     test: float = 0.2,
@@ -82,15 +85,18 @@ def build(
     screen: Screen | None = None,
     pseudonyms: Path | None = None,
     engine: Engine | None = None,
+    questions: str | None = "nine",
 ) -> dict[str, Any]:
     """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
 
     Raises ``InputError`` with everything that is wrong with the input, before any heavy work, unless
     ``on_error`` is "quarantine", which leaves it out and names it. ``workers`` 0 stays in this process.
+    ``questions`` is informative or nine; None is what the command line does without ``--questions``.
     ``pseudonyms`` is the file, outside ``out``, of the salt and of who is who.
     """
     if media not in MEDIA:
         raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
+    asking, kinds = asked_for(questions, kinds)
     if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
         raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
     if pointing is not None and media == "none":
@@ -111,6 +117,7 @@ def build(
         pointing,
         segmentation,
         screen,
+        asking,
     )
     names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
     own = {**defaults(sources.load(source)), **(source_options or {})}
@@ -173,6 +180,18 @@ def build(
         return finish(
             out, staging, source, parameters, ready, records, max_blind, parallel(here, options), names
         )
+
+
+def asked_for(questions: str | None, kinds: Sequence[str] | None) -> tuple[Asking, tuple[str, ...]]:
+    """How questions are chosen, and the kinds: where kinds alone are named, those of every clip, as ever.
+
+    >>> asked_for(None, ["count"])
+    ('nine', ('count',))
+    """
+    if questions not in (None, *ASKING):
+        raise InputError(f"--questions {questions}: {nearest(questions, ASKING)}")
+    asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
+    return asking, tuple(kinds or (POOL if asking == "informative" else NINE))
 
 
 def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]:
@@ -266,6 +285,7 @@ def finish(
         tally(staging, jobs, records, workers),
         dropped=ready.dropped,
         notes=ready.notes,
+        left_out=ready.left_out,
         max_blind=max_blind,
     )
     inside = any(clip.split for job in jobs for clip in job.clips)

@@ -187,6 +187,7 @@ def options_of(parameters: Mapping[str, Any]) -> Options:
         pointing=pointing,
         segmentation=Segmentation(parameters["segmentation"]) if "segmentation" in parameters else None,
         screen=screen(parameters.get("cover", ()), parameters.get("cover_text", False), outside),
+        asking=parameters.get("asking", "nine"),
     )
 
 

@@ -38,6 +38,10 @@ def add(parser: argparse.ArgumentParser, source: str) -> list[str]:
         how |= {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
         if kind is not bool:
             how["metavar"] = "PATH" if kind is Path else "TEXT" if kind is str else "N"
+        if f"--{argument.arg}" in parser._option_string_actions:  # the same option for every source
+            shared = parser._option_string_actions[f"--{argument.arg}"]
+            shared.help = f"{shared.help}; of {source} also: {how['help']}"
+            continue
         group.add_argument("--" + argument.arg.replace("_", "-"), dest=argument.arg, **how)
     return [argument.arg for argument in function.args.kwonlyargs]
 

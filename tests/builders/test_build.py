@@ -261,6 +261,8 @@ def test_a_killed_command_goes_on(root, built, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "surgvqa.builders", "synthetic", "--root", str(root), "--out", str(out)]
     command += [
+        "--questions",
+        "nine",
         "--render-cases",
         "4",
         "--phase-seconds",

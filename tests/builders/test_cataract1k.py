@@ -104,7 +104,7 @@ def test_classes_come_from_the_files_own_categories(root: Path) -> None:
     assert by_time == {
         0.0: ["cornea", "pupil"],
         4.5: ["cornea", "pupil", "slit knife"],
-        9.5: ["cornea", "pupil", "gauge", "gauge#2"],
+        9.5: ["cornea", "pupil", "gauge"],
         19.5: ["cornea", "pupil"],
     }
     assert [node.id for node in cases["case_0903"].scenes[1].nodes] == ["cornea", "pupil", "lens", "spatula"]
