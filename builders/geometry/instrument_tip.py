@@ -74,11 +74,9 @@ def _shrunk(mask: np.ndarray, step: int) -> np.ndarray:
     height, width = mask.shape
     padded = np.zeros((-(-height // step) * step, -(-width // step) * step), bool)
     padded[:height, :width] = mask
-    rows: np.ndarray = padded.reshape(-1, step, padded.shape[1]).any(
-        axis=1
-    )  # axis by axis: five times faster than both
-    shrunk: np.ndarray = rows.reshape(len(rows), -1, step).any(axis=2)
-    return shrunk
+    # Axis by axis: five times faster than both at once.
+    rows = np.asarray(padded.reshape(-1, step, padded.shape[1]).any(axis=1))
+    return np.asarray(rows.reshape(len(rows), -1, step).any(axis=2))
 
 
 def _contact(mask: np.ndarray) -> tuple[np.ndarray | None, str | None]:

@@ -189,7 +189,7 @@ def asked_for(questions: str | None, kinds: Sequence[str] | None) -> tuple[Askin
     ('nine', ('count',))
     """
     if questions not in (None, *ASKING):
-        raise InputError(f"--questions {questions}: {nearest(questions, ASKING)}")
+        raise InputError(f"--questions {questions}: {nearest(str(questions), ASKING)}")
     asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
     return asking, tuple(kinds or (POOL if asking == "informative" else NINE))
 

@@ -50,7 +50,8 @@ def _written(channel: Sequence[np.ndarray]) -> np.ndarray:
     # Compression blurs a letter in some frame; nine of ten must show the edge.
     rising = np.pad(np.quantile(slopes, 0.1, axis=0) > EDGE, ((0, 0), (1, 1)))
     falling = np.pad(np.quantile(slopes, 0.9, axis=0) < -EDGE, ((0, 0), (1, 1)))
-    return np.minimum(_counts(rising), _counts(falling)) >= STROKES
+    written: np.ndarray = np.minimum(_counts(rising), _counts(falling)) >= STROKES
+    return written
 
 
 def _counts(mask: np.ndarray) -> np.ndarray:

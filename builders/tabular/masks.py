@@ -25,8 +25,9 @@ def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
     try:
         with Image.open(path) as picture:
             if picture.mode not in ("L", "P", "I", "I;16"):
-                picture = picture.convert("RGB")
-            pixels = np.asarray(picture)
+                pixels = np.asarray(picture.convert("RGB"))
+            else:
+                pixels = np.asarray(picture)
     except BROKEN as error:
         raise InputError(f"{shown}: not a readable picture: {error}") from error
     if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():

@@ -33,7 +33,7 @@ class Reader:
         self.tree = Tree(root)
         self.recordings = Tree(videos) if videos is not None else self.tree
         names = load(description.facts.procedure)
-        own = {
+        own: dict[tuple[str, str], str] = {
             (role_of(names, name)[0], plain(label)): role_of(names, name)[1]
             for label, name in description.synonyms.items()
         }
@@ -47,8 +47,12 @@ class Reader:
     def patterns(self) -> Iterator[tuple[str, ...]]:
         """The patterns of all that can label a case."""
         spec = self.spec
-        for one in (*spec.phases, *spec.steps, *spec.presence, *spec.masks, *spec.coco):
-            yield one.files
+        for table in (*spec.phases, *spec.steps, *spec.presence):
+            yield table.files
+        for pictures in spec.masks:
+            yield pictures.files
+        for file in spec.coco:
+            yield file.files
         for questions_ in spec.questions:
             yield questions_.table.files
 
