@@ -58,7 +58,7 @@ def _table(text: str, path: Path) -> Iterator[Row]:
 def delimiter(text: str, path: Path) -> str:
     r"""What parts the columns: the sign that parts the header into the most; in a ``.tsv`` the tab.
 
-    >>> delimiter("True;Pred\\n1,0;1,0\\n", Path("a.csv"))
+    >>> delimiter("True;Pred\n1,0;1,0\n", Path("a.csv"))
     ';'
     """
     header = text.partition("\n")[0]
