@@ -86,7 +86,9 @@ def describe(
     names = sorted({kind for asked in answers.values() for kind in asked})
     kinds = {kind: _kind(kind, answers, held_out) for kind in names}
     for kind, facts in kinds.items():
-        facts |= bits.figures(kind, answers.get("train", {}).get(kind, {}), answers[held_out or "test"].get(kind, {}))
+        facts |= bits.figures(
+            kind, answers.get("train", {}).get(kind, {}), answers[held_out or "test"].get(kind, {})
+        )
     found = leakage.find({split: one.windows for split, one in counted.items()})
     return {
         "splits": splits,

@@ -163,8 +163,8 @@ def tone_mapper(width: int, height: int, pixel_format: str) -> Callable[[VideoFr
     graph.configure()
 
     def mapped(frame: VideoFrame) -> VideoFrame:
-        source.push(frame)
-        found = steps[-1].pull()
+        graph.push(frame)  # by the graph: its steps hold no reference to it, and outlive it into a crash
+        found = graph.pull()
         assert isinstance(found, VideoFrame)
         return found
 

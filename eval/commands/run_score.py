@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from surgvqa.eval.scoring import score as scoring
 
 def score(args: argparse.Namespace) -> None:
     """Score one predictions file."""
-    loaded = columns.read(args.file, columns.parse_columns(args.columns))
+    loaded = columns.answered(columns.read(args.file, columns.parse_columns(args.columns)), args.file)
     data, train = truth(args)
     figures = scoring.score(
         loaded.predictions,
@@ -27,8 +29,9 @@ def score(args: argparse.Namespace) -> None:
         spellings=spellings(args.taxonomy),
         seed=args.seed,
     )
-    figures = {"file": args.file.name, "layout": loaded.layout, **figures}
-    print(terminal.scores(figures))
+    read_as = dict(sorted(loaded.read_as.items()))
+    figures = {"file": args.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
+    show(terminal.scores(figures))
     if args.out:
         write(args.out, figures)
 
@@ -36,14 +39,22 @@ def score(args: argparse.Namespace) -> None:
 def compare(args: argparse.Namespace) -> None:
     """Compare two predictions files on the same questions."""
     mapping = columns.parse_columns(args.columns)
-    a, b = columns.read(args.a, mapping), columns.read(args.b, mapping)
+    a, b = (columns.answered(columns.read(file, mapping), file) for file in (args.a, args.b))
     data, _ = truth(args)
     figures = comparing.compare(a.predictions, b.predictions, rule=args.rule, data=data, seed=args.seed)
     runs = {"a": asked(args.a), "b": asked(args.b)}
     figures = {"files": {"a": args.a.name, "b": args.b.name}, "runs": runs, **figures}
-    print(terminal.comparison(figures))
+    show(terminal.comparison(figures))
     if args.out:
         write(args.out, figures)
+
+
+def show(text: str) -> None:
+    """Print a text; a reader who has seen enough (``| head``) is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def asked(file: Path) -> dict[str, Any]:

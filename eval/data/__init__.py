@@ -5,6 +5,7 @@ __all__ = [
     "dataset",
     "predictions",
     "prompts",
+    "recognise",
     "records",
     "reference",
     "streams",

@@ -177,7 +177,7 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
     about = topic & set(map(stem, own))
     exists = not EXISTS.isdisjoint(own)
     pointed = not {"it", "they", "them"}.isdisjoint(own)
-    whole = bool(topic) and len(about) >= max(1, (2 * len(topic) + 2) // 3)
+    whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
         speaks = (exists and (bool(about) or pointed)) or (whole and "there" in own)
     else:

@@ -58,12 +58,14 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
 
 def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
     """The 95 % interval over cases as a list; None for too few of them."""
+    if len(set(cases)) < statistics.FEWEST:  # many kinds of few questions: nothing to sum
+        return None
     return _ends(statistics.interval(statistics.sums(values, cases), seed))
 
 
 def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
     """The same of paired differences; None too where no question differs."""
-    return _ends(statistics.paired(values, cases, seed))
+    return _ends(statistics.paired(values, cases, seed)) if len(set(cases)) >= statistics.FEWEST else None
 
 
 def _ends(ends: tuple[float, float] | None) -> list[float] | None:

@@ -332,3 +332,16 @@ def test_thoughts_are_no_answer(rule: str, reply: str) -> None:
 def test_a_verdict_that_no_rule_can_give_is_undecided() -> None:
     assert judge("word", "There it goes", "left", known=("left", "right")).undecided
     assert not judge("word", "right", "left", known=("left", "right")).undecided
+
+
+@pytest.mark.parametrize(
+    ("question", "truth", "reply"),
+    [
+        ("Is the scope moving forward?", "no", "No, the scope is moving backward."),
+        ("Is the scope moving forward?", "yes", "Yes, the scope moves forward"),
+        ("Are lesions present?", "no", "No lesions are present"),
+        ("Is a polyp visible?", "no", "It appears that there is no polyp."),
+    ],
+)
+def test_a_reason_is_no_contradiction(question: str, truth: str, reply: str) -> None:
+    assert judge("word", reply, truth, (), "seen", "", question, ("yes", "no")).correct
