@@ -23,6 +23,7 @@ from surgvqa.eval.models.pixels import evenly
 from surgvqa.eval.models.precision import described, native_bfloat16
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
 from surgvqa.train.clips import model_checks
+from surgvqa.train.clips.lora_targets import coverage, without_adapter
 from surgvqa.train.clips.prepare import Prepared, is_sharded
 from surgvqa.train.steps.labels import IGNORE
 
@@ -253,12 +254,12 @@ def dtypes(run: Prepared) -> Check:
 def precision(run: Prepared) -> Check:
     """Nothing computes in a bfloat16 that the device has to emulate."""
     device = run.options.device
-    text = described(device)
-    kinds = model_checks.dtype_summary(run.trainer.model)
-    asked = run.options.bf16 or any("bfloat16" in found for found in kinds.values())
-    if asked and not native_bfloat16(device):
-        return Check("precision", None, f"{text}, and this run asks for it", "--dtype float32 --bf16 false")
-    return Check("precision", True, text)
+    kinds = {"bfloat16"} if run.options.bf16 else set()
+    kinds = kinds.union(*model_checks.dtype_summary(run.trainer.model).values())
+    if "bfloat16" in kinds and not native_bfloat16(device):
+        found = f"{described(device)}, and this run asks for it"
+        return Check("precision", None, found, "--dtype float32 --bf16 false")
+    return Check("precision", True, described(device))
 
 
 def learns(run: Prepared) -> Check:
@@ -266,13 +267,20 @@ def learns(run: Prepared) -> Check:
     counts, wrong = model_checks.what_learns(run)
     text = ", ".join(f"{part} {count:,}" for part, count in counts.items()) or "nothing"
     if wrong:
-        return Check(
-            "what learns",
-            False,
-            f"{wrong}; found {text}",
-            "see --projector_learning_rate, --vision_learning_rate",
-        )
-    return Check("learns", True, f"{text} weights")
+        advice = "see --projector_learning_rate, --vision_learning_rate"
+        return Check("what learns", False, f"{wrong}; found {text}", advice)
+    if not run.model_options.use_peft:
+        return Check("learns", True, f"{text} weights")
+    have, count = coverage(run.trainer.model)
+    rest = ", ".join(without_adapter(run.trainer.model))
+    text = (
+        f"{text} weights; an adapter on {have} of {count} linear layers of the language model, none on {rest}"
+    )
+    good = have == count or run.own_targets
+    advice = (
+        "experts are weights, not layers: --lora_target_parameters adds them" if "experts" in rest else ""
+    )
+    return Check("learns", good, text, advice if good else "give --lora_target_modules all-linear")
 
 
 def pixels(run: Prepared) -> Check:
@@ -310,7 +318,7 @@ def shared_sequences(run: Prepared) -> Check:
 
 
 def gradients(run: Prepared) -> Check:
-    """Every layer that learns gets a gradient, and nothing frozen does."""
+    """Every module that learns gets a gradient, and nothing frozen does."""
     live, dead, frozen = model_checks.gradients(run)
     if dead:
         advice = "with --gradient_checkpointing: --gradient_checkpointing_kwargs '{\"use_reentrant\": false}'"
@@ -319,7 +327,7 @@ def gradients(run: Prepared) -> Check:
         )
     if frozen:
         return Check("gradients", False, f"{frozen[0]} is frozen and gets one", "something hooks it")
-    return Check("gradients", True, f"all of {live} layers that learn, and no frozen one")
+    return Check("gradients", True, f"all of {live} modules that learn, and no frozen one")
 
 
 def adapter(run: Prepared) -> Check:

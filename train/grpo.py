@@ -25,10 +25,10 @@ from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.processor_encoder import PATCHED, raise_if_resized
 from surgvqa.train.clips.base_model import load
 from surgvqa.train.clips.clip_trainer import SaveBudget, checkpoint_to_resume
-from surgvqa.train.clips.prepare import raise_if_no_target, raise_if_test
+from surgvqa.train.clips.lora_targets import linears, pattern
+from surgvqa.train.clips.prepare import raise_if_test
 from surgvqa.train.pointing.blind_rewards import earned, examine
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
-from surgvqa.train.steps.options import LORA_TARGETS
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config
@@ -180,8 +180,7 @@ def load_base(options: ModelConfig, found: Parts, budget: Budget, device: Any) -
         processor.image_processor.size = SizeDict(**limits)
     if found.adapter is None:
         if not options.lora_target_modules:
-            options.lora_target_modules = LORA_TARGETS
-            raise_if_no_target(model, LORA_TARGETS)
+            options.lora_target_modules = pattern(linears(model))
         return processor, model
     return processor, adapted(model, found, trainable=True)
 
