@@ -18,7 +18,7 @@ FACTS = Facts(
   author = {Seenivasan, Lalithkumar and Islam, Mobarakol and Kannan, Gokul and Ren, Hongliang},
   booktitle = {MICCAI}, year = {2023}
 }""",
-    procedure="vein_suturing",
+    procedure="prostatectomy",
 )
 TRIED = "invented tree"
 READS = "questions"
