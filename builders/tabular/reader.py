@@ -33,7 +33,7 @@ class Reader:
         self.tree = Tree(root)
         self.recordings = Tree(videos) if videos is not None else self.tree
         names = load(description.facts.procedure)
-        own = {
+        own: dict[tuple[str, str], str] = {
             (role_of(names, name)[0], plain(label)): role_of(names, name)[1]
             for label, name in description.synonyms.items()
         }
@@ -47,8 +47,9 @@ class Reader:
     def patterns(self) -> Iterator[tuple[str, ...]]:
         """The patterns of all that can label a case."""
         spec = self.spec
-        for one in (*spec.phases, *spec.steps, *spec.presence, *spec.masks, *spec.coco):
-            yield one.files
+        yield from (one.files for one in (*spec.phases, *spec.steps, *spec.presence))
+        yield from (one.files for one in spec.masks)
+        yield from (one.files for one in spec.coco)
         for questions_ in spec.questions:
             yield questions_.table.files
 
