@@ -1,6 +1,7 @@
 """The description of a data set: its YAML file, checked, as dataclasses with the same names.
 
-Every key is a field below; an unknown one is refused with the nearest known. ``docs/own-source.md`` shows one.
+Every key is a field below; an unknown one is refused with the nearest known. ``docs/data.md`` explains them,
+``builders/sources/cholec80.yaml`` is one.
 """
 
 from __future__ import annotations

@@ -24,10 +24,8 @@ def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
     """Where each value of a label picture is; grey values by number, colours as ``r,g,b``."""
     try:
         with Image.open(path) as picture:
-            if picture.mode not in ("L", "P", "I", "I;16"):
-                pixels = np.asarray(picture.convert("RGB"))
-            else:
-                pixels = np.asarray(picture)
+            grey = picture.mode in ("L", "P", "I", "I;16")
+            pixels = np.asarray(picture if grey else picture.convert("RGB"))
     except BROKEN as error:
         raise InputError(f"{shown}: not a readable picture: {error}") from error
     if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():

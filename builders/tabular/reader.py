@@ -47,12 +47,9 @@ class Reader:
     def patterns(self) -> Iterator[tuple[str, ...]]:
         """The patterns of all that can label a case."""
         spec = self.spec
-        for table in (*spec.phases, *spec.steps, *spec.presence):
-            yield table.files
-        for pictures in spec.masks:
-            yield pictures.files
-        for file in spec.coco:
-            yield file.files
+        yield from (one.files for one in (*spec.phases, *spec.steps, *spec.presence))
+        yield from (one.files for one in spec.masks)
+        yield from (one.files for one in spec.coco)
         for questions_ in spec.questions:
             yield questions_.table.files
 
