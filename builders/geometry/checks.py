@@ -87,8 +87,8 @@ def inside(box: Sequence[float], width: int, height: int, form: Form = "corners"
     Raises:
         Misplaced: not finite, no area, too much of it outside; with a hint of what it looks like.
 
-    >>> inside((60, 40, 95, 60), 90, 60)
-    ((60, 40, 90, 60), 0.14285714285714285)
+    >>> inside((60, 40, 100, 60), 90, 60)
+    ((60, 40, 90, 60), 0.25)
     """
     x1, y1, x2, y2 = box
     if not (math.isfinite(x1) and math.isfinite(y1) and math.isfinite(x2) and math.isfinite(y2)):

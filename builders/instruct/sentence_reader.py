@@ -181,16 +181,20 @@ def _match(words: Sequence[str], at: int, spelling: Sequence[str], gaps: bool) -
     return tuple(covered)
 
 
+def _says(key: Sequence[str]) -> bool:
+    """Whether words name something in a sentence: a bare number, as label files have them, counts or measures."""
+    return any(letter.isalpha() for word in key for letter in word)
+
+
 def _vocabulary(taxonomy: Taxonomy) -> Mapping[tuple[str, ...], set[tuple[str, str]]]:
     """Spellings as normal words, and what each may stand for; the procedure's own meanings go first."""
     found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for (kind, spelling), name in taxonomy.spellings.items():
-        key = tuple(words_of(spelling))
-        generic = set(key) <= PLAIN and key != tuple(
-            words_of(name)
-        )  # "instrument" as a synonym stays a plain word
-        if key and name != IDLE and not generic:
-            found.setdefault(key, set()).add((kind, name))
+        for key in {tuple(words_of(spelling)), tuple(words_of(name))}:  # spellings take "CamelCase" apart
+            # "instrument" as a synonym stays a plain word
+            generic = set(key) <= PLAIN and key != tuple(words_of(name))
+            if _says(key) and name != IDLE and not generic:
+                found.setdefault(key, set()).add((kind, name))
     for gate in taxonomy.gates:
         if gate.event is not None:
             found.setdefault(tuple(words_of(gate.name)), set()).add(("event", gate.event))
@@ -206,7 +210,7 @@ def _vocabulary(taxonomy: Taxonomy) -> Mapping[tuple[str, ...], set[tuple[str, s
             named = (
                 not set(key) <= PLAIN
             )  # a procedure that calls something just "instrument" invents nothing
-            if named and key not in own and other.spellings[kind, spelling] != IDLE:
+            if named and _says(key) and key not in own and other.spellings[kind, spelling] != IDLE:
                 found.setdefault(key, set()).add(("", f"{kind} {spelling}"))
     for kind, names in lexicon.FOREIGN.items():
         for name in names:

@@ -313,7 +313,7 @@ def finish(
         "source_files": dict(sorted(digests.items())),
         "dropped": left_out(ready.dropped),
     }
-    card = dataset_card(manifest, described)
+    card = dataset_card(manifest, json.loads(text))  # in the order of the file, as a repair reads it
     manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
     write_text(staging / "plan.json", json.dumps(shards))
     for key, record in shards.items():

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from surgvqa.builders.annotations import outlines
 from surgvqa.builders.annotations.one_thing import joined
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.windows import windows
@@ -97,29 +96,10 @@ def test_what_is_told_apart_stays_apart(apart):
     assert len(joined(nodes, W, H)) == 2
 
 
-def test_a_crowd_region_is_no_thing_to_count_or_to_point_at(tmp_path):
-    (tmp_path / "crowd.json").write_text(
-        json.dumps(
-            {
-                "images": [{"id": 1, "file_name": "a.png", "width": W, "height": H}],
-                "categories": [{"id": 1, "name": "gauge"}],
-                "annotations": [
-                    {
-                        "id": 1,
-                        "image_id": 1,
-                        "category_id": 1,
-                        "segmentation": [square(0, 0)],
-                        "iscrowd": crowd,
-                    }
-                    for crowd in (1,)
-                ],
-            }
-        )
-    )
-    (picture,) = outlines.coco(tmp_path / "crowd.json", load("cataract")).pictures
-    assert picture.nodes[0].crowd
+def test_a_crowd_region_is_no_thing_to_count_or_to_point_at():
+    crowd = Entity("gauge", "gauge", "instrument", "box", (0, 0, 5, 5), (2.5, 2.5), crowd=True)
     plain = Entity("gauge", "gauge", "instrument", "box", (0, 0, 5, 5), (2.5, 2.5))
-    scenes = (Scene(2.5, W, H, (plain,)), Scene(7.5, W, H, picture.nodes))
+    scenes = (Scene(2.5, W, H, (plain,)), Scene(7.5, W, H, (crowd,)))
     case = Case("a", "made-up", "cataract", (Phase("incision", 0, 10),), scenes, duration_s=10.0)
     found = questions(case)
     assert len(found["count"]) == 1 and len(found["absolute_position"]) == 1

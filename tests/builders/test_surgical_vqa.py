@@ -63,4 +63,4 @@ def test_a_corrected_annotation_is_not_answered_from_the_cache(root, tmp_path):
 def test_a_config_per_source():
     assert sorted(SurgicalVQA.builder_configs) == sources.names()
     with pytest.raises(InputError, match="did you mean cataract1k"):
-        SurgicalVQA("cataract", root="x")
+        SurgicalVQA("cataract1", root="x")
