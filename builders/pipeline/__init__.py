@@ -5,6 +5,7 @@ __all__ = [
     "count_shards",
     "executors",
     "new_procedure",
+    "parameters",
     "prepare",
     "repair",
     "report",

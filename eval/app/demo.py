@@ -7,7 +7,6 @@ It listens on 127.0.0.1 unless told otherwise, and takes nothing from the networ
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from surgvqa.builders.speech.spoken import PROMPT
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import clip_html
 from surgvqa.eval.app.session import Clips, Models, Row, right
+from surgvqa.eval.settings.pages import Demo
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 EMBEDDED = Path("demo")  # where `make demo` leaves its data set, adapter and score
@@ -281,13 +281,13 @@ def recogniser(model: str) -> Callable[[Path], str]:
     return lambda path: str(listen(read_sound(path).samples)["text"]).strip()
 
 
-def serve(args: argparse.Namespace) -> None:
+def serve(config: Demo) -> None:
     """Start the app and wait.
 
     Raises:
         InputError: nothing to show; a port that is taken; a folder that isn't a data set.
     """
-    data, models, score = list(args.data), list(args.model), args.score
+    data, models, score = list(config.data), list(config.model), config.score
     if not data and (EMBEDDED / "dataset").is_dir():
         data = [str(EMBEDDED / "dataset")]
         models = models or [str(path) for path in (EMBEDDED / "adapter", EMBEDDED / "base") if path.is_dir()]
@@ -295,13 +295,15 @@ def serve(args: argparse.Namespace) -> None:
         score = score or (found if found.is_file() else None)
     if not data:
         raise InputError(f"no --data, and no {EMBEDDED / 'dataset'} here; `make demo` makes one")
-    page = Page(Models(args.dtype, args.device), recogniser(args.recogniser) if args.recogniser else None)
+    page = Page(
+        Models(config.dtype, config.device), recogniser(config.recogniser) if config.recogniser else None
+    )
     page.data(data[0])
     blocks = app(data, models, page, score)
     try:
         blocks.queue(default_concurrency_limit=1).launch(
-            server_name=args.host,
-            server_port=args.port,
+            server_name=config.host,
+            server_port=config.port,
             share=False,
             show_error=True,
             ssr_mode=False,
@@ -309,4 +311,6 @@ def serve(args: argparse.Namespace) -> None:
             head=(resources.files("surgvqa.eval.app") / "demo.html").read_text("utf-8"),
         )
     except OSError as error:
-        raise InputError(f"cannot listen on {args.host}:{args.port}: {error}; give another --port") from None
+        raise InputError(
+            f"cannot listen on {config.host}:{config.port}: {error}; give another --port"
+        ) from None

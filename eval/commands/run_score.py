@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +12,38 @@ from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.scoring import compare as comparing
 from surgvqa.eval.scoring import score as scoring
+from surgvqa.eval.settings.score import Compare, Score
 
 
-def score(args: argparse.Namespace) -> None:
+def score(config: Score) -> None:
     """Score one predictions file."""
-    loaded = columns.read(args.file, columns.parse_columns(args.columns))
-    data, train = truth(args)
+    loaded = columns.read(config.file, columns.parse_columns(config.columns))
+    data, train = truth(config)
     figures = scoring.score(
         loaded.predictions,
-        rule=args.rule,
+        rule=config.rule,
         train=train,
         data=data,
-        spellings=spellings(args.taxonomy),
-        seed=args.seed,
+        spellings=spellings(config.taxonomy),
+        seed=config.seed,
     )
-    figures = {"file": args.file.name, "layout": loaded.layout, **figures}
+    figures = {"file": config.file.name, "layout": loaded.layout, **figures}
     print(terminal.scores(figures))
-    if args.out:
-        write(args.out, figures)
+    if config.out:
+        write(config.out, figures)
 
 
-def compare(args: argparse.Namespace) -> None:
+def compare(config: Compare) -> None:
     """Compare two predictions files on the same questions."""
-    mapping = columns.parse_columns(args.columns)
-    a, b = columns.read(args.a, mapping), columns.read(args.b, mapping)
-    data, _ = truth(args)
-    figures = comparing.compare(a.predictions, b.predictions, rule=args.rule, data=data, seed=args.seed)
-    runs = {"a": asked(args.a), "b": asked(args.b)}
-    figures = {"files": {"a": args.a.name, "b": args.b.name}, "runs": runs, **figures}
+    mapping = columns.parse_columns(config.columns)
+    a, b = columns.read(config.a, mapping), columns.read(config.b, mapping)
+    data, _ = truth(config)
+    figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
+    runs = {"a": asked(config.a), "b": asked(config.b)}
+    figures = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
     print(terminal.comparison(figures))
-    if args.out:
-        write(args.out, figures)
+    if config.out:
+        write(config.out, figures)
 
 
 def asked(file: Path) -> dict[str, Any]:

@@ -1,0 +1,3 @@
+"""What each verb of ``surgvqa-build`` does with its configuration; heavy imports happen inside."""
+
+__all__ = ["build", "frames", "instruct", "interchange", "labels", "new", "probe", "spoken", "verify"]

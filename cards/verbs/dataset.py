@@ -1,0 +1,31 @@
+"""``surgvqa-card dataset``: the card of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Write the card of a data set from its manifest and report."""
+
+    folder: Annotated[Path, Given("DIR", position=True)]
+    """what surgvqa-build wrote"""
+    repo: Annotated[str | None, Given("ORG/NAME")] = None
+    """where it will be on the Hub, for the snippet"""
+
+
+def run(config: Dataset) -> None:
+    """Write DIR/README.md from DIR/manifest.json and DIR/report.json."""
+    from surgvqa.cards.files import manifest
+    from surgvqa.cards.write.dataset import dataset_card
+
+    report = manifest.read(config.folder, manifest.REPORT)
+    text = dataset_card(manifest.read(config.folder), report, repo_id=config.repo)
+    path = config.folder / manifest.CARD
+    manifest.put(path, text)
+    print(path)
