@@ -60,7 +60,7 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
 	$(SAY) "demo 1/9: build: render the synthetic cases and turn them into a data set of questions"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 90 $(RENDERED) --out $(DEMO)/dataset --kinds $(KINDS) --test 0.4
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 90 $(RENDERED) --out $(DEMO)/dataset --questions nine --kinds $(KINDS) --test 0.4
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 2/9: card of the data set"
@@ -68,11 +68,11 @@ $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 
 $(DEMO)/masks/manifest.json: | $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 3/9: other operations with masks, as stills, for the vision tower (minutes)"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/masks-cases --render-cases 320 --render-seed 2 --stills $(RENDERED) --out $(DEMO)/masks --kinds phase --segmentation instruments --validation 0.03 --test 0.01
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/masks-cases --render-cases 320 --render-seed 2 --stills $(RENDERED) --out $(DEMO)/masks --questions nine --kinds phase --segmentation instruments --validation 0.03 --test 0.01
 
 $(DEMO)/practice/manifest.json: | $(DEMO)/masks/manifest.json
 	$(SAY) "demo 4/9: and some to practise speaking on; none of all these is in the data set (minutes)"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --kinds $(PRACTICE) --validation 0.02 --test 0.02
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/practice-cases --render-cases 320 --render-seed 1 $(RENDERED) --out $(DEMO)/practice --questions nine --kinds $(PRACTICE) --validation 0.02 --test 0.02
 
 $(DEMO)/seeing/vision.json: $(DEMO)/masks/manifest.json
 	$(SAY) "demo 5/9: the tower of a tiny Qwen2.5-VL with random weights learns from the masks (minutes)"

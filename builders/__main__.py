@@ -17,7 +17,18 @@ from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.builders.settings.interchange import Export, Import
 from surgvqa.builders.settings.spoken import Spoken
-from surgvqa.builders.verbs import build, frames, instruct, interchange, labels, new, probe, spoken, verify
+from surgvqa.builders.verbs import (
+    build,
+    frames,
+    instruct,
+    interchange,
+    labels,
+    list_sources,
+    new,
+    probe,
+    spoken,
+    verify,
+)
 from surgvqa.cards.arguments import parser as parsers
 from surgvqa.cards.arguments.option import Verb
 
@@ -38,6 +49,7 @@ def verbs() -> tuple[Verb, ...]:
             )
             for source in sources.names()
         ),
+        Verb(name="sources", config=list_sources.Sources, run=list_sources.run),
         Verb(name="probe", config=probe.Probe, run=probe.run),
         Verb(name="verify", config=verify.Verify, run=verify.run),
         Verb(name="instruct", config=Instruct, run=instruct.run),

@@ -15,6 +15,7 @@ from datasets import Features, Image, List, Value
 
 Role = Literal["anatomy", "instrument"]
 Granularity = Literal["mask", "box", "point", "cell", "quadrant", "presence"]
+Idle = Literal["stated", "until_last", "throughout"]
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
@@ -44,6 +45,7 @@ class Entity:
     rank: int | None = None  # 1 for the primary instrument, 2 for the secondary, where the source says
     confidence: float | None = None  # of a machine-made label; None where a person made it
     track: str | None = None  # the same thing at another moment of the case, where the source tracks it
+    crowd: bool | None = None  # the outline is a region of several things that nobody drew apart
     shaft_rle: str | None = None  # parts of a robotic instrument, run lengths as `rle`'s, where annotated
     wrist_rle: str | None = None
     clasper_rle: str | None = None
@@ -96,6 +98,14 @@ class QA:
     support_ratio: float | None = None  # as the source states it, also where it isn't support / total
     # Of the least sure machine-made moment it rests on, None where persons made all; a prediction has its own.
     label_confidence: float | None = None
+    # The certificate: evidence in the frames, large enough to see, the same under noise, one right answer.
+    # None where nobody judged it: the source's own questions, and those asked without choosing.
+    answerable: bool | None = None
+    visible: bool | None = None
+    stable: bool | None = None
+    unique: bool | None = None
+    bits: float | None = None  # of the answer, what the best guesser without pixels leaves open
+    weight: float = 1.0  # in training: evens the answers of a kind out; the mean of a kind is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,16 @@ class Case:
         tuple[int, int, int, int], ...
     ] = ()  # x1, y1, x2, y2 of its pictures that are painted black
     taxonomy: Path | None = None  # the procedure's own file, where it isn't one of those that ship
+    # Where no phase is labelled the operation is idle only where the source says so, else nothing is known there:
+    # "stated": in `idle_s`; "until_last": before the first and between two phases, too; "throughout": after the last, too.
+    idle: Idle = "stated"
+    idle_s: tuple[tuple[float, float], ...] = ()  # seconds that the source labels as without a phase
+    unknown: tuple[
+        tuple[float, float], ...
+    ] = ()  # seconds of rows that could not be read: any phase, or none
+    notes: tuple[
+        str, ...
+    ] = ()  # what its reader and its recording ask to be known of it; no name of it in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +215,7 @@ class Facts:
     access: str  # how one gets it
     citation: str  # BibTeX
     procedure: str
+    several_outlines: str = "of a class in a picture are several things"  # or one, with the measured reason
 
 
 STRING = Value("string")
@@ -212,6 +233,12 @@ QA_COLUMNS = {
     "total_frames": Value("int32"),
     "support_ratio": Value("float64"),
     "label_confidence": Value("float64"),
+    "answerable": Value("bool"),
+    "visible": Value("bool"),
+    "stable": Value("bool"),
+    "unique": Value("bool"),
+    "bits": Value("float64"),
+    "weight": Value("float64"),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

@@ -38,6 +38,7 @@ class SurgicalVQAConfig(datasets.BuilderConfig):  # type: ignore[misc]
     media: str = Build.media
     max_side: int = Build.max_side
     kinds: tuple[str, ...] = Build.kinds
+    questions: str | None = "nine"
     test_cases: tuple[str, ...] = Build.test_cases
     validation: float = Build.validation
     test: float = Build.test

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +15,38 @@ from typing import Any
 
 class InputError(Exception):
     """A mistake in what the user gave; the message says what was asked, what was found, what to do."""
+
+
+class MachineError(Exception):
+    """A fault of this machine, not of what the user gave: a codec, a library or room on the disk is missing.
+
+    It stops the whole command, once; no case is left out for it.
+    """
+
+
+FULL_OR_LOCKED = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+)  # fmt: skip
+_NUMBER = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
+
+
+def machine_fault(error: BaseException) -> str | None:
+    """What an error says of this machine, such as a full disk; None where it is of something else.
+
+    >>> machine_fault(OSError(28, "No space left on device")), machine_fault(OSError(2, "No such file"))
+    ('No space left on device; free some, then run the same command again', None)
+    """
+    if isinstance(error, MachineError):
+        return str(error)
+    if isinstance(error, InputError):
+        return None
+    found = _NUMBER.search(str(error))
+    number = getattr(error, "errno", None) or (int(found[1]) if found else None)
+    if number not in FULL_OR_LOCKED:
+        return None
+    name = getattr(error, "filename", None)
+    where = f"{name}: " if isinstance(name, str) else ""
+    return f"{where}{os.strerror(number)}; free some, then run the same command again"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -70,15 +105,15 @@ def run(
 ) -> int:
     """Parse ``argv``, call the verb's function with the parsed arguments, return the exit code.
 
-    0 on success; 2 with one line on standard error for an ``InputError``; 130 when interrupted.
-    Anything else is a bug of ours and keeps its traceback.
+    0 on success; 2 with one line on standard error for an ``InputError`` or a fault of this machine; 130 when
+    interrupted. Anything else is a bug of ours and keeps its traceback.
     """
     args = parser.parse_args(argv)
     return guarded(parser.prog, lambda: verbs[args.verb](args))
 
 
 def guarded(prog: str, action: Callable[[], None]) -> int:
-    """Call ``action``; 0, or the exit code of a user's mistake (2) or an interruption (130), said on one line."""
+    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130)."""
     try:
         action()
     except InputError as error:
@@ -87,4 +122,10 @@ def guarded(prog: str, action: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print(f"{prog}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = machine_fault(error)
+        if said is None:
+            raise
+        print(f"{prog}: {one_line(said)}", file=sys.stderr)
+        return 2
     return 0

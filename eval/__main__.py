@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from surgvqa.cards.arguments import parser as parsers
 from surgvqa.cards.arguments.option import Verb
-from surgvqa.eval.settings.controls import Baselines, Leaks, Necessity, Probes
+from surgvqa.eval.settings.controls import Audit, Baselines, Leaks, Necessity, Probes
 from surgvqa.eval.settings.pages import Demo, Lmms, Report
 from surgvqa.eval.settings.predict import Predict
 from surgvqa.eval.settings.score import Compare, Score
@@ -29,6 +29,7 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="baselines", config=Baselines, run=controls.baselines),
         Verb(name="necessity", config=Necessity, run=controls.necessity),
         Verb(name="leaks", config=Leaks, run=controls.leaks),
+        Verb(name="audit-benchmark", config=Audit, run=controls.audit_benchmark),
         Verb(name="report", config=Report, run=pages.report),
         Verb(name="lmms", config=Lmms, run=pages.lmms),
         Verb(name="demo", config=Demo, run=pages.demo),

@@ -20,8 +20,10 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import end_tokens
 from surgvqa.eval.models.encode import name, turns
 from surgvqa.eval.models.pixels import evenly
+from surgvqa.eval.models.precision import described, native_bfloat16
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
 from surgvqa.train.clips import model_checks
+from surgvqa.train.clips.lora_targets import coverage, without_adapter
 from surgvqa.train.clips.prepare import Prepared, is_sharded
 from surgvqa.train.steps.labels import IGNORE
 
@@ -249,18 +251,36 @@ def dtypes(run: Prepared) -> Check:
     return Check("dtypes", True, text)
 
 
+def precision(run: Prepared) -> Check:
+    """Nothing computes in a bfloat16 that the device has to emulate."""
+    device = run.options.device
+    kinds = {"bfloat16"} if run.options.bf16 else set()
+    kinds = kinds.union(*model_checks.dtype_summary(run.trainer.model).values())
+    if "bfloat16" in kinds and not native_bfloat16(device):
+        found = f"{described(device)}, and this run asks for it"
+        return Check("precision", None, found, "--dtype float32 --bf16 false")
+    return Check("precision", True, described(device))
+
+
 def learns(run: Prepared) -> Check:
     """What learns is what was asked for, and nothing else."""
     counts, wrong = model_checks.what_learns(run)
     text = ", ".join(f"{part} {count:,}" for part, count in counts.items()) or "nothing"
     if wrong:
-        return Check(
-            "what learns",
-            False,
-            f"{wrong}; found {text}",
-            "see --projector_learning_rate, --vision_learning_rate",
-        )
-    return Check("learns", True, f"{text} weights")
+        advice = "see --projector_learning_rate, --vision_learning_rate"
+        return Check("what learns", False, f"{wrong}; found {text}", advice)
+    if not run.model_options.use_peft:
+        return Check("learns", True, f"{text} weights")
+    have, count = coverage(run.trainer.model)
+    rest = ", ".join(without_adapter(run.trainer.model))
+    text = (
+        f"{text} weights; an adapter on {have} of {count} linear layers of the language model, none on {rest}"
+    )
+    good = have == count or run.own_targets
+    advice = (
+        "experts are weights, not layers: --lora_target_parameters adds them" if "experts" in rest else ""
+    )
+    return Check("learns", good, text, advice if good else "give --lora_target_modules all-linear")
 
 
 def pixels(run: Prepared) -> Check:
@@ -298,7 +318,7 @@ def shared_sequences(run: Prepared) -> Check:
 
 
 def gradients(run: Prepared) -> Check:
-    """Every layer that learns gets a gradient, and nothing frozen does."""
+    """Every module that learns gets a gradient, and nothing frozen does."""
     live, dead, frozen = model_checks.gradients(run)
     if dead:
         advice = "with --gradient_checkpointing: --gradient_checkpointing_kwargs '{\"use_reentrant\": false}'"
@@ -307,7 +327,7 @@ def gradients(run: Prepared) -> Check:
         )
     if frozen:
         return Check("gradients", False, f"{frozen[0]} is frozen and gets one", "something hooks it")
-    return Check("gradients", True, f"all of {live} layers that learn, and no frozen one")
+    return Check("gradients", True, f"all of {live} modules that learn, and no frozen one")
 
 
 def adapter(run: Prepared) -> Check:
@@ -324,6 +344,6 @@ def adapter(run: Prepared) -> Check:
 
 GROUPS = (
     (labels, stop_token, token_budget),
-    (time_axis, dtypes, learns),
+    (time_axis, dtypes, precision, learns),
     (pixels, sound, shared_sequences, gradients, adapter),
 )

@@ -25,10 +25,10 @@ from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.processor_encoder import PATCHED, raise_if_resized
 from surgvqa.train.clips.base_model import load
 from surgvqa.train.clips.clip_trainer import SaveBudget, checkpoint_to_resume
-from surgvqa.train.clips.prepare import raise_if_no_target, raise_if_test
+from surgvqa.train.clips.lora_targets import linears, pattern
+from surgvqa.train.clips.prepare import raise_if_test
 from surgvqa.train.pointing.blind_rewards import earned, examine
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
-from surgvqa.train.steps.options import LORA_TARGETS
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config
@@ -110,7 +110,7 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     budget = budget_of(training, found)
     limits = {"min_pixels": training.min_pixels, "max_pixels": training.max_pixels}
     raise_if_resized(found.model_type, model_options.model_name_or_path, **limits)
-    processor, model = load_base(model_options, found, budget)
+    processor, model = load_base(model_options, found, budget, training.device)
     raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
 
     functions, training.reward_weights = reward_functions(
@@ -161,7 +161,7 @@ def budget_of(training: GrpoOptions, found: Parts) -> Budget:
     return Budget(1, "images", found.budget.min_pixels, found.budget.max_pixels)
 
 
-def load_base(options: ModelConfig, found: Parts, budget: Budget) -> tuple[ProcessorMixin, Any]:
+def load_base(options: ModelConfig, found: Parts, budget: Budget, device: Any) -> tuple[ProcessorMixin, Any]:
     """Processor and model; an adapter goes on learning, a base model gets a new one.
 
     Raises:
@@ -170,7 +170,7 @@ def load_base(options: ModelConfig, found: Parts, budget: Budget) -> tuple[Proce
     if found.adapter is None and not options.use_peft:
         raise InputError(f"{options.model_name_or_path} is no adapter: give --use_peft true for a new one")
     options.model_name_or_path = found.source
-    _, model = load(options)
+    _, model = load(options, device)
     processor: Any = found.processor
     # Prompts are padded on the left: TRL takes `mm_token_type_ids` from the processor, and padded on the right
     # they would name other tokens than the images'.
@@ -180,8 +180,7 @@ def load_base(options: ModelConfig, found: Parts, budget: Budget) -> tuple[Proce
         processor.image_processor.size = SizeDict(**limits)
     if found.adapter is None:
         if not options.lora_target_modules:
-            options.lora_target_modules = LORA_TARGETS
-            raise_if_no_target(model, LORA_TARGETS)
+            options.lora_target_modules = pattern(linears(model))
         return processor, model
     return processor, adapted(model, found, trainable=True)
 

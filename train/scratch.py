@@ -32,6 +32,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.data import streams
 from surgvqa.eval.spatial.segmentation import figure
 from surgvqa.train.steps import distributed
+from surgvqa.train.steps.muon import Muon
 from surgvqa.train.steps.optimizer import Together, divided
 from surgvqa.train.vision_parts.scratch_model import IGNORED, ScratchConfig, ScratchModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -218,7 +219,7 @@ def optimizer_of(model: ScratchModel, rate: float) -> Together:
     ]
     return Together(
         [
-            torch.optim.Muon(inside, 5 * rate, weight_decay=WEIGHT_DECAY),
+            Muon(inside, 5 * rate, weight_decay=WEIGHT_DECAY),
             torch.optim.AdamW(rest, rate, betas=(0.9, 0.98)),
         ]
     )

@@ -59,6 +59,8 @@ def learn(run: Prepared) -> None:
         print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
+        if trainer.is_world_process_zero():
+            sums.write(Path(options.output_dir))  # the push wrote a card
     trainer.end()
 
 

@@ -34,9 +34,14 @@ from transformers import (
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
-from trl.chat_template_utils import qwen2_5_vl_chat_template, qwen3_vl_chat_template
+from trl.chat_template_utils import (
+    qwen2_5_vl_chat_template,
+    qwen3_5_nothink_chat_template,
+    qwen3_vl_chat_template,
+)
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+HYBRIDS = ("qwen3_5", "qwen3_5_moe")  # three layers of linear attention to one of full attention
 
 # The special tokens of the Qwen-VL family, in the order of its tokenizer.
 SPECIALS = [
@@ -143,13 +148,13 @@ def processor(family: str, size: Size) -> ProcessorMixin:
     pixels = {"shortest_edge": size.pixels[0], "longest_edge": size.pixels[1]}
     shape: dict[str, Any] = {"patch_size": size.patch, "size": pixels}
     video = {**shape, "cap_pixels_per_frame": False}
-    if family == "qwen3_vl":  # its video budget counts all frames, the others' counts one
+    if family.startswith("qwen3"):  # its video budget counts all frames, the others' counts one
         video["size"] = {"shortest_edge": size.pixels[0], "longest_edge": 16 * size.pixels[1]}
         return transformers.Qwen3VLProcessor(
             Qwen2VLImageProcessor(**shape, image_mean=[0.5] * 3, image_std=[0.5] * 3),
             tokenizer(),
             Qwen3VLVideoProcessor(**video),
-            chat_template=qwen3_vl_chat_template,
+            chat_template=qwen3_5_nothink_chat_template if family in HYBRIDS else qwen3_vl_chat_template,
         )
     kind = transformers.Qwen2VLProcessor if family == "qwen2_vl" else transformers.Qwen2_5_VLProcessor
     return kind(
@@ -199,6 +204,11 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
         text |= {"head_dim": 32}
         # interleaved: height and width take every third frequency, at most a third of them each
         text["rope_parameters"] |= {"mrope_section": [6, 5, 5], "mrope_interleaved": True}
+    if family in HYBRIDS:
+        vision |= {"num_position_embeddings": 256}
+        text |= hybrid(family, size)
+        text["rope_parameters"] |= {"mrope_section": [2, 1, 1], "mrope_interleaved": True}
+        text["rope_parameters"] |= {"partial_rotary_factor": 0.25}
     return AutoConfig.for_model(
         family,
         text_config=text,
@@ -210,6 +220,23 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
         tie_word_embeddings=True,
         dtype="float32",
     )
+
+
+def hybrid(family: str, size: Size) -> dict[str, Any]:
+    """What a Qwen3.5's language model has beside a Qwen3-VL's: linear attention, and experts in its moe."""
+    heads = size.hidden // 32
+    text: dict[str, Any] = {
+        "num_hidden_layers": 4,
+        "head_dim": 32,
+        "linear_key_head_dim": 16,
+        "linear_value_head_dim": 16,
+        "linear_num_key_heads": heads,
+        "linear_num_value_heads": 2 * heads,
+    }
+    if family == "qwen3_5_moe":
+        text |= {"num_experts": 4, "num_experts_per_tok": 2}
+        text |= {"moe_intermediate_size": size.hidden, "shared_expert_intermediate_size": size.hidden}
+    return text
 
 
 # Whisper's shape, small: windows of six seconds. Weights five times wider than Whisper's own start, because with
@@ -253,8 +280,9 @@ def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:
     Raises:
         InputError: an unknown family or size.
     """
-    if family not in FAMILIES:
-        raise InputError(f"no model family {family!r}; {nearest(family, FAMILIES)}")
+    known = (*FAMILIES, *HYBRIDS)
+    if family not in known:
+        raise InputError(f"no model family {family!r}; {nearest(family, known)}")
     if size not in SIZES:
         raise InputError(f"no size {size!r}; {nearest(size, SIZES)}")
     parts = processor(family, SIZES[size])

@@ -24,6 +24,7 @@ from PIL import Image
 from surgvqa.builders.files.pictures import decode_jpeg
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import streams
+from surgvqa.eval.models.precision import dtype_for
 from surgvqa.eval.output import terminal
 from surgvqa.eval.spatial.segmentation import figure
 from surgvqa.train.steps import distributed
@@ -99,7 +100,7 @@ def described(name: str, pictures: Sequence[Image.Image], device: torch.device) 
     if name == GRID:
         small = [np.asarray(one.resize((8, 8), Image.Resampling.BOX), np.float32) for one in pictures]
         return np.stack(small).reshape(len(small), -1)
-    tower, processor = opened(name)
+    tower, processor = opened(name, device)
     tower = tower.to(device).eval()
     found = []
     for start in tqdm(range(0, len(pictures), 16), desc=name.rsplit("/", 1)[-1], disable=None):
@@ -110,14 +111,15 @@ def described(name: str, pictures: Sequence[Image.Image], device: torch.device) 
     return np.concatenate(found)
 
 
-def opened(name: str) -> tuple[Any, Any]:
+def opened(name: str, device: torch.device) -> tuple[Any, Any]:
     """The vision tower of a checkpoint and the processor of its pictures; the rest of the model is dropped."""
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
     try:
         config = AutoConfig.from_pretrained(name)
         processor = AutoImageProcessor.from_pretrained(name)
-        model = AutoModel.from_pretrained(name, config=config)
+        dtype = dtype_for("auto", device)
+        model = AutoModel.from_pretrained(name, config=config, dtype=dtype)
     except (OSError, ValueError) as error:
         raise InputError(
             f"--models {name}: no vision model that can be had here: {str(error).splitlines()[0]}"

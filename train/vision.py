@@ -32,6 +32,7 @@ from surgvqa.eval.models.pixels import to_float
 from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.base_model import load
 from surgvqa.train.steps import distributed
+from surgvqa.train.steps.muon import Muon
 from surgvqa.train.steps.optimizer import Together, divided, part_of
 from surgvqa.train.vision_parts.pairs import UNKNOWN, Pair, Read, batches, encoded, pairs, phases_of
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ def learn(
     rest += reader.parameters()
     optimizer = Together(
         [
-            torch.optim.Muon(muon, args.muon_learning_rate, weight_decay=0.05),
+            Muon(muon, args.muon_learning_rate, weight_decay=0.05),
             torch.optim.AdamW(rest, args.learning_rate, betas=(0.9, 0.95), weight_decay=0.05),
         ]
     )

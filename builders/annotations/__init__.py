@@ -1,3 +1,12 @@
 """Outlines of other tools, COCO and LabelMe, and of segmenters, as the entities of scenes."""
 
-__all__ = ["machine_scenes", "outlines"]
+__all__ = [
+    "coco",
+    "entities",
+    "labelme",
+    "machine_scenes",
+    "one_thing",
+    "outlines",
+    "picture_names",
+    "shapes",
+]

@@ -3,11 +3,14 @@
 __all__ = [
     "agreement",
     "balance",
+    "case_index",
     "draws",
     "leakage",
+    "moments",
     "scene",
     "splits",
     "timeline",
+    "times",
     "transitions",
     "windows",
 ]

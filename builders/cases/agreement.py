@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from surgvqa.builders.cases.timeline import IDLE, annotated, label_at, to_ms
+from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
 from surgvqa.builders.schema import Case
 
 WORDS = {
@@ -17,16 +17,17 @@ WORDS = {
 def measure(
     cases: Sequence[Case], belongs: Mapping[str, Sequence[str]], shift_s: float = 0.0
 ) -> dict[str, tuple[int, int]]:
-    """(agreeing, all) for each of ``WORDS``, over the scenes of cases that have phases.
+    """(agreeing, all) for each of ``WORDS``, over the scenes of which it is known whether a phase is under way.
 
     ``belongs`` gives an instrument's phases; instruments that it lacks don't count. ``shift_s`` moves the
     scenes in time, to compare another rule.
     """
     counts = {key: [0, 0] for key in WORDS}
     for case in cases:
-        stretches = annotated(case).stretches
-        for scene in case.scenes if stretches else ():
-            phase = label_at(stretches, to_ms(scene.time_s + shift_s))
+        for scene in case.scenes if case.phases else ():
+            phase = phase_at(case, to_ms(scene.time_s + shift_s))
+            if phase is None:
+                continue
             names = {node.name for node in scene.nodes if node.type == "instrument"}
             agree = [phase in belongs[name] for name in sorted(names & belongs.keys())]
             counts["tools"][0] += sum(agree)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from pycocotools import mask as coco
-from surgvqa.builders.cases.timeline import Stretch, annotated, label_at, to_ms
+from surgvqa.builders.cases.timeline import phase_at, to_ms
 from surgvqa.builders.schema import Box, Case, Entity, Point, Relation, Scene
 
 APART = 0.02  # of the frame's side: closer centres have no direction, a mask's edge moves that much
@@ -72,14 +72,13 @@ def link(case: Case) -> Case:
 
     Changes count instances: a second spatula enters although one is there. The first scene has none.
     """
-    stretches = annotated(case).stretches
     scenes: list[Scene] = []
     before: Scene | None = None
     for scene in sorted(case.scenes, key=lambda scene: scene.time_s):
         nodes = tuple(_placed(node, scene.width, scene.height) for node in scene.nodes)
         edges = tuple(relations(nodes, scene.width, scene.height))
         changes = _changes(before, scene)
-        events = (*scene.events, *_events(before, scene, changes, stretches))
+        events = (*scene.events, *_events(case, before, scene, changes))
         scenes.append(replace(scene, nodes=nodes, edges=edges, events=events, **changes))
         before = scene
     return replace(case, scenes=tuple(scenes))
@@ -167,14 +166,11 @@ def _changes(before: Scene | None, scene: Scene) -> dict[str, Any]:
     return found
 
 
-def _events(
-    before: Scene | None, scene: Scene, changes: dict[str, Any], stretches: tuple[Stretch, ...]
-) -> Iterator[str]:
+def _events(case: Case, before: Scene | None, scene: Scene, changes: dict[str, Any]) -> Iterator[str]:
     if before is None:
         return
-    old = label_at(stretches, to_ms(before.time_s))
-    new = label_at(stretches, to_ms(scene.time_s))
-    if old != new:
+    old, new = phase_at(case, to_ms(before.time_s)), phase_at(case, to_ms(scene.time_s))
+    if old != new and old is not None and new is not None:
         yield f"phase: {old} -> {new}"
     yield from (f"entered: {name}" for name in changes["entered"])
     yield from (f"left: {name}" for name in changes["exited"])

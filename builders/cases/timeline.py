@@ -1,22 +1,29 @@
-"""A case's time line: nested phases laid flat, the idle stretches between them, what came before and after.
+"""A case's time line: nested phases laid flat, the stretches between them, what came before and after.
 
 Phases of real cases have gaps (Cataract-1K), nest and overlap (MultiBypass140: an `out_of_body` inside a
 `preparation`). At every moment the phase that started last holds, of two that start together the shorter
 one; when it ends, the one around it resumes. Everything here counts in integer milliseconds.
+
+Where no phase is annotated the operation is idle only where the source says so (``Case.idle``); otherwise
+nothing is known there, and nothing is asked.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
-from dataclasses import dataclass
-from functools import lru_cache
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from surgvqa.builders.cases import times
 from surgvqa.builders.schema import Case, Dropped, Phase
 from surgvqa.cards.command import InputError
 
 IDLE = "idle"
 NONE = "none"
+UNREAD = ""  # the label of a stretch whose row could not be read, while it is laid flat
 SHORTEST_MS = 40  # one frame at 25 fps: a shorter stretch (rounding between two phases) may hold no frame
 TOLERANCE_MS = 1000  # annotations that run this much past the video's end are cut, later ones are a fault
 
@@ -25,9 +32,12 @@ TOLERANCE_MS = 1000  # annotations that run this much past the video's end are c
 class Stretch:
     """A part of a case with one label; half-open, ``[start_ms, end_ms)``."""
 
-    label: str | None  # a phase, "idle", or None where the case has no phases at all
+    label: str | None  # a phase, "idle", or None where nothing is known
     start_ms: int
     end_ms: int
+    hides: bool = (
+        False  # nothing is known, and it is long enough for a phase, or a row that can't be read is here
+    )
 
 
 class Timeline(NamedTuple):
@@ -51,69 +61,165 @@ def to_ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _flatten(phases: list[Phase]) -> list[tuple[Phase, int, int]]:
-    """Which phase holds when: maximal intervals of one phase each, in order."""
-    cuts = sorted({to_ms(at) for phase in phases for at in (phase.start_s, phase.end_s)})
-    flat: list[tuple[Phase, int, int]] = []
+class _Flat(NamedTuple):
+    """Which phase holds when, as (place in the given phases, start, end), and how long several hold at once."""
+
+    held: list[tuple[int, int, int]]
+    overlap_ms: int
+
+
+def _flatten(phases: Sequence[Phase]) -> _Flat:
+    """Which phase holds when: maximal intervals of one phase each, in order; n log n steps."""
+    spans = [(to_ms(phase.start_s), to_ms(phase.end_s)) for phase in phases]
+    # The innermost is the last of this order among those that hold.
+    order = sorted(range(len(phases)), key=lambda i: (spans[i][0], -spans[i][1], phases[i].label))
+    cuts = sorted({at for span in spans for at in span})
+    ends = sorted(end for _, end in spans)
+    held: list[tuple[int, int, int]] = []
+    heap: list[int] = []
+    begun = overlap = 0
     for start, end in itertools.pairwise(cuts):
-        holding = [phase for phase in phases if to_ms(phase.start_s) <= start and end <= to_ms(phase.end_s)]
-        if not holding:
+        while begun < len(order) and spans[order[begun]][0] <= start:
+            heapq.heappush(heap, -begun)
+            begun += 1
+        while heap and spans[order[-heap[0]]][1] <= start:
+            heapq.heappop(heap)
+        if not heap:
             continue
-        innermost = max(holding, key=lambda phase: (to_ms(phase.start_s), -to_ms(phase.end_s), phase.label))
-        if flat and flat[-1][0] is innermost and flat[-1][2] == start:
-            flat[-1] = (innermost, flat[-1][1], end)
+        if begun - bisect_right(ends, start) > 1:
+            overlap += end - start
+        innermost = order[-heap[0]]
+        if held and held[-1][0] == innermost and held[-1][2] == start:
+            held[-1] = (innermost, held[-1][1], end)
         else:
-            flat.append((innermost, start, end))
-    return flat
+            held.append((innermost, start, end))
+    return _Flat(held, overlap)
+
+
+class _Laid(NamedTuple):
+    phases: tuple[Phase, ...]
+    facts: tuple[object, ...]
+    timeline: Timeline
+    overlap_ms: int
+
+
+_REMEMBERED = 64
+_laid: dict[
+    int, _Laid
+] = {}  # by the identity of a case's phases: hashing 10^4 of them per question is too slow
 
 
 def annotated(case: Case) -> Timeline:
-    """The whole annotated course of a case, with the idle stretches, whether its video shows it or not.
+    """The whole annotated course of a case, with the stretches between its phases, whether its video shows it or not.
 
     A phase that ends before it starts is a fault; one without length, or of which nothing is left under
     the phases inside it, is left out.
     """
-    return _laid_flat(case.case_id, case.phases)
+    return _lay(case).timeline
 
 
-@lru_cache(maxsize=256)  # asked for once per clip
-def _laid_flat(case_id: str, given: tuple[Phase, ...]) -> Timeline:
+def overlap_ms(case: Case) -> int:
+    """How long two or more phases of a case hold at once."""
+    return _lay(case).overlap_ms
+
+
+def overlaps(cases: Iterable[Case]) -> tuple[str, ...]:
+    """A note on cases whose phases overlap: how long, in which; none where none do."""
+    found = {case.case_id: seconds for case in cases if (seconds := overlap_ms(case) / 1000)}
+    if not found:
+        return ()
+    first = ", ".join(f"{case_id} ({found[case_id]:g} s)" for case_id in sorted(found)[:5])
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return (
+        f"phases overlap for {sum(found.values()):g} s in {len(found)} case{'s' if len(found) > 1 else ''}: "
+        f"{first}{more}; at each moment the phase that started last was taken",
+    )
+
+
+def _lay(case: Case) -> _Laid:
+    facts = (case.case_id, case.idle, case.idle_s, case.unknown)
+    known = _laid.get(id(case.phases))
+    if known is not None and known.phases is case.phases and known.facts == facts:
+        return known
+    if len(_laid) >= _REMEMBERED:
+        _laid.clear()
+    _laid[id(case.phases)] = laid = _laid_flat(case)
+    return laid
+
+
+def _laid_flat(case: Case) -> _Laid:
     dropped: list[Dropped] = []
     phases: list[Phase] = []
-    for phase in given:
-        item = f"{case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
+    for phase in case.phases:
+        item = f"{case.case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
         if to_ms(phase.end_s) < to_ms(phase.start_s):
             dropped.append(Dropped(item, "it ends before it starts", fault=True))
         elif to_ms(phase.end_s) == to_ms(phase.start_s):
             dropped.append(Dropped(item, "it has no length"))
         else:
             phases.append(phase)
-    flat = _flatten(phases)
-    shown = {id(phase) for phase, _, _ in flat}
-    for phase in phases:
-        if id(phase) not in shown:
-            item = f"{case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
+    others = [
+        Phase(label, start, end)
+        for label, spans in ((IDLE, case.idle_s), (UNREAD, case.unknown))
+        for start, end in spans
+        if to_ms(end) > to_ms(start)
+    ]
+    everything = [*phases, *others]
+    flat = _flatten(everything)
+    shown = {number for number, _, _ in flat.held}
+    for number, phase in enumerate(phases):
+        if number not in shown:
+            item = f"{case.case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
             dropped.append(Dropped(item, "other phases that start later cover all of it"))
     stretches: list[Stretch] = []
-    for phase, start, end in flat:
+    between = None if case.idle == "stated" else IDLE
+    for number, start, end in flat.held:
         if stretches and stretches[-1].end_ms < start:
-            stretches.append(Stretch(IDLE, stretches[-1].end_ms, start))
-        stretches.append(Stretch(phase.label, start, end))
-    return Timeline(tuple(stretches), tuple(dropped))
+            gap = stretches[-1].end_ms
+            stretches.append(Stretch(between, gap, start, between is None and start - gap > TOLERANCE_MS))
+        label = everything[number].label
+        if stretches and label == IDLE == stretches[-1].label:
+            stretches[-1] = replace(stretches[-1], end_ms=end)  # a stated idle stretch beside a gap is one
+        else:
+            stretches.append(Stretch(label or None, start, end, label == UNREAD))
+    return _Laid(
+        case.phases,
+        (case.case_id, case.idle, case.idle_s, case.unknown),
+        Timeline(tuple(stretches), tuple(dropped)),
+        flat.overlap_ms,
+    )
+
+
+def _before(case: Case) -> str | None:
+    """What holds before a case's first phase."""
+    return None if case.idle == "stated" else IDLE
+
+
+def _after(case: Case) -> str | None:
+    """What holds after a case's last phase."""
+    return IDLE if case.idle == "throughout" else None
 
 
 def course(case: Case) -> Timeline:
-    """The stretches of a case that its recording covers, idle ones included; what clips are cut from.
+    """The stretches of a case that its recording covers, those without a phase included; what clips are cut from.
 
     The recording lasts ``duration_s``; annotation second ``-video_offset_s`` is its first. Where no duration
     is known it lasts until the last phase or scene. Phases outside an excerpt (a negative offset) are
     left out by design; a phase that ends more than a second beyond the recording's end is a fault.
+
+    Raises ``InputError`` where the times are no seconds.
     """
     whole = annotated(case)
     dropped = list(whole.dropped)
     offset = to_ms(case.video_offset_s)
     first = -offset
     last = first + to_ms(case.duration_s) if case.duration_s is not None else None
+    times.refuse(
+        [(phase.start_s + case.video_offset_s, phase.end_s + case.video_offset_s) for phase in case.phases],
+        [scene.time_s + case.video_offset_s for scene in case.scenes],
+        case.duration_s if offset >= 0 else None,
+        recorded=case.duration_s is not None or case.video is not None,
+    )
     ends = [stretch.end_ms for stretch in whole.stretches] + [
         to_ms(scene.time_s) + 1 for scene in case.scenes
     ]
@@ -121,9 +227,9 @@ def course(case: Case) -> Timeline:
     start = first if last is not None else max(0, first)
     stretches: list[Stretch] = []
     at = start
-    outer = None if not whole.stretches else IDLE
+    outer = _before(case) if whole.stretches else None
     for stretch in whole.stretches:
-        if stretch.label != IDLE:
+        if stretch.label not in (None, IDLE):
             beyond = _outside(case, stretch, start, end)
             dropped.extend([beyond] if beyond else [])
         low, high = max(stretch.start_ms, start), min(stretch.end_ms, end)
@@ -131,20 +237,27 @@ def course(case: Case) -> Timeline:
             continue
         if at < low:
             stretches.append(Stretch(outer, at, low))
-        stretches.append(Stretch(stretch.label, low, high))
+        stretches.append(replace(stretch, start_ms=low, end_ms=high))
         at = high
     if at < end:
-        stretches.append(Stretch(outer, at, end))
+        after = _after(case) if whole.stretches else None
+        begun = any(stretch.end_ms > start for stretch in whole.stretches)
+        stretches.append(Stretch(after if begun else outer, at, end))
+    kept: list[Stretch] = []
+    moments = sorted(to_ms(scene.time_s) for scene in case.scenes)
     for stretch in stretches:
-        if stretch.end_ms - stretch.start_ms < SHORTEST_MS and not _has_scene(case, stretch):
-            cause = f"{stretch.label} for {stretch.end_ms - stretch.start_ms} ms, less than a frame"
-            dropped.append(Dropped(f"{case.case_id}@{stretch.start_ms}-{stretch.end_ms}", cause))
-    kept = [s for s in stretches if s.end_ms - s.start_ms >= SHORTEST_MS or _has_scene(case, s)]
+        lasts = stretch.end_ms - stretch.start_ms
+        if lasts >= SHORTEST_MS or _any_in(moments, stretch):
+            kept.append(stretch)
+            continue
+        cause = f"{stretch.label or 'unlabelled'} for {lasts} ms, less than a frame"
+        dropped.append(Dropped(f"{case.case_id}@{stretch.start_ms}-{stretch.end_ms}", cause))
     return Timeline(tuple(kept), tuple(dropped))
 
 
-def _has_scene(case: Case, stretch: Stretch) -> bool:
-    return any(stretch.start_ms <= to_ms(scene.time_s) < stretch.end_ms for scene in case.scenes)
+def _any_in(moments: Sequence[int], stretch: Stretch) -> bool:
+    at = bisect_left(moments, stretch.start_ms)
+    return at < len(moments) and moments[at] < stretch.end_ms
 
 
 def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Dropped | None:
@@ -159,30 +272,67 @@ def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Dropped | No
     return None
 
 
-def label_at(stretches: tuple[Stretch, ...], time_ms: int) -> str | None:
-    """The label that holds at a moment; "idle" outside all stretches, None where there are none.
+def label_at(stretches: Sequence[Stretch], time_ms: int) -> str | None:
+    """The label that holds at a moment; None outside all stretches.
 
-    >>> label_at((Stretch("incision", 0, 4000),), 4000)
-    'idle'
+    >>> label_at((Stretch("incision", 0, 4000),), 3999), label_at((Stretch("incision", 0, 4000),), 4000)
+    ('incision', None)
     """
-    for stretch in stretches:
-        if stretch.start_ms <= time_ms < stretch.end_ms:
-            return stretch.label
-    return IDLE if stretches else None
+    at = bisect_right(stretches, time_ms, key=lambda stretch: stretch.start_ms) - 1
+    if at >= 0 and time_ms < stretches[at].end_ms:
+        return stretches[at].label
+    return None
 
 
-def neighbours(stretches: tuple[Stretch, ...], time_ms: int) -> tuple[str, str]:
+def phase_at(case: Case, time_ms: int) -> str | None:
+    """The phase of a case at a moment, "idle" where the source says that there is none, None where it says nothing."""
+    stretches = annotated(case).stretches
+    if not stretches or stretches[0].start_ms <= time_ms < stretches[-1].end_ms:
+        return label_at(stretches, time_ms)
+    return _before(case) if time_ms < stretches[0].start_ms else _after(case)
+
+
+def around(case: Case, time_ms: int) -> tuple[str | None, str | None]:
+    """The phase before and the phase after the one at a moment, as ``neighbours`` has it; None where it isn't known."""
+    stretches = annotated(case).stretches
+    if not stretches or case.idle == "throughout":
+        return neighbours(stretches, time_ms)
+    first, last = stretches[0].start_ms, stretches[-1].end_ms
+    begin = min(0, -to_ms(case.video_offset_s))
+    hidden = case.idle == "stated" and first - begin > TOLERANCE_MS
+    edges = [Stretch(None, begin, first, True)] if hidden else []
+    end = last if case.duration_s is None else to_ms(case.duration_s) - to_ms(case.video_offset_s)
+    tail = [Stretch(None, last, end, True)] if end - last > TOLERANCE_MS else []
+    return neighbours((*edges, *stretches, *tail) if edges or tail else stretches, time_ms)
+
+
+def neighbours(stretches: Sequence[Stretch], time_ms: int) -> tuple[str | None, str | None]:
     """The phase before and the phase after the one at a moment; "none" at either end of the case.
 
     A phase that is interrupted by an idle stretch and goes on is one phase, so the phase before it is a
-    different one. Between phases, it is the phase that just ended and the one that follows.
+    different one. Between phases, it is the phase that just ended and the one that follows. None where a
+    stretch of which nothing is known may hide it.
 
     >>> stretches = (Stretch("a", 0, 9), Stretch("idle", 9, 12), Stretch("a", 12, 20), Stretch("b", 20, 30))
     >>> neighbours(stretches, 15), neighbours(stretches, 10), neighbours(stretches, 25)
     (('none', 'b'), ('a', 'a'), ('a', 'none'))
+    >>> neighbours((Stretch("a", 0, 9), Stretch(None, 9, 99, True), Stretch("b", 99, 120)), 5)
+    ('none', None)
     """
-    here = label_at(stretches, time_ms)
-    phases = [stretch for stretch in stretches if stretch.label not in (None, IDLE, here)]
-    before = [stretch.label for stretch in phases if stretch.end_ms <= time_ms]
-    after = [stretch.label for stretch in phases if stretch.start_ms > time_ms]
-    return (before[-1] if before else None) or NONE, (after[0] if after else None) or NONE
+    following = bisect_right(stretches, time_ms, key=lambda stretch: stretch.start_ms)
+    at = following - 1
+    here = stretches[at].label if at >= 0 and time_ms < stretches[at].end_ms else None
+    before = at if at >= 0 and stretches[at].end_ms <= time_ms else at - 1
+    return _nearest(stretches, range(before, -1, -1), here), _nearest(
+        stretches, range(following, len(stretches)), here
+    )
+
+
+def _nearest(stretches: Sequence[Stretch], places: Iterable[int], here: str | None) -> str | None:
+    for place in places:
+        stretch = stretches[place]
+        if stretch.hides:
+            return None
+        if stretch.label not in (None, IDLE, here):
+            return stretch.label
+    return NONE

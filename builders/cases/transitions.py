@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from surgvqa.builders.cases.timeline import annotated, label_at, neighbours, to_ms
+from surgvqa.builders.cases.timeline import annotated, around, phase_at, to_ms
 from surgvqa.builders.schema import Case, Role
 
 
@@ -41,12 +41,12 @@ def transitions(cases: Iterable[Case]) -> Transitions:
     roles: dict[str, Role] = {}
     located = False
     for case in cases:
-        stretches = annotated(case).stretches
-        for stretch in stretches:
-            if stretch.label is not None:
-                following[neighbours(stretches, stretch.start_ms)[1]] += 1
+        for stretch in annotated(case).stretches:
+            after = around(case, stretch.start_ms)[1]
+            if stretch.label is not None and after is not None:
+                following[after] += 1
         for scene in case.scenes:
-            phase = label_at(stretches, to_ms(scene.time_s)) or ""
+            phase = phase_at(case, to_ms(scene.time_s)) or ""
             scenes[phase] += 1
             shown[phase].update({node.name for node in scene.nodes})
             roles.update({node.name: node.type for node in scene.nodes})

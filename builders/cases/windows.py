@@ -8,7 +8,7 @@ neighbour, so no clip is longer than ``clip_seconds + 1``. All in integer millis
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from surgvqa.builders.cases.timeline import TOLERANCE_MS, Stretch, course, to_ms
@@ -42,27 +42,35 @@ def windows(case: Case, clip_seconds: float) -> Windows:
         return Windows(case.clips, ())
     length = to_ms(clip_seconds)
     stretches, dropped = course(case)
-    placed: dict[int, Scene] = {}
-    repeated: list[Dropped] = []
-    for scene in case.scenes:
-        at = to_ms(scene.time_s)
-        if at in placed:
-            cause = "an earlier scene of the case has the same time"
-            repeated.append(Dropped(f"{case.case_id}: scene at {scene.time_s:g} s", cause, fault=True))
-        placed.setdefault(at, scene)
-    for at in sorted(placed):
-        if not any(stretch.start_ms <= at < stretch.end_ms for stretch in stretches):
-            cause = f"it lies outside the recording of {_span(stretches)}"
-            late = bool(stretches) and at >= stretches[-1].end_ms + TOLERANCE_MS
-            fault = case.video_offset_s >= 0 and (late or not stretches)
-            repeated.append(Dropped(f"{case.case_id}: scene at {at / SECOND:g} s", cause, fault=fault))
-    times = sorted(placed)
+    scenes, repeated = placed(case, stretches)
+    times = sorted(scenes)
     clips = tuple(
-        Clip(case.case_id, start, end, stretch.label, placed[at] if at is not None else None)
+        Clip(case.case_id, start, end, stretch.label, scenes[at] if at is not None else None)
         for stretch in stretches
         for start, end, at in _tile(stretch, times, length)
     )
     return Windows(clips, (*dropped, *repeated))
+
+
+def placed(case: Case, stretches: tuple[Stretch, ...]) -> tuple[dict[int, Scene], list[Dropped]]:
+    """A case's scenes by their millisecond, and those that come twice or lie outside the recording."""
+    scenes: dict[int, Scene] = {}
+    repeated: list[Dropped] = []
+    for scene in case.scenes:
+        at = to_ms(scene.time_s)
+        if at in scenes:
+            cause = "an earlier scene of the case has the same time"
+            repeated.append(Dropped(f"{case.case_id}: scene at {scene.time_s:g} s", cause, fault=True))
+        scenes.setdefault(at, scene)
+    ends = [stretch.end_ms for stretch in stretches]
+    for at in sorted(scenes):
+        around = bisect_right(ends, at)
+        if around == len(ends) or at < stretches[around].start_ms:
+            cause = f"it lies outside the recording of {_span(stretches)}"
+            late = bool(stretches) and at >= stretches[-1].end_ms + TOLERANCE_MS
+            fault = case.video_offset_s >= 0 and (late or not stretches)
+            repeated.append(Dropped(f"{case.case_id}: scene at {at / SECOND:g} s", cause, fault=fault))
+    return scenes, repeated
 
 
 def frame_times(clip: Clip, n: int) -> tuple[float, ...]:
@@ -106,7 +114,7 @@ def _tile(stretch: Stretch, times: list[int], length: int) -> list[tuple[int, in
     times = times[bisect_left(times, stretch.start_ms) : bisect_left(times, stretch.end_ms)]
     anchors = _anchors(times, length)
     if not anchors:
-        return [(start, end, None) for start, end in _chop(stretch.start_ms, stretch.end_ms, length)]
+        return [(start, end, None) for start, end in chop(stretch.start_ms, stretch.end_ms, length)]
     left = [stretch.start_ms, *((a + b) // 2 for a, b in itertools.pairwise(anchors))]
     right = [*left[1:], stretch.end_ms]
     centred = [
@@ -120,10 +128,10 @@ def _tile(stretch: Stretch, times: list[int], length: int) -> list[tuple[int, in
     tiles: list[tuple[int, int, int | None]] = []
     at = stretch.start_ms
     for anchor, (start, end) in zip(anchors, centred, strict=True):
-        tiles.extend((low, high, _middle(times, low, high)) for low, high in _chop(at, start, length))
+        tiles.extend((low, high, _middle(times, low, high)) for low, high in chop(at, start, length))
         tiles.append((start, end, anchor))
         at = end
-    tiles.extend((low, high, _middle(times, low, high)) for low, high in _chop(at, stretch.end_ms, length))
+    tiles.extend((low, high, _middle(times, low, high)) for low, high in chop(at, stretch.end_ms, length))
     return tiles
 
 
@@ -158,10 +166,10 @@ def _join_ends(centred: list[list[int]], stretch: Stretch, length: int) -> None:
         last[1] = stretch.end_ms - SECOND
 
 
-def _chop(start: int, end: int, length: int) -> list[tuple[int, int]]:
+def chop(start: int, end: int, length: int) -> list[tuple[int, int]]:
     """Tile from the left; a leftover under a second joins the last tile.
 
-    >>> _chop(0, 10_900, 5000), _chop(0, 11_000, 5000)
+    >>> chop(0, 10_900, 5000), chop(0, 11_000, 5000)
     ([(0, 5000), (5000, 10900)], [(0, 5000), (5000, 10000), (10000, 11000)])
     """
     tiles: list[tuple[int, int]] = []

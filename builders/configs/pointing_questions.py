@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.coordinate_text import Form
 from surgvqa.builders.geometry.coordinates import (
@@ -230,4 +231,6 @@ def _rank(*key: object) -> float:
 
 
 def _phase_at(case: Case, time_s: float) -> str | None:
-    return next((p.label for p in reversed(case.phases) if p.start_s <= time_s < p.end_s), None)
+    """The phase under way at a moment, None where none is or nothing is known."""
+    label = phase_at(case, to_ms(time_s))
+    return None if label == IDLE else label

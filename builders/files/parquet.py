@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features, Image, List
+from surgvqa.cards.files.atomic import replace, sync_folder, unfinished, write_text
+
+__all__ = [
+    "CLIPS_PER_GROUP",
+    "GROUP_BYTES",
+    "ROWS_PER_GROUP",
+    "replace",
+    "sync_folder",
+    "unfinished",
+    "write_text",
+    "writer",
+]
 
 CLIPS_PER_GROUP = 32  # 8 frames of 40 kB each: 10 MB, which is what the writer and a reader hold at once
 GROUP_BYTES = 3 * 2**20  # of pictures: a group of larger ones ends sooner
@@ -101,32 +112,3 @@ def _leaves(schema: pa.Schema) -> list[str]:
     for field in schema:
         walk(field.name, field.type)
     return found
-
-
-def unfinished(path: Path) -> Path:
-    """Where a file is written until it is whole; a process that outlived its build disturbs no other."""
-    return path.with_name(f"{path.name}.{os.getpid()}.tmp")
-
-
-def replace(pending: Path, path: Path) -> None:
-    """Give a finished file its name, in an order that a power cut cannot turn round."""
-    with pending.open("rb") as file:
-        os.fsync(file.fileno())
-    pending.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def write_text(path: Path, text: str, aside: Path | None = None) -> None:
-    """A small text file, whole or not at all; ``aside`` is the folder that holds it until then."""
-    pending = unfinished((aside or path.parent) / path.name)
-    pending.write_text(text, "utf-8")
-    replace(pending, path)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from surgvqa.cards.command import InputError
 
 # What Pillow raises for a picture that is damaged or would fill the memory.
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error)
+QUARTER = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 QUALITY = 90  # 512 x 384: 40 kB a frame; a training set of 8 frames a clip stays below its source's size
 
 
@@ -78,17 +82,50 @@ def halved(rgb: np.ndarray) -> np.ndarray:
     return blocks.astype(np.uint8)
 
 
-def size_of(path: Path, shown: str | None = None) -> tuple[int, int]:
-    """Width and height of a picture in pixels, from its header; ``shown`` is how a message calls the file.
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The width and height of a picture in pixels, as a viewer shows it and as its file stores it."""
+
+    shown: tuple[int, int]
+    stored: tuple[int, int]
+
+
+def sizes_of(path: Path, name: str | None = None) -> Size:
+    """The sizes of a picture, from its header; ``name`` is how a message calls the file.
+
+    They differ where EXIF turns it by a quarter; `read_picture` and viewers apply that.
 
     Raises:
         InputError: it can't be read.
     """
     try:
         with Image.open(path) as picture:
-            return picture.size
+            width, height = picture.size
+            quarter = picture.getexif().get(ExifTags.Base.Orientation) in QUARTER
     except BROKEN as error:
-        raise InputError(f"{shown or path}: not a readable picture: {error}") from error
+        raise InputError(f"{name or path}: not a readable picture: {error}") from error
+    return Size((height, width) if quarter else (width, height), (width, height))
+
+
+def size_of(path: Path, shown: str | None = None) -> tuple[int, int]:
+    """Width and height of a picture in pixels as it is shown; ``shown`` is how a message calls the file.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    return sizes_of(path, shown).shown
+
+
+def one_size(paths: Sequence[Path]) -> Size | None:
+    """The size that all pictures are shown in, or None of none. Raises ``InputError`` where they differ."""
+    first: dict[tuple[int, int], tuple[Path, Size]] = {}
+    for path in paths:
+        size = sizes_of(path)
+        first.setdefault(size.shown, (path, size))
+    if len(first) > 1:
+        names = ", ".join(f"{path.name} is {w}x{h}" for (w, h), (path, _) in sorted(first.items()))
+        raise InputError(f"{paths[0].parent}: pictures differ in size: {names}")
+    return next((size for _, size in first.values()), None)
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, MachineError, machine_fault
 
 MEMORY_BYTES = 8 * 2**30  # address space of a worker; decoding 4K HEVC takes 1.5 GB of it
 
@@ -35,7 +35,8 @@ def run_tasks(
 
     With 0 workers everything runs here, without protection. An ``InputError`` is the task's own; a worker
     that dies, takes longer than ``timeout_s`` or more than ``memory_bytes`` costs its task and is replaced.
-    Any other exception is a bug and stops everything.
+    A fault of the machine (a full disk, a missing codec) stops everything, as ``MachineError``; so does any other
+    exception, which is a bug.
     """
     if workers == 0:
         for index, task in enumerate(tasks):
@@ -115,6 +116,8 @@ def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any
             raise RuntimeError(f"a worker ended by itself with {code} before it had anything to do") from None
         return index, Failed(f"the decoder brought its process down (exit code {code})")
     worker.task = None
+    if kind == "machine":
+        raise MachineError(value)
     if kind == "bug":
         raise RuntimeError(f"in a worker process:\n{value}")
     return index, Failed(value) if kind == "bad input" else value
@@ -148,5 +151,6 @@ def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | N
             pipe.send(("bad input", "it needs more memory than a worker may take"))
         except KeyboardInterrupt:
             return
-        except BaseException:
-            pipe.send(("bug", traceback.format_exc()))
+        except BaseException as error:
+            said = machine_fault(error)
+            pipe.send(("machine", said) if said is not None else ("bug", traceback.format_exc()))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from surgvqa.builders.files.names import require_regular
 from surgvqa.cards.command import InputError
 
 
@@ -14,7 +15,7 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
     """The rows of a CSV file as dictionaries; empty lines are passed over.
 
     Args:
-        path: UTF-8, with or without a byte order mark; any line ends.
+        path: UTF-8, with or without a byte order mark; any line ends; commas, semicolons or tabs between cells.
         needed: columns that must be there; others may be.
         shown: how messages call the file.
 
@@ -23,8 +24,11 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
     """
     shown = shown or path.name
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if any(row)]
+        with require_regular(path, shown).open(newline="", encoding="utf-8-sig") as file:
+            mark = _delimiter(file.readline(), needed)
+            file.seek(0)
+            read = csv.reader(file, strict=True, delimiter=mark)
+            table = [[cell.strip() for cell in row] for row in read if any(row)]
     except UnicodeDecodeError as error:
         raise InputError(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
     except csv.Error as error:
@@ -44,6 +48,19 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
     return [dict(zip(header, row, strict=True)) for row in table[1:]]
 
 
+def _delimiter(header: str, needed: Sequence[str]) -> str:
+    r"""What stands between the cells of a table with this first line.
+
+    >>> _delimiter("case;phase;start;end", ("case", "phase")), _delimiter("case,phase", ("case", "x"))
+    (';', ',')
+    """
+    for mark in ",;\t":
+        cells = {cell.strip().strip('"') for cell in header.split(mark)}
+        if set(needed) <= cells:
+            return mark
+    return ","
+
+
 def number(row: Mapping[str, str], column: str, where: str) -> float:
     """A finite number of a row.
 
@@ -53,9 +70,22 @@ def number(row: Mapping[str, str], column: str, where: str) -> float:
     if column not in row:
         raise InputError(f"{where}: there is no column {column}")
     try:
-        value = float(row[column])
+        value = math.nan if "_" in row[column] else float(row[column])
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise InputError(f"{where}: {column} is {row[column]!r}, not a number")
     return value
+
+
+def span(row: Mapping[str, str], start: str, end: str) -> tuple[float, float]:
+    """The time of a row that can't be used: from its start to its end, or up to infinity where they can't be read.
+
+    >>> span({"sec": "4", "endSec": "8"}, "sec", "endSec"), span({"sec": "4", "endSec": "?"}, "sec", "endSec")
+    ((4.0, 8.0), (0.0, inf))
+    """
+    try:
+        first, last = number(row, start, ""), number(row, end, "")
+    except InputError:
+        return 0.0, math.inf
+    return (first, last) if first < last else (last, first)

@@ -22,7 +22,8 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, Literal
 
-from surgvqa.builders.annotations.outlines import role_of
+from surgvqa.builders.annotations.entities import numbered
+from surgvqa.builders.annotations.shapes import role_of
 from surgvqa.builders.cases.scene import grid_cell, relations
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.files.parquet import write_text
@@ -112,7 +113,7 @@ def _entries(path: Path) -> Iterator[Any]:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}") from error
     try:
         if path.suffix == ".jsonl":
-            yield from (parse_json(line) for line in text.splitlines() if line.strip())
+            yield from (parse_json(line) for line in text.split("\n") if line.strip())
             return
         found = parse_json(text)
     except ValueError as error:
@@ -240,18 +241,6 @@ def _things(
         if name not in {box.name for box in located}
     ]
     return numbered([*things, *located])
-
-
-def numbered(nodes: Iterable[Entity]) -> tuple[Entity, ...]:
-    """Entities whose ids tell those of one name apart: "hook", "hook#2"."""
-    counts: dict[str, int] = {}
-    found = []
-    for node in nodes:
-        counts[node.name] = counts.get(node.name, 0) + 1
-        found.append(
-            replace(node, id=node.name if counts[node.name] == 1 else f"{node.name}#{counts[node.name]}")
-        )
-    return tuple(found)
 
 
 def _events(given: Sequence[Any] | None, taxonomy: Taxonomy) -> tuple[tuple[str, bool], ...] | None:

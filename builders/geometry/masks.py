@@ -7,8 +7,12 @@ height stand beside it in the scene. Coordinates: pixel ``(x, y)`` covers ``[x, 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco
@@ -28,7 +32,7 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
     """
     _refuse_empty(width, height)
     if isinstance(polygons, str) or not isinstance(polygons, Sequence) or not polygons:
-        raise InputError(f"a segmentation is {_shown(polygons)}, not a list of polygons [[x1, y1, …], …]")
+        raise InputError(f"a segmentation is {shown(polygons)}, not a list of polygons [[x1, y1, …], …]")
     for polygon in polygons:
         _check(polygon, width, height)
     shapes = coco.frPyObjects([[float(value) for value in polygon] for polygon in polygons], height, width)
@@ -43,21 +47,22 @@ def _refuse_empty(width: int, height: int) -> None:
 
 def _check(polygon: Sequence[float], width: int, height: int) -> None:
     if isinstance(polygon, str) or not isinstance(polygon, Sequence):
-        raise InputError(f"a polygon is {_shown(polygon)}, not a list of numbers [x1, y1, …]")
+        raise InputError(f"a polygon is {shown(polygon)}, not a list of numbers [x1, y1, …]")
     if len(polygon) < 6 or len(polygon) % 2:
         raise InputError(
             f"a polygon has {len(polygon)} numbers; it needs three points or more, two numbers each"
         )
     for i, value in enumerate(polygon):
         if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise InputError(f"a polygon holds {_shown(value)}, not a finite number")
+            raise InputError(f"a polygon holds {shown(value)}, not a finite number")
         side = (width, height)[i % 2]
         # Annotators overshoot the edge by some pixels; a whole frame beyond it is another picture's polygon.
         if not -side <= value <= 2 * side:
             raise InputError(f"a polygon reaches {value:g}, far outside its {width}x{height} frame")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as messages show it, forty characters at most."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
@@ -70,6 +75,22 @@ def mask_to_rle(mask: np.ndarray) -> str:
     """
     counts: bytes = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
     return counts.decode("ascii")
+
+
+def runs_to_rle(runs: Any, width: int, height: int, *, by_row: bool = False) -> str:
+    """Run lengths that begin with zeros, column by column or ``by_row``, as COCO's compressed ones.
+
+    Raises ``InputError`` where they don't fill the frame exactly.
+
+    >>> runs_to_rle([1, 1, 1, 1], 2, 2) == runs_to_rle([2, 2], 2, 2, by_row=True)
+    True
+    """
+    _refuse_empty(width, height)
+    counts = np.asarray(runs, dtype=np.int64)
+    if counts.ndim != 1 or (counts < 0).any() or counts.sum() != width * height:
+        raise InputError(f"its run lengths don't cover the {width}x{height} frame")
+    values = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return mask_to_rle(values.reshape(height, width) if by_row else values.reshape(width, height).T)
 
 
 def rle_to_mask(rle: str, width: int, height: int) -> np.ndarray:
@@ -110,6 +131,24 @@ def _runs(rle: str) -> list[int]:
     return runs
 
 
+def holds(rle: str, point: Point, width: int, height: int) -> bool:
+    """Whether the mask covers a point; outside the frame nothing is covered.
+
+    >>> holds("22", (1.5, 0.5), 2, 2), holds("22", (0.5, 0.5), 2, 2)
+    (True, False)
+    """
+    x, y = math.floor(point[0]), math.floor(point[1])
+    if not (0 <= x < width and 0 <= y < height):
+        return False
+    return bisect_right(_ends(rle), x * height + y) % 2 == 1
+
+
+@lru_cache(maxsize=256)  # a tip is held against the same few outlines, with noise, again and again
+def _ends(rle: str) -> list[int]:
+    """Where each run ends; the runs of the mask are the second, the fourth and so on."""
+    return list(accumulate(_runs(rle)))
+
+
 def area_of(rle: str, width: int, height: int) -> float:
     """The mask's pixels."""
     return float(coco.area(_coded(rle, width, height)))
@@ -125,7 +164,27 @@ def box_of(rle: str, width: int, height: int) -> Box:
 
 def centroid_of(rle: str, width: int, height: int) -> Point:
     """The mean of the mask's pixel centres; it can lie outside a bent shape (see ``point_inside``)."""
-    return _centroid(rle_to_mask(rle, width, height))
+    _refuse_empty(width, height)
+    runs = _runs(rle)
+    ends = np.cumsum(np.asarray(runs, dtype=np.int64))
+    if any(run < 0 for run in runs) or not runs or ends[-1] != width * height:
+        raise InputError(f"a mask's run lengths don't cover its {width}x{height} frame")
+    starts, stops = ends[:-1:2], ends[1::2]
+    starts = starts[: len(stops)]
+    area = int((stops - starts).sum())
+    if not area:
+        raise InputError("a mask is empty: its polygons enclose no pixel")
+    # Sums over runs, without the frame: exact, as they are of whole numbers.
+    x = int((_columns(stops, height) - _columns(starts, height)).sum())
+    places = int((stops * (stops - 1) // 2 - starts * (starts - 1) // 2).sum())
+    return x / area + 0.5, (places - height * x) / area + 0.5
+
+
+def _columns(ends: np.ndarray, height: int) -> np.ndarray:
+    """The sum of the columns of the first ``ends`` pixels, column by column."""
+    whole, rest = np.divmod(ends, height)
+    sums: np.ndarray = height * (whole * (whole - 1) // 2) + whole * rest
+    return sums
 
 
 def _centroid(mask: np.ndarray) -> Point:
@@ -158,6 +217,14 @@ def _depth(mask: np.ndarray) -> np.ndarray:
     left = np.maximum.accumulate(np.where(mask, -1, columns), axis=1)
     right = np.minimum.accumulate(np.where(mask, mask.shape[1], columns)[:, ::-1], axis=1)[:, ::-1]
     return np.where(mask, np.minimum(columns - left, right - columns), 0)
+
+
+def placed(rle: str, part: tuple[int, int], at: tuple[int, int], size: tuple[int, int]) -> str:
+    """A mask of a part of a frame as a mask of the frame; ``at`` is the part's top left corner, which lies inside."""
+    mask = rle_to_mask(rle, *part)
+    whole = np.zeros((size[1], size[0]), bool)
+    whole[at[1] : at[1] + part[1], at[0] : at[0] + part[0]] = mask
+    return mask_to_rle(whole)
 
 
 def move(mask: np.ndarray, scale: Point, offset: Point, size: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -43,7 +42,7 @@ def refuse_foreign(out: Path) -> None:
 
 
 def emptied(out: Path) -> Path:
-    """The folder of the config without what an earlier run left; from here to the end ``out`` is no data set."""
+    """Return the folder of the config without what an earlier run left; from here to the end ``out`` is no data set."""
     folder = out / CONFIG
     folder.mkdir(parents=True, exist_ok=True)
     for name in manifests.UNLISTED:
@@ -54,7 +53,7 @@ def emptied(out: Path) -> Path:
 
 
 def picture(root: Path, name: str) -> Path:
-    r"""A picture's path, which stays below ``root``; ``\`` separates folders as ``/`` does."""
+    r"""Return a picture's path, which stays below ``root``; ``\`` separates folders as ``/`` does."""
     path = root / name.replace("\\", "/")
     if not path.resolve().is_relative_to(root.resolve()):
         raise InputError(f"the picture {name!r} lies outside {root}")
@@ -64,7 +63,7 @@ def picture(root: Path, name: str) -> Path:
 
 
 def facts_of(taxonomy: Taxonomy) -> Facts:
-    """What a card says about where instruction data comes from."""
+    """Describe where instruction data comes from, for the card."""
     return Facts(
         name=f"Instructions on {taxonomy.title}",
         homepage="https://github.com/surgvqa/surgvqa",
@@ -102,12 +101,15 @@ def finish(
             path.relative_to(out).as_posix(): {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
             for path in files
         },
-        "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
-        "source_files": {names.file(read.name) if names else read.name: manifests.sha256(read)},
+        "source_files": {names.file(read.name): names.digest(manifests.sha256(read))}
+        if names
+        else {read.name: manifests.sha256(read)},
         "dropped": list(dropped),
     }
+    card = instruct_card(manifest, report)
+    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
     parquet.write_text(out / manifests.REPORT, text)
-    parquet.write_text(out / manifests.CARD, instruct_card(manifest, report))
+    parquet.write_text(out / manifests.CARD, card)
     if names is not None:
         names.save()
         refuse_named(out, manifest, names)

@@ -117,7 +117,7 @@ def command_of(config: Import, keeps_name: bool) -> list[str]:
 
 
 def _renamed(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:
-    """A row under other names; keys that only its file knew could say anything of anyone."""
+    """Return a row under other names; keys that only its file knew could say anything of anyone."""
     return {
         **row,
         "id": names.of("sample", row["id"]),
@@ -131,7 +131,7 @@ def _samples(path: Path) -> list[Any]:
     if not path.is_file():
         raise InputError(f"no file {path}; give a JSON file of conversations")
     if path.suffix == ".jsonl":
-        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+        lines = [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
         try:
             return [parse_json(line) for line in lines]
         except ValueError as error:
@@ -141,7 +141,7 @@ def _samples(path: Path) -> list[Any]:
 
 
 def _as_llava(sample: Any, where: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """A sample of any of the three forms as a LLaVA sample, told apart by its keys."""
+    """Return a sample of any of the three forms as a LLaVA sample, told apart by its keys."""
     if isinstance(sample, Mapping) and "messages" in sample:
         try:
             return llava.from_qwen(sample)
@@ -173,7 +173,7 @@ def _without_id(said: str | None) -> str:
 
 
 def _kinds(lost: Sequence[str]) -> set[str]:
-    """What was lost, without the numbers that differ from sample to sample."""
+    """List what was lost, without the numbers that differ from sample to sample."""
     return {re.sub(r"\d+", "N", one) for one in lost}
 
 
@@ -286,7 +286,7 @@ def _said(row: Mapping[str, Any], form: str, config: str) -> llava.Converted:
 
 
 def sample_names(row: Mapping[str, Any], config: str) -> list[str]:
-    """The names that a sample gives its pictures."""
+    """Return the names that a sample gives its pictures."""
     return (
         llava.row_names(row) if config == CONFIG else messages.image_names(row["clip_id"], len(row["images"]))
     )

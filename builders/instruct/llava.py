@@ -31,7 +31,7 @@ class Converted(NamedTuple):
 
 
 def to_row(sample: Mapping[str, Any], where: str) -> Converted:
-    r"""A LLaVA sample as a row without its pictures' bytes; ``where`` is how messages call it.
+    r"""Return a LLaVA sample as a row without its pictures' bytes; ``where`` is how messages call it.
 
     The list names what a model that trains on the row's messages does not get to see.
 
@@ -100,7 +100,7 @@ def _messages(turns: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]],
 
 
 def to_sample(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as a LLaVA sample: the very one it came from, if it came from one and was not edited since."""
+    """Return a row as a LLaVA sample: the very one it came from, if it came from one and was not edited since."""
     said = json.loads(row.get("llava") or "{}")
     names = list(row.get("image_names") or ())
     turns = [{"from": CANONICAL[message["role"]], "value": message["content"]} for message in row["messages"]]
@@ -122,7 +122,7 @@ def to_sample(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _difference(ours: dict[str, Any], theirs: Mapping[str, Any], messages: Sequence[Any]) -> str | None:
-    """What `to_sample` needs beside the columns, as JSON; None where it needs nothing."""
+    """Encode what `to_sample` needs beside the columns as JSON; None where it needs nothing."""
     turns = {
         str(index): {"ours": messages[index]["content"], "theirs": dict(turn)}
         for index, turn in enumerate(theirs["conversations"])
@@ -148,7 +148,7 @@ def _text(value: Any) -> str:
 
 
 def to_sharegpt(sample: Mapping[str, Any]) -> Converted:
-    """A LLaVA sample as ShareGPT with `images`, as LLaMA-Factory and ms-swift read it.
+    """Return a LLaVA sample as ShareGPT with `images`, as LLaMA-Factory and ms-swift read it.
 
     >>> to_sharegpt({"image": "a.jpg", "conversations": [{"from": "user", "value": "<image>Hi"}]}).sample
     {'conversations': [{'from': 'human', 'value': '<image>Hi'}], 'images': ['a.jpg']}
@@ -182,7 +182,7 @@ def from_sharegpt(sample: Mapping[str, Any]) -> Converted:
 
 
 def to_qwen(sample: Mapping[str, Any]) -> Converted:
-    """A LLaVA sample as Qwen messages: content blocks, each picture at its place in the text.
+    """Return a LLaVA sample as Qwen messages: content blocks, each picture at its place in the text.
 
     >>> to_qwen({"image": "a.jpg", "conversations": [{"from": "human", "value": "<image>Hi"}]}).sample["messages"]
     [{'role': 'user', 'content': [{'type': 'image', 'image': 'a.jpg'}, {'type': 'text', 'text': 'Hi'}]}]
@@ -246,7 +246,7 @@ def _blocks(text: str, names: Any) -> list[dict[str, str]]:
 def _leading(
     turns: Sequence[Mapping[str, str]], role: str, text: str, count: int, after: str = "\n"
 ) -> list[dict[str, str]]:
-    """Turns with placeholders in front of the first question."""
+    """Put placeholders in front of the first question."""
     said = [dict(turn) for turn in turns]
     first = next((turn for turn in said if turn[role] in ("human", "user")), said[0])
     first[text] = f"{PLACEHOLDER}{after}" * count + first[text]

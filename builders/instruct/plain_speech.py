@@ -56,7 +56,7 @@ def checked_form(turn: Turn, frame: FrameLabels, scene: Scene) -> Turn:
 
 @lru_cache(maxsize=20_000)
 def _matter(text: str) -> str:
-    """What in a text is no plain speech; "" for nothing."""
+    """Name what in a text is no plain speech; "" for nothing."""
     if not text.replace("\n", "").isprintable():
         return "markup: control characters"
     match = lexicon.FOREIGN_MATTER.search(text)

@@ -51,7 +51,7 @@ INSTRUCT_FEATURES = Features(
 
 
 def messages_of(turns: Sequence[Turn], system: str | None = None) -> list[dict[str, str]]:
-    """Turns as chat messages with plain strings.
+    """Write turns as chat messages with plain strings.
 
     >>> messages_of([Turn("Which phase?", "Incision.")])
     [{'role': 'user', 'content': 'Which phase?'}, {'role': 'assistant', 'content': 'Incision.'}]

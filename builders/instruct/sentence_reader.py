@@ -25,7 +25,7 @@ ORDER = {"leftmost": 0, "rightmost": -1}
 
 @lru_cache(maxsize=65_536)
 def normal(word: str) -> str:
-    """A word without case, possessive, plural and British spelling of blood.
+    """Return a word without case, possessive, plural and British spelling of blood.
 
     >>> normal("Calot's"), normal("Forceps"), normal("haemostasis"), normal("pus")
     ('calot', 'forcep', 'hemostasis', 'pus')
@@ -36,7 +36,7 @@ def normal(word: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The normal forms of a text's words."""
+    """Return the normal forms of a text's words."""
     return [normal(word) for word in WORD.findall(text)]
 
 
@@ -121,7 +121,7 @@ class Reader:
         self.clauses = lru_cache(maxsize=REMEMBERED)(self._clauses)
 
     def sentences(self, text: str) -> list[tuple[Clause, ...]]:
-        """The clauses of each sentence or bullet of a text."""
+        """Return the clauses of each sentence or bullet of a text."""
         parts = (part.strip(" \t*-•#") for part in SENTENCE.split(text.replace("**", "")))
         return [self.clauses(part) for part in parts if WORD.search(part)]
 
@@ -216,7 +216,7 @@ def _vocabulary(taxonomy: Taxonomy) -> Mapping[tuple[str, ...], set[tuple[str, s
 
 
 def _denied(mention: Mention, words: Sequence[str], inside: set[int]) -> Mention:
-    """The mention, negated where a word of its clause denies it."""
+    """Return the mention, negated where a word of its clause denies it."""
     free = [(i, word) for i, word in enumerate(words) if i not in inside]
     negated = any(word in lexicon.WHOLE for _, word in free) or any(
         word in lexicon.AFTER for i, word in free if i < mention.start
@@ -257,7 +257,7 @@ def _places(free: Sequence[str], found: Sequence[Mention]) -> Iterator[Place]:
 
 
 def _side(free: Sequence[str], at: int) -> tuple[str, str, int]:
-    """The side that is named at a word: what it is, its value, how many words say so; what is "" for none."""
+    """Return the side that is named at a word: what it is, its value, how many words say so; what is "" for none."""
     word, then = free[at], free[at + 1] if at + 1 < len(free) else ""
     later = [one for one in free[at + 1 : at + 4] if one not in ("the", "of", "a", "to")]
     framed = bool(later) and later[0] in lexicon.FRAME
@@ -298,7 +298,7 @@ def _bound(
 
 
 def _list_of(found: Sequence[Mention], free: Sequence[str], order: Sequence[int]) -> list[int]:
-    """The first mention of an order and those that a list ("the a, b and c") joins to it."""
+    """Return the first mention of an order and those that a list ("the a, b and c") joins to it."""
     group = list(order[:1])
     for i in order[1:]:
         one, other = sorted((found[i], found[group[-1]]), key=lambda mention: mention.start)

@@ -88,7 +88,7 @@ class Server:
 
 
 def server(url: str, model: str, concurrency: int = 8) -> Server:
-    """A server by its address, with the key of the environment.
+    """Return a server by its address, with the key of the environment.
 
     Raises:
         InputError: no http address, or one that carries a password or a query, where keys end up in logs.
@@ -109,7 +109,7 @@ def server(url: str, model: str, concurrency: int = 8) -> Server:
 
 
 def prompt(frame: FrameLabels, taxonomy: Taxonomy) -> Messages:
-    """The messages that describe one frame's labels; they hold no name, time or place of the picture."""
+    """Return the messages that describe one frame's labels; they hold no name, time or place of the picture."""
     lines = [f"Scene of a {taxonomy.title}:"]
     if frame.phase is not None:
         lines.append(f"- Phase: {'none, the operation is idle' if frame.phase == IDLE else frame.phase}")
@@ -137,7 +137,7 @@ def _thing(thing: Entity) -> str:
 
 
 def body(messages: Messages, asked: Server) -> dict[str, Any]:
-    """The request, without the key."""
+    """Return the request, without the key."""
     return {
         "model": asked.model,
         "messages": messages,
@@ -151,12 +151,12 @@ def body(messages: Messages, asked: Server) -> dict[str, Any]:
 
 
 def cache_key(messages: Messages, asked: Server) -> str:
-    """What an answer is kept under: everything it depends on."""
+    """Return the cache key of an answer: everything it depends on."""
     return hashlib.sha256(json.dumps(body(messages, asked), sort_keys=True).encode()).hexdigest()
 
 
 def parse(content: str) -> tuple[Sample, ...]:
-    """The three samples of an answer.
+    """Return the three samples of an answer.
 
     Raises:
         BadAnswerError: not JSON, or not of the schema.
@@ -202,7 +202,7 @@ class Cache:
             raise InputError(f"{path}: no cache of answers ({error}); move it away") from error
 
     def get(self, key: str) -> str | None:
-        """An answer that is there."""
+        """Return an answer that is there."""
         row = self.table.execute("SELECT content FROM answers WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -236,7 +236,9 @@ def ask_all(
     stop, busy = Event(), dict[Future[str], str]()
     failures = 0
     threads = ThreadPoolExecutor(asked.concurrency, thread_name_prefix="teacher")
-    client = httpx.Client(timeout=asked.timeout_s, limits=limits, headers=_headers(asked))
+    client = httpx.Client(
+        timeout=asked.timeout_s, limits=limits, headers=_headers(asked), follow_redirects=False
+    )
 
     def fill() -> None:
         while len(busy) < 2 * asked.concurrency and (key := next(waiting, None)) is not None:
@@ -316,7 +318,7 @@ def _post(client: httpx.Client, asked: Server, messages: Messages) -> tuple[int,
 
 
 def _content(text: str) -> str:
-    """The message in a completion."""
+    """Return the message in a completion."""
     try:
         choice = json.loads(text)["choices"][0]
         content = choice["message"]["content"]
@@ -330,7 +332,7 @@ def _content(text: str) -> str:
 
 
 def hidden(text: str, asked: Server) -> str:
-    """A server's words for a message of ours: on one line, short, without the key."""
+    """Return a server's words for a message of ours: on one line, short, without the key."""
     return one_line(text.replace(asked.key, "[key]") if asked.key else text)[:200]
 
 

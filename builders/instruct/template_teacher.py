@@ -43,7 +43,7 @@ FLAG = (
 
 
 def samples(frame: FrameLabels, taxonomy: Taxonomy, seed: int = 0) -> tuple[Sample, ...]:
-    """A conversation, a description, and reasoning about safety and the next step, each where it is known enough.
+    """Return a conversation, a description, and reasoning about safety and the next step, each where it is known enough.
 
     The same frame and seed give the same samples; wording is drawn by the picture's name.
     """
@@ -86,14 +86,14 @@ class _Writer:
         return draws.pick(phrasings, "wording", *self.key, *what)
 
     def ask(self, kind: str, said: str | None, **slots: str) -> Turn:
-        """A question and answer in the words of `builders/questions/wording.py`; ``said`` is None where there is nothing."""
+        """Return a question and answer in the words of `builders/questions/wording.py`; ``said`` is None where there is nothing."""
         question = self.pick(wording.QUESTIONS[kind], kind).format(**slots)
         something, nothing = wording.ANSWERS[kind]
         nothing = NO_STRUCTURE if kind == "anatomy" else nothing
         return Turn(question, (nothing if said is None else something).format(x=said, **slots))
 
     def names(self, role: Role) -> list[str]:
-        """The names of a role, in the taxonomy's order."""
+        """Return the names of a role, in the taxonomy's order."""
         order = self.taxonomy.anatomy if role == "anatomy" else self.taxonomy.instruments
         there = {thing.name for thing in self.things[role] or ()}
         return [name for name in order if name in there]
@@ -143,7 +143,7 @@ class _Writer:
     # ---- description
 
     def description(self) -> Iterator[str]:
-        """The points of a structured description."""
+        """Yield the points of a structured description."""
         if self.frame.phase is not None:
             yield (
                 "Phase: none; the operation is idle."
@@ -189,7 +189,7 @@ class _Writer:
                 yield Turn(question, f"After {self.frame.phase} usually comes {after}.{ready}")
 
     def _due(self) -> Gate | None:
-        """The next gate whose state is known: the first one before a later phase."""
+        """Return the next gate whose state is known: the first one before a later phase."""
         phases = self.taxonomy.phases
         at = phases.index(self.frame.phase) if self.frame.phase in phases else -1
         known = [gate for gate in self.taxonomy.gates if gate.event in self.events]

@@ -70,7 +70,7 @@ class Verifier:
         return None
 
     def sift(self, sample: Sample, frame: FrameLabels) -> tuple[Sample | None, list[tuple[Turn, str]]]:
-        """What is left of a sample when each of its turns is judged by itself, and why the others are refused."""
+        """Judge each turn of a sample by itself; return what is left and why the others are refused."""
         kept: list[Turn] = []
         refused: list[tuple[Turn, str]] = []
         asked: set[tuple[str, ...]] = set()
@@ -157,7 +157,7 @@ class _View:
             self._whole_list(turn, asked, answers)
 
     def _polar(self, asked: list[Clause], yes: bool, answers: list[Clause], planned: bool) -> None:
-        """A question that yes or no answers is itself a claim."""
+        """Read a yes-or-no question as a claim of its own."""
         claims = False
         for clause in asked:
             if self.reasoning and clause.cued and not clause.about_now:
@@ -191,7 +191,7 @@ class _View:
             raise Refusal("unfounded: yes or no without a reason")
 
     def _premise(self, asked: list[Clause], answers: list[Clause], planned: bool) -> None:
-        """What an open question takes for granted must be there, or the answer denies it."""
+        """Refuse an open question about an absent thing, unless the answer denies it."""
         denied = {m.options for clause in answers for m in clause.mentions if m.negated}
         for mention in (mention for clause in asked for mention in clause.mentions):
             self._known(mention)
@@ -256,7 +256,7 @@ class _View:
             raise Refusal(failed[0])
 
     def _false(self, kind: str, name: str, positive: bool) -> str:
-        """What is wrong with a claim about one name; "" where it holds."""
+        """Name what is wrong with a claim about one name; "" where it holds."""
         if kind == "phase":
             if self.frame.phase is None:
                 return f"phase: nobody said which, {name} is named"
@@ -292,7 +292,7 @@ class _View:
                 raise Refusal(f"number: {number if number >= 0 else 'one'} that the scene doesn't hold")
 
     def _only(self, clause: Clause) -> None:
-        """What is said to be all there is, is all there is."""
+        """Refuse a list that claims to be complete and isn't."""
         for role, things in self.things.items():
             named = {name for m in clause.mentions for kind, name in m.options if kind == role}
             there = {thing.name for thing in things or ()}
@@ -327,7 +327,7 @@ class _View:
         )
 
     def _nodes(self, mention: Mention) -> list[Entity]:
-        """The things of the scene that a mention may mean."""
+        """Return the things of the scene that a mention may mean."""
         names = {name for _, name in mention.options}
         nodes = [node for node in self.scene.nodes if node.name in names]
         if mention.order is not None and all(node.centroid for node in nodes):
@@ -417,7 +417,7 @@ def _names_event(clause: Clause) -> bool:
 
 
 def _spoken(side: str) -> list[str]:
-    """The words that may say a side.
+    """Return the words that may say a side.
 
     >>> _spoken("bottom")
     ['bottom', 'lower']

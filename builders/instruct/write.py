@@ -135,6 +135,7 @@ def renamed(
     others = [
         replace(frame, image=names.file(frame.image), video_id=names.case(frame.video_id)) for frame in frames
     ]
+    others.sort(key=lambda frame: (frame.video_id, frame.timestamp_s, frame.image))  # not by the real names
     return others, [names.case(video_id) for video_id in test_cases]
 
 
@@ -145,7 +146,7 @@ def present(
     on_error: str,
     dropped: list[dict[str, Any]],
 ) -> list[FrameLabels]:
-    """The frames whose pictures are there, below ``root``, by ``places``; the others are faults."""
+    """Return the frames whose pictures are there, below ``root``, by ``places``; the others are faults."""
     found, faults, first = [], [], ""
     for frame in frames:
         try:
@@ -169,7 +170,7 @@ def present(
 def splits(
     frames: Sequence[FrameLabels], test_cases: Sequence[str], seed: int, validation: float, test: float
 ) -> dict[str, str]:
-    """The split of every video."""
+    """Return the split of every video."""
     counts = Counter(frame.video_id for frame in frames)
     cases = [Case(video_id, "instruct", "") for video_id in sorted(counts)]
     by_case = {video_id: {"frames": count} for video_id, count in counts.items()}
@@ -272,7 +273,7 @@ def write(
     seed: int,
     system: str | None,
 ) -> tuple[list[Path], dict[str, Any]]:
-    """The shards of every split and the report on what was accepted and refused."""
+    """Return the shards of every split and the report on what was accepted and refused."""
     verifier = Verifier(taxonomy)
     turns: Counter[tuple[str, str]] = Counter()
     reasons: Counter[str] = Counter()
@@ -359,7 +360,7 @@ def rows(
     system: str | None,
     teacher: str,
 ) -> Iterator[dict[str, Any]]:
-    """A row per sample of a frame; the picture at ``path`` is read and encoded once."""
+    """Yield a row per sample of a frame; the picture at ``path`` is read and encoded once."""
     images = []
     if kept and media == "frames":
         pixels = pictures.resize(pictures.read_picture(path), max_side)

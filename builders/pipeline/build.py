@@ -5,7 +5,6 @@ A build that was killed goes on where it stopped, and ends with the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -191,6 +190,7 @@ def finish(
         tally(staging, jobs, records, workers),
         dropped=ready.dropped,
         notes=ready.notes,
+        left_out=ready.left_out,
         max_blind=config.max_blind,
     )
     inside = any(clip.split for job in jobs for clip in job.clips)
@@ -216,11 +216,11 @@ def finish(
             for found in record["files"].values()
         },
         "shards": shards,
-        "derived": {manifests.REPORT: hashlib.sha256(text.encode()).hexdigest()},
         "source_files": dict(sorted(digests.items())),
         "dropped": left_out(ready.dropped),
     }
     card = dataset_card(manifest, described)
+    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
     write_text(staging / "plan.json", json.dumps(shards))
     for key, record in shards.items():
         for name, found in record["files"].items():

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from surgvqa.builders.cases.timeline import overlaps
+from surgvqa.builders.cases.windows import windows
+from surgvqa.builders.files.faults import listed
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.pipeline.prepare import SURVEY_S, remarks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.sources import procedure
+from surgvqa.builders.video.case_media import Pixels, fit, look, with_media
 from surgvqa.cards.command import InputError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
-EXAMPLE = "example"  # every name of the template that is to be replaced begins so
 LISTED = 20
+EXAMPLE = "example"  # every name of the template that is to be replaced begins so
+CLIP_S = 5.0  # what is wrong with a case is wrong at any length of its clips
 PROCEDURE = """# The names of one procedure: what its phases, structures and instruments are called in every question and answer.
 # Replace each "example …" by your own; `surgvqa-build new {name} --check` says with its line what isn't right.
 # Spellings differ by nothing but case, "_", "-" or "/" are the same; other spellings of your files are synonyms.
@@ -58,7 +66,7 @@ safety_gates:
 README = """# {title}
 
 - `procedure.yaml`: names of phases, anatomy, instruments, events, safety gates
-- `phases.csv`: `case,phase,start,end`, seconds
+- `phases.csv`: `case,phase,start,end`, seconds; where no row is, nothing is asked; a row `idle` says that no phase is on
 - `tools.csv`: `case,time` and a column per instrument or structure, 1 where it is in view and 0 where it isn't
 - `videos/CASE.mp4`: the recordings; `videos.csv` (`case,video,offset`) where names or clocks differ
 - `annotations/CASE.json`: COCO instances or LabelMe outlines, if you have them
@@ -102,11 +110,6 @@ def check(folder: Path) -> list[str]:
         InputError: no such folder, a mistake in ``procedure.yaml`` (with its line), names of the template that are
             left, or one list of all faults of the tables, outlines and videos.
     """
-    from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
-    from surgvqa.builders.pipeline.prepare import SURVEY_S
-    from surgvqa.builders.sources import procedure
-    from surgvqa.builders.video.case_media import look  # opens videos; not before it is needed
-
     path = folder / "procedure.yaml"
     if not path.is_file():
         raise InputError(f"no {path}; `surgvqa-build new PROCEDURE` writes one")
@@ -125,22 +128,32 @@ def check(folder: Path) -> list[str]:
     found = list(procedure.cases(folder))
     cases = [one for one in found if isinstance(one, Case)]
     looked = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
-    faults = [one for one in found if isinstance(one, Dropped)]
-    faults += [
-        Dropped(case.case_id, looked[index].cause)
-        for index, case in enumerate(cases)
-        if isinstance(looked[index], Failed)
-    ]
+    faults = [one for one in found if isinstance(one, Dropped) and one.fault]
+    said += [f"note: {one.item}: {one.cause}" for one in found if isinstance(one, Dropped) and not one.fault]
+    for index, case in enumerate(cases):
+        if isinstance(looked[index], Failed):
+            faults.append(Dropped(case.case_id, looked[index].cause))
+        else:
+            cases[index] = seen = with_media(case, looked[index])
+            faults += faults_of(seen, looked[index])
     if faults:
-        more = f" and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
-        listed = "; ".join(f"{one.item}: {one.cause}" for one in faults[:LISTED])
-        raise InputError(f"{folder}: {len(faults)} faults: {listed}{more}")
+        raise InputError(f"{folder}: {len(faults)} faults: {listed(faults)}")
     for index, case in enumerate(cases):
         length = f"{looked[index].duration_s:.1f} s of video" if case.video else "no recording"
         said.append(
             f"{case.case_id}: {length}, {len(case.phases)} phases, {len(case.scenes)} labelled moments"
         )
-    return said
+    return [*said, *overlaps(cases), *remarks(cases)]
+
+
+def faults_of(case: Case, pixels: Pixels | None) -> list[Dropped]:
+    """What is wrong with a case's labels beside its recording, as a build would find it."""
+    try:
+        if pixels is not None:
+            case = fit(case, pixels)
+        return [one for one in windows(case, CLIP_S).dropped if one.fault]
+    except InputError as error:
+        return [Dropped(case.case_id, str(error), fault=True)]
 
 
 def placeholders(taxonomy: Taxonomy) -> list[str]:

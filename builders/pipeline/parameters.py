@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -14,32 +14,46 @@ from surgvqa.builders import sources
 from surgvqa.builders.configs.pointing_questions import Pointing
 from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.geometry.coordinates import Grid
+from surgvqa.builders.kinds.pool import POOL
 from surgvqa.builders.pipeline import source_options
-from surgvqa.builders.pipeline.shard import Options
+from surgvqa.builders.pipeline.shard import ASKING, Asking, Options
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.screen import COLOUR, screen
 from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.settings.build import Build
 from surgvqa.cards.arguments.option import options
 from surgvqa.cards.arguments.words import printed
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, nearest
 
 
 def options_of(config: Build) -> Options:
     """What of a configuration decides the rows of a case."""
+    # A set of the source's own (`complete` has checked the name) is no way to choose among ours.
+    asking, kinds = asked_for(config.questions if config.questions in ASKING else None, config.kinds)
     return Options(
         clip_seconds=config.clip_seconds,
         frames=config.frames,
         media=config.media,  # type: ignore[arg-type]
         max_side=config.max_side or None,
-        kinds=tuple(config.kinds or NINE),
+        kinds=kinds,
         seed=config.seed,
         decoder=config.decoder,  # type: ignore[arg-type]
         system=config.system,
         pointing=pointing_of(config),
         segmentation=Segmentation(config.segmentation) if config.segmentation else None,
         screen=screen(config.cover, config.cover_text, config.outside),
+        asking=asking,
     )
+
+
+def asked_for(questions: str | None, kinds: Sequence[str]) -> tuple[Asking, tuple[str, ...]]:
+    """How questions are chosen, and the kinds: where kinds alone are named, those of every clip, as ever.
+
+    >>> asked_for(None, ["count"])
+    ('nine', ('count',))
+    """
+    asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
+    return asking, tuple(kinds or (POOL if asking == "informative" else NINE))
 
 
 def pointing_of(config: Build) -> Pointing | None:
@@ -81,6 +95,11 @@ def defaults(module: ModuleType) -> dict[str, Any]:
 def complete(config: Build, names: Pseudonyms | None = None) -> Build:
     """The configuration with every option of its source, and with real names where it has those of a card."""
     own = {**defaults(sources.load(config.source)), **config.source_options}
+    questions = config.questions
+    if questions not in (None, *ASKING):
+        if "questions" not in own:
+            raise InputError(f"--questions {questions}: {nearest(str(questions), ASKING)}")
+        own["questions"] = questions  # a set of the source's own
     real = {other: name for name, other in names.cases.items()} if names else {}
     held_out = tuple(real.get(case_id, case_id) for case_id in config.test_cases)
     return replace(config, source_options=own, test_cases=held_out)
@@ -122,7 +141,13 @@ def command_of(config: Build, names: Pseudonyms | None) -> list[str]:
     own = source_options.options(config.source)
     shown = tuple(one for one in options(Build) if one.name != "source")
     held_out = tuple(map(names.case, config.test_cases)) if names else config.test_cases
-    return printed("surgvqa-build", config.source, (*shown, *own), replace(config, test_cases=held_out))
+    usual = defaults(sources.load(config.source))
+    told = config.source_options.get(
+        "questions"
+    )  # a set of the source's own goes before a way to choose among ours
+    questions = config.questions if told == usual.get("questions") else told
+    config = replace(config, test_cases=held_out, questions=questions)
+    return printed("surgvqa-build", config.source, (*shown, *own), config)
 
 
 def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
@@ -139,6 +164,7 @@ def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
         if name in ours
     }
     values["max_side"] = parameters["max_side"] or 0
+    values["questions"] = parameters.get("asking", "nine")  # `questions` is an option of the source's own
     return Build(**values, root=root, out=out, source_options=own_options(parameters))
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
 from surgvqa.builders.cases.splits import SPLITS, assign
+from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
+from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.kinds.pool import POOL, asked
 from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.pipeline.shard import Job, Options, questions, refuse_repeated, survey
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
+from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, NINE
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Survey
 from surgvqa.builders.settings.build import Build
@@ -36,6 +42,9 @@ class Ready:
     surveys: Mapping[str, Survey]
     dropped: tuple[Dropped, ...]
     notes: tuple[str, ...]
+    left_out: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # kind -> cause -> questions not asked
 
 
 def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = None) -> Ready:
@@ -45,9 +54,11 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     What is said of bad input names it as it is; what is returned has the other names where there are some.
     """
     source, root, options, test_cases = config.source, config.root, options_of(config), config.test_cases
+    kinds = POOL if options.asking == "informative" else KINDS
     for kind in options.kinds:
-        if kind not in KINDS:
-            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
+        if kind not in kinds:
+            hint = "; it is asked with --questions nine" if kind in KINDS else f": {nearest(kind, kinds)}"
+            raise InputError(f"unknown kind of question {kind!r}{hint}")
     module = sources.load(source)
     cases, dropped = read(module, root, config.source_options)
     surveys, found = look_at(cases, root, options, workers)
@@ -73,12 +84,65 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
             f"another of {', '.join(segmentation.TASKS)}, or leave it out"
         )
     jobs = plan(surveys, root, options, test_cases, config.validation, config.test, config.balance)
-    notes = tuple(module.notes([one.case for one in surveys.values()])) if hasattr(module, "notes") else ()
+    looked = [one.case for one in surveys.values()]
+    notes = tuple(module.notes(looked)) if hasattr(module, "notes") else ()
+    notes += (*overlaps(looked), *remarks(looked))
+    left_out: Mapping[str, Mapping[str, int]] = {}
+    if options.asking == "informative":
+        jobs, said, left_out = chosen(jobs)
+        notes += said
     if jobs[0].balance is not None:
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()
     notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
-    return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes)
+    return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes, left_out)
+
+
+def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str, Mapping[str, int]]]:
+    """The jobs with the questions of every clip chosen, what was left out by name, and counts of it by cause."""
+    failed: Counter[tuple[str, str]] = Counter()
+    parts: dict[int, Part] = {}
+    for index, job in enumerate(tqdm(jobs, desc="ask", unit="case", disable=None)):
+        if not job.case.clips:  # a source's own questions stay as they are
+            taxonomy, options = load(job.case.taxonomy or job.case.procedure), job.options
+            pool = tuple(
+                asked(
+                    clip,
+                    job.case,
+                    taxonomy,
+                    job.known,
+                    options.kinds,
+                    seed=options.seed,
+                    frames=options.frames,
+                    max_side=options.max_side,
+                    failed=failed,
+                )
+                for clip in job.clips
+            )
+            parts[index] = Part(job.case.case_id, job.split, job.clips, pool)
+    found = choose(tuple(parts.values()), jobs[0].options.seed)
+    clips = dict(zip(parts, found.clips, strict=True))
+    ready = [replace(job, clips=clips.get(index, job.clips)) for index, job in enumerate(jobs)]
+    left_out = {kind: dict(causes) for kind, causes in found.left_out.items()}
+    for (kind, cause), n in sorted(failed.items()):
+        left_out.setdefault(kind, {})[cause] = n
+    if not any(job.clips for job in ready):
+        raise InputError(
+            f"nothing is left to ask of {len(jobs)} cases: {'; '.join(found.notes)}; --questions nine asks anyway"
+        )
+    return ready, found.notes, left_out
+
+
+def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What readers and recordings ask to be known, each once, with the cases that it is true of."""
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        for note in case.notes:
+            found.setdefault(note, []).append(case.case_id)
+    return tuple(
+        f"{', '.join(sorted(names)[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}: {note}"
+        for note, names in sorted(found.items())
+    )
 
 
 def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:
@@ -136,8 +200,8 @@ def parallel(workers: int, media: str) -> int:
 
 
 def listed(dropped: Sequence[Dropped]) -> str:
-    """Faults on one line, in order."""
-    return "; ".join(f"{one.item}: {one.cause}" for one in dropped) or "no case was found"
+    """Faults on one line, those of a kind together."""
+    return faults_of_kinds(dropped) or "no case was found"
 
 
 def refuse_faults(dropped: Sequence[Dropped], root: Path, on_error: str) -> None:
@@ -167,8 +231,9 @@ def plan(
     known = transitions(cases)
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
-    nine = replace(options, kinds=NINE)
-    undecided = [Job(found.case, found.clips, "", known, nine, root) for found in surveys.values()]
+    # Over the same windows too: informative questions have windows of their own.
+    nine = replace(options, kinds=NINE, asking="nine")
+    undecided = [Job(found.case, usual(found, options), "", known, nine, root) for found in surveys.values()]
     kinds = {
         job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
         for job in undecided
@@ -177,6 +242,10 @@ def plan(
         cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
     )
     known = transitions(case for case in cases if split[case.case_id] == "train")
+    if balance != "none" and options.asking == "informative":
+        raise InputError(
+            f"--balance {balance} goes with --questions nine; informative questions are evened out"
+        )
     jobs = [
         Job(found.case, clips, part, known, options, root)
         for case_id, found in surveys.items()
@@ -197,6 +266,13 @@ def plan(
     if balance != "none":
         raise InputError(f"--balance {balance}: known: answers, cases, none")
     return jobs
+
+
+def usual(found: Survey, options: Options) -> tuple[Clip, ...]:
+    """The windows that the nine are asked of."""
+    if options.asking == "nine" or found.case.clips:
+        return found.clips
+    return windows(found.case, options.clip_seconds).clips
 
 
 def divided(found: Survey, split: str) -> dict[str, tuple[Clip, ...]]:

@@ -14,7 +14,7 @@ from surgvqa.builders.pipeline.build import keys_of
 from surgvqa.builders.pipeline.count_shards import described_rows
 from surgvqa.builders.pipeline.executors import SHARD_S
 from surgvqa.builders.pipeline.parameters import config_of
-from surgvqa.builders.pipeline.prepare import prepare
+from surgvqa.builders.pipeline.prepare import Ready, prepare
 from surgvqa.builders.pipeline.shard import build_shard, code_version, staged
 from surgvqa.builders.pipeline.staging import locked, remove
 from surgvqa.builders.pipeline.verify import damaged
@@ -22,6 +22,7 @@ from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.schema import Dropped
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.write.dataset import dataset_card
 
 
 def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: int = 1) -> list[str]:
@@ -81,7 +82,10 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
                 raise InputError(f"{tasks[index][0].name}: {record.cause}")
             put(folder, staging, key, broken[key], record["files"], set(faults))
         if manifests.REPORT in faults:
-            write_report(folder, manifest, ready.notes, staging)
+            write_report(folder, manifest, ready, staging)
+        if manifests.CARD in faults:
+            card = dataset_card(manifest, manifests.report_of(folder, manifest), **named(manifest))
+            write_text(folder / manifests.CARD, card, staging)
         for path in staging.iterdir():
             if path.name != "owner":
                 remove(path)
@@ -117,12 +121,18 @@ def put(
         staged(staging, key, name).replace(path)
 
 
-def write_report(folder: Path, manifest: Mapping[str, Any], notes: tuple[str, ...], staging: Path) -> None:
+def named(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The repository that the card was written for, where it was."""
+    return {"repo_id": manifest["repo"]} if "repo" in manifest else {}
+
+
+def write_report(folder: Path, manifest: Mapping[str, Any], ready: Ready, staging: Path) -> None:
     """The report from the rows and the manifest, as the build wrote it."""
     described = report.describe(
         {split: stored(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
         dropped=[Dropped(**one) for one in manifest["dropped"]],
-        notes=notes,
+        notes=ready.notes,
+        left_out=ready.left_out,
         max_blind=manifest["parameters"]["max_blind"],
     )
     write_text(folder / manifests.REPORT, manifests.dump(described), staging)

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from surgvqa.builders.bits import figures as bits
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Dropped
 
-Asked = Counter[tuple[str, tuple[str, ...], str]]  # (question, its choices, short answer) -> times
+Asked = Counter[
+    tuple[str, tuple[str, ...], str, str | None]
+]  # question, choices, short answer, phase -> times
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def count(rows: Iterable[Mapping[str, Any]]) -> Counted:
         windows.append(leakage.window(row))
         for qa in row["qa"]:
             choices = tuple(sorted(qa.get("choices") or ()))
-            asked[qa["kind"]][qa["question"], choices, qa["short_answer"]] += 1
+            asked[qa["kind"]][qa["question"], choices, qa["short_answer"], row.get("phase")] += 1
     return Counted(windows, dict(asked))
 
 
@@ -51,6 +54,7 @@ def describe(
     dropped: Sequence[Dropped] = (),
     notes: Sequence[str] = (),
     max_blind: float,
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
     """The report on rows of config `clips`, or on what was counted of them.
 
@@ -58,6 +62,7 @@ def describe(
     of guessers that learned from the train split alone and answer the test split (without one, the
     validation split; without that, train): `blind_majority` says train's most frequent answer,
     `blind_by_text` the most frequent one for the question's very words; both keep to the question's choices.
+    `bits.figures` has those of a classifier; ``left_out`` counts what isn't asked, by kind and cause.
     """
     ordered = [name for name in SPLITS if name in rows_by_split]
     counted: dict[str, Counted] = {}
@@ -78,11 +83,17 @@ def describe(
     )
     names = sorted({kind for asked in answers.values() for kind in asked})
     kinds = {kind: _kind(kind, answers, held_out) for kind in names}
+    for kind, facts in kinds.items():
+        facts |= bits.figures(
+            kind, answers.get("train", {}).get(kind, {}), answers[held_out or "test"].get(kind, {})
+        )
     found = leakage.find({split: one.windows for split, one in counted.items()})
     return {
         "splits": splits,
         "kinds": kinds,
         "blind_on": held_out,
+        "bits": bits.together(kinds, splits[held_out]["clips"]) if held_out else {},
+        "left_out": {kind: dict(causes) for kind, causes in (left_out or {}).items()},
         "leaks": found,
         "dropped": [{"item": one.item, "cause": one.cause} for one in dropped],
         "notes": list(notes),
@@ -99,7 +110,7 @@ def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str |
     tested = answers.get(held_out or "", {}).get(kind, Counter())
     taught = _answers(train)
     by_text: dict[str, Counter[str]] = defaultdict(Counter)
-    for (question, _, short), n in train.items():
+    for (question, _, short, _), n in train.items():
         by_text[question][short] += n
     repeated = [counts for counts in by_text.values() if counts.total() > 1]
     return {
@@ -116,7 +127,7 @@ def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str |
 
 def _answers(asked: Asked) -> Counter[str]:
     found: Counter[str] = Counter()
-    for (_, _, short), n in asked.items():
+    for (_, _, short, _), n in asked.items():
         found[short] += n
     return found
 
@@ -138,7 +149,7 @@ def _share(
     if not taught or not tested:
         return None
     right = 0
-    for (question, choices, short), n in tested.items():
+    for (question, choices, short, _), n in tested.items():
         counts = by_text.get(question, taught)
         if choices and counts.keys().isdisjoint(choices):
             counts = taught
@@ -155,10 +166,7 @@ def _blind_warnings(
         if facts["single_class"]:
             warnings.append(f"{kind}: every answer is {facts['majority_answer']!r}, so it measures nothing")
         elif blind > max_blind:
-            warnings.append(
-                f"{kind}: {blind:.0%} of {held_out} right without looking (over {max_blind:.0%}); "
-                "--balance answers lowers it"
-            )
+            warnings.append(f"{kind}: {blind:.0%} of {held_out} right without looking (over {max_blind:.0%})")
     return warnings
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import numpy as np
+from surgvqa.builders.annotations.picture_names import refuse_beyond
+from surgvqa.builders.cases import moments
 from surgvqa.builders.cases import scene as scenes
 from surgvqa.builders.cases.balance import Balance
 from surgvqa.builders.cases.transitions import Transitions
@@ -29,13 +31,15 @@ from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import NINE, ask
 from surgvqa.builders.questions.messages import conversation
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped, Survey
-from surgvqa.builders.video.case_media import Taken, fit, look, refuse_late, sample, stills, take
+from surgvqa.builders.video.case_media import Taken, fit, look, refuse_late, sample, stills, take, with_media
 from surgvqa.builders.video.cut import cut
 from surgvqa.builders.video.decode import Decoder
 from surgvqa.builders.video.timing import read_timeline
 from surgvqa.cards.command import InputError
 
 Media = Literal["frames", "clips", "reference", "none"]
+Asking = Literal["informative", "nine"]
+ASKING: tuple[Asking, ...] = ("informative", "nine")
 ROWS_PER_PICTURE_GROUP = 256  # a row of config `pointing` holds one frame of 40 kB
 MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
 LIBRARIES = ("av", "datasets", "numpy", "pillow", "pyarrow", "pycocotools", "simplejpeg")
@@ -58,6 +62,7 @@ class Options:
     pointing: Pointing | None = None  # how to write config `pointing`; None for none
     segmentation: Segmentation | None = None  # the same for config `segmentation`
     screen: Screen | None = None  # what is covered and left out of the pictures
+    asking: Asking = "nine"  # chosen for what they leave open, or the same kinds of every clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +125,8 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         with path.open("rb") as file:
             digests[below(path, root)] = hashlib.file_digest(file, "sha256").hexdigest()
     found = look(case) if options.media != "none" or case.video else None
-    if found is not None:  # of a video its length, whatever is shown of it: windows end with it
-        case = replace(case, duration_s=case.duration_s or found.duration_s)
+    case = with_media(case, found)
+    refuse_beyond(case)
     pixels = found if options.media != "none" else None
     if pixels is not None:
         case = fit(case, pixels)
@@ -129,7 +134,10 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         size, shown = (pixels.width, pixels.height), pixels
         case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, shown)))
     case = scenes.link(case)
-    clips, dropped = windows(case, options.clip_seconds)
+    if options.asking == "informative":
+        clips, dropped = moments.windows(case, options.clip_seconds, options.frames)
+    else:
+        clips, dropped = windows(case, options.clip_seconds)
     if options.screen is not None:
         seen = tuple(clip for clip in clips if not options.screen.away(clip))
         dropped = (*dropped, *(Dropped(clip.clip_id, OUTSIDE) for clip in clips if clip not in seen))
@@ -166,8 +174,10 @@ def has_pixels(case: Case, clip: Clip, media: Media) -> bool:
 
 
 def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
-    """A clip's own questions, where its source ships some, else those that are generated."""
+    """A clip's own questions, where its source ships some or they are chosen, else those that are generated."""
     options = job.options
+    if options.asking == "informative":  # chosen over all cases before any shard is built
+        return clip.qa
     taxonomy = load(job.case.taxonomy or job.case.procedure)
     asked = clip.qa or ask(clip, job.case, taxonomy, job.known, options.kinds, options.seed, options.frames)
     return tuple(qa for qa in asked if job.balance is None or job.balance.keeps(job.split, qa))
@@ -221,6 +231,8 @@ def row(job: Job, taken: Taken, video: str | None) -> Row:
     """One row of config ``clips``."""
     clip, case = taken.clip, job.case
     qa = questions(job, clip)
+    if job.options.asking == "informative" and not case.clips and taken.times_s:
+        qa = tuple(replace(one, evidence_s=within(one.evidence_s, taken.times_s)) for one in qa)
     start = None
     if video is not None:
         start = clip.start_ms / 1000 + case.video_offset_s if job.options.media == "reference" else 0.0
@@ -241,6 +253,15 @@ def row(job: Job, taken: Taken, video: str | None) -> Row:
         "qa": [{name: _plain(getattr(one, name)) for name in QA_COLUMNS} for one in qa],
         "messages": conversation(qa, job.options.system),
     }
+
+
+def within(evidence: Sequence[float], shown: Sequence[float]) -> tuple[float, ...]:
+    """Moments as seconds of the frames shown: a frame that shows a moment began up to its length before it.
+
+    >>> within((0.0, 9.5), (0.0, 4.76, 9.48))
+    (0.0, 9.48)
+    """
+    return tuple(min(max(at, shown[0]), shown[-1]) for at in evidence)
 
 
 def _plain(value: Any) -> Any:

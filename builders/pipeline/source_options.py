@@ -5,35 +5,45 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from dataclasses import MISSING
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.settings.build import Build
 from surgvqa.cards.arguments.option import Given, Option
 
 KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "Path": Path, "bool": bool}
+SHARED = {one.name for one in fields(Build)}  # a source's option of such a name is given in that field
 
 
 def code(source: str) -> Path:
     """The file that has a source's ``cases``."""
-    return Path(sources.__path__[0]) / f"{source}.py"
+    folder = Path(sources.__path__[0])
+    declared = sources.description(source) is not None
+    return folder.parent / "tabular" / "source.py" if declared else folder / f"{source}.py"
 
 
 def about(source: str) -> str:
-    """What a source is: the name in its ``FACTS``, and the first line of its docstring; light, for a list of all."""
-    text = code(source).read_text("utf-8")
-    name = re.search(r'^FACTS = Facts\(\s*name="([^"]*)"', text, re.MULTILINE)
+    """What a source is, for a list of all: its name, and what a module's docstring begins with; imports nothing."""
+    own, described_in = (Path(sources.__path__[0]) / f"{source}{suffix}" for suffix in (".py", ".yaml"))
+    text = own.read_text("utf-8") if own.is_file() else ""
+    if described_in.is_file():
+        name = re.search(
+            r"^name:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", described_in.read_text("utf-8"), re.MULTILINE
+        )
+    else:
+        name = re.search(r'^FACTS = Facts\(\s*name="([^"]*)"', text, re.MULTILINE)
     line = re.match(r'"""(.+?)(?:\n\n|""")', text, re.DOTALL)
-    if name is None or line is None:
-        raise ValueError(f"{source}: a source begins with a docstring and has FACTS = Facts(name=...)")
-    said = " ".join(line[1].split()).rstrip(".")
+    if name is None or (text and line is None):
+        raise ValueError(f"{source}: a source has FACTS = Facts(name=...) or {source}.yaml, and a docstring")
+    said = " ".join(line[1].split()).rstrip(".") if line else name[1]
     return said if said.startswith(name[1]) else f"{name[1]}: {said}"
 
 
 @functools.cache
 def options(source: str) -> tuple[Option, ...]:
-    """The options of a source in the order of its arguments."""
+    """The options of a source that a build doesn't have anyway, in the order of its arguments."""
     function = next(
         node
         for node in ast.walk(ast.parse(code(source).read_text("utf-8")))
@@ -43,6 +53,8 @@ def options(source: str) -> tuple[Option, ...]:
     found = []
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         kinds = [part.strip() for part in ast.unparse(argument.annotation).split("|")]  # type: ignore[arg-type]
+        if argument.arg in SHARED:
+            continue
         value: Any = MISSING if default is None else ast.literal_eval(default)
         found.append(
             Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from surgvqa.builders.pipeline.staging import STAGING
@@ -21,7 +20,7 @@ def verify(folder: Path) -> int:
     """
     if not (folder / manifests.NAME).exists() and (folder / sums.NAME).is_file():
         found, kept = sums.faults(folder), "Train again, or copy the folder again"
-        count = len(sums.read(folder) or ())
+        count = sums.count(folder)
     else:
         found = list(damaged(folder).values())
         kept = "`surgvqa-build verify DIR --repair ROOT` builds them again; so does the same build: what is whole is kept"
@@ -41,25 +40,11 @@ def damaged(folder: Path) -> dict[str, str]:
     """
     if (folder / STAGING).exists() and not (folder / manifests.NAME).exists():
         raise InputError(f"{folder} is unfinished: a build was interrupted; run the same build again")
-    path = folder / manifests.NAME
-    manifest = manifests.read(folder)
-    if (
-        not isinstance(manifest, dict)
-        or path.read_bytes() != manifests.dump(manifests.sealed(manifest)).encode()
-    ):
-        raise InputError(
-            f"{path} is damaged: its text is not the one that was written, so nothing can be held against it; "
-            "run the same build again"
-        )
+    manifest = manifests.whole(folder)
     faults = [
         one
         for one in manifests.faults(folder, manifest["files"])
         if not one.startswith((f"{STAGING}/", *DOWNLOADED))
     ]
-    found = {one.split(": ", 1)[0]: one for one in faults}
-    for name, sha256 in manifest.get("derived", {}).items():
-        if not (folder / name).is_file():
-            found[name] = f"{name}: listed, but not there"
-        elif hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256:
-            found[name] = f"{name}: its SHA-256 is not the one in {manifests.NAME}"
-    return found
+    faults += manifests.unsealed(folder, manifest)
+    return {one.split(": ", 1)[0]: one for one in faults}

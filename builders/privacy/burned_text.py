@@ -3,7 +3,8 @@
 A stroke has a rising and a falling edge. Where both stand at the same pixels of every sampled frame, many of
 them close together, something is written on the picture: names, dates, a device's settings. A border or a
 light has one edge, a straight line two. Text that itself changes (a running clock) is found by what of it
-stands still (colons, the hour, a frame), so name its place (``--cover``) where you know it.
+stands still (colons, the hour, a frame), so name its place (``--cover``) where you know it. It can't see text that is
+shown for a part of the time, moves, or differs from the picture by fewer than ``EDGE`` levels in every channel.
 """
 
 from __future__ import annotations
@@ -32,16 +33,25 @@ def find(frames: Sequence[np.ndarray]) -> tuple[Region, ...]:
     different: list[np.ndarray] = []
     for frame in frames:
         grey = np.asarray(Image.fromarray(frame).convert("L"), np.int16)
-        if not different or np.abs(grey - different[-1]).mean() > MOVED:
-            different.append(grey)
+        if not different or np.abs(grey - different[-1][..., 3]).mean() > MOVED:
+            different.append(np.dstack([frame.astype(np.int16), grey]))
     if len(different) < MIN_FRAMES:
         return ()
-    slopes = np.stack([grey[:, 2:] - grey[:, :-2] for grey in different])
+    # A red or green letter on tissue can be as bright as the tissue: every channel is looked at by itself.
+    written = np.logical_or.reduce(
+        [_written([one[..., channel] for one in different]) for channel in range(4)]
+    )
+    return _regions(written)
+
+
+def _written(channel: Sequence[np.ndarray]) -> np.ndarray:
+    """Where strokes stand still in one channel of all frames."""
+    slopes = np.stack([one[:, 2:] - one[:, :-2] for one in channel])
     # Compression blurs a letter in some frame; nine of ten must show the edge.
     rising = np.pad(np.quantile(slopes, 0.1, axis=0) > EDGE, ((0, 0), (1, 1)))
     falling = np.pad(np.quantile(slopes, 0.9, axis=0) < -EDGE, ((0, 0), (1, 1)))
-    written = np.minimum(_counts(rising), _counts(falling)) >= STROKES
-    return _regions(written)
+    written: np.ndarray = np.minimum(_counts(rising), _counts(falling)) >= STROKES
+    return written
 
 
 def _counts(mask: np.ndarray) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Other names for cases and source files: what is published says nothing of whose operation it is.
 
-A name is an HMAC-SHA256 under a secret salt. Salt and map lie in one file outside the data set, readable by its
-owner alone; with that file the same case gets the same name in every build, without it nobody can tell.
+A name is an HMAC-SHA256 under a secret salt, and so is every digest of a source file: a table with a hospital number
+in it is soon guessed, and its plain SHA-256 would say which guess is right. Salt and map lie in one file outside the
+data set, readable by its owner alone; with that file the same case gets the same name in every build, without it
+nobody can tell.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ WORDS_PER_RULE = 500  # RE2 refuses patterns of some ten thousand names
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+SHORTEST = 4  # characters of a name that can be looked for
 WORD = re.compile(r"\w+")
 
 
@@ -65,6 +68,10 @@ class Pseudonyms:
         """A shard's name, which otherwise follows from names that somebody could try out."""
         return hmac.new(self.salt, name.encode(), hashlib.sha256).hexdigest()
 
+    def digest(self, sha256: str) -> str:
+        """A source file's digest, of which nobody without the secret can tell what it is the digest of."""
+        return hmac.new(self.salt, f"digest\0{sha256}".encode(), hashlib.sha256).hexdigest()
+
     def survey(self, found: Survey, root: Path) -> Survey:
         """A looked-at case under its other name; ids of clips and questions follow."""
         case_id = self.case(found.case.case_id)
@@ -74,7 +81,7 @@ class Pseudonyms:
             case,
             tuple(clips[clip] for clip in found.clips),
             found.dropped,
-            {self.file(name): sha256 for name, sha256 in found.digests.items()},
+            {self.file(name): self.digest(sha256) for name, sha256 in found.digests.items()},
         )
 
     def clip(self, clip: Clip, case_id: str) -> Clip:
@@ -93,7 +100,10 @@ class Pseudonyms:
     def dropped(self, found: Iterable[Dropped], root: Path) -> tuple[Dropped, ...]:
         """What was left out, as it is published: pseudonyms for cases, … for every other name and quotation."""
         hide = Hidden(self.cases, self.known(root), root)
-        return tuple(replace(one, item=hide(one.item), cause=hide(one.cause)) for one in found)
+        hidden = (replace(one, item=hide(one.item), cause=hide(one.cause)) for one in found)
+        return tuple(
+            sorted(hidden, key=lambda one: (one.item, one.cause))
+        )  # the old order is that of the names
 
     def save(self) -> None:
         """Write salt and map, readable by their owner alone."""
@@ -181,28 +191,39 @@ def refuse_named(out: Path, manifest: Mapping[str, Any], names: Pseudonyms) -> N
 def telling(files: Iterable[str]) -> Iterator[str]:
     """Of paths, the words that tell something: every recording's name, and others that are no plain word.
 
-    >>> list(telling(["frames/DOE_7/0001.jpg", "polyp.png", "video.mp4"]))
-    ['DOE_7', '0001', 'video']
+    >>> list(telling(["frames/DOE_7/0001.jpg", "polyp.png", "video.mp4", "DOE_7.csv", "77319/phases.csv"]))
+    ['DOE_7', 'video', 'DOE_7', '77319']
     """
     for name in files:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.suffix.lower() in RECORDINGS:
             yield path.stem
-        elif path.suffix.lower() in PICTURES:
-            yield from (part for part in (*path.parts[:-1], path.stem) if not part.isalpha())
+            continue
+        yield from (part for part in path.parts[:-1] if not part.isalpha())
+        counted = path.suffix.lower() in PICTURES and path.stem.isdigit()  # 00017.jpg: a number of a frame
+        if not path.stem.isalpha() and not counted:
+            yield path.stem
 
 
 def private_words(real: Iterable[str]) -> dict[str, str]:
-    """Audit rules that find real names; those that are numbers or short words can't be told from others.
+    """Audit rules that find real names, from ``SHORTEST`` characters on: "12" can't be told from a second.
 
     >>> private_words(["DOE_John", "12", "a1"])["a name of the source"]
     '(?i)(?:^|[^A-Za-z0-9])(?:DOE_John)(?:[^A-Za-z0-9]|$)'
+    >>> private_words(["Kuhn", "7731942"])["a short name of the source"]
+    '(?:^|[^A-Za-z0-9])(?:7731942|Kuhn)(?:[^A-Za-z0-9]|$)'
     """
-    names = sorted({name for name in real if len(name) > 4 and not name.isdigit()})
+    names = {name for name in real if len(name) >= SHORTEST}
+    # A name of four letters is looked for as it is written: "Lens" is a case, "lens" is in every question.
+    short = {name for name in names if len(name) == SHORTEST or name.isdigit()}
     return {
-        "a name of the source" + (f" ({number})" if number else ""): (
-            rf"(?i)(?:^|[^A-Za-z0-9])(?:{'|'.join(map(re.escape, some))})(?:[^A-Za-z0-9]|$)"
+        what + (f" ({number})" if number else ""): (
+            rf"{flags}(?:^|[^A-Za-z0-9])(?:{'|'.join(map(re.escape, some))})(?:[^A-Za-z0-9]|$)"
         )
-        for number, at in enumerate(range(0, len(names), WORDS_PER_RULE))
-        for some in [names[at : at + WORDS_PER_RULE]]
+        for what, flags, group in (
+            ("a name of the source", "(?i)", names - short),
+            ("a short name of the source", "", short),
+        )
+        for number, at in enumerate(range(0, len(group), WORDS_PER_RULE))
+        for some in [sorted(group)[at : at + WORDS_PER_RULE]]
     }

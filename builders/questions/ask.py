@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.scene import CELLS, centre
-from surgvqa.builders.cases.timeline import IDLE, NONE, annotated, neighbours
+from surgvqa.builders.cases.timeline import IDLE, NONE, around
 from surgvqa.builders.cases.transitions import Transitions, transitions
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions import captions, positions, wording
@@ -134,7 +135,10 @@ def ask(
 
 def marked(asked: Sequence[QA], case: Case) -> Iterator[QA]:
     """Questions with how sure the machine was of the moments they rest on, where a machine made any of them."""
-    sure = {scene.time_s: scene.confidence for scene in case.scenes if scene.confidence is not None}
+    sure = of_case(case).sure
+    if not sure:
+        yield from asked
+        return
     for qa in asked:
         found = [sure[time_s] for time_s in qa.evidence_s if time_s in sure]
         yield replace(qa, label_confidence=min(found)) if found else qa
@@ -148,17 +152,20 @@ def _phase(asker: _Asker) -> Iterator[QA]:
     yield asker.qa("phase", label, choices=(*asker.taxonomy.phases, IDLE))
 
 
-def _around(asker: _Asker) -> tuple[str, str]:
-    return neighbours(annotated(asker.case).stretches, asker.clip.start_ms)
+def _around(asker: _Asker) -> tuple[str | None, str | None]:
+    return around(asker.case, asker.clip.start_ms)
 
 
 def _previous_phase(asker: _Asker) -> Iterator[QA]:
-    yield asker.qa("previous_phase", _around(asker)[0], choices=(*asker.taxonomy.phases, NONE))
+    before = _around(asker)[0]
+    if before is not None:
+        yield asker.qa("previous_phase", before, choices=(*asker.taxonomy.phases, NONE))
 
 
 def _next_phase(asker: _Asker) -> Iterator[QA]:
     after = _around(asker)[1]
-    yield asker.qa("next_phase", after, choices=likely_next(asker, after))
+    if after is not None:
+        yield asker.qa("next_phase", after, choices=likely_next(asker, after))
 
 
 def likely_next(asker: _Asker, truth: str) -> list[str]:
@@ -183,8 +190,7 @@ def likely_next(asker: _Asker, truth: str) -> list[str]:
 
 def _annotates(asker: _Asker, role: Role) -> bool:
     """Whether the annotations ever hold this role; where they never do, "none" would be a guess."""
-    ever = role in asker.known.roles.values()
-    return ever or any(node.type == role for scene in asker.case.scenes for node in scene.nodes)
+    return role in asker.known.roles.values() or role in of_case(asker.case).roles
 
 
 def _named(asker: _Asker, kind: str, names: Sequence[str], evidence: Sequence[float]) -> QA:
@@ -208,7 +214,7 @@ def _count(asker: _Asker, scene: Scene) -> Iterator[QA]:
     if (
         _annotates(asker, "instrument")
         and asker.known.located
-        and all(node.granularity != "presence" for node in instruments)
+        and all(node.granularity != "presence" and not node.crowd for node in instruments)
     ):
         yield asker.qa("count", str(len(instruments)), evidence=[scene.time_s])
 

@@ -125,6 +125,8 @@ def singled_out(scene: Scene, taxonomy: Taxonomy) -> dict[str, Entity]:
     anatomy = listed_names(scene, "anatomy", taxonomy.anatomy)
     for name in (*anatomy, *listed_names(scene, "instrument", taxonomy.instruments)):
         same = [node for node in scene.nodes if node.name == name]
+        if any(node.crowd for node in same):
+            continue
         if len(same) == 1:
             found[name] = same[0]
             continue

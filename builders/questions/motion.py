@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.scene import centre
 from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.schema import Case, Clip, Entity, Point, Scene
@@ -66,7 +67,7 @@ def directions(clip: Clip, case: Case, frames: int) -> dict[str, str]:
 def _shown(clip: Clip, case: Case, frames: int) -> list[Scene]:
     """The annotated moments between a clip's first and last shown frame."""
     times = frame_times(clip, frames)
-    return [scene for scene in case.scenes if times[0] <= scene.time_s <= times[-1]]
+    return list(of_case(case).between(times[0], times[-1]))
 
 
 def _singular(scenes: Sequence[Scene]) -> list[str]:

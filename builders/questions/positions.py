@@ -31,7 +31,7 @@ def references(scene: Scene) -> dict[str, Entity]:
         placed = sorted(
             (node for node in same if node.id in across), key=lambda node: (across[node.id], node.id)
         )
-        if len(placed) < len(same):
+        if len(placed) < len(same) or any(node.crowd for node in same):
             continue
         if len(placed) == 1:
             found[name] = placed[0]

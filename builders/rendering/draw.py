@@ -72,11 +72,11 @@ class Stage:
         self.grain = np.clip(np.round(grain), -60, 60).astype(np.int16)
 
     def beat(self, time_s: float) -> Beat:
-        """The beat that a moment belongs to."""
+        """Return the beat that a moment belongs to."""
         return min(self.plan.beats, key=lambda beat: abs(time_s - beat.middle_s))
 
     def empty(self, time_s: float) -> bool:
-        """The lead-in, in which nothing is done yet."""
+        """Return the lead-in, in which nothing is done yet."""
         return time_s < self.plan.beats[0].middle_s - 2.5
 
     def offset(self, time_s: float) -> tuple[float, float]:
@@ -88,7 +88,7 @@ class Stage:
         return moved[0], moved[1]
 
     def eye(self, time_s: float) -> tuple[float, float]:
-        """The pupil's middle in pixels; the eye drifts between beats."""
+        """Return the pupil's middle in pixels; the eye drifts between beats."""
         beats = self.plan.beats
         at = [beat.middle_s for beat in beats]
         shake_x, shake_y = self.offset(time_s)
@@ -108,12 +108,12 @@ class Stage:
         return found
 
     def body(self, name: str, x: float, y: float, angle: float) -> Points:
-        """The outline of an instrument's working end, in pixels."""
+        """Return the outline of an instrument's working end, in pixels."""
         outline = OUTLINES[INSTRUMENTS.index(name) % len(OUTLINES)]
         return _placed(outline, x, y, angle, LENGTH * self.width, WIDTH * self.width)
 
     def shapes(self, time_s: float) -> list[Shape]:
-        """What an annotator would outline at a moment, clipped to the frame."""
+        """Return the outlines that an annotator would draw at a moment, clipped to the frame."""
         x, y = self.eye(time_s)
         found = [
             Shape("Cornea", _ellipse(x, y, self.cornea_r * self.height, 36)),
@@ -132,7 +132,7 @@ class Stage:
         return x + 0.05 * self.height, y - 0.04 * self.height, 0.22 * self.height
 
     def draw(self, time_s: float) -> np.ndarray:
-        """The picture at a moment, height x width x 3, uint8 RGB."""
+        """Return the picture at a moment, height x width x 3, uint8 RGB."""
         canvas = Image.new("RGB", (self.width * OVERSAMPLE, self.height * OVERSAMPLE), self.sclera)
         pen = _Pen(ImageDraw.Draw(canvas, "RGBA"))
         beat = self.beat(time_s)
@@ -178,7 +178,7 @@ class Stage:
             pen.oval(bubble_x * self.width, bubble_y * self.height, radius, radius, None, (250, 250, 250))
 
     def _tool(self, pen: _Pen, track: int, name: str, x: float, y: float, angle: float) -> None:
-        """The thin handle, the coloured working end and the common tip mark."""
+        """Return the thin handle, the coloured working end and the common tip mark."""
         index = INSTRUMENTS.index(name)
         size = (LENGTH * self.width, WIDTH * self.width)
         pen.line(_placed([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width)
@@ -212,22 +212,22 @@ class _Pen:
         outline: tuple[int, ...] | None = None,
         rim: float = 2.0,
     ) -> None:
-        """An ellipse of two radii, with a rim inside them."""
+        """Return an ellipse of two radii, with a rim inside them."""
         box = [OVERSAMPLE * value for value in (x - wide, y - high, x + wide, y + high)]
         self.ink.ellipse(box, fill=fill, outline=outline, width=round(OVERSAMPLE * rim) if outline else 0)
 
     def polygon(self, points: Points, fill: tuple[int, ...]) -> None:
-        """A filled polygon."""
+        """Return a filled polygon."""
         self.ink.polygon([(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points], fill=fill)
 
     def line(self, points: Points, fill: tuple[int, ...], width: float) -> None:
-        """A line through points."""
+        """Return a line through points."""
         scaled = [(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points]
         self.ink.line(scaled, fill=fill, width=max(1, round(OVERSAMPLE * width)))
 
 
 def _figure(pen: _Pen, phase: str, x: float, y: float, r: float, turn: float, colour: Colour) -> None:
-    """The mark of a phase inside the pupil: twelve coarse figures that survive 56-pixel frames."""
+    """Return the mark of a phase inside the pupil: twelve coarse figures that survive 56-pixel frames."""
 
     def bars(offsets: Sequence[float], angle: float, half: float = 0.15) -> None:
         for offset in offsets:
@@ -281,7 +281,7 @@ def _figure(pen: _Pen, phase: str, x: float, y: float, r: float, turn: float, co
 
 
 def frame_height(width: int) -> int:
-    """The height of a frame: 3/4 of the width as in Cataract-1K's 1024 x 768, made even for the encoder.
+    """Return the height of a frame: 3/4 of the width as in Cataract-1K's 1024 x 768, made even for the encoder.
 
     >>> frame_height(160), frame_height(112)
     (120, 84)
@@ -290,7 +290,7 @@ def frame_height(width: int) -> int:
 
 
 def area(points: Points) -> float:
-    """The area of a polygon in pixels^2.
+    """Return the area of a polygon in pixels^2.
 
     >>> area([(0, 0), (4, 0), (4, 3), (0, 3)])
     12.0
@@ -300,7 +300,7 @@ def area(points: Points) -> float:
 
 
 def clip(points: Points, width: float, height: float) -> Points:
-    """A convex or nearly convex polygon cut to the frame (Sutherland and Hodgman); empty when outside.
+    """Return a convex or nearly convex polygon cut to the frame (Sutherland and Hodgman); empty when outside.
 
     >>> clip([(-2.0, 1.0), (2.0, 1.0), (2.0, 3.0), (-2.0, 3.0)], 10, 10)
     [(0.0, 1.0), (2.0, 1.0), (2.0, 3.0), (0.0, 3.0)]

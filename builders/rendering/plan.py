@@ -117,7 +117,7 @@ class Plan:
 
 
 def stream(seed: int, *names: object) -> random.Random:
-    """A random stream of its own for every name, the same on every machine.
+    """Return a random stream of its own for every name, the same on every machine.
 
     >>> stream(0, "case", 1).random() == stream(0, "case", 1).random() != stream(0, "case", 2).random()
     True
@@ -127,7 +127,7 @@ def stream(seed: int, *names: object) -> random.Random:
 
 
 def phase_order(rng: random.Random) -> list[str]:
-    """A case's phases in order: the usual ones, with some left out, swapped and done twice."""
+    """Return a case's phases in order: the usual ones, with some left out, swapped and done twice."""
     order = [name for name in USUAL if name not in SKIPPABLE or rng.random() < 0.75]
     if rng.random() < 0.3 and "Capsule Pulishing" in order:
         at = order.index("Capsule Pulishing")
@@ -140,7 +140,7 @@ def phase_order(rng: random.Random) -> list[str]:
 
 
 def beat_phases(rng: random.Random, phase_seconds: float) -> list[str | None]:
-    """The phase of every beat; a phase takes ``phase_seconds`` on average, idle beats lie between some."""
+    """Return the phase of every beat; a phase takes ``phase_seconds`` on average, idle beats lie between some."""
     beats: list[str | None] = []
     mean = max(1.0, phase_seconds / IMAGE_STEP_S)
     for label in phase_order(rng):
@@ -153,7 +153,7 @@ def beat_phases(rng: random.Random, phase_seconds: float) -> list[str | None]:
 
 
 def spot(rng: random.Random, taken: list[tuple[float, float]]) -> tuple[float, float]:
-    """A place for an instrument's middle: any of nine cells, none that is taken or next to its border."""
+    """Return a place for an instrument's middle: any of nine cells, none that is taken or next to its border."""
     cells = [(col, row) for col in range(3) for row in range(3)]
     free = [
         (col, row)
@@ -165,7 +165,7 @@ def spot(rng: random.Random, taken: list[tuple[float, float]]) -> tuple[float, f
 
 
 def choose(rng: random.Random, phase: str | None, before: list[str]) -> list[str]:
-    """The instruments of a beat: some stay from the beat before, the phase's usual one comes half the time."""
+    """Return the instruments of a beat: some stay from the beat before, the phase's usual one comes half the time."""
     number = rng.choices((0, 1, 2), (0.8, 0.2, 0.0) if phase is None else (0.08, 0.5, 0.42))[0]
     names = [name for name in before if rng.random() < 0.45][:number]
     while len(names) < number:
@@ -200,7 +200,7 @@ class _Path:
         return place[0] + 1.2 * out_x, place[1] + 1.2 * out_y
 
     def track(self, end_s: float) -> Track:
-        """The finished track; it leaves at a time."""
+        """Return the finished track; it leaves at a time."""
         last = self.points[-1]
         times, xs, ys = zip(*self.points, (end_s + HAND_OVER_S, *self.outside(last[1:])), strict=True)
         return Track(self.id, self.name, self.side, self.angle, times, xs, ys)
@@ -253,7 +253,7 @@ def _beat(
     implanted: bool,
     difficulty: float,
 ) -> Beat:
-    """A beat with its distractors; their number grows with the difficulty."""
+    """Return a beat with its distractors; their number grows with the difficulty."""
 
     def some(most: float) -> range:
         return range(round(rng.uniform(0, 2 * most * difficulty)))
@@ -278,7 +278,7 @@ def _beat(
 def _patches(
     rng: random.Random, names: list[str], eye: tuple[float, float], difficulty: float
 ) -> tuple[Patch, ...]:
-    """A patch per hue that, with the instruments of that hue, fills an area drawn without regard to them.
+    """Return a patch per hue that, with the instruments of that hue, fills an area drawn without regard to them.
 
     So how much of a colour is in view doesn't tell which instruments are. Patches keep off the pupil and,
     as far as there is room, off each other.
@@ -313,7 +313,7 @@ def _patches(
 def _phases(
     rng: random.Random, labels: list[str | None], spans: list[tuple[float, float]]
 ) -> tuple[tuple[str, float, float], ...]:
-    """Runs of equal labels as labelled stretches, their borders off the beat by up to a fifth of a second."""
+    """Join runs of equal labels into labelled stretches, their borders off the beat by up to a fifth of a second."""
     edges = [spans[0][0], *(end for _, end in spans)]
     edges = [round(edge + rng.uniform(-0.2, 0.2), 3) for edge in edges[:-1]] + edges[-1:]
     runs: list[tuple[str, float, float]] = []

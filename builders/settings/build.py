@@ -46,7 +46,12 @@ class Build(Shown, Placed, Pointed):
     """frames inside the rows; clips cut to files; a path and a time; or no pixels"""
     max_side: Annotated[int, Given("PX")] = 512
     """longest side of frames and clips; 0: as they are"""
-    kinds: Annotated[tuple[str, ...], Given("KIND", shown="the nine")] = ()
+    questions: Annotated[
+        str | None, Given("informative|nine", shown="informative; with --kinds alone, those of every clip")
+    ] = None
+    """informative: what holds, can be seen and can't be guessed without looking; nine: the nine kinds of every clip;
+    of a source with sets of its own (pitvqa: ours, official) the name of one, too"""
+    kinds: Annotated[tuple[str, ...], Given("KIND", shown="all that are informative")] = ()
     """kinds of questions"""
     test_cases: Annotated[tuple[str, ...], Given("ID")] = ()
     """cases to hold out"""

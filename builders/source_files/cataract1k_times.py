@@ -19,7 +19,7 @@ IMAGE_LEAD_S = 0.5
 
 
 def image_time(number: int) -> float:
-    """The second at which image ``number`` (from 1) of a case was taken.
+    """Return the second at which image ``number`` (from 1) of a case was taken.
 
     >>> [image_time(number) for number in (1, 2, 3, 4)]
     [0.0, 0.0, 4.5, 9.5]

@@ -58,7 +58,7 @@ SCENE_CLASSES: dict[int, tuple[str, tuple[int, int, int]]] = {
 
 
 def window(width: int, height: int) -> Window | None:
-    """What of a recorded frame shows something; None for frames that were cropped already.
+    """Find the part of a recorded frame that shows something; None for frames that were cropped already.
 
     >>> window(1920, 1080), window(1280, 1024)
     ((320, 28, 1280, 1024), None)
@@ -67,7 +67,7 @@ def window(width: int, height: int) -> Window | None:
 
 
 def read(path: Path, shown: str, size: tuple[int, int]) -> tuple[np.ndarray, str]:
-    """A label picture as height x width (labels) or height x width x 3 (colours), and its mode.
+    """Return a label picture as height x width (labels) or height x width x 3 (colours), and its mode.
 
     Raises ``InputError`` where it is damaged or not of the frame's ``size`` (width, height).
     """
@@ -86,7 +86,7 @@ def read(path: Path, shown: str, size: tuple[int, int]) -> tuple[np.ndarray, str
 
 
 def labels(path: Path, shown: str, size: tuple[int, int], known: Mapping[int, str] | None) -> np.ndarray:
-    """A label picture of one channel whose values are all in ``known`` (or 0); None knows any."""
+    """Return a label picture of one channel whose values are all in ``known`` (or 0); None knows any."""
     values, mode = read(path, shown, size)
     if values.ndim != 2:
         raise InputError(
@@ -105,7 +105,7 @@ def labels(path: Path, shown: str, size: tuple[int, int], known: Mapping[int, st
 
 
 def scene_labels(path: Path, shown: str, size: tuple[int, int]) -> np.ndarray:
-    """An EndoVis 2018 picture as class numbers, from its colours or, with one channel, as they are."""
+    """Return an EndoVis 2018 picture as class numbers, from its colours or, with one channel, as they are."""
     values, mode = read(path, shown, size)
     if values.ndim == 2:
         return labels(path, shown, size, {k: v[0] for k, v in SCENE_CLASSES.items()})
@@ -125,7 +125,7 @@ def scene_labels(path: Path, shown: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def instrument_name(folder: str) -> tuple[str, str]:
-    """(the instrument's label, which of them) of a ground-truth folder's name.
+    """Read (the instrument's label, which of them) from a ground-truth folder's name.
 
     >>> instrument_name("Left_Prograsp_Forceps_labels"), instrument_name("Large_Needle_Driver_Right_labels")
     (('Prograsp Forceps', 'Left_Prograsp_Forceps'), ('Large Needle Driver', 'Large_Needle_Driver_Right'))
@@ -142,7 +142,7 @@ def entities(
     crop: Window | None,
     taxonomy: Taxonomy,
 ) -> tuple[Entity, ...]:
-    """The entities of one frame.
+    """Return the entities of one frame.
 
     Args:
         pictures: its label pictures by the name of their folder.

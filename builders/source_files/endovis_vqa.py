@@ -97,7 +97,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         question, bar, answer = line.partition("|")
@@ -158,7 +158,7 @@ def clips(
     used: set[Key],
     rate: float,
 ) -> tuple[Clip, ...]:
-    """A clip for every frame of a sequence that has questions; one asked twice in the same words counts once.
+    """Return a clip for every frame of a sequence that has questions; one asked twice in the same words counts once.
 
     ``used`` takes the keys of the frames that were found.
     """

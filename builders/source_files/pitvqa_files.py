@@ -95,7 +95,7 @@ def read(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _whole(text: str, where: str) -> int:
-    """A whole number, also as pandas writes it next to blanks ("3.0")."""
+    """Return a whole number, also as pandas writes it next to blanks ("3.0")."""
     if not re.fullmatch(r"-?\d{1,9}(\.0+)?", text):
         raise BadFileError(f"{where}: {text!r} is not a whole number")
     return int(text.split(".")[0])

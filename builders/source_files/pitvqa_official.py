@@ -68,7 +68,7 @@ def frame_clips(
     canonical: Callable[[str], str],
     leave_out: Callable[[str, str, int], None],
 ) -> Iterator[Clip]:
-    """A clip of one second around every frame that has questions; ``steps`` is (second, name) as filed.
+    """Yield a clip of one second around every frame that has questions; ``steps`` is (second, name) as filed.
 
     The frame lies in the middle of its clip, at the very second that was annotated.
     """
@@ -86,7 +86,7 @@ def frame_clips(
 
 
 def step_at(steps: Sequence[tuple[int, str]], second: int) -> str:
-    """The step of a second as the authors look it up: the row before the first one that begins later.
+    """Return the step of a second as the authors look it up: the row before the first one that begins later.
 
     In a file that isn't sorted this isn't the step that began last. Beyond the last row it is that row's
     (their code wraps to the first row there, which matters for no published frame: all are out of the
@@ -102,7 +102,7 @@ def step_at(steps: Sequence[tuple[int, str]], second: int) -> str:
 
 
 def questions(clip_id: str, row: Row, step: str) -> Iterator[QA]:
-    """The 5, 9 or 12 questions of one second, in the authors' order and words."""
+    """Yield the 5, 9 or 12 questions of one second, in the authors' order and words."""
     phase, operation = STEPS[step]
     tools = [
         (name, place)

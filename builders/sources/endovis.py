@@ -49,6 +49,8 @@ FACTS = Facts(
 }""",
     procedure="nephrectomy",
 )
+TRIED = "real files"
+READS = "masks, questions, frames"
 
 RATE = 2.0  # frames per second; of 2018, stretches without motion were cut out, so its seconds are nominal
 SEQUENCES = {17: tuple(range(1, 9)), 18: (*range(1, 8), *range(9, 17))}  # of training; there is no 8 in 2018

@@ -50,6 +50,8 @@ FACTS = Facts(
 }""",
     procedure="pituitary",
 )
+TRIED = "real files"
+READS = "phases, instruments, positions, questions, videos, frames"
 
 FRAME_SIZE = (1280, 720)  # metadata/video_encoder_details.txt
 HELD_OUT = ("02", "06", "12", "13", "24")  # the authors' val_seq, on which their results are reported
@@ -124,9 +126,11 @@ def _case(
         phases: tuple[Phase, ...] = ()
         scenes: tuple[Scene, ...] = ()
         clips: tuple[Clip, ...] = ()
+        idle: list[tuple[float, float]] = []
+        unknown: list[tuple[float, float]] = []
         if questions == "ours":
             scenes = tuple(scene for scene in _scenes(rows, path.name, left_out) if scene.time_s in on_disk)
-            phases = tuple(_phases(steps, last, out, steps_path.name, int(number), left_out))
+            phases = tuple(_phases(steps, last, out, steps_path.name, int(number), left_out, idle, unknown))
         else:
             known = taxonomy.load(FACTS.procedure)
             names = {step.name: known.canonical("phase", step.name) for step in steps}
@@ -149,6 +153,8 @@ def _case(
         frames=frames,
         duration_s=float(last),
         clips=clips,
+        idle_s=tuple(idle),
+        unknown=tuple(unknown),
         files=tuple(file for file in (path, steps_path, media) if file),
     )
     yield from left_out.items()
@@ -192,11 +198,18 @@ def _entities(named: Sequence[tuple[str, int | None]]) -> Iterator[Entity]:
 
 
 def _phases(
-    steps: Sequence[Step], last: int, out: set[int], file: str, video: int, left_out: Ledger
+    steps: Sequence[Step],
+    last: int,
+    out: set[int],
+    file: str,
+    video: int,
+    left_out: Ledger,
+    idle: list[tuple[float, float]],
+    unknown: list[tuple[float, float]],
 ) -> Iterator[Phase]:
-    """Steps sorted by second; a row that names another video leaves its stretch unlabelled.
+    """Steps sorted by second; the stretch of a row that names another video goes into ``unknown``.
 
-    Seconds out of the patient belong to no step: nothing in the picture tells which one it is.
+    Seconds out of the patient go into ``idle``: nothing in the picture tells which step it is.
     """
     known = taxonomy.load(FACTS.procedure)
     ordered = sorted(steps, key=lambda step: step.start)
@@ -204,12 +217,18 @@ def _phases(
         end = min(last, following.start if following else last)
         if step.video != video:
             left_out.add(file, f"the row names video {step.video}", step.start)
-        elif step.name not in NOT_A_STEP:
+            unknown.append((float(step.start), float(end)))
+        elif step.name in NOT_A_STEP:
+            if step.start < end:
+                idle.append((float(step.start), float(end)))
+        else:
             label = known.canonical("phase", step.name)
             start = step.start
             for second in (*sorted(at for at in out if step.start <= at < end), end):
                 if second > start:
                     yield Phase(label, float(start), float(second))
+                if second < end:
+                    idle.append((float(second), float(second + 1)))
                 start = second + 1
 
 

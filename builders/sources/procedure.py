@@ -2,7 +2,7 @@
 
 Below the root, each part optional, CASE the name of an operation::
 
-    phases.csv               case,phase,start,end             seconds
+    phases.csv               case,phase,start,end             seconds; without a row nothing is known (--gaps)
     tools.csv                case,time,hook,grasper,…         one column per thing, 1 where it is in view
     annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several
     videos/CASE.mp4          or as videos.csv says
@@ -12,26 +12,28 @@ Below the root, each part optional, CASE the name of an operation::
     procedure.yaml           the names of phases, anatomy, instruments; or --taxonomy cataract
     predicted/CASE.json      what a segmenter outlined, written with --segmenter (`builders/annotations/machine_scenes.py`)
 
-A picture's time is the last number of its file's name divided by ``--image-rate``::
+A picture's time is the last number of its name, by one pattern that fits all, divided by ``--image-rate``::
 
     surgvqa-build procedure --root my_data --taxonomy cholecystectomy --image-rate 25 --out dataset
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
-from surgvqa.builders.annotations import machine_scenes, outlines
+from surgvqa.builders.annotations import machine_scenes, outlines, picture_names
 from surgvqa.builders.cases.agreement import measure, sentence
-from surgvqa.builders.cases.timeline import IDLE, to_ms
-from surgvqa.builders.files.pictures import size_of
-from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.files.names import require_regular, safe_id
+from surgvqa.builders.files.pictures import one_size
+from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
-from surgvqa.builders.schema import Case, Dropped, Entity, Facts, Frame, Phase, Scene
-from surgvqa.cards.command import InputError
+from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Scene
+from surgvqa.builders.source_files.procedure_tables import Part, Tables
+from surgvqa.cards.command import InputError, nearest
 
 FACTS = Facts(
     name="A procedure of one's own",
@@ -41,11 +43,13 @@ FACTS = Facts(
     citation="@misc{own_procedure, title = {Recordings of the data set's author}}",
     procedure="procedure.yaml",
 )
+TRIED = "invented tree"
+READS = "phases, presence, boxes, masks, videos, frames"
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
 STILLS = (".png", ".jpg", ".jpeg")
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a case's name is part of file names and of ids
-_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+GAPS: dict[str, Idle] = {"unknown": "stated", "idle": "until_last"}
+RENAMED = "its name was made an id: spaces and letters beyond ASCII were replaced"
 
 
 def cases(
@@ -56,6 +60,7 @@ def cases(
     videos: Path | None = None,
     segmenter: Path | None = None,
     every: float = 5.0,
+    gaps: str = "unknown",
 ) -> Iterator[Case | Dropped]:
     """Read every case below ``root``; see the module's text for the files.
 
@@ -68,9 +73,15 @@ def cases(
         segmenter: a folder of `surgvqa-train segment`; cases that nobody has outlined get its outlines, and
             questions on them say how sure it was. Where somebody has, the two are compared.
         every: seconds from one outlined moment to the next, with a segmenter.
+        gaps: what holds where phases.csv has no row: "unknown", nothing is asked there, or "idle", between two phases
+            and before the first no phase is under way. Rows with a label of `idle` in procedure.yaml say so
+            themselves.
     """
+    if gaps not in GAPS:
+        raise InputError(f"--gaps {gaps}: {nearest(gaps, GAPS)}")
     names = taxonomy_of(root, taxonomy)
     read = _Reader(root, names, image_rate, videos or root / "videos")
+    read.gaps = GAPS[gaps]
     read.tables()
     read.drawn()
     read.recordings(named=videos is not None, unlabelled=segmenter is not None)
@@ -104,155 +115,49 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
     return (sentence(measure(read, {})), *machine_scenes.notes(read))
 
 
-@dataclass(slots=True)
-class _Part:
-    """What is known of one case while it is read."""
-
-    phases: list[Phase] = field(default_factory=list)
-    scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
-    video: Path | None = None
-    offset_s: float = 0.0
-    files: list[Path] = field(default_factory=list)
-
-
-class _Reader:
+class _Reader(Tables):
     """Collects the parts of all cases, and everything that is wrong."""
 
-    def __init__(self, root: Path, taxonomy: Taxonomy, image_rate: float | None, videos: Path) -> None:
-        self.root, self.taxonomy, self.rate, self.videos = root, taxonomy, image_rate, videos
-        own = Path(taxonomy.path)  # of a shipped procedure it is no file's path
-        self.own = (own,) if own.is_file() else ()
-        self.parts: dict[str, _Part] = {}
-        self.faults: list[Dropped] = []
-
-    def fault(self, item: str, cause: object) -> None:
-        """Note bad input."""
-        self.faults.append(Dropped(item, str(cause), fault=True))
-
-    def part(self, case_id: str, file: Path) -> _Part:
-        """A case's part, made when it is first met."""
-        if not _SAFE.fullmatch(case_id):
-            raise InputError(f"{case_id!r} is no name for a case; use letters, digits, '.', '_', '-'")
-        part = self.parts.setdefault(case_id, _Part())
-        if file not in part.files:
-            part.files.append(file)
-        return part
-
-    def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-        """(where, row) of a table, if it is there."""
-        path = self.root / name
-        try:
-            table = rows(path, needed) if path.is_file() else []
-        except InputError as error:
-            self.fault(name, error)
-            return
-        yield from ((f"{name} row {index}", row) for index, row in enumerate(table, start=2))
-
-    def tables(self) -> None:
-        """Read phases.csv, tools.csv, videos.csv."""
-        for where, row in self.rows("phases.csv", ("case", "phase", "start", "end")):
-            try:
-                part = self.part(row["case"], self.root / "phases.csv")
-                label = self.taxonomy.canonical("phase", row["phase"])
-                phase = Phase(label, number(row, "start", where), number(row, "end", where))
-                if phase.start_s > phase.end_s:
-                    raise InputError(
-                        f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s"
-                    )
-            except InputError as error:
-                self.fault(where, error)
-                continue
-            if label != IDLE:
-                part.phases.append(phase)
-        self.presence()
-        for where, row in self.rows("videos.csv", ("case", "video", "offset")):
-            try:
-                part = self.part(row["case"], self.root / "videos.csv")
-                part.offset_s = number(row, "offset", where)
-                part.video = self.below(row["video"])
-            except InputError as error:
-                self.fault(where, error)
-
-    def below(self, name: str) -> Path:
-        """A video's path, which stays in its folder."""
-        path = self.videos / name
-        if not path.resolve().is_relative_to(self.videos.resolve()):
-            raise InputError(f"the video {name!r} lies outside {self.videos}")
-        if not path.is_file():
-            raise InputError(f"no video {path}")
-        return path
-
-    def presence(self) -> None:
-        """Read tools.csv: a scene per row with the things in view, without a place."""
-        columns: dict[str, Entity] = {}
-        for where, row in self.rows("tools.csv", ("case", "time")):
-            if not columns:
-                try:
-                    columns = {name: self.thing(name) for name in row if name not in ("case", "time")}
-                except InputError as error:
-                    self.fault("tools.csv", error)
-                    return
-            try:
-                part = self.part(row["case"], self.root / "tools.csv")
-                time_s = number(row, "time", where)
-                other = [f"{name}={row[name]}" for name in columns if row[name] not in ("0", "1")]
-                if other:
-                    raise InputError(f"{', '.join(other)}; 0 or 1 say whether it is in view")
-                nodes = tuple(node for name, node in columns.items() if row[name] == "1")
-                self.add(part, Scene(time_s, 0, 0, nodes))
-            except InputError as error:
-                self.fault(where, error)
-
-    def thing(self, label: str) -> Entity:
-        """What a column of tools.csv stands for."""
-        role, name = outlines.role_of(self.taxonomy, label)
-        return Entity(name, name, role, "presence")
-
-    def add(self, part: _Part, scene: Scene) -> None:
-        """Add a scene; outlines win over presence, a second one of the same kind is a fault."""
-        there = part.scenes.get(to_ms(scene.time_s))
-        if there is not None and bool(there.width) == bool(scene.width):
-            raise InputError(f"second {scene.time_s:g} of the case is annotated twice")
-        if there is None or not there.width:
-            part.scenes[to_ms(scene.time_s)] = scene
-
     def drawn(self) -> None:
-        """Read the COCO and LabelMe files below annotations/."""
+        """Read the COCO and LabelMe files below annotations/, then give the pictures of every case their times."""
         folder = self.root / "annotations"
+        drawn: dict[str, list[tuple[str, outlines.Picture]]] = {}
         for path in sorted(folder.rglob("*.json")):
             inside = path.relative_to(folder).parts
-            case_id = inside[0] if len(inside) > 1 else path.stem
+            name = inside[0] if len(inside) > 1 else path.stem
             shown = path.relative_to(self.root).as_posix()
             try:
-                part = self.part(case_id, path)
-                read = self.outline(path, shown)
+                part = self.part(name, require_regular(path, shown))
+                read = outlines.read(path, self.taxonomy, shown)
             except InputError as error:
                 self.fault(shown, error)
                 continue
-            self.faults += read.faults
-            for picture in read.pictures:
-                try:
-                    time_s = self.time(picture.name) if picture.time_s is None else picture.time_s
-                    scene = Scene(time_s, picture.width, picture.height, picture.nodes)
-                    self.add(part, scene)
-                except InputError as error:
-                    self.fault(f"{shown}: {picture.name}", error)
+            self.faults += [*read.faults, *read.notes]
+            key = next(key for key, one in self.parts.items() if one is part)
+            drawn.setdefault(key, []).extend((shown, picture) for picture in read.pictures)
+        for case_id, pictures in drawn.items():
+            self.placed(self.parts[case_id], pictures)
 
-    def outline(self, path: Path, shown: str) -> outlines.Annotated:
-        """A COCO or a LabelMe file, told apart by their keys."""
-        file = outlines.read_json(path, shown)
-        if isinstance(file, dict) and "shapes" in file:
-            return outlines.labelme(path, self.taxonomy, shown)
-        return outlines.coco(path, self.taxonomy, shown)
+    def placed(self, part: Part, pictures: Sequence[tuple[str, outlines.Picture]]) -> None:
+        """Add the scenes of a case's pictures, at their own times or by the numbers of their names."""
+        try:
+            times = self.times(one.name for _, one in pictures if one.time_s is None)
+        except InputError as error:
+            self.fault(f"{pictures[0][0]}: {pictures[0][1].name}", error)
+            return
+        for shown, picture in pictures:
+            try:
+                time_s = times[picture.name] if picture.time_s is None else picture.time_s
+                self.add(part, Scene(time_s, picture.width, picture.height, picture.nodes))
+            except InputError as error:
+                self.fault(f"{shown}: {picture.name}", error)
 
-    def time(self, name: str) -> float:
-        """The second of a picture, from the last number of its name."""
-        if self.rate is None or self.rate <= 0:
+    def times(self, names: Iterable[str]) -> dict[str, float]:
+        """The seconds of pictures, from the numbers of their names, by one pattern that fits all of them."""
+        found = picture_names.numbers(names)
+        if found and (self.rate is None or self.rate <= 0):
             raise InputError("give --image-rate, how much the numbers in picture names grow per second")
-        match = _LAST_NUMBER.search(Path(name).stem)
-        if match is None:
-            raise InputError(f"{name!r} holds no number to tell its time from")
-        return int(match[1]) / self.rate
+        return {name: value / (self.rate or 1.0) for name, value in found.items()}
 
     def machine(self, segmenter: Path, every: float) -> None:
         """Outline by machine: scenes for the cases without outlines, files to compare with for the others."""
@@ -283,41 +188,57 @@ class _Reader:
             return
         taken = {part.video for part in self.parts.values()}
         for path in sorted(self.videos.iterdir()):
-            if path.suffix.lower() not in VIDEOS or path in taken:
+            if path.suffix.lower() not in VIDEOS or path in taken or path.name.startswith("._"):
                 continue
-            if unlabelled and _SAFE.fullmatch(path.stem):
-                self.parts.setdefault(path.stem, _Part())
-            part = self.parts.get(path.stem)
+            try:
+                case_id = safe_id(unicodedata.normalize("NFC", path.stem))
+                if unlabelled or case_id in self.parts:
+                    self.part(path.stem, None)
+                part = self.parts.get(case_id)
+                if part is not None:
+                    require_regular(path)
+            except InputError as error:
+                self.fault(path.name, error)
+                continue
             if part is None:
                 self.faults.append(Dropped(path.name, "a video of no case in the tables and annotations"))
             elif part.video is not None:
-                self.fault(path.name, f"{path.stem} has a second video, {part.video.name}; keep one")
+                self.fault(path.name, f"{part.name} has a second video, {part.video.name}; keep one")
             else:
                 part.video = path
         for case_id, part in sorted(self.parts.items()):
-            if part.video is None and not (self.root / "frames" / case_id).is_dir():
+            if part.video is None and self.folder(case_id) is None:
                 self.fault(
-                    case_id, f"no video {case_id}.mp4 in {self.videos} and no line of it in videos.csv"
+                    case_id, f"no video {part.name}.mp4 in {self.videos} and no line of it in videos.csv"
                 )
+
+    def folder(self, case_id: str) -> Path | None:
+        """The folder of a case's stills, if there is one."""
+        name = self.parts[case_id].name
+        folders = sorted((self.root / "frames").glob("*"))
+        return next(
+            (one for one in folders if unicodedata.normalize("NFC", one.name) == name and one.is_dir()), None
+        )
 
     def stills(self, case_id: str) -> tuple[Frame, ...]:
         """The stills of a case in order of time, all of one size."""
-        folder = self.root / "frames" / case_id
-        frames: list[Frame] = []
-        sizes: dict[tuple[int, int], str] = {}
-        for path in sorted(folder.glob("*")):
-            if path.suffix.lower() not in STILLS:
-                continue
-            sizes.setdefault(size_of(path), path.name)
-            frames.append(Frame(self.time(path.name), path))
-        if len(sizes) > 1:
-            raise InputError(f"{folder}: pictures differ in size: {', '.join(sorted(sizes.values()))}")
-        return tuple(sorted(frames, key=lambda frame: frame.time_s))
+        folder = self.folder(case_id)
+        paths = [
+            require_regular(path)
+            for path in sorted(folder.glob("*") if folder else ())
+            if path.suffix.lower() in STILLS and not path.name.startswith("._")
+        ]
+        times = self.times(path.name for path in paths)
+        size = one_size(paths)
+        for scene in self.parts[case_id].scenes.values():
+            if scene.width and size is not None:
+                refuse_other_shape((scene.width, scene.height), size.shown, size.stored)
+        return tuple(sorted((Frame(times[p.name], p) for p in paths), key=lambda frame: frame.time_s))
 
     def case(self, case_id: str) -> Iterator[Case | Dropped]:
         """A case with its recording."""
         part = self.parts[case_id]
-        if not part.phases and not part.scenes:
+        if not part.phases and not part.scenes and not part.idle:
             yield Dropped(case_id, "neither phases nor instruments nor outlines of it could be read")
             return
         frames: tuple[Frame, ...] = ()
@@ -339,6 +260,10 @@ class _Reader:
             video=part.video,
             frames=frames,
             video_offset_s=part.offset_s,
+            idle=self.gaps if all(isfinite(end) for _, end in part.unknown) else "stated",
+            idle_s=tuple(sorted(part.idle)),
+            unknown=tuple(sorted(span for span in part.unknown if isfinite(span[1]))),
+            notes=() if part.name == case_id else (RENAMED,),
             files=(
                 *self.own,
                 *part.files,

@@ -38,6 +38,8 @@ FACTS = Facts(
 }""",
     procedure="colonoscopy",
 )
+TRIED = "real files"
+READS = "questions, videos, frames"
 
 TEMPLATES = {"in_template": "", "out_template": "-out"}  # file -> ending of its questions' ids
 OFFICIAL = {"train_multivideo": "train", "eval_multivideo": "validation", "test_multivideo": "test"}

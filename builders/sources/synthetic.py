@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
-from surgvqa.builders.cases.timeline import IDLE, annotated, label_at, to_ms
+from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.rendering.draw import CATEGORIES, Shape, Stage, area
 from surgvqa.builders.rendering.plan import USUAL, Plan, plan
@@ -33,6 +33,8 @@ FACTS = Facts(
     citation="@misc{surgvqa_synthetic, title = {Synthetic cataract operations, rendered by surgvqa}}",
     procedure="cataract",
 )
+TRIED = "invented tree"
+READS = "what it renders itself"
 
 PHASES = Path("Phase_recognition_dataset")
 IMAGES = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotations")
@@ -99,7 +101,7 @@ def cases(
             made = plan(number, seed=render_seed, difficulty=difficulty, phase_seconds=phase_seconds)
             write(made, root, size=size, frame_rate=frame_rate, stills=stills)
         stated.write_text(json.dumps(asked, indent=1) + "\n")
-    yield from cataract1k.read(root, source="synthetic")
+    yield from cataract1k.read(root, source="synthetic", idle="throughout")
 
 
 _OWN = {PHASES.parts[0], MASKS.parts[0]}
@@ -114,9 +116,8 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
     }
     shown = alone = total = 0
     for case in read:
-        stretches = annotated(case).stretches
         for scene in case.scenes:
-            expected = usual.get(label_at(stretches, to_ms(scene.time_s)) or IDLE)
+            expected = usual.get(phase_at(case, to_ms(scene.time_s)) or IDLE)
             names = {node.name for node in scene.nodes if node.type == "instrument"}
             if expected is not None:
                 shown, alone, total = shown + (expected in names), alone + (names == {expected}), total + 1

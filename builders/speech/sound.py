@@ -32,7 +32,7 @@ class Sound:
 
 
 def read_sound(source: Path | bytes, longest_s: float = LONGEST_S) -> Sound:
-    """The first audio stream of a file, mixed to mono and resampled to 16 kHz.
+    """Return the first audio stream of a file, mixed to mono and resampled to 16 kHz.
 
     Raises:
         InputError: it isn't there, is empty, not audio, silent, or longer than ``longest_s``.

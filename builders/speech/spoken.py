@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from datasets import Audio, Features, List, Value
-from surgvqa.builders.files.parquet import write_text, writer
+from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.schema import QA_FEATURES, STRING
@@ -98,9 +98,7 @@ def add_spoken(how: Spoken) -> dict[str, int]:
     remove(folder / ".build")
     files = {path: facts for path, facts in manifest["files"].items() if not path.startswith(f"{NAME}/")}
     for path in sorted((folder / NAME).glob("*.parquet")):
-        with path.open("rb") as file:
-            sha = hashlib.file_digest(file, "sha256").hexdigest()
-        files[f"{NAME}/{path.name}"] = {"sha256": sha, "bytes": path.stat().st_size}
+        files[f"{NAME}/{path.name}"] = {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
     manifest |= {"files": files, NAME: {"voices": list(how.voices), "test_voices": list(how.test_voices),
                                         "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr),
                                         "command": how.tts_command, "seed": how.seed, "rows": counts}}  # fmt: skip
@@ -108,8 +106,7 @@ def add_spoken(how: Spoken) -> dict[str, int]:
     manifest["commands"] = [*builds, printed("surgvqa-build", NAME, options(Spoken), how)]
     manifest.pop("sha256", None)
     report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
-    write_text(folder / manifests.CARD, dataset_card(manifest, report))
-    write_text(folder / manifests.NAME, manifests.dump(manifests.sealed(manifest)))
+    manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report))
     return counts
 
 
@@ -121,7 +118,7 @@ def _read(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
 
 
 def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Spoken, said: Any) -> dict[str, Any]:
-    """A question as sound, in the voice, pace and noise that its id draws."""
+    """Return a question as sound, in the voice, pace and noise that its id draws."""
     digest = hashlib.sha256(f"spoken\0{how.seed}\0{row['qa_id']}".encode()).digest()
     voice = voices[int.from_bytes(digest[:8], "big") % len(voices)]
     samples = said(row["question"], voice)

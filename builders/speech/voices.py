@@ -28,7 +28,7 @@ class Voice:
 
     @classmethod
     def parse(cls, text: str, words_per_minute: int) -> Voice:
-        """A voice as one writes it, ``ENGINE:NAME``.
+        """Return a voice as one writes it, ``ENGINE:NAME``.
 
         >>> Voice.parse("espeak-ng:en-us", 160)
         Voice(engine='espeak-ng', name='en-us', words_per_minute=160)
@@ -44,7 +44,7 @@ class Voice:
 
 
 def speak(text: str, voice: Voice, command: str | None = None) -> Samples:
-    """The text in a voice, 16 kHz mono.
+    """Return the text in a voice, 16 kHz mono.
 
     Raises:
         InputError: the engine isn't there or fails, or gives no sound: missing, empty or silent.

@@ -20,6 +20,8 @@ def run(config: Build) -> None:
     print(blind_table(report))
     for split, counts in manifest["counts"].items():
         print(f"{split}: {counts['cases']} cases, {counts['clips']} clips, {counts['qa']} questions")
+    for note in report["notes"]:
+        print(f"note: {note}")
     for warning in report["warnings"]:
         print(f"warning: {warning}")
     print(

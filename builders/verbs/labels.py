@@ -12,10 +12,10 @@ from surgvqa.cards.arguments.option import Given
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Rated):
-    """Merge what CVAT, Label Studio, COCO, LabelMe, CSV or a detector says."""
+    """Merge what CVAT, Label Studio, COCO, LabelMe, YOLO, VOC, MOT, Darwin, masks, CSV or a detector say."""
 
     files: Annotated[tuple[Path, ...], Given("FILE", position=True)]
-    """exports of any of these tools"""
+    """exports of any of these tools, or their folders"""
     into: Annotated[Path, Given("LABELS")]
     """the frames.json to refine"""
     taxonomy: Annotated[str, Given("NAME|FILE")]
@@ -26,10 +26,13 @@ class Labels(Rated):
     """what was labelled"""
     min_confidence: Annotated[float, Given("P")] = 0.0
     """leave out less sure predictions"""
+    on_error: Annotated[Literal["fail", "quarantine"], Given("fail|quarantine")] = "fail"
+    """pictures that can't be read whole: stop, or leave them out and name them"""
 
 
 def run(config: Labels) -> None:
     """Refine frame labels by those of other tools."""
+    from surgvqa.builders.files.faults import listed
     from surgvqa.builders.frames.label_files import merge
     from surgvqa.builders.procedures.taxonomy import load
 
@@ -41,7 +44,10 @@ def run(config: Labels) -> None:
         roles=config.of,
         least=config.min_confidence,
         image_rate=config.image_rate,
+        on_error=config.on_error,
     )
     print(f"labels of {merged.frames} frames went into {config.into}")
+    if merged.left_out:
+        print(f"cut or left out: {listed(merged.left_out)}")
     if merged.unmatched:
         print(f"{len(merged.unmatched)} pictures are no frame of it, such as {merged.unmatched[0]}")

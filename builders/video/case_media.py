@@ -16,7 +16,8 @@ from surgvqa.builders.privacy.burned_text import FRAMES, cover
 from surgvqa.builders.privacy.screen import Detector
 from surgvqa.builders.schema import Case, Clip, Entity, Frame, Scene, Transform
 from surgvqa.builders.video.decode import Decoder, iterate_frames, read_frames
-from surgvqa.builders.video.timing import read_timeline
+from surgvqa.builders.video.display import SQUARE, Orientation, orientation, remarks, stretch
+from surgvqa.builders.video.timing import opened, read_timeline
 from surgvqa.cards.command import InputError
 
 SHAPE = 0.01  # a difference in aspect that rounding a size to whole pixels explains
@@ -32,6 +33,8 @@ class Pixels:
     width: int
     height: int
     duration_s: float | None = None
+    stored: tuple[int, int] | None = None  # as the file holds it, where its pixels aren't square
+    notes: tuple[str, ...] = ()  # what isn't stored as it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,31 @@ def look(case: Case) -> Pixels | None:
     Raises ``InputError`` for a file that cannot be read.
     """
     if case.video is not None:
-        height, width = read_frames(case.video, [0.0])[0].image.shape[:2]
-        return Pixels(width, height, read_timeline(case.video).duration_s)
+        return look_at_video(case.video)
     if case.crop is not None:
         return Pixels(*case.crop[2:])
     if case.frames:
         return Pixels(*size_of(case.frames[0].path))
     return None
+
+
+def look_at_video(path: Path) -> Pixels:
+    """The size of a video's picture as a player shows it, and what else must be known of it."""
+    height, width = read_frames(path, [0.0])[0].image.shape[:2]
+    with opened(path) as (container, stream):
+        frame = next(container.decode(stream))
+        notes = remarks(stream, frame, path)
+        square = stretch(stream.sample_aspect_ratio, path) == SQUARE
+        upright = orientation(frame, path) == Orientation()
+        stored = (frame.width, frame.height) if upright and not square else None
+    return Pixels(width, height, read_timeline(path).duration_s, stored, notes)
+
+
+def with_media(case: Case, pixels: Pixels | None) -> Case:
+    """The case with what its media say: of a video its length, whatever is shown of it, and its notes."""
+    if pixels is None:
+        return case
+    return replace(case, duration_s=case.duration_s or pixels.duration_s, notes=(*case.notes, *pixels.notes))
 
 
 def sample(case: Case, pixels: Pixels, count: int = FRAMES) -> list[np.ndarray]:
@@ -104,6 +125,8 @@ def _fitted(case: Case, scene: Scene, pixels: Pixels) -> Scene:
         return replace(scene, width=pixels.width, height=pixels.height)
     annotated, size = (scene.width, scene.height), (pixels.width, pixels.height)
     by = case.transform or scaled(annotated, size, case.squeezed)
+    if by is None and annotated == pixels.stored:  # a tool that shows stored pixels as if they were square
+        by = coordinates.resize(Space(*annotated), Space(*size))
     if by is not None:
         return moved(scene, by, pixels)
     if annotated != size and any(node.bbox or node.rle or node.centroid for node in scene.nodes):

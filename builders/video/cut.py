@@ -8,13 +8,16 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 from surgvqa.builders.files.parquet import replace, unfinished
 from surgvqa.builders.files.pictures import resize
 from surgvqa.builders.privacy.burned_text import Region, cover
 from surgvqa.builders.privacy.screen import Detector
 from surgvqa.builders.video.decode import Decoder, iterate_frames
 from surgvqa.builders.video.timing import read_timeline
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, MachineError
 
 MILLISECOND = Fraction(1, 1000)
 # Without no-mbtree the same frames give other bytes from run to run: the assembly of x264's macroblock tree
@@ -57,7 +60,7 @@ def cut(
                 outside = True
                 break
             if stream is None:
-                stream = container.add_stream("libx264", rate=25, options=ENCODING)
+                stream = _encoder(container)
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.time_base = MILLISECOND
@@ -76,6 +79,13 @@ def cut(
         return None
     replace(pending, out)
     return times
+
+
+def _encoder(container: OutputContainer) -> VideoStream:
+    try:
+        return container.add_stream("libx264", rate=25, options=ENCODING)
+    except (UnknownCodecError, av.error.EncoderNotFoundError) as error:
+        raise MachineError("FFmpeg has no encoder libx264 here, which --media clips needs") from error
 
 
 def even(picture: np.ndarray) -> np.ndarray:

@@ -17,10 +17,10 @@ from typing import Literal
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
+from surgvqa.builders.video.display import Orientation, Shower, orientation, stretch, wide_colours
 from surgvqa.builders.video.timing import DamagedVideoError, Timeline, opened, read_timeline
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, MachineError
 
 Decoder = Literal["pyav", "decord", "torchcodec"]
 DECODERS: tuple[Decoder, ...] = ("pyav", "decord", "torchcodec")
@@ -69,14 +69,15 @@ def iterate_frames(
 
 
 def _pyav(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-    reformatter = VideoReformatter()
+    with opened(timeline.path) as (_, stream):
+        show = Shower(timeline.path, stream.sample_aspect_ratio)
     done = 0
     paths: tuple[Callable[[Timeline, Sequence[int]], Iterator[VideoFrame]], ...]
     paths = (_skipping, _plain) if timeline.key.any() else (_plain,)
     for frames in paths:
         try:
             for frame in frames(timeline, wanted[done:]):
-                yield wanted[done], rgb(frame, reformatter, timeline.path)
+                yield wanted[done], show(frame)
                 done += 1
         except DamagedVideoError:
             # A stream that cannot be entered at its "key" frames (intra refresh) decodes from the front.
@@ -159,20 +160,28 @@ def _refuse_corrupt(frame: VideoFrame, timeline: Timeline) -> None:
         raise DamagedVideoError(f"{timeline.path}: the frame at {time_s:.3f} s is corrupt in the file")
 
 
-def rgb(frame: VideoFrame, reformatter: VideoReformatter, path: Path) -> np.ndarray:
-    """RGB by the frame's own range and matrix (BT.601 where it states none, as FFmpeg does), upright."""
-    pixels: np.ndarray = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    turn = frame.rotation  # degrees counter-clockwise
-    if turn % 90:
-        raise DamagedVideoError(f"{path}: to be shown turned by {turn} degrees; only quarter turns can be")
-    return np.ascontiguousarray(np.rot90(pixels, turn // 90)) if turn else pixels
-
-
 def _indices(timeline: Timeline, wanted: Sequence[int]) -> list[int]:
     return [int(i) for i in np.searchsorted(timeline.shown, wanted)]
 
 
+def _require_plain(path: Path, decoder: Decoder) -> None:
+    """Refuse a file that another decoder than ours shows otherwise than a player does."""
+    with opened(path) as (container, stream):
+        frame = next(container.decode(stream), None)
+        turned = Orientation() if frame is None else orientation(frame, path)
+        unlike = {
+            "is mirrored": turned.turned is None,
+            "has pixels that aren't square": stretch(stream.sample_aspect_ratio, path) != 1,
+            "is of high dynamic range or wide gamut": frame is not None and wide_colours(frame) is not None,
+        }
+        if found := [what for what, true in unlike.items() if true]:
+            raise InputError(
+                f"{path}: {', '.join(found)}, which {decoder} doesn't show as a player does; use --decoder pyav"
+            )
+
+
 def _require_first_stream(path: Path, decoder: Decoder) -> None:
+    _require_plain(path, decoder)
     with opened(path) as (container, _):
         if len(container.streams.video) > 1:
             raise InputError(
@@ -185,7 +194,7 @@ def _decord(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np
     try:
         import decord
     except ImportError as error:
-        raise InputError(
+        raise MachineError(
             f"--decoder decord needs decord (pip install 'surgvqa[decoders]'): {error}"
         ) from error
 
@@ -211,7 +220,7 @@ def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int
     try:
         from torchcodec.decoders import VideoDecoder  # type: ignore[attr-defined]
     except (ImportError, RuntimeError, OSError) as error:
-        raise InputError(
+        raise MachineError(
             "--decoder torchcodec needs torchcodec (pip install 'surgvqa[decoders]') and FFmpeg's shared "
             f"libraries (apt-get install ffmpeg): {str(error).splitlines()[0]}"
         ) from error
@@ -220,6 +229,7 @@ def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int
         raise InputError(
             f"{timeline.path}: torchcodec finds frames by packet times, which this file lacks; use pyav"
         )
+    _require_plain(timeline.path, "torchcodec")
     with opened(timeline.path) as (_, stream):
         number = stream.index
     try:
@@ -237,4 +247,6 @@ def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int
             yield pts, decoder.get_frame_at(index).data.numpy()
     except RuntimeError as error:
         said = str(error).splitlines()[0]
+        if "libtorchcodec" in said:  # 0.17 loads them when the first video is opened, not when it is imported
+            raise InputError(f"--decoder torchcodec needs FFmpeg (apt-get install ffmpeg): {said}") from error
         raise DamagedVideoError(f"{timeline.path}: torchcodec cannot read it: {said}") from error

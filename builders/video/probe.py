@@ -10,8 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
-from surgvqa.builders.video.timing import cause, opened, read_timeline, stated_duration
+from surgvqa.builders.video.display import INTERLACED, orientation, remarks, stretch
+from surgvqa.builders.video.timing import Timeline, cause, opened, read_timeline, stated_duration
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -41,15 +43,19 @@ class VideoReport:
     notes: tuple[str, ...] = ()
 
 
+LONG_S = 10.0  # a frame that stands longer is worth a note: a pause, or a part that is missing
+
+
 def probe(path: Path) -> VideoReport:
     """Decode a whole video and say what it is and all that is wrong with it; raises for a missing file only."""
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such video file")
     found = _Found()
     try:
         _decode_all(path, found)
         if found.times:
             timeline = read_timeline(path)
+            found.notes += timing_notes(timeline)
             found.decoded_duration_s = timeline.duration_s
             steps = [b - a for a, b in pairwise(timeline.shown.tolist())]
             # One tick more or less is how containers round (Matroska's milliseconds at 30 fps).
@@ -62,12 +68,10 @@ def probe(path: Path) -> VideoReport:
     notes = found.notes
     if found.vfr:
         notes.append("variable frame rate: frame numbers are no measure of time")
-    if found.rotation:
-        notes.append(f"stored turned; shown turned by {found.rotation} degrees clockwise")
     if found.streams > 1:
         notes.append(f"{found.streams} video streams; the first is taken")
-    if found.interlaced:
-        notes.append("interlaced: each frame mixes two moments")
+    if found.interlaced and INTERLACED not in notes:
+        notes.append(INTERLACED)
     return VideoReport(
         path=str(path),
         codec=found.codec,
@@ -83,6 +87,19 @@ def probe(path: Path) -> VideoReport:
         faults=tuple(found.faults),
         notes=tuple(notes),
     )
+
+
+def timing_notes(timeline: Timeline) -> list[str]:
+    """What must be known of when the frames of a video are shown."""
+    notes = []
+    trimmed = len(timeline.pts) - len(timeline.shown)
+    if trimmed > 0:
+        notes.append(f"trimmed: {trimmed} of its {len(timeline.pts)} frames are never shown")
+    steps = np.diff(timeline.shown) * float(timeline.time_base)
+    if len(steps) and steps.max() > LONG_S:
+        at = timeline.seconds(int(timeline.shown[int(steps.argmax())]))
+        notes.append(f"one frame stands for {steps.max():.1f} s, from second {at:.1f} on")
+    return notes
 
 
 class _Found:
@@ -144,8 +161,11 @@ def _decode_all(path: Path, found: _Found) -> None:
                     sizes += 1
                 shown = (frame.width, frame.height)
                 if found.rotation is None:
-                    found.rotation = -frame.rotation % 360
-                    found.width, found.height = shown if found.rotation % 180 == 0 else shown[::-1]
+                    way = orientation(frame, path)
+                    found.rotation = way.turned if way.turned is not None else 90 * way.transposed
+                    wide = round(frame.width * stretch(stream.sample_aspect_ratio, path)), frame.height
+                    found.width, found.height = wide[::-1] if way.transposed else wide
+                    found.notes += remarks(stream, frame, path)
         if broken:
             found.add(f"{broken} of {packets} packets cannot be decoded: {first}")
         if corrupt:
@@ -232,6 +252,7 @@ def table(reports: Sequence[VideoReport], root: Path) -> str:
             f"{ {True: 'yes', False: 'no', None: '-'}[one.vfr]:>4} {one.rotation or 0:>4} "
             f"{_figure(one.duration_s, 2):>9} {_figure(one.decoded_duration_s, 2):>9}  {'; '.join(one.faults) or 'none'}"
         )
+        lines += [f"    note: {note}" for note in one.notes]
     return "\n".join(lines)
 
 

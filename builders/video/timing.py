@@ -16,13 +16,17 @@ from functools import lru_cache
 from itertools import pairwise
 from math import floor
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
-from surgvqa.cards.command import InputError
+from surgvqa.builders.files.names import require_regular
+from surgvqa.builders.video.containers import EXPLAINED, JOINED, REGISTERED, code_of, require_whole
+from surgvqa.builders.video.containers import DamagedVideoError as DamagedVideoError
+from surgvqa.cards.command import InputError, MachineError, machine_fault
 
 # A time that names a frame's own second may be a float just below it: 1 ns is more than the rounding of
 # a float64 at 100 hours (6e-11 s) and less than any container's tick.
@@ -31,10 +35,6 @@ ROUNDING_S = Fraction(1, 10**9)
 # FFmpeg's own words end up in our error messages, not on the terminal.
 av.logging.set_level(av.logging.ERROR)
 logging.getLogger("libav").addHandler(logging.NullHandler())
-
-
-class DamagedVideoError(InputError):
-    """A video whose frames cannot all be had; the message keeps the decoder's own cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +77,79 @@ class Timeline:
         return int(self.shown[bisect_right(self.shown, tick) - 1])
 
 
+# Recordings, and nothing that names other files (hls, concat, dash, image sequences).
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv,h264,hevc,m4v,ogg,dv,mxf,ivf,obu,vvc,"
+    "live_flv,nut,wtv,vob,rm,av1"
+)
+PLAYLISTS = (b"#EXT", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0", b"[playlist]", b"[Reference]")
+LIMITS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+
+
+def require_recording(path: Path) -> None:
+    """Raise ``InputError`` for what is no file with pictures of its own: nothing, a pipe, a folder, a playlist."""
+    if not path.exists():
+        raise InputError(f"{path}: no such video file")
+    require_regular(path, str(path))
+    with path.open("rb") as file:
+        begin = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not begin and not path.stat().st_size:
+        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); {EXPLAINED}")
+    if begin.startswith(PLAYLISTS):
+        raise DamagedVideoError(
+            f"{path}: a playlist, not a recording; it may name other files, so it isn't opened: give those"
+        )
+
+
+class Packet(NamedTuple):
+    """What a packet says without being decoded; times in ticks of its stream."""
+
+    pts: int | None
+    dts: int | None
+    duration: int
+    key: bool
+    discard: bool
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its first video stream that is not a cover picture; one decode thread.
 
-    Anything the libraries raise about the file comes out as ``DamagedVideoError`` with the cause.
+    Anything the libraries raise about the file comes out as ``DamagedVideoError`` with the cause, a decoder
+    that isn't there or a full disk as ``MachineError``.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such video file")
-    if path.stat().st_size == 0:
-        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); copy it again from its source")
+    require_recording(path)
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        # "file:" as FFmpeg takes "a:b.mp4" for a protocol. A playlist may name any file or address: not opened.
+        with av.open(
+            f"file:{path}", metadata_errors="replace", container_options=LIMITS | (options or {})
+        ) as container:
             streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
             if not streams:
                 raise DamagedVideoError(f"{path}: there is no video stream in this file")
             stream = streams[0]
             if stream.codec_context is None:
-                raise DamagedVideoError(f"{path}: its video is in a code that FFmpeg doesn't know")
+                raise undecodable(path, container.format.name)
             stream.thread_type = "NONE"
             stream.thread_count = 1  # measured: more threads cost CPU, and one process runs per video
             # Without it a broken slice is painted over with its neighbours and no error is raised.
             stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except av.error.FFmpegError as error:
+        if isinstance(error, av.error.DecoderNotFoundError) or machine_fault(error):
+            raise MachineError(f"{path}: {cause(error)}") from error
         raise DamagedVideoError(f"{path}: {cause(error)}") from error
+
+
+def undecodable(path: Path, family: str) -> Exception:
+    """What is wrong where no decoder takes a file: a registered code is missing in this FFmpeg, another is the file's."""
+    code = code_of(path, family)
+    if code in REGISTERED:
+        return MachineError(
+            f"{path}: its video is {code}, for which FFmpeg has no decoder here; install one that has"
+        )
+    return DamagedVideoError(f"{path}: its video is in a code that FFmpeg doesn't know")
 
 
 def cause(error: av.error.FFmpegError) -> str:
@@ -118,8 +165,7 @@ def read_timeline(path: Path) -> Timeline:
     Raises ``DamagedVideoError`` where the file cannot be read or holds fewer frames than its header says.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such video file")
+    require_recording(path)
     found = path.stat()
     return _read_timeline(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
 
@@ -128,7 +174,7 @@ def read_timeline(path: Path) -> Timeline:
 def _read_timeline(path: Path, version: tuple[int, ...]) -> Timeline:
     with opened(path) as (container, stream):
         rows = [
-            (packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
+            Packet(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
             for packet in container.demux(stream)
             if packet.size
         ]
@@ -137,10 +183,11 @@ def _read_timeline(path: Path, version: tuple[int, ...]) -> Timeline:
         if not rows:
             raise DamagedVideoError(f"{path}: there is no frame in this file")
         _refuse_cut(path, container, stream, rows)
-    times = [row[0] for row in rows if row[0] is not None]
+    refuse_restart(path, rows, float(time_base or 0))
+    times = [row.pts for row in rows if row.pts is not None]
     if len(set(times)) < len(rows) or hides:
         return decoded_timeline(path)
-    shown = sorted((pts, duration) for pts, duration, _, discard in rows if not discard and pts is not None)
+    shown = sorted((row.pts, row.duration) for row in rows if not row.discard and row.pts is not None)
     if not shown or time_base is None:
         raise DamagedVideoError(f"{path}: no frame of this file is ever shown")
     return Timeline(
@@ -149,7 +196,7 @@ def _read_timeline(path: Path, version: tuple[int, ...]) -> Timeline:
         shown=np.array([pts for pts, _ in shown], np.int64),
         end=_end([pts for pts, _ in shown], shown[-1][1], time_base, rate),
         pts=np.array(times, np.int64),
-        key=np.array([row[2] for row in rows], bool),
+        key=np.array([row.key for row in rows], bool),
     )
 
 
@@ -157,23 +204,54 @@ def _refuse_cut(
     path: Path,
     container: InputContainer,
     stream: VideoStream,
-    rows: Sequence[tuple[int | None, int, bool, bool]],
+    rows: Sequence[Packet],
 ) -> None:
     """Raise ``DamagedVideoError`` where the header promises more than the file holds."""
-    if "mp4" in container.format.name:  # its index counts every frame; AVI's counts empty ones, too
-        if len(rows) < stream.frames:
+    family, size = container.format.name, path.stat().st_size
+    if "mp4" in family:
+        # Its index counts every frame, those that an edit list trims, too; that of fragments is known by now.
+        # An entry points into its container's memory: it is read while that is open.
+        ends = [one.pos + one.size for one in stream.index_entries]
+        with opened(path, {"ignore_editlist": "1"}) as (_, indexed):
+            untrimmed = [one.pos + one.size for one in indexed.index_entries]
+            stated = max(stream.frames, len(untrimmed))
+        most = max(ends, untrimmed, key=len)
+        held = sum(end <= size for end in most)
+        if held < max(stated, len(most)):
             raise DamagedVideoError(
-                f"{path}: cut short: {len(rows)} of the {stream.frames} frames its header states"
+                f"{path}: cut short: {held} of the {max(stated, len(most))} frames its header states; {EXPLAINED}"
             )
+    require_whole(path, family)
+    if "mp4" in family:
         return
     stated_s = stated_duration(container, stream)
-    times = [pts for pts, *_ in rows if pts is not None]
+    times = [row.pts for row in rows if row.pts is not None]
     if stated_s is not None and times and stream.time_base is not None:
         held_s = float((max(times) - min(times)) * stream.time_base)
         if held_s < 0.98 * stated_s - 1:  # headers round, and leave the last frame's length out
             raise DamagedVideoError(
                 f"{path}: cut short: {held_s:.1f} of the {stated_s:.1f} s its header states"
             )
+
+
+def refuse_restart(path: Path, rows: Sequence[Packet], tick_s: float) -> None:
+    """Raise ``DamagedVideoError`` where a recording's clock starts again inside its file.
+
+    Packets are decoded in ascending order, and key frames are shown in it.
+    """
+    decoded: int | None = None
+    key: int | None = None
+    first = latest = next((row.pts for row in rows if row.pts is not None), 0)
+    for row in rows:
+        back = row.dts is not None and decoded is not None and row.dts < decoded
+        back |= row.key and row.pts is not None and key is not None and row.pts < key
+        if back:
+            raise DamagedVideoError(
+                f"{path}: its clock starts again after {(latest - first) * tick_s:.3f} s; {JOINED}"
+            )
+        decoded = row.dts if row.dts is not None else decoded
+        key = row.pts if row.key and row.pts is not None else key
+        latest = max(latest, row.pts) if row.pts is not None else latest
 
 
 def stated_duration(container: InputContainer, stream: VideoStream) -> float | None:

@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from surgvqa.cards.command import InputError, parse_json
+from surgvqa.cards.files.atomic import write_text
 
 NAME = "manifest.json"
 REPORT = "report.json"
 CARD = "README.md"
-UNLISTED = {NAME, REPORT, CARD}  # the manifest cannot hold its own hash; the other two are derived from it
+UNLISTED = {
+    NAME,
+    REPORT,
+    CARD,
+}  # the manifest holds its own hash beside its text; the other two are its "derived"
+put = write_text
+MEND = "`surgvqa-build verify DIR --repair ROOT` or the same build writes it again, `surgvqa-card dataset DIR` the card"
 
 
 class Shard(TypedDict):
@@ -76,17 +83,59 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "sha256": hashlib.sha256(dump(content).encode()).hexdigest()}
 
 
+def whole(folder: Path) -> Any:
+    """Read the manifest of a finished data set, which must be, to the letter, the one that was written.
+
+    Raises:
+        InputError: there is none, or somebody changed it: nothing can be held against it then.
+    """
+    found = read(folder)
+    if not isinstance(found, dict) or (folder / NAME).read_bytes() != dump(sealed(found)).encode():
+        raise InputError(
+            f"{folder / NAME} is damaged: its text is not the one that was written, so nothing can be held against it; "
+            "run the same build again"
+        )
+    return found
+
+
+def derived(texts: Mapping[str, str]) -> dict[str, str]:
+    """The hashes of report and card, as the manifest lists them.
+
+    >>> derived({"README.md": ""})["README.md"][:8]
+    'e3b0c442'
+    """
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+
+
+def seal(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest of a folder as it lies there: ``content``, and the hash of every file."""
+    found = {name: folder / name for name in walk(folder) if name not in UNLISTED}
+    files = {name: {"sha256": sha256(path), "bytes": path.stat().st_size} for name, path in found.items()}
+    texts = {name: sha256(folder / name) for name in (REPORT, CARD) if (folder / name).is_file()}
+    made = sealed({**content, "files": files, "derived": texts})
+    put(folder / NAME, dump(made))
+    return made
+
+
+def report_of(folder: Path, manifest: Mapping[str, Any]) -> Any:
+    """The report of a data set, as the manifest knows it."""
+    wrong = [one for one in unsealed(folder, manifest) if one.startswith(f"{REPORT}:")]
+    if wrong:
+        raise InputError(f"{folder}: {wrong[0]}; {MEND}")
+    return read(folder, REPORT)
+
+
+def rewrite(folder: Path, manifest: Mapping[str, Any], name: str, text: str) -> None:
+    """Put another card or report in its place and seal the manifest with its hash."""
+    known = {**manifest.get("derived", {}), **derived({name: text})}
+    put(folder / name, text)
+    put(folder / NAME, dump(sealed({**manifest, "derived": known})))
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def put(path: Path, text: str) -> None:
-    """A text file in its place, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(path)
 
 
 def walk(folder: Path) -> Iterator[str]:
@@ -94,6 +143,21 @@ def walk(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_dir():
             yield path.relative_to(folder).as_posix()
+
+
+def unsealed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """What of report and card isn't as the manifest says."""
+    known: Mapping[str, str] = manifest.get("derived", {})
+    found = []
+    for name in sorted({name for name in (REPORT, CARD) if (folder / name).exists()} | set(known)):
+        path = folder / name
+        if not path.is_file() or path.is_symlink():
+            found.append(f"{name}: {'a link' if path.is_symlink() else 'listed, but not there'}")
+        elif name not in known:
+            found.append(f"{name}: there, but not listed")
+        elif sha256(path) != known[name]:
+            found.append(f"{name}: its SHA-256 is not the one in {NAME}")
+    return found
 
 
 def faults(folder: Path, files: Mapping[str, Shard]) -> list[str]:

@@ -1,38 +1,82 @@
-"""`sha256sums.txt` of a model's folder: what training wrote, so that any flipped bit shows and has a file's name.
+"""The hashes of a model's folder: what training wrote, so that any flipped bit shows and has a file's name.
 
-`sha256sum -c sha256sums.txt` reads it, too. Its first line is a comment that holds the hash of the others.
+Two files, which `sha256sum -c` reads, too: ``sha256sums.txt`` of what is published with the model, and
+``sha256sums.home`` of what stays at home (the trainer's state and arguments). The first line of each is a comment that
+holds the hash of the others. A checkpoint below the folder has files of hashes of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from surgvqa.cards.files.manifest import CARD, put, sha256
 
-NAME = "sha256sums.txt"
-# What a trainer writes beside a model: logs and the points to go on from, which later runs change.
-OTHERS = (CARD, NAME, ".gitattributes", "trainer_state.json", "training_args.bin")
+NAME, HOME = "sha256sums.txt", "sha256sums.home"
+# A model's repository holds weights that cannot run code, and text. Everything else stays at home.
+PUBLISHED = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
+TRAINER = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
+EARS = "audio/preprocessor_config.json"  # of a model that hears: what its Whisper is given, in a folder of its own
+LOGS = ("runs", "logs", "trackio", "wandb")  # folders that go on changing after training
+DAMAGED = "{}: its text is not the one that was written"
 LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)")
 
 
+def published(name: str) -> bool:
+    """Whether a file of a model's folder is published.
+
+    >>> [published(name) for name in ("model.safetensors", "training_args.bin", "trainer_state.json", "deep/x.json", EARS)]
+    [True, False, False, False, True]
+    """
+    plain = "/" not in name and name not in TRAINER and Path(name).suffix in PUBLISHED
+    return plain or name == EARS
+
+
+def names(folder: Path) -> Iterator[str]:
+    """Every file of the model, below the folder; without checkpoints, logs and hidden files."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        passing = parts[0].startswith("checkpoint-") or (len(parts) > 1 and parts[0] in LOGS)
+        if path.is_file() and not hidden and not passing and parts[-1] not in (NAME, HOME):
+            yield "/".join(parts)
+
+
 def write(folder: Path) -> Path:
-    """Write the hashes of the files in a model's folder (not of those below it); returns their file."""
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.is_file() and path.name not in OTHERS and not path.name.startswith(".")
-    )
-    lines = "".join(f"{sha256(folder / name)}  {name}\n" for name in names)
-    put(folder / NAME, f"# {hashlib.sha256(lines.encode()).hexdigest()}\n{lines}")
+    """Write the hashes of a model's folder and of its checkpoints; returns the file of those that are published."""
+    known = {name: sha256(folder / name) for name in names(folder)}
+    _put(folder / NAME, {name: known[name] for name in known if published(name)})
+    home = {name: known[name] for name in known if not published(name)}
+    if home:
+        _put(folder / HOME, home)
+    else:
+        (folder / HOME).unlink(missing_ok=True)
+    for checkpoint in sorted(folder.glob("checkpoint-*")):
+        if checkpoint.is_dir():
+            write(checkpoint)
     return folder / NAME
 
 
-def read(folder: Path) -> dict[str, str] | None:
+def update(folder: Path, name: str) -> None:
+    """Write the hash of a file that was meant to change (the card), where the folder has hashes; no other."""
+    if not (folder / NAME).is_file():
+        return
+    known = read(folder)
+    if known is not None:
+        _put(folder / NAME, {**known, name: sha256(folder / name)})
+
+
+def _put(path: Path, hashes: dict[str, str]) -> None:
+    lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    put(path, f"# {hashlib.sha256(lines.encode()).hexdigest()}\n{lines}")
+
+
+def read(folder: Path, name: str = NAME) -> dict[str, str] | None:
     """The hashes by file name, None where the file of hashes is itself damaged."""
     try:
-        first, _, lines = (folder / NAME).read_bytes().decode("utf-8").partition("\n")
+        first, _, lines = (folder / name).read_bytes().decode("utf-8").partition("\n")
     except UnicodeDecodeError:
         return None
     if first != f"# {hashlib.sha256(lines.encode()).hexdigest()}":
@@ -43,17 +87,39 @@ def read(folder: Path) -> dict[str, str] | None:
 
 def faults(folder: Path) -> list[str]:
     """What of a model's folder isn't as training left it, each with its file's name."""
-    hashes = read(folder)
-    if hashes is None:
-        return [f"{NAME}: its text is not the one that was written"]
-    found = []
-    for name, wanted in sorted(hashes.items()):
-        path = folder / name
-        if "/" in name or "\\" in name or path.is_symlink():
-            found.append(f"{name}: not a file of this folder")
-        elif not path.is_file():
-            found.append(f"{name}: listed, but not there")
-        elif sha256(path) != wanted:
-            found.append(f"{name}: its SHA-256 is not the one in {NAME}")
-    weights = {path.name for path in folder.glob("*.safetensors")} - set(hashes)
-    return found + [f"{name}: there, but not listed" for name in sorted(weights)]
+    found: list[str] = []
+    listed: set[str] = set()
+    for file in (NAME, HOME) if (folder / HOME).is_file() else (NAME,):
+        hashes = read(folder, file)
+        if hashes is None:
+            found.append(DAMAGED.format(file))
+            continue
+        listed |= set(hashes)
+        for name, wanted in sorted(hashes.items()):
+            path = folder / name
+            if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+                found.append(f"{name}: not a file of this folder")
+            elif not path.is_file():
+                found.append(f"{name}: listed, but not there")
+            elif sha256(path) != wanted:
+                found.append(f"{name}: its SHA-256 is not the one in {file}")
+    if found[:1] != [DAMAGED.format(NAME)]:
+        acting = (name for name in names(folder) if _acts(name) and name not in listed)
+        found += [f"{name}: there, but not listed" for name in acting]
+    for checkpoint in sorted(folder.glob("checkpoint-*")):
+        if (checkpoint / NAME).is_file():
+            found += [f"{checkpoint.name}/{one}" for one in faults(checkpoint)]
+    return found
+
+
+def _acts(name: str) -> bool:
+    """Whether a file changes what the model does."""
+    return name.endswith((".safetensors", ".jinja", ".model", CARD)) or (
+        published(name) and name.endswith("config.json")
+    )
+
+
+def count(folder: Path) -> int:
+    """How many files the hashes are of, checkpoints included."""
+    own = sum(len(read(folder, file) or ()) for file in (NAME, HOME) if (folder / file).is_file())
+    return own + sum(count(path) for path in folder.glob("checkpoint-*") if (path / NAME).is_file())

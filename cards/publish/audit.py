@@ -7,7 +7,6 @@ picture, and the tags, tracks and chapters of every container. Pixels are not: s
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import re
 import socket
@@ -16,30 +15,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import one_line
+from surgvqa.cards.command import one_line, parse_json
+from surgvqa.cards.files import manifest
+from surgvqa.cards.publish.identifiers import CONFIRMED, LISTED, RULES
 
-# Written for RE2 (no look-behind), which pyarrow runs over whole columns.
-RULES = {
-    "a path of a disk": (
-        r"(?:^|[\s\"'`(=,:\[>])(?:file:/+|~/|/(?:home|Users|root|mnt|media|data|srv|var|tmp|opt|work|scratch|net|nfs"
-        r"|gpfs|lustre|Volumes|export|storage)/)\S|\b[A-Za-z]:\\+\w|\\\\\w+\\"
-    ),
-    "a secret": r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bAKIA[A-Z0-9]{16}\b|PRIVATE KEY-----",
-    "an e-mail address": r"\b[\w.+-]+@[\w-]+\.[A-Za-z]{2,}\b",
-    "an address of a machine": r"\b(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b|\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b",
-    "a date": (
-        r"(?:^|[^0-9A-Za-z.])(?:(?:19|20)\d\d(?:-(?:0[1-9]|1[0-2])-|/(?:0[1-9]|1[0-2])/|(?:0[1-9]|1[0-2]))(?:0[1-9]|[12]\d|3[01])"
-        r"|(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d|(?:19|20)\d\d:[01]\d:[0-3]\d [0-2]\d)(?:[^0-9A-Za-z]|T\d\d|$)"
-        r"|(?i:\b(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?[ .-]+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ .,-]+(?:19|20)\d\d\b)"
-        r"|(?i:\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?,? (?:19|20)\d\d\b)"
-    ),
-    "a patient's identity": (
-        r"(?i)\b(?:mrn|patient[ _-]?(?:name|id)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S"
-        r"|_mrn[_-]?\d|\bmrn[_-]?\d|\b\d{3}-\d{2}-\d{4}\b"
-    ),
-    "a DICOM name": r"\b[A-Za-z]{2,}\^[A-Za-z]{2,}",
-}
-TEXT = (".md", ".json", ".jsonl", ".txt", ".yaml", ".yml", ".jinja", ".csv", ".html")
+TEXT = (
+    ".md",
+    ".jsonl",
+    ".txt",
+    ".yaml",
+    ".yml",
+    ".jinja",
+    ".csv",
+    ".tsv",
+    ".html",
+    ".log",
+    ".xml",
+    ".py",
+    ".toml",
+)
+JSON = (".json", ".ipynb")
+WORD_LISTS = (
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "added_tokens.json",
+    "tokenizer_config.json",
+)
+PUBLIC_KEYS = ("versions", "source")  # versions look like dates; a source's authors and homepage are public
+CLIP_TIMES = r"@\d+-\d+"  # of a clip's id, in milliseconds: as long as a hospital's numbers
 PICTURES = (".jpg", ".jpeg", ".png")
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
 # What a muxer writes by itself; everything else in a container was brought along.
@@ -54,6 +59,7 @@ PLAIN_TAGS = {
 }
 PLAIN_HANDLERS = {"VideoHandler", "VideoHandle", ""}
 # Masks are run lengths of the characters 0 to o, "`\\14K5L3N" for one, in which a path of Windows is soon to be found.
+TIMES = re.compile(CLIP_TIMES)
 RUN_LENGTHS = r'"(?:\w+_)?rle": ?"[0-o]*"'  # in a scene's JSON
 ONLY_RUN_LENGTHS = "^[0-o]*$"  # in a column named mask or masks
 PRIVATE_PNG = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"}
@@ -88,14 +94,22 @@ def rules() -> dict[str, str]:
     return RULES | own
 
 
-def masked(match: re.Match[str]) -> str:
+def masked(found: str) -> str:
     """The two ends of what was found: enough to recognise it, too little to spread it; no surroundings.
 
-    >>> masked(re.search("john.*org", "seen by john@clinic.org, Jane"))
+    >>> masked("john@clinic.org")
     "'jo…rg'"
     """
-    found = one_line(match[0])
+    found = one_line(found)
     return repr(f"{found[:2]}…{found[-2:]}" if len(found) > 8 else "…")
+
+
+def match_of(what: str, rule: str, text: str) -> str | None:
+    """What of a text a rule hits, confirmed where the pattern alone would hit too much."""
+    match = re.search(rule, text)
+    if match and what in CONFIRMED:
+        return CONFIRMED[what](text)
+    return match[0] if match else None
 
 
 def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterator[Hit]:
@@ -106,9 +120,10 @@ def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterato
     >>> [hit.what for hit in in_text("a", "b", "case DOE^JOHN, 1961-04-12, /home/x/7.mp4", RULES)]
     ['a path of a disk', 'a date', 'a DICOM name']
     """
+    text = TIMES.sub("", text)
     for what, rule in wanted.items():
-        if match := re.search(rule, text):
-            yield Hit(file, where, what, masked(match))
+        if (found := match_of(what, rule, text)) is not None:
+            yield Hit(file, where, what, masked(found))
 
 
 def in_json(file: str, value: Any, wanted: dict[str, str], where: str = "") -> Iterator[Hit]:
@@ -116,14 +131,26 @@ def in_json(file: str, value: Any, wanted: dict[str, str], where: str = "") -> I
     if isinstance(value, dict):
         for key, item in value.items():
             yield from in_text(file, where or "top", key, wanted)
-            # Versions look like dates (fsspec 2026.10.12) and are none.
-            if key != "versions":
+            if where or key not in PUBLIC_KEYS:
+                if isinstance(item, str | int) and not isinstance(item, bool):
+                    yield from in_text(file, f"{where}.{key}".lstrip("."), f"{key}: {item}", wanted)
                 yield from in_json(file, item, wanted, f"{where}.{key}".lstrip("."))
     elif isinstance(value, list):
         for item in value:
             yield from in_json(file, item, wanted, where)
     elif isinstance(value, str):
         yield from in_text(file, where or "top", value, wanted)
+
+
+def in_line(file: str, number: int, line: str, wanted: dict[str, str]) -> Iterator[Hit]:
+    """The hits in a line of text; of JSON Lines in its value, where letters can be written as numbers."""
+    if file.endswith(".jsonl"):
+        try:
+            yield from in_json(file, parse_json(line), wanted, f"line {number}")
+            return
+        except ValueError:
+            pass  # not JSON after all: searched as it stands
+    yield from in_text(file, f"line {number}", line, wanted)
 
 
 def in_picture(file: str, where: str, data: bytes) -> Iterator[Hit]:
@@ -207,35 +234,57 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
                 array = pc.replace_substring_regex(array, RUN_LENGTHS, "")
             elif where.endswith(("mask", "masks")):
                 array = array.filter(pc.invert(pc.match_substring_regex(array, ONLY_RUN_LENGTHS)))
+            array = pc.replace_substring_regex(array, CLIP_TIMES, "")
             for what, rule in wanted.items():
-                for value in array.filter(pc.match_substring_regex(array, rule))[:1]:
-                    match = re.search(rule, value.as_py())
-                    yield Hit(file, where, what, masked(match) if match else "by RE2 alone")
+                matched = array.filter(pc.match_substring_regex(array, rule))
+                # A rule that has to be confirmed may hit what comes first for nothing.
+                tried = pc.unique(matched) if what in CONFIRMED else matched[:1]
+                for value in tried:
+                    found = match_of(what, rule, value.as_py())
+                    if found is not None or what not in CONFIRMED:
+                        yield Hit(file, where, what, masked(found) if found is not None else "by RE2 alone")
+                        break
+
+
+def public_words(folder: Path) -> list[str]:
+    """What a data set says of where it comes from (homepage, citation): public, and repeated on its card."""
+    path = folder / manifest.NAME
+    if not path.is_file():
+        return []
+    source = manifest.read(folder).get("source")
+    words = [str(value) for value in source.values()] if isinstance(source, dict) else []
+    return sorted((word for word in words if len(word) > 3), key=len, reverse=True)
 
 
 def audit(folder: Path, names: Iterable[str], wanted: dict[str, str] | None = None) -> list[Hit]:
     """Everything in the files ``names`` below ``folder`` that must not be published, by ``wanted`` or all rules."""
-    wanted = rules() if wanted is None else wanted
+    everything = rules() if wanted is None else wanted
+    spared = public_words(folder)
     hits: list[Hit] = []
     for name in names:
         path = folder / name
+        listed = path.name in WORD_LISTS
+        wanted = {what: rule for what, rule in everything.items() if not (listed and what in LISTED)}
         hits += in_text(name, "its name", name, wanted)
         suffix = path.suffix.lower()
         if suffix == ".parquet":
             hits += in_table(name, path, wanted)
-        elif suffix == ".json":
-            hits += in_json(name, json.loads(path.read_text("utf-8")), wanted)
+        elif suffix in JSON:
+            hits += in_json(name, parse_json(path.read_text("utf-8")), wanted)
         elif suffix in PICTURES:
             hits += in_picture(name, "header", path.read_bytes())
         elif suffix in VIDEOS:
             hits += in_video(name, path)
         elif suffix == ".safetensors":
             with path.open("rb") as file:
-                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+                header = parse_json(file.read(int.from_bytes(file.read(8), "little")))
             hits += in_json(name, header.get("__metadata__", {}), wanted, "header")
         elif suffix in TEXT:
-            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-                hits += in_text(name, f"line {number}", line, wanted)
+            text = path.read_text("utf-8", errors="replace")
+            for word in spared:
+                text = text.replace(word, "")
+            for number, line in enumerate(text.split("\n"), 1):
+                hits += in_line(name, number, line, wanted)
         else:
             hits.append(
                 Hit(name, "its kind", "a file of a kind that cannot be audited", suffix or "no suffix")

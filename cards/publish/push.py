@@ -30,10 +30,6 @@ SILENCE_S = (
 )
 TRIES = 5
 FIRST_WAIT_S = 1.0  # doubles with every try
-# A model's repository holds weights that cannot run code, and text. Everything else stays at home.
-MODEL_FILES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
-TRAINER_FILES = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
-EARS = "audio/preprocessor_config.json"  # of a model that hears: what its Whisper is given, in a folder of its own
 KEPT = ".gitattributes"  # the Hub's own file
 
 
@@ -129,32 +125,38 @@ def kind_of(folder: Path) -> RepoType:
 
 def dataset_files(folder: Path) -> list[str]:
     """The files of a data set, after holding each against the manifest."""
-    shards = manifest.read(folder)["files"]
+    known = manifest.whole(folder)
+    shards = known["files"]
     if faults := manifest.faults(folder, shards):
         raise InputError(
             f"{folder} is not what its {manifest.NAME} says: {'; '.join(faults[:5])}"
             + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
             + "; build it again (what is whole is kept)"
         )
+    if faults := manifest.unsealed(folder, known):
+        raise InputError(
+            f"{folder} is not what its {manifest.NAME} says: {'; '.join(faults)}; {manifest.MEND}"
+        )
     return sorted([*shards, *(name for name in manifest.UNLISTED if (folder / name).is_file())])
 
 
 def model_files(folder: Path) -> list[str]:
     """The files of a model that are published: weights as safetensors, configs, tokenizer, card."""
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix in MODEL_FILES and path.name not in TRAINER_FILES
-    )
     if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
         raise InputError(
             f"{folder} is not what training wrote: {'; '.join(faults[:5])}; copy or train it again"
+            + (", or let `surgvqa-card model` write the card" if faults[0].startswith(manifest.CARD) else "")
         )
+    names = sorted(
+        name
+        for name in [*sums.names(folder), sums.NAME]
+        if sums.published(name) and (folder / name).is_file()
+    )
     if not any(name.endswith(".safetensors") for name in names):
         raise InputError(
             f"{folder} holds no weights as .safetensors; other formats can run code and are not published"
         )
-    return sorted([*names, EARS]) if (folder / EARS).is_file() else names
+    return names
 
 
 def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | None) -> dict[str, str]:

@@ -28,7 +28,7 @@ class Model:
 
 def run(config: Model) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
-    from surgvqa.cards.files import manifest
+    from surgvqa.cards.files import manifest, sums
     from surgvqa.cards.write.model import HUB_ID, describe, model_card, parity_of
 
     folder_of_data = Path(config.dataset) if config.dataset and Path(config.dataset).is_dir() else None
@@ -48,6 +48,6 @@ def run(config: Model) -> None:
         data_id=None if folder_of_data else config.dataset,
         repo_id=config.repo,
     )
-    path = config.folder / manifest.CARD
-    manifest.put(path, text)
-    print(path)
+    manifest.put(config.folder / manifest.CARD, text)
+    sums.update(config.folder, manifest.CARD)
+    print(config.folder / manifest.CARD)

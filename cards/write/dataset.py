@@ -25,7 +25,7 @@ PLACES = ("root", "out", "push_to", "workers")  # parameters that say where and 
 
 
 def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str | None = None) -> str:
-    """The README.md of a data set folder, with the metadata the Hub and ``load_dataset`` read.
+    """Return the README.md of a data set folder, with the metadata the Hub and ``load_dataset`` read.
 
     ``manifest`` and ``report`` are the folder's two JSON files; ``repo_id`` goes into the snippet.
     Text from the data is escaped; paths are cut to their last part.
@@ -73,7 +73,7 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
 
 
 def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int, content: str) -> str:
-    """The YAML at the top of the card, without its dashes.
+    """Return the YAML at the top of the card, without its dashes.
 
     ``content`` goes into the configs because ``load_dataset`` (5.2) caches a local folder under its last name
     and this YAML alone: without it a folder that was built again, or another one of that name, gives old rows.
@@ -105,13 +105,13 @@ def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: 
 
 
 def content(files: Mapping[str, Any]) -> str:
-    """A short name for what is in a folder's files."""
+    """Return a short name for what is in a folder's files."""
     hashes = [f"{name} {files[name]['sha256']}" for name in sorted(files)]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
 
 
 def data_configs(files: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The configs of a folder and the splits each has, read from the names of its shards; ``clips`` first.
+    """Return the configs of a folder and the splits each has, read from the names of its shards; ``clips`` first.
 
     >>> data_configs({"qa/test-00000.parquet": 0, "clips/test-00000.parquet": 0, "clips/train-00000.parquet": 0})
     {'clips': ['train', 'test'], 'qa': ['test']}
@@ -145,7 +145,7 @@ def commands(manifest: Mapping[str, Any]) -> str:
 
 
 def command_line(parameters: Mapping[str, Any]) -> str:
-    """The command of a data set whose manifest, of an earlier version, has only the parameters.
+    """Return the command of a data set whose manifest, of an earlier version, has only the parameters.
 
     >>> command_line({"source": "synthetic", "clip_seconds": 5.0, "test_cases": ["c 1", "c2"], "taxonomy": "/x/y.yaml"})
     "surgvqa-build synthetic --root ROOT --out OUT --clip-seconds 5.0 --taxonomy FILE --test-cases 'c 1' c2"
@@ -154,7 +154,7 @@ def command_line(parameters: Mapping[str, Any]) -> str:
     for name, value in sorted(parameters.items()):
         if name == "source" or name in PLACES or value is None or value is False or value == []:
             continue
-        words.append("--" + name.replace("_", "-"))
+        words.append("--" + {"asking": "questions"}.get(name, name).replace("_", "-"))
         if value is not True:
             values = value if isinstance(value, list | tuple) else [value]
             words += [shlex.quote(without_paths(one_line(str(item)))) for item in values]
@@ -162,7 +162,7 @@ def command_line(parameters: Mapping[str, Any]) -> str:
 
 
 def grouped(cause: str) -> str:
-    """A cause without what differs from item to item, so that equal ones are counted together.
+    """Return a cause without what differs from item to item, so that equal ones are counted together.
 
     >>> grouped("clip ends at 312.5 s, /data/7.mp4 at 300 s")
     'clip ends at N s, FILE at N s'
@@ -171,7 +171,7 @@ def grouped(cause: str) -> str:
 
 
 def privacy(audit: Mapping[str, Any] | None) -> Markdown:
-    """What is known about people in the data: never more than was checked.
+    """State what is known about people in the data: never more than was checked.
 
     ``audit`` is the manifest's ``privacy``: frames looked at, and how many showed what they must not.
     With no hit in n frames, at most 3/n of all frames show it, at 95 % (the rule of three).

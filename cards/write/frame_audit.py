@@ -78,7 +78,7 @@ def counted(folder: Path, manifest: dict[str, Any]) -> Iterator[tuple[str, int, 
 
 
 def pictures(folder: Path, drawn: list[tuple[str, int, int, int]]) -> Iterator[bytes]:
-    """The bytes of drawn pictures, in order; a row group is read once."""
+    """Yield the bytes of drawn pictures, in order; a row group is read once."""
     import pyarrow.parquet as pq
 
     at: tuple[str, int] | None = None
@@ -95,11 +95,11 @@ def pictures(folder: Path, drawn: list[tuple[str, int, int, int]]) -> Iterator[b
 
 def record(folder: Path, looked_at: int, hits: int) -> None:
     """Write what a person saw into the manifest, and the bound that follows into the card."""
-    manifest = manifests.read(folder)
+    manifest = manifests.whole(folder)
     total = sum(count for *_, count in counted(folder, manifest))
     if not 1 <= looked_at <= total or not 0 <= hits <= looked_at:
         raise InputError(f"--looked-at {looked_at} --hits {hits}: {folder} has {total} pictures")
     manifest["privacy"] = {"frames": looked_at, "hits": hits}
-    card = dataset_card(manifest, manifests.read(folder, manifests.REPORT))
-    for name, text in ((manifests.CARD, card), (manifests.NAME, manifests.dump(manifests.sealed(manifest)))):
-        manifests.put(folder / name, text)
+    manifests.rewrite(
+        folder, manifest, manifests.CARD, dataset_card(manifest, manifests.report_of(folder, manifest))
+    )

@@ -20,7 +20,7 @@ from surgvqa.cards.write.markdown import Markdown, render
 
 
 def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str = "ORG/NAME") -> str:
-    """The README.md of a folder with config `instruct`, from its manifest and its report."""
+    """Return the README.md of a folder with config `instruct`, from its manifest and its report."""
     splits = report["splits"]
     configs = data_configs(manifest["files"])
     totals = {

@@ -81,7 +81,7 @@ def fence(text: str, language: str = "") -> Markdown:
 
 
 def link(url: str) -> Markdown:
-    """An address as a link if it is a plain web address, else as text.
+    """Return an address as a link if it is a plain web address, else as text.
 
     >>> link("https://example.org/a_b")
     '<https://example.org/a_b>'
@@ -92,7 +92,7 @@ def link(url: str) -> Markdown:
 
 
 def percent(share: float | None) -> Markdown:
-    """A share of one, as a card shows it.
+    """Return a share of one, as a card shows it.
 
     >>> percent(0.5), percent(None)
     ('50.0 %', '–')
@@ -101,7 +101,7 @@ def percent(share: float | None) -> Markdown:
 
 
 def interval(ends: Sequence[float] | None) -> Markdown:
-    """The two ends of an interval of shares.
+    """Return the two ends of an interval of shares.
 
     >>> interval([0.25, 0.5]), interval(None)
     ('25.0 % to 50.0 %', '–')
@@ -110,7 +110,7 @@ def interval(ends: Sequence[float] | None) -> Markdown:
 
 
 def points(lift: float | None) -> Markdown:
-    """A difference of two shares in percentage points, with its sign.
+    """Return a difference of two shares in percentage points, with its sign.
 
     >>> points(0.123), points(-0.02), points(None)
     ('+12.3', '-2.0', '–')
@@ -130,7 +130,7 @@ def without_paths(text: str) -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of this folder, filled in; whatever isn't ``Markdown`` is escaped on the way."""
+    """Return a template of this folder, filled in; whatever isn't ``Markdown`` is escaped on the way."""
     environment = Environment(
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -23,7 +23,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What a model's folder says of itself: its adapter's or model's config, and the training's settings."""
+    """Read a model's folder: its adapter's or model's config, and the training's settings."""
     names = [name for name in (ADAPTER, "config.json") if (folder / name).is_file()]
     if not names:
         raise InputError(
@@ -56,7 +56,7 @@ def model_card(
     data_id: str | None = None,
     repo_id: str | None = None,
 ) -> str:
-    """The README.md of a model's folder.
+    """Return the README.md of a model's folder.
 
     ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
     ``parity`` is what ``parity_of`` made of comparisons between engines;
@@ -92,7 +92,7 @@ def model_card(
 
 
 def scored(score: Mapping[str, Any]) -> dict[str, Any]:
-    """A score file's content, with its kinds in order and a remark on those that say little."""
+    """Return a score file's content, with its kinds in order and a remark on those that say little."""
     kinds = []
     for name, kind in sorted(score["by_kind"].items()):
         remarks = ["one answer only"] * bool(kind["single_class"]) + ["always one answer"] * bool(
@@ -104,7 +104,7 @@ def scored(score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parity_of(figures: Mapping[str, Any], file: str) -> dict[str, Any]:
-    """What `surgvqa-eval compare` found between the answers of two engines, as the card says it.
+    """Word the result of `surgvqa-eval compare` on the answers of two engines, for the card.
 
     Raises:
         InputError: another file, the same engine twice, or runs on other questions.
@@ -137,7 +137,7 @@ def metadata(
     data: Mapping[str, Any] | None,
     data_id: str | None,
 ) -> str:
-    """The YAML at the top of the card, with the scores as a ``model-index``."""
+    """Return the YAML at the top of the card, with the scores as a ``model-index``."""
     from huggingface_hub import ModelCardData
 
     data_name = f"{one_line(data['source']['name'])} VQA" if data else (data_id or "surgvqa")
@@ -157,7 +157,7 @@ def metadata(
 def eval_results(
     scores: Sequence[tuple[str, Mapping[str, Any]]], data_name: str, data_id: str | None
 ) -> list[EvalResult]:
-    """The Hub's entries for the accuracies of each labelled score, as ``scored`` returns it."""
+    """Return the Hub's entries for the accuracies of each labelled score, as ``scored`` returns it."""
     from huggingface_hub import EvalResult
 
     where: dict[str, Any] = {
@@ -180,12 +180,12 @@ def eval_results(
 
 
 def hub_id(base: str) -> str | None:
-    """``base`` if it is the name of a model on the Hub rather than a folder of this machine."""
+    """Return ``base`` if it is the name of a model on the Hub rather than a folder of this machine."""
     return base if HUB_ID.fullmatch(base) and not Path(base).exists() else None
 
 
 def base_name(base: str) -> Markdown:
-    """The base model: a link where it is one of the Hub's, else the last part of its path."""
+    """Return the base model: a link where it is one of the Hub's, else the last part of its path."""
     if name := hub_id(base):
         return Markdown(f"[{name}](https://huggingface.co/{name})")
     last = code(re.split(r"[\\/]", base.rstrip("/"))[-1])
@@ -193,14 +193,14 @@ def base_name(base: str) -> Markdown:
 
 
 def data_name(data: Mapping[str, Any] | None, data_id: str | None) -> Markdown:
-    """The training data, as far as it is known."""
+    """Return the training data, as far as it is known."""
     where = f"[{data_id}](https://huggingface.co/datasets/{data_id})" if data_id else ""
     what = f"questions on {escape(data['source']['name'])}" if data else ""
     return Markdown(", ".join(part for part in (where, what) if part) or "not stated")
 
 
 def shown(value: Any) -> Any:
-    """A setting as a table shows it.
+    """Return a setting as a table shows it.
 
     >>> shown(["q_proj", "k_proj"]), shown(1e-4)
     ('k_proj, q_proj', 0.0001)

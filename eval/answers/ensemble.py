@@ -28,8 +28,9 @@ from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.models.load import parts
 from surgvqa.eval.output import terminal
+from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring.match import SET_KINDS
-from surgvqa.eval.scoring.negation import final, words
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import OTHER, label, options
 from surgvqa.eval.spatial.pointing import Truth, located, match, place, same_label, word

@@ -1,11 +1,12 @@
 """Greedy answers to many questions on a clip, with the clip run through the model once.
 
-The clip's keys and values are computed once and lent to each of its questions; the answers are those of
-asking one question at a time (``tests/eval/test_predict.py`` holds it).
+The clip's keys and values, and the states of linear attention, are computed once and lent to each of its questions;
+the answers are those of asking one question at a time (``tests/eval/test_predict.py`` holds it).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ import torch
 from peft import PeftModel
 from surgvqa.eval.models.encode import Encoded, Encoder
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
+from surgvqa.eval.sharing.interfaces import cache_of, cache_word
+from surgvqa.eval.sharing.linear_attention import is_linear
 from torch import Tensor
 from transformers import PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 
@@ -66,7 +69,7 @@ def answers(
     if isinstance(encoder, ProcessorEncoder):
         return one_by_one(model, encoder, clips, longest, began)
     outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    inner, tokenizer, device = outer.model, encoder.tokenizer, model.device
+    inner, device = outer.model, model.device
     commons = [common_length(clip.ids, encoder.sound_id) for clip in clips]
     prefixes = [clip.ids[0][:common] for clip, common in zip(clips, commons, strict=True)]
     batch = {key: value.to(device) for key, value in encoder.inputs(prefixes, clips, left=True).items()}
@@ -76,33 +79,113 @@ def answers(
         attention_mask=batch["attention_mask"],
         **{key: batch[key] for key in GRIDS if key in batch},
     )
-    cache = inner(**batch, position_ids=positions, use_cache=True).past_key_values
-
-    owner = torch.tensor([i for i, clip in enumerate(clips) for _ in clip.ids], device=device)
-    cache.batch_select_indices(owner)
+    cache = cache_of(inner, inner(**batch, position_ids=positions, use_cache=True))
+    began = once(began)
+    seen = Seen(cache, batch["attention_mask"], positions[:, :, -1])
+    owners = [i for i, clip in enumerate(clips) for _ in clip.ids]
     rests = [ids[common:] for clip, common in zip(clips, commons, strict=True) for ids in clip.ids]
+    heard = encoder.heard(clips)
+    groups = together(rests, any(is_linear(module) for module in inner.modules()))
+    found: dict[int, Answer] = {}
+    for group in groups:
+        part = seen if len(groups) == 1 else copy.deepcopy(seen)
+        said = asked(
+            outer, encoder, part, [owners[i] for i in group], [rests[i] for i in group], longest, began, heard
+        )
+        found.update(zip(group, said, strict=True))
+    flat = (found[number] for number in range(len(rests)))
+    return [[next(flat) for _ in clip.ids] for clip in clips]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a model keeps of the clips it has seen."""
+
+    cache: Any
+    mask: Tensor  # clips x length: which tokens are theirs
+    last: Tensor  # 3 x clips: time, height and width of their last tokens
+
+
+def once(call: Callable[[], None] | None) -> Callable[[], None] | None:
+    """A function that does something the first time only."""
+    if call is None:
+        return None
+    open_calls = [call]
+
+    def first() -> None:
+        if open_calls:
+            open_calls.pop()()
+
+    return first
+
+
+def together(rests: Sequence[Sequence[int]], in_order: bool) -> list[list[int]]:
+    """Which questions go through the model as one batch: all, or those of one length.
+
+    Args:
+        rests: the questions' tokens behind what they share.
+        in_order: the model reads them one after the other into a state, which padding between clip and question
+            would change.
+
+    >>> together([[1], [1, 2], [3]], True), together([[1], [1, 2], [3]], False)
+    ([[0, 2], [1]], [[0, 1, 2]])
+    """
+    if not in_order:
+        return [list(range(len(rests)))]
+    groups: dict[int, list[int]] = {}
+    for number, rest in enumerate(rests):
+        groups.setdefault(len(rest), []).append(number)
+    return [groups[length] for length in sorted(groups)]
+
+
+def asked(
+    outer: Any,
+    encoder: Encoder,
+    seen: Seen,
+    owners: Sequence[int],
+    rests: Sequence[Sequence[int]],
+    longest: int,
+    began: Callable[[], None] | None,
+    heard: dict[str, Tensor],
+) -> list[Answer]:
+    """The answers to some questions, from what was kept of their clips; ``seen`` is used up.
+
+    Args:
+        outer: the model.
+        encoder: made the clips.
+        seen: of the clips.
+        owners: each question's clip.
+        rests: each question's tokens behind its clip's.
+        longest: tokens an answer may have.
+        began: is called once the first tokens are there.
+        heard: the questions' sounds, in their order.
+    """
+    inner, tokenizer, device = outer.model, encoder.tokenizer, outer.device
+    owner = torch.tensor(owners, device=device)
+    cache = seen.cache
+    cache.reorder_cache(owner)
     width = max(map(len, rests))
     tokens = torch.full((len(rests), width), tokenizer.pad_token_id, device=device)
     own = torch.zeros(len(rests), width, dtype=torch.int64, device=device)
     for index, rest in enumerate(rests):
         tokens[index, width - len(rest) :] = torch.tensor(rest, device=device)
         own[index, width - len(rest) :] = 1
-    mask = torch.cat([batch["attention_mask"][owner], own], dim=1)
+    mask = torch.cat([seen.mask[owner], own], dim=1)
     # A clip ends in text, where time, height and width agree: its questions go on from there.
-    steps = positions[:, :, -1][:, owner][..., None] + own.cumsum(1)
+    steps = seen.last[:, owner][..., None] + own.cumsum(1)
 
     ends = torch.tensor(end_tokens(outer, encoder), device=device)
     said: list[Tensor] = []
     chances: list[Tensor] = []
     running = torch.ones(len(rests), dtype=torch.bool, device=device)
-    heard = {key: value.to(device) for key, value in encoder.heard(clips).items()}
+    heard = {key: value.to(device) for key, value in heard.items()}
     while True:
         out = inner(
             input_ids=tokens,
             attention_mask=mask,
             position_ids=steps,
-            past_key_values=cache,
             use_cache=True,
+            **{cache_word(inner): cache},
             **heard,
         )
         heard = {}  # from now on it is in the cache
@@ -120,11 +203,10 @@ def answers(
     spoken, sure = torch.stack(said, 1), torch.stack(chances, 1)
     counts = (sure > 0).sum(1).clamp(min=1)
     texts = tokenizer.batch_decode(spoken, skip_special_tokens=True)
-    flat = iter(
+    return [
         Answer(text.strip(), float(total / count))
         for text, total, count in zip(texts, sure.sum(1), counts, strict=True)
-    )
-    return [[next(flat) for _ in clip.ids] for clip in clips]
+    ]
 
 
 def one_by_one(

@@ -22,13 +22,14 @@ from urllib.parse import urlsplit
 
 import httpx
 from PIL import Image
-from surgvqa.cards.command import InputError, one_line
+from surgvqa.cards.command import InputError, one_line, parse_json
 from surgvqa.eval.answers.hf_engine import Answer
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.eval.models.pixels import Frames
 
 KEY = "SURGVQA_SERVER_KEY"
 ATTEMPTS, BACKOFF_S, TIMEOUT_S = 4, 0.5, 300.0
+MOST_BYTES = 4_000_000  # of an answer; one of 512 tokens with their probabilities is 60 kB
 AT_ONCE = 8  # requests
 Message = dict[str, Any]
 
@@ -55,7 +56,7 @@ class Chat:
         self.url, self.longest = run.url.rstrip("/"), run.max_new_tokens
         self.key = os.environ.get(KEY, "").strip()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        self.client = httpx.Client(headers=headers, timeout=TIMEOUT_S)
+        self.client = httpx.Client(headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
         served = [one["id"] for one in self.send("GET", "/models")["data"]]
         if not served:
             raise InputError(f"{run.url} serves no model")
@@ -95,19 +96,35 @@ class Chat:
         """
         for attempt in range(ATTEMPTS):
             try:
-                reply = self.client.request(method, self.url + path, json=body)
+                status, text = self.read(method, path, body)
             except httpx.TransportError as error:
                 cause = f"{type(error).__name__}: {error}"
             else:
-                if reply.is_success:
-                    return reply.json()
-                said = reply.text.replace(self.key, "…") if self.key else reply.text
-                cause = f"status {reply.status_code}, {one_line(said)[:300]}"
-                if reply.status_code < 500 and reply.status_code != 429:
+                said = one_line(text.replace(self.key, "…") if self.key else text)[:300]
+                if 200 <= status < 300:
+                    try:
+                        return parse_json(text)
+                    except ValueError:
+                        raise InputError(f"{self.url}{path}: expected JSON, got {said!r}") from None
+                cause = f"status {status}, {said}"
+                if status < 500 and status != 429:
                     break
             if attempt + 1 < ATTEMPTS:
                 time.sleep(BACKOFF_S * 2**attempt)
         raise InputError(f"{self.url}{path}: {cause}; run the same command again to go on")
+
+    def read(self, method: str, path: str, body: Any) -> tuple[int, str]:
+        """Status and text of one answer, of a bounded size and time; a redirect is not followed: it would take the key along."""
+        until, parts, size = time.monotonic() + TIMEOUT_S, list[bytes](), 0
+        with self.client.stream(method, self.url + path, json=body) as reply:
+            for part in reply.iter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > MOST_BYTES or time.monotonic() > until:
+                    raise InputError(
+                        f"{self.url}{path}: an answer of more than {MOST_BYTES:,} bytes or {TIMEOUT_S:g} s; is it a server of models?"
+                    )
+            return reply.status_code, b"".join(parts).decode("utf-8", "replace")
 
 
 def data_uri(frame: Any) -> str:

@@ -21,6 +21,7 @@ from surgvqa.eval.answers.hf_engine import Answer
 from surgvqa.eval.models.encode import Encoder, metadata
 from surgvqa.eval.models.load import Parts, parts
 from surgvqa.eval.models.pixels import Frames
+from surgvqa.eval.models.precision import dtype_for
 
 
 class Served:
@@ -61,7 +62,7 @@ class Served:
             options["mm_processor_kwargs"] = {"size": size}
         self.model = LLM(
             found.source,
-            dtype=run.dtype,
+            dtype=dtype_for(run.dtype, "cuda" if torch.cuda.is_available() else "cpu"),
             max_model_len=longest(encoder, rows) + run.max_new_tokens,
             limit_mm_per_prompt={"image": 0, "video": 0} | self.pictures(budget.frames),
             enable_prefix_caching=True,

@@ -2,7 +2,7 @@
 
     surgvqa-eval demo --data demo/dataset --model demo/adapter --score demo/score.json
 
-It listens on 127.0.0.1 unless told otherwise, and takes nothing from the network.
+It listens on 127.0.0.1 unless told otherwise, takes nothing from the network, and opens only what it was started with.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 from surgvqa.builders.cases.scene import from_json
 from surgvqa.builders.speech.sound import LONGEST_S, RATE, Samples, read_sound
 from surgvqa.builders.speech.spoken import PROMPT
 from surgvqa.cards.command import InputError
-from surgvqa.eval.app import clip_html
+from surgvqa.eval.app import clip_html, listener
 from surgvqa.eval.app.session import Clips, Models, Row, right
 from surgvqa.eval.settings.pages import Demo
 
@@ -35,8 +36,14 @@ FONTS = ["system-ui", "sans-serif"]  # the default theme would fetch its own fro
 class Page:
     """What the app's events do; a handler's mistakes become a note in the page and the app goes on."""
 
-    def __init__(self, models: Models, hear: Callable[[Path], str] | None = None) -> None:
+    def __init__(
+        self,
+        models: Models,
+        hear: Callable[[Path], str] | None = None,
+        allowed: listener.Allowed | None = None,
+    ) -> None:
         self.models = models
+        self.allowed = allowed
         self.hear = hear
         self.known: dict[str, Clips] = {}
 
@@ -44,6 +51,8 @@ class Page:
         """A data set, read once."""
         if not name or not name.strip():
             raise InputError("no data set is chosen; choose one, or type a folder or a Hub name")
+        if self.allowed is not None:
+            self.allowed.check(name, "data sets")
         if name not in self.known:
             self.known[name] = Clips(name)
         return self.known[name]
@@ -100,12 +109,20 @@ class Page:
             raise InputError("no question; choose one, type one, or speak")
         clips = self.data(name)
         row = clips.row(clip_id)
-        asked = [model for model in dict.fromkeys((first, second)) if model and model != NOBODY]
+        asked = self.chosen(first, second)
+        root = Path(name) if Path(name).is_dir() else None
+        said = [self.models.ask(model, row, question.strip(), root) for model in asked]
+        return self.show(clips, row, annotated, question.strip(), said)
+
+    def chosen(self, first: str, second: str) -> list[str]:
+        """The models that are asked, each once, if the app may open them."""
+        asked = [model.strip() for model in dict.fromkeys((first, second)) if model and model != NOBODY]
         if not asked:
             raise InputError("no model is chosen; choose one, or type a folder or a Hub name")
-        root = Path(name) if Path(name).is_dir() else None
-        said = [self.models.ask(model.strip(), row, question.strip(), root) for model in asked]
-        return self.show(clips, row, annotated, question.strip(), said)
+        if self.allowed is not None:
+            for model in asked:
+                self.allowed.check(model, "models")
+        return asked
 
     def ask_aloud(
         self, name: str, clip_id: str, annotated: bool, path: str | None, first: str, second: str
@@ -116,9 +133,7 @@ class Page:
         sound = read_sound(Path(path))
         clips = self.data(name)
         row = clips.row(clip_id)
-        asked = [model.strip() for model in dict.fromkeys((first, second)) if model and model != NOBODY]
-        if not asked:
-            raise InputError("no model is chosen; choose one, or type a folder or a Hub name")
+        asked = self.chosen(first, second)
         root = Path(name) if Path(name).is_dir() else None
         words = self.hear(Path(path)) if self.hear is not None else None
         said = [self.answer_aloud(model, row, sound.samples, words, root) for model in asked]
@@ -295,17 +310,21 @@ def serve(config: Demo) -> None:
         score = score or (found if found.is_file() else None)
     if not data:
         raise InputError(f"no --data, and no {EMBEDDED / 'dataset'} here; `make demo` makes one")
-    page = Page(
-        Models(config.dtype, config.device), recogniser(config.recogniser) if config.recogniser else None
-    )
+    password = listener.password_for(config.host)
+    hosts = listener.hosts_of(config.host, config.allow_host)
+    hear = recogniser(config.recogniser) if config.recogniser else None
+    page = Page(Models(config.dtype, config.device), hear, listener.Allowed([*data, *models], config.allow))
     page.data(data[0])
     blocks = app(data, models, page, score)
     try:
-        blocks.queue(default_concurrency_limit=1).launch(
+        blocks.queue(max_size=listener.MOST_WAITING, default_concurrency_limit=1).launch(
             server_name=config.host,
             server_port=config.port,
             share=False,
-            show_error=True,
+            show_error=False,
+            auth=(listener.USER, password) if password else None,
+            max_file_size=listener.MOST_UPLOADED,
+            app_kwargs={"middleware": [Middleware(listener.OwnHost, hosts=hosts)]},
             ssr_mode=False,
             theme=gr.themes.Default(font=FONTS, font_mono=["monospace"]),
             head=(resources.files("surgvqa.eval.app") / "demo.html").read_text("utf-8"),

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from surgvqa.builders.speech.sound import read_sound
 from surgvqa.builders.speech.spoken import PROMPT
-from surgvqa.builders.video.decode import rgb
+from surgvqa.builders.video.display import Shower
 from surgvqa.builders.video.timing import cause, opened
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import Answer, answers
@@ -124,7 +124,7 @@ def watch(source: str, window: Window, stop: threading.Event) -> None:
     live = source.startswith("/dev/")
     try:
         with camera(source) if live else opened(Path(source)) as (container, stream):
-            reformatter = av.video.reformatter.VideoReformatter()
+            show = Shower(Path(source), stream.sample_aspect_ratio)
             first = None
             for frame in container.decode(stream):
                 if stop.is_set():
@@ -135,7 +135,7 @@ def watch(source: str, window: Window, stop: threading.Event) -> None:
                 second -= first
                 if not live:
                     time.sleep(max(0.0, window.began + second - time.monotonic()))
-                window.put(second, lambda frame=frame: rgb(frame, reformatter, Path(source)))
+                window.put(second, lambda frame=frame: show(frame))
     except InputError as error:
         window.error = error
     finally:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from surgvqa.builders.configs.pointing import POINTING_FEATURES
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.data import predictions
+from surgvqa.eval.data import predictions, whole
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.settings.spatial import Pointing
@@ -53,6 +53,7 @@ def pointing(config: Pointing) -> None:
 
 def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
     """A split's rows without their pictures; empty where there is none."""
+    whole.check(folder, "pointing")
     columns = [name for name in POINTING_FEATURES if name != "images"]
     files = sorted((folder / "pointing").glob(f"{split}-*.parquet"))
     tables = [pq.read_table(path, columns=columns) for path in files]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from surgvqa.eval.settings.score import Compare, Score
 
 def score(config: Score) -> None:
     """Score one predictions file."""
-    loaded = columns.read(config.file, columns.parse_columns(config.columns))
+    loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
     data, train = truth(config)
     figures = scoring.score(
         loaded.predictions,
@@ -27,8 +29,9 @@ def score(config: Score) -> None:
         spellings=spellings(config.taxonomy),
         seed=config.seed,
     )
-    figures = {"file": config.file.name, "layout": loaded.layout, **figures}
-    print(terminal.scores(figures))
+    read_as = dict(sorted(loaded.read_as.items()))
+    figures = {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
+    show(terminal.scores(figures))
     if config.out:
         write(config.out, figures)
 
@@ -36,14 +39,22 @@ def score(config: Score) -> None:
 def compare(config: Compare) -> None:
     """Compare two predictions files on the same questions."""
     mapping = columns.parse_columns(config.columns)
-    a, b = columns.read(config.a, mapping), columns.read(config.b, mapping)
+    a, b = (columns.answered(columns.read(file, mapping), file) for file in (config.a, config.b))
     data, _ = truth(config)
     figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
     runs = {"a": asked(config.a), "b": asked(config.b)}
     figures = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
-    print(terminal.comparison(figures))
+    show(terminal.comparison(figures))
     if config.out:
         write(config.out, figures)
+
+
+def show(text: str) -> None:
+    """Print a text; a reader who has seen enough (``| head``) is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def asked(file: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from surgvqa.builders.configs.segmentation import labels_of
 from surgvqa.builders.geometry import masks
 from surgvqa.cards.command import InputError, nearest, parse_json
+from surgvqa.eval.data import whole
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.settings.spatial import Segmentation
@@ -55,6 +56,7 @@ def segmentation(config: Segmentation) -> None:
 
 def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """A split's rows, a row group at a time."""
+    whole.check(folder, "segmentation")
     files = sorted((folder / "segmentation").glob(f"{split}-*.parquet"))
     if not files:
         raise InputError(

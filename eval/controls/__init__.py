@@ -1,3 +1,12 @@
 """What a score is worth: guessers that never look, leaks between splits, questions without their evidence."""
 
-__all__ = ["baselines", "colour", "leaks", "necessity", "probe_set", "texts"]
+__all__ = [
+    "baselines",
+    "benchmark_audit",
+    "colour",
+    "leaks",
+    "necessity",
+    "probe_set",
+    "question_files",
+    "texts",
+]

@@ -55,18 +55,18 @@ def _pick(counts: Mapping[str, int], row: Row) -> str | None:
 
 
 def by_kind(row: Row) -> Hashable:
-    """The question's kind."""
+    """Return the question's kind."""
     kind: str = row["kind"]
     return kind
 
 
 def by_text(row: Row) -> Hashable:
-    """The kind and the question, word for word."""
+    """Return the kind and the question, word for word."""
     return row["kind"], " ".join(row["question"].casefold().split())
 
 
 def phase_key(train: Sequence[Row]) -> Callable[[Row], Hashable]:
-    """The kind and the true phase; without the phase for kinds whose answer is the phase itself.
+    """Return the kind and the true phase; without the phase for kinds whose answer is the phase itself.
 
     Whether it is, is read off the training rows: knowing the answer is not a baseline.
     """
@@ -130,7 +130,7 @@ def _words(row: Row) -> str:
 
 
 def colour_neighbours(train: Sequence[Row], nearest: Mapping[str, Sequence[str]]) -> Answerer:
-    """The vote of the training clips nearest in colour that were asked the same text, else the same kind.
+    """Return the vote of the training clips nearest in colour that were asked the same text, else the same kind.
 
     ``nearest`` lists, for each test clip, the training clips from the nearest on.
     """
@@ -168,5 +168,5 @@ def answerers(train: Sequence[Row], nearest: Mapping[str, Sequence[str]] | None)
 
 
 def answered(rows: Sequence[Row], answerer: Answerer) -> list[Prediction]:
-    """The questions with what a baseline says to them."""
+    """Return the questions with what a baseline says to them."""
     return [dataclasses.replace(reference.question(row), prediction=answerer(row)) for row in rows]

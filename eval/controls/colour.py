@@ -14,7 +14,7 @@ GRID = 4  # mean colour of 4 x 4 fields: where what colour is, and nothing finer
 
 
 def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
-    """A clip's mean colours, ``GRID * GRID * 3`` numbers, averaged over its frames."""
+    """Return a clip's mean colours, ``GRID * GRID * 3`` numbers, averaged over its frames."""
     fields = []
     for frame in frames:
         with Image.open(io.BytesIO(frame)) as image:

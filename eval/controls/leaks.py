@@ -140,7 +140,7 @@ def _cells(value: Any) -> list[Row]:
 
 
 def _text(value: Any) -> str | None:
-    """The case's name; a column of media (an undecoded video) names it by its file."""
+    """Return the case's name; a column of media (an undecoded video) names it by its file."""
     if isinstance(value, dict):
         value = value.get("path")
     return None if value is None else str(value)
@@ -163,7 +163,7 @@ def _look(content: bytes, where: str) -> list[int] | None:
 
 
 def compare(a: Split, b: Split) -> dict[str, Any]:
-    """What ``b`` shows of ``a``: per check how many of its cases or windows, and the first of them."""
+    """Count what ``b`` shows of ``a``: per check its cases or windows, and the first of them."""
     found: dict[str, Any] = {"a": a.name, "b": b.name}
     for check, items in between(a.windows, b.windows).items():
         examples = [item if isinstance(item, str) else item._asdict() for item in items[:EXAMPLES]]
@@ -216,7 +216,7 @@ def _size(split: Split) -> dict[str, int]:
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
-    """The finding as text: a line per pair of splits, then what was not checked."""
+    """Return the finding as text: a line per pair of splits, then what was not checked."""
     text = []
     for pair in found["pairs"]:
         counts = ", ".join(f"{pair[check]['n']} {check.replace('_', ' ')}" for check in COUNTS)
@@ -243,7 +243,7 @@ def _example(example: Any, check: str) -> str:
 
 
 def mapping(text: str) -> dict[str, str]:
-    """What ``--columns`` says.
+    """Parse ``--columns``.
 
     >>> mapping("case_id=video_name,start_s=begin")
     {'case_id': 'video_name', 'start_s': 'begin'}
@@ -267,7 +267,7 @@ def run(asked: Leaks) -> bool:
         sides.append(
             [
                 read_split(prefix + name, rows, rows.features or Features({}), given, place)
-                for name, rows in splits(place, config).items()
+                for name, rows in splits(place, config, leaking=True).items()
             ]
         )
     found = find(*sides)

@@ -35,7 +35,7 @@ CONTROLS = (*WRONG, "text-and-audio")
 
 
 def heard_otherwise(rows: Dataset, control: str, seed: int) -> Dataset:
-    """A split as ``control`` wants it asked; ``silence`` is the ears' part, the rows stay.
+    """Return a split as ``control`` wants it asked; ``silence`` is the ears' part, the rows stay.
 
     Raises:
         InputError: nothing to swap with.
@@ -49,7 +49,7 @@ def heard_otherwise(rows: Dataset, control: str, seed: int) -> Dataset:
 
 
 def replaced(rows: Dataset, column: str, values: list[Any]) -> Dataset:
-    """The rows with other values in a column."""
+    """Return the rows with other values in a column."""
     return rows.remove_columns(column).add_column(column, values, feature=rows.features[column])
 
 
@@ -82,7 +82,7 @@ def swapped(texts: Dataset, seed: int) -> list[list[int]]:
 
 
 def written(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """A row's messages with each question's words behind its prompt."""
+    """Return a row's messages with each question's words behind its prompt."""
     asked = iter(row["qa"])
     return [
         {"role": turn["role"], "content": f"{turn['content']} {next(asked)['question']}"}
@@ -171,7 +171,7 @@ def _judged(
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """A column per run, a row per kind, and how far each falls."""
+    """Return a column per run, a row per kind, and how far each falls."""
     runs = found["runs"]
     rows = [["kind", "blind", *runs]]
     for kind, blind in found["blind_by_kind"].items():

@@ -28,6 +28,8 @@ from surgvqa.builders.procedures import taxonomy
 from surgvqa.builders.questions import wording
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest as manifests
+from surgvqa.eval.data import whole
 from surgvqa.eval.scoring.probes import REPHRASED
 
 Row = dict[str, Any]
@@ -71,6 +73,7 @@ def probe_set(
         procedure: the taxonomy with the safety gates, a name or a file; by default the data set's own.
         seed: of the wording and of what is asked about.
     """
+    whole.check(folder, "clips")
     shards = sorted((folder / "clips").glob(f"{split}-*.parquet"))
     if not shards:
         raise InputError(f"{folder}: no clips of split {split} (clips/{split}-*.parquet)")
@@ -78,6 +81,7 @@ def probe_set(
         raise InputError(f"--out {out} is the data set itself; give a new folder")
     surroundings = _Surroundings(shards, procedure)
     counts: Counter[str] = Counter()
+    (out / manifests.NAME).unlink(missing_ok=True)  # from here to the end ``out`` is no data set
     for config in ("clips", "qa"):
         (out / config).mkdir(parents=True, exist_ok=True)
     files = [out / config / f"{split}-00000.parquet" for config in ("clips", "qa")]
@@ -103,6 +107,9 @@ def probe_set(
         shutil.copyfile(shard, out / "qa" / shard.name)
     said = ", ".join(f"{number} {group}" for group, number in counts.items())
     (out / "README.md").write_text(CARD.format(split=split, name=folder.name, counts=said), encoding="utf-8")
+    manifests.seal(
+        out, {"probes": {"of": folder.name, "split": split, "phrasings": phrasings, "seed": seed, **counts}}
+    )
     return counts
 
 
@@ -151,7 +158,7 @@ class _Surroundings:
                 ]
 
     def _event(self, label: str) -> str | None:
-        """The taxonomy's name of an event; None for those it doesn't list, as our own "entered: …"."""
+        """Return the taxonomy's name of an event; None for those it doesn't list, as our own "entered: …"."""
         spellings = self.procedure.spellings if self.procedure else {}
         return spellings.get(("event", taxonomy.plain(label)))
 
@@ -162,7 +169,7 @@ class _Surroundings:
 
 
 def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterator[tuple[str, Row]]:
-    """A clip's questions, each with the probe it belongs to."""
+    """Yield a clip's questions, each with the probe it belongs to."""
     scene = json.loads(row["scene"]) if row["scene"] else None
     own = [("original", qa) for qa in row["qa"]]
     if scene and not any(qa["kind"] == "presence" for qa in row["qa"]):
@@ -176,7 +183,7 @@ def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterat
 
 
 def others(kind: str, question: str) -> list[str]:
-    """The same question in the kind's other words; none where it isn't one of ours.
+    """Return the same question in the kind's other words; none where it isn't one of ours.
 
     >>> others("presence", "Is the phaco tip visible?")[0]
     'Can the phaco tip be seen here?'

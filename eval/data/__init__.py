@@ -1,3 +1,14 @@
 """Predictions, questions and data sets, read from whoever wrote them."""
 
-__all__ = ["columns", "dataset", "predictions", "prompts", "records", "reference", "streams", "truth"]
+__all__ = [
+    "columns",
+    "dataset",
+    "predictions",
+    "prompts",
+    "recognise",
+    "records",
+    "reference",
+    "streams",
+    "truth",
+    "whole",
+]

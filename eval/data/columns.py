@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as default
 from pathlib import Path
 from typing import Any
 
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import records
 from surgvqa.eval.data.predictions import FIELDS, Prediction
+from surgvqa.eval.data.recognise import lettered, recognise
 from surgvqa.eval.data.records import Row
 
 RIGHT = frozenset(
@@ -99,6 +101,27 @@ LAYOUTS = (
         },
     ),
     Layout(
+        "OpenAI batch answers",
+        ("custom_id", "response"),
+        {
+            "qa_id": "custom_id",
+            "prediction": "response.body.choices.0.message.content|response.body.output.0.content.0.text",
+            "error": "error.message|response.body.error.message",
+        },
+    ),
+    Layout(
+        "EvalScope reviews",
+        ("index", "raw_input", "choices"),
+        {
+            "qa_id": "index",
+            "question": "raw_input.question",
+            "prediction": "choices.0.message.content",
+            "short_answer": "choices.0.review.gold",
+            "counted": "choices.0.review.result",
+            "choices": "raw_input.options",
+        },
+    ),
+    Layout(
         "LLaVA answers",
         ("question_id", "prompt", "text"),
         {"qa_id": "question_id", "question": "prompt", "prediction": "text"},
@@ -113,6 +136,8 @@ class Loaded:
     predictions: list[Prediction]
     layout: str  # the name of the layout recognised, "as given" where --columns says everything
     fields: frozenset[str]  # those of ours the file fills
+    read_as: Mapping[str, str] = default(default_factory=dict)  # our fields that the file names otherwise
+    columns: tuple[str, ...] = ()  # the file's own
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -146,9 +171,11 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
         raise InputError(
             f"{path}: each sample was run {1 + len(epochs)} times (epochs), a question counts once; run one epoch"
         )
-    mapping = (
-        {field: field for field in FIELDS} | dict(layout.columns if layout else {}) | dict(columns or {})
-    )
+    told = dict(columns or {})
+    guessed = {} if layout else recognise(rows, told)
+    mapping = {field: field for field in FIELDS} | dict(layout.columns if layout else guessed) | told
+    if guessed.get("prediction") == "answer" or guessed.get("short_answer") == "answer":
+        mapping["answer"] = mapping["short_answer"]
     for field, column in (columns or {}).items():
         if all(_get(row, column) is None for row in rows):
             raise InputError(
@@ -163,7 +190,29 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
             f"{path}: --columns counted={mapping['counted']}: {_get(rows[0], mapping['counted'])!r} is no verdict; "
             "one is true or false, 1 or 0, C or I"
         )
-    return Loaded(predictions, layout.name if layout else "as given", filled)
+    read_as = {field: column for field, column in mapping.items() if column != field and field in filled}
+    return Loaded(
+        predictions, layout.name if layout else "as given", filled, read_as, tuple(map(str, rows[0]))
+    )
+
+
+def answered(loaded: Loaded, path: Path) -> Loaded:
+    """The same, where there is an answer or a crash in at least one row.
+
+    Raises:
+        InputError: no column holds answers: that is the file's fault, and not the model's silence.
+    """
+    if any(row.prediction.strip() or row.error for row in loaded.predictions):
+        return loaded
+    column = loaded.read_as.get("prediction", "prediction")
+    where = (
+        f"column {column} is empty in all {len(loaded.predictions)} rows"
+        if column in loaded.columns
+        else ("no column with the model's answers")
+    )
+    raise InputError(
+        f"{path}: {where}; found {', '.join(loaded.columns)}; name it with --columns prediction=COLUMN"
+    )
 
 
 def _recognise(row: Row) -> Layout | None:
@@ -218,7 +267,7 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
         for field, value in values.items()
         if field not in ("choices", "confidence", "error", "counted")
     }
-    choices = _choices(values["choices"], where)
+    choices = _choices(values["choices"], where) or tuple(lettered(row))
     answer = texts["short_answer"] or texts["answer"]
     if len(answer) == 1 and answer.isupper() and choices and answer not in choices:
         place = ord(answer) - ord("A")  # the letter of a choice

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset, DatasetDict, Image, List, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.files import manifest as manifests
+from surgvqa.eval.data import whole
 from surgvqa.eval.data.prompts import as_clips, is_prompts
 
 
@@ -39,6 +42,8 @@ def load_rows(name: str, config: str | None) -> DatasetDict:
     """
     if Path(name).exists() and not any(Path(name).rglob("*.parquet")):
         raise InputError(f"{name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one")
+    if Path(name).is_dir():
+        whole.refuse_unfinished(Path(name), config or "clips")
     try:
         splits = load_folder(Path(name), config) or load_dataset(name, config)
     except (DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
@@ -47,7 +52,31 @@ def load_rows(name: str, config: str | None) -> DatasetDict:
         ) from None
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
+    refuse_shared(name, splits)
     return DatasetDict({split: undecoded(rows) for split, rows in splits.items()})
+
+
+def refuse_shared(name: str, splits: DatasetDict) -> None:
+    """Raise where a case lies in two splits, unless the manifest says that the source divides it."""
+    named = {split: rows for split, rows in splits.items() if whole.CASE in rows.column_names}
+    cases = {split: set(rows.unique(whole.CASE)) - {None} for split, rows in named.items()}
+    seen = [case for found in cases.values() for case in found]
+    if len(set(seen)) == len(seen):
+        return
+    known = whole.manifest_of(Path(name)) if Path(name).is_dir() else hub_manifest(name)
+    whole.refuse_undeclared(cases, known, name)
+
+
+def hub_manifest(name: str) -> Any:
+    """The manifest of a data set of the Hub; {} where it has none."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        path = hf_hub_download(name, manifests.NAME, repo_type="dataset")
+    except (EntryNotFoundError, LocalEntryNotFoundError):
+        return {}
+    return manifests.read_json(Path(path), "the data set's manifest is damaged")
 
 
 def load_folder(folder: Path, config: str | None) -> DatasetDict | None:

@@ -45,8 +45,7 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def _table(text: str, path: Path) -> Iterator[Row]:
-    dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
-    reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect, strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter(text, path), strict=True)
     try:
         for row in reader:
             if None in row or None in row.values():
@@ -54,6 +53,18 @@ def _table(text: str, path: Path) -> Iterator[Row]:
             yield row
     except csv.Error as error:
         raise InputError(f"{path}, after line {reader.line_num}: {error}; was the file cut off?") from None
+
+
+def delimiter(text: str, path: Path) -> str:
+    r"""What parts the columns: the sign that parts the header into the most; in a ``.tsv`` the tab.
+
+    >>> delimiter("True;Pred\n1,0;1,0\n", Path("a.csv"))
+    ';'
+    """
+    header = text.partition("\n")[0]
+    signs = "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|"
+    counts = {sign: len(next(csv.reader([header], delimiter=sign), [])) for sign in signs}
+    return max(signs, key=lambda sign: counts[sign])  # of as many, the first
 
 
 def _lines(text: str, path: Path) -> Iterator[Row]:
@@ -83,9 +94,10 @@ def _document(text: str, path: Path) -> Iterator[Row]:
         ) from None
     if isinstance(document, Mapping):
         name = next((name for name in LISTS if document.get(name)), None)
-        if name is None:
+        below = bool(document) and all(isinstance(row, Mapping) and len(row) > 1 for row in document.values())
+        if name is None and not below:
             raise InputError(f"{path}: an object without a list of rows; looked for {', '.join(LISTS)}")
-        document = document[name]
+        document = document if name is None else document[name]
     if isinstance(document, Mapping):  # rows below their task (lmms-eval) or below their id
         parts = document.items()
         document = [

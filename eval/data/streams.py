@@ -11,26 +11,34 @@ from datasets import DatasetDict, IterableDataset, get_dataset_config_names, loa
 from datasets.utils.logging import set_verbosity_error
 from PIL import Image
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data import whole
 
 Row = dict[str, Any]
 
 
-def splits(where: str, config: str | None = None) -> dict[str, IterableDataset]:
+def splits(where: str, config: str | None = None, leaking: bool = False) -> dict[str, IterableDataset]:
     """Every split of a data set, streamed and undecoded (images are ``{"bytes", "path"}``).
 
     ``where`` is a folder of ours, any folder that `load_dataset` reads, one that `save_to_disk` wrote, or
     ``org/name`` on the Hub. Without ``config``: ``clips`` where there is one, else the only one.
 
+    ``leaking`` lets a case lie in two splits: for who counts the leaks.
+
     Raises:
-        InputError: nothing readable there, or several configs and none asked for.
+        InputError: nothing readable or whole there, a case in two splits, or several configs and none asked for.
     """
     set_verbosity_error()
     if (Path(where) / "dataset_dict.json").is_file() or (Path(where) / "dataset_info.json").is_file():
         saved = load_from_disk(where)
         saved = saved if isinstance(saved, DatasetDict) else DatasetDict({"all": saved})
         return {name: split.to_iterable_dataset().decode(False) for name, split in saved.items()}
+    if Path(where).is_dir():
+        whole.refuse_unfinished(Path(where), config)
+    named = _config(where, config)
+    if Path(where).is_dir() and not leaking:
+        whole.refuse_leaks(Path(where), named)
     try:
-        loaded = load_dataset(where, _config(where, config), streaming=True)
+        loaded = load_dataset(where, named, streaming=True)
     except (
         OSError,
         ValueError,

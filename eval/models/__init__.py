@@ -8,6 +8,7 @@ __all__ = [
     "load",
     "out_of_memory",
     "pixels",
+    "precision",
     "processor_encoder",
     "spoken_rows",
     "vision_attention",

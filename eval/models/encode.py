@@ -305,7 +305,9 @@ class Encoder:
         """
         blocks: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * media
         return [
-            self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=not answered)
+            self.processor.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=not answered, enable_thinking=False
+            )
             for messages in self.chats(row, questions, blocks, answered)
         ]
 

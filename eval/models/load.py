@@ -12,6 +12,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import load_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.pixels import normalise_on_device
+from surgvqa.eval.models.precision import dtype_for
 from surgvqa.eval.models.processor_encoder import PATCHED
 from surgvqa.eval.models.vision_attention import side_by_side
 from transformers import (
@@ -45,7 +46,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
 
     Args:
         where: a folder or a Hub name; one with ``adapter_config.json`` is an adapter.
-        dtype: auto, float32, bfloat16.
+        dtype: float32, bfloat16, or auto: the checkpoint's, but float32 on a CPU that emulates bfloat16.
         device: cuda, cpu; by default the first that there is.
         base: the adapter's base model, where it isn't at the path its configuration names.
 
@@ -57,7 +58,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
     processor = found_parts.processor
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        model: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype)
+        model: Any = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype_for(dtype, device))
     except (OSError, ValueError) as error:
         hint = "; give --base MODEL" if config else ""
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None

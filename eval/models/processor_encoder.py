@@ -22,7 +22,8 @@ from surgvqa.eval.models.pixels import Frames
 from torch import Tensor
 from transformers import ProcessorMixin
 
-PATCHED = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", *HEARING)  # model types whose patches we make ourselves
+HYBRIDS = ("qwen3_5", "qwen3_5_moe")  # three layers of linear attention to one of full
+PATCHED = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", *HYBRIDS, *HEARING)  # whose patches we make ourselves
 KINDS = ("token_type_ids", "mm_token_type_ids")  # which tokens stand for an image: 1, else 0
 
 
@@ -46,7 +47,10 @@ def encoder_for(
         InputError: a processor that doesn't follow the contract, or a budget that such a model can't keep.
     """
     if model_type in PATCHED:
-        return Encoder(processor, budget, root, ears)
+        encoder = Encoder(processor, budget, root, ears)
+        if model_type in HYBRIDS:  # an answer begins behind its thoughts
+            encoder.opening, encoder.closing = marks(processor)
+        return encoder
     return ProcessorEncoder(processor, budget, root)
 
 
@@ -118,6 +122,7 @@ class ProcessorEncoder(Encoder):
                 return_dict=True,
                 return_tensors="pt",
                 add_generation_prompt=not answered,
+                enable_thinking=False,
             )
             ids.append(made["input_ids"][0].tolist())
             media = {
@@ -182,7 +187,9 @@ def marks(processor: Any) -> tuple[str, str]:
         messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": "Which phase?"}]}]
         if answer is not None:
             messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
-        said: str = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
+        said: str = processor.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=prompt, enable_thinking=False
+        )
         return said
 
     asked, begun, said = text(None), text(None, prompt=True), text("Incision")

@@ -61,6 +61,7 @@ def scores(figures: Mapping[str, Any]) -> str:
         [
             table(lines),
             "",
+            *_warnings(figures),
             f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; per kind, "
             f"macro {percent(figures['macro_accuracy'])}; " + (", ".join(wrong) or "no faults"),
             f"all questions under each rule: {', '.join(rules)}",
@@ -69,6 +70,25 @@ def scores(figures: Mapping[str, Any]) -> str:
             *(f"note: {note}" for note in figures["notes"]),
         ]
     )
+
+
+UNDECIDED = 0.02  # share of undecided replies beyond which the headline says so
+
+
+def _warnings(figures: Mapping[str, Any]) -> list[str]:
+    """What must be known before the headline is believed: how the file was read, what could not be read in it."""
+    lines = []
+    if read_as := figures.get("read_as"):
+        lines.append("read as: " + ", ".join(f"{field} = {column}" for field, column in read_as.items()))
+    own = figures["undecided"]
+    if own["n"]:
+        first = own["examples"][0]
+        said = " ".join(first["prediction"].split())[:60]
+        lines.append(
+            f"{'WARNING: ' if own['share'] > UNDECIDED else ''}{own['n']} replies ({percent(own['share'])} %) state none of "
+            f"the known answers and count as wrong; the first: {said!r} (right: {first['short_answer']})"
+        )
+    return lines
 
 
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "extra", "duplicates")
@@ -146,7 +166,8 @@ def comparison(figures: Mapping[str, Any]) -> str:
     lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
     lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
     rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]
-    moved, answers = ", ".join(figures["moved_kinds"]) or "none", figures["answers"]
+    nothing = "none" if figures["can_move"] else "too few cases for any to be told from chance"
+    moved, answers = ", ".join(figures["moved_kinds"]) or nothing, figures["answers"]
     return "\n".join(
         [
             table(lines),

@@ -23,7 +23,7 @@ COLUMNS = ("clip_id", "case_id", "phase", "start_s", "end_s")
 
 
 def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The numbers of the page, and the frames of its samples by clip.
+    """Return the numbers of the page, and the frames of its samples by clip.
 
     Raises:
         InputError: not a data set of ours (configs ``clips`` and ``qa``).
@@ -100,7 +100,7 @@ def kinds(questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
 
 
 def blind(questions: Mapping[str, Sequence[Row]]) -> dict[str, Any] | None:
-    """What the most frequent training answer, overall and by question text, scores on the held-out split."""
+    """Score the most frequent training answer, overall and by question text, on the held-out split."""
     train = questions.get("train") or []
     held_out = next((name for name in ("test", "validation") if questions.get(name)), None)
     if not train or held_out is None:
@@ -153,7 +153,7 @@ def phase_shares(clips: Mapping[str, Iterable[Row]]) -> list[dict[str, Any]]:
 
 
 def in_order(clips: Mapping[str, Iterable[Row]]) -> list[str]:
-    """The phases, from the one that comes first on average to the one that comes last."""
+    """Return the phases, from the one that comes first on average to the one that comes last."""
     starts: dict[str, list[float]] = defaultdict(list)
     for rows in clips.values():
         for row in rows:
@@ -220,7 +220,7 @@ def samples(
 
 
 def _leaks(where: str) -> dict[str, Any] | None:
-    """What the splits share; None where there is only one."""
+    """Count what the splits share; None where there is only one."""
     splits = streams.splits(where, "clips")
     if len(splits) < 2:
         return None
@@ -233,7 +233,7 @@ def _leaks(where: str) -> dict[str, Any] | None:
 
 
 def _built(where: str) -> dict[str, Any] | None:
-    """What the build said of it (`report.json` of a folder): what was left out, and its notes."""
+    """Read the build's `report.json`: what was left out, and its notes."""
     path = Path(where) / "report.json"
     if not path.is_file():
         return None

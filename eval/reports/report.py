@@ -46,7 +46,7 @@ def report(config: Report) -> None:
 
 
 def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The numbers of the page on a predictions file, and the frames of its worst examples by clip."""
+    """Return the numbers of the page on a predictions file, and the frames of its worst examples by clip."""
     loaded = columns.read(Path(config.what), columns.parse_columns(config.columns))
     asked, train = truth(config)
     figures = score(
@@ -90,7 +90,7 @@ def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str
 
 
 def model_index(figures: Mapping[str, Any], name: str, where: str | None) -> Any:
-    """The score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
+    """Return the score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
     data_id = where if where and not Path(where).exists() else None
     results = model.eval_results(
         [(name, model.scored(figures))], data_id or Path(where or "surgvqa").name, data_id
@@ -99,7 +99,7 @@ def model_index(figures: Mapping[str, Any], name: str, where: str | None) -> Any
 
 
 def lift(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """What the lift plot shows: the kinds from the highest lift on, and the scale's ends."""
+    """Return the rows of the lift plot: the kinds from the highest lift on, and the scale's ends."""
     names = ("n", "lift", "lift_ci95", "accuracy", "blind_majority", "chance", "single_class")
     kinds = [{"kind": kind} | {name: own[name] for name in names} for kind, own in figures["by_kind"].items()]
     kinds.sort(key=lambda kind: (kind["single_class"], -kind["lift"], kind["kind"]))
@@ -200,7 +200,7 @@ def _line(
 
 
 def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The labels of the timelines: the true ones first, in the order of time, so that they have the colours."""
+    """Return the labels of the timelines: the true ones first, in the order of time, so that they have the colours."""
     starts: dict[str, list[float]] = defaultdict(list)
     said: set[str] = set()
     for line in lines:
@@ -212,7 +212,7 @@ def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _written(path: Path | None, verb: str, keys: set[str]) -> dict[str, Any] | None:
-    """What `surgvqa-eval VERB --out` wrote."""
+    """Read what `surgvqa-eval VERB --out` wrote."""
     if path is None:
         return None
     try:

@@ -3,11 +3,8 @@
 __all__ = [
     "calibration",
     "compare",
-    "grid_answers",
     "kinds",
-    "lists",
     "match",
-    "negation",
     "probes",
     "score",
     "statistics",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,9 @@ def compare(
     cases = {row.case_id for row in rows}
     notes = [f"A: {note}" for note in left.notes] + [f"B: {note}" for note in right.notes]
     notes += _few(len(cases), overall)
+    can_move = not tested or _least_holm(kinds, tested) < LEVEL
+    if not can_move:
+        notes.append(_unreachable(kinds, tested))
     if single and len(kept) < len(pairs):
         notes.append(f"left out, one answer only: {', '.join(single)}")
     return {
@@ -68,10 +71,30 @@ def compare(
         "missing": {"a": left.missing, "b": right.missing},
         "errors": {"a": sum(x.crashed for x, _ in pairs), "b": sum(y.crashed for _, y in pairs)},
         "moved_kinds": [kind for kind in tested if by_kind[kind]["p_holm"] < LEVEL],
+        "can_move": can_move,
         "single_class_kinds": single,
         "by_kind": by_kind,
         "notes": notes,
     }
+
+
+def _cases(own: Sequence[Pair]) -> int:
+    return len({x.row.case_id for x, _ in own})
+
+
+def _least_holm(kinds: Mapping[str, Sequence[Pair]], tested: Sequence[str]) -> float:
+    """The smallest p that any kind can get, after Holm, from as many cases as it has."""
+    return min(statistics.holm([statistics.least(_cases(kinds[kind])) for kind in tested]))
+
+
+def _unreachable(kinds: Mapping[str, Sequence[Pair]], tested: Sequence[str]) -> str:
+    cases = max(_cases(kinds[kind]) for kind in tested)
+    needed = statistics.needed(len(tested), LEVEL)
+    return (
+        f"{len(tested)} kinds on {cases} cases: even if every case agreed, p would be {statistics.least(cases):.2g} and "
+        f"{min(1.0, _least_holm(kinds, tested)):.2g} after Holm's correction for {len(tested)} kinds, so no kind can be shown "
+        f"to have moved; it takes {needed} cases. The differences and their intervals stand in the table"
+    )
 
 
 def _answers(pairs: Sequence[Pair], rule: str) -> dict[str, Any]:
@@ -110,13 +133,15 @@ def _figures(pairs: Sequence[Pair], rule: str, seed: int) -> dict[str, Any]:
     a = np.array([x.verdicts[rule].correct for x, _ in pairs], dtype=float)
     b = np.array([y.verdicts[rule].correct for _, y in pairs], dtype=float)
     cases = [x.row.case_id for x, _ in pairs]
+    p = statistics.sign_flip(statistics.sums(b - a, cases), seed)
+    ci95, p = statistics.agreeing(difference(b - a, cases, seed), p, LEVEL)
     return {
         "n": len(pairs),
         "a": float(a.mean()),
         "b": float(b.mean()),
         "difference": float((b - a).mean()),
-        "ci95": difference(b - a, cases, seed),
-        "p": statistics.sign_flip(statistics.sums(b - a, cases), seed),
+        "ci95": ci95,
+        "p": p,
         "only_a": int(((a == 1) & (b == 0)).sum()),
         "only_b": int(((b == 1) & (a == 0)).sum()),
     }

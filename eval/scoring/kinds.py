@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.scoring import grid_answers, match, negation, statistics, verdicts
+from surgvqa.eval.reading import grid_answers
+from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.reading.unwrap import final
+from surgvqa.eval.scoring import match, statistics, verdicts
 from surgvqa.eval.scoring.verdicts import Judged, constant, likeliest, options
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
@@ -55,12 +58,14 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
 
 def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
     """The 95 % interval over cases as a list; None for too few of them."""
+    if len(set(cases)) < statistics.FEWEST:  # many kinds of few questions: nothing to sum
+        return None
     return _ends(statistics.interval(statistics.sums(values, cases), seed))
 
 
 def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
     """The same of paired differences; None too where no question differs."""
-    return _ends(statistics.paired(values, cases, seed))
+    return _ends(statistics.paired(values, cases, seed)) if len(set(cases)) >= statistics.FEWEST else None
 
 
 def _ends(ends: tuple[float, float] | None) -> list[float] | None:
@@ -150,8 +155,8 @@ def _distances(rows: Sequence[Prediction]) -> dict[str, Any]:
     if rows[0].kind in match.CELL_KINDS:
         cells = [
             (
-                grid_answers.cell(negation.words(row.short_answer)),
-                grid_answers.cell(negation.affirmed(row.prediction)),
+                grid_answers.cell(words(row.short_answer)),
+                grid_answers.said_cell(final(row.prediction)),
             )
             for row in rows
         ]

@@ -136,16 +136,19 @@ def coherence(every: Sequence[Judged]) -> dict[str, Any] | None:
 
 def _flips(own: Iterable[tuple[Span, Judged]]) -> dict[str, Any]:
     ordered = sorted(own, key=lambda pair: (pair[0].case, pair[0].start, pair[0].end))
-    pairs = [
+    adjacent = [
         (a, b)
         for a, b in itertools.pairwise(ordered)
         if a[0].case == b[0].case and a[0] != b[0] and b[0].start - a[0].end <= GAP_MS
     ]
+    silent = (ERROR, EMPTY)  # saying nothing twice is not keeping still
+    pairs = [(a, b) for a, b in adjacent if a[1].said not in silent and b[1].said not in silent]
     minutes = sum((b.start + b.end - a.start - a.end) / 2 for (a, _), (b, _) in pairs) / 60_000
     same = [(a, b) for (_, a), (_, b) in pairs if a.row.short_answer == b.row.short_answer]
     flips = sum(a.said != b.said for (_, a), (_, b) in pairs)
     return {
         "pairs": len(pairs),
+        "unanswered_pairs": len(adjacent) - len(pairs),
         "minutes": minutes,
         "flips_per_minute": flips / minutes if minutes else None,
         "true_flips_per_minute": (len(pairs) - len(same)) / minutes if minutes else None,

@@ -13,11 +13,14 @@ import numpy as np
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.scoring import kinds, match, negation, statistics
+from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.scoring import kinds, match, statistics
 from surgvqa.eval.scoring.calibration import calibration
 from surgvqa.eval.scoring.probes import probe
 from surgvqa.eval.scoring.verdicts import Judged, judge
 from surgvqa.eval.scoring.vocabulary import alignment
+
+SHOWN = 10  # undecided replies that stand in the figures
 
 
 def score(
@@ -73,6 +76,7 @@ def score(
         "empty": sum(judged.empty for judged in every),
         "refusals": _caused(every, "refusal"),
         "echoes": _caused(every, "repeats the question"),
+        "undecided": _undecided(every, rule),
         "missing": laid.missing,
         "extra": laid.extra,
         "duplicates": laid.duplicates,
@@ -146,6 +150,20 @@ def _share(every: Sequence[Judged], rule: str) -> float:
 
 def _caused(every: Sequence[Judged], cause: str) -> int:
     return sum(judged.verdicts["word"].cause == cause for judged in every)
+
+
+def _undecided(every: Sequence[Judged], rule: str) -> dict[str, Any]:
+    """Replies in which the rule finds none of the kind's answers: wrong, unless somebody reads them."""
+    own = [judged for judged in every if judged.verdicts[rule].undecided]
+    return {
+        "n": len(own),
+        "share": len(own) / len(every),
+        "causes": dict(Counter(judged.verdicts[rule].cause for judged in own).most_common()),
+        "examples": [
+            {"qa_id": row.qa_id, "short_answer": row.short_answer, "prediction": row.prediction[:200]}
+            for row in (judged.row for judged in own[:SHOWN])
+        ],
+    }
 
 
 def _differences(every: Sequence[Judged], rule: str, other: str) -> dict[str, Any]:
@@ -228,7 +246,7 @@ def _notes(
     outside = sum(
         bool(row.choices)
         and row.kind not in match.SET_KINDS
-        and negation.words(row.short_answer) not in {negation.words(choice) for choice in row.choices}
+        and words(row.short_answer) not in {words(choice) for choice in row.choices}
         for row in rows
     )
     if outside:

@@ -18,6 +18,7 @@ RESAMPLES = 2000
 FEWEST = (
     3  # cases for an interval: from two, Student's t has one degree of freedom and reaches nearly everywhere
 )
+SMALL = 10  # cases below which the scatter of the questions is a lower bound
 NORMAL = 1.959964  # two-sided 95 % of the normal distribution
 # Two-sided 95 % of Student's t, by degrees of freedom; between them log t is linear in 1/df (to 0.3 %, 1 % below 2).
 STUDENT = {
@@ -70,7 +71,12 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
     error = bootstrap_error(data, seed)
     if error < 1e-12:
         return _binomial(data.mean, size, low, high)
-    return _on_logits(data.mean, _quantile(data) * error, low, high)
+    ends = _on_logits(data.mean, _quantile(data) * error, low, high)
+    if size >= SMALL:
+        return ends
+    # So few cases can agree by luck: never narrower than if every question were a case of its own.
+    least = _binomial(data.mean, int(data.count.sum()), low, high)
+    return min(ends[0], least[0]), max(ends[1], least[1])
 
 
 def paired(
@@ -182,6 +188,43 @@ def sign_flip(data: Sums, seed: int = 0, draws: int = 20_000) -> float | None:
         signs = random.choice((-1.0, 1.0), size=(min(chunk, draws - start), size))
         extreme += int((np.abs(signs @ data.total) >= observed - 1e-9).sum())
     return (extreme + 1) / (draws + 1)
+
+
+def least(cases: int) -> float:
+    """The smallest p that flipping the signs of so many cases can give.
+
+    >>> least(8)
+    0.0078125
+    """
+    return min(1.0, 2.0 / 2.0 ** min(cases, 1000))
+
+
+def needed(tests: int, level: float = 0.05) -> int:
+    """The cases that one of so many tests needs to reach a level after Holm's correction.
+
+    >>> needed(1), needed(11)
+    (6, 9)
+    """
+    return next(cases for cases in range(1, 1000) if tests * least(cases) < level)
+
+
+def agreeing(
+    ends: list[float] | None, p: float | None, level: float
+) -> tuple[list[float] | None, float | None]:
+    """An interval and a p that say the same of no difference: the more cautious of the two speaks for both.
+
+    The interval is the bootstrap's, p is from flipping signs; near the level they can disagree. Either alone keeps
+    its error, so where one of them can't tell, the pair can't.
+
+    >>> agreeing([0.01, 0.3], 0.0625, 0.05), agreeing([-0.01, 0.3], 0.04, 0.05)
+    (([0.0, 0.3], 0.0625), ([-0.01, 0.3], 0.05))
+    """
+    if ends is None or p is None:
+        return ends, p
+    low, high = ends
+    if p >= level:
+        return [min(low, 0.0), max(high, 0.0)], p
+    return ends, p if low > 0 or high < 0 else level
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -10,11 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.scoring import lists, match, negation
+from surgvqa.eval.reading import lists, polarity
+from surgvqa.eval.reading.terms import stated
+from surgvqa.eval.reading.tokens import name, words
+from surgvqa.eval.reading.unwrap import final
+from surgvqa.eval.scoring import match
 
+UNNAMED = "all"  # the kind of questions whose file names none
 ERROR, EMPTY, OTHER = "(error)", "(empty)", "(other)"
 LABEL_LENGTH = 60
-CLOSED = 500  # answers that a kind can have and still be a closed one
+CLOSED = 2000  # answers that a kind can have and still be a closed one
+SEVERAL_QUESTIONS = 40  # answers beyond which a kind may ask several different things
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +45,47 @@ class Judged:
 
 
 def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[Judged]:
-    """All rows under all rules. The names that lists may hold are learnt from ``rows`` and ``train``."""
-    vocabulary = options([*rows, *train])
+    """All rows under all rules. The answers that a kind can have are learnt from ``rows`` and ``train``.
+
+    A kind that asks many different things ("all", where a file names no kinds) knows the answers to each of its
+    questions: naming one of the others in a sentence is no second answer there, listing it is.
+    """
+    every = [*rows, *train]
+    vocabulary = options(every)
+    narrow = _by_question(every, vocabulary)
     answers: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         answers[row.kind].add(row.short_answer)
     known = {kind: tuple(sorted(own)) for kind, own in answers.items()}
-    return [_judged(row, vocabulary[row.kind], known[row.kind]) for row in rows]
+    return [
+        _judged(
+            row,
+            narrow.get((row.kind, row.question), vocabulary[row.kind]),
+            vocabulary[row.kind],
+            known[row.kind],
+        )
+        for row in rows
+    ]
 
 
-def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ...]) -> Judged:
+def _by_question(
+    rows: Sequence[Prediction], vocabulary: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The answers to each question of the kinds that ask many things, where a question has several."""
+    wide = {kind for kind, own in vocabulary.items() if len(own) > SEVERAL_QUESTIONS or kind == UNNAMED}
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        if row.kind in wide and row.kind not in match.SET_KINDS and row.question:
+            found[row.kind, row.question].update((row.short_answer, *row.choices))
+    return {key: tuple(sorted(own)) for key, own in found.items() if len(own) > 1}
+
+
+def _judged(
+    row: Prediction, known: tuple[str, ...], related: tuple[str, ...], answers: tuple[str, ...]
+) -> Judged:
     if row.error is not None:
         verdict = match.Verdict(False, "missing" if row.error == reference.MISSING else "error")
-        return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, vocabulary))
+        return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, related))
     verdicts = {
         rule: match.judge(
             rule,
@@ -61,13 +95,14 @@ def _judged(row: Prediction, vocabulary: tuple[str, ...], answers: tuple[str, ..
             row.kind,
             row.answer,
             row.question,
-            vocabulary,
+            known,
+            related,
         )
         for rule in match.RULES
         if rule != "choice" or row.choices
     }
     verdicts.setdefault("choice", verdicts["word"])  # without choices the one is the other
-    return Judged(row, verdicts, label(row, answers), *_lists(row, vocabulary))
+    return Judged(row, verdicts, label(row, answers), *_lists(row, related))
 
 
 def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
@@ -76,7 +111,7 @@ def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str]
         return frozenset(), frozenset()
     if row.error is not None or not row.prediction.strip():
         return frozenset(), lists.items(row.short_answer, vocabulary)
-    return lists.listed(negation.final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
+    return lists.listed(final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
 
 
 def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
@@ -91,7 +126,7 @@ def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
     for row in rows:
         if row.kind in match.SET_KINDS and row.short_answer.casefold() not in match.YES_NO:
             known[row.kind].update(lists.items(row.short_answer))
-            known[row.kind].update(negation.name(choice) for choice in row.choices)
+            known[row.kind].update(name(choice) for choice in row.choices)
         else:
             known[row.kind].update((row.short_answer, *row.choices))
     return {
@@ -110,16 +145,16 @@ def label(row: Prediction, answers: tuple[str, ...]) -> str:
         return ERROR
     if not row.prediction.strip():
         return EMPTY
-    text = negation.final(row.prediction)
-    said = negation.words(text)
+    text = final(row.prediction)
+    said = words(text)
     if row.short_answer.casefold() in match.YES_NO:
-        return said[0] if said and said[0] in match.YES_NO else OTHER
+        return polarity.polarity(text, row.question)[0] or OTHER
     if row.kind in match.SET_KINDS:
         known = {lists.items(answer): answer for answer in answers}
-        said_names = negation.named(text, tuple(sorted({name for names in known for name in names})))
+        said_names = lists.shown(text, tuple(sorted({entry for names in known for entry in names})))
         return known.get(frozenset(said_names)) or ", ".join(said_names) or "none"
-    exact = [answer for answer in answers if negation.words(answer) == said]
-    found = exact or negation.named(text, answers)
+    exact = [answer for answer in answers if words(answer) == said]
+    found = exact or list(stated(text, answers, row.question))
     return found[0] if len(found) == 1 else " ".join(said)[:LABEL_LENGTH] or OTHER
 
 

@@ -7,7 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from surgvqa.eval.scoring import lists, match, negation
+from surgvqa.eval.reading import lists
+from surgvqa.eval.reading.terms import mentioned
+from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.reading.unwrap import final
+from surgvqa.eval.scoring import match
 from surgvqa.eval.scoring.verdicts import Judged
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -48,7 +52,7 @@ def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str])
 def _kind(own: Sequence[Judged], kind: str, spellings: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     known = {spelling: name for role in ROLES[kind] for spelling, name in terms(spellings, role).items()}
     forms = tuple(dict.fromkeys((*known, *known.values(), *FREE)))
-    free = (negation.final(judged.row.prediction) for judged in own if not judged.verdicts["exact"].correct)
+    free = (final(judged.row.prediction) for judged in own if not judged.verdicts["exact"].correct)
     outside = Counter(answer for answer in free if strays(answer, forms, kind))
     inside = len(own) - outside.total()
     return {
@@ -70,9 +74,9 @@ def strays(answer: str, forms: tuple[str, ...], kind: str) -> bool:
     """
     if kind in match.SET_KINDS:
         pieces = lists.pieces(answer)
-        if all(len(negation.words(piece)) <= 3 for piece in pieces):
-            return any(not negation.mentioned(piece, forms) and not lists.nothing(piece) for piece in pieces)
-    return not negation.mentioned(answer, forms) and not lists.nothing(answer)
+        if all(len(words(piece)) <= 3 for piece in pieces):
+            return any(not mentioned(piece, forms) and not lists.nothing(piece) for piece in pieces)
+    return not mentioned(answer, forms) and not lists.nothing(answer)
 
 
 def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
@@ -83,10 +87,10 @@ def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
     >>> nearest_term("a dog", {"capsulorhexis": "capsulorhexis"}) is None
     True
     """
-    said = negation.words(answer)
+    said = words(answer)
     best, found = LIKE, None
     for spelling, name in sorted(known.items()):
-        form = negation.words(spelling)
+        form = words(spelling)
         stretches = {said[i : i + len(form)] for i in range(max(1, len(said) - len(form) + 1))}
         for stretch in stretches:
             ratio = difflib.SequenceMatcher(None, " ".join(stretch), " ".join(form)).ratio()

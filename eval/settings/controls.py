@@ -1,4 +1,4 @@
-"""The configurations of what shows the worth of a score: baselines, necessity, leaks, probes."""
+"""The configurations of what shows the worth of a score: baselines, necessity, leaks, audit-benchmark, probes."""
 
 from __future__ import annotations
 
@@ -64,3 +64,15 @@ class Probes:
     """procedure with the safety gates"""
     seed: Annotated[int, Given("N")] = 0
     """of the wordings"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """Find what gives the answers of question files away."""
+
+    files: Annotated[tuple[Path, ...], Given("FILE", position=True)]
+    """questions of any layout that score reads"""
+    columns: Annotated[str, Given("kind=NAME,…")] = ""
+    """our names for its columns"""
+    out: Annotated[Path | None, Given("PAGE.html")] = None
+    """write a page, and its numbers as JSON beside it"""

@@ -41,6 +41,10 @@ class Demo:
     """a score to show by kind"""
     recogniser: Annotated[str | None, Given("MODEL")] = None
     """speech recogniser for models that read, openai/whisper-small, say"""
+    allow: Annotated[tuple[Path, ...], Given("DIR")] = ()
+    """clients may name what lies below, too"""
+    allow_host: Annotated[tuple[str, ...], Given("NAME")] = ()
+    """names that the app goes by behind a proxy"""
     host: Annotated[str, Given("HOST")] = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
     """address"""
     port: Annotated[int, Given("N")] = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))

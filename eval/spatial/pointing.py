@@ -54,7 +54,7 @@ class Reading:
 
 
 def truths(row: Row) -> tuple[Truth, ...]:
-    """The targets of a row."""
+    """Return the targets of a row."""
     return tuple(
         Truth(label, position, tuple(point) or None, tuple(box) or None, mask)
         for label, position, point, box, mask in zip(
@@ -64,7 +64,7 @@ def truths(row: Row) -> tuple[Truth, ...]:
 
 
 def read(row: Row, text: str) -> Reading:
-    """An answer to a row, its objects matched to the row's targets."""
+    """Return an answer to a row, its objects matched to the row's targets."""
     step = None
     if row["kind"] == "grounded":
         first, _, rest = text.strip().partition("\n")
@@ -96,7 +96,7 @@ def _cost(row: Row, target: Truth, item: Located) -> float:
 
 
 def place(item: Located | None) -> Point | None:
-    """The point of an object, or the middle of its box."""
+    """Return the point of an object, or the middle of its box."""
     return None if item is None else item.point or (box_centre(item.box) if item.box else None)
 
 

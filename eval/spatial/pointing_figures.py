@@ -176,7 +176,7 @@ def _centre_of(row: Row, target: Truth) -> Point:
 
 
 def asked(row: Row) -> str:
-    """The name a row asks for, from its id ``case@ms#name``."""
+    """Return the name a row asks for, from its id ``case@ms#name``."""
     return str(row["row_id"]).split("#", 1)[1]
 
 

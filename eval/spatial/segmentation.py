@@ -78,7 +78,7 @@ def boundary_f(truth: np.ndarray, guess: np.ndarray, reach: int | None = None) -
 
 
 def edge(mask: np.ndarray) -> np.ndarray:
-    """The pixels of a mask with a neighbour above, below, left or right that isn't of it (or the frame's end)."""
+    """Return the pixels of a mask with a neighbour above, below, left or right that isn't of it (or the frame's end)."""
     padded = np.pad(mask, 1)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     rim: np.ndarray = mask & ~inner
@@ -154,21 +154,21 @@ def report(frames: Sequence[Frame], seed: int = 0) -> dict[str, Any]:
 
 
 def challenge(one: Frame) -> float:
-    """The challenge IoU of a frame."""
+    """Return the challenge IoU of a frame."""
     if one.empty:
         return float(not one.scored)
     return float(np.mean([each.iou for each in one.scored if each.true]))
 
 
 def isi(one: Frame) -> float:
-    """The ISI IoU of a frame."""
+    """Return the ISI IoU of a frame."""
     if one.empty:
         return float(not one.scored)
     return float(np.mean([each.iou for each in one.scored]))
 
 
 def figure(values: Sequence[float], cases: Sequence[str], seed: int = 0) -> dict[str, Any]:
-    """A mean with its number of values and its interval; value None without any."""
+    """Return a mean with its number of values and its interval; value None without any."""
     if not values:
         return {"value": None, "n": 0, "ci95": None}
     data = sums(values, cases)

@@ -1,8 +1,8 @@
-"""``surgvqa-eval baselines``, ``necessity``, ``leaks`` and ``probes``: the worth of a score."""
+"""``surgvqa-eval baselines``, ``necessity``, ``leaks``, ``audit-benchmark`` and ``probes``: the worth of a score."""
 
 from __future__ import annotations
 
-from surgvqa.eval.settings.controls import Baselines, Leaks, Necessity, Probes
+from surgvqa.eval.settings.controls import Audit, Baselines, Leaks, Necessity, Probes
 
 
 def baselines(config: Baselines) -> None:
@@ -26,6 +26,13 @@ def leaks(config: Leaks) -> None:
 
     if not finding.run(config):
         raise SystemExit(1)
+
+
+def audit_benchmark(config: Audit) -> None:
+    """Audit files of questions."""
+    from surgvqa.eval.commands import run_benchmark_audit
+
+    run_benchmark_audit.run(config.files, config.columns, config.out)
 
 
 def probes(config: Probes) -> None:

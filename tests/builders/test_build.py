@@ -261,6 +261,8 @@ def test_a_killed_command_goes_on(root, built, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "surgvqa.builders", "synthetic", "--root", str(root), "--out", str(out)]
     command += [
+        "--questions",
+        "nine",
         "--render-cases",
         "4",
         "--phase-seconds",
@@ -316,9 +318,10 @@ def test_a_full_disk(root, built, tmp_path, monkeypatch):
 def test_every_flipped_bit_is_found(root, tmp_path):
     out = tmp_path / "out"
     make(root, out, media="clips")
-    files = [p for p in sorted(out.rglob("*")) if p.is_file() and p.name != "README.md"]
+    files = [p for p in sorted(out.rglob("*")) if p.is_file()]
+    assert {p.name for p in files} >= {"README.md", "report.json", "manifest.json"}
     rng = np.random.default_rng(0)
-    for number in range(200):
+    for number in range(300):
         path = files[number % len(files)]
         data = path.read_bytes()
         at, bit = int(rng.integers(len(data))), int(rng.integers(8))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from surgvqa.builders.cases.timeline import annotated, course, label_at, neighbours
 from surgvqa.builders.cases.windows import frame_times, windows
@@ -23,7 +23,7 @@ def case(phases=(), scenes=(), **facts) -> Case:
         "cataract",
         phases=tuple(Phase(label, start, end) for label, start, end in phases),
         scenes=tuple(Scene(at, 100, 100) for at in scenes),
-        **facts,
+        **{"idle": "throughout", **facts},
     )
 
 
@@ -156,7 +156,7 @@ def test_previous_and_next_skip_interruptions_of_the_same_phase():
     assert neighbours(stretches, 1000) == ("none", "b")
     assert neighbours(stretches, 11_000) == ("b", "none")
     assert neighbours(stretches, 20_000) == ("c", "none")
-    assert label_at(stretches, 20_000) == "idle"
+    assert label_at(stretches, 20_000) is None
 
 
 def test_an_outer_phase_that_resumes_comes_after_the_inner_one():
@@ -178,6 +178,7 @@ made_up = st.builds(
 @given(made_up, st.sampled_from([1.0, 1.5, 2.0, 3.3, 5.0, 12.0]))
 @settings(max_examples=400, deadline=None)
 def test_any_case_is_tiled(made: Case, seconds: float):
+    assume(not made.phases or max(phase.end_s - phase.start_s for phase in made.phases) >= 1)
     clips, dropped = windows(made, seconds)
     assert not [item for item in dropped if item.fault]
     stretches = course(made).stretches

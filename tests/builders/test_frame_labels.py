@@ -248,9 +248,9 @@ def test_a_detector_doesnt_overrule_a_person_and_says_how_sure_it_was(into: Path
     ("name", "content", "said"),
     [
         ("a.xml", "<!DOCTYPE x [<!ENTITY a 'b'>]><annotations/>", "a document type"),
-        ("a.xml", "<annotations>", "not CVAT's XML"),
+        ("a.xml", "<annotations>", "not XML"),
         ("a.json", "[{}]", "entry 0: neither a tool's export"),
-        ("a.csv", "image,label\nv/1.jpg,stapler\n", "row 2: unknown label 'stapler'"),
+        ("a.csv", "image,label\nv/1.jpg,stapler\n", "row 2 of v/1.jpg: unknown label 'stapler'"),
         ("a.csv", "image,label\nv/9.jpg,hook\n", "no picture of a.csv"),
         ("a.json", json.dumps([DETECTED | {"detections": [{"label": "hook", "confidence": 7}]}]), "a confidence of 7"),
         ("a.json", json.dumps([DETECTED | {"detections": [{"label": "hook", "confidence": 1, "bbox": [95, 0, 99, 9]}]}]),

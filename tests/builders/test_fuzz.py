@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 NAMES = (
-    "coco", "labelme", "labels-json", "labels-xml", "labels-csv", "frames", "llava", "csv", "phases", "tools", "pitvqa",
+    "coco", "labelme", "labels-json", "labels-xml", "labels-csv", "labels-darwin", "labels-voc", "frames", "llava", "csv", "phases", "tools", "pitvqa",
     "stretches", "yaml", "manifest", "sums", "predictions", "jpeg", "png", "label-map", "mp4", "mkv", "avi", "outlines",
     "cataract1k-masks", "cataract1k-phases", "surgvivqa", "surgvivqa-rates", "endovis-vqa", "endovis-talk",
     "endovis-labels", "endovis-scene", "columns-csv", "columns-json", "columns-inspect", "masks", "taught", "pseudonyms",
     "wav", "flac",
 )  # fmt: skip
 STRUCTURED = (
-    "coco", "labelme", "labels-json", "frames", "llava", "manifest", "outlines", "cataract1k-masks", "surgvivqa",
+    "coco", "labelme", "labels-json", "labels-darwin", "frames", "llava", "manifest", "outlines", "cataract1k-masks", "surgvivqa",
     "endovis-talk", "columns-json", "masks", "taught", "pseudonyms",
 )  # fmt: skip
 # What has broken readers before: wrong types, infinities, sizes beyond memory, paths, markup, control characters.

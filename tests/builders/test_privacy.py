@@ -477,6 +477,17 @@ def test_burned_in_text_is_found_whole_and_nothing_else(words: str) -> None:
     )
 
 
+@pytest.mark.parametrize("colour", [(255, 30, 30), (40, 220, 40), (60, 60, 255), (250, 220, 40)])
+def test_coloured_text_as_bright_as_the_tissue_is_found(colour: tuple[int, int, int]) -> None:
+    frames = []
+    for picture in text_frames(""):
+        shown = Image.fromarray(picture)
+        ImageDraw.Draw(shown).text((20, 20), "DOE JOHN 1961", fill=colour, font_size=18)
+        frames.append(np.asarray(shown))
+    (x1, y1, x2, y2), *others = burned_text.find(frames)
+    assert not others and x1 <= 21 and y1 <= 25 and x2 >= 150 and y2 >= 35
+
+
 def test_a_picture_that_stands_still_has_no_text_of_its_own() -> None:
     assert burned_text.find([text_frames("DOE")[0]] * 12) == ()
     assert burned_text.find([]) == ()

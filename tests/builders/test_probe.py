@@ -27,7 +27,17 @@ ODDITIES = {
     "decord/video_270.mov": (None, {"rotation": 270, "width": 320}),
     "decord/video_90.mov": (None, {"rotation": 90, "width": 320}),
     "imageio/realshort.mp4": (None, {"frames": 36}),
-    "libopenshot/test1.mp4": (None, {"frames": 21, "notes": ["interlaced: each frame mixes two moments"]}),
+    "libopenshot/test1.mp4": (
+        None,
+        {
+            "frames": 21,
+            "width": 660,
+            "notes": [
+                "its 720x480 pixels aren't square (11/12); shown as 660x480",
+                "interlaced: each frame mixes two moments",
+            ],
+        },
+    ),
     "llamafactory_mllm_demo/1.mp4": (None, {"decoded_duration_s": 9.72}),
     "llamafactory_mllm_demo/2.avi": (None, {"frames": 270}),
     "llamafactory_mllm_demo/3.mp4": (None, {"frames": 146}),
@@ -155,7 +165,7 @@ def test_a_bug_is_no_bad_input():
 def test_the_workers_server_is_begun_before_anything_heavy():
     """Its imports and the command's run side by side only as long as beginning it imports nothing heavy itself."""
     code = (
-        "import sys; from surgvqa.builders import workers; assert workers.begin('json'); "
+        "import sys; from surgvqa.builders.files import process_pool; assert process_pool.begin('json'); "
         "print(sorted({'datasets', 'numpy', 'av', 'pyarrow'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from plain_video import render
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.annotations import machine_scenes
 from surgvqa.builders.cases import scene
+from surgvqa.builders.cases.timeline import phase_at
 from surgvqa.builders.pipeline.shard import Options, survey
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions import ask
@@ -92,7 +95,7 @@ def test_an_offset_places_clips_in_the_video(root: Path) -> None:
     for shown in ("frames", "none"):
         clips = survey(case, root, Options(media=shown)).clips
         assert (clips[0].start_ms, clips[-1].end_ms) == (60_000, 71_000)
-    assert {clip.phase for clip in clips} == {"sewing", "cutting", "idle"}
+    assert {clip.phase for clip in clips} == {"sewing", "cutting", None}
 
 
 def test_coco_in_one_file_and_a_shipped_taxonomy(tmp_path: Path) -> None:
@@ -200,7 +203,7 @@ def test_a_whole_build_with_its_own_words(root: Path, tmp_path: Path) -> None:
     from datasets import load_dataset
 
     rows = load_dataset(str(out), "clips", split="test", cache_dir=str(tmp_path / "cache"))
-    assert {*rows["procedure"]} == {"button sewing"} and {*rows["phase"]} <= {"sewing", "cutting", "idle"}
+    assert {*rows["procedure"]} == {"button sewing"} and {*rows["phase"]} <= {"sewing", "cutting", None}
     assert str(tmp_path) not in (out / "manifest.json").read_text()
 
 
@@ -326,7 +329,7 @@ BAD: dict[Callable[[Path], None], tuple[str, str]] = {
     column: ("tools.csv", "unknown label 'neddle': did you mean needle?"),
     tick: ("tools.csv row 2", "needle=x; 0 or 1"),
     twice: ("tools.csv row 6", "second 8 of the case is annotated twice"),
-    shape: ("annotations/theatre-2/shot_0620.json", "shape 0 is a circle"),
+    shape: ("annotations/theatre-2/shot_0620.json: shape 0", "a circle of "),
     few_points: ("annotations/theatre-2/shot_0620.json", "three points"),
     no_number: ("annotations/theatre-2/shot_0620.json: shot.png", "holds no number"),
 }
@@ -372,6 +375,63 @@ def test_a_video_of_no_case_is_named(root: Path) -> None:
     shutil.copy(root / "videos" / "second.mp4", root / "videos" / "third.mp4")
     (item,) = read(root)[1]
     assert item.item == "third.mp4"
+
+
+def test_names_with_spaces_and_umlauts_are_read_and_their_ids_said(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    (root / "videos").mkdir(parents=True)
+    render(root / "videos" / unicodedata.normalize("NFD", "Fall 3 Müller.mp4"), 5, 128, 96)
+    (root / "phases.csv").write_text("case,phase,start,end\nFall 3 Müller,incision,0,5\n", "utf-8")
+    cases, dropped, faults = read(root, taxonomy="cataract")
+    assert not dropped and not faults
+    case = cases["Fall_3_Mueller"]
+    assert case.video is not None and case.notes == (procedure.RENAMED,)
+    assert (case_media.look(case) or case_media.Pixels(0, 0)).duration_s == 5.0
+    (root / "phases.csv").write_text("case,phase,start,end\na b,incision,0,5\na_b,incision,0,5\n")
+    assert "get the same id" in read(root, taxonomy="cataract")[2][0].cause
+
+
+def test_the_time_of_an_unreadable_row_is_unknown_even_where_gaps_are_idle(root: Path) -> None:
+    table = "case,phase,start,end\ntheatre-1,sewing,0,2\ntheatre-1,sowing,2,4\ntheatre-1,cutting,6,9\n"
+    (root / "phases.csv").write_text(table)
+    for gaps, between in (("unknown", None), ("idle", "idle")):
+        case = read(root, gaps=gaps)[0]["theatre-1"]
+        assert case.unknown == ((2.0, 4.0),)
+        assert [phase_at(case, at) for at in (1000, 3000, 5000, 7000)] == ["sewing", None, between, "cutting"]
+    (root / "phases.csv").write_text(table.replace("2,4", "2,?"))
+    assert phase_at(read(root, gaps="idle")[0]["theatre-1"], 5000) is None
+    with pytest.raises(InputError, match="--gaps idel: did you mean idle"):
+        read(root, gaps="idel")
+
+
+def test_a_row_that_says_idle_is_idle(root: Path) -> None:
+    table = "case;phase;start;end\ntheatre-1;sewing;0;2\ntheatre-1;idle;2;4\ntheatre-1;cutting;6;9\n"
+    (root / "phases.csv").write_text(table)
+    case = read(root)[0]["theatre-1"]
+    assert [phase_at(case, at) for at in (1000, 3000, 5000)] == ["sewing", "idle", None]
+
+
+def test_a_pipe_is_no_video_and_no_table(root: Path) -> None:
+    (root / "videos" / "theatre-1.mp4").unlink()
+    os.mkfifo(root / "videos" / "theatre-1.mp4")
+    (root / "tools.csv").unlink()
+    os.mkfifo(root / "tools.csv")
+    causes = {fault.item: fault.cause for fault in read(root)[2]}
+    assert "a pipe or a device" in causes["theatre-1.mp4"] and "a pipe or a device" in causes["tools.csv"]
+
+
+def test_phases_beyond_the_video_are_a_fault_in_check_too(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "phases.csv").write_text("case,phase,start,end\ntheatre-1,sewing,0,40\n")
+    shutil.rmtree(root / "annotations")
+    (root / "videos.csv").unlink()
+    (root / "videos" / "second.mp4").unlink()
+    assert main(["new", "sewing", "--check", "--dir", str(root)]) == 2
+    assert "the recording ends at 10 s" in capsys.readouterr().err
+    (root / "phases.csv").write_text("case,phase,start,end\ntheatre-1,sewing,0,6\ntheatre-1,cutting,4,9\n")
+    assert main(["new", "sewing", "--check", "--dir", str(root)]) == 0
+    assert "phases overlap for 2 s in 1 case: theatre-1" in capsys.readouterr().out
 
 
 # Real files, where they are at hand

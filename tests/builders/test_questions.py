@@ -43,7 +43,7 @@ def case(
     scenes=(), phases=(("incision", 0, 20), ("viscoelastic", 25, 40), ("capsulorhexis", 40, 60)), **facts
 ) -> Case:
     made = tuple(Scene(at, W, H, nodes) for at, nodes in scenes)
-    facts = {"case_id": "a", "duration_s": 70.0, **facts}
+    facts = {"case_id": "a", "duration_s": 70.0, "idle": "throughout", **facts}
     return link(
         Case(
             source="made-up",
@@ -380,7 +380,7 @@ def real_case(folder: Path, phases: Path) -> Case:
         for i, image in enumerate(coco["images"])
     )
     made = tuple(Phase(CATARACT.canonical("phase", label), start, end) for label, start, end in rows)
-    return link(Case(folder.name, "cataract1k", "cataract", phases=made, scenes=scenes))
+    return link(Case(folder.name, "cataract1k", "cataract", phases=made, scenes=scenes, idle="throughout"))
 
 
 def test_every_real_annotated_image_has_its_clip_and_nine_questions(realdata: Path):

@@ -66,6 +66,7 @@ def test_only_what_is_damaged_is_built_again(
     table = next(p for p in sorted(copy.glob("pointing/*.parquet")))
     flip(clip)
     flip(copy / "report.json")
+    flip(copy / "README.md")
     table.unlink()
     kept = {p: p.stat().st_mtime_ns for p in copy.rglob("*") if p.is_file()}
     made: list[str] = []
@@ -78,9 +79,9 @@ def test_only_what_is_damaged_is_built_again(
     assert tree(copy) == want
     assert case in made and len(made) == len(set(made)) <= 2
     changed = {p.relative_to(copy).as_posix() for p, at in kept.items() if p.stat().st_mtime_ns != at}
-    assert changed == {clip.relative_to(copy).as_posix(), "report.json"}
+    assert changed == {clip.relative_to(copy).as_posix(), "report.json", "README.md"}
     out = capsys.readouterr().out
-    assert out.count("built again: ") == 3 and "files are as they were written" in out
+    assert out.count("built again: ") == 4 and "files are as they were written" in out
     assert repair(copy, root, copy.parent / "who.json") == []
 
 
@@ -132,16 +133,21 @@ def adapter(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     for name in ("adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "surgvqa.json"):
         (folder / name).write_bytes(rng.bytes(300))
+    for name in ("checkpoint-7/model.safetensors", "audio/preprocessor_config.json", "training_args.bin", "trainer_state.json",
+                 "checkpoint-7/optimizer.pt", "runs/today/events", "checkpoint-7/trainer_state.json"):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(rng.bytes(100))
     sums.write(folder)
     (folder / "README.md").write_text("the card comes later")
+    sums.update(folder, "README.md")
     return folder
 
 
 def test_every_flipped_bit_of_an_adapter_is_found_and_its_file_named(adapter: Path) -> None:
-    files = [path for path in sorted(adapter.iterdir()) if path.name != "README.md"]
-    assert len(files) == 5 and verify(adapter) == 4
+    files = [path for path in sorted(adapter.rglob("*")) if path.is_file() and "runs" not in path.parts]
+    assert len(files) == 15 and verify(adapter) == 11
     rng = np.random.default_rng(1)
-    for number in range(200):
+    for number in range(300):
         path = files[number % len(files)]
         data = path.read_bytes()
         at, bit = int(rng.integers(len(data))), int(rng.integers(8))
@@ -152,6 +158,7 @@ def test_every_flipped_bit_of_an_adapter_is_found_and_its_file_named(adapter: Pa
     verify(adapter)
     (adapter / "tokenizer.json").unlink()
     (adapter / "more.safetensors").write_bytes(b"")
+    (adapter / "runs/today/events").write_bytes(b"goes on")
     with pytest.raises(InputError, match=r"tokenizer\.json: listed, but not there; more\.safetensors: there"):
         verify(adapter)
 
@@ -173,7 +180,13 @@ def test_the_hashes_are_what_sha256sum_reads(adapter: Path) -> None:
 def test_a_damaged_adapter_is_not_published(adapter: Path) -> None:
     from surgvqa.cards.publish.push import model_files
 
-    assert "sha256sums.txt" in model_files(adapter)
+    files = model_files(adapter)
+    assert {"sha256sums.txt", "README.md", "audio/preprocessor_config.json"} <= set(files)
+    assert not [name for name in files if "training" in name or "state" in name or "home" in name]
+    (adapter / "README.md").write_text("an edited card")
+    with pytest.raises(InputError, match="`surgvqa-card model` write the card"):
+        model_files(adapter)
+    sums.update(adapter, "README.md")
     flip(adapter / "adapter_model.safetensors")
     with pytest.raises(InputError, match=r"adapter_model\.safetensors: its SHA-256"):
         model_files(adapter)

@@ -87,6 +87,7 @@ def test_instances_stay_apart_and_are_counted():
         "made-up",
         "cataract",
         phases=(Phase("incision", 0, 4), Phase("viscoelastic", 6, 12)),
+        idle="throughout",
         scenes=(Scene(10, W, H, (pupil,)), Scene(0, W, H, (one,)), Scene(5, W, H, (one, two, pupil))),
     )
     first, second, third = link(case).scenes

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from surgvqa.builders.cases.splits import assign, refuse_shared_cases
-from surgvqa.builders.schema import Case
+from surgvqa.builders.cases.splits import assign, part, refuse_shared_cases
+from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError
 
 
@@ -97,3 +97,19 @@ def test_any_cases_are_dealt_out(n: int, seed: int, shares: tuple[float, float],
     assert sorted(result) == [f"c{i:02d}" for i in range(n)] and found["train"] >= 1
     assert bool(found["test"]) == (test > 0 and n > 1)
     assert bool(found["validation"]) == (validation > 0 and n > 1 + (test > 0))
+
+
+def test_clips_closer_than_the_distance_stay_in_one_part():
+    """Pairs of clips that end and start one second apart: with two seconds asked for, each pair is one group."""
+    clips = [
+        Clip("c", start, start + 1000, None)
+        for pair in range(40)
+        for start in (10_000 * pair, 10_000 * pair + 2000)
+    ]
+    divided = part(clips, apart_s=2.0)
+    assert Counter(clip.split for clip in divided).keys() == {"train", "validation"}
+    assert all(one.split == other.split for one, other in zip(divided[::2], divided[1::2], strict=True))
+    apart = part(clips, apart_s=1.0)
+    assert any(one.split != other.split for one, other in zip(apart[::2], apart[1::2], strict=True)), (
+        "at that very distance they may part"
+    )

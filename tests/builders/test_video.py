@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from surgvqa.builders.video.decode import DECODERS, _plain, iterate_frames, read_frames, rgb
+from decoders_here import skip_without
+from surgvqa.builders.video.decode import DECODERS, _plain, iterate_frames, read_frames
+from surgvqa.builders.video.display import Shower
 from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
 from surgvqa.cards.command import InputError
 
@@ -77,8 +79,6 @@ def test_the_frame_on_screen(tmp_path, make_video, name):
 
 @pytest.mark.parametrize("name", ["constant", "vfr", "open-gop", "one-gop", "pyramid", "hevc", "interlaced"])
 def test_skipping_gives_the_pixels_of_a_plain_decode(tmp_path, make_video, name):
-    from av.video.reformatter import VideoReformatter
-
     pts, suffix, options = STREAMS[name]
     path = make_video(tmp_path / f"v{suffix}", pts, **{"options": X264} | options)
     timeline = read_timeline(path)
@@ -86,9 +86,7 @@ def test_skipping_gives_the_pixels_of_a_plain_decode(tmp_path, make_video, name)
         asked = sorted(times(pts, n=6, seed=seed))
         shots = list(iterate_frames(path, asked))
         wanted = sorted({timeline.at(t) for t in asked})
-        plain = dict(
-            zip(wanted, (rgb(f, VideoReformatter(), path) for f in _plain(timeline, wanted)), strict=True)
-        )
+        plain = dict(zip(wanted, map(Shower(path), _plain(timeline, wanted)), strict=True))
         for shot in shots:
             assert np.array_equal(shot.image, plain[timeline.at(shot.requested_s)])
 
@@ -128,7 +126,7 @@ def test_few_frames_are_decoded(tmp_path, make_video, monkeypatch):
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("name", ["constant", "vfr", "pyramid"])
 def test_all_decoders_give_the_same_frames(tmp_path, make_video, name, decoder):
-    pytest.importorskip(decoder if decoder != "pyav" else "av")
+    skip_without(decoder)
     pts, suffix, options = STREAMS[name]
     path = make_video(tmp_path / f"v{suffix}", pts, **{"options": X264} | options)
     asked = times(pts, n=12)
@@ -140,7 +138,7 @@ def test_all_decoders_give_the_same_frames(tmp_path, make_video, name, decoder):
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("turn", [1, 2, 3])
 def test_upright(tmp_path, make_video, turn, decoder):
-    pytest.importorskip(decoder if decoder != "pyav" else "av")
+    skip_without(decoder)
     path = make_video(tmp_path / "v.mp4", CONSTANT[:5], turn=turn, options=X264)
     (shot,) = read_frames(path, [0.13], decoder)
     assert make_video.read(np.rot90(shot.image, turn)) == 3
@@ -151,7 +149,7 @@ def test_upright(tmp_path, make_video, turn, decoder):
 @pytest.mark.parametrize("matrix", [1, 5])  # BT.709, BT.601
 @pytest.mark.parametrize("full", [False, True])
 def test_colours_are_those_that_were_filmed(tmp_path, make_video, matrix, full, decoder):
-    pytest.importorskip(decoder if decoder != "pyav" else "av")
+    skip_without(decoder)
     import av
 
     path, colour = tmp_path / "v.mp4", np.array([200, 60, 40])
@@ -211,7 +209,7 @@ def test_beyond_the_end(tmp_path, make_video):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_missing_empty_text_and_cut_files(tmp_path, make_video, decoder):
-    pytest.importorskip(decoder if decoder != "pyav" else "av")
+    skip_without(decoder)
     whole = make_video(tmp_path / "whole.mp4", CONSTANT, options=X264).read_bytes()
     for name, data, said in (
         ("empty.mp4", b"", "empty"),
@@ -229,7 +227,7 @@ def test_missing_empty_text_and_cut_files(tmp_path, make_video, decoder):
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_file_cut_behind_a_whole_index(tmp_path, make_video, fraction, decoder):
     """Fast-start MP4: the header promises every frame, so only reading on shows the loss."""
-    pytest.importorskip(decoder if decoder != "pyav" else "av")
+    skip_without(decoder)
     path = make_video(tmp_path / "v.mp4", CONSTANT, options=X264)
     import av
 
@@ -265,7 +263,7 @@ def test_a_flipped_byte_is_never_painted_over(tmp_path, make_video):
 
 def test_decoders_that_cannot_be_exact_refuse(tmp_path, make_video):
     """AVI with B-frames has no presentation times: torchcodec would give other frames."""
-    pytest.importorskip("torchcodec")
+    skip_without("torchcodec")
     pts, suffix, options = STREAMS["mpeg4-avi"]
     path = make_video(tmp_path / f"v{suffix}", pts, **options)
     with pytest.raises(InputError, match=r"v\.avi: torchcodec .* use pyav"):
@@ -286,7 +284,7 @@ def test_decoders_by_their_names(tmp_path, make_video):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_real_videos(realdata: Path, decoder):
-    pytest.importorskip(decoder if decoder != "pyav" else "av")
+    skip_without(decoder)
     path = next((realdata / "cholec80_clips").glob("*.mp4"))
     asked = [0.0, 7.77, 8.0, 31.99]
     shots = read_frames(path, asked, decoder)

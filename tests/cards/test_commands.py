@@ -64,6 +64,7 @@ OPTIONS = {
     "a text that looks like an option": ["--media", "none", "--system=--answer-in-one-word"],
     "as large as they are": ["--max-side", "0", "--media", "frames", "--frames", "2"],
     "splits": ["--media", "none", "--test-cases", "case_0001", "--seed", "-3", "--balance", "answers",
+               "--questions", "nine",
                "--validation", "0.3333333333333333", "--test", "0"],
     "pointing": ["--frames", "2", "--pointing", "json", "--pointing-model-type", "qwen2_5_vl", "--pointing-grid",
                  "28,3136,1003520", "--pointing-types", "instrument", "--pointing-negatives", "0.5"],

@@ -20,6 +20,7 @@ from published import seal, write_dataset
 from surgvqa.builders.__main__ import main as build_main
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest
 from surgvqa.cards.publish import push as publishing
 from surgvqa.cards.publish.push import KEPT, push
 
@@ -156,7 +157,7 @@ def test_a_file_outside_the_folder_is_refused(hub: Hub, folder: Path, tmp_path: 
     (tmp_path / "secret.parquet").write_bytes(b"x")
     made = json.loads((folder / "manifest.json").read_text())
     made["files"]["../secret.parquet"] = {"sha256": "0", "bytes": 1}
-    (folder / "manifest.json").write_text(json.dumps(made))
+    (folder / "manifest.json").write_text(manifest.dump(manifest.sealed(made)))
     with pytest.raises(InputError, match="leaves the folder"):
         push(folder, REPO)
 
@@ -178,7 +179,43 @@ def test_somebody_elses_commit_is_not_overwritten(hub: Hub, folder: Path) -> Non
 
 
 def flip_card(folder: Path) -> None:
-    (folder / "README.md").write_text((folder / "README.md").read_text() + "\nMore.\n")
+    reseal(folder, (folder / "README.md").read_text() + "\nMore.\n")
+
+
+def reseal(folder: Path, card: str) -> None:
+    manifest.rewrite(folder, manifest.whole(folder), manifest.CARD, card)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("manifest.json", '"seed": 0', '"seed": 1', "is damaged"),
+        ("manifest.json", '"CC BY 4.0"', '"CC0"', "is damaged"),
+        ("report.json", '"qa": 4', '"qa": 9', r"report\.json: its SHA-256"),
+        ("README.md", "cc-by-4.0", "cc0-1.0", r"README\.md: its SHA-256"),
+    ],
+)
+def test_an_edited_seal_report_or_card_is_not_published(
+    hub: Hub, folder: Path, name: str, old: str, new: str, said: str
+) -> None:
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=said):
+        push(folder, REPO)
+    assert not hub.repos
+
+
+def test_a_card_that_was_written_again_is_published_and_an_edited_report_makes_no_card(
+    hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "README.md").write_text("mine")
+    assert main(["dataset", str(folder), "--repo", REPO]) == 0
+    push(folder, REPO)
+    report = folder / "report.json"
+    report.write_text(report.read_text().replace('"blind_majority": ', '"blind_majority": 0'))
+    assert main(["dataset", str(folder)]) == 2
+    assert "report.json: its SHA-256" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -378,7 +415,7 @@ def test_cards_are_valid_for_the_hub(hub: Hub, folder: Path) -> None:
 
 def test_the_hub_of_the_tests_refuses_a_bad_card(hub: Hub, folder: Path) -> None:
     path = folder / "README.md"
-    path.write_text(path.read_text().replace("license: cc-by-4.0", "license: free for all"))
+    reseal(folder, path.read_text().replace("license: cc-by-4.0", "license: free for all"))
     with pytest.raises(InputError, match="license"):
         push(folder, REPO)
     assert len(hub.repo(REPO).history()) == 1

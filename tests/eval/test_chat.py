@@ -26,7 +26,7 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.models.budget import Budget
 from surgvqa.train import tiny
 from surgvqa.train.__main__ import main as train
-from test_served import VLLM, taught
+from taught_model import VLLM, taught
 
 KEY = "sk-a-secret-of-the-hospital"
 

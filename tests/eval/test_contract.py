@@ -131,7 +131,14 @@ def test_it_is_reinforced(gemma: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert train([*sft(gemma, data, taught, *fast), "--dataset_config", "pointing"]) == 0
     asked = ["--model_name_or_path", str(taught), "--dataset_name", str(data), "--output_dir", str(out)]
     small = ["--num_generations", "2", "--per_device_train_batch_size", "4", "--max_completion_length", "6"]
-    paid = ["--reward_funcs", "test_contract.letters_reward", "--temperature", "2.0", "--logging_steps", "1"]
+    paid = [
+        "--reward_funcs",
+        "reward_functions.letters_reward",
+        "--temperature",
+        "2.0",
+        "--logging_steps",
+        "1",
+    ]
     config = ["grpo", "--config", "grpo_lora.yaml", "--use_cpu", "true", "--report_to", "none"]
     steps = ["--gradient_accumulation_steps", "1", "--gradient_checkpointing", "false"]
     assert train([*config, *asked, *small, *paid, *steps, *fast]) == 0
@@ -143,10 +150,6 @@ def test_it_is_reinforced(gemma: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert evaluate([*ask, "--max-new-tokens", "3"]) == 0
     assert not any(one.error for one in predictions.read(said))
     assert train(["merge", str(out), "--out", str(tmp_path / "merged"), "--dtype", "float32"]) == 0
-
-
-def letters_reward(completions: list[Any], expected: Any = None, **columns: Any) -> list[float]:
-    return [float(sum(map(ord, said[-1]["content"])) % 97) / 97 for said in completions]
 
 
 MISTAKES = {

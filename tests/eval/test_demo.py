@@ -76,6 +76,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--model",
         "tiny",
         "other",
+        "hears",
+        "--allow",
+        ".",
         "--port",
         str(port),
     ]

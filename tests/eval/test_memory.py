@@ -20,7 +20,9 @@ SAID = "CUDA out of memory. Tried to allocate 2.00 GiB."
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [row(number) for number in range(4)]
-    return write(tmp_path_factory.mktemp("clips") / "data", train=rows, test=rows)
+    return write(
+        tmp_path_factory.mktemp("clips") / "data", train=rows, test=[row(number) for number in range(40, 44)]
+    )
 
 
 def full(*_: Any, **__: Any) -> Any:

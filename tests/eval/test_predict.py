@@ -18,6 +18,7 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import normalise_on_device, to_float
+from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.train import tiny
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -36,14 +37,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, *tiny.HYBRIDS])
 @pytest.mark.parametrize("media", ["images", "video"])
 def test_equals_generating_one_question_at_a_time(family: str, media: Any, tmp_path: Path) -> None:
     tiny.make(family, tmp_path, "demo")
     processor = AutoProcessor.from_pretrained(tmp_path)
     model = AutoModelForImageTextToText.from_pretrained(tmp_path).eval()
     normalise_on_device(model, processor)
-    encoder = Encoder(processor, Budget(4, media, 196, 56 * 56))
+    encoder = encoder_for(family, processor, Budget(4, media, 196, 56 * 56))
     rows = dataset([row(0, questions=3), row(1, size=42, questions=1), row(2, questions=2)])
     batch = [encoder.encode(one, range(len(one["qa"])), answered=False) for one in rows]
     together = answers(model, encoder, batch, longest=8)

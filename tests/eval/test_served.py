@@ -15,36 +15,13 @@ from surgvqa.eval.answers.vllm_engine import refuse_what_vllm_ignores, reply
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.models.load import parts
-from surgvqa.train import sft, tiny
-
-VLLM = Path(os.environ.get("SURGVQA_VLLM", Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python"))
+from taught_model import VLLM, taught
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [row(number) for number in range(12)]
     return write(tmp_path_factory.mktemp("clips") / "data", train=rows, test=[row(n) for n in range(40, 44)])
-
-
-def taught(family: str, clips: Path, folder: Path, *options: str) -> Path:
-    """A base that knows nothing, and an adapter that learned something."""
-    tiny.make(family, folder / "base", "demo")
-    sft.main(
-        [
-            *(
-                "--model_name_or_path",
-                str(folder / "base"),
-                "--dataset_name",
-                str(clips),
-                "--use_peft",
-                "true",
-            ),
-            *("--output_dir", str(folder / "adapter"), "--use_cpu", "true", "--disable_tqdm", "true"),
-            *("--max_steps", "20", "--learning_rate", "0.02", "--lora_r", "8", "--save_strategy", "no"),
-            *("--per_device_train_batch_size", "6", *options),
-        ]
-    )
-    return folder / "adapter"
 
 
 def ask(python: Path, model: Path, clips: Path, out: Path, engine: str) -> list[Prediction]:

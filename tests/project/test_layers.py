@@ -137,7 +137,6 @@ LONG_FILES: dict[str, str] = {
     "builders/instruct/teacher.py": "a client and its prompts",
     "builders/instruct/write.py": "one command",
     "builders/frames/extract.py": "one command",
-    "builders/frames/label_files.py": "all label formats",
     "builders/frames/frame_labels.py": "the schema of frames.json",
     "builders/pipeline/shard.py": "a few lines over",
     "builders/sources/cataract1k.py": "a few lines over",

@@ -57,6 +57,17 @@ LABELME = {
         {"label": "liver", "points": [[1, 2], [30, 30]], "shape_type": "rectangle"},
     ],
 }  # fmt: skip
+DARWIN = {
+    "version": "2.0", "item": {"name": "a_5.png", "slots": [{"width": 64, "height": 48}]},
+    "annotations": [
+        {"name": "hook", "bounding_box": {"x": 1, "y": 2, "w": 20, "h": 20}},
+        {"name": "liver", "ellipse": {"angle": 0.5, "center": {"x": 30, "y": 20}, "radius": {"x": 9, "y": 5}}},
+        {"name": "grasper", "tag": {}},
+    ],
+}  # fmt: skip
+VOC = b"""<annotation><filename>a_5.png</filename><size><width>64</width><height>48</height></size>
+<object><name>hook</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>
+<object><name>liver</name><robndbox><cx>30</cx><cy>20</cy><w>9</w><h>5</h><angle>0.5</angle></robndbox></object></annotation>"""
 FRAMES = [
     {
         "image": "a/1.jpg", "video_id": "a", "timestamp_s": 1.0, "phase": "access", "anatomy": ["liver"],
@@ -227,6 +238,8 @@ def readers() -> dict[str, Reader]:
         "labelme": Reader("a.json", LABELME, lambda path: outlines.labelme(path, names)),
         "labels-json": Reader("a.json", STUDIO, lambda path: label_files.read(path, names)),
         "labels-xml": Reader("a.xml", CVAT, lambda path: label_files.read(path, names)),
+        "labels-darwin": Reader("a.json", DARWIN, lambda path: label_files.read(path, names)),
+        "labels-voc": Reader("a.xml", VOC, lambda path: label_files.read(path, names)),
         "labels-csv": Reader("a.csv", b"image,label,x1,y1,x2,y2,width,height\na/1.jpg,hook,1,2,3,4,64,48\n", lambda path: label_files.read(path, names)),
         "frames": Reader("frames.json", FRAMES, lambda path: frame_labels.read(path, names)),
         "llava": Reader("a.json", LLAVA, imported),

@@ -14,6 +14,7 @@ from surgvqa.builders.configs.pointing import POINTING_FEATURES
 from surgvqa.builders.configs.pointing_questions import Pointing, questions
 from surgvqa.builders.geometry.masks import polygons_to_rle
 from surgvqa.builders.schema import Case, Entity, Phase, Scene
+from surgvqa.cards.files import manifest
 
 COLOURS = {"hook": (210, 40, 40), "suction": (40, 190, 60), "bipolar forceps of the left hand": (50, 70, 220)}
 SIZES = ((112, 84), (84, 84), (140, 84))
@@ -53,4 +54,5 @@ def write(folder: Path, how: Pointing | None = None, **cases: range) -> Path:
         table = [row for number in numbers for row in rows(number, how)]
         made = Dataset.from_list(table, features=POINTING_FEATURES)
         made.to_parquet(folder / "pointing" / f"{split}-00000-of-00001.parquet")
+    manifest.seal(folder, {"source": {"name": "invented"}})
     return folder

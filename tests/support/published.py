@@ -76,8 +76,10 @@ def seal(folder: Path, **changes: Any) -> dict[str, Any]:
                   for name in manifest.walk(folder) if name not in manifest.UNLISTED},
         "source_files": {"a.csv": "0" * 64}, "dropped": [],
     } | changes  # fmt: skip
-    (folder / "report.json").write_text(json.dumps(report()), "utf-8")
-    (folder / "README.md").write_text(dataset_card(made, report()), "utf-8")
+    texts = {"report.json": json.dumps(report()), "README.md": dataset_card(made, report())}
+    made["derived"] = manifest.derived(texts)
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
     (folder / "manifest.json").write_text(manifest.dump(manifest.sealed(made)), "utf-8")
     return made
 

@@ -14,6 +14,7 @@ from typing import Any
 from datasets import Dataset
 from PIL import Image, ImageDraw
 from surgvqa.builders.schema import FEATURES, QA_COLUMNS, QA_FEATURES
+from surgvqa.cards.files import manifest
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -154,6 +155,7 @@ def write(folder: Path, rows: Rows) -> Path:
         for config in ("clips", "qa")
     }
     (folder / "README.md").write_text(CARD.format(**parts), encoding="utf-8")
+    manifest.seal(folder, {"source": {"name": "invented"}})
     return folder
 
 

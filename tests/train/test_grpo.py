@@ -152,7 +152,7 @@ def test_a_run_that_is_cut_off_goes_on_as_it_would_have(
 ) -> None:
     common = ("--learning_rate", "0.01", "--max_steps", "4", "--save_steps", "2", "--bf16", "false")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    paid = ("--reward_funcs", "test_grpo.length_reward")  # random answers earn nothing from ours
+    paid = ("--reward_funcs", "reward_functions.length_reward")  # random answers earn nothing from ours
     monkeypatch.setattr(grpo, "examine", lambda values: 0.0)  # and a guesser's answers are as long as others
     assert train(["grpo", *arguments(bases["qwen2_5_vl"], data, whole, *common, *paid)]) == 0
     (cut / "checkpoint-2").parent.mkdir()
@@ -163,10 +163,6 @@ def test_a_run_that_is_cut_off_goes_on_as_it_would_have(
     moved = max(tensor.abs().max().item() for key, tensor in one.items() if "lora_B" in key)
     assert moved > 1e-3  # it did learn something
     assert all(torch.equal(one[key], other[key]) for key in one)
-
-
-def length_reward(completions: list[Any], **columns: Any) -> list[float]:
-    return [float(len(said[-1]["content"])) for said in completions]
 
 
 MISTAKES = {

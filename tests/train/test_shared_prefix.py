@@ -11,6 +11,7 @@ from colour_clips import dataset, row
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import normalise_on_device
+from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.train import tiny
 from surgvqa.train.clips.collate import Collator, units
 from surgvqa.train.clips.prepare import measured
@@ -29,18 +30,22 @@ def loss_and_gradients(model: torch.nn.Module, batch: dict[str, Any]) -> tuple[t
     return loss.detach(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-@pytest.fixture(scope="module", params=tiny.FAMILIES)
+@pytest.fixture(scope="module", params=[*tiny.FAMILIES, *tiny.HYBRIDS])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("tiny") / request.param
     tiny.make(request.param, out)
     return out
 
 
+def encoder_at(checkpoint: Path, budget: Budget) -> Encoder:
+    return encoder_for(checkpoint.name, AutoProcessor.from_pretrained(checkpoint), budget)
+
+
 @pytest.mark.parametrize(("media", "checkpointing"), [("images", False), ("video", False), ("images", True)])
 def test_equals_one_row_per_question(checkpoint: Path, media: Any, checkpointing: bool) -> None:
     # two clips of unlike size and number of questions: unlike prefixes, padding inside the batch
     rows = dataset([row(0, size=56, questions=5), row(1, size=84, questions=2)])
-    encoder = Encoder(AutoProcessor.from_pretrained(checkpoint), Budget(frames=4, media=media))
+    encoder = encoder_at(checkpoint, Budget(frames=4, media=media))
     results = []
     for shared in (False, True):
         torch.manual_seed(0)
@@ -61,7 +66,7 @@ def test_equals_one_row_per_question(checkpoint: Path, media: Any, checkpointing
 
 def test_a_question_sees_no_other_question(checkpoint: Path) -> None:
     rows = dataset([row(0, questions=3)])
-    encoder = Encoder(AutoProcessor.from_pretrained(checkpoint), Budget(frames=4))
+    encoder = encoder_at(checkpoint, Budget(frames=4))
     model = AutoModelForImageTextToText.from_pretrained(checkpoint).eval()
     normalise_on_device(model, encoder.processor)
     SharedPrefix(model)
@@ -80,7 +85,7 @@ def test_a_question_sees_no_other_question(checkpoint: Path) -> None:
 def test_what_is_measured_is_what_goes_through(checkpoint: Path) -> None:
     """Sequences are grouped by it: the longest question says nothing of how many there are."""
     rows = dataset([row(0, questions=5), row(1, questions=1), row(2, questions=3)])
-    encoder = Encoder(AutoProcessor.from_pretrained(checkpoint), Budget(frames=4))
+    encoder = encoder_at(checkpoint, Budget(frames=4))
     found = measured(rows, encoder, 0, limit=1000)
     for unit in found:
         batch = Collator(rows, encoder, shared=True)([unit])

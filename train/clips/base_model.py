@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.audio_graft import HEARING, from_base, load_ears
 from surgvqa.eval.models.load import local
+from surgvqa.eval.models.precision import dtype_for
 from surgvqa.eval.models.spoken_rows import Spoken
 from surgvqa.train.steps.options import AudioOptions, TrainingOptions, quantisation
 from transformers import (
@@ -28,7 +30,7 @@ def base_of(
     Raises:
         InputError: as ``load``; options that don't go with the stage.
     """
-    where = options.model_name_or_path
+    where, device = options.model_name_or_path, training.device
     if isinstance(training, AudioOptions):
         if training.stage == "align" and (options.use_peft or options.load_in_4bit or options.load_in_8bit):
             raise InputError(
@@ -42,20 +44,30 @@ def base_of(
                     f"--whisper {training.whisper}`, then train the adapter on what that writes"
                 )
             model, processor, extractor = from_base(
-                where, training.whisper, training.audio_pool, options.dtype or "auto"
+                where,
+                training.whisper,
+                training.audio_pool,
+                dtype_for(options.dtype or "auto", device) or "auto",
             )
             return processor, model, extractor
-    processor, model = load(options)
+    processor, model = load(options, device)
     return processor, model, load_ears(local(where)) if model.config.model_type in HEARING else None
 
 
-def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
+def load(
+    options: ModelConfig, device: str | torch.device | None = None
+) -> tuple[ProcessorMixin, PreTrainedModel]:
     """Processor and model, told apart by ``config.model_type`` and never by a name.
+
+    Args:
+        options: which, in what dtype and quantisation.
+        device: that it will run on; by default a card where there is one.
 
     Raises:
         InputError: nothing there, or not a model that sees images and writes text.
     """
     where = options.model_name_or_path
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         config = AutoConfig.from_pretrained(where, revision=options.model_revision)
         processor = AutoProcessor.from_pretrained(where, revision=options.model_revision)
@@ -66,9 +78,9 @@ def load(options: ModelConfig) -> tuple[ProcessorMixin, PreTrainedModel]:
     model = AutoModelForImageTextToText.from_pretrained(
         where,
         revision=options.model_revision,
-        dtype=options.dtype,
+        dtype=dtype_for(options.dtype, device),
         attn_implementation=options.attn_implementation,
-        quantization_config=quantisation(options),
+        quantization_config=quantisation(options, device),
     )
     for module in model.modules():
         # bitsandbytes 0.50 repacks weights at the first evaluation on a CPU and never back: no gradient after it

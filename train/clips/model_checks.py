@@ -12,7 +12,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.train.clips.collate import PREFIX, Collator
 from surgvqa.train.clips.prepare import Prepared
 from surgvqa.train.steps.optimizer import part_of
-from surgvqa.train.steps.options import LORA_TARGETS, VISION_TARGETS, AudioOptions
+from surgvqa.train.steps.options import AudioOptions
 from torch import Tensor
 from trl import SFTTrainer
 
@@ -133,15 +133,11 @@ def what_learns(run: Prepared) -> tuple[dict[str, int], str]:
     if ("audio" in counts) != (run.extractor is not None):
         return counts, f"audio {'is frozen' if run.extractor else 'learns'}"
     rates = {"projector": run.options.projector_learning_rate, "vision": run.options.vision_learning_rate}
-    own_targets = run.model_options.lora_target_modules not in (
-        LORA_TARGETS,
-        f"{LORA_TARGETS}|{VISION_TARGETS}",
-    )
     if strangers:
         return counts, f"{strangers[0]} learns, beside the adapter"
     for part, rate in rates.items():
         wanted = bool(rate) if run.model_options.use_peft else rate != 0
-        if run.model_options.use_peft and own_targets:
+        if run.model_options.use_peft and run.own_targets:
             continue
         if wanted != (part in counts):
             return counts, f"{part} {'is frozen' if wanted else 'learns'}"
@@ -161,23 +157,23 @@ def shared_against_alone(run: Prepared) -> tuple[float, float, float]:
     return together, apart, 1e-6 if exact and not mixed else 2e-2
 
 
-def layer_of(name: str) -> str:
-    """The layer a parameter belongs to.
+def module_of(name: str) -> str:
+    """The module a parameter belongs to; an adapter's matrices belong to the module they are on.
 
-    >>> layer_of("base_model.model.model.language_model.layers.3.mlp.up_proj.lora_A.default.weight")
-    'model.language_model.layers.3'
-    >>> layer_of("model.visual.merger.mlp.0.bias")
-    'model.visual.merger'
+    >>> module_of("base_model.model.model.language_model.layers.3.mlp.up_proj.lora_A.default.weight")
+    'model.language_model.layers.3.mlp.up_proj'
+    >>> module_of("model.visual.merger.mlp.0.bias")
+    'model.visual.merger.mlp.0'
     """
     name = name.removeprefix("base_model.model.")
-    found = re.match(r"(.*?\.(?:layers|blocks|deepstack_merger_list)\.\d+)\.", name)
-    return found[1] if found else ".".join(name.split(".")[:3])
+    adapted = re.match(r"(.*?)\.(lora_\w+|modules_to_save|base_layer)\.", name)
+    return adapted[1] if adapted else name.rpartition(".")[0]
 
 
 def gradients(run: Prepared) -> tuple[int, list[str], list[str]]:
-    """One step's gradients, not taken: how many layers get one, which that learn don't, which frozen ones do.
+    """One step's gradients, not taken: how many modules get one, which that learn don't, which frozen ones do.
 
-    An adapter's first matrix gets none while its second is zero, so layers are looked at and not weights.
+    An adapter's first matrix gets none while its second is zero, so modules are looked at and not weights.
 
     Raises:
         InputError: a gradient that isn't a number.
@@ -203,11 +199,11 @@ def gradients(run: Prepared) -> tuple[int, list[str], list[str]]:
         if parameter.requires_grad:
             if gradient is not None and not bool(torch.isfinite(gradient).all()):
                 raise InputError(f"the gradient of {name} is not a number")
-            layer = layer_of(name)
-            live[layer] = live.get(layer, False) or (gradient is not None and bool(gradient.any()))
+            module = module_of(name)
+            live[module] = live.get(module, False) or (gradient is not None and bool(gradient.any()))
     model.zero_grad(set_to_none=True)
     model.train(was_training)
-    return sum(live.values()), [layer for layer, alive in live.items() if not alive], frozen
+    return sum(live.values()), [module for module, alive in live.items() if not alive], frozen
 
 
 def adapter_change(run: Prepared) -> float:

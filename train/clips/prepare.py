@@ -28,12 +28,12 @@ from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
 from surgvqa.train.clips.collate import Collator, units
+from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.shared_prefix import SharedPrefix
 from surgvqa.train.steps.answer_head import TaughtOnly
 from surgvqa.train.steps.optimizer import part_of
 from surgvqa.train.steps.options import (
     AUDIO_PROJECTOR,
-    LORA_TARGETS,
     PROJECTOR,
     VISION_TARGETS,
     AudioOptions,
@@ -42,7 +42,6 @@ from surgvqa.train.steps.options import (
     less_memory,
     parse,
 )
-from torch import nn
 from tqdm import tqdm
 from transformers import (
     EarlyStoppingCallback,
@@ -68,6 +67,7 @@ class Prepared:
     budget: Budget
     limit: int  # most tokens of a question with its clip
     extractor: WhisperFeatureExtractor | None = None  # of a model that hears
+    own_targets: bool = False  # whether the user said where the adapter goes
 
 
 def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = TrainingOptions) -> Prepared:
@@ -142,6 +142,7 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
         SharedPrefix(model)
     side_by_side(model)
     TaughtOnly(model)
+    own_targets = bool(model_options.lora_target_modules)
     choose_what_learns(model, training, model_options)
     callbacks: list[TrainerCallback] = [SaveBudget(budget, extractor)]
     if training.early_stopping_patience is not None:
@@ -179,6 +180,7 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
         budget,
         limit,
         extractor,
+        own_targets,
     )
 
 
@@ -202,8 +204,8 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     projector, vision = training.projector_learning_rate, training.vision_learning_rate
     if options.use_peft:
         if not options.lora_target_modules:
-            options.lora_target_modules = f"{LORA_TARGETS}|{VISION_TARGETS}" if vision else LORA_TARGETS
-            raise_if_no_target(model, options.lora_target_modules)
+            targets = pattern(linears(model))
+            options.lora_target_modules = f"{targets}|{VISION_TARGETS}" if vision else targets
         if projector:
             found = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
             options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *found]
@@ -211,26 +213,6 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     for parameter_name, parameter in model.named_parameters():
         if {"projector": projector, "vision": vision}.get(part_of(parameter_name)) == 0:
             parameter.requires_grad_(False)
-
-
-def raise_if_no_target(model: PreTrainedModel, pattern: str) -> None:
-    """Our targets are named as Qwen-VL's and most others' language models are.
-
-    Raises:
-        InputError: this one's are named otherwise.
-    """
-    if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
-        linears = sorted(
-            {
-                name.rpartition(".")[2]
-                for name, module in model.named_modules()
-                if isinstance(module, nn.Linear)
-            }
-        )
-        raise InputError(
-            f"a {model.config.model_type} has no layer where an adapter goes by default; give "
-            f"--lora_target_modules, of {', '.join(linears)}"
-        )
 
 
 def frames_of(rows: Dataset, wanted: int | None) -> int:

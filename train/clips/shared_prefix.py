@@ -3,7 +3,9 @@
 A sequence is ``clip, question 1, question 2, …`` (``surgvqa.train.clips.collate.pack``). Every question gets the
 rotary positions it would have alone, and attention in two parts: the clip's tokens among themselves, causal;
 then each question's tokens over the clip's and their own, the questions as a batch. No ``L x L`` mask is ever
-built, and the kernels are PyTorch's own on every device. Loss and gradients equal one row per question.
+built, and the kernels are PyTorch's own on every device. A layer of linear attention (Qwen3.5) reads the clip once and
+goes on from a copy of its state for each question (``surgvqa.eval.sharing.linear_attention``). Loss and gradients equal
+one row per question.
 
 ``SharedPrefix(model)`` hooks the inner model (``…Model``), which TRL's trainers call directly, past the outer
 ``forward``; batches without ``question_index`` go through unchanged.
@@ -16,6 +18,7 @@ from typing import Any
 
 import torch
 from surgvqa.cards.command import InputError
+from surgvqa.eval.sharing.linear_attention import branched, is_linear
 from surgvqa.train.clips.collate import PREFIX
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
@@ -30,6 +33,7 @@ class Layout:
     """Where the questions of a batch of packed sequences lie; S questions, the longest of Q tokens."""
 
     prefix: int  # tokens of the longest clip, P
+    lengths: Tensor  # batch, int64: tokens of each clip
     slots: Tensor  # S x Q, int64: a question's tokens in the flattened batch; 0 behind its end
     filled: Tensor  # S x Q, bool: which of the slots hold a token
     owner: Tensor  # S, int64: the sequence a question belongs to
@@ -68,7 +72,7 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     # The clip ends in text, where time, height and width agree: a question goes on from there.
     last = prefix_positions.gather(2, (lengths - 1).view(1, batch, 1).expand(3, -1, -1))[:, :, 0]
     positions[:, row, column] = last[:, row] + 1 + offset
-    return Layout(prefix, slots, filled, owner, mask[:, None], positions)
+    return Layout(prefix, lengths, slots, filled, owner, mask[:, None], positions)
 
 
 def attention(
@@ -108,7 +112,7 @@ class SharedPrefix:
     """Teaches a model to take packed sequences.
 
     Args:
-        model: a Qwen2-VL, Qwen2.5-VL or Qwen3-VL for conditional generation; an adapter may be put on it
+        model: a Qwen2-VL, Qwen2.5-VL, Qwen3-VL or Qwen3.5 for conditional generation; an adapter may be put on it
             before or after.
 
     Raises:
@@ -117,14 +121,17 @@ class SharedPrefix:
 
     def __init__(self, model: PreTrainedModel) -> None:
         text = model.config.get_text_config()
-        if "sliding_attention" in (getattr(text, "layer_types", None) or ()):
+        if other := set(getattr(text, "layer_types", None) or ()) - {"full_attention", "linear_attention"}:
             raise InputError(
-                "shared sequences need full attention, this model has a sliding window; "
+                f"shared sequences need full or linear attention, this model has {', '.join(sorted(other))}; "
                 "give --questions-per-sequence 1"
             )
         AttentionInterface.register(ATTENTION, attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         model.set_attn_implementation({"text_config": ATTENTION})
+        for module in model.modules():
+            if is_linear(module):
+                branched(module)
         inner = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
         inner.register_forward_pre_hook(self._plan, with_kwargs=True)
         inner.language_model.register_forward_pre_hook(self._hand_over, with_kwargs=True)

@@ -49,7 +49,7 @@ class Highlights(albumentations.ImageOnlyTransform):  # type: ignore[misc]
 
 
 def training(size: int) -> albumentations.Compose:
-    """What a training sample goes through; out comes ``size x size``."""
+    """Build the augmentation of a training sample, which returns ``size x size``."""
     return albumentations.Compose(
         [
             albumentations.RandomResizedCrop((size, size), scale=(0.6, 1.0), ratio=(0.8, 1.25), p=1.0),

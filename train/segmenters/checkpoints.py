@@ -74,7 +74,7 @@ def _square(images: Tensor, net: Any) -> tuple[int, int]:
 
 
 def small_clipseg(texts: Sequence[str], size: int) -> tuple[Any, Any]:
-    """A small CLIPSeg with random weights and a tokenizer of the words of ``texts``; needs no Hub."""
+    """Return a small CLIPSeg with random weights and a tokenizer of the words of ``texts``; needs no Hub."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, PreTrainedTokenizerFast
 
@@ -154,7 +154,7 @@ class Sam(Prompted):
 
 
 def small_sam(size: int) -> Any:
-    """A small SAM with random weights for squares of ``size``; needs no Hub."""
+    """Return a small SAM with random weights for squares of ``size``; needs no Hub."""
     from transformers import SamConfig, SamModel
 
     wide, patch, spread = 32, 8, 0.1  # narrow layers with the 0.02 of wide ones would hand on next to nothing

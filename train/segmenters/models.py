@@ -104,7 +104,7 @@ class TextUNet(Prompted):
 def make(
     recipe: Mapping[str, Any], classes: Sequence[str], phrases: Mapping[str, Sequence[str]]
 ) -> Segmenter:
-    """The model a recipe asks for."""
+    """Return the model a recipe asks for."""
     towers = recipe["encoder"], recipe["weights"], recipe["decoder"]
     if recipe["model"] == UNET:
         return UNet(classes, *towers)
@@ -115,7 +115,7 @@ def make(
 
 
 def load(folder: Path) -> tuple[Segmenter, dict[str, Any]]:
-    """A segmenter that `surgvqa-train segment` wrote, with what it says of itself."""
+    """Return a segmenter that `surgvqa-train segment` wrote, with what it says of itself."""
     import json
 
     from safetensors.torch import load_file

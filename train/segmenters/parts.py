@@ -54,7 +54,7 @@ class Segmenter(nn.Module):
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def loss(self, batch: Batch) -> Tensor:
-        """What training makes small."""
+        """Return the loss."""
         raise NotImplementedError
 
     def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -62,12 +62,12 @@ class Segmenter(nn.Module):
         raise NotImplementedError
 
     def chosen(self, shares: Tensor) -> Tensor:
-        """The masks of the shares, boolean: what is likelier than not."""
+        """Return the masks of the shares, boolean: what is likelier than not."""
         return shares > 0.5
 
     @torch.no_grad()
     def masks(self, image: Tensor, shape: tuple[int, int]) -> Found:
-        """What the picture shows, in ``shape``."""
+        """Return the label map of the picture, in ``shape``."""
         shares = self.shares(image, shape)
         each = zip(self.classes[1:], shares, self.chosen(shares), strict=True)
         masks = {
@@ -132,7 +132,7 @@ class Prompted(Segmenter):
 
 
 def split(phrases: Iterable[Iterable[str]]) -> Iterator[str]:
-    """The words of phrases.
+    """Yield the words of phrases.
 
     >>> list(split([["L-hook", "hook/electrode"]]))
     ['l', 'hook', 'hook', 'electrode']
@@ -169,5 +169,5 @@ class Words(nn.Sequential):
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:
-    """A height x width x 3 uint8 picture as (3, height, width) in 0-1."""
+    """Return a height x width x 3 uint8 picture as (3, height, width) in 0-1."""
     return torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0).float() / 255

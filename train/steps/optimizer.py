@@ -1,7 +1,7 @@
 """The optimiser of a run: a learning rate for each part of the model, AdamW, or Muon on the matrices.
 
 Muon (https://kellerjordan.github.io/posts/muon) turns a matrix's momentum into its nearest orthogonal matrix;
-it is PyTorch's ``torch.optim.Muon``. It is for matrices inside the network: embeddings, heads, norms, biases and
+it is PyTorch's ``torch.optim.Muon`` (``surgvqa.train.steps.muon``). It is for matrices inside the network: embeddings, heads, norms, biases and
 convolutions stay with AdamW.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from surgvqa.train.steps.muon import Muon
 from torch import nn
 
 if TYPE_CHECKING:  # it imports TRL, and a model from scratch needs none of that
@@ -97,7 +98,7 @@ def optimizer_for(
     matrices = [group for (muon, _, _), group in groups.items() if muon]
     if not matrices:
         return cls(rest, **settings)
-    both: list[torch.optim.Optimizer] = [torch.optim.Muon(matrices)]
+    both: list[torch.optim.Optimizer] = [Muon(matrices)]
     return Together([*both, cls(rest, **settings)] if rest else both)
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -13,6 +14,8 @@ import torch
 import yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
+from surgvqa.eval.models.precision import native_bfloat16
+from surgvqa.train.steps.refused import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
 
@@ -26,6 +29,12 @@ VISION_TARGETS = (
 )
 PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
 AUDIO_PROJECTOR = "model.audio_projector"
+FIXED = (
+    "assistant_only_loss",
+    "dataset_kwargs",
+    "packing",
+    "padding_free",
+)  # set by every run, whatever was asked
 
 
 @dataclass
@@ -117,17 +126,18 @@ class TrainingOptions(SFTConfig):
         if not torch.cuda.is_available():
             self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
             self.bf16 = bool(self.bf16)  # type: ignore[has-type]
+        # as they were asked for, before they are set to what the collator needs (`surgvqa.train.steps.refused`)
+        self.asked = {name: getattr(self, name) for name in ("remove_unused_columns", *FIXED)}
         self.remove_unused_columns = False
         self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
         self.dataset_kwargs = {"skip_prepare_dataset": True}
+        self.packing = self.padding_free = False
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = True
         if self.load_best_model_at_end and self.metric_for_best_model is None:  # type: ignore[has-type]
             self.metric_for_best_model = "eval_lift" if self.eval_questions else "eval_loss"
             self.greater_is_better = bool(self.eval_questions)
         super().__post_init__()
-        if self.packing or self.padding_free:
-            raise InputError("packing and padding_free don't apply to clips; --questions-per-sequence does")
         if self.cache_vision is not None:
             self._check_cache_vision(self.cache_vision)
         if self.questions_per_sequence < 0:
@@ -194,8 +204,23 @@ def parse(
         InputError: an unknown option (names the nearest), a file that isn't there or isn't a mapping.
     """
     verb = "sft" if training_options is TrainingOptions else "audio"
-    data, training, model = parsed(arguments, (DataOptions, training_options, ModelConfig), verb)
+    try:
+        data, training, model = parsed(arguments, (DataOptions, training_options, ModelConfig), verb)
+    except ValueError as error:  # a value that transformers or TRL refuses itself
+        raise InputError(str(error).splitlines()[0]) from None
+    raise_if_refused(given(arguments), training, model, data)
+    raise_if_impossible(training, model)
     return data, training, model
+
+
+def given(arguments: Sequence[str]) -> set[str]:
+    """Names of the options on a command line and in its ``--config`` file."""
+    out = {word[2:].split("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
+    out |= {name.removeprefix("no_") for name in out}
+    for before, word in pairwise(arguments):
+        if before == "--config":
+            out |= set(yaml.safe_load(config_file(word).read_text(encoding="utf-8")))
+    return out
 
 
 def parsed(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
@@ -276,14 +301,15 @@ def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
     return [text for helps, text in possible if helps]
 
 
-def quantisation(model: ModelConfig) -> BitsAndBytesConfig | None:
+def quantisation(model: ModelConfig, device: str | torch.device) -> BitsAndBytesConfig | None:
     """TRL's quantisation, with the vision tower, ears and the head left as they are.
 
     ``model.visual``, not ``visual``: transformers matches module names from their start, so the short
     name would quantise the tower silently.
     """
-    # four bits are computed in a type of sixteen, and "auto" is none
-    given = replace(model, dtype="bfloat16") if model.dtype in (None, "auto") else model
+    # four bits are computed in a type of their own, and "auto" is none
+    sums = "bfloat16" if native_bfloat16(device) else "float32"
+    given = replace(model, dtype=sums) if model.dtype in (None, "auto") else model
     config = get_quantization_config(given)
     if config is not None:
         towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'

@@ -9,7 +9,9 @@ from typing import Any
 def add_tiny(verbs: Any) -> None:
     """``surgvqa-train tiny``."""
     verb = verbs.add_parser("tiny", help="make a tiny Qwen-VL or Whisper offline, for tests and the demo")
-    verb.add_argument("--family", required=True, help="qwen2_vl, qwen2_5_vl, qwen3_vl or whisper")
+    verb.add_argument(
+        "--family", required=True, help="qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, qwen3_5_moe or whisper"
+    )
     verb.add_argument("--out", required=True, type=Path, help="folder of the checkpoint")
     verb.add_argument("--size", default="test", help="test, or demo: one that learns from 56 px frames")
     verb.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")

@@ -107,7 +107,7 @@ def pairs(
 
 
 def moment(row: Mapping[str, Any], part: Any, grids: dict[tuple[int, ...], tuple[int, int]]) -> Moment:
-    """A row of the config ``segmentation``; ``grids`` remembers a size's rows and columns of tokens.
+    """Return a row of the config ``segmentation``; ``grids`` remembers a size's rows and columns of tokens.
 
     Raises:
         InputError: as ``labels_of``.
@@ -140,7 +140,7 @@ def phases_of(folder: Path, split: str) -> dict[str, list[tuple[float, float, st
 
 
 def phase_at(stretches: Sequence[tuple[float, float, str]], time_s: float) -> str | None:
-    """The phase of the clip that a moment lies in.
+    """Return the phase of the clip that a moment lies in.
 
     >>> phase_at([(0.0, 5.0, "incision"), (7.0, 9.0, "idle")], 4.0), phase_at([(0.0, 5.0, "incision")], 6.0)
     ('incision', None)
@@ -196,7 +196,7 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
 
 
 def frame(moment: Moment) -> np.ndarray:
-    """A moment's picture, height x width x 3. Raises ``InputError`` where its label map doesn't fit it."""
+    """Return a moment's picture, height x width x 3. Raises ``InputError`` where its label map doesn't fit it."""
     found = decode(moment.picture)
     if found.shape[:2] != moment.shape:
         raise InputError(
@@ -206,7 +206,7 @@ def frame(moment: Moment) -> np.ndarray:
 
 
 def under(labels: np.ndarray, rows: int, columns: int, classes: int) -> np.ndarray:
-    """The class under each token of a grid over a label map: the commonest but 0 that covers ``SHARE`` of it, else 0.
+    """Return the class under each token of a grid over a label map: the commonest but 0 that covers ``SHARE`` of it, else 0.
 
     >>> under(np.array([[0, 0, 2, 2], [0, 1, 2, 3]], np.uint8), 1, 2, 4).tolist()
     [[1, 2]]

@@ -56,7 +56,7 @@ class ScratchConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 def spread(width: int) -> float:
-    """The standard deviation of random weights: 0.07 at width 128.
+    """Return the standard deviation of random weights: 0.07 at width 128.
 
     The usual 0.02 is for widths of a thousand; a narrow model that starts with it takes far longer to look at anything.
     """
@@ -226,11 +226,11 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             nn.init.zeros_(module.bias)
 
     def get_input_embeddings(self) -> nn.Module:
-        """The words' vectors, which are the head's rows too."""
+        """Return the words' vectors, which are the head's rows too."""
         return self.words
 
     def get_output_embeddings(self) -> nn.Module:
-        """The head."""
+        """Return the head."""
         return self.head
 
     def forward(
@@ -275,7 +275,7 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         patches: Tensor | None = None,
         **ignored: Any,
     ) -> dict[str, Tensor | None]:
-        """The whole text again for every word."""
+        """Return the whole text again for every word."""
         return {"input_ids": input_ids, "pixel_values": pixel_values, "patches": patches}
 
     @torch.no_grad()

@@ -5,11 +5,26 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from surgvqa.eval.scoring.negation import clauses, may_negate, name, named, words
+from surgvqa.eval.reading.negation import BE, may_negate
+from surgvqa.eval.reading.terms import mentions
+from surgvqa.eval.reading.tokens import clauses, name, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
-NOTHING = re.compile(rf"(?:none|nothing|empty|no)|no (?:\w+ )?{THINGS}(?: \w+)*")
-SAYS_NOTHING = re.compile(rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty)$")
+NOTHING = re.compile(
+    rf"(?:none|nothing|empty|no)|no (?:\w+ )?{THINGS}(?: \w+)*|none (?:visible|seen|present|at all)"
+)
+REST = re.compile(r"\b(?:other|others|further|additional|else|more)\b", re.I)  # "no other instruments"
+ENDS = BE - {"can", "do"} | word_set("on in at near from under over by into inside within while for as")
+FRAME = word_set(
+    "i we you see can there is are the a an this that these those of to and also yes in image frame "
+    "frames clip video view picture scene visible seen shown present following instruments instrument "
+    "tools tool objects surgeon uses using used which include includes including namely they it two "
+    "three four both pair one some with observe identify"
+)  # words of a sentence around the things it lists
+SAYS_NOTHING = re.compile(
+    rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty)$"
+    rf"|(?:n't|\bnot|\bcannot) (?:\w+ ){{0,3}}any (?:\w+ )?{THINGS}\b"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -30,14 +45,56 @@ def listed(
     """
     truth = items(answer, vocabulary)
     known = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
-    given = {name(entry) for entry in named(prediction, known)}
+    given = {name(entry) for entry in shown(prediction, known)}
     parts = pieces(prediction)
     if all(len(words(part)) <= 3 for part in parts):  # a plain list, not a sentence
-        strange = {name(piece) for piece in parts if not named(piece, known)}
-        given |= {piece for piece in strange if not nothing(piece) and not may_negate(clauses(piece))}
+        strange = {name(piece) for piece in parts if not mentions(piece, known)}
+        given |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
+    else:
+        given |= invented(parts, known)
+    if given and any(nothing(part) and not REST.search(part) for part in parts):
+        given.add("none")  # "none, forceps" says both
     if not given and not says_nothing(prediction):
         given = {name(prediction)}
     return frozenset(given), truth
+
+
+def shown(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The known names that a text doesn't deny.
+
+    >>> shown("forceps, no spatula", ("forceps", "spatula"))
+    ('forceps',)
+    """
+    found = {mention.option for mention in mentions(text, known) if mention.state != "negated"}
+    return tuple(option for option in known if option in found)
+
+
+def invented(parts: list[str], known: tuple[str, ...]) -> set[str]:
+    """The unknown things that a sentence lists beside known ones.
+
+    >>> invented(pieces("I see a laser probe, a forceps and a spatula at work on it now"), ("forceps", "spatula"))
+    {'laser probe'}
+    """
+    named = [bool(mentions(part, known)) for part in parts]
+    found = set()
+    for i, part in enumerate(parts):
+        beside = any(named[i + 1 :]) or (i > 0 and named[i - 1])
+        said = words(part)
+        if named[i] or not beside or may_negate(clauses(part)):
+            continue
+        stop = next(
+            (j for j, word in enumerate(said) if j and (word in ENDS or word.endswith("ing"))), len(said)
+        )
+        if stop < len(said) and said[stop] in (
+            "is",
+            "was",
+            "has",
+        ):  # a sentence of its own: "the lens is clear"
+            continue
+        core = [word for word in said[:stop] if word not in FRAME and not word.endswith("ly")]
+        if 1 <= len(core) <= 3 and (i > 0 or any(named[i + 1 :])):
+            found.add(" ".join(core))
+    return found
 
 
 def pieces(text: str) -> list[str]:

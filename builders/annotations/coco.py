@@ -1,0 +1,227 @@
+"""COCO instances: boxes, polygons, both forms of run lengths, keypoints, turned boxes; crowds are no instance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED,
+    Annotated,
+    Faults,
+    Names,
+    Picture,
+    Shape,
+    attributes,
+    confidence,
+    frame_size,
+    pairs,
+    read_json,
+)
+from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Box
+from surgvqa.cards.command import InputError, parse_json
+
+LISTS = ("images", "annotations", "categories")
+
+
+def coco(
+    path: Path, taxonomy: Taxonomy, shown: str | None = None, *, file: Any = None, masked: bool = True
+) -> Annotated:
+    """Read COCO instances; class names come from the file's own ``categories``.
+
+    ``segmentation`` may be polygons, run lengths, or a string that holds either as JSON; where it is empty
+    the box counts, turned by ``attributes.rotation`` in degrees as CVAT writes it; where there is no box, the
+    keypoints. An image's ``time_s``, a shape's ``attributes.track_id`` and either's ``score``, 0 to 1, of a machine
+    are taken where they are there. A picture with a crowd (``iscrowd``) is left out, and noted: how many there
+    are, nobody says. ``file`` is the value of the file, if it is read already; without ``masked``, outlines become
+    the boxes around them.
+    """
+    shown = shown or path.name
+    file = read_json(path, shown) if file is None else file
+    if not isinstance(file, dict) or not all(isinstance(file.get(key), list) for key in LISTS):
+        raise InputError(f"{shown}: not COCO instances; they hold the lists images, annotations, categories")
+    found = Faults(shown)
+    labels = {key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", found).items()}
+    images = _by_id(file["images"], "image", found)
+    entries, broken = _by_image(file.pop("annotations"), images, found)
+    if _corners(entries, images):
+        cause = "its box looks like x1, y1, x2, y2, as all of this file do; a box here is x, y, width, height"
+        for key in (key for key, there in entries.items() if there and key not in broken):
+            found.add(f"image {images[key].get('file_name')}", cause)
+            broken.add(key)
+    names = Names(taxonomy)
+    pictures = []
+    for key, image in images.items():
+        there = entries.pop(key, [])
+        if key in broken:
+            continue
+        try:
+            picture = _picture(image, there, labels, names, found, masked)
+        except (InputError, *MALFORMED) as error:
+            found.add(str(image.get("file_name") or f"image {key}"), error)
+            continue
+        if picture is not None:
+            pictures.append(picture)
+    return found.annotated(pictures)
+
+
+def _by_id(entries: Iterable[Any], what: str, found: Faults) -> dict[Any, dict[str, Any]]:
+    """Entries by their ids; a duplicated or missing id is a fault."""
+    there: dict[Any, dict[str, Any]] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), int | str):
+            found.add(what, "an entry has no id")
+        elif entry["id"] in there:
+            found.add(f"{what} {entry['id']}", "the id is there twice; ids of a file are unique")
+        else:
+            there[entry["id"]] = entry
+    return there
+
+
+def _by_image(
+    annotations: list[Any], images: Mapping[Any, Any], found: Faults
+) -> tuple[dict[Any, list[dict[str, Any]]], set[Any]]:
+    """The annotations of every image, and the images of which one can't be told."""
+    entries: dict[Any, list[dict[str, Any]]] = {}
+    broken: set[Any] = set()
+    seen: set[Any] = set()
+    for entry in annotations:
+        image = entry.get("image_id") if isinstance(entry, dict) else None
+        known = isinstance(image, int | str) and image in images
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), int | str):
+            found.add("annotation", "an entry has no id")
+        elif entry["id"] in seen:
+            found.add(f"annotation {entry['id']}", "the id is there twice; ids of a file are unique")
+        elif not known:
+            found.add(f"annotation {entry['id']}", f"its image_id {image} is not among the file's images")
+        else:
+            seen.add(entry["id"])
+            entries.setdefault(image, []).append(entry)
+            continue
+        if known:
+            broken.add(image)
+    return entries, broken
+
+
+def _corners(entries: Mapping[Any, list[dict[str, Any]]], images: Mapping[Any, Any]) -> bool:
+    """Whether every box of a file reads as x1, y1, x2, y2, and one can be nothing else."""
+    certain = False
+    for key, there in entries.items():
+        try:
+            width, height = frame_size(images[key]["width"], images[key]["height"])
+            for entry in there:
+                if not entry.get("bbox"):
+                    continue
+                x, y, w, h = (float(value) for value in entry["bbox"])
+                if not (0 <= x < w <= width and 0 <= y < h <= height):
+                    return False
+                kept = min(w, width - x) * min(h, height - y) / (w * h)
+                certain = certain or 1 - kept > checks.OUTSIDE
+        except (InputError, *MALFORMED):
+            return False  # named where it is read
+    return certain
+
+
+def _picture(
+    image: Mapping[str, Any],
+    there: list[dict[str, Any]],
+    labels: Mapping[Any, str],
+    names: Names,
+    found: Faults,
+    masked: bool,
+) -> Picture | None:
+    """One image with its annotations; None where it has a crowd."""
+    width, height = frame_size(image["width"], image["height"])
+    name = str(image["file_name"])
+    crowds = [entry for entry in there if entry.get("iscrowd") or entry.get("ignore")]
+    if crowds:
+        what = ", ".join(sorted({labels.get(entry.get("category_id"), "?") for entry in crowds}))
+        found.note(
+            name, f"left out: a crowd (iscrowd or ignore) of {what}, and how many it holds is not said"
+        )
+        return None
+    shapes = _shapes(there, labels, width, height)
+    nodes = entities(shapes, names, width, height, found.cuts, masked=masked, picture=name)
+    return Picture(name, width, height, nodes, _time(image), _score(image))
+
+
+def _shapes(
+    there: Iterable[dict[str, Any]], labels: Mapping[Any, str], width: int, height: int
+) -> Iterator[Shape]:
+    """The annotations of an image as shapes."""
+    for entry in there:
+        where = f"annotation {entry['id']}"
+        try:
+            if entry.get("category_id") not in labels:
+                raise InputError(f"its category_id {entry.get('category_id')} is not among the categories")
+            yield _shape(entry, labels[entry["category_id"]], width, height, where)
+        except (InputError, *MALFORMED) as error:
+            error.add_note(where)
+            raise
+
+
+def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where: str) -> Shape:
+    """One annotation."""
+    outline = entry.get("segmentation")
+    if isinstance(outline, str):
+        try:
+            outline = parse_json(outline)
+        except ValueError as error:
+            raise InputError(f"its segmentation is a string that isn't JSON: {error}") from error
+    extra = attributes(entry)
+    track = None if extra.get("track_id") is None else str(extra["track_id"])
+    score = _score(entry)
+    if isinstance(outline, Mapping):
+        rle = _rle(outline, width, height)
+        return Shape(label, rle=rle, track=track, score=score, where=where)
+    if outline:
+        if not isinstance(outline, list):
+            raise InputError(f"its segmentation is {masks.shown(outline)}, no list of polygons")
+        polygons = [pairs(polygon) for polygon in outline]
+        return Shape(label, polygons=polygons, track=track, score=score, where=where)
+    if entry.get("bbox"):
+        x, y, w, h = (float(value) for value in entry["bbox"])
+        box: Box = (x, y, x + w, y + h)
+        degrees = float(extra.get("rotation") or 0.0)
+        if degrees % 360:
+            turned = checks.turned(box, degrees)
+            return Shape(label, turned=turned, track=track, score=score, where=where)
+        return Shape(label, box=box, track=track, score=score, where=where, form="xywh")
+    points = list(entry.get("keypoints") or ())
+    seen = [
+        (float(x), float(y)) for x, y, v in zip(points[::3], points[1::3], points[2::3], strict=True) if v
+    ]
+    if not seen:
+        raise InputError("it has no segmentation, no bbox and no visible keypoint")
+    return Shape(label, trace=seen, track=track, score=score, where=where)
+
+
+def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:
+    """COCO run lengths, compressed (a string) or not (a list), as a compressed string."""
+    if list(outline.get("size", ())) != [height, width]:
+        raise checks.Misplaced(f"its mask's size is {outline.get('size')}, the image's [{height}, {width}]")
+    counts = outline.get("counts")
+    if isinstance(counts, str):
+        masks.centroid_of(counts, width, height)  # refuses what doesn't fill the frame
+        return counts
+    return masks.runs_to_rle(counts, width, height)
+
+
+def _time(image: Mapping[str, Any]) -> float | None:
+    """An image's ``time_s``."""
+    time_s = image.get("time_s")
+    if time_s is None:
+        return None
+    if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 <= time_s < math.inf:
+        raise InputError(f"its time_s is {time_s!r}; give seconds from the start of the operation")
+    return float(time_s)
+
+
+def _score(entry: Mapping[str, Any]) -> float | None:
+    """How sure a machine was of an image or an annotation."""
+    return confidence(entry.get("score"))

@@ -1,0 +1,127 @@
+"""LabelMe files, one a picture: polygons, boxes, circles, lines, points and masks."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED,
+    Annotated,
+    Faults,
+    Names,
+    Picture,
+    Shape,
+    frame_size,
+    read_json,
+)
+from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Point
+from surgvqa.cards.command import InputError
+
+NEEDED = ("shapes", "imagePath", "imageHeight", "imageWidth")
+
+
+def labelme(
+    path: Path, taxonomy: Taxonomy, shown: str | None = None, *, file: Any = None, masked: bool = True
+) -> Annotated:
+    """Read one LabelMe file. Polygons of one label and ``group_id`` are one thing; circles are outlines.
+
+    ``file`` is the value of the file, if it is read already; without ``masked``, outlines become boxes.
+    """
+    shown = shown or path.name
+    file = read_json(path, shown) if file is None else file
+    missing = [key for key in NEEDED if not isinstance(file, dict) or file.get(key) is None]
+    if missing:
+        raise InputError(f"{shown}: not a LabelMe file; it lacks {', '.join(missing)}")
+    found = Faults(shown)
+    name = str(file["imagePath"]).replace("\\", "/").rsplit("/", 1)[-1]
+    try:
+        width, height = frame_size(file["imageWidth"], file["imageHeight"])
+        names = Names(taxonomy)
+        shapes = [*_shapes(file["shapes"], width, height), *_flags(file.get("flags"), names)]
+        nodes = entities(shapes, names, width, height, found.cuts, masked=masked, picture=name)
+    except (InputError, *MALFORMED) as error:
+        found.add(name, error)
+        return found.annotated(())
+    return found.annotated([Picture(name, width, height, nodes)])
+
+
+def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
+    """The shapes of a file, the polygons of one thing together."""
+    grouped: dict[tuple[str, object], list[list[Point]]] = {}
+    for index, entry in enumerate(entries):
+        try:
+            points = [(float(x), float(y)) for x, y in entry["points"]]
+            if (entry.get("shape_type") or "polygon") == "polygon":
+                group = entry.get("group_id")
+                key = (str(entry["label"]), index if group is None else f"group {group}")
+                grouped.setdefault(key, []).append(points)
+            else:
+                yield _shape(entry, points, f"shape {index}", width, height)
+        except (InputError, *MALFORMED) as error:
+            error.add_note(f"shape {index}")
+            raise
+    for (label, _), polygons in grouped.items():
+        yield Shape(label, polygons=polygons)
+
+
+def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int, height: int) -> Shape:
+    """A shape that isn't a polygon."""
+    kind, label = entry["shape_type"], str(entry["label"])
+    due = {"rectangle": (2, 4), "rotation": (4,), "oriented_rectangle": (4,), "circle": (2,), "point": (1,)}
+    if len(points) not in due.get(kind, (len(points),)) or not points:
+        raise InputError(f"a {kind} of {len(points)} points; {due.get(kind, ('some',))[0]} are due")
+    if kind == "rectangle":
+        return Shape(label, box=checks.extent(points), where=where)
+    if kind in ("rotation", "oriented_rectangle"):
+        return Shape(label, turned=points, where=where)
+    if kind == "circle":
+        (x, y), (to_x, to_y) = points
+        radius = math.hypot(to_x - x, to_y - y)
+        return Shape(label, polygons=[checks.ellipse(x, y, radius, radius)], where=where)
+    if kind in ("point", "points", "line", "linestrip"):
+        return Shape(label, trace=points, where=where)
+    if kind == "mask":
+        return Shape(label, rle=_mask(entry, points, width, height), where=where)
+    raise InputError(
+        f"a {kind}; polygon, rectangle, rotation, circle, point, line, linestrip and mask are read"
+    )
+
+
+def _flags(flags: Any, names: Names) -> Iterator[Shape]:
+    """The picture's flags that are set and name a thing: it is in view. Others ("blurred") name none."""
+    if not isinstance(flags, Mapping):
+        return
+    spelt = names.taxonomy.spellings.values()
+    for label, value in flags.items():
+        if value is True and str(label) in spelt:
+            yield Shape(str(label))
+
+
+def _mask(entry: Mapping[str, Any], points: list[Point], width: int, height: int) -> str:
+    """A mask that is stored as a PNG beside its top left corner."""
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(entry["mask"], validate=True))) as picture:
+            part = np.asarray(picture.convert("L")) > 0
+    except (binascii.Error, *BROKEN) as error:
+        raise InputError(f"its mask is no PNG: {error}") from error
+    x, y = (math.floor(value + 0.5) for value in checks.extent(points)[:2])
+    rows, columns = part.shape
+    if not (x >= 0 and y >= 0 and x + columns <= width and y + rows <= height):
+        raise checks.Misplaced(
+            f"its mask of {columns}x{rows} at ({x}, {y}) is not in the {width}x{height} picture"
+        )
+    whole = np.zeros((height, width), bool)
+    whole[y : y + rows, x : x + columns] = part
+    return masks.mask_to_rle(whole)

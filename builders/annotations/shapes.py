@@ -1,0 +1,225 @@
+"""What every reader of annotations makes of a file: pictures with entities, faults, notes.
+
+A picture in which one element cannot be read is left out whole, by name: what it lacks would count as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.procedures.taxonomy import Taxonomy, UnknownLabel
+from surgvqa.builders.schema import Box, Dropped, Entity, Point, Role
+from surgvqa.cards.command import InputError, nearest, parse_json
+
+MAX_SIDE = 32_768  # pixels; what a mask takes is width x height
+# What reading somebody else's values raises where they aren't what the format says.
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One annotated picture of a file."""
+
+    name: str  # as the file calls it; never opened
+    width: int
+    height: int
+    nodes: tuple[Entity, ...]
+    time_s: float | None = None  # where the file says when it was taken
+    confidence: float | None = None  # of the whole picture, where a machine outlined it
+    phase: str | None = None  # canonical, where the file says it of the picture
+
+
+class Annotated(NamedTuple):
+    """What a file holds, the faults in it, and what was cut or left out by design."""
+
+    pictures: tuple[Picture, ...]
+    faults: tuple[Dropped, ...]
+    notes: tuple[Dropped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One element of a file, before it becomes an entity or part of one.
+
+    Of the fields ``box``, ``turned``, ``polygons``, ``rle`` and ``trace`` one is given, or none: presence alone.
+    """
+
+    label: str
+    polygons: Sequence[Sequence[Point]] = ()  # outlines of one thing
+    rle: str | None = None
+    box: Box | None = None
+    turned: Sequence[Point] = ()  # corners of a box that is turned; its place is the box around them
+    trace: Sequence[
+        Point
+    ] = ()  # points or a line on a thing: the box around them, or a point where it has no area
+    track: str | None = None
+    score: float | None = None  # how sure a machine was
+    where: str = ""  # "annotation 7", for messages
+    form: checks.Form = "corners"
+
+
+@dataclass(slots=True)
+class Names:
+    """The procedure's names for the labels of one file, each looked up once."""
+
+    taxonomy: Taxonomy
+    known: dict[str, tuple[Role, str] | str] = field(default_factory=dict)
+
+    def of(self, label: str) -> tuple[Role, str]:
+        """As `role_of`."""
+        there = self.known.get(label)
+        if there is None:
+            try:
+                there = role_of(self.taxonomy, label)
+            except UnknownLabel as error:
+                there = str(error)
+            self.known[label] = there
+        if isinstance(there, str):
+            raise UnknownLabel(there)
+        return there
+
+    def phase(self, label: str) -> str | None:
+        """The phase that a label names, or None."""
+        try:
+            return self.taxonomy.canonical("phase", label)
+        except UnknownLabel:
+            return None
+
+
+@dataclass(slots=True)
+class Faults:
+    """Collects what is wrong with a file, and what was cut in it."""
+
+    shown: str  # how messages call the file
+    faults: list[Dropped] = field(default_factory=list)
+    left: list[Dropped] = field(default_factory=list)
+    cuts: list[tuple[float, str]] = field(default_factory=list)  # share lost, picture
+    misplaced: int = 0  # pictures that were refused because a shape lies outside
+
+    def add(self, item: str, cause: object) -> None:
+        """Note a fault; a missing key is said as one, and the notes of an error say of which element it is."""
+        text = f"lacks {cause}" if isinstance(cause, KeyError) else str(cause)
+        self.misplaced += isinstance(cause, checks.Misplaced)
+        where = "".join(f"{note} of " for note in getattr(cause, "__notes__", ()))
+        self.faults.append(Dropped(f"{self.shown}: {where}{item}", text, fault=True))
+
+    def note(self, item: str, cause: str) -> None:
+        """Note what is left out by design."""
+        self.left.append(Dropped(f"{self.shown}: {item}", cause))
+
+    def annotated(self, pictures: Iterable[Picture]) -> Annotated:
+        """All of it; equal causes once, cuts in one note.
+
+        Where half of the located pictures or more hold a shape that lies outside, the others are refused, too: the
+        file's coordinates are of something else, and those that fit do so by chance.
+        """
+        pictures = tuple(pictures)
+        located = [one for one in pictures if any(node.bbox or node.centroid for node in one.nodes)]
+        if self.misplaced > 0 and self.misplaced >= len(located):
+            cause = "shapes of other pictures of this file lie outside them, so its places are in doubt"
+            self.faults += [Dropped(f"{self.shown}: {one.name}", cause, fault=True) for one in located]
+            pictures = tuple(one for one in pictures if one not in located)
+        notes = list(once(self.left))
+        if self.cuts:
+            worst, name = max(self.cuts)
+            cause = (
+                f"{len(self.cuts)} shapes were cut at the edge of their pictures; most was lost in {name}, "
+                f"{worst:.0%} of one"
+            )
+            notes.append(Dropped(self.shown, cause))
+        return Annotated(pictures, tuple(once(self.faults)), tuple(notes))
+
+
+def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
+    """Whether a label names anatomy or an instrument, and its canonical name.
+
+    Raises:
+        UnknownLabel: it names neither.
+    """
+    roles: tuple[Role, ...] = ("anatomy", "instrument")
+    for role in roles:
+        try:
+            return role, taxonomy.canonical(role, label)
+        except UnknownLabel:
+            continue
+    known = nearest(label, (*taxonomy.anatomy, *taxonomy.instruments))
+    raise UnknownLabel(
+        f"unknown label {label!r}: {known}; add it, or a synonym of a known one, to {taxonomy.path}"
+    )
+
+
+def read_json(path: Path, shown: str) -> Any:
+    """The JSON value of a file; ``shown`` is how messages call it."""
+    try:
+        return parse_json(read_text(path, shown))
+    except ValueError as error:
+        raise InputError(f"{shown}: not JSON: {error}") from error
+
+
+def read_text(path: Path, shown: str) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"no file {path}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{shown}: not UTF-8 at byte {error.start}") from error
+
+
+def frame_size(width: Any, height: Any) -> tuple[int, int]:
+    """A frame's size as a file states it. COCO's C code ends the process on a side of 0.
+
+    >>> frame_size(1920, 1080.0)
+    (1920, 1080)
+    """
+    for side in (width, height):
+        whole = isinstance(side, int | float) and not isinstance(side, bool) and side == side // 1
+        if not whole or not 1 <= side <= MAX_SIDE:
+            raise InputError(f"its size is {width!r}x{height!r}; whole numbers from 1 to {MAX_SIDE} are due")
+    return int(width), int(height)
+
+
+def pairs(flat: Sequence[Any]) -> list[Point]:
+    """Points of a list x1, y1, x2, y2, ….
+
+    >>> pairs([1, 2, 3, 4])
+    [(1, 2), (3, 4)]
+    """
+    if isinstance(flat, str) or not isinstance(flat, Sequence) or len(flat) % 2:
+        raise InputError(f"a polygon is {masks.shown(flat)}, not a list of numbers [x1, y1, …], two a point")
+    for value in flat:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"a polygon holds {masks.shown(value)}, not a finite number")
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def once(faults: Iterable[Dropped]) -> Iterator[Dropped]:
+    """Each cause of a file once, with the number of further items it holds for."""
+    first: dict[str, Dropped] = {}
+    more: dict[str, int] = {}
+    for fault in faults:
+        more[fault.cause] = more.get(fault.cause, -1) + 1
+        first.setdefault(fault.cause, fault)
+    for cause, fault in first.items():
+        yield replace(fault, item=f"{fault.item} and {more[cause]} more") if more[cause] else fault
+
+
+def confidence(value: Any, what: str = "its score is") -> float | None:
+    """How sure a machine was, 0 to 1; None where nothing is said."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"{what} {value!r}; give 0 to 1")
+    return float(value)
+
+
+def attributes(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a shape says beside its place."""
+    extra = entry.get("attributes") or {}
+    if not isinstance(extra, Mapping):
+        raise InputError(f"its attributes are {extra!r}, not an object")
+    return extra

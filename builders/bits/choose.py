@@ -1,0 +1,133 @@
+"""Which questions of the pool are asked: all that hold in training, weighted; held out, those that leave bits open."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from surgvqa.builders.bits.blind import Asked, Context, Guesser, context, usual
+from surgvqa.builders.bits.thin import MEASURED, Item, thinned, weights
+from surgvqa.builders.cases import draws
+from surgvqa.builders.schema import QA, Clip
+
+FOLDS = 3  # of cases, for the bits of a question: no guesser has seen a case that it guesses on
+HELD_OUT = ("validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The pool of one case in one split."""
+
+    case_id: str
+    split: str
+    clips: tuple[Clip, ...]
+    pool: tuple[tuple[QA, ...], ...]  # of each clip
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The clips of every part with the questions that stay, in order, and what the report says of it."""
+
+    clips: tuple[tuple[Clip, ...], ...]
+    notes: tuple[str, ...]
+    left_out: Mapping[str, Mapping[str, int]]  # kind -> cause -> questions
+
+
+def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
+    """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
+    taught: dict[str, Asked] = defaultdict(Counter)
+    folds: dict[tuple[str, int], Asked] = defaultdict(Counter)
+    held: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    texts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for part in parts:
+        fold = fold_of(part.case_id, seed)
+        for qa in (qa for pool in part.pool for qa in pool):
+            what = context(qa.kind, qa.question, qa.choices)
+            folds[qa.kind, fold][what, qa.short_answer] += 1
+            if part.split in HELD_OUT:
+                held[qa.kind, part.split].append(Item(qa.qa_id, what, qa.short_answer, qa.question))
+            else:
+                taught[qa.kind][what, qa.short_answer] += 1
+                answers[qa.kind][qa.short_answer] += 1
+                texts[qa.kind][qa.question][qa.short_answer] += 1
+    keep: dict[str, set[str]] = {split: set() for split in HELD_OUT}
+    left_out: dict[str, Counter[str]] = defaultdict(Counter)
+    notes: list[str] = []
+    for (kind, split), items in sorted(held.items()):
+        heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in texts[kind].items()}
+        kept, cause = thinned(items, taught[kind], seed, heart)
+        keep[split].update(item.qa_id for item in kept)
+        left_out[kind]["guessed without looking"] += len(items) - len(kept)
+        if len(items) < MEASURED:
+            notes.append(
+                f"{kind} in {split}: {len(items)} questions, too few to hold a blind guesser against"
+            )
+        if cause is not None:
+            notes.append(f"{kind} is not asked in {split}: {cause}")
+    by_answer = {kind: weights(counts) for kind, counts in answers.items()}
+    bits = _Bits(folds)
+    clips = []
+    for part in parts:
+        fold, rows = fold_of(part.case_id, seed), []
+        for clip, pool in zip(part.clips, part.pool, strict=True):
+            stay = [qa for qa in pool if part.split not in HELD_OUT or qa.qa_id in keep[part.split]]
+            measured = tuple(
+                replace(
+                    qa,
+                    bits=bits.of(qa, fold),
+                    weight=by_answer[qa.kind][qa.short_answer] if part.split not in HELD_OUT else 1.0,
+                )
+                for qa in stay
+            )
+            if measured:
+                rows.append(replace(clip, qa=measured))
+        clips.append(tuple(rows))
+    silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
+    if silent:
+        notes.append(f"{silent} clips are left out: nothing is left to ask of them")
+    return Chosen(tuple(clips), tuple(notes), {kind: dict(found) for kind, found in sorted(left_out.items())})
+
+
+def fold_of(case_id: str, seed: int) -> int:
+    """The fold of a case."""
+    return int(draws.fraction("fold", seed, case_id) * FOLDS)
+
+
+class _Bits:
+    """What the better of the two guessers leaves open of each question, fitted without the question's fold."""
+
+    def __init__(self, folds: Mapping[tuple[str, int], Asked]) -> None:
+        self._guessers: dict[tuple[str, int], tuple[Guesser, Guesser]] = {}
+        for kind in sorted({kind for kind, _ in folds}):
+            for fold in range(FOLDS):
+                rest: Asked = Counter()
+                for other in range(FOLDS):
+                    if other != fold:
+                        rest.update(folds.get((kind, other), {}))
+                self._guessers[kind, fold] = Guesser(rest), Guesser(usual(rest))
+        self._better: dict[str, int] = {}
+        for kind in sorted({kind for kind, _ in folds}):
+            losses = [0.0, 0.0]
+            for fold in range(FOLDS):
+                for (what, answer), n in folds.get((kind, fold), {}).items():
+                    for which, guesser in enumerate(self._guessers[kind, fold]):
+                        losses[which] += n * guesser.bits(_told(which, what), answer)
+            self._better[kind] = losses.index(min(losses))
+        self._known: dict[tuple[str, int, Context, str], float] = {}
+
+    def of(self, qa: QA, fold: int) -> float:
+        """The bits of a question's answer."""
+        what = context(qa.kind, qa.question, qa.choices)
+        key = (qa.kind, fold, what, qa.short_answer)
+        if key not in self._known:
+            which = self._better[qa.kind]
+            found = self._guessers[qa.kind, fold][which].bits(_told(which, what), qa.short_answer)
+            self._known[key] = round(found, 4)
+        return self._known[key]
+
+
+def _told(which: int, what: Context) -> Context:
+    """What each of the two guessers is told: the question's words, or its choices alone."""
+    return Context((), what.choices) if which else what

@@ -1,0 +1,104 @@
+"""Thinning a held-out split until who never looks is no better than a few points above chance.
+
+First the most frequent answers are capped; then, of what a guesser with text and choices still gets right, as many
+are left out as it takes, by the sha256 of their ids. What cannot be thinned that far is left out whole, by name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from surgvqa.builders.bits.blind import Asked, Context, Guesser, chance, usual
+from surgvqa.builders.cases import draws
+
+ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers that aren't ours
+MEASURED = 30  # questions of a kind in a split below which no share can be told from chance; they stay
+FEWEST = 8  # questions of a kind in a split; fewer say nothing
+ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question as thinning sees it."""
+
+    qa_id: str
+    context: Context
+    answer: str
+    text: str = ""  # the very question, for the guesser who knows it by heart
+
+
+def thinned(
+    items: Sequence[Item], taught: Asked, seed: int, heart: Mapping[str, str] | None = None
+) -> tuple[list[Item], str | None]:
+    """The questions of one kind and split that stay, and why none does, where that is so.
+
+    Fewer than ``MEASURED`` stay as they are: nothing can be measured on them. ``taught`` are the kind's questions in training, ``heart`` its most frequent answer to the very words; where
+    there are none the split teaches its own guesser.
+    """
+    if len(items) < MEASURED:
+        return list(items), None
+    kept = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
+    own = counted(kept)
+    guessers = [Guesser(taught or own), Guesser(usual(taught or own))]
+    for _ in range(ROUNDS):
+        asked = counted(kept)
+        limit = min(1.0, chance(asked) + ABOVE)
+        before = len(kept)
+        kept = _capped(kept, limit)
+        for guesser in guessers:
+            kept = _unguessed(kept, [guesser.guess(item.context) == item.answer for item in kept], limit)
+        if heart:
+            kept = _unguessed(kept, [heart.get(item.text) == item.answer for item in kept], limit)
+        if len({item.answer for item in kept}) < 2:
+            return [], "every answer that is left is the same"
+        if len(kept) < FEWEST:
+            return [], f"{len(kept)} questions would be left once guessing doesn't pay"
+        if len(kept) == before:
+            return kept, None
+    return [], f"guessing still pays after {ROUNDS} rounds"
+
+
+def counted(items: Sequence[Item]) -> Asked:
+    """Items as guessers count them."""
+    return Counter((item.context, item.answer) for item in items)
+
+
+def _capped(items: Sequence[Item], limit: float) -> list[Item]:
+    """Items in their order, no answer on more than its share of what stays."""
+    counts = sorted(Counter(item.answer for item in items).values())
+    cap = counts[-1] if counts else 0
+    while cap > 1 and cap > limit * sum(min(n, cap) for n in counts):
+        cap -= 1
+    taken: dict[str, int] = defaultdict(int)
+    kept: list[Item] = []
+    for item in items:
+        taken[item.answer] += 1
+        if taken[item.answer] <= cap:
+            kept.append(item)
+    return kept
+
+
+def _unguessed(items: Sequence[Item], hit: Sequence[bool], limit: float) -> list[Item]:
+    """Items without so many of those that a guesser hits that more than a share of what stays is hit."""
+    wrong = len(items) - sum(hit)
+    allowed = int(limit * wrong / (1 - limit)) if limit < 1 else len(items)
+    kept, right = [], 0
+    for item, guessed in zip(items, hit, strict=True):
+        right += guessed
+        if not guessed or right <= allowed:
+            kept.append(item)
+    return kept
+
+
+def weights(answers: Mapping[str, int]) -> dict[str, float]:
+    """A weight for each answer in training, so that all weigh alike as far as a factor of five allows; mean 1.
+
+    >>> weights({"yes": 30, "no": 10})
+    {'no': 2.0, 'yes': 0.6666666666666666}
+    """
+    total, each = sum(answers.values()), len(answers)
+    raw = {answer: min(5.0, max(0.2, total / each / n)) for answer, n in sorted(answers.items())}
+    mean = sum(raw[answer] * n for answer, n in answers.items()) / max(1, total)
+    return {answer: weight / mean for answer, weight in raw.items()}

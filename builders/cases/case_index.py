@@ -1,0 +1,86 @@
+"""A case's scenes and phases by time, made once a case: what a clip costs is then what lies inside it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from surgvqa.builders.cases.timeline import Stretch, annotated
+from surgvqa.builders.schema import Case, Role, Scene
+
+
+@dataclass(frozen=True, eq=False)
+class CaseIndex:
+    """A case's scenes and phases by time; made once a case, so that a clip costs what lies inside it."""
+
+    case: Case
+
+    @cached_property
+    def scenes(self) -> tuple[Scene, ...]:
+        """The scenes in order of time."""
+        return tuple(sorted(self.case.scenes, key=lambda scene: scene.time_s))
+
+    @cached_property
+    def times(self) -> list[float]:
+        """When the scenes are."""
+        return [scene.time_s for scene in self.scenes]
+
+    @cached_property
+    def roles(self) -> frozenset[Role]:
+        """The roles that the annotations of this case ever hold."""
+        return frozenset(node.type for scene in self.scenes for node in scene.nodes)
+
+    @cached_property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The annotated course of the case."""
+        return annotated(self.case).stretches
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """When the stretches begin."""
+        return [stretch.start_ms for stretch in self.stretches]
+
+    def label(self, at_s: float) -> str | None:
+        """The phase at a second, None where none is known."""
+        index = bisect_right(self.starts, at_s * 1000) - 1
+        if index < 0 or at_s * 1000 >= self.stretches[index].end_ms:
+            return None
+        return self.stretches[index].label
+
+    @cached_property
+    def sure(self) -> dict[float, float]:
+        """How sure a machine was of the moments that it made."""
+        return {scene.time_s: scene.confidence for scene in self.scenes if scene.confidence is not None}
+
+    def confidence(self, times: Sequence[float]) -> float | None:
+        """How sure a machine was of the least sure of some moments; None where persons made all."""
+        return min((self.sure[at] for at in times if at in self.sure), default=None)
+
+    def between(self, start_s: float, end_s: float) -> tuple[Scene, ...]:
+        """The annotated moments from one second to another, both included."""
+        return self.scenes[bisect_left(self.times, start_s) : bisect_right(self.times, end_s)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A case as itself: to compare thousands of scenes with each other costs more than to ask about them."""
+
+    case: Case
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.case is other.case
+
+    def __hash__(self) -> int:
+        return id(self.case)
+
+
+@lru_cache(maxsize=4)
+def _index(same: _Same) -> CaseIndex:
+    return CaseIndex(same.case)
+
+
+def of_case(case: Case) -> CaseIndex:
+    """The index of a case, the same one for the same case."""
+    return _index(_Same(case))

@@ -1,0 +1,68 @@
+"""Faults as a person reads them: grouped by kind, the first ones in the message, all of them in a file."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from surgvqa.builders.schema import Dropped
+
+LISTED = 20  # faults in one message
+LONGEST = 400  # characters of a cause in a message; in the file it is whole
+_PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\S*\d\S*")
+
+
+def kind(cause: str) -> str:
+    """What equal kinds of causes share: all but names and numbers.
+
+    >>> kind("row 3: hook=2; 0 or 1 say") == kind("row 17: grasper=5; 0 or 1 say")
+    True
+    """
+    return _PARTICULARS.sub("*", cause)
+
+
+def listed(faults: Sequence[Dropped], most: int = LISTED) -> str:
+    """Faults on one line, those of a kind together; where there are more than ``most``, all of them in a file.
+
+    >>> listed([Dropped("a.csv row 2", "hook=5; 0 or 1"), Dropped("a.csv row 9", "hook=7; 0 or 1")])
+    'a.csv row 2: hook=5; 0 or 1; a.csv row 9: hook=7; 0 or 1'
+    """
+    kinds: dict[str, dict[str, list[str]]] = {}  # kind -> cause -> items
+    for one in faults:
+        kinds.setdefault(kind(one.cause), {}).setdefault(one.cause, []).append(one.item)
+    # every kind has its turn before one has a second: a thousand of one don't hide the single one of another
+    turns = [
+        (turn, place) for place, same in enumerate(kinds.values()) for turn in range(min(most, len(same)))
+    ]
+    shares = [0] * len(kinds)
+    for _, place in sorted(turns)[:most]:
+        shares[place] += 1
+    said = []
+    for same, share in zip(kinds.values(), shares, strict=True):
+        for cause, items in list(same.items())[:share]:
+            said.append(
+                f"{items[0]}{f' and {len(items) - 1} more' if len(items) > 1 else ''}: {_short(cause)}"
+            )
+        if 0 < share < len(same):
+            said.append(f"and {len(same) - share} more of this kind")
+    if hidden := sum(share == 0 for share in shares):
+        said.append(f"and {hidden} more kinds")
+    if len(faults) > len(said) or len(said) > most:
+        said.append(f"all {len(faults)} are in {write(faults)}")
+    return "; ".join(said)
+
+
+def _short(cause: str) -> str:
+    return cause if len(cause) <= LONGEST else f"{cause[:LONGEST]}…"
+
+
+def write(faults: Sequence[Dropped]) -> Path:
+    """Write every fault on a line of its own: where, and what is wrong; returns the new file."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="surgvqa-faults-", suffix=".txt", delete=False
+    ) as file:
+        for one in faults:
+            file.write(f"{' '.join(one.item.split())}\t{' '.join(one.cause.split())}\n")
+    return Path(file.name)

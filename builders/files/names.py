@@ -1,0 +1,58 @@
+"""Names as people give them, and files that are safe to open."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+
+from surgvqa.cards.command import InputError
+
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a case's id is part of file names and of other ids
+_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+# What Unicode doesn't take apart into a letter and its accent, and German umlauts, which are written with an e.
+_SPELLED = {
+    "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "æ": "ae", "Æ": "Ae",
+    "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i",
+}  # fmt: skip
+
+
+def safe_id(name: str) -> str:
+    """The id of a thing that somebody named: letters, digits, ".", "_", "-"; the same name gives the same id.
+
+    Raises ``InputError`` for what is no name: empty, a path, hidden, or with control characters.
+
+    >>> safe_id("case-7"), safe_id("Fall 3 (Müller)"), safe_id("José"), safe_id("患者1")
+    ('case-7', 'Fall_3_Mueller', 'Jose', 'u60a3u80051')
+    """
+    if SAFE.fullmatch(name):
+        return name
+    given = unicodedata.normalize("NFC", name).strip()
+    if not given or given.startswith(".") or _NO_NAME.search(given):
+        raise InputError(f"{name!r} is no name for a case; use letters, digits, '.', '_', '-'")
+    said = "".join(map(_ascii, given))
+    said = re.sub(r"[^A-Za-z0-9._-]+", "_", said).strip("_.-")
+    if not SAFE.fullmatch(said):
+        raise InputError(f"{name!r} is no name for a case: it holds no letter or digit")
+    return said
+
+
+def _ascii(char: str) -> str:
+    if char.isascii():
+        return char
+    if char in _SPELLED:
+        return _SPELLED[char]
+    plain = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    return plain or (f"u{ord(char):x}" if char.isalnum() else "_")
+
+
+def require_regular(path: Path, shown: str | None = None) -> Path:
+    """The path, if it is an ordinary file: a pipe or a device may block for ever.
+
+    Raises ``InputError`` for anything else, and where there is nothing.
+    """
+    shown = shown or path.name
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "not there"
+        raise InputError(f"{shown}: {what}; an ordinary file is needed")
+    return path

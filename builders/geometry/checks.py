@@ -1,0 +1,242 @@
+"""The one check of boxes, outlines and points, whoever wrote them.
+
+All that a reader places in a picture goes through here: it is finite, has an area, and lies in its picture. What
+reaches beyond the edge is cut there, with a note, where no more than `OUTSIDE` of its area is lost; else it is
+refused, with a hint of what it looks like. Coordinates are pixels, origin top left, y down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from surgvqa.builders.schema import Box, Point
+from surgvqa.cards.command import InputError
+
+OUTSIDE = (
+    0.25  # of a shape's area: annotators overshoot the edge by some pixels, not by a quarter of the thing
+)
+SLIGHT = 1.0  # pixels beyond the edge that rounding explains: cut without a note
+SHAPE = 0.01  # a difference in aspect that rounding a size to whole pixels explains
+COMMON = (
+    (640, 480), (720, 480), (720, 576), (854, 480), (1024, 768), (1280, 720), (1280, 1024), (1440, 1080),
+    (1920, 1080), (1920, 1200), (2560, 1440), (3840, 2160), (4096, 2160),
+)  # fmt: skip
+Form = Literal["corners", "xywh"]  # how a file gives boxes; a hint names the other one
+
+
+class Misplaced(InputError):  # noqa: N818 - reads as what it is, like StopIteration
+    """A shape that its picture doesn't hold; where many are, the whole file is of another size or form."""
+
+
+def extent(points: Iterable[Point]) -> Box:
+    """The smallest box around points.
+
+    >>> extent([(3, 4), (1, 9)])
+    (1, 4, 3, 9)
+    """
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def turned(box: Box, degrees: float, about: Point | None = None) -> tuple[Point, ...]:
+    """The corners of a box that is turned clockwise, as one sees it, about its centre or another point.
+
+    >>> [round(value) for value in extent(turned((10, 45, 90, 55), 90))]
+    [45, 10, 55, 90]
+    >>> [round(value) for value in extent(turned((100, 20, 140, 30), 90, about=(100, 20)))]
+    [90, 20, 100, 60]
+    """
+    x1, y1, x2, y2 = box
+    if not (x1 < x2 and y1 < y2 and math.isfinite(degrees)):
+        raise Misplaced(f"its box {shown(box)}, turned by {degrees:g} degrees, has no area")
+    x0, y0 = about or ((x1 + x2) / 2, (y1 + y2) / 2)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return tuple(
+        (x0 + (x - x0) * cos - (y - y0) * sin, y0 + (x - x0) * sin + (y - y0) * cos)
+        for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+    )
+
+
+def ellipse(x: float, y: float, across: float, down: float, degrees: float = 0.0) -> tuple[Point, ...]:
+    """An ellipse as a polygon of 72 points; ``across`` and ``down`` are its radii before it is turned clockwise.
+
+    >>> [round(value) for value in extent(ellipse(60, 60, 20, 10))]
+    [40, 50, 80, 70]
+    """
+    if not (across > 0 and down > 0):
+        raise InputError(f"an ellipse has the radii {across:g} and {down:g}; both are above 0")
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    points = []
+    for step in range(72):
+        a, b = across * math.cos(math.tau * step / 72), down * math.sin(math.tau * step / 72)
+        points.append((x + a * cos - b * sin, y + a * sin + b * cos))
+    return tuple(points)
+
+
+def inside(box: Sequence[float], width: int, height: int, form: Form = "corners") -> tuple[Box, float]:
+    """A box cut at the edge of its picture, and the share of its area that was lost by it.
+
+    Args:
+        box: x1, y1, x2, y2.
+        width: of the picture, pixels.
+        height: of the picture.
+        form: how the file gives boxes, for the hint.
+
+    Raises:
+        Misplaced: not finite, no area, too much of it outside; with a hint of what it looks like.
+
+    >>> inside((60, 40, 95, 60), 90, 60)
+    ((60, 40, 90, 60), 0.14285714285714285)
+    """
+    x1, y1, x2, y2 = box
+    if not (math.isfinite(x1) and math.isfinite(y1) and math.isfinite(x2) and math.isfinite(y2)):
+        raise Misplaced(f"its box {shown(box, form)} holds a number that is not finite")
+    if x2 <= x1 or y2 <= y1:
+        raise Misplaced(f"its box {shown(box, form)} has no area{hint(box, width, height, form)}")
+    if x2 <= 1 and y2 <= 1 and x1 >= 0 and y1 >= 0 and max(width, height) > 1:
+        raise Misplaced(f"its box {shown(box, form)} lies within one pixel{NORMALISED}")
+    if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
+        return (x1, y1, x2, y2), 0.0
+    left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+    kept = max(0.0, right - left) * max(0.0, bottom - top) / ((x2 - x1) * (y2 - y1))
+    _refuse(1 - kept, f"its box {shown(box, form)}", box, (width, height), form)
+    slight = max(-x1, -y1, x2 - width, y2 - height) <= SLIGHT
+    return (left, top, right, bottom), 0.0 if slight else 1 - kept
+
+
+def outline(points: Sequence[Point], width: int, height: int) -> tuple[Sequence[Point], float]:
+    """A polygon cut at the edge of its picture, and the share of its area that was lost by it.
+
+    Raises:
+        Misplaced: under three points, not finite, no area, too much of it outside; with a hint.
+
+    >>> outline([(0, 0), (12, 0), (12, 5), (0, 5)], 10, 10)[1]
+    0.16666666666666663
+    """
+    if len(points) < 3:
+        raise Misplaced(f"a polygon has {len(points)} points; it needs three points or more")
+    box = extent(points)
+    if not all(math.isfinite(value) for point in points for value in point):
+        raise Misplaced("a polygon holds a number that is not finite")
+    if box[0] >= 0 and box[1] >= 0 and box[2] <= 1 and box[3] <= 1 and max(width, height) > 1:
+        raise Misplaced(f"a polygon lies within one pixel{NORMALISED}")
+    whole = _area(points)
+    if box[2] <= box[0] or box[3] <= box[1]:
+        raise Misplaced("a polygon has no area: all its points lie on a line")
+    if box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height:
+        return points, 0.0
+    cut = points
+    for axis, edge, sign in ((0, 0.0, 1), (0, float(width), -1), (1, 0.0, 1), (1, float(height), -1)):
+        cut = _cut(cut, axis, edge, sign)
+    area = _area(cut) if len(cut) > 2 else 0.0
+    lost = 1 - area / whole if whole > 0 else float(area <= 0)
+    _refuse(
+        lost, f"its outline [{', '.join(f'{value:g}' for value in box)}]", box, (width, height), "corners"
+    )
+    slight = max(-box[0], -box[1], box[2] - width, box[3] - height) <= SLIGHT
+    return cut, 0.0 if slight else max(lost, 0.0)
+
+
+def point(x: float, y: float, width: int, height: int) -> Point:
+    """A point, moved to the edge where rounding put it beyond. Raises ``Misplaced`` for one outside the picture.
+
+    >>> point(100.4, 3, 100, 50)
+    (100.0, 3.0)
+    """
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise Misplaced(f"its point ({x:g}, {y:g}) is not finite")
+    if 0 < x < 1 and 0 < y < 1 and max(width, height) > 1:
+        raise Misplaced(f"its point ({x:g}, {y:g}) lies within one pixel{NORMALISED}")
+    if not (-SLIGHT <= x <= width + SLIGHT and -SLIGHT <= y <= height + SLIGHT):
+        raise Misplaced(
+            f"its point ({x:g}, {y:g}) lies outside its {width}x{height} picture"
+            + hint((0.0, 0.0, x, y), width, height, "corners")
+        )
+    return min(max(float(x), 0.0), float(width)), min(max(float(y), 0.0), float(height))
+
+
+NORMALISED = ": it looks normalised, from 0 to 1; multiply by the picture's size"
+
+
+def hint(box: Sequence[float], width: int, height: int, form: Form) -> str:
+    """What a box that doesn't fit its picture looks like, as the end of a sentence; nothing where it is unclear."""
+    x1, y1, x2, y2 = box
+    if form == "xywh" and 0 <= x1 < x2 - x1 <= width and 0 <= y1 < y2 - y1 <= height:
+        return ": it looks like x1, y1, x2, y2; a box here is x, y, width, height"
+    if form == "corners" and x1 >= 0 and y1 >= 0 and (x2 < x1 or y2 < y1) and x2 > 0 and y2 > 0:
+        inside_too = x1 + x2 <= width and y1 + y2 <= height
+        return ": it looks like x, y, width, height; a box here is x1, y1, x2, y2" if inside_too else ""
+    for across, down in COMMON:
+        same = abs(across * height / (down * width) - 1) <= 0.05
+        if same and across > width and x1 >= 0 and y1 >= 0 and x2 <= across and y2 <= down:
+            return f": it looks drawn in a picture of another size, such as {across}x{down}"
+    return ""
+
+
+def shown(box: Sequence[float], form: Form = "corners") -> str:
+    """A box as its file writes it."""
+    x1, y1, x2, y2 = box
+    values = (x1, y1, x2 - x1, y2 - y1) if form == "xywh" else (x1, y1, x2, y2)
+    return f"[{', '.join(f'{value:g}' for value in values)}]"
+
+
+def refuse_other_shape(
+    annotated: tuple[int, int], viewed: tuple[int, int], stored: tuple[int, int] | None = None
+) -> None:
+    """Refuse annotations of another shape than their picture's.
+
+    Args:
+        annotated: the width and height that the annotations state.
+        viewed: of the picture as a viewer shows it.
+        stored: of the picture's file before its orientation is applied, where that differs.
+
+    Raises:
+        InputError: the shapes differ by more than `SHAPE`; copies of another size with the same shape fit.
+    """
+    if min(*annotated, *viewed) < 1:
+        raise InputError(f"a size of {annotated[0]}x{annotated[1]}; sizes are above 0")
+    if abs(annotated[0] * viewed[1] / (annotated[1] * viewed[0]) - 1) <= SHAPE:
+        return
+    why = ""
+    if stored is not None and stored != viewed and annotated == stored:
+        why = "; that is how its file stores it, before its EXIF orientation turns it: annotate it as it is shown"
+    raise InputError(
+        f"annotated at {annotated[0]}x{annotated[1]}, but the picture is shown at {viewed[0]}x{viewed[1]}{why}"
+    )
+
+
+def _refuse(lost: float, what: str, box: Sequence[float], size: tuple[int, int], form: Form) -> None:
+    """Refuse a shape of which too much lies outside."""
+    if lost > OUTSIDE:
+        raise Misplaced(
+            f"{what} is not in the {size[0]}x{size[1]} picture: {min(lost, 1.0):.0%} of it lie outside"
+            f"{hint(box, *size, form)}"
+        )
+
+
+def _area(points: Sequence[Point]) -> float:
+    """The area of a polygon, by the shoelace formula."""
+    total = 0.0
+    x0, y0 = points[-1]
+    for x, y in points:
+        total += x0 * y - x * y0
+        x0, y0 = x, y
+    return abs(total) / 2
+
+
+def _cut(points: Sequence[Point], axis: int, edge: float, sign: int) -> list[Point]:
+    """A polygon cut at a line along one axis (Sutherland and Hodgman); ``sign`` says which side is kept."""
+    kept: list[Point] = []
+    for i, here in enumerate(points):
+        before = points[i - 1]
+        a, b = sign * (before[axis] - edge), sign * (here[axis] - edge)
+        if (a >= 0) != (b >= 0):
+            share = a / (a - b)
+            crossing = [before[j] + share * (here[j] - before[j]) for j in (0, 1)]
+            crossing[axis] = edge
+            kept.append((crossing[0], crossing[1]))
+        if b >= 0:
+            kept.append((here[0], here[1]))
+    return kept

@@ -1,0 +1,95 @@
+"""What comes and goes between the first and the last frame, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.timeline import NONE
+from surgvqa.builders.kinds.view import Draft, Look
+from surgvqa.builders.questions import wording
+from surgvqa.builders.schema import Scene
+
+
+def entered(look: Look) -> Iterator[Draft]:
+    """Instruments at the last frame that aren't there at the first."""
+    yield from _changed(look, first=False)
+
+
+def exited(look: Look) -> Iterator[Draft]:
+    """Instruments at the first frame that aren't there at the last."""
+    yield from _changed(look, first=True)
+
+
+def _ends(look: Look) -> tuple[Scene, Scene] | None:
+    """The moments of the first and of the last frame, where both are annotated."""
+    if len(look.moments) < 2 or not look.annotates("instrument"):
+        return None
+    first, last = look.moments[0], look.moments[-1]
+    return (first, last) if (first.time_s, last.time_s) == (look.frames[0], look.frames[-1]) else None
+
+
+def _names(scene: Scene) -> list[str]:
+    return [node.name for node in scene.nodes if node.type == "instrument"]
+
+
+def _changed(look: Look, *, first: bool) -> Iterator[Draft]:
+    ends = _ends(look)
+    if ends is None:
+        return
+    here, there = (ends[0], ends[1]) if first else (ends[1], ends[0])
+    other = set(_names(there))
+    ordered = [*look.taxonomy.instruments, *sorted(set(_names(here)) - set(look.taxonomy.instruments))]
+    names = [name for name in ordered if name in _names(here) and name not in other]
+    sizes = [look.large(node, here) for node in here.nodes if node.name in names]
+    yield Draft(
+        ", ".join(names) or NONE,
+        (ends[0].time_s, ends[1].time_s),
+        {},
+        said=wording.listed(names),
+        nothing=not names,
+        visible=None if None in sizes else all(sizes),
+        stable=True,
+    )
+
+
+def enters_at(look: Look) -> Iterator[Draft]:
+    """The second at which an instrument comes into view, of the annotated seconds of the clip."""
+    ends = _ends(look)
+    if ends is None or len(look.moments) < 4:
+        return
+    found: dict[str, int] = {}
+    for name in sorted(set(_names(ends[1])) - set(_names(ends[0]))):
+        seen = [name in _names(scene) for scene in look.moments]
+        if sum(a != b for a, b in pairwise(seen)) == 1:
+            found[name] = seen.index(True)
+    if not found:
+        return
+    name = look.one_of(list(found), "enters_at")
+    at = found[name]
+    seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
+    evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
+    yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=True)
+
+
+def which_first(look: Look) -> Iterator[Draft]:
+    """Which of two instruments comes into view first, where both do and not at the same moment."""
+    ends = _ends(look)
+    if ends is None or len(look.moments) < 4:
+        return
+    there = set(_names(ends[0]))
+    begins: dict[str, int] = {}
+    for index, scene in enumerate(look.moments):
+        for name in _names(scene):
+            if name not in there:
+                begins.setdefault(name, index)
+    names = sorted(begins)
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if begins[a] != begins[b]]
+    if not pairs:
+        return
+    a, b = draws.pick(pairs, *look.key("pair"))
+    answer = a if begins[a] < begins[b] else b
+    evidence = tuple(look.moments[i].time_s for i in sorted((begins[a], begins[b])))
+    before = look.moments[0].time_s
+    yield Draft(answer, (before, *evidence), {"a": a, "b": b}, (a, b), stable=True)

@@ -1,0 +1,36 @@
+"""Is a thing visible: one that is, and one that could be and isn't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.kinds.view import Draft, Look
+
+
+def presence(look: Look) -> Iterator[Draft]:
+    """A thing drawn the likelier, the less the phase tells whether it is there (`ask._presence` has the weights)."""
+    scene = look.last
+    if scene is None:
+        return
+    there, absent = {node.name: node for node in scene.nodes}, look.absent(scene)
+    if not there or not absent:
+        return
+    shares = {name: look.known.share(look.clip.phase, name) for name in {*there, *absent}}
+    yes = {name: min(p, 1 - p) / p for name, p in shares.items() if name in there}
+    no = {name: min(p, 1 - p) / (1 - p) for name, p in shares.items() if name in absent}
+    drawn = [
+        (draws.weighted(yes, *look.key("present")), "yes"),
+        (draws.weighted(no, *look.key("absent")), "no"),
+    ]
+    for number, (name, answer) in enumerate(draws.shuffled(drawn, *look.key("order")), 1):
+        yield Draft(
+            answer,
+            (scene.time_s,),
+            {"a": name, "when": look.when(scene.time_s)},
+            ("yes", "no"),
+            nothing=answer == "no",
+            visible=look.large(there[name], scene) if name in there else None,
+            stable=True,
+            suffix=f"-{number}",
+        )

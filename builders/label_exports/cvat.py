@@ -1,0 +1,182 @@
+"""CVAT's XML 1.1, for images and for videos: every shape that it knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from surgvqa.builders.annotations.entities import entities, phase_of
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED,
+    Annotated,
+    Faults,
+    Picture,
+    Shape,
+    frame_size,
+    read_text,
+)
+from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.label_exports import tracks
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.schema import Box, Point
+from surgvqa.cards.command import InputError
+
+NO_SHAPES = ("attribute",)  # children of an image or a track that place nothing
+OTHER = ("version", "meta", "dumped")  # children of the document
+_NUMBERED = re.compile(r"frame_(\d+)(\.\w+)?")  # how CVAT names a video's frames in an export for images
+CORNERS = ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2")
+
+
+def document(path: Path) -> Element:
+    """The root of an XML file. A document type is refused: exports have none, and entities can fill the memory."""
+    text = read_text(path, path.name)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise InputError(f"{path.name}: a document type; exports have none")
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InputError(f"{path.name}: not XML: {error}") from error
+
+
+def read(path: Path, root: Element, known: Known) -> Annotated:
+    """Read ``image`` elements, or the ``track`` elements of a video."""
+    found = Faults(path.name)
+    for child in root:
+        if child.tag not in ("image", "track", *OTHER):
+            raise InputError(f"{path.name}: an element {child.tag!r}; image and track are read")
+    pictures = [one for image in root.iter("image") if (one := _image(image, known, found)) is not None]
+    return found.annotated([*pictures, *_video(root, path, known, found)])
+
+
+def _image(image: Element, known: Known, found: Faults) -> Picture | None:
+    """One image with all its shapes, or None where one can't be read."""
+    name = image.attrib.get("name", f"image {image.attrib.get('id')}")
+    try:
+        size = frame_size(int(image.attrib["width"]), int(image.attrib["height"]))
+        read = [
+            _shape(element, f"{element.tag} {index}", element.attrib.get("label", ""), size)
+            for index, element in enumerate(image)
+            if element.tag not in NO_SHAPES
+        ]
+        shapes, phase = phase_of(read, known.names)
+        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        numbered = _NUMBERED.fullmatch(name) if known.rate > 0 else None
+        time_s = int(numbered[1]) / known.rate if numbered else None
+        return Picture("" if numbered else name, *size, nodes, time_s, phase=phase)
+    except (InputError, *MALFORMED) as error:
+        found.add(name, error)
+        return None
+
+
+def _shape(
+    element: Element, where: str, label: str, size: tuple[int, int], track: str | None = None
+) -> Shape:
+    """An element as a shape. Raises ``InputError`` for one that isn't known."""
+    try:
+        return _known_shape(element, where, label, size, track)
+    except (InputError, *MALFORMED) as error:
+        error.add_note(where)
+        raise
+
+
+def _known_shape(element: Element, where: str, label: str, size: tuple[int, int], track: str | None) -> Shape:
+    kind, value = element.tag, element.attrib
+    if not label:
+        raise InputError(f"a {kind} without a label")
+    if kind == "tag":
+        return Shape(label, where=where, track=track)
+    if kind == "box":
+        box: Box = (float(value["xtl"]), float(value["ytl"]), float(value["xbr"]), float(value["ybr"]))
+        degrees = float(value.get("rotation", 0))
+        if degrees % 360:
+            return Shape(label, turned=checks.turned(box, degrees), where=where, track=track)
+        return Shape(label, box=box, where=where, track=track)
+    if kind == "polygon":
+        return Shape(label, polygons=[_points(value["points"])], where=where, track=track)
+    if kind in ("polyline", "points"):
+        return Shape(label, trace=_points(value["points"]), where=where, track=track)
+    if kind == "ellipse":
+        x, y, across, down = (float(value[key]) for key in ("cx", "cy", "rx", "ry"))
+        outline = checks.ellipse(x, y, across, down, float(value.get("rotation", 0)))
+        return Shape(label, polygons=[outline], where=where, track=track)
+    if kind == "cuboid":
+        corners = [(float(value[f"x{at}"]), float(value[f"y{at}"])) for at in CORNERS]
+        return Shape(label, trace=corners, where=where, track=track)
+    if kind == "mask":
+        return Shape(label, rle=_mask(element, size), where=where, track=track)
+    if kind == "skeleton":
+        seen = [
+            point for child in element if not _outside(child) for point in _points(child.attrib["points"])
+        ]
+        if not seen:
+            raise InputError("a skeleton of which no point is in view")
+        return Shape(label, trace=seen, where=where, track=track)
+    raise InputError(
+        f"a {kind}, which is none of box, polygon, polyline, points, ellipse, cuboid, mask, skeleton, tag"
+    )
+
+
+def _points(text: str) -> list[Point]:
+    """Points as CVAT writes them, "1.5,2;3,4"."""
+    found = []
+    for pair in text.split(";"):
+        x, y = pair.split(",")
+        found.append((float(x), float(y)))
+    return found
+
+
+def _mask(element: Element, size: tuple[int, int]) -> str:
+    """A mask's run lengths, row by row inside its own box, in the picture."""
+    left, top, across, down = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
+    width, height = size
+    if not (across > 0 and down > 0 and 0 <= left <= width - across and 0 <= top <= height - down):
+        raise checks.Misplaced(
+            f"its mask of {across}x{down} at ({left}, {top}) is not in the {width}x{height} picture"
+        )
+    runs = [int(run) for run in element.attrib["rle"].split(",")]
+    return masks.placed(masks.runs_to_rle(runs, across, down, by_row=True), (across, down), (left, top), size)
+
+
+def _outside(element: Element) -> bool:
+    """Whether an element of a track says that the thing is out of view."""
+    if element.tag == "skeleton" and "outside" not in element.attrib:
+        return all(_outside(child) for child in element)
+    return element.attrib.get("outside") == "1"
+
+
+def _video(root: Element, path: Path, known: Known, found: Faults) -> Iterator[Picture]:
+    """The tracks of a video as pictures at the wanted moments."""
+    elements = root.findall("track")
+    if not elements:
+        return
+    rate = known.needed_rate(path.name)
+    size_of = root.find(".//original_size")
+    if size_of is None:
+        raise InputError(f"{path.name}: no original_size; export the task as 'CVAT for video 1.1'")
+    try:
+        size = frame_size(int(size_of.findtext("width", "0")), int(size_of.findtext("height", "0")))
+        read = [_track(track, size) for track in elements]
+    except (InputError, *MALFORMED) as error:
+        # a track that can't be read is missing in every frame of it
+        found.add("a track", error)
+        return
+    source = root.findtext(".//meta/task/source") or root.findtext(".//meta/source") or ""
+    yield from tracks.pictures(read, source, size, rate, known, found)
+
+
+def _track(track: Element, size: tuple[int, int]) -> list[tracks.Key]:
+    """One track's shapes by their frames."""
+    keys = []
+    for element in track:
+        if element.tag in NO_SHAPES:
+            continue
+        frame = int(element.attrib["frame"])
+        where = f"track {track.attrib['id']}, frame {frame}"
+        shape = None
+        if not _outside(element):
+            shape = _shape(element, where, track.attrib.get("label", ""), size, track.attrib["id"])
+        keys.append(tracks.Key(frame, shape))
+    return keys

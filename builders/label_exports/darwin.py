@@ -1,0 +1,136 @@
+"""Darwin JSON of V7, versions 1 and 2: pictures and videos."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.geometry import checks
+from surgvqa.builders.label_exports import tracks
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.schema import Point
+from surgvqa.cards.command import InputError
+
+# What an annotation says beside its name and its place.
+BESIDE = (
+    "id", "name", "slot_names", "properties", "attributes", "instance_id", "annotators", "reviewers", "directional_vector",
+    "text", "inference", "ranges", "hidden_areas", "interpolated", "interpolate_algorithm", "only_keyframes", "frames",
+    "keyframe", "updated_at", "workflow_stage",
+)  # fmt: skip
+PLACES = (
+    "polygon",
+    "complex_polygon",
+    "bounding_box",
+    "ellipse",
+    "line",
+    "keypoint",
+    "skeleton",
+    "cuboid",
+    "tag",
+)
+
+
+def is_darwin(file: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is Darwin's."""
+    return isinstance(file.get("annotations"), list) and any(
+        isinstance(file.get(key), Mapping) for key in ("item", "image")
+    )
+
+
+def read(file: Mapping[str, Any], known: Known, shown: str) -> Annotated:
+    """Read the annotations of one item."""
+    found = Faults(shown)
+    name = shown
+    try:
+        item = file.get("item") or file["image"]
+        slots = item.get("slots") or [item]
+        if len(slots) > 1:
+            raise InputError(f"an item of {len(slots)} slots; one is read")
+        name = str(item.get("name") or item.get("filename") or item.get("original_filename"))
+        size = frame_size(slots[0]["width"], slots[0]["height"])
+        if any("frames" in one for one in file["annotations"]):
+            return found.annotated(_video(file["annotations"], name, size, slots[0], known, found))
+        shapes = [_shape(one, f"annotation {index}") for index, one in enumerate(file["annotations"])]
+        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        return found.annotated([Picture(name, *size, nodes)])
+    except (InputError, *MALFORMED) as error:
+        found.add(name, error)
+        return found.annotated(())
+
+
+def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | None = None) -> Shape:
+    """An annotation, or what it is at one frame, as a shape."""
+    try:
+        label = label or str(one["name"])
+        unknown = [key for key in one if key not in (*BESIDE, *PLACES)]
+        if unknown:
+            raise InputError(f"an annotation with a {unknown[0]}; {', '.join(PLACES)} are read")
+        places = [key for key in PLACES if key in one and key != "tag"]
+        # beside an outline, Darwin writes the box around it
+        kind = next(iter(places), "tag" if "tag" in one else None)
+        if kind is None:
+            raise InputError("an annotation without a place, and no tag")
+        if kind == "tag":
+            return Shape(label, where=where, track=track)
+        return _placed(kind, one[kind], label, where, track)
+    except (InputError, *MALFORMED) as error:
+        error.add_note(where)
+        raise
+
+
+def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: str | None) -> Shape:
+    if kind in ("polygon", "complex_polygon"):
+        paths = value["paths"] if "paths" in value else value["path"]
+        if paths and isinstance(paths[0], Mapping):
+            paths = [paths]
+        return Shape(label, polygons=[_points(path) for path in paths], where=where, track=track)
+    if kind == "bounding_box":
+        x, y, w, h = (float(value[key]) for key in ("x", "y", "w", "h"))
+        return Shape(label, box=(x, y, x + w, y + h), where=where, track=track, form="xywh")
+    if kind == "ellipse":
+        (x, y), (across, down) = _points([value["center"], value["radius"]])
+        degrees = math.degrees(float(value.get("angle") or 0))
+        return Shape(label, polygons=[checks.ellipse(x, y, across, down, degrees)], where=where, track=track)
+    if kind == "keypoint":
+        points = _points([value])
+    elif kind == "line":
+        points = _points(value["path"])
+    elif kind == "skeleton":
+        points = _points(node for node in value["nodes"] if not node.get("occluded"))
+        points = points or _points(value["nodes"])
+    else:
+        points = _points(corner for side in (value["front"], value["back"]) for corner in side.values())
+    return Shape(label, trace=points, where=where, track=track)
+
+
+def _points(points: Iterable[Mapping[str, Any]]) -> list[Point]:
+    return [(float(one["x"]), float(one["y"])) for one in points]
+
+
+def _video(
+    entries: Iterable[Mapping[str, Any]],
+    name: str,
+    size: tuple[int, int],
+    slot: Mapping[str, Any],
+    known: Known,
+    found: Faults,
+) -> Iterator[Picture]:
+    """The tracks of a video; frames count from 0."""
+    fps = slot.get("fps")
+    rate = known.rate if known.rate > 0 or not fps else float(fps)
+    if rate <= 0:
+        known.needed_rate(f"{found.shown}: {name}")
+    read = []
+    for index, one in enumerate(entries):
+        label, track, keys = str(one["name"]), str(one.get("id", index)), []
+        shape = None
+        for frame, there in sorted((int(frame), there) for frame, there in one["frames"].items()):
+            shape = _shape({"tag": {}, **there}, f"annotation {index}, frame {frame}", label, track)
+            keys.append(tracks.Key(frame, shape))
+        for _, end in one.get("ranges") or ():
+            keys.append(tracks.Key(int(end) - 0.5, None))  # an end is the first frame without it
+        read.append(keys)
+    yield from tracks.pictures(read, name, size, rate, known, found)

@@ -1,0 +1,85 @@
+"""Which tool wrote an export: told by what the file or the folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from surgvqa.builders.annotations.coco import coco
+from surgvqa.builders.annotations.labelme import labelme
+from surgvqa.builders.annotations.shapes import Annotated, read_json, read_text
+from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
+from surgvqa.builders.label_exports.known import Known, files_below
+from surgvqa.cards.command import InputError, parse_json
+
+TOOLS = "CVAT, Label Studio, COCO, LabelMe, Darwin, Pascal VOC, YOLO, MOT, masks, a table or a detector"
+
+
+def read(path: Path, known: Known) -> Annotated:
+    """Read an export, a file or a folder of files.
+
+    Raises:
+        InputError: no such file, or none of the tools'.
+    """
+    if path.is_dir():
+        return _folder(path, known)
+    if not path.is_file():
+        raise InputError(f"no file {path}")
+    ending = path.suffix.lower()
+    if ending == ".xml":
+        root = cvat.document(path)
+        if root.tag == "annotation":
+            return voc.read(path, root, known)
+        if root.tag == "annotations":
+            return cvat.read(path, root, known)
+        raise InputError(
+            f"{path.name}: its document is {root.tag!r}; annotations (CVAT) or annotation (VOC) are read"
+        )
+    if ending == ".csv":
+        return tables.table(path, known)
+    if ending == ".jsonl":
+        lines = read_text(path, path.name).split("\n")
+        try:
+            return tables.detections([parse_json(line) for line in lines if line.strip()], known, path.name)
+        except ValueError as error:
+            raise InputError(f"{path.name}: a line is not JSON: {error}") from error
+    return _json(read_json(path, path.name), path, known)
+
+
+def _json(file: Any, path: Path, known: Known) -> Annotated:
+    """The value of a JSON file."""
+    if isinstance(file, list):
+        first = file[0] if file else None
+        studio = isinstance(first, Mapping) and ("annotations" in first or "completions" in first)
+        if isinstance(first, Mapping) and "annotation_id" in first and not studio:
+            raise InputError(f"{path.name}: Label Studio's JSON-MIN; export it as JSON")
+        return (label_studio.read if studio else tables.detections)(file, known, path.name)
+    if not isinstance(file, Mapping):
+        raise InputError(f"{path.name}: neither a list nor an object, so none of the known tools wrote it")
+    if "shapes" in file:
+        return labelme(path, known.names.taxonomy, file=file, masked=False)
+    if darwin.is_darwin(file):
+        return darwin.read(file, known, path.name)
+    if "detections" in file:
+        return tables.detections([file], known, path.name)
+    return coco(path, known.names.taxonomy, file=file, masked=False)
+
+
+def _folder(folder: Path, known: Known) -> Annotated:
+    """A folder in the form of one of the tools."""
+    if mot.ground_truth(folder) is not None:
+        return mot.read(folder, known)
+    if mask_pictures.class_file(folder) is not None:
+        return mask_pictures.read(folder, known)
+    files = files_below(folder, ".xml", ".json", ".jsonl")
+    if yolo.class_file(folder) is not None and (not files or any(folder.rglob("labels/*.txt"))):
+        return yolo.read(folder, known)
+    if not files:
+        raise InputError(f"{folder}: nothing in it that one of these tools wrote: {TOOLS}")
+    read_all = [read(path, known) for path in files]
+    return Annotated(
+        tuple(picture for one in read_all for picture in one.pictures),
+        tuple(fault for one in read_all for fault in one.faults),
+        tuple(note for one in read_all for note in one.notes),
+    )

@@ -1,0 +1,50 @@
+"""What is known beside an export: the procedure's names, the frames that labels are wanted of, their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from surgvqa.builders.annotations.shapes import Names, frame_size
+from surgvqa.builders.schema import Entity
+from surgvqa.cards.command import InputError
+
+
+def _no_size(name: str) -> tuple[int, int] | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What readers of exports need beside the file."""
+
+    names: Names
+    rate: float = 0.0  # frames per second of a video that an export numbers the frames of; 0: not said
+    moments: tuple[float, ...] = ()  # seconds of the frames that labels are wanted of, ascending
+    size: Callable[[str], tuple[int, int] | None] = _no_size  # of the frame that a picture's name means
+
+    def needed_rate(self, what: str) -> float:
+        """The frames per second, which an export doesn't say."""
+        if self.rate <= 0:
+            raise InputError(f"{what} numbers a video's frames: give --image-rate, its frames per second")
+        return self.rate
+
+    def needed_size(self, name: str) -> tuple[int, int]:
+        """The size of a picture, which an export doesn't say."""
+        there = self.size(name)
+        if there is None:
+            raise InputError(
+                f"the export doesn't say the size of {name!r}, and no picture of that name lies beside the labels"
+            )
+        return frame_size(*there)
+
+
+def files_below(folder: Path, *endings: str) -> list[Path]:
+    """The files of a folder with one of some endings, at any depth, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
+
+
+def located(nodes: tuple[Entity, ...]) -> bool:
+    """Whether any entity has a place."""
+    return any(node.bbox is not None or node.centroid is not None for node in nodes)

@@ -1,0 +1,226 @@
+"""Label Studio's JSON export: regions of pictures and videos, brushes, choices, timelines.
+
+Places are per cent of the picture; a rectangle turns about its top left corner. Of several annotations of a task the
+last one that wasn't cancelled counts. Frames of a video count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from surgvqa.builders.annotations.entities import entities, phase_of
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.label_exports import brush, tracks
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.schema import Box, Point
+from surgvqa.cards.command import InputError
+
+NO_THINGS = ("relation", "rating", "number", "datetime", "pairwise")  # results that name no thing
+ON_TIME = ("videorectangle", "timelinelabels")
+
+
+def read(file: Sequence[Any], known: Known, shown: str) -> Annotated:
+    """Read every task of an export."""
+    found = Faults(shown)
+    pictures: list[Picture] = []
+    for index, task in enumerate(file):
+        item = f"task {task.get('id') if isinstance(task, Mapping) else index}"
+        try:
+            pictures += _task(task, item, known, found)
+        except (InputError, *MALFORMED) as error:
+            found.add(item, error)
+    return found.annotated(pictures)
+
+
+def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> list[Picture]:
+    """The pictures of a task: one, or those of a video."""
+    data = task["data"]
+    if not isinstance(data, Mapping):
+        raise InputError("its data is no object")
+    given = task.get("annotations", task.get("completions")) or ()
+    done = [one for one in given if not one.get("was_cancelled")]
+    if not done:
+        return []  # nobody looked
+    results = list(done[-1]["result"])
+    placed = {one["id"] for one in results if one.get("id") is not None and _geometry(one)}
+    things = [
+        one
+        for one in results
+        # choices of a region are what an annotator says of it, "blurred"; the region names the thing
+        if one["type"] not in NO_THINGS and not (one["type"] == "choices" and one.get("id") in placed)
+    ]
+    name = _name(data)
+    if any(one["type"] in ON_TIME for one in things):
+        return list(_video(things, name, known, found))
+    width = height = 0
+    shapes: list[Shape] = []
+    labelled = {one["id"] for one in things if one.get("id") is not None and _labels(one)}
+    for number, one in enumerate(things):
+        where = f"result {one.get('id', number)}"
+        try:
+            if "original_width" in one:
+                size = frame_size(one["original_width"], one["original_height"])
+                if width and size != (width, height):
+                    raise InputError(f"pictures of {width}x{height} and {size[0]}x{size[1]} in one task")
+                width, height = size
+            if not _labels(one) and one.get("id") in labelled and _geometry(one):
+                continue  # the same region, once with and once without its label
+            shapes += _shapes(one, where, width, height)
+        except (InputError, *MALFORMED) as error:
+            error.add_note(f"{where} of {item}")
+            found.add(name, error)
+            return []
+    try:
+        shapes, phase = phase_of(shapes, known.names)
+        nodes = entities(shapes, known.names, width, height, found.cuts, masked=False, picture=name)
+    except InputError as error:
+        error.add_note(item)
+        found.add(name, error)
+        return []
+    return [Picture(name, width, height, nodes, phase=phase)]
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    """The file that a task shows."""
+    values = [data.get(key) for key in ("image", "img", "video")]
+    texts = [value for value in (*values, *data.values()) if isinstance(value, str)]
+    if not texts:
+        raise InputError("its data names no picture")
+    return texts[0].split("?d=")[-1]
+
+
+def _labels(one: Mapping[str, Any]) -> list[str]:
+    """The labels of a result: "rectanglelabels", "labels", "choices", the ends of a taxonomy's paths."""
+    value = one["value"]
+    found: list[str] = []
+    for key, given in value.items():
+        if key == "taxonomy":
+            found += [str(path[-1]) for path in given]
+        elif key.endswith("labels") or key in ("choices", "choice"):
+            found += [given] if isinstance(given, str) else [str(label) for label in given]
+    return list(dict.fromkeys(found))
+
+
+def _geometry(one: Mapping[str, Any]) -> bool:
+    """Whether a result places something."""
+    value = one.get("value")
+    return isinstance(value, Mapping) and any(
+        key in value for key in ("x", "points", "rle", "sequence", "ranges", "vertices", "imageDataURL")
+    )
+
+
+def _shapes(one: Mapping[str, Any], where: str, width: int, height: int) -> Iterator[Shape]:
+    """A result as shapes, one a label."""
+    labels = _labels(one)
+    if not labels:
+        raise InputError(f"a {one['type']} without a label")
+    if one.get("image_rotation") not in (None, 0) or one.get("item_index") not in (None, 0):
+        raise InputError(
+            "a picture turned in the tool, or one of several of a task; export it as a task of its own"
+        )
+    for label in labels:
+        if _geometry(one):
+            frame_size(width, height)
+            yield _region(one["value"], label, one["type"], where, width, height)
+        else:
+            yield Shape(label, where=where)
+
+
+def _region(value: Mapping[str, Any], label: str, kind: str, where: str, width: int, height: int) -> Shape:
+    """A region of a picture."""
+    if "rle" in value:
+        if value.get("format", "rle") != "rle":
+            raise InputError(f"a brush in the form {value['format']!r}; rle is read")
+        mask = brush.decode(value["rle"], width, height)
+        if not mask.any():
+            raise InputError("a brush without a pixel")
+        return Shape(label, rle=masks.mask_to_rle(mask), where=where)
+    if "points" in value:
+        points = [(float(x) * width / 100, float(y) * height / 100) for x, y in value["points"]]
+        return Shape(label, polygons=[points], where=where)
+    if "radiusX" in value:
+        x, y = _at(value, width, height)
+        across, down = float(value["radiusX"]) * width / 100, float(value["radiusY"]) * height / 100
+        outline = checks.ellipse(x, y, across, down, float(value.get("rotation") or 0))
+        return Shape(label, polygons=[outline], where=where)
+    if kind.startswith("keypoint") and "x" in value:
+        return Shape(label, trace=[_at(value, width, height)], where=where)
+    if "width" in value and "height" in value:
+        box, degrees = _box(value, width, height), float(value.get("rotation") or 0)
+        if degrees % 360:
+            about = _at(value, width, height)
+            return Shape(label, turned=checks.turned(box, degrees, about), where=where)
+        return Shape(label, box=box, where=where)
+    raise InputError(f"a {kind}; rectangle, polygon, brush, ellipse, keypoint and choices are read")
+
+
+def _at(value: Mapping[str, Any], width: int, height: int) -> Point:
+    return float(value["x"]) * width / 100, float(value["y"]) * height / 100
+
+
+def _box(value: Mapping[str, Any], width: int, height: int) -> Box:
+    """A rectangle; one drawn from its lower right corner has sides below 0."""
+    x, y = _at(value, width, height)
+    to_x, to_y = x + float(value["width"]) * width / 100, y + float(value["height"]) * height / 100
+    return checks.extent([(x, y), (to_x, to_y)])
+
+
+# ---- videos
+
+
+def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: Faults) -> Iterator[Picture]:
+    """The tracks and timelines of a video."""
+    size = next(
+        (
+            frame_size(one["original_width"], one["original_height"])
+            for one in things
+            if "original_width" in one
+        ),
+        (1, 1),
+    )
+    rates = {rate for one in things if (rate := _rate(one["value"])) is not None}
+    rate = known.rate if known.rate > 0 else next(iter(rates), 0.0)
+    if rate <= 0 or (len(rates) > 1 and known.rate <= 0):
+        known.needed_rate(f"{found.shown}: {name}")
+    read = []
+    for number, one in enumerate(things):
+        where, labels = f"result {one.get('id', number)}", _labels(one)
+        if one["type"] not in ON_TIME:
+            raise InputError(f"{where} is a {one['type']} of a video; {', '.join(ON_TIME)} are read")
+        if not labels:
+            raise InputError(f"{where} is a {one['type']} without a label")
+        for label in labels:
+            keys = _sequence if one["type"] == "videorectangle" else _ranges
+            read.append(list(keys(one, label, where, size)))
+    yield from tracks.pictures(read, name, size, rate, known, found)
+
+
+def _rate(value: Mapping[str, Any]) -> float | None:
+    """Frames per second, where a result says how many frames and seconds its video has."""
+    count, seconds = value.get("framesCount"), value.get("duration")
+    return float(count) / float(seconds) if count and seconds else None
+
+
+def _sequence(one: Mapping[str, Any], label: str, where: str, size: tuple[int, int]) -> Iterator[tracks.Key]:
+    """A rectangle of a video by its frames; one that isn't enabled is shown, and gone behind it."""
+    for key in one["value"]["sequence"]:
+        frame = int(key["frame"]) - 1
+        box, degrees = _box(key, *size), float(key.get("rotation") or 0)
+        track = str(one.get("id", ""))
+        if degrees % 360:
+            turned = checks.turned(box, degrees, _at(key, *size))
+            shape = Shape(label, turned=turned, track=track, where=where)
+        else:
+            shape = Shape(label, box=box, track=track, where=where)
+        yield tracks.Key(frame, shape)
+        if key.get("enabled") is False:
+            yield tracks.Key(frame + 0.5, None)
+
+
+def _ranges(one: Mapping[str, Any], label: str, where: str, size: tuple[int, int]) -> Iterator[tracks.Key]:
+    """A label of stretches of a video, both ends included."""
+    for stretch in one["value"]["ranges"]:
+        yield tracks.Key(int(stretch["start"]) - 1, Shape(label, where=where))
+        yield tracks.Key(int(stretch["end"]) - 0.5, None)

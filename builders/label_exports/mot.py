@@ -1,0 +1,68 @@
+"""A MOT folder: gt.txt (``frame,id,x,y,width,height,considered,class,visibility``), labels.txt, perhaps seqinfo.ini."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size, read_text
+from surgvqa.builders.label_exports import tracks
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.cards.command import InputError
+
+
+def ground_truth(folder: Path) -> Path | None:
+    """The table of a MOT folder, or None."""
+    return next(iter(sorted(folder.rglob("gt.txt"))), None)
+
+
+def read(folder: Path, known: Known) -> Annotated:
+    """Read the boxes of a sequence, by its frames, which count from 1. A box of a track holds for its frame alone."""
+    found = Faults(folder.name)
+    path = ground_truth(folder)
+    if path is None:
+        raise InputError(f"{folder}: no gt.txt below it")
+    listed = path.parent / "labels.txt"
+    if not listed.is_file():
+        raise InputError(f"{folder}: no labels.txt beside {path.name} that names the classes, one a line")
+    labels = [line.strip() for line in read_text(listed, listed.name).strip().split("\n")]
+    size, rate = _sequence(path, known)
+    keys: dict[str, list[tracks.Key]] = {}
+    for number, line in enumerate(read_text(path, path.name).split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path.name} line {number}"
+        try:
+            cells = [cell.strip() for cell in line.split(",")]
+            frame, (x, y, w, h) = int(cells[0]) - 1, (float(cell) for cell in cells[2:6])
+            if len(cells) > 6 and float(cells[6]) == 0:
+                raise InputError(
+                    "a box that isn't to be considered; delete the line if the thing isn't there"
+                )
+            kind = int(cells[7])
+            if not 1 <= kind <= len(labels):
+                raise InputError(f"class {kind} is none of the {len(labels)} of {listed.name}, from 1 on")
+            box = (x, y, x + w, y + h)
+            shape = Shape(labels[kind - 1], box=box, track=cells[1], where=where, form="xywh")
+            keys.setdefault(cells[1], []).extend((tracks.Key(frame, shape), tracks.Key(frame + 0.5, None)))
+        except (InputError, *MALFORMED) as error:
+            found.add(where, error)
+    if found.faults:
+        return found.annotated(())  # the frame of a line that can't be read lacks a thing
+    return found.annotated(tracks.pictures(list(keys.values()), "", size, rate, known, found))
+
+
+def _sequence(path: Path, known: Known) -> tuple[tuple[int, int], float]:
+    """Size and frames per second: of seqinfo.ini, else of the frames and of --image-rate."""
+    there = [folder / "seqinfo.ini" for folder in (path.parent, path.parent.parent)]
+    info = next((one for one in there if one.is_file()), None)
+    if info is None:
+        return known.needed_size(""), known.needed_rate(path.name)
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_string(read_text(info, info.name))
+        sequence = parser["Sequence"]
+        size = frame_size(int(sequence["imWidth"]), int(sequence["imHeight"]))
+        return size, known.rate if known.rate > 0 else float(sequence["frameRate"])
+    except (configparser.Error, *MALFORMED) as error:
+        raise InputError(f"{info.name}: imWidth, imHeight or frameRate can't be read: {error}") from error

@@ -1,0 +1,100 @@
+"""Tables of labels, and what detectors say: CSV, and JSON with an object a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED,
+    Annotated,
+    Faults,
+    Picture,
+    Shape,
+    confidence,
+    frame_size,
+)
+from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.cards.command import InputError
+
+
+def table(path: Path, known: Known) -> Annotated:
+    """Read ``image,label`` with perhaps ``x1,y1,x2,y2,width,height`` and ``confidence``; a line per thing.
+
+    A picture of which nothing is in view has one line with an empty label.
+    """
+    found = Faults(path.name)
+    shapes: dict[str, list[Shape]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    broken: set[str] = set()
+    for index, row in enumerate(rows(path, ("image", "label")), start=2):
+        name, where = row["image"], f"row {index}"
+        shapes.setdefault(name, [])
+        try:
+            shape = _row(row, where, sizes)
+            shapes[name] += [shape] if shape else []
+        except InputError as error:
+            found.add(where, error)
+            broken.add(name)
+    pictures = []
+    for name, there in shapes.items():
+        if name in broken:
+            continue
+        size = sizes.get(name, (0, 0))
+        try:
+            nodes = entities(there, known.names, *size, found.cuts, masked=False, picture=name)
+            pictures.append(Picture(name, *size, nodes))
+        except InputError as error:
+            found.add(name, error)
+    return found.annotated(pictures)
+
+
+def _row(row: Mapping[str, str], where: str, sizes: dict[str, tuple[int, int]]) -> Shape | None:
+    """A row as a shape, or None for one with an empty label."""
+    if not row["label"]:
+        return None
+    score = confidence(number(row, "confidence", where), "a confidence of") if row.get("confidence") else None
+    if not row.get("x1"):
+        return Shape(row["label"], score=score, where=where)
+    if "width" not in row or "height" not in row:
+        raise InputError("a box, and no columns width,height of the picture it was drawn in")
+    size = frame_size(number(row, "width", where), number(row, "height", where))
+    if sizes.setdefault(row["image"], size) != size:
+        raise InputError(f"{row['image']} is {size[0]}x{size[1]} here and of another size before")
+    x1, y1, x2, y2 = (number(row, key, where) for key in ("x1", "y1", "x2", "y2"))
+    return Shape(row["label"], box=(x1, y1, x2, y2), score=score, where=where)
+
+
+def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
+    """Read objects of ``image, width, height, detections[{label, bbox [x1, y1, x2, y2], confidence}]``."""
+    found = Faults(shown)
+    pictures = []
+    for index, entry in enumerate(file):
+        where = f"entry {index}"
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("detections"), list):
+            cause = "neither a tool's export nor an object of image, width, height, detections"
+            raise InputError(f"{shown}: {where}: {cause}")
+        try:
+            size = frame_size(entry["width"], entry["height"])
+            shapes = [_detection(one) for one in entry["detections"]]
+            name = str(entry["image"])
+            nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+            pictures.append(Picture(name, *size, nodes))
+        except (InputError, *MALFORMED) as error:
+            found.add(f"{where}: {entry.get('image')}", error)
+    return found.annotated(pictures)
+
+
+def _detection(one: Mapping[str, Any]) -> Shape:
+    """One detection as a shape."""
+    unknown = sorted(set(one) - {"label", "bbox", "confidence", "track"})
+    if unknown:
+        raise InputError(f"a detection with {unknown[0]!r}; label, bbox, confidence and track are read")
+    score = confidence(float(one["confidence"]), "a confidence of")
+    if one.get("bbox") is None:
+        return Shape(str(one["label"]), score=score)
+    x1, y1, x2, y2 = (float(value) for value in one["bbox"])
+    return Shape(str(one["label"]), box=(x1, y1, x2, y2), score=score)

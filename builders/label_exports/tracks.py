@@ -1,0 +1,82 @@
+"""Tracks of a video: things with their places at some frames, read at the frames that labels are wanted of.
+
+Between two of its frames a box moves evenly; an outline is known to be in view, without a place. A track holds until
+it says that the thing is out of view. Before the first frame and behind the last one of all tracks nothing is known.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from surgvqa.builders.annotations.entities import entities, phase_of
+from surgvqa.builders.annotations.shapes import MALFORMED, Faults, Picture, Shape
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.cards.command import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a track says of one frame; no shape: not in view from here on."""
+
+    frame: float
+    shape: Shape | None
+
+
+def pictures(
+    tracks: Sequence[Sequence[Key]],
+    video: str,
+    size: tuple[int, int],
+    rate: float,
+    known: Known,
+    found: Faults,
+) -> Iterator[Picture]:
+    """A picture for every wanted moment that the tracks cover, or for their own frames where none is wanted.
+
+    Args:
+        tracks: the keys of every track.
+        video: its name, "" where the export doesn't say.
+        size: width and height of the video.
+        rate: frames per second; frame 0 is shown at second 0.
+        known: the names and the moments.
+        found: gets the faults.
+    """
+    tracks = [sorted(keys, key=lambda key: key.frame) for keys in tracks if keys]
+    if not tracks:
+        return
+    first = min(keys[0].frame for keys in tracks)
+    last = max(keys[-1].frame for keys in tracks)
+    own = {key.frame: key.frame / rate for keys in tracks for key in keys if key.frame % 1 == 0}
+    shown = {round(at * rate): at for at in known.moments} or {int(frame): at for frame, at in own.items()}
+    wanted = sorted(frame for frame in shown if first <= frame <= last)
+    there: list[list[Shape]] = [[] for _ in wanted]
+    for keys in tracks:
+        for key, after in pairwise([*keys, Key(last + 1, None)]):
+            if key.shape is None:
+                continue
+            for at in range(bisect_left(wanted, key.frame), bisect_left(wanted, after.frame)):
+                there[at].append(_between(key, after, wanted[at]))
+    for frame, shapes in zip(wanted, there, strict=True):
+        try:
+            things, phase = phase_of(shapes, known.names)
+            nodes = entities(things, known.names, *size, found.cuts, masked=False, picture=f"frame {frame}")
+            yield Picture(video, *size, nodes, time_s=shown[frame], phase=phase)
+        except (InputError, *MALFORMED) as error:
+            found.add(f"frame {frame}", error)
+
+
+def _between(key: Key, after: Key, frame: int) -> Shape:
+    """A track's shape at a frame from one key to the next."""
+    shape = key.shape
+    assert shape is not None  # the caller's condition
+    if frame == key.frame:
+        return shape
+    if after.shape is None and shape.box is not None:
+        return shape
+    if shape.box is None or after.shape is None or after.shape.box is None:
+        return replace(shape, box=None, polygons=(), rle=None, turned=(), trace=())
+    share = (frame - key.frame) / (after.frame - key.frame)
+    x1, y1, x2, y2 = (a + share * (b - a) for a, b in zip(shape.box, after.shape.box, strict=True))
+    return replace(shape, box=(x1, y1, x2, y2))

@@ -1,0 +1,72 @@
+"""Pascal VOC's XML, a file a picture: boxes, turned boxes (roLabelImg), polygons."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.geometry import checks
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.schema import Point
+from surgvqa.cards.command import InputError
+
+# What an object says beside its name and its place.
+BESIDE = (
+    "name", "pose", "truncated", "difficult", "occluded", "occlusion", "attributes", "type", "actions", "point",
+    "deleted", "verified", "date", "id", "parts", "part", "extra", "color",
+)  # fmt: skip
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read(path: Path, root: Element, known: Known) -> Annotated:
+    """Read one picture's objects; corners are taken as they are, as most tools count them from 0."""
+    found = Faults(path.name)
+    name = root.findtext("filename") or f"{path.stem}.xml"
+    try:
+        width, height = root.findtext("size/width"), root.findtext("size/height")
+        stated = width and height and (int(width), int(height)) != (0, 0)
+        size = frame_size(int(width or 0), int(height or 0)) if stated else known.needed_size(name)
+        shapes = [_object(one, f"object {index}") for index, one in enumerate(root.findall("object"))]
+        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        return found.annotated([Picture(name, *size, nodes)])
+    except (InputError, *MALFORMED) as error:
+        found.add(name, error)
+        return found.annotated(())
+
+
+def _object(one: Element, where: str) -> Shape:
+    """An object as a shape."""
+    try:
+        label = (one.findtext("name") or "").strip()
+        if not label:
+            raise InputError("an object without a name")
+        unknown = [child.tag for child in one if child.tag not in (*BESIDE, "bndbox", "robndbox", "polygon")]
+        if unknown:
+            raise InputError(f"an object with a {unknown[0]}; bndbox, robndbox and polygon are read")
+        if (polygon := one.find("polygon")) is not None:
+            return Shape(label, polygons=[_polygon(polygon)], where=where)
+        if (turned := one.find("robndbox")) is not None:
+            x, y, w, h, angle = (float(turned.findtext(key, "")) for key in ("cx", "cy", "w", "h", "angle"))
+            box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            return Shape(label, turned=checks.turned(box, math.degrees(angle)), where=where)
+        if (place := one.find("bndbox")) is not None:
+            x1, y1, x2, y2 = (float(place.findtext(key, "")) for key in CORNERS)
+            return Shape(label, box=(x1, y1, x2, y2), where=where)
+        raise InputError("an object without a bndbox")
+    except (InputError, *MALFORMED) as error:
+        error.add_note(where)
+        raise
+
+
+def _polygon(polygon: Element) -> list[Point]:
+    """Points of ``x1, y1, x2, y2, …`` or of ``pt`` elements with x and y."""
+    if (points := polygon.findall("pt")) or (points := polygon.findall("point")):
+        return [(float(one.findtext("x", "")), float(one.findtext("y", ""))) for one in points]
+    count = len(polygon) // 2
+    return [
+        (float(polygon.findtext(f"x{i}", "")), float(polygon.findtext(f"y{i}", "")))
+        for i in range(1, count + 1)
+    ]

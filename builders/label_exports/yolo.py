@@ -1,0 +1,115 @@
+"""A YOLO folder: a text file a picture, beside data.yaml, classes.txt, obj.names or a *.names file.
+
+A line is ``class x y width height``, centre first, all from 0 to 1, perhaps with a confidence; or ``class x1 y1 x2 y2
+x3 y3 …``, an outline or the corners of a turned box; or, where data.yaml has ``kpt_shape``, a box with its keypoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, read_text
+from surgvqa.builders.label_exports.known import Known, files_below
+from surgvqa.cards.command import InputError
+
+YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+LISTS = ("classes.txt", "obj.names", "labels.txt", "_darknet.labels")
+NO_PICTURES = (
+    *LISTS,
+    "train.txt",
+    "valid.txt",
+    "val.txt",
+    "test.txt",
+    "readme.txt",
+    "readme.dataset.txt",
+    "readme.roboflow.txt",
+)
+BEYOND = 1.25  # coordinates up to here are cut at the edge; above, they aren't from 0 to 1
+
+
+def class_file(folder: Path) -> Path | None:
+    """The file that names the classes of a YOLO folder, or None."""
+    for name in (*YAML, *LISTS):
+        found = sorted(folder.rglob(name))
+        if found:
+            return found[0]
+    return next(iter(sorted(folder.rglob("*.names"))), None)
+
+
+def read(folder: Path, known: Known) -> Annotated:
+    """Read every text file of a folder; an empty one says that nothing is in view."""
+    found = Faults(folder.name)
+    path = class_file(folder)
+    if path is None:
+        raise InputError(f"{folder}: no data.yaml, classes.txt or obj.names that names the classes")
+    labels, keypoints = classes(path)
+    pictures = []
+    for text in files_below(folder, ".txt"):
+        if text.name.lower() in NO_PICTURES:
+            continue
+        try:
+            size = known.needed_size(text.name)
+            lines = read_text(text, text.name).split("\n")
+            shapes = [
+                _line(line.split(), labels, keypoints, f"line {number}", size)
+                for number, line in enumerate(lines, start=1)
+                if line.strip()
+            ]
+            nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=text.name)
+            pictures.append(Picture(text.name, *size, nodes))
+        except (InputError, *MALFORMED) as error:
+            found.add(text.relative_to(folder).as_posix(), error)
+    return found.annotated(pictures)
+
+
+def classes(path: Path) -> tuple[dict[int, str], int]:
+    """The names of the classes by their numbers, and how many values the keypoints of a line take."""
+    text = read_text(path, path.name)
+    if path.suffix not in (".yaml", ".yml"):
+        return dict(enumerate(line.strip() for line in text.strip().split("\n"))), 0
+    try:
+        file = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
+    names: Any = file.get("names") if isinstance(file, Mapping) else None
+    if not isinstance(names, list | dict):
+        raise InputError(f"{path.name}: no list `names` of the classes")
+    try:
+        numbered = dict(enumerate(names)) if isinstance(names, list) else names
+        across = list(file.get("kpt_shape") or (0, 0))
+        return {int(key): str(value) for key, value in numbered.items()}, int(across[0]) * int(across[1])
+    except MALFORMED as error:
+        raise InputError(f"{path.name}: names or kpt_shape can't be read: {error}") from error
+
+
+def _line(
+    cells: list[str], labels: Mapping[int, str], keypoints: int, where: str, size: tuple[int, int]
+) -> Shape:
+    """A line as a shape, in pixels."""
+    try:
+        values = [float(cell) for cell in cells[1:]]
+        if not cells[0].isdigit() or int(cells[0]) not in labels:
+            raise InputError(f"class {cells[0]!r} is none of the {len(labels)} that are named")
+        label, (width, height) = labels[int(cells[0])], size
+        count = len(values) - keypoints
+        placed = values if count > 5 else values[:4]
+        if not all(-BEYOND < value < BEYOND for value in placed):
+            raise InputError(f"{max(placed, key=abs):g} is not from 0 to 1; these look like pixels")
+        if count in (4, 5):
+            x, y, w, h = values[0] * width, values[1] * height, values[2] * width, values[3] * height
+            score = values[4] if count == 5 else None
+            if score is not None and not 0 <= score <= 1:
+                raise InputError(f"a confidence of {score:g}; give 0 to 1")
+            box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            return Shape(label, box=box, score=score, where=where)
+        if count < 6 or count % 2 or keypoints:
+            raise InputError(f"{len(values)} numbers behind the class; a box has 4 or 5, an outline 6, 8, …")
+        points = [(x * width, y * height) for x, y in zip(values[::2], values[1::2], strict=True)]
+        return Shape(label, polygons=[points], where=where)
+    except (InputError, *MALFORMED) as error:
+        error.add_note(where)
+        raise

@@ -1,0 +1,99 @@
+"""The labels of CholecT45 and CholecT50: a JSON file a video, or text files a kind, at one frame a second.
+
+An instance is ``[triplet, instrument, score, x, y, width, height, verb, target, score, x, y, width, height, phase]``;
+boxes are shares of the picture and -1 in releases without them. A target is what an instrument acts on, not what is in
+view, so it's no structure of the scene; the action stands among its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from surgvqa.builders.annotations.outlines import read_json
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Entity, Scene
+from surgvqa.cards.command import InputError
+
+FRAME_SIZE = (854, 480)  # of Cholec80's recordings; boxes are shares, so cells and directions need no other
+LENGTH = 15  # numbers of an instance
+
+
+class Labels:
+    """What a video's labels say."""
+
+    def __init__(self, scenes: list[Scene], phases: dict[float, str], blank: int) -> None:
+        self.scenes, self.phases, self.blank = scenes, phases, blank
+
+
+def read_labels(path: Path, shown: str, taxonomy: Taxonomy, size: tuple[int, int]) -> Labels:
+    """The labels of a JSON file."""
+    file = read_json(path, shown)
+    try:
+        names: Mapping[str, Mapping[str, str]] = file["categories"]
+        rate = float(file["fps"])
+        frames = {int(frame): instances for frame, instances in file["annotations"].items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{shown}: not labels of CholecT50: it lacks {error}") from error
+    scenes: list[Scene] = []
+    phases: dict[float, str] = {}
+    blank = 0
+    for frame, instances in sorted(frames.items()):
+        where = f"{shown} frame {frame}"
+        if not instances or any(len(one) != LENGTH for one in instances):
+            raise InputError(f"{where}: an instance has {LENGTH} numbers, and a frame at least one instance")
+        stated = {int(one[-1]) for one in instances}
+        if len(stated) != 1:
+            raise InputError(f"{where}: its instances lie in phases {sorted(stated)}; a frame has one")
+        phase = stated.pop()
+        if phase >= 0:
+            phases[frame / rate] = taxonomy.canonical("phase", names["phase"][str(phase)])
+        else:
+            blank += 1
+        scenes.append(_scene(frame / rate, instances, names, taxonomy, size))
+    return Labels(scenes, phases, blank)
+
+
+def _scene(
+    time_s: float,
+    instances: list[list[Any]],
+    names: Mapping[str, Mapping[str, str]],
+    taxonomy: Taxonomy,
+    size: tuple[int, int],
+) -> Scene:
+    """The instruments of a frame, and what they do."""
+    nodes: list[Entity] = []
+    boxed = any(float(one[3]) >= 0 for one in instances)
+    for one in instances:
+        if int(one[1]) < 0:
+            continue
+        name = taxonomy.canonical("instrument", names["instrument"][str(int(one[1]))])
+        number = sum(node.name == name for node in nodes) + 1
+        identity = name if number == 1 else f"{name}#{number}"
+        if not boxed:
+            if number == 1:  # without boxes two instances can be one instrument that does two things
+                nodes.append(Entity(identity, name, "instrument", "presence"))
+            continue
+        if float(one[3]) < 0:
+            raise InputError(f"second {time_s:g}: one instrument has a box and another none")
+        x, y, w, h = (float(value) for value in one[3:7])
+        box = (x * size[0], y * size[1], min(x + w, 1) * size[0], min(y + h, 1) * size[1])
+        if any(node.bbox == box and node.name == name for node in nodes):
+            continue  # one instrument that does two things
+        centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        nodes.append(
+            Entity(
+                identity, name, "instrument", "box", bbox=box, centroid=centre, area=w * h * size[0] * size[1]
+            )
+        )
+    actions = tuple(dict.fromkeys(_actions(instances, names)))
+    width, height = size if boxed else (0, 0)
+    return Scene(time_s, width, height, tuple(nodes), events=actions)
+
+
+def _actions(instances: list[list[Any]], names: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """What is done, as the data set writes it: instrument, verb, target."""
+    for one in instances:
+        if int(one[0]) >= 0:
+            yield "action: " + names["triplet"][str(int(one[0]))].replace(",", ", ")

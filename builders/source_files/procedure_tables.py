@@ -1,0 +1,149 @@
+"""What the tables of one's own operations say, case by case; `sources/procedure.py` has the layout."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surgvqa.builders.annotations import outlines
+from surgvqa.builders.cases.timeline import IDLE, to_ms
+from surgvqa.builders.files.names import safe_id
+from surgvqa.builders.files.tables import number, rows, span
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Dropped, Entity, Idle, Phase, Scene
+from surgvqa.cards.command import InputError
+
+
+@dataclass(slots=True)
+class Part:
+    """What is known of one case while it is read."""
+
+    name: str  # as it was met first
+    phases: list[Phase] = field(default_factory=list)
+    idle: list[tuple[float, float]] = field(default_factory=list)
+    unknown: list[tuple[float, float]] = field(default_factory=list)
+    scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
+    video: Path | None = None
+    offset_s: float = 0.0
+    files: list[Path] = field(default_factory=list)
+
+
+class Tables:
+    """Collects the parts of all cases that phases.csv, tools.csv and videos.csv hold, and everything that is wrong."""
+
+    def __init__(self, root: Path, taxonomy: Taxonomy, image_rate: float | None, videos: Path) -> None:
+        self.root, self.taxonomy, self.rate, self.videos = root, taxonomy, image_rate, videos
+        own = Path(taxonomy.path)  # of a shipped procedure it is no file's path
+        self.own = (own,) if own.is_file() else ()
+        self.parts: dict[str, Part] = {}
+        self.faults: list[Dropped] = []
+        self.gaps: Idle = "stated"
+
+    def fault(self, item: str, cause: object) -> None:
+        """Note bad input."""
+        self.faults.append(Dropped(item, str(cause), fault=True))
+
+    def part(self, name: str, file: Path | None = None) -> Part:
+        """The part of a case of a name, made when it is first met."""
+        name = unicodedata.normalize("NFC", name)
+        part = self.parts.setdefault(safe_id(name), Part(name))
+        if part.name != name:
+            raise InputError(
+                f"{part.name!r} and {name!r} get the same id, {safe_id(name)}; rename one of them"
+            )
+        if file is not None and file not in part.files:
+            part.files.append(file)
+        return part
+
+    def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+        """(where, row) of a table, if it is there."""
+        path = self.root / name
+        try:
+            table = rows(path, needed) if path.exists() else []
+        except InputError as error:
+            self.fault(name, error)
+            return
+        yield from ((f"{name} row {index}", row) for index, row in enumerate(table, start=2))
+
+    def tables(self) -> None:
+        """Read phases.csv, tools.csv, videos.csv."""
+        for where, row in self.rows("phases.csv", ("case", "phase", "start", "end")):
+            try:
+                part = self.part(row["case"], self.root / "phases.csv")
+            except InputError as error:
+                self.fault(where, error)
+                continue
+            try:
+                label = self.taxonomy.canonical("phase", row["phase"])
+                phase = Phase(label, number(row, "start", where), number(row, "end", where))
+                if phase.start_s > phase.end_s:
+                    raise InputError(
+                        f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s"
+                    )
+            except InputError as error:
+                self.fault(where, error)
+                part.unknown.append(span(row, "start", "end"))
+                continue
+            if label == IDLE:
+                part.idle.append((phase.start_s, phase.end_s))
+            else:
+                part.phases.append(phase)
+        self.presence()
+        for where, row in self.rows("videos.csv", ("case", "video", "offset")):
+            try:
+                part = self.part(row["case"], self.root / "videos.csv")
+                part.offset_s = number(row, "offset", where)
+                part.video = self.below(row["video"])
+            except InputError as error:
+                self.fault(where, error)
+
+    def below(self, name: str) -> Path:
+        """A video's path, which stays in its folder."""
+        path = self.videos / name
+        if (
+            not path.exists()
+        ):  # a letter with its accent may be one character in the table and two on the disk
+            alike = unicodedata.normalize("NFC", path.name)
+            there = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
+            path = next((one for one in there if unicodedata.normalize("NFC", one.name) == alike), path)
+        if not path.resolve().is_relative_to(self.videos.resolve()):
+            raise InputError(f"the video {name!r} lies outside {self.videos}")
+        if not path.is_file():
+            raise InputError(f"no video {path}")
+        return path
+
+    def presence(self) -> None:
+        """Read tools.csv: a scene per row with the things in view, without a place."""
+        columns: dict[str, Entity] = {}
+        for where, row in self.rows("tools.csv", ("case", "time")):
+            if not columns:
+                try:
+                    columns = {name: self.thing(name) for name in row if name not in ("case", "time")}
+                except InputError as error:
+                    self.fault("tools.csv", error)
+                    return
+            try:
+                part = self.part(row["case"], self.root / "tools.csv")
+                time_s = number(row, "time", where)
+                other = [f"{name}={row[name]}" for name in columns if row[name] not in ("0", "1")]
+                if other:
+                    raise InputError(f"{', '.join(other)}; 0 or 1 say whether it is in view")
+                nodes = tuple(node for name, node in columns.items() if row[name] == "1")
+                self.add(part, Scene(time_s, 0, 0, nodes))
+            except InputError as error:
+                self.fault(where, error)
+
+    def thing(self, label: str) -> Entity:
+        """What a column of tools.csv stands for."""
+        role, name = outlines.role_of(self.taxonomy, label)
+        return Entity(name, name, role, "presence")
+
+    def add(self, part: Part, scene: Scene) -> None:
+        """Add a scene; outlines win over presence, a second one of the same kind is a fault."""
+        there = part.scenes.get(to_ms(scene.time_s))
+        if there is not None and bool(there.width) == bool(scene.width):
+            raise InputError(f"second {scene.time_s:g} of the case is annotated twice")
+        if there is None or not there.width:
+            part.scenes[to_ms(scene.time_s)] = scene

@@ -1,0 +1,97 @@
+"""SurgVU 2025 and 2026: questions on robotic training videos, each with several references.
+
+Expects ``case122/case122_question.json`` (a text) beside ``case122.json`` (a list of references, the shortest first), as
+the challenge ships them; and ``case122/frame_000000.jpg``, one a second, or ``case122.mp4`` where there are pictures. References without their question
+are named and left out. The lower edge of the pictures holds the names of the tools: cover it (``--cover``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from surgvqa.builders.annotations.outlines import read_json
+from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
+from surgvqa.builders.source_files.question_files import kind_of
+from surgvqa.builders.tabular import clock
+from surgvqa.builders.tabular.find import Tree
+from surgvqa.cards.command import InputError
+
+FACTS = Facts(
+    name="SurgVU 2025 and 2026, visual questions",
+    homepage="https://surgvu25.grand-challenge.org",
+    licence="CC-BY-NC-SA-4.0",
+    access="https://surgvu25.grand-challenge.org (after registration)",
+    citation="""@article{zia2025surgvu,
+  title = {Surgical Visual Understanding (SurgVU) Dataset},
+  author = {Zia, Aneeq and Berniker, Max and Nespolo, Rogerio Garcia and Perreault, Conor and Wang, Ziheng and others},
+  journal = {arXiv:2501.09209},
+  year = {2025}
+}""",
+    procedure="bench_suturing",
+)
+TRIED = "real files"
+READS = "questions, videos, frames"
+
+
+def cases(root: Path) -> Iterator[Case | Dropped]:
+    """Read every question below ``root``."""
+    if not root.is_dir():
+        raise InputError(f"no folder {root}; get SurgVU at {FACTS.access} and give its folder as --root")
+    tree = Tree(root)
+    asked = {one.said["case"]: one.path for one in tree.find(["{case}_question.json"])}
+    told = {one.said["case"]: one.path for one in tree.find(["{case:case}.json", "!*_question.json"])}
+    if not asked:
+        there = f"; there are references of {', '.join(sorted(told))} without their questions" if told else ""
+        raise InputError(
+            f"nothing of SurgVU below {root}: no case122_question.json{there}; get it at {FACTS.access}"
+        )
+    videos = {one.said["case"]: one.path for one in tree.find(["{case}.mp4"])}
+    for case_id in sorted(asked.keys() | told.keys()):
+        if case_id not in asked or case_id not in told:
+            lacking = "question" if case_id not in asked else "references"
+            yield Dropped(case_id, f"its {lacking} are not below the root")
+            continue
+        try:
+            yield _case(tree, case_id, asked[case_id], told[case_id], videos.get(case_id))
+        except InputError as error:
+            yield Dropped(case_id, str(error), fault=True)
+
+
+def _case(tree: Tree, case_id: str, asked: Path, told: Path, video: Path | None) -> Case:
+    """A video with its question."""
+    question = read_json(asked, tree.shown(asked))
+    references = read_json(told, tree.shown(told))
+    if not isinstance(question, str) or not question.strip():
+        raise InputError(f"{tree.shown(asked)}: not a question in quotes")
+    if not isinstance(references, list) or not references or not all(isinstance(r, str) for r in references):
+        raise InputError(f"{tree.shown(told)}: not a list of references in quotes")
+    frames = tuple(
+        Frame(float(one.said["frame"]), one.path)
+        for one in tree.find([f"{case_id}/frame_{{frame}}.jpg"])
+        if video is None
+    )
+    length = clock.recording(video)[1] if video else frames[-1].time_s + 1 if frames else 0.001
+    clip = Clip(case_id, 0, round(1000 * length), None)
+    kind, reasoning = kind_of(question)
+    short = references[0].strip()
+    sentence = references[1].strip() if len(references) > 1 else short
+    qa = QA(f"{clip.clip_id}#{kind}", kind, reasoning, question.strip(), sentence, short)
+    return Case(
+        case_id,
+        "surgvu",
+        FACTS.procedure,
+        video=video,
+        frames=frames,
+        duration_s=length,
+        clips=(Clip(case_id, 0, clip.end_ms, None, None, (qa,)),),
+        files=(asked, told, *([video] if video else []), *(frame.path for frame in frames)),
+    )
+
+
+def notes(read: Sequence[Case]) -> tuple[str, ...]:
+    """What the reader of a score must know."""
+    return (
+        f"{len(read)} questions; the first reference is the short answer, the second the sentence, further ones are not kept",
+        "the lower edge of the pictures names the tools in use: cover it before a model sees it",
+    )

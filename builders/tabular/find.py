@@ -1,0 +1,77 @@
+"""Files by patterns: ``labels/{split}/video{case}-phase.txt``, anywhere below a root.
+
+``{case}``, ``{number}`` (a case of digits), ``{case:tool}`` (a case with "tool" in its name), ``{frame}`` (digits) and
+``{split}`` capture; ``*`` is any part of a name; ``!`` before a pattern leaves its files out. A pattern matches the end of a
+path, so a folder above or below the one that the authors ship is as good, and so are upper and lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from surgvqa.cards.command import InputError
+
+PARTS: Mapping[str, str] = {
+    "case": r"(?P<case>[^/]+?)",
+    "frame": r"(?P<frame>\d+)",
+    "split": r"(?P<split>[^/]+?)",
+    "number": r"(?P<case>\d+)",  # a case that is a number
+}
+
+
+class Found(NamedTuple):
+    """A file and what its path says."""
+
+    path: Path
+    said: Mapping[str, str]
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern as a regular expression.
+
+    >>> compiled("video{case}-phase.txt").search("a/b/video07-phase.txt")["case"]
+    '07'
+    """
+    text = re.escape(pattern).replace(r"\*", "[^/]*")
+    for name, part in PARTS.items():
+        text = text.replace(rf"\{{{name}\}}", part)
+    text = re.sub(r"\\{case:([a-z_]+)\\}", r"(?P<case>[^/]*\1[^/]*?)", text)
+    if "{" in text:
+        raise InputError(f"the pattern {pattern!r} holds what isn't one of {', '.join(PARTS)}")
+    return re.compile(rf"(?:^|/){text}$", re.IGNORECASE)
+
+
+class Tree:
+    """The files below a root, listed once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        name = root.resolve().name
+        files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name[0] != ".")
+        self.files = [(path, f"{name}/{path.relative_to(root).as_posix()}") for path in files]
+
+    def find(self, patterns: Sequence[str]) -> Iterator[Found]:
+        """The files that fit one of the patterns, in order of their paths."""
+        wanted = [one for one in patterns if one[0] != "!"]
+        not_wanted = [one[1:] for one in patterns if one[0] == "!"]
+        for path, text in self.files:
+            match = next((match for one in wanted if (match := compiled(one).search(text))), None)
+            if match and not any(compiled(one).search(text) for one in not_wanted):
+                yield Found(path, match.groupdict())
+
+    def shown(self, path: Path) -> str:
+        """A path below the root, as messages and notes call it."""
+        return path.relative_to(self.root).as_posix()
+
+
+def said(patterns: Sequence[str], name: str) -> Mapping[str, str] | None:
+    """What a name says by the first pattern that it fits, or None."""
+    for pattern in patterns:
+        if match := compiled(pattern).search(name.replace("\\", "/")):
+            return match.groupdict()
+    return None

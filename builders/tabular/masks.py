@@ -1,0 +1,73 @@
+"""Label pictures as scenes: each class of a picture becomes one entity with a mask.
+
+A class's mask says nothing about how many things it holds. Values that no class has are left out by name; a value
+that the description doesn't know makes the picture a fault, for what it stands for would count as absent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from surgvqa.builders.annotations import outlines
+from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Entity, Scene
+from surgvqa.builders.tabular.description import Masks
+from surgvqa.cards.command import InputError
+
+
+def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
+    """Where each value of a label picture is; grey values by number, colours as ``r,g,b``."""
+    try:
+        with Image.open(path) as picture:
+            grey = picture.mode in ("L", "P", "I", "I;16")
+            pixels = np.asarray(picture if grey else picture.convert("RGB"))
+    except BROKEN as error:
+        raise InputError(f"{shown}: not a readable picture: {error}") from error
+    if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():
+        pixels = pixels[..., 0]
+    if pixels.ndim == 2:
+        return {str(value): pixels == value for value in np.unique(pixels).tolist()}
+    code = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    return {
+        f"{value >> 16},{value >> 8 & 255},{value & 255}": code == value for value in np.unique(code).tolist()
+    }
+
+
+def scene(
+    spec: Masks, path: Path, shown: str, time_s: float, taxonomy: Taxonomy, left_out: Counter[str]
+) -> Scene:
+    """A label picture's scene; ``left_out`` counts the pictures in which a value was left out."""
+    found = values_of(path, shown)
+    shape = next(iter(found.values())).shape
+    height, width = outlines.frame_size(shape[1], shape[0])[::-1]
+    unknown = sorted(found.keys() - {*spec.values, *spec.background, *spec.leave_out})
+    if unknown:
+        raise InputError(
+            f"{shown}: the value {', '.join(unknown)} is none of {', '.join(spec.values)}; what is it?"
+        )
+    nodes: dict[str, Entity] = {}
+    for value, mask in found.items():
+        if value in spec.leave_out:
+            left_out[value] += 1
+        if value not in spec.values or value in spec.leave_out:
+            continue
+        role, name = outlines.role_of(taxonomy, spec.values[value])
+        if name in nodes:  # two values of one structure, a tool and its handle
+            mask = mask | masks.rle_to_mask(nodes[name].rle or "", width, height)
+        rle = masks.mask_to_rle(mask)
+        nodes[name] = Entity(
+            name,
+            name,
+            role,
+            "mask",
+            rle=rle,
+            bbox=masks.box_of(rle, width, height),
+            area=masks.area_of(rle, width, height),
+            centroid=masks.centroid_of(rle, width, height),
+        )
+    return Scene(time_s, width, height, tuple(nodes.values()))

@@ -1,0 +1,112 @@
+"""What is known of each case while a tree is read, and what was counted on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.schema import QA, Clip, Dropped, Frame, Phase, Scene
+from surgvqa.builders.tabular.description import Ask
+from surgvqa.cards.command import InputError
+
+
+@dataclass(slots=True)
+class Part:
+    """One case."""
+
+    phases: list[Phase] = field(default_factory=list)
+    steps: list[Phase] = field(default_factory=list)
+    scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
+    answers: list[tuple[Ask, str, str]] = field(default_factory=list)  # what, said, where
+    stated_s: float = 0.0  # how long the description says it is
+    unknown: list[tuple[float, float]] = field(default_factory=list)
+    video: Path | None = None
+    frames: list[Frame] = field(default_factory=list)
+    fps: float | None = None
+    duration_s: float | None = None
+    split: str | None = None
+    files: list[Path] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, scene: Scene) -> None:
+        """Add a scene; outlines and presence of one moment are one scene, two outlined ones are a fault."""
+        at = to_ms(scene.time_s)
+        there = self.scenes.get(at)
+        if there is not None and there.width and scene.width:
+            raise InputError(f"second {scene.time_s:g} is annotated twice")
+        if there is None or not there.width:
+            self.scenes[at] = scene
+
+    def labelled(self) -> bool:
+        """Whether anything at all is known of it."""
+        return bool(self.phases or self.steps or self.scenes or self.answers)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read and left out, for the notes of a report."""
+
+    rows: Counter[str] = field(default_factory=Counter)  # by kind of table
+    files: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)  # why -> how often
+    overlaps: Counter[str] = field(default_factory=Counter)  # by case
+    unknown_s: Counter[str] = field(default_factory=Counter)  # by case, seconds without any label
+    cases: int = 0
+    momentary: int = 0  # cases of which nobody says how long they are
+
+    def notes(self, expected: dict[str, int], known: Sequence[str]) -> tuple[str, ...]:
+        """The counts as sentences, against those of the whole data set."""
+        found = dict(self.rows) | {"cases": self.cases}
+        told = [
+            f"{kind}: {count:,} rows in {self.files[kind]:,} files"
+            for kind, count in sorted(self.rows.items())
+        ]
+        told += [
+            f"{kind}: {found.get(kind, 0):,} of the data set's {count:,} are below the root"
+            for kind, count in expected.items()
+            if found.get(kind, 0) != count and (kind == "cases" or kind in found)
+        ]
+        if self.overlaps:
+            told.append(
+                f"{self.overlaps.total():,} phases of {len(self.overlaps):,} cases begin before the one before "
+                f"them ends, in {min(self.overlaps)} for one; at every moment the one that began last holds"
+            )
+        if self.unknown_s:
+            seconds = sum(self.unknown_s.values())
+            told.append(
+                f"{seconds:,.0f} s of {len(self.unknown_s):,} cases lie before their first label: what happens "
+                "there is unknown, not idle"
+            )
+        if self.momentary:
+            told.append(
+                f"{self.momentary:,} cases have neither a recording nor labels in time: how long they are is unknown, "
+                "and a clip of a millisecond stands for the whole"
+            )
+        told += [f"left out {count:,} times: {why}" for why, count in sorted(self.left_out.items())]
+        return (*told, *known)
+
+    def dropped(self) -> list[Dropped]:
+        """What was left out, for the manifest."""
+        return [Dropped(f"{count:,} times", why) for why, count in sorted(self.left_out.items())]
+
+
+MOMENT_MS = 1  # the clip of a case of which nobody says how long it is
+
+
+def answered(spec: Ask, clip: Clip, said: str, where: str) -> QA:
+    """One question on a clip, with what its table says as the answer."""
+    short = spec.ids.get(said, said)
+    choices = spec.choices or tuple(dict.fromkeys(spec.ids.values()))
+    if not short or (choices and short not in choices):
+        raise InputError(f"{where}: {spec.label} is {said!r}, none of {', '.join(spec.ids or choices)}")
+    name, answer = f"{clip.clip_id}#{spec.kind}", spec.answer.format(x=short)
+    return QA(name, spec.kind, spec.reasoning, spec.question, answer, short, choices)
+
+
+def whole(case_id: str, length_s: float | None, phase: str | None = None) -> Clip:
+    """The clip of a whole case."""
+    end = round(length_s * 1000) if length_s else MOMENT_MS
+    return Clip(case_id, 0, end, phase)

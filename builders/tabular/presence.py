@@ -1,0 +1,58 @@
+"""Presence tables: a row a moment, a column a thing, as scenes that know no places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from surgvqa.builders.annotations import outlines
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Entity, Scene
+from surgvqa.builders.tabular import clock, rows
+from surgvqa.builders.tabular.description import Table
+from surgvqa.cards.command import InputError
+
+YES, NO = ("1", "1.0", "True", "true"), ("0", "0.0", "False", "false")
+
+
+class Shown(NamedTuple):
+    """The scenes of a table's rows on one case."""
+
+    scenes: tuple[Scene, ...]
+    rows: int
+    unsure: int  # moments left out because their raters disagree
+
+
+def read(table: Table, given: Sequence[rows.Row], where: str, per_second: float, taxonomy: Taxonomy) -> Shown:
+    """Scenes from a case's rows; a moment with an unsure cell is left out, for its absence would be a claim."""
+    taken = {table.time.column, table.case, table.split}
+    columns = table.columns or {name: name for name in given[0] if name not in taken}
+    things = {name: _thing(taxonomy, label) for name, label in columns.items()}
+    scenes: dict[float, Scene] = {}
+    unsure, due = 0, 0.0
+    for number, row in enumerate(given, start=1):
+        at = f"{where} row {number}"
+        column = table.time.column
+        text = rows.cell(row, column, at) if column else str(number - 1 + table.time.first)
+        time_s = clock.seconds(text, table.time, per_second, at)
+        if table.every:
+            if time_s + 1e-9 < due:
+                continue
+            due = (time_s // table.every + 1) * table.every
+        values = {name: rows.cell(row, name, at) for name in things}
+        if any(value in table.unsure for value in values.values()):
+            unsure += 1
+            continue
+        if other := [f"{name}={value}" for name, value in values.items() if value not in (*YES, *NO)]:
+            raise InputError(f"{at}: {', '.join(other)}; 1 or 0 say whether a thing is in view")
+        if time_s in scenes:
+            raise InputError(f"{at}: the moment {time_s:g} s is there twice")
+        nodes = {things[name].id: things[name] for name, value in values.items() if value in YES}
+        scenes[time_s] = Scene(time_s, 0, 0, tuple(nodes.values()))
+    return Shown(tuple(scenes[at] for at in sorted(scenes)), len(given), unsure)
+
+
+def _thing(taxonomy: Taxonomy, label: str) -> Entity:
+    """What a column stands for."""
+    role, name = outlines.role_of(taxonomy, label)
+    return Entity(name, name, role, "presence")

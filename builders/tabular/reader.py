@@ -1,0 +1,324 @@
+"""A tree read as a description says: the files of each case, their rows, label pictures and recordings, as cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from surgvqa.builders.annotations.outlines import role_of
+from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.files.duplicate_files import choose
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load, plain
+from surgvqa.builders.schema import Case, Clip, Dropped, Frame
+from surgvqa.builders.tabular import clock, coco_files, masks, parts, presence, rows, stretches
+from surgvqa.builders.tabular.description import Clock, Description, Questions, Table
+from surgvqa.builders.tabular.find import Found, Tree
+from surgvqa.builders.tabular.parts import Part, Tally
+from surgvqa.cards.command import InputError
+
+Use = Callable[[str, Table, Part, Sequence[rows.Row], str, Path | None], None]
+
+
+class Reader:
+    """Collects the parts of all cases."""
+
+    def __init__(
+        self, root: Path, description: Description, tally: Tally, videos: Path | None, fps: float
+    ) -> None:
+        self.root, self.spec, self.tally, self.fps = root, description, tally, fps
+        self.tree = Tree(root)
+        self.recordings = Tree(videos) if videos is not None else self.tree
+        names = load(description.facts.procedure)
+        own: dict[tuple[str, str], str] = {
+            (role_of(names, name)[0], plain(label)): role_of(names, name)[1]
+            for label, name in description.synonyms.items()
+        }
+        self.taxonomy: Taxonomy = replace(names, spellings={**names.spellings, **own})
+        self.parts: dict[str, Part] = {}
+        self.videos: dict[str, Path] = {}
+        self.rates: dict[str, tuple[float | None, float | None]] = {}
+        self.extra: list[Path] = []  # files that speak of every case
+        self.dropped: list[Dropped] = []
+
+    def patterns(self) -> Iterator[tuple[str, ...]]:
+        """The patterns of all that can label a case."""
+        spec = self.spec
+        yield from (one.files for one in (*spec.phases, *spec.steps, *spec.presence))
+        yield from (one.files for one in spec.masks)
+        yield from (one.files for one in spec.coco)
+        for questions_ in spec.questions:
+            yield questions_.table.files
+
+    def part(self, case_id: str, file: Path | None = None) -> Part:
+        """A case's part, made when it is first met."""
+        part = self.parts.setdefault(case_id, Part())
+        if file is not None and file not in part.files:
+            part.files.append(file)
+        return part
+
+    def read(self) -> None:
+        """Read everything; recordings and the table of cases first, for they say how time counts."""
+        self.videos = {
+            case_id: one.path for case_id, one in self.one_each(self.recordings, self.spec.videos).items()
+        }
+        self.rates = self.tabled()
+        spec = self.spec
+        for kind, tables in (("phases", spec.phases), ("steps", spec.steps), ("presence", spec.presence)):
+            seen: set[str] = set()
+            for table in tables:
+                seen |= self.table(kind, table, self.presence if kind == "presence" else self.stretches, seen)
+        seen = set()
+        for one in spec.questions:
+            seen |= self.table("answers", one.table, partial(self.answers, one), seen)
+        self.outlines()
+        for case_id, video in self.videos.items():
+            if (part := self.parts.get(case_id)) is not None:
+                part.video = video
+                part.files.append(video)
+            else:
+                self.dropped.append(Dropped(video.name, "a recording without annotations"))
+        self.stills()
+
+    def one_each(self, tree: Tree, patterns: Sequence[str]) -> dict[str, Found]:
+        """One file a case; copies with the same bytes count once."""
+        several: dict[str, list[Found]] = {}
+        for one in tree.find(patterns):
+            several.setdefault(self.spec.name_of(one.said["case"]), []).append(one)
+        kept: dict[str, Found] = {}
+        for case_id, found in sorted(several.items()):
+            path, left = choose((one.path for one in found), tree.root, f"a file of {case_id}")
+            self.dropped += left
+            kept[case_id] = next(one for one in found if one.path == path)
+        return kept
+
+    def tabled(self) -> dict[str, tuple[float | None, float | None]]:
+        """Frames per second and length of each case, from the table of cases."""
+        found: dict[str, tuple[float | None, float | None]] = {}
+        table = self.spec.cases
+        for one in self.tree.find(table.files) if table else ():
+            assert table is not None
+            shown = self.tree.shown(one.path)
+            self.extra.append(one.path)
+            for number, row in enumerate(rows.read(one.path, shown), start=2):
+                where = f"{shown} row {number}"
+                rate = rows.number(row, table.fps, where) if table.fps else None
+                frames = rows.number(row, table.frames, where) if table.frames else None
+                case_id = self.spec.name_of(rows.cell(row, table.case, where))
+                found[case_id] = (rate, frames / rate if frames and rate else None)
+        return found
+
+    def table(self, kind: str, table: Table, use: Use, skip: AbstractSet[str]) -> set[str]:
+        """Read a table's files and give each case's rows to ``use``; the cases that were read.
+
+        Cases in ``skip`` are left out: another table, named first, says the same of them.
+        """
+        named: dict[str, str] = {}
+        if table.names is not None:
+            for one in self.tree.find(table.names.files):
+                shown = self.tree.shown(one.path)
+                self.extra.append(one.path)
+                for row in rows.read(one.path, shown):
+                    named[rows.cell(row, table.names.id, shown)] = rows.cell(row, table.names.label, shown)
+        table = replace(table, ids=named | dict(table.ids))
+        found = (
+            self.one_each(self.tree, table.files).values()
+            if table.case is None
+            else self.tree.find(table.files)
+        )
+        seen: set[str] = set()
+        for one in found:
+            shown = self.tree.shown(one.path)
+            try:
+                given = rows.read(one.path, shown, table.header, table.rows)
+                grouped = self.by_case(table, one, given, shown)
+            except InputError as error:
+                self.dropped.append(Dropped(shown, str(error), fault=True))
+                continue
+            new = {case_id: own for case_id, own in grouped.items() if case_id not in skip}
+            self.tally.files[kind] += bool(new)
+            self.tally.rows[kind] += sum(map(len, new.values()))
+            seen |= new.keys()
+            for case_id, own in new.items():
+                part = self.part(case_id, one.path)
+                try:
+                    part.split = self.said_split(table, own, one) or part.split
+                    part.fps, part.duration_s = self.rates.get(case_id, (part.fps, part.duration_s))
+                    video = self.videos.get(case_id)
+                    if video is not None and part.duration_s is None:
+                        part.duration_s = clock.recording(video)[1]
+                    use(kind, table, part, own, shown, video)
+                except InputError as error:
+                    part.faults.append(str(error))
+        return seen
+
+    def rate(self, time: Clock, video: Path | None, part: Part) -> float:
+        """How much a clock grows a second; ``--fps`` answers for a recording that isn't there."""
+        if time.unit == "frames" and time.fps == "video" and video is None and self.fps:
+            return self.fps
+        return clock.rate(time, video, part.fps)
+
+    def by_case(
+        self, table: Table, one: Found, given: Sequence[rows.Row], shown: str
+    ) -> dict[str, list[rows.Row]]:
+        """The rows of each case of a file."""
+        if table.case is None:
+            return {self.spec.name_of(one.said["case"]): list(given)}
+        grouped: dict[str, list[rows.Row]] = {}
+        for number, row in enumerate(given, start=2):
+            case = rows.cell(row, table.case, f"{shown} row {number}")
+            grouped.setdefault(self.spec.name_of(case), []).append(row)
+        return grouped
+
+    def said_split(self, table: Table, given: Sequence[rows.Row], one: Found) -> str | None:
+        """The split that a column or a folder states."""
+        if table.split is None:
+            return one.said.get("split")
+        stated = sorted({row.get(table.split, "") for row in given})
+        if len(stated) > 1:
+            raise InputError(f"its rows say split {' and '.join(stated)}; give it one split")
+        return stated[0]
+
+    def stretches(
+        self, kind: str, table: Table, part: Part, given: Sequence[rows.Row], where: str, video: Path | None
+    ) -> None:
+        """Phases or steps of a case."""
+        names = self.taxonomy
+        laid = stretches.lay(
+            table,
+            given,
+            where,
+            self.rate(table.time, video, part),
+            lambda label: names.canonical("phase", label) if kind == "phases" else label,
+            part.duration_s,
+        )
+        (part.phases if kind == "phases" else part.steps).extend(laid.phases)
+        part.unknown.extend(laid.unknown if kind == "phases" else ())
+        for why, count in laid.left_out.items():
+            self.tally.left_out[why] += count
+
+    def presence(
+        self, kind: str, table: Table, part: Part, given: Sequence[rows.Row], where: str, video: Path | None
+    ) -> None:
+        """Things in view of a case."""
+        shown = presence.read(table, given, where, self.rate(table.time, video, part), self.taxonomy)
+        for scene in shown.scenes:
+            part.add(scene)
+        if shown.unsure:
+            self.tally.left_out["a moment on which its raters disagree"] += shown.unsure
+
+    def answers(
+        self,
+        spec: Questions,
+        kind: str,
+        table: Table,
+        part: Part,
+        given: Sequence[rows.Row],
+        where: str,
+        video: Path | None,
+    ) -> None:
+        """What a row says of a case."""
+        if len(given) > 1:
+            raise InputError(f"{where}: {len(given)} rows of one case; one is due")
+        part.stated_s = max(part.stated_s, spec.seconds)
+        for row in given:
+            part.answers.extend((ask, rows.cell(row, ask.label, where), where) for ask in spec.ask)
+
+    def outlines(self) -> None:
+        """Label pictures and COCO files."""
+        for spec in self.spec.masks:
+            for one in self.tree.find(spec.files):
+                shown = self.tree.shown(one.path)
+                part = self.part(self.spec.name_of(one.said["case"]), one.path)
+                part.split = one.said.get("split") or part.split
+                self.tally.files["masks"] += 1
+                self.tally.rows["masks"] += 1
+                try:
+                    per_second = self.rate(spec.time, None, part)
+                    time_s = clock.seconds(one.said["frame"], spec.time, per_second, shown)
+                    gone = Counter[str]()
+                    part.add(masks.scene(spec, one.path, shown, time_s, self.taxonomy, gone))
+                    for value in gone:
+                        self.tally.left_out[f"pixels of value {value}: {spec.leave_out[value]}"] += 1
+                except InputError as error:
+                    self.dropped.append(Dropped(shown, str(error), fault=True))
+        for coco in self.spec.coco:
+            for one in self.tree.find(coco.files):
+                shown = self.tree.shown(one.path)
+                self.tally.files["coco"] += 1
+                for placed in coco_files.read(coco, one.path, shown, self.taxonomy):
+                    if isinstance(placed, Dropped):
+                        self.dropped.append(placed)
+                        continue
+                    part = self.part(self.spec.name_of(placed.case), one.path)
+                    part.split = one.said.get("split") or part.split
+                    self.tally.rows["coco"] += 1
+                    there = part.scenes.get(to_ms(placed.scene.time_s))
+                    if there is not None and there.width:
+                        self.tally.left_out["boxes of a picture that has masks"] += 1
+                    else:
+                        part.add(placed.scene)
+
+    def stills(self) -> None:
+        """Pictures of cases that have no recording."""
+        spec = self.spec.frames
+        for one in self.tree.find(spec.files) if spec else ():
+            assert spec is not None
+            part = self.parts.get(self.spec.name_of(one.said["case"]))
+            if part is None or part.video is not None:
+                continue
+            shown = self.tree.shown(one.path)
+            per_second = self.rate(spec.time, None, part)
+            part.frames.append(
+                Frame(clock.seconds(one.said["frame"], spec.time, per_second, shown), one.path)
+            )
+            part.files.append(one.path)
+
+    def case(self, case_id: str, part: Part) -> Iterator[Case | Dropped]:
+        """A case, or what is wrong with it."""
+        if part.faults:
+            yield from (Dropped(case_id, fault, fault=True) for fault in part.faults)
+            return
+        if not part.labelled():
+            yield Dropped(case_id, "no row of it says anything")
+            return
+        if count := stretches.overlaps(part.phases):
+            self.tally.overlaps[case_id] = count
+        if part.unknown:
+            self.tally.unknown_s[case_id] = round(sum(end - start for start, end in part.unknown))
+        scenes = [part.scenes[at] for at in sorted(part.scenes)]
+        phases = tuple(sorted(part.phases, key=lambda one: (one.start_s, one.end_s, one.label)))
+        try:
+            clips = self.clips(case_id, part)
+        except InputError as error:
+            yield Dropped(case_id, str(error), fault=True)
+            return
+        yield Case(
+            case_id,
+            self.spec.source,
+            self.taxonomy.name,
+            phases=phases,
+            scenes=tuple(scenes),
+            video=part.video,
+            frames=tuple(sorted(part.frames, key=lambda frame: frame.time_s)),
+            duration_s=part.duration_s,
+            clips=clips,
+            files=(*part.files, *self.extra),
+        )
+
+    def clips(self, case_id: str, part: Part) -> tuple[Clip, ...]:
+        """The clips of a case whose questions its tables answer: the whole of it, and each phase."""
+        if not part.answers:
+            return ()
+        last = max((phase.end_s for phase in part.phases), default=0.0)
+        self.tally.momentary += not (part.duration_s or part.stated_s or last)
+        whole = parts.whole(case_id, part.duration_s or part.stated_s or last or None)
+        qa = tuple(parts.answered(ask, whole, said, where) for ask, said, where in part.answers)
+        phases = tuple(
+            Clip(case_id, round(one.start_s * 1000), round(one.end_s * 1000), one.label)
+            for one in part.phases
+        )
+        return (*(one for one in phases if one.end_ms > one.start_ms), replace(whole, qa=qa))

@@ -1,0 +1,89 @@
+"""Rows of the tables that data sets ship: separated by comma, semicolon, tab or blanks, with or without a header; JSON.
+
+A byte order mark, any line end, blanks around cells and empty lines are no matter. What isn't a table is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from surgvqa.builders.annotations.outlines import read_json
+from surgvqa.cards.command import InputError
+
+SEPARATORS = "\t;,"
+Row = Mapping[str, str]
+
+
+def read(path: Path, shown: str, header: Sequence[str] = (), json_path: str | None = None) -> list[Row]:
+    """The rows of a file as dictionaries.
+
+    Args:
+        path: the file.
+        shown: how messages call it.
+        header: the columns, where the first line is data; further columns are passed over.
+        json_path: of a JSON file, the dotted way to its list of objects.
+    """
+    if json_path is not None:
+        return _json(path, shown, json_path)
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    cells = _cells(text, shown)
+    if not cells:
+        raise InputError(f"{shown}: it is empty; a table has rows")
+    names, body = (list(header), cells) if header else (cells[0], cells[1:])
+    if len(set(names)) != len(names):
+        raise InputError(f"{shown}: a column is there twice in its first line {','.join(names)!r}")
+    for number, row in enumerate(body, start=1 if header else 2):
+        if len(row) < len(names) or (not header and len(row) != len(names)):
+            raise InputError(f"{shown}: row {number} has {len(row)} cells, {len(names)} are due")
+    return [dict(zip(names, row, strict=False)) for row in body]
+
+
+def _cells(text: str, shown: str) -> list[list[str]]:
+    """The cells of every line that isn't empty."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = next((one for one in SEPARATORS if one in first), None)
+    if separator is None:
+        return [line.split() for line in text.splitlines() if line.strip()]
+    try:
+        table = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        return [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise InputError(f"{shown}: not a table: {error}") from error
+
+
+def _json(path: Path, shown: str, way: str) -> list[Row]:
+    """The list of objects at a place of a JSON file; numbers as text, so that all tables are alike."""
+    value: Any = read_json(path, shown)
+    for name in way.split(".") if way else ():
+        if not isinstance(value, Mapping) or name not in value:
+            raise InputError(f"{shown}: nothing at {way!r}; it needs a list of objects there")
+        value = value[name]
+    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+        raise InputError(f"{shown}: {way!r} is not a list of objects")
+    return [{str(key): str(cell) for key, cell in row.items()} for row in value]
+
+
+def cell(row: Row, column: str, where: str) -> str:
+    """A cell of a row; a missing column is named with those that are there."""
+    if column not in row:
+        raise InputError(f"{where}: no column {column}; there are {', '.join(row)}")
+    return row[column]
+
+
+def number(row: Row, column: str, where: str) -> float:
+    """A number above 0 of a row."""
+    text = cell(row, column, where)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise InputError(f"{where}: {column} is {text!r}, not a number above 0")
+    return value

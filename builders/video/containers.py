@@ -1,0 +1,234 @@
+"""Whether all of a recording lies in its file, and only one recording, by the container's own sizes.
+
+MP4 and MOV are boxes, Matroska and WebM elements, AVI chunks: each says how long it is. A file that was cut short ends
+inside one, or in front of fragments that its index promises; two files joined end to end have two beginnings.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from surgvqa.cards.command import InputError
+
+
+class DamagedVideoError(InputError):
+    """A video whose frames cannot all be had; the message keeps the decoder's own cause."""
+
+
+MP4_TOP = {
+    b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"sidx", b"ssix", b"mfra", b"uuid",
+    b"meta", b"pnot", b"udta", b"pdin", b"emsg", b"prft", b"meco",
+}  # fmt: skip
+EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+VIDEO = int.from_bytes(b"vide", "big")
+# Codes that FFmpeg knows; which of them it decodes depends on how it was built.
+REGISTERED = {
+    "avc1", "avc3", "hvc1", "hev1", "vvc1", "vvi1", "av01", "vp08", "vp09", "evc1", "lvc1", "apv1", "avs3", "mp4v",
+    "apch", "apcn", "apcs", "apco", "ap4h", "ap4x", "mjp2", "jpeg", "mjpa", "CFHD", "AVdn", "AVdh", "icod",
+    "V_AV1", "V_VP8", "V_VP9", "V_MPEG4/ISO/AVC", "V_MPEGH/ISO/HEVC", "V_MPEGI/ISO/VVC", "V_MPEG4/ISO/ASP",
+    "V_MPEG1", "V_MPEG2", "V_THEORA", "V_PRORES", "V_FFV1", "V_AVS2", "V_AVS3",
+}  # fmt: skip
+EXPLAINED = "copy it again from its source"
+JOINED = "join recordings with FFmpeg's concat demuxer, not byte by byte"
+
+
+class Box(NamedTuple):
+    """A box of an MP4 file: its kind, where its content begins and where it ends."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    """The boxes of a stretch of a file; the last may end beyond it."""
+    at = start
+    while at + 8 <= end:
+        file.seek(at)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        content = at + 8
+        if size == 1:
+            size, content = int.from_bytes(file.read(8), "big"), at + 16
+        size = size or end - at  # 0: up to the end
+        if size < content - at:
+            return
+        yield Box(kind, content, at + size)
+        at += size
+
+
+def require_whole(path: Path, family: str) -> None:
+    """Raise ``DamagedVideoError`` for a file that ends too early, or in which a second recording begins.
+
+    ``family`` is FFmpeg's name of the container; of a stream without sizes (MPEG-TS) nothing can be said.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if "mp4" in family:
+            _mp4(path, file, size)
+        elif "matroska" in family:
+            _matroska(path, file, size)
+        elif family == "avi":
+            _avi(path, file, size)
+
+
+def _cut(path: Path, what: str, needed: int, size: int) -> DamagedVideoError:
+    return DamagedVideoError(
+        f"{path}: cut short: its {what} reaches to byte {needed}, the file ends at {size}; {EXPLAINED}"
+    )
+
+
+def _mp4(path: Path, file: BinaryIO, size: int) -> None:
+    movie: Box | None = None
+    clocks: dict[int, int] = {}
+    scales: dict[int, int] = {}
+    end = 0
+    for box in boxes(file, 0, size):
+        if box.kind not in MP4_TOP and (not box.kind.isalnum() or box.end > size):
+            break  # what some programs leave behind the last box
+        end = box.end
+        if end > size:
+            raise _cut(path, f"box {box.kind.decode()}", end, size)
+        if box.kind == b"moov":
+            if movie is not None:
+                raise DamagedVideoError(f"{path}: a second recording begins at byte {box.start}; {JOINED}")
+            movie, scales = box, time_scales(file, box)
+        elif box.kind == b"moof":
+            for track, clock in fragment_clocks(file, box):
+                if clock < clocks.get(track, 0):
+                    at_s = clocks[track] / scales.get(track, 1)
+                    raise DamagedVideoError(f"{path}: its clock starts again after {at_s:.3f} s; {JOINED}")
+                clocks[track] = clock
+        elif box.kind == b"sidx" and (promised := indexed_end(file, box)) > size:
+            raise _cut(path, "index (sidx)", promised, size)
+    file.seek(end)
+    if 0 < size - end < 8 and any(file.read()):
+        raise _cut(path, "last box", end + 8, size)
+
+
+def code_of(path: Path, family: str) -> str | None:
+    """The name under which an MP4 or Matroska file says how its first video is coded."""
+    with path.open("rb") as file:
+        if "matroska" in family:
+            found = re.search(rb"V_[A-Z0-9/_]+", file.read(1 << 16))
+            return found[0].decode() if found else None
+        size = path.stat().st_size
+        whole = Box(b"", 0, size)
+        for media in inside(file, whole, b"moov", b"trak", b"mdia") if "mp4" in family else ():
+            handler = next(inside(file, media, b"hdlr"), None)
+            table = next(inside(file, media, b"minf", b"stbl", b"stsd"), None)
+            if handler is not None and table is not None and _int(file, handler.start + 8, 4) == VIDEO:
+                file.seek(table.start + 12)
+                return file.read(4).decode("latin-1")
+    return None
+
+
+def inside(file: BinaryIO, box: Box, *kinds: bytes) -> Iterator[Box]:
+    """The boxes at a path of kinds below a box."""
+    for child in boxes(file, box.start, box.end):
+        if child.kind == kinds[0]:
+            if kinds[1:]:
+                yield from inside(file, child, *kinds[1:])
+            else:
+                yield child
+
+
+def time_scales(file: BinaryIO, movie: Box) -> dict[int, int]:
+    """Ticks a second of every track."""
+    found: dict[int, int] = {}
+    for track in inside(file, movie, b"trak"):
+        head = next(inside(file, track, b"tkhd"), None)
+        media = next(inside(file, track, b"mdia", b"mdhd"), None)
+        if head is not None and media is not None:
+            number = _int(file, head.start + (20 if _version(file, head) else 12), 4)
+            found[number] = _int(file, media.start + (20 if _version(file, media) else 12), 4) or 1
+    return found
+
+
+def fragment_clocks(file: BinaryIO, fragment: Box) -> Iterator[tuple[int, int]]:
+    """(track, tick at which it goes on) of a fragment that says so."""
+    for part in inside(file, fragment, b"traf"):
+        head = next(inside(file, part, b"tfhd"), None)
+        clock = next(inside(file, part, b"tfdt"), None)
+        if head is not None and clock is not None:
+            width = 8 if _version(file, clock) else 4
+            yield _int(file, head.start + 4, 4), _int(file, clock.start + 4, width)
+
+
+def indexed_end(file: BinaryIO, index: Box) -> int:
+    """The byte up to which a segment index promises media."""
+    wide = _version(file, index)
+    at = index.start + 12 + (8 if wide else 4)
+    first = _int(file, at, 8 if wide else 4)
+    at += 8 if wide else 4
+    count = _int(file, at + 2, 2)
+    sizes = (_int(file, at + 4 + 12 * i, 4) & 0x7FFFFFFF for i in range(count))
+    return index.end + first + sum(sizes)
+
+
+def _version(file: BinaryIO, box: Box) -> int:
+    return _int(file, box.start, 1)
+
+
+def _int(file: BinaryIO, at: int, width: int) -> int:
+    file.seek(at)
+    return int.from_bytes(file.read(width), "big")
+
+
+def _matroska(path: Path, file: BinaryIO, size: int) -> None:
+    at = 0
+    while at < size:
+        element = _element(file, at)
+        if element is None:
+            if size - at < 12 and at:  # not even a head fits
+                raise _cut(path, "last element", at + 12, size)
+            return
+        name, start, length = element
+        if name == EBML and at:
+            raise DamagedVideoError(f"{path}: a second recording begins at byte {at}; {JOINED}")
+        if length is not None and start + length > size:
+            raise _cut(path, "segment" if name == SEGMENT else f"element {name:X}", start + length, size)
+        if name == SEGMENT or (name == CLUSTER and length is None):
+            at = start  # look at what is inside
+        elif length is None:
+            return
+        else:
+            at = start + length
+
+
+def _element(file: BinaryIO, at: int) -> tuple[int, int, int | None] | None:
+    """(id, where its content begins, its length or None for an open one) of a Matroska element."""
+    file.seek(at)
+    head = file.read(12)
+    if not head or not head[0] or head[0] < 0x10:
+        return None
+    width = 9 - head[0].bit_length()
+    name = int.from_bytes(head[:width], "big")
+    rest = head[width:]
+    if not rest or not rest[0]:
+        return None
+    bits = 9 - rest[0].bit_length()
+    if len(rest) < bits:
+        return None
+    length = int.from_bytes(rest[:bits], "big") & ((1 << 7 * bits) - 1)
+    return name, at + width + bits, None if length == (1 << 7 * bits) - 1 else length
+
+
+def _avi(path: Path, file: BinaryIO, size: int) -> None:
+    at = 0
+    while at + 12 <= size:
+        file.seek(at)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        form = file.read(4)
+        if kind != b"RIFF":
+            return
+        if at and form == b"AVI ":
+            raise DamagedVideoError(f"{path}: a second recording begins at byte {at}; {JOINED}")
+        if not length:  # a recorder that was switched off
+            return
+        if at + 8 + length > size:
+            raise _cut(path, "RIFF chunk", at + 8 + length, size)
+        at += 8 + length + length % 2

@@ -1,0 +1,171 @@
+"""Stored pictures as a player shows them: upright, with square pixels, in standard dynamic range.
+
+A display matrix has eight orientations: four turns, each of them mirrored or not. Pixels that aren't square are
+stretched in width. PQ, HLG and BT.2020 are brought to BT.709 by FFmpeg's own tone mapping.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from surgvqa.builders.video.containers import DamagedVideoError
+
+SQUARE = Fraction(1)
+NEARLY_SQUARE = 0.01  # 854x480 for 853.3: what rounding to whole pixels makes of a shape
+STRETCH = (Fraction(1, 4), Fraction(4))  # past it a header is broken
+EXACT = 0.01  # of a display matrix against the quarter turn nearest to it
+HDR = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
+BT2020 = 9  # the number of its primaries and of its matrix
+UNSTATED = 2
+INTERLACED = "interlaced: each frame mixes two moments"
+TO_SDR = "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=pc"
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """What is done to a stored picture, in this order."""
+
+    transposed: bool = False
+    mirrored: bool = False  # left and right change places
+    flipped: bool = False  # top and bottom change places
+
+    @property
+    def turned(self) -> int | None:
+        """Degrees clockwise; None for a mirrored picture."""
+        found = {
+            (False, False, False): 0,
+            (True, True, False): 90,
+            (False, True, True): 180,
+            (True, False, True): 270,
+        }
+        return found.get((self.transposed, self.mirrored, self.flipped))
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """The picture upright."""
+        if self.transposed:
+            pixels = pixels.swapaxes(0, 1)
+        return np.ascontiguousarray(pixels[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
+
+    def said(self) -> str:
+        """What a player does, in words; empty where it does nothing."""
+        if self.turned is not None:
+            return f"turned by {self.turned} degrees clockwise" if self.turned else ""
+        if not self.transposed:
+            return "mirrored left to right" if self.mirrored else "mirrored top to bottom"
+        return "turned by 90 degrees clockwise and mirrored " + (
+            "top to bottom" if self.mirrored else "left to right"
+        )
+
+
+def orientation(frame: VideoFrame, path: Path) -> Orientation:
+    """How a frame is to be shown, by its display matrix; refused where that is no quarter turn."""
+    found = frame.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return Orientation()
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(found)[:36])  # type: ignore[call-overload]
+    along, across = max(abs(a), abs(d)), max(abs(b), abs(c))
+    if not along and not across:  # some writers leave it empty
+        return Orientation()
+    if min(along, across) > EXACT * max(along, across):
+        raise DamagedVideoError(
+            f"{path}: to be shown turned by {-frame.rotation} degrees; only quarter turns can be"
+        )
+    if across > along:  # x' = c y, y' = b x
+        return Orientation(True, c < 0, b < 0)
+    return Orientation(False, a < 0, d < 0)
+
+
+def stretch(stated: Fraction | None, path: Path) -> Fraction:
+    """How much wider than high a stored pixel is shown; 1 where it is square, nearly, or nothing is stated."""
+    if stated is None or stated <= 0 or abs(float(stated) - 1) <= NEARLY_SQUARE:
+        return SQUARE
+    if not STRETCH[0] <= stated <= STRETCH[1]:
+        raise DamagedVideoError(f"{path}: its pixels are said to be {float(stated):g} times as wide as high")
+    return stated
+
+
+def wide_colours(frame: VideoFrame) -> str | None:
+    """What of a frame's colours a plain screen can't show; None where it can."""
+    if frame.color_trc in HDR:
+        return HDR[frame.color_trc]
+    return "BT.2020" if frame.color_primaries == BT2020 else None
+
+
+def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ...]:
+    """What of a recording isn't stored as it is shown, or is doubtful, for people to know."""
+    found: list[str] = []
+    if way := orientation(frame, path).said():
+        found.append(f"stored {'mirrored' if 'mirrored' in way else 'turned'}; shown {way}")
+    wider = stretch(stream.sample_aspect_ratio, path)
+    if wider != SQUARE:
+        shown = f"{max(1, round(frame.width * wider))}x{frame.height}"
+        found.append(f"its {frame.width}x{frame.height} pixels aren't square ({wider}); shown as {shown}")
+    if colours := wide_colours(frame):
+        found.append(f"its colours are {colours}; shown mapped to BT.709")
+    if frame.interlaced_frame:
+        found.append(INTERLACED)
+    return tuple(found)
+
+
+class Shower:
+    """Turns the frames of one stream into what a player shows: height x width x 3, uint8, RGB."""
+
+    def __init__(self, path: Path, pixel_shape: Fraction | None = None) -> None:
+        self.path, self.pixel_shape = path, stretch(pixel_shape, path)
+        self.reformatter = VideoReformatter()
+        self.mapped: dict[tuple[int, int, str], Callable[[VideoFrame], VideoFrame]] = {}
+
+    def __call__(self, frame: VideoFrame) -> np.ndarray:
+        """RGB by the frame's own range and matrix (BT.601 where it states none, as FFmpeg does), upright."""
+        way = orientation(frame, self.path)
+        if wide_colours(frame) is not None:
+            frame = self._to_sdr(frame)
+        width = max(1, round(frame.width * self.pixel_shape)) if self.pixel_shape != SQUARE else None
+        pixels: np.ndarray = self.reformatter.reformat(
+            frame, width=width, format="rgb24", threads=1
+        ).to_ndarray()
+        return way(pixels) if way != Orientation() else pixels
+
+    def _to_sdr(self, frame: VideoFrame) -> VideoFrame:
+        key = (frame.width, frame.height, frame.format.name)
+        if key not in self.mapped:
+            self.mapped[key] = tone_mapper(*key)
+        if frame.color_primaries == UNSTATED:
+            frame.color_primaries = BT2020
+        if frame.colorspace == UNSTATED:
+            frame.colorspace = BT2020
+        return self.mapped[key](frame)
+
+
+def tone_mapper(width: int, height: int, pixel_format: str) -> Callable[[VideoFrame], VideoFrame]:
+    """FFmpeg's scaler as a function from frames of high dynamic range or wide gamut to BT.709, full range."""
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(
+        width=width,
+        height=height,
+        format=av.VideoFormat(pixel_format, width, height),
+        time_base=Fraction(1, 1000),
+    )
+    steps = [source, graph.add("scale", TO_SDR), graph.add("format", "rgb24"), graph.add("buffersink")]
+    for one, following in pairwise(steps):
+        one.link_to(following)
+    graph.configure()
+
+    def mapped(frame: VideoFrame) -> VideoFrame:
+        graph.push(frame)  # by the graph: its steps hold no reference to it, and outlive it into a crash
+        found = graph.pull()
+        assert isinstance(found, VideoFrame)
+        return found
+
+    return mapped

@@ -1,0 +1,38 @@
+"""Files that are there whole or not at all, also after a power cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file is written until it is whole; a process that outlived its build disturbs no other."""
+    return path.with_name(f"{path.name}.{os.getpid()}.tmp")
+
+
+def replace(pending: Path, path: Path) -> None:
+    """Give a finished file its name, in an order that a power cut cannot turn round."""
+    with pending.open("rb") as file:
+        os.fsync(file.fileno())
+    pending.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_text(path: Path, text: str, aside: Path | None = None) -> None:
+    """Write a small text file; ``aside`` is the folder that holds it until it is whole."""
+    pending = unfinished((aside or path.parent) / path.name)
+    try:
+        pending.write_text(text, encoding="utf-8", newline="\n")
+        replace(pending, path)
+    finally:
+        pending.unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""Names of people in text, by lists of given and family names and by the words that stand before a name.
+
+``recogniser`` is the one interface: set it to ``by_presidio``, or to a function of your own. A list knows
+nothing of a sentence: a lone family name without a title, and names in lower case, are not found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import Any
+
+CAPITAL = "A-ZÀ-ÖØ-Þ"
+WORD = rf"[{CAPITAL}][\w'’-]+"
+TITLES = r"(?:Dr|Prof|Mr|Mrs|Ms|Herrn?|Frau|Mme|Madame|Monsieur|Señora?|Sra?|Doktor|Doctor|Professor|OA|PD)"
+ROLES = (
+    r"(?:[Pp]atient(?:in|e)?|[Ss]urgeon|[Oo]perat(?:eu|o)r|[Aa]ssistant|[Nn]urse|[Aa]n(?:ae|e)sthetist|Chirurg(?:in)?|[Nn]ame|NAME|PATIENT"
+    r"|[Cc]ontributor|[Aa]nnotator|[Pp]erformed by|[Ss]een by|[Oo]perated by|[Aa]nnotated by|[Ss]igned)"
+)
+# Written for RE2: a text without a match of this holds no name that the lists would find.
+CANDIDATE = rf"[{CAPITAL}][\w'’.-]*[ ,_.]+(?:[{CAPITAL}]\.? )?[{CAPITAL}]|{TITLES}\.? *[{CAPITAL}]|{ROLES}[ :=]+[{CAPITAL}]|[a-z]+_[a-z]+|[一-鿿]{{2,}}"
+PAIR = re.compile(rf"(?<![\w-])({WORD})((?:,\s?|\s|_|\.)(?:[{CAPITAL}]\.?\s)?)({WORD})(?![\w])")
+LOWER = re.compile(r"(?<![a-zA-Z0-9_])([a-z]{3,})_([a-z]{3,})(?![a-zA-Z0-9])")
+TITLED = re.compile(rf"(?<!\w){TITLES}\.?(?:\s?(?:med|Dr|Prof|rer|nat)\.?)*\s+({WORD})")
+CALLED = re.compile(rf"(?<!\w){ROLES}(?:\s?name)?[ :=]+({WORD})[ ,]+({WORD})")
+CHINESE = re.compile("[一-鿿]+")
+CHINESE_ROLE = re.compile("(?:患者|病人|姓名|主刀|医生|医师|护士|术者)[ :：]*([一-鿿]{2,4})")
+PLACEHOLDERS = {"Doe", "Roe", "Moe", "Mustermann", "Musterfrau"}
+
+
+@cache
+def lists() -> dict[str, frozenset[str]]:
+    """The lists: given, family, and the Chinese ones."""
+    found: dict[str, set[str]] = {
+        name: set() for name in ("given", "family", "word", "zh given", "zh family")
+    }
+    for line in (resources.files("surgvqa.cards.publish") / "names.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            language, kind, *words = line.split(" ")
+            found[f"zh {kind}" if language == "zh" else kind].update(words)
+    found["family"] |= PLACEHOLDERS
+    return {name: frozenset(words) for name, words in found.items()}
+
+
+def known(word: str, kind: str) -> bool:
+    """Whether a word stands in a list, however it is written; of two names with a hyphen the first."""
+    plain = word.strip("'’.-_").split("-")[0]
+    return (plain.capitalize() if plain.isupper() or plain.islower() else plain) in lists()[kind]
+
+
+def is_word(word: str) -> bool:
+    """Whether a name is an ordinary word, too."""
+    return word.strip("'’.-_").capitalize() in lists()["word"]
+
+
+def by_lists(text: str) -> str | None:
+    """The first name in a text.
+
+    >>> by_lists("Patient John Doe, seen by Dr. Smith"), by_lists("Doe, John"), by_lists("患者姓名：张伟")
+    ('Dr. Smith', 'Doe, John', '张伟')
+    >>> [by_lists(text) for text in ("Large Needle Driver", "Is the Maryland Dissector near Calot Triangle?", "什么器械")]
+    [None, None, None]
+    """
+    if match := TITLED.search(text):
+        return match[0]
+    for pattern in (PAIR, LOWER):
+        at = 0
+        while match := pattern.search(text, at):
+            first, last = match[1], match[match.lastindex or 0]
+            turned = known(first, "family") and known(last, "given")
+            straight = known(first, "given") and known(last, "family")
+            plain = "," in match[0] or "_" in match[0] or straight
+            if (straight or (turned and plain)) and not (is_word(first) or is_word(last)):
+                return match[0]
+            if straight and is_word(first) != is_word(last) and pattern is PAIR and not is_word(first):
+                return match[0]
+            at = match.start() + max(1, len(first))
+    for match in CALLED.finditer(text):
+        if any(
+            known(word, kind) and not is_word(word) for word in match.groups() for kind in ("given", "family")
+        ):
+            return match[0]
+    if (match := CHINESE_ROLE.search(text)) and match[1][0] in lists()["zh family"]:
+        return match[0]
+    for match in CHINESE.finditer(text):
+        run = match[0]
+        if 2 <= len(run) <= 4 and run[0] in lists()["zh family"] and run[1:] in lists()["zh given"]:
+            return run
+    return None
+
+
+def by_presidio(text: str) -> str | None:
+    """The first name that presidio finds, with the spaCy model that the user installed; by the lists first."""
+    found = by_lists(text)
+    if found is None:
+        spans = _presidio().analyze(text, language="en", entities=["PERSON"])
+        found = text[spans[0].start : spans[0].end] if spans else None
+    return found
+
+
+@cache
+def _presidio() -> Any:
+    from presidio_analyzer import AnalyzerEngine
+
+    return AnalyzerEngine()
+
+
+recogniser: Callable[[str], str | None] = by_lists

@@ -1,0 +1,107 @@
+"""Who may talk to the app, and what it opens: an allow-list of folders, the Host and Origin of a request.
+
+A page of somebody else's, open in the same browser, reaches 127.0.0.1, too, also under a name of its own (DNS
+rebinding). Its requests carry that name as Host, or as Origin.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from surgvqa.cards.command import InputError
+
+PASSWORD = "SURGVQA_APP_PASSWORD"
+USER = "surgvqa"
+LOCAL = ("127.0.0.1", "localhost", "::1")
+MOST_UPLOADED = "16mb"  # a question of 30 s at 48 kHz in stereo has 6 MB
+MOST_WAITING = 32  # requests
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+class Allowed:
+    """The data sets and models that a client may name: those of the command line, and what lies below ``folders``."""
+
+    def __init__(self, names: Iterable[str], folders: Iterable[Path] = ()) -> None:
+        self.names = {name.strip() for name in names}
+        self.folders = [folder.resolve() for folder in folders]
+
+    def check(self, name: str, what: str) -> str:
+        """The name, if it may be opened.
+
+        Raises:
+            InputError: it may not; says nothing of whether there is such a folder.
+        """
+        name = name.strip()
+        inside = "\0" not in name and any(
+            Path(name).resolve().is_relative_to(folder) for folder in self.folders
+        )
+        if name in self.names or (inside and len(name) < 1000):
+            return name
+        raise InputError(
+            f"this app opens only the {what} it was started with, and what lies below its --allow; choose one of the list"
+        )
+
+
+def password_for(host: str) -> str | None:
+    """The password that clients must give; None on this machine alone.
+
+    Raises:
+        InputError: the app is to be reached from other machines, and there is none.
+    """
+    password = os.environ.get(PASSWORD, "")
+    if host not in LOCAL and not password:
+        raise InputError(
+            f"--host {host} can be reached from other machines: put a password for them into the environment as {PASSWORD} "
+            f"(the user is {USER!r}), or leave out --host"
+        )
+    return password or None
+
+
+def hosts_of(host: str, more: Iterable[str] = ()) -> frozenset[str]:
+    """The names that this app goes by."""
+    own = {socket.gethostname(), socket.getfqdn()} if host not in LOCAL else set()
+    return frozenset(name.lower() for name in {*LOCAL, host, *own, *more})
+
+
+def name_of(address: str) -> str:
+    """The host in a Host header, without its port.
+
+    >>> [name_of(text) for text in ("localhost:7860", "[::1]:7860", "A.B", "")]
+    ['localhost', '::1', 'a.b', '']
+    """
+    try:
+        return (urlsplit(f"//{address}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+class OwnHost:
+    """Answer only what asks for this app by one of its names, from a page of its own."""
+
+    def __init__(self, app: App, hosts: frozenset[str]) -> None:
+        self.app, self.hosts = app, hosts
+
+    def refuses(self, scope: Scope) -> bool:
+        """Whether a request is somebody else's."""
+        headers = {key.lower(): value.decode("latin-1") for key, value in scope.get("headers", ())}
+        origin = headers.get(b"origin")
+        named = name_of(headers.get(b"host", "")) in self.hosts
+        return not named or (origin is not None and name_of(urlsplit(origin).netloc) not in self.hosts)
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Answer 403, or hand the request on."""
+        if scope["type"] not in ("http", "websocket") or not self.refuses(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await send(
+                {"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]}
+            )
+            await send({"type": "http.response.body", "body": b"this app goes by another name"})

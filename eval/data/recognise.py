@@ -1,0 +1,96 @@
+"""Which column of a file is which of our fields, by their usual names and by what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+# What people and tools call them, the surest first. Read in LLaMA-Factory's generated_predictions.jsonl (prompt,
+# predict, label), ms-swift's infer results (response, labels), VLMEvalKit's tables (index, answer, A to D,
+# prediction), Surgical-LVLM's and EndoChat's results (gnd, answer_gt), and in tables of pairs.
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "prediction": (
+        "prediction", "predicted_answer", "generated_answer", "model_answer", "model_output", "model_response", "predict",
+        "pred", "predicted", "pred_answer", "answer_pred", "prediction_text", "generated_text", "generated", "generation",
+        "generated_response", "completion", "hypothesis", "response", "output", "infer", "llm_answer", "vlm_answer",
+    ),
+    "short_answer": (
+        "short_answer", "ground_truth", "groundtruth", "gt", "gnd", "gold", "gold_answer", "gt_answer", "answer_gt", "target",
+        "true_answer", "correct_answer", "reference", "label", "labels", "truth", "true", "expected", "expected_answer",
+        "multiple_choice_answer", "solution", "y_true",
+    ),
+    "qa_id": ("qa_id", "question_id", "questionid", "qid", "sample_id", "custom_id", "id", "index", "doc_id"),
+    "question": ("question", "prompt", "query", "instruction", "question_text", "input"),
+    "kind": ("kind", "question_type", "qtype", "task_type", "category", "answer_type", "type"),
+    "case_id": ("case_id", "case", "video_id", "video", "patient_id", "patient", "operation"),
+    "clip_id": ("clip_id", "clip", "image_id", "image", "frame"),
+    "choices": ("choices", "options", "candidates"),
+}  # fmt: skip
+LETTERS = "ABCDEFGH"
+ALIKE = 0.3  # share of a column's values that are right answers somewhere, from which on it holds answers
+LONGEST_ANSWER = 60  # characters of a value that can be compared so
+
+
+def recognise(rows: Sequence[Row], taken: Mapping[str, str]) -> dict[str, str]:
+    """The columns of our fields that the file names otherwise; ``taken`` are those that are known.
+
+    >>> recognise([{"question": "Is it?", "answer": "yes", "generated_answer": "no"}], {})
+    {'prediction': 'generated_answer', 'short_answer': 'answer', 'question': 'question'}
+    >>> recognise([{"question": "Is it?", "answer": "No", "gnd": "Yes"}], {})
+    {'prediction': 'answer', 'short_answer': 'gnd', 'question': 'question'}
+    """
+    there = {
+        str(column).strip().casefold().replace(" ", "_").replace("-", "_"): str(column) for column in rows[0]
+    }
+    found = {
+        field: there[name]
+        for field, names in NAMES.items()
+        if field not in taken and (name := next((name for name in names if name in there), None)) is not None
+    }
+    answer = there.get("answer")
+    used = {*taken.values(), *found.values()}
+    if answer and answer not in used:
+        free = [
+            field for field in ("prediction", "short_answer") if field not in taken and field not in found
+        ]
+        if free == ["prediction"]:
+            found["prediction"] = answer
+        elif free:
+            found["short_answer"] = answer
+    if (
+        "prediction" not in taken
+        and "prediction" not in found
+        and "short_answer" in found
+        and (column := _like_answers(rows, found["short_answer"], {*taken.values(), *found.values()}))
+        is not None
+    ):
+        found["prediction"] = column
+    return {field: found[field] for field in NAMES if field in found}
+
+
+def _like_answers(rows: Sequence[Row], truth: str, used: set[str]) -> str | None:
+    """The one other column whose values are right answers of the file."""
+    answers = {_plain(row.get(truth)) for row in rows} - {""}
+    alike = [
+        str(column)
+        for column in rows[0]
+        if column not in used and sum(_plain(row.get(column)) in answers for row in rows) >= ALIKE * len(rows)
+    ]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _plain(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    return text.strip().strip(".").casefold() if len(text) <= LONGEST_ANSWER else ""
+
+
+def lettered(row: Row) -> list[str]:
+    """The choices that stand in columns A, B, C, … of a table.
+
+    >>> lettered({"A": "left", "B": "right", "C": ""})
+    ['left', 'right']
+    """
+    own = [str(row[letter]).strip() for letter in LETTERS if row.get(letter) not in (None, "")]
+    return own if len(own) > 1 and row.get("A") not in (None, "") else []

@@ -1,0 +1,135 @@
+"""Where an answer points: a cell of the frame's 3x3 grid, or a point, and how far off it is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from surgvqa.eval.reading.negation import negated
+from surgvqa.eval.reading.tokens import clauses, word_set, words
+
+Cell = tuple[int, int]  # row and column, 0 at the top left
+Point = tuple[float, float]
+
+ROWS = {"top": 0, "upper": 0, "bottom": 2, "lower": 2}
+COLUMNS = {"left": 0, "right": 2}
+MIDDLE = frozenset({"center", "centre", "central", "middle"})
+PLACES = frozenset({*ROWS, *COLUMNS, *MIDDLE})
+JOINTS = word_set(
+    "of the in on at to a part side corner half hand third quadrant region area portion edge most its "
+    "with | image frame picture screen view"
+)  # words that may stand between "upper" and "left"
+RELATIVE = re.compile(
+    r"where (?:is|are) (?:the )?(?P<thing>.+?) (?:relative to|in relation to|with respect to|compared to) (?:the )?"
+    r"(?P<other>\w+(?: (?!left|right|above|below|in\b)\w+)?)"
+)
+INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
+           "around": "inside", "left": "right", "right": "left"}  # fmt: skip
+NUMBERS = re.compile(r"[\[(<][^\[\](){}]*?[\])>]")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def cell(words: Iterable[str]) -> Cell | None:
+    """The one cell that words name, None where they name none or several.
+
+    >>> cell(("in", "the", "upper", "left")), cell(("center",)), cell(("left",))
+    ((0, 0), (1, 1), (1, 0))
+    >>> cell(("top", "left", "or", "bottom", "right")) is None
+    True
+    """
+    words = tuple(words)
+    rows = {ROWS[word] for word in words if word in ROWS}
+    columns = {COLUMNS[word] for word in words if word in COLUMNS}
+    if len(rows) > 1 or len(columns) > 1 or not (rows or columns or MIDDLE.intersection(words)):
+        return None
+    return (rows.pop() if rows else 1, columns.pop() if columns else 1)
+
+
+def said_cell(text: str) -> Cell | None:
+    """The one cell that a text states; None where it states none, or several.
+
+    >>> said_cell("In the upper part, on the left"), said_cell("not the bottom right but the top left")
+    ((0, 0), (0, 0))
+    >>> said_cell("the top-left and the center"), said_cell("slightly left of the top center")
+    (None, None)
+    """
+    tokens = clauses(text)
+    groups: list[list[str]] = []
+    near = False  # whether only words that join stand between this place word and the last
+    joint = ""
+    for i, token in enumerate(tokens):
+        if token in PLACES and not negated(tokens, i, i + 1):
+            if (
+                token in COLUMNS
+                and tokens[i + 1 : i + 2] == ("of",)
+                and _another_place(tokens[i + 2 : i + 5])
+            ):
+                return None
+            if groups and near and _fits(groups[-1], token, joint):
+                groups[-1].append(token)
+            else:
+                groups.append([token])
+            near, joint = True, ""
+        elif token in ("and", "or"):
+            joint = token
+        elif token not in JOINTS:
+            near = False
+    cells = {cell(group) for group in groups}
+    return cells.pop() if len(cells) == 1 else None
+
+
+def _another_place(behind: tuple[str, ...]) -> bool:
+    return not PLACES.isdisjoint(behind)
+
+
+def _fits(group: list[str], token: str, joint: str) -> bool:
+    """Whether a place word goes with those before it: "upper" and "left" do, "left or right" don't."""
+    if joint == "or" or (token in MIDDLE and joint):
+        return False
+    together = [*group, token]
+    return len({word in ROWS for word in together if word not in MIDDLE}) == len(
+        [word for word in together if word not in MIDDLE]
+    ) or ((token in MIDDLE or any(word in MIDDLE for word in group)) and len(together) == 2)
+
+
+def converse(text: str, question: str, relation: str) -> str:
+    """The relation seen from the thing that was asked about.
+
+    >>> asked = "Where is the forceps relative to the pupil?"
+    >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
+    ('left of', 'right of')
+    """
+    found = RELATIVE.search(" ".join(words(question)))
+    inverse = INVERSE.get(relation)
+    if found is None or inverse is None:
+        return relation
+    said = f" {' '.join(words(text))} "
+    first, second = (said.find(f" {found.group(name)} ") for name in ("thing", "other"))
+    return inverse if 0 <= second < first else relation
+
+
+def cell_distance(a: Cell, b: Cell) -> float:
+    """Cells from one centre to the other, straight.
+
+    >>> cell_distance((0, 0), (1, 1)) == math.sqrt(2)
+    True
+    """
+    return math.dist(a, b)
+
+
+def point(text: str) -> Point | None:
+    """The first point in a text, or the middle of the first box; None without one.
+
+    >>> point("It is at (120, 45.5)."), point("[10, 20, 30, 60]"), point('<point x="3" y="4">tip</point>')
+    ((120.0, 45.5), (20.0, 40.0), (3.0, 4.0))
+    >>> point("at 5 o'clock") is None
+    True
+    """
+    for group in NUMBERS.findall(text):
+        numbers = [float(number) for number in NUMBER.findall(group)]
+        if len(numbers) == 2:
+            return numbers[0], numbers[1]
+        if len(numbers) == 4:
+            return (numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2
+    return None

@@ -1,0 +1,101 @@
+"""Replies that give several answers where one is asked for: joined by "or", listed, or said one after the other."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from functools import lru_cache
+
+from surgvqa.eval.reading.negation import may_negate
+from surgvqa.eval.reading.terms import Mention, mentions
+from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
+
+ARTICLES = word_set("the a an to in on at either maybe perhaps possibly even also")
+CLOSE = 3  # words between two answers that are still joined: "left or to the right"
+MANY = 3  # different answers that are too many, wherever they stand
+LISTED = re.compile(r"[,;/\n|&]|\bor\b|\band\b|\bund\b|\bou\b", re.I)
+SHORT = 3  # words of a piece of a plain list
+
+
+@lru_cache(maxsize=32768)
+def joined(text: str, options: tuple[str, ...]) -> bool:
+    """Whether two different options stand joined: by "or", "and", a comma, or in sentences built alike.
+
+    >>> joined("liver or stomach", ("liver", "stomach")), joined("the liver above the stomach", ("liver", "stomach"))
+    (True, False)
+    """
+    tokens = clauses(text)
+    found = [mention for mention in mentions(text, options) if mention.state in ("stated", "subordinate")]
+    if len({mention.option for mention in found}) >= MANY:
+        return True
+    return any(
+        a.option != b.option and (_beside(tokens, a, b) or _alike(tokens, a, b))
+        for a, b in itertools.pairwise(found)
+    )
+
+
+def _beside(tokens: tuple[str, ...], a: Mention, b: Mention) -> bool:
+    between = tokens[a.end : b.start]
+    return len(between) <= CLOSE and all(
+        word in ARTICLES or word in (MARK, "or", "and", "vs") for word in between
+    )
+
+
+def _alike(tokens: tuple[str, ...], a: Mention, b: Mention) -> bool:
+    """Whether two answers follow the same words, in clauses of their own: "It may be a. It may be b."."""
+    before = tokens[max(0, a.start - 2) : a.start]
+    return (
+        bool(before)
+        and before == tokens[max(0, b.start - 2) : b.start]
+        and before[-1] not in ("the", "a", "of", "in")
+    )
+
+
+@lru_cache(maxsize=32768)
+def alternatives(text: str, options: tuple[str, ...]) -> bool:
+    """Whether one of the options stands as one of several things, known or not.
+
+    >>> alternatives("liver or the gallbladder", ("liver",)), alternatives("hook, scissors, liver", ("liver",))
+    (True, True)
+    >>> alternatives("left, to the left side", ("left",)), alternatives("phaco or phaco-emulsification", ("phaco",))
+    (False, False)
+    """
+    found = mentions(text, options)
+    if not found:
+        return False
+    tokens = clauses(text)
+    for mention in found:
+        if mention.state == "negated":
+            continue
+        before, behind = _skipped(tokens[: mention.start][::-1]), _skipped(tokens[mention.end :])
+        if (before[:1] == ("or",) and not _same(before[1:], mention, tokens, found)) or (
+            behind[:1] == ("or",) and not _another_number(behind) and not _same_behind(tokens, mention, found)
+        ):
+            return True
+    pieces = [piece for piece in LISTED.split(text) if words(piece)]
+    if len(pieces) < 3 or any(len(words(piece)) > SHORT for piece in pieces):
+        return False
+    own = {tuple(sorted({m.option for m in mentions(piece, options)})) or words(piece) for piece in pieces
+           if not may_negate(clauses(piece))}  # fmt: skip
+    return len(own) >= 3
+
+
+def _skipped(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    place = next((i for i, token in enumerate(tokens) if token not in ARTICLES), len(tokens))
+    return tokens[place:]
+
+
+def _another_number(behind: tuple[str, ...]) -> bool:
+    return behind[1:2] in (("more",), ("less",), ("fewer",))
+
+
+def _same(
+    before: tuple[str, ...], mention: Mention, tokens: tuple[str, ...], found: tuple[Mention, ...]
+) -> bool:
+    """Whether what stands before the "or" is the same answer in other words."""
+    return any(other.option == mention.option and other.end <= mention.start for other in found)
+
+
+def _same_behind(tokens: tuple[str, ...], mention: Mention, found: tuple[Mention, ...]) -> bool:
+    place = tokens.index("or", mention.end)
+    return any(other.option == mention.option and other.start > place for other in found)

@@ -1,0 +1,58 @@
+"""The letter of a choice: "B", "(B)", "Option B", "[B]", "so B."; "A" before a word is an article."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
+NAMED = re.compile(
+    r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter)(?:\s+is)?\s*[:(\[]?\s*\(?([A-Z])\b(?!\s+[a-z])"
+)
+BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
+LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
+ARTICLE = re.compile(r"['’]|\s(?!(?:or|and|because|since|as|is)\b)[a-z]")  # what follows an article, or "I"
+STANDING = re.compile(r"(?<![\w'’.])([A-Z])(?![\w'’])")
+
+
+def letter(text: str) -> str | None:
+    """The one letter a reply chooses; None where it chooses none, or several.
+
+    >>> letter("(B) right"), letter("Option C"), letter("This is bowel, so B."), letter("A big tool")
+    ('B', 'C', 'B', None)
+    >>> letter("A or B") is None, letter("I think so") is None
+    (True, True)
+    """
+    text = text.strip()
+    if found := ALONE.match(text):
+        return found.group(1).upper()
+    standing = _standing(text)
+    for pattern in (NAMED, BRACKETED):
+        chosen = set(pattern.findall(text))
+        if len(chosen) == 1 and standing <= chosen:
+            return chosen.pop()
+        if chosen:
+            return None
+    if (leading := LEADING.match(text)) and standing <= {leading.group(1)}:
+        return leading.group(1)
+    return standing.pop() if len(standing) == 1 else None
+
+
+def _standing(text: str) -> set[str]:
+    """Letters that stand alone; "A" before a word and "I" are none."""
+    found = set()
+    for spot in STANDING.finditer(text):
+        word = spot.group(1) in "AI" and ARTICLE.match(text, spot.end())
+        if not word:
+            found.add(spot.group(1))
+    return found
+
+
+def are_letters(answers: Iterable[str]) -> bool:
+    """Whether all of a kind's answers are single letters.
+
+    >>> are_letters(["A", "B"]), are_letters(["A", "liver"])
+    (True, False)
+    """
+    own = list(answers)
+    return bool(own) and all(len(answer.strip()) == 1 and answer.strip().isalpha() for answer in own)

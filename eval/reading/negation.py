@@ -1,0 +1,157 @@
+"""Which words of a text a negation reaches, and which are only mentioned beside the answer."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from surgvqa.eval.reading.tokens import MARK, clauses, word_set
+
+NEGATORS = word_set(
+    "not no never without cannot neither nor non lacks lacking lack absence except excluding free"
+)
+PAIRS = frozenset({("rather", "than"), ("instead", "of"), ("other", "than")})
+ALL_BUT = frozenset(["anything", "everything", "any", "all", "everywhere", "anywhere"])  # "anything but left"
+AFFIRMING = frozenset(
+    {("not", "only"), ("not", "just"), ("not", "merely"), ("no", "doubt"), ("no", "question")}
+    | {("not", "sure"), ("not", "certain"), ("not", "entirely")}
+)
+BREAKERS = frozenset(["but", "however", "that", "which", "whereas", "although", "because", "so", "instead"])
+BE = word_set("is are was were be been has have does do did can could looks seems appears")
+ABSENT = frozenset(
+    [
+        "not",
+        "never",
+        "absent",
+        "missing",
+        "excluded",
+        "impossible",
+        "incorrect",
+        "wrong",
+        "false",
+        "unlikely",
+        "ruled",
+    ]
+)
+DENYING = NEGATORS | ABSENT | ALL_BUT | {first for first, _ in PAIRS}
+SCOPE = 6  # words a negation reaches: "not moving to the left" is four
+
+ARTICLES = word_set("the a an this that its of phase step stage current ongoing")
+BEFORE = frozenset(  # what stands behind these is something else's place or time
+    [
+        "near",
+        "beside",
+        "before",
+        "after",
+        "following",
+        "follows",
+        "preceding",
+        "precedes",
+        "until",
+        "till",
+        "unlike",
+        "versus",
+        "vs",
+        "resembles",
+        "resembling",
+    ]
+)
+BEFORE_PAIRS = frozenset(
+    {("prior", "to"), ("followed", "by"), ("preceded", "by"), ("similar", "to"), ("compared", "to")}
+    | {("compared", "with"), ("opposed", "to"), ("distinct", "from"), ("different", "from")}
+    | {("away", "from"), ("next", "to"), ("adjacent", "to"), ("close", "to")}
+)
+OVER = frozenset(
+    [
+        "finished",
+        "ended",
+        "over",
+        "complete",
+        "completed",
+        "done",
+        "past",
+        "concluded",
+        "about",
+        "upcoming",
+        "next",
+    ]
+)
+SUBORDINATE = word_set(
+    "which because since whereas although though while unlike given considering once when where whose"
+)
+ORDER = re.compile(
+    r"\b(?:next|previous|prior|before|after|follow\w*|preced\w*|earlier|later|upcoming)\b|next_|previous_"
+)
+
+
+@lru_cache(maxsize=16384)
+def may_negate(tokens: tuple[str, ...]) -> bool:
+    """Whether any word could negate another; most answers have none, and need no closer look."""
+    return any(token in DENYING or token.endswith("n't") for token in tokens)
+
+
+def negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
+    """Whether a negation reaches ``tokens[start:end]``, from before ("not left") or behind ("left is absent")."""
+    if not tokens or not may_negate(tokens):
+        return False
+    for i in range(start - 1, max(-1, start - 1 - SCOPE), -1):
+        token, following = tokens[i], tokens[i + 1] if i + 1 < len(tokens) else ""
+        if (token, following) in PAIRS:
+            return True
+        if token == "but" and i and tokens[i - 1] in ALL_BUT:
+            return True
+        if token == MARK or token in BREAKERS:
+            break
+        if (token in NEGATORS or token.endswith("n't")) and (token, following) not in AFFIRMING:
+            interjection = i == 0 and token == "no" and following in {"the", "it", "there", "this", "they"}
+            if not interjection:
+                return True
+    behind = tokens[end : end + 3]
+    if MARK in behind:
+        behind = behind[: behind.index(MARK)]
+    if not behind:
+        return False
+    return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
+
+
+def affirmed(text: str) -> tuple[str, ...]:
+    """The words of a text that no negation reaches.
+
+    >>> affirmed("not the left but the right")
+    ('not', 'the', 'right')
+    """
+    tokens = clauses(text)
+    return tuple(token for i, token in enumerate(tokens) if token != MARK and not negated(tokens, i, i + 1))
+
+
+def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
+    """Whether words name what comes before or after, or where something comes from, and not the answer.
+
+    >>> aside(("before", "phaco"), 1, 2), aside(("incision", "has", "finished"), 0, 1), aside(("phaco",), 0, 1)
+    (True, True, False)
+    """
+    place = start - 1
+    while place >= 0 and tokens[place] in ARTICLES:
+        place -= 1
+    if place >= 0 and (tokens[place] in BEFORE or tokens[max(0, place - 1) : place + 1] in BEFORE_PAIRS):
+        return True
+    if place >= 0 and tokens[place] == "from" and "to" in tokens[end : end + 3]:
+        return True
+    behind = tokens[end : end + 4]
+    if MARK in behind:
+        behind = behind[: behind.index(MARK)]
+    if not behind or behind[0] not in BE | OVER | {"just", "already", "had"}:
+        return False
+    return any(word in OVER for word in behind)
+
+
+def subordinate(tokens: tuple[str, ...], start: int) -> bool:
+    """Whether a place lies in a clause that explains the one before: "left, because the right is empty".
+
+    >>> subordinate(("phaco", "|", "which", "follows", "hydrodissection"), 4)
+    True
+    """
+    if SUBORDINATE.isdisjoint(tokens):
+        return False
+    begin = next((i + 1 for i in range(start - 1, -1, -1) if tokens[i] == MARK), 0)
+    return not SUBORDINATE.isdisjoint(tokens[begin:start])

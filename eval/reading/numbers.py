@@ -1,0 +1,244 @@
+"""Counts and quantities: digits, words, "a couple", "more than two", ranges and units."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from surgvqa.eval.reading.negation import negated
+from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
+
+UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+OTHERS: dict[str, float] = {"single": 1, "sole": 1, "couple": 2, "both": 2, "dozen": 12, "pair": 2, "〇": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4,
+          "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}  # fmt: skip
+ABROAD = (
+    "zwei drei vier funf sechs sieben acht neun zehn",
+    "deux trois quatre cinq six sept huit neuf dix",
+    "dos tres cuatro cinco seis siete ocho nueve diez",
+    "due tre quattro cinque sei sette otto nove dieci",
+)  # from two on: "un" and "ein" are articles
+OTHERS.update({word: 2.0 + i for numerals in ABROAD for i, word in enumerate(numerals.split())})
+CJK = re.compile(r"^([〇一二两兩三四五六七八九十])[个個把つ件种]?")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+BOUNDED = (  # what makes of a number a bound
+    ("more", "than"), ("less", "than"), ("fewer", "than"), ("greater", "than"), ("at", "least"), ("at", "most"),
+    ("no", "more", "than"), ("up", "to"), ("over",), ("under",), ("above",), ("below",), ("minimum", "of"), ("maximum", "of"),
+    ("not", "more", "than"), ("between",), ("around",)
+)[:-1]  # fmt: skip
+BOUND_BEHIND = (("or", "more"), ("or", "fewer"), ("or", "less"), ("and", "more"), ("plus",), ("+",))
+# "One" is a number behind these, or at the start of a clause; "this one" and "no one" are not.
+COUNTS = word_set(
+    "is are was were be be: only just exactly precisely total see sees seen there with contains "
+    "contain shows show has have count counts number and about approximately roughly least of"
+)
+NOT_A_COUNT = frozenset(["of", "is", "by", "another"])  # "one of them", "one is held"
+TOTAL = frozenset(["total", "altogether", "overall", "all"])
+LENGTHS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
+TIMES = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+UNIT_NAMES = {
+    "mm": "mm", "millimetre": "mm", "millimeter": "mm", "millimetres": "mm", "millimeters": "mm", "cm": "cm",
+    "centimetre": "cm", "centimeter": "cm", "centimetres": "cm", "centimeters": "cm", "um": "um", "μm": "um",
+    "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "min", "mins": "min", "minute": "min",
+    "minutes": "min", "h": "h", "hr": "h", "hour": "h", "hours": "h", "ms": "ms", "%": "%", "percent": "%",
+}  # fmt: skip
+LESS = frozenset([("less", "than"), ("smaller", "than"), ("fewer", "than"), ("shorter", "than")])
+MORE = frozenset(
+    [("more", "than"), ("larger", "than"), ("greater", "than"), ("bigger", "than"), ("longer", "than")]
+)
+QUANTITY = re.compile(r"([<>≤≥]=?)?(-?\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
+
+
+class Count(NamedTuple):
+    """The whole numbers that a text gives as its answer."""
+
+    values: frozenset[float]
+    bounded: bool = False
+
+
+class Quantity(NamedTuple):
+    """A number with its unit: "<5 mm" is ("<", 5, 5, "length")."""
+
+    sign: str
+    low: float
+    high: float
+    unit: str
+
+
+def number(word: str) -> float | None:
+    """A number in digits or as one word.
+
+    >>> number("eleven"), number("2.0"), number("twenty"), number("forceps")
+    (11.0, 2.0, 20.0, None)
+    """
+    if NUMBER.fullmatch(word):
+        return float(word)
+    if word in UNITS:
+        return float(UNITS.index(word))
+    if word in TENS:
+        return 10.0 * (2 + TENS.index(word))
+    if word in OTHERS:
+        return float(OTHERS[word])
+    if found := CJK.match(word):
+        return float(OTHERS[found.group(1)])
+    return None
+
+
+def whole(answer: str) -> float | None:
+    """The number that an answer is and nothing else; None for others.
+
+    >>> whole("2"), whole("zero"), whole("2 mm"), whole("<5")
+    (2.0, 0.0, None, None)
+    """
+    said = words(answer)
+    return (
+        number(said[0])
+        if len(said) == 1 and said[0] not in ("single", "sole", "both", "couple", "pair")
+        else None
+    )
+
+
+@lru_cache(maxsize=16384)
+def count(text: str) -> Count:
+    """The numbers a text states; of a total and its parts, the total.
+
+    >>> count("two in total: one forceps and one spatula").values == {2.0}
+    True
+    >>> count("This one is hard").values, count("more than 2").bounded, count("2 or 3").values == {2.0, 3.0}
+    (frozenset(), True, True)
+    """
+    tokens = clauses(text)
+    found: list[tuple[int, int, float]] = []
+    skip = 0
+    for i, token in enumerate(tokens):
+        if i < skip:
+            continue
+        value = number(token)
+        if value is None and "-" in token[1:] and token[0].isdigit():  # 2-3
+            low, high = token.split("-")[:2]
+            return Count(frozenset({float(low.replace(",", ".")), float(high.replace(",", "."))}))
+        if value is None and token[:1] in "<>≤≥":
+            return Count(frozenset(), True)
+        if value is None or _no_count(tokens, i):
+            continue
+        end = i + 1
+        if token in TENS and end < len(tokens) and tokens[end] in UNITS[1:10]:
+            value, end = value + UNITS.index(tokens[end]), end + 1
+        skip = end
+        if negated(tokens, i, end):
+            continue
+        if _bounded(tokens, i, end):
+            return Count(frozenset({value}), True)
+        found.append((i, end, value))
+    return Count(_total(tokens, found))
+
+
+def _no_count(tokens: tuple[str, ...], i: int) -> bool:
+    """Whether a number is none: "this one", "the 2nd", "a double", "single-use"."""
+    token = tokens[i]
+    before, behind = tokens[i - 1] if i else MARK, tokens[i + 1] if i + 1 < len(tokens) else MARK
+    if token[0].isdigit():
+        return behind in ("nd", "rd", "th", "st")
+    if token == "one":
+        counted = before == MARK or before in COUNTS or number(before) is not None
+        return not counted or behind in NOT_A_COUNT or (before == "and" and behind == MARK)
+    return (
+        token in ("both", "sole", "pair")
+        and behind in ("of", MARK)
+        and not (token == "pair" and behind == MARK)
+    )
+
+
+def _bounded(tokens: tuple[str, ...], start: int, end: int) -> bool:
+    return any(tokens[max(0, start - len(bound)) : start] == bound for bound in BOUNDED) or any(
+        tokens[end : end + len(bound)] == bound for bound in BOUND_BEHIND
+    )
+
+
+def _total(tokens: tuple[str, ...], found: list[tuple[int, int, float]]) -> frozenset[float]:
+    totals = {
+        value
+        for start, end, value in found
+        if not TOTAL.isdisjoint(tokens[end : end + 3])
+        or not TOTAL.isdisjoint(tokens[max(0, start - 2) : start])
+    }
+    if len(totals) == 1:
+        return frozenset(totals)
+    values = [value for _, _, value in found]
+    if len(values) > 2 and values[0] == sum(values[1:]):  # two: one forceps and one spatula
+        return frozenset(values[:1])
+    if len(values) > 2 and values[-1] == sum(values[:-1]):
+        return frozenset(values[-1:])
+    return frozenset(values)
+
+
+@lru_cache(maxsize=16384)
+def quantity(text: str) -> Quantity | None:
+    """The one quantity in a text, in the unit's base; None where there is none, or several.
+
+    >>> quantity("5 to 10 millimetres") == quantity("0.5-1 cm"), quantity("less than 5 mm") == quantity("<5 mm")
+    (True, True)
+    >>> quantity("5 mm") == quantity("<5 mm")
+    False
+    """
+    tokens = clauses(text)
+    places = [
+        i for i, token in enumerate(tokens) if (token[0] in "<>≤≥-" and len(token) > 1) or token[0].isdigit()
+    ]
+    if len(places) != 1:
+        return None
+    place = places[0]
+    found = QUANTITY.fullmatch(tokens[place])
+    if found is None or negated(tokens, place, place + 1):
+        return None
+    sign, low, high = (found.group(1) or "").replace("=", ""), float(found.group(2)), found.group(3)
+    before = tokens[max(0, place - 2) : place]
+    if before in LESS or before[-1:] in (("under",), ("below",)):
+        sign = "<"
+    elif before in MORE or before[-1:] in (("over",), ("above",)):
+        sign = ">"
+    elif before in (("at", "least"),):
+        sign = "≥"
+    elif before in (("at", "most"), ("up", "to")):
+        sign = "≤"
+    unit = UNIT_NAMES.get(tokens[place + 1], "") if place + 1 < len(tokens) else ""
+    scale = LENGTHS.get(unit) or TIMES.get(unit) or 1.0
+    base = "length" if unit in LENGTHS else "time" if unit in TIMES else unit
+    top = float(high) if high else low
+    return Quantity(sign, round(low * scale, 9), round(top * scale, 9), base)
+
+
+def is_quantity(answer: str) -> bool:
+    """Whether an answer is a number with a unit, a bound or a range, and nothing else.
+
+    >>> is_quantity("5-10 mm"), is_quantity("<5"), is_quantity("2"), is_quantity("class 2")
+    (True, True, False, False)
+    """
+    said = words(answer)
+    if not said or QUANTITY.fullmatch(said[0]) is None:
+        return False
+    if len(said) == 1:
+        return not said[0].replace(".", "").isdigit()
+    return len(said) == 2 and said[1] in UNIT_NAMES

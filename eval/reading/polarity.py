@@ -1,0 +1,202 @@
+"""Yes or no: what a reply says to a question that can be answered so, and whether it contradicts itself."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from surgvqa.eval.reading.negation import ABSENT, negated
+from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
+
+YES_NO = ("yes", "no")
+SEVERAL = "names several answers"
+CONTRADICTS = "contradicts itself"
+NOTHING_SAID = "no leading yes or no"
+
+YES = word_set("yes yeah yep yup ye true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم")
+NO = word_set("no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ 아니요 нет لا")
+# "No" speaks for itself before these; before a thing it only denies the thing ("no normal view").
+CARRY_ON = word_set(
+    "the it there this that these those they i we you a an its because since as but not and or nothing none"
+)
+BRINGS = frozenset(  # words that bring the answer, at the start of a clause
+    [
+        "so",
+        "therefore",
+        "thus",
+        "hence",
+        "then",
+        "and",
+        "or",
+        "but",
+        "maybe",
+        "perhaps",
+        "probably",
+        "possibly",
+        "likely",
+        "is",
+        "would",
+        "be",
+        "is:",
+        "actually",
+        "i",
+        "absolutely",
+        "definitely",
+        "certainly",
+        "clearly",
+        "surely",
+        "obviously",
+        "indeed",
+        "unsure",
+        "think",
+        "believe",
+        "say",
+        "answer",
+        "the",
+        "my",
+        "final",
+        "well",
+        "overall",
+        "in",
+        "short",
+        "not",
+    ]
+)
+EXISTS = word_set(
+    "visible present seen see view there shown appear appears visualized visualised observed detected "
+    "detectable apparent evident identified found absent missing"
+)
+SURELY = frozenset(["definitely", "certainly", "absolutely", "indeed", "surely", "clearly"])
+SHORT = {"y": "yes", "n": "no"}
+ELLIPTIC = re.compile(
+    r"(?:it|they|there|this|that|he|she|you) (?:is|are|was|were|does|do|did|has|have|can|could)((?:n't| not)?)"
+)  # "It isn't."
+ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
+POLAR = re.compile(
+    r"(?:^|[.?!,]\s+)(?:is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|may|isn't|aren't|doesn't)\b"
+)
+SMALL = word_set(
+    "is are was were be been being the a an any some this that these those in on at of to from by "
+    "with for and or do does did has have had can could will would should it its they there here clip "
+    "image frame frames video picture currently now visible present seen view shown yes no not you "
+    "your we i as into"
+)  # words of a question that don't tell what it is about
+DENIED = word_set("no not never cannot without neither nor none absent missing fails lacks free")
+
+
+def asks(question: str) -> bool:
+    """Whether a question can be answered by yes or no.
+
+    >>> asks("Is a spatula visible?"), asks("Which side is it on?")
+    (True, False)
+    """
+    return POLAR.search(question.casefold().strip()) is not None
+
+
+@lru_cache(maxsize=16384)
+def polarity(text: str, question: str = "") -> tuple[str, str]:
+    """The answer, "yes", "no" or "", and why there is none.
+
+    >>> polarity("Based on that, no."), polarity("yes and no"), polarity("There is no blood")
+    (('no', ''), ('', 'names several answers'), ('', 'no leading yes or no'))
+    >>> polarity("The spatula is not visible.", "Is a spatula visible?")
+    ('no', '')
+    >>> polarity("Yes, the spatula is not visible.", "Is a spatula visible?")
+    ('', 'contradicts itself')
+    """
+    tokens = clauses(text)
+    if all(word in SURELY or word in ("not", MARK) for word in tokens):  # "Definitely not."
+        return "no" if "not" in tokens else "yes", ""
+    if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
+        return short, ""
+    said = _spoken(tokens)
+    if len(said) > 1:
+        return "", SEVERAL
+    shown = _sentences(tokens, question)
+    if len(said) == 1:
+        answer = next(iter(said))
+        return (answer, "") if not shown or answer in shown else ("", CONTRADICTS)
+    if len(shown) == 1:
+        return next(iter(shown)), ""
+    return "", SEVERAL if shown else NOTHING_SAID
+
+
+def _spoken(tokens: tuple[str, ...]) -> set[str]:
+    """The yes and no that stand for themselves, at the start or end of a clause."""
+    found: set[str] = set()
+    begin = 0
+    for i, token in enumerate(tokens):
+        if token == MARK:
+            begin = i + 1
+            continue
+        if token not in YES and token not in NO:
+            continue
+        following = tokens[i + 1] if i + 1 < len(tokens) else MARK
+        ends = following == MARK or following in YES or following in NO
+        leads = all(word in BRINGS or word in YES or word in NO for word in tokens[begin:i])
+        if token in ("true", "correct", "false", "negative") and not (leads and ends):
+            continue  # "a false lumen", "the correct side"
+        carries = following in CARRY_ON or token in YES or following in ("is", "was", "would")
+        before = tokens[i - 1] if i > begin else ""
+        if (
+            token in ANYWHERE
+            or (leads and (ends or carries))
+            or (before in BRINGS | {"that"} and (ends or following == "is"))
+        ):
+            answer = "yes" if token in YES else "no"
+            other = tokens[i - 1] == "not" if i > begin else False
+            found.add(answer if not other else "no" if answer == "yes" else "yes")
+    return found
+
+
+def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
+    """What sentences say that speak of the very thing that was asked: affirmed, "yes"; denied, "no"."""
+    asked = words(question)
+    if not asked or not asks(question) or not DENIED.isdisjoint(asked):
+        return set()
+    topic = {stem(word) for word in asked if word not in SMALL}
+    existence = not EXISTS.isdisjoint(asked) or "contain" in asked or "show" in asked
+    found: set[str] = set()
+    clause: list[str] = []
+    for token in (*tokens, MARK, MARK):
+        if token != MARK:
+            clause.append(token)
+            continue
+        said = _said(tuple(clause), topic, existence)
+        if said:
+            found.add(said)
+        clause = []
+    return found
+
+
+def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
+    """What one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
+    if short := ELLIPTIC.fullmatch(" ".join(word for word in clause if word not in YES and word not in NO)):
+        return "no" if short.group(1) else "yes"
+    own = [word for word in clause if word not in YES and word not in NO]
+    about = topic & set(map(stem, own))
+    exists = not EXISTS.isdisjoint(own)
+    pointed = not {"it", "they", "them"}.isdisjoint(own)
+    whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
+    if existence:
+        speaks = (exists and (bool(about) or pointed)) or (whole and "there" in own)
+    else:
+        speaks = whole and len(own) > len(about)
+    if not speaks:
+        return ""
+    inner = (
+        clause[1:]
+        if clause
+        and (clause[0] in YES or (clause[0] == "no" and clause[1:2] != () and clause[1] in CARRY_ON))
+        else clause
+    )
+    denied = any(word in DENIED or word.endswith("n't") or word == "no" for word in inner)
+    return "no" if denied else "yes"
+
+
+def denies(text: str, start: int, end: int) -> bool:
+    """Whether a text denies its words at a place."""
+    return negated(clauses(text), start, end)
+
+
+__all__ = ["ABSENT", "CONTRADICTS", "NOTHING_SAID", "SEVERAL", "YES_NO", "asks", "polarity"]

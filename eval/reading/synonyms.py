@@ -1,0 +1,128 @@
+"""Other words for the answers that a kind has: directions, places, "not visible", and the procedures' terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+import yaml
+from surgvqa.eval.reading.tokens import name
+
+# Each group is one set of answers; its words stand for an answer only where the kind knows two of the group.
+GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
+    {
+        "left": ("leftward", "leftwards", "to the left", "left side", "left-hand side"),
+        "right": ("rightward", "rightwards", "to the right", "right side", "right-hand side"),
+        "up": ("upward", "upwards", "upwardly", "to the top"),
+        "down": ("downward", "downwards", "downwardly", "to the bottom"),
+        "still": (
+            "stationary",
+            "motionless",
+            "static",
+            "not moving",
+            "no movement",
+            "no motion",
+            "immobile",
+            "doesn't move",
+            "does not move",
+            "isn't moving",
+        ),
+        "stable": (
+            "stationary",
+            "motionless",
+            "static",
+            "not moving",
+            "no movement",
+            "no motion",
+            "still",
+            "doesn't move",
+            "does not move",
+        ),
+        "none": ("no movement", "no motion", "not moving"),
+    },
+    {
+        "left of": ("to the left", "left", "on the left", "leftward"),
+        "right of": ("to the right", "right", "on the right", "rightward"),
+        "above": ("over", "higher than", "on top of", "superior to"),
+        "below": ("beneath", "under", "underneath", "lower than", "inferior to"),
+        "inside": ("within", "in the interior of"),
+        "around": ("surrounding", "encircling"),
+        "at the same place": ("same place", "same position", "overlapping"),
+    },
+    {
+        "forward": ("forwards", "advancing", "advances", "inward"),
+        "backward": ("backwards", "withdrawing", "withdraws", "retreating"),
+        "advancing": ("advances", "forward", "forwards", "moving in", "moving forward", "insertion"),
+        "withdrawing": ("withdraws", "backward", "backwards", "moving out", "moving backward", "withdrawal"),
+    },
+    {
+        "upper-left": ("top left", "left upper", "left top", "upper left corner"),
+        "upper-right": ("top right", "right upper", "right top"),
+        "lower-left": ("bottom left", "left lower", "left bottom"),
+        "lower-right": ("bottom right", "right lower", "right bottom"),
+    },
+    {
+        "left-top": ("top left", "upper left"),
+        "right-top": ("top right", "upper right"),
+        "left-bottom": ("bottom left", "lower left"),
+        "right-bottom": ("bottom right", "lower right"),
+    },
+    {
+        "absent": ("not present", "not visible", "none"),
+        "present": ("visible",),
+        "complete": ("completely", "total", "full"),
+        "partial": ("partially", "incomplete"),
+    },
+)
+SECTIONS = ("phases", "anatomy", "instruments", "events")
+ALONE: dict[str, tuple[str, ...]] = {  # these are clear without a second answer of their group
+    "not visible": ("out of view", "cannot be seen", "can't be seen", "not seen", "not in view", "invisible", "isn't visible"),
+    "idle": ("no surgical activity", "no activity", "no action", "inactive", "no phase", "nothing happening", "nothing is happening"),
+    "zero": ("0",),
+    "irrigation/aspiration": ("I/A",),
+}  # fmt: skip
+
+
+def synonyms(options: Iterable[str]) -> dict[str, str]:
+    """Other spellings of the options, as names, and the option each stands for.
+
+    A spelling that is an option of its own, or that two options share, stands for none.
+
+    >>> synonyms(["left", "right"])["leftwards"], "leftwards" in synonyms(["left"])
+    ('left', False)
+    """
+    known = {name(option): option for option in options}
+    found: dict[str, set[str]] = {}
+    tables = [group for group in GROUPS if sum(name(answer) in known for answer in group) > 1]
+    for table in (*tables, ALONE, _terms()):
+        for answer, spellings in table.items():
+            if name(answer) in known:
+                for spelling in spellings:
+                    found.setdefault(name(spelling), set()).add(known[name(answer)])
+    return {
+        spelling: next(iter(own))
+        for spelling, own in found.items()
+        if len(own) == 1 and spelling not in known
+    }
+
+
+@cache
+def _terms() -> dict[str, tuple[str, ...]]:
+    """The names of all shipped procedures with their spellings.
+
+    From the files themselves: `builders.procedures.taxonomy` checks them, and takes 4 s to import.
+    """
+    terms: dict[str, set[str]] = {}
+    for file in resources.files("surgvqa.builders.procedures").iterdir():
+        if not file.name.endswith(".yaml"):
+            continue
+        procedure = yaml.load(
+            file.read_text(encoding="utf-8"),
+            Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506
+        )
+        terms.setdefault("idle", set()).update(procedure.get("idle", ()))
+        for entry in (entry for section in SECTIONS for entry in procedure.get(section, ())):
+            if isinstance(entry, dict):
+                terms.setdefault(entry["name"], set()).update(map(str, entry.get("synonyms", ())))
+    return {canonical: tuple(sorted(spellings)) for canonical, spellings in sorted(terms.items())}

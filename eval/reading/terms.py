@@ -1,0 +1,228 @@
+"""Which of a kind's answers a text states: whole names, the longest first, in any of their spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from surgvqa.eval.reading.negation import ORDER, aside, negated, subordinate
+from surgvqa.eval.reading.synonyms import synonyms
+from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
+
+FILLERS = frozenset(["and", "of", "the"])
+DIRECTIONS = frozenset(["left", "right", "top", "bottom", "upper", "lower", "middle", "up", "down"])
+ADVERBS = frozenset(["still"])  # "still moving" is not "still"
+LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
+SHORTEST = 2  # letters of a name's first part: "co axial"
+SAME_START = 4  # "abduction" is no spelling of "adduction"
+OPEN = 500  # names beyond which a misspelled one is not looked for
+FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
+
+
+class Mention(NamedTuple):
+    """Where a text names an option, and how."""
+
+    start: int
+    end: int
+    option: str
+    state: str  # "stated", "negated", "aside" or "subordinate"
+
+
+@dataclass(frozen=True)
+class Index:
+    """The options by what their words give when they are joined."""
+
+    joined: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    exact: dict[tuple[str, ...], str] = field(default_factory=dict)
+    prefixes: frozenset[str] = frozenset()  # of what is joined: no other word begins a name
+    long: dict[str, dict[str, str]] = field(default_factory=dict)  # by their first letters, spelled alike
+    firsts: frozenset[str] = frozenset()  # letters that they begin with
+    longest: int = 1
+
+
+@lru_cache(maxsize=8192)
+def index(options: tuple[str, ...]) -> Index:
+    """The options, their synonyms and the forms without "and", ready to be looked up."""
+    exact: dict[tuple[str, ...], str] = {}
+    for option in options:
+        exact.setdefault(words(option), option)
+    exact.pop((), None)
+    joined: dict[str, list[str]] = {}
+    forms = list(exact.items())
+    for spelling, option in synonyms(options).items():
+        forms.append((tuple(spelling.split()), option))
+    singles = {form[0] for form in exact if len(form) == 1}
+    longest = 1
+    prefixes: set[str] = set()
+    for form, option in forms:
+        longest = max(longest, len(form) + 2)
+        kept = tuple(word for word in form if word not in FILLERS)
+        turned = (
+            [kept[::-1]]
+            if len(kept) == 2 and form in exact and kept[::-1] not in exact and kept[0] not in DIRECTIONS
+            else []
+        )
+        shorter = [*turned, kept] if len(kept) > 1 and not singles.issuperset(kept) else turned
+        for own in (form, *shorter):
+            together = "".join(map(stem, own))
+            if option not in joined.setdefault(together, []):
+                joined[together].append(option)
+            prefixes.update(together[:size] for size in range(1, len(together) + 1))
+    long: dict[str, dict[str, str]] = {}
+    for key, own in joined.items():
+        alike = key.translate(FOREIGN)
+        if len(key) >= LONG:
+            long.setdefault(alike[:SAME_START], {})[alike] = own[0]
+    return Index(
+        {key: tuple(own) for key, own in joined.items()},
+        exact,
+        frozenset(prefixes),
+        long,
+        frozenset(key[:1] for key in long),
+        longest,
+    )
+
+
+@lru_cache(maxsize=32768)
+def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
+    """Every place where a text names one of the options; a longer name wins over the shorter one in it.
+
+    >>> [(mention.option, mention.state) for mention in mentions("the top left, not the center", ("left", "top-left", "center"))]
+    [('top-left', 'stated'), ('center', 'negated')]
+    """
+    known, tokens = index(options), clauses(text)
+    stems = tuple(map(stem, tokens))
+    spans: list[tuple[int, int, str]] = []
+    prefixes = known.prefixes
+    for start, word in enumerate(stems):
+        if word in prefixes:
+            spans += _longest_at(tokens, stems, start, known)
+    if not spans and not known.long:
+        return ()
+    taken: set[int] = set()
+    found: list[Mention] = []
+    for start, end, option in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
+        if taken.isdisjoint(range(start, end)):
+            taken.update(range(start, end))
+            found.append(Mention(start, end, option, _state(tokens, start, end)))
+    if not found and len(options) <= OPEN:
+        found = [Mention(*span, _state(tokens, *span[:2])) for span in _misspelled(tokens, known)]
+    return tuple(_without_origins(sorted(found), tokens))
+
+
+def _without_origins(found: list[Mention], tokens: tuple[str, ...]) -> Iterator[Mention]:
+    """Of "left to right" the left is where it comes from."""
+    for i, mention in enumerate(found):
+        follows = found[i + 1] if i + 1 < len(found) else mention
+        towards = tokens[mention.end : follows.end - 1] if follows is not mention else ()
+        origin = follows.option != mention.option and towards in (("to",), ("to", "the"))
+        yield mention._replace(state="aside") if origin else mention
+
+
+def _longest_at(
+    tokens: tuple[str, ...], stems: tuple[str, ...], start: int, known: Index
+) -> Iterator[tuple[int, int, str]]:
+    """The longest name that begins at a word, its parts written apart, together or with "and" between."""
+    best: tuple[int, int, str] | None = None
+    together = ""
+    bare = ""
+    for end in range(start + 1, min(len(tokens), start + known.longest) + 1):
+        if tokens[end - 1] == MARK:
+            break
+        together += stems[end - 1]
+        bare += "" if tokens[end - 1] in FILLERS and end - 1 > start else stems[end - 1]
+        if together not in known.prefixes and bare not in known.prefixes:
+            break
+        if tokens[end - 1] in FILLERS and together not in known.joined:
+            continue
+        for key in dict.fromkeys((together, bare)):
+            if own := known.joined.get(key):
+                exact = known.exact.get(tokens[start:end])
+                if not (tokens[start] in ADVERBS and end == start + 1 and _adverb(tokens, end)):
+                    best = (start, end, exact if exact in own else own[0])
+                break
+    if best:
+        yield best
+
+
+def _adverb(tokens: tuple[str, ...], end: int) -> bool:
+    return end < len(tokens) and (
+        tokens[end].endswith("ing") or tokens[end] in {"in", "visible", "present", "at", "being"}
+    )
+
+
+def _state(tokens: tuple[str, ...], start: int, end: int) -> str:
+    if negated(tokens, start, end):
+        return "negated"
+    if aside(tokens, start, end):
+        return "aside"
+    return "subordinate" if subordinate(tokens, start) else "stated"
+
+
+def _misspelled(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, int, str]]:
+    """Long names with a letter or two wrong, or spelled as in another language; only where one is nearest."""
+    if not known.long:
+        return
+    for start, token in enumerate(tokens):
+        if len(token) < SHORTEST or token.translate(FOREIGN)[:1] not in known.firsts:
+            continue
+        together = ""
+        for end in range(start + 1, min(len(tokens), start + 3) + 1):
+            if tokens[end - 1] == MARK or not tokens[end - 1].isalpha():
+                break
+            together += stem(tokens[end - 1])
+            said = together.translate(FOREIGN)
+            names = known.long.get(said[:SAME_START])
+            if names is None or len(said) < LONG - 1:
+                if names is None and len(said) >= SAME_START:
+                    break
+                continue
+            near = {
+                option
+                for key, option in names.items()
+                if abs(len(key) - len(said)) <= 2 and _distance(said, key) <= (2 if len(key) >= LONGER else 1)
+            }
+            if len(near) == 1:
+                yield start, end, near.pop()
+                return
+
+
+@lru_cache(maxsize=65536)
+def _distance(a: str, b: str) -> int:
+    """How many letters to change, add or drop (Levenshtein)."""
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, start=1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(b, start=1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != other))
+    return row[-1]
+
+
+def stated(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
+    """The options a text gives as its answer, in the options' order.
+
+    What is only mentioned beside an answer doesn't count: a phase that has finished, a reason behind "because". A
+    question about what comes next is answered by what "follows".
+
+    >>> stated("Incision has finished; now comes phaco, which follows it", ("incision", "phaco"))
+    ('phaco',)
+    >>> stated("Before phaco", ("incision", "phaco"))
+    ()
+    """
+    found = mentions(text, options)
+    own = {mention.option for mention in found if mention.state == "stated"}
+    own = own or {mention.option for mention in found if mention.state == "subordinate"}
+    if not own and ORDER.search(question.casefold()):
+        own = {mention.option for mention in found if mention.state == "aside"}
+    return tuple(option for option in options if option in own)
+
+
+def mentioned(text: str, options: tuple[str, ...]) -> bool:
+    """Whether a text holds any of the options' words, negated or not.
+
+    >>> mentioned("not the top left", ("top-left",))
+    True
+    """
+    return bool(mentions(text, options))

@@ -1,0 +1,133 @@
+"""The words of a text, however it is spelled: look-alike letters, other scripts' digits, ranges, plurals."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+MARK = "|"  # where a clause ends
+MARKS = frozenset(".,;:!?\n。,、;:!?")
+RANGE = (
+    r"\d+(?:[.,]\d+)?\s*(?:-|–|—|\bto\b)\s*\d+(?:[.,]\d+)?|between\s+\d+(?:[.,]\d+)?\s+and\s+\d+(?:[.,]\d+)?"
+)
+TOKEN = re.compile(
+    rf"(?:{RANGE})(?!\d)|(?:[<>≤≥]=?\s*|(?<![\w-])[-−](?=\d))?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n。、]"
+)
+# Letters of other scripts that are drawn like Latin ones; only read so in a word that has Latin letters too.
+LOOK_ALIKE = str.maketrans("асеоріхуѕјһԁвкмнтαεικνορτυχ", "aceopixysjhdbkmhtaeiknoptux")
+ARROWS = {ord(sign): f" {way} " for sign, way in zip("←→↑↓", ("left", "right", "up", "down"), strict=True)}
+LATIN = re.compile(r"[a-z]")
+MIXED = re.compile(r"[^\W\d_]+")
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a plain list.
+
+    >>> sorted(word_set("to the left"))
+    ['left', 'the', 'to']
+    """
+    return frozenset(text.split())
+
+
+@lru_cache(maxsize=65536)
+def plain(text: str) -> str:
+    """A text in lower case, its letters without accents, its digits European.
+
+    >>> plain("Sí"), plain("٢"), plain("phacоemulsificаtion") == "phacoemulsification"
+    ('si', '2', True)
+    """
+    if text.isascii():
+        return text.casefold()
+    text = (
+        unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'").translate(ARROWS).casefold()
+    )
+    text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+    spread = unicodedata.normalize("NFD", text)
+    bare = "".join(
+        sign
+        for i, sign in enumerate(spread)
+        if not (unicodedata.combining(sign) and i and LATIN.match(spread[i - 1]))
+    )
+    return MIXED.sub(_one_script, unicodedata.normalize("NFC", bare))
+
+
+def _one_script(found: re.Match[str]) -> str:
+    word = found.group()
+    return word.translate(LOOK_ALIKE) if not word.isascii() and LATIN.search(word) else word
+
+
+@lru_cache(maxsize=65536)
+def clauses(text: str) -> tuple[str, ...]:
+    """The words of a text, lower case, with a mark where a clause ends.
+
+    >>> clauses("Not left; it's Viscoelastic_Suction (<5 mm).")
+    ('not', 'left', '|', "it's", 'viscoelastic', 'suction', '<5', 'mm', '|')
+    >>> clauses("5 to 10 mm"), clauses("-2")
+    (('5-10', 'mm'), ('-2',))
+    """
+    return tuple(
+        MARK if found in MARKS else found if found.isalnum() else _number(found)
+        for found in TOKEN.findall(plain(text))
+    )
+
+
+def _number(found: str) -> str:
+    if not found[-1:].isdigit():
+        return "".join(found.split())
+    return "".join(re.sub(r"\s*(?:–|—|−|to|and)\s*", "-", found.removeprefix("between")).split())
+
+
+@lru_cache(maxsize=65536)
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, without the marks.
+
+    >>> words("Top-left.")
+    ('top', 'left')
+    """
+    tokens = clauses(text)
+    return tuple(token for token in tokens if token != MARK) if MARK in tokens else tokens
+
+
+def after(text: str, count: int) -> str:
+    """The text behind its first ``count`` words."""
+    if not text.isascii():  # places must be those of the text that is searched
+        text = plain(text)
+    for found in TOKEN.finditer(text.casefold()):
+        if count == 0 and found.group() not in MARKS:
+            return text[found.start() :]
+        count -= found.group() not in MARKS
+    return ""
+
+
+def name(text: str) -> str:
+    """A name as lists compare it.
+
+    >>> name("Phaco-tip")
+    'phaco tip'
+    """
+    return " ".join(words(text))
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """A word without its plural ending.
+
+    >>> [stem(word) for word in ("polyps", "biopsies", "masses", "lens", "forceps", "stenosis")]
+    ['polyp', 'biopsy', 'mass', 'lens', 'forcep', 'stenosis']
+    """
+    if len(word) < 5 or not word.isalpha() or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes", "lenses")):
+        return word[:-2]
+    return word.removesuffix("s")
+
+
+def spots(tokens: tuple[str, ...], form: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where the words stand, whole and in order."""
+    if not form or form[0] not in tokens:
+        return []
+    size = len(form)
+    return [(i, i + size) for i in range(len(tokens)) if tokens[i : i + size] == form]

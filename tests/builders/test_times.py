@@ -1,0 +1,114 @@
+"""Seconds, milliseconds and frame numbers told apart; what nobody annotated is unknown, never idle."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from surgvqa.builders.cases import timeline, times
+from surgvqa.builders.cases.timeline import around, course, overlaps, phase_at
+from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.cases.windows import windows
+from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.questions.ask import KINDS, ask
+from surgvqa.builders.schema import Case, Phase, Scene
+from surgvqa.cards.command import InputError
+
+PHASES = ("incision", "viscoelastic", "capsulorhexis")
+
+
+def case(*spans: tuple[float, float], **facts) -> Case:
+    phases = tuple(Phase(PHASES[i % 3], start, end) for i, (start, end) in enumerate(spans))
+    return Case("a", "made-up", "cataract", phases, **facts)
+
+
+def labels(one: Case) -> list[tuple[str | None, int, int]]:
+    return [(stretch.label, stretch.start_ms, stretch.end_ms) for stretch in course(one).stretches]
+
+
+@pytest.mark.parametrize(
+    ("spans", "length_s", "said"),
+    [
+        ([(0, 37500), (37500, 75000)], None, "no operation is that long: frame numbers"),
+        ([(0, 600_000), (600_000, 1_190_000)], 1200.0, "milliseconds"),
+        ([(0, 9000), (9000, 29_000)], 1200.0, "frame numbers at 25 a second"),
+        ([(0, 9000), (9000, 35_700)], 1200.0, "frame numbers at 30 a second"),
+        ([(0, 70_000)], 1200.0, "frame numbers at 60 a second"),
+        ([(0, 0.004), (0.004, 0.009)], 1200.0, "no phase is that short"),
+        ([(0, 0.004), (0.004, 0.009)], None, "no phase is that short"),
+    ],
+)
+def test_times_that_are_no_seconds_are_refused(spans, length_s, said):
+    with pytest.raises(InputError, match=said):
+        windows(case(*spans, duration_s=length_s), 5.0)
+
+
+@pytest.mark.parametrize(
+    ("spans", "length_s"),
+    [([(0, 600), (600, 1190)], 1200.0), ([(0, 0.5), (10, 40)], 41.0), ([(0, 20_000)], None), ([(0, 50_000)], 50_400.0)],
+)  # fmt: skip
+def test_seconds_are_taken(spans, length_s):
+    assert not [one for one in windows(case(*spans, duration_s=length_s), 5.0).dropped if one.fault]
+
+
+def test_annotated_moments_are_looked_at_like_phases():
+    moments = tuple(Scene(at, 10, 10) for at in (0.0, 25_000.0))
+    with pytest.raises(InputError, match=r"its moments end at 25000 s, 25 times .* frame numbers"):
+        windows(case((0, 900), scenes=moments, duration_s=1000.0), 5.0)
+
+
+def test_a_gap_is_unknown_and_idle_where_the_source_says_so():
+    assert labels(case((2, 4), (6, 8), duration_s=10.0)) == [
+        (None, 0, 2000), ("incision", 2000, 4000), (None, 4000, 6000), ("viscoelastic", 6000, 8000), (None, 8000, 10000),
+    ]  # fmt: skip
+    for idle, ends in (("until_last", ("idle", "idle", None)), ("throughout", ("idle", "idle", "idle"))):
+        found = [label for label, *_ in labels(case((2, 4), (6, 8), duration_s=10.0, idle=idle))]
+        assert tuple(found[::2]) == ends
+    stated = case((0, 4), (6, 8), duration_s=8.0, idle_s=((4.0, 6.0),))
+    assert [label for label, *_ in labels(stated)] == ["incision", "idle", "viscoelastic"]
+
+
+def test_the_time_of_a_row_that_cannot_be_read_is_unknown_whatever_holds_around_it():
+    one = case((0, 10), (20, 30), duration_s=30.0, idle="throughout", unknown=((4.0, 6.0), (12.0, 14.0)))
+    assert [label for label, *_ in labels(one)] == [
+        "incision", None, "incision", "idle", None, "idle", "viscoelastic",
+    ]  # fmt: skip
+    assert phase_at(one, 5000) is None and phase_at(one, 11_000) == "idle"
+    assert around(one, 25_000) == (None, "none") and around(one, 1000) == ("none", None)
+
+
+def test_nothing_is_asked_where_nothing_is_known():
+    one = case((0, 10), (20, 30), duration_s=60.0)
+    known, names = transitions([one]), load("cataract")
+    for clip in windows(one, 5.0).clips:
+        asked = {qa.kind: qa.short_answer for qa in ask(clip, one, names, known, KINDS)}
+        if clip.phase is None:
+            assert not asked, clip
+        else:
+            # before the first there is nothing; what lies between and behind nobody knows
+            first = clip.phase == "incision"
+            assert asked.keys() - {"caption"} == ({"phase", "previous_phase"} if first else {"phase"})
+
+
+def test_rounding_between_phases_hides_none():
+    one = case((0, 10), (10.5, 20), duration_s=20.4)
+    assert around(one, 5000) == ("none", "viscoelastic") and around(one, 15_000) == ("incision", "none")
+
+
+def test_overlaps_are_said_with_their_seconds_and_cases():
+    one, other = case((0, 10), (6, 20)), case((0, 10), (10, 20))
+    (note,) = overlaps([one, other])
+    assert "4 s in 1 case: a (4 s)" in note
+    assert overlaps([other]) == ()
+
+
+def test_many_phases_take_linear_time():
+    count = 10_000
+    one = case(*((i, i + 1.5) for i in range(count)), duration_s=count + 1.0)
+    begun = time.monotonic()
+    for clip in windows(one, 5.0).clips:
+        around(one, clip.start_ms)
+    assert timeline.overlap_ms(one) == 500 * (count - 1)
+    assert time.monotonic() - begun < 20
+    with pytest.raises(InputError, match="one row per phase, not per frame"):
+        times.refuse([(i, i + 1.0) for i in range(100_000)], [], None)

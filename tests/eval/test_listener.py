@@ -1,0 +1,140 @@
+"""What the app answers and opens, and what a hostile server of models gets out of the client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from surgvqa.cards.command import InputError
+from surgvqa.eval.answers import openai_engine
+from surgvqa.eval.app.listener import PASSWORD, Allowed, OwnHost, hosts_of, password_for
+
+
+def status(headers: dict[str, str], host: str = "127.0.0.1", kind: str = "http") -> int:
+    """What a request with these headers is answered."""
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": kind, "headers": [(key.encode(), value.encode()) for key, value in headers.items()]}
+    asyncio.run(OwnHost(app, hosts_of(host))(scope, None, send))
+    return int(sent[0].get("status") or sent[0]["code"])
+
+
+def test_only_requests_to_this_app_are_answered() -> None:
+    assert (
+        status({"host": "127.0.0.1:7860"})
+        == status({"host": "localhost:1"})
+        == status({"host": "[::1]:7860"})
+        == 200
+    )
+    assert status({"host": "localhost:7860", "origin": "http://localhost:7860"}) == 200
+    for host in ("evil.example", "127.0.0.1.evil.example:7860", "", "localhost@evil.example"):
+        assert status({"host": host}) == 403, host
+    assert status({}) == 403
+    for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
+        assert status({"host": "localhost", "origin": origin}) == 403, origin
+    assert status({"host": "evil.example"}, kind="websocket") == 1008
+    assert status({"host": "app.clinic"}, host="app.clinic") == 200
+
+
+def test_only_what_the_app_was_started_with_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("/")
+    allowed = Allowed(["data", "org/name"], [tmp_path / "in"])
+    assert allowed.check(" data ", "data sets") == "data" and allowed.check("org/name", "models")
+    assert allowed.check(str(tmp_path / "in" / "deep"), "data sets")
+    for name in (
+        "/etc",
+        str(tmp_path),
+        f"{tmp_path}/in/../x",
+        f"{tmp_path}/in/../link/etc",
+        "org/other",
+        "data/../x",
+        "in\0",
+        "../data",
+    ):
+        with pytest.raises(InputError) as refused:
+            allowed.check(name, "data sets")
+        assert name not in str(refused.value) and str(tmp_path) not in str(refused.value)
+
+
+def test_other_machines_need_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PASSWORD, raising=False)
+    assert password_for("127.0.0.1") is None
+    with pytest.raises(InputError, match=PASSWORD):
+        password_for("0.0.0.0")
+    monkeypatch.setenv(PASSWORD, "something long")
+    assert password_for("0.0.0.0") == "something long"
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """Sends whoever asks elsewhere, answers without an end, or with what is no JSON."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+    how = "redirect"
+
+    def do_GET(self) -> None:
+        Hostile.seen.append((self.path, self.headers.get("Authorization")))
+        if self.how == "redirect":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/stolen")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while self.how == "endless":
+                self.wfile.write(b" " * 65536)
+        except OSError:
+            return
+        self.wfile.write(b"<html>" if self.how == "html" else json.dumps({"data": [{"id": "m"}]}).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv(openai_engine.KEY, "sk-very-secret")
+    Hostile.seen.clear()
+    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def chat(url: str) -> openai_engine.Chat:
+    encoder = SimpleNamespace(budget=SimpleNamespace(media="images"))
+    return openai_engine.Chat(SimpleNamespace(url=url, model="m", max_new_tokens=8), encoder)  # type: ignore[arg-type]
+
+
+def test_a_redirect_does_not_take_the_key_along(hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hostile, "how", "redirect")
+    with pytest.raises(InputError, match="status 302"):
+        chat(hostile)
+    assert [path for path, _ in Hostile.seen] == ["/v1/models"]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [("endless", "an answer of more than"), ("html", "expected JSON, got '<html>'")]
+)
+def test_what_is_no_answer_is_one_line(
+    hostile: str, monkeypatch: pytest.MonkeyPatch, how: str, said: str
+) -> None:
+    monkeypatch.setattr(Hostile, "how", how)
+    with pytest.raises(InputError, match=said) as refused:
+        chat(hostile)
+    assert "sk-very-secret" not in str(refused.value)
