@@ -13,17 +13,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import datasets
 from surgvqa.builders import sources
 from surgvqa.builders.cases.splits import SPLITS
-from surgvqa.builders.pipeline.build import asked_for
+from surgvqa.builders.pipeline.parameters import complete
 from surgvqa.builders.pipeline.prepare import prepare
-from surgvqa.builders.pipeline.shard import MEDIA, Job, Options, code_version, rows
+from surgvqa.builders.pipeline.shard import MEDIA, Job, code_version, rows
 from surgvqa.builders.schema import FEATURES
+from surgvqa.builders.settings.build import Build
 from surgvqa.cards.command import InputError, nearest
 
 
@@ -32,20 +33,20 @@ class SurgicalVQAConfig(datasets.BuilderConfig):  # type: ignore[misc]
     """What ``surgvqa-build`` takes on its command line; see there."""
 
     root: str = ""
-    clip_seconds: float = 5.0
-    frames: int = 8
-    media: str = "frames"
-    max_side: int | None = 512
-    kinds: tuple[str, ...] | None = None
+    clip_seconds: float = Build.clip_seconds
+    frames: int = Build.frames
+    media: str = Build.media
+    max_side: int = Build.max_side
+    kinds: tuple[str, ...] = Build.kinds
     questions: str | None = "nine"
-    test_cases: tuple[str, ...] = ()
-    validation: float = 0.1
-    test: float = 0.2
-    balance: str = "none"
-    seed: int = 0
-    system: str | None = None
-    decoder: str = "pyav"
-    on_error: str = "fail"
+    test_cases: tuple[str, ...] = Build.test_cases
+    validation: float = Build.validation
+    test: float = Build.test
+    balance: str = Build.balance
+    seed: int = Build.seed
+    system: str | None = Build.system
+    decoder: str = Build.decoder
+    on_error: str = Build.on_error
     source_options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,28 +87,10 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             raise InputError(
                 f"media={config.media!r}: a builder writes no video files; frames, reference or none"
             )
-        asking, kinds = asked_for(config.questions, config.kinds)
-        jobs = prepare(
-            config.name,
-            Path(config.root),
-            Options(
-                config.clip_seconds,
-                config.frames,
-                config.media,
-                config.max_side,
-                kinds,
-                config.seed,
-                config.decoder,
-                config.system,
-                asking=asking,
-            ),
-            test_cases=config.test_cases,
-            validation=config.validation,
-            test=config.test,
-            balance=config.balance,
-            on_error=config.on_error,
-            source_options=config.source_options,
-        ).jobs
+        known = {one.name for one in fields(Build)}
+        given = {name: value for name, value in vars(config).items() if name in known}
+        asked = Build(**given | {"root": Path(config.root)}, source=config.name, out=Path())
+        jobs = prepare(complete(asked)).jobs
         return [
             datasets.SplitGenerator(
                 name=split, gen_kwargs={"jobs": [job for job in jobs if job.split == split]}

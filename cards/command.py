@@ -109,18 +109,23 @@ def run(
     interrupted. Anything else is a bug of ours and keeps its traceback.
     """
     args = parser.parse_args(argv)
+    return guarded(parser.prog, lambda: verbs[args.verb](args))
+
+
+def guarded(prog: str, action: Callable[[], None]) -> int:
+    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130)."""
     try:
-        verbs[args.verb](args)
+        action()
     except InputError as error:
-        print(f"{parser.prog}: {one_line(str(error))}", file=sys.stderr)
+        print(f"{prog}: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted; run the same command again to go on", file=sys.stderr)
+        print(f"{prog}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     except Exception as error:
         said = machine_fault(error)
         if said is None:
             raise
-        print(f"{parser.prog}: {one_line(said)}", file=sys.stderr)
+        print(f"{prog}: {one_line(said)}", file=sys.stderr)
         return 2
     return 0

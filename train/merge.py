@@ -183,18 +183,19 @@ def vllm(
 def write_global(path: Path, model_name: str, repo: str | None) -> None:
     """Set ``model_name`` (and ``model_repo``) in the agents' configuration; the rest of it stays, comments too.
 
+    Agents ask the server for ``served_model_name``: the folder's name, as ``vllm serve --served-model-name`` has it.
+
     Raises:
         InputError: the file isn't YAML with one option per line.
     """
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     text = old
-    for key, value in (("model_name", model_name), ("model_repo", repo)):
-        if value is None:
-            continue
+    wanted = {"model_name": model_name, "served_model_name": model_name.rpartition("/")[2]}
+    wanted |= {} if repo is None else {"model_repo": repo}
+    for key, value in wanted.items():
         line = f"{key}: {json.dumps(value)}"
         found = re.compile(rf"^(?:# ?)?{key}:.*$", re.MULTILINE)
         text = found.sub(line, text, count=1) if found.search(text) else f"{text.rstrip()}\n{line}\n".lstrip()
-    wanted = {"model_name": model_name} | ({} if repo is None else {"model_repo": repo})
     try:
         before = yaml.safe_load(old) or {}
     except yaml.YAMLError as error:

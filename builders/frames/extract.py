@@ -24,8 +24,10 @@ from surgvqa.builders.frames.frame_labels import FrameLabels, Maker
 from surgvqa.builders.privacy.burned_text import cover
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.privacy.screen import Detector, Screen, covered
+from surgvqa.builders.privacy.screen import screen as look_through
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped, Entity, Scene
+from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.case_media import look, sample, still
 from surgvqa.builders.video.decode import iterate_frames
@@ -43,6 +45,7 @@ SAME_BITS = (
     6  # of 256: the same frame encoded anew differs by up to 11, frames 0.2 s apart by 8 in the median
 )
 NAME = "frames.json"
+WEAK_S = 5.0  # how long a label of a moment holds, weakly, for the frames after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +59,28 @@ class Extracted:
     path: Path
 
 
-def extract(
-    root: Path,
-    out: Path,
-    taxonomy: Taxonomy | None = None,
-    *,
-    every_s: float = 1.0,
-    budget: int | None = None,
-    biased: bool = False,
-    max_side: int | None = 1024,
-    weak_s: float = 5.0,
-    image_rate: float = 0.0,
-    screen: Screen | None = None,
-    pseudonyms: Path | None = None,
-) -> Extracted:
+def extract(config: Frames) -> Extracted:
     """Write ``out/frames/CASE/MILLISECONDS.jpg`` and ``out/frames.json``; labels that are there already stay.
-
-    Args:
-        root: a procedure's folder (`surgvqa-build new`), a folder of videos, or one video.
-        out: where frames go.
-        taxonomy: the procedure; ``procedure.yaml`` below ``root`` where not given. Videos alone need none.
-        every_s: seconds between frames of a uniform choice.
-        budget: at most so many frames of all cases together, shared out by their lengths.
-        biased: denser at events; needs a budget.
-        max_side: longest side in pixels; None leaves frames as they are.
-        weak_s: how long a label of a moment holds, weakly, for the frames after it.
-        image_rate: how much the numbers in picture names grow a second, where pictures are named by numbers.
-        screen: what is covered in every frame, and which frames are left out.
-        pseudonyms: the file, outside ``out``, of the salt and of who is who; cases get other names.
 
     Raises:
         InputError: nothing to read, bad tables or videos, a biased choice without a budget.
     """
-    if biased and budget is None:
+    root, out, budget, pseudonyms = config.root, config.out, config.budget, config.pseudonyms
+    taxonomy = load(config.taxonomy) if config.taxonomy else None
+    screen = look_through(config.cover, config.cover_text, config.outside)
+    if config.biased and budget is None:
         raise InputError("--biased chooses where a budget goes: give --budget N")
-    if every_s <= 0 or (budget is not None and budget < 1):
-        raise InputError(f"--every {every_s:g} and --budget {budget}: give numbers above 0")
+    if config.every <= 0 or (budget is not None and budget < 1):
+        raise InputError(f"--every {config.every:g} and --budget {budget}: give numbers above 0")
     names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
-    cases = [link(case) for case in cases_of(root, taxonomy, image_rate)]
+    cases = [link(case) for case in cases_of(root, taxonomy, config.image_rate)]
     known = known_roles(cases)
     lengths = [length(case) for case in cases]
     shares = shared_out(lengths, budget)
     found: list[FrameLabels] = []
     duplicates = outside = 0
     for case, share in zip(cases, shares, strict=True):
-        times = chosen(case, every_s, share, biased)
+        times = chosen(case, config.every, share, config.biased)
         if screen is not None:
             inside = [at for at in times if not away(case, at, screen)]
             outside += len(times) - len(inside)
@@ -108,7 +88,7 @@ def extract(
         if names is not None:
             case = replace(case, case_id=names.case(case.case_id))
         kept, dropped, left = write_frames(
-            case, times, out, max_side, weak_s, known, screen.detector if screen else None
+            case, times, out, config.max_side or None, WEAK_S, known, screen.detector if screen else None
         )
         found += kept
         duplicates += dropped

@@ -82,6 +82,7 @@ def finish(
     report: Mapping[str, Any],
     parameters: Mapping[str, Any],
     split: Mapping[str, str],
+    command: Sequence[str],
     dropped: Sequence[Mapping[str, Any]] = (),
     names: Pseudonyms | None = None,
 ) -> None:
@@ -93,6 +94,7 @@ def finish(
         "code": code_version(),
         "source": asdict(facts),
         "parameters": {**parameters, **({"pseudonyms": "FILE"} if names else {})},
+        "commands": [list(command)],
         "splits": dict(split),
         "counts": report["splits"],
         "files": {

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.questions import messages
 from surgvqa.builders.schema import Case, Facts
+from surgvqa.builders.settings.interchange import Import
+from surgvqa.cards.arguments.option import options
+from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, parse_json
 from tqdm import tqdm
 
@@ -42,40 +46,18 @@ FACTS = Facts(
 )
 
 
-def import_file(
-    path: Path,
-    out: Path,
-    *,
-    images: Path | None = None,
-    case: str = "",
-    media: str = "frames",
-    max_side: int | None = 512,
-    validation: float = 0.1,
-    test: float = 0.2,
-    seed: int = 0,
-    pseudonyms: Path | None = None,
-) -> dict[str, Any]:
-    r"""Write a data set from a JSON file of conversations; returns its report.
-
-    Args:
-        path: a list of LLaVA, ShareGPT or Qwen samples (or one object a line, `.jsonl`).
-        out: the folder.
-        images: the folder that picture names are relative to; the file's own where not given.
-        case: a pattern that finds the operation in a picture's name, as `seq_?\d+`; without it all is for training.
-        media: "frames" or "none".
-        max_side: longest side of a picture in pixels; None leaves them as they are.
-        validation: share of the samples.
-        test: share of the samples.
-        seed: of the splits.
-        pseudonyms: the file, outside ``out``, of the salt and of who is who; operations, pictures and samples get
-            other names, and what only the file's own form can say is left out.
+def import_file(config: Import) -> dict[str, Any]:
+    """Write a data set from a JSON file of conversations; returns its report.
 
     Raises:
         InputError: what is no sample, by its number; a picture that isn't there; a name the pattern doesn't find.
     """
+    path, out, case, media, pseudonyms = config.file, config.out, config.case, config.media, config.pseudonyms
+    max_side = config.max_side or None
     refuse_foreign(out)
     rows = []
     lost: Counter[str] = Counter()
+    unnamed = False  # a sample without an id gets one from the file's name
     for number, sample in enumerate(_samples(path)):
         where = f"{path.name}: sample {number}"
         made, changed = _as_llava(sample, where)
@@ -84,9 +66,10 @@ def import_file(
         rows.append(
             row | {"id": row["id"] or f"{path.stem}-{number:06d}", "case_id": _case(row, case, where)}
         )
+        unnamed = unnamed or row["id"] is None
         if row["id"] is None:  # ours has one; on the way back it is left out again
             rows[-1]["llava"] = _without_id(row["llava"])
-    root = images or path.parent
+    root = config.images or path.parent
     if media == "frames":
         for row in rows:
             for name in row["image_names"]:
@@ -97,7 +80,7 @@ def import_file(
         lost["what only the file's own form can say (--pseudonyms)"] = sum(bool(row["llava"]) for row in rows)
         rows = [_renamed(row, names, bool(case)) for row in rows]
         names.save()
-    split = _split(rows, case, seed, validation, test)
+    split = _split(rows, case, config.seed, config.validation, config.test)
     files = _write(rows, split, root, places, out, media, max_side)
     counts = {
         name: {
@@ -116,10 +99,21 @@ def import_file(
     }  # fmt: skip
     parameters = {
         "source": CONFIG, "imported": "FILE" if names else path.name, "case": "PATTERN" if case and names else case, "media": media, "max_side": max_side,
-        "validation": validation, "test": test, "seed": seed,
+        "validation": config.validation, "test": config.test, "seed": config.seed,
     }  # fmt: skip
-    finish(out, FACTS, path, files, report, parameters, split, names=names)
+    command = command_of(config, keeps_name=names is None and unnamed)
+    finish(out, FACTS, path, files, report, parameters, split, command, names=names)
     return report
+
+
+def command_of(config: Import, keeps_name: bool) -> list[str]:
+    """The command that imports the same again, for a card; with the file's name where ids come from it."""
+    shown = options(Import)
+    if config.pseudonyms is not None and config.case:
+        config = replace(config, case="PATTERN")  # it may spell a name
+    words = printed("surgvqa-build", "import", shown, config)
+    place = words.index(f"FILE{config.file.suffix}") if keeps_name else 0
+    return [config.file.name if place and index == place else word for index, word in enumerate(words)]
 
 
 def _renamed(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:

@@ -40,51 +40,31 @@ from surgvqa.builders.instruct.teacher import (
     parse,
     prompt,
 )
+from surgvqa.builders.instruct.teacher import server as server_at
 from surgvqa.builders.instruct.verifier import Verifier
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
-from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case
+from surgvqa.builders.settings.instruct import Instruct
+from surgvqa.cards.arguments.option import options
+from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
 
 
-def instruct(
-    labels: Path,
-    taxonomy: Taxonomy,
-    out: Path,
-    *,
-    server: Server | None = None,
-    media: str = "frames",
-    max_side: int | None = 512,
-    test_cases: Sequence[str] = (),
-    validation: float = 0.1,
-    test: float = 0.2,
-    seed: int = 0,
-    system: str | None = None,
-    on_error: str = "fail",
-    pseudonyms: Path | None = None,
-) -> dict[str, Any]:
-    """Write the data set folder ``out`` from a metadata file; returns its report.
+def instruct(config: Instruct, *, server: Server | None = None) -> dict[str, Any]:
+    """Write the data set folder ``config.out`` from labelled frames; returns its report.
 
-    Args:
-        labels: the metadata file of `builders/frames/frame_labels.py`; its pictures lie below its folder.
-        taxonomy: the procedure's names.
-        out: the folder; what an earlier run of this command wrote there is replaced.
-        server: the teacher; the template teacher, which needs none, where it is None.
-        media: "frames" for pictures in the rows, "none" for text alone.
-        max_side: longest side of a picture in pixels; None leaves them as they are.
-        test_cases: videos to hold out; a video lies in one split, whole.
-        validation: share of the frames.
-        test: share of the frames.
-        seed: of splits and wording.
-        system: a system message before every sample.
-        on_error: "fail" stops where a picture or an answer is missing, "quarantine" leaves the frame out.
-        pseudonyms: the file, outside ``out``, of the salt and of who is who; videos and pictures get other names.
+    ``server`` is the teacher's, with other patience than usual.
 
     Raises:
         InputError: bad labels, pictures that aren't there, a server that refuses or doesn't answer.
     """
+    labels, out, media, on_error = config.labels, config.out, config.media, config.on_error
+    taxonomy, pseudonyms = load(config.taxonomy), config.pseudonyms
+    server = server or server_of(config)
+    test_cases: Sequence[str] = config.test_cases
     if media not in ("frames", "none"):
         raise InputError(f"--media {media}: of instruction data frames or none")
     frames = sorted(frame_labels.read(labels, taxonomy), key=lambda f: (f.video_id, f.timestamp_s, f.image))
@@ -98,7 +78,7 @@ def instruct(
     dropped: list[dict[str, Any]] = []
     if media == "frames":
         frames = present(frames, labels.parent, places, on_error, dropped)
-    split = splits(frames, test_cases, seed, validation, test)
+    split = splits(frames, test_cases, config.seed, config.validation, config.test)
     answers = ask(server, frames, taxonomy, beside, on_error, dropped) if server else None
     try:
         written = write(
@@ -112,9 +92,9 @@ def instruct(
             server,
             answers,
             media,
-            max_side,
-            seed,
-            system,
+            config.max_side or None,
+            config.seed,
+            config.system,
         )
     finally:
         if answers is not None:
@@ -122,11 +102,24 @@ def instruct(
     files, report = written
     parameters = {
         "source": "instruct", "taxonomy": taxonomy.name, "teacher": server.model if server else template_teacher.NAME,
-        "media": media, "max_side": max_side, "test_cases": sorted(test_cases), "validation": validation, "test": test,
-        "seed": seed, "system": system, "on_error": on_error,
+        "media": media, "max_side": config.max_side or None, "test_cases": sorted(test_cases),
+        "validation": config.validation, "test": config.test, "seed": config.seed, "system": config.system,
+        "on_error": on_error,
     }  # fmt: skip
-    finish(out, facts_of(taxonomy), labels, files, report, parameters, split, dropped, names)
+    command = printed(
+        "surgvqa-build", "instruct", options(Instruct), replace(config, test_cases=tuple(test_cases))
+    )
+    finish(out, facts_of(taxonomy), labels, files, report, parameters, split, command, dropped, names)
     return report
+
+
+def server_of(config: Instruct) -> Server | None:
+    """The teacher's server, None for the template teacher."""
+    if (config.teacher is None) != (config.model is None):
+        raise InputError("--teacher URL and --model NAME go together")
+    if config.teacher is None or config.model is None:
+        return None
+    return server_at(config.teacher, config.model, config.concurrency)
 
 
 def renamed(
@@ -134,6 +127,8 @@ def renamed(
 ) -> tuple[list[FrameLabels], list[str]]:
     """Frames and held-out videos under their other names."""
     known = {frame.video_id for frame in frames}
+    real = {names.case(video_id): video_id for video_id in sorted(known)}  # a card's command has these names
+    test_cases = [real.get(video_id, video_id) for video_id in test_cases]
     for video_id in test_cases:
         if video_id not in known:
             raise InputError(f"--test-cases {video_id}: no such video; {nearest(video_id, sorted(known))}")
@@ -196,17 +191,14 @@ def prompts_of(frames: Sequence[FrameLabels], taxonomy: Taxonomy, server: Server
     return found
 
 
-def expected(
-    frames: Sequence[FrameLabels],
-    taxonomy: Taxonomy,
-    server: Server,
-    out: Path,
-    per_in: float,
-    per_out: float,
-) -> str:
+def expected(config: Instruct) -> str:
     """What asking costs, in words, for what the cache lacks."""
+    taxonomy, server = load(config.taxonomy), server_of(config)
+    if server is None:
+        raise InputError("--estimate says what a teacher costs: give --teacher URL and --model NAME")
+    frames, per_in, per_out = frame_labels.read(config.labels, taxonomy), config.price_in, config.price_out
     prompts = prompts_of(frames, taxonomy, server)
-    cache = Cache(teacher_folder(out) / "answers.sqlite")
+    cache = Cache(teacher_folder(config.out) / "answers.sqlite")
     missing = [messages for key, messages in prompts.items() if cache.get(key) is None]
     cache.close()
     found = estimate(missing, per_in, per_out)

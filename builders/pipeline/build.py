@@ -16,17 +16,14 @@ from typing import Any
 
 from surgvqa.builders import sources
 from surgvqa.builders.cases import leakage
-from surgvqa.builders.configs.pointing_questions import Pointing
-from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.files.process_pool import Failed
-from surgvqa.builders.kinds.pool import POOL
 from surgvqa.builders.pipeline import report
 from surgvqa.builders.pipeline.count_shards import tally
 from surgvqa.builders.pipeline.executors import Engine, run
+from surgvqa.builders.pipeline.parameters import command_of, complete, parameters_of
 from surgvqa.builders.pipeline.prepare import (
     Ready,
-    defaults,
     listed,
     parallel,
     prepare,
@@ -34,12 +31,9 @@ from surgvqa.builders.pipeline.prepare import (
     refuse_faults,
 )
 from surgvqa.builders.pipeline.shard import (
-    ASKING,
     LIBRARIES,
     MEDIA,
-    Asking,
     Job,
-    Options,
     Record,
     code_version,
     staged,
@@ -49,9 +43,8 @@ from surgvqa.builders.pipeline.staging import clear, locked, named, reopen
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms, refuse_named
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
-from surgvqa.builders.privacy.screen import Screen
-from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.settings.build import Build
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files.manifest import dump, sealed
@@ -59,104 +52,22 @@ from surgvqa.cards.write.dataset import dataset_card
 from tqdm import tqdm
 
 
-def build(
-    source: str,
-    root: Path,
-    out: Path,
-    *,
-    clip_seconds: float = 5.0,
-    frames: int = 8,
-    media: str = "frames",
-    max_side: int | None = 512,
-    kinds: Sequence[str] | None = None,
-    test_cases: Sequence[str] = (),
-    validation: float = 0.1,
-    test: float = 0.2,
-    balance: str = "none",
-    seed: int = 0,
-    system: str | None = None,
-    decoder: str = "pyav",
-    on_error: str = "fail",
-    max_blind: float = report.MAX_BLIND,
-    workers: int = 1,
-    source_options: Mapping[str, Any] | None = None,
-    pointing: Pointing | None = None,
-    segmentation: Segmentation | None = None,
-    screen: Screen | None = None,
-    pseudonyms: Path | None = None,
-    engine: Engine | None = None,
-    questions: str | None = "nine",
-) -> dict[str, Any]:
-    """Build the data set folder ``out`` from the source's folder ``root``; returns its manifest.
+def build(config: Build) -> dict[str, Any]:
+    """Build the data set folder ``config.out`` from the source's folder ``config.root``; returns its manifest.
 
     Raises ``InputError`` with everything that is wrong with the input, before any heavy work, unless
     ``on_error`` is "quarantine", which leaves it out and names it. ``workers`` 0 stays in this process.
-    ``questions`` is informative or nine; None is what the command line does without ``--questions``.
-    ``pseudonyms`` is the file, outside ``out``, of the salt and of who is who.
     """
-    if media not in MEDIA:
-        raise InputError(f"--media {media}: {nearest(media, MEDIA)}")
-    asking, kinds = asked_for(questions, kinds)
-    if frames < 1 or (max_side is not None and max_side < 16) or workers < 0:
-        raise InputError(f"--frames {frames} --max-side {max_side} --workers {workers}: too small")
-    if pointing is not None and media == "none":
-        raise InputError("--pointing needs pictures; leave out --media none")
-    if segmentation is not None and media == "none":
-        raise InputError("--segmentation needs pictures; leave out --media none")
-    if media == "reference" and (screen is not None or pseudonyms is not None):
-        raise InputError("--media reference names the source's own files; nothing of them can be hidden")
-    options = Options(
-        clip_seconds,
-        frames,
-        media,
-        max_side,
-        tuple(kinds),
-        seed,
-        decoder,  # type: ignore[arg-type]
-        system,
-        pointing,
-        segmentation,
-        screen,
-        asking,
-    )
-    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
-    own = {**defaults(sources.load(source)), **(source_options or {})}
-    parameters = {
-        "source": source,
-        **{
-            name: value
-            for name, value in asdict(options).items()
-            if name not in ("pointing", "segmentation", "screen")
-        },
-        **(pointing.parameters() if pointing else {}),
-        **({"segmentation": segmentation.task} if segmentation else {}),
-        **(screen.parameters() if screen else {}),
-        **({"pseudonyms": "FILE"} if names else {}),
-        "test_cases": sorted(map(names.case, test_cases) if names else test_cases),
-        "validation": validation,
-        "test": test,
-        "balance": balance,
-        "on_error": on_error,
-        "max_blind": max_blind,
-        **{name: bare(value, names is not None) for name, value in own.items()},
-    }
-    engine = engine or Engine()
+    refuse(config)
+    root, out = config.root, config.out
+    names = load_pseudonyms(config.pseudonyms, out) if config.pseudonyms is not None else None
+    config = complete(config, names)
+    parameters = parameters_of(config, names)
+    engine = Engine(config.engine, config.partition, config.time, config.memory_gb)
     # On a cluster N is the number of ranks; looking and counting are done here, on as many cores as there are.
-    here = workers if engine.name == "local" else min(workers, os.cpu_count() or 1)
+    here = config.workers if engine.name == "local" else min(config.workers, os.cpu_count() or 1)
     with locked(out) as staging:
-        ready = prepare(
-            source,
-            root,
-            options,
-            test_cases=test_cases,
-            validation=validation,
-            test=test,
-            balance=balance,
-            on_error=on_error,
-            source_options=own,
-            workers=here,
-            pseudonyms=names,
-        )
+        ready = prepare(config, workers=here, pseudonyms=names)
         if names is not None:
             names.save()
         code = code_version()
@@ -166,8 +77,8 @@ def build(
             clear(staging)
             return finished
         reopen(out, staging, set(keys.values()))
-        records, failed = build_shards(ready.jobs, keys, staging, workers, engine)
-        refuse_faults(failed, root, on_error)
+        records, failed = build_shards(ready.jobs, keys, staging, config.workers, engine)
+        refuse_faults(failed, root, config.on_error)
         jobs = [job for job in ready.jobs if job.name in records]
         if not jobs:
             raise InputError(f"nothing is left of {root} to build from: {listed(failed)}")
@@ -177,34 +88,30 @@ def build(
             raise InputError(
                 f"nothing is left of {root}: every clip has a frame outside the body (--outside)"
             )
-        return finish(
-            out, staging, source, parameters, ready, records, max_blind, parallel(here, options), names
+        return finish(config, staging, parameters, ready, records, parallel(here, config.media), names)
+
+
+def refuse(config: Build) -> None:
+    """Raise for options that can't be, or can't be together."""
+    if config.media not in MEDIA:
+        raise InputError(f"--media {config.media}: {nearest(config.media, MEDIA)}")
+    if config.frames < 1 or 0 < config.max_side < 16 or config.max_side < 0 or config.workers < 0:
+        raise InputError(
+            f"--frames {config.frames} --max-side {config.max_side} --workers {config.workers}: too small"
         )
-
-
-def asked_for(questions: str | None, kinds: Sequence[str] | None) -> tuple[Asking, tuple[str, ...]]:
-    """How questions are chosen, and the kinds: where kinds alone are named, those of every clip, as ever.
-
-    >>> asked_for(None, ["count"])
-    ('nine', ('count',))
-    """
-    if questions not in (None, *ASKING):
-        raise InputError(f"--questions {questions}: {nearest(str(questions), ASKING)}")
-    asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
-    return asking, tuple(kinds or (POOL if asking == "informative" else NINE))
+    if config.pointing is not None and config.media == "none":
+        raise InputError("--pointing needs pictures; leave out --media none")
+    if config.segmentation is not None and config.media == "none":
+        raise InputError("--segmentation needs pictures; leave out --media none")
+    hidden = config.cover or config.cover_text or config.outside is not None or config.pseudonyms is not None
+    if config.media == "reference" and hidden:
+        raise InputError("--media reference names the source's own files; nothing of them can be hidden")
 
 
 def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]:
     """The name of every job's shard."""
     keys = {job.name: job.key(code, ready.surveys[job.case.case_id].digests) for job in ready.jobs}
     return {name: names.key(key) for name, key in keys.items()} if names is not None else keys
-
-
-def bare(value: Any, hide: bool) -> Any:
-    """An option's value as it is written down: of a path its last name, or none at all."""
-    if isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).exists()):
-        return "FILE" if hide else Path(value).name
-    return value
 
 
 def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Dropped]:
@@ -226,7 +133,7 @@ def build_shards(
     left = sorted((job for job in jobs if job.name not in records), key=lambda job: -len(job.clips))
     tasks = [(job, keys[job.name], staging) for job in left]
     bar = tqdm(total=len(jobs), initial=len(records), desc="build", unit="case", disable=None)
-    for index, result in run(engine, tasks, parallel(workers, jobs[0].options)):
+    for index, result in run(engine, tasks, parallel(workers, jobs[0].options.media)):
         name = left[index].name
         if isinstance(result, Failed):
             failed.append(Dropped(name, result.cause, fault=True))
@@ -268,25 +175,23 @@ def left_out(dropped: Sequence[Dropped]) -> list[dict[str, Any]]:
 
 
 def finish(
-    out: Path,
+    config: Build,
     staging: Path,
-    source: str,
     parameters: Mapping[str, Any],
     ready: Ready,
     records: Mapping[str, Record],
-    max_blind: float,
     workers: int,
     names: Pseudonyms | None = None,
 ) -> dict[str, Any]:
     """Give every file its final name, then the report, the card and, last, the manifest."""
-    jobs = ready.jobs
+    out, jobs = config.out, ready.jobs
     shards = named(jobs, records)
     described = report.describe(
         tally(staging, jobs, records, workers),
         dropped=ready.dropped,
         notes=ready.notes,
         left_out=ready.left_out,
-        max_blind=max_blind,
+        max_blind=config.max_blind,
     )
     inside = any(clip.split for job in jobs for clip in job.clips)
     if not parameters.get("official_splits"):  # those are published as they are, and their leaks counted
@@ -297,8 +202,9 @@ def finish(
         "surgvqa": version("surgvqa"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         "code": code_version(),
-        "source": asdict(sources.load(source).FACTS),
+        "source": asdict(sources.load(config.source).FACTS),
         "parameters": dict(parameters),
+        "commands": [command_of(config, names)],
         "splits": {
             case_id: "+".join(job.split for job in jobs if job.case.case_id == case_id)
             for case_id in sorted({job.case.case_id for job in jobs})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,11 +21,13 @@ from surgvqa.builders.configs.pointing_questions import places
 from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.kinds.pool import POOL, asked
+from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.pipeline.shard import Job, Options, questions, refuse_repeated, survey
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, NINE
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Survey
+from surgvqa.builders.settings.build import Build
 from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
 
@@ -46,41 +47,30 @@ class Ready:
     )  # kind -> cause -> questions not asked
 
 
-def prepare(
-    source: str,
-    root: Path,
-    options: Options,
-    *,
-    test_cases: Sequence[str] = (),
-    validation: float = 0.1,
-    test: float = 0.2,
-    balance: str = "none",
-    on_error: str = "fail",
-    source_options: Mapping[str, Any] | None = None,
-    workers: int = 0,
-    pseudonyms: Pseudonyms | None = None,
-) -> Ready:
-    """Read a source, check all of it and give every case its split; the arguments are those of ``build``.
+def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = None) -> Ready:
+    """Read a source, check all of it and give every case its split.
 
+    ``config`` is complete (``parameters.complete``); ``workers`` are those of the look at the videos.
     What is said of bad input names it as it is; what is returned has the other names where there are some.
     """
+    source, root, options, test_cases = config.source, config.root, options_of(config), config.test_cases
     kinds = POOL if options.asking == "informative" else KINDS
     for kind in options.kinds:
         if kind not in kinds:
             hint = "; it is asked with --questions nine" if kind in KINDS else f": {nearest(kind, kinds)}"
             raise InputError(f"unknown kind of question {kind!r}{hint}")
     module = sources.load(source)
-    cases, dropped = read(module, root, source_options or {})
+    cases, dropped = read(module, root, config.source_options)
     surveys, found = look_at(cases, root, options, workers)
     dropped = [*dropped, *found]
-    refuse_faults(dropped, root, on_error)
+    refuse_faults(dropped, root, config.on_error)
     if pseudonyms is not None:
         unknown = sorted(set(test_cases) - set(surveys))
         if unknown:
             raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
         renamed = [pseudonyms.survey(found, root) for found in surveys.values()]
         surveys = {found.case.case_id: found for found in sorted(renamed, key=lambda one: one.case.case_id)}
-        test_cases = [pseudonyms.case(case_id) for case_id in test_cases]
+        test_cases = tuple(pseudonyms.case(case_id) for case_id in test_cases)
     pointing = options.pointing
     if pointing and not any(places(found.case, pointing) for found in surveys.values()):
         raise InputError(
@@ -93,7 +83,7 @@ def prepare(
             f"--segmentation {drawn.task}: {source} has no picture in which everything has a mask; "
             f"another of {', '.join(segmentation.TASKS)}, or leave it out"
         )
-    jobs = plan(surveys, root, options, test_cases, validation, test, balance)
+    jobs = plan(surveys, root, options, test_cases, config.validation, config.test, config.balance)
     looked = [one.case for one in surveys.values()]
     notes = tuple(module.notes(looked)) if hasattr(module, "notes") else ()
     notes += (*overlaps(looked), *remarks(looked))
@@ -165,16 +155,6 @@ def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | N
     )
 
 
-def defaults(module: ModuleType) -> dict[str, Any]:
-    """What a source's own options are when nobody gives them."""
-    parameters = inspect.signature(module.cases).parameters.values()
-    return {
-        one.name: one.default
-        for one in parameters
-        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
-    }
-
-
 def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Dropped]]:
     """All cases of a source and what it leaves out; two cases of one id are a fault of both."""
     found = list(module.cases(root, **options))
@@ -196,7 +176,7 @@ def look_at(
     surveys: dict[str, Survey] = {}
     dropped: list[Dropped] = []
     tasks = [(case, root, options) for case in cases]
-    results = run_tasks(survey, tasks, parallel(workers, options), SURVEY_S, MEMORY_BYTES)
+    results = run_tasks(survey, tasks, parallel(workers, options.media), SURVEY_S, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(tasks), desc="check", unit="case", disable=None):
         case_id = cases[index].case_id
         if isinstance(result, Failed):
@@ -214,9 +194,9 @@ def look_at(
     return ordered, sorted(dropped, key=lambda one: (one.item, one.cause))
 
 
-def parallel(workers: int, options: Options) -> int:
+def parallel(workers: int, media: str) -> int:
     """Without pixels there is no decoder to be guarded from, and a process costs more than it saves."""
-    return 0 if options.media == "none" and workers == 1 else workers
+    return 0 if media == "none" and workers == 1 else workers
 
 
 def listed(dropped: Sequence[Dropped]) -> str:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from surgvqa.builders import sources
 from surgvqa.builders.cases.splits import SPLITS
-from surgvqa.builders.configs.pointing_questions import Pointing
-from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.files.parquet import write_text
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
-from surgvqa.builders.geometry.coordinates import Grid
 from surgvqa.builders.pipeline import report
 from surgvqa.builders.pipeline.build import keys_of
 from surgvqa.builders.pipeline.count_shards import described_rows
 from surgvqa.builders.pipeline.executors import SHARD_S
-from surgvqa.builders.pipeline.prepare import prepare
-from surgvqa.builders.pipeline.shard import Options, build_shard, code_version, staged
+from surgvqa.builders.pipeline.parameters import config_of
+from surgvqa.builders.pipeline.prepare import Ready, prepare
+from surgvqa.builders.pipeline.shard import build_shard, code_version, staged
 from surgvqa.builders.pipeline.staging import locked, remove
 from surgvqa.builders.pipeline.verify import damaged
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
-from surgvqa.builders.privacy.screen import COLOUR, screen
 from surgvqa.builders.schema import Dropped
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
@@ -69,17 +64,7 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
         if names is not None:  # the manifest has the other names; the source the real ones
             real = {other: name for name, other in names.cases.items()}
             parameters = {**parameters, "test_cases": [real[other] for other in parameters["test_cases"]]}
-        ready = prepare(
-            parameters["source"],
-            root,
-            options_of(parameters),
-            **{
-                name: parameters[name] for name in ("test_cases", "validation", "test", "balance", "on_error")
-            },
-            source_options=own_options(parameters),
-            workers=workers,
-            pseudonyms=names,
-        )
+        ready = prepare(config_of(parameters, root, folder), workers=workers, pseudonyms=names)
         keys = keys_of(ready, manifest["code"], names)
         jobs = {keys[job.name]: job for job in ready.jobs}
         if missing := sorted(set(broken) - set(jobs)):
@@ -97,7 +82,7 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
                 raise InputError(f"{tasks[index][0].name}: {record.cause}")
             put(folder, staging, key, broken[key], record["files"], set(faults))
         if manifests.REPORT in faults:
-            write_report(folder, manifest, ready.notes, staging)
+            write_report(folder, manifest, ready, staging)
         if manifests.CARD in faults:
             card = dataset_card(manifest, manifests.report_of(folder, manifest), **named(manifest))
             write_text(folder / manifests.CARD, card, staging)
@@ -141,12 +126,13 @@ def named(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {"repo_id": manifest["repo"]} if "repo" in manifest else {}
 
 
-def write_report(folder: Path, manifest: Mapping[str, Any], notes: tuple[str, ...], staging: Path) -> None:
+def write_report(folder: Path, manifest: Mapping[str, Any], ready: Ready, staging: Path) -> None:
     """The report from the rows and the manifest, as the build wrote it."""
     described = report.describe(
         {split: stored(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
         dropped=[Dropped(**one) for one in manifest["dropped"]],
-        notes=notes,
+        notes=ready.notes,
+        left_out=ready.left_out,
         max_blind=manifest["parameters"]["max_blind"],
     )
     write_text(folder / manifests.REPORT, manifests.dump(described), staging)
@@ -156,56 +142,6 @@ def stored(folder: Path, manifest: Mapping[str, Any], split: str) -> Iterator[di
     """The rows of config ``clips`` of a split, in the order they were built."""
     for name in sorted(name for name in manifest["files"] if name.startswith(f"clips/{split}-")):
         yield from described_rows(folder / name)
-
-
-def options_of(parameters: Mapping[str, Any]) -> Options:
-    """The options of a build as its manifest tells them."""
-    pointing = None
-    if "pointing" in parameters:
-        told: dict[str, Any] = {
-            name.removeprefix("pointing_"): tuple(value) if isinstance(value, list) else value
-            for name, value in parameters.items()
-            if name.startswith("pointing_")
-        }
-        grid = told.pop("grid")
-        told["grid"] = Grid(*map(int, grid.split(","))) if grid else None
-        pointing = Pointing(form=parameters["pointing"], seed=parameters["seed"], **told)
-    outside = parameters.get("outside")
-    if outside not in (None, COLOUR):
-        raise InputError(
-            f"it was built with --outside {outside}, a file that isn't in the data set; run the build again"
-        )
-    return Options(
-        clip_seconds=parameters["clip_seconds"],
-        frames=parameters["frames"],
-        media=parameters["media"],
-        max_side=parameters["max_side"],
-        kinds=tuple(parameters["kinds"]),
-        seed=parameters["seed"],
-        decoder=parameters["decoder"],
-        system=parameters["system"],
-        pointing=pointing,
-        segmentation=Segmentation(parameters["segmentation"]) if "segmentation" in parameters else None,
-        screen=screen(parameters.get("cover", ()), parameters.get("cover_text", False), outside),
-        asking=parameters.get("asking", "nine"),
-    )
-
-
-def own_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The source's own options; a path among them is not written down, so it must be the default."""
-    module = sources.load(parameters["source"])
-    found = {}
-    for one in inspect.signature(module.cases).parameters.values():
-        if one.kind is not one.KEYWORD_ONLY or one.name not in parameters:
-            continue
-        value = parameters[one.name]
-        if value is not None and ("Path" in str(one.annotation) or value == "FILE"):
-            raise InputError(
-                f"it was built with --{one.name.replace('_', '-')} {value}, whose place isn't written down; "
-                "run the same build again, whole shards are kept"
-            )
-        found[one.name] = value
-    return found
 
 
 def changed_files(manifest: Mapping[str, Any], digests: Mapping[str, str]) -> str:

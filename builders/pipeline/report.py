@@ -12,8 +12,6 @@ from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Dropped
 
-MAX_BLIND = 0.6  # past it, a kind's score says little about seeing
-
 Asked = Counter[
     tuple[str, tuple[str, ...], str, str | None]
 ]  # question, choices, short answer, phase -> times
@@ -55,7 +53,7 @@ def describe(
     *,
     dropped: Sequence[Dropped] = (),
     notes: Sequence[str] = (),
-    max_blind: float = MAX_BLIND,
+    max_blind: float,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
     """The report on rows of config `clips`, or on what was counted of them.

@@ -1,49 +1,72 @@
-"""A source's own command line options: the keyword arguments of its ``cases``, read without importing it."""
+"""A source's own options: the keyword arguments of its ``cases``, read without importing it."""
 
 from __future__ import annotations
 
-import argparse
 import ast
+import functools
 import re
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.settings.build import Build
+from surgvqa.cards.arguments.option import Given, Option
 
 KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "Path": Path, "bool": bool}
+SHARED = {one.name for one in fields(Build)}  # a source's option of such a name is given in that field
 
 
-def add(parser: argparse.ArgumentParser, source: str) -> list[str]:
-    """Add ``source``'s options to a parser; returns their names in the parsed arguments."""
+def code(source: str) -> Path:
+    """The file that has a source's ``cases``."""
     folder = Path(sources.__path__[0])
     declared = sources.description(source) is not None
-    code = folder.parent / "tabular" / "source.py" if declared else folder / f"{source}.py"
-    text = code.read_text("utf-8")
+    return folder.parent / "tabular" / "source.py" if declared else folder / f"{source}.py"
+
+
+def about(source: str) -> str:
+    """What a source is, for a list of all: its name, and what a module's docstring begins with; imports nothing."""
+    own, described_in = (Path(sources.__path__[0]) / f"{source}{suffix}" for suffix in (".py", ".yaml"))
+    text = own.read_text("utf-8") if own.is_file() else ""
+    if described_in.is_file():
+        name = re.search(
+            r"^name:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", described_in.read_text("utf-8"), re.MULTILINE
+        )
+    else:
+        name = re.search(r'^FACTS = Facts\(\s*name="([^"]*)"', text, re.MULTILINE)
+    line = re.match(r'"""(.+?)(?:\n\n|""")', text, re.DOTALL)
+    if name is None or (text and line is None):
+        raise ValueError(f"{source}: a source has FACTS = Facts(name=...) or {source}.yaml, and a docstring")
+    said = " ".join(line[1].split()).rstrip(".") if line else name[1]
+    return said if said.startswith(name[1]) else f"{name[1]}: {said}"
+
+
+@functools.cache
+def options(source: str) -> tuple[Option, ...]:
+    """The options of a source that a build doesn't have anyway, in the order of its arguments."""
     function = next(
         node
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(ast.parse(code(source).read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and node.name == "cases"
     )
-    group = parser.add_argument_group(f"options of {source}")
     said = described(ast.get_docstring(function) or "")
+    found = []
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         kinds = [part.strip() for part in ast.unparse(argument.annotation).split("|")]  # type: ignore[arg-type]
-        kind = KINDS[next(part for part in kinds if part != "None")]
-        how: dict[str, Any] = {"help": said.get(argument.arg, "").replace("%", "%%")}
-        if default is None:
-            how["required"] = True
-        else:
-            how["default"] = ast.literal_eval(default)
-            how["help"] += "" if how["default"] is None else f" [{how['default']}]"
-        how |= {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
-        if kind is not bool:
-            how["metavar"] = "PATH" if kind is Path else "TEXT" if kind is str else "N"
-        if f"--{argument.arg}" in parser._option_string_actions:  # the same option for every source
-            shared = parser._option_string_actions[f"--{argument.arg}"]
-            shared.help = f"{shared.help}; of {source} also: {how['help']}"
+        if argument.arg in SHARED:
             continue
-        group.add_argument("--" + argument.arg.replace("_", "-"), dest=argument.arg, **how)
-    return [argument.arg for argument in function.args.kwonlyargs]
+        value: Any = MISSING if default is None else ast.literal_eval(default)
+        found.append(
+            Option(
+                name=argument.arg,
+                kind=KINDS[next(part for part in kinds if part != "None")],
+                help=said.get(argument.arg, ""),
+                default=value,
+                group=f"options of {source}",
+                given=Given(),
+            )
+        )
+    return tuple(found)
 
 
 def described(docstring: str) -> dict[str, str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,11 @@ from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.schema import QA_FEATURES, STRING
+from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.speech.sound import RATE, encode_flac
 from surgvqa.builders.speech.voices import Voice, speak, with_noise
+from surgvqa.cards.arguments.option import options
+from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.write.dataset import dataset_card
@@ -47,30 +49,19 @@ SPOKEN_FEATURES = Features(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Speaking:
-    """How the questions are spoken."""
-
-    voices: tuple[str, ...] = ("espeak-ng:en-us", "espeak-ng:en-gb")
-    rates: tuple[int, ...] = (150, 180)  # words a minute
-    snr_db: tuple[float, ...] = ()  # of the noise; none: clean
-    command: str | None = None
-    seed: int = 0
-    test_voices: tuple[str, ...] = ()  # of validation and test; none: the same as in training
-    answers: str = "sentence"  # what the conversations teach, as for a build: sentence or short
-
-    def choices(self, split: str) -> list[Voice]:
-        """Every voice of a split at every pace."""
-        held_out = self.test_voices if split != "train" else ()
-        return [Voice.parse(voice, rate) for voice in held_out or self.voices for rate in self.rates]
+def choices(how: Spoken, split: str) -> list[Voice]:
+    """Every voice of a split at every pace."""
+    held_out = how.test_voices if split != "train" else ()
+    return [Voice.parse(voice, rate) for voice in held_out or how.voices for rate in how.rates]
 
 
-def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
+def add_spoken(how: Spoken) -> dict[str, int]:
     """Add config ``spoken`` to a built data set, replacing an earlier one; returns the rows of each split.
 
     Raises:
         InputError: not a whole data set, no such voice, or a question that comes out without sound.
     """
+    folder = how.folder
     verify(folder)
     manifest = manifests.read(folder)
     tables: dict[str, list[Path]] = {}
@@ -85,7 +76,7 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
 
     @lru_cache(maxsize=4096)
     def said(text: str, voice: Voice) -> Any:
-        return speak(text, voice, how.command)
+        return speak(text, voice, how.tts_command)
 
     total = sum(pq.read_metadata(path).num_rows for paths in tables.values() for path in paths)
     pending = folder / ".build" / NAME
@@ -95,7 +86,7 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
     with tqdm(total=total, desc="speak", unit="question", disable=None) as bar:
         for split, paths in tables.items():
             out = pending / f"{split}-00000-of-00001.parquet"
-            voices = how.choices(split)
+            voices = choices(how, split)
             with writer(out, SPOKEN_FEATURES, ROWS_PER_SOUND_GROUP) as write:
                 for row in _read(paths):
                     write(spoken_row(row, voices, how, said))
@@ -109,8 +100,10 @@ def add_spoken(folder: Path, how: Speaking) -> dict[str, int]:
     for path in sorted((folder / NAME).glob("*.parquet")):
         files[f"{NAME}/{path.name}"] = {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
     manifest |= {"files": files, NAME: {"voices": list(how.voices), "test_voices": list(how.test_voices),
-                                        "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr_db),
-                                        "command": how.command, "seed": how.seed, "rows": counts}}  # fmt: skip
+                                        "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr),
+                                        "command": how.tts_command, "seed": how.seed, "rows": counts}}  # fmt: skip
+    builds = [words for words in manifest.get("commands", ()) if words[1] != NAME]
+    manifest["commands"] = [*builds, printed("surgvqa-build", NAME, options(Spoken), how)]
     manifest.pop("sha256", None)
     report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
     manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report))
@@ -124,12 +117,12 @@ def _read(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
 
 
-def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Speaking, said: Any) -> dict[str, Any]:
+def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Spoken, said: Any) -> dict[str, Any]:
     """Return a question as sound, in the voice, pace and noise that its id draws."""
     digest = hashlib.sha256(f"spoken\0{how.seed}\0{row['qa_id']}".encode()).digest()
     voice = voices[int.from_bytes(digest[:8], "big") % len(voices)]
     samples = said(row["question"], voice)
-    snr = how.snr_db[int.from_bytes(digest[8:16], "big") % len(how.snr_db)] if how.snr_db else None
+    snr = how.snr[int.from_bytes(digest[8:16], "big") % len(how.snr)] if how.snr else None
     if snr is not None:
         samples = with_noise(samples, snr, how.seed, row["qa_id"])
     peak = float(np.abs(samples).max())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import UndefinedError
+from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.command import InputError, one_line
 from surgvqa.cards.write.markdown import Markdown, code, render, without_paths
 
@@ -62,7 +63,7 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
         dropped=dropped.most_common(20),
         dropped_total=len(manifest["dropped"]),
         notes=[without_paths(note) for note in report["notes"]],
-        command=command_line(manifest["parameters"]),
+        command=commands(manifest),
         source_files=len(manifest["source_files"]),
         versions=versions,
         snippet=snippet(repo_id, configs),
@@ -136,8 +137,15 @@ def snippet(repo_id: str, configs: Mapping[str, list[str]]) -> str:
     return "\n".join(["from datasets import load_dataset", "", *lines])
 
 
+def commands(manifest: Mapping[str, Any]) -> str:
+    """The commands that make the same data set again, a line each, with placeholders for places."""
+    if "commands" in manifest:
+        return "\n".join(shell(words) for words in manifest["commands"])
+    return command_line(manifest["parameters"])
+
+
 def command_line(parameters: Mapping[str, Any]) -> str:
-    """Return the command that makes the same data set again, with places instead of paths.
+    """Return the command of a data set whose manifest, of an earlier version, has only the parameters.
 
     >>> command_line({"source": "synthetic", "clip_seconds": 5.0, "test_cases": ["c 1", "c2"], "taxonomy": "/x/y.yaml"})
     "surgvqa-build synthetic --root ROOT --out OUT --clip-seconds 5.0 --taxonomy FILE --test-cases 'c 1' c2"
@@ -146,7 +154,7 @@ def command_line(parameters: Mapping[str, Any]) -> str:
     for name, value in sorted(parameters.items()):
         if name == "source" or name in PLACES or value is None or value is False or value == []:
             continue
-        words.append("--" + name.replace("_", "-"))
+        words.append("--" + {"asking": "questions"}.get(name, name).replace("_", "-"))
         if value is not True:
             values = value if isinstance(value, list | tuple) else [value]
             words += [shlex.quote(without_paths(one_line(str(item)))) for item in values]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surgvqa.cards.write.dataset import (
-    command_line,
+    commands,
     content,
     data_configs,
     grouped,
@@ -29,8 +29,6 @@ def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_i
     dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     checked = sum(sum(counts.values()) for counts in report["samples"].values())
-    verb = "import FILE.json" if "imported" in manifest["parameters"] else "instruct LABELS.json"
-    command = command_line(manifest["parameters"]).replace("instruct --root ROOT", verb)
     card_data = metadata(manifest["source"], configs, totals["samples"], content(manifest["files"]))
     return render(
         "instruct.md",
@@ -42,7 +40,7 @@ def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_i
         checked=checked,
         splits=[(name, splits[name]) for name in ordered(splits)],
         dropped=dropped.most_common(20),
-        command=command,
+        command=commands(manifest),
         versions=versions,
         snippet=snippet(repo_id, configs),
         privacy=privacy(manifest.get("privacy")),

@@ -34,6 +34,7 @@ from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.settings.predict import Predict
 from tqdm import tqdm
 
 ENGINES = ("hf", "vllm", "openai")
@@ -45,27 +46,27 @@ CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is asked, and how."""
+    """What is asked of one model, and how; the options of ``predict``."""
 
     data: str
     model: str
     out: Path
-    split: str = "test"
-    config: str = "clips"
-    control: str = "none"
-    batch_size: int = 32  # questions at a time; a clip's questions stay together
-    max_new_tokens: int = 0  # of an answer; 0 for 64, or 256 where places are asked for
-    frames: int | None = None  # only for a model that has no budget of its own
-    media: str | None = None
-    max_pixels: int | None = None
-    min_pixels: int | None = None
-    video_root: str | None = None
-    base: str | None = None
-    dtype: str = "auto"
-    device: str | None = None
-    seed: int = 0
-    engine: str = "hf"
-    url: str | None = None  # of the server that the engine openai asks
+    split: str = Predict.split
+    config: str = Predict.config
+    control: str = Predict.control
+    batch_size: int = Predict.batch_size
+    max_new_tokens: int = Predict.max_new_tokens
+    frames: int | None = Predict.frames
+    media: str | None = Predict.media
+    max_pixels: int | None = Predict.max_pixels
+    min_pixels: int | None = Predict.min_pixels
+    video_root: str | None = Predict.video_root
+    base: str | None = Predict.base
+    dtype: str = Predict.dtype
+    device: str | None = Predict.device
+    seed: int = Predict.seed
+    engine: str = Predict.engine
+    url: str | None = Predict.url
 
 
 class Engine(Protocol):

@@ -7,7 +7,6 @@ It listens on 127.0.0.1 unless told otherwise, takes nothing from the network, a
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from surgvqa.builders.speech.spoken import PROMPT
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import clip_html, listener
 from surgvqa.eval.app.session import Clips, Models, Row, right
+from surgvqa.eval.settings.pages import Demo
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 EMBEDDED = Path("demo")  # where `make demo` leaves its data set, adapter and score
@@ -296,13 +296,13 @@ def recogniser(model: str) -> Callable[[Path], str]:
     return lambda path: str(listen(read_sound(path).samples)["text"]).strip()
 
 
-def serve(args: argparse.Namespace) -> None:
+def serve(config: Demo) -> None:
     """Start the app and wait.
 
     Raises:
         InputError: nothing to show; a port that is taken; a folder that isn't a data set.
     """
-    data, models, score = list(args.data), list(args.model), args.score
+    data, models, score = list(config.data), list(config.model), config.score
     if not data and (EMBEDDED / "dataset").is_dir():
         data = [str(EMBEDDED / "dataset")]
         models = models or [str(path) for path in (EMBEDDED / "adapter", EMBEDDED / "base") if path.is_dir()]
@@ -310,16 +310,16 @@ def serve(args: argparse.Namespace) -> None:
         score = score or (found if found.is_file() else None)
     if not data:
         raise InputError(f"no --data, and no {EMBEDDED / 'dataset'} here; `make demo` makes one")
-    password = listener.password_for(args.host)
-    hosts = listener.hosts_of(args.host, args.allow_host)
-    hear = recogniser(args.recogniser) if args.recogniser else None
-    page = Page(Models(args.dtype, args.device), hear, listener.Allowed([*data, *models], args.allow))
+    password = listener.password_for(config.host)
+    hosts = listener.hosts_of(config.host, config.allow_host)
+    hear = recogniser(config.recogniser) if config.recogniser else None
+    page = Page(Models(config.dtype, config.device), hear, listener.Allowed([*data, *models], config.allow))
     page.data(data[0])
     blocks = app(data, models, page, score)
     try:
         blocks.queue(max_size=listener.MOST_WAITING, default_concurrency_limit=1).launch(
-            server_name=args.host,
-            server_port=args.port,
+            server_name=config.host,
+            server_port=config.port,
             share=False,
             show_error=False,
             auth=(listener.USER, password) if password else None,
@@ -330,4 +330,6 @@ def serve(args: argparse.Namespace) -> None:
             head=(resources.files("surgvqa.eval.app") / "demo.html").read_text("utf-8"),
         )
     except OSError as error:
-        raise InputError(f"cannot listen on {args.host}:{args.port}: {error}; give another --port") from None
+        raise InputError(
+            f"cannot listen on {config.host}:{config.port}: {error}; give another --port"
+        ) from None

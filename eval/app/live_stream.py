@@ -36,6 +36,7 @@ from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.load import Loaded, load_model
 from surgvqa.eval.models.pixels import evenly
 from surgvqa.eval.models.processor_encoder import encoder_for
+from surgvqa.eval.settings.predict import Predict
 
 KEPT = 3  # frames in memory for each one that the model sees
 
@@ -49,12 +50,12 @@ class Live:
     out: Path
     questions: tuple[str, ...] = ()
     sound: Path | None = None  # a spoken question, for a model that hears
-    window_s: float = 5.0
-    every_s: float = 2.0
+    window_s: float = Predict.window
+    every_s: float = Predict.every
     frames: int | None = None
     max_new_tokens: int = 64
     base: str | None = None
-    dtype: str = "auto"
+    dtype: str = Predict.dtype
     device: str | None = None
 
 

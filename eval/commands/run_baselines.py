@@ -24,6 +24,7 @@ from surgvqa.eval.output import documents, terminal
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import judge
+from surgvqa.eval.settings.controls import Baselines
 
 
 def compare(
@@ -145,17 +146,10 @@ def table(found: Mapping[str, Any]) -> str:
     return "\n".join(text)
 
 
-def run(
-    where: str,
-    model: Path | None,
-    controls: Sequence[str],
-    *,
-    rule: str | None,
-    seed: int,
-    out: Path | None,
-    save: Path | None,
-) -> None:
+def run(config: Baselines) -> None:
     """Read the data set, train and score the baselines beside the given runs, print the table."""
+    where, model, controls = config.data, config.model, config.control
+    rule, seed, out, save = config.rule, config.seed, config.out, config.save
     by_split = questions(where)
     for split in ("train", "test"):
         if not by_split.get(split):

@@ -5,7 +5,6 @@ surgvqa-eval pointing predictions.jsonl --data DIR --out pointing.json
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import predictions, whole
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
+from surgvqa.eval.settings.spatial import Pointing
 from surgvqa.eval.spatial.pointing_figures import report
 
 MEASURED_SMALL = (
@@ -29,26 +29,26 @@ MEASURED_SMALL = (
 )  # 0 is best
 
 
-def pointing(args: argparse.Namespace) -> None:
+def pointing(config: Pointing) -> None:
     """Every row of the split is scored; one without a prediction counts as unreadable."""
-    rows = read_rows(args.data, args.split)
+    rows = read_rows(config.data, config.split)
     if not rows:
         raise InputError(
-            f"{args.data} has no pointing/{args.split}-*.parquet; build it with the config pointing"
+            f"{config.data} has no pointing/{config.split}-*.parquet; build it with the config pointing"
         )
-    said = {item.qa_id: None if item.error else item.prediction for item in predictions.read(args.file)}
+    said = {item.qa_id: None if item.error else item.prediction for item in predictions.read(config.file)}
     known = {row["row_id"] for row in rows}
     if strange := sorted(set(said) - known):
         raise InputError(
-            f"{args.file}: {len(strange)} predictions are on no row of {args.data} pointing/{args.split}, "
+            f"{config.file}: {len(strange)} predictions are on no row of {config.data} pointing/{config.split}, "
             f"{strange[0]!r} for one; {nearest(strange[0], known) if len(known) < 10_000 else 'is it another split?'}"
         )
     texts = [said.get(row["row_id"]) for row in rows]
-    figures = report(rows, texts, read_rows(args.data, "train"), args.seed)
-    figures = {"file": args.file.name, "split": args.split, "missing": len(known - set(said)), **figures}
+    figures = report(rows, texts, read_rows(config.data, "train"), config.seed)
+    figures = {"file": config.file.name, "split": config.split, "missing": len(known - set(said)), **figures}
     print(shown(figures))
-    if args.out:
-        write(args.out, figures)
+    if config.out:
+        write(config.out, figures)
 
 
 def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:

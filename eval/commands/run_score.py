@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -15,38 +14,39 @@ from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.scoring import compare as comparing
 from surgvqa.eval.scoring import score as scoring
+from surgvqa.eval.settings.score import Compare, Score
 
 
-def score(args: argparse.Namespace) -> None:
+def score(config: Score) -> None:
     """Score one predictions file."""
-    loaded = columns.answered(columns.read(args.file, columns.parse_columns(args.columns)), args.file)
-    data, train = truth(args)
+    loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
+    data, train = truth(config)
     figures = scoring.score(
         loaded.predictions,
-        rule=args.rule,
+        rule=config.rule,
         train=train,
         data=data,
-        spellings=spellings(args.taxonomy),
-        seed=args.seed,
+        spellings=spellings(config.taxonomy),
+        seed=config.seed,
     )
     read_as = dict(sorted(loaded.read_as.items()))
-    figures = {"file": args.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
+    figures = {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
     show(terminal.scores(figures))
-    if args.out:
-        write(args.out, figures)
+    if config.out:
+        write(config.out, figures)
 
 
-def compare(args: argparse.Namespace) -> None:
+def compare(config: Compare) -> None:
     """Compare two predictions files on the same questions."""
-    mapping = columns.parse_columns(args.columns)
-    a, b = (columns.answered(columns.read(file, mapping), file) for file in (args.a, args.b))
-    data, _ = truth(args)
-    figures = comparing.compare(a.predictions, b.predictions, rule=args.rule, data=data, seed=args.seed)
-    runs = {"a": asked(args.a), "b": asked(args.b)}
-    figures = {"files": {"a": args.a.name, "b": args.b.name}, "runs": runs, **figures}
+    mapping = columns.parse_columns(config.columns)
+    a, b = (columns.answered(columns.read(file, mapping), file) for file in (config.a, config.b))
+    data, _ = truth(config)
+    figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
+    runs = {"a": asked(config.a), "b": asked(config.b)}
+    figures = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
     show(terminal.comparison(figures))
-    if args.out:
-        write(args.out, figures)
+    if config.out:
+        write(config.out, figures)
 
 
 def show(text: str) -> None:

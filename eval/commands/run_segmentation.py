@@ -8,7 +8,6 @@ COCO run lengths over the row's width x height), and, where measured, ``ms``.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,37 +20,38 @@ from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import whole
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
+from surgvqa.eval.settings.spatial import Segmentation
 from surgvqa.eval.spatial.segmentation import Frame, Masks, frame, report
 
 COLUMNS = ("row_id", "case_id", "width", "height", "classes", "label_map", "absent")
 SHOWN = ("dice", "iou", "boundary_f", "challenge_iou", "isi_iou", "mean_class_iou", "false_masks")
 
 
-def segmentation(args: argparse.Namespace) -> None:
+def segmentation(config: Segmentation) -> None:
     """Every row of the split is scored; one without a prediction counts as empty masks."""
-    predicted = read(args.file)
+    predicted = read(config.file)
     frames: list[Frame] = []
     known: set[str] = set()
-    for row in rows(args.data, args.split, COLUMNS):
+    for row in rows(config.data, config.split, COLUMNS):
         known.add(row["row_id"])
         guess = guessed(predicted.get(row["row_id"], {}), row)
         frames.append(frame(row["case_id"], truth(row), guess, row["absent"]))
     if strange := sorted(set(predicted) - known):
         raise InputError(
-            f"{args.file}: {len(strange)} predictions are on no row of {args.data} segmentation/{args.split}, "
+            f"{config.file}: {len(strange)} predictions are on no row of {config.data} segmentation/{config.split}, "
             f"{strange[0]!r} for one; is it another split or task?"
         )
     times = [float(one["ms"]) for one in predicted.values() if one.get("ms") is not None]
     figures = {
-        "file": args.file.name,
-        "split": args.split,
+        "file": config.file.name,
+        "split": config.split,
         "missing": len(known - set(predicted)),
         "ms_per_image": float(np.median(times)) if times else None,
-        **report(frames, args.seed),
+        **report(frames, config.seed),
     }
     print(shown(figures))
-    if args.out:
-        write(args.out, figures)
+    if config.out:
+        write(config.out, figures)
 
 
 def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:

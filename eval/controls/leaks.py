@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from surgvqa.eval.controls.texts import one_answer_texts, questions_of
 from surgvqa.eval.data.streams import Row, picture, splits
 from surgvqa.eval.data.streams import frames as ours
 from surgvqa.eval.output import documents
+from surgvqa.eval.settings.controls import Leaks
 from tqdm import tqdm
 
 # Our column, and what others call it, most telling first.
@@ -254,8 +254,9 @@ def mapping(text: str) -> dict[str, str]:
     return {ours.strip(): theirs.strip() for ours, theirs in parts}
 
 
-def run(where: Sequence[str], config: str | None, columns: str, out: Path | None) -> bool:
-    """Read, compare, print, write ``out``; returns whether there is no leak."""
+def run(asked: Leaks) -> bool:
+    """Read, compare, print, write ``asked.out``; returns whether there is no leak."""
+    where, config, columns, out = asked.data, asked.config, asked.columns, asked.out
     if len(where) > 2:
         raise InputError(f"{len(where)} data sets given; one or two can be compared")
     given = mapping(columns)

@@ -11,7 +11,6 @@ sound doesn't listen: the gate fails, and the exit code is 1.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from surgvqa.eval.output import documents, terminal
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.settings.controls import Necessity
 
 WRONG = ("swapped-audio", "silence")  # a model that listens must lose by these
 CONTROLS = (*WRONG, "text-and-audio")
@@ -199,24 +199,24 @@ def table(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def run(args: argparse.Namespace) -> bool:
+def run(config: Necessity) -> bool:
     """Read the runs, print the table; whether the gate is passed.
 
     Raises:
         InputError: no control with a wrong sound, or a file that isn't predictions.
     """
-    controls, mapping = {}, columns.parse_columns(args.columns)
-    for pair in args.control:
+    controls, mapping = {}, columns.parse_columns(config.columns)
+    for pair in config.control:
         name, equals, path = pair.partition("=")
         if not equals or name not in CONTROLS:
             raise InputError(f"--control {pair}: write NAME=FILE; {nearest(name, CONTROLS)}")
         controls[name] = columns.read(Path(path), mapping).predictions
     if not set(WRONG) & set(controls):
         raise InputError(f"give a run with the wrong sound: --control {WRONG[0]}=FILE")
-    data, train = truth(args)
-    heard = columns.read(args.file, mapping).predictions
-    found = necessity(heard, controls, train, data, args.rule, args.seed)
+    data, train = truth(config)
+    heard = columns.read(config.file, mapping).predictions
+    found = necessity(heard, controls, train, data, config.rule, config.seed)
     print(table(found))
-    if args.out:
-        documents.write(args.out, found)
+    if config.out:
+        documents.write(config.out, found)
     return bool(found["listens"])

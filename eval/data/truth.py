@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 
 from surgvqa.eval.data import columns, reference
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.settings.score import Truth
 
 
 def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
@@ -18,10 +18,10 @@ def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
     return load(taxonomy).spellings
 
 
-def truth(args: argparse.Namespace) -> tuple[list[Prediction] | None, list[Prediction] | None]:
+def truth(config: Truth) -> tuple[list[Prediction] | None, list[Prediction] | None]:
     """The questions that were asked and those of training, None where none are given."""
-    mapping = columns.parse_columns(args.data_columns)
-    data = reference.questions(args.data, args.split, mapping) if args.data else None
-    if args.train:
-        return data, reference.questions(args.train, "train", mapping)
-    return data, reference.training(args.data) if args.data else None
+    mapping = columns.parse_columns(config.data_columns)
+    data = reference.questions(config.data, config.split, mapping) if config.data else None
+    if config.train:
+        return data, reference.questions(config.train, "train", mapping)
+    return data, reference.training(config.data) if config.data else None

@@ -6,7 +6,6 @@ surgvqa-eval report out/cataract --out data.html
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ from surgvqa.eval.output import documents, page
 from surgvqa.eval.scoring.probes import span
 from surgvqa.eval.scoring.score import lay, score
 from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.settings.pages import Report
 
 WORST = 12  # examples
 CASES = 6  # timelines
@@ -30,43 +30,43 @@ WIDTH = 320  # pixels of a frame on the page
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "duplicates")
 
 
-def report(args: argparse.Namespace) -> None:
+def report(config: Report) -> None:
     """Write the page and its JSON; a folder or a Hub name is a data set, a file holds predictions."""
-    if args.out.suffix != ".html":
-        raise InputError(f"--out {args.out}: give a name that ends in .html; the JSON is written beside it")
-    if Path(args.what).is_file():
-        numbers, pictures = predictions_page(args)
+    if config.out.suffix != ".html":
+        raise InputError(f"--out {config.out}: give a name that ends in .html; the JSON is written beside it")
+    if Path(config.what).is_file():
+        numbers, pictures = predictions_page(config)
     else:
         from surgvqa.eval.reports import dataset_report
 
-        numbers, pictures = dataset_report.build(args.what)
-    page.write(args.out, page.render(f"{numbers['page']}.html", numbers, pictures=pictures))
-    documents.write(args.out.with_suffix(".json"), numbers)
-    print(f"{args.out}, and its numbers in {args.out.with_suffix('.json')}")
+        numbers, pictures = dataset_report.build(config.what)
+    page.write(config.out, page.render(f"{numbers['page']}.html", numbers, pictures=pictures))
+    documents.write(config.out.with_suffix(".json"), numbers)
+    print(f"{config.out}, and its numbers in {config.out.with_suffix('.json')}")
 
 
-def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Return the numbers of the page on a predictions file, and the frames of its worst examples by clip."""
-    loaded = columns.read(Path(args.what), columns.parse_columns(args.columns))
-    asked, train = truth(args)
+    loaded = columns.read(Path(config.what), columns.parse_columns(config.columns))
+    asked, train = truth(config)
     figures = score(
         loaded.predictions,
-        rule=args.rule,
+        rule=config.rule,
         train=train,
         data=asked,
-        spellings=spellings(args.taxonomy),
-        seed=args.seed,
+        spellings=spellings(config.taxonomy),
+        seed=config.seed,
     )
     every = judge(lay(loaded.predictions, asked).rows, train or ())
-    times = _times(every, args.data, args.split)
+    times = _times(every, config.data, config.split)
     shown = worst(every, figures["rule"])
     lines, left = timelines(every, figures["rule"], times)
     numbers: dict[str, Any] = {
         "page": "predictions",
-        "title": args.title or f"Answers in {Path(args.what).name}",
-        "command": f"surgvqa-eval report {Path(args.what).name}",
-        "data": args.data,
-        "model_index": model_index(figures, Path(args.what).stem, args.data),
+        "title": config.title or f"Answers in {Path(config.what).name}",
+        "command": f"surgvqa-eval report {Path(config.what).name}",
+        "data": config.data,
+        "model_index": model_index(figures, Path(config.what).stem, config.data),
         "trained": train is not None,
         "score": figures,
         "faults": {name: figures[name] for name in FAULTS if figures[name]},
@@ -74,8 +74,8 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "probed": any(
             any(own.values()) if name == "groups" else own for name, own in figures["probes"].items()
         ),
-        "runs": _written(args.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}),
-        "sounds": _written(args.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}),
+        "runs": _written(config.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}),
+        "sounds": _written(config.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}),
         "timelines": lines,
         "timeline_labels": _labels(lines),
         "cases_left": left,
@@ -83,8 +83,9 @@ def predictions_page(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "confident": any(item["confidence"] is not None for item in shown),
     }
     wanted = {item["clip_id"] for item in shown}
-    pictures = clip_frames(args.data, args.split, wanted) if _has_clips(args.data) else {}
-    numbers["frames_note"] = _frames_note(args.data, pictures)
+    data = config.data
+    pictures = clip_frames(data, config.split, wanted) if data and _has_clips(data) else {}
+    numbers["frames_note"] = _frames_note(config.data, pictures)
     return numbers, pictures
 
 

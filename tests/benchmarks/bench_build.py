@@ -35,7 +35,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from surgvqa.builders.pipeline.build import build
+from building import build
 from surgvqa.builders.pipeline.shard import Options, build_shard, code_version, survey
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.decode import iterate_frames

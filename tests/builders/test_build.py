@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from building import build
 from datasets import load_dataset
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import decode_jpeg, encode_jpeg, resize
 from surgvqa.builders.pipeline import build as building
 from surgvqa.builders.pipeline import executors, prepare
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.builders.video.decode import read_frames

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from building import build
 from datasets import load_dataset
 from PIL import Image
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.schema import Case, Dropped
 from surgvqa.builders.source_files.endovis_vqa import kind_of
 from surgvqa.builders.source_files.endovis_vqa import read as read_vqa
@@ -156,7 +156,7 @@ def test_recorded_frames_are_cut_to_the_camera(tmp_path: Path):
     case = found["endovis17_seq01"]
     (scene,) = case.scenes
     assert (scene.width, scene.height) == (1280, 1024) and scene.nodes[0].bbox == (50, 100, 250, 200)
-    build("endovis", tmp_path / "in", tmp_path / "out", max_side=None, kinds=["instruments"], workers=0)
+    build("endovis", tmp_path / "in", tmp_path / "out", max_side=0, kinds=["instruments"], workers=0)
     row = load_dataset(str(tmp_path / "out"), "clips", cache_dir=str(tmp_path / "hf"))["train"][0]
     picture = np.asarray(row["images"][0])
     assert picture.shape == (1024, 1280, 3)

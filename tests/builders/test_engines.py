@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from surgvqa.builders.pipeline.build import build
+from building import build
 from surgvqa.builders.pipeline.executors import Engine
 from surgvqa.builders.sources import synthetic
 from surgvqa.cards.command import InputError
@@ -55,7 +55,7 @@ def test_unknown_engines_and_slurm_without_a_partition() -> None:
 
 @pytest.mark.slow
 def test_datatrove_here(root: Path, built: dict[str, bytes], tmp_path: Path) -> None:
-    make(root, tmp_path / "out", engine=Engine("datatrove-local"))
+    make(root, tmp_path / "out", engine="datatrove-local")
     assert tree(tmp_path / "out") == built
 
 
@@ -70,7 +70,7 @@ def test_a_bad_case_is_named_and_the_others_are_kept(root: Path, tmp_path: Path)
     data[start : start + 4000] = b"\xff" * 4000
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"case_0002\.mp4: "):
-        make(copy, tmp_path / "out", engine=Engine("datatrove-local"))
+        make(copy, tmp_path / "out", engine="datatrove-local")
     assert len([p for p in (tmp_path / "out" / ".build").glob("*.json") if len(p.stem) == 64]) == 3
 
 
@@ -120,7 +120,7 @@ def test_ray_on_two_nodes_with_a_worker_killed(
     hunter = threading.Thread(target=kill_one)
     hunter.start()
     try:
-        make(root, out, engine=Engine("datatrove-ray", memory_gb=1))
+        make(root, out, engine="datatrove-ray", memory_gb=1)
     finally:
         hunter.join()
     assert killed
@@ -178,7 +178,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.slow
 def test_slurm(root: Path, built: dict[str, bytes], tmp_path: Path, slurm: Path) -> None:
     """The script datatrove hands to sbatch is run as it is; sbatch, srun and squeue alone are ours."""
-    make(root, tmp_path / "out", engine=Engine("datatrove-slurm", "cpu", "01:30:00"))
+    make(root, tmp_path / "out", engine="datatrove-slurm", partition="cpu", time="01:30:00")
     assert tree(tmp_path / "out") == built
     asked = [json.loads(line) for line in (slurm / "asked.json").read_text().splitlines()]
     assert (asked[0]["partition"], asked[0]["time"], asked[0]["array"]) == ("cpu", "01:30:00", "0-3%2")
@@ -191,11 +191,11 @@ def test_slurm_that_loses_a_task_or_refuses(
     text = (slurm / "sbatch").read_text()
     (slurm / "sbatch").write_text(text.replace("range(first, last + 1)", "range(first, last)"))
     with pytest.raises(InputError, match="1 of 4 shards were not built"):
-        make(root, tmp_path / "out", engine=Engine("datatrove-slurm", "cpu"))
+        make(root, tmp_path / "out", engine="datatrove-slurm", partition="cpu")
     assert not (tmp_path / "out" / "manifest.json").exists()
     (slurm / "sbatch").write_text("#!/bin/bash\nexit 1\n")
     with pytest.raises(InputError, match="sbatch didn't take the job"):
-        make(root, tmp_path / "out", engine=Engine("datatrove-slurm", "cpu"))
+        make(root, tmp_path / "out", engine="datatrove-slurm", partition="cpu")
     made = subprocess.run(
         [
             sys.executable, "-m", "surgvqa.builders", "synthetic", "--root", str(root), "--out", str(tmp_path / "out"),

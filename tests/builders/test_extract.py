@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from building import extract
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import read_picture
-from surgvqa.builders.frames.extract import chosen, extract, scene_changes, spread
+from surgvqa.builders.frames.extract import chosen, scene_changes, spread
 from surgvqa.builders.frames.frame_labels import read
 from surgvqa.builders.pipeline import new_procedure as begin
 from surgvqa.builders.procedures.taxonomy import load
@@ -33,7 +34,7 @@ def root(tmp_path: Path, make_video) -> Path:
 
 
 def test_uniform_frames_are_the_ones_on_screen_and_carry_their_labels(root: Path, tmp_path: Path, make_video):
-    found = extract(root, tmp_path / "out", CHOLE, every_s=2.0)
+    found = extract(root, tmp_path / "out", "cholecystectomy", every=2.0)
     frames = read(found.path, CHOLE)
     times = [frame.timestamp_s for frame in frames]
     assert times == [0, 2, 4, 6, 8, 10, 10.5, 12, 14, 15, 16, 18] and found.duplicates == 0
@@ -53,12 +54,12 @@ def test_uniform_frames_are_the_ones_on_screen_and_carry_their_labels(root: Path
 
 
 def test_labels_made_by_hand_in_between_survive_another_extraction(root: Path, tmp_path: Path):
-    path = extract(root, tmp_path / "out", CHOLE, every_s=2.0).path
+    path = extract(root, tmp_path / "out", "cholecystectomy", every=2.0).path
     entries = json.loads(path.read_text())
     entry = next(one for one in entries if one["timestamp_s"] == 4.0)
     entry["tools"], entry["made_by"] = ["hook"], {"anatomy": "weak"}
     path.write_text(json.dumps(entries))
-    extract(root, tmp_path / "out", CHOLE, every_s=1.0)
+    extract(root, tmp_path / "out", "cholecystectomy", every=1.0)
     frames = {frame.timestamp_s: frame for frame in read(path, CHOLE)}
     assert [tool.name for tool in frames[4.0].tools] == ["hook"] and "tools" not in frames[4.0].made_by
     assert [tool.name for tool in frames[3.0].tools] == ["grasper"] and frames[3.0].weak and len(frames) == 21
@@ -90,7 +91,7 @@ def test_spread_is_even_where_weights_are(count: int, places: list[int]):
 def test_the_same_picture_is_taken_once_unless_it_is_labelled(root: Path, tmp_path: Path, make_video):
     still = make_video.picture(7)
     make_video(root / "videos" / "a.mp4", [100 * n for n in range(200)], draw=lambda number: still)
-    found = extract(root, tmp_path / "out", CHOLE, every_s=1.0)
+    found = extract(root, tmp_path / "out", "cholecystectomy", every=1.0)
     assert [frame.timestamp_s for frame in read(found.path, CHOLE)] == [0.0, 2.0, 10.5, 15.0]
     assert found.duplicates == 17
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import teacher_server
+from building import instruct
 from datasets import load_dataset
 from PIL import Image
 from surgvqa.builders.__main__ import main
@@ -24,7 +25,6 @@ from surgvqa.builders.instruct import teacher
 from surgvqa.builders.instruct.samples import Sample, Turn
 from surgvqa.builders.instruct.template_teacher import samples
 from surgvqa.builders.instruct.verifier import Verifier
-from surgvqa.builders.instruct.write import instruct
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
@@ -117,7 +117,7 @@ def texts(folder: Path) -> bytes:
 
 
 def test_without_a_server_all_frames_get_three_samples_and_the_same_bytes_twice(labels: Path, tmp_path: Path):
-    report = instruct(labels, CHOLE, tmp_path / "out")
+    report = instruct(labels, "cholecystectomy", tmp_path / "out")
     found = rows(tmp_path / "out")
     assert len(found) == 120 and {row["sample"] for row in found} == {
         "conversation",
@@ -128,12 +128,12 @@ def test_without_a_server_all_frames_get_three_samples_and_the_same_bytes_twice(
     assert all(row["images"][0].size == (90, 60) and row["verdict"] == "accepted" for row in found)
     assert len({row["id"] for row in found}) == 120
     verify(tmp_path / "out")
-    instruct(labels, CHOLE, tmp_path / "again")
+    instruct(labels, "cholecystectomy", tmp_path / "again")
     assert texts(tmp_path / "out" / "instruct") == texts(tmp_path / "again" / "instruct")
 
 
 def test_a_video_lies_in_one_split_and_the_card_says_what_was_refused(labels: Path, tmp_path: Path):
-    instruct(labels, CHOLE, tmp_path / "out", test_cases=["case_002"])
+    instruct(labels, "cholecystectomy", tmp_path / "out", test_cases=["case_002"])
     loaded = load_dataset(str(tmp_path / "out"), "instruct", cache_dir=str(tmp_path / "cache"))
     cases = {name: set(split["case_id"]) for name, split in loaded.items()}
     assert cases["test"] == {"case_002"} and sum(map(len, cases.values())) == 5 == len(
@@ -145,11 +145,11 @@ def test_a_video_lies_in_one_split_and_the_card_says_what_was_refused(labels: Pa
 
 def test_a_teacher_that_fails_in_every_way_loses_nothing(labels, server, tmp_path: Path, capfd):
     server.fault = teacher_server.any_fault
-    report = instruct(labels, CHOLE, tmp_path / "out", server=patient(server.url))
+    report = instruct(labels, "cholecystectomy", tmp_path / "out", server=patient(server.url))
     assert sum(server.attempts.values()) > 60, "there were faults"
     assert len(rows(tmp_path / "out")) == 120 and report["teacher"] == "tiny"
     before = dict(server.attempts)
-    instruct(labels, CHOLE, tmp_path / "out", server=patient(server.url))
+    instruct(labels, "cholecystectomy", tmp_path / "out", server=patient(server.url))
     assert server.attempts == before, "nothing is asked twice"
     assert server.keys == {SECRET}
     seen = texts(tmp_path / "out") + texts(tmp_path / "out.teacher") + "".join(capfd.readouterr()).encode()
@@ -161,7 +161,7 @@ def test_echoes_and_hostile_text_are_answers_that_nothing_is_taken_of(labels, se
     for number, entry in enumerate(frame_labels.read(labels, CHOLE)):
         bad[teacher.prompt(entry, CHOLE)[-1]["content"]] = ("echo", "hostile", "good", "good")[number % 4]
     server.fault = lambda prompt, attempt: bad[prompt]
-    report = instruct(labels, CHOLE, tmp_path / "out", server=patient(server.url))
+    report = instruct(labels, "cholecystectomy", tmp_path / "out", server=patient(server.url))
     found = rows(tmp_path / "out")
     assert len(found) == 60 and {row["sample"] for row in found} == {
         "conversation",
@@ -228,7 +228,10 @@ def test_a_server_that_refuses_or_is_down_is_one_line(labels, server, tmp_path, 
         frames = frame_labels.read(labels, CHOLE)[:3]
         frame_labels.write(labels.with_name("few.json"), frames)
         instruct(
-            labels.with_name("few.json"), CHOLE, tmp_path / "out", server=patient(server.url, attempts=2)
+            labels.with_name("few.json"),
+            "cholecystectomy",
+            tmp_path / "out",
+            server=patient(server.url, attempts=2),
         )
     assert re.search(said, str(error.value)), error.value
     assert SECRET not in str(error.value) and "\x1b" not in str(error.value)
@@ -239,9 +242,9 @@ def test_frames_without_an_answer_are_left_out_by_name_when_asked_to(labels, ser
     server.fault = lambda prompt, attempt: "500" if prompt == lost else "good"
     asked = patient(server.url, attempts=2)
     with pytest.raises(InputError, match="1 scenes of 40 have no answer"):
-        instruct(labels, CHOLE, tmp_path / "out", server=asked)
+        instruct(labels, "cholecystectomy", tmp_path / "out", server=asked)
     assert len(server.served) == 39
-    instruct(labels, CHOLE, tmp_path / "out", server=asked, on_error="quarantine")
+    instruct(labels, "cholecystectomy", tmp_path / "out", server=asked, on_error="quarantine")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [item["item"] for item in manifest["dropped"]] == ["case_000: frames/000003.png"]
     assert len(rows(tmp_path / "out")) == 117
@@ -292,7 +295,7 @@ def test_a_folder_of_something_else_is_left_alone(labels: Path, tmp_path: Path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("precious")
     with pytest.raises(InputError, match=r"holds thesis\.tex"):
-        instruct(labels, CHOLE, tmp_path / "out")
+        instruct(labels, "cholecystectomy", tmp_path / "out")
 
 
 @pytest.mark.slow
@@ -322,7 +325,7 @@ def test_trl_and_our_recipe_train_on_it(labels: Path, tmp_path: Path):
 
     make("qwen2_5_vl", tmp_path / "tiny")
     out = tmp_path / "out"
-    instruct(labels, CHOLE, out)
+    instruct(labels, "cholecystectomy", out)
     common = [
         "--model_name_or_path",
         str(tmp_path / "tiny"),

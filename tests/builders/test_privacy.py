@@ -11,12 +11,12 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from building import build
 from datasets import load_dataset
 from hub import Hub
 from PIL import Image, ImageDraw
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import decode_jpeg
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.privacy import burned_text
 from surgvqa.builders.privacy.pseudonyms import Hidden, private_words
 from surgvqa.builders.privacy.screen import read_stretches, region, screen, shown_outside
@@ -512,7 +512,7 @@ def test_real_text_is_found_and_real_tissue_is_not(realdata: Path) -> None:
 
 
 def test_stated_regions_are_black_in_frames_and_clips(planted: Path, tmp_path: Path) -> None:
-    covered = screen(["0,0,0.5,0.25", "0.9,0.9,0.1,0.1"], False, None)
+    covered = ["0,0,0.5,0.25", "0.9,0.9,0.1,0.1"]
     for media in ("frames", "clips"):
         out = tmp_path / media
         build(
@@ -520,7 +520,7 @@ def test_stated_regions_are_black_in_frames_and_clips(planted: Path, tmp_path: P
             planted,
             out,
             media=media,
-            screen=covered,
+            cover=covered,
             workers=0,
             source_options={"image_rate": 1.0},
         )
@@ -549,7 +549,7 @@ def test_clips_outside_the_body_are_left_out_and_counted(planted: Path, tmp_path
     for media in ("frames", "clips"):
         out = tmp_path / media
         manifest = build(
-            "procedure", planted, out, media=media, screen=screen([], False, "colour"), workers=0,
+            "procedure", planted, out, media=media, outside="colour", workers=0,
             source_options={"image_rate": 1.0},
         )  # fmt: skip
         rows = [row for split in load_dataset(str(out), "clips").values() for row in split]
@@ -561,7 +561,7 @@ def test_clips_outside_the_body_are_left_out_and_counted(planted: Path, tmp_path
         assert [one for one in report["dropped"] if "outside" in one["cause"]]
         written = (out / "manifest.json").stat().st_mtime_ns
         build(
-            "procedure", planted, out, media=media, screen=screen([], False, "colour"), workers=0,
+            "procedure", planted, out, media=media, outside="colour", workers=0,
             source_options={"image_rate": 1.0},
         )  # fmt: skip
         assert (out / "manifest.json").stat().st_mtime_ns == written, "built again, nothing was to be done"
@@ -571,7 +571,7 @@ def test_stretches_that_a_model_found(planted: Path, tmp_path: Path) -> None:
     table = tmp_path / "outside.csv"
     table.write_text(f"case,start,end\n{CASES[0]},4,6\n")
     manifest = build(
-        "procedure", planted, tmp_path / "out", screen=screen([], False, str(table)), workers=0,
+        "procedure", planted, tmp_path / "out", outside=str(table), workers=0,
         source_options={"image_rate": 1.0},
     )  # fmt: skip
     left = {one["item"] for one in manifest["dropped"] if "outside the body" in one["cause"]}

@@ -14,13 +14,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from building import build
 from PIL import Image
 from plain_video import render
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.annotations import machine_scenes
 from surgvqa.builders.cases import scene
 from surgvqa.builders.cases.timeline import phase_at
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.pipeline.shard import Options, survey
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions import ask

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from building import build
 from surgvqa.builders.__main__ import main
-from surgvqa.builders.configs.pointing_questions import Pointing
+from surgvqa.builders.pipeline import parameters
 from surgvqa.builders.pipeline import repair as repairing
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.pipeline.repair import repair
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.sources import synthetic
@@ -39,7 +39,7 @@ def whole(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built") / "out"
     who = tmp_path_factory.mktemp("who") / "who.json"
     build(
-        "synthetic", root, out, media="clips", workers=0, source_options=RENDER, pointing=Pointing("box"),
+        "synthetic", root, out, media="clips", workers=0, source_options=RENDER, pointing="box",
         pseudonyms=who,
     )  # fmt: skip
     shutil.copy2(who, out.parent / "who.json")
@@ -120,7 +120,7 @@ def test_what_repair_cannot_do_is_said_and_nothing_is_touched(root: Path, copy: 
 
 def test_a_path_that_was_not_written_down_is_asked_for(root: Path) -> None:
     with pytest.raises(InputError, match=r"--folds folds, whose place isn't written down"):
-        repairing.own_options({"source": "cataract1k", "folds": "folds", "fold": 0})
+        parameters.own_options({"source": "cataract1k", "folds": "folds", "fold": 0})
 
 
 # ---- models

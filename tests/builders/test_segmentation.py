@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from building import build
 from datasets import load_dataset
 from PIL import Image
 from surgvqa.builders.configs.segmentation import Segmentation, decode_labels, notes, rows, scenes
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.schema import Case, Entity, Frame, Scene
 from surgvqa.builders.source_files import cataract1k_times
@@ -115,7 +115,7 @@ def _png(values: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("task", ["parts", "instruments"])
 def test_endovis_builds_loads_and_builds_again(tmp_path: Path, task: str):
-    options = {"kinds": ["instruments"], "workers": 0, "max_side": None, "segmentation": Segmentation(task)}
+    options = {"kinds": ["instruments"], "workers": 0, "max_side": 0, "segmentation": task}
     source_options = {"fold": "official"}
     manifest = build("endovis", ENDOVIS, tmp_path / "out", source_options=source_options, **options)
     verify(tmp_path / "out")

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from building import build
 from datasets import Audio
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.pipeline.verify import verify
+from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.speech.sound import RATE, encode_flac, read_sound
-from surgvqa.builders.speech.spoken import PROMPT, SPOKEN_FEATURES, Speaking, add_spoken
+from surgvqa.builders.speech.spoken import PROMPT, SPOKEN_FEATURES, add_spoken
 from surgvqa.builders.speech.voices import Voice, speak, with_noise
 from surgvqa.cards.command import InputError
 
@@ -57,9 +58,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
-def speaking(data: Path, seconds: float = 0.2, **options: Any) -> Speaking:
+def speaking(data: Path, seconds: float = 0.2, **options: Any) -> Spoken:
     command = f"{sys.executable} {data.parent / 'speak.py'} {{out}} {seconds}"
-    return Speaking(("command:one", "command:two"), command=command, **options)
+    voices = ("command:one", "command:two")
+    return Spoken(folder=data, voices=voices, tts_command=command, **options)
 
 
 def rows(data: Path) -> list[dict[str, Any]]:
@@ -128,7 +130,7 @@ def test_noise_has_the_stated_ratio_and_follows_from_its_words() -> None:
 
 
 def test_every_question_is_spoken_and_none_is_in_its_prompt(data: Path) -> None:
-    counts = add_spoken(data, speaking(data, snr_db=(10.0,)))
+    counts = add_spoken(speaking(data, snr=(10.0,)))
     found = rows(data)
     questions = {
         row["qa_id"]: row for path in (data / "qa").glob("*") for row in pq.read_table(path).to_pylist()
@@ -146,9 +148,9 @@ def test_every_question_is_spoken_and_none_is_in_its_prompt(data: Path) -> None:
     verify(data)
     assert "spoken" in (data / "README.md").read_text()
     before = digests(data)
-    add_spoken(data, speaking(data, snr_db=(10.0,)))
+    add_spoken(speaking(data, snr=(10.0,)))
     assert digests(data) == before
-    add_spoken(data, speaking(data, snr_db=(10.0,), seed=1))
+    add_spoken(speaking(data, snr=(10.0,), seed=1))
     assert digests(data) != before
 
 
@@ -166,7 +168,7 @@ def test_missing_empty_and_silent_speech_stop_it_and_leave_the_data_set_whole(
         silent = wav(tmp_path / "silent.wav", np.zeros(RATE))
         command = f"{sys.executable} {script} {{out}} {silent}"
         with pytest.raises(InputError, match=told):
-            add_spoken(data, Speaking(("command:x",), command=command))
+            add_spoken(Spoken(folder=data, voices=("command:x",), tts_command=command))
         verify(data)
 
 

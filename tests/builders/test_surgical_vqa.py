@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from building import build
 from datasets import load_dataset
 from surgvqa.builders import sources
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.schema import FEATURES
 from surgvqa.builders.sources import synthetic
 from surgvqa.builders.surgical_vqa import SurgicalVQA

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from building import build
 from PIL import Image
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.schema import Case, Dropped
 from surgvqa.builders.sources import surgvivqa
 from surgvqa.cards.command import InputError

@@ -48,7 +48,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip(
         "playwright.sync_api", reason="the browser test drives Chromium: pip install playwright"
     )
-    from surgvqa.builders.pipeline.build import build
+    from building import build
     from surgvqa.train.tiny import make
 
     folder = tmp_path_factory.mktemp("demo")

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from building import build
 from datasets import load_dataset
 from datasets.distributed import split_dataset_by_node
 from hub import Hub
-from surgvqa.builders.pipeline.build import build
 from surgvqa.builders.sources import synthetic
 from surgvqa.cards.publish.push import push
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -17,7 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 TOP = ("cards", "builders", "eval", "train")
-COMMANDS = {name: target.split(":")[0] for name, target in PROJECT["project"]["scripts"].items()}
+SCRIPTS = {name: target.split(":")[0] for name, target in PROJECT["project"]["scripts"].items()}
+COMMANDS = {
+    name: module for name, module in SCRIPTS.items() if name != "surgvqa"
+}  # which forwards to the others
 
 
 def shipped() -> set[str]:
@@ -74,7 +78,7 @@ assert not [name for name in {TOP!r} if importlib.util.find_spec(name)]
 
 
 def test_each_console_script_points_at_a_function() -> None:
-    assert set(COMMANDS) == {"surgvqa-card", "surgvqa-build", "surgvqa-eval", "surgvqa-train"}
+    assert set(SCRIPTS) == {"surgvqa", "surgvqa-card", "surgvqa-build", "surgvqa-eval", "surgvqa-train"}
     for target in PROJECT["project"]["scripts"].values():
         module, function = target.split(":")
         assert callable(getattr(importlib.import_module(module), function))
@@ -101,6 +105,38 @@ import json
 loaded = sorted(set({heavy!r}) & set(sys.modules))
 print("\\n" + json.dumps({{"seconds": time.process_time() - started, "loaded": loaded}}))
 """
+
+
+def test_the_umbrella_lists_and_forwards(capsys: pytest.CaptureFixture[str]) -> None:
+    from surgvqa.cards.arguments.umbrella import main
+
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"  {name.removeprefix('surgvqa-')} " in listed for name in COMMANDS)
+    assert main(["bild"]) == 2
+    assert capsys.readouterr().err == "surgvqa: no command 'bild'; did you mean build?\n"
+    assert main([]) == 2
+    capsys.readouterr()
+    for argv in (["--version"], ["card", "--version"]):
+        with pytest.raises(SystemExit) if argv[1:] else contextlib.nullcontext():
+            assert main(argv) == 0
+        assert capsys.readouterr().out.split()[1] == PROJECT["project"]["version"]
+    with pytest.raises(SystemExit) as stop:
+        main(["build", "verify", "--help"])
+    assert stop.value.code == 0 and "usage: surgvqa-build verify" in capsys.readouterr().out
+
+
+def test_each_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, module in COMMANDS.items():
+        with pytest.raises(SystemExit) as stop:
+            importlib.import_module(module).main(["--version"])
+        assert stop.value.code == 0
+        assert capsys.readouterr().out == f"{command} {PROJECT['project']['version']}\n"
+
+
+def test_the_four_commands_are_short() -> None:
+    lines = [len((ROOT / top / "__main__.py").read_text("utf-8").splitlines()) for top in TOP]
+    assert sum(lines) < 500, dict(zip(TOP, lines, strict=True))
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -51,7 +51,7 @@ def argument_faults(parser: argparse.ArgumentParser, words: list[str]) -> list[s
         return [f"{words[0]}: no such verb"]
     known = {name for action in verbs[words[0]]._actions for name in action.option_strings}
     asked = [word.split("=")[0] for word in words[1:] if word.startswith("--")]
-    if type(verbs[words[0]]) is not argparse.ArgumentParser:
+    if type(verbs[words[0]]).__name__ == "TrlArguments":
         return []  # TRL's own parser reads these; there are hundreds
     return [f"{words[0]} {word}: no such option" for word in asked if word not in known]
 

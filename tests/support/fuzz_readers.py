@@ -157,13 +157,13 @@ def film(suffix: str) -> bytes:
 
 def readers() -> dict[str, Reader]:
     """Every reader by its name."""
+    from building import import_file
     from surgvqa.builders.annotations import outlines
     from surgvqa.builders.configs.segmentation import decode_labels
     from surgvqa.builders.files import tables
     from surgvqa.builders.files.pictures import decode_jpeg, read_picture
     from surgvqa.builders.frames import frame_labels, label_files
     from surgvqa.builders.instruct import teacher
-    from surgvqa.builders.instruct.interchange import import_file
     from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
     from surgvqa.builders.privacy.screen import read_stretches
     from surgvqa.builders.procedures import taxonomy as taxonomies

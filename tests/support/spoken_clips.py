@@ -9,8 +9,9 @@ import colour_clips
 import numpy as np
 import torch
 from datasets import Dataset
+from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.speech.sound import RATE, Samples
-from surgvqa.builders.speech.spoken import SPOKEN_FEATURES, Speaking, spoken_row
+from surgvqa.builders.speech.spoken import SPOKEN_FEATURES, spoken_row
 from surgvqa.builders.speech.voices import Voice
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
@@ -35,7 +36,7 @@ def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
         ]
         Dataset.from_list(asked).to_parquet(folder / "qa" / f"{split}-00000.parquet")
         voices = [Voice("command", "tone", 150)]
-        rows = [spoken_row(row, voices, Speaking(answers="short"), tone) for row in asked]
+        rows = [spoken_row(row, voices, Spoken(folder=folder, answers="short"), tone) for row in asked]
         save(folder, split, rows)
     return folder
 

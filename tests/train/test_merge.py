@@ -65,9 +65,7 @@ def test_vllm_folder_and_the_agents_configuration(tmp_path: Path, capsys: pytest
     taught = adapter("qwen2_5_vl", tmp_path)
     out = tmp_path / "framework"
     (out / "configs").mkdir(parents=True)
-    before = (
-        '# ours\nport: 8000\nmodel_name: "models/llm/Old"\n# model_repo: "<org>/<model>"\nagents: [a, b]\n'
-    )
+    before = '# ours\nport: 8000\nmodel_name: "models/llm/Old"\nserved_model_name: "old"\n# model_repo: "<org>/<model>"\nagents: [a, b]\n'
     (out / "configs" / "global.yaml").write_text(before)
     assert (
         main(["vllm", str(taught), "--out", str(out), "--name", "Cataract-7B", "--repo", "org/cataract"]) == 0
@@ -76,6 +74,7 @@ def test_vllm_folder_and_the_agents_configuration(tmp_path: Path, capsys: pytest
     assert yaml.safe_load(text) == {
         "port": 8000,
         "model_name": "models/llm/Cataract-7B",
+        "served_model_name": "Cataract-7B",  # what the agents ask the server for
         "model_repo": "org/cataract",
         "agents": ["a", "b"],
     }
@@ -101,7 +100,9 @@ def test_vllm_takes_a_whole_model_and_warns_of_videos(
     Budget(4, "video").save(tmp_path / "whole")
     shutil.copytree(tmp_path / "whole", tmp_path / "whole" / "checkpoint-1")
     assert main(["vllm", str(tmp_path / "whole"), "--out", str(tmp_path / "f")]) == 0
-    assert (tmp_path / "f" / "configs" / "global.yaml").read_text() == 'model_name: "models/llm/whole"\n'
+    assert (tmp_path / "f" / "configs" / "global.yaml").read_text() == (
+        'model_name: "models/llm/whole"\nserved_model_name: "whole"\n'
+    )
     assert not (tmp_path / "f/models/llm/whole/checkpoint-1").exists()
     assert "will answer otherwise; train with --media images" in capsys.readouterr().err
     assert sums.faults(tmp_path / "f/models/llm/whole") == []
@@ -136,6 +137,7 @@ def test_a_configuration_we_cannot_change(tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "global.yaml").read_text()) == {
         "llm": {"model_name": "nested"},
         "model_name": "models/llm/a",
+        "served_model_name": "a",
     }
     (tmp_path / "global.yaml").write_text("{model_name: one}")
     with pytest.raises(InputError, match="set by hand model_name: models/llm/a"):

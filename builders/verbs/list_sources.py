@@ -1,10 +1,26 @@
-"""The list of all data sets that can be read: licence, access, what is read, and on what the reader was tried."""
+"""``surgvqa-build sources``: all data sets that can be read: licence, access, what is read, on what it was tried."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from surgvqa.builders import sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """List every data set: licence, access, what is read, how it was tried."""
+
+    json: bool = False
+    """the list as JSON"""
+
+
+def run(config: Sources) -> None:
+    """List every data set that can be read."""
+    found = listed()
+    print(json.dumps([one._asdict() for one in found], indent=1) if config.json else table(found))
 
 
 class Listed(NamedTuple):

@@ -1,0 +1,185 @@
+"""A build's configuration in its other forms: options of a shard, parameters in a manifest, a command on a card."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from surgvqa.builders import sources
+from surgvqa.builders.configs.pointing_questions import Pointing
+from surgvqa.builders.configs.segmentation import Segmentation
+from surgvqa.builders.geometry.coordinates import Grid
+from surgvqa.builders.kinds.pool import POOL
+from surgvqa.builders.pipeline import source_options
+from surgvqa.builders.pipeline.shard import ASKING, Asking, Options
+from surgvqa.builders.privacy.pseudonyms import Pseudonyms
+from surgvqa.builders.privacy.screen import COLOUR, screen
+from surgvqa.builders.questions.ask import NINE
+from surgvqa.builders.settings.build import Build
+from surgvqa.cards.arguments.option import options
+from surgvqa.cards.arguments.words import printed
+from surgvqa.cards.command import InputError, nearest
+
+
+def options_of(config: Build) -> Options:
+    """What of a configuration decides the rows of a case."""
+    # A set of the source's own (`complete` has checked the name) is no way to choose among ours.
+    asking, kinds = asked_for(config.questions if config.questions in ASKING else None, config.kinds)
+    return Options(
+        clip_seconds=config.clip_seconds,
+        frames=config.frames,
+        media=config.media,  # type: ignore[arg-type]
+        max_side=config.max_side or None,
+        kinds=kinds,
+        seed=config.seed,
+        decoder=config.decoder,  # type: ignore[arg-type]
+        system=config.system,
+        pointing=pointing_of(config),
+        segmentation=Segmentation(config.segmentation) if config.segmentation else None,
+        screen=screen(config.cover, config.cover_text, config.outside),
+        asking=asking,
+    )
+
+
+def asked_for(questions: str | None, kinds: Sequence[str]) -> tuple[Asking, tuple[str, ...]]:
+    """How questions are chosen, and the kinds: where kinds alone are named, those of every clip, as ever.
+
+    >>> asked_for(None, ["count"])
+    ('nine', ('count',))
+    """
+    asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
+    return asking, tuple(kinds or (POOL if asking == "informative" else NINE))
+
+
+def pointing_of(config: Build) -> Pointing | None:
+    """How config ``pointing`` is written, None where it isn't asked for."""
+    if config.pointing is None:
+        return None
+    grid = None
+    if config.pointing_grid is not None:
+        numbers = config.pointing_grid.split(",")
+        if len(numbers) != 3 or not all(number.isdigit() and int(number) for number in numbers):
+            raise InputError(
+                f"--pointing-grid {config.pointing_grid}: three whole numbers are due, as 28,3136,1003520"
+            )
+        grid = Grid(*map(int, numbers))
+    return Pointing(
+        form=config.pointing,
+        shape=config.pointing_shape,
+        model_type=config.pointing_model_type,
+        grid=grid,
+        types=config.pointing_types,
+        spread=config.pointing_spread,
+        negatives=config.pointing_negatives,
+        decimals=config.pointing_decimals,
+        per_case=config.pointing_per_case,
+        seed=config.seed,
+    )
+
+
+def defaults(module: ModuleType) -> dict[str, Any]:
+    """What a source's own options are when nobody gives them."""
+    parameters = inspect.signature(module.cases).parameters.values()
+    return {
+        one.name: one.default
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
+    }
+
+
+def complete(config: Build, names: Pseudonyms | None = None) -> Build:
+    """The configuration with every option of its source, and with real names where it has those of a card."""
+    own = {**defaults(sources.load(config.source)), **config.source_options}
+    questions = config.questions
+    if questions not in (None, *ASKING):
+        if "questions" not in own:
+            raise InputError(f"--questions {questions}: {nearest(str(questions), ASKING)}")
+        own["questions"] = questions  # a set of the source's own
+    real = {other: name for name, other in names.cases.items()} if names else {}
+    held_out = tuple(real.get(case_id, case_id) for case_id in config.test_cases)
+    return replace(config, source_options=own, test_cases=held_out)
+
+
+def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, Any]:
+    """What a manifest says of a complete configuration: what decides the data set, no place on this disk."""
+    chosen = options_of(config)
+    return {
+        "source": config.source,
+        **{
+            name: value
+            for name, value in asdict(chosen).items()
+            if name not in ("pointing", "segmentation", "screen")
+        },
+        **(chosen.pointing.parameters() if chosen.pointing else {}),
+        **({"segmentation": config.segmentation} if config.segmentation else {}),
+        **(chosen.screen.parameters() if chosen.screen else {}),
+        **({"pseudonyms": "FILE"} if names else {}),
+        "test_cases": sorted(map(names.case, config.test_cases) if names else config.test_cases),
+        "validation": config.validation,
+        "test": config.test,
+        "balance": config.balance,
+        "on_error": config.on_error,
+        "max_blind": config.max_blind,
+        **{name: bare(value, names is not None) for name, value in config.source_options.items()},
+    }
+
+
+def bare(value: Any, hide: bool) -> Any:
+    """An option's value as it is written down: of a path its last name, or none at all."""
+    if isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).exists()):
+        return "FILE" if hide else Path(value).name
+    return value
+
+
+def command_of(config: Build, names: Pseudonyms | None) -> list[str]:
+    """The command that builds the same again, in words, for a card: placeholders for places, no real names."""
+    own = source_options.options(config.source)
+    shown = tuple(one for one in options(Build) if one.name != "source")
+    held_out = tuple(map(names.case, config.test_cases)) if names else config.test_cases
+    usual = defaults(sources.load(config.source))
+    told = config.source_options.get(
+        "questions"
+    )  # a set of the source's own goes before a way to choose among ours
+    questions = config.questions if told == usual.get("questions") else told
+    config = replace(config, test_cases=held_out, questions=questions)
+    return printed("surgvqa-build", config.source, (*shown, *own), config)
+
+
+def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
+    """The configuration of a build as its manifest tells it."""
+    outside = parameters.get("outside")
+    if outside not in (None, COLOUR):
+        raise InputError(
+            f"it was built with --outside {outside}, a file that isn't in the data set; run the build again"
+        )
+    ours = {one.name for one in fields(Build)} - {"root", "out", "pseudonyms", "source_options"}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in parameters.items()
+        if name in ours
+    }
+    values["max_side"] = parameters["max_side"] or 0
+    values["questions"] = parameters.get("asking", "nine")  # `questions` is an option of the source's own
+    return Build(**values, root=root, out=out, source_options=own_options(parameters))
+
+
+def own_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The source's own options; a path among them is not written down, so it must be the default."""
+    module = sources.load(parameters["source"])
+    own = {}
+    for one in inspect.signature(module.cases).parameters.values():
+        if one.kind is not one.KEYWORD_ONLY or one.name not in parameters:
+            continue
+        value = parameters[one.name]
+        if value is not None and ("Path" in str(one.annotation) or value == "FILE"):
+            raise InputError(
+                f"it was built with --{one.name.replace('_', '-')} {value}, whose place isn't written down; "
+                "run the same build again, whole shards are kept"
+            )
+        own[one.name] = value
+    return own

@@ -1,0 +1,34 @@
+"""What of people and pictures is hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from surgvqa.cards.arguments.option import Given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """The names that are published."""
+
+    HEADING: ClassVar[str] = "privacy"
+
+    pseudonyms: Annotated[Path | None, Given("FILE")] = None
+    """publish salted pseudonyms of cases and files; FILE, outside --out, keeps salt and map, for you alone"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Named):
+    """The pictures that are published."""
+
+    HEADING: ClassVar[str] = "privacy"
+
+    cover: Annotated[tuple[str, ...], Given("X,Y,W,H")] = ()
+    """paint regions of every picture black, in shares of it: 0,0.9,1,0.1 is its lowest tenth"""
+    cover_text: bool = False
+    """find burned-in text that stands still, and paint it black"""
+    outside: Annotated[str | None, Given("colour|FILE")] = None
+    """leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), or by a CSV
+    file case,start,end of a person or a model"""

@@ -1,0 +1,31 @@
+"""The configuration of ``spoken``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """Add config spoken to a data set: its questions as sound."""
+
+    folder: Annotated[Path, Given("DIR", position=True)]
+    """what a build wrote"""
+    voices: Annotated[tuple[str, ...], Given("ENGINE:NAME")] = ("espeak-ng:en-us", "espeak-ng:en-gb")
+    """espeak-ng (offline), edge-tts (online) or command"""
+    rates: Annotated[tuple[int, ...], Given("N")] = (150, 180)
+    """words a minute"""
+    snr: Annotated[tuple[float, ...], Given("DB", shown="none")] = ()
+    """theatre noise at these ratios"""
+    tts_command: Annotated[str | None, Given("TEXT", place="COMMAND")] = None
+    """for voices of engine command; text on stdin, sound to {out}"""
+    seed: Annotated[int, Given("N")] = 0
+    """of who says what"""
+    test_voices: Annotated[tuple[str, ...], Given("ENGINE:NAME", shown="as in training")] = ()
+    """speak validation and test, and nothing else"""
+    answers: Annotated[str, Given("sentence|short")] = "sentence"
+    """what is taught"""

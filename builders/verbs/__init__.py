@@ -1,0 +1,14 @@
+"""What each verb of ``surgvqa-build`` does with its configuration; heavy imports happen inside."""
+
+__all__ = [
+    "build",
+    "frames",
+    "instruct",
+    "interchange",
+    "labels",
+    "list_sources",
+    "new",
+    "probe",
+    "spoken",
+    "verify",
+]

@@ -1,0 +1,18 @@
+"""``surgvqa-build frames``: still frames with their times and labels from videos."""
+
+from __future__ import annotations
+
+from surgvqa.builders.settings.frames import Frames
+
+
+def run(config: Frames) -> None:
+    """Take frames from videos and say how many."""
+    from surgvqa.builders.frames.extract import extract
+
+    taken = extract(config)
+    if taken.outside:
+        print(f"{taken.outside} moments outside the body were left out")
+    print(
+        f"{taken.frames} frames, {taken.labelled} of them labelled at that very moment; {taken.duplicates} that look "
+        f"like another were left out; labels in {taken.path}"
+    )

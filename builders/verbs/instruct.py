@@ -1,0 +1,22 @@
+"""``surgvqa-build instruct``: instruction data from labelled frames, by rule or with a teacher."""
+
+from __future__ import annotations
+
+from surgvqa.builders.settings.instruct import Instruct
+
+
+def run(config: Instruct) -> None:
+    """Write instruction data, and say what the verifier refused."""
+    from surgvqa.builders.instruct import write
+
+    if config.teacher is not None or config.estimate:
+        print(write.expected(config))
+        if config.estimate:
+            return
+    report = write.instruct(config)
+    for split, counts in report["splits"].items():
+        print(f"{split}: {counts['cases']} videos, {counts['frames']} frames, {counts['samples']} samples")
+    print(f"accepted {report['accepted_share']:.1%} of what {report['teacher']} wrote; refused for:")
+    for cause, count in report["reasons"].items():
+        print(f"  {cause}: {count}")
+    print(f'{config.out} is ready: datasets.load_dataset("{config.out}", "instruct")')

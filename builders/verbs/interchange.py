@@ -1,0 +1,32 @@
+"""``surgvqa-build import`` and ``export``: conversations in the forms of others."""
+
+from __future__ import annotations
+
+from surgvqa.builders.settings.interchange import Export, Import
+
+
+def import_file(config: Import) -> None:
+    """Write a data set from conversations."""
+    from surgvqa.builders.instruct.interchange import import_file as write
+
+    report = write(config)
+    for split, counts in report["splits"].items():
+        print(f"{split}: {counts['samples']} samples")
+    say_lost(report["lost"])
+    print(f'{config.out} is ready: datasets.load_dataset("{config.out}", "instruct")')
+
+
+def export(config: Export) -> None:
+    """Write conversations from a data set."""
+    from surgvqa.builders.instruct.interchange import export as write
+
+    say_lost(write(config.folder, config.out, config.form, config.config))
+    print(f"{config.out} is ready")
+
+
+def say_lost(lost: dict[str, int]) -> None:
+    """Print what the other form could not say."""
+    for what, count in lost.items():
+        print(f"lost in {count} samples: {what}")
+    if not lost:
+        print("nothing is lost")

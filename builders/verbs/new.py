@@ -1,0 +1,36 @@
+"""``surgvqa-build new``: the files that a new procedure begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+
+
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """Write the commented files that a new procedure begins with."""
+
+    procedure: Annotated[str, Given("PROCEDURE", position=True)]
+    """its name"""
+    dir: Annotated[Path | None, Given("DIR", shown="the procedure's name")] = None
+    """the folder"""
+    check: bool = False
+    """write nothing; say what is wrong with the folder"""
+
+
+def run(config: New) -> None:
+    """Write a new procedure's files, or check them."""
+    from surgvqa.builders.pipeline import new_procedure as begin
+
+    folder = config.dir or Path(config.procedure)
+    if config.check:
+        print("\n".join(begin.check(folder)))
+        return
+    for path in begin.new(config.procedure, folder):
+        print(path)
+    print(
+        f"edit them, put recordings into {folder / 'videos'}, then: surgvqa-build new {config.procedure} --check"
+    )

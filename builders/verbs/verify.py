@@ -1,0 +1,35 @@
+"""``surgvqa-build verify``: damage to a data set or a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Check every file of a data set or an adapter, bit for bit."""
+
+    folder: Annotated[Path, Given("DIR", position=True)]
+    """what a build or a training wrote"""
+    repair: Annotated[Path | None, Given("ROOT")] = None
+    """build what is damaged again, from the source's folder"""
+    pseudonyms: Annotated[Path | None, Given("FILE")] = None
+    """for --repair, where the build had it"""
+    workers: Annotated[int, Given("N")] = 1
+    """processes of --repair"""
+
+
+def run(config: Verify) -> None:
+    """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
+    from surgvqa.builders.pipeline.verify import verify
+
+    if config.repair is not None:
+        from surgvqa.builders.pipeline.repair import repair
+
+        for name in repair(config.folder, config.repair, config.pseudonyms, config.workers):
+            print(f"built again: {name}")
+    print(f"{config.folder}: all {verify(config.folder)} files are as they were written")

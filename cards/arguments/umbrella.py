@@ -1,0 +1,50 @@
+"""``surgvqa``: the four commands under one name, as in ``surgvqa build synthetic --root DIR --out DIR``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import distribution
+
+from surgvqa.cards.command import nearest, one_line
+
+PREFIX = "surgvqa-"
+
+
+def commands() -> dict[str, str]:
+    """The commands that this package installs, by their short names, with the module and function of each."""
+    scripts = (one for one in distribution("surgvqa").entry_points if one.group == "console_scripts")
+    return {one.name.removeprefix(PREFIX): one.value for one in scripts if one.name.startswith(PREFIX)}
+
+
+def help_text() -> str:
+    """The list of commands."""
+    lines = ["usage: surgvqa [-h] [--version] COMMAND ...", "", str(__doc__), "", "commands:"]
+    for name, target in sorted(commands().items()):
+        said = str(importlib.import_module(target.split(":")[0]).__doc__).splitlines()[0]
+        lines.append(f"  {name:8}{said.split(': ', 1)[-1].rstrip('.')}")
+    lines += ["", "`surgvqa COMMAND --help` lists its verbs; `surgvqa-COMMAND` is the same command."]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Forward to one of the commands; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(help_text())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"surgvqa {distribution('surgvqa').version}")
+        return 0
+    known = commands()
+    if words[0] not in known:
+        print(one_line(f"surgvqa: no command {words[0]!r}; {nearest(words[0], known)}"), file=sys.stderr)
+        return 2
+    module, function = known[words[0]].split(":")
+    call: Callable[[list[str]], int] = getattr(importlib.import_module(module), function)
+    return call(words[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

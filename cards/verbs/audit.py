@@ -1,0 +1,50 @@
+"""``surgvqa-card audit``: a search for what must not be published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.command import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """Search a folder for what must not be published; exit 2 on a hit."""
+
+    folder: Annotated[Path, Given("DIR", position=True)]
+    """a data set or a model"""
+    sheets: Annotated[Path | None, Given("OUT")] = None
+    """write contact sheets of random frames for a person to look at"""
+    frames: Annotated[int, Given("N")] = 3000
+    """how many"""
+    looked_at: Annotated[int | None, Given("N")] = None
+    """record that a person looked at so many of them"""
+    hits: Annotated[int, Given("K", shown="0")] = 0
+    """with --looked-at: how many showed what they must not"""
+
+
+def run(config: Audit) -> None:
+    """Print every hit; an error where there is one."""
+    from surgvqa.cards.publish.audit import audit as search
+    from surgvqa.cards.publish.push import dataset_files, kind_of, model_files
+    from surgvqa.cards.write import frame_audit
+
+    folder = config.folder
+    files = dataset_files(folder) if kind_of(folder) == "dataset" else model_files(folder)
+    hits = search(folder, files)
+    for hit in hits:
+        print(hit)
+    if hits:
+        raise InputError(f"{len(hits)} hits in {folder}; `push` would refuse it")
+    print(f"no hit in {len(files)} files")
+    if config.sheets is not None:
+        written = frame_audit.sheets(folder, config.sheets, config.frames)
+        print(
+            f"{config.frames} frames on {len(written)} sheets in {config.sheets}; look at them, then --looked-at"
+        )
+    if config.looked_at is not None:
+        frame_audit.record(folder, config.looked_at, config.hits)
+        print(f"recorded in {folder / 'manifest.json'} and its card")

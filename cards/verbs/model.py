@@ -1,0 +1,53 @@
+"""``surgvqa-card model``: the card of a model or an adapter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.command import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """Write the card of a model or adapter, with its score beside blind."""
+
+    folder: Annotated[Path, Given("DIR", position=True)]
+    """what surgvqa-train wrote"""
+    score: Annotated[tuple[Path, ...], Given("FILE")] = ()
+    """what `surgvqa-eval score --out` wrote"""
+    parity: Annotated[tuple[Path, ...], Given("FILE")] = ()
+    """what `surgvqa-eval compare --out` wrote on the answers of two engines (predict --engine hf|vllm|openai)"""
+    dataset: Annotated[str | None, Given("DIR|ORG/NAME")] = None
+    """the data set it was trained on"""
+    repo: Annotated[str | None, Given("ORG/NAME")] = None
+    """where it will be on the Hub, for the snippet"""
+
+
+def run(config: Model) -> None:
+    """Write DIR/README.md from the model's own files and the scores."""
+    from surgvqa.cards.files import manifest, sums
+    from surgvqa.cards.write.model import HUB_ID, describe, model_card, parity_of
+
+    folder_of_data = Path(config.dataset) if config.dataset and Path(config.dataset).is_dir() else None
+    if config.dataset and not folder_of_data and not HUB_ID.fullmatch(config.dataset):
+        raise InputError(f"--dataset {config.dataset}: neither a folder here nor the ORG/NAME of a data set")
+    text = model_card(
+        describe(config.folder),
+        {
+            path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
+            for path in config.score
+        },
+        parity=[
+            parity_of(manifest.read_json(path, "run `surgvqa-eval compare … --out FILE` first"), path.name)
+            for path in config.parity
+        ],
+        data=manifest.read(folder_of_data) if folder_of_data else None,
+        data_id=None if folder_of_data else config.dataset,
+        repo_id=config.repo,
+    )
+    manifest.put(config.folder / manifest.CARD, text)
+    sums.update(config.folder, manifest.CARD)
+    print(config.folder / manifest.CARD)

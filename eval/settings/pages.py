@@ -1,0 +1,69 @@
+"""The configurations of what is looked at or handed on: report, demo, lmms."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+from surgvqa.eval.settings.score import Judged, Termed, Truth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Termed, Truth):
+    """Write one page on predictions, or on a data set."""
+
+    what: Annotated[str, Given("FILE|DIR", position=True)]
+    """predictions, or a data set: a folder or org/name"""
+    out: Annotated[Path, Given("PAGE.html")]
+    """the page; the JSON lies beside it"""
+    title: Annotated[str | None, Given("TEXT")] = None
+    """of the page"""
+    baselines: Annotated[Path | None, Given("FILE.json")] = None
+    """what `baselines --out` wrote, shown beside"""
+    necessity: Annotated[Path | None, Given("FILE.json")] = None
+    """what `necessity --out` wrote: what the sound is worth"""
+    seed: Annotated[int, Given("N")] = 0
+    """of what is drawn: intervals, guesses"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Serve an app: look at clips, ask models, by text or voice."""
+
+    data: Annotated[tuple[str, ...], Given("DIR", shown="demo/dataset")] = ()
+    """data sets to choose from"""
+    model: Annotated[tuple[str, ...], Given("DIR", shown="demo/adapter")] = ()
+    """models to choose from"""
+    score: Annotated[Path | None, Given("FILE.json", shown="demo/score.json")] = None
+    """a score to show by kind"""
+    recogniser: Annotated[str | None, Given("MODEL")] = None
+    """speech recogniser for models that read, openai/whisper-small, say"""
+    allow: Annotated[tuple[Path, ...], Given("DIR")] = ()
+    """clients may name what lies below, too"""
+    allow_host: Annotated[tuple[str, ...], Given("NAME")] = ()
+    """names that the app goes by behind a proxy"""
+    host: Annotated[str, Given("HOST")] = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    """address"""
+    port: Annotated[int, Given("N")] = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    """port"""
+    dtype: Annotated[str, Given("DTYPE")] = "auto"
+    """auto, float32 or bfloat16"""
+    device: Annotated[str | None, Given("DEVICE", shown="cuda where there is one")] = None
+    """cuda or cpu"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lmms(Judged):
+    """Write a task file, so that lmms-eval runs a data set."""
+
+    data: Annotated[str, Given("DIR", position=True)]
+    """a data set of ours: a folder or org/name"""
+    out: Annotated[Path, Given("FOLDER")]
+    """for the harness's --include_path"""
+    name: Annotated[str | None, Given("NAME", shown="surgvqa_ and the folder's name")] = None
+    """of the task"""
+    split: Annotated[str, Given("SPLIT")] = "test"
+    """whose questions are asked"""

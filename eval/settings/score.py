@@ -1,0 +1,69 @@
+"""The configurations of ``score`` and ``compare``, and what they share with others: where the right answers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Where the figures go."""
+
+    out: Annotated[Path | None, Given("FILE.json")] = None
+    """write every figure as JSON"""
+    seed: Annotated[int, Given("N")] = 0
+    """of what is drawn: intervals, guesses"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The rule that answers are judged by."""
+
+    rule: Annotated[str | None, Given("RULE", shown="choice where choices are known")] = None
+    """exact, word, substring or choice"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth(Judged):
+    """The columns of predictions, and where the right answers are."""
+
+    columns: Annotated[str, Given("FIELD=COLUMN,…")] = ""
+    """our fields in your file: kind=question_type,…"""
+    data: Annotated[str | None, Given("DIR")] = None
+    """the data set: its questions are the denominator"""
+    split: Annotated[str, Given("SPLIT")] = "test"
+    """the data set's split that was asked"""
+    train: Annotated[str | None, Given("DIR", shown="--data's")] = None
+    """training questions for the blind guess"""
+    data_columns: Annotated[str, Given("FIELD=COLUMN,…")] = ""
+    """as --columns, for --data, --train"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Termed:
+    """The terms that answers are held against."""
+
+    taxonomy: Annotated[str | None, Given("NAME")] = None
+    """the procedure whose terms answers should use"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Figures, Termed, Truth):
+    """Score predictions: accuracy beside chance and a blind guess."""
+
+    file: Annotated[Path, Given("FILE", position=True)]
+    """predictions: JSONL, JSON, CSV, an Inspect log"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(Figures, Truth):
+    """Compare two predictions files, paired, by case."""
+
+    a: Annotated[Path, Given("A", position=True)]
+    """predictions of A"""
+    b: Annotated[Path, Given("B", position=True)]
+    """predictions of B; differences are B - A"""

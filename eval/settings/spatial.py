@@ -1,0 +1,36 @@
+"""The configurations of ``pointing`` and ``segmentation``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from surgvqa.cards.arguments.option import Given
+from surgvqa.eval.settings.score import Figures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places(Figures):
+    """The data set that was asked for places."""
+
+    data: Annotated[Path, Given("DIR")]
+    """the data set"""
+    split: Annotated[str, Given("SPLIT")] = "test"
+    """the split that was asked"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointing(Places):
+    """Score places: points, boxes and positions, beside guessers."""
+
+    file: Annotated[Path, Given("FILE", position=True)]
+    """predictions on the config pointing: JSONL, qa_id being its row_id"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation(Places):
+    """Score masks: Dice, the three IoUs, boundaries."""
+
+    file: Annotated[Path, Given("FILE", position=True)]
+    """predictions on the config segmentation: JSONL of masks"""

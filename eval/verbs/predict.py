@@ -1,0 +1,47 @@
+"""``surgvqa-eval predict``: a model, or several, asked about a data set or a running video."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from surgvqa.cards.command import InputError
+from surgvqa.eval.settings.predict import Predict, Watched
+
+
+def run(config: Predict) -> None:
+    """Ask a model, or several."""
+    if config.stream:
+        watch(config)
+        return
+    if config.ask or config.ask_aloud:
+        raise InputError("--ask and --ask-aloud go with --stream; a data set brings its own questions")
+    from surgvqa.eval.answers import ensemble
+    from surgvqa.eval.answers.predict import Run
+
+    apart = {"ensemble", "model", *(one.name for one in fields(Watched))}
+    asked = {name: value for name, value in vars(config).items() if name not in apart}
+    ensemble.run(Run(model=config.model[0], **asked), config.model, config.ensemble)
+
+
+def watch(config: Predict) -> None:
+    """Ask a model about a running video."""
+    if len(config.model) > 1 or config.ensemble:
+        raise InputError("--stream asks one model; leave --ensemble and the other --model away")
+    from surgvqa.eval.app.live_stream import Live, stream
+
+    stream(
+        Live(
+            source=config.data,
+            model=config.model[0],
+            questions=config.ask,
+            sound=config.ask_aloud,
+            window_s=config.window,
+            every_s=config.every,
+            max_new_tokens=config.max_new_tokens or 64,
+            out=config.out,
+            frames=config.frames,
+            base=config.base,
+            dtype=config.dtype,
+            device=config.device,
+        )
+    )

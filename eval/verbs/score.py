@@ -1,0 +1,34 @@
+"""``surgvqa-eval score``, ``compare``, ``pointing`` and ``segmentation``: figures of predictions."""
+
+from __future__ import annotations
+
+from surgvqa.eval.settings.score import Compare, Score
+from surgvqa.eval.settings.spatial import Pointing, Segmentation
+
+
+def score(config: Score) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval.commands import run_score
+
+    run_score.score(config)
+
+
+def compare(config: Compare) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval.commands import run_score
+
+    run_score.compare(config)
+
+
+def pointing(config: Pointing) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval.commands import run_pointing
+
+    run_pointing.pointing(config)
+
+
+def segmentation(config: Segmentation) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval.commands import run_segmentation
+
+    run_segmentation.segmentation(config)

@@ -1,0 +1,163 @@
+"""``sft``, ``audio``, ``grpo`` and ``doctor``: help of ours, options read by TRL's parsers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+
+class TrlArguments(argparse.ArgumentParser):
+    """Answers ``--help`` at once; everything else goes to TRL's parser as it stands."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Keep all arguments, in their order, as ``arguments``."""
+        given = list(sys.argv[1:] if args is None else args)
+        if {"-h", "--help"} & set(given):
+            self.print_help()
+            self.exit()
+        namespace = argparse.Namespace() if namespace is None else namespace
+        namespace.arguments = given
+        return namespace, []
+
+
+SFT = """Fine-tune a Qwen-VL on clips with TRL.
+
+  surgvqa-train sft --config configs/sft_lora.yaml --model_name_or_path Qwen/Qwen2.5-VL-3B-Instruct \\
+      --dataset_name my-clips --output_dir runs/first
+
+Every option of TRL's ScriptArguments, ModelConfig and SFTConfig works too, on the command line or in the
+YAML file (https://huggingface.co/docs/trl/sft_trainer); these are the ones one needs first."""
+
+
+def add_sft(verbs: Any) -> None:
+    """``surgvqa-train sft``: the options below are for reading; TRL's parser reads them."""
+    verb = verbs.add_parser(
+        "sft",
+        help="fine-tune on clips with TRL's SFTTrainer",
+        description=SFT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="surgvqa-train sft --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    described(verb)
+
+
+AUDIO = """Train a Qwen-VL that hears, on spoken questions (`surgvqa-build spoken`), in two stages:
+
+  surgvqa-train audio --config audio_align.yaml --model_name_or_path Qwen/Qwen2-VL-7B-Instruct \\
+      --whisper openai/whisper-large-v3-turbo --dataset_name my-clips --output_dir runs/hears
+  surgvqa-train audio --config audio_lora.yaml --model_name_or_path runs/hears \\
+      --dataset_name my-clips --output_dir runs/spoken
+
+The options of `surgvqa-train sft`, and:"""
+
+
+def add_audio(verbs: Any) -> None:
+    """``surgvqa-train audio``."""
+    verb = verbs.add_parser(
+        "audio",
+        help="a model that hears its questions: a Whisper encoder's sound in a Qwen-VL",
+        description=AUDIO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="surgvqa-train audio --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    for flag, metavar, text in (
+        ("--stage", "align|answer", "the projector learns to write down; adapter and projector to answer"),
+        ("--whisper", "W", "Whisper whose encoder a model without ears gets: folder or Hub name"),
+        ("--audio_pool", "N", "encoder frames (of 50 a second) per token, with --whisper (default 10)"),
+        ("--audio_learning_rate", "LR", "of the projector (default: --learning_rate)"),
+    ):
+        verb.add_argument(flag, metavar=metavar, help=text)
+    described(verb)
+
+
+GRPO = """Teach a Qwen-VL to point with TRL's GRPOTrainer, on rows of the config pointing.
+
+  surgvqa-train grpo --config grpo_lora.yaml --model_name_or_path runs/pointing-sft \\
+      --dataset_name my-pointing --output_dir runs/pointing-grpo
+
+The model is an adapter that `surgvqa-train sft --dataset_config pointing` taught, or a base model. Before step 1 the
+run's own rewards are paid to guessers that see no pixel. Every option of TRL's ScriptArguments, ModelConfig and
+GRPOConfig works too (https://huggingface.co/docs/trl/grpo_trainer); these are the ones one needs first."""
+
+
+def add_grpo(verbs: Any) -> None:
+    """``surgvqa-train grpo``: the options below are for reading; TRL's parser reads them."""
+    verb = verbs.add_parser(
+        "grpo",
+        help="teach it to point with TRL's GRPOTrainer",
+        description=GRPO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="surgvqa-train grpo --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    listed(
+        verb,
+        ("--config FILE", "YAML of options: a file, or ours: grpo_lora.yaml"),
+        ("--model_name_or_path M", "adapter or base model: folder or Hub name"),
+        ("--dataset_name D", "a folder built with --pointing FORM, or a Hub name"),
+        ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
+        (
+            "--reward_funcs R",
+            "of ours by name, or module.function (default: the mix of surgvqa.train.rewards)",
+        ),
+        ("--reward_weights W", "one for each"),
+        ("--num_generations N", "answers to a question (default 8)"),
+        ("--per_device_train_batch_size N", "answers at once; with --gradient_accumulation_steps, a step's"),
+        ("--max_completion_length N", "most tokens of an answer (default 256)"),
+        ("--temperature T", "of the sampled answers (default 1)"),
+        ("--beta B", "weight of the distance from the model it began with (default 0)"),
+        ("--learning_rate LR", "of the adapter"),
+        ("--max_pixels N", "most pixels of a frame; an adapter knows its own"),
+        ("--eval_strategy steps", "rewards on the validation split"),
+        ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
+    )
+
+
+def add_doctor(verbs: Any) -> None:
+    """``surgvqa-train doctor``: the options of ``sft``."""
+    verb = verbs.add_parser(
+        "doctor",
+        help="the checks before step 1, alone; takes the options of sft",
+        usage="surgvqa-train doctor --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
+    )
+    described(verb)
+
+
+def described(verb: Any) -> None:
+    """List the options for reading; TRL's parser reads them."""
+    listed(
+        verb,
+        ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
+        ("--model_name_or_path M", "base model: folder or Hub name"),
+        ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
+        ("--dataset_config C", "config of the data set (default clips)"),
+        ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
+        (
+            "--questions-per-sequence N",
+            "questions of a clip behind one copy of it: 0 all (default), 1 none shared",
+        ),
+        ("--frames N", "frames of a clip the model sees (default: what the rows have)"),
+        ("--media images|video", "frames one by one (default), or one video with its times"),
+        ("--max_pixels N", "most pixels of a frame (default 262144)"),
+        ("--max_length N", "most tokens of a question with its clip; a longer one stops the run"),
+        ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
+        ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
+        ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
+        (
+            "--optimizer muon",
+            "Muon on the matrices, AdamW on the rest (--muon_learning_rate, --learning_rate)",
+        ),
+        ("--projector_learning_rate LR", "train the projector too; --vision_learning_rate the vision tower"),
+        ("--cache_vision DIR", "compute what a frozen vision tower sees once, for all epochs and runs"),
+        ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
+        ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
+        ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
+    )
+
+
+def listed(verb: Any, *options: tuple[str, str]) -> None:
+    """Options with their help, for a verb whose arguments TRL's parser reads."""
+    verb.__class__ = TrlArguments
+    for option, text in options:
+        flag, _, metavar = option.partition(" ")
+        verb.add_argument(flag, metavar=metavar, help=text)
