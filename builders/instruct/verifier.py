@@ -367,7 +367,9 @@ class _View:
             if not any(name in allowed[kind] for kind, name in mention.options if kind):
                 kind, name = next(option for option in mention.options if option[0])
                 raise Refusal(f"{kind}: the procedure doesn't bring {name} here")
-        words = {word for word in clause.words if re.search(r"\d", word) or word in lexicon.NUMBERS}
+        named = {place for mention in clause.mentions for place in mention.covered}
+        free = [word for place, word in enumerate(clause.words) if place not in named]
+        words = {word for word in free if re.search(r"\d", word) or word in lexicon.NUMBERS}
         if words - of.condition_words - {"one"}:
             raise Refusal(f"number: {sorted(words - of.condition_words)[0]!r} is in no condition")
         sides = {place.value for place in clause.places if place.what in ("cell", "half")}
