@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 
@@ -40,6 +41,8 @@ def machine_fault(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, InputError):
         return None
+    if isinstance(error, ModuleNotFoundError):
+        return missing_extra(error.name or "")
     found = _NUMBER.search(str(error))
     number = getattr(error, "errno", None) or (int(found[1]) if found else None)
     if number not in FULL_OR_LOCKED:
@@ -47,6 +50,26 @@ def machine_fault(error: BaseException) -> str | None:
     name = getattr(error, "filename", None)
     where = f"{name}: " if isinstance(name, str) else ""
     return f"{where}{os.strerror(number)}; free some, then run the same command again"
+
+
+# Modules whose distribution has another name.
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn", "edge_tts": "edge-tts"}
+
+
+def missing_extra(module: str) -> str | None:
+    """Name the extra that brings a missing module; None where it is none of our extras.
+
+    >>> missing_extra("torch.nn")
+    "this needs torch, which isn't installed: pip install 'surgvqa[train]'"
+    >>> missing_extra("no_such_module") is None
+    True
+    """
+    name = DISTRIBUTIONS.get(module.split(".")[0], module.split(".")[0])
+    for line in metadata.requires("surgvqa") or ():
+        extra = re.search(r"""extra == ["']([\w-]+)["']""", line)
+        if extra and re.match(rf"{re.escape(name)}(?![\w-])", line, re.IGNORECASE):
+            return f"this needs {name}, which isn't installed: pip install 'surgvqa[{extra[1]}]'"
+    return None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from surgvqa.builders.annotations.picture_names import refuse_beyond
 from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.files.faults import listed
@@ -151,6 +152,7 @@ def faults_of(case: Case, pixels: Pixels | None) -> list[Dropped]:
     try:
         if pixels is not None:
             case = fit(case, pixels)
+        refuse_beyond(case)
         return [one for one in windows(case, CLIP_S).dropped if one.fault]
     except InputError as error:
         return [Dropped(case.case_id, str(error), fault=True)]

@@ -69,5 +69,7 @@ def scene(
             bbox=masks.box_of(rle, width, height),
             area=masks.area_of(rle, width, height),
             centroid=masks.centroid_of(rle, width, height),
+            # One mask for all tools of a class: how many they are, nobody drew apart.
+            crowd=True if role == "instrument" else None,
         )
     return Scene(time_s, width, height, tuple(nodes.values()))

@@ -22,6 +22,7 @@ class Part:
     scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
     answers: list[tuple[Ask, str, str]] = field(default_factory=list)  # what, said, where
     stated_s: float = 0.0  # how long the description says it is
+    idle: list[tuple[float, float]] = field(default_factory=list)
     unknown: list[tuple[float, float]] = field(default_factory=list)
     video: Path | None = None
     frames: list[Frame] = field(default_factory=list)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from surgvqa.builders.annotations.outlines import role_of
-from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, plain
 from surgvqa.builders.schema import Case, Clip, Dropped, Frame
@@ -195,7 +195,11 @@ class Reader:
             lambda label: names.canonical("phase", label) if kind == "phases" else label,
             part.duration_s,
         )
-        (part.phases if kind == "phases" else part.steps).extend(laid.phases)
+        if kind == "phases":
+            part.phases.extend(one for one in laid.phases if one.label != IDLE)
+            part.idle.extend((one.start_s, one.end_s) for one in laid.phases if one.label == IDLE)
+        else:
+            part.steps.extend(laid.phases)
         part.unknown.extend(laid.unknown if kind == "phases" else ())
         for why, count in laid.left_out.items():
             self.tally.left_out[why] += count
@@ -306,6 +310,8 @@ class Reader:
             frames=tuple(sorted(part.frames, key=lambda frame: frame.time_s)),
             duration_s=part.duration_s,
             clips=clips,
+            idle_s=tuple(sorted(part.idle)),
+            unknown=tuple(sorted(part.unknown)),
             files=(*part.files, *self.extra),
         )
 

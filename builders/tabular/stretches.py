@@ -1,6 +1,6 @@
 """Labels laid on time: a label a row, starts alone, or intervals, as phases.
 
-A label that the taxonomy doesn't know is a fault of the whole case: without it, its time would count as idle.
+A label that the taxonomy doesn't know is a fault of the whole case: without it, its time would count as unknown.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from surgvqa.builders.cases.timeline import IDLE
 from surgvqa.builders.schema import Phase
 from surgvqa.builders.tabular import clock, rows
 from surgvqa.builders.tabular.description import Table
@@ -62,7 +61,7 @@ def lay(
     if not labelled:
         return Laid((), len(given), left_out)
     if table.holds == "interval":
-        found = [Phase(label, start, end) for start, end, label in labelled if label != IDLE]
+        found = [Phase(label, start, end) for start, end, label in labelled]
         return Laid(_sorted(found), len(given), left_out)
     moments = sorted((start, label) for start, _, label in labelled)
     for (one, _), (other, _) in itertools.pairwise(moments):
@@ -84,7 +83,7 @@ def _starts(
     if moments[-1][0] > end_s:
         raise InputError(f"{where}: {moments[-1][1]} starts at {moments[-1][0]:g} s of {end_s:g} s")
     ends = [at for at, _ in moments[1:]] + [end_s]
-    found = [Phase(label, at, end) for (at, label), end in zip(moments, ends, strict=True) if label != IDLE]
+    found = [Phase(label, at, end) for (at, label), end in zip(moments, ends, strict=True)]
     return joined(found), ((0.0, moments[0][0]),) if moments[0][0] > 0 else ()
 
 
@@ -99,8 +98,7 @@ def _runs(moments: list[tuple[float, str]], where: str, per_second: float) -> li
                 f"{where}: no label from {at + step:g} to {at + gap:g} s, while rows are {step:g} s apart; "
                 "what nobody labelled is not idle"
             )
-        if label != IDLE:
-            found.append(Phase(label, at, at + gap))
+        found.append(Phase(label, at, at + gap))
     return joined(found)
 
 
