@@ -73,7 +73,7 @@ def missing_extra(module: str) -> str | None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt name: the nearest known one, or all of them.
+    """Return a hint for a misspelt name: the nearest known one, or all of them.
 
     >>> nearest("cataract1", ["cataract1k", "pitvqa"])
     'did you mean cataract1k?'
@@ -89,7 +89,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""A message without control characters, so that nothing in a file can steer the terminal.
+    r"""Return a message without control characters, so that nothing in a file can steer the terminal.
 
     >>> one_line("case\x1b[31m 7\nrow 2")
     'case?[31m 7 row 2'
@@ -99,7 +99,7 @@ def one_line(text: str) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    r"""The value of a JSON text that somebody else wrote; whatever is wrong with it is a ``JSONDecodeError``.
+    r"""Return the value of a JSON text that somebody else wrote; whatever is wrong with it is a ``JSONDecodeError``.
 
     >>> parse_json("[" * 100000)
     Traceback (most recent call last):

@@ -78,7 +78,7 @@ def examine(run: Prepared, out: TextIO | None = None) -> list[Check]:
 
 
 def title(check: Callable[[Prepared], Check]) -> str:
-    """A check's name in the table."""
+    """Return a check's name in the table."""
     return check.__name__.replace("_", " ")
 
 
@@ -306,7 +306,7 @@ def sound(run: Prepared) -> Check:
 
 
 def shared_sequences(run: Prepared) -> Check:
-    """A clip's questions behind one copy of it cost what they cost alone."""
+    """Return a clip's questions behind one copy of it cost what they cost alone."""
     if run.options.questions_per_sequence == 1:
         return Check("shared sequences", None, "one row per question")
     together, alone, tolerance = model_checks.shared_against_alone(run)
@@ -331,7 +331,7 @@ def gradients(run: Prepared) -> Check:
 
 
 def adapter(run: Prepared) -> Check:
-    """The adapter's weights change what the model says."""
+    """Return the adapter's weights change what the model says."""
     if not run.model_options.use_peft:
         return Check("adapter", None, "none: the weights themselves are trained")
     change = model_checks.adapter_change(run)

@@ -57,7 +57,7 @@ def quadrant_reward(completions: Sequence[Completion], **columns: Any) -> list[f
 
 
 def grounding_reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
-    """The default: 0.5 spatial + 0.3 instrument + 0.2 quadrant; where nothing is there, 1 for saying so."""
+    """Return the default: 0.5 spatial + 0.3 instrument + 0.2 quadrant; where nothing is there, 1 for saying so."""
     out: list[float | None] = []
     for row, reading in _each(completions, columns):
         if not row["visible"]:
@@ -120,7 +120,7 @@ def _each(completions: Sequence[Completion], columns: dict[str, Any]) -> Iterato
 
 
 def _share(row: Row, reading: Reading, credit: Callable[[Row, Pair], float]) -> float | None:
-    """The mean credit over targets and superfluous objects alike; None where there is no target."""
+    """Return the mean credit over targets and superfluous objects alike; None where there is no target."""
     if not row["visible"]:
         return None
     return sum(credit(row, pair) for pair in reading.pairs) / len(reading.pairs)

@@ -103,12 +103,12 @@ def main(args: argparse.Namespace) -> None:
 
 
 def sizes(args: argparse.Namespace) -> dict[str, int]:
-    """The sizes of a model by name."""
+    """Return the sizes of a model by name."""
     return {"image_size": 224, **SIZES[args.size]}
 
 
 def samples(folder: Path, split: str, kinds: Sequence[str], side: int) -> list[Sample]:
-    """The questions of a split.
+    """Return the questions of a split.
 
     Raises:
         InputError: no such split, no pictures in the rows, or none of the kinds.
@@ -138,7 +138,7 @@ def samples(folder: Path, split: str, kinds: Sequence[str], side: int) -> list[S
 
 
 def words(texts: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A byte-pair tokenizer of the texts: a word that occurs often is one token."""
+    """Return a byte-pair tokenizer of the texts: a word that occurs often is one token."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -155,14 +155,14 @@ def words(texts: Sequence[str]) -> PreTrainedTokenizerFast:
 
 
 def load(folder: Path) -> tuple[ScratchModel, PreTrainedTokenizerFast]:
-    """A model that `surgvqa-train scratch` wrote, and its tokenizer."""
+    """Return a model that `surgvqa-train scratch` wrote, and its tokenizer."""
     if not (folder / "scratch.json").is_file():
         raise InputError(f"{folder} holds no scratch.json; `surgvqa-train scratch --out {folder}` writes one")
     return ScratchModel.from_pretrained(folder), PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def prompt(tokenizer: PreTrainedTokenizerFast, question: str) -> list[int]:
-    """The ids up to where the answer begins."""
+    """Return the ids up to where the answer begins."""
     ids: list[int] = tokenizer(f"{START}{question}{ASKED}", add_special_tokens=False)["input_ids"]
     return ids
 
@@ -323,7 +323,7 @@ def answers(
 
 
 def named(text: str, known: Sequence[str]) -> frozenset[str]:
-    """The names of ``known`` in a text, the longest first and none inside another.
+    """Return the names of ``known`` in a text, the longest first and none inside another.
 
     >>> sorted(named("The phase is lens implantation. In view: lens injector.", ["lens", "lens injector"]))
     ['lens', 'lens injector']
@@ -386,7 +386,7 @@ def right(
 
 
 def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The means over captions, with intervals over operations."""
+    """Return the means over captions, with intervals over operations."""
     found: dict[str, dict[str, Any]] = {}
     for who in rows[0]["right"]:
         for name in FIGURES:
@@ -402,7 +402,7 @@ def f1(guess: frozenset[str], truth: frozenset[str]) -> float:
 
 
 def shown(figures: Mapping[str, Mapping[str, Any]]) -> str:
-    """The figures of captions as a table."""
+    """Return the figures of captions as a table."""
     from surgvqa.eval.output import terminal
 
     lines: list[tuple[str, ...]] = [
@@ -421,7 +421,7 @@ def shown(figures: Mapping[str, Mapping[str, Any]]) -> str:
 def picture_of_attention(
     model: ScratchModel, tokenizer: PreTrainedTokenizerFast, one: Sample, path: Path, device: torch.device
 ) -> None:
-    """The picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
+    """Return the picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
     model.eval()
     text = answers(model, tokenizer, [one], device)[0]
     asked = prompt(tokenizer, one.question)

@@ -92,7 +92,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
-    """The phrases of every class, those of the data first."""
+    """Return the phrases of every class, those of the data first."""
     found = {one["name"]: list(one["phrases"]) for row in rows for one in row["instances"]}
     left = [name for name in classes[1:] if name not in found]
     if left:
@@ -106,14 +106,14 @@ def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
 
 
 def sample_seed(*parts: object) -> int:
-    """A seed of 32 bits that follows from the parts, the same on every machine."""
+    """Return a seed of 32 bits that follows from the parts, the same on every machine."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
 def batches(
     rows: Sequence[Row], recipe: Mapping[str, Any], epoch: int, device: torch.device
 ) -> Iterator[Batch]:
-    """The samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
+    """Yield the samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
     change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
         size
@@ -135,7 +135,7 @@ def batches(
 
 
 def decoded(row: Row) -> tuple[np.ndarray, np.ndarray]:
-    """A row's picture and labels. Raises ``InputError`` where they differ in size or a label is unknown."""
+    """Return a row's picture and labels. Raises ``InputError`` where they differ in size or a label is unknown."""
     picture = decode_jpeg(row["image"]["bytes"])
     return picture, labels_of(row, picture.shape)
 
@@ -246,7 +246,7 @@ def segmented(model: Segmenter, picture: np.ndarray, size: int, device: torch.de
 
 
 def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> dict[str, Any]:
-    """The figures of a split, by the code of ``surgvqa-eval segmentation``."""
+    """Return the figures of a split, by the code of ``surgvqa-eval segmentation``."""
     model.eval()
     return report(
         [

@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def pictures(asked: dict[str, Any]) -> Iterator[np.ndarray]:
-    """The pictures of a case's moments, height x width x 3."""
+    """Yield the pictures of a case's moments, height x width x 3."""
     places = [place for _, place in asked["moments"]]
     if asked["video"]:
         yield from (shot.image for shot in iterate_frames(Path(asked["video"]), places))

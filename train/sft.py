@@ -87,7 +87,7 @@ def use_cache(run: Prepared, folder: Path) -> None:
 
 
 def doctor(arguments: Sequence[str]) -> None:
-    """The checks before step 1, alone.
+    """Return the checks before step 1, alone.
 
     Raises:
         InputError: as ``main``, without training.

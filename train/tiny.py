@@ -117,7 +117,7 @@ SIZES = {
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE of Qwen's kind over the words of surgical question answering."""
+    """Return a byte-level BPE of Qwen's kind over the words of surgical question answering."""
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.NFC()
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
@@ -166,7 +166,7 @@ def processor(family: str, size: Size) -> ProcessorMixin:
 
 
 def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> transformers.PreTrainedConfig:
-    """The family's configuration at this size; token ids come from the tokenizer."""
+    """Return the family's configuration at this size; token ids come from the tokenizer."""
     ids = {name: words.convert_tokens_to_ids(name) for name in SPECIALS}
     text = {
         "vocab_size": len(words),

@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def looked(folder: Path, split: str) -> Looked:
-    """The clips of a split that have pictures, a phase and an annotated scene."""
+    """Return the clips of a split that have pictures, a phase and an annotated scene."""
     found = Looked([], [], [], [])
     for row in streams.clips(str(folder), split):
         if not row["images"] or row["phase"] is None or not row["scene"]:
@@ -80,7 +80,7 @@ def looked(folder: Path, split: str) -> Looked:
 
 
 def apart(train: Looked) -> tuple[Looked, Looked]:
-    """The training clips without, and of, every fifth operation."""
+    """Return the training clips without, and of, every fifth operation."""
     held = set(sorted(set(train.cases))[::5])
     if held == set(train.cases):
         raise InputError("one operation in the training split: nothing to choose the probe's strength on")
@@ -112,7 +112,7 @@ def described(name: str, pictures: Sequence[Image.Image], device: torch.device) 
 
 
 def opened(name: str, device: torch.device) -> tuple[Any, Any]:
-    """The vision tower of a checkpoint and the processor of its pictures; the rest of the model is dropped."""
+    """Return the vision tower of a checkpoint and the processor of its pictures; the rest of the model is dropped."""
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
     try:
@@ -153,7 +153,7 @@ def probed(features: Sequence[np.ndarray], parts: Sequence[Looked]) -> dict[str,
     count = len(phases)
 
     def best(columns: slice, score: Any) -> np.ndarray:
-        """The test scores under the weights that are best on the held-out split."""
+        """Return the test scores under the weights that are best on the held-out split."""
         scores = [score(inputs[1] @ one[:, columns], parts[1]) for one in solved]
         chosen = solved[int(np.argmax([one.mean() for one in scores]))]
         found: np.ndarray = score(inputs[2] @ chosen[:, columns], parts[2])
@@ -217,7 +217,7 @@ def commonest(train: Looked, test: Looked) -> dict[str, Any]:
 
 
 def shown(found: dict[str, dict[str, Any]]) -> str:
-    """The table."""
+    """Return the table."""
     lines: list[tuple[str, ...]] = [
         ("frozen encoder, linear probe", "features", "phase", "95 %", "instruments*", "95 %")
     ]

@@ -146,7 +146,7 @@ def looked(model: PreTrainedModel, patches: Tensor, grids: Tensor, part: Any) ->
 def lost(
     model: PreTrainedModel, reader: Reader, some: Sequence[Pair], part: Any, device: torch.device
 ) -> Tensor:
-    """The loss of some pairs."""
+    """Return the loss of some pairs."""
     patches, grids, truth = encoded(some, part)
     read = reader(looked(model, patches.to(device), grids.to(device), part))
     summed = functional.binary_cross_entropy_with_logits(

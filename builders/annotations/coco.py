@@ -86,7 +86,7 @@ def _by_id(entries: Iterable[Any], what: str, found: Faults) -> dict[Any, dict[s
 def _by_image(
     annotations: list[Any], images: Mapping[Any, Any], found: Faults
 ) -> tuple[dict[Any, list[dict[str, Any]]], set[Any]]:
-    """The annotations of every image, and the images of which one can't be told."""
+    """Return the annotations of every image, and the images of which one can't be told."""
     entries: dict[Any, list[dict[str, Any]]] = {}
     broken: set[Any] = set()
     seen: set[Any] = set()
@@ -153,7 +153,7 @@ def _picture(
 def _shapes(
     there: Iterable[dict[str, Any]], labels: Mapping[Any, str], width: int, height: int
 ) -> Iterator[Shape]:
-    """The annotations of an image as shapes."""
+    """Yield the annotations of an image as shapes."""
     for entry in there:
         where = f"annotation {entry['id']}"
         try:
@@ -213,7 +213,7 @@ def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:
 
 
 def _time(image: Mapping[str, Any]) -> float | None:
-    """An image's ``time_s``."""
+    """Return an image's ``time_s``."""
     time_s = image.get("time_s")
     if time_s is None:
         return None

@@ -13,7 +13,7 @@ from surgvqa.cards.command import InputError
 
 
 def phase_of(shapes: Iterable[Shape], names: Names) -> tuple[list[Shape], str | None]:
-    """The shapes of things, and the phase that one without a place names. Raises ``InputError`` for two phases."""
+    """Return the shapes of things, and the phase that one without a place names. Raises ``InputError`` for two phases."""
     things: list[Shape] = []
     phases: set[str] = set()
     for shape in shapes:
@@ -98,7 +98,7 @@ def numbered(nodes: Iterable[Entity]) -> tuple[Entity, ...]:
 
 
 def _node(shape: Shape, name: str, role: Role, width: int, height: int, masked: bool) -> tuple[Entity, float]:
-    """A shape as an entity, and the share of it that was cut off."""
+    """Return a shape as an entity, and the share of it that was cut off."""
     lost = 0.0
     box: Box | None = None
     at: Point | None = None
@@ -138,7 +138,7 @@ def _node(shape: Shape, name: str, role: Role, width: int, height: int, masked: 
 
 
 def _traced(points: Sequence[Point], width: int, height: int) -> tuple[Point, Box | None, float]:
-    """The middle of points on a thing, and the box around them where that has an area."""
+    """Return the middle of points on a thing, and the box around them where that has an area."""
     box = checks.extent(points)
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     if box[2] > box[0] and box[3] > box[1]:
@@ -150,7 +150,7 @@ def _traced(points: Sequence[Point], width: int, height: int) -> tuple[Point, Bo
 
 
 def _measured(entity: Entity, rle: str, width: int, height: int) -> Entity:
-    """An entity with a mask and what follows from it."""
+    """Return an entity with a mask and what follows from it."""
     return replace(
         entity,
         rle=rle,

@@ -58,7 +58,7 @@ def labelme(
 
 
 def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
-    """The shapes of a file, the polygons of one thing together."""
+    """Yield the shapes of a file, the polygons of one thing together."""
     grouped: dict[tuple[str, object], list[list[Point]]] = {}
     for index, entry in enumerate(entries):
         try:
@@ -77,7 +77,7 @@ def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
 
 
 def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int, height: int) -> Shape:
-    """A shape that isn't a polygon."""
+    """Return a shape that isn't a polygon."""
     kind, label = entry["shape_type"], str(entry["label"])
     due = {"rectangle": (2, 4), "rotation": (4,), "oriented_rectangle": (4,), "circle": (2,), "point": (1,)}
     if len(points) not in due.get(kind, (len(points),)) or not points:
@@ -100,7 +100,7 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
 
 
 def _flags(flags: Any, names: Names) -> Iterator[Shape]:
-    """The picture's flags that are set and name a thing: it is in view. Others ("blurred") name none."""
+    """Yield the picture's flags that are set and name a thing: it is in view. Others ("blurred") name none."""
     if not isinstance(flags, Mapping):
         return
     spelt = names.taxonomy.spellings.values()
@@ -110,7 +110,7 @@ def _flags(flags: Any, names: Names) -> Iterator[Shape]:
 
 
 def _mask(entry: Mapping[str, Any], points: list[Point], width: int, height: int) -> str:
-    """A mask that is stored as a PNG beside its top left corner."""
+    """Return a mask that is stored as a PNG beside its top left corner."""
     try:
         with Image.open(io.BytesIO(base64.b64decode(entry["mask"], validate=True))) as picture:
             part = np.asarray(picture.convert("L")) > 0

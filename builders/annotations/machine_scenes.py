@@ -36,7 +36,7 @@ class Asked:
 def asked(
     video: Path | None, offset_s: float, frames: Sequence[Frame], annotated: Sequence[float], every: float
 ) -> Asked:
-    """The annotated moments of a case, or, where there is none, one every so many seconds, or all its stills."""
+    """Return the annotated moments of a case, or, where there is none, one every so many seconds, or all its stills."""
     if video is None:
         there = {to_ms(time_s) for time_s in annotated}
         shown = [frame for frame in frames if not there or to_ms(frame.time_s) in there]
@@ -70,7 +70,7 @@ def predict(segmenter: Path, cases: Mapping[str, Asked], folder: Path) -> dict[s
 
 
 def scenes(path: Path, taxonomy: Taxonomy) -> Iterator[Scene]:
-    """The scenes of a file that `surgvqa-train masks` wrote."""
+    """Yield the scenes of a file that `surgvqa-train masks` wrote."""
     read = outlines.coco(path, taxonomy)
     if read.faults:
         raise InputError(f"{path}: {read.faults[0].cause}; delete it, and it is made again")
@@ -122,7 +122,7 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def drawn(scene: Scene, size: tuple[int, int]) -> dict[str, np.ndarray | None]:
-    """The instruments of a scene by name, all of one name as one mask of ``size``; None where one has no outline."""
+    """Return the instruments of a scene by name, all of one name as one mask of ``size``; None where one has no outline."""
     found: dict[str, np.ndarray | None] = {}
     for node in scene.nodes:
         if node.type != "instrument":

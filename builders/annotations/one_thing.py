@@ -15,7 +15,7 @@ from surgvqa.builders.schema import Entity
 
 
 def joined(nodes: Sequence[Entity], width: int, height: int) -> tuple[Entity, ...]:
-    """The entities of a picture of ``width x height``, those of one name, track and kind of outline made one.
+    """Return the entities of a picture of ``width x height``, those of one name, track and kind of outline made one.
 
     A joined mask is the union of the masks, a joined box the box around the boxes. What a source tracks apart, and
     a crowd region, stay apart.

@@ -23,7 +23,7 @@ LONGEST = 12  # digits: more of them count no frames
 
 
 def parts(name: str) -> tuple[str, ...]:
-    r"""A name's folders and file, whatever separates them.
+    r"""Return a name's folders and file, whatever separates them.
 
     >>> parts("frames%2Fv\\\\1.jpg")
     ('frames', 'v', '1.jpg')
@@ -32,7 +32,7 @@ def parts(name: str) -> tuple[str, ...]:
 
 
 def original(name: str) -> str:
-    """A file's name without what an exporter added to it.
+    """Return a file's name without what an exporter added to it.
 
     >>> original("op1_0003_jpg.rf.eccbc87e4b5ce2fe.jpg"), original("0f6142fb-000001000.jpg"), original("a-1.jpg")
     ('op1_0003.jpg', '000001000.jpg', 'a-1.jpg')
@@ -44,7 +44,7 @@ def original(name: str) -> str:
 
 
 def numbers(names: Iterable[str]) -> dict[str, int]:
-    """The number of every name that tells its time: the last one, by one pattern that fits all names.
+    """Return the number of every name that tells its time: the last one, by one pattern that fits all names.
 
     Raises:
         InputError: the names fit no pattern, or more than one number grows in them, and not together.

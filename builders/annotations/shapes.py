@@ -83,7 +83,7 @@ class Names:
         return there
 
     def phase(self, label: str) -> str | None:
-        """The phase that a label names, or None."""
+        """Return the phase that a label names, or None."""
         try:
             return self.taxonomy.canonical("phase", label)
         except UnknownLabel:
@@ -153,7 +153,7 @@ def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
 
 
 def read_json(path: Path, shown: str) -> Any:
-    """The JSON value of a file; ``shown`` is how messages call it."""
+    """Return the JSON value of a file; ``shown`` is how messages call it."""
     try:
         return parse_json(read_text(path, shown))
     except ValueError as error:
@@ -161,7 +161,7 @@ def read_json(path: Path, shown: str) -> Any:
 
 
 def read_text(path: Path, shown: str) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark."""
+    """Return the text of a UTF-8 file, with or without a byte order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -171,7 +171,7 @@ def read_text(path: Path, shown: str) -> str:
 
 
 def frame_size(width: Any, height: Any) -> tuple[int, int]:
-    """A frame's size as a file states it. COCO's C code ends the process on a side of 0.
+    """Return a frame's size as a file states it. COCO's C code ends the process on a side of 0.
 
     >>> frame_size(1920, 1080.0)
     (1920, 1080)

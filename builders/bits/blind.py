@@ -38,7 +38,7 @@ Asked = Counter[tuple[Context, str]]  # (context, answer) -> times
 
 @cache
 def _phrasing(kind: str) -> frozenset[str]:
-    """The words of a kind's phrasings; drawn by a question's id, they tell nothing."""
+    """Return the words of a kind's phrasings; drawn by a question's id, they tell nothing."""
     if kind not in POOL:
         return frozenset()
     texts = [re.sub(r"{\w*}", " ", text) for text in (*load()[kind].questions, *MOMENTS)]
@@ -126,7 +126,7 @@ class Guesser:
             self._weights -= RATE * (1 - step / (STEPS + 1)) * scaled
 
     def shares(self, what: Context) -> np.ndarray:
-        """The probability of each of ``answers``."""
+        """Return the probability of each of ``answers``."""
         if what not in self._known:
             allowed = self._open([what])
             found = _softmax(self._row(what)[None] @ self._weights, allowed)[0]
@@ -135,7 +135,7 @@ class Guesser:
         return self._known[what]
 
     def guess(self, what: Context) -> str | None:
-        """The likeliest answer."""
+        """Return the likeliest answer."""
         return self.answers[int(self.shares(what).argmax())] if self.answers else None
 
     def bits(self, what: Context, answer: str) -> float:
@@ -153,7 +153,7 @@ def _softmax(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 
 def usual(asked: Mapping[tuple[Context, str], int]) -> Asked:
-    """The questions without their words: what the guesser of the most frequent answer is told."""
+    """Return the questions without their words: what the guesser of the most frequent answer is told."""
     found: Asked = Counter()
     for (what, answer), n in asked.items():
         found[Context((), what.choices), answer] += n
@@ -172,12 +172,12 @@ def chance(asked: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()
 
 
 def right(guesser: Guesser, asked: Mapping[tuple[Context, str], int]) -> float:
-    """The share of questions that a guesser gets right."""
+    """Return the share of questions that a guesser gets right."""
     total = sum(asked.values())
     return sum(n for (what, answer), n in asked.items() if guesser.guess(what) == answer) / max(1, total)
 
 
 def left_open(guesser: Guesser, asked: Mapping[tuple[Context, str], int]) -> float:
-    """The bits of an answer that a guesser leaves open, the mean over questions."""
+    """Return the bits of an answer that a guesser leaves open, the mean over questions."""
     total = sum(asked.values())
     return sum(n * guesser.bits(what, answer) for (what, answer), n in asked.items()) / max(1, total)

@@ -91,7 +91,7 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
 
 
 def fold_of(case_id: str, seed: int) -> int:
-    """The fold of a case."""
+    """Return the fold of a case."""
     return int(draws.fraction("fold", seed, case_id) * FOLDS)
 
 
@@ -118,7 +118,7 @@ class _Bits:
         self._known: dict[tuple[str, int, Context, str], float] = {}
 
     def of(self, qa: QA, fold: int) -> float:
-        """The bits of a question's answer."""
+        """Return the bits of a question's answer."""
         what = context(qa.kind, qa.question, qa.choices)
         key = (qa.kind, fold, what, qa.short_answer)
         if key not in self._known:

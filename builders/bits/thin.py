@@ -32,7 +32,7 @@ class Item:
 def thinned(
     items: Sequence[Item], taught: Asked, seed: int, heart: Mapping[str, str] | None = None
 ) -> tuple[list[Item], str | None]:
-    """The questions of one kind and split that stay, and why none does, where that is so.
+    """Return the questions of one kind and split that stay, and why none does, where that is so.
 
     Fewer than ``MEASURED`` stay as they are: nothing can be measured on them. ``taught`` are the kind's questions in training, ``heart`` its most frequent answer to the very words; where
     there are none the split teaches its own guesser.
@@ -93,7 +93,7 @@ def _unguessed(items: Sequence[Item], hit: Sequence[bool], limit: float) -> list
 
 
 def weights(answers: Mapping[str, int]) -> dict[str, float]:
-    """A weight for each answer in training, so that all weigh alike as far as a factor of five allows; mean 1.
+    """Return a weight for each answer in training, so that all weigh alike as far as a factor of five allows; mean 1.
 
     >>> weights({"yes": 30, "no": 10})
     {'no': 2.0, 'yes': 0.6666666666666666}

@@ -38,7 +38,7 @@ def measure(
 
 
 def sentence(measured: Mapping[str, tuple[int, int]]) -> str:
-    """The measured agreement in words.
+    """Return the measured agreement in words.
 
     >>> sentence({"tools": (99, 100), "idle": (0, 0), "busy": (3, 4)})
     '99 of 100 (99.0 %) instruments lie in a phase they belong to, 3 of 4 (75.0 %) images with one lie in a phase'

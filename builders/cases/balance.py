@@ -61,7 +61,7 @@ def answers(qa_by_split: Mapping[str, Iterable[QA]], seed: int = 0) -> Balance:
 
 
 def case_weights(clips_by_case: Mapping[str, int]) -> dict[str, float]:
-    """A weight for each case's clips so that every case weighs the same and the mean over clips is 1.
+    """Return a weight for each case's clips so that every case weighs the same and the mean over clips is 1.
 
     >>> case_weights({"short": 10, "long": 30})
     {'short': 2.0, 'long': 0.6666666666666666}

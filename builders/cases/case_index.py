@@ -43,7 +43,7 @@ class CaseIndex:
         return [stretch.start_ms for stretch in self.stretches]
 
     def label(self, at_s: float) -> str | None:
-        """The phase at a second, None where none is known."""
+        """Return the phase at a second, None where none is known."""
         index = bisect_right(self.starts, at_s * 1000) - 1
         if index < 0 or at_s * 1000 >= self.stretches[index].end_ms:
             return None
@@ -59,7 +59,7 @@ class CaseIndex:
         return min((self.sure[at] for at in times if at in self.sure), default=None)
 
     def between(self, start_s: float, end_s: float) -> tuple[Scene, ...]:
-        """The annotated moments from one second to another, both included."""
+        """Return the annotated moments from one second to another, both included."""
         return self.scenes[bisect_left(self.times, start_s) : bisect_right(self.times, end_s)]
 
 
@@ -82,5 +82,5 @@ def _index(same: _Same) -> CaseIndex:
 
 
 def of_case(case: Case) -> CaseIndex:
-    """The index of a case, the same one for the same case."""
+    """Return the index of a case, the same one for the same case."""
     return _index(_Same(case))

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def fraction(*key: object) -> float:
-    """A number in [0, 1), evenly spread over keys.
+    """Return a number in [0, 1), evenly spread over keys.
 
     >>> round(fraction("a clip", 0), 4), fraction("a clip", 0) == fraction("a clip", 0)
     (0.6718, True)
@@ -29,7 +29,7 @@ def pick(items: Sequence[T], *key: object) -> T:
 
 
 def shuffled(items: Sequence[T], *key: object) -> list[T]:
-    """The items in an order that depends on the key and on what they are, not on how they came.
+    """Return the items in an order that depends on the key and on what they are, not on how they came.
 
     >>> shuffled([1, 2, 3], "k") == shuffled([3, 2, 1], "k")
     True

@@ -123,7 +123,7 @@ def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, lis
 
 
 def told(item: str | Found) -> str:
-    """A finding in words.
+    """Return a finding in words.
 
     >>> told(Found("b@0-5000", "a@5000-10000", 11))
     'b@0-5000 like a@5000-10000 (11)'

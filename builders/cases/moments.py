@@ -18,7 +18,7 @@ from surgvqa.cards.command import InputError
 
 
 def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
-    """The windows of a linked case, with the very seconds of the ``frames`` that each is shown with.
+    """Return the windows of a linked case, with the very seconds of the ``frames`` that each is shown with.
 
     A clip's scene and phase are those of its last moment. Clips that the source ships are taken as they are.
     """
@@ -129,6 +129,6 @@ def _between(
 
 
 def _stretch(stretches: Sequence[Stretch], at: int) -> Stretch | None:
-    """The stretch that holds at a moment; stretches are in order and don't overlap."""
+    """Return the stretch that holds at a moment; stretches are in order and don't overlap."""
     index = bisect_right(stretches, at, key=lambda one: one.start_ms) - 1
     return stretches[index] if index >= 0 and at < stretches[index].end_ms else None

@@ -44,7 +44,7 @@ CELLS = tuple(
 
 
 def grid_cell(centroid: Point, width: int, height: int) -> str:
-    """The cell of a 3x3 grid that a point lies in.
+    """Return the cell of a 3x3 grid that a point lies in.
 
     >>> grid_cell((10, 10), 300, 300), grid_cell((150, 150), 300, 300), grid_cell((299, 150), 300, 300)
     ('top-left', 'center', 'middle-right')
@@ -68,7 +68,7 @@ def centre(entity: Entity, width: int, height: int) -> Point | None:
 
 
 def link(case: Case) -> Case:
-    """A case whose scenes, in order of time, have edges, grid cells, changes and events.
+    """Return a case whose scenes, in order of time, have edges, grid cells, changes and events.
 
     Changes count instances: a second spatula enters although one is there. The first scene has none.
     """
@@ -85,7 +85,7 @@ def link(case: Case) -> Case:
 
 
 def _placed(node: Entity, width: int, height: int) -> Entity:
-    """An entity with its grid cell, where that is known and not said already."""
+    """Return an entity with its grid cell, where that is known and not said already."""
     at = centre(node, width, height)
     return replace(node, grid=grid_cell(at, width, height)) if node.grid is None and at is not None else node
 
@@ -153,7 +153,7 @@ def _gap(a: Box, b: Box) -> float:
 
 
 def _changes(before: Scene | None, scene: Scene) -> dict[str, Any]:
-    """The fields of a scene that compare it with the one before, instruments and anatomy apart."""
+    """Return the fields of a scene that compare it with the one before, instruments and anatomy apart."""
     if before is None:
         return {"first": True}
     found: dict[str, Any] = {"previous_s": before.time_s}
@@ -177,7 +177,7 @@ def _events(case: Case, before: Scene | None, scene: Scene, changes: dict[str, A
 
 
 def to_json(scene: Scene) -> str:
-    """A scene as JSON, the same text for the same scene; what isn't known is left out.
+    """Return a scene as JSON, the same text for the same scene; what isn't known is left out.
 
     >>> to_json(Scene(1.5, 64, 48, first=True))
     '{"time_s": 1.5, "width": 64, "height": 48, "nodes": [], "edges": [], "entered": [], "exited": [], \
@@ -191,12 +191,12 @@ def to_json(scene: Scene) -> str:
 
 
 def _known(one: Scene | Entity) -> dict[str, Any]:
-    """The fields that aren't None; five times faster than asdict, which copies."""
+    """Return the fields that aren't None; five times faster than asdict, which copies."""
     return {name: value for name in one.__slots__ if (value := getattr(one, name)) is not None}
 
 
 def from_json(text: str) -> Scene:
-    """The scene that `to_json` wrote, equal in every field.
+    """Return the scene that `to_json` wrote, equal in every field.
 
     >>> from_json(to_json(Scene(1.5, 64, 48, events=("x",)))) == Scene(1.5, 64, 48, events=("x",))
     True

@@ -26,7 +26,7 @@ def assign(
     validation: float = 0.1,
     test: float = 0.2,
 ) -> dict[str, str]:
-    """The split of every case, by case_id; ``kinds_by_case`` counts each case's questions per kind.
+    """Return the split of every case, by case_id; ``kinds_by_case`` counts each case's questions per kind.
 
     ``validation`` and ``test`` are shares of the questions. Two cases with one id, an unknown id in
     ``test_cases``, a split name other than train, validation and test are refused. With two cases there is
@@ -125,7 +125,7 @@ def _give(
 
 
 def part(clips: Sequence[Clip], apart_s: float, share: float = 0.15, seed: int = 0) -> tuple[Clip, ...]:
-    """A case's clips with ``split`` set to train or validation, for a source that divides its cases.
+    """Return a case's clips with ``split`` set to train or validation, for a source that divides its cases.
 
     Clips less than ``apart_s`` seconds apart stay together, so no clip of one part overlaps one of the other;
     kinds of questions are spread as over cases, ``share`` of each to validation.

@@ -110,7 +110,7 @@ _laid: dict[
 
 
 def annotated(case: Case) -> Timeline:
-    """The whole annotated course of a case, with the stretches between its phases, whether its video shows it or not.
+    """Return the whole annotated course of a case, with the stretches between its phases, whether its video shows it or not.
 
     A phase that ends before it starts is a fault; one without length, or of which nothing is left under
     the phases inside it, is left out.
@@ -124,7 +124,7 @@ def overlap_ms(case: Case) -> int:
 
 
 def overlaps(cases: Iterable[Case]) -> tuple[str, ...]:
-    """A note on cases whose phases overlap: how long, in which; none where none do."""
+    """Return a note on cases whose phases overlap: how long, in which; none where none do."""
     found = {case.case_id: seconds for case in cases if (seconds := overlap_ms(case) / 1000)}
     if not found:
         return ()
@@ -201,7 +201,7 @@ def _after(case: Case) -> str | None:
 
 
 def course(case: Case) -> Timeline:
-    """The stretches of a case that its recording covers, those without a phase included; what clips are cut from.
+    """Return the stretches of a case that its recording covers, those without a phase included; what clips are cut from.
 
     The recording lasts ``duration_s``; annotation second ``-video_offset_s`` is its first. Where no duration
     is known it lasts until the last phase or scene. Phases outside an excerpt (a negative offset) are
@@ -273,7 +273,7 @@ def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Dropped | No
 
 
 def label_at(stretches: Sequence[Stretch], time_ms: int) -> str | None:
-    """The label that holds at a moment; None outside all stretches.
+    """Return the label that holds at a moment; None outside all stretches.
 
     >>> label_at((Stretch("incision", 0, 4000),), 3999), label_at((Stretch("incision", 0, 4000),), 4000)
     ('incision', None)
@@ -285,7 +285,7 @@ def label_at(stretches: Sequence[Stretch], time_ms: int) -> str | None:
 
 
 def phase_at(case: Case, time_ms: int) -> str | None:
-    """The phase of a case at a moment, "idle" where the source says that there is none, None where it says nothing."""
+    """Return the phase of a case at a moment, "idle" where the source says that there is none, None where it says nothing."""
     stretches = annotated(case).stretches
     if not stretches or stretches[0].start_ms <= time_ms < stretches[-1].end_ms:
         return label_at(stretches, time_ms)
@@ -293,7 +293,7 @@ def phase_at(case: Case, time_ms: int) -> str | None:
 
 
 def around(case: Case, time_ms: int) -> tuple[str | None, str | None]:
-    """The phase before and the phase after the one at a moment, as ``neighbours`` has it; None where it isn't known."""
+    """Return the phase before and the phase after the one at a moment, as ``neighbours`` has it; None where it isn't known."""
     stretches = annotated(case).stretches
     if not stretches or case.idle == "throughout":
         return neighbours(stretches, time_ms)
@@ -307,7 +307,7 @@ def around(case: Case, time_ms: int) -> tuple[str | None, str | None]:
 
 
 def neighbours(stretches: Sequence[Stretch], time_ms: int) -> tuple[str | None, str | None]:
-    """The phase before and the phase after the one at a moment; "none" at either end of the case.
+    """Return the phase before and the phase after the one at a moment; "none" at either end of the case.
 
     A phase that is interrupted by an idle stretch and goes on is one phase, so the phase before it is a
     different one. Between phases, it is the phase that just ended and the one that follows. None where a

@@ -53,7 +53,7 @@ def windows(case: Case, clip_seconds: float) -> Windows:
 
 
 def placed(case: Case, stretches: tuple[Stretch, ...]) -> tuple[dict[int, Scene], list[Dropped]]:
-    """A case's scenes by their millisecond, and those that come twice or lie outside the recording."""
+    """Return a case's scenes by their millisecond, and those that come twice or lie outside the recording."""
     scenes: dict[int, Scene] = {}
     repeated: list[Dropped] = []
     for scene in case.scenes:
@@ -101,7 +101,7 @@ def _span(stretches: tuple[Stretch, ...]) -> str:
 
 
 def _anchors(times: list[int], length: int) -> list[int]:
-    """The annotated moments that get a clip of their own."""
+    """Return the annotated moments that get a clip of their own."""
     chosen: list[int] = []
     for at in times:
         if not chosen or at - chosen[-1] >= SPACING * length:
@@ -136,7 +136,7 @@ def _tile(stretch: Stretch, times: list[int], length: int) -> list[tuple[int, in
 
 
 def _middle(times: list[int], start: int, end: int) -> int | None:
-    """The annotated moment nearest to the middle of a window, or None where it has none."""
+    """Return the annotated moment nearest to the middle of a window, or None where it has none."""
     inside = times[bisect_left(times, start) : bisect_left(times, end)]
     return min(inside, key=lambda at: abs(2 * at - start - end), default=None)
 

@@ -122,7 +122,7 @@ def row(
 
 
 def prompt(question: Question, how: Pointing) -> str:
-    """The question in words, with how to answer it.
+    """Return the question in words, with how to answer it.
 
     >>> from surgvqa.builders.schema import Scene
     >>> print(prompt(Question(Scene(0, 10, 10), "locate", "suction"), Pointing("point")))
@@ -162,7 +162,7 @@ def rows(
     decoder: Decoder = "pyav",
     refuse: Refuse | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a case with their pictures, in order of time.
+    """Yield the rows of a case with their pictures, in order of time.
 
     Args:
         case: Its scenes in the pixels of its media (``media.fit``); moments without a picture are left out
@@ -185,7 +185,7 @@ def rows(
 
 
 def with_picture(case: Case) -> tuple[Scene, ...]:
-    """The scenes of a case of which there is a picture: all of a video's, those with a still else."""
+    """Return the scenes of a case of which there is a picture: all of a video's, those with a still else."""
     if case.video is not None:
         return case.scenes
     stills = _stills(case)
@@ -193,7 +193,7 @@ def with_picture(case: Case) -> tuple[Scene, ...]:
 
 
 def pictures_at(case: Case, times: Sequence[float], decoder: Decoder) -> Iterator[tuple[float, np.ndarray]]:
-    """The pictures at the given seconds of a case, in their order; cut to what of them is kept."""
+    """Yield the pictures at the given seconds of a case, in their order; cut to what of them is kept."""
     if case.video is not None:
         shots = decode.iterate_frames(case.video, [time_s + case.video_offset_s for time_s in times], decoder)
         yield from (

@@ -225,12 +225,12 @@ def _negatives(
 
 
 def _rank(*key: object) -> float:
-    """A number in [0, 1) that depends on the key alone."""
+    """Return a number in [0, 1) that depends on the key alone."""
     digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def _phase_at(case: Case, time_s: float) -> str | None:
-    """The phase under way at a moment, None where none is or nothing is known."""
+    """Return the phase under way at a moment, None where none is or nothing is known."""
     label = phase_at(case, to_ms(time_s))
     return None if label == IDLE else label

@@ -81,7 +81,7 @@ class Thing:
 
 
 def classes(task: str, taxonomy: Taxonomy) -> tuple[str, ...]:
-    """The classes of a label map by value.
+    """Return the classes of a label map by value.
 
     >>> classes("binary", load("cataract")), classes("parts", load("nephrectomy"))
     (('background', 'instrument'), ('background', 'shaft', 'wrist', 'clasper'))
@@ -143,7 +143,7 @@ def drawable(scene: Scene, task: str) -> bool:
 
 
 def scenes(case: Case, task: str) -> tuple[Scene, ...]:
-    """The scenes of a case that become rows: with a picture and with masks of all that is asked for.
+    """Return the scenes of a case that become rows: with a picture and with masks of all that is asked for.
 
     A scene without anything is a row of background, but only in a case that has masks at all.
     """
@@ -170,7 +170,7 @@ def rows(
     decoder: Decoder = "pyav",
     refuse: Refuse | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a case in order of time, without the pictures ``refuse`` names; masks get smaller with them."""
+    """Yield the rows of a case in order of time, without the pictures ``refuse`` names; masks get smaller with them."""
     taxonomy = load(case.taxonomy or case.procedure)
     shown = {scene.time_s: scene for scene in scenes(case, how.task)}
     for time_s, image in pictures_at(replace(case, scenes=tuple(shown.values())), sorted(shown), decoder):
@@ -224,7 +224,7 @@ def _instance(thing: Thing, mask: np.ndarray, called: Sequence[str]) -> dict[str
 
 
 def encode_labels(labels: np.ndarray) -> bytes:
-    """A height x width uint8 array as PNG bytes.
+    """Return a height x width uint8 array as PNG bytes.
 
     >>> decode_labels(encode_labels(np.array([[0, 3], [255, 1]], np.uint8))).tolist()
     [[0, 3], [255, 1]]
@@ -235,7 +235,7 @@ def encode_labels(labels: np.ndarray) -> bytes:
 
 
 def decode_labels(data: bytes) -> np.ndarray:
-    """A label map's values, height x width uint8. Raises ``InputError`` for anything but one 8-bit channel."""
+    """Return a label map's values, height x width uint8. Raises ``InputError`` for anything but one 8-bit channel."""
     try:
         with Pictures.open(io.BytesIO(data)) as picture:
             if picture.mode not in ("L", "P"):
@@ -246,7 +246,7 @@ def decode_labels(data: bytes) -> np.ndarray:
 
 
 def labels_of(row: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
-    """A row's label map, which fits its picture of ``shape`` (height, width, ...) and holds listed classes only.
+    """Return a row's label map, which fits its picture of ``shape`` (height, width, ...) and holds listed classes only.
 
     Raises:
         InputError: it doesn't.
@@ -264,7 +264,7 @@ def labels_of(row: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def same_classes(lists: Iterable[Sequence[str]], folder: Path) -> tuple[str, ...]:
-    """The one list of classes of all label maps of a data set.
+    """Return the one list of classes of all label maps of a data set.
 
     >>> same_classes([("background", "gauge"), ("background", "gauge")], Path("data"))
     ('background', 'gauge')

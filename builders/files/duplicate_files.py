@@ -12,7 +12,7 @@ AUTOSAVE = "-checkpoint"  # how Jupyter names its own copies
 
 
 def choose(paths: Iterable[Path], root: Path, what: str) -> tuple[Path | None, tuple[Dropped, ...]]:
-    """The file that counts, and the others with the reason why they don't.
+    """Return the file that counts, and the others with the reason why they don't.
 
     Two files that differ are a fault, unless one is an autosave.
     """

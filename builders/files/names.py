@@ -18,7 +18,7 @@ _SPELLED = {
 
 
 def safe_id(name: str) -> str:
-    """The id of a thing that somebody named: letters, digits, ".", "_", "-"; the same name gives the same id.
+    """Return the id of a thing that somebody named: letters, digits, ".", "_", "-"; the same name gives the same id.
 
     Raises ``InputError`` for what is no name: empty, a path, hidden, or with control characters.
 

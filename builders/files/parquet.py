@@ -32,7 +32,7 @@ ROWS_PER_GROUP = 20_000  # questions: 5 MB
 def writer(
     path: Path, features: Features, rows_per_group: int
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """A function that takes rows; the file appears whole under its name when the block ends well.
+    """Yield a function that takes rows; the file appears whole under its name when the block ends well.
 
     Columns are collected, not rows: a question costs a list entry per column. Without a row no file is made.
     """
@@ -97,7 +97,7 @@ def _holds(feature: Any) -> bool:
 
 
 def _leaves(schema: pa.Schema) -> list[str]:
-    """The dotted names Parquet gives to the columns of a schema."""
+    """Return the dotted names Parquet gives to the columns of a schema."""
     found: list[str] = []
 
     def walk(name: str, kind: pa.DataType) -> None:

@@ -19,7 +19,7 @@ QUALITY = 90  # 512 x 384: 40 kB a frame; a training set of 8 frames a clip stay
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int = QUALITY) -> bytes:
-    """A height x width x 3 uint8 RGB array as JPEG bytes, without EXIF, comment or colour profile.
+    """Return a height x width x 3 uint8 RGB array as JPEG bytes, without EXIF, comment or colour profile.
 
     >>> import numpy as np
     >>> encode_jpeg(np.zeros((8, 8, 3), np.uint8))[:2].hex()
@@ -40,7 +40,7 @@ def decode_jpeg(data: bytes) -> np.ndarray:
 
 
 def fitted(width: int, height: int, max_side: int | None) -> tuple[int, int]:
-    """The size of a picture whose longer side is brought down to ``max_side``; nothing is enlarged.
+    """Return the size of a picture whose longer side is brought down to ``max_side``; nothing is enlarged.
 
     >>> fitted(1024, 768, 512)
     (512, 384)
@@ -54,7 +54,7 @@ def fitted(width: int, height: int, max_side: int | None) -> tuple[int, int]:
 
 
 def resize(rgb: np.ndarray, max_side: int | None) -> np.ndarray:
-    """The picture with its longer side at most ``max_side`` pixels, area-filtered; smaller ones as is."""
+    """Return the picture with its longer side at most ``max_side`` pixels, area-filtered; smaller ones as is."""
     height, width = rgb.shape[:2]
     size = fitted(width, height, max_side)
     if size == (width, height):
@@ -91,7 +91,7 @@ class Size:
 
 
 def sizes_of(path: Path, name: str | None = None) -> Size:
-    """The sizes of a picture, from its header; ``name`` is how a message calls the file.
+    """Return the sizes of a picture, from its header; ``name`` is how a message calls the file.
 
     They differ where EXIF turns it by a quarter; `read_picture` and viewers apply that.
 
@@ -117,7 +117,7 @@ def size_of(path: Path, shown: str | None = None) -> tuple[int, int]:
 
 
 def one_size(paths: Sequence[Path]) -> Size | None:
-    """The size that all pictures are shown in, or None of none. Raises ``InputError`` where they differ."""
+    """Return the size that all pictures are shown in, or None of none. Raises ``InputError`` where they differ."""
     first: dict[tuple[int, int], tuple[Path, Size]] = {}
     for path in paths:
         size = sizes_of(path)
@@ -129,7 +129,7 @@ def one_size(paths: Sequence[Path]) -> Size | None:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """A picture file as a height x width x 3 uint8 RGB array, turned as its EXIF says.
+    """Return a picture file as a height x width x 3 uint8 RGB array, turned as its EXIF says.
 
     Raises ``InputError`` with the file's name where it is missing, damaged or implausibly large.
     """

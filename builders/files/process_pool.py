@@ -131,7 +131,7 @@ def _end(busy: dict[Connection, _Worker], worker: _Worker) -> None:
 
 
 def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | None) -> None:
-    """A worker's life: take a task, send back what came of it."""
+    """Return a worker's life: take a task, send back what came of it."""
     import traceback
 
     if memory_bytes is not None:

@@ -12,7 +12,7 @@ from surgvqa.cards.command import InputError
 
 
 def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[dict[str, str]]:
-    """The rows of a CSV file as dictionaries; empty lines are passed over.
+    """Return the rows of a CSV file as dictionaries; empty lines are passed over.
 
     Args:
         path: UTF-8, with or without a byte order mark; any line ends; commas, semicolons or tabs between cells.
@@ -62,7 +62,7 @@ def _delimiter(header: str, needed: Sequence[str]) -> str:
 
 
 def number(row: Mapping[str, str], column: str, where: str) -> float:
-    """A finite number of a row.
+    """Return a finite number of a row.
 
     >>> number({"sec": "13.28"}, "sec", "phases.csv row 2")
     13.28
@@ -79,7 +79,7 @@ def number(row: Mapping[str, str], column: str, where: str) -> float:
 
 
 def span(row: Mapping[str, str], start: str, end: str) -> tuple[float, float]:
-    """The time of a row that can't be used: from its start to its end, or up to infinity where they can't be read.
+    """Return the time of a row that can't be used: from its start to its end, or up to infinity where they can't be read.
 
     >>> span({"sec": "4", "endSec": "8"}, "sec", "endSec"), span({"sec": "4", "endSec": "?"}, "sec", "endSec")
     ((4.0, 8.0), (0.0, inf))

@@ -116,7 +116,7 @@ def away(case: Case, second: float, how: Screen) -> bool:
 
 
 def hidden(case: Case, how: Screen) -> Case:
-    """The case with the regions of its pictures that are to be painted black."""
+    """Return the case with the regions of its pictures that are to be painted black."""
     pixels = look(case)
     if pixels is None:
         return case
@@ -126,7 +126,7 @@ def hidden(case: Case, how: Screen) -> Case:
 
 
 def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> list[Case]:
-    """The cases of a procedure's folder, else a case per video."""
+    """Return the cases of a procedure's folder, else a case per video."""
     if root.is_dir() and any((root / name).exists() for name in ("phases.csv", "tools.csv", "annotations")):
         names = (
             None if taxonomy is None else taxonomy.path if Path(taxonomy.path).is_file() else taxonomy.name
@@ -146,7 +146,7 @@ def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> 
 
 
 def known_roles(cases: Sequence[Case]) -> set[str]:
-    """The roles that the labels ever hold; of another, nobody looked."""
+    """Return the roles that the labels ever hold; of another, nobody looked."""
     return {node.type for case in cases for scene in case.scenes for node in scene.nodes}
 
 
@@ -158,7 +158,7 @@ def length(case: Case) -> float:
 
 
 def shared_out(lengths: Sequence[float], budget: int | None) -> list[int | None]:
-    """A budget by lengths, at least one frame each, never more than the budget where it suffices for that.
+    """Return a budget by lengths, at least one frame each, never more than the budget where it suffices for that.
 
     >>> shared_out([10.0, 30.0], 8), shared_out([1.0], None)
     ([2, 6], [None])
@@ -303,7 +303,7 @@ def _seen(jpeg: bytes, hashes: Sequence[Any]) -> bool:
 
 
 def _at(case: Case, second: float) -> Scene | None:
-    """The scene that is labelled at a second of the recording."""
+    """Return the scene that is labelled at a second of the recording."""
     wanted = to_ms(second - case.video_offset_s)
     return next((scene for scene in case.scenes if to_ms(scene.time_s) == wanted), None)
 
@@ -311,7 +311,7 @@ def _at(case: Case, second: float) -> Scene | None:
 def labelled(
     frame: FrameLabels, case: Case, second: float, scene: Scene | None, weak_s: float, known: set[str]
 ) -> FrameLabels:
-    """A frame with what is labelled at its second, or, as weak labels, shortly before."""
+    """Return a frame with what is labelled at its second, or, as weak labels, shortly before."""
     at = second - case.video_offset_s
     made_by: dict[str, Maker] = {}
     phase = label_at(annotated(case).stretches, to_ms(at))
@@ -341,7 +341,7 @@ def labelled(
 
 
 def _thing(node: Entity, weak: bool, scene: Scene) -> Entity:
-    """An entity as frame labels hold it: located by its box; where a moment's label is spread, it has no place."""
+    """Return an entity as frame labels hold it: located by its box; where a moment's label is spread, it has no place."""
     if weak or node.bbox is None:
         return Entity(node.id, node.name, node.type, "presence", confidence=node.confidence)
     x1, y1, x2, y2 = node.bbox

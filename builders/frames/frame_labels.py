@@ -122,7 +122,7 @@ def _entries(path: Path) -> Iterator[Any]:
 
 
 def from_json(entry: Any, taxonomy: Taxonomy) -> FrameLabels:
-    """The labels that one object of a metadata file holds."""
+    """Return the labels that one object of a metadata file holds."""
     if not isinstance(entry, dict):
         raise InputError(f"{type(entry).__name__} instead of an object with {', '.join(KEYS[:7])}")
     for key in entry:
@@ -177,7 +177,7 @@ def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _boxed(box: Any, taxonomy: Taxonomy, width: int, height: int) -> Entity:
-    """A located thing; its confidence, where given, is a detector's."""
+    """Return a located thing; its confidence, where given, is a detector's."""
     if not isinstance(box, dict) or not {"name", "bbox"} <= set(box) <= {"name", "bbox", "confidence"}:
         raise InputError(f"the box {box!r} is no object of name, bbox and perhaps confidence")
     role, name = _role_of(taxonomy, str(box["name"]))
@@ -226,7 +226,7 @@ def _things(
     boxes: Iterable[Entity],
     sure: Mapping[str, float],
 ) -> tuple[Entity, ...] | None:
-    """The named things of a role, located where a box of theirs is there; None where nobody looked."""
+    """Return the named things of a role, located where a box of theirs is there; None where nobody looked."""
     located = [box for box in boxes if box.type == role]
     if names is None and not located:
         return None
@@ -270,7 +270,7 @@ def _made_by(entry: Mapping[str, Any]) -> dict[str, Maker]:
 
 
 def to_json(frame: FrameLabels) -> dict[str, Any]:
-    """The object that `from_json` reads as this very frame; what isn't known is left out."""
+    """Return the object that `from_json` reads as this very frame; what isn't known is left out."""
     entry: dict[str, Any] = {
         "image": frame.image,
         "video_id": frame.video_id,
@@ -299,7 +299,7 @@ def to_json(frame: FrameLabels) -> dict[str, Any]:
 
 
 def write(path: Path, frames: Iterable[FrameLabels]) -> None:
-    """A metadata file, one frame a line, whole or not at all."""
+    """Return a metadata file, one frame a line, whole or not at all."""
     lines = [json.dumps(to_json(frame), ensure_ascii=False) for frame in frames]
     if path.suffix == ".jsonl":
         write_text(path, "".join(f"{line}\n" for line in lines))
@@ -340,7 +340,7 @@ def _refined(old: FrameLabels, new: FrameLabels) -> FrameLabels:
 
 
 def scene_of(frame: FrameLabels) -> Scene:
-    """The frame's scene graph: its things, where they stand to each other, its events as "name=true"."""
+    """Return the frame's scene graph: its things, where they stand to each other, its events as "name=true"."""
     nodes = (*(frame.anatomy or ()), *(frame.tools or ()))
     located = frame.width > 0 and sum(node.bbox is not None for node in nodes) > 1
     return Scene(

@@ -121,11 +121,11 @@ class _Index:
             self.by_time.setdefault(frame.video_id, []).append(frame)
 
     def match(self, picture: Picture) -> FrameLabels | None:
-        """The frame of a picture: by its time, else by the longest end of its name that is known."""
+        """Return the frame of a picture: by its time, else by the longest end of its name that is known."""
         return self.by_name_of(picture.name) if picture.time_s is None else self.by_time_of(picture)
 
     def by_name_of(self, name: str) -> FrameLabels | None:
-        """The frame that a name means; what an exporter added, and the ending, count only where nothing else fits."""
+        """Return the frame that a name means; what an exporter added, and the ending, count only where nothing else fits."""
         names = parts(name)
         bare = (*names[:-1], original(names[-1]))
         for index, wanted in (
@@ -144,7 +144,7 @@ class _Index:
         return None
 
     def by_time_of(self, picture: Picture) -> FrameLabels | None:
-        """The frame nearest to a picture's time, of the picture's video."""
+        """Return the frame nearest to a picture's time, of the picture's video."""
         video = PurePosixPath(parts(picture.name)[-1])
         names = {video.name, video.stem, original(video.name), PurePosixPath(original(video.name)).stem}
         there = [name for name in self.by_time if name in names]
@@ -161,13 +161,13 @@ class _Index:
         return near if abs(near.timestamp_s - at) <= reach + 1e-9 else None
 
     def size(self, name: str) -> tuple[int, int] | None:
-        """The size of the frame that a name means, as it is shown; of "" that of the first frame."""
+        """Return the size of the frame that a name means, as it is shown; of "" that of the first frame."""
         frame = self.by_name_of(name) if name else self.frames[0]
         size = self.of(frame) if frame else None
         return size.shown if size else None
 
     def of(self, frame: FrameLabels) -> Size | None:
-        """The size of a frame's picture, or None where the picture isn't there."""
+        """Return the size of a frame's picture, or None where the picture isn't there."""
         if frame.image not in self.sizes:
             path = self.into.parent / frame.image
             self.sizes[frame.image] = sizes_of(path) if path.is_file() else None
@@ -211,7 +211,7 @@ def _labels(
 
 
 def read(path: Path, taxonomy: Taxonomy, image_rate: float = 0.0) -> tuple[Picture, ...]:
-    """The pictures that a tool's file labels, without frames beside it.
+    """Return the pictures that a tool's file labels, without frames beside it.
 
     Raises:
         InputError: no such file, none of the tools', or one list of its faults.

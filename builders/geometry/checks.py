@@ -31,7 +31,7 @@ class Misplaced(InputError):  # noqa: N818 - reads as what it is, like StopItera
 
 
 def extent(points: Iterable[Point]) -> Box:
-    """The smallest box around points.
+    """Return the smallest box around points.
 
     >>> extent([(3, 4), (1, 9)])
     (1, 4, 3, 9)
@@ -41,7 +41,7 @@ def extent(points: Iterable[Point]) -> Box:
 
 
 def turned(box: Box, degrees: float, about: Point | None = None) -> tuple[Point, ...]:
-    """The corners of a box that is turned clockwise, as one sees it, about its centre or another point.
+    """Return the corners of a box that is turned clockwise, as one sees it, about its centre or another point.
 
     >>> [round(value) for value in extent(turned((10, 45, 90, 55), 90))]
     [45, 10, 55, 90]
@@ -60,7 +60,7 @@ def turned(box: Box, degrees: float, about: Point | None = None) -> tuple[Point,
 
 
 def ellipse(x: float, y: float, across: float, down: float, degrees: float = 0.0) -> tuple[Point, ...]:
-    """An ellipse as a polygon of 72 points; ``across`` and ``down`` are its radii before it is turned clockwise.
+    """Return an ellipse as a polygon of 72 points; ``across`` and ``down`` are its radii before it is turned clockwise.
 
     >>> [round(value) for value in extent(ellipse(60, 60, 20, 10))]
     [40, 50, 80, 70]
@@ -76,7 +76,7 @@ def ellipse(x: float, y: float, across: float, down: float, degrees: float = 0.0
 
 
 def inside(box: Sequence[float], width: int, height: int, form: Form = "corners") -> tuple[Box, float]:
-    """A box cut at the edge of its picture, and the share of its area that was lost by it.
+    """Return a box cut at the edge of its picture, and the share of its area that was lost by it.
 
     Args:
         box: x1, y1, x2, y2.
@@ -107,7 +107,7 @@ def inside(box: Sequence[float], width: int, height: int, form: Form = "corners"
 
 
 def outline(points: Sequence[Point], width: int, height: int) -> tuple[Sequence[Point], float]:
-    """A polygon cut at the edge of its picture, and the share of its area that was lost by it.
+    """Return a polygon cut at the edge of its picture, and the share of its area that was lost by it.
 
     Raises:
         Misplaced: under three points, not finite, no area, too much of it outside; with a hint.
@@ -140,7 +140,7 @@ def outline(points: Sequence[Point], width: int, height: int) -> tuple[Sequence[
 
 
 def point(x: float, y: float, width: int, height: int) -> Point:
-    """A point, moved to the edge where rounding put it beyond. Raises ``Misplaced`` for one outside the picture.
+    """Return a point, moved to the edge where rounding put it beyond. Raises ``Misplaced`` for one outside the picture.
 
     >>> point(100.4, 3, 100, 50)
     (100.0, 3.0)
@@ -176,7 +176,7 @@ def hint(box: Sequence[float], width: int, height: int, form: Form) -> str:
 
 
 def shown(box: Sequence[float], form: Form = "corners") -> str:
-    """A box as its file writes it."""
+    """Return a box as its file writes it."""
     x1, y1, x2, y2 = box
     values = (x1, y1, x2 - x1, y2 - y1) if form == "xywh" else (x1, y1, x2, y2)
     return f"[{', '.join(f'{value:g}' for value in values)}]"
@@ -217,7 +217,7 @@ def _refuse(lost: float, what: str, box: Sequence[float], size: tuple[int, int],
 
 
 def _area(points: Sequence[Point]) -> float:
-    """The area of a polygon, by the shoelace formula."""
+    """Return the area of a polygon, by the shoelace formula."""
     total = 0.0
     x0, y0 = points[-1]
     for x, y in points:
@@ -227,7 +227,7 @@ def _area(points: Sequence[Point]) -> float:
 
 
 def _cut(points: Sequence[Point], axis: int, edge: float, sign: int) -> list[Point]:
-    """A polygon cut at a line along one axis (Sutherland and Hodgman); ``sign`` says which side is kept."""
+    """Return a polygon cut at a line along one axis (Sutherland and Hodgman); ``sign`` says which side is kept."""
     kept: list[Point] = []
     for i, here in enumerate(points):
         before = points[i - 1]

@@ -265,7 +265,7 @@ def _unit(pair: tuple[Any, Any], space: Space) -> Point:
 
 
 def _read_json(text: str, space: Space) -> list[Located]:
-    """The objects of every JSON value in the text; prose, fences and ``[notes]`` around them are fine."""
+    """Return the objects of every JSON value in the text; prose, fences and ``[notes]`` around them are fine."""
     decoder = json.JSONDecoder()
     found: list[Located] = []
     at, seen = 0, False

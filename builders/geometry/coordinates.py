@@ -41,7 +41,7 @@ class Grid:
 
     @classmethod
     def of(cls, image_processor: Any) -> Grid:
-        """The grid of a Qwen-VL image or video processor, read from its own attributes.
+        """Return the grid of a Qwen-VL image or video processor, read from its own attributes.
 
         Raises:
             InputError: a processor of another kind, which resizes otherwise.
@@ -56,7 +56,7 @@ class Grid:
         )
 
     def resized(self, width: int, height: int) -> Space:
-        """The pixels a model sees of a ``width x height`` image: the processors' ``smart_resize``.
+        """Return the pixels a model sees of a ``width x height`` image: the processors' ``smart_resize``.
 
         Images of every family, and videos of Qwen2-VL and Qwen2.5-VL (frame by frame). Qwen3-VL shares
         its pixels between the frames of a video, but writes 0-1000, so no coordinate depends on it.
@@ -138,7 +138,7 @@ def then(first: Transform, second: Transform) -> Transform:
 
 
 def inverse(transform: Transform) -> Transform:
-    """The way back."""
+    """Return the way back."""
     return Transform(
         1 / transform.scale_x,
         1 / transform.scale_y,
@@ -148,7 +148,7 @@ def inverse(transform: Transform) -> Transform:
 
 
 def move_point(transform: Transform, point: Point) -> Point:
-    """A point through a transform."""
+    """Return a point through a transform."""
     return (
         point[0] * transform.scale_x + transform.offset_x,
         point[1] * transform.scale_y + transform.offset_y,
@@ -156,7 +156,7 @@ def move_point(transform: Transform, point: Point) -> Point:
 
 
 def move_box(transform: Transform, box: Box) -> Box:
-    """A box through a transform.
+    """Return a box through a transform.
 
     >>> move_box(resize(Space(200, 100), UNIT), (50, 25, 100, 75))
     (0.25, 0.25, 0.5, 0.75)
@@ -165,7 +165,7 @@ def move_box(transform: Transform, box: Box) -> Box:
 
 
 def box_centre(box: Box) -> Point:
-    """The middle of a box."""
+    """Return the middle of a box."""
     return ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
 
 
@@ -206,7 +206,7 @@ def cell(point: Point, space: Space = UNIT) -> str:
 
 
 def quadrant(point: Point, space: Space = UNIT) -> str:
-    """The one of the five positions whose centre is nearest, in fractions of the frame.
+    """Return the one of the five positions whose centre is nearest, in fractions of the frame.
 
     >>> quadrant((0.3, 0.3)), quadrant((0.45, 0.45)), quadrant((1000, 700), Space(1280, 720))
     ('top-left', 'center', 'bottom-right')
@@ -216,7 +216,7 @@ def quadrant(point: Point, space: Space = UNIT) -> str:
 
 
 def jittered(point: Point, reach: float, *key: object) -> Point:
-    """A unit point moved by up to ``reach`` on each axis, always the same way for the same ``key``.
+    """Return a unit point moved by up to ``reach`` on each axis, always the same way for the same ``key``.
 
     With case, second and object as the key, every sample of a frame shows the same point. An oracle
     that knows the unmoved point is off by ``reach / 2`` on average: the floor below which a mean

@@ -34,7 +34,7 @@ class Tip:
 
 
 def tip_of(mask: np.ndarray) -> Tip | None:
-    """The tip of an instrument by its mask (height x width); None where the mask tells none.
+    """Return the tip of an instrument by its mask (height x width); None where the mask tells none.
 
     >>> mask = np.zeros((100, 200), bool)
     >>> mask[40:50, 0:120] = True
@@ -65,12 +65,12 @@ def tip_of(mask: np.ndarray) -> Tip | None:
 
 @lru_cache(maxsize=4096)  # several questions of two clips ask about one mask
 def tip_of_rle(rle: str, width: int, height: int) -> Tip | None:
-    """The tip of a mask in run lengths."""
+    """Return the tip of a mask in run lengths."""
     return tip_of(masks.rle_to_mask(rle, width, height))
 
 
 def _shrunk(mask: np.ndarray, step: int) -> np.ndarray:
-    """The mask at a ``step`` times coarser grid; a cell that holds any of it belongs to it."""
+    """Return the mask at a ``step`` times coarser grid; a cell that holds any of it belongs to it."""
     height, width = mask.shape
     padded = np.zeros((-(-height // step) * step, -(-width // step) * step), bool)
     padded[:height, :width] = mask
@@ -80,7 +80,7 @@ def _shrunk(mask: np.ndarray, step: int) -> np.ndarray:
 
 
 def _contact(mask: np.ndarray) -> tuple[np.ndarray | None, str | None]:
-    """The mask's pixels that touch the frame's edge and which side that is."""
+    """Return the mask's pixels that touch the frame's edge and which side that is."""
     height, width = mask.shape
     reach = max(1, round(TOUCH * max(height, width)))
     bands = {
@@ -161,7 +161,7 @@ def _bridge(ways: np.ndarray, left: np.ndarray) -> np.ndarray:
 
 
 def _edge(mask: np.ndarray) -> np.ndarray:
-    """The pixels of a mask beside one that isn't of it."""
+    """Return the pixels of a mask beside one that isn't of it."""
     inner = mask.copy()
     inner[1:] &= mask[:-1]
     inner[:-1] &= mask[1:]
@@ -172,7 +172,7 @@ def _edge(mask: np.ndarray) -> np.ndarray:
 
 
 def clock_hour(point: Point, middle: Point) -> str:
-    """The hour at which a point lies around a middle, 12 at the top of the picture.
+    """Return the hour at which a point lies around a middle, 12 at the top of the picture.
 
     >>> [clock_hour(p, (0, 0)) for p in ((0, -5), (5, 0), (0, 5), (-5, 0))]
     ["12 o'clock", "3 o'clock", "6 o'clock", "9 o'clock"]
@@ -181,7 +181,7 @@ def clock_hour(point: Point, middle: Point) -> str:
 
 
 def hours(point: Point, middle: Point) -> float:
-    """The direction from a middle to a point in hours, 0 to 12, 0 straight up.
+    """Return the direction from a middle to a point in hours, 0 to 12, 0 straight up.
 
     >>> round(hours((5, -5), (0, 0)), 3)
     1.5

@@ -23,7 +23,7 @@ LONGEST_RUN = 65  # bits, in steps of 5; the differences of a frame of 2**31 pix
 
 
 def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int) -> str:
-    """The union of polygons ``[x1, y1, x2, y2, …]`` as run lengths.
+    """Return the union of polygons ``[x1, y1, x2, y2, …]`` as run lengths.
 
     Raises ``InputError`` for anything that isn't a list of lists of at least three points of the frame.
 
@@ -62,13 +62,13 @@ def _check(polygon: Sequence[float], width: int, height: int) -> None:
 
 
 def shown(value: object) -> str:
-    """A value as messages show it, forty characters at most."""
+    """Return a value as messages show it, forty characters at most."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def mask_to_rle(mask: np.ndarray) -> str:
-    """A boolean height x width array as run lengths.
+    """Return a boolean height x width array as run lengths.
 
     >>> mask_to_rle(np.array([[False, True], [False, True]]))
     '22'
@@ -150,12 +150,12 @@ def _ends(rle: str) -> list[int]:
 
 
 def area_of(rle: str, width: int, height: int) -> float:
-    """The mask's pixels."""
+    """Return the mask's pixels."""
     return float(coco.area(_coded(rle, width, height)))
 
 
 def box_of(rle: str, width: int, height: int) -> Box:
-    """The smallest ``[x1, y1, x2, y2]`` around the mask. Raises ``InputError`` for an empty mask."""
+    """Return the smallest ``[x1, y1, x2, y2]`` around the mask. Raises ``InputError`` for an empty mask."""
     x, y, w, h = (float(value) for value in coco.toBbox(_coded(rle, width, height)))
     if w <= 0 or h <= 0:
         raise InputError("a mask is empty: its polygons enclose no pixel")
@@ -163,7 +163,7 @@ def box_of(rle: str, width: int, height: int) -> Box:
 
 
 def centroid_of(rle: str, width: int, height: int) -> Point:
-    """The mean of the mask's pixel centres; it can lie outside a bent shape (see ``point_inside``)."""
+    """Return the mean of the mask's pixel centres; it can lie outside a bent shape (see ``point_inside``)."""
     _refuse_empty(width, height)
     runs = _runs(rle)
     ends = np.cumsum(np.asarray(runs, dtype=np.int64))
@@ -181,7 +181,7 @@ def centroid_of(rle: str, width: int, height: int) -> Point:
 
 
 def _columns(ends: np.ndarray, height: int) -> np.ndarray:
-    """The sum of the columns of the first ``ends`` pixels, column by column."""
+    """Return the sum of the columns of the first ``ends`` pixels, column by column."""
     whole, rest = np.divmod(ends, height)
     sums: np.ndarray = height * (whole * (whole - 1) // 2) + whole * rest
     return sums
@@ -197,7 +197,7 @@ def _centroid(mask: np.ndarray) -> Point:
 
 
 def point_inside(mask: np.ndarray) -> Point:
-    """The centre of a pixel well inside the mask: the farthest from its edge along row and column.
+    """Return the centre of a pixel well inside the mask: the farthest from its edge along row and column.
 
     Ties go to the pixel nearest to the centroid, then to the topmost, then to the leftmost.
 
@@ -220,7 +220,7 @@ def _depth(mask: np.ndarray) -> np.ndarray:
 
 
 def placed(rle: str, part: tuple[int, int], at: tuple[int, int], size: tuple[int, int]) -> str:
-    """A mask of a part of a frame as a mask of the frame; ``at`` is the part's top left corner, which lies inside."""
+    """Return a mask of a part of a frame as a mask of the frame; ``at`` is the part's top left corner, which lies inside."""
     mask = rle_to_mask(rle, *part)
     whole = np.zeros((size[1], size[0]), bool)
     whole[at[1] : at[1] + part[1], at[0] : at[0] + part[0]] = mask
@@ -228,7 +228,7 @@ def placed(rle: str, part: tuple[int, int], at: tuple[int, int], size: tuple[int
 
 
 def move(mask: np.ndarray, scale: Point, offset: Point, size: tuple[int, int]) -> np.ndarray:
-    """The mask after ``x' = x * scale_x + offset_x`` (same for y), in a frame of ``size`` (width, height)."""
+    """Return the mask after ``x' = x * scale_x + offset_x`` (same for y), in a frame of ``size`` (width, height)."""
     columns = np.floor((np.arange(size[0]) + 0.5 - offset[0]) / scale[0]).astype(int)
     rows = np.floor((np.arange(size[1]) + 0.5 - offset[1]) / scale[1]).astype(int)
     inside_x = (columns >= 0) & (columns < mask.shape[1])
@@ -244,7 +244,7 @@ def _coded(rle: str, width: int, height: int) -> dict[str, object]:
 
 
 def scaled(rle: str, scene: Scene, size: tuple[int, int]) -> np.ndarray:
-    """A mask of the scene in a picture of ``size`` (width, height), by the nearest pixel: no new values."""
+    """Return a mask of the scene in a picture of ``size`` (width, height), by the nearest pixel: no new values."""
     mask = rle_to_mask(rle, scene.width, scene.height)
     if (scene.width, scene.height) == size:
         return mask

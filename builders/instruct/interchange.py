@@ -107,7 +107,7 @@ def import_file(config: Import) -> dict[str, Any]:
 
 
 def command_of(config: Import, keeps_name: bool) -> list[str]:
-    """The command that imports the same again, for a card; with the file's name where ids come from it."""
+    """Return the command that imports the same again, for a card; with the file's name where ids come from it."""
     shown = options(Import)
     if config.pseudonyms is not None and config.case:
         config = replace(config, case="PATTERN")  # it may spell a name

@@ -114,7 +114,7 @@ def instruct(config: Instruct, *, server: Server | None = None) -> dict[str, Any
 
 
 def server_of(config: Instruct) -> Server | None:
-    """The teacher's server, None for the template teacher."""
+    """Return the teacher's server, None for the template teacher."""
     if (config.teacher is None) != (config.model is None):
         raise InputError("--teacher URL and --model NAME go together")
     if config.teacher is None or config.model is None:

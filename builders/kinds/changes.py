@@ -23,7 +23,7 @@ def exited(look: Look) -> Iterator[Draft]:
 
 
 def _ends(look: Look) -> tuple[Scene, Scene] | None:
-    """The moments of the first and of the last frame, where both are annotated."""
+    """Return the moments of the first and of the last frame, where both are annotated."""
     if len(look.moments) < 2 or not look.annotates("instrument"):
         return None
     first, last = look.moments[0], look.moments[-1]
@@ -55,7 +55,7 @@ def _changed(look: Look, *, first: bool) -> Iterator[Draft]:
 
 
 def enters_at(look: Look) -> Iterator[Draft]:
-    """The second at which an instrument comes into view, of the annotated seconds of the clip."""
+    """Yield the second at which an instrument comes into view, of the annotated seconds of the clip."""
     ends = _ends(look)
     if ends is None or len(look.moments) < 4:
         return

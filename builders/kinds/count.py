@@ -8,7 +8,7 @@ from surgvqa.builders.kinds.view import Draft, Look
 
 
 def count(look: Look) -> Iterator[Draft]:
-    """The instruments of the last moment, counted; not where some are only named or drawn as a crowd."""
+    """Yield the instruments of the last moment, counted; not where some are only named or drawn as a crowd."""
     scene = look.last
     if scene is None or not look.annotates("instrument") or not look.known.located:
         return

@@ -12,7 +12,7 @@ REASONING = "recognition"
 
 
 def drafts(look: Look) -> Iterator[Draft]:
-    """The phase at the last frame that no change is near, where the case's phases are known there."""
+    """Yield the phase at the last frame that no change is near, where the case's phases are known there."""
     known = [at_s for at_s in look.frames if look.view.label(at_s) is not None]
     if not known:
         return

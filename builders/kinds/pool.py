@@ -60,7 +60,7 @@ def asked(
     templates: Path = OWN,
     failed: Counter[tuple[str, str]] | None = None,
 ) -> tuple[QA, ...]:
-    """The questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
+    """Return the questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
 
     ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training. The clip's id and
     ``seed`` alone decide the wording and what is asked about.
@@ -93,7 +93,7 @@ def fault(draft: Draft, shown: Sequence[float]) -> str | None:
 
 
 def worded(look: Look, kind: str, draft: Draft, template: Template) -> QA:
-    """A draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
+    """Return a draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
     qa_id = f"{look.clip.clip_id}#{kind}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
     sentence = template.nothing if draft.nothing else template.answer

@@ -27,7 +27,7 @@ class Template:
 
 @lru_cache(maxsize=8)
 def load(path: Path = OWN) -> Mapping[str, Template]:
-    """The templates of a file by kind.
+    """Return the templates of a file by kind.
 
     Raises ``InputError`` that names the first fault: a kind with fewer than six phrasings or with one twice, an
     unknown slot, phrasings that don't all speak of the same things.
@@ -59,7 +59,7 @@ def _template(where: str, given: object) -> Template:
 
 
 def capital(text: str) -> str:
-    """A sentence with its first letter large; a phrasing may begin with a moment.
+    """Return a sentence with its first letter large; a phrasing may begin with a moment.
 
     >>> capital("at the end of the clip, which phase is this?")
     'At the end of the clip, which phase is this?'

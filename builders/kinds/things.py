@@ -12,12 +12,12 @@ from surgvqa.builders.schema import Role
 
 
 def instruments(look: Look) -> Iterator[Draft]:
-    """The instruments of the last moment."""
+    """Yield the instruments of the last moment."""
     yield from _named(look, "instrument", look.taxonomy.instruments)
 
 
 def anatomy(look: Look) -> Iterator[Draft]:
-    """The structures of the last moment."""
+    """Yield the structures of the last moment."""
     yield from _named(look, "anatomy", look.taxonomy.anatomy)
 
 

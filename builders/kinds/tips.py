@@ -22,7 +22,7 @@ INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
 def _drawn(look: Look, scene: Scene | None, kind: str) -> tuple[str, Entity] | None:
-    """An instrument of a moment that its name alone means and whose tip its mask tells, with its name."""
+    """Return an instrument of a moment that its name alone means and whose tip its mask tells, with its name."""
     if scene is None:
         return None
     found = {name: node for name, node in single(scene, "instrument").items() if tip(node, scene) is not None}
@@ -37,7 +37,7 @@ def _eye(scene: Scene) -> Entity | None:
 
 
 def tip_clock(look: Look) -> Iterator[Draft]:
-    """The hour of a tip around the pupil's centre."""
+    """Yield the hour of a tip around the pupil's centre."""
     scene = look.last
     eye = _eye(scene) if scene is not None else None
     drawn = _drawn(look, scene, "tip_clock")
@@ -65,7 +65,7 @@ def tip_clock(look: Look) -> Iterator[Draft]:
 
 
 def tip_cell(look: Look) -> Iterator[Draft]:
-    """The cell of the frame that a tip lies in, where there is no eye to go by."""
+    """Yield the cell of the frame that a tip lies in, where there is no eye to go by."""
     scene = look.last
     if scene is None or _eye(scene) is not None or EYE in look.known.roles:
         return
@@ -84,7 +84,7 @@ def tip_cell(look: Look) -> Iterator[Draft]:
 
 
 def position(look: Look) -> Iterator[Draft]:
-    """The position of an instrument that the source itself states, or that its box has: one word of its own few."""
+    """Yield the position of an instrument that the source itself states, or that its box has: one word of its own few."""
     scene = look.last
     if scene is None:
         return
@@ -113,7 +113,7 @@ def position(look: Look) -> Iterator[Draft]:
 
 
 def tip_in(look: Look) -> Iterator[Draft]:
-    """The innermost structure that a tip lies in, of those outlined in the picture."""
+    """Yield the innermost structure that a tip lies in, of those outlined in the picture."""
     scene = look.last
     drawn = _drawn(look, scene, "tip_in")
     if scene is None or drawn is None or (found := tip(drawn[1], scene)) is None:

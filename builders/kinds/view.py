@@ -105,7 +105,7 @@ class Look:
 
 
 def single(scene: Scene, role: Role) -> dict[str, Entity]:
-    """The things of a role that their name alone means in a scene."""
+    """Return the things of a role that their name alone means in a scene."""
     names = [node.name for node in scene.nodes]
     return {
         node.name: node
@@ -120,6 +120,6 @@ def tip(node: Entity, scene: Scene) -> Tip | None:
 
 
 def around(x: float, y: float) -> list[tuple[float, float]]:
-    """A point and eight others as far from it as an outline is off."""
+    """Return a point and eight others as far from it as an outline is off."""
     ring = [(math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)) for i in range(8)]
     return [(x, y), *((x + NOISE * dx, y + NOISE * dy) for dx, dy in ring)]

@@ -12,7 +12,7 @@ LARGEST = 2**27  # pixels; what unpacking takes is four bytes each
 
 
 def decode(packed: Sequence[int], width: int, height: int) -> np.ndarray:
-    """The brushed pixels as a boolean height x width array.
+    """Return the brushed pixels as a boolean height x width array.
 
     The code: 32 bits of how many values, 5 of a value's bits less one, four times 4 of how many bits a count has less
     one; then blocks of a bit (1: one value, repeated), two that choose the count's bits, the count less one, and the
@@ -53,7 +53,7 @@ class _Bits:
         self.bits, self.at = bits, 0
 
     def numbers(self, count: int, size: int) -> np.ndarray:
-        """The next ``count`` numbers of ``size`` bits each."""
+        """Return the next ``count`` numbers of ``size`` bits each."""
         end = self.at + count * size
         if end > len(self.bits):
             raise InputError("its brush breaks off")
@@ -63,5 +63,5 @@ class _Bits:
         return whole
 
     def number(self, size: int) -> int:
-        """The next number."""
+        """Return the next number."""
         return int(self.numbers(1, size)[0])

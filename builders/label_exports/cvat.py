@@ -74,7 +74,7 @@ def _image(image: Element, known: Known, found: Faults) -> Picture | None:
 def _shape(
     element: Element, where: str, label: str, size: tuple[int, int], track: str | None = None
 ) -> Shape:
-    """An element as a shape. Raises ``InputError`` for one that isn't known."""
+    """Return an element as a shape. Raises ``InputError`` for one that isn't known."""
     try:
         return _known_shape(element, where, label, size, track)
     except (InputError, *MALFORMED) as error:
@@ -129,7 +129,7 @@ def _points(text: str) -> list[Point]:
 
 
 def _mask(element: Element, size: tuple[int, int]) -> str:
-    """A mask's run lengths, row by row inside its own box, in the picture."""
+    """Return a mask's run lengths, row by row inside its own box, in the picture."""
     left, top, across, down = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
     width, height = size
     if not (across > 0 and down > 0 and 0 <= left <= width - across and 0 <= top <= height - down):
@@ -148,7 +148,7 @@ def _outside(element: Element) -> bool:
 
 
 def _video(root: Element, path: Path, known: Known, found: Faults) -> Iterator[Picture]:
-    """The tracks of a video as pictures at the wanted moments."""
+    """Yield the tracks of a video as pictures at the wanted moments."""
     elements = root.findall("track")
     if not elements:
         return

@@ -62,7 +62,7 @@ def read(file: Mapping[str, Any], known: Known, shown: str) -> Annotated:
 
 
 def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | None = None) -> Shape:
-    """An annotation, or what it is at one frame, as a shape."""
+    """Return an annotation, or what it is at one frame, as a shape."""
     try:
         label = label or str(one["name"])
         unknown = [key for key in one if key not in (*BESIDE, *PLACES)]
@@ -118,7 +118,7 @@ def _video(
     known: Known,
     found: Faults,
 ) -> Iterator[Picture]:
-    """The tracks of a video; frames count from 0."""
+    """Yield the tracks of a video; frames count from 0."""
     fps = slot.get("fps")
     rate = known.rate if known.rate > 0 or not fps else float(fps)
     if rate <= 0:

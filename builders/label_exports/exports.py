@@ -48,7 +48,7 @@ def read(path: Path, known: Known) -> Annotated:
 
 
 def _json(file: Any, path: Path, known: Known) -> Annotated:
-    """The value of a JSON file."""
+    """Return the value of a JSON file."""
     if isinstance(file, list):
         first = file[0] if file else None
         studio = isinstance(first, Mapping) and ("annotations" in first or "completions" in first)
@@ -67,7 +67,7 @@ def _json(file: Any, path: Path, known: Known) -> Annotated:
 
 
 def _folder(folder: Path, known: Known) -> Annotated:
-    """A folder in the form of one of the tools."""
+    """Return a folder in the form of one of the tools."""
     if mot.ground_truth(folder) is not None:
         return mot.read(folder, known)
     if mask_pictures.class_file(folder) is not None:

@@ -25,13 +25,13 @@ class Known:
     size: Callable[[str], tuple[int, int] | None] = _no_size  # of the frame that a picture's name means
 
     def needed_rate(self, what: str) -> float:
-        """The frames per second, which an export doesn't say."""
+        """Return the frames per second, which an export doesn't say."""
         if self.rate <= 0:
             raise InputError(f"{what} numbers a video's frames: give --image-rate, its frames per second")
         return self.rate
 
     def needed_size(self, name: str) -> tuple[int, int]:
-        """The size of a picture, which an export doesn't say."""
+        """Return the size of a picture, which an export doesn't say."""
         there = self.size(name)
         if there is None:
             raise InputError(
@@ -41,7 +41,7 @@ class Known:
 
 
 def files_below(folder: Path, *endings: str) -> list[Path]:
-    """The files of a folder with one of some endings, at any depth, in order."""
+    """Return the files of a folder with one of some endings, at any depth, in order."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
 
 

@@ -35,7 +35,7 @@ def read(file: Sequence[Any], known: Known, shown: str) -> Annotated:
 
 
 def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> list[Picture]:
-    """The pictures of a task: one, or those of a video."""
+    """Return the pictures of a task: one, or those of a video."""
     data = task["data"]
     if not isinstance(data, Mapping):
         raise InputError("its data is no object")
@@ -83,7 +83,7 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
 
 
 def _name(data: Mapping[str, Any]) -> str:
-    """The file that a task shows."""
+    """Return the file that a task shows."""
     values = [data.get(key) for key in ("image", "img", "video")]
     texts = [value for value in (*values, *data.values()) if isinstance(value, str)]
     if not texts:
@@ -92,7 +92,7 @@ def _name(data: Mapping[str, Any]) -> str:
 
 
 def _labels(one: Mapping[str, Any]) -> list[str]:
-    """The labels of a result: "rectanglelabels", "labels", "choices", the ends of a taxonomy's paths."""
+    """Return the labels of a result: "rectanglelabels", "labels", "choices", the ends of a taxonomy's paths."""
     value = one["value"]
     found: list[str] = []
     for key, given in value.items():
@@ -112,7 +112,7 @@ def _geometry(one: Mapping[str, Any]) -> bool:
 
 
 def _shapes(one: Mapping[str, Any], where: str, width: int, height: int) -> Iterator[Shape]:
-    """A result as shapes, one a label."""
+    """Yield a result as shapes, one a label."""
     labels = _labels(one)
     if not labels:
         raise InputError(f"a {one['type']} without a label")
@@ -129,7 +129,7 @@ def _shapes(one: Mapping[str, Any], where: str, width: int, height: int) -> Iter
 
 
 def _region(value: Mapping[str, Any], label: str, kind: str, where: str, width: int, height: int) -> Shape:
-    """A region of a picture."""
+    """Return a region of a picture."""
     if "rle" in value:
         if value.get("format", "rle") != "rle":
             raise InputError(f"a brush in the form {value['format']!r}; rle is read")
@@ -161,7 +161,7 @@ def _at(value: Mapping[str, Any], width: int, height: int) -> Point:
 
 
 def _box(value: Mapping[str, Any], width: int, height: int) -> Box:
-    """A rectangle; one drawn from its lower right corner has sides below 0."""
+    """Return a rectangle; one drawn from its lower right corner has sides below 0."""
     x, y = _at(value, width, height)
     to_x, to_y = x + float(value["width"]) * width / 100, y + float(value["height"]) * height / 100
     return checks.extent([(x, y), (to_x, to_y)])
@@ -171,7 +171,7 @@ def _box(value: Mapping[str, Any], width: int, height: int) -> Box:
 
 
 def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: Faults) -> Iterator[Picture]:
-    """The tracks and timelines of a video."""
+    """Yield the tracks and timelines of a video."""
     size = next(
         (
             frame_size(one["original_width"], one["original_height"])
@@ -204,7 +204,7 @@ def _rate(value: Mapping[str, Any]) -> float | None:
 
 
 def _sequence(one: Mapping[str, Any], label: str, where: str, size: tuple[int, int]) -> Iterator[tracks.Key]:
-    """A rectangle of a video by its frames; one that isn't enabled is shown, and gone behind it."""
+    """Yield a rectangle of a video by its frames; one that isn't enabled is shown, and gone behind it."""
     for key in one["value"]["sequence"]:
         frame = int(key["frame"]) - 1
         box, degrees = _box(key, *size), float(key.get("rotation") or 0)
@@ -220,7 +220,7 @@ def _sequence(one: Mapping[str, Any], label: str, where: str, size: tuple[int, i
 
 
 def _ranges(one: Mapping[str, Any], label: str, where: str, size: tuple[int, int]) -> Iterator[tracks.Key]:
-    """A label of stretches of a video, both ends included."""
+    """Yield a label of stretches of a video, both ends included."""
     for stretch in one["value"]["ranges"]:
         yield tracks.Key(int(stretch["start"]) - 1, Shape(label, where=where))
         yield tracks.Key(int(stretch["end"]) - 0.5, None)

@@ -24,7 +24,7 @@ Values = Mapping[int, str]  # a grey value, or red + 256 green + 65536 blue, to 
 
 
 def class_file(folder: Path) -> Path | None:
-    """The file that names the classes of a folder of masks, or None."""
+    """Return the file that names the classes of a folder of masks, or None."""
     found = [path for name in ("labelmap.txt", "classes.csv") for path in sorted(folder.rglob(name))]
     return found[0] if found else None
 
@@ -77,7 +77,7 @@ def classes(path: Path) -> tuple[Values, bool]:
 
 
 def _coded(path: Path, coloured: bool) -> np.ndarray:
-    """The picture as a number a pixel."""
+    """Return the picture as a number a pixel."""
     try:
         with Image.open(path) as picture:
             if coloured:
@@ -92,7 +92,7 @@ def _coded(path: Path, coloured: bool) -> np.ndarray:
 
 
 def _shapes(coded: np.ndarray, values: Values, coloured: bool) -> Iterator[Shape]:
-    """A shape for every class that is in the picture."""
+    """Yield a shape for every class that is in the picture."""
     for value in np.unique(coded).tolist():
         if value not in values:
             if value == 0:

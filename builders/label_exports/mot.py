@@ -12,7 +12,7 @@ from surgvqa.cards.command import InputError
 
 
 def ground_truth(folder: Path) -> Path | None:
-    """The table of a MOT folder, or None."""
+    """Return the table of a MOT folder, or None."""
     return next(iter(sorted(folder.rglob("gt.txt"))), None)
 
 

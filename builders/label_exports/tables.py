@@ -53,7 +53,7 @@ def table(path: Path, known: Known) -> Annotated:
 
 
 def _row(row: Mapping[str, str], where: str, sizes: dict[str, tuple[int, int]]) -> Shape | None:
-    """A row as a shape, or None for one with an empty label."""
+    """Return a row as a shape, or None for one with an empty label."""
     if not row["label"]:
         return None
     score = confidence(number(row, "confidence", where), "a confidence of") if row.get("confidence") else None

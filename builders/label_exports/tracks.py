@@ -33,7 +33,7 @@ def pictures(
     known: Known,
     found: Faults,
 ) -> Iterator[Picture]:
-    """A picture for every wanted moment that the tracks cover, or for their own frames where none is wanted.
+    """Yield a picture for every wanted moment that the tracks cover, or for their own frames where none is wanted.
 
     Args:
         tracks: the keys of every track.
@@ -68,7 +68,7 @@ def pictures(
 
 
 def _between(key: Key, after: Key, frame: int) -> Shape:
-    """A track's shape at a frame from one key to the next."""
+    """Return a track's shape at a frame from one key to the next."""
     shape = key.shape
     assert shape is not None  # the caller's condition
     if frame == key.frame:

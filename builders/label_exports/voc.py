@@ -38,7 +38,7 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
 
 
 def _object(one: Element, where: str) -> Shape:
-    """An object as a shape."""
+    """Return an object as a shape."""
     try:
         label = (one.findtext("name") or "").strip()
         if not label:

@@ -32,7 +32,7 @@ BEYOND = 1.25  # coordinates up to here are cut at the edge; above, they aren't 
 
 
 def class_file(folder: Path) -> Path | None:
-    """The file that names the classes of a YOLO folder, or None."""
+    """Return the file that names the classes of a YOLO folder, or None."""
     for name in (*YAML, *LISTS):
         found = sorted(folder.rglob(name))
         if found:
@@ -67,7 +67,7 @@ def read(folder: Path, known: Known) -> Annotated:
 
 
 def classes(path: Path) -> tuple[dict[int, str], int]:
-    """The names of the classes by their numbers, and how many values the keypoints of a line take."""
+    """Return the names of the classes by their numbers, and how many values the keypoints of a line take."""
     text = read_text(path, path.name)
     if path.suffix not in (".yaml", ".yml"):
         return dict(enumerate(line.strip() for line in text.strip().split("\n"))), 0
@@ -89,7 +89,7 @@ def classes(path: Path) -> tuple[dict[int, str], int]:
 def _line(
     cells: list[str], labels: Mapping[int, str], keypoints: int, where: str, size: tuple[int, int]
 ) -> Shape:
-    """A line as a shape, in pixels."""
+    """Return a line as a shape, in pixels."""
     try:
         values = [float(cell) for cell in cells[1:]]
         if not cells[0].isdigit() or int(cells[0]) not in labels:

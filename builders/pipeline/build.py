@@ -109,7 +109,7 @@ def refuse(config: Build) -> None:
 
 
 def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]:
-    """The name of every job's shard."""
+    """Return the name of every job's shard."""
     keys = {job.name: job.key(code, ready.surveys[job.case.case_id].digests) for job in ready.jobs}
     return {name: names.key(key) for name, key in keys.items()} if names is not None else keys
 
@@ -147,7 +147,7 @@ def build_shards(
 def unchanged(
     out: Path, parameters: Mapping[str, Any], keys: set[str], code: str, dropped: Sequence[Dropped]
 ) -> dict[str, Any] | None:
-    """The manifest of a finished build of the very same things, if every file is still as it was written."""
+    """Return the manifest of a finished build of the very same things, if every file is still as it was written."""
     try:
         verify(out)
         manifest: dict[str, Any] = manifests.read(out)

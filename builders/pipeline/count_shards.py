@@ -42,7 +42,7 @@ def counted(path: Path) -> Counted:
 
 
 def described_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The columns that a report reads of a file of config ``clips``; no more than eight rows are held at once."""
+    """Yield the columns that a report reads of a file of config ``clips``; no more than eight rows are held at once."""
     columns = ["clip_id", "case_id", "phase", "start_s", "end_s", "frame_times_s", "images", "qa"]
     with pq.ParquetFile(path, pre_buffer=False) as table:
         for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):

@@ -59,7 +59,7 @@ class Shards:
 
     @classmethod
     def of(cls, tasks: Sequence[Task], folder: Path) -> Shards:
-        """The step for these tasks, written to a new folder."""
+        """Return the step for these tasks, written to a new folder."""
         remove(folder)
         folder.mkdir(parents=True)
         for rank, task in enumerate(tasks):

@@ -93,7 +93,7 @@ def defaults(module: ModuleType) -> dict[str, Any]:
 
 
 def complete(config: Build, names: Pseudonyms | None = None) -> Build:
-    """The configuration with every option of its source, and with real names where it has those of a card."""
+    """Return the configuration with every option of its source, and with real names where it has those of a card."""
     own = {**defaults(sources.load(config.source)), **config.source_options}
     questions = config.questions
     if questions not in (None, *ASKING):
@@ -130,14 +130,14 @@ def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, Any]:
 
 
 def bare(value: Any, hide: bool) -> Any:
-    """An option's value as it is written down: of a path its last name, or none at all."""
+    """Return an option's value as it is written down: of a path its last name, or none at all."""
     if isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).exists()):
         return "FILE" if hide else Path(value).name
     return value
 
 
 def command_of(config: Build, names: Pseudonyms | None) -> list[str]:
-    """The command that builds the same again, in words, for a card: placeholders for places, no real names."""
+    """Return the command that builds the same again, in words, for a card: placeholders for places, no real names."""
     own = source_options.options(config.source)
     shown = tuple(one for one in options(Build) if one.name != "source")
     held_out = tuple(map(names.case, config.test_cases)) if names else config.test_cases
@@ -151,7 +151,7 @@ def command_of(config: Build, names: Pseudonyms | None) -> list[str]:
 
 
 def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
-    """The configuration of a build as its manifest tells it."""
+    """Return the configuration of a build as its manifest tells it."""
     outside = parameters.get("outside")
     if outside not in (None, COLOUR):
         raise InputError(
@@ -169,7 +169,7 @@ def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
 
 
 def own_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The source's own options; a path among them is not written down, so it must be the default."""
+    """Return the source's own options; a path among them is not written down, so it must be the default."""
     module = sources.load(parameters["source"])
     own = {}
     for one in inspect.signature(module.cases).parameters.values():

@@ -99,7 +99,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
 
 
 def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str, Mapping[str, int]]]:
-    """The jobs with the questions of every clip chosen, what was left out by name, and counts of it by cause."""
+    """Return the jobs with the questions of every clip chosen, what was left out by name, and counts of it by cause."""
     failed: Counter[tuple[str, str]] = Counter()
     parts: dict[int, Part] = {}
     for index, job in enumerate(tqdm(jobs, desc="ask", unit="case", disable=None)):
@@ -269,14 +269,14 @@ def plan(
 
 
 def usual(found: Survey, options: Options) -> tuple[Clip, ...]:
-    """The windows that the nine are asked of."""
+    """Return the windows that the nine are asked of."""
     if options.asking == "nine" or found.case.clips:
         return found.clips
     return windows(found.case, options.clip_seconds).clips
 
 
 def divided(found: Survey, split: str) -> dict[str, tuple[Clip, ...]]:
-    """A case's clips by their split: all in one, unless its source divides a case that is trained on."""
+    """Return a case's clips by their split: all in one, unless its source divides a case that is trained on."""
     if split != "train":
         return {split: found.clips}
     parts: dict[str, list[Clip]] = {}

@@ -96,7 +96,7 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
 
 
 def paths(shard: Mapping[str, Any]) -> set[str]:
-    """The files of a shard, below the folder."""
+    """Return the files of a shard, below the folder."""
     return {found["path"] for found in shard["files"].values()}
 
 
@@ -122,12 +122,12 @@ def put(
 
 
 def named(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The repository that the card was written for, where it was."""
+    """Return the repository that the card was written for, where it was."""
     return {"repo_id": manifest["repo"]} if "repo" in manifest else {}
 
 
 def write_report(folder: Path, manifest: Mapping[str, Any], ready: Ready, staging: Path) -> None:
-    """The report from the rows and the manifest, as the build wrote it."""
+    """Return the report from the rows and the manifest, as the build wrote it."""
     described = report.describe(
         {split: stored(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
         dropped=[Dropped(**one) for one in manifest["dropped"]],

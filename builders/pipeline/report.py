@@ -56,7 +56,7 @@ def describe(
     max_blind: float,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
-    """The report on rows of config `clips`, or on what was counted of them.
+    """Return the report on rows of config `clips`, or on what was counted of them.
 
     Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
     of guessers that learned from the train split alone and answer the test split (without one, the
@@ -102,7 +102,7 @@ def describe(
 
 
 def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> dict[str, Any]:
-    """A kind's size, answers and blind figures."""
+    """Return a kind's size, answers and blind figures."""
     everywhere: Counter[str] = Counter()
     for asked in answers.values():
         everywhere += _answers(asked.get(kind, Counter()))
@@ -133,7 +133,7 @@ def _answers(asked: Asked) -> Counter[str]:
 
 
 def _most(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:
-    """The most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
+    """Return the most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
 
     >>> _most({"incision": 3, "phaco": 2}), _most({"incision": 3, "phaco": 2}, ["phaco", "suction"])
     ('incision', 'phaco')
@@ -180,7 +180,7 @@ def _leak_warnings(found: Mapping[str, Any]) -> list[str]:
 
 
 def blind_table(report: Mapping[str, Any]) -> str:
-    """The blind figures as lines to print.
+    """Return the blind figures as lines to print.
 
     >>> kinds = {"phase": {"n": 40, "blind_majority": 0.25, "blind_by_text": None, "majority_answer": "idle"}}
     >>> print(blind_table({"kinds": kinds, "blind_on": "test"}))

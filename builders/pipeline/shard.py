@@ -85,7 +85,7 @@ class Job:
         return f"{self.case.case_id} ({self.split})" if divided else self.case.case_id
 
     def key(self, code: str, digests: dict[str, str]) -> str:
-        """A name for these bytes: other inputs, options or code give another."""
+        """Return a name for these bytes: other inputs, options or code give another."""
         portable = json.dumps([code, digests, repr(replace(_below(self), root=Path()))])
         return hashlib.sha256(portable.encode()).hexdigest()
 
@@ -99,7 +99,7 @@ class Record(TypedDict):
 
 
 def below(path: Path, root: Path) -> str:
-    """A path as it is written down: below the root, or its bare name."""
+    """Return a path as it is written down: below the root, or its bare name."""
     inside = path.resolve().is_relative_to(root.resolve())
     return path.resolve().relative_to(root.resolve()).as_posix() if inside else path.name
 
@@ -174,7 +174,7 @@ def has_pixels(case: Case, clip: Clip, media: Media) -> bool:
 
 
 def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
-    """A clip's own questions, where its source ships some or they are chosen, else those that are generated."""
+    """Return a clip's own questions, where its source ships some or they are chosen, else those that are generated."""
     options = job.options
     if options.asking == "informative":  # chosen over all cases before any shard is built
         return clip.qa
@@ -184,7 +184,7 @@ def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
 
 
 def rows(job: Job, videos: Path | None = None, dropped: list[list[str]] | None = None) -> Iterator[Row]:
-    """The rows of config ``clips``; cut files go below ``videos`` with ``--media clips``.
+    """Yield the rows of config ``clips``; cut files go below ``videos`` with ``--media clips``.
 
     Clips with a frame outside the body are left out and go into ``dropped`` as (item, cause).
     """
@@ -269,7 +269,7 @@ def _plain(value: Any) -> Any:
 
 
 def qa_rows(clip: Row) -> Iterator[Row]:
-    """The rows of config ``qa`` that belong to a row of ``clips``."""
+    """Yield the rows of config ``qa`` that belong to a row of ``clips``."""
     shared = {name: clip[name] for name in QA_FEATURES if name not in QA_COLUMNS}
     for one in clip["qa"]:
         yield one | shared
@@ -326,7 +326,7 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
 
 
 def digest(path: Path) -> dict[str, Any]:
-    """A file's sha256 and size."""
+    """Return a file's sha256 and size."""
     with path.open("rb") as file:
         return {
             "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
@@ -340,7 +340,7 @@ def staged(folder: Path, key: str, name: str) -> Path:
 
 
 def whole(folder: Path, key: str) -> Record | None:
-    """The record of a finished shard whose every file is as it was written, else None."""
+    """Return the record of a finished shard whose every file is as it was written, else None."""
     path = folder / f"{key}.json"
     if not path.is_file():
         return None
@@ -365,7 +365,7 @@ def refuse_repeated(clips: Sequence[Clip]) -> None:
 
 @cache
 def code_version() -> str:
-    """A digest of the code and the libraries that the bytes of a shard follow from."""
+    """Return a digest of the code and the libraries that the bytes of a shard follow from."""
     digest = hashlib.sha256()
     folder = Path(__file__).parents[1]  # all of surgvqa.builders
     for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):

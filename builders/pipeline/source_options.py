@@ -18,7 +18,7 @@ SHARED = {one.name for one in fields(Build)}  # a source's option of such a name
 
 
 def code(source: str) -> Path:
-    """The file that has a source's ``cases``."""
+    """Return the file that has a source's ``cases``."""
     folder = Path(sources.__path__[0])
     declared = sources.description(source) is not None
     return folder.parent / "tabular" / "source.py" if declared else folder / f"{source}.py"
@@ -43,7 +43,7 @@ def about(source: str) -> str:
 
 @functools.cache
 def options(source: str) -> tuple[Option, ...]:
-    """The options of a source that a build doesn't have anyway, in the order of its arguments."""
+    """Return the options of a source that a build doesn't have anyway, in the order of its arguments."""
     function = next(
         node
         for node in ast.walk(ast.parse(code(source).read_text("utf-8")))

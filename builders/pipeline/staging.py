@@ -29,7 +29,7 @@ FOLDERS = ("clips", "qa", "pointing", "segmentation", "spoken", "videos")
 
 @contextmanager
 def locked(out: Path) -> Iterator[Path]:
-    """The staging folder of ``out``, for one build at a time; gone again if nothing is left in it."""
+    """Yield the staging folder of ``out``, for one build at a time; gone again if nothing is left in it."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder")
     made = not out.exists()

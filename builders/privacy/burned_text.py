@@ -66,7 +66,7 @@ def _counts(mask: np.ndarray) -> np.ndarray:
 
 
 def _regions(mask: np.ndarray) -> tuple[Region, ...]:
-    """The boxes of a mask's parts with a margin; boxes that touch are one."""
+    """Return the boxes of a mask's parts with a margin; boxes that touch are one."""
     boxes: list[Region] = []
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(1))
@@ -96,7 +96,7 @@ def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
 
 
 def cover(frame: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
-    """The frame with the regions painted black: nothing of what was there is left to be guessed.
+    """Return the frame with the regions painted black: nothing of what was there is left to be guessed.
 
     >>> cover(np.full((2, 3, 3), 9, np.uint8), [(1, 0, 3, 1)])[..., 0].tolist()
     [[9, 0, 0], [9, 9, 9]]

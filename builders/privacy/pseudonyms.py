@@ -45,7 +45,7 @@ class Pseudonyms:
     files: dict[str, str] = field(default_factory=dict)  # path below the root -> other
 
     def of(self, kind: str, name: str) -> str:
-        """The other name of a thing of a kind.
+        """Return the other name of a thing of a kind.
 
         >>> Pseudonyms(Path("x"), b"secret").of("case", "DOE_John")
         'case-4990eed670f0'
@@ -54,26 +54,26 @@ class Pseudonyms:
         return f"{kind}-{code[:DIGITS]}"
 
     def case(self, case_id: str) -> str:
-        """A case's other name."""
+        """Return a case's other name."""
         other = self.of("case", case_id)
         if any(one == other and name != case_id for name, one in self.cases.items()):
             raise InputError(f"two cases get the pseudonym {other}; take another file for --pseudonyms")
         return self.cases.setdefault(case_id, other)
 
     def file(self, name: str) -> str:
-        """A source file's other name; its kind (.mp4) stays."""
+        """Return a source file's other name; its kind (.mp4) stays."""
         return self.files.setdefault(name, self.of("file", name) + Path(name).suffix.lower())
 
     def key(self, name: str) -> str:
-        """A shard's name, which otherwise follows from names that somebody could try out."""
+        """Return a shard's name, which otherwise follows from names that somebody could try out."""
         return hmac.new(self.salt, name.encode(), hashlib.sha256).hexdigest()
 
     def digest(self, sha256: str) -> str:
-        """A source file's digest, of which nobody without the secret can tell what it is the digest of."""
+        """Return a source file's digest, of which nobody without the secret can tell what it is the digest of."""
         return hmac.new(self.salt, f"digest\0{sha256}".encode(), hashlib.sha256).hexdigest()
 
     def survey(self, found: Survey, root: Path) -> Survey:
-        """A looked-at case under its other name; ids of clips and questions follow."""
+        """Return a looked-at case under its other name; ids of clips and questions follow."""
         case_id = self.case(found.case.case_id)
         clips = {clip: self.clip(clip, case_id) for clip in (*found.clips, *found.case.clips)}
         case = replace(found.case, case_id=case_id, clips=tuple(clips[clip] for clip in found.case.clips))
@@ -85,7 +85,7 @@ class Pseudonyms:
         )
 
     def clip(self, clip: Clip, case_id: str) -> Clip:
-        """A clip of a case under its other name."""
+        """Return a clip of a case under its other name."""
         named = replace(clip, case_id=case_id)
         qa = tuple(replace(one, qa_id=f"{named.clip_id}#{self.of('qa', one.qa_id)[3:]}") for one in clip.qa)
         return replace(named, qa=qa)
@@ -136,7 +136,7 @@ class Hidden:
                     self.names.setdefault(word, set()).add(name)
 
     def __call__(self, text: str) -> str:
-        """The text without them."""
+        """Return the text without them."""
         for root in self.roots:
             text = text.replace(root, "")
         text = QUOTED.sub("'…'", text)
@@ -148,7 +148,7 @@ class Hidden:
 
 
 def load(path: Path, out: Path) -> Pseudonyms:
-    """The pseudonyms of a file, with a new salt where there is none yet.
+    """Return the pseudonyms of a file, with a new salt where there is none yet.
 
     Raises:
         InputError: the file lies inside the data set, others may read it, or it isn't one of ours.

@@ -66,7 +66,7 @@ class Screen:
 
 
 def screen(cover: Sequence[str], find_text: bool, outside: str | None) -> Screen | None:
-    """The options as a screen, None where there is nothing to do. Raises ``InputError`` for bad ones."""
+    """Return the options as a screen, None where there is nothing to do. Raises ``InputError`` for bad ones."""
     regions = tuple(region(text) for text in cover)
     stretches: tuple[tuple[str, float, float], ...] = ()
     if outside is not None and outside != COLOUR:
@@ -78,7 +78,7 @@ def screen(cover: Sequence[str], find_text: bool, outside: str | None) -> Screen
 
 
 def region(text: str) -> Shares:
-    """A region as an option gives it.
+    """Return a region as an option gives it.
 
     >>> region("0,0.9,1,0.1")
     (0.0, 0.9, 1.0, 0.1)
@@ -95,7 +95,7 @@ def region(text: str) -> Shares:
 
 
 def read_stretches(path: Path) -> Iterable[tuple[str, float, float]]:
-    """The rows of a file of stretches."""
+    """Yield the rows of a file of stretches."""
     for index, row in enumerate(rows(path, ("case", "start", "end")), start=2):
         where = f"{path.name} row {index}"
         start_s, end_s = number(row, "start", where), number(row, "end", where)
@@ -122,7 +122,7 @@ def shown_outside(frame: np.ndarray) -> bool:
 def covered(
     case: Case, how: Screen, width: int, height: int, frames: Callable[[], Sequence[np.ndarray]]
 ) -> tuple[Region, ...]:
-    """The regions of a case's pictures (``width x height``) that are painted black."""
+    """Return the regions of a case's pictures (``width x height``) that are painted black."""
     stated = [
         (
             int(x * width),

@@ -77,7 +77,7 @@ def _look_up(spellings: Mapping[tuple[str, str], str], role: Kind, label: str, p
 
 
 def plain(label: str) -> str:
-    """A spelling without case, separators and CamelCase.
+    """Return a spelling without case, separators and CamelCase.
 
     >>> plain("Viscoelastic_Suction"), plain("CalotTriangleDissection"), plain("Irrigation/Aspiration ")
     ('viscoelastic suction', 'calot triangle dissection', 'irrigation aspiration')
@@ -87,7 +87,7 @@ def plain(label: str) -> str:
 
 
 def shipped() -> tuple[str, ...]:
-    """The procedures that come with the package.
+    """Return the procedures that come with the package.
 
     >>> {"cataract", "cholecystectomy", "hysterectomy"} <= {*shipped()}
     True
@@ -97,7 +97,7 @@ def shipped() -> tuple[str, ...]:
 
 
 def load(name_or_path: str | Path) -> Taxonomy:
-    """A shipped procedure by its name, or a file by its path (ends in .yaml or .yml)."""
+    """Return a shipped procedure by its name, or a file by its path (ends in .yaml or .yml)."""
     text = str(name_or_path)
     if not text.endswith((".yaml", ".yml")):
         if text not in shipped():
@@ -112,7 +112,7 @@ def load(name_or_path: str | Path) -> Taxonomy:
 
 @lru_cache(maxsize=8)
 def _load_own(text: str, version: tuple[int, ...]) -> Taxonomy:
-    """A user's file; read again when it has changed, not for every clip."""
+    """Return a user's file; read again when it has changed, not for every clip."""
     try:
         return parse(Path(text).read_text(encoding="utf-8"), text)
     except UnicodeDecodeError as error:

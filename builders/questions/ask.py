@@ -169,7 +169,7 @@ def _next_phase(asker: _Asker) -> Iterator[QA]:
 
 
 def likely_next(asker: _Asker, truth: str) -> list[str]:
-    """The true next phase among its neighbours in the usual order, in an order that tells nothing.
+    """Return the true next phase among its neighbours in the usual order, in an order that tells nothing.
 
     They are a run out of what ever comes next in training, in usual order and closed to a ring, and the truth is
     as often at each of the run's places. So a set of choices goes as well with each of its members: who sees it

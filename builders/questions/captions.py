@@ -25,7 +25,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 def caption(
     clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role] = (), seed: int = 0
 ) -> tuple[QA, ...]:
-    """The caption of a clip as a whole; empty where there is nothing to say.
+    """Return the caption of a clip as a whole; empty where there is nothing to say.
 
     ``annotated`` are the roles that the case's annotations ever hold: none of such a role in the scene is said
     as such. Names and the order they are listed in are the taxonomy's.
@@ -43,7 +43,7 @@ def caption(
 def region_captions(
     clip: Clip, taxonomy: Taxonomy, seed: int = 0, moving: Mapping[str, str] | None = None
 ) -> tuple[QA, ...]:
-    """A caption of every thing of a clip's scene that words can single out.
+    """Return a caption of every thing of a clip's scene that words can single out.
 
     ``moving`` says which way a thing moves (``motion.directions``).
 
@@ -75,7 +75,7 @@ def _qa(clip: Clip, kind: str, suffix: str, sentence: str, seed: int, slots: dic
 
 
 def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[str]:
-    """The sentences of the caption of the whole."""
+    """Return the sentences of the caption of the whole."""
     sentences = []
     if clip.phase is not None:
         label = taxonomy.canonical("phase", clip.phase)
@@ -110,13 +110,13 @@ def _sentence(words: str, node: Entity, way: str | None) -> str:
 
 
 def listed_names(scene: Scene, role: Role, order: Sequence[str]) -> list[str]:
-    """The names of a role in a scene, once each, in the taxonomy's order."""
+    """Return the names of a role in a scene, once each, in the taxonomy's order."""
     names = {node.name for node in scene.nodes if node.type == role}
     return [name for name in order if name in names] + sorted(names - set(order))
 
 
 def singled_out(scene: Scene, taxonomy: Taxonomy) -> dict[str, Entity]:
-    """The things of a scene by words that mean one of them alone, in the taxonomy's order.
+    """Return the things of a scene by words that mean one of them alone, in the taxonomy's order.
 
     Of several with one name, by their order from the left: "second gauge from the left". Those of one name that
     aren't all located, or that lie at the same distance from the left, are left out.

@@ -33,7 +33,7 @@ def image_names(clip_id: str, count: int) -> list[str]:
 
 
 def llava(row: Mapping[str, Any]) -> dict[str, Any]:
-    r"""A row of config `clips` as a LLaVA sample: roles human and gpt, one `<image>` per frame.
+    r"""Return a row of config `clips` as a LLaVA sample: roles human and gpt, one `<image>` per frame.
 
     The frames' bytes are the row's ``images``, to be written under `image_names`. A system message has no
     place in LLaVA's format and is left out.

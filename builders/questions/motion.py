@@ -65,7 +65,7 @@ def directions(clip: Clip, case: Case, frames: int) -> dict[str, str]:
 
 
 def _shown(clip: Clip, case: Case, frames: int) -> list[Scene]:
-    """The annotated moments between a clip's first and last shown frame."""
+    """Return the annotated moments between a clip's first and last shown frame."""
     times = frame_times(clip, frames)
     return list(of_case(case).between(times[0], times[-1]))
 

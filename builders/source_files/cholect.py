@@ -28,7 +28,7 @@ class Labels:
 
 
 def read_labels(path: Path, shown: str, taxonomy: Taxonomy, size: tuple[int, int]) -> Labels:
-    """The labels of a JSON file."""
+    """Return the labels of a JSON file."""
     file = read_json(path, shown)
     try:
         names: Mapping[str, Mapping[str, str]] = file["categories"]
@@ -62,7 +62,7 @@ def _scene(
     taxonomy: Taxonomy,
     size: tuple[int, int],
 ) -> Scene:
-    """The instruments of a frame, and what they do."""
+    """Return the instruments of a frame, and what they do."""
     nodes: list[Entity] = []
     boxed = any(float(one[3]) >= 0 for one in instances)
     for one in instances:

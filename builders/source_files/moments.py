@@ -26,7 +26,7 @@ def phases(labels: dict[float, str], step_s: float) -> tuple[Phase, ...]:
 
 
 def clips(case: Case, length_s: float) -> tuple[Clip, ...]:
-    """A clip from each annotated moment on, no longer than until the next one; its scene is linked."""
+    """Return a clip from each annotated moment on, no longer than until the next one; its scene is linked."""
     linked = link(case)
     stretches = laid_flat(case).stretches
     made = []
@@ -41,5 +41,5 @@ def clips(case: Case, length_s: float) -> tuple[Clip, ...]:
 
 
 def at_moments(case: Case, length_s: float) -> Case:
-    """A case with clips at its annotated moments."""
+    """Return a case with clips at its annotated moments."""
     return replace(case, clips=clips(case, length_s))

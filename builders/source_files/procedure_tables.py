@@ -46,7 +46,7 @@ class Tables:
         self.faults.append(Dropped(item, str(cause), fault=True))
 
     def part(self, name: str, file: Path | None = None) -> Part:
-        """The part of a case of a name, made when it is first met."""
+        """Return the part of a case of a name, made when it is first met."""
         name = unicodedata.normalize("NFC", name)
         part = self.parts.setdefault(safe_id(name), Part(name))
         if part.name != name:
@@ -100,7 +100,7 @@ class Tables:
                 self.fault(where, error)
 
     def below(self, name: str) -> Path:
-        """A video's path, which stays in its folder."""
+        """Return a video's path, which stays in its folder."""
         path = self.videos / name
         if (
             not path.exists()

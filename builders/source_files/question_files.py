@@ -61,7 +61,7 @@ def kind_of(question: str) -> tuple[str, str]:
 
 
 def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
-    """A case a video, a clip a frame that is asked about."""
+    """Yield a case a video, a clip a frame that is asked about."""
     if not root.is_dir():
         raise InputError(
             f"no folder {root}; get {family.name} at {family.access} and give its folder as --root"
@@ -103,7 +103,7 @@ def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
 
 
 def _lines(path: Path, shown: str, family: Family, left: Counter[str]) -> list[tuple[str, str]]:
-    """The questions and answers of a file."""
+    """Return the questions and answers of a file."""
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -127,7 +127,7 @@ def _lines(path: Path, shown: str, family: Family, left: Counter[str]) -> list[t
 def _clip(
     case_id: str, frame: int, fps: float, pairs: Sequence[tuple[str, str]], short: Mapping[str, str]
 ) -> Clip:
-    """A frame's clip; one question in the same words with the same answer counts once."""
+    """Return a frame's clip; one question in the same words with the same answer counts once."""
     start = to_ms(frame / fps)
     clip = Clip(case_id, start, start + to_ms(1 / fps), None)
     counts: Counter[str] = Counter()

@@ -43,7 +43,7 @@ def seconds(text: str, clock: Clock, per_second: float, where: str) -> float:
 
 @lru_cache(maxsize=512)
 def recording(video: Path) -> tuple[float, float]:
-    """A recording's frames per second and its length in seconds, as its container states them."""
+    """Return a recording's frames per second and its length in seconds, as its container states them."""
     try:
         with av.open(str(video)) as container:
             stream = container.streams.video[0]

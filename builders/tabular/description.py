@@ -162,7 +162,7 @@ class Description:
         return ", ".join(name for name in named if getattr(self, name))
 
     def name_of(self, case: str) -> str:
-        """A case's name.
+        """Return a case's name.
 
         >>> Description("x", None, "", case="clip{case:03}").name_of("7")
         'clip007'
@@ -182,7 +182,7 @@ NESTED: Mapping[str, type] = {
 
 
 def read(path: Path) -> Description:
-    """The checked description in a YAML file."""
+    """Return the checked description in a YAML file."""
     try:
         node = yaml.safe_load(path.read_text("utf-8"))
         return parse(node, path.stem)
@@ -210,7 +210,7 @@ def _many(value: Any) -> list[Any]:
 
 
 def _of(kind: type[T], node: Mapping[str, Any], where: str) -> T:
-    """A dataclass from a mapping with its fields' names."""
+    """Return a dataclass from a mapping with its fields' names."""
     known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in node.items():
@@ -224,7 +224,7 @@ def _of(kind: type[T], node: Mapping[str, Any], where: str) -> T:
 
 
 def _value(key: str, value: Any, said: str, where: str) -> Any:
-    """A field's value: nested mappings as their dataclasses, one text as a tuple of one."""
+    """Return a field's value: nested mappings as their dataclasses, one text as a tuple of one."""
     if key == "time":
         return _of(Clock, value, f"{where}: time")
     if key == "names":

@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern as a regular expression.
+    """Return a pattern as a regular expression.
 
     >>> compiled("video{case}-phase.txt").search("a/b/video07-phase.txt")["case"]
     '07'
@@ -56,7 +56,7 @@ class Tree:
         self.files = [(path, f"{name}/{path.relative_to(root).as_posix()}") for path in files]
 
     def find(self, patterns: Sequence[str]) -> Iterator[Found]:
-        """The files that fit one of the patterns, in order of their paths."""
+        """Yield the files that fit one of the patterns, in order of their paths."""
         wanted = [one for one in patterns if one[0] != "!"]
         not_wanted = [one[1:] for one in patterns if one[0] == "!"]
         for path, text in self.files:
@@ -65,7 +65,7 @@ class Tree:
                 yield Found(path, match.groupdict())
 
     def shown(self, path: Path) -> str:
-        """A path below the root, as messages and notes call it."""
+        """Return a path below the root, as messages and notes call it."""
         return path.relative_to(self.root).as_posix()
 
 

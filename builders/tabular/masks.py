@@ -41,7 +41,7 @@ def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
 def scene(
     spec: Masks, path: Path, shown: str, time_s: float, taxonomy: Taxonomy, left_out: Counter[str]
 ) -> Scene:
-    """A label picture's scene; ``left_out`` counts the pictures in which a value was left out."""
+    """Return a label picture's scene; ``left_out`` counts the pictures in which a value was left out."""
     found = values_of(path, shown)
     shape = next(iter(found.values())).shape
     height, width = outlines.frame_size(shape[1], shape[0])[::-1]

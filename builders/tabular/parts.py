@@ -59,7 +59,7 @@ class Tally:
     momentary: int = 0  # cases of which nobody says how long they are
 
     def notes(self, expected: dict[str, int], known: Sequence[str]) -> tuple[str, ...]:
-        """The counts as sentences, against those of the whole data set."""
+        """Return the counts as sentences, against those of the whole data set."""
         found = dict(self.rows) | {"cases": self.cases}
         told = [
             f"{kind}: {count:,} rows in {self.files[kind]:,} files"
@@ -108,6 +108,6 @@ def answered(spec: Ask, clip: Clip, said: str, where: str) -> QA:
 
 
 def whole(case_id: str, length_s: float | None, phase: str | None = None) -> Clip:
-    """The clip of a whole case."""
+    """Return the clip of a whole case."""
     end = round(length_s * 1000) if length_s else MOMENT_MS
     return Clip(case_id, 0, end, phase)

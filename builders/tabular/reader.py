@@ -45,7 +45,7 @@ class Reader:
         self.dropped: list[Dropped] = []
 
     def patterns(self) -> Iterator[tuple[str, ...]]:
-        """The patterns of all that can label a case."""
+        """Yield the patterns of all that can label a case."""
         spec = self.spec
         yield from (one.files for one in (*spec.phases, *spec.steps, *spec.presence))
         yield from (one.files for one in spec.masks)
@@ -54,7 +54,7 @@ class Reader:
             yield questions_.table.files
 
     def part(self, case_id: str, file: Path | None = None) -> Part:
-        """A case's part, made when it is first met."""
+        """Return a case's part, made when it is first met."""
         part = self.parts.setdefault(case_id, Part())
         if file is not None and file not in part.files:
             part.files.append(file)
@@ -164,7 +164,7 @@ class Reader:
     def by_case(
         self, table: Table, one: Found, given: Sequence[rows.Row], shown: str
     ) -> dict[str, list[rows.Row]]:
-        """The rows of each case of a file."""
+        """Return the rows of each case of a file."""
         if table.case is None:
             return {self.spec.name_of(one.said["case"]): list(given)}
         grouped: dict[str, list[rows.Row]] = {}
@@ -174,7 +174,7 @@ class Reader:
         return grouped
 
     def said_split(self, table: Table, given: Sequence[rows.Row], one: Found) -> str | None:
-        """The split that a column or a folder states."""
+        """Return the split that a column or a folder states."""
         if table.split is None:
             return one.said.get("split")
         stated = sorted({row.get(table.split, "") for row in given})
@@ -282,7 +282,7 @@ class Reader:
             part.files.append(one.path)
 
     def case(self, case_id: str, part: Part) -> Iterator[Case | Dropped]:
-        """A case, or what is wrong with it."""
+        """Yield a case, or what is wrong with it."""
         if part.faults:
             yield from (Dropped(case_id, fault, fault=True) for fault in part.faults)
             return
@@ -316,7 +316,7 @@ class Reader:
         )
 
     def clips(self, case_id: str, part: Part) -> tuple[Clip, ...]:
-        """The clips of a case whose questions its tables answer: the whole of it, and each phase."""
+        """Return the clips of a case whose questions its tables answer: the whole of it, and each phase."""
         if not part.answers:
             return ()
         last = max((phase.end_s for phase in part.phases), default=0.0)

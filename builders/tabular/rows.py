@@ -19,7 +19,7 @@ Row = Mapping[str, str]
 
 
 def read(path: Path, shown: str, header: Sequence[str] = (), json_path: str | None = None) -> list[Row]:
-    """The rows of a file as dictionaries.
+    """Return the rows of a file as dictionaries.
 
     Args:
         path: the file.
@@ -46,7 +46,7 @@ def read(path: Path, shown: str, header: Sequence[str] = (), json_path: str | No
 
 
 def _cells(text: str, shown: str) -> list[list[str]]:
-    """The cells of every line that isn't empty."""
+    """Return the cells of every line that isn't empty."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = next((one for one in SEPARATORS if one in first), None)
     if separator is None:
@@ -59,7 +59,7 @@ def _cells(text: str, shown: str) -> list[list[str]]:
 
 
 def _json(path: Path, shown: str, way: str) -> list[Row]:
-    """The list of objects at a place of a JSON file; numbers as text, so that all tables are alike."""
+    """Return the list of objects at a place of a JSON file; numbers as text, so that all tables are alike."""
     value: Any = read_json(path, shown)
     for name in way.split(".") if way else ():
         if not isinstance(value, Mapping) or name not in value:
@@ -71,14 +71,14 @@ def _json(path: Path, shown: str, way: str) -> list[Row]:
 
 
 def cell(row: Row, column: str, where: str) -> str:
-    """A cell of a row; a missing column is named with those that are there."""
+    """Return a cell of a row; a missing column is named with those that are there."""
     if column not in row:
         raise InputError(f"{where}: no column {column}; there are {', '.join(row)}")
     return row[column]
 
 
 def number(row: Row, column: str, where: str) -> float:
-    """A number above 0 of a row."""
+    """Return a number above 0 of a row."""
     text = cell(row, column, where)
     try:
         value = float(text)

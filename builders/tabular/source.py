@@ -16,7 +16,7 @@ from surgvqa.cards.command import InputError
 
 
 def module(path: Path, name: str) -> ModuleType:
-    """A module made of a description; ``notes`` speaks of what ``cases`` read last."""
+    """Return a module made of a description; ``notes`` speaks of what ``cases`` read last."""
     description = read(path)
     made = ModuleType(name, description.facts.name)
     last: dict[str, Tally] = {}

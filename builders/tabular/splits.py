@@ -17,7 +17,7 @@ SAID = "said"  # by a folder's name or a column
 
 
 def choose(description: Description, protocol: str) -> Mapping[str, Any] | str | None:
-    """The protocol of a name; ``official`` is the first one."""
+    """Return the protocol of a name; ``official`` is the first one."""
     if protocol == NONE or not description.splits:
         if protocol not in (NONE, OFFICIAL):
             raise InputError(f"--protocol {protocol}: {description.source} has no official split")
@@ -33,7 +33,7 @@ def choose(description: Description, protocol: str) -> Mapping[str, Any] | str |
 def split_of(
     description: Description, chosen: Mapping[str, Any] | str | None, case_id: str, said: str | None
 ) -> str | None:
-    """A case's split, or None where none is stated for it."""
+    """Return a case's split, or None where none is stated for it."""
     if chosen is None:
         return None
     if chosen == SAID:

@@ -48,7 +48,7 @@ class Taken:
 
 
 def look(case: Case) -> Pixels | None:
-    """The size and length of a case's media, or None without any.
+    """Return the size and length of a case's media, or None without any.
 
     Raises ``InputError`` for a file that cannot be read.
     """
@@ -62,7 +62,7 @@ def look(case: Case) -> Pixels | None:
 
 
 def look_at_video(path: Path) -> Pixels:
-    """The size of a video's picture as a player shows it, and what else must be known of it."""
+    """Return the size of a video's picture as a player shows it, and what else must be known of it."""
     height, width = read_frames(path, [0.0])[0].image.shape[:2]
     with opened(path) as (container, stream):
         frame = next(container.decode(stream))
@@ -74,7 +74,7 @@ def look_at_video(path: Path) -> Pixels:
 
 
 def with_media(case: Case, pixels: Pixels | None) -> Case:
-    """The case with what its media say: of a video its length, whatever is shown of it, and its notes."""
+    """Return the case with what its media say: of a video its length, whatever is shown of it, and its notes."""
     if pixels is None:
         return case
     return replace(case, duration_s=case.duration_s or pixels.duration_s, notes=(*case.notes, *pixels.notes))
@@ -105,7 +105,7 @@ def still(case: Case, path: Path) -> np.ndarray:
 
 
 def fit(case: Case, pixels: Pixels) -> Case:
-    """The case with its scenes in the pixels of its media.
+    """Return the case with its scenes in the pixels of its media.
 
     Raises ``InputError`` where the shapes differ and no transform is known: a box on a letterboxed picture
     would point at something else.
@@ -155,7 +155,7 @@ def scaled(annotated: tuple[int, int], media: tuple[int, int], squeezed: bool = 
 
 
 def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:
-    """A scene in the media's pixels; what falls outside of them is cut off."""
+    """Return a scene in the media's pixels; what falls outside of them is cut off."""
     nodes = (_moved(node, scene, transform, pixels) for node in scene.nodes)
     return replace(
         scene,
@@ -209,7 +209,7 @@ def refuse_late(case: Case, clips: Sequence[Clip], pixels: Pixels) -> None:
 
 
 def stills(case: Case, clip: Clip) -> tuple[Frame, ...]:
-    """The pictures of a case without video that were taken inside a clip, in order of time.
+    """Return the pictures of a case without video that were taken inside a clip, in order of time.
 
     Of a clip whose frames the source names it is those and no others, or none where one is missing.
     """
@@ -229,7 +229,7 @@ def take(
     decoder: Decoder,
     detector: Detector | None = None,
 ) -> Iterator[Taken]:
-    """The frames of every clip, clip by clip in the order given; one pass over the video, flat memory.
+    """Yield the frames of every clip, clip by clip in the order given; one pass over the video, flat memory.
 
     ``detector`` tells frames outside the body; a clip with one is marked.
     """

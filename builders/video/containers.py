@@ -45,7 +45,7 @@ class Box(NamedTuple):
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """The boxes of a stretch of a file; the last may end beyond it."""
+    """Yield the boxes of a stretch of a file; the last may end beyond it."""
     at = start
     while at + 8 <= end:
         file.seek(at)
@@ -110,7 +110,7 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> None:
 
 
 def code_of(path: Path, family: str) -> str | None:
-    """The name under which an MP4 or Matroska file says how its first video is coded."""
+    """Return the name under which an MP4 or Matroska file says how its first video is coded."""
     with path.open("rb") as file:
         if "matroska" in family:
             found = re.search(rb"V_[A-Z0-9/_]+", file.read(1 << 16))
@@ -127,7 +127,7 @@ def code_of(path: Path, family: str) -> str | None:
 
 
 def inside(file: BinaryIO, box: Box, *kinds: bytes) -> Iterator[Box]:
-    """The boxes at a path of kinds below a box."""
+    """Yield the boxes at a path of kinds below a box."""
     for child in boxes(file, box.start, box.end):
         if child.kind == kinds[0]:
             if kinds[1:]:
@@ -159,7 +159,7 @@ def fragment_clocks(file: BinaryIO, fragment: Box) -> Iterator[tuple[int, int]]:
 
 
 def indexed_end(file: BinaryIO, index: Box) -> int:
-    """The byte up to which a segment index promises media."""
+    """Return the byte up to which a segment index promises media."""
     wide = _version(file, index)
     at = index.start + 12 + (8 if wide else 4)
     first = _int(file, at, 8 if wide else 4)

@@ -36,7 +36,7 @@ class Shot:
 
 
 def read_frames(path: Path, times_s: Sequence[float], decoder: Decoder = "pyav") -> list[Shot]:
-    """The frames on screen at ``times_s`` (seconds), one per time, in the order of ``times_s``.
+    """Return the frames on screen at ``times_s`` (seconds), one per time, in the order of ``times_s``.
 
     Raises ``InputError`` for a time outside the video and ``DamagedVideoError`` where a frame cannot be had
     exactly; nothing is ever put in a frame's place.
@@ -91,7 +91,7 @@ def _pyav(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.n
 
 
 def _plain(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
-    """The wanted frames out of a decode of everything up to the last of them."""
+    """Yield the wanted frames out of a decode of everything up to the last of them."""
     with opened(timeline.path) as (container, stream):
         done = 0
         for number, frame in enumerate(container.decode(stream)):
@@ -105,7 +105,7 @@ def _plain(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
 
 
 def _skipping(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
-    """The wanted frames, decoding only what they need; stops early where one is missing."""
+    """Yield the wanted frames, decoding only what they need; stops early where one is missing."""
     last = _last_packets(timeline, wanted)
     starts = np.flatnonzero(timeline.key)
     targets = set(wanted)

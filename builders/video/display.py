@@ -51,7 +51,7 @@ class Orientation:
         return found.get((self.transposed, self.mirrored, self.flipped))
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """The picture upright."""
+        """Return the picture upright."""
         if self.transposed:
             pixels = pixels.swapaxes(0, 1)
         return np.ascontiguousarray(pixels[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])

@@ -122,7 +122,7 @@ class _Found:
         self.notes: list[str] = []
 
     def add(self, fault: str) -> None:
-        """A fault, once."""
+        """Return a fault, once."""
         if fault not in self.faults:
             self.faults.append(fault)
 
@@ -215,7 +215,7 @@ def files(root: Path) -> list[Path]:
 
 
 def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
-    """A report per file, in order; a file that brings its decoder down is reported, too."""
+    """Yield a report per file, in order; a file that brings its decoder down is reported, too."""
     reports: dict[int, VideoReport] = {}
     results = run_tasks(probe, [(path,) for path in paths], workers, PROBE_S, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(paths), desc="probe", unit="file", disable=None):
@@ -240,7 +240,7 @@ def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
 
 
 def table(reports: Sequence[VideoReport], root: Path) -> str:
-    """The reports as lines to read."""
+    """Return the reports as lines to read."""
     lines = [
         f"{'file':<40} {'codec':<10} {'size':>9} {'fps':>7} {'vfr':>4} {'turn':>4} {'stated':>9} {'decoded':>9}  faults"
     ]
@@ -261,5 +261,5 @@ def _figure(value: float | None, digits: int) -> str:
 
 
 def as_json(reports: Sequence[VideoReport]) -> str:
-    """The reports as a JSON list."""
+    """Return the reports as a JSON list."""
     return json.dumps([asdict(one) for one in reports], indent=1, ensure_ascii=False) + "\n"

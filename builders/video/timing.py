@@ -62,7 +62,7 @@ class Timeline:
         return float((pts - int(self.shown[0])) * self.time_base)
 
     def at(self, time_s: float) -> int:
-        """The presentation time (ticks) of the frame on screen at ``time_s``.
+        """Return the presentation time (ticks) of the frame on screen at ``time_s``.
 
         Raises ``InputError`` for a time before the first frame or at or after the end of the last.
         """
@@ -113,7 +113,7 @@ class Packet(NamedTuple):
 
 @contextmanager
 def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first video stream that is not a cover picture; one decode thread.
+    """Yield the container and its first video stream that is not a cover picture; one decode thread.
 
     Anything the libraries raise about the file comes out as ``DamagedVideoError`` with the cause, a decoder
     that isn't there or a full disk as ``MachineError``.
@@ -159,7 +159,7 @@ def cause(error: av.error.FFmpegError) -> str:
 
 
 def read_timeline(path: Path) -> Timeline:
-    """The timeline of a video; decodes it only where its packets carry no presentation times.
+    """Return the timeline of a video; decodes it only where its packets carry no presentation times.
 
     The last two are remembered: a build asks five times for that of a case, each a pass over the file.
     Raises ``DamagedVideoError`` where the file cannot be read or holds fewer frames than its header says.
@@ -268,7 +268,7 @@ def stated_duration(container: InputContainer, stream: VideoStream) -> float | N
 
 
 def decoded_timeline(path: Path) -> Timeline:
-    """The timeline of a video whose packets don't tell it: AVI with B-frames, VP8's hidden frames.
+    """Return the timeline of a video whose packets don't tell it: AVI with B-frames, VP8's hidden frames.
 
     Its ``pts`` and ``key`` are empty: the n-th frame that comes out of the decoder is ``shown[n]``.
     Raises ``InputError`` for a raw stream, which has no times at all.

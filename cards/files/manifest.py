@@ -54,7 +54,7 @@ class Manifest(TypedDict):
 
 
 def read(folder: Path, name: str = NAME) -> Any:
-    """The manifest (or the report) of a data set folder."""
+    """Return the manifest (or the report) of a data set folder."""
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; build one with `surgvqa-build SOURCE --root … --out {folder}`"
@@ -78,7 +78,7 @@ def dump(value: Any) -> str:
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest with the sha256 of its own text, so that a flipped bit in it shows."""
+    """Return a manifest with the sha256 of its own text, so that a flipped bit in it shows."""
     content = {name: value for name, value in manifest.items() if name != "sha256"}
     return {**content, "sha256": hashlib.sha256(dump(content).encode()).hexdigest()}
 
@@ -99,7 +99,7 @@ def whole(folder: Path) -> Any:
 
 
 def derived(texts: Mapping[str, str]) -> dict[str, str]:
-    """The hashes of report and card, as the manifest lists them.
+    """Return the hashes of report and card, as the manifest lists them.
 
     >>> derived({"README.md": ""})["README.md"][:8]
     'e3b0c442'
@@ -118,7 +118,7 @@ def seal(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def report_of(folder: Path, manifest: Mapping[str, Any]) -> Any:
-    """The report of a data set, as the manifest knows it."""
+    """Return the report of a data set, as the manifest knows it."""
     wrong = [one for one in unsealed(folder, manifest) if one.startswith(f"{REPORT}:")]
     if wrong:
         raise InputError(f"{folder}: {wrong[0]}; {MEND}")
@@ -133,7 +133,7 @@ def rewrite(folder: Path, manifest: Mapping[str, Any], name: str, text: str) -> 
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -74,7 +74,7 @@ def _put(path: Path, hashes: dict[str, str]) -> None:
 
 
 def read(folder: Path, name: str = NAME) -> dict[str, str] | None:
-    """The hashes by file name, None where the file of hashes is itself damaged."""
+    """Return the hashes by file name, None where the file of hashes is itself damaged."""
     try:
         first, _, lines = (folder / name).read_bytes().decode("utf-8").partition("\n")
     except UnicodeDecodeError:

@@ -95,7 +95,7 @@ def rules() -> dict[str, str]:
 
 
 def masked(found: str) -> str:
-    """The two ends of what was found: enough to recognise it, too little to spread it; no surroundings.
+    """Return the two ends of what was found: enough to recognise it, too little to spread it; no surroundings.
 
     >>> masked("john@clinic.org")
     "'jo…rg'"
@@ -113,7 +113,7 @@ def match_of(what: str, rule: str, text: str) -> str | None:
 
 
 def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterator[Hit]:
-    """The hits in one string.
+    """Yield the hits in one string.
 
     >>> [hit.what for hit in in_text("a", "b", "left-of, cut 2/3 at 12.5 s, 1024x768, phase 3.1.2", RULES)]
     []
@@ -127,7 +127,7 @@ def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterato
 
 
 def in_json(file: str, value: Any, wanted: dict[str, str], where: str = "") -> Iterator[Hit]:
-    """The hits in the keys and strings of a JSON value."""
+    """Yield the hits in the keys and strings of a JSON value."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from in_text(file, where or "top", key, wanted)
@@ -143,7 +143,7 @@ def in_json(file: str, value: Any, wanted: dict[str, str], where: str = "") -> I
 
 
 def in_line(file: str, number: int, line: str, wanted: dict[str, str]) -> Iterator[Hit]:
-    """The hits in a line of text; of JSON Lines in its value, where letters can be written as numbers."""
+    """Yield the hits in a line of text; of JSON Lines in its value, where letters can be written as numbers."""
     if file.endswith(".jsonl"):
         try:
             yield from in_json(file, parse_json(line), wanted, f"line {number}")
@@ -154,7 +154,7 @@ def in_line(file: str, number: int, line: str, wanted: dict[str, str]) -> Iterat
 
 
 def in_picture(file: str, where: str, data: bytes) -> Iterator[Hit]:
-    """The segments of a JPEG or chunks of a PNG that carry anything but the picture."""
+    """Yield the segments of a JPEG or chunks of a PNG that carry anything but the picture."""
     if data[:2] == b"\xff\xd8":
         place = 2
         while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
@@ -175,7 +175,7 @@ def in_picture(file: str, where: str, data: bytes) -> Iterator[Hit]:
 
 
 def in_video(file: str, path: Path) -> Iterator[Hit]:
-    """The tags, chapters and tracks of a container that aren't the picture."""
+    """Yield the tags, chapters and tracks of a container that aren't the picture."""
     import av
 
     with av.open(str(path)) as container:
@@ -194,7 +194,7 @@ def in_video(file: str, path: Path) -> Iterator[Hit]:
 
 
 def in_table(file: str, path: Path, wanted: dict[str, str]) -> Iterator[Hit]:
-    """The strings and the pictures of a Parquet file, and the text in its own header; a row group at a time."""
+    """Yield the strings and the pictures of a Parquet file, and the text in its own header; a row group at a time."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as table:
@@ -206,7 +206,7 @@ def in_table(file: str, path: Path, wanted: dict[str, str]) -> Iterator[Hit]:
 
 
 def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Iterator[Hit]:
-    """The hits in an Arrow array of any nesting: pictures by their headers, strings by the rules."""
+    """Yield the hits in an Arrow array of any nesting: pictures by their headers, strings by the rules."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -130,7 +130,7 @@ PUBLIC = re.compile(
 
 
 def stranger(text: str) -> str | None:
-    """The first web address that isn't one of the public places of research.
+    """Return the first web address that isn't one of the public places of research.
 
     >>> stranger("https://doi.org/10.1 and https://pacs.clinic.org/7"), stranger("https://github.com/x")
     ('https://pacs.clinic.org', None)
@@ -143,7 +143,7 @@ def stranger(text: str) -> str | None:
 
 
 def secret(text: str) -> str | None:
-    """The first secret; forty digits of a commit are none.
+    """Return the first secret; forty digits of a commit are none.
 
     >>> secret("revision " + "0a" * 20), secret("0123456789" * 4) is None
     (None, False)
@@ -162,7 +162,7 @@ def secret(text: str) -> str | None:
 
 
 def machine(text: str) -> str | None:
-    """The first address of a machine; words with two colons between them are none."""
+    """Return the first address of a machine; words with two colons between them are none."""
     for match in re.finditer(RULES["an address of a machine"], text):
         if any(char.isdigit() for char in match[0]):
             return match[0]

@@ -32,7 +32,7 @@ PLACEHOLDERS = {"Doe", "Roe", "Moe", "Mustermann", "Musterfrau"}
 
 @cache
 def lists() -> dict[str, frozenset[str]]:
-    """The lists: given, family, and the Chinese ones."""
+    """Return the lists: given, family, and the Chinese ones."""
     found: dict[str, set[str]] = {
         name: set() for name in ("given", "family", "word", "zh given", "zh family")
     }
@@ -56,7 +56,7 @@ def is_word(word: str) -> bool:
 
 
 def by_lists(text: str) -> str | None:
-    """The first name in a text.
+    """Return the first name in a text.
 
     >>> by_lists("Patient John Doe, seen by Dr. Smith"), by_lists("Doe, John"), by_lists("患者姓名：张伟")
     ('Dr. Smith', 'Doe, John', '张伟')
@@ -92,7 +92,7 @@ def by_lists(text: str) -> str | None:
 
 
 def by_presidio(text: str) -> str | None:
-    """The first name that presidio finds, with the spaCy model that the user installed; by the lists first."""
+    """Return the first name that presidio finds, with the spaCy model that the user installed; by the lists first."""
     found = by_lists(text)
     if found is None:
         spans = _presidio().analyze(text, language="en", entities=["PERSON"])

@@ -124,7 +124,7 @@ def kind_of(folder: Path) -> RepoType:
 
 
 def dataset_files(folder: Path) -> list[str]:
-    """The files of a data set, after holding each against the manifest."""
+    """Return the files of a data set, after holding each against the manifest."""
     known = manifest.whole(folder)
     shards = known["files"]
     if faults := manifest.faults(folder, shards):
@@ -141,7 +141,7 @@ def dataset_files(folder: Path) -> list[str]:
 
 
 def model_files(folder: Path) -> list[str]:
-    """The files of a model that are published: weights as safetensors, configs, tokenizer, card."""
+    """Return the files of a model that are published: weights as safetensors, configs, tokenizer, card."""
     if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
         raise InputError(
             f"{folder} is not what training wrote: {'; '.join(faults[:5])}; copy or train it again"
@@ -184,7 +184,7 @@ def differences(folder: Path, files: list[str], there: Mapping[str, str]) -> lis
 def spoilt(
     folder: Path, files: list[str], repo_id: str, repo_type: RepoType, revision: str, token: str
 ) -> list[str]:
-    """The files that come back from the Hub as others than they were sent; as much traffic as sending them."""
+    """Return the files that come back from the Hub as others than they were sent; as much traffic as sending them."""
     from huggingface_hub import HfFileSystem
     from tqdm import tqdm
 
@@ -192,7 +192,7 @@ def spoilt(
     root = f"{'datasets/' if repo_type == 'dataset' else ''}{repo_id}@{revision}"
 
     def fetched(name: str) -> str:
-        """The SHA-256 of what the Hub hands out; nothing is kept."""
+        """Return the SHA-256 of what the Hub hands out; nothing is kept."""
         digest = hashlib.sha256()
         with hub.open(f"{root}/{name}", "rb", block_size=0) as file:
             while chunk := file.read(2**20):
@@ -215,13 +215,13 @@ def spoilt(
 
 
 def git_sha1(path: Path) -> str:
-    """The name git gives to a file's bytes."""
+    """Return the name git gives to a file's bytes."""
     data = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def patient_client() -> httpx2.Client:
-    """The library's own HTTP client, but one that gives up on a server that has fallen silent."""
+    """Return the library's own HTTP client, but one that gives up on a server that has fallen silent."""
     from huggingface_hub.utils._http import default_client_factory  # the only way to keep its hooks
 
     client = default_client_factory()
@@ -247,7 +247,7 @@ def patiently(call: Callable[[], T]) -> T:
 
 
 def refused(repo_id: str, error: Exception) -> Exception:
-    """The Hub's or the line's refusal as one clear line; anything else as it is."""
+    """Return the Hub's or the line's refusal as one clear line; anything else as it is."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 

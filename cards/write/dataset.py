@@ -138,7 +138,7 @@ def snippet(repo_id: str, configs: Mapping[str, list[str]]) -> str:
 
 
 def commands(manifest: Mapping[str, Any]) -> str:
-    """The commands that make the same data set again, a line each, with placeholders for places."""
+    """Return the commands that make the same data set again, a line each, with placeholders for places."""
     if "commands" in manifest:
         return "\n".join(shell(words) for words in manifest["commands"])
     return command_line(manifest["parameters"])

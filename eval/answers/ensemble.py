@@ -113,7 +113,7 @@ def combined(said: Sequence[Sequence[Prediction]], same: Same) -> list[Vote]:
 
 
 def vote(answers: Sequence[Prediction], same: Same) -> Vote:
-    """The answer that most agree with; its confidence is what they are sure of it, a model that disagrees adding 0.
+    """Return the answer that most agree with; its confidence is what they are sure of it, a model that disagrees adding 0.
 
     A failed or an empty answer is taken only where every model failed.
 
@@ -216,7 +216,7 @@ def compared(said: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places
 
 
 def share(votes: Sequence[Vote]) -> float:
-    """The part of the questions that every model answers the same."""
+    """Return the part of the questions that every model answers the same."""
     return sum(one.votes == one.models for one in votes) / len(votes)
 
 

@@ -107,7 +107,7 @@ class Seen:
 
 
 def once(call: Callable[[], None] | None) -> Callable[[], None] | None:
-    """A function that does something the first time only."""
+    """Return a function that does something the first time only."""
     if call is None:
         return None
     open_calls = [call]
@@ -148,7 +148,7 @@ def asked(
     began: Callable[[], None] | None,
     heard: dict[str, Tensor],
 ) -> list[Answer]:
-    """The answers to some questions, from what was kept of their clips; ``seen`` is used up.
+    """Return the answers to some questions, from what was kept of their clips; ``seen`` is used up.
 
     Args:
         outer: the model.

@@ -128,7 +128,7 @@ class Chat:
 
 
 def data_uri(frame: Any) -> str:
-    """A frame as a PNG in an address.
+    """Return a frame as a PNG in an address.
 
     >>> import numpy as np
     >>> data_uri(np.zeros((2, 2, 3), np.uint8))[:32]

@@ -75,10 +75,10 @@ class Engine(Protocol):
     def prepare(
         self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
     ) -> Any:
-        """A clip with some of its questions, ready to be asked."""
+        """Return a clip with some of its questions, ready to be asked."""
 
     def answer(self, clips: Sequence[Any]) -> list[list[Answer]]:
-        """The answers to each clip's questions."""
+        """Return the answers to each clip's questions."""
 
 
 class Transformers:
@@ -103,7 +103,7 @@ class Transformers:
 
 
 def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
-    """The engine that was asked for, with the model loaded."""
+    """Return the engine that was asked for, with the model loaded."""
     if run.engine == "hf":
         return Transformers(run, encoder)
     if run.engine == "openai":
@@ -161,7 +161,7 @@ def predict(run: Run) -> None:
 
 
 def ears_of(found: Parts, spoken: Spoken, run: Run) -> Ears:
-    """The model's ears for a data set's recordings.
+    """Return the model's ears for a data set's recordings.
 
     Raises:
         InputError: it has none.
@@ -197,7 +197,7 @@ def batches(rows: Dataset, known: set[str], size: int) -> Iterator[list[tuple[in
 def answer(
     engine: Engine, encoder: Encoder, rows: Dataset, batch: Sequence[tuple[int, list[int]]], run: Run
 ) -> Iterator[Prediction]:
-    """The predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
+    """Yield the predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
     clips: list[Any] = []
     errors: dict[int, str] = {}
     if encoder.ears is not None:
@@ -227,7 +227,7 @@ def answer(
 def audible(
     encoder: Encoder, row: Mapping[str, Any], index: int, questions: Sequence[int]
 ) -> list[tuple[int, list[int]]]:
-    """A clip's questions that can be heard, together; one without a whole sound stands alone, to fail alone."""
+    """Return a clip's questions that can be heard, together; one without a whole sound stands alone, to fail alone."""
     whole, broken = [], []
     for number in questions:
         try:
@@ -239,7 +239,7 @@ def audible(
 
 
 def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames, Sequence[float]]:
-    """A clip's frames and their times, as the control wants them."""
+    """Return a clip's frames and their times, as the control wants them."""
     row = rows[index]
     if len(turns(row)[1]) != len(row["qa"]):
         raise InputError(f"{name(row)}: {len(row['qa'])} questions in qa, {len(turns(row)[1])} in messages")
@@ -262,7 +262,7 @@ def seeded(*words: object) -> np.random.Generator:
 
 
 def disorder(count: int, clip_id: str, seed: int) -> list[int]:
-    """An order of ``count`` frames that isn't theirs.
+    """Return an order of ``count`` frames that isn't theirs.
 
     >>> sorted(disorder(4, "c@0-5", 0)), disorder(1, "c@0-5", 0)
     ([0, 1, 2, 3], [0])
@@ -275,7 +275,7 @@ def disorder(count: int, clip_id: str, seed: int) -> list[int]:
 
 
 def stranger(rows: Dataset, index: int, seed: int) -> int:
-    """A clip of another case.
+    """Return a clip of another case.
 
     Raises:
         InputError: the split has one case only.

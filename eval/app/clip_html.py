@@ -47,7 +47,7 @@ class Said:
 
 
 def marks_in(text: str, space: Space, who: str) -> tuple[Mark, ...]:
-    """The points and boxes written in an answer, whose numbers run over ``space``.
+    """Return the points and boxes written in an answer, whose numbers run over ``space``.
 
     >>> [mark.box for mark in marks_in("at (50, 20) in [0, 0, 100, 50]", Space(100, 100), "a")]
     [(0.5, 0.2, 0.5, 0.2), (0.0, 0.0, 1.0, 0.5)]
@@ -86,7 +86,7 @@ def marks_of(scene: Scene) -> tuple[Mark, ...]:
 
 
 def stage(row: Mapping[str, Any], marks: Sequence[Mark] = ()) -> str:
-    """A clip's frames as a grid, a flipbook and a video; marks lie on the frame nearest to the annotation."""
+    """Return a clip's frames as a grid, a flipbook and a video; marks lie on the frame nearest to the annotation."""
     pictures = [image["bytes"] for image in row["images"] or ()]
     times = list(row["frame_times_s"] or ())
     if not pictures:
@@ -136,7 +136,7 @@ def uri(data: bytes, kind: str = "image/jpeg") -> str:
 
 
 def film(pictures: Sequence[bytes], times: Sequence[float]) -> str:
-    """The frames as a video element at their real pace, encoded as MP4."""
+    """Return the frames as a video element at their real pace, encoded as MP4."""
     pace = spacing(times) if len(times) == len(pictures) > 1 else 0.5
     shots = [decode(data) for data in pictures]
     out = io.BytesIO()
@@ -170,7 +170,7 @@ def drawing(marks: Sequence[Mark]) -> str:
 
 
 def timeline(clips: Sequence[Mapping[str, Any]], current: str) -> str:
-    """The clips of a case along its time, coloured by phase, the current one outlined."""
+    """Return the clips of a case along its time, coloured by phase, the current one outlined."""
     end = max((clip["end_s"] for clip in clips), default=0.0)
     if not end:
         return ""
@@ -233,7 +233,7 @@ def answers(
 
 
 def table(kinds: Mapping[str, Mapping[str, Any]], title: str) -> str:
-    """The figures of each kind; of a score (accuracy and lift) or of a report (blind alone)."""
+    """Return the figures of each kind; of a score (accuracy and lift) or of a report (blind alone)."""
     rows = []
     for kind, facts in sorted(kinds.items()):
         accuracy, blind = facts.get("accuracy"), facts.get("blind_majority")
@@ -252,5 +252,5 @@ def table(kinds: Mapping[str, Mapping[str, Any]], title: str) -> str:
 
 
 def message(text: str | None) -> str:
-    """A note in the page."""
+    """Return a note in the page."""
     return f'<p class="note" role="alert">{escape(text)}</p>' if text else ""

@@ -48,7 +48,7 @@ class Page:
         self.known: dict[str, Clips] = {}
 
     def data(self, name: str | None) -> Clips:
-        """A data set, read once."""
+        """Return a data set, read once."""
         if not name or not name.strip():
             raise InputError("no data set is chosen; choose one, or type a folder or a Hub name")
         if self.allowed is not None:
@@ -64,14 +64,14 @@ class Page:
         return [gr.update(choices=kinds, value=ANY), table(clips.name), *self.choose_kind(name, ANY)]
 
     def choose_kind(self, name: str, kind: str) -> list[Any]:
-        """The cases with such questions, and what follows."""
+        """Return the cases with such questions, and what follows."""
         cases = self.data(name).cases(wanted(kind))
         if not cases:
             raise InputError(f"no clip of {name} has a question of kind {kind}")
         return [gr.update(choices=cases, value=cases[0]), *self.choose_case(name, kind, cases[0])]
 
     def choose_case(self, name: str, kind: str, case: str) -> list[Any]:
-        """The case's clips, and what follows."""
+        """Return the case's clips, and what follows."""
         clips = self.data(name).of(case, wanted(kind))
         if not clips:
             raise InputError(f"case {case} has no clip with a question of kind {kind}")
@@ -83,7 +83,7 @@ class Page:
         return [gr.update(choices=named, value=first), *self.choose_clip(name, kind, first, True)]
 
     def choose_clip(self, name: str, kind: str, clip_id: str, annotated: bool) -> list[Any]:
-        """The stage, the timeline and the clip's questions."""
+        """Return the stage, the timeline and the clip's questions."""
         row = self.data(name).row(clip_id)
         asked = list(dict.fromkeys(qa["question"] for qa in row["qa"] if wanted(kind) in (None, qa["kind"])))
         first = asked[0] if asked else ""
@@ -95,7 +95,7 @@ class Page:
         ]
 
     def look(self, name: str, clip_id: str, annotated: bool) -> list[Any]:
-        """The frames, with or without what is annotated, and the timeline."""
+        """Return the frames, with or without what is annotated, and the timeline."""
         clips = self.data(name)
         row = clips.row(clip_id)
         marks = clip_html.marks_of(from_json(row["scene"])) if annotated and row["scene"] else ()
@@ -115,7 +115,7 @@ class Page:
         return self.show(clips, row, annotated, question.strip(), said)
 
     def chosen(self, first: str, second: str) -> list[str]:
-        """The models that are asked, each once, if the app may open them."""
+        """Return the models that are asked, each once, if the app may open them."""
         asked = [model.strip() for model in dict.fromkeys((first, second)) if model and model != NOBODY]
         if not asked:
             raise InputError("no model is chosen; choose one, or type a folder or a Hub name")
@@ -127,7 +127,7 @@ class Page:
     def ask_aloud(
         self, name: str, clip_id: str, annotated: bool, path: str | None, first: str, second: str
     ) -> list[Any]:
-        """The recording itself to models that hear, its words to the others where a recogniser is at hand."""
+        """Return the recording itself to models that hear, its words to the others where a recogniser is at hand."""
         if not path:
             raise InputError("nothing was recorded; allow the microphone, or upload a recording")
         sound = read_sound(Path(path))
@@ -167,7 +167,7 @@ class Page:
         return [shown, clip_html.stage(row, marks)]
 
     def listen(self, path: str | None) -> list[Any]:
-        """A spoken question as text."""
+        """Return a spoken question as text."""
         if not path:
             raise InputError("nothing was recorded; allow the microphone, or upload a recording")
         sound = read_sound(Path(path))
@@ -183,12 +183,12 @@ class Page:
 
 
 def wanted(kind: str | None) -> str | None:
-    """The kind to filter by."""
+    """Return the kind to filter by."""
     return None if kind in (None, ANY) else kind
 
 
 def table(data: str, score: Path | None = None) -> str:
-    """The per-kind table: of a score, else the blind figures of the data set's own report."""
+    """Return the per-kind table: of a score, else the blind figures of the data set's own report."""
     if score is not None:
         try:
             found = json.loads(score.read_text("utf-8"))
@@ -204,7 +204,7 @@ def table(data: str, score: Path | None = None) -> str:
 
 
 def guarded(handler: Callable[..., list[Any]], outputs: int) -> Callable[..., list[Any]]:
-    """The handler, whose mistakes are shown in its last output, the others left as they are."""
+    """Return the handler, whose mistakes are shown in its last output, the others left as they are."""
 
     @wraps(handler)
     def safe(*values: Any) -> list[Any]:
@@ -218,7 +218,7 @@ def guarded(handler: Callable[..., list[Any]], outputs: int) -> Callable[..., li
 
 
 def app(data: list[str], models: list[str], page: Page, score: Path | None = None) -> gr.Blocks:
-    """The page, its first data set and models chosen."""
+    """Return the page, its first data set and models chosen."""
     with gr.Blocks(title="surgvqa", analytics_enabled=False) as blocks:
         with gr.Sidebar(open=True, position="left", elem_id="figures"):
             gr.Markdown("### By kind")

@@ -49,7 +49,7 @@ class Allowed:
 
 
 def password_for(host: str) -> str | None:
-    """The password that clients must give; None on this machine alone.
+    """Return the password that clients must give; None on this machine alone.
 
     Raises:
         InputError: the app is to be reached from other machines, and there is none.
@@ -64,13 +64,13 @@ def password_for(host: str) -> str | None:
 
 
 def hosts_of(host: str, more: Iterable[str] = ()) -> frozenset[str]:
-    """The names that this app goes by."""
+    """Return the names that this app goes by."""
     own = {socket.gethostname(), socket.getfqdn()} if host not in LOCAL else set()
     return frozenset(name.lower() for name in {*LOCAL, host, *own, *more})
 
 
 def name_of(address: str) -> str:
-    """The host in a Host header, without its port.
+    """Return the host in a Host header, without its port.
 
     >>> [name_of(text) for text in ("localhost:7860", "[::1]:7860", "A.B", "")]
     ['localhost', '::1', 'a.b', '']

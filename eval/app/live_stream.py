@@ -73,7 +73,7 @@ class Window:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, second: float, read: Any) -> None:
-        """A frame is on screen; ``read`` gives its pixels where it is kept."""
+        """Return a frame is on screen; ``read`` gives its pixels where it is kept."""
         keep = not self.shots or second >= self.shots[-1][0] + self.step_s - 1e-6
         pixels = read() if keep else None
         with self.changed:
@@ -110,7 +110,7 @@ class Window:
 
 @contextmanager
 def camera(name: str) -> Iterator[tuple[Any, Any]]:
-    """A camera of Linux' Video4Linux."""
+    """Yield a camera of Linux' Video4Linux."""
     try:
         with av.open(name, format="v4l2") as container:
             yield container, container.streams.video[0]
@@ -218,7 +218,7 @@ def answer(
     times: Sequence[float],
     longest: int,
 ) -> tuple[list[Answer], float]:
-    """A window's answers, and the seconds until their first token."""
+    """Return a window's answers, and the seconds until their first token."""
     began = time.monotonic()
     first: list[float] = []
     questions = range(len(row["messages"]) // 2)
@@ -228,6 +228,6 @@ def answer(
 
 
 def write(file: Any, line: dict[str, Any]) -> None:
-    """A line, handed to the operating system at once."""
+    """Return a line, handed to the operating system at once."""
     file.write(json.dumps(line, ensure_ascii=False) + "\n")
     file.flush()

@@ -47,20 +47,20 @@ class Clips:
                 self.by_kind[qa["kind"]][qa["short_answer"]] += 1
 
     def kinds(self) -> list[str]:
-        """The kinds of questions of the split, sorted."""
+        """Return the kinds of questions of the split, sorted."""
         return sorted({qa["kind"] for clip in self.clips for qa in clip["qa"]})
 
     def cases(self, kind: str | None) -> list[str]:
-        """The cases that have such a question."""
+        """Return the cases that have such a question."""
         return sorted({clip["case_id"] for clip in self.clips if has(clip, kind)})
 
     def of(self, case: str, kind: str | None) -> list[Row]:
-        """A case's clips with such a question, in time."""
+        """Return a case's clips with such a question, in time."""
         found = [clip for clip in self.clips if clip["case_id"] == case and has(clip, kind)]
         return sorted(found, key=lambda clip: (clip["start_s"], clip["end_s"]))
 
     def row(self, clip_id: str) -> Row:
-        """A clip with its pictures."""
+        """Return a clip with its pictures."""
         for index, clip in enumerate(self.clips):
             if clip["clip_id"] == clip_id:
                 found: Row = self.rows[index]
@@ -160,7 +160,7 @@ class Models:
 
 
 def ears_for(loaded: Loaded, sound: Samples) -> Ears:
-    """A model's ears for one recording.
+    """Return a model's ears for one recording.
 
     Raises:
         InputError: it has none.
@@ -172,7 +172,7 @@ def ears_for(loaded: Loaded, sound: Samples) -> Ears:
 
 
 def turn(role: str, content: str) -> dict[str, str]:
-    """A message of a conversation."""
+    """Return a message of a conversation."""
     return {"role": role, "content": content}
 
 

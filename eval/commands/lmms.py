@@ -137,14 +137,14 @@ class Task:
     rule: str
 
     def frames(self, doc: Mapping[str, Any]) -> list[Image.Image]:
-        """The frames of the question's clip; an empty list where the data set holds none."""
+        """Return the frames of the question's clip; an empty list where the data set holds none."""
         rows, places = _clips(self.data, self.split)
         if doc["clip_id"] not in places:
             raise InputError(f"{self.data}: no clip {doc['clip_id']} in split {self.split}")
         return [_opened(cell) for cell in rows[places[doc["clip_id"]]]["images"] or ()]
 
     def prompt(self, doc: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
-        r"""The question, between the texts that the task file may add.
+        r"""Return the question, between the texts that the task file may add.
 
         >>> Task("", "", "").prompt({"question": "Which?", "choices": ["a", "b"]}, {"choices": True})
         'Which?\nChoices: a; b'
@@ -155,7 +155,7 @@ class Task:
         return f"{extra.get('pre_prompt', '')}{text}{extra.get('post_prompt', '')}"
 
     def results(self, doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The question with its answer, under each figure's name; ``score`` is 1 for a right answer."""
+        """Return the question with its answer, under each figure's name; ``score`` is 1 for a right answer."""
         names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
         row = {name: doc[name] or "" for name in names} | {"choices": list(doc["choices"] or ())}
         row["prediction"] = results[0] if results else ""
@@ -187,7 +187,7 @@ def _clips(data: str, split: str) -> tuple[Any, dict[str, int]]:
 
 @cache
 def _train(data: str) -> tuple[Prediction, ...] | None:
-    """The training questions, None where the data set has none."""
+    """Return the training questions, None where the data set has none."""
     try:
         return tuple(reference.questions(data, "train"))
     except InputError:
@@ -196,7 +196,7 @@ def _train(data: str) -> tuple[Prediction, ...] | None:
 
 @cache
 def _names(data: str, split: str) -> dict[str, tuple[str, ...]]:
-    """The names that a kind's lists may hold, as the score knows them."""
+    """Return the names that a kind's lists may hold, as the score knows them."""
     known = options([*reference.questions(data, split), *(_train(data) or ())])
     return {kind: names for kind, names in known.items() if kind in match.SET_KINDS}
 

@@ -117,7 +117,7 @@ def _brief(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """A column per run, a row per kind, and what stands between the model and each of the others."""
+    """Return a column per run, a row per kind, and what stands between the model and each of the others."""
     runs = found["runs"]
     first = next(iter(runs.values()))["by_kind"]
     rows = [["kind", "n", *runs]]

@@ -52,7 +52,7 @@ def pointing(config: Pointing) -> None:
 
 
 def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
-    """A split's rows without their pictures; empty where there is none."""
+    """Return a split's rows without their pictures; empty where there is none."""
     whole.check(folder, "pointing")
     columns = [name for name in POINTING_FEATURES if name != "images"]
     files = sorted((folder / "pointing").glob(f"{split}-*.parquet"))
@@ -61,7 +61,7 @@ def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
 
 
 def shown(figures: dict[str, Any]) -> str:
-    """The figures with the guessers beside them, in percent.
+    """Return the figures with the guessers beside them, in percent.
 
     >>> print(shown({"n": 2, "missing": 0, "noise_floor": 0.05, "guessers": {"centre": {"mae_x": 0.1}},
     ...              "metrics": {"mae_x": {"value": 0.06, "n": 2, "ci95": None}}}))

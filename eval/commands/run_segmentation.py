@@ -55,7 +55,7 @@ def segmentation(config: Segmentation) -> None:
 
 
 def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """A split's rows, a row group at a time."""
+    """Yield a split's rows, a row group at a time."""
     whole.check(folder, "segmentation")
     files = sorted((folder / "segmentation").glob(f"{split}-*.parquet"))
     if not files:
@@ -68,13 +68,13 @@ def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[st
 
 
 def truth(row: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The masks of the classes that a row's label map shows."""
+    """Return the masks of the classes that a row's label map shows."""
     labels = labels_of(row, (row["height"], row["width"]))
     return {row["classes"][int(value)]: labels == value for value in np.unique(labels) if value}
 
 
 def guessed(said: dict[str, Any], row: dict[str, Any]) -> Masks:
-    """The masks of one prediction. Raises ``InputError`` for a class or a size that isn't the row's."""
+    """Return the masks of one prediction. Raises ``InputError`` for a class or a size that isn't the row's."""
     found = {}
     for name, rle in said.get("masks", {}).items():
         if name not in row["classes"][1:]:
@@ -106,7 +106,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def shown(figures: dict[str, Any]) -> str:
-    """The figures in percent, then the classes."""
+    """Return the figures in percent, then the classes."""
     lines: list[tuple[str, ...]] = [("measure", "n", "value", "95 %")]
     for name in SHOWN:
         one = figures[name]

@@ -141,7 +141,7 @@ class Loaded:
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """The mapping of ``--columns``.
+    """Return the mapping of ``--columns``.
 
     >>> parse_columns("kind=question_type,prediction=output.completion")
     {'kind': 'question_type', 'prediction': 'output.completion'}
@@ -197,7 +197,7 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
 
 
 def answered(loaded: Loaded, path: Path) -> Loaded:
-    """The same, where there is an answer or a crash in at least one row.
+    """Return the same, where there is an answer or a crash in at least one row.
 
     Raises:
         InputError: no column holds answers: that is the file's fault, and not the model's silence.
@@ -220,7 +220,7 @@ def _recognise(row: Row) -> Layout | None:
 
 
 def _get(row: Any, column: str) -> Any:
-    """A column's value; ``a.b.0`` goes down, ``a.*`` to the only entry, ``a|b`` takes what is there; else None.
+    """Return a column's value; ``a.b.0`` goes down, ``a.*`` to the only entry, ``a|b`` takes what is there; else None.
 
     >>> _get({"output": {"choices": [{"text": "yes"}]}}, "output.choices.0.text")
     'yes'

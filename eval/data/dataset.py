@@ -68,7 +68,7 @@ def refuse_shared(name: str, splits: DatasetDict) -> None:
 
 
 def hub_manifest(name: str) -> Any:
-    """The manifest of a data set of the Hub; {} where it has none."""
+    """Return the manifest of a data set of the Hub; {} where it has none."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -80,7 +80,7 @@ def hub_manifest(name: str) -> Any:
 
 
 def load_folder(folder: Path, config: str | None) -> DatasetDict | None:
-    """A folder of ours, ``CONFIG/SPLIT-*.parquet``, by its files; None where it isn't one.
+    """Return a folder of ours, ``CONFIG/SPLIT-*.parquet``, by its files; None where it isn't one.
 
     Not by its card: ``load_dataset(folder, config)`` of datasets 5.2 keys its cache by the card's text and the
     folder's last name, so a data set that was built again would give yesterday's rows.

@@ -44,7 +44,7 @@ REQUIRED = ("qa_id", "kind", "short_answer", "prediction")
 
 
 def to_line(prediction: Prediction) -> str:
-    """The prediction as one line of JSON, without the line break.
+    """Return the prediction as one line of JSON, without the line break.
 
     >>> to_line(Prediction("c@0-5#phase", "c@0-5", "c", "phase", "recognition", "Q?", "A.", "a"))[:43]
     '{"qa_id": "c@0-5#phase", "clip_id": "c@0-5"'
@@ -56,7 +56,7 @@ def to_line(prediction: Prediction) -> str:
 
 
 def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | None = None) -> Prediction:
-    """A prediction from a JSON object; ``columns`` maps our names to the file's.
+    """Return a prediction from a JSON object; ``columns`` maps our names to the file's.
 
     Raises:
         InputError: not an object, a required field missing, or a value of the wrong type; names ``where``.

@@ -34,7 +34,7 @@ LONGEST_ANSWER = 60  # characters of a value that can be compared so
 
 
 def recognise(rows: Sequence[Row], taken: Mapping[str, str]) -> dict[str, str]:
-    """The columns of our fields that the file names otherwise; ``taken`` are those that are known.
+    """Return the columns of our fields that the file names otherwise; ``taken`` are those that are known.
 
     >>> recognise([{"question": "Is it?", "answer": "yes", "generated_answer": "no"}], {})
     {'prediction': 'generated_answer', 'short_answer': 'answer', 'question': 'question'}
@@ -71,7 +71,7 @@ def recognise(rows: Sequence[Row], taken: Mapping[str, str]) -> dict[str, str]:
 
 
 def _like_answers(rows: Sequence[Row], truth: str, used: set[str]) -> str | None:
-    """The one other column whose values are right answers of the file."""
+    """Return the one other column whose values are right answers of the file."""
     answers = {_plain(row.get(truth)) for row in rows} - {""}
     alike = [
         str(column)
@@ -87,7 +87,7 @@ def _plain(value: Any) -> str:
 
 
 def lettered(row: Row) -> list[str]:
-    """The choices that stand in columns A, B, C, … of a table.
+    """Return the choices that stand in columns A, B, C, … of a table.
 
     >>> lettered({"A": "left", "B": "right", "C": ""})
     ['left', 'right']

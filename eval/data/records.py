@@ -22,7 +22,7 @@ LARGEST_SAMPLE = 100_000_000  # bytes, unpacked: one with its pictures has some
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, told apart by its ending.
+    """Yield the rows of a file, told apart by its ending.
 
     Raises:
         InputError: no such file, not text, or cut off.

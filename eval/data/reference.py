@@ -41,7 +41,7 @@ class Laid:
 def questions(
     source: str | Path, split: str | None = None, mapping: Mapping[str, str] | None = None
 ) -> list[Prediction]:
-    """The questions of a data set as unanswered predictions.
+    """Return the questions of a data set as unanswered predictions.
 
     ``source`` is a folder that ``surgvqa-build`` wrote (``split`` names the part), a questions file of any
     layout that ``columns`` reads, or a name on the Hub.
@@ -58,7 +58,7 @@ def questions(
 
 
 def training(source: str | Path) -> list[Prediction] | None:
-    """The training questions that lie beside a data set's others; None for a file and where there are none."""
+    """Return the training questions that lie beside a data set's others; None for a file and where there are none."""
     path = Path(source)
     if path.is_file() or (path.is_dir() and not any((path / "qa").glob("train-*.parquet"))):
         return None
@@ -90,7 +90,7 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
 
 
 def question(row: Mapping[str, Any]) -> Prediction:
-    """A row of config `qa` as an unanswered prediction."""
+    """Return a row of config `qa` as an unanswered prediction."""
 
     def text(name: str) -> str:
         return str(row.get(name) or "")
@@ -170,7 +170,7 @@ def _alone(predictions: Sequence[Prediction]) -> Laid:
 
 
 def _one(answers: Sequence[Prediction]) -> Prediction | None:
-    """The one answer that all rows agree on."""
+    """Return the one answer that all rows agree on."""
     same = {(answer.prediction, answer.error) for answer in answers}
     return answers[0] if len(same) == 1 else None
 
@@ -193,7 +193,7 @@ def _names_one_question(rows: Sequence[Prediction]) -> bool:
 
 
 def _telling(data: Sequence[Prediction], predictions: Sequence[Prediction]) -> tuple[str, ...]:
-    """The fewest fields that tell the data set's questions apart and that the predictions have."""
+    """Return the fewest fields that tell the data set's questions apart and that the predictions have."""
     apart = [fields for fields in KEYS if len({key(row, fields) for row in data}) == len(data)]
     if not apart:
         raise InputError("the data set asks the same of the same clip twice, under one id; build it anew")

@@ -64,12 +64,12 @@ def _config(where: str, asked: str | None) -> str:
 
 
 def questions(where: str) -> dict[str, list[Row]]:
-    """The rows of the ``qa`` config, by split: every question of a data set of ours, with its phase and case."""
+    """Return the rows of the ``qa`` config, by split: every question of a data set of ours, with its phase and case."""
     return {name: list(split) for name, split in splits(where, "qa").items()}
 
 
 def clips(where: str, split: str) -> Iterator[Row]:
-    """The rows of the ``clips`` config of one split, one at a time.
+    """Yield the rows of the ``clips`` config of one split, one at a time.
 
     Raises:
         InputError: no such split.
@@ -81,12 +81,12 @@ def clips(where: str, split: str) -> Iterator[Row]:
 
 
 def picture(value: Row) -> bytes:
-    """The encoded bytes of an undecoded image cell, from the row itself or from the file it points at."""
+    """Return the encoded bytes of an undecoded image cell, from the row itself or from the file it points at."""
     return value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
 
 
 def frames(row: Row, where: str, count: int = 8) -> list[bytes]:
-    """A clip's frames as encoded pictures: those in its row, else ``count`` from its cut video.
+    """Return a clip's frames as encoded pictures: those in its row, else ``count`` from its cut video.
 
     Empty where it has neither here: no media, or videos that lie elsewhere (``--media reference``, the Hub).
     """
@@ -108,7 +108,7 @@ def frames(row: Row, where: str, count: int = 8) -> list[bytes]:
 
 
 def thumbnail(data: bytes, width: int) -> bytes:
-    """A picture as a JPEG of at most ``width`` pixels across."""
+    """Return a picture as a JPEG of at most ``width`` pixels across."""
     with Image.open(io.BytesIO(data)) as image:
         small = image.convert("RGB")
         small.thumbnail((width, width))

@@ -10,7 +10,7 @@ from surgvqa.eval.settings.score import Truth
 
 
 def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
-    """The terms of a procedure that answers are held against; None without ``--taxonomy``."""
+    """Return the terms of a procedure that answers are held against; None without ``--taxonomy``."""
     if not taxonomy:
         return None
     from surgvqa.builders.procedures.taxonomy import load
@@ -19,7 +19,7 @@ def spellings(taxonomy: str | None) -> Mapping[tuple[str, str], str] | None:
 
 
 def truth(config: Truth) -> tuple[list[Prediction] | None, list[Prediction] | None]:
-    """The questions that were asked and those of training, None where none are given."""
+    """Return the questions that were asked and those of training, None where none are given."""
     mapping = columns.parse_columns(config.data_columns)
     data = reference.questions(config.data, config.split, mapping) if config.data else None
     if config.train:

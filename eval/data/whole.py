@@ -75,7 +75,7 @@ def ours(folder: Path) -> bool:
 
 
 def _digest(path: Path) -> str:
-    """A file's SHA-256; once for a file that stays as it is."""
+    """Return a file's SHA-256; once for a file that stays as it is."""
     facts = path.stat()
     return _known(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
@@ -99,7 +99,7 @@ def refuse_leaks(folder: Path, config: str) -> None:
 
 
 def manifest_of(folder: Path) -> Any:
-    """A folder's manifest; {} where it has none."""
+    """Return a folder's manifest; {} where it has none."""
     return manifests.read(folder) if (folder / manifests.NAME).is_file() else {}
 
 

@@ -103,7 +103,7 @@ class Hearing:
     audio_projector: nn.Sequential
 
     def add_ears(self, config: Any) -> None:
-        """The frozen encoder and the projector to the language model's width."""
+        """Return the frozen encoder and the projector to the language model's width."""
         self.audio_tower = WhisperEncoder._from_config(config.audio_config)
         self.audio_tower.requires_grad_(False)
         width = config.text_config.hidden_size
@@ -200,7 +200,7 @@ class Spoken:
     def prepare_inputs_for_generation(
         self, *args: Any, is_first_iteration: bool = False, **kwargs: Any
     ) -> Any:
-        """The sound belongs to the prompt: later steps have it in their cache."""
+        """Return the sound belongs to the prompt: later steps have it in their cache."""
         inputs = super().prepare_inputs_for_generation(  # type: ignore[misc]
             *args, is_first_iteration=is_first_iteration, **kwargs
         )
@@ -246,7 +246,7 @@ for _model in GRAFTS.values():
 def from_base(
     base: str, whisper: str, pool: int = POOL, dtype: str = "auto"
 ) -> tuple[PreTrainedModel, ProcessorMixin, WhisperFeatureExtractor]:
-    """A stock Qwen-VL with a stock Whisper's encoder grafted on; the projector starts at random.
+    """Return a stock Qwen-VL with a stock Whisper's encoder grafted on; the projector starts at random.
 
     Raises:
         InputError: not a model of the three families, not a Whisper, or a pool below 1.
@@ -297,7 +297,7 @@ def save_ears(ears: WhisperFeatureExtractor, folder: Path) -> None:
 
 
 def load_ears(folder: Path) -> WhisperFeatureExtractor | None:
-    """The feature extractor of a grafted model, None for a model that reads."""
+    """Return the feature extractor of a grafted model, None for a model that reads."""
     path = folder / AUDIO_FOLDER / "preprocessor_config.json"
     if not path.is_file():
         return None

@@ -67,7 +67,7 @@ def lengths(ids: Sequence[list[int]], more: Sequence[int]) -> Lengths:
 
 
 def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
-    """A row's system message and its question-answer pairs, as plain text.
+    """Return a row's system message and its question-answer pairs, as plain text.
 
     >>> turns({"messages": [{"role": "user", "content": "Q?"}, {"role": "assistant", "content": "A."}]})
     (None, [('Q?', 'A.')])
@@ -85,7 +85,7 @@ def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
 
 
 def plain(content: str | Sequence[Mapping[str, Any]]) -> str:
-    """A message's text; of content blocks, the text blocks (the images come from the row).
+    """Return a message's text; of content blocks, the text blocks (the images come from the row).
 
     >>> plain([{"type": "image"}, {"type": "text", "text": "Which phase?"}])
     'Which phase?'
@@ -138,7 +138,7 @@ class Encoder:
         self.pad_id = self.tokenizer.convert_tokens_to_ids(self.pad)
 
     def encode(self, row: Mapping[str, Any], questions: Sequence[int], answered: bool) -> Encoded:
-        """The clip's pixels, and one conversation per chosen question, with or without its answer."""
+        """Return the clip's pixels, and one conversation per chosen question, with or without its answer."""
         return self.encode_frames(row, questions, answered, *self.frames(row))
 
     def encode_frames(
@@ -174,7 +174,7 @@ class Encoder:
         return Encoded(ids, patches, grid, step, sounds)
 
     def sounds(self, row: Mapping[str, Any], questions: Sequence[int]) -> tuple[Samples, ...]:
-        """The recordings of a row's chosen questions; none where its questions are text.
+        """Return the recordings of a row's chosen questions; none where its questions are text.
 
         Raises:
             InputError: a recording that can't be read; recordings for a model without ears.
@@ -217,7 +217,7 @@ class Encoder:
         return lengths(ids, sounds)
 
     def frames(self, row: Mapping[str, Any]) -> tuple[Frames, list[float]]:
-        """The budget's frames of a row, embedded or read from its video, and their seconds in the clip.
+        """Return the budget's frames of a row, embedded or read from its video, and their seconds in the clip.
 
         Raises:
             InputError: fewer frames than the budget, frames of several sizes, or no media at all.
@@ -249,7 +249,7 @@ class Encoder:
         return frames, [time - start for time in times]
 
     def read_video(self, row: Mapping[str, Any], video: str) -> tuple[Frames, list[float]]:
-        """The budget's frames at the middles of equal parts of the row's window, exact in time.
+        """Return the budget's frames at the middles of equal parts of the row's window, exact in time.
 
         The window is ``video_start_s .. + (end_s - start_s)`` of the file.
         """
@@ -355,7 +355,7 @@ class Encoder:
         return out
 
     def inputs(self, ids: Sequence[Sequence[int]], clips: Sequence[Encoded], left: bool) -> dict[str, Tensor]:
-        """A batch of token ids, padded on the left or right, with the clips' pixels in the order they stand."""
+        """Return a batch of token ids, padded on the left or right, with the clips' pixels in the order they stand."""
         width = max(map(len, ids))
         input_ids = torch.full((len(ids), width), self.tokenizer.pad_token_id)
         mask = torch.zeros(len(ids), width, dtype=torch.int64)

@@ -72,7 +72,7 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
 
 
 def adapted(model: PreTrainedModel, found: Parts, trainable: bool = False) -> PeftModel:
-    """The base model with its adapter on top.
+    """Return the base model with its adapter on top.
 
     Raises:
         InputError: weights of the adapter that don't find their place.
@@ -145,7 +145,7 @@ def parts(where: str, base: str | None = None) -> Parts:
 
 
 def local(where: str) -> Path:
-    """The folder itself, or the Hub repository's snapshot."""
+    """Return the folder itself, or the Hub repository's snapshot."""
     if Path(where).is_dir():
         return Path(where)
     from huggingface_hub import snapshot_download

@@ -27,7 +27,7 @@ def native_bfloat16(device: str | torch.device = "cpu") -> bool:
 
 
 def dtype_for(asked: str | None, device: str | torch.device = "cpu") -> str | None:
-    """The dtype to load weights in: what was asked for, but float32 for ``auto`` where bfloat16 is emulated.
+    """Return the dtype to load weights in: what was asked for, but float32 for ``auto`` where bfloat16 is emulated.
 
     >>> dtype_for("float32"), dtype_for("bfloat16")
     ('float32', 'bfloat16')

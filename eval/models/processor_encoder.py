@@ -41,7 +41,7 @@ def encoder_for(
     root: Path | None = None,
     ears: Ears | None = None,
 ) -> Encoder:
-    """The encoder that goes with a model type.
+    """Return the encoder that goes with a model type.
 
     Raises:
         InputError: a processor that doesn't follow the contract, or a budget that such a model can't keep.
@@ -149,7 +149,7 @@ class ProcessorEncoder(Encoder):
         return Lengths(alone, sum(alone))
 
     def inputs(self, ids: Sequence[Sequence[int]], clips: Sequence[Encoded], left: bool) -> dict[str, Tensor]:
-        """A batch of token ids, padded on the left or right, with a clip's pixels for each sequence.
+        """Return a batch of token ids, padded on the left or right, with a clip's pixels for each sequence.
 
         Raises:
             InputError: pictures that don't go into one batch.

@@ -33,7 +33,7 @@ class Spoken:
     recordings: Dataset  # columns audio (bytes), audio_s, question; a row per spoken question of all splits
 
     def read(self, place: int) -> Samples:
-        """A recording's samples.
+        """Return a recording's samples.
 
         Raises:
             InputError: it is missing, empty, silent, too long or not a sound.
@@ -105,7 +105,7 @@ def load_spoken(name: str, task: Task = "answer") -> Spoken:
 
 
 def join(clips: Dataset, asked: Dataset, before: int, task: Task, where: str) -> Dataset:
-    """A split's clips with their spoken questions; a clip without one has an empty list.
+    """Return a split's clips with their spoken questions; a clip without one has an empty list.
 
     Args:
         clips: config ``clips``.
@@ -135,7 +135,7 @@ def join(clips: Dataset, asked: Dataset, before: int, task: Task, where: str) ->
 
 
 def question(row: dict[str, Any], task: Task) -> dict[str, Any]:
-    """A spoken question's ``qa`` entry; to be written down, its answer is its own words."""
+    """Return a spoken question's ``qa`` entry; to be written down, its answer is its own words."""
     qa = {name: row.get(name) for name in QA_COLUMNS}
     if task == "transcribe":
         qa |= {"kind": "transcription", "answer": row["question"], "short_answer": row["question"]}

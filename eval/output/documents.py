@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write(path: Path, figures: dict[str, Any]) -> None:
-    """The figures as JSON, whole or not at all."""
+    """Return the figures as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"

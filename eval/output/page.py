@@ -35,7 +35,7 @@ def _finalize(value: Any) -> Any:
 
 
 def points(share: float | None) -> str:
-    """A difference of shares in percentage points, with its sign.
+    """Return a difference of shares in percentage points, with its sign.
 
     >>> points(0.125), points(-0.5), points(None)
     ('+12.5', '-50.0', '-')
@@ -53,12 +53,12 @@ def clock(seconds: float) -> str:
 
 
 def data_uri(jpeg: bytes) -> str:
-    """A JPEG as an address that holds it."""
+    """Return a JPEG as an address that holds it."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def colours(labels: Iterable[str]) -> dict[str, str]:
-    """A colour class per label in the order given; those beyond the palette, and no answers, share ``cx``.
+    """Return a colour class per label in the order given; those beyond the palette, and no answers, share ``cx``.
 
     >>> colours(["incision", "(empty)", "idle", "incision"])
     {'incision': 'c0', '(empty)': 'cx', 'idle': 'c1'}
@@ -71,7 +71,7 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
 
 
 def render(template: str, numbers: dict[str, Any], **pictures: Any) -> str:
-    """The page of ``template`` with ``numbers``, every text in it escaped."""
+    """Return the page of ``template`` with ``numbers``, every text in it escaped."""
     environment = Environment(
         loader=FunctionLoader(
             lambda name: files("surgvqa.eval.output").joinpath(name).read_text(encoding="utf-8")
@@ -88,6 +88,6 @@ def render(template: str, numbers: dict[str, Any], **pictures: Any) -> str:
 
 
 def write(path: Path, html: str) -> None:
-    """The page on disk, whole or not at all."""
+    """Return the page on disk, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     put(path, html)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage with one decimal.
+    """Return a share as a percentage with one decimal.
 
     >>> percent(0.574), percent(None)
     ('57.4', '-')
@@ -16,7 +16,7 @@ def percent(share: float | None) -> str:
 
 
 def span(ends: Sequence[float] | None) -> str:
-    """An interval's ends.
+    """Return an interval's ends.
 
     >>> span((0.5, 0.61)), span(None)
     ('50.0-61.0', '-')
@@ -42,7 +42,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def scores(figures: Mapping[str, Any]) -> str:
-    """The score table: a line per kind, the headline, the other rules, what went wrong, and the notes."""
+    """Return the score table: a line per kind, the headline, the other rules, what went wrong, and the notes."""
     lines: list[tuple[str, ...]] = [
         ("kind", "n", "accuracy", "95 %", "chance", "blind", "constant", "lift", "flags")
     ]
@@ -96,7 +96,7 @@ ONE = {"errors": "error", "refusals": "refusal", "echoes": "echo", "duplicates":
 
 
 def _differences(figures: Mapping[str, Any]) -> list[str]:
-    """A line for each other rule that judges differently, and for the file's own verdicts: how often, and why."""
+    """Return a line for each other rule that judges differently, and for the file's own verdicts: how often, and why."""
     lines = [
         f"{rule} against {figures['rule']}: {_apart(own, own['because_there'])}"
         for rule, own in figures["rules_differ"].items()
@@ -123,7 +123,7 @@ def _apart(own: Mapping[str, Any], because_there: Mapping[str, int]) -> str:
 
 
 def _beyond(figures: Mapping[str, Any]) -> list[str]:
-    """A line for each of confidence, vocabulary and the probes, where the answers allow them."""
+    """Return a line for each of confidence, vocabulary and the probes, where the answers allow them."""
     lines, probes = [], figures["probes"]
     if sure := figures["calibration"]:
         half = next(one["accuracy"] for one in sure["selective"] if one["coverage"] == 0.5)
@@ -159,7 +159,7 @@ def _figures(own: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def comparison(figures: Mapping[str, Any]) -> str:
-    """The comparison table: a line per kind, then the headline and the notes."""
+    """Return the comparison table: a line per kind, then the headline and the notes."""
     lines: list[tuple[str, ...]] = [
         ("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")
     ]

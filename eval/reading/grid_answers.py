@@ -31,7 +31,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def cell(words: Iterable[str]) -> Cell | None:
-    """The one cell that words name, None where they name none or several.
+    """Return the one cell that words name, None where they name none or several.
 
     >>> cell(("in", "the", "upper", "left")), cell(("center",)), cell(("left",))
     ((0, 0), (1, 1), (1, 0))
@@ -47,7 +47,7 @@ def cell(words: Iterable[str]) -> Cell | None:
 
 
 def said_cell(text: str) -> Cell | None:
-    """The one cell that a text states; None where it states none, or several.
+    """Return the one cell that a text states; None where it states none, or several.
 
     >>> said_cell("In the upper part, on the left"), said_cell("not the bottom right but the top left")
     ((0, 0), (0, 0))
@@ -94,7 +94,7 @@ def _fits(group: list[str], token: str, joint: str) -> bool:
 
 
 def converse(text: str, question: str, relation: str) -> str:
-    """The relation seen from the thing that was asked about.
+    """Return the relation seen from the thing that was asked about.
 
     >>> asked = "Where is the forceps relative to the pupil?"
     >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
@@ -119,7 +119,7 @@ def cell_distance(a: Cell, b: Cell) -> float:
 
 
 def point(text: str) -> Point | None:
-    """The first point in a text, or the middle of the first box; None without one.
+    """Return the first point in a text, or the middle of the first box; None without one.
 
     >>> point("It is at (120, 45.5)."), point("[10, 20, 30, 60]"), point('<point x="3" y="4">tip</point>')
     ((120.0, 45.5), (20.0, 40.0), (3.0, 4.0))

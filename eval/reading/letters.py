@@ -16,7 +16,7 @@ STANDING = re.compile(r"(?<![\w'’.])([A-Z])(?![\w'’])")
 
 
 def letter(text: str) -> str | None:
-    """The one letter a reply chooses; None where it chooses none, or several.
+    """Return the one letter a reply chooses; None where it chooses none, or several.
 
     >>> letter("(B) right"), letter("Option C"), letter("This is bowel, so B."), letter("A big tool")
     ('B', 'C', 'B', None)

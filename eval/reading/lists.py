@@ -31,7 +31,7 @@ SAYS_NOTHING = re.compile(
 def listed(
     prediction: str, answer: str, vocabulary: tuple[str, ...] = ()
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """A list that was given and the true one, as sets of names.
+    """Return a list that was given and the true one, as sets of names.
 
     A name of the ``vocabulary`` counts where it stands; a piece of a plain list that holds no known name
     counts as a name of its own, so that inventing one is seen. "None" is the empty list, and silence about
@@ -60,7 +60,7 @@ def listed(
 
 
 def shown(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The known names that a text doesn't deny.
+    """Return the known names that a text doesn't deny.
 
     >>> shown("forceps, no spatula", ("forceps", "spatula"))
     ('forceps',)
@@ -70,7 +70,7 @@ def shown(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def invented(parts: list[str], known: tuple[str, ...]) -> set[str]:
-    """The unknown things that a sentence lists beside known ones.
+    """Return the unknown things that a sentence lists beside known ones.
 
     >>> invented(pieces("I see a laser probe, a forceps and a spatula at work on it now"), ("forceps", "spatula"))
     {'laser probe'}
@@ -108,7 +108,7 @@ def pieces(text: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
-    """The names in a true list; a known name keeps its "and".
+    """Return the names in a true list; a known name keeps its "and".
 
     >>> sorted(items("Irrigation and aspiration, forceps", ("irrigation and aspiration",)))
     ['forceps', 'irrigation and aspiration']

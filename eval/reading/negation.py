@@ -115,7 +115,7 @@ def negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
 
 
 def affirmed(text: str) -> tuple[str, ...]:
-    """The words of a text that no negation reaches.
+    """Return the words of a text that no negation reaches.
 
     >>> affirmed("not the left but the right")
     ('not', 'the', 'right')

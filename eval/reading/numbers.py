@@ -88,7 +88,7 @@ class Quantity(NamedTuple):
 
 
 def number(word: str) -> float | None:
-    """A number in digits or as one word.
+    """Return a number in digits or as one word.
 
     >>> number("eleven"), number("2.0"), number("twenty"), number("forceps")
     (11.0, 2.0, 20.0, None)
@@ -107,7 +107,7 @@ def number(word: str) -> float | None:
 
 
 def whole(answer: str) -> float | None:
-    """The number that an answer is and nothing else; None for others.
+    """Return the number that an answer is and nothing else; None for others.
 
     >>> whole("2"), whole("zero"), whole("2 mm"), whole("<5")
     (2.0, 0.0, None, None)
@@ -122,7 +122,7 @@ def whole(answer: str) -> float | None:
 
 @lru_cache(maxsize=16384)
 def count(text: str) -> Count:
-    """The numbers a text states; of a total and its parts, the total.
+    """Return the numbers a text states; of a total and its parts, the total.
 
     >>> count("two in total: one forceps and one spatula").values == {2.0}
     True
@@ -196,7 +196,7 @@ def _total(tokens: tuple[str, ...], found: list[tuple[int, int, float]]) -> froz
 
 @lru_cache(maxsize=16384)
 def quantity(text: str) -> Quantity | None:
-    """The one quantity in a text, in the unit's base; None where there is none, or several.
+    """Return the one quantity in a text, in the unit's base; None where there is none, or several.
 
     >>> quantity("5 to 10 millimetres") == quantity("0.5-1 cm"), quantity("less than 5 mm") == quantity("<5 mm")
     (True, True)

@@ -122,7 +122,7 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
 
 
 def _spoken(tokens: tuple[str, ...]) -> set[str]:
-    """The yes and no that stand for themselves, at the start or end of a clause."""
+    """Return the yes and no that stand for themselves, at the start or end of a clause."""
     found: set[str] = set()
     begin = 0
     for i, token in enumerate(tokens):

@@ -109,7 +109,7 @@ def synonyms(options: Iterable[str]) -> dict[str, str]:
 
 @cache
 def _terms() -> dict[str, tuple[str, ...]]:
-    """The names of all shipped procedures with their spellings.
+    """Return the names of all shipped procedures with their spellings.
 
     From the files themselves: `builders.procedures.taxonomy` checks them, and takes 4 s to import.
     """

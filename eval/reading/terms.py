@@ -44,7 +44,7 @@ class Index:
 
 @lru_cache(maxsize=8192)
 def index(options: tuple[str, ...]) -> Index:
-    """The options, their synonyms and the forms without "and", ready to be looked up."""
+    """Return the options, their synonyms and the forms without "and", ready to be looked up."""
     exact: dict[tuple[str, ...], str] = {}
     for option in options:
         exact.setdefault(words(option), option)
@@ -124,7 +124,7 @@ def _without_origins(found: list[Mention], tokens: tuple[str, ...]) -> Iterator[
 def _longest_at(
     tokens: tuple[str, ...], stems: tuple[str, ...], start: int, known: Index
 ) -> Iterator[tuple[int, int, str]]:
-    """The longest name that begins at a word, its parts written apart, together or with "and" between."""
+    """Yield the longest name that begins at a word, its parts written apart, together or with "and" between."""
     best: tuple[int, int, str] | None = None
     together = ""
     bare = ""
@@ -201,7 +201,7 @@ def _distance(a: str, b: str) -> int:
 
 
 def stated(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
-    """The options a text gives as its answer, in the options' order.
+    """Return the options a text gives as its answer, in the options' order.
 
     What is only mentioned beside an answer doesn't count: a phase that has finished, a reason behind "because". A
     question about what comes next is answered by what "follows".

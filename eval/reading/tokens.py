@@ -22,7 +22,7 @@ MIXED = re.compile(r"[^\W\d_]+")
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a plain list.
+    """Return the words of a plain list.
 
     >>> sorted(word_set("to the left"))
     ['left', 'the', 'to']
@@ -32,7 +32,7 @@ def word_set(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def plain(text: str) -> str:
-    """A text in lower case, its letters without accents, its digits European.
+    """Return a text in lower case, its letters without accents, its digits European.
 
     >>> plain("Sí"), plain("٢"), plain("phacоemulsificаtion") == "phacoemulsification"
     ('si', '2', True)
@@ -59,7 +59,7 @@ def _one_script(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=65536)
 def clauses(text: str) -> tuple[str, ...]:
-    """The words of a text, lower case, with a mark where a clause ends.
+    """Return the words of a text, lower case, with a mark where a clause ends.
 
     >>> clauses("Not left; it's Viscoelastic_Suction (<5 mm).")
     ('not', 'left', '|', "it's", 'viscoelastic', 'suction', '<5', 'mm', '|')
@@ -80,7 +80,7 @@ def _number(found: str) -> str:
 
 @lru_cache(maxsize=65536)
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text, without the marks.
+    """Return the words of a text, without the marks.
 
     >>> words("Top-left.")
     ('top', 'left')
@@ -90,7 +90,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def after(text: str, count: int) -> str:
-    """The text behind its first ``count`` words."""
+    """Return the text behind its first ``count`` words."""
     if not text.isascii():  # places must be those of the text that is searched
         text = plain(text)
     for found in TOKEN.finditer(text.casefold()):
@@ -101,7 +101,7 @@ def after(text: str, count: int) -> str:
 
 
 def name(text: str) -> str:
-    """A name as lists compare it.
+    """Return a name as lists compare it.
 
     >>> name("Phaco-tip")
     'phaco tip'
@@ -111,7 +111,7 @@ def name(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """A word without its plural ending.
+    """Return a word without its plural ending.
 
     >>> [stem(word) for word in ("polyps", "biopsies", "masses", "lens", "forceps", "stenosis")]
     ['polyp', 'biopsy', 'mass', 'lens', 'forcep', 'stenosis']

@@ -83,7 +83,7 @@ class Reply(NamedTuple):
 
 @lru_cache(maxsize=65536)
 def unwrap(prediction: str) -> Reply:
-    r"""The answer's text within a reply.
+    r"""Return the answer's text within a reply.
 
     >>> unwrap("It could be left.</think>\n\\boxed{right}").text, unwrap("<thinking>left").cause
     ('right', 'cut off while thinking')
@@ -133,7 +133,7 @@ def _without_thoughts(text: str) -> tuple[str, str]:
 
 
 def _boxed(text: str) -> str:
-    """The content of the last box, whose braces may be nested."""
+    """Return the content of the last box, whose braces may be nested."""
     *_, found = [None, *BOXED.finditer(text)]
     if found is None:
         return text
@@ -151,7 +151,7 @@ def _fenced(text: str) -> str:
 
 
 def _from_json(text: str) -> str:
-    """The answer in an object, a list or a quoted string; other text as it is."""
+    """Return the answer in an object, a list or a quoted string; other text as it is."""
     start, end = text.find("{"), text.rfind("}")
     bracket = text.startswith("[") and text.endswith("]")
     inner = text[start : end + 1] if 0 <= start < end else text if bracket or text[:1] in "\"'" else ""
@@ -187,7 +187,7 @@ def _unmarked(text: str) -> str:
 
 
 def _introduced(text: str) -> str:
-    """The text behind "Based on the image," and the last "the answer is"."""
+    """Return the text behind "Based on the image," and the last "the answer is"."""
     while True:
         shorter = POLITE.sub("", BASED.sub("", text, count=1), count=1)
         if shorter == text or not shorter.strip():

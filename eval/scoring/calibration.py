@@ -74,7 +74,7 @@ def reliability(confidence: Array, right: Array, equal_size: bool = False) -> li
 
 
 def ece(confidence: Array, right: Array, equal_size: bool = False) -> float:
-    """The mean distance of sureness and correctness over bins, each answer counting once.
+    """Return the mean distance of sureness and correctness over bins, each answer counting once.
 
     >>> round(ece(np.array([0.9, 0.9, 0.9, 0.9]), np.array([1.0, 0.0, 1.0, 0.0])), 3)
     0.4

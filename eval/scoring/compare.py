@@ -83,7 +83,7 @@ def _cases(own: Sequence[Pair]) -> int:
 
 
 def _least_holm(kinds: Mapping[str, Sequence[Pair]], tested: Sequence[str]) -> float:
-    """The smallest p that any kind can get, after Holm, from as many cases as it has."""
+    """Return the smallest p that any kind can get, after Holm, from as many cases as it has."""
     return min(statistics.holm([statistics.least(_cases(kinds[kind])) for kind in tested]))
 
 

@@ -57,14 +57,14 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
 
 
 def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
-    """The 95 % interval over cases as a list; None for too few of them."""
+    """Return the 95 % interval over cases as a list; None for too few of them."""
     if len(set(cases)) < statistics.FEWEST:  # many kinds of few questions: nothing to sum
         return None
     return _ends(statistics.interval(statistics.sums(values, cases), seed))
 
 
 def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
-    """The same of paired differences; None too where no question differs."""
+    """Return the same of paired differences; None too where no question differs."""
     return _ends(statistics.paired(values, cases, seed)) if len(set(cases)) >= statistics.FEWEST else None
 
 
@@ -90,7 +90,7 @@ def blind_guess(rows: Sequence[Prediction], taught: Mapping[str, int], rule: str
 def best_constant(
     rows: Sequence[Prediction], truths: Counter[str], rule: str, known: tuple[str, ...]
 ) -> tuple[str, np.ndarray]:
-    """The one answer that would score best on these very questions, and where it is right."""
+    """Return the one answer that would score best on these very questions, and where it is right."""
     likely = sorted(truths, key=lambda answer: (-truths[answer], answer))
     best = (likely[0], constant(rows, likely[0], rule, known))
     for answer in likely[1:8]:  # a rarer one wins only by containing others, as "lower left" has "left"
@@ -124,7 +124,7 @@ def confusion(truth: Sequence[str], said: Sequence[str]) -> dict[str, dict[str, 
 
 
 def _by_answer(told: Sequence[str], right: np.ndarray) -> float:
-    """The mean over the right answers of how often each was found (balanced accuracy)."""
+    """Return the mean over the right answers of how often each was found (balanced accuracy)."""
     _, place = np.unique(np.asarray(told, dtype=object).astype(str), return_inverse=True)
     return float((np.bincount(place, weights=right) / np.bincount(place)).mean())
 

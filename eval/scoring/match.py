@@ -225,7 +225,7 @@ def _but_yes_no(options: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _lettered(text: str, asked: Asked) -> str | None:
-    """The choice whose letter a reply gives."""
+    """Return the choice whose letter a reply gives."""
     if asked.rule != "choice" or not asked.choices:
         return None
     letter = letters.letter(text)
@@ -268,7 +268,7 @@ def _as_cell(text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
 
 
 def _counted(text: str, asked: Asked) -> Verdict:
-    """A whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
+    """Return a whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
     true = numbers.whole(asked.answer.strip())
     given = numbers.count(text)
     values = set(given.values)
@@ -284,7 +284,7 @@ def _counted(text: str, asked: Asked) -> Verdict:
 
 
 def _named(text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
-    """The one of the kind's answers that a reply states, by its words or by its letter."""
+    """Return the one of the kind's answers that a reply states, by its words or by its letter."""
     found = stated(text, options, asked.question)
     if len(found) == 1 and asked.question:
         other = grid_answers.converse(text, asked.question, name(found[0]))

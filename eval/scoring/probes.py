@@ -158,7 +158,7 @@ def _flips(own: Iterable[tuple[Span, Judged]]) -> dict[str, Any]:
 
 
 def stability(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
-    """The same question in other words: how often all its phrasings get one answer, and the accuracy's span."""
+    """Return the same question in other words: how often all its phrasings get one answer, and the accuracy's span."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in every:
         groups[judged.row.qa_id.partition(REPHRASED)[0]].append(judged)

@@ -101,7 +101,7 @@ def score(
 def _lift_interval(
     kept: Sequence[Judged], taught: Mapping[str, Counter[str]], rule: str, seed: int
 ) -> list[float] | None:
-    """The interval of how far the answers stand above a blind guess, over all questions that count."""
+    """Return the interval of how far the answers stand above a blind guess, over all questions that count."""
     values, cases = [], []
     for kind, own in grouped(kept).items():
         rows = [judged.row for judged in own]
@@ -112,7 +112,7 @@ def _lift_interval(
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:
-    """The predictions laid over the data set's questions; an ``InputError`` where nothing can be scored."""
+    """Return the predictions laid over the data set's questions; an ``InputError`` where nothing can be scored."""
     laid = reference.lay(predictions, data)
     if not laid.rows:
         raise InputError("no predictions to score")
@@ -125,14 +125,14 @@ def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) ->
 
 
 def declared(rule: str | None, rows: Sequence[Prediction]) -> str:
-    """The rule that was asked for, or the one the questions call for."""
+    """Return the rule that was asked for, or the one the questions call for."""
     if rule is not None and rule not in match.RULES:
         raise InputError(f"--rule {rule}: no such rule; {nearest(rule, match.RULES)}")
     return rule or ("choice" if any(row.choices for row in rows) else "word")
 
 
 def grouped(every: Sequence[Judged]) -> dict[str, list[Judged]]:
-    """The judged questions by kind."""
+    """Return the judged questions by kind."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in every:
         groups[judged.row.kind].append(judged)
@@ -140,7 +140,7 @@ def grouped(every: Sequence[Judged]) -> dict[str, list[Judged]]:
 
 
 def pooled(own: Sequence[dict[str, Any]], name: str) -> float:
-    """A figure of several kinds as one, each question counting once."""
+    """Return a figure of several kinds as one, each question counting once."""
     return float(sum(kind[name] * kind["n"] for kind in own) / sum(kind["n"] for kind in own))
 
 
@@ -195,7 +195,7 @@ def _as_counted(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
 
 
 def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> dict[str, Any]:
-    """The questions that are right only by the other's measure, why, and only by the declared rule."""
+    """Return the questions that are right only by the other's measure, why, and only by the declared rule."""
     return {
         "only_there": len(there),
         "because": dict(Counter(judged.verdicts[rule].cause for judged in there).most_common()),

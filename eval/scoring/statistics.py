@@ -52,7 +52,7 @@ def sums(values: Sequence[float] | Array, cases: Sequence[str]) -> Sums:
 
 
 def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> tuple[float, float] | None:
-    """The 95 % interval of the mean by a bootstrap over cases; None for fewer than three.
+    """Return the 95 % interval of the mean by a bootstrap over cases; None for fewer than three.
 
     The bootstrap's standard error with Student's t, of as many degrees of freedom as the cases' unequal sizes
     leave, on the logit scale between ``low`` and ``high``. On simulated studies of 10 or 20 cases it covers 93 to
@@ -82,7 +82,7 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
 def paired(
     values: Sequence[float] | Array, cases: Sequence[str], seed: int = 0
 ) -> tuple[float, float] | None:
-    """The 95 % interval of the mean of paired differences (-1, 0 or 1 a question), as ``interval``.
+    """Return the 95 % interval of the mean of paired differences (-1, 0 or 1 a question), as ``interval``.
 
     Where all cases differ by the same, the questions' own scatter is what is left to judge by: two runs that are
     right on the very same questions give None, and not the reach of three cases of which nothing is known.
@@ -112,7 +112,7 @@ def _quantile(data: Sums) -> float:
 
 
 def student(freedom: float) -> float:
-    """The two-sided 95 % quantile of Student's t, for degrees of freedom that need not be whole.
+    """Return the two-sided 95 % quantile of Student's t, for degrees of freedom that need not be whole.
 
     >>> round(student(9), 2), round(student(1.0), 2)
     (2.26, 12.71)
@@ -124,7 +124,7 @@ def student(freedom: float) -> float:
 
 
 def bootstrap_error(data: Sums, seed: int = 0) -> float:
-    """The standard error of the mean from resampling cases, with the correction for few of them.
+    """Return the standard error of the mean from resampling cases, with the correction for few of them.
 
     Cases with equal sums are drawn together, so that a hundred thousand cases cost what a hundred do.
     """
@@ -166,7 +166,7 @@ def _binomial(mean: float, size: int, low: float, high: float) -> tuple[float, f
 
 
 def sign_flip(data: Sums, seed: int = 0, draws: int = 20_000) -> float | None:
-    """The two-sided p that the mean is 0 by flipping the sign of whole cases; None for a single case.
+    """Return the two-sided p that the mean is 0 by flipping the sign of whole cases; None for a single case.
 
     All 2^n flips are tried up to 14 cases, else ``draws`` random ones (which count the observed one too).
 
@@ -191,7 +191,7 @@ def sign_flip(data: Sums, seed: int = 0, draws: int = 20_000) -> float | None:
 
 
 def least(cases: int) -> float:
-    """The smallest p that flipping the signs of so many cases can give.
+    """Return the smallest p that flipping the signs of so many cases can give.
 
     >>> least(8)
     0.0078125
@@ -200,7 +200,7 @@ def least(cases: int) -> float:
 
 
 def needed(tests: int, level: float = 0.05) -> int:
-    """The cases that one of so many tests needs to reach a level after Holm's correction.
+    """Return the cases that one of so many tests needs to reach a level after Holm's correction.
 
     >>> needed(1), needed(11)
     (6, 9)
@@ -211,7 +211,7 @@ def needed(tests: int, level: float = 0.05) -> int:
 def agreeing(
     ends: list[float] | None, p: float | None, level: float
 ) -> tuple[list[float] | None, float | None]:
-    """An interval and a p that say the same of no difference: the more cautious of the two speaks for both.
+    """Return an interval and a p that say the same of no difference: the more cautious of the two speaks for both.
 
     The interval is the bootstrap's, p is from flipping signs; near the level they can disagree. Either alone keeps
     its error, so where one of them can't tell, the pair can't.

@@ -71,7 +71,7 @@ def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[
 def _by_question(
     rows: Sequence[Prediction], vocabulary: Mapping[str, tuple[str, ...]]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The answers to each question of the kinds that ask many things, where a question has several."""
+    """Return the answers to each question of the kinds that ask many things, where a question has several."""
     wide = {kind for kind, own in vocabulary.items() if len(own) > SEVERAL_QUESTIONS or kind == UNNAMED}
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
@@ -106,7 +106,7 @@ def _judged(
 
 
 def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """The names in a list, and those that should be; nothing for other kinds."""
+    """Return the names in a list, and those that should be; nothing for other kinds."""
     if row.kind not in match.SET_KINDS:
         return frozenset(), frozenset()
     if row.error is not None or not row.prediction.strip():
@@ -115,7 +115,7 @@ def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str]
 
 
 def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
-    """The answers each kind knows: for lists the names that stand in them, else short answers and choices.
+    """Return the answers each kind knows: for lists the names that stand in them, else short answers and choices.
 
     A kind with very many is an open one, answered in free words, and knows none.
 
@@ -159,7 +159,7 @@ def label(row: Prediction, answers: tuple[str, ...]) -> str:
 
 
 def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> str | None:
-    """The most frequent answer, one of the question's choices where it has any; ties go by the alphabet.
+    """Return the most frequent answer, one of the question's choices where it has any; ties go by the alphabet.
 
     Lists of instruments are free: their choices are the names that may stand in them.
 

@@ -29,7 +29,7 @@ FREE = ("none", "idle", "not visible", "no earlier moment")  # answers that name
 
 
 def terms(spellings: Mapping[tuple[str, str], str], role: str) -> dict[str, str]:
-    """A role's spellings and the term each stands for, from ``Taxonomy.spellings``.
+    """Return a role's spellings and the term each stands for, from ``Taxonomy.spellings``.
 
     >>> terms({("phase", "phaco"): "phacoemulsification", ("anatomy", "lens"): "lens"}, "phase")
     {'phaco': 'phacoemulsification'}
@@ -80,7 +80,7 @@ def strays(answer: str, forms: tuple[str, ...], kind: str) -> bool:
 
 
 def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
-    """The term whose spelling is most alike any stretch of the answer's words; None where none is.
+    """Return the term whose spelling is most alike any stretch of the answer's words; None where none is.
 
     >>> nearest_term("This is the capsulorrhexes step", {"capsulorhexis": "capsulorhexis", "incision": "incision"})
     'capsulorhexis'

@@ -33,5 +33,5 @@ def cache_word(inner: Any) -> str:
 
 
 def cache_of(inner: Any, output: Any) -> Any:
-    """The cache that a forward filled."""
+    """Return the cache that a forward filled."""
     return getattr(output, cache_word(inner))

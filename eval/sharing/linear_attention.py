@@ -38,16 +38,16 @@ class Branch:
         self.conv, self.recurrent = conv, recurrent
 
     def of(self, owner: Tensor) -> Branch:
-        """A copy for each question of its clip's."""
+        """Return a copy for each question of its clip's."""
         assert self.conv is not None and self.recurrent is not None
         return Branch(self.conv[owner], self.recurrent[owner])
 
     def get_conv_state(self, *_: Any, **__: Any) -> Tensor | None:
-        """The convolution's last inputs."""
+        """Return the convolution's last inputs."""
         return self.conv
 
     def get_recurrent_state(self, *_: Any, **__: Any) -> Tensor | None:
-        """The state."""
+        """Return the state."""
         return self.recurrent
 
     def is_recording_past(self, *_: Any) -> bool:
@@ -86,7 +86,7 @@ def branched(module: nn.Module) -> None:
 
 
 def shared(layer: Callable[..., Tensor], states: Tensor, plan: Layout) -> Tensor:
-    """A layer's output for packed sequences: batch x length x width to the same.
+    """Return a layer's output for packed sequences: batch x length x width to the same.
 
     Clips are shifted to the right before they go in, so that each ends with its own last token: the layer leaves
     masked tokens out of its state at the beginning, and nowhere else.

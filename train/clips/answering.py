@@ -47,13 +47,13 @@ def chosen(rows: Dataset, count: int, seed: int = 0) -> list[tuple[int, list[int
 
 
 def questions(rows: Dataset) -> list[Prediction]:
-    """A split's questions, for the blind guess."""
+    """Return a split's questions, for the blind guess."""
     texts = rows.select_columns(["clip_id", "case_id", "qa"])
     return [asked(row, qa) for row in texts for qa in row["qa"]]
 
 
 def asked(row: dict[str, Any], qa: dict[str, Any], **said: Any) -> Prediction:
-    """A question as a prediction, with or without what was said."""
+    """Return a question as a prediction, with or without what was said."""
     known = {key: value for key, value in qa.items() if key in ASKED}
     known["choices"] = tuple(known.get("choices") or ())
     return Prediction(clip_id=row["clip_id"], case_id=row["case_id"], **known, **said)
@@ -79,7 +79,7 @@ class Answering:
         self.taught = questions(taught)
 
     def answer(self, model: PreTrainedModel, share: slice = slice(None)) -> Iterator[Prediction]:
-        """The answers to a share of the questions; a clip that can't be read stops the run, as it would in training."""
+        """Yield the answers to a share of the questions; a clip that can't be read stops the run, as it would in training."""
         clips = self.clips[share]
         for start in range(0, len(clips), CLIPS_AT_ONCE):
             part = clips[start : start + CLIPS_AT_ONCE]

@@ -104,7 +104,7 @@ class ClipTrainer(SFTTrainer):
         return Draws(weights, lengths, together, seed)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
-        """The loss, and what the model answers."""
+        """Return the loss, and what the model answers."""
         out = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         if self.answering is not None:
             model = self.accelerator.unwrap_model(self.model)
@@ -130,7 +130,7 @@ class ClipTrainer(SFTTrainer):
         return not (is_peft_model(self.model) or self.is_fsdp_enabled or self.is_deepspeed_enabled)
 
     def _load_weights(self, checkpoint: str) -> None:
-        """A checkpoint's weights, every one of them.
+        """Return a checkpoint's weights, every one of them.
 
         transformers 5.23 saves Qwen2-VL and Qwen2.5-VL under the names of older releases, and its trainer then
         finds none of them again: it warns, and goes on with the base model's.
@@ -158,7 +158,7 @@ class SaveBudget(TrainerCallback):
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; one cut off by a crash is passed over."""
+    """Return the newest checkpoint that was written to its end; one cut off by a crash is passed over."""
     whole = [path.parent for path in folder.glob(f"checkpoint-*/{BUDGET_FILE}")]
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
 

@@ -16,7 +16,7 @@ HEADS = re.compile(r"(^|\.)(lm_head|embed_tokens)(\.|$)")
 
 
 def language_model(model: Any) -> tuple[str, nn.Module]:
-    """The language model inside a model, without its head, and its full name.
+    """Return the language model inside a model, without its head, and its full name.
 
     Raises:
         InputError: transformers doesn't say which part it is.
@@ -32,7 +32,7 @@ def language_model(model: Any) -> tuple[str, nn.Module]:
 
 
 def linears(model: Any) -> list[str]:
-    """The full names of the linear layers of its language model, quantised or not; heads are none.
+    """Return the full names of the linear layers of its language model, quantised or not; heads are none.
 
     Raises:
         InputError: as ``language_model``; a language model without one.

@@ -21,7 +21,7 @@ GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
 
 
 def loss_of(trainer: SFTTrainer, batch: dict[str, Any]) -> float:
-    """The trainer's own loss of a batch, without dropout and without a trace in its metrics."""
+    """Return the trainer's own loss of a batch, without dropout and without a trace in its metrics."""
     model = trainer.model
     was_training = model.training
     model.eval()
@@ -100,13 +100,13 @@ def positions_collapse(run: Prepared, batch: dict[str, Any]) -> str:
 
 
 def inner_model(trainer: SFTTrainer) -> Any:
-    """The ``…Model`` below adapter and head."""
+    """Return the ``…Model`` below adapter and head."""
     model = trainer.model
     return (model.get_base_model() if hasattr(model, "get_base_model") else model).model
 
 
 def dtype_summary(model: torch.nn.Module) -> dict[str, set[str]]:
-    """The dtypes of each part's own weights, and of what is ``trained``; quantised ones as ``4 bit``, ``8 bit``."""
+    """Return the dtypes of each part's own weights, and of what is ``trained``; quantised ones as ``4 bit``, ``8 bit``."""
     out: dict[str, set[str]] = defaultdict(set)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -145,7 +145,7 @@ def what_learns(run: Prepared) -> tuple[dict[str, int], str]:
 
 
 def shared_against_alone(run: Prepared) -> tuple[float, float, float]:
-    """The loss of some questions in one sequence and in one each, and how much they may differ (relative)."""
+    """Return the loss of some questions in one sequence and in one each, and how much they may differ (relative)."""
     packed: Collator = run.trainer.data_collator
     alone = Collator(packed.tables, packed.encoder, shared=False)
     count = max(len(questions) for questions in run.units[:64]["questions"])
@@ -158,7 +158,7 @@ def shared_against_alone(run: Prepared) -> tuple[float, float, float]:
 
 
 def module_of(name: str) -> str:
-    """The module a parameter belongs to; an adapter's matrices belong to the module they are on.
+    """Return the module a parameter belongs to; an adapter's matrices belong to the module they are on.
 
     >>> module_of("base_model.model.model.language_model.layers.3.mlp.up_proj.lora_A.default.weight")
     'model.language_model.layers.3.mlp.up_proj'

@@ -42,7 +42,7 @@ class Layout:
 
 
 def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
-    """The layout of a batch.
+    """Return the layout of a batch.
 
     Args:
         question_index: batch x length; 0 in the clip, the question's number in a question, -1 in padding.

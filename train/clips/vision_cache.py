@@ -134,7 +134,7 @@ class VisionCache:
 
     @torch.no_grad()
     def compute(self, row: Mapping[str, Any]) -> Seen:
-        """A clip through tower and projector, alone."""
+        """Return a clip through tower and projector, alone."""
         media, part = self.encoder.budget.media, self.encoder.part
         frames, times = self.encoder.frames(row)
         patches, grid = patchify(frames, part, media)
@@ -160,7 +160,7 @@ class VisionCache:
         return self.paths[table, index]
 
     def seen(self, table: int, index: int) -> Seen:
-        """The features of a row, from the disk."""
+        """Return the features of a row, from the disk."""
         stored = load_file(self.path(table, index))
         features = stored["features"]
         return Seen(
@@ -200,7 +200,7 @@ def settings(inner: Any, encoder: Encoder, precision: str) -> dict[str, Any]:
 
 
 def content(row: Mapping[str, Any], encoder: Encoder) -> str:
-    """The hash of what a clip's pixels and times are read from."""
+    """Return the hash of what a clip's pixels and times are read from."""
     out = hashlib.sha256()
     images = row.get("images") or []
     if images:
@@ -215,12 +215,12 @@ def content(row: Mapping[str, Any], encoder: Encoder) -> str:
 
 @functools.cache
 def hash_of(path: Path) -> str:
-    """A file's SHA-256, read once; of one that isn't there nothing, reading its frames will say so."""
+    """Return a file's SHA-256, read once; of one that isn't there nothing, reading its frames will say so."""
     return sha256(path) if path.is_file() else ""
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """The hash of tensors' bytes."""
+    """Return the hash of tensors' bytes."""
     out = hashlib.sha256()
     for key in sorted(tensors):
         out.update(as_bytes(tensors[key]))
@@ -228,7 +228,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def as_bytes(value: Tensor) -> memoryview:
-    """A tensor's bytes, whatever its type."""
+    """Return a tensor's bytes, whatever its type."""
     flat: Tensor = value.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data
 

@@ -25,7 +25,7 @@ BLIND = ("centre", "class_mean", "whole_image", "refuses")  # quadrant_centre kn
 def total(
     rows: Sequence[Mapping[str, Any]], texts: Sequence[str], mix: Sequence[tuple[Reward, float]]
 ) -> float:
-    """The mean weighted reward of an answer per row, as TRL adds it up: a reward that doesn't apply counts 0."""
+    """Return the mean weighted reward of an answer per row, as TRL adds it up: a reward that doesn't apply counts 0."""
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     said = [[{"role": "assistant", "content": text}] for text in texts]
     values = [(reward(completions=said, **columns), weight) for reward, weight in mix]
@@ -35,7 +35,7 @@ def total(
 def earned(
     rows: Sequence[Mapping[str, Any]], mix: Sequence[tuple[Reward, float]], seed: int = 0
 ) -> dict[str, float]:
-    """The mean reward of the right answers (``right``) and of each guesser, on up to 512 rows.
+    """Return the mean reward of the right answers (``right``) and of each guesser, on up to 512 rows.
 
     Args:
         rows: of the config ``pointing``, without their pictures.

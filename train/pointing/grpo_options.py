@@ -69,7 +69,7 @@ def parse(arguments: Sequence[str]) -> tuple[RewardOptions, GrpoOptions, ModelCo
 def reward_functions(
     names: Sequence[str] | None, weights: Sequence[float] | None, kinds: set[str]
 ) -> tuple[list[Reward], list[float]]:
-    """The rewards that were asked for, or the default mix, with their weights.
+    """Return the rewards that were asked for, or the default mix, with their weights.
 
     Args:
         names: of ``surgvqa.train.rewards``, or dotted paths.

@@ -16,7 +16,7 @@ TAUGHT = "taught"
 
 
 def taught_alone(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A batch whose labels (batch x length) are those of its n taught tokens (1 x n), already shifted; and where they lie.
+    """Return a batch whose labels (batch x length) are those of its n taught tokens (1 x n), already shifted; and where they lie.
 
     A batch on a card, or one that teaches nothing, stays as it is.
 

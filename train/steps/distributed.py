@@ -17,7 +17,7 @@ from torch.distributed.nn import functional as differentiable
 
 
 def device(asked: str | None) -> torch.device:
-    """The device that was asked for; else a card, where there is one."""
+    """Return the device that was asked for; else a card, where there is one."""
     return torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -46,7 +46,7 @@ def first() -> bool:
 
 
 def total(value: Tensor) -> Tensor:
-    """The sum over all processes; gradients flow back to each."""
+    """Return the sum over all processes; gradients flow back to each."""
     if size() == 1:
         return value
     summed: Tensor = differentiable.all_reduce(value.contiguous())  # type: ignore[no-untyped-call]
@@ -54,7 +54,7 @@ def total(value: Tensor) -> Tensor:
 
 
 def mean(summed: Tensor, count: int) -> Tensor:
-    """A sum over this process's samples as the mean over all processes'; 0 of none."""
+    """Return a sum over this process's samples as the mean over all processes'; 0 of none."""
     number = total(torch.tensor(float(count), device=summed.device))
     return total(summed) / number.clamp(min=1)
 

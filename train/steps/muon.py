@@ -18,7 +18,7 @@ from torch import Tensor
 def orthogonalised(
     matrix: Tensor, coefficients: Sequence[float], steps: int, eps: float, dtype: torch.dtype
 ) -> Tensor:
-    """A matrix near the closest orthogonal one, by ``steps`` Newton-Schulz iterations in ``dtype``.
+    """Return a matrix near the closest orthogonal one, by ``steps`` Newton-Schulz iterations in ``dtype``.
 
     Its singular values end between about 0.7 and 1.2; Muon needs no better (kellerjordan.github.io/posts/muon).
     """

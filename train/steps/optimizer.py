@@ -41,7 +41,7 @@ def part_of(name: str) -> str:
 
 
 def learning_rates(options: TrainingOptions) -> dict[str, float]:
-    """The learning rate of each part; the language model's where a part has none of its own."""
+    """Return the learning rate of each part; the language model's where a part has none of its own."""
     own = {
         "projector": options.projector_learning_rate,
         "vision": options.vision_learning_rate,
@@ -58,7 +58,7 @@ def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
 def divided(
     named: Iterable[tuple[str, nn.Parameter]],
 ) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters that Muon takes, and all others."""
+    """Return the parameters that Muon takes, and all others."""
     inside: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, one in named:
@@ -69,7 +69,7 @@ def divided(
 def optimizer_for(
     model: nn.Module, options: TrainingOptions, decayed: Iterable[str], cls: Any, settings: dict[str, Any]
 ) -> torch.optim.Optimizer:
-    """The optimiser of everything that learns, one group for each part, kind and weight decay.
+    """Return the optimiser of everything that learns, one group for each part, kind and weight decay.
 
     Args:
         model: as it is trained.

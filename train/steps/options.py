@@ -257,7 +257,7 @@ def parsed(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) ->
 
 
 def config_file(name: str) -> Path:
-    """A YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
+    """Return a YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
     path = Path(name)
     if path.is_file():
         return path
