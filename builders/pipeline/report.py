@@ -11,6 +11,7 @@ from surgvqa.builders.bits import figures as bits
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.settings.build import Build
 
 Asked = Counter[
     tuple[str, tuple[str, ...], str, str | None]
@@ -53,7 +54,7 @@ def describe(
     *,
     dropped: Sequence[Dropped] = (),
     notes: Sequence[str] = (),
-    max_blind: float,
+    max_blind: float = Build.max_blind,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
 ) -> dict[str, Any]:
     """Return the report on rows of config `clips`, or on what was counted of them.
