@@ -63,18 +63,18 @@ def _config(where: str, asked: str | None) -> str:
     return asked
 
 
-def questions(where: str) -> dict[str, list[Row]]:
+def questions(where: str, leaking: bool = False) -> dict[str, list[Row]]:
     """Return the rows of the ``qa`` config, by split: every question of a data set of ours, with its phase and case."""
-    return {name: list(split) for name, split in splits(where, "qa").items()}
+    return {name: list(split) for name, split in splits(where, "qa", leaking).items()}
 
 
-def clips(where: str, split: str) -> Iterator[Row]:
+def clips(where: str, split: str, leaking: bool = False) -> Iterator[Row]:
     """Yield the rows of the ``clips`` config of one split, one at a time.
 
     Raises:
         InputError: no such split.
     """
-    found = splits(where, "clips")
+    found = splits(where, "clips", leaking)
     if split not in found:
         raise InputError(f"{where}: no split {split!r}; {nearest(split, found)}")
     yield from found[split]

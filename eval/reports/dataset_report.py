@@ -30,8 +30,11 @@ def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[st
     """
     from surgvqa.eval.reports.report import clip_frames
 
-    questions = streams.questions(where)
-    clips = {name: [_brief(row) for row in rows] for name, rows in streams.splits(where, "clips").items()}
+    questions = streams.questions(where, leaking=True)
+    clips = {
+        name: [_brief(row) for row in rows]
+        for name, rows in streams.splits(where, "clips", leaking=True).items()
+    }
     if not any(clips.values()) or not any(questions.values()):
         raise InputError(f"{where}: no clips or no questions in it")
     shown = samples(clips, questions)
@@ -221,7 +224,7 @@ def samples(
 
 def _leaks(where: str) -> dict[str, Any] | None:
     """Count what the splits share; None where there is only one."""
-    splits = streams.splits(where, "clips")
+    splits = streams.splits(where, "clips", leaking=True)
     if len(splits) < 2:
         return None
     return leaks.find(

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surgvqa.eval.reading import lists
-from surgvqa.eval.reading.terms import mentioned
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match
@@ -75,8 +74,18 @@ def strays(answer: str, forms: tuple[str, ...], kind: str) -> bool:
     if kind in match.SET_KINDS:
         pieces = lists.pieces(answer)
         if all(len(words(piece)) <= 3 for piece in pieces):
-            return any(not mentioned(piece, forms) and not lists.nothing(piece) for piece in pieces)
-    return not mentioned(answer, forms) and not lists.nothing(answer)
+            return any(not named(piece, forms) and not lists.nothing(piece) for piece in pieces)
+    return not named(answer, forms) and not lists.nothing(answer)
+
+
+def named(text: str, forms: tuple[str, ...]) -> bool:
+    """Whether a text has one of the spellings as it is: reading forgives plurals and slips, a vocabulary doesn't.
+
+    >>> named("the phaco-tip", ("phaco tip",)), named("phaco tips", ("phaco tip",))
+    (True, False)
+    """
+    said = f" {' '.join(words(text))} "
+    return any(f" {' '.join(words(form))} " in said for form in forms)
 
 
 def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:

@@ -25,7 +25,7 @@ LINEARS = {  # of the language model: full attention 4, linear attention 5, a fe
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips") / "data"
-    return write(folder, train=[row(number) for number in range(6)], test=[row(7, questions=3)])
+    return write(folder, train=[row(number) for number in range(6)], test=[row(9, questions=3)])
 
 
 def arguments(base: Path, clips: Path, out: Path, *options: str) -> list[str]:
