@@ -18,7 +18,7 @@ from surgvqa.cards.command import InputError
 PASSWORD = "SURGVQA_APP_PASSWORD"
 USER = "surgvqa"
 LOCAL = ("127.0.0.1", "localhost", "::1")
-MOST_UPLOADED = "16mb"  # a question of 30 s at 48 kHz in stereo has 6 MB
+MOST_UPLOADED = "64mb"  # ten minutes left running at 48 kHz: refused with a sentence by us, not by the server
 MOST_WAITING = 32  # requests
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
