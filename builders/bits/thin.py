@@ -66,7 +66,7 @@ def counted(items: Sequence[Item]) -> Asked:
 
 
 def _capped(items: Sequence[Item], limit: float) -> list[Item]:
-    """Items in their order, no answer on more than its share of what stays."""
+    """Keep items in their order until no answer has more than its share of those kept."""
     counts = sorted(Counter(item.answer for item in items).values())
     cap = counts[-1] if counts else 0
     while cap > 1 and cap > limit * sum(min(n, cap) for n in counts):

@@ -114,7 +114,7 @@ def _even(start: int, end: int, frames: int, pictured: dict[int, float]) -> tupl
 def _between(
     stretches: Sequence[Stretch], spans: Sequence[Span], length: int
 ) -> list[tuple[int, int, str | None]]:
-    """Windows of what no window with a moment covers, inside one stretch each."""
+    """Yield windows of the time that no window with a moment covers, each inside one stretch."""
     tiles: list[tuple[int, int, str | None]] = []
     ends = [end for _, end, _ in spans]
     for stretch in stretches:

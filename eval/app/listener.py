@@ -32,7 +32,7 @@ class Allowed:
         self.folders = [folder.resolve() for folder in folders]
 
     def check(self, name: str, what: str) -> str:
-        """The name, if it may be opened.
+        """Return the name of a folder that may be opened; refuse any other.
 
         Raises:
             InputError: it may not; says nothing of whether there is such a folder.

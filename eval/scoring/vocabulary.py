@@ -74,14 +74,14 @@ def strays(answer: str, forms: tuple[str, ...], kind: str) -> bool:
     if kind in match.SET_KINDS:
         pieces = lists.pieces(answer)
         if all(len(words(piece)) <= 3 for piece in pieces):
-            return any(not named(piece, forms) and not lists.nothing(piece) for piece in pieces)
-    return not named(answer, forms) and not lists.nothing(answer)
+            return any(not has_term(piece, forms) and not lists.nothing(piece) for piece in pieces)
+    return not has_term(answer, forms) and not lists.nothing(answer)
 
 
-def named(text: str, forms: tuple[str, ...]) -> bool:
-    """Whether a text has one of the spellings as it is: reading forgives plurals and slips, a vocabulary doesn't.
+def has_term(text: str, forms: tuple[str, ...]) -> bool:
+    """Tell whether a text has one of the spellings as it is: reading forgives plurals and slips, a vocabulary doesn't.
 
-    >>> named("the phaco-tip", ("phaco tip",)), named("phaco tips", ("phaco tip",))
+    >>> has_term("the phaco-tip", ("phaco tip",)), has_term("phaco tips", ("phaco tip",))
     (True, False)
     """
     said = f" {' '.join(words(text))} "
