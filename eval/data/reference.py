@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data import columns, whole
+from surgvqa.eval.data import columns
 from surgvqa.eval.data.predictions import Prediction
 
 MISSING = "missing: no prediction for this question"
@@ -67,6 +67,8 @@ def training(source: str | Path) -> list[Prediction] | None:
 
 def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
     if path.is_dir():
+        from surgvqa.eval.data import whole  # it takes datasets, and that seconds: a file needs neither
+
         whole.check(path, "qa")
         shards = sorted((path / "qa").glob(f"{split}-*.parquet"))
         if not shards:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from surgvqa.eval.data.predictions import Prediction
@@ -19,31 +19,48 @@ COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
 CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(other)"
 
 
-def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -> dict[str, Any]:
-    """One kind's figures; ``taught`` counts the kind's answers in training."""
+class Floor(NamedTuple):
+    """What is right of a kind without looking: the best constant, and the blind guess."""
+
+    best: np.ndarray
+    answer: str
+    blind: np.ndarray
+
+
+def floor(rows: Sequence[Prediction], taught: Counter[str], rule: str) -> Floor:
+    """Return where the best constant answer and the blind guess would be right on a kind's questions."""
+    truths = Counter(row.short_answer for row in rows)
+    best = best_constant(rows, truths, rule, options(rows)[rows[0].kind])
+    return Floor(best[1], *blind_guess(rows, taught, rule, best))
+
+
+def figures(
+    own: Sequence[Judged], rule: str, taught: Counter[str], seed: int, without: Floor | None = None
+) -> dict[str, Any]:
+    """One kind's figures; ``taught`` counts its answers in training, ``without`` is its floor where known."""
     rows = [judged.row for judged in own]
     right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
+    share = float(right.sum()) / len(rows)  # twenty thousand kinds of one row: mean() would take seconds
     told, said = [row.short_answer for row in rows], [judged.said for judged in own]
     truths = Counter(told)
-    known = options(rows)[rows[0].kind]
-    best = best_constant(rows, truths, rule, known)[1]
-    blind_answer, blind = blind_guess(rows, taught, rule)
+    best, blind_answer, blind = without or floor(rows, taught, rule)
+    blind_share = float(blind.sum()) / len(rows)
     spread, true_spread = entropy(said), entropy(told)
     cases = [row.case_id for row in rows]
     return {
         "n": len(rows),
-        "accuracy": float(right.mean()),
+        "accuracy": share,
         "ci95": interval(right, cases, seed),
         "macro_accuracy": _by_answer(told, right),
         "accuracy_by_rule": {
-            name: float(np.mean([judged.verdicts[name].correct for judged in own])) for name in match.RULES
+            name: sum(judged.verdicts[name].correct for judged in own) / len(own) for name in match.RULES
         },
         "chance": _chance(rows, len(truths | taught)),
-        "blind_majority": float(blind.mean()),
+        "blind_majority": blind_share,
         "blind_answer": blind_answer,
         "blind_from": "train" if taught else "scored questions",
-        "best_constant": float(best.mean()),
-        "lift": float(right.mean() - blind.mean()),
+        "best_constant": float(best.sum()) / len(rows),
+        "lift": share - blind_share,
         "lift_ci95": difference(right - blind, cases, seed),
         "single_class": len(truths) == 1 and len(rows) > 1,
         "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
@@ -72,18 +89,25 @@ def _ends(ends: tuple[float, float] | None) -> list[float] | None:
     return None if ends is None else [round(float(end), 6) for end in ends]
 
 
-def blind_guess(rows: Sequence[Prediction], taught: Mapping[str, int], rule: str) -> tuple[str, np.ndarray]:
+def blind_guess(
+    rows: Sequence[Prediction],
+    taught: Mapping[str, int],
+    rule: str,
+    best: tuple[str, np.ndarray] | None = None,
+) -> tuple[str, np.ndarray]:
     """What a guesser says to most questions of a kind who never looks, and where it is right.
 
     It says the most frequent training answer among a question's choices; where the kind was not asked in
-    training, the best it could say on the very questions.
+    training, the best it could say on the very questions: ``best``, where that is known already.
     """
+    if not taught and best is not None and len(rows) == 1:  # the only answer is the only guess
+        return best
     known = options(rows)[rows[0].kind]
     learnt = taught or Counter(row.short_answer for row in rows)
     usual = likeliest(learnt, rows[0].kind, ()) or "", verdicts.blind(rows, learnt, rule, known)
     if taught:
         return usual
-    best = best_constant(rows, Counter(learnt), rule, known)
+    best = best or best_constant(rows, Counter(learnt), rule, known)
     return best if best[1].sum() > usual[1].sum() else usual
 
 
@@ -106,6 +130,8 @@ def entropy(labels: Sequence[str]) -> float:
     >>> entropy(["yes", "no", "yes", "no"]), entropy(["yes", "yes"])
     (1.0, 0.0)
     """
+    if len(labels) == 1:
+        return 0.0
     counts = Counter(labels).values()
     return abs(sum(-count / len(labels) * math.log2(count / len(labels)) for count in counts))
 
@@ -116,6 +142,8 @@ def confusion(truth: Sequence[str], said: Sequence[str]) -> dict[str, dict[str, 
     >>> confusion(["left", "left", "right"], ["left", "right", "right"])
     {'left': {'left': 1, 'right': 1}, 'right': {'right': 1}}
     """
+    if len(truth) == 1:
+        return {truth[0]: {said[0]: 1}}
     common = {answer for answer, _ in Counter([*truth, *said]).most_common(CONFUSION_SIZE)}
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for row, column in zip(truth, said, strict=True):
@@ -125,6 +153,8 @@ def confusion(truth: Sequence[str], said: Sequence[str]) -> dict[str, dict[str, 
 
 def _by_answer(told: Sequence[str], right: np.ndarray) -> float:
     """Return the mean over the right answers of how often each was found (balanced accuracy)."""
+    if len(told) == 1:
+        return float(right[0])
     _, place = np.unique(np.asarray(told, dtype=object).astype(str), return_inverse=True)
     return float((np.bincount(place, weights=right) / np.bincount(place)).mean())
 

@@ -51,9 +51,9 @@ def score(
     taught: dict[str, Counter[str]] = defaultdict(Counter)
     for row in train or ():
         taught[row.kind][row.short_answer] += 1
-    by_kind = {
-        kind: kinds.figures(own, rule, taught[kind], seed) for kind, own in sorted(grouped(every).items())
-    }
+    groups = sorted(grouped(every).items())
+    floors = {kind: kinds.floor([judged.row for judged in own], taught[kind], rule) for kind, own in groups}
+    by_kind = {kind: kinds.figures(own, rule, taught[kind], seed, floors[kind]) for kind, own in groups}
     single = [kind for kind, own in by_kind.items() if own["single_class"]]
     kept = [judged for judged in every if judged.row.kind not in single] or every
     counted = [own for kind, own in by_kind.items() if kind not in single] or list(by_kind.values())
@@ -68,7 +68,7 @@ def score(
         "ci95": ci95,
         "macro_accuracy": sum(own["accuracy"] for own in counted) / len(counted),
         **{name: pooled(counted, name) for name in ("chance", "blind_majority", "best_constant", "lift")},
-        "lift_ci95": _lift_interval(kept, taught, rule, seed),
+        "lift_ci95": _lift_interval(kept, floors, rule, seed),
         "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
         "accuracy_all_kinds": _share(every, rule),
         "blind_majority_all_kinds": pooled(list(by_kind.values()), "blind_majority"),
@@ -99,15 +99,15 @@ def score(
 
 
 def _lift_interval(
-    kept: Sequence[Judged], taught: Mapping[str, Counter[str]], rule: str, seed: int
+    kept: Sequence[Judged], floors: Mapping[str, kinds.Floor], rule: str, seed: int
 ) -> list[float] | None:
     """Return the interval of how far the answers stand above a blind guess, over all questions that count."""
     values, cases = [], []
+    if len({judged.row.case_id for judged in kept}) < statistics.FEWEST:
+        return None
     for kind, own in grouped(kept).items():
-        rows = [judged.row for judged in own]
-        right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
-        values.append(right - kinds.blind_guess(rows, taught.get(kind, {}), rule)[1])
-        cases += [row.case_id for row in rows]
+        values.append(np.array([judged.verdicts[rule].correct for judged in own]) - floors[kind].blind)
+        cases += [judged.row.case_id for judged in own]
     return kinds.difference(np.concatenate(values), cases, seed)
 
 

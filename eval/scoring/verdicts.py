@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
+from surgvqa.eval.reading.letters import letter
 from surgvqa.eval.reading.terms import stated
 from surgvqa.eval.reading.tokens import name, words
 from surgvqa.eval.reading.unwrap import final
@@ -99,10 +101,28 @@ def _judged(
             related,
         )
         for rule in match.RULES
-        if rule != "choice" or row.choices
+        if rule != "choice" or not _as_words(row, known)
     }
-    verdicts.setdefault("choice", verdicts["word"])  # without choices the one is the other
+    if "choice" not in verdicts:
+        verdicts["choice"] = _by_choice(verdicts["word"], bool(row.choices))
     return Judged(row, verdicts, label(row, answers), *_lists(row, related))
+
+
+def _as_words(row: Prediction, known: tuple[str, ...]) -> bool:
+    """Whether choices change nothing of what a reply states: the kind knows them all, and it gives no letter."""
+    return not row.choices or (
+        _known(known).issuperset(row.choices) and letter(final(row.prediction)) is None
+    )
+
+
+@lru_cache(maxsize=4096)
+def _known(options: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(options)
+
+
+def _by_choice(verdict: match.Verdict, offered: bool) -> match.Verdict:
+    """Return a verdict on words as one on choices: what names no answer names no choice."""
+    return match.Verdict(False, match.NO_CHOICE) if offered and verdict.cause == match.NOT_NAMED else verdict
 
 
 def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
