@@ -7,7 +7,6 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-
 from surgvqa.cards.arguments.umbrella import main
 from surgvqa.eval.models import environment
 
