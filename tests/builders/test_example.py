@@ -37,7 +37,7 @@ def test_a_mask_covers_what_is_seen_and_a_table_says_so(tmp_path: Path) -> None:
     assert {"liver", "gallbladder", *stretch.instruments} <= shown
     assert not shown & (set(NAMES[3:]) - set(stretch.instruments))
     colours = picture[labels == 1 + NAMES.index("liver")].mean(0)
-    assert colours[0] > 1.5 * colours[1], "the liver is red"
+    assert colours[0] > 1.3 * colours[1], "the liver is red, under smoke too"
     _, rows = example.labelled(made, "lap02")
     for row in rows:
         _, labels = made.paint(float(row[1]))
