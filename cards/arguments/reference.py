@@ -80,7 +80,7 @@ def default(option: Option) -> str:
         return "must be given"
     if option.given.shown:
         return option.given.shown
-    if option.default in (None, (), "", False):
+    if option.default is None or option.default is False or option.default in ((), ""):
         return ""
     if isinstance(option.default, tuple):
         return " ".join(map(str, option.default))
