@@ -264,13 +264,16 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
         values = {0.0}
     if not values and (chosen := _lettered(rule, text, asked)) is not None:
         values = {numbers.whole(chosen) or 0.0} if numbers.whole(chosen) is not None else set()
-    if values and hedges.joined(text, asked.listed):
+    if values and hedges.joined(text, numbers.without_numbers(asked.listed)):
         return Verdict(False, SEVERAL)
+    if numbers.is_share(text) and not numbers.is_share(asked.question):
+        return Verdict(False, "a share, no number")
     return _compare(set(values), {true}, NO_NUMBER)
 
 
 def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
+    text = grid_answers.within(text, asked.question)
     found = stated(text, options, asked.question)
     if len(found) == 1 and asked.question:
         other = grid_answers.converse(text, asked.question, name(found[0]))
