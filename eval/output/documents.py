@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-
 LINES = 3  # levels of objects that are laid out a key a line; what lies deeper stands on one line
 MANY = 200  # entries of an object beyond which each stands on one line
 ENCODE = json.JSONEncoder(ensure_ascii=False).encode
