@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,17 @@ from surgvqa.eval.scoring import score as scoring
 from surgvqa.eval.settings.score import Compare, Score
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Hold back the collector of cycles: rows have none, and looking for them in 100,000 takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@uncollected()
 def score(config: Score) -> None:
     """Score one predictions file."""
     loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
@@ -36,6 +50,7 @@ def score(config: Score) -> None:
         write(config.out, figures)
 
 
+@uncollected()
 def compare(config: Compare) -> None:
     """Compare two predictions files on the same questions."""
     mapping = columns.parse_columns(config.columns)

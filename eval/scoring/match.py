@@ -14,7 +14,7 @@ every rule but ``substring``. A reply out of which none of the kind's answers ca
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -107,33 +107,54 @@ def judge(rule: str, prediction: str, asked: Asked) -> Verdict:
     >>> judge("word", "It might be left.</think> right", Asked(answer="left", known=("left", "right")))
     Verdict(correct=False, cause='another answer')
     """
-    if rule not in RULES:
-        raise InputError(f"--rule {rule}: no such rule; {nearest(rule, RULES)}")
+    return judge_by((rule,), prediction, asked)[rule]
+
+
+def judge_by(rules: Sequence[str], prediction: str, asked: Asked) -> dict[str, Verdict]:
+    """Return the verdict of each rule, the reply read once for all of them.
+
+    >>> [verdict.correct for verdict in judge_by(("exact", "word"), "to the left", Asked(answer="left")).values()]
+    [False, True]
+    """
+    if unknown := next((rule for rule in rules if rule not in RULES), None):
+        raise InputError(f"--rule {unknown}: no such rule; {nearest(unknown, RULES)}")
     if not prediction.strip():
-        return Verdict(False, "empty")
-    if rule == "substring":
-        found = asked.answer.strip().lower() in prediction.lower()
-        return RIGHT if found else Verdict(False, "not in it")
+        return dict.fromkeys(rules, Verdict(False, "empty"))
+    text, settled = _read(prediction, asked)
+    verdicts: dict[str, Verdict] = {}
+    for rule in rules:
+        if rule == "substring":
+            found = asked.answer.strip().lower() in prediction.lower()
+            verdicts[rule] = RIGHT if found else Verdict(False, "not in it")
+        elif settled is not None:
+            verdicts[rule] = settled
+        elif rule == "exact":
+            verdicts[rule] = Verdict(False, "not the same words")
+        else:
+            verdicts[rule] = _in_words(rule, text, asked)
+    return verdicts
+
+
+def _read(prediction: str, asked: Asked) -> tuple[str, Verdict | None]:
+    """Return what a reply says, and the verdict where every rule but ``substring`` has the same."""
     reply = unwrap(prediction)
     if reply.cause:
-        return Verdict(False, reply.cause)
+        return "", Verdict(False, reply.cause)
     text = reply.text
     said = words(text)
     if said and said in (words(asked.answer), words(asked.sentence)):
-        return RIGHT
+        return text, RIGHT
     question = words(asked.question)
     if question and said[: len(question)] == question:
         text, said = after(text, len(question)), said[len(question) :]
         if not said:
-            return Verdict(False, "repeats the question")
+            return text, Verdict(False, "repeats the question")
         if said in (words(asked.answer), words(asked.sentence)):
-            return RIGHT
+            return text, RIGHT
     if not said or not words(asked.answer):  # symbols only: nothing to find as words
         same = text.strip().casefold() == asked.answer.strip().casefold()
-        return RIGHT if same else Verdict(False, "another answer" if text.strip() else "empty")
-    if rule == "exact":
-        return Verdict(False, "not the same words")
-    return _in_words(rule, text, asked)
+        return text, RIGHT if same else Verdict(False, "another answer" if text.strip() else "empty")
+    return text, None
 
 
 def _in_words(rule: str, text: str, asked: Asked) -> Verdict:

@@ -97,11 +97,8 @@ def _judged(
         known=known,
         others=related,
     )
-    verdicts = {
-        rule: match.judge(rule, row.prediction, asked)
-        for rule in match.RULES
-        if rule != "choice" or not _as_words(row, known)
-    }
+    apart = not _as_words(row, known)
+    verdicts = match.judge_by(match.RULES if apart else match.RULES[:-1], row.prediction, asked)
     if "choice" not in verdicts:
         verdicts["choice"] = _by_choice(verdicts["word"], bool(row.choices))
     return Judged(row, verdicts, label(row, answers), *_lists(row, related))
