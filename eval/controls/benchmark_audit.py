@@ -23,7 +23,8 @@ from surgvqa.eval.controls.baselines import by_kind, by_text, most_frequent, tex
 from surgvqa.eval.controls.question_files import read as read_questions
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.streams import Row
-from surgvqa.eval.scoring.statistics import interval, sums
+from surgvqa.eval.scoring.shares import share_interval
+from surgvqa.eval.scoring.statistics import sums
 
 FOLDS = 5
 WINDOW = re.compile(r"(?P<case>.+)@(?P<start>\d+)-(?P<end>\d+)")  # a clip id of ours, milliseconds
@@ -177,7 +178,7 @@ def _kind(
         chance=chance,
         guessers={name: accuracy.get(name) for name in GUESSERS},
         best=best,
-        best_ci95=interval(sums(marks, places)),
+        best_ci95=share_interval(sums(marks, places)),
         given_away=len(answers) == 1 or accuracy[best] > chance + POINTS,
     )
 

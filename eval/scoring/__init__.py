@@ -7,6 +7,7 @@ __all__ = [
     "match",
     "probes",
     "score",
+    "shares",
     "statistics",
     "verdicts",
     "vocabulary",

@@ -13,6 +13,7 @@ from surgvqa.eval.reading import grid_answers
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match, statistics, verdicts
+from surgvqa.eval.scoring.shares import share_interval
 from surgvqa.eval.scoring.verdicts import Judged, constant, likeliest, options
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
@@ -50,7 +51,7 @@ def figures(
     return {
         "n": len(rows),
         "accuracy": share,
-        "ci95": interval(right, cases, seed),
+        "ci95": interval(right, cases),
         "macro_accuracy": _by_answer(told, right),
         "accuracy_by_rule": {
             name: sum(judged.verdicts[name].correct for judged in own) / len(own) for name in match.RULES
@@ -73,11 +74,11 @@ def figures(
     }
 
 
-def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
-    """Return the 95 % interval over cases as a list; None for too few of them."""
+def interval(values: np.ndarray, cases: Sequence[str]) -> list[float] | None:
+    """Return the 95 % interval of a share over cases as a list; None for too few of them."""
     if len(set(cases)) < statistics.FEWEST:  # many kinds of few questions: nothing to sum
         return None
-    return _ends(statistics.interval(statistics.sums(values, cases), seed))
+    return _ends(share_interval(statistics.sums(values, cases)))
 
 
 def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:

@@ -58,7 +58,7 @@ def score(
     kept = [judged for judged in every if judged.row.kind not in single] or every
     counted = [own for kind, own in by_kind.items() if kind not in single] or list(by_kind.values())
     right = np.array([judged.verdicts[rule].correct for judged in kept], dtype=float)
-    ci95 = kinds.interval(right, [judged.row.case_id for judged in kept], seed)
+    ci95 = kinds.interval(right, [judged.row.case_id for judged in kept])
     return {
         "n": len(every),
         "n_headline": len(kept),
