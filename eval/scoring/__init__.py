@@ -1,6 +1,7 @@
 """Whether answers are right, and what a set of them is worth."""
 
 __all__ = [
+    "board",
     "calibration",
     "compare",
     "kinds",

@@ -39,7 +39,7 @@ def compare(
         InputError: an unknown rule, or different question sets.
     """
     left, right = lay(a, data), lay(b, data)
-    rows, others = left.rows, right.rows if data is not None else _same_order(left.rows, right.rows)
+    rows, others = left.rows, right.rows if data is not None else same_order(left.rows, right.rows)
     rule = declared(rule, rows)
     pairs = list(zip(judge(rows, others), judge(others, rows), strict=True))
     kinds: dict[str, list[Pair]] = defaultdict(list)
@@ -151,7 +151,7 @@ def _single_class(pairs: Sequence[Pair]) -> bool:
     return len(pairs) > 1 and len({x.row.short_answer for x, _ in pairs}) == 1
 
 
-def _same_order(rows: Sequence[Prediction], others: Sequence[Prediction]) -> list[Prediction]:
+def same_order(rows: Sequence[Prediction], others: Sequence[Prediction]) -> list[Prediction]:
     """B's rows in A's order; an ``InputError`` unless both hold the same questions."""
     fields = next(
         (fields for fields in reference.KEYS if _apart(rows, fields) and _apart(others, fields)), None

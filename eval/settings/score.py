@@ -60,6 +60,16 @@ class Score(Figures, Termed, Truth):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Board(Figures, Truth):
+    """Rank models, several seeds each, on the same questions."""
+
+    files: Annotated[tuple[str, ...], Given("[NAME=]FILE", position=True)]
+    """predictions; files of one NAME, or NAME-seed1, are seeds"""
+    buckets: Annotated[str, Given("COLUMN")] = ""
+    """the first file's column by which questions are kept apart"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compare(Figures, Truth):
     """Compare two predictions files, paired, by case."""
 
