@@ -8,4 +8,5 @@ __all__ = [
     "run_pointing",
     "run_score",
     "run_segmentation",
+    "run_texts",
 ]

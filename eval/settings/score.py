@@ -60,6 +60,20 @@ class Score(Figures, Termed, Truth):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Texts:
+    """Measure free answers: BLEU, ROUGE-L, chrF, token F1, beside their floors."""
+
+    file: Annotated[Path, Given("FILE", position=True)]
+    """predictions: JSONL, JSON, CSV"""
+    columns: Annotated[str, Given("FIELD=COLUMN,…")] = ""
+    """our fields in your file: prediction=reply,…"""
+    references: Annotated[str, Given("COLUMN")] = ""
+    """a column with a list of right answers; the best counts"""
+    out: Annotated[Path | None, Given("FILE.json")] = None
+    """write every figure as JSON"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board(Figures, Truth):
     """Rank models, several seeds each, on the same questions."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surgvqa.eval.settings.score import Board, Compare, Score
+from surgvqa.eval.settings.score import Board, Compare, Score, Texts
 from surgvqa.eval.settings.spatial import Pointing, Segmentation
 
 
@@ -18,6 +18,13 @@ def compare(config: Compare) -> None:
     from surgvqa.eval.commands import run_score
 
     run_score.compare(config)
+
+
+def texts(config: Texts) -> None:
+    """Print the table and write the figures."""
+    from surgvqa.eval.commands import run_texts
+
+    run_texts.run(config)
 
 
 def board(config: Board) -> None:
