@@ -10,7 +10,7 @@ from surgvqa.cards.arguments.option import Verb
 from surgvqa.eval.settings.controls import Audit, Baselines, Leaks, Necessity, Probes
 from surgvqa.eval.settings.pages import Demo, Lmms, Report
 from surgvqa.eval.settings.predict import Predict
-from surgvqa.eval.settings.score import Board, Compare, Score, Texts
+from surgvqa.eval.settings.score import Board, Compare, Judge, Score, Texts
 from surgvqa.eval.settings.spatial import Pointing, Segmentation
 from surgvqa.eval.verbs import controls, pages, predict, score
 
@@ -23,6 +23,7 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="predict", config=Predict, run=predict.run),
         Verb(name="score", config=Score, run=score.score),
         Verb(name="compare", config=Compare, run=score.compare),
+        Verb(name="judge", config=Judge, run=score.judge),
         Verb(name="texts", config=Texts, run=score.texts),
         Verb(name="board", config=Board, run=score.board),
         Verb(name="probes", config=Probes, run=controls.probes),

@@ -5,6 +5,7 @@ __all__ = [
     "run_baselines",
     "run_benchmark_audit",
     "run_board",
+    "run_judge",
     "run_pointing",
     "run_score",
     "run_segmentation",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from surgvqa.eval.reading.tokens import words
 
@@ -52,7 +53,7 @@ def chrf(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     return float(sacrebleu.corpus_chrf(list(said), _streams(references)).score)
 
 
-def _streams(references: Sequence[Sequence[str]]) -> list[list[str | None]]:
+def _streams(references: Sequence[Sequence[str]]) -> list[list[Any]]:
     """Return the references as sacrebleu takes them: all first ones, all second ones, None where there is none.
 
     >>> _streams([["a", "b"], ["c"]])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -153,7 +153,7 @@ def _blind(rows: Sequence[Prediction], rule: str) -> Array:
     """Return where each kind's best constant answer is right."""
     right = {}
     for own in grouped(judge(rows)).values():
-        floor = kinds.floor([judged.row for judged in own], kinds.Counter(), rule)
+        floor = kinds.floor([judged.row for judged in own], Counter(), rule)
         right.update({id(judged.row): mark for judged, mark in zip(own, floor.blind, strict=True)})
     return np.array([right[id(row)] for row in rows])
 

@@ -60,6 +60,24 @@ class Score(Figures, Termed, Truth):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Let a language model judge free answers, and measure how far people agree with it."""
+
+    file: Annotated[Path, Given("FILE", position=True)]
+    """predictions: JSONL, JSON, CSV"""
+    url: Annotated[str, Given("URL")]
+    """an OpenAI-compatible server, as http://127.0.0.1:8000/v1"""
+    model: Annotated[str, Given("NAME", shown="the first one served")] = ""
+    """which of its models judges"""
+    human: Annotated[str, Given("COLUMN")] = ""
+    """a column with people's verdicts: true or false"""
+    columns: Annotated[str, Given("FIELD=COLUMN,…")] = ""
+    """our fields in your file: prediction=reply,…"""
+    out: Annotated[Path | None, Given("FILE.json")] = None
+    """write figures, prompts and verdicts as JSON"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Texts:
     """Measure free answers: BLEU, ROUGE-L, chrF, token F1, beside their floors."""
 

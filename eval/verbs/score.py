@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surgvqa.eval.settings.score import Board, Compare, Score, Texts
+from surgvqa.eval.settings.score import Board, Compare, Judge, Score, Texts
 from surgvqa.eval.settings.spatial import Pointing, Segmentation
 
 
@@ -18,6 +18,13 @@ def compare(config: Compare) -> None:
     from surgvqa.eval.commands import run_score
 
     run_score.compare(config)
+
+
+def judge(config: Judge) -> None:
+    """Print the agreement and the figure, and write both."""
+    from surgvqa.eval.commands import run_judge
+
+    run_judge.run(config)
 
 
 def texts(config: Texts) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,7 @@ def gain(rows: Sequence[Prediction], rule: str) -> tuple[float, float]:
     groups = grouped(judge(rows))
     right = sum(judged.verdicts[rule].correct for own in groups.values() for judged in own)
     blind = sum(
-        float(kinds.floor([judged.row for judged in own], kinds.Counter(), rule).blind.sum())
+        float(kinds.floor([judged.row for judged in own], Counter(), rule).blind.sum())
         for own in groups.values()
     )
     return right / len(rows), (right - blind) / len(rows)

@@ -165,7 +165,7 @@ def test_wrong_addresses(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("surgvqa.eval.answers.openai_engine.BACKOFF_S", 0.0)
+    monkeypatch.setattr("surgvqa.eval.answers.server.BACKOFF_S", 0.0)
     assert predict(asked, url, tmp_path / "p.jsonl") == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert ("--url, an address like" in last) or ("/models: ConnectError" in last and "127.0.0.1:9" in last)

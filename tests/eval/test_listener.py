@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers import openai_engine
+from surgvqa.eval.answers.server import KEY
 from surgvqa.eval.app.listener import PASSWORD, Allowed, OwnHost, hosts_of, password_for
 
 
@@ -109,7 +110,7 @@ class Hostile(BaseHTTPRequestHandler):
 def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv(openai_engine.KEY, "sk-very-secret")
+    monkeypatch.setenv(KEY, "sk-very-secret")
     Hostile.seen.clear()
     yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     server.shutdown()
