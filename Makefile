@@ -149,6 +149,7 @@ check: $(VENV)/.installed ## format, lint, types
 	$(SAY) "types"
 	@mkdir -p build/types/surgvqa
 	@for folder in cards builders eval train; do ln -sfn ../../../$$folder build/types/surgvqa/$$folder; done
+	@for file in __init__.py api.py; do ln -sfn ../../../surgvqa/$$file build/types/surgvqa/$$file; done
 	MYPYPATH=build/types $(BIN)/mypy -p surgvqa
 
 format: $(VENV)/.installed ## write the format that check asks for

@@ -18,7 +18,15 @@ from surgvqa.eval.settings.score import Compare, Score
 
 
 def score(config: Score) -> None:
-    """Score one predictions file."""
+    """Score one predictions file: print the table, write the figures."""
+    figures = scored(config)
+    show(terminal.scores(figures))
+    if config.out:
+        write(config.out, figures)
+
+
+def scored(config: Score) -> dict[str, Any]:
+    """Return the figures of one predictions file."""
     loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
     data, train = truth(config)
     figures = scoring.score(
@@ -30,23 +38,25 @@ def score(config: Score) -> None:
         seed=config.seed,
     )
     read_as = dict(sorted(loaded.read_as.items()))
-    figures = {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
-    show(terminal.scores(figures))
+    return {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
+
+
+def compare(config: Compare) -> None:
+    """Compare two predictions files on the same questions: print the table, write the figures."""
+    figures = compared(config)
+    show(terminal.comparison(figures))
     if config.out:
         write(config.out, figures)
 
 
-def compare(config: Compare) -> None:
-    """Compare two predictions files on the same questions."""
+def compared(config: Compare) -> dict[str, Any]:
+    """Return the figures of two predictions files on the same questions."""
     mapping = columns.parse_columns(config.columns)
     a, b = (columns.answered(columns.read(file, mapping), file) for file in (config.a, config.b))
     data, _ = truth(config)
     figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
     runs = {"a": asked(config.a), "b": asked(config.b)}
-    figures = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
-    show(terminal.comparison(figures))
-    if config.out:
-        write(config.out, figures)
+    return {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
 
 
 def show(text: str) -> None:
