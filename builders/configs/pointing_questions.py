@@ -9,7 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
 from surgvqa.builders.geometry import masks
@@ -65,7 +65,7 @@ class Pointing:
         fixed: dict[str, Literal["point", "box", "word"]] = {"point": "point", "box": "box", "tokens": "box"}
         return "word" if self.form == "words" else fixed.get(self.form, self.shape)
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """What a manifest and a command line call these values."""
         named = {
             f"pointing_{name}": value

@@ -44,7 +44,9 @@ def read(folder: Path, known: Known) -> Annotated:
             coded = _coded(mask, coloured)
             height, width = coded.shape
             shapes = _shapes(coded, values, coloured)
-            nodes = entities(shapes, known.names, width, height, found.cuts, masked=False, picture=mask.name)
+            nodes = entities(
+                shapes, known.names, (width, height), found.cuts, masked=False, picture=mask.name
+            )
             pictures.append(Picture(mask.name, width, height, nodes))
         except InputError as error:
             found.add(mask.relative_to(folder).as_posix(), error)

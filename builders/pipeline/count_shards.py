@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pyarrow.parquet as pq
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.report import Counted, count, together
-from surgvqa.builders.pipeline.shard import Job, Record, staged
+from surgvqa.builders.row_types import CountedRow
+from surgvqa.builders.shards.job import Job, Record
+from surgvqa.builders.shards.write import staged
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -41,9 +43,9 @@ def counted(path: Path) -> Counted:
     return count(described_rows(path))
 
 
-def described_rows(path: Path) -> Iterator[dict[str, Any]]:
+def described_rows(path: Path) -> Iterator[CountedRow]:
     """Yield the columns that a report reads of a file of config ``clips``; no more than eight rows are held at once."""
     columns = ["clip_id", "case_id", "phase", "start_s", "end_s", "frame_times_s", "images", "qa"]
     with pq.ParquetFile(path, pre_buffer=False) as table:
         for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):
-            yield from batch.to_pylist()
+            yield from cast(list[CountedRow], batch.to_pylist())

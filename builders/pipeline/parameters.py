@@ -16,11 +16,11 @@ from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.geometry.coordinates import Grid
 from surgvqa.builders.kinds.pool import POOL
 from surgvqa.builders.pipeline import source_options
-from surgvqa.builders.pipeline.shard import ASKING, Asking, Options
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.screen import COLOUR, screen
 from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import ASKING, Asking, Options
 from surgvqa.cards.arguments.option import options
 from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, nearest
@@ -82,7 +82,7 @@ def pointing_of(config: Build) -> Pointing | None:
     )
 
 
-def defaults(module: ModuleType) -> dict[str, Any]:
+def defaults(module: ModuleType) -> dict[str, object]:
     """What a source's own options are when nobody gives them."""
     parameters = inspect.signature(module.cases).parameters.values()
     return {
@@ -105,7 +105,7 @@ def complete(config: Build, names: Pseudonyms | None = None) -> Build:
     return replace(config, source_options=own, test_cases=held_out)
 
 
-def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, Any]:
+def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
     """What a manifest says of a complete configuration: what decides the data set, no place on this disk."""
     chosen = options_of(config)
     return {
@@ -168,7 +168,7 @@ def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
     return Build(**values, root=root, out=out, source_options=own_options(parameters))
 
 
-def own_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def own_options(parameters: Mapping[str, Any]) -> dict[str, object]:
     """Return the source's own options; a path among them is not written down, so it must be the default."""
     module = sources.load(parameters["source"])
     own = {}
