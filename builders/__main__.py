@@ -64,7 +64,7 @@ def verbs() -> tuple[Verb, ...]:
 
 
 def parser(named: str | None = None) -> parsers.Parser:
-    """The command line; light, so that ``--help`` answers at once. Only source ``named`` gets its own options."""
+    """Return the command line; light, so that ``--help`` answers at once. Only source ``named`` gets its own options."""
     return parsers.parser_of(PROG, __doc__, verbs(), named)
 
 

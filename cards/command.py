@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
 
 
 def machine_fault(error: BaseException) -> str | None:
-    """What an error says of this machine, such as a full disk; None where it is of something else.
+    """Return what an error says of this machine, such as a full disk; None where it is of something else.
 
     >>> machine_fault(OSError(28, "No space left on device")), machine_fault(OSError(2, "No such file"))
     ('No space left on device; free some, then run the same command again', None)

@@ -1,13 +1,15 @@
-"""Write the map of the code and the JSON Schemas of our documents while mkdocs builds the pages."""
+"""Write what is generated while mkdocs builds the pages: the map of the code, JSON Schemas, every verb's options."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from surgvqa.cards.arguments.reference import reference
 from surgvqa.cards.files.documents import InstructReport, Manifest, Report
 from surgvqa.cards.files.json_schema import json_schema, key_table
 
@@ -53,9 +55,19 @@ def first_paragraph(document: type) -> str:
     return " ".join((document.__doc__ or "").split("\n\n")[0].split())
 
 
+def verb_lines(command: str) -> Iterator[str]:
+    """Yield the reference of a command as Markdown."""
+    from surgvqa.builders.__main__ import verbs as build
+    from surgvqa.cards.__main__ import verbs as card
+    from surgvqa.eval.__main__ import verbs as ask
+
+    verbs = {"surgvqa-build": build, "surgvqa-eval": ask, "surgvqa-card": card}[command]
+    yield from reference(command, verbs())
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the marks on the pages of the map and of the documents by what is written here."""
     for mark, lines in (("<!-- map -->", map_lines), ("<!-- documents -->", document_lines)):
         if mark in markdown:
             markdown = markdown.replace(mark, "".join(lines()))
-    return markdown
+    return re.sub(r"<!-- verbs ([\w-]+) -->", lambda mark: "".join(verb_lines(mark[1])), markdown)

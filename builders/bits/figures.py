@@ -13,7 +13,7 @@ Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, c
 
 
 def figures(kind: str, train: Rows, tested: Rows) -> dict[str, float | None]:
-    """What guessers that were fitted to ``train`` leave open of ``tested``; None where either holds nothing.
+    """Return what guessers fitted to ``train`` leave open of ``tested``; None where either holds nothing.
 
     ``chance``; ``blind_best``, the share that the better of two guessers gets right, the most frequent answer and
     the classifier of text and choices; ``bits``, what the better of them leaves open of an answer;

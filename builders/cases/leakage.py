@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
 
 def window(row: Mapping[str, Any]) -> Window:
-    """What is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
+    """Return what is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
     looks = {
         picture: perceptual_hash(picture)
         for image in row["images"] or ()
@@ -115,7 +115,7 @@ def find(windows_by_split: Mapping[str, Sequence[Window]]) -> Leaks:
 
 
 def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, list[str] | list[Found]]:
-    """What the later split shows of the earlier: cases by name, windows and frames one entry per clip.
+    """List what the later split shows of the earlier: cases by name, windows and frames one entry per clip.
 
     A clip with the very same frame is not listed as a near duplicate too.
     """

@@ -147,7 +147,7 @@ def prompt(question: Question, how: Pointing) -> str:
 
 
 def unshown(case: Case) -> tuple[Dropped, ...]:
-    """What of a case the config leaves out: annotated moments of which there is no still."""
+    """List what of a case the config leaves out: annotated moments without a still."""
     missing = len(case.scenes) - len(with_picture(case))
     if not missing:
         return ()

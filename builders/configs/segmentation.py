@@ -117,7 +117,7 @@ def phrases(name: str, task: str, taxonomy: Taxonomy) -> list[str]:
 
 
 def things(scene: Scene, task: str) -> tuple[Thing, ...]:
-    """What a label map of the task shows of a scene, in the order to paint it: anatomy first, of each the largest first."""
+    """List the things of a scene that a task's label map shows, in painting order: anatomy first, of each the largest first."""
     found: list[tuple[Entity, Thing]] = []
     for node in scene.nodes:
         if node.type != "instrument" and task != "all":
@@ -153,7 +153,7 @@ def scenes(case: Case, task: str) -> tuple[Scene, ...]:
 
 
 def unshown(case: Case, task: str) -> tuple[Dropped, ...]:
-    """What of a case the config leaves out."""
+    """List what of a case the config leaves out."""
     missing = len(case.scenes) - len(scenes(case, task))
     if not missing:
         return ()

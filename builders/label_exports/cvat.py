@@ -31,7 +31,7 @@ CORNERS = ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2")
 
 
 def document(path: Path) -> Element:
-    """The root of an XML file. A document type is refused: exports have none, and entities can fill the memory."""
+    """Read the root of an XML file. A document type is refused: exports have none, and entities can fill the memory."""
     text = read_text(path, path.name)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{path.name}: a document type; exports have none")

@@ -54,7 +54,7 @@ def read(folder: Path, known: Known) -> Annotated:
 
 
 def classes(path: Path) -> tuple[Values, bool]:
-    """The labels of values, and whether these are colours."""
+    """Read the labels of values, and whether these are colours."""
     found: dict[int, str] = {}
     coloured = True
     if path.suffix == ".csv":

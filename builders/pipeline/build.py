@@ -101,7 +101,7 @@ def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]
 
 
 def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Dropped]:
-    """What the shards left out once its pixels were seen."""
+    """List what the shards left out once their pixels were seen."""
     return [Dropped(item, cause) for job in jobs for item, cause in records[job.name]["dropped"]]
 
 

@@ -22,7 +22,7 @@ COUNT_S = 3600.0  # of one case: 700 hours of video at 2 frames a second
 def tally(
     staging: Path, jobs: Sequence[Job], records: Mapping[str, Record], workers: int
 ) -> dict[str, Counted]:
-    """What a report counts of every split, in the order of the jobs whoever counts what first."""
+    """Count every split for the report, in the order of the jobs, whichever worker is first."""
     shown = [job for job in jobs if "clips" in records[job.name]["files"]]
     tasks = [(staged(staging, records[job.name]["key"], "clips"),) for job in shown]
     parts: dict[int, Counted] = {}
@@ -39,7 +39,7 @@ def tally(
 
 
 def counted(path: Path) -> Counted:
-    """What a report counts of a file of config ``clips``."""
+    """Count a file of config ``clips`` for the report."""
     return count(described_rows(path))
 
 

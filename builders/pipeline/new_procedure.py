@@ -12,6 +12,7 @@ from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.prepare import SURVEY_S, remarks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.rendering.example import write as write_example
 from surgvqa.builders.schema import Case, Dropped
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.case_media import Pixels, fit, look, with_media
@@ -83,8 +84,10 @@ FILES = {
 FOLDERS = ("videos", "annotations")
 
 
-def new(name: str, folder: Path) -> list[Path]:
+def new(name: str, folder: Path, *, example: bool = False) -> list[Path]:
     """Write the files of a new procedure into ``folder``; returns them. Nothing that is there is touched.
+
+    With ``example``, rendered recordings and their labels instead of files to fill in.
 
     Raises:
         InputError: a name that can't be one, or a file that is there already.
@@ -96,6 +99,8 @@ def new(name: str, folder: Path) -> list[Path]:
         raise InputError(
             f"{folder} holds {', '.join(there)} already; --check checks them, --dir takes another folder"
         )
+    if example:
+        return write_example(name, folder)
     for child in FOLDERS:
         (folder / child).mkdir(parents=True, exist_ok=True)
     title = name.replace("_", " ").replace("-", " ")
@@ -105,7 +110,7 @@ def new(name: str, folder: Path) -> list[Path]:
 
 
 def check(folder: Path) -> list[str]:
-    """What a procedure's folder holds, in sentences, if nothing is wrong with it.
+    """Say in sentences what a procedure's folder holds, if nothing is wrong with it.
 
     Raises:
         InputError: no such folder, a mistake in ``procedure.yaml`` (with its line), names of the template that are
@@ -148,7 +153,7 @@ def check(folder: Path) -> list[str]:
 
 
 def faults_of(case: Case, pixels: Pixels | None) -> list[Dropped]:
-    """What is wrong with a case's labels beside its recording, as a build would find it."""
+    """List what is wrong with a case's labels beside its recording, as a build would find it."""
     try:
         if pixels is not None:
             case = fit(case, pixels)

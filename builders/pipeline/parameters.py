@@ -27,7 +27,7 @@ from surgvqa.cards.command import InputError, nearest
 
 
 def options_of(config: Build) -> Options:
-    """What of a configuration decides the rows of a case."""
+    """Return what of a configuration decides the rows of a case."""
     # A set of the source's own (`complete` has checked the name) is no way to choose among ours.
     asking, kinds = asked_for(config.questions if config.questions in ASKING else None, config.kinds)
     return Options(
@@ -83,7 +83,7 @@ def pointing_of(config: Build) -> Pointing | None:
 
 
 def defaults(module: ModuleType) -> dict[str, object]:
-    """What a source's own options are when nobody gives them."""
+    """Return the defaults of a source's own options."""
     parameters = inspect.signature(module.cases).parameters.values()
     return {
         one.name: one.default
@@ -106,7 +106,7 @@ def complete(config: Build, names: Pseudonyms | None = None) -> Build:
 
 
 def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
-    """What a manifest says of a complete configuration: what decides the data set, no place on this disk."""
+    """Return a complete configuration as a manifest has it: what decides the data set, no place on this disk."""
     chosen = options_of(config)
     return {
         "source": config.source,

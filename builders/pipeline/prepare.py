@@ -133,7 +133,7 @@ def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str
 
 
 def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
-    """What readers and recordings ask to be known, each once, with the cases that it is true of."""
+    """Return the notes of readers and recordings, each once, with the cases that it is true of."""
     found: dict[str, list[str]] = {}
     for case in cases:
         for note in case.notes:
@@ -145,7 +145,7 @@ def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:
-    """What was left out, as the data set says it: no place on this disk, no name where names are hidden."""
+    """Return what was left out, as the data set says it: no place on this disk, no name where names are hidden."""
     if pseudonyms is not None:
         dropped = pseudonyms.dropped(dropped, root)
     return tuple(

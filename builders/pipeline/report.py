@@ -40,7 +40,7 @@ def count(rows: Iterable[Mapping[str, Any]]) -> Counted:
 
 
 def together(parts: Iterable[Counted]) -> Counted:
-    """What was counted in parts, as if their rows had been counted one after the other."""
+    """Join what was counted in parts, as if their rows had been counted one after the other."""
     windows: list[leakage.Window] = []
     asked: dict[str, Asked] = defaultdict(Counter)
     for part in parts:

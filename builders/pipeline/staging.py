@@ -116,7 +116,7 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
 
 
 def remove(path: Path) -> None:
-    """A file or a folder, if it is there."""
+    """Remove a file or a folder, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

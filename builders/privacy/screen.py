@@ -45,7 +45,7 @@ class Screen:
     stretches: tuple[tuple[str, float, float], ...] = ()  # case, seconds of the case
 
     def parameters(self) -> dict[str, object]:
-        """What a manifest and a command line call these values."""
+        """Return these values as a manifest and a command line name them."""
         return {
             "cover": [",".join(f"{value:g}" for value in region) for region in self.cover],
             "cover_text": self.find_text,

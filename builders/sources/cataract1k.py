@@ -77,7 +77,7 @@ def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[C
 
 
 def _things(scene: Scene) -> Scene:
-    """A scene in which the outlines of one thing are one entity."""
+    """Return a scene in which the outlines of one thing are one entity."""
     return replace(scene, nodes=joined(scene.nodes, scene.width, scene.height))
 
 
@@ -161,7 +161,7 @@ def _one(root: Path, paths: list[Path], what: str, drops: list[Dropped]) -> Path
 def _scenes(
     root: Path, path: Path, case_id: str, known: Set[str], taxonomy: Taxonomy, drops: list[Dropped]
 ) -> dict[int, Scene]:
-    """A scene per annotated image, by the image's index."""
+    """Return a scene per annotated image, by the image's index."""
     where = shown(root, path)
     try:
         read = outlines.coco(path, taxonomy, where)
@@ -202,7 +202,7 @@ def _scenes(
 
 
 def _agreement(one: outlines.Picture, other: outlines.Picture) -> float:
-    """The lowest intersection over union of the structures that either of two pictures shows."""
+    """Return the lowest intersection over union of the structures that either of two pictures shows."""
     worst = 1.0
     for name in {node.id for picture in (one, other) for node in picture.nodes if node.type == "anatomy"}:
         a, b = (
@@ -223,7 +223,7 @@ def _frames(
     scenes: Mapping[int, Scene],
     drops: list[Dropped],
 ) -> tuple[Frame, ...]:
-    """The stills of a case, all of one size; image 1 is left out where image 2, the same frame, is there."""
+    """Return the stills of a case, all of one size; image 1 is left out where image 2, the same frame, is there."""
     frames: list[Frame] = []
     sizes: dict[tuple[int, int], Path] = {}
     for index, paths in sorted(images.items()):
@@ -239,7 +239,7 @@ def _frames(
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """The rule from image index to time and how far it agrees with the phases, measured on these cases."""
+    """State the rule from image index to time and how far it agrees with the phases, measured on these cases."""
     if read and not any(case.scenes for case in read):
         return ()  # the second release: phases alone
     rule = (

@@ -155,7 +155,7 @@ def _place(inside: Sequence[str]) -> tuple[int | None, int, int]:
 
 
 def _missing(found: dict[str, _Sequence]) -> list[tuple[str, int]]:
-    """The training sequences of a year that lack, where any of that year is there."""
+    """List the missing training sequences of each year of which any is there."""
     named = {17: "instrument_dataset", 18: "seq"}
     there = {
         year: {one.number for one in found.values() if one.year == year and not one.test} for year in named
@@ -263,7 +263,7 @@ def _shown(root: Path, path: Path) -> str:
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """What the reader of a score must know about these splits."""
+    """State what the reader of a score must know about these splits."""
     told = []
     numbers = {case.case_id.removeprefix("endovis17_test_") for case in read if "17_test_" in case.case_id}
     again = sorted(n for n in numbers if any(case.case_id == f"endovis17_{n}" for case in read))

@@ -93,7 +93,7 @@ def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Dropped]:
 
 
 def notes(cases: Sequence[Case]) -> tuple[str, ...]:
-    """What was measured on the input."""
+    """State what was measured on the input."""
     frames = sum(len(case.clips) for case in cases)
     if frames:
         total = sum(len(clip.qa) for case in cases for clip in case.clips)
@@ -164,7 +164,7 @@ def _case(
 
 
 def _scenes(rows: Sequence[Row], file: str, left_out: Ledger) -> Iterator[Scene]:
-    """A scene for every second that doesn't contradict itself."""
+    """Yield a scene for every second that doesn't contradict itself."""
     known = taxonomy.load(FACTS.procedure)
     for row in rows:
         pairs = [(row.name1, row.position1), (row.name2, row.position2)]
@@ -240,7 +240,7 @@ def _timeline(steps: Sequence[Step], last: int, out: set[int], video: int) -> _T
 
 
 def _media(root: Path, case_id: str) -> tuple[Path | None, tuple[Frame, ...]]:
-    """The video, or the 1 Hz frames named by their second, or neither."""
+    """Return the video, or the 1 Hz frames named by their second, or neither."""
     for folder in (root / "images" / case_id, root / case_id):
         files = sorted(path for path in folder.glob("*") if re.fullmatch(r"\d+\.(png|jpg)", path.name))
         if files:

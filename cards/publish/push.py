@@ -122,7 +122,7 @@ def commit(api: HfApi, folder: Path, files: list[str], repo_id: str, repo_type: 
 
 
 def kind_of(folder: Path) -> RepoType:
-    """What a folder holds, told from its files."""
+    """Tell from its files what a folder holds."""
     if (folder / manifest.NAME).is_file():
         return "dataset"
     if (folder / model.ADAPTER).is_file() or (folder / "config.json").is_file():
@@ -170,7 +170,7 @@ def model_files(folder: Path) -> list[str]:
 
 
 def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | None) -> dict[str, str]:
-    """What a revision holds: the hash of every file, by path; SHA-256 of large ones, git's of the others."""
+    """Return what a revision holds: the hash of every file, by path; SHA-256 of large ones, git's of the others."""
     from huggingface_hub import RepoFile
 
     rows = patiently(
