@@ -30,6 +30,7 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
 from surgvqa.eval.commands import run_segmentation
+from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
 from surgvqa.train.segmenters.models import load, make
@@ -245,7 +246,7 @@ def segmented(model: Segmenter, picture: np.ndarray, size: int, device: torch.de
     return model.masks(to_tensor(small).to(device), picture.shape[:2])  # type: ignore[arg-type]
 
 
-def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> dict[str, Any]:
+def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> MaskFigures:
     """Return the figures of a split, by the code of ``surgvqa-eval segmentation``."""
     model.eval()
     return report(

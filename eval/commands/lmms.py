@@ -173,7 +173,8 @@ class Task:
         """One figure over all answers, as `surgvqa-eval score --data` computes it."""
         fields = [{key: value for key, value in item.items() if key != "score"} for item in items]
         rows = [Prediction(**row | {"choices": tuple(row["choices"])}) for row in fields]
-        return float(score(rows, rule=self.rule, train=_train(self.data))[name])
+        figures: Mapping[str, Any] = score(rows, rule=self.rule, train=_train(self.data))
+        return float(figures[name])
 
 
 @cache
