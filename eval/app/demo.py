@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from importlib import resources
 from pathlib import Path
@@ -217,72 +218,121 @@ def guarded(handler: Callable[..., list[Any]], outputs: int) -> Callable[..., li
     return safe
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The page's parts that something happens to."""
+
+    figures: Any
+    note: Any
+    name: Any
+    kind: Any
+    case: Any
+    clip: Any
+    frames: Any
+    annotated: Any
+    line: Any
+    first: Any
+    second: Any
+    known: Any
+    question: Any
+    button: Any
+    sound: Any
+    aloud: Any
+    heard: Any
+    said: Any
+
+
 def app(data: list[str], models: list[str], page: Page, score: Path | None = None) -> gr.Blocks:
     """Return the page, its first data set and models chosen."""
     with gr.Blocks(title="surgvqa", analytics_enabled=False) as blocks:
-        with gr.Sidebar(open=True, position="left", elem_id="figures"):
-            gr.Markdown("### By kind")
-            figures = gr.HTML(table("", score) if score else "")
-        gr.Markdown("# Ask a clip")
-        note = gr.HTML(elem_id="note")
-        with gr.Row():
-            name = gr.Dropdown(data, value=data[0], label="Data set", allow_custom_value=True, elem_id="data")
-            kind = gr.Dropdown([ANY], value=ANY, label="Kind", elem_id="kind")
-            case = gr.Dropdown([], label="Case", elem_id="case")
-            clip = gr.Dropdown([], label="Clip", elem_id="clip")
-        frames = gr.HTML(elem_id="frames")
-        annotated = gr.Checkbox(True, label="Draw what is annotated", elem_id="annotated")
-        line = gr.HTML(elem_id="line")
-        with gr.Row():
-            options = [*models, NOBODY]
-            first = gr.Dropdown(
-                options, value=options[0], label="Model A", allow_custom_value=True, elem_id="first"
-            )
-            other = options[1] if len(models) > 1 else NOBODY
-            second = gr.Dropdown(
-                options, value=other, label="Model B", allow_custom_value=True, elem_id="second"
-            )
-        known = gr.Dropdown([], label="The clip's questions", elem_id="known")
-        with gr.Row():
-            question = gr.Textbox(
-                label="Question", placeholder="Ask anything about the clip", elem_id="question", scale=4
-            )
-            button = gr.Button("Ask", variant="primary", elem_id="ask", scale=1)
-        with gr.Accordion("Speak", open=False, elem_id="speak"):
-            sound = gr.Audio(
-                sources=["microphone", "upload"],
-                type="filepath",
-                label=f"A question of up to {LONGEST_S:g} s",
-                elem_id="sound",
-            )
-            with gr.Row():
-                aloud = gr.Button("Ask with the recording", variant="primary", elem_id="aloud")
-                heard = gr.Button("Write it down first", elem_id="heard")
-        said = gr.HTML(elem_id="said")
-
-        def on(listen: Any, handler: Callable[..., list[Any]], inputs: list[Any], outputs: list[Any]) -> None:
-            listen(guarded(handler, len(outputs) + 1), inputs, [*outputs, note], show_progress="minimal")
-
-        seen = [frames, line, known, question, said]
-
-        def choose_data(chosen: str) -> list[Any]:
-            found = page.choose_data(chosen)
-            found[1] = gr.skip() if score else found[1]
-            return found
-
-        on(blocks.load, choose_data, [name], [kind, figures, case, clip, *seen])
-        on(name.input, choose_data, [name], [kind, figures, case, clip, *seen])
-        on(kind.input, page.choose_kind, [name, kind], [case, clip, *seen])
-        on(case.input, page.choose_case, [name, kind, case], [clip, *seen])
-        on(clip.input, page.choose_clip, [name, kind, clip, annotated], seen)
-        on(annotated.input, page.look, [name, clip, annotated], [frames, line])
-        on(known.input, lambda chosen: [chosen], [known], [question])
-        inputs = [name, clip, annotated, question, first, second]
-        on(button.click, page.ask, inputs, [said, frames])
-        on(question.submit, page.ask, inputs, [said, frames])
-        on(heard.click, page.listen, [sound], [question])
-        on(aloud.click, page.ask_aloud, [name, clip, annotated, sound, first, second], [said, frames])
+        connect(blocks, page, laid_out(data, models, score), score)
     return blocks
+
+
+def laid_out(data: list[str], models: list[str], score: Path | None) -> Controls:
+    """Lay the page out, from top to bottom."""
+    with gr.Sidebar(open=True, position="left", elem_id="figures"):
+        gr.Markdown("### By kind")
+        figures = gr.HTML(table("", score) if score else "")
+    gr.Markdown("# Ask a clip")
+    note = gr.HTML(elem_id="note")
+    with gr.Row():
+        name = gr.Dropdown(data, value=data[0], label="Data set", allow_custom_value=True, elem_id="data")
+        kind = gr.Dropdown([ANY], value=ANY, label="Kind", elem_id="kind")
+        case = gr.Dropdown([], label="Case", elem_id="case")
+        clip = gr.Dropdown([], label="Clip", elem_id="clip")
+    frames = gr.HTML(elem_id="frames")
+    annotated = gr.Checkbox(True, label="Draw what is annotated", elem_id="annotated")
+    line = gr.HTML(elem_id="line")
+    options = [*models, NOBODY]
+    other = options[1] if len(models) > 1 else NOBODY
+    with gr.Row():
+        first = gr.Dropdown(
+            options, value=options[0], label="Model A", allow_custom_value=True, elem_id="first"
+        )
+        second = gr.Dropdown(options, value=other, label="Model B", allow_custom_value=True, elem_id="second")
+    known = gr.Dropdown([], label="The clip's questions", elem_id="known")
+    with gr.Row():
+        question = gr.Textbox(
+            label="Question", placeholder="Ask anything about the clip", elem_id="question", scale=4
+        )
+        button = gr.Button("Ask", variant="primary", elem_id="ask", scale=1)
+    with gr.Accordion("Speak", open=False, elem_id="speak"):
+        spoken = f"A question of up to {LONGEST_S:g} s"
+        sound = gr.Audio(sources=["microphone", "upload"], type="filepath", label=spoken, elem_id="sound")
+        with gr.Row():
+            aloud = gr.Button("Ask with the recording", variant="primary", elem_id="aloud")
+            heard = gr.Button("Write it down first", elem_id="heard")
+    said = gr.HTML(elem_id="said")
+    return Controls(
+        figures=figures,
+        note=note,
+        name=name,
+        kind=kind,
+        case=case,
+        clip=clip,
+        frames=frames,
+        annotated=annotated,
+        line=line,
+        first=first,
+        second=second,
+        known=known,
+        question=question,
+        button=button,
+        sound=sound,
+        aloud=aloud,
+        heard=heard,
+        said=said,
+    )
+
+
+def connect(blocks: gr.Blocks, page: Page, it: Controls, score: Path | None) -> None:
+    """Say what happens when something is chosen or pressed."""
+
+    def on(listen: Any, handler: Callable[..., list[Any]], inputs: list[Any], outputs: list[Any]) -> None:
+        safe = guarded(handler, len(outputs) + 1)
+        listen(safe, inputs, [*outputs, it.note], show_progress="minimal")
+
+    def choose_data(chosen: str) -> list[Any]:
+        found = page.choose_data(chosen)
+        found[1] = gr.skip() if score else found[1]
+        return found
+
+    seen = [it.frames, it.line, it.known, it.question, it.said]
+    on(blocks.load, choose_data, [it.name], [it.kind, it.figures, it.case, it.clip, *seen])
+    on(it.name.input, choose_data, [it.name], [it.kind, it.figures, it.case, it.clip, *seen])
+    on(it.kind.input, page.choose_kind, [it.name, it.kind], [it.case, it.clip, *seen])
+    on(it.case.input, page.choose_case, [it.name, it.kind, it.case], [it.clip, *seen])
+    on(it.clip.input, page.choose_clip, [it.name, it.kind, it.clip, it.annotated], seen)
+    on(it.annotated.input, page.look, [it.name, it.clip, it.annotated], [it.frames, it.line])
+    on(it.known.input, lambda chosen: [chosen], [it.known], [it.question])
+    models = [it.first, it.second]
+    inputs = [it.name, it.clip, it.annotated, it.question, *models]
+    on(it.button.click, page.ask, inputs, [it.said, it.frames])
+    on(it.question.submit, page.ask, inputs, [it.said, it.frames])
+    on(it.heard.click, page.listen, [it.sound], [it.question])
+    aloud = [it.name, it.clip, it.annotated, it.sound, *models]
+    on(it.aloud.click, page.ask_aloud, aloud, [it.said, it.frames])
 
 
 def recogniser(model: str) -> Callable[[Path], str]:

@@ -47,11 +47,8 @@ def compare(
         kinds[pair[0].row.kind].append(pair)
     single = sorted(kind for kind, own in kinds.items() if _single_class(own))
     kept = [pair for pair in pairs if pair[0].row.kind not in single] or pairs
-    by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
-    measured = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
-    tested = list(measured)
-    for kind, p in zip(tested, statistics.holm(list(measured.values())), strict=True):
-        by_kind[kind]["p_holm"] = p
+    by_kind = _by_kind(kinds, rule, seed)
+    tested = [kind for kind, own in by_kind.items() if "p_holm" in own]
     overall = _figures(kept, rule, seed)
     cases = {row.case_id for row in rows}
     notes = [f"A: {note}" for note in left.notes] + [f"B: {note}" for note in right.notes]
@@ -83,6 +80,15 @@ def compare(
         "by_kind": by_kind,
         "notes": notes,
     }
+
+
+def _by_kind(kinds: Mapping[str, Sequence[Pair]], rule: str, seed: int) -> dict[str, Difference]:
+    """Return each kind's difference, its p corrected for all kinds that have one."""
+    by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
+    measured = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
+    for kind, p in zip(measured, statistics.holm(list(measured.values())), strict=True):
+        by_kind[kind]["p_holm"] = p
+    return by_kind
 
 
 def _cases(own: Sequence[Pair]) -> int:
