@@ -30,11 +30,12 @@ from surgvqa.eval.data.streams import Row
 from surgvqa.eval.documents.runs import RunFacts
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoded, Encoder, name, turns
+from surgvqa.eval.models.encode import Encoded, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
+from surgvqa.eval.models.row_frames import name
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
 from surgvqa.eval.output import documents
 from surgvqa.eval.settings.predict import Predict

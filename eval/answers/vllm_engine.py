@@ -19,10 +19,11 @@ from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import Answer
 from surgvqa.eval.data.streams import Row
-from surgvqa.eval.models.encode import Encoder, metadata
+from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.load import Parts, parts
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.precision import dtype_for
+from surgvqa.eval.models.row_frames import metadata
 
 Prompt = dict[str, Any]  # text and pictures, as vLLM takes them
 

@@ -10,6 +10,7 @@ __all__ = [
     "pixels",
     "precision",
     "processor_encoder",
+    "row_frames",
     "spoken_rows",
     "vision_attention",
 ]

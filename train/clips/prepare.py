@@ -18,10 +18,11 @@ from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.prompts import raise_if_other_pixels
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoder, name
+from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
+from surgvqa.eval.models.row_frames import name
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
 from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.answering import Answering
