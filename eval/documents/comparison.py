@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 from surgvqa.eval.documents.runs import Provenance
 from surgvqa.eval.documents.scores import Interval
+from typing_extensions import TypedDict
 
 
 class Sides(TypedDict):
@@ -23,10 +24,13 @@ class Difference(TypedDict):
     b: float
     difference: float
     ci95: Interval
-    p: float | None  # of a sign-flip test over cases
-    only_a: int  # questions that only A has right
+    p: float | None
+    """of a sign-flip test over cases"""
+    only_a: int
+    """questions that only A has right"""
     only_b: int
-    p_holm: NotRequired[float]  # of one kind: after Holm's correction over all kinds
+    p_holm: NotRequired[float]
+    """of one kind: after Holm's correction over all kinds"""
 
 
 class OtherAnswers(TypedDict):
@@ -56,8 +60,10 @@ class Comparison(TypedDict):
     answers: OtherAnswers
     missing: Sides
     errors: Sides
-    moved_kinds: list[str]  # with p_holm below 0.05
-    can_move: bool  # there are enough cases for any kind to be shown to have moved
+    moved_kinds: list[str]
+    """with p_holm below 0.05"""
+    can_move: bool
+    """there are enough cases for any kind to be shown to have moved"""
     single_class_kinds: list[str]
     by_kind: dict[str, Difference]
     notes: list[str]
@@ -67,5 +73,7 @@ class ComparisonFile(Comparison):
     """What ``compare --out`` writes."""
 
     schema_version: int
-    files: dict[str, str]  # a, b
-    runs: dict[str, Provenance]  # a, b
+    files: dict[str, str]
+    """a, b"""
+    runs: dict[str, Provenance]
+    """a, b"""

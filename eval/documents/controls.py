@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 from surgvqa.eval.documents.scores import Interval
+from typing_extensions import TypedDict
 
 
 class KindAccuracy(TypedDict):
@@ -42,11 +41,14 @@ class Baselines(TypedDict):
     n_headline: int
     cases: int
     rule: str
-    best_blind: str  # the best guesser that never looks
+    best_blind: str
+    """the best guesser that never looks"""
     runs: dict[str, BriefScore]
     model_minus: dict[str, Worth]
-    verdicts: list[str]  # what the differences don't show
-    not_run: dict[str, str]  # name -> cause
+    verdicts: list[str]
+    """what the differences don't show"""
+    not_run: dict[str, str]
+    """name -> cause"""
 
 
 class BaselinesFile(Baselines):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any
 
 from surgvqa.eval.documents.controls import BaselinesFile, Leaks, NecessityFile
 from surgvqa.eval.documents.scores import Interval, Scores
+from typing_extensions import TypedDict
 
 Stretch = tuple[float, float, str]  # start and end in seconds, and what holds between them
 
@@ -42,8 +43,10 @@ class WrongAnswer(TypedDict):
     prediction: str
     cause: str
     confidence: float | None
-    times: int  # how often this confusion happened
-    of: int  # questions of the kind
+    times: int
+    """how often this confusion happened"""
+    of: int
+    """questions of the kind"""
 
 
 class Timeline(TypedDict):
@@ -63,12 +66,15 @@ class Timeline(TypedDict):
 class PredictionsPage(LiftPlot):
     """The numbers of the page on a predictions file."""
 
-    page: str  # the template's name
+    page: str
+    """the template's name"""
     title: str
     command: str
     data: str | None
-    model_index: Any  # of a model card, as the Hub defines it
-    trained: bool  # the training questions are known
+    model_index: Any
+    """of a model card, as the Hub defines it"""
+    trained: bool
+    """the training questions are known"""
     score: Scores
     faults: dict[str, int]
     probed: bool
@@ -177,7 +183,8 @@ class BuildNotes(TypedDict):
     """What a build left out."""
 
     dropped: int
-    examples: list[Any]  # as the build's report.json has them
+    examples: list[Any]
+    """as the build's report.json has them"""
     notes: list[str]
 
 
@@ -199,3 +206,15 @@ class DatasetPage(TypedDict):
     samples: list[Sample]
     frames: int
     videos: int
+
+
+class PredictionsPageFile(PredictionsPage):
+    """What ``report`` writes beside the page on a predictions file."""
+
+    schema_version: int
+
+
+class DatasetPageFile(DatasetPage):
+    """What ``report`` writes beside the page on a data set."""
+
+    schema_version: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 
 class Group(TypedDict):
@@ -16,7 +16,8 @@ class Invented(TypedDict):
     """Names given as in view that aren't."""
 
     answers: int
-    rate: float | None  # share of answers that name at least one
+    rate: float | None
+    """share of answers that name at least one"""
     names: int
     invented_names: int
     most_invented: dict[str, int]
@@ -62,5 +63,6 @@ class Probes(TypedDict):
     groups: dict[str, Group | None]
     invented: Invented | None
     asked_absent: AskedAbsent | None
-    coherence: dict[str, Flips] | None  # by kind
+    coherence: dict[str, Flips] | None
+    """by kind"""
     stability: Stability | None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
+
+from typing_extensions import TypedDict
 
 
 class SeenBudget(TypedDict):
@@ -43,7 +45,8 @@ class KindAgreement(TypedDict):
 
     n: int
     agreement: float
-    accuracy: NotRequired[list[float]]  # of each model, then of the vote; not of places
+    accuracy: NotRequired[list[float]]
+    """of each model, then of the vote; not of places"""
 
 
 class Agreement(KindAgreement):

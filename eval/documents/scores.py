@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 from surgvqa.eval.documents.probes import Probes
+from typing_extensions import TypedDict
 
 Interval = list[float] | None  # both ends of the 95 % interval; None from fewer than three cases
 
@@ -14,7 +15,8 @@ class Example(TypedDict):
 
     qa_id: str
     short_answer: str
-    prediction: str  # its first 200 characters
+    prediction: str
+    """its first 200 characters"""
 
 
 class Undecided(TypedDict):
@@ -29,16 +31,20 @@ class Undecided(TypedDict):
 class Apart(TypedDict):
     """Questions that another measure judges differently than the declared rule."""
 
-    only_there: int  # right by the other measure only
-    because: dict[str, int]  # why the declared rule has them wrong
-    only_here: int  # right by the declared rule only
+    only_there: int
+    """right by the other measure only"""
+    because: dict[str, int]
+    """why the declared rule has them wrong"""
+    only_here: int
+    """right by the declared rule only"""
     examples: list[Example]
 
 
 class Differences(Apart):
     """Questions that another rule judges differently than the declared one."""
 
-    because_there: dict[str, int]  # why the other rule has its own wrong
+    because_there: dict[str, int]
+    """why the other rule has its own wrong"""
 
 
 class AsCounted(Apart):
@@ -87,16 +93,20 @@ class KindFigures(TypedDict):
     chance: float
     blind_majority: float
     blind_answer: str
-    blind_from: str  # "train" or "scored questions"
+    blind_from: str
+    """train, or scored questions"""
     best_constant: float
-    lift: float  # accuracy minus blind_majority
+    lift: float
+    """accuracy minus blind_majority"""
     lift_ci95: Interval
     single_class: bool
-    collapsed: bool  # answers with less than half the truth's entropy
+    collapsed: bool
+    """answers with less than half the truth's entropy"""
     entropy_bits: Entropy
     errors: int
     empty: int
-    confusion: dict[str, dict[str, int]]  # right answer -> answer given -> how often
+    confusion: dict[str, dict[str, int]]
+    """right answer -> answer given -> how often"""
     lists: NotRequired[Lists]
     cells: NotRequired[Distances]
     points: NotRequired[Distances]
@@ -163,7 +173,8 @@ class Headline(TypedDict):
     """The figures over all questions that count."""
 
     n: int
-    n_headline: int  # questions of kinds with more than one answer
+    n_headline: int
+    """questions of kinds with more than one answer"""
     cases: int
     rule: str
     accuracy: float
@@ -194,10 +205,12 @@ class Scores(Headline):
     collapsed_kinds: list[str]
     wrong_because: dict[str, int]
     as_counted: AsCounted | None
-    rules_differ: dict[str, Differences]  # by the other rule
+    rules_differ: dict[str, Differences]
+    """by the other rule"""
     by_kind: dict[str, KindFigures]
     calibration: Calibration | None
-    vocabulary: dict[str, Vocabulary] | None  # by kind
+    vocabulary: dict[str, Vocabulary] | None
+    """by kind"""
     probes: Probes
     by_case: dict[str, Share]
     notes: list[str]
@@ -208,5 +221,7 @@ class ScoreFile(Scores):
 
     schema_version: int
     file: str
-    layout: str  # how the file was understood
-    read_as: dict[str, str]  # our column -> the file's
+    layout: str
+    """how the file was understood"""
+    read_as: dict[str, str]
+    """our column -> the file's"""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 from surgvqa.eval.documents.scores import Interval
+from typing_extensions import TypedDict
 
 
 class Measure(TypedDict):
     """A mean over some values."""
 
-    value: float | None  # None without any
+    value: float | None
+    """None without any"""
     n: int
     ci95: NotRequired[Interval]
 
@@ -20,7 +22,8 @@ class PointingFigures(TypedDict):
 
     n: int
     metrics: dict[str, Measure]
-    noise_floor: float  # how far off an oracle of the labels is
+    noise_floor: float
+    """how far off an oracle of the labels is"""
     guessers: dict[str, dict[str, float | None]]
 
 
@@ -42,8 +45,10 @@ class MaskLine(TypedDict):
     """A line of a file of predicted masks."""
 
     row_id: str
-    masks: dict[str, str]  # class -> COCO run lengths over the row's width x height
-    ms: NotRequired[float | None]  # how long the model took
+    masks: dict[str, str]
+    """class -> COCO run lengths over the row's width x height"""
+    ms: NotRequired[float | None]
+    """how long the model took"""
 
 
 class ClassMasks(TypedDict):

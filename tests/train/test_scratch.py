@@ -41,7 +41,9 @@ def test_it_learns_to_look_whatever_the_join(join: str, data: Path, tmp_path: Pa
     model, tokenizer = scratch.load(tmp_path)
     asked = scratch_data.samples(data, "test", ["caption"], 32)
     assert len(asked) == 20, "captions of the whole alone"
-    assert scratch_captions.answers(model, tokenizer, asked, torch.device("cpu"))[0].startswith("The phase is ")
+    assert scratch_captions.answers(model, tokenizer, asked, torch.device("cpu"))[0].startswith(
+        "The phase is "
+    )
 
 
 @pytest.mark.slow
