@@ -12,7 +12,6 @@ one that never looks (the commonest ones of the training split), and than itself
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 from surgvqa.builders.questions.captions import KIND
 from surgvqa.cards.command import InputError
+from surgvqa.train.settings.pictures import Scratch
 from surgvqa.train.steps import distributed
 from surgvqa.train.steps.muon import Muon
 from surgvqa.train.steps.optimizer import Together, divided
@@ -43,45 +43,47 @@ WEIGHT_DECAY = 0.05
 RECIPE = ("join", "size", "kinds", "epochs", "batch_size", "learning_rate", "precision", "seed")
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Scratch) -> None:
     """Train, or go on; then score the captions of the test split."""
-    device = distributed.device(args.device)
+    device = distributed.device(config.device)
     distributed.join(device)
-    recipe = {name: getattr(args, name) for name in RECIPE}
-    train = samples(args.data, "train", args.kinds, sizes(args)["image_size"])
-    torch.manual_seed(args.seed)
-    if args.start is not None:
-        model, tokenizer = load(args.start)
-        if model.config.join != args.join:
+    recipe = {name: getattr(config, name) for name in RECIPE}
+    train = samples(config.data, "train", config.kinds, sizes(config)["image_size"])
+    torch.manual_seed(config.seed)
+    if config.start is not None:
+        model, tokenizer = load(config.start)
+        if model.config.join != config.join:
             raise InputError(
-                f"{args.start} joins by {model.config.join}, not {args.join}; give --join {model.config.join}"
+                f"{config.start} joins by {model.config.join}, not {config.join}; give --join {model.config.join}"
             )
     else:
         tokenizer = words([f"{one.question} {one.answer}" for one in train])
         ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": tokenizer.eos_token_id}
-        model = ScratchModel(ScratchConfig(**sizes(args), join=args.join, vocab_size=len(tokenizer), **ids))
+        model = ScratchModel(
+            ScratchConfig(**sizes(config), join=config.join, vocab_size=len(tokenizer), **ids)
+        )
     model = model.to(device)
-    args.out.mkdir(parents=True, exist_ok=True)
-    learn(model, tokenizer, train, recipe, args.out, device)
+    config.out.mkdir(parents=True, exist_ok=True)
+    learn(model, tokenizer, train, recipe, config.out, device)
     if not distributed.first():
         return
-    model.save_pretrained(args.out)
-    tokenizer.save_pretrained(args.out)
+    model.save_pretrained(config.out)
+    tokenizer.save_pretrained(config.out)
     told = {"recipe": recipe, "parameters": sum(one.numel() for one in model.parameters())}
-    if KIND in args.kinds:
-        test = samples(args.data, "test", [KIND], model.config.image_size)
+    if KIND in config.kinds:
+        test = samples(config.data, "test", [KIND], model.config.image_size)
         rows = captions(model, tokenizer, test, train, device)
-        (args.out / "captions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+        (config.out / "captions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
         told["captions"] = figures(rows)
         print(shown(told["captions"]))
         fullest = max(test, key=lambda one: len(one.instruments or ()))
-        picture_of_attention(model, tokenizer, fullest, args.out / "attention.png", device)
-    (args.out / "scratch.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        picture_of_attention(model, tokenizer, fullest, config.out / "attention.png", device)
+    (config.out / "scratch.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
-def sizes(args: argparse.Namespace) -> dict[str, int]:
+def sizes(config: Scratch) -> dict[str, int]:
     """Return the sizes of a model by name."""
-    return {"image_size": 224, **SIZES[args.size]}
+    return {"image_size": 224, **SIZES[config.size]}
 
 
 def load(folder: Path) -> tuple[ScratchModel, PreTrainedTokenizerFast]:

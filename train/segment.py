@@ -12,7 +12,6 @@ split is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` sco
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import random
@@ -35,6 +34,7 @@ from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
 from surgvqa.train.segmenters.models import load, make
 from surgvqa.train.segmenters.parts import Batch, Found, Segmenter, to_tensor
+from surgvqa.train.settings.from_masks import Segment
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
@@ -57,39 +57,39 @@ WARM_UP = 3  # pictures before times are taken
 Row = dict[str, Any]
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Segment) -> None:
     """Train, go on, or only predict; the arguments are those of the command."""
-    recipe = {name: getattr(args, name) for name in RECIPE}
-    if args.size % 32 or args.size < 32 or args.epochs < 1 or args.batch_size < 1:
-        raise InputError(f"--size {args.size} --epochs {args.epochs} --batch-size {args.batch_size}: "
+    recipe = {name: getattr(config, name) for name in RECIPE}
+    if config.size % 32 or config.size < 32 or config.epochs < 1 or config.batch_size < 1:
+        raise InputError(f"--size {config.size} --epochs {config.epochs} --batch-size {config.batch_size}: "
                          "the size is a multiple of 32, the others at least 1")  # fmt: skip
-    if not 1 <= len(args.decoder) <= 5 or args.size % 2 ** len(args.decoder):
-        raise InputError(f"--decoder {' '.join(map(str, args.decoder))}: 1 to 5 widths")
-    device = distributed.device(args.device)
+    if not 1 <= len(config.decoder) <= 5 or config.size % 2 ** len(config.decoder):
+        raise InputError(f"--decoder {' '.join(map(str, config.decoder))}: 1 to 5 widths")
+    device = distributed.device(config.device)
     distributed.join(device)
     train, held_out = (
-        list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")
+        list(run_segmentation.rows(config.data, split, COLUMNS)) for split in ("train", "validation")
     )
-    classes = same_classes((row["classes"] for row in (*train, *held_out)), args.data)
+    classes = same_classes((row["classes"] for row in (*train, *held_out)), config.data)
     if not any(one["instances"] for one in train):
-        raise InputError(f"{args.data}: no mask in the training split; there is nothing to learn")
+        raise InputError(f"{config.data}: no mask in the training split; there is nothing to learn")
     named = called(train, classes)
-    torch.manual_seed(args.seed)
+    torch.manual_seed(config.seed)
     model = make(recipe, classes, named).to(device)  # type: ignore[call-overload]
     distributed.share_batch_norm(model)
     stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
-    args.out.mkdir(parents=True, exist_ok=True)
-    learn(model, train, held_out, stated, args.out, device)
+    config.out.mkdir(parents=True, exist_ok=True)
+    learn(model, train, held_out, stated, config.out, device)
     if not distributed.first():
         return
-    best, said = load(args.out)
+    best, said = load(config.out)
     print(
-        f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {args.epochs}; {args.out / 'model.safetensors'}"
+        f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
     )
-    if list((args.data / "segmentation").glob("test-*.parquet")):
-        test = run_segmentation.rows(args.data, "test", COLUMNS)
-        write_masks(best.to(device), test, args.size, device, args.out / "masks.jsonl")
-        print(f"surgvqa-eval segmentation {args.out / 'masks.jsonl'} --data {args.data}")
+    if list((config.data / "segmentation").glob("test-*.parquet")):
+        test = run_segmentation.rows(config.data, "test", COLUMNS)
+        write_masks(best.to(device), test, config.size, device, config.out / "masks.jsonl")
+        print(f"surgvqa-eval segmentation {config.out / 'masks.jsonl'} --data {config.data}")
 
 
 def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:

@@ -11,7 +11,6 @@ none, what is left beside the likeliest class of any pixel.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -28,31 +27,32 @@ from surgvqa.cards.command import InputError
 from surgvqa.train.segment import segmented
 from surgvqa.train.segmenters.models import load
 from surgvqa.train.segmenters.parts import Segmenter
+from surgvqa.train.settings.from_masks import Masks
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 UNNAMED = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Masks) -> None:
     """Predict what isn't there yet."""
-    model, said = load(args.segmenter)
+    model, said = load(config.segmenter)
     if UNNAMED & set(model.classes):
         raise InputError(
-            f"{args.segmenter} finds {', '.join(model.classes[1:])}, which names no instrument; train one on a data "
+            f"{config.segmenter} finds {', '.join(model.classes[1:])}, which names no instrument; train one on a data "
             "set built with --segmentation instruments or all"
         )
     try:
-        request = json.loads(args.request.read_text("utf-8"))
+        request = json.loads(config.request.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"--request {args.request}: {error}") from error
-    device = distributed.device(args.device)
+        raise InputError(f"--request {config.request}: {error}") from error
+    device = distributed.device(config.device)
     model = model.to(device)
-    with (args.segmenter / "model.safetensors").open("rb") as file:
+    with (config.segmenter / "model.safetensors").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    args.out.mkdir(parents=True, exist_ok=True)
+    config.out.mkdir(parents=True, exist_ok=True)
     for case_id, asked in tqdm(sorted(request.items()), desc="masks", unit="case", disable=None):
-        path = args.out / f"{case_id}.json"
+        path = config.out / f"{case_id}.json"
         info = {
             "segmenter": digest,
             "moments": asked["moments"] if asked["video"] else [one for one, _ in asked["moments"]],

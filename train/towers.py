@@ -11,7 +11,6 @@ grid, which is no encoder, and the commonest answer, which never looks.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from surgvqa.eval.data import streams
 from surgvqa.eval.models.precision import dtype_for
 from surgvqa.eval.output import terminal
 from surgvqa.eval.spatial.segmentation import figure
+from surgvqa.train.settings.pictures import Towers
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
@@ -44,22 +44,22 @@ class Looked:
     instruments: list[frozenset[str]]
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Towers) -> None:
     """One table: phase accuracy and instrument balanced accuracy by encoder."""
-    device = distributed.device(args.device)
-    names = streams.splits(str(args.data), "clips")
-    parts = {name: looked(args.data, name) for name in ("train", "validation", "test") if name in names}
+    device = distributed.device(config.device)
+    names = streams.splits(str(config.data), "clips")
+    parts = {name: looked(config.data, name) for name in ("train", "validation", "test") if name in names}
     if "test" not in parts:
-        raise InputError(f"{args.data} has no test split to compare on")
+        raise InputError(f"{config.data} has no test split to compare on")
     train, held = (parts["train"], parts["validation"]) if "validation" in parts else apart(parts["train"])
     found: dict[str, dict[str, Any]] = {}
-    for name in (GRID, *args.models):
+    for name in (GRID, *config.models):
         features = [described(name, part.pictures, device) for part in (train, held, parts["test"])]
         found[name] = {"width": features[0].shape[1], **probed(features, (train, held, parts["test"]))}
     found["commonest"] = commonest(train, parts["test"])
     print(shown(found))
-    if args.out:
-        args.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    if config.out:
+        config.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 def looked(folder: Path, split: str) -> Looked:
