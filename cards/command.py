@@ -121,7 +121,10 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def guarded(prog: str, action: Callable[[], None]) -> int:
-    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130)."""
+    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130).
+
+    Anything else is a bug of ours and keeps its traceback.
+    """
     try:
         action()
     except InputError as error:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from surgvqa.eval.commands import run_segmentation
 from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
+from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, Stated, recipe_of
 from surgvqa.train.segmenters.models import load, make
 from surgvqa.train.segmenters.parts import Batch, Found, Segmenter, to_tensor
 from surgvqa.train.settings.from_masks import Segment
@@ -39,27 +41,13 @@ from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
-RECIPE = (
-    "model",
-    "encoder",
-    "decoder",
-    "weights",
-    "checkpoint",
-    "size",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "augment",
-    "precision",
-    "seed",
-)
 WARM_UP = 3  # pictures before times are taken
 Row = dict[str, Any]
 
 
 def main(config: Segment) -> None:
     """Train, go on, or only predict; the arguments are those of the command."""
-    recipe = {name: getattr(config, name) for name in RECIPE}
+    recipe = recipe_of(config)
     if config.size % 32 or config.size < 32 or config.epochs < 1 or config.batch_size < 1:
         raise InputError(f"--size {config.size} --epochs {config.epochs} --batch-size {config.batch_size}: "
                          "the size is a multiple of 32, the others at least 1")  # fmt: skip
@@ -77,7 +65,7 @@ def main(config: Segment) -> None:
     torch.manual_seed(config.seed)
     model = make(recipe, classes, named).to(device)  # type: ignore[call-overload]
     distributed.share_batch_norm(model)
-    stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
+    stated: Stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
     config.out.mkdir(parents=True, exist_ok=True)
     learn(model, train, held_out, stated, config.out, device)
     if not distributed.first():
@@ -111,9 +99,7 @@ def sample_seed(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
-def batches(
-    rows: Sequence[Row], recipe: Mapping[str, Any], epoch: int, device: torch.device
-) -> Iterator[Batch]:
+def batches(rows: Sequence[Row], recipe: Recipe, epoch: int, device: torch.device) -> Iterator[Batch]:
     """Yield the samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
     change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
@@ -145,7 +131,7 @@ def learn(
     model: Segmenter,
     train: Sequence[Row],
     held_out: Sequence[Row],
-    stated: Mapping[str, Any],
+    stated: Stated,
     out: Path,
     device: torch.device,
 ) -> None:
@@ -168,19 +154,12 @@ def learn(
             disable=None if distributed.first() else True,
         )
         for batch in bar:
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
-                loss = model.loss(batch)
-            if not torch.isfinite(loss):
-                raise InputError(
-                    f"epoch {epoch + 1}: the loss is {loss.item()}; a lower --learning-rate helps"
-                )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            distributed.mean_gradients(model)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            loss = step(model, batch, device, recipe["precision"] == "bf16")
+            if not math.isfinite(loss):
+                raise InputError(f"epoch {epoch + 1}: the loss is {loss}; a lower --learning-rate helps")
             optimizer.step()
             schedule.step()
-            total, count = total + float(loss.detach()), count + 1
+            total, count = total + loss, count + 1
         if not distributed.first():
             continue
         figures = scored(model, held_out, size, device)
@@ -188,12 +167,14 @@ def learn(
         print(f"epoch {epoch + 1}: loss {total / max(1, count):.4f}, validation Dice {dice:.3f}", flush=True)
         if dice > best or not (out / "model.safetensors").is_file():
             best = dice
-            save_file(
-                # copied: SAM has a tensor under two names, which safetensors refuses
-                {name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()},
-                out / "model.safetensors",
-            )
-            told = {**stated, "dice": dice, "epoch": epoch + 1, "validation": figures}
+            save(model, out / "model.safetensors")
+            told: SegmenterFile = {
+                "schema_version": 1,
+                **stated,
+                "dice": dice,
+                "epoch": epoch + 1,
+                "validation": figures,
+            }
             (out / "segmenter.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
         state = {
             "epoch": epoch + 1,
@@ -207,9 +188,27 @@ def learn(
         (out / "last.pt.tmp").replace(out / "last.pt")
 
 
+def save(model: Segmenter, path: Path) -> None:
+    """Write the weights, each copied: SAM has a tensor under two names, which safetensors refuses."""
+    save_file({name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()}, path)
+
+
+def step(model: Segmenter, batch: Batch, device: torch.device, mixed: bool) -> float:
+    """Compute a batch's loss and the gradients of all processes; returns the loss."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+        loss = model.loss(batch)
+    value = float(loss.detach())
+    if math.isfinite(value):
+        model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        distributed.mean_gradients(model)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    return value
+
+
 def restore(
     out: Path,
-    stated: Mapping[str, Any],
+    stated: Stated,
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,

@@ -179,7 +179,7 @@ class VisionCache:
         return out
 
 
-def settings(inner: Any, encoder: Encoder, precision: str) -> dict[str, Any]:
+def settings(inner: Any, encoder: Encoder, precision: str) -> dict[str, object]:
     """All that a clip's features follow from beside the clip, as JSON."""
     weights = hashlib.sha256()
     for key, value in sorted(inner.visual.state_dict().items()):
