@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import errno
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
@@ -121,22 +120,11 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
-def run(
-    parser: argparse.ArgumentParser,
-    verbs: Mapping[str, Callable[[argparse.Namespace], None]],
-    argv: Sequence[str] | None = None,
-) -> int:
-    """Parse ``argv``, call the verb's function with the parsed arguments, return the exit code.
-
-    0 on success; 2 with one line on standard error for an ``InputError`` or a fault of this machine; 130 when
-    interrupted. Anything else is a bug of ours and keeps its traceback.
-    """
-    args = parser.parse_args(argv)
-    return guarded(parser.prog, lambda: verbs[args.verb](args))
-
-
 def guarded(prog: str, action: Callable[[], None]) -> int:
-    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130)."""
+    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130).
+
+    Anything else is a bug of ours and keeps its traceback.
+    """
     try:
         action()
     except InputError as error:

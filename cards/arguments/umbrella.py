@@ -10,9 +10,7 @@ from importlib.metadata import distribution
 from surgvqa.cards.command import nearest, one_line
 
 PREFIX = "surgvqa-"
-DOCTOR = (
-    "surgvqa.eval.models.environment:main"  # of the environment; `surgvqa train doctor` is of a training run
-)
+DOCTOR = "surgvqa.eval.commands.environment:main"  # of the environment; `surgvqa train doctor` is of a training run
 
 
 def commands() -> dict[str, str]:

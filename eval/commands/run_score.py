@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from surgvqa.cards.files.manifest import read_json
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.truth import spellings, truth
+from surgvqa.eval.documents.runs import Provenance
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.scoring import compare as comparing
@@ -30,10 +30,10 @@ def score(config: Score) -> None:
         seed=config.seed,
     )
     read_as = dict(sorted(loaded.read_as.items()))
-    figures = {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
-    show(terminal.scores(figures))
+    shown = {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
+    show(terminal.scores(shown))
     if config.out:
-        write(config.out, figures)
+        write(config.out, shown)
 
 
 def compare(config: Compare) -> None:
@@ -43,10 +43,10 @@ def compare(config: Compare) -> None:
     data, _ = truth(config)
     figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
     runs = {"a": asked(config.a), "b": asked(config.b)}
-    figures = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
-    show(terminal.comparison(figures))
+    shown = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
+    show(terminal.comparison(shown))
     if config.out:
-        write(config.out, figures)
+        write(config.out, shown)
 
 
 def show(text: str) -> None:
@@ -57,10 +57,14 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def asked(file: Path) -> dict[str, Any]:
+def asked(file: Path) -> Provenance:
     """How the answers of a file came about, as `predict` left it beside them: nothing that names a place."""
     path = file.with_suffix(".run.json")
     if not path.is_file():
         return {}
     said = read_json(path, "delete it, or answer again")
-    return {key: said[key] for key in ("engine", "config", "split", "control") if key in said}
+    known: Provenance = {}
+    for key in ("engine", "config", "split", "control"):
+        if key in said:
+            known[key] = said[key]
+    return known
