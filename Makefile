@@ -22,7 +22,7 @@ export UV_HTTP_TIMEOUT ?= 600
 
 SAY = @printf '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup demo docs test test-fast test-all test-vllm fuzz check format bench bench-gpu clean clean-demo clean-all
+.PHONY: help setup demo docs test test-fast test-all test-vllm mutants fuzz check format bench bench-gpu clean clean-demo clean-all
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -133,6 +133,12 @@ $(VLLM)/.installed: | $(VENV)/.installed
 test-vllm: $(VENV)/.installed $(VLLM)/.installed ## parity with vLLM, from an environment of its own
 	$(SAY) "vLLM tests"
 	SURGVQA_VLLM=$(VLLM)/bin/python $(BIN)/python -m pytest -m vllm --timeout 1800
+
+MODULES ?=
+
+mutants: $(VENV)/.installed ## change the code in small ways and count what no test notices; hours; MODULES="splits transitions" for some
+	$(SAY) "mutants"
+	nice $(BIN)/python tests/support/mutants.py $(MODULES)
 
 SECONDS ?= 60
 

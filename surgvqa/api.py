@@ -24,10 +24,13 @@ from surgvqa.eval.settings.score import Compare, Score
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
+
     from surgvqa.builders.video.probe import VideoReport
     from surgvqa.cards.publish.audit import Hit
     from surgvqa.eval.app.shown_clip import ShownClip
     from surgvqa.eval.data.predictions import Prediction
+    from surgvqa.eval.documents.comparison import ComparisonFile
+    from surgvqa.eval.documents.scores import ScoreFile
 
 P = ParamSpec("P")
 C = TypeVar("C")
@@ -40,7 +43,9 @@ def verb(config: Callable[P, C], run: Callable[[C], R]) -> Callable[P, R]:
     given = {one.name: one for one in options(kind)}
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        values = {name: _value(given[name], value) if name in given else value for name, value in kwargs.items()}
+        values = {
+            name: _value(given[name], value) if name in given else value for name, value in kwargs.items()
+        }
         made: C = kind(*args, **values)
         return run(made)
 
@@ -106,14 +111,14 @@ def _predict(config: Predict) -> list[Prediction]:
     return predictions.read(config.out)
 
 
-def _score(config: Score) -> Mapping[str, Any]:
+def _score(config: Score) -> ScoreFile:
     """Score predictions; returns every figure."""
     from surgvqa.eval.commands import run_score
 
     return run_score.scored(config)
 
 
-def _compare(config: Compare) -> Mapping[str, Any]:
+def _compare(config: Compare) -> ComparisonFile:
     """Compare two files of predictions; returns every figure."""
     from surgvqa.eval.commands import run_score
 
@@ -133,7 +138,9 @@ def _audit(config: Audit) -> list[Hit]:
     from surgvqa.cards.publish import audit as searching
     from surgvqa.cards.publish.push import dataset_files, kind_of, model_files
 
-    files = dataset_files(config.folder) if kind_of(config.folder) == "dataset" else model_files(config.folder)
+    files = (
+        dataset_files(config.folder) if kind_of(config.folder) == "dataset" else model_files(config.folder)
+    )
     return searching.audit(config.folder, files)
 
 

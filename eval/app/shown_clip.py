@@ -22,7 +22,9 @@ class ShownClip:
     def __repr__(self) -> str:
         """List the clip's questions with their answers."""
         lines = [f"{self.row['clip_id']}, {len(self.row.get('images') or ())} frames"]
-        return "\n".join([*lines, *(f"  {one['question']} -> {one['short_answer']}" for one in self.row["qa"])])
+        return "\n".join(
+            [*lines, *(f"  {one['question']} -> {one['short_answer']}" for one in self.row["qa"])]
+        )
 
     def _repr_html_(self) -> str:
         """Draw the frames with their seconds, and a table of the questions."""
@@ -50,4 +52,3 @@ def bytes_of(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()
-

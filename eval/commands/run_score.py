@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from surgvqa.cards.files.manifest import read_json
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.truth import spellings, truth
+from surgvqa.eval.documents.comparison import ComparisonFile
+from surgvqa.eval.documents.runs import Provenance
+from surgvqa.eval.documents.scores import ScoreFile
 from surgvqa.eval.output import terminal
-from surgvqa.eval.output.documents import write
+from surgvqa.eval.output.documents import SCHEMA_VERSION, write
 from surgvqa.eval.scoring import compare as comparing
 from surgvqa.eval.scoring import score as scoring
 from surgvqa.eval.settings.score import Compare, Score
@@ -25,7 +27,7 @@ def score(config: Score) -> None:
         write(config.out, figures)
 
 
-def scored(config: Score) -> dict[str, Any]:
+def scored(config: Score) -> ScoreFile:
     """Return the figures of one predictions file."""
     loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
     data, train = truth(config)
@@ -38,7 +40,13 @@ def scored(config: Score) -> dict[str, Any]:
         seed=config.seed,
     )
     read_as = dict(sorted(loaded.read_as.items()))
-    return {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "file": config.file.name,
+        "layout": loaded.layout,
+        "read_as": read_as,
+        **figures,
+    }
 
 
 def compare(config: Compare) -> None:
@@ -49,14 +57,15 @@ def compare(config: Compare) -> None:
         write(config.out, figures)
 
 
-def compared(config: Compare) -> dict[str, Any]:
+def compared(config: Compare) -> ComparisonFile:
     """Return the figures of two predictions files on the same questions."""
     mapping = columns.parse_columns(config.columns)
     a, b = (columns.answered(columns.read(file, mapping), file) for file in (config.a, config.b))
     data, _ = truth(config)
     figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
     runs = {"a": asked(config.a), "b": asked(config.b)}
-    return {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
+    files = {"a": config.a.name, "b": config.b.name}
+    return {"schema_version": SCHEMA_VERSION, "files": files, "runs": runs, **figures}
 
 
 def show(text: str) -> None:
@@ -67,10 +76,14 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def asked(file: Path) -> dict[str, Any]:
+def asked(file: Path) -> Provenance:
     """How the answers of a file came about, as `predict` left it beside them: nothing that names a place."""
     path = file.with_suffix(".run.json")
     if not path.is_file():
         return {}
     said = read_json(path, "delete it, or answer again")
-    return {key: said[key] for key in ("engine", "config", "split", "control") if key in said}
+    known: Provenance = {}
+    for key in ("engine", "config", "split", "control"):
+        if key in said:
+            known[key] = said[key]
+    return known

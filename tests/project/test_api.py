@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import surgvqa
-from surgvqa import api
 from surgvqa.builders.rendering import example
 from surgvqa.builders.settings.build import Build
 from surgvqa.cards.command import InputError
+
+import surgvqa
+from surgvqa import api
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,9 @@ def test_answers_are_scored_and_compared(built: Path, tmp_path: Path) -> None:
 
     questions = surgvqa.load(built, "qa")["test"]
     for name, right in (("good", True), ("bad", False)):
-        lines = [json.dumps({**row, "prediction": row["short_answer"] if right else "?"}) for row in questions]
+        lines = [
+            json.dumps({**row, "prediction": row["short_answer"] if right else "?"}) for row in questions
+        ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     figures = surgvqa.score(file=tmp_path / "good.jsonl", data=str(built))
     assert figures["accuracy"] == 1.0 and figures["n"] == len(questions)
