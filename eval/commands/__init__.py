@@ -1,6 +1,7 @@
 """The verbs that read files and print figures."""
 
 __all__ = [
+    "environment",
     "lmms",
     "run_baselines",
     "run_benchmark_audit",

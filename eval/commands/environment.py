@@ -25,6 +25,7 @@ EXTRAS = {
     "decoders": "two more video decoders, to compare with",
     "audio": "spoken questions",
     "segment": "segmentation models",
+    "text": "scores of free text: BLEU, chrF, ROUGE-L",
     "scale": "Slurm and Ray (datatrove)",
     "lmms": "the harness of lmms-eval",
     "dev": "tests, checks and documentation",
