@@ -63,7 +63,7 @@ def make(folder: Path, seed: int, target: str) -> None:
     """A target of the Makefile in a folder of its own."""
     # -o: what was linked is there, however new
     ready = (part for name in DATA for part in ("-o", f"{folder.resolve()}/{name}/manifest.json"))
-    subprocess.run(["make", "-C", ROOT, f"DEMO={folder.resolve()}", f"SEED={seed}", *ready,
+    subprocess.run(["make", "-C", ROOT, "BASE=learned", f"DEMO={folder.resolve()}", f"SEED={seed}", *ready,
                     f"{folder.resolve()}/{target}"], check=True)  # fmt: skip
 
 

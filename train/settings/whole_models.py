@@ -19,8 +19,8 @@ class Tiny:
     """qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, qwen3_5_moe or whisper"""
     out: Annotated[Path, Given("DIR")]
     """folder of the checkpoint"""
-    size: Literal["test", "demo"] = "test"
-    """demo: one that learns from frames of 56 pixels"""
+    size: Literal["test", "demo", "taught"] = "test"
+    """demo: one that learns from frames of 56 pixels; taught: the same after `make learn`, as the package has it"""
     seed: Annotated[int, Given("N", shown="0")] = 0
     """of the random weights"""
 

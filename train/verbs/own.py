@@ -19,6 +19,11 @@ def tiny(config: Tiny) -> None:
     if config.family == "whisper":
         make_whisper(config.out, config.seed)
         return
+    if config.size == "taught":
+        from surgvqa.train.base import copy
+
+        copy(config.family, config.out, config.seed)
+        return
     make(config.family, config.out, config.size, config.seed)
 
 
