@@ -87,14 +87,14 @@ def title(check: Callable[[Prepared], Check]) -> str:
 
 
 def sampled(run: Prepared) -> Iterator[tuple[Row, dict[str, Tensor]]]:
-    """Some units, each with its batch."""
+    """Yield some units, each with its batch."""
     for index in sorted(set(evenly(len(run.units), min(SAMPLED, len(run.units))))):
         unit = run.units[index]
         yield unit, run.trainer.data_collator([unit])
 
 
 def answers_taught(labels: list[list[int]]) -> list[list[int]]:
-    """Runs of taught tokens, in their order.
+    """Return the runs of taught tokens, in their order.
 
     >>> answers_taught([[-100, 5, 6, -100, 7], [8, -100]])
     [[5, 6], [7], [8]]
@@ -112,7 +112,7 @@ def answers_taught(labels: list[list[int]]) -> list[list[int]]:
 
 
 def labels(run: Prepared) -> Check:
-    """What is taught decodes to the answers, exactly, each with the end of its turn."""
+    """Check that what is taught decodes to the answers, exactly, each with the end of its turn."""
     decode, count = run.encoder.tokenizer.decode, 0
     for unit, batch in sampled(run):
         row = run.rows[unit["row"]]
@@ -180,7 +180,7 @@ def token_budget(run: Prepared) -> Check:
 
 
 def time_axis(run: Prepared) -> Check:
-    """The model is told the frames' own times: their order, and for a video their distance."""
+    """Check that the model is told the frames' own times: their order, and for a video their distance."""
     if not run.budget.frames:
         return Check("time axis", None, "text only")
     steps = []
@@ -235,7 +235,7 @@ def precision(run: Prepared) -> Check:
 
 
 def learns(run: Prepared) -> Check:
-    """What learns is what was asked for, and nothing else."""
+    """Check that what learns is what was asked for, and nothing else."""
     counts, wrong = model_checks.what_learns(run)
     text = ", ".join(f"{part} {count:,}" for part, count in counts.items()) or "nothing"
     if wrong:

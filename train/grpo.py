@@ -137,7 +137,7 @@ def prepare(arguments: Sequence[str]) -> Prepared:
 
 
 def budget_of(training: GrpoOptions, found: Parts) -> Budget:
-    """The pixels a frame is seen with: those an adapter was taught with, or the options'.
+    """Return the pixels a frame is seen with: those an adapter was taught with, or the options'.
 
     Raises:
         InputError: options that contradict the adapter's own; an adapter taught on videos.

@@ -69,7 +69,7 @@ def grounding_reward(completions: Sequence[Completion], **columns: Any) -> list[
 
 
 def negatives_reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
-    """What is absent: 1 for saying so, -1 for pointing at it; what is there: -1 for refusing, else None."""
+    """Reward replies on what is absent, 1 for saying so, -1 for pointing at it, and -1 for refusing what is there."""
     out: list[float | None] = []
     for row, reading in _each(completions, columns):
         refused = reading.parsed.absent
@@ -100,7 +100,7 @@ def step_reward(completions: Sequence[Completion], **columns: Any) -> list[float
 
 
 def _text(completion: Completion) -> str:
-    """What was said: a string, or a conversation's last message."""
+    """Return what was said: a string, or a conversation's last message."""
     return completion if isinstance(completion, str) else str(completion[-1]["content"])
 
 

@@ -240,7 +240,7 @@ def predicted(
 
 
 def segmented(model: Segmenter, picture: np.ndarray, size: int, device: torch.device) -> Found:
-    """What a height x width x 3 picture shows, in its own size."""
+    """Return the mask of a height x width x 3 picture, in its own size."""
     small, _ = augment.apply(augment.plain(size), picture, np.zeros(picture.shape[:2], np.uint8), 0)
     return model.masks(to_tensor(small).to(device), picture.shape[:2])  # type: ignore[arg-type]
 

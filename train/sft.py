@@ -87,7 +87,7 @@ def use_cache(run: Prepared, folder: Path) -> None:
 
 
 def doctor(arguments: Sequence[str]) -> None:
-    """Return the checks before step 1, alone.
+    """Run the checks before step 1, and nothing else.
 
     Raises:
         InputError: as ``main``, without training.

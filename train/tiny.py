@@ -223,7 +223,7 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
 
 
 def hybrid(family: str, size: Size) -> dict[str, int]:
-    """What a Qwen3.5's language model has beside a Qwen3-VL's: linear attention, and experts in its moe."""
+    """Return what a Qwen3.5's language model has beside a Qwen3-VL's: linear attention, and experts in its moe."""
     heads = size.hidden // 32
     text = {
         "num_hidden_layers": 4,

@@ -221,7 +221,7 @@ def balanced(guess: np.ndarray, part: Looked, tools: Sequence[str]) -> np.ndarra
 
 
 def commonest(train: Looked, test: Looked) -> TowerRow:
-    """What never looking scores."""
+    """Score a guesser who never looks."""
     usual = max(sorted(set(train.phases)), key=train.phases.count)
     return {
         "width": 0,

@@ -154,7 +154,7 @@ def _end(busy: dict[Connection, _Worker], worker: _Worker) -> None:
 
 
 def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | None) -> None:
-    """Return a worker's life: take a task, send back what came of it."""
+    """Take tasks and send back what came of each: a worker's whole life."""
     import traceback
 
     if memory_bytes is not None:

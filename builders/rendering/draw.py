@@ -177,7 +177,7 @@ class Stage:
             pen.oval(middle, (radius, radius), None, (250, 250, 250))
 
     def _tool(self, pen: Pen, track: int, name: str, x: float, y: float, angle: float) -> None:
-        """Return the thin handle, the coloured working end and the common tip mark."""
+        """Draw the thin handle, the coloured working end and the common tip mark."""
         index = INSTRUMENTS.index(name)
         size = (LENGTH * self.width, WIDTH * self.width)
         pen.line(placed([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width)

@@ -33,11 +33,11 @@ class Pen:
         self.ink.ellipse(box, fill=fill, outline=outline, width=round(OVERSAMPLE * rim) if outline else 0)
 
     def polygon(self, points: Points, fill: tuple[int, ...]) -> None:
-        """Return a filled polygon."""
+        """Draw a filled polygon."""
         self.ink.polygon([(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points], fill=fill)
 
     def line(self, points: Points, fill: tuple[int, ...], width: float) -> None:
-        """Return a line through points."""
+        """Draw a line through points."""
         scaled = [(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points]
         self.ink.line(scaled, fill=fill, width=max(1, round(OVERSAMPLE * width)))
 

@@ -122,7 +122,7 @@ class _Found:
         self.notes: list[str] = []
 
     def add(self, fault: str) -> None:
-        """Return a fault, once."""
+        """Note a fault, once."""
         if fault not in self.faults:
             self.faults.append(fault)
 

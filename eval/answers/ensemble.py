@@ -144,7 +144,7 @@ def vote(answers: Sequence[Prediction], same: Same) -> Vote:
 
 
 def sameness(asked: Run, rows: Sequence[Prediction]) -> Same:
-    """What counts as the same answer on a run's data: the same words, or the same places."""
+    """Return how answers are told apart on a run's data: by their words, or by their places."""
     if asked.config != "pointing":
         return sameness_of_texts(rows)
     clips = split_of(load_clips(asked.data, asked.config), asked.split, asked.data)

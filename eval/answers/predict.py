@@ -290,7 +290,7 @@ def stranger(rows: Dataset, index: int, seed: int) -> int:
 
 
 def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
-    """What the model sees: what it was taught with, or the options where it has nothing to say.
+    """Return the budget of frames and pixels: the one a model was taught with, else the options'.
 
     Raises:
         InputError: an option that contradicts the adapter's own budget.

@@ -73,7 +73,7 @@ def marks_in(text: str, space: Space, who: str) -> tuple[Mark, ...]:
 
 
 def marks_of(scene: Scene) -> tuple[Mark, ...]:
-    """What is annotated in a scene: boxes, or points where there is no box."""
+    """Return the annotations of a scene as marks: boxes, or points where there is no box."""
     over = Space(scene.width, scene.height)
     found = []
     for node in scene.nodes:
@@ -152,7 +152,7 @@ def film(pictures: Sequence[bytes], times: Sequence[float]) -> str:
 
 
 def drawing(marks: Sequence[Mark]) -> str:
-    """Marks as an SVG over a frame."""
+    """Return marks as an SVG over a frame."""
     shapes = []
     for mark in marks:
         x1, y1, x2, y2 = (100 * side for side in mark.box)

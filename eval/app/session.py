@@ -68,7 +68,7 @@ class Clips:
         raise InputError(f"{self.name}, split {self.split}, has no clip {clip_id}")
 
     def guess(self, question: str, kind: str | None) -> str | None:
-        """What a guesser says who has read the training questions and sees nothing."""
+        """Return the answer of a guesser who has read the training questions and sees nothing."""
         counts = self.by_text.get(question) or self.by_kind.get(kind or "")
         return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
 
@@ -108,7 +108,7 @@ class Models:
         longest: int = 64,
         sound: Samples | None = None,
     ) -> Said:
-        """A model's answer to a question on a clip, or why there is none; with the seconds it took.
+        """Ask a model a question on a clip; returns the answer, or why there is none, with the seconds it took.
 
         Args:
             name: of the model.
@@ -141,13 +141,13 @@ class Models:
         return Said(name, answer.text, time.perf_counter() - began, answer.confidence)
 
     def budget(self, loaded: Loaded, row: Row) -> Budget:
-        """What the model sees of this clip."""
+        """Return the frames that the model sees of this clip."""
         if loaded.budget is not None:
             return loaded.budget
         return Budget(self.frames or len(row["images"] or ()) or 8)
 
     def space(self, name: str, row: Row) -> Space | None:
-        """What the coordinates in a loaded model's answers run over."""
+        """Return the space that the coordinates in a loaded model's answers run over."""
         loaded = self.loaded.get(name)
         if loaded is None or not row["images"]:
             return None

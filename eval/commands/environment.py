@@ -59,13 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """Lines below each other."""
+    """Return the lines below each other."""
     width = max(len(line.name) for line in lines)
     return "\n".join(f"{MARKS[line.good]} {line.name:{width}}  {line.found}" for line in lines)
 
 
 def machine() -> Iterator[Line]:
-    """Python, processor, memory, disk, GPU and the Hub."""
+    """Yield Python, processor, memory, disk, GPU and the Hub."""
     place = Path(__file__).resolve().parents[2]
     kind = f"a clone in {place}" if (place / "pyproject.toml").exists() else "installed"
     yield Line("surgvqa", True, f"{metadata.version('surgvqa')}, {kind}")
@@ -91,7 +91,7 @@ def machine() -> Iterator[Line]:
 
 
 def gpu() -> Line:
-    """NVIDIA cards by their driver's own tool, without loading PyTorch."""
+    """Ask the driver's own tool for NVIDIA cards, without loading PyTorch."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return Line(
@@ -106,7 +106,7 @@ def gpu() -> Line:
 
 
 def precision() -> Line:
-    """What ``--dtype auto`` will be."""
+    """Say what ``--dtype auto`` will be."""
     if importlib.util.find_spec("torch") is None:
         return Line("precision", None, "PyTorch isn't installed")
     from surgvqa.eval.models.precision import described
@@ -115,7 +115,7 @@ def precision() -> Line:
 
 
 def media() -> Iterator[Line]:
-    """The video library and its decoders."""
+    """Say which decoders the video library has."""
     import av
 
     missing = [codec for codec in CODECS if codec not in av.codecs_available]
@@ -125,7 +125,7 @@ def media() -> Iterator[Line]:
 
 
 def extras() -> Iterator[Line]:
-    """Every extra: what it adds, and how to install it where it isn't whole."""
+    """Yield every extra: what it adds, and how to install it where it isn't whole."""
     for extra, use in EXTRAS.items():
         lacking = [name for name in packages(extra) if not installed(name)]
         if not lacking:
@@ -136,7 +136,7 @@ def extras() -> Iterator[Line]:
 
 
 def packages(extra: str) -> list[str]:
-    """The packages that an extra installs on this machine."""
+    """List the packages that an extra installs on this machine."""
     from packaging.requirements import Requirement
 
     required = [Requirement(line) for line in metadata.requires("surgvqa") or ()]
@@ -157,7 +157,7 @@ def installed(name: str) -> bool:
 
 
 def programs() -> Iterator[Line]:
-    """Programs that some verbs and tests start."""
+    """Yield the programs that some verbs and tests start."""
     for name, use in PROGRAMS.items():
         path = shutil.which(name)
         yield Line(name, True if path else None, f"{use}: {path or 'not on the path (only needed for that)'}")

@@ -96,7 +96,7 @@ def write(where: str, out: Path, name: str | None, split: str, rule: str | None)
 
 
 def task_file(data: str, name: str, module: str, split: str) -> dict[str, object]:
-    """The task's configuration. A folder is read by its files: by its card, datasets would serve an old build."""
+    """Return the task's configuration. A folder is read by its files: by its card, datasets would serve an old build."""
     folder = Path(data)
     if folder.is_dir():
         shards = sorted(str(path) for path in (folder / "qa").glob(f"{split}-*.parquet"))

@@ -85,7 +85,7 @@ def compare(
 
 
 def verdicts(worth: Mapping[str, Worth], best: str) -> list[str]:
-    """What the differences don't show, in words; empty where everything is shown.
+    """Say what the differences don't show, in words; empty where everything is shown.
 
     A difference shows something where its interval lies above zero; one or two cases show nothing.
 

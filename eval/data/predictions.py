@@ -120,7 +120,7 @@ def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]
 
 
 def reopen(path: Path) -> list[Prediction]:
-    """What a stopped run already answered; an unfinished last line is cut off the file.
+    """Return the answers of a stopped run; an unfinished last line is cut off the file.
 
     A line is whole once its line break is written, so a run killed in the middle of a line leaves
     at most one piece, and that question is asked again.

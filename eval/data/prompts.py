@@ -41,7 +41,7 @@ def is_prompts(features: Mapping[str, Any]) -> bool:
 
 
 def as_clips(rows: Dataset) -> Dataset:
-    """A row per frame, its questions in ``qa`` (``qa_id`` is the ``row_id``) and ``messages``.
+    """Return a row per frame, its questions in ``qa`` (``qa_id`` is the ``row_id``) and ``messages``.
 
     Raises:
         InputError: a prompt of more than a system and a user turn, or two different systems on one frame.

@@ -56,7 +56,7 @@ def _table(text: str, path: Path) -> Iterator[Row]:
 
 
 def delimiter(text: str, path: Path) -> str:
-    r"""What parts the columns: the sign that parts the header into the most; in a ``.tsv`` the tab.
+    r"""Return the delimiter: the sign that divides the header into the most columns; in a ``.tsv`` the tab.
 
     >>> delimiter("True;Pred\n1,0;1,0\n", Path("a.csv"))
     ';'

@@ -178,7 +178,7 @@ def _one(answers: Sequence[Prediction]) -> Prediction | None:
 
 
 def key(row: Prediction, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """What a row is told apart by."""
+    """Return the values that tell a row from others."""
     return tuple(getattr(row, field) for field in fields)
 
 

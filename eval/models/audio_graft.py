@@ -103,7 +103,7 @@ class Hearing:
     audio_projector: nn.Sequential
 
     def add_ears(self, config: Any) -> None:
-        """Return the frozen encoder and the projector to the language model's width."""
+        """Add the frozen encoder and the projector to the language model's width."""
         self.audio_tower = WhisperEncoder._from_config(config.audio_config)
         self.audio_tower.requires_grad_(False)
         width = config.text_config.hidden_size

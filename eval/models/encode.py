@@ -183,7 +183,7 @@ class Encoder:
             raise InputError(f"{name(row)}: {error}") from None
 
     def heard(self, clips: Sequence[Encoded]) -> dict[str, Tensor]:
-        """What a model hears of a batch: its sounds in the order in which they stand, empty without any."""
+        """Return the sounds of a batch in the order in which they stand; empty without any."""
         sounds = [sound for clip in clips for sound in clip.sounds]
         return self.ears.features(sounds) if self.ears is not None and sounds else {}
 
@@ -241,7 +241,7 @@ class Encoder:
     def texts(
         self, row: Mapping[str, Any], questions: Sequence[int], media: int, answered: bool
     ) -> list[str]:
-        """What ``conversations`` tokenises, with one placeholder for each of ``media`` images or videos.
+        """Return the texts that ``conversations`` tokenises, with one placeholder for each of ``media`` images or videos.
 
         Raises:
             InputError: a text holds one of the model's control tokens.
@@ -279,7 +279,7 @@ class Encoder:
         return out
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
-        """What stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""
+        """Return what stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""
         merged = self.part.merge_size**2
         if self.budget.media == "images":
             return self.pad, (grid.prod(-1) // merged).tolist()

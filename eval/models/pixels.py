@@ -64,7 +64,7 @@ Words = dict[str, Any]  # what a forward is called with, by name
 
 
 def evenly(count: int, wanted: int) -> list[int]:
-    """Indices of ``wanted`` out of ``count`` things: the middle of each of ``wanted`` equal parts.
+    """Return the indices of ``wanted`` out of ``count`` things: the middle of each of ``wanted`` equal parts.
 
     >>> evenly(8, 4), evenly(8, 8)
     ([1, 3, 5, 7], [0, 1, 2, 3, 4, 5, 6, 7])

@@ -177,7 +177,7 @@ class ProcessorEncoder(Encoder):
 
 
 def marks(processor: Any) -> tuple[str, str]:
-    """What stands before an answer in a processor's chat template, and the special token that ends one.
+    """Return what stands before an answer in a processor's chat template, and the special token that ends one.
 
     Raises:
         InputError: an answer doesn't begin where generation would, or nothing ends it.

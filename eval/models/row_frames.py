@@ -14,7 +14,7 @@ from transformers.video_utils import VideoMetadata
 
 
 def name(row: Mapping[str, Any]) -> str:
-    """What to call a row in a message."""
+    """Return the name of a row in a message."""
     return str(row.get("clip_id") or "a row without clip_id")
 
 
@@ -91,7 +91,7 @@ def spacing(times: Sequence[float]) -> float:
 
 
 def metadata(times: Sequence[float]) -> VideoMetadata:
-    """The frames' times relative to the clip, in the form processors take them.
+    """Return the frames' times relative to the clip, in the form processors take them.
 
     They count frame indices and divide by a rate; at a rate of 1000, an index is a millisecond, so that
     ``<t seconds>`` in Qwen3-VL's text is the real time also where frames aren't equally far apart.

@@ -59,7 +59,7 @@ class Spoken:
         return np.zeros_like(self.read(place))
 
     def question(self, place: int) -> str:
-        """What a recording says."""
+        """Return the words of a recording."""
         text: str = self.recordings[place]["question"]
         return text
 
@@ -145,7 +145,7 @@ def question(row: Row, task: Task) -> Row:
 
 
 def conversation(row: Row, task: Task) -> list[dict[str, str]]:
-    """What is said beside the sound, and what is taught."""
+    """Return the text beside the sound, and the answer that is taught."""
     if task == "answer":
         turns: list[dict[str, str]] = row["messages"]
         return turns

@@ -88,6 +88,6 @@ def render(template: str, numbers: Mapping[str, object], **pictures: Any) -> str
 
 
 def write(path: Path, html: str) -> None:
-    """Return the page on disk, whole or not at all."""
+    """Write the page, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     put(path, html)

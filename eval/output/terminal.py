@@ -76,7 +76,7 @@ UNDECIDED = 0.02  # share of undecided replies beyond which the headline says so
 
 
 def _warnings(figures: Mapping[str, Any]) -> list[str]:
-    """What must be known before the headline is believed: how the file was read, what could not be read in it."""
+    """Say what must be known before the headline is believed: how the file was read, what could not be read in it."""
     lines = []
     if read_as := figures.get("read_as"):
         lines.append("read as: " + ", ".join(f"{field} = {column}" for field, column in read_as.items()))

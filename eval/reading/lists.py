@@ -108,7 +108,7 @@ def invented(parts: list[str], known: tuple[str, ...]) -> set[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """The parts between commas, full stops and "and".
+    """Return the parts between commas, full stops and "and".
 
     >>> pieces("spatula, forceps and a scalpel.")
     ['spatula', ' forceps ', ' a scalpel']

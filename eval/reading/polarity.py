@@ -99,7 +99,7 @@ def asks(question: str) -> bool:
 
 @lru_cache(maxsize=16384)
 def polarity(text: str, question: str = "") -> tuple[str, str]:
-    """The answer, "yes", "no" or "", and why there is none.
+    """Return the answer, "yes", "no" or "", and why there is none.
 
     >>> polarity("Based on that, no."), polarity("yes and no"), polarity("There is no blood")
     (('no', ''), ('', 'names several answers'), ('', 'no leading yes or no'))
@@ -161,7 +161,7 @@ def _spoken(tokens: tuple[str, ...]) -> set[str]:
 
 
 def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
-    """What sentences say that speak of the very thing that was asked: affirmed, "yes"; denied, "no"."""
+    """Read the sentences that speak of the very thing that was asked: affirmed, "yes"; denied, "no"."""
     asked = words(question)
     if not asked or not asks(question) or not DENIED.isdisjoint(asked):
         return set()
@@ -184,7 +184,7 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
 
 
 def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
-    """What one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
+    """Read what one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
     if short := ELLIPTIC.fullmatch(" ".join(word for word in clause if word not in YES and word not in NO)):
         return "no" if short.group(1) else "yes"
     own = [word for word in clause if word not in YES and word not in NO]

@@ -109,7 +109,7 @@ def unwrap(prediction: str) -> Reply:
 
 
 def final(prediction: str) -> str:
-    """What a model says in the end: without its thoughts, tags and "the answer is".
+    """Return what a model says in the end: without its thoughts, tags and "the answer is".
 
     >>> final("<think>left?</think><answer>The answer is: **right**</answer>")
     'right'

@@ -52,7 +52,7 @@ def calibration(every: Sequence[Judged], rule: str) -> Calibration | None:
 
 
 def reliability(confidence: Array, right: Array, equal_size: bool = False) -> list[Bin]:
-    """What the reliability plot shows: per bin how sure and how right; empty bins are left out.
+    """Return the points of the reliability plot: per bin how sure and how right; empty bins are left out.
 
     >>> reliability(np.array([0.1, 0.15, 0.95]), np.array([0.0, 1.0, 1.0]))[0]
     {'low': 0.1, 'high': 0.2, 'n': 2, 'confidence': 0.125, 'accuracy': 0.5}

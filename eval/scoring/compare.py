@@ -126,7 +126,7 @@ def _answers(pairs: Sequence[Pair], rule: str) -> OtherAnswers:
 
 
 def _few(cases: int, overall: Difference) -> list[str]:
-    """What cannot be told, from so few cases or from runs that don't differ."""
+    """Say what cannot be told, from so few cases or from runs that don't differ."""
     if cases == 1:
         return ["one case: no interval and no p, the difference says nothing of other cases"]
     notes = []

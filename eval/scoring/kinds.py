@@ -103,7 +103,7 @@ def blind_guess(
     rule: str,
     best: tuple[str, np.ndarray] | None = None,
 ) -> tuple[str, np.ndarray]:
-    """What a guesser says to most questions of a kind who never looks, and where it is right.
+    """Return the answer of a guesser who never looks to most questions of a kind, and where it is right.
 
     It says the most frequent training answer among a question's choices; where the kind was not asked in
     training, the best it could say on the very questions: ``best``, where that is known already.
@@ -168,7 +168,7 @@ def _by_answer(told: Sequence[str], right: np.ndarray) -> float:
 
 
 def _chance(rows: Sequence[Prediction], answers: int) -> float:
-    """A uniform guess among the question's choices, or among the answers the kind is known to have."""
+    """Return the chance of a uniform guess among the question's choices, or among the answers the kind is known to have."""
     guesses = [
         1 / len(row.choices)
         if row.choices and row.kind not in match.SET_KINDS

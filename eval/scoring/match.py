@@ -198,7 +198,7 @@ def _merged(answer: str, choices: tuple[str, ...], known: tuple[str, ...]) -> tu
 
 
 def _options(rule: str, asked: Asked) -> tuple[str, ...]:
-    """The answers a reply may state; a choice of letters only says nothing about the words."""
+    """Return the answers a reply may state; a choice of letters only says nothing about the words."""
     choices = asked.choices if rule == "choice" else ()
     return _merged(asked.answer, choices, asked.known)
 

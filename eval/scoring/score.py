@@ -195,7 +195,7 @@ def _examples(every: Iterable[Judged]) -> list[Example]:
 
 
 def _undecided(every: Sequence[Judged], rule: str) -> Undecided:
-    """Replies in which the rule finds none of the kind's answers: wrong, unless somebody reads them."""
+    """List the replies in which the rule finds none of the kind's answers: wrong, unless somebody reads them."""
     own = [judged for judged in every if judged.verdicts[rule].undecided]
     return {
         "n": len(own),
@@ -213,7 +213,7 @@ def _differences(every: Sequence[Judged], rule: str, other: str) -> Differences:
 
 
 def _as_counted(every: Sequence[Judged], rule: str) -> AsCounted | None:
-    """What the file itself counts as right, where it says so, and every question on which we differ."""
+    """Count what the file itself calls right, where it says so, and every question on which we differ."""
     told = [judged for judged in every if judged.row.counted is not None]
     if not told:
         return None
@@ -256,7 +256,7 @@ def _notes(
     train: Sequence[Prediction] | None,
     by_kind: Mapping[str, KindFigures],
 ) -> list[str]:
-    """What a reader must know to read the figures."""
+    """List what a reader must know to read the figures."""
     notes = []
     if single and kept < len(rows):
         notes.append(

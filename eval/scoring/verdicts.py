@@ -152,7 +152,7 @@ def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
 
 
 def label(row: Prediction, answers: tuple[str, ...]) -> str:
-    """What a prediction says: one of ``answers`` where it names exactly one, else its first words.
+    """Return what a prediction says: one of ``answers`` where it names exactly one, else its first words.
 
     >>> label(Prediction("1", "", "", "side", "", "", "", "left", (), "On the right."), ("left", "right"))
     'right'

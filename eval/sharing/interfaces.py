@@ -27,7 +27,7 @@ USED = {
 
 
 def cache_word(inner: Any) -> str:
-    """What a model's forward calls its cache: ``cache``, or ``past_key_values`` before transformers 5.24."""
+    """Return the name that a model's forward has for its cache: ``cache``, or ``past_key_values`` before transformers 5.24."""
     known = inspect.signature(type(inner).forward).parameters
     return "cache" if "cache" in known else "past_key_values"
 

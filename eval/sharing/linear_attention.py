@@ -51,7 +51,7 @@ class Branch:
         return self.recurrent
 
     def is_recording_past(self, *_: Any) -> bool:
-        """True: the layer then never updates the convolution's inputs in place, which would break gradients."""
+        """Return True: the layer then never updates the convolution's inputs in place, which would break gradients."""
         return True
 
     def update_conv_state(self, new: Tensor, *_: Any, conv_kernel_size: int, **__: Any) -> Tensor:

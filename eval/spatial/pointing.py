@@ -111,7 +111,7 @@ def distance(row: Row, a: Point, b: Point) -> float:
 
 
 def word(row: Row, item: Located) -> str | None:
-    """The position an object is at, in the words the row's source uses: cells, or quadrants."""
+    """Return the position an object is at, in the words the row's source uses: cells, or quadrants."""
     point = place(item)
     if point is None:
         return item.word

@@ -1,6 +1,6 @@
 """Take what `make learn` taught into the package: weights in bfloat16, tokenizer, processor, and where they came from.
 
-    python tests/support/ship_base.py learned
+python tests/support/ship_base.py learned
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ def main(learned: Path, seed: int = 0) -> None:
     """Write the shipped base from a folder of `make learn`."""
     source = learned / "base"
     weights = load_file(source / WEIGHTS)
-    save_file({name: tensor.to(torch.bfloat16) for name, tensor in weights.items()}, BASE / WEIGHTS, {"format": "pt"})
+    save_file(
+        {name: tensor.to(torch.bfloat16) for name, tensor in weights.items()},
+        BASE / WEIGHTS,
+        {"format": "pt"},
+    )
     for name in TEXTS:
         shutil.copyfile(source / name, BASE / name)
     files = {name: hashlib.sha256((BASE / name).read_bytes()).hexdigest() for name in (WEIGHTS, *TEXTS)}
@@ -50,7 +54,9 @@ def main(learned: Path, seed: int = 0) -> None:
         "files": files,
     }
     (BASE / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", "utf-8")
-    print(f"{BASE}: {(BASE / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights, {origin['parameters']:,} parameters")
+    print(
+        f"{BASE}: {(BASE / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights, {origin['parameters']:,} parameters"
+    )
 
 
 if __name__ == "__main__":

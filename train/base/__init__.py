@@ -29,11 +29,15 @@ def copy(family: str, out: Path, seed: int = 0) -> None:
     if family != FAMILY:
         raise InputError(f"--size taught is a {FAMILY}; `make learn` teaches others, --size demo is untaught")
     if seed != origin["seed"]:
-        raise InputError(f"--size taught was made with seed {origin['seed']}; another one is taught by `make learn`")
+        raise InputError(
+            f"--size taught was made with seed {origin['seed']}; another one is taught by `make learn`"
+        )
     for name, digest in sorted(origin["files"].items()):
         if hashlib.sha256((HERE / name).read_bytes()).hexdigest() != digest:
             raise InputError(f"{HERE / name} is not as it was shipped; install surgvqa again")
     out.mkdir(parents=True, exist_ok=True)
     for name in (*sorted(origin["files"]), ORIGIN):
         shutil.copyfile(HERE / name, out / name)
-    print(json.dumps({"family": family, "size": "taught", "parameters": origin["parameters"], "out": str(out)}))
+    print(
+        json.dumps({"family": family, "size": "taught", "parameters": origin["parameters"], "out": str(out)})
+    )

@@ -48,7 +48,7 @@ class Draws(Sampler[int]):
         self.weights, self.lengths, self.together, self.seed, self.epoch = weights, lengths, together, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called at the start of an epoch."""
+        """Begin an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Draws(Sampler[int]):
         return len(self.weights)
 
     def __iter__(self) -> Iterator[int]:
-        """Indices."""
+        """Yield indices of rows."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self), generator=generator)
         ends = torch.tensor(self.weights, dtype=torch.float64)[order].cumsum(0)
@@ -135,7 +135,7 @@ class ClipTrainer(SFTTrainer):
         return not (is_peft_model(self.model) or self.is_fsdp_enabled or self.is_deepspeed_enabled)
 
     def _load_weights(self, checkpoint: str) -> None:
-        """Return a checkpoint's weights, every one of them.
+        """Load a checkpoint's weights, every one of them.
 
         transformers 5.23 saves Qwen2-VL and Qwen2.5-VL under the names of older releases, and its trainer then
         finds none of them again: it warns, and goes on with the base model's.
@@ -154,7 +154,7 @@ class SaveBudget(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        """Called by the trainer when a checkpoint is whole."""
+        """Seal a checkpoint that the trainer has written."""
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             if self.extractor is not None:

@@ -55,7 +55,7 @@ def pack(rows: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], own: in
 
 
 def units(rows: Dataset, questions_per_sequence: int) -> Dataset:
-    """What one training sequence holds: columns ``row`` (an index into ``rows``) and ``questions``.
+    """Return what one training sequence holds: columns ``row`` (an index into ``rows``) and ``questions``.
 
     Args:
         rows: a ``clips`` data set; only its texts are read.
@@ -130,7 +130,7 @@ class Collator:
         return batch
 
     def labels(self, ids: Sequence[int]) -> list[int]:
-        """What is taught of a conversation."""
+        """Return what is taught of a conversation."""
         encoder = self.encoder
         return assistant_labels(ids, encoder.tokenizer, encoder.opening, encoder.closing)
 

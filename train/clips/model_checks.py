@@ -81,7 +81,7 @@ def different(trainer: SFTTrainer, units: Dataset, own: Tensor, key: str) -> Ten
 
 
 def positions_collapse(run: Prepared, batch: Mapping[str, Tensor]) -> str:
-    """What is wrong with the frames' rotary positions on the time axis; empty if nothing is."""
+    """Say what is wrong with the frames' rotary positions on the time axis; empty if nothing is."""
     inner = inner_model(run.trainer)
     length = int((batch["question_index"][0] == PREFIX).sum()) if "question_index" in batch else None
     row = {key: batch[key][:1, :length] for key in ("input_ids", "mm_token_type_ids", "attention_mask")}

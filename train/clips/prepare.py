@@ -182,7 +182,7 @@ def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: Mo
 
 
 def fit_model(model: PreTrainedModel, processor: Any, training: TrainingOptions) -> None:
-    """Hook into the model what our collator's batches need."""
+    """Give the model the hooks that our collator's batches need."""
     if model.config.model_type in PATCHED:
         normalise_on_device(model, processor)
     if training.questions_per_sequence != 1:

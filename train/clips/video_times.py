@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def wrongly_told(run: Prepared, batch: Mapping[str, Tensor], times: list[float], step: float) -> str:
-    """What a batch says of a video's times that isn't so; empty if nothing.
+    """Say what a batch gets wrong of a video's times; empty if nothing.
 
     Qwen2.5-VL is told seconds between steps, Qwen3-VL reads each step's middle in the text.
     """

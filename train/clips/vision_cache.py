@@ -172,7 +172,7 @@ class VisionCache:
         )
 
     def batch(self, clips: Sequence[Seen]) -> dict[str, Tensor]:
-        """What a model that ``takes_features`` is given in place of pixels."""
+        """Return what a model that ``takes_features`` is given in place of pixels."""
         out = {"vision_features": torch.cat([clip.features for clip in clips])}
         if len(clips[0].deepstack):
             out["vision_deepstack"] = torch.cat([clip.deepstack for clip in clips], dim=1)

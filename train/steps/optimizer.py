@@ -112,7 +112,7 @@ class Together(torch.optim.Optimizer):
         self._share()
 
     def _share(self) -> None:
-        """The groups are the optimisers' own, not copies: a scheduler's change must reach them."""
+        """Share the optimisers' own groups, not copies: a scheduler's change must reach them."""
         self.param_groups = [group for one in self.optimizers for group in one.param_groups]
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]

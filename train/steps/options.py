@@ -184,7 +184,7 @@ class Parser(TrlParser):
     """TRL's parser, with one clear line for a wrong option."""
 
     def error(self, message: str) -> NoReturn:
-        """Called for what argparse doesn't accept."""
+        """End on what argparse doesn't accept."""
         raise InputError(f"{message}; `{self.prog} --help` lists the options")
 
 
@@ -285,7 +285,7 @@ def check_config(path: Path, known: set[str]) -> None:
 
 
 def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
-    """What a run can do about a full card, the cheapest first; what it does already is left out."""
+    """List what a run can do about a full card, the cheapest first; what it does already is left out."""
     size, steps = training.per_device_train_batch_size, training.gradient_accumulation_steps
     shared = training.questions_per_sequence
     smaller = f"--per_device_train_batch_size 1 --gradient_accumulation_steps {size * steps}"

@@ -86,7 +86,7 @@ def captions(
     train: Sequence[Sample],
     device: torch.device,
 ) -> list[Caption]:
-    """What the model says of each picture, and of another operation's, and how right that and the blind guess is."""
+    """Ask the model about each picture, and about another operation's; returns how right that and the blind guess are."""
     draw = random.Random(0)
     other = [draw.choice([two for two in test if two.case_id != one.case_id] or [one]) for one in test]
     phases = sorted({one.phase for one in train if one.phase and one.phase != IDLE})
@@ -162,7 +162,7 @@ def shown(figures: Mapping[str, Mapping[str, Measure]]) -> str:
 def picture_of_attention(
     model: ScratchModel, tokenizer: PreTrainedTokenizerFast, one: Sample, path: Path, device: torch.device
 ) -> None:
-    """Return the picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
+    """Draw the picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
     model.eval()
     text = answers(model, tokenizer, [one], device)[0]
     asked = prompt(tokenizer, one.question)

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     metric = evaluate.load(str(Path(__file__).parent / "surgical_vqa.py"))
 
     def compute(*columns: str) -> dict[str, object]:
-        """The result for one JSON list per column."""
+        """Return the result for one JSON list per column."""
         given = dict(zip(metric.features, map(json.loads, columns), strict=True))
         return dict(metric.compute(**given))
 
