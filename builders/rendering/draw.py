@@ -72,7 +72,7 @@ class Stage:
         return min(self.plan.beats, key=lambda beat: abs(time_s - beat.middle_s))
 
     def empty(self, time_s: float) -> bool:
-        """Return the lead-in, in which nothing is done yet."""
+        """Say whether a moment lies in the lead-in, in which nothing is done yet."""
         return time_s < self.plan.beats[0].middle_s - 2.5
 
     def offset(self, time_s: float) -> tuple[float, float]:
