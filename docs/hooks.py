@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -85,9 +86,30 @@ def verb_lines(command: str) -> Iterator[str]:
     yield from reference(command, verbs())
 
 
+def api_lines() -> Iterator[str]:
+    """Yield the functions of the Python API as Markdown: how each is called, and what it returns."""
+    import surgvqa
+
+    for name in surgvqa.__all__:
+        if name.startswith("__"):
+            continue
+        function = getattr(surgvqa, name)
+        signature = inspect.signature(function)
+        needed = [one.name for one in signature.parameters.values() if one.default is one.empty]
+        rest = ", …" if len(needed) < len(signature.parameters) else ""
+        said = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+        returned = signature.return_annotation
+        shown = f" -> {returned}" if isinstance(returned, str) else ""
+        yield f"\n## {name}\n\n```text\nsurgvqa.{name}({', '.join(needed)}{rest}){shown}\n```\n\n{said}\n"
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the marks on the pages of the map and of the documents by what is written here."""
-    for mark, lines in (("<!-- map -->", map_lines), ("<!-- documents -->", document_lines)):
+    for mark, lines in (
+        ("<!-- map -->", map_lines),
+        ("<!-- documents -->", document_lines),
+        ("<!-- api -->", api_lines),
+    ):
         if mark in markdown:
             markdown = markdown.replace(mark, "".join(lines()))
     return re.sub(r"<!-- verbs ([\w-]+) -->", lambda mark: "".join(verb_lines(mark[1])), markdown)

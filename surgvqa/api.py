@@ -52,7 +52,8 @@ def verb(config: Callable[P, C], run: Callable[[C], R]) -> Callable[P, R]:
     call.__name__ = call.__qualname__ = run.__name__.removeprefix("_")
     fields = "".join(f"\n        {one.name}: {one.help}" for one in given.values())
     call.__doc__ = f"{run.__doc__}\n\n    Args:{fields}\n    "
-    call.__signature__ = inspect.signature(config)  # type: ignore[attr-defined]
+    returned = inspect.signature(run).return_annotation
+    call.__signature__ = inspect.signature(config).replace(return_annotation=returned)  # type: ignore[attr-defined]
     return call
 
 

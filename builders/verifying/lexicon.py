@@ -39,26 +39,33 @@ EVENTS = (
 )  # fmt: skip
 FOREIGN: Mapping[str, tuple[str, ...]] = {"instrument": INSTRUMENTS, "anatomy": STRUCTURES, "event": EVENTS}
 
-NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        (
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        )
-    )
-} | {"single": 1, "both": 2, "pair": 2, "several": -1, "many": -1, "multiple": -1, "dozen": 12, "half": -1}
+UNITS = tuple(
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ]
+)
+NUMBERS = {word: number for number, word in enumerate(UNITS)} | {
+    "single": 1, "both": 2, "pair": 2, "several": -1, "many": -1, "multiple": -1, "dozen": 12, "half": -1,
+}  # fmt: skip
 GENERIC = {
     "instrument": "instrument", "tool": "instrument", "device": "instrument",
     "structure": "anatomy", "anatomy": "anatomy", "organ": "anatomy", "landmark": "anatomy",
