@@ -39,30 +39,10 @@ EVENTS = (
 )  # fmt: skip
 FOREIGN: Mapping[str, tuple[str, ...]] = {"instrument": INSTRUMENTS, "anatomy": STRUCTURES, "event": EVENTS}
 
-UNITS = tuple(
-    [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ]
-)
+UNITS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
 NUMBERS = {word: number for number, word in enumerate(UNITS)} | {
     "single": 1, "both": 2, "pair": 2, "several": -1, "many": -1, "multiple": -1, "dozen": 12, "half": -1,
 }  # fmt: skip
