@@ -48,7 +48,14 @@ def coco(
     found = Faults(shown)
     labels = {key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", found).items()}
     images = _by_id(file["images"], "image", found)
-    entries, broken = _by_image(file.pop("annotations"), images, found)
+    entries, broken, stray = _by_image(file.pop("annotations"), images, found)
+    if stray:
+        for key in (key for key in images if key not in entries):
+            found.add(
+                f"image {images[key].get('file_name')}",
+                "it has no annotation, and annotations of no image are there: one may be its own",
+            )
+            broken.add(key)
     if _corners(entries, images):
         cause = "its box looks like x1, y1, x2, y2, as all of this file do; a box here is x, y, width, height"
         for key in (key for key, there in entries.items() if there and key not in broken):
@@ -96,8 +103,9 @@ def _id(entry: Any, key: str) -> str | None:
 
 def _by_image(
     annotations: list[Any], images: Mapping[Any, Any], found: Faults
-) -> tuple[dict[Any, list[dict[str, Any]]], set[Any]]:
-    """Return the annotations of every image, and the images of which one can't be told."""
+) -> tuple[dict[Any, list[dict[str, Any]]], set[Any], bool]:
+    """Return the annotations of every image, the images of which one can't be told, and whether some are of no image."""
+    stray = False
     entries: dict[Any, list[dict[str, Any]]] = {}
     broken: set[Any] = set()
     seen: set[Any] = set()
@@ -110,13 +118,14 @@ def _by_image(
             found.add(f"annotation {key}", "the id is there twice; ids of a file are unique")
         elif not known:
             found.add(f"annotation {key}", f"its image_id {image} is not among the file's images")
+            stray = True
         else:
             seen.add(key)
             entries.setdefault(image, []).append(entry)
             continue
         if known:
             broken.add(image)
-    return entries, broken
+    return entries, broken, stray
 
 
 def _corners(entries: Mapping[Any, list[dict[str, Any]]], images: Mapping[Any, Any]) -> bool:

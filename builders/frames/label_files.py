@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,7 +44,7 @@ def merge(
     taxonomy: Taxonomy,
     *,
     made_by: Maker = "hand",
-    roles: Sequence[str] = ("anatomy", "tools"),
+    roles: Sequence[str] = (),
     least: float = 0.0,
     image_rate: float = 0.0,
     on_error: str = "fail",
@@ -56,7 +56,8 @@ def merge(
         files: of any of the tools, or folders of them.
         taxonomy: the procedure's names.
         made_by: hand, detector or weak; a detector's never replace a person's.
-        roles: what the files were to label: a field named here that a picture shows nothing of is known to be empty.
+        roles: what the files were to label, anatomy, tools: a field named here that a picture shows nothing of is
+            known to be empty. Where none is named, those that the files name anything of.
         least: predictions less sure than this are left out.
         image_rate: frames per second of a video that a file numbers the frames of.
         on_error: fail, or quarantine: pictures that can't be read are left out, and named.
@@ -70,21 +71,25 @@ def merge(
     known = Known(Names(taxonomy), image_rate, moments, index.size)
     read = [exports.read(path, known) for path in files]
     faults = [fault for one in read for fault in one.faults]
+    pictures = [picture for one in read for picture in one.pictures]
+    roles = roles or _named(pictures)
     new: dict[tuple[str, str], FrameLabels] = {}
+    twice: set[tuple[str, str]] = set()  # frames of which one picture was refused
     unmatched: list[str] = []
-    for picture in (picture for one in read for picture in one.pictures):
+    for picture in pictures:
         match = index.match(picture)
         if match is None:
             unmatched.append(picture.name)
             continue
         try:
             index.refuse_other_shape(match, picture)
+            made = _labels(match, picture, made_by, roles, least)
+            key = (match.video_id, match.image)
+            new[key] = _joined(new[key], made) if key in new else made
         except InputError as error:
             faults.append(Dropped(picture.name or match.image, str(error), fault=True))
-            continue
-        made = _labels(match, picture, made_by, roles, least)
-        key = (match.video_id, match.image)
-        new[key] = frame_labels.refine([new[key]], [made])[0] if key in new else made
+            twice.add((match.video_id, match.image))
+    new = {key: frame for key, frame in new.items() if key not in twice}
     if faults and on_error != "quarantine":
         raise InputError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {listed(faults)}. Correct "
@@ -182,6 +187,25 @@ class _Index:
 
 def _stem(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names[:-1], PurePosixPath(names[-1]).stem)
+
+
+def _named(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """Return the fields whose things pictures name; both where they name nothing at all, not even a phase."""
+    there = {node.type for picture in pictures for node in picture.nodes}
+    if not there and not any(picture.phase for picture in pictures):
+        return tuple(frame_labels.ROLES)
+    return tuple(name for name, role in frame_labels.ROLES.items() if role in there)
+
+
+def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
+    """Return what two pictures of the same frame say. Raises ``InputError`` where both say something, and not the same."""
+    fields: dict[str, Any] = {}
+    for name in frame_labels.FIELDS:
+        one, other = getattr(first, name), getattr(second, name)
+        if one and other and one != other:
+            raise InputError(f"{first.image} is labelled twice, and its {name} not alike; keep one of them")
+        fields[name] = one if one or other is None else other
+    return replace(frame_labels.refine([first], [second])[0], **fields)
 
 
 def _labels(
