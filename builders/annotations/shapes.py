@@ -10,15 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from surgvqa.builders.files.names import require_regular
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, UnknownLabel
 from surgvqa.builders.schema import Box, Dropped, Entity, Point, Role
 from surgvqa.cards.command import InputError, nearest, parse_json
 
 MAX_SIDE = 32_768  # pixels; what a mask takes is width x height
-LARGEST = 2**29  # bytes of an annotation file: a million polygons of COCO are 200 MB
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # What reading somebody else's values raises where they aren't what the format says.
 MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
@@ -161,28 +159,6 @@ def read_json(path: Path, shown: str) -> Any:
         return parse_json(read_text(path, shown))
     except ValueError as error:
         raise InputError(f"{shown}: not JSON: {error}") from error
-
-
-def read_bytes(path: Path, shown: str) -> bytes:
-    """Return the bytes of an ordinary file of at most `LARGEST` bytes."""
-    if not path.exists():
-        raise InputError(f"no file {path}")
-    size = require_regular(path, shown).stat().st_size
-    if size > LARGEST:
-        raise InputError(f"{shown}: {size} bytes; up to {LARGEST} are read: split it by pictures")
-    data = path.read_bytes()
-    if data.startswith(b"PK\x03\x04"):
-        raise InputError(f"{shown}: a ZIP archive; unpack it, and give the file or folder inside")
-    return data
-
-
-def read_text(path: Path, shown: str) -> str:
-    """Return the text of a file: UTF-8, with or without a byte order mark, or UTF-16 with one."""
-    data = read_bytes(path, shown)
-    try:
-        return data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown}: not {error.encoding.upper()} at byte {error.start}") from error
 
 
 def frame_size(width: Any, height: Any) -> tuple[int, int]:

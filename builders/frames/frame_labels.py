@@ -27,6 +27,7 @@ from surgvqa.builders.annotations.shapes import role_of
 from surgvqa.builders.cases.scene import grid_cell, relations
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.files.parquet import write_text
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.procedures.taxonomy import Taxonomy, plain
 from surgvqa.builders.schema import Entity, Role, Scene
 from surgvqa.cards.command import InputError, nearest, parse_json
@@ -36,8 +37,7 @@ MAKERS: tuple[Maker, ...] = ("weak", "detector", "hand")  # each may replace wha
 FIELDS = ("phase", "anatomy", "tools", "events")
 ROLES: Mapping[str, Role] = {"anatomy": "anatomy", "tools": "instrument"}
 KEYS = ("image", "video_id", "timestamp_s", *FIELDS, "width", "height", "boxes", "confidence", "made_by")
-LISTED = 10  # causes in one message
-LONGEST = 240  # characters of a cause: one may list every name that is known
+LISTED, LONGEST = 10, 240  # causes in one message, characters of one: it may list every name that is known
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -105,12 +105,9 @@ def _named(entry: Any) -> bool:
 
 
 def _entries(path: Path) -> Iterator[Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"no file {path}; `surgvqa-build frames` writes frames and their labels") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}") from error
+    if not path.exists():
+        raise InputError(f"no file {path}; `surgvqa-build frames` writes frames and their labels")
+    text = read_text(path, str(path))
     try:
         if path.suffix == ".jsonl":
             yield from (parse_json(line) for line in text.split("\n") if line.strip())

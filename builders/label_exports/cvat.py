@@ -16,8 +16,8 @@ from surgvqa.builders.annotations.shapes import (
     Picture,
     Shape,
     frame_size,
-    read_bytes,
 )
+from surgvqa.builders.files.texts import read_bytes
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known

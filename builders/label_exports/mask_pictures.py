@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, read_text
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import BROKEN
 from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.label_exports.known import Known, files_below, same_classes
 from surgvqa.cards.command import InputError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size, read_text
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, read_text
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import sizes_of
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.label_exports.known import Known, files_below, same_classes
 from surgvqa.cards.command import InputError
 

@@ -10,6 +10,7 @@ from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.pipeline.prepare import SURVEY_S, remarks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.rendering.example import write as write_example
@@ -173,5 +174,5 @@ def placeholders(taxonomy: Taxonomy) -> list[str]:
 
 def _any_data(folder: Path) -> bool:
     tables = (folder / name for name in ("phases.csv", "tools.csv"))
-    rows = any(path.read_text("utf-8-sig").partition("\n")[2].strip() for path in tables if path.is_file())
+    rows = any(len(read_text(path, path.name).split()) > 1 for path in tables if path.is_file())
     return rows or any((folder / "annotations").rglob("*.json"))
