@@ -64,7 +64,9 @@ def write(name: str, folder: Path) -> list[Path]:
 
 def labelled(made: Laparoscopy, case: str) -> tuple[dict[str, Any], list[list[object]]]:
     """Label a moment every two seconds: by turns as COCO instances and as a row of ``tools.csv``."""
-    images, annotations, rows = [], [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    rows: list[list[object]] = []
     for index in range(int(made.duration_s / STEP_S)):
         time_s = index * STEP_S
         _, labels = made.paint(time_s)
