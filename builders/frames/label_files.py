@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal, cast
 
 from surgvqa.builders.annotations.entities import numbered
 from surgvqa.builders.annotations.picture_names import original, parts
@@ -18,12 +18,13 @@ from surgvqa.builders.annotations.shapes import Annotated, Names, Picture
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.pictures import Size, sizes_of
 from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.frames.frame_labels import FrameLabels, Maker
+from surgvqa.builders.frames.entry import FIELDS, ROLES, FrameLabels
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.label_exports import exports
 from surgvqa.builders.label_exports.known import Known, located
-from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.settings.labels import Labels
 from surgvqa.cards.command import InputError
 
 NEAR_S = 0.02  # from a picture's time to its frame's, where no rate says how far frames are apart
@@ -38,33 +39,18 @@ class Merged:
     left_out: tuple[Dropped, ...] = ()  # what was cut, left out by design, or refused and quarantined
 
 
-def merge(
-    into: Path,
-    files: Sequence[Path],
-    taxonomy: Taxonomy,
-    *,
-    made_by: Maker = "hand",
-    roles: Sequence[str] = (),
-    least: float = 0.0,
-    image_rate: float = 0.0,
-    on_error: str = "fail",
-) -> Merged:
-    """Refine a metadata file with the labels of other tools' files.
+def merge(config: Labels) -> Merged:
+    """Refine a metadata file with the labels of other tools' files, or of folders of them.
 
-    Args:
-        into: the metadata file, as `surgvqa-build frames` writes it.
-        files: of any of the tools, or folders of them.
-        taxonomy: the procedure's names.
-        made_by: hand, detector or weak; a detector's never replace a person's.
-        roles: what the files were to label, anatomy, tools: a field named here that a picture shows nothing of is
-            known to be empty. Where none is named, those that the files name anything of.
-        least: predictions less sure than this are left out.
-        image_rate: frames per second of a video that a file numbers the frames of.
-        on_error: fail, or quarantine: pictures that can't be read are left out, and named.
+    A detector's labels never replace a person's. A field of ``config.of`` that a picture shows nothing of is known to
+    be empty; where none is named, those that the files name anything of. ``config.image_rate`` is the frames per
+    second of a video that a file numbers the frames of.
 
     Raises:
         InputError: one list of everything that can't be read, or no picture at all that is known.
     """
+    into, files, image_rate = config.into, config.files, config.image_rate
+    taxonomy = load(config.taxonomy)
     frames = frame_labels.read(into, taxonomy)
     index = _Index(into, frames, image_rate)
     moments = tuple(sorted({frame.timestamp_s for frame in frames}))
@@ -72,25 +58,8 @@ def merge(
     read = [exports.read(path, known) for path in files]
     faults = [fault for one in read for fault in one.faults]
     pictures = [picture for one in read for picture in one.pictures]
-    roles = roles or _named(pictures)
-    new: dict[tuple[str, str], FrameLabels] = {}
-    twice: set[tuple[str, str]] = set()  # frames of which one picture was refused
-    unmatched: list[str] = []
-    for picture in pictures:
-        match = index.match(picture)
-        if match is None:
-            unmatched.append(picture.name)
-            continue
-        try:
-            index.refuse_other_shape(match, picture)
-            made = _labels(match, picture, made_by, roles, least)
-            key = (match.video_id, match.image)
-            new[key] = _joined(new[key], made) if key in new else made
-        except InputError as error:
-            faults.append(Dropped(picture.name or match.image, str(error), fault=True))
-            twice.add((match.video_id, match.image))
-    new = {key: frame for key, frame in new.items() if key not in twice}
-    if faults and on_error != "quarantine":
+    new, unmatched = _matched(pictures, index, replace(config, of=config.of or _named(pictures)), faults)
+    if faults and config.on_error != "quarantine":
         raise InputError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {listed(faults)}. Correct "
             "them, or leave these pictures out with --on-error quarantine"
@@ -103,6 +72,29 @@ def merge(
     frame_labels.write(into, frame_labels.refine(frames, new.values()))
     notes = [note for one in read for note in one.notes]
     return Merged(len(new), tuple(unmatched), (*faults, *notes))
+
+
+def _matched(
+    pictures: Sequence[Picture], index: _Index, config: Labels, faults: list[Dropped]
+) -> tuple[dict[tuple[str, str], FrameLabels], list[str]]:
+    """Return the labels by video and picture, and the pictures without a frame. A frame with a refused picture has none."""
+    new: dict[tuple[str, str], FrameLabels] = {}
+    refused: set[tuple[str, str]] = set()
+    unmatched: list[str] = []
+    for picture in pictures:
+        match = index.match(picture)
+        if match is None:
+            unmatched.append(picture.name)
+            continue
+        key = (match.video_id, match.image)
+        try:
+            index.refuse_other_shape(match, picture)
+            made = _labels(match, picture, config)
+            new[key] = _joined(new[key], made) if key in new else made
+        except InputError as error:
+            faults.append(Dropped(picture.name or match.image, str(error), fault=True))
+            refused.add(key)
+    return {key: frame for key, frame in new.items() if key not in refused}, unmatched
 
 
 @dataclass(slots=True)
@@ -189,18 +181,18 @@ def _stem(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names[:-1], PurePosixPath(names[-1]).stem)
 
 
-def _named(pictures: Sequence[Picture]) -> tuple[str, ...]:
+def _named(pictures: Sequence[Picture]) -> tuple[Literal["anatomy", "tools"], ...]:
     """Return the fields whose things pictures name; both where they name nothing at all, not even a phase."""
     there = {node.type for picture in pictures for node in picture.nodes}
     if not there and not any(picture.phase for picture in pictures):
-        return tuple(frame_labels.ROLES)
-    return tuple(name for name, role in frame_labels.ROLES.items() if role in there)
+        return "anatomy", "tools"
+    return tuple(cast(Literal["anatomy", "tools"], name) for name, role in ROLES.items() if role in there)
 
 
 def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
     """Return what two pictures of the same frame say. Raises ``InputError`` where both say something, and not the same."""
     fields: dict[str, Any] = {}
-    for name in frame_labels.FIELDS:
+    for name in FIELDS:
         one, other = getattr(first, name), getattr(second, name)
         if one and other and one != other:
             raise InputError(f"{first.image} is labelled twice, and its {name} not alike; keep one of them")
@@ -208,13 +200,12 @@ def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
     return replace(frame_labels.refine([first], [second])[0], **fields)
 
 
-def _labels(
-    frame: FrameLabels, picture: Picture, made_by: Maker, roles: Sequence[str], least: float
-) -> FrameLabels:
+def _labels(frame: FrameLabels, picture: Picture, config: Labels) -> FrameLabels:
+    made_by, least = config.made_by, config.min_confidence
     nodes = [node for node in picture.nodes if node.confidence is None or node.confidence >= least]
     fields: dict[str, Any] = {}
-    for name in roles:
-        role = frame_labels.ROLES[name]
+    for name in config.of:
+        role = ROLES[name]
         fields[name] = numbered(node for node in nodes if node.type == role)
     if picture.phase is not None:
         fields["phase"] = picture.phase

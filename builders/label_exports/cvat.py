@@ -38,7 +38,7 @@ class _Plain(ElementTree.TreeBuilder):
 
 
 def document(path: Path) -> Element:
-    """The root of an XML file, in the encoding that its first line states."""
+    """Read the root of an XML file, in the encoding that its first line states."""
     data = read_bytes(path, path.name)
     try:
         return ElementTree.fromstring(data, ElementTree.XMLParser(target=_Plain()))
@@ -69,7 +69,7 @@ def _image(image: Element, known: Known, found: Faults) -> Picture | None:
             if element.tag not in NO_SHAPES
         ]
         shapes, phase = phase_of(read, known.names)
-        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         numbered = _NUMBERED.fullmatch(name) if known.rate > 0 else None
         time_s = int(numbered[1]) / known.rate if numbered else None
         return Picture("" if numbered else name, *size, nodes, time_s, phase=phase)

@@ -45,7 +45,9 @@ def read(folder: Path, known: Known) -> Annotated:
             coded = _coded(mask, coloured)
             height, width = coded.shape
             shapes = _shapes(coded, values, coloured)
-            nodes = entities(shapes, known.names, width, height, found.cuts, masked=False, picture=mask.name)
+            nodes = entities(
+                shapes, known.names, (width, height), found.cuts, masked=False, picture=mask.name
+            )
             pictures.append(Picture(mask.name, width, height, nodes))
         except InputError as error:
             found.add(mask.relative_to(folder).as_posix(), error)
@@ -53,7 +55,7 @@ def read(folder: Path, known: Known) -> Annotated:
 
 
 def classes(path: Path) -> tuple[Values, bool]:
-    """The labels of values, and whether these are colours."""
+    """Read the labels of values, and whether these are colours."""
     found: dict[int, str] = {}
     table = path.suffix == ".csv"
     for where, label, value in _rows(path) if table else _lines(path):

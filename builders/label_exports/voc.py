@@ -32,7 +32,7 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         size = frame_size(int(width or 0), int(height or 0)) if stated else known.needed_size(name)
         there = [one for one in root.findall("object") if (one.findtext("deleted") or "0").strip() != "1"]
         shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
-        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         return found.annotated([Picture(name, *size, nodes)])
     except (InputError, *MALFORMED) as error:
         found.add(name, error)

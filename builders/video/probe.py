@@ -94,7 +94,7 @@ def probe(path: Path) -> VideoReport:
 
 
 def timing_notes(timeline: Timeline) -> list[str]:
-    """What must be known of when the frames of a video are shown."""
+    """State what must be known of when the frames of a video are shown."""
     notes = []
     trimmed = len(timeline.pts) - len(timeline.shown)
     if trimmed > 0:
@@ -191,7 +191,7 @@ def _decode_all(path: Path, found: _Found) -> None:
 
 
 def late_pictures(container: InputContainer, stream: VideoStream) -> list[str]:
-    """A note where the sound begins well before the first picture: a player's clock begins with the sound."""
+    """Note a sound that begins well before the first picture: a player's clock begins with the sound."""
     sounds = [
         float(one.start_time * one.time_base)
         for one in container.streams.audio
@@ -207,7 +207,7 @@ def late_pictures(container: InputContainer, stream: VideoStream) -> list[str]:
 
 @contextmanager
 def _listening(level: int) -> Iterator[list[tuple[int, str, str]]]:
-    """What FFmpeg says up to a level; the caller empties the list."""
+    """Collect FFmpeg's messages up to a level; the caller empties the list."""
     usual = av.logging.get_level()
     av.logging.set_level(level)
     try:
