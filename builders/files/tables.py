@@ -27,7 +27,7 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
     shown = shown or path.name
     try:
         text = read_text(path, shown)
-        mark = _delimiter(text.partition("\n")[0], needed)
+        mark = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0], needed)
         read = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
         table = [[cell.strip() for cell in row] for row in read if any(row)]
     except csv.Error as error:

@@ -124,6 +124,7 @@ def test_many_phases_take_linear_time():
         ("case;phase;start;end\na;incision;0,5;4,5\n".encode("utf-8-sig"), (0.5, 4.5)),
         ("case\tphase\tstart\tend\na\tincision\t0\t4,5\n".encode("utf-16"), (0.0, 4.5)),
         (b"case,phase,start,end\ra,incision,0:00:02,1:02:03.5\r", (2.0, 3723.5)),
+        (b"case;phase;start;end\ra;incision;0,5;4,5\r", (0.5, 4.5)),
         (b'case,phase,start,end\na,incision,"0","4,5"\n', (0.0, 4.5)),
         (b"case,phase,start,end\na,incision,00:02,00:04\n", "Write h:mm:ss, or seconds"),
         (b'case,phase,start,end\na,incision,0,"1,500"\n', "thousands, or three decimals"),
