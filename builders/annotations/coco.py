@@ -48,7 +48,14 @@ def coco(
     found = Faults(shown)
     labels = {key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", found).items()}
     images = _by_id(file["images"], "image", found)
-    entries, broken = _by_image(file.pop("annotations"), images, found)
+    entries, broken, stray = _by_image(file.pop("annotations"), images, found)
+    if stray:
+        for key in (key for key in images if key not in entries):
+            found.add(
+                f"image {images[key].get('file_name')}",
+                "it has no annotation, and annotations of no image are there: one may be its own",
+            )
+            broken.add(key)
     if _corners(entries, images):
         cause = "its box looks like x1, y1, x2, y2, as all of this file do; a box here is x, y, width, height"
         for key in (key for key, there in entries.items() if there and key not in broken):
@@ -71,41 +78,54 @@ def coco(
 
 
 def _by_id(entries: Iterable[Any], what: str, found: Faults) -> dict[Any, dict[str, Any]]:
-    """Entries by their ids; a duplicated or missing id is a fault."""
+    """Entries by their ids; a missing id is a fault, and a duplicated one, of which neither entry is taken."""
     there: dict[Any, dict[str, Any]] = {}
+    twice: set[str] = set()
     for entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("id"), int | str):
+        key = _id(entry, "id")
+        if key is None:
             found.add(what, "an entry has no id")
-        elif entry["id"] in there:
-            found.add(f"{what} {entry['id']}", "the id is there twice; ids of a file are unique")
+        elif key in there:
+            found.add(f"{what} {key}", "the id is there twice; ids of a file are unique")
+            twice.add(key)
         else:
-            there[entry["id"]] = entry
-    return there
+            there[key] = entry
+    return {key: entry for key, entry in there.items() if key not in twice}
+
+
+def _id(entry: Any, key: str) -> str | None:
+    """Return an id, which one list of a file may write as 7 and another one as "7" or 7.0; None where there is none."""
+    value = entry.get(key) if isinstance(entry, dict) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
 def _by_image(
     annotations: list[Any], images: Mapping[Any, Any], found: Faults
-) -> tuple[dict[Any, list[dict[str, Any]]], set[Any]]:
-    """Return the annotations of every image, and the images of which one can't be told."""
+) -> tuple[dict[Any, list[dict[str, Any]]], set[Any], bool]:
+    """Return the annotations of every image, the images of which one can't be told, and whether some are of no image."""
+    stray = False
     entries: dict[Any, list[dict[str, Any]]] = {}
     broken: set[Any] = set()
     seen: set[Any] = set()
     for entry in annotations:
-        image = entry.get("image_id") if isinstance(entry, dict) else None
-        known = isinstance(image, int | str) and image in images
-        if not isinstance(entry, dict) or not isinstance(entry.get("id"), int | str):
+        image, key = _id(entry, "image_id"), _id(entry, "id")
+        known = image is not None and image in images
+        if key is None:
             found.add("annotation", "an entry has no id")
-        elif entry["id"] in seen:
-            found.add(f"annotation {entry['id']}", "the id is there twice; ids of a file are unique")
+        elif key in seen:
+            found.add(f"annotation {key}", "the id is there twice; ids of a file are unique")
         elif not known:
-            found.add(f"annotation {entry['id']}", f"its image_id {image} is not among the file's images")
+            found.add(f"annotation {key}", f"its image_id {image} is not among the file's images")
+            stray = True
         else:
-            seen.add(entry["id"])
+            seen.add(key)
             entries.setdefault(image, []).append(entry)
             continue
         if known:
             broken.add(image)
-    return entries, broken
+    return entries, broken, stray
 
 
 def _corners(entries: Mapping[Any, list[dict[str, Any]]], images: Mapping[Any, Any]) -> bool:
@@ -138,9 +158,9 @@ def _picture(
     """One image with its annotations; None where it has a crowd."""
     width, height = frame_size(image["width"], image["height"])
     name = str(image["file_name"])
-    crowds = [entry for entry in there if entry.get("iscrowd") or entry.get("ignore")]
+    crowds = [entry for entry in there if _set(entry, "iscrowd") or _set(entry, "ignore")]
     if crowds:
-        what = ", ".join(sorted({labels.get(entry.get("category_id"), "?") for entry in crowds}))
+        what = ", ".join(sorted({labels.get(_id(entry, "category_id"), "?") for entry in crowds}))
         found.note(
             name, f"left out: a crowd (iscrowd or ignore) of {what}, and how many it holds is not said"
         )
@@ -150,6 +170,14 @@ def _picture(
     return Picture(name, width, height, nodes, _time(image), _score(image))
 
 
+def _set(entry: Mapping[str, Any], flag: str) -> bool:
+    """Whether a flag is set: 1, true, or either of them as a string."""
+    value = entry.get(flag)
+    if str(value).lower() not in ("1", "1.0", "true", "0", "0.0", "false", "none", ""):
+        raise InputError(f"its {flag} is {value!r}; 0 or 1 are due")
+    return str(value).lower() in ("1", "1.0", "true")
+
+
 def _shapes(
     there: Iterable[dict[str, Any]], labels: Mapping[Any, str], width: int, height: int
 ) -> Iterator[Shape]:
@@ -157,9 +185,10 @@ def _shapes(
     for entry in there:
         where = f"annotation {entry['id']}"
         try:
-            if entry.get("category_id") not in labels:
+            category = _id(entry, "category_id")
+            if category not in labels:
                 raise InputError(f"its category_id {entry.get('category_id')} is not among the categories")
-            yield _shape(entry, labels[entry["category_id"]], width, height, where)
+            yield _shape(entry, labels[category], width, height, where)
         except (InputError, *MALFORMED) as error:
             error.add_note(where)
             raise
@@ -179,6 +208,8 @@ def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where:
     if isinstance(outline, Mapping):
         rle = _rle(outline, width, height)
         return Shape(label, rle=rle, track=track, score=score, where=where)
+    if isinstance(outline, list):
+        outline = [part for part in outline if part != []]  # "[[]]": no outline
     if outline:
         if not isinstance(outline, list):
             raise InputError(f"its segmentation is {masks.shown(outline)}, no list of polygons")
@@ -187,7 +218,7 @@ def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where:
     if entry.get("bbox"):
         x, y, w, h = (float(value) for value in entry["bbox"])
         box: Box = (x, y, x + w, y + h)
-        degrees = float(extra.get("rotation") or 0.0)
+        degrees = float(entry.get("rotation") or extra.get("rotation") or 0.0)
         if degrees % 360:
             turned = checks.turned(box, degrees)
             return Shape(label, turned=turned, track=track, score=score, where=where)

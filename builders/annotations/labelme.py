@@ -6,7 +6,7 @@ import base64
 import binascii
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +58,35 @@ def labelme(
 
 
 def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
-    """Yield the shapes of a file, the polygons of one thing together."""
-    grouped: dict[tuple[str, object], list[list[Point]]] = {}
+    """Yield the shapes of a file, the closed ones of one thing together."""
+    grouped: dict[tuple[str, object], list[Sequence[Point]]] = {}
     for index, entry in enumerate(entries):
         try:
             points = [(float(x), float(y)) for x, y in entry["points"]]
-            if (entry.get("shape_type") or "polygon") == "polygon":
-                group = entry.get("group_id")
-                key = (str(entry["label"]), index if group is None else f"group {group}")
+            group, polygon = entry.get("group_id"), (entry.get("shape_type") or "polygon") == "polygon"
+            key = (str(entry["label"]), index if group is None else f"group {group}")
+            if polygon:
                 grouped.setdefault(key, []).append(points)
+                continue
+            shape = _shape(entry, points, f"shape {index}", width, height)
+            closed = _closed(shape) if group is not None else None
+            if closed is None:
+                yield shape
             else:
-                yield _shape(entry, points, f"shape {index}", width, height)
+                grouped.setdefault(key, []).append(closed)
         except (InputError, *MALFORMED) as error:
             error.add_note(f"shape {index}")
             raise
     for (label, _), polygons in grouped.items():
         yield Shape(label, polygons=polygons)
+
+
+def _closed(shape: Shape) -> Sequence[Point] | None:
+    """Return the outline of a box, a turned box or a circle; None of anything else."""
+    if shape.box is not None:
+        x1, y1, x2, y2 = shape.box
+        return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)] if x1 < x2 and y1 < y2 else None
+    return shape.turned or next(iter(shape.polygons), None)
 
 
 def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int, height: int) -> Shape:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, UnknownLabel
 from surgvqa.builders.schema import Box, Dropped, Entity, Point, Role
@@ -158,16 +159,6 @@ def read_json(path: Path, shown: str) -> Any:
         return parse_json(read_text(path, shown))
     except ValueError as error:
         raise InputError(f"{shown}: not JSON: {error}") from error
-
-
-def read_text(path: Path, shown: str) -> str:
-    """Return the text of a UTF-8 file, with or without a byte order mark."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"no file {path}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown}: not UTF-8 at byte {error.start}") from error
 
 
 def frame_size(width: Any, height: Any) -> tuple[int, int]:

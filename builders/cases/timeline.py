@@ -268,7 +268,8 @@ def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Dropped | No
         cause = f"the recording ends at {end / 1000:g} s of the annotations"
         return Dropped(item, cause, fault=not excerpt and stretch.end_ms > end + TOLERANCE_MS)
     if stretch.start_ms < start:
-        return Dropped(item, f"the recording starts at {start / 1000:g} s of the annotations")
+        cause = f"the recording starts at {start / 1000:g} s of the annotations"
+        return Dropped(item, cause, fault=not excerpt and stretch.start_ms < start - TOLERANCE_MS)
     return None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from surgvqa.builders.files.names import require_regular
+from surgvqa.builders.files.texts import read_text
 from surgvqa.cards.command import InputError
 
 
@@ -15,7 +17,7 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
     """Return the rows of a CSV file as dictionaries; empty lines are passed over.
 
     Args:
-        path: UTF-8, with or without a byte order mark; any line ends; commas, semicolons or tabs between cells.
+        path: UTF-8, with or without a byte order mark, or UTF-16 with one; any line ends; commas, semicolons or tabs between cells.
         needed: columns that must be there; others may be.
         shown: how messages call the file.
 
@@ -24,13 +26,10 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
     """
     shown = shown or path.name
     try:
-        with require_regular(path, shown).open(newline="", encoding="utf-8-sig") as file:
-            mark = _delimiter(file.readline(), needed)
-            file.seek(0)
-            read = csv.reader(file, strict=True, delimiter=mark)
-            table = [[cell.strip() for cell in row] for row in read if any(row)]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        text = read_text(path, shown)
+        mark = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0], needed)
+        read = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
+        table = [[cell.strip() for cell in row] for row in read if any(row)]
     except csv.Error as error:
         raise InputError(f"{shown}: not a CSV file: {error}") from error
     header = table[0] if table else []
@@ -62,20 +61,49 @@ def _delimiter(header: str, needed: Sequence[str]) -> str:
 
 
 def number(row: Mapping[str, str], column: str, where: str) -> float:
-    """Return a finite number of a row.
+    """Return a finite number of a row; a comma before its decimals is read, too.
 
-    >>> number({"sec": "13.28"}, "sec", "phases.csv row 2")
-    13.28
+    >>> number({"sec": "13.28"}, "sec", "phases.csv row 2"), number({"sec": "13,5"}, "sec", "phases.csv row 2")
+    (13.28, 13.5)
     """
     if column not in row:
         raise InputError(f"{where}: there is no column {column}")
+    text = row[column]
+    if _THOUSANDS.fullmatch(text):
+        raise InputError(
+            f"{where}: {column} is {text!r}: thousands, or three decimals? Write a point, or none"
+        )
+    if _COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     try:
-        value = math.nan if "_" in row[column] else float(row[column])
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise InputError(f"{where}: {column} is {row[column]!r}, not a number")
     return value
+
+
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
+_HALF_CLOCK = re.compile(r"\d+:\d+(?:[.,]\d+)?")
+
+
+def seconds(row: Mapping[str, str], column: str, where: str) -> float:
+    """Return a time of a row in seconds: a number of them, or hours:minutes:seconds.
+
+    >>> seconds({"start": "1:02:03,5"}, "start", ""), seconds({"start": "13.28"}, "start", "")
+    (3723.5, 13.28)
+    """
+    text = row.get(column, "")
+    if clock := _CLOCK.fullmatch(text):
+        return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3].replace(",", "."))
+    if _HALF_CLOCK.fullmatch(text):
+        raise InputError(
+            f"{where}: {column} is {text!r}: hours and minutes, or minutes and seconds? Write h:mm:ss, or seconds"
+        )
+    return number(row, column, where)
 
 
 def span(row: Mapping[str, str], start: str, end: str) -> tuple[float, float]:
@@ -85,7 +113,7 @@ def span(row: Mapping[str, str], start: str, end: str) -> tuple[float, float]:
     ((4.0, 8.0), (0.0, inf))
     """
     try:
-        first, last = number(row, start, ""), number(row, end, "")
+        first, last = seconds(row, start, ""), seconds(row, end, "")
     except InputError:
         return 0.0, math.inf
     return (first, last) if first < last else (last, first)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from surgvqa.builders.cases.leakage import perceptual_hash
 from surgvqa.builders.cases.scene import grid_cell, link
-from surgvqa.builders.cases.timeline import annotated, label_at, to_ms
+from surgvqa.builders.cases.timeline import annotated, course, label_at, to_ms
+from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.pictures import encode_jpeg, resize
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.frames.choice import chosen, length, shared_out
@@ -126,17 +127,21 @@ def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> 
             None if taxonomy is None else taxonomy.path if Path(taxonomy.path).is_file() else taxonomy.name
         )
         read = list(procedure.cases(root, taxonomy=names, image_rate=image_rate or None))
-        faults = [one for one in read if isinstance(one, Dropped) and one.fault]
-        if faults:
-            raise InputError("; ".join(f"{one.item}: {one.cause}" for one in faults[:20]))
+        wrong = [one for one in read if isinstance(one, Dropped) and one.fault]
+        if wrong:
+            raise InputError(listed(wrong))
         found = [one for one in read if isinstance(one, Case)]
     else:
         found = [Case(path.stem, "videos", "", video=path) for path in video_files(root)]
         if not found:
             raise InputError(f"no video at {root}, and no phases.csv, tools.csv or annotations/ below it")
-    return [
+    found = [
         replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one for one in found
     ]
+    faults = [one for case in found for one in course(case).dropped if one.fault]
+    if faults:
+        raise InputError(listed(faults))
+    return found
 
 
 def known_roles(cases: Sequence[Case]) -> set[str]:

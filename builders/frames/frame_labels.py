@@ -24,13 +24,13 @@ from typing import Any
 from surgvqa.builders.cases.scene import relations
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.files.parquet import write_text
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.frames.entry import FIELDS, MAKERS, FrameLabels, from_json, to_json
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Scene
 from surgvqa.cards.command import InputError, parse_json
 
-LISTED = 10  # causes in one message
-LONGEST = 240  # characters of a cause: one may list every name that is known
+LISTED, LONGEST = 10, 240  # causes in one message, characters of one: it may list every name that is known
 
 
 def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
@@ -76,12 +76,9 @@ def _named(entry: Any) -> bool:
 
 
 def _entries(path: Path) -> Iterator[Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"no file {path}; `surgvqa-build frames` writes frames and their labels") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}") from error
+    if not path.exists():
+        raise InputError(f"no file {path}; `surgvqa-build frames` writes frames and their labels")
+    text = read_text(path, str(path))
     try:
         if path.suffix == ".jsonl":
             yield from (parse_json(line) for line in text.split("\n") if line.strip())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal, cast
 
 from surgvqa.builders.annotations.entities import numbered
 from surgvqa.builders.annotations.picture_names import original, parts
@@ -18,7 +18,7 @@ from surgvqa.builders.annotations.shapes import Annotated, Names, Picture
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.pictures import Size, sizes_of
 from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.frames.entry import ROLES, FrameLabels
+from surgvqa.builders.frames.entry import FIELDS, ROLES, FrameLabels
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.label_exports import exports
 from surgvqa.builders.label_exports.known import Known, located
@@ -43,7 +43,8 @@ def merge(config: Labels) -> Merged:
     """Refine a metadata file with the labels of other tools' files, or of folders of them.
 
     A detector's labels never replace a person's. A field of ``config.of`` that a picture shows nothing of is known to
-    be empty. ``config.image_rate`` is the frames per second of a video that a file numbers the frames of.
+    be empty; where none is named, those that the files name anything of. ``config.image_rate`` is the frames per
+    second of a video that a file numbers the frames of.
 
     Raises:
         InputError: one list of everything that can't be read, or no picture at all that is known.
@@ -56,21 +57,8 @@ def merge(config: Labels) -> Merged:
     known = Known(Names(taxonomy), image_rate, moments, index.size)
     read = [exports.read(path, known) for path in files]
     faults = [fault for one in read for fault in one.faults]
-    new: dict[tuple[str, str], FrameLabels] = {}
-    unmatched: list[str] = []
-    for picture in (picture for one in read for picture in one.pictures):
-        match = index.match(picture)
-        if match is None:
-            unmatched.append(picture.name)
-            continue
-        try:
-            index.refuse_other_shape(match, picture)
-        except InputError as error:
-            faults.append(Dropped(picture.name or match.image, str(error), fault=True))
-            continue
-        made = _labels(match, picture, config)
-        key = (match.video_id, match.image)
-        new[key] = frame_labels.refine([new[key]], [made])[0] if key in new else made
+    pictures = [picture for one in read for picture in one.pictures]
+    new, unmatched = _matched(pictures, index, replace(config, of=config.of or _named(pictures)), faults)
     if faults and config.on_error != "quarantine":
         raise InputError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {listed(faults)}. Correct "
@@ -84,6 +72,29 @@ def merge(config: Labels) -> Merged:
     frame_labels.write(into, frame_labels.refine(frames, new.values()))
     notes = [note for one in read for note in one.notes]
     return Merged(len(new), tuple(unmatched), (*faults, *notes))
+
+
+def _matched(
+    pictures: Sequence[Picture], index: _Index, config: Labels, faults: list[Dropped]
+) -> tuple[dict[tuple[str, str], FrameLabels], list[str]]:
+    """Return the labels by video and picture, and the pictures without a frame. A frame with a refused picture has none."""
+    new: dict[tuple[str, str], FrameLabels] = {}
+    refused: set[tuple[str, str]] = set()
+    unmatched: list[str] = []
+    for picture in pictures:
+        match = index.match(picture)
+        if match is None:
+            unmatched.append(picture.name)
+            continue
+        key = (match.video_id, match.image)
+        try:
+            index.refuse_other_shape(match, picture)
+            made = _labels(match, picture, config)
+            new[key] = _joined(new[key], made) if key in new else made
+        except InputError as error:
+            faults.append(Dropped(picture.name or match.image, str(error), fault=True))
+            refused.add(key)
+    return {key: frame for key, frame in new.items() if key not in refused}, unmatched
 
 
 @dataclass(slots=True)
@@ -168,6 +179,25 @@ class _Index:
 
 def _stem(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names[:-1], PurePosixPath(names[-1]).stem)
+
+
+def _named(pictures: Sequence[Picture]) -> tuple[Literal["anatomy", "tools"], ...]:
+    """Return the fields whose things pictures name; both where they name nothing at all, not even a phase."""
+    there = {node.type for picture in pictures for node in picture.nodes}
+    if not there and not any(picture.phase for picture in pictures):
+        return "anatomy", "tools"
+    return tuple(cast(Literal["anatomy", "tools"], name) for name, role in ROLES.items() if role in there)
+
+
+def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
+    """Return what two pictures of the same frame say. Raises ``InputError`` where both say something, and not the same."""
+    fields: dict[str, Any] = {}
+    for name in FIELDS:
+        one, other = getattr(first, name), getattr(second, name)
+        if one and other and one != other:
+            raise InputError(f"{first.image} is labelled twice, and its {name} not alike; keep one of them")
+        fields[name] = one if one or other is None else other
+    return replace(frame_labels.refine([first], [second])[0], **fields)
 
 
 def _labels(frame: FrameLabels, picture: Picture, config: Labels) -> FrameLabels:

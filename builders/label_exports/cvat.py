@@ -16,8 +16,8 @@ from surgvqa.builders.annotations.shapes import (
     Picture,
     Shape,
     frame_size,
-    read_text,
 )
+from surgvqa.builders.files.texts import read_bytes
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
@@ -30,14 +30,21 @@ _NUMBERED = re.compile(r"frame_(\d+)(\.\w+)?")  # how CVAT names a video's frame
 CORNERS = ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2")
 
 
+class _Plain(ElementTree.TreeBuilder):
+    """Refuses a document type: exports have none, and entities can fill the memory."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise InputError("a document type; exports have none")
+
+
 def document(path: Path) -> Element:
-    """Read the root of an XML file. A document type is refused: exports have none, and entities can fill the memory."""
-    text = read_text(path, path.name)
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise InputError(f"{path.name}: a document type; exports have none")
+    """Read the root of an XML file, in the encoding that its first line states."""
+    data = read_bytes(path, path.name)
     try:
-        return ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as error:
+        return ElementTree.fromstring(data, ElementTree.XMLParser(target=_Plain()))
+    except InputError as error:
+        raise InputError(f"{path.name}: {error}") from error
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise InputError(f"{path.name}: not XML: {error}") from error
 
 
@@ -108,9 +115,8 @@ def _known_shape(element: Element, where: str, label: str, size: tuple[int, int]
     if kind == "mask":
         return Shape(label, rle=_mask(element, size), where=where, track=track)
     if kind == "skeleton":
-        seen = [
-            point for child in element if not _outside(child) for point in _points(child.attrib["points"])
-        ]
+        nodes = [child for child in element if child.tag not in NO_SHAPES and not _outside(child)]
+        seen = [point for child in nodes for point in _points(child.attrib["points"])]
         if not seen:
             raise InputError("a skeleton of which no point is in view")
         return Shape(label, trace=seen, where=where, track=track)
@@ -143,7 +149,7 @@ def _mask(element: Element, size: tuple[int, int]) -> str:
 def _outside(element: Element) -> bool:
     """Whether an element of a track says that the thing is out of view."""
     if element.tag == "skeleton" and "outside" not in element.attrib:
-        return all(_outside(child) for child in element)
+        return all(_outside(child) for child in element if child.tag not in NO_SHAPES)
     return element.attrib.get("outside") == "1"
 
 
@@ -164,7 +170,9 @@ def _video(root: Element, path: Path, known: Known, found: Faults) -> Iterator[P
         found.add("a track", error)
         return
     source = root.findtext(".//meta/task/source") or root.findtext(".//meta/source") or ""
-    yield from tracks.pictures(read, source, size, rate, known, found)
+    stop = root.findtext(".//stop_frame")
+    last = int(stop) if stop is not None and stop.isdecimal() else None
+    yield from tracks.pictures(read, tracks.Film(name=source, size=size, rate=rate, last=last), known, found)
 
 
 def _track(track: Element, size: tuple[int, int]) -> list[tracks.Key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from surgvqa.builders.annotations.entities import entities
@@ -86,6 +87,7 @@ def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: 
         paths = value["paths"] if "paths" in value else value["path"]
         if paths and isinstance(paths[0], Mapping):
             paths = [paths]
+        paths = [*paths, *value.get("additional_paths", ())]
         return Shape(label, polygons=[_points(path) for path in paths], where=where, track=track)
     if kind == "bounding_box":
         x, y, w, h = (float(value[key]) for key in ("x", "y", "w", "h"))
@@ -127,10 +129,27 @@ def _video(
     for index, one in enumerate(entries):
         label, track, keys = str(one["name"]), str(one.get("id", index)), []
         shape = None
+        moves = one.get("interpolated") is not False
         for frame, there in sorted((int(frame), there) for frame, there in one["frames"].items()):
             shape = _shape({"tag": {}, **there}, f"annotation {index}, frame {frame}", label, track)
-            keys.append(tracks.Key(frame, shape))
+            keys.append(tracks.Key(frame, shape, moves))
         for _, end in one.get("ranges") or ():
             keys.append(tracks.Key(int(end) - 0.5, None))  # an end is the first frame without it
+        for start, end in one.get("hidden_areas") or ():
+            keys = _without(keys, int(start), int(end))
         read.append(keys)
-    yield from tracks.pictures(read, name, size, rate, known, found)
+    count = slot.get("frame_count")
+    last = int(count) - 1 if count else None
+    yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), known, found)
+
+
+def _without(keys: list[tracks.Key], start: int, end: int) -> list[tracks.Key]:
+    """Return a track that is out of view from frame ``start`` up to ``end``, where it goes on as if it had moved."""
+    keys = sorted(keys, key=lambda key: key.frame)
+    before = [key for key in keys if key.frame <= end]
+    after = next((key for key in keys if key.frame > end), tracks.Key(end + 1, None))
+    again = []
+    if before and before[-1].shape is not None:
+        again = [replace(before[-1], frame=end, shape=tracks.between(before[-1], after, end))]
+    kept = [key for key in keys if not start <= key.frame <= end]
+    return [*kept, tracks.Key(start - 0.5, None), *again]

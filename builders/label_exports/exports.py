@@ -8,7 +8,8 @@ from typing import Any
 
 from surgvqa.builders.annotations.coco import coco
 from surgvqa.builders.annotations.labelme import labelme
-from surgvqa.builders.annotations.shapes import Annotated, read_json, read_text
+from surgvqa.builders.annotations.shapes import Annotated, read_json
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
 from surgvqa.builders.label_exports.known import Known, files_below
 from surgvqa.cards.command import InputError, parse_json

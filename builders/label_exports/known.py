@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,15 @@ class Known:
 def files_below(folder: Path, *endings: str) -> list[Path]:
     """Return the files of a folder with one of some endings, at any depth, in order."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
+
+
+def same_classes(folder: Path, there: Sequence[Path], classes: Callable[[Path], object]) -> Path:
+    """Return the first of some files that name classes. Raises ``InputError`` where another one names others."""
+    other = next((path for path in there[1:] if classes(path) != classes(there[0])), None)
+    if other is not None:
+        names = " and ".join(path.relative_to(folder).as_posix() for path in (there[0], other))
+        raise InputError(f"{folder}: {names} differ; give the folder of one of them")
+    return there[0]
 
 
 def located(nodes: tuple[Entity, ...]) -> bool:

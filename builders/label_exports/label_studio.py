@@ -17,6 +17,10 @@ from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
+SAYS_OF_REGIONS = (
+    "choices",
+    "textarea",
+)  # what an annotator says of one, "blurred"; the region names the thing
 NO_THINGS = ("relation", "rating", "number", "datetime", "pairwise")  # results that name no thing
 ON_TIME = ("videorectangle", "timelinelabels")
 
@@ -48,8 +52,7 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
     things = [
         one
         for one in results
-        # choices of a region are what an annotator says of it, "blurred"; the region names the thing
-        if one["type"] not in NO_THINGS and not (one["type"] == "choices" and one.get("id") in placed)
+        if one["type"] not in NO_THINGS and not (one["type"] in SAYS_OF_REGIONS and one.get("id") in placed)
     ]
     name = _name(data)
     if any(one["type"] in ON_TIME for one in things):
@@ -172,14 +175,11 @@ def _box(value: Mapping[str, Any], width: int, height: int) -> Box:
 
 def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: Faults) -> Iterator[Picture]:
     """Yield the tracks and timelines of a video."""
-    size = next(
-        (
-            frame_size(one["original_width"], one["original_height"])
-            for one in things
-            if "original_width" in one
-        ),
-        (1, 1),
+    sizes = (
+        frame_size(one["original_width"], one["original_height"]) for one in things if "original_width" in one
     )
+    boxed = any(one["type"] == "videorectangle" for one in things)
+    size = next(sizes, None) or (known.needed_size("") if boxed else (1, 1))
     rates = {rate for one in things if (rate := _rate(one["value"])) is not None}
     rate = known.rate if known.rate > 0 else next(iter(rates), 0.0)
     if rate <= 0 or (len(rates) > 1 and known.rate <= 0):
@@ -194,7 +194,9 @@ def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: 
         for label in labels:
             keys = _sequence if one["type"] == "videorectangle" else _ranges
             read.append(list(keys(one, label, where, size)))
-    yield from tracks.pictures(read, name, size, rate, known, found)
+    counts = [int(one["value"]["framesCount"]) for one in things if one["value"].get("framesCount")]
+    last = max(counts) - 1 if counts else None
+    yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), known, found)
 
 
 def _rate(value: Mapping[str, Any]) -> float | None:

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, read_text
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import BROKEN
 from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.label_exports.known import Known, files_below
+from surgvqa.builders.label_exports.known import Known, files_below, same_classes
 from surgvqa.cards.command import InputError
 
 NOTHING = ("background", "void", "unlabelled", "unlabeled", "")
@@ -24,9 +25,9 @@ Values = Mapping[int, str]  # a grey value, or red + 256 green + 65536 blue, to 
 
 
 def class_file(folder: Path) -> Path | None:
-    """Return the file that names the classes of a folder of masks, or None."""
-    found = [path for name in ("labelmap.txt", "classes.csv") for path in sorted(folder.rglob(name))]
-    return found[0] if found else None
+    """Return the file that names the classes of a folder of masks, or None. Raises ``InputError`` where two differ."""
+    there = [path for name in ("labelmap.txt", "classes.csv") for path in sorted(folder.rglob(name))]
+    return same_classes(folder, there, classes) if there else None
 
 
 def read(folder: Path, known: Known) -> Annotated:
@@ -56,35 +57,47 @@ def read(folder: Path, known: Known) -> Annotated:
 def classes(path: Path) -> tuple[Values, bool]:
     """Read the labels of values, and whether these are colours."""
     found: dict[int, str] = {}
-    coloured = True
-    if path.suffix == ".csv":
-        for row, where in ((row, f"{path.name} row {n}") for n, row in enumerate(rows(path, ("name",)), 2)):
-            coloured = "id" not in row
-            if coloured:
-                red, green, blue = (int(number(row, key, where)) for key in ("red", "green", "blue"))
-                found[red + 256 * green + 65536 * blue] = row["name"]
-            else:
-                found[int(number(row, "id", where))] = row["name"]
-        return found, coloured
+    table = path.suffix == ".csv"
+    for where, label, value in _rows(path) if table else _lines(path):
+        if found.setdefault(value, label) != label:
+            raise InputError(f"{where}: {label} has the value of {found[value]}; every class needs its own")
+    return found, not table or "id" not in next(iter(rows(path, ("name",))), {})
+
+
+def _rows(path: Path) -> Iterator[tuple[str, str, int]]:
+    """(where, label, value) of a table with the columns id, or red, green, blue."""
+    for number_of, row in enumerate(rows(path, ("name",)), start=2):
+        where = f"{path.name} row {number_of}"
+        values = [number(row, key, where) for key in (("id",) if "id" in row else ("red", "green", "blue"))]
+        if any(value % 1 or value < 0 or (value > 255 and "id" not in row) for value in values):
+            raise InputError(f"{where}: {row} holds no whole number, or a colour above 255")
+        yield where, row["name"], sum(int(value) << 8 * place for place, value in enumerate(values))
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, int]]:
+    """(where, label, value) of a label map."""
     for line_number, line in enumerate(read_text(path, path.name).split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
+        where = f"{path.name} line {line_number}"
         try:
             label, colour = line.split(":")[:2]
             red, green, blue = (int(value) for value in colour.split(","))
         except ValueError as error:
-            raise InputError(f"{path.name} line {line_number}: not label:r,g,b:parts:actions") from error
-        found[red + 256 * green + 65536 * blue] = label.strip()
-    return found, coloured
+            raise InputError(f"{where}: not label:r,g,b:parts:actions") from error
+        yield where, label.strip(), red + 256 * green + 65536 * blue
 
 
 def _coded(path: Path, coloured: bool) -> np.ndarray:
-    """Return the picture as a number a pixel."""
+    """Return the picture as it is shown as a number a pixel; what is transparent is 0."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path) as stored:
+            picture = ImageOps.exif_transpose(stored)
             if coloured:
-                channels = np.asarray(picture.convert("RGB")).astype(np.int64)
-                whole: np.ndarray = channels @ np.array([1, 256, 65536])
+                channels = np.asarray(picture.convert("RGBA")).astype(np.int64)
+                if not np.isin(channels[..., 3], (0, 255)).all():
+                    raise InputError("pixels that are half transparent, so of no class's colour")
+                whole: np.ndarray = channels[..., :3] @ np.array([1, 256, 65536]) * (channels[..., 3] > 0)
                 return whole
             if picture.mode not in ("1", "L", "P", "I", "I;16"):
                 raise InputError(f"a picture of mode {picture.mode}; ids are grey values or palette indices")

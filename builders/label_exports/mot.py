@@ -5,15 +5,20 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size, read_text
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
 
 
 def ground_truth(folder: Path) -> Path | None:
-    """Return the table of a MOT folder, or None."""
-    return next(iter(sorted(folder.rglob("gt.txt"))), None)
+    """Return the table of a MOT folder, or None. Raises ``InputError`` for those of several sequences."""
+    there = sorted(folder.rglob("gt.txt"))
+    if len(there) > 1:
+        names = ", ".join(path.relative_to(folder).as_posix() for path in there[:3])
+        raise InputError(f"{folder}: {len(there)} sequences ({names}); give the folder of one")
+    return next(iter(there), None)
 
 
 def read(folder: Path, known: Known) -> Annotated:
@@ -49,7 +54,9 @@ def read(folder: Path, known: Known) -> Annotated:
             found.add(where, error)
     if found.faults:
         return found.annotated(())  # the frame of a line that can't be read lacks a thing
-    return found.annotated(tracks.pictures(list(keys.values()), "", size, rate, known, found))
+    return found.annotated(
+        tracks.pictures(list(keys.values()), tracks.Film(name="", size=size, rate=rate), known, found)
+    )
 
 
 def _sequence(path: Path, known: Known) -> tuple[tuple[int, int], float]:

@@ -20,6 +20,13 @@ from surgvqa.builders.files.tables import number, rows
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
 
+CORNERS = ("x1", "y1", "x2", "y2")
+# Columns that place or turn a thing in a way that isn't read: without them it would be elsewhere.
+OTHER_PLACES = (
+    "xmin", "ymin", "xmax", "ymax", "x", "y", "w", "h", "cx", "cy", "bbox", "box", "polygon", "points", "segmentation",
+    "rotation", "angle", "theta",
+)  # fmt: skip
+
 
 def table(path: Path, known: Known) -> Annotated:
     """Read ``image,label`` with perhaps ``x1,y1,x2,y2,width,height`` and ``confidence``; a line per thing.
@@ -30,7 +37,13 @@ def table(path: Path, known: Known) -> Annotated:
     shapes: dict[str, list[Shape]] = {}
     sizes: dict[str, tuple[int, int]] = {}
     broken: set[str] = set()
-    for index, row in enumerate(rows(path, ("image", "label")), start=2):
+    table_rows = rows(path, ("image", "label"))
+    unread = sorted({column.lower() for row in table_rows[:1] for column in row} & set(OTHER_PLACES))
+    if unread:
+        raise InputError(
+            f"{path.name}: a column {unread[0]}; places are read from x1, y1, x2, y2 with width and height of the picture"
+        )
+    for index, row in enumerate(table_rows, start=2):
         name, where = row["image"], f"row {index}"
         shapes.setdefault(name, [])
         try:
@@ -57,14 +70,14 @@ def _row(row: Mapping[str, str], where: str, sizes: dict[str, tuple[int, int]]) 
     if not row["label"]:
         return None
     score = confidence(number(row, "confidence", where), "a confidence of") if row.get("confidence") else None
-    if not row.get("x1"):
+    if not any(row.get(key) for key in CORNERS):
         return Shape(row["label"], score=score, where=where)
     if "width" not in row or "height" not in row:
         raise InputError("a box, and no columns width,height of the picture it was drawn in")
     size = frame_size(number(row, "width", where), number(row, "height", where))
     if sizes.setdefault(row["image"], size) != size:
         raise InputError(f"{row['image']} is {size[0]}x{size[1]} here and of another size before")
-    x1, y1, x2, y2 = (number(row, key, where) for key in ("x1", "y1", "x2", "y2"))
+    x1, y1, x2, y2 = (number(row, key, where) for key in CORNERS)
     return Shape(row["label"], box=(x1, y1, x2, y2), score=score, where=where)
 
 

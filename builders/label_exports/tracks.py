@@ -1,7 +1,8 @@
 """Tracks of a video: things with their places at some frames, read at the frames that labels are wanted of.
 
 Between two of its frames a box moves evenly; an outline is known to be in view, without a place. A track holds until
-it says that the thing is out of view. Before the first frame and behind the last one of all tracks nothing is known.
+it says that the thing is out of view, at most to the video's end where the export says that. Before the first frame and
+behind the last one of all tracks nothing is known.
 """
 
 from __future__ import annotations
@@ -23,23 +24,25 @@ class Key:
 
     frame: float
     shape: Shape | None
+    moves: bool = True  # evenly to the next one; else its place is known at this frame alone
 
 
-def pictures(
-    tracks: Sequence[Sequence[Key]],
-    video: str,
-    size: tuple[int, int],
-    rate: float,
-    known: Known,
-    found: Faults,
-) -> Iterator[Picture]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """What an export says of its video."""
+
+    name: str  # "" where it doesn't say
+    size: tuple[int, int]
+    rate: float  # frames per second; frame 0 is shown at second 0
+    last: int | None = None  # its last frame, where it is said: a track that hasn't ended holds up to it
+
+
+def pictures(tracks: Sequence[Sequence[Key]], film: Film, known: Known, found: Faults) -> Iterator[Picture]:
     """Yield a picture for every wanted moment that the tracks cover, or for their own frames where none is wanted.
 
     Args:
         tracks: the keys of every track.
-        video: its name, "" where the export doesn't say.
-        size: width and height of the video.
-        rate: frames per second; frame 0 is shown at second 0.
+        film: their video.
         known: the names and the moments.
         found: gets the faults.
     """
@@ -48,6 +51,9 @@ def pictures(
         return
     first = min(keys[0].frame for keys in tracks)
     last = max(keys[-1].frame for keys in tracks)
+    if film.last is not None and any(keys[-1].shape is not None for keys in tracks):
+        last = max(last, film.last)
+    size, rate = film.size, film.rate
     own = {key.frame: key.frame / rate for keys in tracks for key in keys if key.frame % 1 == 0}
     shown = {round(at * rate): at for at in known.moments} or {int(frame): at for frame, at in own.items()}
     wanted = sorted(frame for frame in shown if first <= frame <= last)
@@ -57,25 +63,25 @@ def pictures(
             if key.shape is None:
                 continue
             for at in range(bisect_left(wanted, key.frame), bisect_left(wanted, after.frame)):
-                there[at].append(_between(key, after, wanted[at]))
+                there[at].append(between(key, after, wanted[at]))
     for frame, shapes in zip(wanted, there, strict=True):
         try:
             things, phase = phase_of(shapes, known.names)
             nodes = entities(things, known.names, size, found.cuts, masked=False, picture=f"frame {frame}")
-            yield Picture(video, *size, nodes, time_s=shown[frame], phase=phase)
+            yield Picture(film.name, *size, nodes, time_s=shown[frame], phase=phase)
         except (InputError, *MALFORMED) as error:
             found.add(f"frame {frame}", error)
 
 
-def _between(key: Key, after: Key, frame: int) -> Shape:
+def between(key: Key, after: Key, frame: float) -> Shape:
     """Return a track's shape at a frame from one key to the next."""
     shape = key.shape
     assert shape is not None  # the caller's condition
     if frame == key.frame:
         return shape
-    if after.shape is None and shape.box is not None:
+    if after.shape is None and shape.box is not None and key.moves:
         return shape
-    if shape.box is None or after.shape is None or after.shape.box is None:
+    if shape.box is None or after.shape is None or after.shape.box is None or not key.moves:
         return replace(shape, box=None, polygons=(), rle=None, turned=(), trace=())
     share = (frame - key.frame) / (after.frame - key.frame)
     x1, y1, x2, y2 = (a + share * (b - a) for a, b in zip(shape.box, after.shape.box, strict=True))

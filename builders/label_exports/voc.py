@@ -18,6 +18,7 @@ BESIDE = (
     "name", "pose", "truncated", "difficult", "occluded", "occlusion", "attributes", "type", "actions", "point",
     "deleted", "verified", "date", "id", "parts", "part", "extra", "color",
 )  # fmt: skip
+PLACES = ("bndbox", "robndbox", "polygon")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -29,7 +30,8 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         width, height = root.findtext("size/width"), root.findtext("size/height")
         stated = width and height and (int(width), int(height)) != (0, 0)
         size = frame_size(int(width or 0), int(height or 0)) if stated else known.needed_size(name)
-        shapes = [_object(one, f"object {index}") for index, one in enumerate(root.findall("object"))]
+        there = [one for one in root.findall("object") if (one.findtext("deleted") or "0").strip() != "1"]
+        shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         return found.annotated([Picture(name, *size, nodes)])
     except (InputError, *MALFORMED) as error:
@@ -43,9 +45,12 @@ def _object(one: Element, where: str) -> Shape:
         label = (one.findtext("name") or "").strip()
         if not label:
             raise InputError("an object without a name")
-        unknown = [child.tag for child in one if child.tag not in (*BESIDE, "bndbox", "robndbox", "polygon")]
+        unknown = [child.tag for child in one if child.tag not in (*BESIDE, *PLACES)]
         if unknown:
             raise InputError(f"an object with a {unknown[0]}; bndbox, robndbox and polygon are read")
+        for tag in PLACES:
+            if (count := len(one.findall(tag))) > 1:
+                raise InputError(f"an object with {count} elements {tag}; one is due")
         if (polygon := one.find("polygon")) is not None:
             return Shape(label, polygons=[_polygon(polygon)], where=where)
         if (turned := one.find("robndbox")) is not None:

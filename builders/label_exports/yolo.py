@@ -12,8 +12,10 @@ from typing import Any
 
 import yaml
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, read_text
-from surgvqa.builders.label_exports.known import Known, files_below
+from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
+from surgvqa.builders.files.pictures import sizes_of
+from surgvqa.builders.files.texts import read_text
+from surgvqa.builders.label_exports.known import Known, files_below, same_classes
 from surgvqa.cards.command import InputError
 
 YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -28,16 +30,16 @@ NO_PICTURES = (
     "readme.dataset.txt",
     "readme.roboflow.txt",
 )
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 BEYOND = 1.25  # coordinates up to here are cut at the edge; above, they aren't from 0 to 1
 
 
 def class_file(folder: Path) -> Path | None:
-    """Return the file that names the classes of a YOLO folder, or None."""
-    for name in (*YAML, *LISTS):
-        found = sorted(folder.rglob(name))
-        if found:
-            return found[0]
-    return next(iter(sorted(folder.rglob("*.names"))), None)
+    """Return the file that names the classes of a YOLO folder, or None. Raises ``InputError`` where two differ."""
+    for name in (*YAML, *LISTS, "*.names"):
+        if there := sorted(folder.rglob(name)):
+            return same_classes(folder, there, lambda path: classes(path)[0])
+    return None
 
 
 def read(folder: Path, known: Known) -> Annotated:
@@ -47,12 +49,13 @@ def read(folder: Path, known: Known) -> Annotated:
     if path is None:
         raise InputError(f"{folder}: no data.yaml, classes.txt or obj.names that names the classes")
     labels, keypoints = classes(path)
+    images = {one.stem: one for one in files_below(folder, *PICTURES)}
     pictures = []
     for text in files_below(folder, ".txt"):
         if text.name.lower() in NO_PICTURES:
             continue
         try:
-            size = known.needed_size(text.name)
+            size = _size(text, images, known)
             lines = read_text(text, text.name).split("\n")
             shapes = [
                 _line(line.split(), labels, keypoints, f"line {number}", size)
@@ -64,6 +67,13 @@ def read(folder: Path, known: Known) -> Annotated:
         except (InputError, *MALFORMED) as error:
             found.add(text.relative_to(folder).as_posix(), error)
     return found.annotated(pictures)
+
+
+def _size(text: Path, images: Mapping[str, Path], known: Known) -> tuple[int, int]:
+    """Return the size of a picture: of the frame it means, else of the picture in the export."""
+    if known.size(text.name) is None and text.stem in images:
+        return sizes_of(images[text.stem]).shown
+    return known.needed_size(text.name)
 
 
 def classes(path: Path) -> tuple[dict[int, str], int]:
@@ -80,6 +90,8 @@ def classes(path: Path) -> tuple[dict[int, str], int]:
         raise InputError(f"{path.name}: no list `names` of the classes")
     try:
         numbered = dict(enumerate(names)) if isinstance(names, list) else names
+        if file.get("nc") is not None and int(file["nc"]) != len(numbered):
+            raise InputError(f"{path.name}: nc is {file['nc']}, and {len(numbered)} names are there")
         across = list(file.get("kpt_shape") or (0, 0))
         return {int(key): str(value) for key, value in numbered.items()}, int(across[0]) * int(across[1])
     except MALFORMED as error:
@@ -96,20 +108,24 @@ def _line(
             raise InputError(f"class {cells[0]!r} is none of the {len(labels)} that are named")
         label, (width, height) = labels[int(cells[0])], size
         count = len(values) - keypoints
+        score = values[4] if count == 5 else None
+        if (
+            count > 6 and count % 2 and not keypoints
+        ):  # an outline or a turned box of a model, and how sure it was
+            score, count = values.pop(), count - 1
+        if score is not None and not 0 <= score <= 1:
+            raise InputError(f"a confidence of {score:g}; give 0 to 1")
         placed = values if count > 5 else values[:4]
         if not all(-BEYOND < value < BEYOND for value in placed):
             raise InputError(f"{max(placed, key=abs):g} is not from 0 to 1; these look like pixels")
         if count in (4, 5):
             x, y, w, h = values[0] * width, values[1] * height, values[2] * width, values[3] * height
-            score = values[4] if count == 5 else None
-            if score is not None and not 0 <= score <= 1:
-                raise InputError(f"a confidence of {score:g}; give 0 to 1")
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
             return Shape(label, box=box, score=score, where=where)
         if count < 6 or count % 2 or keypoints:
             raise InputError(f"{len(values)} numbers behind the class; a box has 4 or 5, an outline 6, 8, …")
         points = [(x * width, y * height) for x, y in zip(values[::2], values[1::2], strict=True)]
-        return Shape(label, polygons=[points], where=where)
+        return Shape(label, polygons=[points], score=score, where=where)
     except (InputError, *MALFORMED) as error:
         error.add_note(where)
         raise

@@ -10,6 +10,7 @@ from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.pipeline.prepare import SURVEY_S, remarks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.rendering.example import write as write_example
@@ -73,7 +74,7 @@ README = """# {title}
 - `videos/CASE.mp4`: the recordings; `videos.csv` (`case,video,offset`) where names or clocks differ
 - `annotations/CASE.json`: COCO instances or LabelMe outlines, if you have them
 
-Check: `surgvqa-build new {name} --check`. Then `surgvqa-build frames` or `surgvqa-build procedure`.
+Check: `surgvqa-build new {name} --check`; pictures named by numbers need `--image-rate`, too. Then `surgvqa-build frames` or `surgvqa-build procedure`.
 """
 FILES = {
     "procedure.yaml": PROCEDURE,
@@ -109,8 +110,10 @@ def new(name: str, folder: Path, *, example: bool = False) -> list[Path]:
     return [folder / file for file in FILES]
 
 
-def check(folder: Path) -> list[str]:
+def check(folder: Path, image_rate: float = 0.0) -> list[str]:
     """Say in sentences what a procedure's folder holds, if nothing is wrong with it.
+
+    ``image_rate`` is how much the numbers in pictures' names grow a second; a folder without pictures needs none.
 
     Raises:
         InputError: no such folder, a mistake in ``procedure.yaml`` (with its line), names of the template that are
@@ -131,7 +134,7 @@ def check(folder: Path) -> list[str]:
     ]
     if not _any_data(folder):
         return [*said, "phases.csv, tools.csv and annotations/ hold nothing yet"]
-    found = list(procedure.cases(folder))
+    found = list(procedure.cases(folder, image_rate=image_rate or None))
     cases = [one for one in found if isinstance(one, Case)]
     looked = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
     faults = [one for one in found if isinstance(one, Dropped) and one.fault]
@@ -145,7 +148,8 @@ def check(folder: Path) -> list[str]:
     if faults:
         raise InputError(f"{folder}: {len(faults)} faults: {listed(faults)}")
     for index, case in enumerate(cases):
-        length = f"{looked[index].duration_s:.1f} s of video" if case.video else "no recording"
+        stills = f"{len(case.frames)} pictures" if case.frames else "no recording"
+        length = f"{looked[index].duration_s:.1f} s of video" if case.video else stills
         said.append(
             f"{case.case_id}: {length}, {len(case.phases)} phases, {len(case.scenes)} labelled moments"
         )
@@ -173,5 +177,5 @@ def placeholders(taxonomy: Taxonomy) -> list[str]:
 
 def _any_data(folder: Path) -> bool:
     tables = (folder / name for name in ("phases.csv", "tools.csv"))
-    rows = any(path.read_text("utf-8-sig").partition("\n")[2].strip() for path in tables if path.is_file())
+    rows = any(len(read_text(path, path.name).split()) > 1 for path in tables if path.is_file())
     return rows or any((folder / "annotations").rglob("*.json"))

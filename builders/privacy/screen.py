@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from surgvqa.builders.files.pictures import resize
-from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.files.tables import rows, seconds
 from surgvqa.builders.privacy import burned_text
 from surgvqa.builders.privacy.burned_text import Region
 from surgvqa.cards.command import InputError
@@ -98,7 +98,7 @@ def read_stretches(path: Path) -> Iterable[tuple[str, float, float]]:
     """Yield the rows of a file of stretches."""
     for index, row in enumerate(rows(path, ("case", "start", "end")), start=2):
         where = f"{path.name} row {index}"
-        start_s, end_s = number(row, "start", where), number(row, "end", where)
+        start_s, end_s = seconds(row, "start", where), seconds(row, "end", where)
         if end_s <= start_s:
             raise InputError(f"{where}: ends at {end_s:g} s, starts at {start_s:g} s")
         yield row["case"], start_s, end_s

@@ -22,8 +22,10 @@ class Labels(Rated):
     """the procedure"""
     made_by: Literal["hand", "detector", "weak"] = "hand"
     """who said so"""
-    of: Annotated[tuple[Literal["anatomy", "tools"], ...], Given(shown="both")] = ("anatomy", "tools")
-    """what was labelled"""
+    of: Annotated[
+        tuple[Literal["anatomy", "tools"], ...], Given(shown="those that the files name anything of")
+    ] = ()
+    """what was labelled: a picture without any has none of them"""
     min_confidence: Annotated[float, Given("P")] = 0.0
     """leave out less sure predictions"""
     on_error: Annotated[Literal["fail", "quarantine"], Given("fail|quarantine")] = "fail"

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.schema import QA, Clip, Scene
 from surgvqa.cards.command import InputError
 
@@ -94,11 +95,7 @@ def _texts(folder: Path) -> dict[Key, list[Said]]:
 
 def _lines(path: Path) -> list[tuple[str, str]]:
     pairs = []
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_text(path, str(path)).split("\n"), 1):
         if not line.strip():
             continue
         question, bar, answer = line.partition("|")

@@ -7,6 +7,7 @@ as pandas writes them next to blanks ("3.0") are all met in copies of these file
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -86,7 +87,7 @@ def _ranges(seconds: Sequence[int]) -> str:
 def read(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of a CSV with the line each stands on; any encoding (the names are ASCII), CRLF or LF."""
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = columns - set(reader.fieldnames or ())
     if missing:
         raise BadFileError(f"{path.name} lacks the column {', '.join(sorted(missing))}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from surgvqa.builders.annotations import outlines
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
-from surgvqa.builders.files.tables import number, rows, span
+from surgvqa.builders.files.tables import number, rows, seconds, span
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Dropped, Entity, Idle, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -43,7 +43,7 @@ class Tables:
 
     def fault(self, item: str, cause: object) -> None:
         """Note bad input."""
-        self.faults.append(Dropped(item, str(cause), fault=True))
+        self.faults.append(Dropped(item, str(cause).removeprefix(f"{item}: "), fault=True))
 
     def part(self, name: str, file: Path | None = None) -> Part:
         """Return the part of a case of a name, made when it is first met."""
@@ -77,7 +77,7 @@ class Tables:
                 continue
             try:
                 label = self.taxonomy.canonical("phase", row["phase"])
-                phase = Phase(label, number(row, "start", where), number(row, "end", where))
+                phase = Phase(label, seconds(row, "start", where), seconds(row, "end", where))
                 if phase.start_s > phase.end_s:
                     raise InputError(
                         f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s"
@@ -126,7 +126,7 @@ class Tables:
                     return
             try:
                 part = self.part(row["case"], self.root / "tools.csv")
-                time_s = number(row, "time", where)
+                time_s = seconds(row, "time", where)
                 other = [f"{name}={row[name]}" for name in columns if row[name] not in ("0", "1")]
                 if other:
                     raise InputError(f"{', '.join(other)}; 0 or 1 say whether it is in view")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.schema import QA, Case, Clip, Dropped
 from surgvqa.builders.tabular.find import Tree
 from surgvqa.cards.command import InputError
@@ -104,12 +105,8 @@ def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
 
 def _lines(path: Path, shown: str, family: Family, left: Counter[str]) -> list[tuple[str, str]]:
     """Return the questions and answers of a file."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
     pairs = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(read_text(path, shown).split("\n"), start=1):
         if not line.strip():
             continue
         cells = [cell.strip() for cell in line.split("|")]

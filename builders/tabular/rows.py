@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders.annotations.outlines import read_json
+from surgvqa.builders.files.texts import read_text
 from surgvqa.cards.command import InputError
 
 SEPARATORS = "\t;,"
@@ -29,11 +30,7 @@ def read(path: Path, shown: str, header: Sequence[str] = (), json_path: str | No
     """
     if json_path is not None:
         return _json(path, shown, json_path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    cells = _cells(text, shown)
+    cells = _cells(read_text(path, shown), shown)
     if not cells:
         raise InputError(f"{shown}: it is empty; a table has rows")
     names, body = (list(header), cells) if header else (cells[0], cells[1:])
@@ -47,10 +44,11 @@ def read(path: Path, shown: str, header: Sequence[str] = (), json_path: str | No
 
 def _cells(text: str, shown: str) -> list[list[str]]:
     """Return the cells of every line that isn't empty."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
+    first = next(iter(lines), "")
     separator = next((one for one in SEPARATORS if one in first), None)
     if separator is None:
-        return [line.split() for line in text.splitlines() if line.strip()]
+        return [line.split() for line in lines]
     try:
         table = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         return [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from surgvqa.builders.settings.frames import Rated
 from surgvqa.cards.arguments.option import Given
 from surgvqa.cards.arguments.words import shell
 
 
 @dataclass(frozen=True, kw_only=True)
-class New:
+class New(Rated):
     """Write the commented files that a new procedure begins with."""
 
     procedure: Annotated[str, Given("PROCEDURE", position=True)]
@@ -30,7 +31,7 @@ def run(config: New) -> None:
 
     folder = config.dir or Path(config.procedure)
     if config.check:
-        print("\n".join(begin.check(folder)))
+        print("\n".join(begin.check(folder, config.image_rate)))
         return
     for path in begin.new(config.procedure, folder, example=config.example):
         print(path)

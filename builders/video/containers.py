@@ -1,6 +1,7 @@
 """Whether all of a recording lies in its file, and only one recording, by the container's own sizes.
 
-MP4 and MOV are boxes, Matroska and WebM elements, AVI chunks: each says how long it is. A file that was cut short ends
+MP4 and MOV are boxes, Matroska and WebM elements, AVI chunks, FLV tags: each says how long it is; packets of MPEG-TS
+have one length. A file that was cut short ends
 inside one, or in front of fragments that its index promises; two files joined end to end have two beginnings.
 """
 
@@ -25,6 +26,7 @@ MP4_TOP = {
 }  # fmt: skip
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 VIDEO = int.from_bytes(b"vide", "big")
+SYNC = 0x47  # the first byte of a packet of MPEG-TS
 # Codes that FFmpeg knows; which of them it decodes depends on how it was built.
 REGISTERED = {
     "avc1", "avc3", "hvc1", "hev1", "vvc1", "vvi1", "av01", "vp08", "vp09", "evc1", "lvc1", "apv1", "avs3", "mp4v",
@@ -63,7 +65,8 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
 def require_whole(path: Path, family: str) -> None:
     """Raise ``DamagedVideoError`` for a file that ends too early, or in which a second recording begins.
 
-    ``family`` is FFmpeg's name of the container; of a stream without sizes (MPEG-TS) nothing can be said.
+    ``family`` is FFmpeg's name of the container; of a stream without sizes (MPEG-PS, Ogg) nothing can be said, of
+    MPEG-TS only that it ends inside a packet.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -73,6 +76,10 @@ def require_whole(path: Path, family: str) -> None:
             _matroska(path, file, size)
         elif family == "avi":
             _avi(path, file, size)
+        elif family == "flv":
+            _flv(path, file, size)
+        elif family == "mpegts":
+            _mpegts(path, file, size)
 
 
 def _cut(path: Path, what: str, needed: int, size: int) -> DamagedVideoError:
@@ -232,3 +239,24 @@ def _avi(path: Path, file: BinaryIO, size: int) -> None:
         if at + 8 + length > size:
             raise _cut(path, "RIFF chunk", at + 8 + length, size)
         at += 8 + length + length % 2
+
+
+def _flv(path: Path, file: BinaryIO, size: int) -> None:
+    at = 9 + 4  # the head, and the length of the tag before the first: 0
+    while at < size:
+        end = at + 11 + _int(file, at + 1, 3) + 4
+        if end > size:
+            raise _cut(path, "last tag", end, size)
+        at = end
+
+
+def _mpegts(path: Path, file: BinaryIO, size: int) -> None:
+    for packet, before in ((188, 0), (192, 4), (204, 0)):  # plain, of Blu-ray recorders, with check bytes
+        starts = range(before, min(size, 8 * packet), packet)
+        if len(starts) > 1 and all(_int(file, at, 1) == SYNC for at in starts):
+            last = (size - 1) // packet * packet
+            rest = size - last
+            # what some programs leave behind the last packet begins with another byte
+            if rest < packet and (rest <= before or _int(file, last + before, 1) == SYNC):
+                raise _cut(path, "last packet", last + packet, size)
+            return

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.video.display import INTERLACED, orientation, remarks, stretch
 from surgvqa.builders.video.timing import Timeline, cause, opened, read_timeline, stated_duration
@@ -43,6 +46,7 @@ class VideoReport:
     notes: tuple[str, ...] = ()
 
 
+LATE_S = 0.5  # sound may begin earlier by the length of its own frames
 LONG_S = 10.0  # a frame that stands longer is worth a note: a pause, or a part that is missing
 
 
@@ -131,7 +135,8 @@ def _decode_all(path: Path, found: _Found) -> None:
     # FFmpeg mentions a reference picture that never came only at this level, and goes on without it.
     with opened(path) as (container, stream), _listening(av.logging.DEBUG) as said:
         found.codec = stream.codec_context.name
-        found.streams = len(container.streams.video)
+        found.streams = sum(not one.disposition & Disposition.attached_pic for one in container.streams.video)
+        found.notes += late_pictures(container, stream)
         found.width, found.height = stream.codec_context.width, stream.codec_context.height
         found.fps = float(stream.average_rate) if stream.average_rate else None
         found.tick_s = float(stream.time_base or 0)
@@ -183,6 +188,21 @@ def _decode_all(path: Path, found: _Found) -> None:
                 "a raw stream has no presentation times: no build can take it, put it into MP4 or MKV"
             )
         found.times.sort()
+
+
+def late_pictures(container: InputContainer, stream: VideoStream) -> list[str]:
+    """Note a sound that begins well before the first picture: a player's clock begins with the sound."""
+    sounds = [
+        float(one.start_time * one.time_base)
+        for one in container.streams.audio
+        if one.start_time is not None and one.time_base
+    ]
+    if stream.start_time is None or not stream.time_base or not sounds:
+        return []
+    late = float(stream.start_time * stream.time_base) - min(sounds)
+    if late <= LATE_S:
+        return []
+    return [f"its first picture comes {late:.1f} s after its sound; second 0 is the first picture"]
 
 
 @contextmanager

@@ -94,7 +94,9 @@ def read(path: Path) -> dict[str, MaskLine]:
     if not path.is_file():
         raise InputError(f"no file {path}; `surgvqa-train segment` writes masks.jsonl")
     found: dict[str, MaskLine] = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
         try:
             one = parse_json(line)
             name, said = one["row_id"], one["masks"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from building import extract
+from PIL import Image
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import read_picture
 from surgvqa.builders.frames.choice import chosen, scene_changes, spread
@@ -159,6 +160,37 @@ def test_the_check_names_line_and_fault(root: Path, capsys):
     (root / "phases.csv").write_text("case,phase,start,end\na,preparation,0,10\n")
     assert main(["new", "x", "--dir", str(root), "--check"]) == 0
     assert "s of video, 1 phases, 3 labelled moments" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("encoding", "end"), [("utf-16", "\n"), ("utf-8-sig", "\r\n"), ("utf-8", "\r"), ("latin-1", "\n")]
+)
+def test_the_check_reads_tables_as_a_build_does(encoding: str, end: str, tmp_path: Path, capsys):
+    (tmp_path / "procedure.yaml").write_text("procedure: x\nphases: [{name: sewing, synonyms: [Nähen]}]\n")
+    (tmp_path / "phases.csv").write_bytes(f"case;phase;start;end{end}a;Nähen;0;4,5{end}".encode(encoding))
+    code = main(["new", "x", "--dir", str(tmp_path), "--check"])
+    told = capsys.readouterr()
+    if encoding == "latin-1":
+        assert code == 2 and "phases.csv: not UTF-8 at byte 24; save it as UTF-8" in told.err
+    else:
+        assert code == 0 and "a: no recording, 1 phases, 0 labelled moments" in told.out
+
+
+def test_the_check_of_numbered_pictures_takes_their_rate(tmp_path: Path, capsys):
+    (tmp_path / "procedure.yaml").write_text("procedure: x\nphases: [sewing]\nanatomy: [liver]\n")
+    shape = {"label": "liver", "points": [[1, 2], [9, 8]], "shape_type": "rectangle"}
+    for number in (25, 50):
+        name = f"frame_{number:04}"
+        for folder in ("annotations/a", "frames/a"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48)).save(tmp_path / "frames" / "a" / f"{name}.png")
+        label = {"imagePath": f"{name}.png", "imageWidth": 64, "imageHeight": 48, "shapes": [shape]}
+        (tmp_path / "annotations" / "a" / f"{name}.json").write_text(json.dumps(label))
+    words = ["new", "x", "--dir", str(tmp_path), "--check"]
+    assert main(words) == 2
+    assert "give --image-rate" in capsys.readouterr().err
+    assert main([*words, "--image-rate", "25"]) == 0
+    assert "a: 2 pictures, 0 phases, 2 labelled moments" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["", "Über", "a b", "../x", "-x"])

@@ -321,7 +321,7 @@ BAD: dict[Callable[[Path], None], tuple[str, str]] = {
     cells: ("phases.csv", "row 2 has 3 cells, its header 4"),
     label: ("phases.csv row 2", "did you mean sewing?"),
     backwards: ("phases.csv row 2", "ends at 0 s, before it starts at 4 s"),
-    word: ("phases.csv row 2", "start is '0:30', not a number"),
+    word: ("phases.csv row 2", "start is '0:30': hours and minutes, or minutes and seconds"),
     latin: ("phases.csv", "not UTF-8"),
     escape: ("phases.csv row 2", "is no name for a case"),
     outside: ("videos.csv row 2", "lies outside"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from surgvqa.builders.cases import timeline, times
@@ -12,7 +13,8 @@ from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, ask
 from surgvqa.builders.questions.selection import Selection
-from surgvqa.builders.schema import Case, Phase, Scene
+from surgvqa.builders.schema import Case, Dropped, Phase, Scene
+from surgvqa.builders.sources import procedure
 from surgvqa.cards.command import InputError
 
 PHASES = ("incision", "viscoelastic", "capsulorhexis")
@@ -113,3 +115,35 @@ def test_many_phases_take_linear_time():
     assert time.monotonic() - begun < 20
     with pytest.raises(InputError, match="one row per phase, not per frame"):
         times.refuse([(i, i + 1.0) for i in range(100_000)], [], None)
+
+
+@pytest.mark.parametrize(
+    ("content", "right"),
+    [
+        (b"case,phase,start,end\na,incision,0,4.5\n", (0.0, 4.5)),
+        ("case;phase;start;end\na;incision;0,5;4,5\n".encode("utf-8-sig"), (0.5, 4.5)),
+        ("case\tphase\tstart\tend\na\tincision\t0\t4,5\n".encode("utf-16"), (0.0, 4.5)),
+        (b"case,phase,start,end\ra,incision,0:00:02,1:02:03.5\r", (2.0, 3723.5)),
+        (b"case;phase;start;end\ra;incision;0,5;4,5\r", (0.5, 4.5)),
+        (b'case,phase,start,end\na,incision,"0","4,5"\n', (0.0, 4.5)),
+        (b"case,phase,start,end\na,incision,00:02,00:04\n", "Write h:mm:ss, or seconds"),
+        (b'case,phase,start,end\na,incision,0,"1,500"\n', "thousands, or three decimals"),
+        (b"case,phase,start,end\na,incision,0:61:00,2:00:00\n", "not a number"),
+        ("case,phase,start,end\nMüller,incision,0,4\n".encode("latin-1"), "not UTF-8 at byte 22"),
+    ],
+)
+def test_times_as_people_write_them(content: bytes, right: tuple[float, float] | str, tmp_path: Path) -> None:
+    (tmp_path / "phases.csv").write_bytes(content)
+    found = list(procedure.cases(tmp_path, taxonomy="cataract"))
+    if isinstance(right, str):
+        faults = [one.cause for one in found if isinstance(one, Dropped) and one.fault]
+        assert any(right in cause for cause in faults)
+        return
+    read = next(one for one in found if isinstance(one, Case))
+    assert [(phase.start_s, phase.end_s) for phase in read.phases] == [right]
+
+
+def test_a_phase_before_its_recording_is_a_fault_and_before_an_excerpt_is_not() -> None:
+    for offset, wrong in ((0.0, True), (-5.0, False)):
+        early = case((-5.0, 4.0), duration_s=20.0, video_offset_s=offset)
+        assert any(one.fault for one in course(early).dropped) == wrong

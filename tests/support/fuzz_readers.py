@@ -92,6 +92,65 @@ STUDIO = [
 CVAT = b"""<?xml version="1.0"?><annotations><version>1.1</version>
 <image id="0" name="a/1.jpg" width="64" height="48"><box label="hook" xtl="1" ytl="2" xbr="20" ybr="22"/>
 <polygon label="liver" points="1,2;30,2;30,30"/></image></annotations>"""
+CVAT_VIDEO = b"""<?xml version="1.0"?><annotations><version>1.1</version>
+<meta><task><stop_frame>9</stop_frame><original_size><width>64</width><height>48</height></original_size></task></meta>
+<track id="0" label="hook"><box frame="1" outside="0" xtl="1" ytl="2" xbr="20" ybr="22"/><box frame="5" outside="1" xtl="9" ytl="2" xbr="29" ybr="22"/></track>
+<track id="1" label="liver"><mask frame="2" outside="0" rle="1, 2, 1, 2" left="10" top="20" width="3" height="2"/></track>
+<track id="2" label="grasper"><skeleton frame="0"><points label="tip" points="3,4" outside="0"/><attribute name="a">b</attribute></skeleton></track></annotations>"""
+STUDIO_VIDEO = [
+    {
+        "data": {"video": "v.mp4"},
+        "annotations": [
+            {
+                "result": [
+                    {
+                        "id": "a", "type": "videorectangle", "original_width": 64, "original_height": 48,
+                        "value": {
+                            "framesCount": 50, "duration": 2, "labels": ["hook"],
+                            "sequence": [
+                                {"frame": 1, "enabled": True, "rotation": 0, "x": 10, "y": 10, "width": 20, "height": 20},
+                                {"frame": 26, "enabled": False, "rotation": 45, "x": 40, "y": 40, "width": 20, "height": 20},
+                            ],
+                        },
+                    },
+                    {
+                        "id": "b", "type": "timelinelabels",
+                        "value": {"ranges": [{"start": 5, "end": 30}], "timelinelabels": ["access"]},
+                    },
+                ]
+            }
+        ],
+    },
+    {
+        "data": {"image": "a/1.jpg"},
+        "annotations": [
+            {
+                "result": [
+                    {
+                        "type": "brushlabels", "original_width": 2, "original_height": 1,
+                        "value": {"format": "rle", "rle": [0, 0, 0, 8, 57, 17, 20, 255, 224], "brushlabels": ["hook"]},
+                    }
+                ]
+            }
+        ],
+    },
+]  # fmt: skip
+DARWIN_VIDEO = {
+    "version": "2.0", "item": {"name": "v.mp4", "slots": [{"width": 64, "height": 48, "fps": 5, "frame_count": 40}]},
+    "annotations": [
+        {
+            "id": "a", "name": "hook", "ranges": [[0, 30]], "hidden_areas": [[5, 9]], "interpolated": True,
+            "frames": {
+                "0": {"bounding_box": {"x": 1, "y": 2, "w": 20, "h": 20}, "keyframe": True},
+                "20": {"bounding_box": {"x": 9, "y": 2, "w": 20, "h": 20}, "keyframe": True},
+            },
+        }
+    ],
+}  # fmt: skip
+DETECTIONS = [
+    {"image": "a/1.jpg", "width": 64, "height": 48, "detections": [{"label": "hook", "bbox": [1, 2, 20, 20], "confidence": 0.5}]}
+]  # fmt: skip
+SEQUENCE = b"[Sequence]\nimWidth=64\nimHeight=48\nframeRate=2\n"
 LLAVA = [
     {
         "id": "a", "image": "a/1.jpg",
@@ -144,6 +203,17 @@ def picture(kind: str) -> bytes:
 
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+def two_colours() -> bytes:
+    """A picture of black and of the colour 1, 1, 1."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    shown = Image.new("RGB", (8, 6))
+    shown.paste((1, 1, 1), (2, 2, 5, 4))
+    shown.save(file, "PNG")
     return file.getvalue()
 
 
@@ -215,6 +285,20 @@ def readers() -> dict[str, Reader]:
 
         return reading
 
+    def export(file: str, **others: str | bytes) -> Callable[[Path], Any]:
+        """A folder of an annotation tool that holds the file and ``others``."""
+
+        def reading(path: Path) -> None:
+            root = path.parent / "export"
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, root / file)
+            for name, content in others.items():
+                data = content.encode() if isinstance(content, str) else content
+                (root / name.replace("_", ".")).write_bytes(data)
+            label_files.read(root, names)
+
+        return reading
+
     def taught(path: Path) -> None:
         try:
             prompts.parse(path.read_text("utf-8", "replace"))
@@ -240,6 +324,16 @@ def readers() -> dict[str, Reader]:
         "labels-xml": Reader("a.xml", CVAT, lambda path: label_files.read(path, names)),
         "labels-darwin": Reader("a.json", DARWIN, lambda path: label_files.read(path, names)),
         "labels-voc": Reader("a.xml", VOC, lambda path: label_files.read(path, names)),
+        "labels-cvat-video": Reader("a.xml", CVAT_VIDEO, lambda path: label_files.read(path, names, 2.0)),
+        "labels-studio-video": Reader("a.json", STUDIO_VIDEO, lambda path: label_files.read(path, names)),
+        "labels-darwin-video": Reader("a.json", DARWIN_VIDEO, lambda path: label_files.read(path, names)),
+        "labels-detections": Reader("a.json", DETECTIONS, lambda path: label_files.read(path, names)),
+        "labels-yolo": Reader("a.txt", b"0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.3 0.1 0.3 0.5\n", export("a.txt", data_yaml="names: [hook, liver]\n", a_png=picture("PNG"))),
+        "labels-yolo-names": Reader("a.yaml", b"nc: 2\nnames: {0: hook, 1: liver}\nkpt_shape: [1, 3]\n", export("data.yaml", a_txt="0 0.5 0.5 0.2 0.2 0.5 0.5 2\n", a_png=picture("PNG"))),
+        "labels-mot": Reader("gt.txt", b"1,1,10,20,30,20,1,2,1\n3,1,20,20,30,20,1,1,1\n", export("gt.txt", labels_txt="grasper\nhook\n", seqinfo_ini=SEQUENCE)),
+        "labels-mot-sequence": Reader("seqinfo.ini", SEQUENCE, export("seqinfo.ini", labels_txt="hook\n", gt_txt="1,1,10,20,30,20,1,1,1\n")),
+        "labels-masks": Reader("a.png", label_map(), export("a.png", classes_csv="name,id\n" + "".join(f"hook,{n}\n" for n in range(48)))),
+        "labels-mask-colours": Reader("labelmap.txt", b"# label:color_rgb:parts:actions\nbackground:0,0,0::\nhook:1,1,1::\n", export("labelmap.txt", a_png=two_colours())),
         "labels-csv": Reader("a.csv", b"image,label,x1,y1,x2,y2,width,height\na/1.jpg,hook,1,2,3,4,64,48\n", lambda path: label_files.read(path, names)),
         "frames": Reader("frames.json", FRAMES, lambda path: frame_labels.read(path, names)),
         "llava": Reader("a.json", LLAVA, imported),
@@ -275,6 +369,8 @@ def readers() -> dict[str, Reader]:
         "mp4": Reader("a.mp4", film(".mp4"), shown),
         "mkv": Reader("a.mkv", film(".mkv"), shown),
         "avi": Reader("a.avi", film(".avi"), shown),
+        "ts": Reader("a.ts", film(".ts"), shown),
+        "flv": Reader("a.flv", film(".flv"), shown),
     }  # fmt: skip
 
 
@@ -394,12 +490,13 @@ def main(argv: list[str]) -> int:
     asked.found.mkdir(exist_ok=True)
     total_runs = total_cpu = 0.0
     print(f"{'reader':18} {'runs':>9} {'CPU s':>6} {'edges':>6}  crashes")
+    folders = [str(folder) for folder in Path(__file__).parents[:2]]
     for name in asked.names or readers():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         limits = ["-rss_limit_mb=2048", "-timeout=60"]
         code = f"import fuzz_readers; fuzz_readers.fuzz({name!r}, {asked.seconds}, {[*limits, f'-artifact_prefix={asked.found}/{name}-']!r})"
         run = subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); {code}"],
+            [sys.executable, "-c", f"import sys; sys.path[:0] = {folders!r}; {code}"],
             capture_output=True,
             text=True,
             errors="replace",
@@ -423,5 +520,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path[:0] = [str(folder) for folder in Path(__file__).parents[:2]]
     sys.exit(main(sys.argv[1:]))

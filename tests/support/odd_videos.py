@@ -203,6 +203,15 @@ def wholeness() -> Iterator[tuple[str, Odd]]:
         for suffix in ("mkv", "webm"):
             made = video(f"v.{suffix}", codec="libvpx" if suffix == "webm" else "libx264")
             yield f"{suffix} cut at {share}", Odd(changed(made, cut(share)), fault="cut short")
+        for name, packet in (("ts", 188), ("flv", 0)):  # a cut between two packets of TS is like an end
+            made = video(
+                f"v.{name}", **({"time_base": Fraction(1, 25), "pts": list(range(FRAMES))} if packet else {})
+            )
+            part = cut(share)
+            ragged = changed(
+                made, lambda data, part=part, packet=packet: part(data)[: -1 if packet else None]
+            )
+            yield f"{name} cut at {share}", Odd(ragged, fault="cut short")
         avi = video("v.avi", codec="mpeg4", time_base=Fraction(1, 25), pts=list(range(FRAMES)))
         yield f"avi cut at {share}", Odd(changed(avi, cut(share)), fault="cut short|Invalid data")
     for suffix in ("mp4", "mov", "mkv", "webm", "ts"):
