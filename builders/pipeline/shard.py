@@ -26,12 +26,13 @@ from surgvqa.builders.configs import pointing, segmentation
 from surgvqa.builders.configs.pointing_questions import Pointing
 from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.files.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text, writer
-from surgvqa.builders.privacy.screen import Screen, covered
+from surgvqa.builders.privacy.screen import Screen
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import NINE, ask
 from surgvqa.builders.questions.messages import conversation
 from surgvqa.builders.schema import FEATURES, QA, QA_COLUMNS, QA_FEATURES, Case, Clip, Dropped, Survey
-from surgvqa.builders.video.case_media import Taken, fit, look, refuse_late, sample, stills, take, with_media
+from surgvqa.builders.video import covering
+from surgvqa.builders.video.case_media import Taken, fit, look, refuse_late, stills, take, with_media
 from surgvqa.builders.video.cut import cut
 from surgvqa.builders.video.decode import Decoder
 from surgvqa.builders.video.timing import read_timeline
@@ -130,9 +131,6 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     pixels = found if options.media != "none" else None
     if pixels is not None:
         case = fit(case, pixels)
-    if pixels is not None and options.screen is not None:
-        size, shown = (pixels.width, pixels.height), pixels
-        case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, shown)))
     case = scenes.link(case)
     if options.asking == "informative":
         clips, dropped = moments.windows(case, options.clip_seconds, options.frames)
@@ -153,6 +151,9 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         if not case.video and (not case.frames or options.media != "frames"):
             cause = f"there is no {'video' if case.frames else 'video and no picture'} of this case"
         dropped = (*dropped, Dropped(case.case_id, cause))
+    if pixels is not None and options.screen is not None:
+        shown = covering.published(case, kept, options.frames)
+        case = replace(case, covered=covering.regions(case, options.screen, pixels, shown))
     if options.pointing is not None:
         dropped = (*dropped, *pointing.unshown(case))
     if options.segmentation is not None:
