@@ -14,12 +14,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.files.atomic import write_text
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
@@ -138,7 +139,16 @@ def predict(run: Run) -> None:
     budget = budget_of(run, found.budget, rows)
     if not run.max_new_tokens:
         run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
-    remember(run, budget)
+    run.out.parent.mkdir(parents=True, exist_ok=True)
+    with predictions.alone(run.out) as file:
+        remember(run, budget)
+        ask_the_rest(run, file, rows, found, budget, spoken)
+
+
+def ask_the_rest(
+    run: Run, file: IO[str], rows: Dataset, found: Parts, budget: Budget, spoken: Spoken | None
+) -> None:
+    """Answer what has no answer yet, and append it to the file."""
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
     ears = ears_of(found, spoken, run) if spoken else None
     model_type = found.model_type
@@ -150,10 +160,7 @@ def predict(run: Run) -> None:
     if budget.frames and is_written(rows.features):
         raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
-    with (
-        run.out.open("a", encoding="utf-8") as file,
-        tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
-    ):
+    with tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar:
         for batch in batches(rows, known, run.batch_size):
             answered = list(answer(asked, encoder, rows, batch, run))
             predictions.append(file, answered)
@@ -333,7 +340,9 @@ def remember(run: Run, budget: Budget) -> None:
         "budget": dataclasses.asdict(budget),
     }
     path = run.out.with_suffix(".run.json")
-    if run.out.exists() and path.is_file():
+    for stopped in path.parent.glob(f"{path.name}.*.tmp"):
+        stopped.unlink()
+    if run.out.exists() and run.out.stat().st_size and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         changed = [key for key, value in facts.items() if before.get(key) != value]
         if changed:
@@ -341,5 +350,4 @@ def remember(run: Run, budget: Budget) -> None:
             raise InputError(
                 f"{run.out} was begun with {changed[0]} = {was}, asked with {wanted}; give another --out"
             )
-    run.out.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(facts, indent=2) + "\n")
