@@ -139,7 +139,6 @@ def predict(run: Run) -> None:
     budget = budget_of(run, found.budget, rows)
     if not run.max_new_tokens:
         run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
-    run.out.parent.mkdir(parents=True, exist_ok=True)
     with predictions.alone(run.out) as file:
         remember(run, budget)
         ask_the_rest(run, file, rows, found, budget, spoken)
@@ -340,8 +339,6 @@ def remember(run: Run, budget: Budget) -> None:
         "budget": dataclasses.asdict(budget),
     }
     path = run.out.with_suffix(".run.json")
-    for stopped in path.parent.glob(f"{path.name}.*.tmp"):
-        stopped.unlink()
     if run.out.exists() and run.out.stat().st_size and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         changed = [key for key, value in facts.items() if before.get(key) != value]

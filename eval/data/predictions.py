@@ -129,6 +129,7 @@ def alone(path: Path) -> Iterator[IO[str]]:
     """
     import fcntl
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,7 +137,13 @@ def alone(path: Path) -> Iterator[IO[str]]:
             raise InputError(
                 f"{path}: another run is writing there; wait for it, or give another --out"
             ) from None
-        yield file
+        for stopped in path.parent.glob(f"{path.stem}.run.json.*.tmp"):  # of a run that was killed
+            stopped.unlink()
+        try:
+            yield file
+        finally:
+            if not path.stat().st_size:
+                path.unlink()
 
 
 def reopen(path: Path) -> list[Prediction]:
