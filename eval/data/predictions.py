@@ -142,7 +142,7 @@ def alone(path: Path) -> Iterator[IO[str]]:
         try:
             yield file
         finally:
-            if not path.stat().st_size:
+            if path.exists() and not path.stat().st_size:
                 path.unlink()
 
 
