@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, left_open, right, usual
+from surgvqa.cards.files.documents import Bits
 
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
 def figures(kind: str, train: Rows, tested: Rows) -> dict[str, float | None]:
-    """What guessers that were fitted to ``train`` leave open of ``tested``; None where either holds nothing.
+    """Return what guessers fitted to ``train`` leave open of ``tested``; None where either holds nothing.
 
     ``chance``; ``blind_best``, the share that the better of two guessers gets right, the most frequent answer and
     the classifier of text and choices; ``bits``, what the better of them leaves open of an answer;
@@ -40,8 +41,8 @@ def _counted(kind: str, rows: Rows, *, phase: bool = False) -> Asked:
     return asked
 
 
-def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> dict[str, float]:
-    """Bits of a held-out split: all of them, those of a clip, and the same with the phase told.
+def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:
+    """Sum the bits of a held-out split: all of them, those of a clip, and the same with the phase told.
 
     >>> together({"count": {"bits": 1.5, "bits_with_phase": 1.0, "n_blind": 4}}, 2)
     {'total': 6.0, 'per_clip': 3.0, 'per_question': 1.5, 'per_clip_with_phase': 2.0}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import of_case
@@ -15,6 +14,7 @@ from surgvqa.builders.kinds import changes, count, phase, presence, things, tips
 from surgvqa.builders.kinds.templates import OWN, Template, capital, load
 from surgvqa.builders.kinds.view import Draft, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip
 
 
@@ -44,6 +44,7 @@ POOL: Mapping[str, Kind] = {
     "entry_side": Kind("spatial", tips.entry_side),
     "tip_order": Kind("spatial", tips.tip_order),
 }
+EVERY_KIND = Selection(kinds=tuple(POOL))
 CAUSES = ("not answerable", "not visible", "not stable", "not unique")
 
 
@@ -52,26 +53,20 @@ def asked(
     case: Case,
     taxonomy: Taxonomy,
     known: Transitions,
-    kinds: Sequence[str] = tuple(POOL),
-    *,
-    seed: int = 0,
-    frames: int = 8,
-    max_side: int | None = 512,
-    templates: Path = OWN,
+    selection: Selection = EVERY_KIND,
     failed: Counter[tuple[str, str]] | None = None,
 ) -> tuple[QA, ...]:
     """Return the questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
 
-    ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training. The clip's id and
-    ``seed`` alone decide the wording and what is asked about.
+    ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training.
     """
-    shown = frame_times(clip, frames)
+    shown = frame_times(clip, selection.frames)
     if not shown:
         return ()
-    look = Look(clip, of_case(case), taxonomy, known, seed, shown, max_side)
-    words = load(templates)
+    look = Look(clip, of_case(case), taxonomy, known, selection.seed, shown, selection.max_side)
+    words = load(OWN)
     found: list[QA] = []
-    for name in (name for name in POOL if name in kinds):
+    for name in (name for name in POOL if name in selection.kinds):
         for draft in POOL[name].drafts(look):
             cause = fault(draft, shown)
             if cause is None:

@@ -93,7 +93,7 @@ def _scene(
 
 
 def _actions(instances: list[list[Any]], names: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """What is done, as the data set writes it: instrument, verb, target."""
+    """Return an action as the data set writes it: instrument, verb, target."""
     for one in instances:
         if int(one[0]) >= 0:
             yield "action: " + names["triplet"][str(int(one[0]))].replace(",", ", ")

@@ -12,7 +12,7 @@ from surgvqa.cards.command import InputError, nearest
 
 
 def names() -> list[str]:
-    """The names of all sources, sorted: modules, and descriptions in YAML.
+    """Return the names of all sources, sorted: modules, and descriptions in YAML.
 
     >>> {"cataract1k", "cholec80"} <= {*names()}
     True
@@ -22,7 +22,7 @@ def names() -> list[str]:
 
 
 def description(name: str) -> Path | None:
-    """The YAML file of a source that has no module of its own."""
+    """Return the YAML file of a source that has no module of its own."""
     folder = Path(__path__[0])
     path = folder / f"{name}.yaml"
     return path if path.is_file() and not (folder / f"{name}.py").is_file() else None
@@ -30,7 +30,7 @@ def description(name: str) -> Path | None:
 
 @cache
 def load(name: str) -> ModuleType:
-    """The module of one source: it has ``FACTS`` and ``cases(root, **options)``.
+    """Return the module of one source: it has ``FACTS`` and ``cases(root, **options)``.
 
     Raises:
         InputError: there is no source of that name; the message names the nearest one.

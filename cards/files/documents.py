@@ -271,9 +271,11 @@ class InstructReport(TypedDict):
     """the model that wrote the conversations, or the format of an imported file"""
     samples: dict[str, dict[str, int]]
     """turns accepted and refused, by kind of sample"""
-    accepted_share: float
-    """turns accepted, of all"""
+    accepted_share: float | None
+    """turns accepted, of all; null of imported files, which nobody judges"""
     reasons: dict[str, int]
     """refused turns by reason, the most frequent first"""
     weak: int
-    """samples from labels that a machine made"""
+    """samples from labels that were not made by hand at that very moment"""
+    lost: NotRequired[dict[str, int]]
+    """samples of an imported file whose form could not be kept whole, by what is lost"""

@@ -8,7 +8,6 @@ Run it again after a crash and it goes on. A question whose clip can't be read k
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,20 +20,25 @@ from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files.atomic import write_text
+from surgvqa.eval.answers.drawn import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.documents.runs import RunFacts
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoded, Encoder, name, turns
+from surgvqa.eval.models.encode import Encoded, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
+from surgvqa.eval.models.row_frames import name
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.output import documents
 from surgvqa.eval.settings.predict import Predict
 from tqdm import tqdm
 
@@ -73,9 +77,7 @@ class Run:
 class Engine(Protocol):
     """What answers: transformers in this process, vLLM, or a server."""
 
-    def prepare(
-        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
-    ) -> Any:
+    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> Any:
         """Return a clip with some of its questions, ready to be asked."""
 
     def answer(self, clips: Sequence[Any]) -> list[list[Answer]]:
@@ -90,9 +92,7 @@ class Transformers:
         with advised(LARGER_CARD):
             self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
-    def prepare(
-        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
-    ) -> Encoded:
+    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> Encoded:
         """Patches and token ids."""
         return self.encoder.encode_frames(row, questions, False, frames, times)
 
@@ -261,40 +261,6 @@ def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames,
     return frames, times
 
 
-def seeded(*words: object) -> np.random.Generator:
-    """Random numbers that follow from words."""
-    digest = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
-
-
-def disorder(count: int, clip_id: str, seed: int) -> list[int]:
-    """Return an order of ``count`` frames that isn't theirs.
-
-    >>> sorted(disorder(4, "c@0-5", 0)), disorder(1, "c@0-5", 0)
-    ([0, 1, 2, 3], [0])
-    """
-    generator = seeded("shuffled-frames", clip_id, seed)
-    order = list(range(count))
-    while count > 1 and order == sorted(order):
-        order = generator.permutation(count).tolist()
-    return order
-
-
-def stranger(rows: Dataset, index: int, seed: int) -> int:
-    """Return a clip of another case.
-
-    Raises:
-        InputError: the split has one case only.
-    """
-    cases: list[str] = rows["case_id"]
-    others = [place for place, case in enumerate(cases) if case != cases[index]]
-    if not others:
-        raise InputError(
-            f"--control wrong-video needs two cases in the split; all clips are of {cases[index]}"
-        )
-    return others[int(seeded("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
-
-
 def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
     """What the model sees: what it was taught with, or the options where it has nothing to say.
 
@@ -327,7 +293,8 @@ def remember(run: Run, budget: Budget) -> None:
     Raises:
         InputError: the file was begun with another model, data set, split, control or budget.
     """
-    facts: dict[str, Any] = {
+    facts: RunFacts = {
+        "schema_version": documents.SCHEMA_VERSION,
         "data": run.data,
         "config": run.config,
         "split": run.split,
@@ -336,15 +303,19 @@ def remember(run: Run, budget: Budget) -> None:
         "seed": run.seed,
         "engine": run.engine,
         "max_new_tokens": run.max_new_tokens,
-        "budget": dataclasses.asdict(budget),
+        "budget": {
+            "frames": budget.frames,
+            "media": budget.media,
+            "min_pixels": budget.min_pixels,
+            "max_pixels": budget.max_pixels,
+        },
     }
     path = run.out.with_suffix(".run.json")
     if run.out.exists() and run.out.stat().st_size and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [key for key, value in facts.items() if before.get(key) != value]
-        if changed:
-            was, wanted = before.get(changed[0]), facts[changed[0]]
-            raise InputError(
-                f"{run.out} was begun with {changed[0]} = {was}, asked with {wanted}; give another --out"
-            )
+        for key, wanted in facts.items():
+            if key != "schema_version" and before.get(key) != wanted:
+                raise InputError(
+                    f"{run.out} was begun with {key} = {before.get(key)}, asked with {wanted}; give another --out"
+                )
     write_text(path, json.dumps(facts, indent=2) + "\n")
