@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from surgvqa.cards.publish.audit import audit
+from surgvqa.cards.write.dataset import AUDIT_MISSES, privacy
 
 pytest.importorskip("faker", reason="needs pip install 'surgvqa[dev]'")
 from planted_identifiers import PLACES, hidden, identifiers
@@ -49,3 +50,10 @@ def test_at_least_97_of_100_are_found_and_nine_of_ten_of_every_kind(tmp_path: Pa
 )  # fmt: skip
 def test_terms_beside_a_name_are_no_person(tmp_path: Path, text: str) -> None:
     assert [str(hit) for hit in audit(tmp_path, [hidden(tmp_path, "card", text)])] == []
+
+
+def test_card_and_security_list_the_same_that_the_audit_misses() -> None:
+    """One list, on the card beside what the audit searches."""
+    security = " ".join((Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8").split())
+    assert f"It misses {AUDIT_MISSES}." in security
+    assert AUDIT_MISSES in privacy(None)

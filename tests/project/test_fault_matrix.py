@@ -210,10 +210,8 @@ COMMANDS = (
 )
 SAMPLE = {
     ("build", "SIGKILL"),
-    ("build", "two at once"),
-    ("instruct", "full disk"),
+    ("export", "two at once"),
     ("spoken", "Ctrl-C"),
-    ("frames", "SIGTERM"),
 }
 TABLE: dict[tuple[str, str], str] = {}
 
