@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from surgvqa.cards.arguments import parser as parsers
 from surgvqa.cards.arguments.option import Verb
-from surgvqa.cards.verbs import audit, dataset, model, push
+from surgvqa.cards.verbs import audit, dataset, model, push, sign
 
 PROG = "surgvqa-card"
 
@@ -19,6 +19,7 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="model", config=model.Model, run=model.run),
         Verb(name="audit", config=audit.Audit, run=audit.run),
         Verb(name="push", config=push.Push, run=push.run),
+        Verb(name="sign", config=sign.Sign, run=sign.run),
     )
 
 

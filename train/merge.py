@@ -13,6 +13,8 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ import numpy as np
 import torch
 import yaml
 from peft import PeftModel
+from surgvqa.builders.files.one_command import alone
+from surgvqa.builders.pipeline.staging import remove
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import sums
+from surgvqa.cards.files.atomic import sync_folder
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.load import Loaded, load_model, local, parts
@@ -80,24 +85,47 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
     budget = loaded.budget or Budget(frames=2)
     before = probe(loaded, budget)
     merged = model.merge_and_unload(safe_merge=True)
-    merged.save_pretrained(out)
-    plain.save_pretrained(out)
-    if loaded.budget is not None:
-        loaded.budget.save(out)
-        show_as_taught(out, loaded.budget)
-    if loaded.extractor is not None:
-        save_ears(loaded.extractor, out)
-    sums.write(out)
-    parity = compare(before, probe(load_model(str(out), dtype, "cpu"), budget))
-    limit = TOLERANCE[model.dtype]
-    if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:
-        shutil.rmtree(out)
-        raise InputError(
-            f"{where}, merged, answers otherwise than the adapter: logits {parity.logits:.1e}, "
-            f"divergence {parity.divergence:.1e} apart in {dtype}, at most {limit:.0e} is rounding; try --dtype float32"
-        )
+    with written_whole(out) as unfinished:
+        merged.save_pretrained(unfinished)
+        plain.save_pretrained(unfinished)
+        if loaded.budget is not None:
+            loaded.budget.save(unfinished)
+            show_as_taught(unfinished, loaded.budget)
+        if loaded.extractor is not None:
+            save_ears(loaded.extractor, unfinished)
+        sums.write(unfinished)
+        parity = compare(before, probe(load_model(str(unfinished), dtype, "cpu"), budget))
+        limit = TOLERANCE[model.dtype]
+        if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:
+            raise InputError(
+                f"{where}, merged, answers otherwise than the adapter: logits {parity.logits:.1e}, "
+                f"divergence {parity.divergence:.1e} apart in {dtype}, at most {limit:.0e} is rounding; try --dtype float32"
+            )
     print(json.dumps({"out": str(out), "dtype": dtype, **{k: getattr(parity, k) for k in parity.__slots__}}))
     return parity
+
+
+@contextmanager
+def written_whole(out: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``out``, for this command alone; it gets its name once all is written.
+
+    Raises:
+        InputError: another command is writing it, or was quicker.
+    """
+    with alone(unfinished := out.with_name(f"{out.name}.part")):
+        try:
+            for old in unfinished.iterdir():  # what a stopped run left
+                remove(old)
+            yield unfinished
+            if out.exists() and any(out.iterdir()):
+                raise InputError(f"{out} is not empty; give another --out")
+        except InputError:
+            shutil.rmtree(unfinished)
+            raise
+        if out.exists():
+            out.rmdir()
+        unfinished.replace(out)
+        sync_folder(out.parent)
 
 
 def show_as_taught(folder: Path, budget: Budget) -> None:
@@ -156,15 +184,16 @@ def vllm(
             raise InputError(f"{target} is not empty; give another --name or --out")
         if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
             raise InputError(f"{where} is not what training left: {'; '.join(faults)}")
-        shutil.copytree(
-            folder,
-            target,
-            dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("checkpoint-*", "*.bin", "*.pt", "*.pth"),
-        )
-        if (target / BUDGET_FILE).is_file():
-            show_as_taught(target, Budget.load(target))
-        sums.write(target)
+        with written_whole(target) as unfinished:
+            shutil.copytree(
+                folder,
+                unfinished,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns("checkpoint-*", "*.bin", "*.pt", "*.pth"),
+            )
+            if (unfinished / BUDGET_FILE).is_file():
+                show_as_taught(unfinished, Budget.load(unfinished))
+            sums.write(unfinished)
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
     on_videos = (target / BUDGET_FILE).is_file() and Budget.load(target).media == "video"
     if on_videos and config["model_type"] in ("qwen2_vl", "qwen2_5_vl"):

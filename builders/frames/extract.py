@@ -23,13 +23,14 @@ from surgvqa.builders.frames.choice import chosen, length, shared_out
 from surgvqa.builders.frames.entry import ROLES, FrameLabels, Maker
 from surgvqa.builders.privacy.burned_text import cover
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
-from surgvqa.builders.privacy.screen import Detector, Screen, covered
+from surgvqa.builders.privacy.screen import Detector, Screen
 from surgvqa.builders.privacy.screen import screen as look_through
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped, Entity, Scene
 from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.sources import procedure
-from surgvqa.builders.video.case_media import look, sample, still
+from surgvqa.builders.video import covering
+from surgvqa.builders.video.case_media import look, still
 from surgvqa.builders.video.decode import iterate_frames
 from surgvqa.builders.video.probe import files as video_files
 from surgvqa.builders.video.timing import Timeline, read_timeline
@@ -79,7 +80,7 @@ def extract(config: Frames) -> Extracted:
         if screen is not None:
             inside = [at for at in times if not away(case, at, screen)]
             outside += len(times) - len(inside)
-            case, times = hidden(case, screen), inside
+            case, times = hidden(case, screen, inside), inside
         if names is not None:
             case = replace(case, case_id=names.case(case.case_id))
         kept, dropped, left = write_frames(
@@ -110,14 +111,10 @@ def away(case: Case, second: float, how: Screen) -> bool:
     return any(name == case.case_id and start_s <= at < end_s for name, start_s, end_s in how.stretches)
 
 
-def hidden(case: Case, how: Screen) -> Case:
+def hidden(case: Case, how: Screen, times: Sequence[float]) -> Case:
     """Return the case with the regions of its pictures that are to be painted black."""
     pixels = look(case)
-    if pixels is None:
-        return case
-    return replace(
-        case, covered=covered(case, how, pixels.width, pixels.height, lambda: sample(case, pixels))
-    )
+    return case if pixels is None else replace(case, covered=covering.regions(case, how, pixels, times))
 
 
 def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> list[Case]:

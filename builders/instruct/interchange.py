@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.files import parquet, pictures
+from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.instruct import llava
 from surgvqa.builders.instruct.folder import (
     CONFIG,
@@ -25,6 +26,7 @@ from surgvqa.builders.instruct.folder import (
     picture,
     refuse_foreign,
 )
+from surgvqa.builders.pipeline.staging import remove
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.questions import messages
@@ -266,14 +268,31 @@ def export(folder: Path, out: Path, form: str, config: str = CONFIG) -> dict[str
     """
     if form not in FORMS:
         raise InputError(f"--as {form}: known are {', '.join(FORMS)}")
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty; give a new folder")
+    refuse_full(out)
     shards = sorted((folder / config).glob("*-*.parquet"))
     if not shards:
         raise InputError(
             f"{folder} has no config {config}; `surgvqa-build instruct` writes instruct, a source clips"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    with alone(unfinished := out.with_name(f"{out.name}.part")):  # under its own name it is whole
+        for old in unfinished.iterdir():
+            remove(old)
+        lost = _export(shards, unfinished, form, config)
+        refuse_full(out)  # another command may have been quicker
+        if out.exists():
+            out.rmdir()
+        unfinished.replace(out)
+    return dict(sorted(lost.items()))
+
+
+def refuse_full(out: Path) -> None:
+    """Raise where a folder holds something."""
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty; give a new folder")
+
+
+def _export(shards: Sequence[Path], out: Path, form: str, config: str) -> Counter[str]:
+    """Write the samples and pictures of shards; returns what the form can't say."""
     lost: Counter[str] = Counter()
     by_split: dict[str, list[Path]] = {}
     for shard in shards:
@@ -288,7 +307,7 @@ def export(folder: Path, out: Path, form: str, config: str = CONFIG) -> dict[str
                 file.write(before + json.dumps(sample, ensure_ascii=False))
                 before = ",\n"
             file.write("\n]\n")
-    return dict(sorted(lost.items()))
+    return lost
 
 
 def _rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,7 @@ from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
 
 SURVEY_S = 600.0  # a look at one case: hashing a 10 GB file takes half a minute
+READING_S = 24 * 3600.0  # the same with OCR of every second: eight hours of video at 2.5 s a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     if jobs[0].balance is not None:
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()
+    notes += options.screen.notes() if options.screen else ()
     notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
     return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes, left_out)
 
@@ -175,7 +177,8 @@ def look_at(
     surveys: dict[str, Survey] = {}
     dropped: list[Dropped] = []
     tasks = [(case, root, options) for case in cases]
-    results = run_tasks(survey, tasks, parallel(workers, options.media), SURVEY_S, MEMORY_BYTES)
+    limit_s = READING_S if options.screen is not None and options.screen.reader else SURVEY_S
+    results = run_tasks(survey, tasks, parallel(workers, options.media), limit_s, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(tasks), desc="check", unit="case", disable=None):
         case_id = cases[index].case_id
         if isinstance(result, Failed):

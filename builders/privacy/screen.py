@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from surgvqa.builders.files.pictures import resize
 from surgvqa.builders.files.tables import rows, seconds
-from surgvqa.builders.privacy import burned_text
+from surgvqa.builders.privacy import burned_text, text_reader
 from surgvqa.builders.privacy.burned_text import Region
 from surgvqa.cards.command import InputError
 
 if TYPE_CHECKING:
-    from surgvqa.builders.schema import Case, Clip
+    from surgvqa.builders.schema import Clip
 
 Detector = Callable[[np.ndarray], bool]  # height x width x 3 uint8 RGB -> shown from outside the body
+Frames = Callable[[], Sequence[np.ndarray]]
 Shares = tuple[float, float, float, float]
 
 COLOUR = "colour"
@@ -32,6 +33,14 @@ REDDER = 1.1  # red over green and over blue
 # Of the lit pixels. In the body 0.39 (da Vinci, pale tissue) to 1.00 over 84 real frames of four endoscopes; the
 # inside of a trocar 0.12-0.57, blue and grey scenes 0.00-0.28; people at home 0.49-0.73, which colour can't tell.
 INSIDE = 0.3
+READ = (
+    "burned-in text is black where PP-OCR read it, on every published picture and at least one a second; text of fewer "
+    "than two letters, text shown for less than a second between two of them, and handwriting may be left"
+)
+STROKES = (
+    "burned-in text is black where its strokes stand still on nearly all of twelve pictures of a case; text that moves, "
+    "counts, is dim or is shown for a part of the time is left (pip install 'surgvqa[ocr]' has it read)"
+)
 DARK = 0.02  # a share of lit pixels under which nothing is shown, so nobody either
 
 
@@ -41,6 +50,9 @@ class Screen:
 
     cover: tuple[Shares, ...] = ()  # x, y, width, height in shares of the picture: painted black
     find_text: bool = False
+    reader: str | None = (
+        None  # what reads text on every picture, with its version; None where strokes alone are found
+    )
     outside: str | None = None  # "colour", or the name of the file of stretches
     stretches: tuple[tuple[str, float, float], ...] = ()  # case, seconds of the case
 
@@ -49,8 +61,13 @@ class Screen:
         return {
             "cover": [",".join(f"{value:g}" for value in region) for region in self.cover],
             "cover_text": self.find_text,
+            **({"text_reader": self.reader} if self.reader else {}),
             "outside": self.outside,
         }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what has to be known of covered text."""
+        return () if not self.find_text else (READ,) if self.reader else (STROKES,)
 
     @property
     def detector(self) -> Detector | None:
@@ -74,7 +91,8 @@ def screen(cover: Sequence[str], find_text: bool, outside: str | None) -> Screen
         if not path.is_file():
             raise InputError(f"--outside {outside}: neither {COLOUR!r} nor a CSV file of case,start,end")
         stretches, outside = tuple(read_stretches(path)), path.name
-    return Screen(regions, find_text, outside, stretches) if regions or find_text or outside else None
+    reader = text_reader.version() if find_text else None
+    return Screen(regions, find_text, reader, outside, stretches) if regions or find_text or outside else None
 
 
 def region(text: str) -> Shares:
@@ -120,10 +138,14 @@ def shown_outside(frame: np.ndarray) -> bool:
 
 
 def covered(
-    case: Case, how: Screen, width: int, height: int, frames: Callable[[], Sequence[np.ndarray]]
+    how: Screen, size: tuple[int, int], sampled: Frames, every: Callable[[], Iterable[np.ndarray]]
 ) -> tuple[Region, ...]:
-    """Return the regions of a case's pictures (``width x height``) that are painted black."""
-    stated = [
+    """Return the regions of a case's pictures (``size`` is width x height) that are painted black.
+
+    ``sampled`` gives a few pictures of it, ``every`` those that are looked at one by one.
+    """
+    width, height = size
+    found = [
         (
             int(x * width),
             int(y * height),
@@ -132,4 +154,8 @@ def covered(
         )
         for x, y, w, h in how.cover
     ]
-    return (*stated, *(burned_text.find(frames()) if how.find_text else ()))
+    if how.find_text:
+        found += burned_text.find(sampled())
+    if how.reader:
+        found += text_reader.find(every())
+    return tuple(found)

@@ -28,7 +28,8 @@ class Shown(Named):
     cover: Annotated[tuple[str, ...], Given("X,Y,W,H")] = ()
     """paint regions of every picture black, in shares of it: 0,0.9,1,0.1 is its lowest tenth"""
     cover_text: bool = False
-    """find burned-in text that stands still, and paint it black"""
+    """find burned-in text and paint it black: by OCR at every second where surgvqa[ocr] is installed (2.5 s a picture
+    and core), else only letters that stand still"""
     outside: Annotated[str | None, Given("colour|FILE")] = None
     """leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), or by a CSV
     file case,start,end of a person or a model"""

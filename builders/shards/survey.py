@@ -12,10 +12,10 @@ from surgvqa.builders.cases import moments
 from surgvqa.builders.cases import scene as scenes
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import pointing, segmentation
-from surgvqa.builders.privacy.screen import covered
 from surgvqa.builders.schema import Case, Clip, Dropped, Survey
 from surgvqa.builders.shards.job import Media, Options, below
-from surgvqa.builders.video.case_media import fit, look, refuse_late, sample, stills, with_media
+from surgvqa.builders.video import covering
+from surgvqa.builders.video.case_media import fit, look, refuse_late, stills, with_media
 from surgvqa.cards.command import InputError
 
 OUTSIDE = "a frame of it lies outside the body"
@@ -33,9 +33,6 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     pixels = found if options.media != "none" else None
     if pixels is not None:
         case = fit(case, pixels)
-    if pixels is not None and options.screen is not None:
-        size, shown = (pixels.width, pixels.height), pixels
-        case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, shown)))
     case = scenes.link(case)
     if options.asking == "informative":
         clips, dropped = moments.windows(case, options.clip_seconds, options.frames)
@@ -56,6 +53,9 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         if not case.video and (not case.frames or options.media != "frames"):
             cause = f"there is no {'video' if case.frames else 'video and no picture'} of this case"
         dropped = (*dropped, Dropped(case.case_id, cause))
+    if pixels is not None and options.screen is not None:
+        shown = covering.published(case, kept, options.frames)
+        case = replace(case, covered=covering.regions(case, options.screen, pixels, shown))
     if options.pointing is not None:
         dropped = (*dropped, *pointing.unshown(case))
     if options.segmentation is not None:

@@ -17,8 +17,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow.parquet as pq
 from datasets import Audio, Features, List, Value
-from surgvqa.builders.files.parquet import writer
-from surgvqa.builders.pipeline.staging import remove
+from surgvqa.builders.files.parquet import write_text, writer
+from surgvqa.builders.pipeline.staging import STAGING, remove
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.row_types import QARow, SpokenRow
 from surgvqa.builders.schema import QA_FEATURES, STRING
@@ -29,9 +29,11 @@ from surgvqa.cards.arguments.option import options
 from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import Manifest
 from surgvqa.cards.write.dataset import dataset_card
 from tqdm import tqdm
 
+PLAN = "spoken.manifest.json"  # what the manifest will be, once the new sound is in its place
 NAME = "spoken"
 PROMPT = "Answer the spoken question."
 ANSWERS = ("sentence", "short")
@@ -62,6 +64,7 @@ def add_spoken(how: Spoken) -> dict[str, int]:
         InputError: not a whole data set, no such voice, or a question that comes out without sound.
     """
     folder = how.folder
+    publish(folder)
     verify(folder)
     manifest = manifests.read(folder)
     tables: dict[str, list[Path]] = {}
@@ -79,7 +82,7 @@ def add_spoken(how: Spoken) -> dict[str, int]:
         return speak(text, voice, how.tts_command)
 
     total = sum(pq.read_metadata(path).num_rows for paths in tables.values() for path in paths)
-    pending = folder / ".build" / NAME
+    pending = folder / STAGING / NAME
     remove(pending)
     pending.mkdir(parents=True)
     counts: dict[str, int] = {}
@@ -92,12 +95,8 @@ def add_spoken(how: Spoken) -> dict[str, int]:
                     write(spoken_row(row, voices, how, said))
                     bar.update()
             counts[split] = pq.read_metadata(out).num_rows
-    (folder / manifests.NAME).unlink()  # no data set until the new manifest is there
-    remove(folder / NAME)
-    pending.replace(folder / NAME)
-    remove(folder / ".build")
     files = {path: facts for path, facts in manifest["files"].items() if not path.startswith(f"{NAME}/")}
-    for path in sorted((folder / NAME).glob("*.parquet")):
+    for path in sorted(pending.glob("*.parquet")):
         files[f"{NAME}/{path.name}"] = manifests.described(path)
     manifest["files"] = files
     manifest["spoken"] = {
@@ -112,9 +111,25 @@ def add_spoken(how: Spoken) -> dict[str, int]:
     }
     builds = [words for words in manifest.get("commands", ()) if words[1] != NAME]
     manifest["commands"] = [*builds, printed("surgvqa-build", NAME, options(Spoken), how)]
+    write_text(folder / STAGING / PLAN, manifests.dump(manifest))
+    publish(folder)
+    return counts
+
+
+def publish(folder: Path) -> None:
+    """Put the waiting config in its place; where an earlier command was stopped within, go on from there."""
+    plan, pending = folder / STAGING / PLAN, folder / STAGING / NAME
+    if not plan.is_file():
+        return
+    manifest = cast(Manifest, manifests.read_json(plan, "remove it and run the command again"))
+    (folder / manifests.NAME).unlink(missing_ok=True)  # no data set until the new manifest is there
+    if pending.is_dir():
+        remove(folder / NAME)
+        pending.replace(folder / NAME)
     report = manifests.read_report(folder)
     manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report))
-    return counts
+    plan.unlink()
+    remove(folder / STAGING)
 
 
 def _read(paths: Sequence[Path]) -> Iterator[QARow]:

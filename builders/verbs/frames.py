@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.frames import Frames
 
 
@@ -9,7 +10,8 @@ def run(config: Frames) -> None:
     """Take frames from videos and say how many."""
     from surgvqa.builders.frames.extract import extract
 
-    taken = extract(config)
+    with alone(config.out):
+        taken = extract(config)
     if taken.outside:
         print(f"{taken.outside} moments outside the body were left out")
     print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.instruct import Instruct
 
 
@@ -13,7 +14,8 @@ def run(config: Instruct) -> None:
         print(write.expected(config))
         if config.estimate:
             return
-    report = write.instruct(config)
+    with alone(config.out):
+        report = write.instruct(config)
     for split, counts in report["splits"].items():
         print(f"{split}: {counts['cases']} videos, {counts['frames']} frames, {counts['samples']} samples")
     print(f"accepted {report['accepted_share']:.1%} of what {report['teacher']} wrote; refused for:")

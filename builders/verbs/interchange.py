@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.interchange import Export, Import
 
 
@@ -9,7 +10,8 @@ def import_file(config: Import) -> None:
     """Write a data set from conversations."""
     from surgvqa.builders.instruct.interchange import import_file as write
 
-    report = write(config)
+    with alone(config.out):
+        report = write(config)
     for split, counts in report["splits"].items():
         print(f"{split}: {counts['samples']} samples")
     say_lost(report["lost"])

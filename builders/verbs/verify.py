@@ -19,6 +19,8 @@ class Verify:
     """build what is damaged again, from the source's folder"""
     pseudonyms: Annotated[Path | None, Given("FILE")] = None
     """for --repair, where the build had it"""
+    signer: Annotated[Path | None, Given("FILE")] = None
+    """only a data set signed by one of FILE (allowed signers of ssh-keygen; `surgvqa-card sign` signs)"""
     workers: Annotated[int, Given("N")] = 1
     """processes of --repair"""
 
@@ -32,4 +34,8 @@ def run(config: Verify) -> None:
 
         for name in repair(config.folder, config.repair, config.pseudonyms, config.workers):
             print(f"built again: {name}")
+    if config.signer is not None:
+        from surgvqa.cards.publish.signature import signer
+
+        print(f"{config.folder}: signed by {signer(config.folder, config.signer)}")
     print(f"{config.folder}: all {verify(config.folder)} files are as they were written")

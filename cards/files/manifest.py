@@ -15,11 +15,13 @@ from surgvqa.cards.files.documents import SCHEMA, Manifest, Report, Shard
 NAME = "manifest.json"
 REPORT = "report.json"
 CARD = "README.md"
+SIGNATURE = "manifest.json.sig"  # by `surgvqa-card sign`
 UNLISTED = {
     NAME,
     REPORT,
     CARD,
-}  # the manifest holds its own hash beside its text; the other two are its "derived"
+    SIGNATURE,
+}  # the manifest holds its own hash beside its text; two are its "derived", the last is over it
 put = write_text
 MEND = "`surgvqa-build verify DIR --repair ROOT` or the same build writes it again, `surgvqa-card dataset DIR` the card"
 

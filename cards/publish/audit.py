@@ -33,6 +33,7 @@ TEXT = (
     ".xml",
     ".py",
     ".toml",
+    ".sig",
 )
 JSON = (".json", ".ipynb")
 WORD_LISTS = (

@@ -28,7 +28,7 @@ DATES = "|".join(
     (
         rf"{BEFORE}{YEAR}(?:-{MONTH}-|/{MONTH}/|_{MONTH}_|\.{MONTH2}\.| {MONTH2} ){DAY}{AFTER}",
         rf"{BEFORE}{YEAR}{MONTH2}{DAY2}(?:[ _T-]?{CLOCK})?{AFTER}",
-        rf"{BEFORE}{DAY}[./-]{MONTH}[./-]{YEAR}(?:[^0-9A-Za-z]|$)",
+        rf"{BEFORE}(?:{DAY}[./-]{MONTH}|{MONTH}[./-]{DAY})[./-]{YEAR}(?:[^0-9A-Za-z]|$)",
         rf"{BEFORE}{DAY}[ _]{MONTH2}[ _]{YEAR}(?:[^0-9A-Za-z]|$)",
         rf"(?:^|[^0-9A-Za-z./-]){DAY2}[./]{MONTH2}[./]{TWO}(?:[^0-9A-Za-z./]|\.(?:\D|$)|$)",
         rf"(?:^|[^0-9A-Za-z./-]){MONTH2}/{DAY2}/{TWO}(?:[^0-9A-Za-z./]|\.(?:\D|$)|$)",
@@ -46,19 +46,20 @@ NUMBERED = (  # what stands before a number that only one person or device has
     r"mrn|pat(?:ient(?:en)?|\.)?[ ._-]*(?:id|nr|no|number|nummer)|pid|pat-?id|fall[ ._-]*(?:id|nr|nummer)|aufnahme[ ._-]*nr"
     r"|hospital[ ._-]*(?:no|nr|number|id)?|medical record(?:[ ._-]*(?:no|number))?|(?:case|chart|record|file)[ ._-]*(?:no|number)"
     r"|nhs(?:[ ._-]*(?:no|number))?|ssn|social security|sozialversicherung\w*|svnr|kvnr|versicherten\w*|krankenkasse\w*"
-    r"|(?:insurance|policy|member|health plan|beneficiary)[ ._-]*(?:id|no|nr|number)|accession(?:[ ._-]*(?:no|nr|number|id))?"
+    r"|(?:insurance|policy|member|health plan|beneficiary)[ ._-]*(?:id|no|nr|number)|acc(?:ession)?(?:[ ._-]*(?:#|no|nr|number|id))"
+    r"|accession"
     r"|(?:study|series|order|exam|visit|encounter|device|implant)[ ._-]*(?:id|no|nr|number)|serial(?:[ ._-]*(?:no|nr|number))?|s/n|sn|lot"
     r"|serien[ ._-]*(?:nr|nummer)|ger[äa]te?[ ._-]*(?:nr|nummer)|account(?:[ ._-]*(?:no|nr|number))?|konto[ ._-]*(?:nr|nummer)?|iban"
-    r"|passport(?:[ ._-]*(?:no|number))?|ausweis[ ._-]*(?:nr|nummer)?|dossier(?:[ ._-]*(?:n°|no))?|ipp|nip|num[ée]ro de (?:patient|dossier)"
+    r"|passport(?:[ ._-]*(?:no|number))?|ausweis[ ._-]*(?:nr|nummer)?|dossier(?:[ ._-]*(?:n°|no))?|ipp|nip|(?:n°|no|num[ée]ro) de s[ée]rie|num[ée]ro de (?:patient|dossier)"
 )
-CHINESE_NUMBERED = "病历号|住院号|门诊号|病案号|检查号|就诊号|身份证号?码?|医保号|患者编号|影像号|患者ID|电话|手机号?|联系电话"
+CHINESE_NUMBERED = "病历号|住院号|门诊号|病案号|检查号|就诊号|身份证号?码?|医保号|患者编号|影像号|设备编号|设备号|序列号|机号|患者ID|电话|手机号?|联系电话"
 IDENTITIES = "|".join(
     (
         r"(?i:\b(?:mrn|patient[ _-]?(?:name|id)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S)",
         r"(?i:_mrn[_-]?\d|\bmrn[_-]?\d)|\b\d{3}-\d{2}-\d{4}\b|\b\d{3} \d{2} \d{4}\b|\b\d{3} \d{3} \d{4}\b",
         r"(?i:\b(?:patient(?:en)?[ _-]?name|name des patienten|nom du patient|nombre del paciente|geburtsdatum|birth ?day)[ _:=#-]+\S)",
         rf"(?i:\b(?:{NUMBERED})\.?[ .:=#_-]*(?:is |ist )?[a-z]{{0,3}}[ -]?\d[\d ./-]{{2,}}\d)",
-        rf"(?:{CHINESE_NUMBERED})[ :：#]*[A-Z]?\d{{4,}}",
+        rf"(?:{CHINESE_NUMBERED})[ :：#]*(?:[A-Z]?\d{{4,}}|[+(]?\d[\d() -]{{5,}}\d)",
         r"(?:患者)?(?:姓名|名字)[ :：]*[一-鿿]{2,4}|出生日期[ :：]*\d",
         r"(?i:\b(?:case|patient|pat|fall|video|operation|op|study|id|nr|no)[ _:#.-]*[1-9]\d{6,9})(?:[^0-9A-Za-z@.-]|[.]$|$)",
         r"\b\d{4} \d{4} \d{4} \d{4}\b|\b[A-Z]{2}\d{2}(?: ?\d{4}){4,5}(?: ?\d{1,3})?\b|\b\d{17}[\dX]\b",
@@ -69,17 +70,30 @@ PHONES = "|".join(
     (
         r"\+\d{1,3}[ .(-]*\d[\d ().-]{6,}",
         r"\(\d{3,5}\) ?\d{3,}[ -]?\d{2,}",
-        r"(?i:\b(?:tel|tél|telefon|telephone|téléphone|phone|fax|mobile?|mobil(?:nr|nummer)?|handy|cell|pager|call)\b[ .:]*\+?[\d(][\d ()/-]{5,})",
+        r"(?i:\b(?:tel|tél|telefon|telephone|téléphone|phone|fax|mobile?|mobil(?:nr|nummer)?|handy|cell|pager|call)\b[ .:]*\+?[\d(][\d ()./-]{5,})",
         r"\b\d{3}-\d{3}-\d{4}\b|\b1[3-9]\d{9}\b",
     )
 )
+# The suffixes of streets of the United States Postal Service (Publication 28, C1) that are no words of an operation.
+STREETS = (
+    r"Street|Streets|St|Avenue|Ave|Road|Roads|Rd|Lane|Ln|Drive|Drives|Boulevard|Blvd|Court|Courts|Square|Squares|Terrace|Alley|Arcade"
+    r"|Bluffs?|Burgs?|Bypass|Canyon|Causeway|Circles?|Cliffs?|Common|Corners?|Courses?|Coves?|Creek|Crescent|Crest|Crossing|Crossroad|Dale"
+    r"|Divide|Estates?|Expressway|Falls|Ferry|Fields?|Forest|Forges?|Forks?|Fort|Freeway|Gardens?|Gateway|Glens?|Greens?|Groves?"
+    r"|Harbors?|Haven|Heights|Highway|Hills?|Hollow|Islands?|Isle|Keys?|Knolls?|Lakes?|Landing|Lodge|Loop|Mall|Manors?|Meadows?|Mews"
+    r"|Mills?|Mission|Motorway|Mountains?|Oval|Parks?|Parkways?|Pike|Pines?|Plains?|Plaza|Prairie|Ranch|Rapids?|Ridges?|Shoals?|Shores?"
+    r"|Skyway|Springs?|Spurs?|Station|Stravenue|Stream|Summit|Throughway|Trace|Track|Trafficway|Trail|Tunnel|Turnpike|Underpass|Union"
+    r"|Valleys?|Via|Viaduct|Villages?|Ville|Vista|Walks?|Ways?"
+)
 ADDRESSES = "|".join(
     (
-        r"\b\d{1,5} (?:[A-Z][\w.]+ ){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Court|Square|Terrace)\b",
-        r"[A-ZÄÖÜ][a-zäöüß-]+(?:straße|strasse|str\.|[Ss]traße|allee|gasse) ?\d{1,4}|\b[A-ZÄÖÜ][a-zäöüß]+(?:er|[- ]) ?(?:Straße|Strasse|Str\.|Allee|Gasse) \d{1,4}",
-        r"(?i:\b\d{1,4}(?: bis)?,? (?:rue|avenue|boulevard|place) (?:de |du |des |la )*[a-zà-ü]{3,})|(?i:\b(?:calle|via|viale) [a-z]{3,}[a-z ]*,? \d{1,4}\b)",
+        rf"\b\d{{1,5}} (?:[A-Z][\w.'-]+ ){{1,3}}(?:{STREETS})\b",
+        r"\b(?:Flat|Studio|Apt\.?|Apartment|Suite|Unit|Room) \d{1,4}[a-z]?\b,? *(?:[A-Z]|$)|\b\d{1,6}.{3,60} (?:Apt\.?|Suite) \d{1,4}\b",
+        r"[A-ZÄÖÜ][\wäöüß-]*(?:straße|strasse|str\.|[Ss]traße|-[Ss]tr\.|allee|gasse|weg|-Weg|platz|-Platz|damm|chaussee|ufer|-Ring|-Allee"
+        r"|(?:en|old|tz|ch|st|rg|ld)ring) ?\d{1,4}|\b[A-ZÄÖÜ][a-zäöüß]+(?:er|[- ]) ?(?:Straße|Strasse|Str\.|Allee|Gasse|Weg|Platz|Ring) \d{1,4}",
+        r"(?i:\b\d{1,5}(?: bis)?,? (?:rue|avenue|boulevard|place) (?:de |du |des |la )*[a-zà-ü]{3,})|(?i:\b(?:calle|via|viale) [a-z]{3,}[a-z ]*,? \d{1,4}\b)",
+        r"\b\d{1,4}(?: bis)?,? (?:chemin|route|impasse|allée|quai|ruelle|montée|rang|côte) (?:de |du |des |la |l')*[A-ZÀ-Ý]|\b(?:rue|chemin|impasse) (?:de |du |des |la |l')*[A-ZÀ-Ý][a-zà-ÿ]{2,}",
         r"(?:[^0-9@-]|^)\d{5}-\d{4}(?:[^0-9#]|$)|\b(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) \d{5}\b",
-        r"\b(?:D|A|CH)-\d{4,5} [A-ZÄÖÜ]|[一-鿿](?:路|街|大道)\d+号",
+        r"\b(?:D|A|CH)-\d{4,5} [A-ZÄÖÜ]|[一-鿿](?:路|街|大道|巷|弄)(?:[\d一二三四五六七八九十]+段)?[\dA-Za-z]+(?:号|號|座|弄)",
     )
 )
 SECRETS = "|".join(

@@ -17,7 +17,8 @@ WORD = rf"[{CAPITAL}][\w'’-]+"
 TITLES = r"(?:Dr|Prof|Mr|Mrs|Ms|Herrn?|Frau|Mme|Madame|Monsieur|Señora?|Sra?|Doktor|Doctor|Professor|OA|PD)"
 ROLES = (
     r"(?:[Pp]atient(?:in|e)?|[Ss]urgeon|[Oo]perat(?:eu|o)r|[Aa]ssistant|[Nn]urse|[Aa]n(?:ae|e)sthetist|Chirurg(?:in)?|[Nn]ame|NAME|PATIENT"
-    r"|[Cc]ontributor|[Aa]nnotator|[Pp]erformed by|[Ss]een by|[Oo]perated by|[Aa]nnotated by|[Ss]igned)"
+    r"|[Cc]ontributor|[Aa]nnotator|[Pp]erformed by|[Ss]een by|[Oo]perated by|[Aa]nnotated by|[Ss]igned"
+    r"|[Rr]eviewed by|[Oo]periert von|[Aa]nnotiert von|[Oo]p[ée]r[ée]e? par|[Aa]nnot[ée]e? par|[Nn]om)"
 )
 # Written for RE2: a text without a match of this holds no name that the lists would find.
 CANDIDATE = rf"[{CAPITAL}][\w'’.-]*[ ,_.]+(?:[{CAPITAL}]\.? )?[{CAPITAL}]|{TITLES}\.? *[{CAPITAL}]|{ROLES}[ :=]+[{CAPITAL}]|[a-z]+_[a-z]+|[一-鿿]{{2,}}"
@@ -26,7 +27,13 @@ LOWER = re.compile(r"(?<![a-zA-Z0-9_])([a-z]{3,})_([a-z]{3,})(?![a-zA-Z0-9])")
 TITLED = re.compile(rf"(?<!\w){TITLES}\.?(?:\s?(?:med|Dr|Prof|rer|nat)\.?)*\s+({WORD})")
 CALLED = re.compile(rf"(?<!\w){ROLES}(?:\s?name)?[ :=]+({WORD})[ ,]+({WORD})")
 CHINESE = re.compile("[一-鿿]+")
-CHINESE_ROLE = re.compile("(?:患者|病人|姓名|主刀|医生|医师|护士|术者)[ :：]*([一-鿿]{2,4})")
+CHINESE_ROLE = re.compile(
+    "(?:患者姓名|患者|病人|姓名|主刀医生|主刀|医生|医师|护士|术者)[ :：]*(?=([一-鿿]{2,4}))"
+)
+CHINESE_TITLE = re.compile("(?=([一-鿿]{2,3})(?:医生|医师|主任|教授|先生|女士|大夫|护士|醫師|醫生))")
+NO_GIVEN = frozenset(
+    "科醉院班资床诊术者的和是了在为与及"
+)  # 麻醉医生 is an anaesthetist: no name, though 麻 is a family's
 PLACEHOLDERS = {"Doe", "Roe", "Moe", "Mustermann", "Musterfrau"}
 
 
@@ -34,7 +41,7 @@ PLACEHOLDERS = {"Doe", "Roe", "Moe", "Mustermann", "Musterfrau"}
 def lists() -> dict[str, frozenset[str]]:
     """Return the lists: given, family, and the Chinese ones."""
     found: dict[str, set[str]] = {
-        name: set() for name in ("given", "family", "word", "zh given", "zh family")
+        name: set() for name in ("given", "family", "word", "term", "zh given", "zh family")
     }
     for line in (resources.files("surgvqa.cards.publish") / "names.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
@@ -74,16 +81,65 @@ def by_lists(text: str) -> str | None:
             plain = "," in match[0] or "_" in match[0] or straight
             if (straight or (turned and plain)) and not (is_word(first) or is_word(last)):
                 return match[0]
-            if straight and is_word(first) != is_word(last) and pattern is PAIR and not is_word(first):
+            if (
+                straight and pattern is PAIR and is_word(first) != is_word(last)
+            ):  # Amber Griffiths, Anna Walker
                 return match[0]
             at = match.start() + max(1, len(first))
+    if (found := _half_known(text)) is not None:
+        return found
     for match in CALLED.finditer(text):
-        if any(
-            known(word, kind) and not is_word(word) for word in match.groups() for kind in ("given", "family")
+        first, last = match.groups()
+        turned = known(first, "family") and known(last, "given")
+        if (
+            all(map(could_be_name, (first, last)))
+            or (known(first, "given") and known(last, "family"))
+            or turned
         ):
             return match[0]
-    if (match := CHINESE_ROLE.search(text)) and match[1][0] in lists()["zh family"]:
-        return match[0]
+    return _chinese(text)
+
+
+def _half_known(text: str) -> str | None:
+    """Return a given name that is no word beside a capital word that is none either, known as a name or not."""
+    at = 0
+    while match := PAIR.search(text, at):
+        first, last = match[1], match[match.lastindex or 0]
+        given, other = (last, first) if "," in match[2] else (first, last)
+        if known(given, "given") and could_be_name(given) and could_be_name(other) and _one_case(first, last):
+            return match[0]
+        at = match.start() + max(1, len(first))
+    return None
+
+
+def could_be_name(word: str) -> bool:
+    """Whether a capital word is neither an ordinary word nor a term of surgery, research or computing.
+
+    >>> could_be_name("Lalibert\u00e9"), could_be_name("Forceps"), could_be_name("BERT4")
+    (True, False, False)
+    """
+    plain = word.strip("'’.-_")
+    return (
+        len(plain) > 2
+        and plain.replace("-", "").replace("'", "").replace("’", "").isalpha()
+        and not is_word(plain)
+        and not any(part.casefold() in lists()["term"] for part in (plain, plain.removesuffix("s")))
+    )
+
+
+def _one_case(first: str, last: str) -> bool:
+    """Whether both are written as names are: capital and small letters; ``Anna BERT`` is another thing."""
+    return first.istitle() and (last.istitle() or (last[:1].isupper() and not last.isupper()))
+
+
+def _chinese(text: str) -> str | None:
+    """Return the first Chinese name: a run of its own, or beside what people are called by."""
+    for match in CHINESE_ROLE.finditer(text):
+        if match[1][0] in lists()["zh family"] and match[1][1] not in NO_GIVEN:
+            return match[1]
+    for match in CHINESE_TITLE.finditer(text):
+        if match[1][0] in lists()["zh family"] and not NO_GIVEN & set(match[1]):
+            return match[1]
     for match in CHINESE.finditer(text):
         run = match[0]
         if 2 <= len(run) <= 4 and run[0] in lists()["zh family"] and run[1:] in lists()["zh given"]:

@@ -1,3 +1,3 @@
 """What each verb of ``surgvqa-card`` takes and does; heavy imports happen inside."""
 
-__all__ = ["audit", "dataset", "model", "push"]
+__all__ = ["audit", "dataset", "model", "push", "sign"]

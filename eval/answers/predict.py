@@ -8,18 +8,19 @@ Run it again after a crash and it goes on. A question whose clip can't be read k
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.files.atomic import write_text
+from surgvqa.eval.answers.drawn import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
@@ -138,7 +139,15 @@ def predict(run: Run) -> None:
     budget = budget_of(run, found.budget, rows)
     if not run.max_new_tokens:
         run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
-    remember(run, budget)
+    with predictions.alone(run.out) as file:
+        remember(run, budget)
+        ask_the_rest(run, file, rows, found, budget, spoken)
+
+
+def ask_the_rest(
+    run: Run, file: IO[str], rows: Dataset, found: Parts, budget: Budget, spoken: Spoken | None
+) -> None:
+    """Answer what has no answer yet, and append it to the file."""
     known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
     ears = ears_of(found, spoken, run) if spoken else None
     model_type = found.model_type
@@ -150,10 +159,7 @@ def predict(run: Run) -> None:
     if budget.frames and is_written(rows.features):
         raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
-    with (
-        run.out.open("a", encoding="utf-8") as file,
-        tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
-    ):
+    with tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar:
         for batch in batches(rows, known, run.batch_size):
             answered = list(answer(asked, encoder, rows, batch, run))
             predictions.append(file, answered)
@@ -255,40 +261,6 @@ def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames,
     return frames, times
 
 
-def seeded(*words: object) -> np.random.Generator:
-    """Random numbers that follow from words."""
-    digest = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
-
-
-def disorder(count: int, clip_id: str, seed: int) -> list[int]:
-    """Return an order of ``count`` frames that isn't theirs.
-
-    >>> sorted(disorder(4, "c@0-5", 0)), disorder(1, "c@0-5", 0)
-    ([0, 1, 2, 3], [0])
-    """
-    generator = seeded("shuffled-frames", clip_id, seed)
-    order = list(range(count))
-    while count > 1 and order == sorted(order):
-        order = generator.permutation(count).tolist()
-    return order
-
-
-def stranger(rows: Dataset, index: int, seed: int) -> int:
-    """Return a clip of another case.
-
-    Raises:
-        InputError: the split has one case only.
-    """
-    cases: list[str] = rows["case_id"]
-    others = [place for place, case in enumerate(cases) if case != cases[index]]
-    if not others:
-        raise InputError(
-            f"--control wrong-video needs two cases in the split; all clips are of {cases[index]}"
-        )
-    return others[int(seeded("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
-
-
 def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
     """Return the budget of frames and pixels: the one a model was taught with, else the options'.
 
@@ -339,12 +311,11 @@ def remember(run: Run, budget: Budget) -> None:
         },
     }
     path = run.out.with_suffix(".run.json")
-    if run.out.exists() and path.is_file():
+    if run.out.exists() and run.out.stat().st_size and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         for key, wanted in facts.items():
             if key != "schema_version" and before.get(key) != wanted:
                 raise InputError(
                     f"{run.out} was begun with {key} = {before.get(key)}, asked with {wanted}; give another --out"
                 )
-    run.out.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(facts, indent=2) + "\n")

@@ -24,6 +24,7 @@ EXTRAS = {
     "demo": "the app (Gradio)",
     "decoders": "two more video decoders, to compare with",
     "audio": "spoken questions",
+    "ocr": "text on pixels found by OCR (RapidOCR)",
     "segment": "segmentation models",
     "text": "scores of free text: BLEU, chrF, ROUGE-L",
     "scale": "Slurm and Ray (datatrove)",

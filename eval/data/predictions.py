@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -117,6 +118,32 @@ def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]
                 )
             seen[prediction.qa_id] = number
             yield prediction
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[IO[str]]:
+    """Open a file of predictions to append to, for this run alone.
+
+    Raises:
+        InputError: another run is writing it; both would answer every question.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path}: another run is writing there; wait for it, or give another --out"
+            ) from None
+        for stopped in path.parent.glob(f"{path.stem}.run.json.*.tmp"):  # of a run that was killed
+            stopped.unlink()
+        try:
+            yield file
+        finally:
+            if path.exists() and not path.stat().st_size:
+                path.unlink()
 
 
 def reopen(path: Path) -> list[Prediction]:

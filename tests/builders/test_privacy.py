@@ -17,7 +17,7 @@ from hub import Hub
 from PIL import Image, ImageDraw
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import decode_jpeg
-from surgvqa.builders.privacy import burned_text
+from surgvqa.builders.privacy import burned_text, text_reader
 from surgvqa.builders.privacy.pseudonyms import Hidden, private_words
 from surgvqa.builders.privacy.screen import read_stretches, region, screen, shown_outside
 from surgvqa.builders.video.decode import read_frames
@@ -115,6 +115,12 @@ phases: [access, dissection, closure]
 anatomy: [liver]
 instruments: [hook, grasper]
 """
+
+
+@pytest.fixture(autouse=True)
+def strokes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OCR takes 2.5 s a picture; test_text_reader.py has it."""
+    monkeypatch.setattr(text_reader, "version", lambda: None)
 
 
 @pytest.fixture(scope="module")

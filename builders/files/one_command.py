@@ -1,0 +1,39 @@
+"""One command at a time in a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from surgvqa.cards.command import InputError
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Hold a folder, made if need be, for this command; gone again if nothing was put there.
+
+    Raises:
+        InputError: another command is at work there, or ``out`` is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a folder")
+    made = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    number = os.open(out, os.O_RDONLY)  # the lock goes with the process, however it ends
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{out}: another command is writing there; wait for it, or give another folder"
+            ) from None
+        try:
+            yield
+        finally:
+            if made and out.is_dir() and not any(out.iterdir()):
+                out.rmdir()
+    finally:
+        os.close(number)
