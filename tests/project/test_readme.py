@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pages import ROOT, blocks
+from surgvqa.train.verbs.trl import RECIPES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,7 +52,7 @@ def argument_faults(parser: argparse.ArgumentParser, words: list[str]) -> list[s
         return [f"{words[0]}: no such verb"]
     known = {name for action in verbs[words[0]]._actions for name in action.option_strings}
     asked = [word.split("=")[0] for word in words[1:] if word.startswith("--")]
-    if type(verbs[words[0]]).__name__ == "TrlArguments":
+    if words[0] in {recipe.name for recipe in RECIPES}:
         return []  # TRL's own parser reads these; there are hundreds
     return [f"{words[0]} {word}: no such option" for word in asked if word not in known]
 
