@@ -6,8 +6,8 @@ A kind yields drafts; the certificate of each is what `asked` holds it to before
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from surgvqa.builders.cases import draws
@@ -36,6 +36,17 @@ class Draft:
     stable: bool | None = None
     unique: bool = True
     suffix: str = ""
+    pair: str | None = None  # questions of a clip with the same one ask for the same fact in other words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MomentWords:
+    """How the moments of a clip are said; ``{s}`` is a second of it."""
+
+    end: str = "at the end of the clip"
+    start: str = "at the start of the clip"
+    at: str = "at {s} s of the clip"
+    picture: str = "in this picture"
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class Look:
     seed: int
     frames: tuple[float, ...]  # seconds of the frames that are shown
     max_side: int | None = 512
+    moment_words: MomentWords = MomentWords()
 
     @cached_property
     def moments(self) -> tuple[Scene, ...]:
@@ -60,18 +72,38 @@ class Look:
         """The moment that questions about one moment are on: the latest."""
         return self.moments[-1] if self.moments else None
 
+    @property
+    def ends(self) -> tuple[Scene, ...]:
+        """The latest annotated moment and, where there is another one, the earliest."""
+        return (self.moments[-1], self.moments[0]) if len(self.moments) > 1 else self.moments
+
+    def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
+        """Yield what can be asked of the latest moment, and of the earliest where its answer is another one.
+
+        The same question with the same answer at both ends of a clip is one fact asked twice.
+        """
+        said: dict[tuple[str | None, ...], str] = {}
+        for place, scene in enumerate(self.ends):
+            for draft in drafts(scene):
+                about = (draft.slots.get("a"), draft.slots.get("b"))
+                if place == 0:
+                    said[about] = draft.answer
+                    yield draft
+                elif said.get(about) != draft.answer:
+                    yield replace(draft, suffix=f"-start{draft.suffix}")
+
     def when(self, at_s: float) -> str:
         """Words for a moment of the clip, by where it lies in what is shown.
 
         A clip of one picture needs none, "in this picture" says it.
         """
         if len(self.frames) == 1:
-            return "in this picture"
+            return self.moment_words.picture
         if at_s == self.frames[-1]:
-            return "at the end of the clip"
+            return self.moment_words.end
         if at_s == self.frames[0]:
-            return "at the start of the clip"
-        return f"at {at_s - self.frames[0]:.1f} s of the clip"
+            return self.moment_words.start
+        return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
 
     def annotates(self, role: Role) -> bool:
         """Whether the annotations ever hold a role; where they never do, "none" would be a guess."""
@@ -92,6 +124,11 @@ class Look:
     def one_of(self, names: Sequence[str], *more: object) -> str:
         """One of some names, always the same one for this clip."""
         return draws.pick(sorted(names), *self.key(*more))
+
+    def likely(self, role: Role) -> list[str]:
+        """Names of a role that training shows, those that it shows the most often in this phase first."""
+        names = [name for name, known in self.known.roles.items() if known == role]
+        return sorted(names, key=lambda name: (-self.known.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere."""
@@ -114,6 +151,26 @@ def single(scene: Scene, role: Role) -> dict[str, Entity]:
     }
 
 
+def numbered(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Yield the drafts of a moment with suffixes that tell them apart; the first one has none."""
+    for number, draft in enumerate(drafts, 1):
+        yield draft if number == 1 else replace(draft, suffix=f"{draft.suffix}-{number}")
+
+
+def all_large(look: Look, nodes: Iterable[Entity], scene: Scene) -> bool | None:
+    """Whether all of some things are large enough to be seen; None where the size of one isn't known."""
+    return both(*(look.large(node, scene) for node in nodes))
+
+
+def both(*known: bool | None) -> bool | None:
+    """Whether all of some facts hold; None where none fails and one isn't known.
+
+    >>> both(True, None, False), both(True, None), both()
+    (False, None, True)
+    """
+    return False if False in known else None if None in known else True
+
+
 def tip(node: Entity, scene: Scene) -> Tip | None:
     """Where an instrument's tip is, from its mask."""
     return tip_of_rle(node.rle, scene.width, scene.height) if node.rle is not None else None
@@ -123,3 +180,11 @@ def around(x: float, y: float) -> list[tuple[float, float]]:
     """Return a point and eight others as far from it as an outline is off."""
     ring = [(math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)) for i in range(8)]
     return [(x, y), *((x + NOISE * dx, y + NOISE * dy) for dx, dy in ring)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of question: how it reasons, and what it drafts of a clip."""
+
+    reasoning: str
+    drafts: Callable[[Look], Iterator[Draft]]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.asking import extensions
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.files.process_pool import Failed
@@ -59,6 +60,7 @@ def build(config: Build) -> dict[str, Any]:
     ``on_error`` is "quarantine", which leaves it out and names it. ``workers`` 0 stays in this process.
     """
     refuse(config)
+    extensions.use(config.kinds_from, config.templates)
     root, out = config.root, config.out
     names = load_pseudonyms(config.pseudonyms, out) if config.pseudonyms is not None else None
     config = complete(config, names)

@@ -20,6 +20,7 @@ from surgvqa.builders.annotations.picture_names import refuse_beyond
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases import scene as scenes
 from surgvqa.builders.cases.balance import Balance
+from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.configs import pointing, segmentation
@@ -135,7 +136,7 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, shown)))
     case = scenes.link(case)
     if options.asking == "informative":
-        clips, dropped = moments.windows(case, options.clip_seconds, options.frames)
+        clips, dropped = moments.windows(pictured(case, options), options.clip_seconds, options.frames)
     else:
         clips, dropped = windows(case, options.clip_seconds)
     if options.screen is not None:
@@ -158,6 +159,14 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     if options.segmentation is not None:
         dropped = (*dropped, *segmentation.unshown(case, options.segmentation.task))
     return Survey(case, kept, tuple(dropped), digests)
+
+
+def pictured(case: Case, options: Options) -> Case:
+    """Return a case without its stills where none is shown and some annotated moments have none: any can be asked about."""
+    shown = {to_ms(frame.time_s) for frame in case.frames}
+    if options.media == "none" and any(to_ms(scene.time_s) not in shown for scene in case.scenes):
+        return replace(case, frames=())
+    return case
 
 
 def at_stretch(case: Case, time_s: float, options: Options) -> bool:
@@ -231,7 +240,7 @@ def row(job: Job, taken: Taken, video: str | None) -> Row:
     """One row of config ``clips``."""
     clip, case = taken.clip, job.case
     qa = questions(job, clip)
-    if job.options.asking == "informative" and not case.clips and taken.times_s:
+    if job.options.asking == "informative" and not moments.asks_itself(case) and taken.times_s:
         qa = tuple(replace(one, evidence_s=within(one.evidence_s, taken.times_s)) for one in qa)
     start = None
     if video is not None:

@@ -3,48 +3,87 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from surgvqa.builders.asking import extensions, templates
+from surgvqa.builders.asking.templates import Template, capital
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.cases.windows import frame_times
+from surgvqa.builders.field_kinds import (
+    actions,
+    boxes,
+    compare,
+    criteria,
+    options,
+    phase_times,
+    rewordings,
+    seen_when,
+    spans,
+    steps,
+)
 from surgvqa.builders.kinds import changes, count, phase, presence, things, tips
-from surgvqa.builders.kinds.templates import OWN, Template, capital, load
-from surgvqa.builders.kinds.view import Draft, Look
+from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import QA, Case, Clip
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of question: how it reasons, and what it drafts of a clip."""
-
-    reasoning: str
-    drafts: Callable[[Look], Iterator[Draft]]
-
-
 POOL: Mapping[str, Kind] = {
     "phase": Kind("recognition", phase.drafts),
+    "phase_change": Kind("temporal", phase_times.phase_change),
+    "step": Kind("recognition", steps.step),
+    "step_of": Kind("recognition", steps.step_of),
+    "step_change": Kind("temporal", phase_times.step_change),
     "anatomy": Kind("recognition", things.anatomy),
     "instruments": Kind("recognition", things.instruments),
     "presence": Kind("verification", presence.presence),
+    "option": Kind("recognition", options.option),
+    "option_anatomy": Kind("recognition", options.option_anatomy),
+    "missing": Kind("verification", options.missing),
     "count": Kind("recognition", count.count),
+    "count_class": Kind("recognition", count.count_class),
+    "classes": Kind("recognition", count.classes),
     "entered": Kind("verification", changes.entered),
     "exited": Kind("verification", changes.exited),
+    "seen_when": Kind("temporal", seen_when.seen_when),
     "enters_at": Kind("temporal", changes.enters_at),
+    "leaves_at": Kind("temporal", spans.leaves_at),
+    "when": Kind("temporal", spans.when),
+    "how_long": Kind("temporal", spans.how_long),
     "which_first": Kind("temporal", changes.which_first),
+    "verb": Kind("recognition", actions.verb),
+    "target": Kind("recognition", actions.target),
+    "actor": Kind("recognition", actions.actor),
+    "triplet": Kind("recognition", actions.triplet),
+    "criterion": Kind("safety", criteria.criterion),
     "tip_clock": Kind("spatial", tips.tip_clock),
     "tip_cell": Kind("spatial", tips.tip_cell),
     "absolute_position": Kind("spatial", tips.position),
     "tip_in": Kind("spatial", tips.tip_in),
     "tip_shift": Kind("temporal", tips.tip_shift),
+    "points_to": Kind("spatial", tips.points_to),
     "entry_side": Kind("spatial", tips.entry_side),
     "tip_order": Kind("spatial", tips.tip_order),
+    "tip_height": Kind("spatial", tips.tip_height),
+    "middle": Kind("spatial", compare.middle),
+    "left_of": Kind("spatial", compare.left_of),
+    "higher": Kind("spatial", compare.higher),
+    "larger": Kind("spatial", compare.larger),
+    "cover": Kind("spatial", compare.cover),
+    "moved": Kind("temporal", compare.moved),
+    "box": Kind("spatial", boxes.box),
+    "in_box": Kind("spatial", boxes.in_box),
+    "verb_reworded": Kind("recognition", rewordings.verb_reworded),
+    "target_reworded": Kind("recognition", rewordings.target_reworded),
+    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded),
 }
 CAUSES = ("not answerable", "not visible", "not stable", "not unique")
+
+
+def kinds() -> Mapping[str, Kind]:
+    """Return the kinds that ship and those that are added."""
+    return {**POOL, **extensions.added().kinds}
 
 
 def asked(
@@ -52,12 +91,11 @@ def asked(
     case: Case,
     taxonomy: Taxonomy,
     known: Transitions,
-    kinds: Sequence[str] = tuple(POOL),
+    kinds_asked: Sequence[str] | None = None,
     *,
     seed: int = 0,
     frames: int = 8,
     max_side: int | None = 512,
-    templates: Path = OWN,
     failed: Counter[tuple[str, str]] | None = None,
 ) -> tuple[QA, ...]:
     """Return the questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
@@ -68,17 +106,20 @@ def asked(
     shown = frame_times(clip, frames)
     if not shown:
         return ()
-    look = Look(clip, of_case(case), taxonomy, known, seed, shown, max_side)
-    words = load(templates)
+    words = templates.wording()
+    look = Look(clip, of_case(case), taxonomy, known, seed, shown, max_side, words.moments)
     found: list[QA] = []
-    for name in (name for name in POOL if name in kinds):
-        for draft in POOL[name].drafts(look):
+    for name, kind in kinds().items():
+        if kinds_asked is not None and name not in kinds_asked:
+            continue
+        for draft in kind.drafts(look):
             cause = fault(draft, shown)
             if cause is None:
-                found.append(worded(look, name, draft, words[name]))
+                found.append(worded(look, name, kind, draft, words.kinds[name]))
             elif failed is not None:
                 failed[name, cause] += 1
-    return tuple(found)
+    paired = {qa.pair_id for qa in found}
+    return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired else qa for qa in found)
 
 
 def fault(draft: Draft, shown: Sequence[float]) -> str | None:
@@ -92,15 +133,15 @@ def fault(draft: Draft, shown: Sequence[float]) -> str | None:
     return next((cause for cause, holds in zip(CAUSES, held, strict=True) if holds is False), None)
 
 
-def worded(look: Look, kind: str, draft: Draft, template: Template) -> QA:
+def worded(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:
     """Return a draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
-    qa_id = f"{look.clip.clip_id}#{kind}{draft.suffix}"
+    qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
     sentence = template.nothing if draft.nothing else template.answer
     return QA(
         qa_id,
-        kind,
-        POOL[kind].reasoning,
+        name,
+        kind.reasoning,
         capital(text),
         sentence.format(x=draft.said or draft.answer, **draft.slots),
         draft.answer,
@@ -111,4 +152,5 @@ def worded(look: Look, kind: str, draft: Draft, template: Template) -> QA:
         visible=draft.visible,
         stable=draft.stable,
         unique=draft.unique,
+        pair_id=f"{look.clip.clip_id}#{draft.pair}" if draft.pair is not None else None,
     )
