@@ -1,22 +1,34 @@
-"""Write the map of the code from its docstrings while mkdocs builds the pages."""
+"""Write what is generated while mkdocs builds the pages: the map of the code, JSON Schemas, every verb's options."""
 
 from __future__ import annotations
 
 import ast
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from surgvqa.cards.arguments.reference import reference
+from surgvqa.cards.files.documents import InstructReport, Manifest, Report
+from surgvqa.cards.files.json_schema import json_schema, key_table
+
 ROOT = Path(__file__).resolve().parents[1]
+# File names of the schemas, and the types they are made of.
+DOCUMENTS: dict[str, type] = {
+    "manifest": Manifest,
+    "report": Report,
+    "instruct-report": InstructReport,
+}
 
 
 def first_line(file: Path) -> str:
-    """The first line of a file's docstring."""
+    """Return the first line of a file's docstring."""
     return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
 def map_lines() -> Iterator[str]:
-    """The map as Markdown: a heading per top folder, a table per folder, a row per file."""
+    """Yield the map as Markdown: a heading per top folder, a table per folder, a row per file."""
     for top in ("cards", "builders", "eval", "train"):
         yield f"\n## {top}/\n\n{first_line(ROOT / top / '__init__.py')}\n"
         for init in sorted((ROOT / top).rglob("__init__.py")):
@@ -29,6 +41,33 @@ def map_lines() -> Iterator[str]:
                     yield f"| `{file.name}` | {first_line(file).replace('|', chr(92) + '|')} |\n"
 
 
+def document_lines() -> Iterator[str]:
+    """Yield the keys of every document as Markdown, each with its JSON Schema folded below."""
+    for name, document in DOCUMENTS.items():
+        yield f"\n## {name}\n\n{first_paragraph(document)}\n\n{key_table(document)}\n"
+        text = json.dumps(json_schema(document), indent=2, ensure_ascii=False)
+        folded = "\n".join(f"    {line}".rstrip() for line in f"```json\n{text}\n```".splitlines())
+        yield f'\n??? note "JSON Schema"\n\n{folded}\n'
+
+
+def first_paragraph(document: type) -> str:
+    """Return what a type says of itself, without the details."""
+    return " ".join((document.__doc__ or "").split("\n\n")[0].split())
+
+
+def verb_lines(command: str) -> Iterator[str]:
+    """Yield the reference of a command as Markdown."""
+    from surgvqa.builders.__main__ import verbs as build
+    from surgvqa.cards.__main__ import verbs as card
+    from surgvqa.eval.__main__ import verbs as ask
+
+    verbs = {"surgvqa-build": build, "surgvqa-eval": ask, "surgvqa-card": card}[command]
+    yield from reference(command, verbs())
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace the mark on the map's page by the map."""
-    return markdown.replace("<!-- map -->", "".join(map_lines()))
+    """Replace the marks on the pages of the map and of the documents by what is written here."""
+    for mark, lines in (("<!-- map -->", map_lines), ("<!-- documents -->", document_lines)):
+        if mark in markdown:
+            markdown = markdown.replace(mark, "".join(lines()))
+    return re.sub(r"<!-- verbs ([\w-]+) -->", lambda mark: "".join(verb_lines(mark[1])), markdown)

@@ -12,6 +12,7 @@ from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.prepare import SURVEY_S, remarks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.rendering.example import write as write_example
 from surgvqa.builders.schema import Case, Dropped
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.case_media import Pixels, fit, look, with_media
@@ -83,8 +84,10 @@ FILES = {
 FOLDERS = ("videos", "annotations")
 
 
-def new(name: str, folder: Path) -> list[Path]:
+def new(name: str, folder: Path, *, example: bool = False) -> list[Path]:
     """Write the files of a new procedure into ``folder``; returns them. Nothing that is there is touched.
+
+    With ``example``, rendered recordings and their labels instead of files to fill in.
 
     Raises:
         InputError: a name that can't be one, or a file that is there already.
@@ -96,6 +99,8 @@ def new(name: str, folder: Path) -> list[Path]:
         raise InputError(
             f"{folder} holds {', '.join(there)} already; --check checks them, --dir takes another folder"
         )
+    if example:
+        return write_example(name, folder)
     for child in FOLDERS:
         (folder / child).mkdir(parents=True, exist_ok=True)
     title = name.replace("_", " ").replace("-", " ")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.words import shell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class New:
     """the folder"""
     check: bool = False
     """write nothing; say what is wrong with the folder"""
+    example: bool = False
+    """write six rendered laparoscopies with their labels, ready for every command of the documentation"""
 
 
 def run(config: New) -> None:
@@ -29,8 +32,14 @@ def run(config: New) -> None:
     if config.check:
         print("\n".join(begin.check(folder)))
         return
-    for path in begin.new(config.procedure, folder):
+    for path in begin.new(config.procedure, folder, example=config.example):
         print(path)
+    again = shell(
+        ["surgvqa-build", "new", config.procedure, *(["--dir", str(folder)] if config.dir else []), "--check"]
+    )
+    built = shell(["surgvqa-build", "procedure", "--root", str(folder), "--out", f"{folder}_dataset"])
     print(
-        f"edit them, put recordings into {folder / 'videos'}, then: surgvqa-build new {config.procedure} --check"
+        f"next: {built}"
+        if config.example
+        else f"edit them, put recordings into {folder / 'videos'}, then: {again}"
     )

@@ -22,7 +22,7 @@ from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.load import Loaded, load_model
 from surgvqa.eval.models.pixels import decode
 from surgvqa.eval.models.processor_encoder import encoder_for
-from surgvqa.eval.scoring.match import judge
+from surgvqa.eval.scoring.match import Asked, matches
 
 Row = Mapping[str, Any]
 KEPT = 4  # models in memory at a time
@@ -182,11 +182,11 @@ def right(qa: Row | None, said: Sequence[Said]) -> list[bool | None]:
         return [None for _ in said]
     choices = tuple(qa["choices"] or ())
     rule = "choice" if choices else "word"
-    return [
-        None
-        if one.error
-        else judge(
-            rule, one.text, qa["short_answer"], choices, qa["kind"], qa["answer"], qa["question"]
-        ).correct
-        for one in said
-    ]
+    asked = Asked(
+        answer=qa["short_answer"],
+        choices=choices,
+        kind=qa["kind"],
+        sentence=qa["answer"],
+        question=qa["question"],
+    )
+    return [None if one.error else matches(rule, one.text, asked) for one in said]

@@ -159,15 +159,14 @@ class Task:
         names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
         row = {name: doc[name] or "" for name in names} | {"choices": list(doc["choices"] or ())}
         row["prediction"] = results[0] if results else ""
-        right = match.matches(
-            self.rule,
-            row["prediction"],
-            row["short_answer"],
-            row["choices"] or _names(self.data, self.split).get(row["kind"], ()),
-            row["kind"],
-            row["answer"],
-            row["question"],
+        asked = match.Asked(
+            answer=row["short_answer"],
+            choices=tuple(row["choices"]) or _names(self.data, self.split).get(row["kind"], ()),
+            kind=row["kind"],
+            sentence=row["answer"],
+            question=row["question"],
         )
+        right = match.matches(self.rule, row["prediction"], asked)
         return {f"surgvqa_{figure}": row | {"score": float(right)} for figure in FIGURES}
 
     def figure(self, name: str, items: Sequence[Mapping[str, Any]]) -> float:

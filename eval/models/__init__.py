@@ -5,6 +5,7 @@ __all__ = [
     "audio_graft",
     "budget",
     "encode",
+    "environment",
     "load",
     "out_of_memory",
     "pixels",

@@ -12,7 +12,7 @@ from surgvqa.eval.reading.tokens import clauses, word_set, words
 Cell = tuple[int, int]  # row and column, 0 at the top left
 Point = tuple[float, float]
 
-ROWS = {"top": 0, "upper": 0, "bottom": 2, "lower": 2}
+ROWS = {"top": 0, "upper": 0, "up": 0, "bottom": 2, "lower": 2, "down": 2}
 COLUMNS = {"left": 0, "right": 2}
 MIDDLE = frozenset({"center", "centre", "central", "middle"})
 PLACES = frozenset({*ROWS, *COLUMNS, *MIDDLE})
@@ -20,6 +20,10 @@ JOINTS = word_set(
     "of the in on at to a part side corner half hand third quadrant region area portion edge most its "
     "with | image frame picture screen view"
 )  # words that may stand between "upper" and "left"
+BEYOND = word_set(
+    "below above beneath under underneath outside off beyond opposite"
+)  # elsewhere than the place behind them
+TOGETHER = re.compile(r"\b(top|upper|bottom|lower)(left|right|center|centre|middle)\b", re.I)
 RELATIVE = re.compile(
     r"where (?:is|are) (?:the )?(?P<thing>.+?) (?:relative to|in relation to|with respect to|compared to) (?:the )?"
     r"(?P<other>\w+(?: (?!left|right|above|below|in\b)\w+)?)"
@@ -54,12 +58,14 @@ def said_cell(text: str) -> Cell | None:
     >>> said_cell("the top-left and the center"), said_cell("slightly left of the top center")
     (None, None)
     """
-    tokens = clauses(text)
+    tokens = clauses(TOGETHER.sub(r"\1 \2", text))
     groups: list[list[str]] = []
     near = False  # whether only words that join stand between this place word and the last
     joint = ""
     for i, token in enumerate(tokens):
         if token in PLACES and not negated(tokens, i, i + 1):
+            if not BEYOND.isdisjoint(tokens[max(0, i - 1 - (tokens[i - 1 : i] == ("the",))) : i]):
+                return None
             if (
                 token in COLUMNS
                 and tokens[i + 1 : i + 2] == ("of",)
@@ -91,6 +97,17 @@ def _fits(group: list[str], token: str, joint: str) -> bool:
     return len({word in ROWS for word in together if word not in MIDDLE}) == len(
         [word for word in together if word not in MIDDLE]
     ) or ((token in MIDDLE or any(word in MIDDLE for word in group)) and len(together) == 2)
+
+
+def within(text: str, question: str) -> str:
+    """Return a reply in which "in the pupil" is "inside the pupil", where the pupil is what places are relative to.
+
+    >>> within("in the pupil", "Where is the tip relative to the pupil?"), within("in the frame", "Where is it?")
+    ('inside the pupil', 'in the frame')
+    """
+    found = RELATIVE.search(" ".join(words(question))) if "in the " in text.casefold() else None
+    other = found and found.group("other").strip()
+    return re.sub(rf"\bin the (?={re.escape(other)}\b)", "inside the ", text, flags=re.I) if other else text
 
 
 def converse(text: str, question: str, relation: str) -> str:

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import may_negate
+from surgvqa.eval.reading.synonyms import term_names
 from surgvqa.eval.reading.terms import Mention, mentions
 from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
 
@@ -72,12 +73,41 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
             behind[:1] == ("or",) and not _another_number(behind) and not _same_behind(tokens, mention, found)
         ):
             return True
-    pieces = [piece for piece in LISTED.split(text) if words(piece)]
+    pieces = [piece for piece in LISTED.split(_options_whole(text, options)) if words(piece)]
+    if len(pieces) == 2 and all(
+        _is_term(piece) for piece in pieces
+    ):  # "forceps, hook", of which one is no answer here
+        return (
+            len({tuple(m.option for m in mentions(piece, options)) or words(piece) for piece in pieces}) == 2
+        )
     if len(pieces) < 3 or any(len(words(piece)) > SHORT for piece in pieces):
         return False
-    own = {tuple(sorted({m.option for m in mentions(piece, options)})) or words(piece) for piece in pieces
-           if not may_negate(clauses(piece))}  # fmt: skip
+    own = {_piece(piece, options) for piece in pieces if not may_negate(clauses(piece))}
     return len(own) >= 3
+
+
+def _options_whole(text: str, options: tuple[str, ...]) -> str:
+    """Return a text in which the mark within an option is no comma: "irrigation/aspiration"."""
+    for option in options:
+        if "/" in option:
+            text = re.sub(re.escape(option), option.replace("/", " "), text, flags=re.I)
+    return text
+
+
+def _piece(piece: str, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a piece of a list names: the option that its words are, else its words."""
+    own = words(piece)
+    found = mentions(piece, options)
+    bare = tuple(word for word in own if word not in ARTICLES)
+    if found and sum(mention.end - mention.start for mention in found) >= len(bare):
+        return tuple(sorted({mention.option for mention in found}))
+    return bare or own
+
+
+def _is_term(piece: str) -> bool:
+    """Whether a piece is a term of a shipped procedure, or one of its spellings."""
+    own = tuple(word for word in words(piece) if word not in ARTICLES)
+    return bool(own) and " ".join(own) in term_names()
 
 
 def _skipped(tokens: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from surgvqa.eval.reading.tokens import clauses, name, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
-    rf"(?:none|nothing|empty|no)|no (?:\w+ )?{THINGS}(?: \w+)*|none (?:visible|seen|present|at all)"
+    rf"(?:none|nothing|empty|no|zero|0|not any)|(?:no|zero|0|not any) (?:\w+ )?{THINGS}(?: \w+)*|none (?:visible|seen|present|at all)"
 )
 REST = re.compile(r"\b(?:other|others|further|additional|else|more)\b", re.I)  # "no other instruments"
 ENDS = BE - {"can", "do"} | word_set("on in at near from under over by into inside within while for as")
@@ -21,8 +21,13 @@ FRAME = word_set(
     "tools tool objects surgeon uses using used which include includes including namely they it two "
     "three four both pair one some with observe identify"
 )  # words of a sentence around the things it lists
+EXCEPTION = re.compile(  # "none except forceps"
+    rf"\b(?:none|nothing|no (?:\w+ )?{THINGS}(?: (?:are|is))?(?: visible)?)\s+(?:except|but|besides|other than|apart from)\b",
+    re.I,
+)
+OR_NOTHING = re.compile(r"\b(?:none|nothing|zero)\W+or\b|\bor\W+(?:none|nothing|zero)\b", re.I)
 SAYS_NOTHING = re.compile(
-    rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty)$"
+    rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty|not any|zero|0)$|\b(?:zero|0) {THINGS}\b"
     rf"|(?:n't|\bnot|\bcannot) (?:\w+ ){{0,3}}any (?:\w+ )?{THINGS}\b"
 )
 
@@ -65,7 +70,12 @@ def shown(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     >>> shown("forceps, no spatula", ("forceps", "spatula"))
     ('forceps',)
     """
-    found = {mention.option for mention in mentions(text, known) if mention.state != "negated"}
+    excepted = EXCEPTION.search(text)
+    found = {
+        mention.option
+        for mention in mentions(EXCEPTION.sub(" , ", text) if excepted else text, known)
+        if mention.state != "negated"
+    }
     return tuple(option for option in known if option in found)
 
 
@@ -140,4 +150,5 @@ def says_nothing(text: str) -> bool:
     >>> says_nothing("No new instruments have entered."), says_nothing("There is no spatula.")
     (True, False)
     """
-    return SAYS_NOTHING.search(name(text)) is not None
+    hedged = OR_NOTHING.search(text) or EXCEPTION.search(text)  # "none or one", "none except forceps"
+    return hedged is None and SAYS_NOTHING.search(name(text)) is not None

@@ -41,6 +41,10 @@ BEFORE = frozenset(  # what stands behind these is something else's place or tim
     [
         "near",
         "beside",
+        "behind",
+        "beneath",
+        "underneath",
+        "beyond",
         "before",
         "after",
         "following",
@@ -60,6 +64,7 @@ BEFORE_PAIRS = frozenset(
     {("prior", "to"), ("followed", "by"), ("preceded", "by"), ("similar", "to"), ("compared", "to")}
     | {("compared", "with"), ("opposed", "to"), ("distinct", "from"), ("different", "from")}
     | {("away", "from"), ("next", "to"), ("adjacent", "to"), ("close", "to")}
+    | {("preparing", "for"), ("prepares", "for"), ("preparation", "for"), ("ready", "for")}
 )
 OVER = frozenset(
     [
@@ -75,6 +80,10 @@ OVER = frozenset(
         "upcoming",
         "next",
     ]
+)
+DIRECTIONS = word_set("left right top bottom above below")
+LIKENESS = frozenset(
+    (verb, "like") for verb in ("look", "looks", "looked", "seem", "seems", "seemed", "appears")
 )
 SUBORDINATE = word_set(
     "which because since whereas although though while unlike given considering once when where whose"
@@ -135,11 +144,23 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         place -= 1
     if place >= 0 and (tokens[place] in BEFORE or tokens[max(0, place - 1) : place + 1] in BEFORE_PAIRS):
         return True
-    if place >= 0 and tokens[place] == "from" and "to" in tokens[end : end + 3]:
+    if (
+        place >= 0
+        and tokens[place] == "from"
+        and ("to" in tokens[end : end + 3] or tokens[start] in DIRECTIONS)
+    ):
         return True
     behind = tokens[end : end + 4]
+    if behind[:3] == (MARK, "no", MARK) and len(behind) > 3:  # "Incision? No, phaco."
+        return True
+    if (
+        place and tokens[place - 1 : place + 1] in LIKENESS and "but" in behind
+    ):  # "It looks like a, but it is b."
+        return True
     if MARK in behind:
         behind = behind[: behind.index(MARK)]
+    if behind[:2] in (("will", "follow"), ("comes", "next"), ("will", "be"), ("follows",), ("will", "come")):
+        return True
     if not behind or behind[0] not in BE | OVER | {"just", "already", "had"}:
         return False
     return any(word in OVER for word in behind)

@@ -52,7 +52,7 @@ BOUND_BEHIND = (("or", "more"), ("or", "fewer"), ("or", "less"), ("and", "more")
 # "One" is a number behind these, or at the start of a clause; "this one" and "no one" are not.
 COUNTS = word_set(
     "is are was were be be: only just exactly precisely total see sees seen there with contains "
-    "contain shows show has have count counts number and about approximately roughly least of"
+    "contain shows show has have count counts number and about approximately roughly least of or"
 )
 NOT_A_COUNT = frozenset(["of", "is", "by", "another"])  # "one of them", "one is held"
 TOTAL = frozenset(["total", "altogether", "overall", "all"])
@@ -68,6 +68,8 @@ LESS = frozenset([("less", "than"), ("smaller", "than"), ("fewer", "than"), ("sh
 MORE = frozenset(
     [("more", "than"), ("larger", "than"), ("greater", "than"), ("bigger", "than"), ("longer", "than")]
 )
+WORDED = re.compile(rf"\b(?:{'|'.join((*UNITS, *TENS))})\b", re.I)
+TWICE = re.compile(r"(\d)\s*([a-zA-Z]{1,12})\s*((?:-|–|to|and)\s*\d[\d.]*\s*\2)\b")
 QUANTITY = re.compile(r"([<>≤≥]=?)?(-?\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 
@@ -203,7 +205,7 @@ def quantity(text: str) -> Quantity | None:
     >>> quantity("5 mm") == quantity("<5 mm")
     False
     """
-    tokens = clauses(text)
+    tokens = clauses(_in_digits(text))
     places = [
         i for i, token in enumerate(tokens) if (token[0] in "<>≤≥-" and len(token) > 1) or token[0].isdigit()
     ]
@@ -224,10 +226,34 @@ def quantity(text: str) -> Quantity | None:
     elif before in (("at", "most"), ("up", "to")):
         sign = "≤"
     unit = UNIT_NAMES.get(tokens[place + 1], "") if place + 1 < len(tokens) else ""
+    behind = tokens[place + 1 + bool(unit) :]
+    if any(behind[: len(bound)] == bound for bound in BOUND_BEHIND):  # "5 mm or more"
+        sign = "≤" if behind[1:2] in (("less",), ("fewer",)) else "≥"
     scale = LENGTHS.get(unit) or TIMES.get(unit) or 1.0
     base = "length" if unit in LENGTHS else "time" if unit in TIMES else unit
     top = float(high) if high else low
     return Quantity(sign, round(low * scale, 9), round(top * scale, 9), base)
+
+
+@lru_cache(maxsize=4096)
+def without_numbers(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the options that are no whole numbers: of several numbers `count` says itself which is meant."""
+    return tuple(option for option in options if whole(option) is None)
+
+
+def is_share(text: str) -> bool:
+    """Whether a text speaks of per cent.
+
+    >>> is_share("2 %"), is_share("2")
+    (True, False)
+    """
+    return "%" in text or "percent" in text.casefold()
+
+
+def _in_digits(text: str) -> str:
+    """Return a text with numbers in digits, a range's unit once: "five mm to ten mm" is "5 to 10 mm"."""
+    text = WORDED.sub(lambda found: f"{number(found.group().casefold()):g}", text)
+    return TWICE.sub(r"\1 \3", text)
 
 
 def is_quantity(answer: str) -> bool:

@@ -14,7 +14,9 @@ CONTRADICTS = "contradicts itself"
 NOTHING_SAID = "no leading yes or no"
 
 YES = word_set("yes yeah yep yup ye true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم")
-NO = word_set("no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ 아니요 нет لا")
+NO = word_set(
+    "no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ 아니요 아니오 없음 нет لا"
+)
 # "No" speaks for itself before these; before a thing it only denies the thing ("no normal view").
 CARRY_ON = word_set(
     "the it there this that these those they i we you a an its because since as but not and or nothing none"
@@ -81,7 +83,9 @@ SMALL = word_set(
     "image frame frames video picture currently now visible present seen view shown yes no not you "
     "your we i as into"
 )  # words of a question that don't tell what it is about
-DENIED = word_set("no not never cannot without neither nor none absent missing fails lacks free")
+SHOWS = word_set("show shows contain contains depict depicts display displays include includes")
+SCENE = word_set("clip image frame frames video picture view")
+DENIED = word_set("no not never nowhere cannot without neither nor none absent missing fails lacks free")
 
 
 def asks(question: str) -> bool:
@@ -105,8 +109,10 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     ('', 'contradicts itself')
     """
     tokens = clauses(text)
-    if all(word in SURELY or word in ("not", MARK) for word in tokens):  # "Definitely not."
+    if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
+    if words(text) == ("never",):
+        return "no", ""
     if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
         return short, ""
     said = _spoken(tokens)
@@ -132,6 +138,11 @@ def _spoken(tokens: tuple[str, ...]) -> set[str]:
         if token not in YES and token not in NO:
             continue
         following = tokens[i + 1] if i + 1 < len(tokens) else MARK
+        numbered = (
+            token == "no" and following == MARK and tokens[i + 2 : i + 3] != () and tokens[i + 2].isdigit()
+        )
+        if following == "if" or numbered:  # "yes if it were longer", "no. 1"
+            continue
         ends = following == MARK or following in YES or following in NO
         leads = all(word in BRINGS or word in YES or word in NO for word in tokens[begin:i])
         if token in ("true", "correct", "false", "negative") and not (leads and ends):
@@ -156,6 +167,9 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
         return set()
     topic = {stem(word) for word in asked if word not in SMALL}
     existence = not EXISTS.isdisjoint(asked) or "contain" in asked or "show" in asked
+    own = tuple(word for word in tokens if word != MARK)
+    if existence and _bare(own):
+        return {"yes" if DENIED.isdisjoint(own) else "no"}
     found: set[str] = set()
     clause: list[str] = []
     for token in (*tokens, MARK, MARK):
@@ -175,11 +189,12 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
         return "no" if short.group(1) else "yes"
     own = [word for word in clause if word not in YES and word not in NO]
     about = topic & set(map(stem, own))
-    exists = not EXISTS.isdisjoint(own)
+    exists = not EXISTS.isdisjoint(own) or not (SHOWS.isdisjoint(own) or SCENE.isdisjoint(own))
     pointed = not {"it", "they", "them"}.isdisjoint(own)
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
-        speaks = (exists and (bool(about) or pointed)) or (whole and "there" in own)
+        denied = whole and clause[0] == "no" and len(own) == len(about)  # "No spatula"
+        speaks = denied or (exists and (bool(about) or pointed)) or (whole and "there" in own)
     else:
         speaks = whole and len(own) > len(about)
     if not speaks:
@@ -192,6 +207,15 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
     )
     denied = any(word in DENIED or word.endswith("n't") or word == "no" for word in inner)
     return "no" if denied else "yes"
+
+
+def _bare(own: tuple[str, ...]) -> bool:
+    """Whether a whole reply says only that something is there, or that it isn't: "Not visible.", "not in this clip"."""
+    if not own or not (SMALL | EXISTS | {"clearly", "fully"}).issuperset(own):
+        return False
+    if not YES.isdisjoint(own) or "no" in own or own[0] == "or":
+        return False
+    return not EXISTS.isdisjoint(own[:3]) or (own[:2] == ("not", "in") and not SCENE.isdisjoint(own))
 
 
 def denies(text: str, start: int, end: int) -> bool:

@@ -14,8 +14,15 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "left": ("leftward", "leftwards", "to the left", "left side", "left-hand side"),
         "right": ("rightward", "rightwards", "to the right", "right side", "right-hand side"),
-        "up": ("upward", "upwards", "upwardly", "to the top"),
-        "down": ("downward", "downwards", "downwardly", "to the bottom"),
+        "up": ("upward", "upwards", "upwardly", "to the top", "towards the top", "toward the top"),
+        "down": (
+            "downward",
+            "downwards",
+            "downwardly",
+            "to the bottom",
+            "towards the bottom",
+            "toward the bottom",
+        ),
         "still": (
             "stationary",
             "motionless",
@@ -27,6 +34,7 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
             "doesn't move",
             "does not move",
             "isn't moving",
+            "at rest",
         ),
         "stable": (
             "stationary",
@@ -48,7 +56,7 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
         "below": ("beneath", "under", "underneath", "lower than", "inferior to"),
         "inside": ("within", "in the interior of"),
         "around": ("surrounding", "encircling"),
-        "at the same place": ("same place", "same position", "overlapping"),
+        "at the same place": ("same place", "same position", "same location", "same spot", "overlapping"),
     },
     {
         "forward": ("forwards", "advancing", "advances", "inward"),
@@ -77,8 +85,9 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
 )
 SECTIONS = ("phases", "anatomy", "instruments", "events")
 ALONE: dict[str, tuple[str, ...]] = {  # these are clear without a second answer of their group
-    "not visible": ("out of view", "cannot be seen", "can't be seen", "not seen", "not in view", "invisible", "isn't visible"),
-    "idle": ("no surgical activity", "no activity", "no action", "inactive", "no phase", "nothing happening", "nothing is happening"),
+    "not visible": ("out of view", "cannot be seen", "can't be seen", "not seen", "not in view", "invisible", "isn't visible", "hidden",
+                    "out of frame", "out of the frame", "not in the frame", "not in frame", "outside the frame", "out of sight"),
+    "idle": ("no surgical activity", "no surgical action", "no activity", "no action", "inactive", "no phase", "nothing happening", "nothing is happening"),
     "zero": ("0",),
     "irrigation/aspiration": ("I/A",),
 }  # fmt: skip
@@ -105,6 +114,12 @@ def synonyms(options: Iterable[str]) -> dict[str, str]:
         for spelling, own in found.items()
         if len(own) == 1 and spelling not in known
     }
+
+
+@cache
+def term_names() -> frozenset[str]:
+    """Return every term of the shipped procedures and its spellings, as names."""
+    return frozenset(name(entry) for term, spellings in _terms().items() for entry in (term, *spellings))
 
 
 @cache

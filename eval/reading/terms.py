@@ -21,6 +21,15 @@ OPEN = 500  # names beyond which a misspelled one is not looked for
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
 
+def foreign(word: str) -> str:
+    """Return a word as other languages would write it too.
+
+    >>> foreign("phakoemulsifikation") == foreign("facoemulsification")
+    True
+    """
+    return word.replace("ph", "f").translate(FOREIGN)
+
+
 class Mention(NamedTuple):
     """Where a text names an option, and how."""
 
@@ -72,7 +81,7 @@ def index(options: tuple[str, ...]) -> Index:
             prefixes.update(together[:size] for size in range(1, len(together) + 1))
     long: dict[str, dict[str, str]] = {}
     for key, own in joined.items():
-        alike = key.translate(FOREIGN)
+        alike = foreign(key)
         if len(key) >= LONG:
             long.setdefault(alike[:SAME_START], {})[alike] = own[0]
     return Index(
@@ -166,14 +175,14 @@ def _misspelled(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, in
     if not known.long:
         return
     for start, token in enumerate(tokens):
-        if len(token) < SHORTEST or token.translate(FOREIGN)[:1] not in known.firsts:
+        if len(token) < SHORTEST or foreign(token)[:1] not in known.firsts:
             continue
         together = ""
         for end in range(start + 1, min(len(tokens), start + 3) + 1):
             if tokens[end - 1] == MARK or not tokens[end - 1].isalpha():
                 break
             together += stem(tokens[end - 1])
-            said = together.translate(FOREIGN)
+            said = foreign(together)
             names = known.long.get(said[:SAME_START])
             if names is None or len(said) < LONG - 1:
                 if names is None and len(said) >= SAME_START:

@@ -14,7 +14,8 @@ every rule but ``substring``. A reply out of which none of the kind's answers ca
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Set
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -65,60 +66,45 @@ class Verdict(NamedTuple):
 RIGHT = Verdict(True, "")
 
 
-class Asked(NamedTuple):
-    """A question and what is known of its kind."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question, its right answer, and what is known of its kind."""
 
-    rule: str
-    answer: str
-    choices: tuple[str, ...]
-    kind: str
-    question: str
-    known: tuple[str, ...]  # answers of the kind: naming a second one is no answer
-    listed: tuple[str, ...]  # answers of related questions: joining or listing one is no answer
+    answer: str  # the short answer
+    choices: tuple[str, ...] = ()  # the question's; for a list the names that could stand in it
+    kind: str = ""
+    sentence: str = ""  # the full answer
+    question: str = ""
+    known: tuple[str, ...] = ()  # answers of the kind: naming a second one is no answer
+    others: tuple[str, ...] = ()  # answers of related questions: joining or listing one is no answer
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Answers of which a reply may not list several."""
+        return self.others or self.known
 
 
-def matches(
-    rule: str,
-    prediction: str,
-    answer: str,
-    choices: Sequence[str] = (),
-    kind: str = "",
-    sentence: str = "",
-    question: str = "",
-    known: Sequence[str] = (),
-) -> bool:
-    """Whether ``prediction`` is right under ``rule``; ``answer`` is the short answer.
+def matches(rule: str, prediction: str, asked: Asked) -> bool:
+    """Whether ``prediction`` is right under ``rule``.
 
-    ``choices`` are the question's; for a list they are the names that could stand in it. ``sentence`` is
-    the full answer and ``question`` the question's text, where known. ``known`` are the answers that the
-    kind has elsewhere: a reply that states one of them too is no answer.
-
-    >>> matches("substring", "The mucosa looks normal", "no"), matches("word", "The mucosa looks normal", "no")
+    >>> no = Asked(answer="no")
+    >>> matches("substring", "The mucosa looks normal", no), matches("word", "The mucosa looks normal", no)
     (True, False)
-    >>> matches("word", "It is not left", "left"), matches("word", "It is not right but left", "left")
+    >>> left = Asked(answer="left", choices=("left", "right"))
+    >>> matches("word", "It is not left", left), matches("word", "It is not right but left", left)
     (False, True)
-    >>> matches("choice", "left or right", "left", ("left", "right"))
+    >>> matches("choice", "left or right", left)
     False
     """
-    return judge(rule, prediction, answer, tuple(choices), kind, sentence, question, tuple(known)).correct
+    return judge(rule, prediction, asked).correct
 
 
-def judge(
-    rule: str,
-    prediction: str,
-    answer: str,
-    choices: tuple[str, ...] = (),
-    kind: str = "",
-    sentence: str = "",
-    question: str = "",
-    known: tuple[str, ...] = (),
-    others: tuple[str, ...] = (),
-) -> Verdict:
-    """As ``matches``, with the cause; ``others`` are answers to related questions, which may not be listed.
+def judge(rule: str, prediction: str, asked: Asked) -> Verdict:
+    """As ``matches``, with the cause.
 
-    >>> judge("choice", "top left, or maybe the center", "left", ("left", "top left", "center"))
+    >>> judge("choice", "top left, or maybe the center", Asked(answer="left", choices=("left", "top left", "center")))
     Verdict(correct=False, cause='names several answers')
-    >>> judge("word", "It might be left.</think> right", "left", known=("left", "right"))
+    >>> judge("word", "It might be left.</think> right", Asked(answer="left", known=("left", "right")))
     Verdict(correct=False, cause='another answer')
     """
     if rule not in RULES:
@@ -126,53 +112,53 @@ def judge(
     if not prediction.strip():
         return Verdict(False, "empty")
     if rule == "substring":
-        found = answer.strip().lower() in prediction.lower()
+        found = asked.answer.strip().lower() in prediction.lower()
         return RIGHT if found else Verdict(False, "not in it")
     reply = unwrap(prediction)
     if reply.cause:
         return Verdict(False, reply.cause)
     text = reply.text
     said = words(text)
-    if said and said in (words(answer), words(sentence)):
+    if said and said in (words(asked.answer), words(asked.sentence)):
         return RIGHT
-    asked = words(question)
-    if asked and said[: len(asked)] == asked:
-        text, said = after(text, len(asked)), said[len(asked) :]
+    question = words(asked.question)
+    if question and said[: len(question)] == question:
+        text, said = after(text, len(question)), said[len(question) :]
         if not said:
             return Verdict(False, "repeats the question")
-        if said in (words(answer), words(sentence)):
+        if said in (words(asked.answer), words(asked.sentence)):
             return RIGHT
-    if not said or not words(answer):  # symbols only: nothing to find as words
-        same = text.strip().casefold() == answer.strip().casefold()
+    if not said or not words(asked.answer):  # symbols only: nothing to find as words
+        same = text.strip().casefold() == asked.answer.strip().casefold()
         return RIGHT if same else Verdict(False, "another answer" if text.strip() else "empty")
     if rule == "exact":
         return Verdict(False, "not the same words")
-    return _in_words(text, Asked(rule, answer, choices, kind, question, known, others or known))
+    return _in_words(rule, text, asked)
 
 
-def _in_words(text: str, asked: Asked) -> Verdict:
+def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
     short = asked.answer.strip()
     if short.casefold() in YES_NO:
-        return _yes_or_no(text, short.casefold(), asked)
+        return _yes_or_no(rule, text, short.casefold(), asked)
     if refuses(text):
         return Verdict(False, "refusal")
     if letters.are_letters((short, *asked.known)) and not asked.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, {short.upper()}, NO_CHOICE)
-    options = _options(asked)
+    options = _options(rule, asked)
     if asked.kind in SET_KINDS or _is_list(short, options):
         return _as_set(text, asked)
     if asked.kind in CELL_KINDS and (cell := grid_answers.cell(words(short))) is not None:
-        return _as_cell(text, cell, asked)
+        return _as_cell(rule, text, cell, asked)
     if numbers.whole(short) is not None:
-        return _counted(text, asked)
+        return _counted(rule, text, asked)
     if numbers.is_quantity(short):
         given = numbers.quantity(text)
         true = numbers.quantity(short)
         if given and true and not true.unit:
             given = given._replace(unit="")
         return _compare(set() if given is None else {given}, {true}, NO_NUMBER)
-    return _named(text, asked, options)
+    return _named(rule, text, asked, options)
 
 
 def refuses(text: str) -> bool:
@@ -190,9 +176,9 @@ def _merged(answer: str, choices: tuple[str, ...], known: tuple[str, ...]) -> tu
     return tuple(sorted({*choices, answer, *known}))
 
 
-def _options(asked: Asked) -> tuple[str, ...]:
+def _options(rule: str, asked: Asked) -> tuple[str, ...]:
     """The answers a reply may state; a choice of letters only says nothing about the words."""
-    choices = asked.choices if asked.rule == "choice" else ()
+    choices = asked.choices if rule == "choice" else ()
     return _merged(asked.answer, choices, asked.known)
 
 
@@ -204,9 +190,9 @@ def _compare(given: Set[object], true: Set[object], none: str) -> Verdict:
     return RIGHT if given == true else Verdict(False, "another answer")
 
 
-def _yes_or_no(text: str, answer: str, asked: Asked) -> Verdict:
+def _yes_or_no(rule: str, text: str, answer: str, asked: Asked) -> Verdict:
     said, cause = polarity.polarity(text, asked.question)
-    chosen = _lettered(text, asked)
+    chosen = _lettered(rule, text, asked)
     if not said and cause == polarity.NOTHING_SAID:
         if refuses(text):
             return Verdict(False, "refusal")
@@ -224,9 +210,9 @@ def _but_yes_no(options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(option for option in options if option.casefold() not in YES_NO)
 
 
-def _lettered(text: str, asked: Asked) -> str | None:
+def _lettered(rule: str, text: str, asked: Asked) -> str | None:
     """Return the choice whose letter a reply gives."""
-    if asked.rule != "choice" or not asked.choices:
+    if rule != "choice" or not asked.choices:
         return None
     letter = letters.letter(text)
     place = -1 if letter is None else ord(letter) - ord("A")
@@ -256,18 +242,18 @@ def _as_set(text: str, asked: Asked) -> Verdict:
     return RIGHT if given == truth else Verdict(False, "another list")
 
 
-def _as_cell(text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
+def _as_cell(rule: str, text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
     there = grid_answers.said_cell(text)
-    elsewhere = tuple(option for option in _options(asked) if grid_answers.cell(words(option)) is None)
+    elsewhere = tuple(option for option in _options(rule, asked) if grid_answers.cell(words(option)) is None)
     if there is not None and stated(text, elsewhere):
         return Verdict(False, SEVERAL)
-    chosen = _lettered(text, asked)
+    chosen = _lettered(rule, text, asked)
     if chosen and there is None and len(words(text)) < 4:
         there = grid_answers.cell(words(chosen))
     return RIGHT if there == cell else Verdict(False, NO_CELL if there is None else "another cell")
 
 
-def _counted(text: str, asked: Asked) -> Verdict:
+def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     """Return a whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
     true = numbers.whole(asked.answer.strip())
     given = numbers.count(text)
@@ -276,21 +262,24 @@ def _counted(text: str, asked: Asked) -> Verdict:
         return Verdict(False, "only a bound")
     if not values and says_nothing(text):
         values = {0.0}
-    if not values and (chosen := _lettered(text, asked)) is not None:
+    if not values and (chosen := _lettered(rule, text, asked)) is not None:
         values = {numbers.whole(chosen) or 0.0} if numbers.whole(chosen) is not None else set()
-    if values and hedges.joined(text, asked.listed):
+    if values and hedges.joined(text, numbers.without_numbers(asked.listed)):
         return Verdict(False, SEVERAL)
+    if numbers.is_share(text) and not numbers.is_share(asked.question):
+        return Verdict(False, "a share, no number")
     return _compare(set(values), {true}, NO_NUMBER)
 
 
-def _named(text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
+def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
+    text = grid_answers.within(text, asked.question)
     found = stated(text, options, asked.question)
     if len(found) == 1 and asked.question:
         other = grid_answers.converse(text, asked.question, name(found[0]))
         found = tuple(option for option in options if name(option) == other) or found
     forms = {words(option) for option in found}
-    chosen = _lettered(text, asked)
+    chosen = _lettered(rule, text, asked)
     if chosen is not None:
         if not forms and not mentions(text, options):
             forms = {words(chosen)}
@@ -302,10 +291,10 @@ def _named(text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
         return Verdict(False, SEVERAL)
     if forms:
         return RIGHT if forms == {words(asked.answer)} else Verdict(False, "another answer")
-    return _not_stated(text, asked, options)
+    return _not_stated(rule, text, asked, options)
 
 
-def _not_stated(text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
+def _not_stated(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
     found = mentions(text, options)
     own = [mention for mention in found if words(mention.option) == words(asked.answer)]
     tokens = clauses(text)
@@ -313,4 +302,4 @@ def _not_stated(text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
         return Verdict(False, "negated")
     if found:
         return Verdict(False, "another answer")
-    return Verdict(False, NO_CHOICE if asked.rule == "choice" and asked.choices else NOT_NAMED)
+    return Verdict(False, NO_CHOICE if rule == "choice" and asked.choices else NOT_NAMED)

@@ -86,18 +86,17 @@ def _judged(
     if row.error is not None:
         verdict = match.Verdict(False, "missing" if row.error == reference.MISSING else "error")
         return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, related))
+    asked = match.Asked(
+        answer=row.short_answer,
+        choices=row.choices,
+        kind=row.kind,
+        sentence=row.answer,
+        question=row.question,
+        known=known,
+        others=related,
+    )
     verdicts = {
-        rule: match.judge(
-            rule,
-            row.prediction,
-            row.short_answer,
-            row.choices,
-            row.kind,
-            row.answer,
-            row.question,
-            known,
-            related,
-        )
+        rule: match.judge(rule, row.prediction, asked)
         for rule in match.RULES
         if rule != "choice" or row.choices
     }
@@ -199,6 +198,7 @@ def constant(
     for i, row in enumerate(rows):
         key = (row.short_answer, row.choices)
         if key not in seen:
-            seen[key] = match.matches(rule, answer, row.short_answer, row.choices, row.kind, known=known)
+            asked = match.Asked(answer=row.short_answer, choices=row.choices, kind=row.kind, known=known)
+            seen[key] = match.matches(rule, answer, asked)
         right[i] = seen[key]
     return right

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.eval.scoring import match
+from surgvqa.eval.scoring.match import Asked
 
 DIRECTIONS = ("left", "right", "up", "down")
 PHASES = ("incision", "anterior chamber flushing", "flushing", "irrigation/aspiration")
@@ -74,7 +75,7 @@ PHASES = ("incision", "anterior chamber flushing", "flushing", "irrigation/aspir
     ],
 )
 def test_rule(rule: str, prediction: str, answer: str, right: bool) -> None:
-    assert match.matches(rule, prediction, answer) is right
+    assert match.matches(rule, prediction, Asked(answer=answer)) is right
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_rule(rule: str, prediction: str, answer: str, right: bool) -> None:
     ],
 )
 def test_choice(prediction: str, answer: str, choices: tuple[str, ...], right: bool) -> None:
-    assert match.matches("choice", prediction, answer, choices, "phase") is right
+    assert match.matches("choice", prediction, Asked(answer=answer, choices=choices, kind="phase")) is right
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_choice(prediction: str, answer: str, choices: tuple[str, ...], right: b
 @pytest.mark.parametrize("rule", ["word", "choice"])
 def test_lists_are_sets(rule: str, prediction: str, answer: str, right: bool) -> None:
     known = ("forceps", "no earlier moment", "phaco tip", "spatula")
-    assert match.matches(rule, prediction, answer, known, "instruments") is right
+    assert match.matches(rule, prediction, Asked(answer=answer, choices=known, kind="instruments")) is right
 
 
 @pytest.mark.parametrize("rule", ["word", "choice"])
@@ -150,9 +151,10 @@ def test_a_longer_known_answer_is_not_the_shorter_one(rule: str) -> None:
         ("viscoelastic", "incision"),
         ("viscoelastic suction",),
     )
-    assert match.matches(rule, said, "viscoelastic", choices)
-    assert not match.matches(rule, said, "viscoelastic", choices, known=known)
-    assert match.matches(rule, "Next comes viscoelastic.", "viscoelastic", choices, known=known)
+    asked = Asked(answer="viscoelastic", choices=choices, known=known)
+    assert match.matches(rule, said, Asked(answer="viscoelastic", choices=choices))
+    assert not match.matches(rule, said, asked)
+    assert match.matches(rule, "Next comes viscoelastic.", asked)
 
 
 @pytest.mark.parametrize(
@@ -167,24 +169,25 @@ def test_a_longer_known_answer_is_not_the_shorter_one(rule: str) -> None:
     ],
 )
 def test_cells_by_place(prediction: str, right: bool) -> None:
-    assert match.matches("word", prediction, "top-left", (), "absolute_position") is right
+    assert match.matches("word", prediction, Asked(answer="top-left", kind="absolute_position")) is right
 
 
 def test_repeating_the_question_is_no_answer() -> None:
     question = "Is the spatula left of or right of the pupil?"
+    asked = Asked(answer="left of", question=question)
     for echo in (question, question.lower().rstrip("?"), f"{question}\n"):
-        verdict = match.judge("word", echo, "left of", question=question)
+        verdict = match.judge("word", echo, asked)
         assert verdict == match.Verdict(False, "repeats the question")
-    assert match.matches("word", f"{question} Left of.", "left of", question=question)
-    assert not match.matches("word", f"{question} Right of.", "left of", question=question)
+    assert match.matches("word", f"{question} Left of.", asked)
+    assert not match.matches("word", f"{question} Right of.", asked)
 
 
 def test_the_full_sentence_is_right_too() -> None:
     sentence = "The lesion moves downward."
-    assert match.matches("exact", "the lesion moves downward", "down", sentence=sentence)
-    assert match.matches("choice", sentence, "down", DIRECTIONS, sentence=sentence)
+    assert match.matches("exact", "the lesion moves downward", Asked(answer="down", sentence=sentence))
+    assert match.matches("choice", sentence, Asked(answer="down", choices=DIRECTIONS, sentence=sentence))
 
 
 def test_unknown_rule() -> None:
     with pytest.raises(InputError, match="did you mean substring"):
-        match.matches("substr", "a", "a")
+        match.matches("substr", "a", Asked(answer="a"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from surgvqa.eval.scoring.match import judge
+from surgvqa.eval.scoring.match import Asked, judge
 
 PHASES = (
     "incision",
@@ -308,7 +308,8 @@ def cases(table: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str, str]]
 def right(kind: str, truth: str, reply: str) -> bool:
     choices = CHOICES.get(kind, ())
     known = choices or KNOWN[kind]
-    return judge("choice", reply, truth, choices, kind, "", QUESTIONS.get(kind, ""), known).correct
+    asked = Asked(answer=truth, choices=choices, kind=kind, question=QUESTIONS.get(kind, ""), known=known)
+    return judge("choice", reply, asked).correct
 
 
 @pytest.mark.parametrize(("kind", "truth", "reply"), cases(RIGHT))
@@ -326,12 +327,12 @@ def test_wrong_however_alike(kind: str, truth: str, reply: str) -> None:
     "reply", ["<think>left", "left <think> left?", "<Reasoning> left", "[THINK]left", "<think>left</think>"]
 )
 def test_thoughts_are_no_answer(rule: str, reply: str) -> None:
-    assert not judge(rule, reply, "left", known=("left", "right")).correct
+    assert not judge(rule, reply, Asked(answer="left", known=("left", "right"))).correct
 
 
 def test_a_verdict_that_no_rule_can_give_is_undecided() -> None:
-    assert judge("word", "There it goes", "left", known=("left", "right")).undecided
-    assert not judge("word", "right", "left", known=("left", "right")).undecided
+    assert judge("word", "There it goes", Asked(answer="left", known=("left", "right"))).undecided
+    assert not judge("word", "right", Asked(answer="left", known=("left", "right"))).undecided
 
 
 @pytest.mark.parametrize(
@@ -344,4 +345,5 @@ def test_a_verdict_that_no_rule_can_give_is_undecided() -> None:
     ],
 )
 def test_a_reason_is_no_contradiction(question: str, truth: str, reply: str) -> None:
-    assert judge("word", reply, truth, (), "seen", "", question, ("yes", "no")).correct
+    asked = Asked(answer=truth, kind="seen", question=question, known=("yes", "no"))
+    assert judge("word", reply, asked).correct

@@ -1,0 +1,46 @@
+"""How people and models write an answer, and whether it is right: a surgeon's view of seven hundred replies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.scoring.verdicts import judge
+
+TABLE: dict[str, Any] = json.loads(
+    (Path(__file__).with_name("answer_verdicts.json")).read_text(encoding="utf-8")
+)
+
+
+def rows(kind: str) -> tuple[list[Prediction], list[bool]]:
+    own = TABLE[kind]
+    found = [
+        (Prediction("", "", "", kind, "", own["question"], "", truth, tuple(own["choices"]), reply), verdict == "right")
+        for truth, verdicts in own["answers"].items()
+        for verdict in ("right", "wrong")
+        for reply in verdicts[verdict]
+    ]  # fmt: skip
+    return [row for row, _ in found], [right for _, right in found]
+
+
+@pytest.mark.parametrize("kind", sorted(TABLE))
+def test_in_a_file(kind: str) -> None:
+    """The vocabulary of the kind comes from the file's other rows."""
+    own, right = rows(kind)
+    judged = judge(own)
+    wrong = [
+        (x.row.short_answer, x.row.prediction, x.verdicts["choice"].cause)
+        for x, expected in zip(judged, right, strict=True)
+        if x.verdicts["choice"].correct != expected
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("kind", sorted(TABLE))
+def test_alone(kind: str) -> None:
+    """A file of one question: only its choices and the answer itself are known."""
+    for row, expected in zip(*rows(kind), strict=True):
+        assert judge([row])[0].verdicts["choice"].correct == expected, (row.short_answer, row.prediction)
