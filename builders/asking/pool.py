@@ -138,6 +138,12 @@ def worded(look: Look, name: str, kind: Kind, draft: Draft, template: Template) 
     qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
     sentence = template.nothing if draft.nothing else template.answer
+    a = draft.slots.get("a", "")
+    if a.endswith(" tip"):  # no "tip of the phacoemulsification tip"
+        text, sentence = (
+            one.replace(f"tip of the {a}", f"far end of the {a}").replace(f"{a}'s tip", f"{a}'s far end")
+            for one in (text, sentence.replace("tip of the {a}", f"far end of the {a}"))
+        )
     return QA(
         qa_id,
         name,

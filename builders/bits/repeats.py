@@ -13,7 +13,7 @@ from surgvqa.builders.schema import QA, Clip
 STATE = ("phase", "step", "instruments", "anatomy")  # what such a clip shows
 # Kinds that follow from the state alone; a clip with a question of another kind shows more and stays.
 FOLLOWS = {*STATE, "step_of", "classes", "presence", "option", "option_anatomy", "missing"}
-NOTHING = {"entered": ("none",), "exited": ("none",), "seen_when": ("at both", "at neither")}
+NOTHING = {"entered": ("none",), "exited": ("none",), "seen_when": ("at both ends", "at neither end")}
 
 
 def fresh(

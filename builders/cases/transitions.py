@@ -22,6 +22,7 @@ class Transitions:
     shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
     roles: Mapping[str, Role]  # every name that the annotations ever show
     located: bool  # whether the annotations say where things are
+    crowded: bool = False  # whether outlines ever hold several instruments that nobody drew apart
     several: tuple[str, ...] = ()  # instruments of which a moment shows more than one
     acts: Mapping[str, int] = field(default_factory=dict)  # "instrument|verb|target" -> moments
     steps: tuple[str, ...] = ()  # that the cases have, by when in a case they come, on average
@@ -43,6 +44,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
     shown: dict[str, Counter[str]] = defaultdict(Counter)
     roles: dict[str, Role] = {}
     located = False
+    crowded = False
     several: set[str] = set()
     acts: Counter[str] = Counter()
     steps: dict[str, list[float]] = defaultdict(list)
@@ -56,6 +58,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
             steps[step.label].append(step.start_s / last)
         for scene in case.scenes:
             tools = Counter(node.name for node in scene.nodes if node.type == "instrument" and not node.crowd)
+            crowded = crowded or any(node.crowd for node in scene.nodes if node.type == "instrument")
             several.update(name for name, n in tools.items() if n > 1)
             acts.update(
                 f"{act.instrument}|{act.verb or ''}|{act.target or ''}" for act in scene.actions or ()
@@ -71,6 +74,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
         shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
         roles=dict(sorted(roles.items())),
         located=located,
+        crowded=crowded,
         several=tuple(sorted(several)),
         acts=dict(sorted(acts.items())),
         steps=tuple(sorted(steps, key=lambda name: (sum(steps[name]) / len(steps[name]), name))),

@@ -15,6 +15,7 @@ from surgvqa.builders.schema import Entity, Scene
 
 NOT_VISIBLE = "not visible"
 ABSENT = 0.1
+MOST = 3  # boxes asked for of a clip
 ALONE = 0.5  # IoU with any other box from which on a box doesn't tell which thing is meant
 
 
@@ -44,12 +45,17 @@ def box(look: Look) -> Iterator[Draft]:
         if node.bbox is not None and node.granularity in ("box", "mask")
     }
     tools = [name for name, node in found.items() if node.type == "instrument"]
-    if names := tools or list(found):
-        name = look.one_of(names, "box")
-        visible = look.large(found[name], scene)
-        yield Draft(
-            text(found[name], scene), (scene.time_s,), slots | {"a": name}, visible=visible, stable=True
+    asked = draws.shuffled(tools or list(found), *look.key("box"))[:MOST]
+    yield from numbered(
+        Draft(
+            text(found[name], scene),
+            (scene.time_s,),
+            slots | {"a": name},
+            visible=look.large(found[name], scene),
+            stable=True,
         )
+        for name in asked
+    )
 
 
 def in_box(look: Look) -> Iterator[Draft]:

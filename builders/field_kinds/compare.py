@@ -15,7 +15,7 @@ from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
 from surgvqa.builders.schema import Entity, Scene
 
 APART = 0.05  # of the frame's side
-LARGER = 1.5
+LARGER, MUCH = 1.5, 5.0  # times; from five on nobody needs to look
 SHARES = (0.02, 0.06, 0.15, 0.30)  # of the frame; between these lie the answers of `cover`
 COVERS = ("under 2 %", "2 to 6 %", "6 to 15 %", "15 to 30 %", "over 30 %")
 CLEAR_SHARE = 0.1  # of a border, within which a share belongs to neither side
@@ -60,16 +60,29 @@ def _pairs(
         one, other = (a, b) if draws.fraction(*look.key(kind, a, b)) < 0.5 else (b, a)
         if apart is None:
             low, high = sorted((known[a], known[b]))
-            clear, answer = high >= LARGER * low, max(a, b, key=lambda name: known[name])
+            clear, answer = LARGER * low <= high <= MUCH * low, max(a, b, key=lambda name: known[name])
         else:
             side = scene.width if kind == "left_of" else scene.height
-            clear = abs(known[a] - known[b]) >= apart * side
+            clear = abs(known[a] - known[b]) >= apart * side and not _nested(found[a], found[b])
             answer = min(a, b, key=lambda name: known[name])
         slots = {"a": one, "b": other, "when": look.when(scene.time_s)}
         visible = all_large(look, (found[a], found[b]), scene)
         drafts.append(Draft(answer, (scene.time_s,), slots, (one, other), visible=visible, stable=clear))
-    clear_ones = [draft for draft in drafts if draft.stable] or drafts[:1]
+    clear_ones = [draft for draft in drafts if draft.stable] or drafts[
+        :1
+    ]  # the first tells why none is asked
     yield from numbered(clear_ones[:MOST])
+
+
+def _nested(a: Entity, b: Entity) -> bool:
+    """Whether the middle of one lies in the box of the other: to say which is further left would be odd."""
+    return any(
+        one.centroid is not None
+        and other.bbox is not None
+        and other.bbox[0] <= one.centroid[0] <= other.bbox[2]
+        and other.bbox[1] <= one.centroid[1] <= other.bbox[3]
+        for one, other in ((a, b), (b, a))
+    )
 
 
 def middle(look: Look) -> Iterator[Draft]:

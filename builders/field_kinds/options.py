@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import Draft, Look, all_large
+from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
 from surgvqa.builders.schema import Role, Scene
 
 CHOICES = 4
@@ -17,12 +17,12 @@ CHOICES = 4
 
 def option(look: Look) -> Iterator[Draft]:
     """Yield which one of four instruments is in view."""
-    yield from _of_role(look, "instrument", seen=True)
+    yield from look.at_ends(lambda scene: _one(look, scene, "instrument"))
 
 
 def option_anatomy(look: Look) -> Iterator[Draft]:
     """Yield which one of four structures is in view."""
-    yield from _of_role(look, "anatomy", seen=True)
+    yield from look.at_ends(lambda scene: _one(look, scene, "anatomy"))
 
 
 def missing(look: Look) -> Iterator[Draft]:
@@ -30,7 +30,7 @@ def missing(look: Look) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    there = sorted({node.name for node in scene.nodes})
+    there = sorted({node.name for node in scene.nodes if not nameless(node.name)})
     absent = look.absent(scene)
     if len(there) < 2 or not absent:
         return
@@ -40,12 +40,8 @@ def missing(look: Look) -> Iterator[Draft]:
     yield _drafted(look, scene, true, shown, all_large(look, nodes, scene))
 
 
-def _of_role(look: Look, role: Role, *, seen: bool) -> Iterator[Draft]:
-    yield from look.at_ends(lambda scene: _one(look, scene, role))
-
-
 def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
-    there = sorted({node.name for node in scene.nodes if node.type == role})
+    there = sorted({node.name for node in scene.nodes if node.type == role and not nameless(node.name)})
     others = [name for name in look.likely(role) if name not in there][: CHOICES - 1]
     if not there or len(others) < CHOICES - 1:
         return

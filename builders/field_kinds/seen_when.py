@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import Draft, Look, both
+from surgvqa.builders.kinds.view import Draft, Look, both, nameless
 
-ENDS = ("only at the start", "only at the end", "at both", "at neither")
+ENDS = ("only at the start", "only at the end", "at both ends", "at neither end")
 
 
 def seen_when(look: Look) -> Iterator[Draft]:
@@ -20,7 +20,9 @@ def seen_when(look: Look) -> Iterator[Draft]:
     if len(moments) < 2 or (moments[0].time_s, moments[-1].time_s) != (look.frames[0], look.frames[-1]):
         return
     first, last = moments[0], moments[-1]
-    before, after = ({node.name for node in scene.nodes} for scene in (first, last))
+    before, after = (
+        {node.name for node in scene.nodes if not nameless(node.name)} for scene in (first, last)
+    )
     never = [name for name in look.absent(last) if name not in before]
     groups = (sorted(before ^ after), sorted(before & after), never)
     drawn = [draws.pick(group, *look.key("seen_when", i)) for i, group in enumerate(groups) if group]

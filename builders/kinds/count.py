@@ -10,7 +10,7 @@ from surgvqa.builders.schema import Scene
 
 def count(look: Look) -> Iterator[Draft]:
     """Yield the instruments of a moment, counted; not where some are only named or drawn as a crowd."""
-    if look.annotates("instrument") and look.known.located:
+    if look.annotates("instrument") and look.known.located and not look.known.crowded:
         yield from look.at_ends(lambda scene: _counted(look, scene))
 
 
@@ -31,7 +31,7 @@ def _counted(look: Look, scene: Scene) -> Iterator[Draft]:
 def count_class(look: Look) -> Iterator[Draft]:
     """Yield how many of one class are visible; only classes of which training ever shows two at once."""
     scene = look.last
-    if scene is None or not look.known.several:
+    if scene is None or look.known.crowded:
         return
     nodes = [node for node in scene.nodes if node.type == "instrument"]
     if any(node.granularity == "presence" or node.crowd for node in nodes):
@@ -42,7 +42,6 @@ def count_class(look: Look) -> Iterator[Draft]:
             str(len(own)),
             (scene.time_s,),
             {"a": name, "when": look.when(scene.time_s)},
-            ("0", "1", "2", "3 or more") if len(own) < 3 else (),
             nothing=not own,
             visible=all_large(look, own, scene),
             stable=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases.timeline import NONE
-from surgvqa.builders.kinds.view import Draft, Look, all_large
+from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
 from surgvqa.builders.questions import wording
 from surgvqa.builders.questions.captions import listed_names
 from surgvqa.builders.schema import Role, Scene
@@ -28,6 +28,8 @@ def _named(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
 
 def _listed(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
     names = listed_names(scene, role, order)
+    if any(map(nameless, names)):  # which ones, nobody said
+        return
     yield Draft(
         ", ".join(names) or NONE,
         (scene.time_s,),

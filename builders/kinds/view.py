@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import CaseIndex
@@ -19,6 +20,9 @@ from surgvqa.builders.schema import Clip, Entity, Role, Scene
 
 NOISE = 3.0  # pixels that an annotator's outline is off by
 LEAST = 64.0  # pixels of a thing in the picture that the model is shown: eight by eight
+FEWEST = 4  # annotated moments of a clip that is asked when something happens
+GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
+UNSPECIFIED = "unspecified "
 CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
 
 
@@ -77,6 +81,15 @@ class Look:
         """The latest annotated moment and, where there is another one, the earliest."""
         return (self.moments[-1], self.moments[0]) if len(self.moments) > 1 else self.moments
 
+    def dense(self) -> bool:
+        """Whether the clip is annotated from its first frame to its last without a gap: when things change is known."""
+        times = [scene.time_s for scene in self.moments]
+        return (
+            len(times) >= FEWEST
+            and (times[0], times[-1]) == (self.frames[0], self.frames[-1])
+            and max(b - a for a, b in pairwise(times)) <= GAP_S
+        )
+
     def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
         """Yield what can be asked of the latest moment, and of the earliest where its answer is another one.
 
@@ -127,7 +140,7 @@ class Look:
 
     def likely(self, role: Role) -> list[str]:
         """Names of a role that training shows, those that it shows the most often in this phase first."""
-        names = [name for name, known in self.known.roles.items() if known == role]
+        names = [name for name, known in self.known.roles.items() if known == role and not nameless(name)]
         return sorted(names, key=lambda name: (-self.known.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
@@ -135,10 +148,17 @@ class Look:
         there = {node.name for node in scene.nodes}
         shown = self.known.shown.get(self.clip.phase or "", {})
         for names in (shown, self.known.roles):
-            fit = {name for name in names if role in (None, self.known.roles.get(name))}
+            fit = {
+                name for name in names if role in (None, self.known.roles.get(name)) and not nameless(name)
+            }
             if fit - there:
                 return sorted(fit - there)
         return []
+
+
+def nameless(name: str) -> bool:
+    """Whether a name says that nobody said which thing it is; it is no answer, and no question is about it."""
+    return name.startswith(UNSPECIFIED)
 
 
 def single(scene: Scene, role: Role) -> dict[str, Entity]:
@@ -147,7 +167,7 @@ def single(scene: Scene, role: Role) -> dict[str, Entity]:
     return {
         node.name: node
         for node in scene.nodes
-        if node.type == role and names.count(node.name) == 1 and not node.crowd
+        if node.type == role and names.count(node.name) == 1 and not node.crowd and not nameless(node.name)
     }
 
 
