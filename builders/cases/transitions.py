@@ -22,6 +22,7 @@ class Transitions:
     shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
     roles: Mapping[str, Role]  # every name that the annotations ever show
     located: bool  # whether the annotations say where things are
+    boxed: bool = False  # whether things have boxes
     crowded: bool = False  # whether outlines ever hold several instruments that nobody drew apart
     several: tuple[str, ...] = ()  # instruments of which a moment shows more than one
     acts: Mapping[str, int] = field(default_factory=dict)  # "instrument|verb|target" -> moments
@@ -44,7 +45,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
     shown: dict[str, Counter[str]] = defaultdict(Counter)
     roles: dict[str, Role] = {}
     located = False
-    crowded = False
+    boxed = crowded = False
     several: set[str] = set()
     acts: Counter[str] = Counter()
     steps: dict[str, list[float]] = defaultdict(list)
@@ -58,6 +59,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
             steps[step.label].append(step.start_s / last)
         for scene in case.scenes:
             tools = Counter(node.name for node in scene.nodes if node.type == "instrument" and not node.crowd)
+            boxed = boxed or any(node.bbox is not None for node in scene.nodes)
             crowded = crowded or any(node.crowd for node in scene.nodes if node.type == "instrument")
             several.update(name for name, n in tools.items() if n > 1)
             acts.update(
@@ -74,6 +76,7 @@ def transitions(cases: Iterable[Case]) -> Transitions:
         shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
         roles=dict(sorted(roles.items())),
         located=located,
+        boxed=boxed,
         crowded=crowded,
         several=tuple(sorted(several)),
         acts=dict(sorted(acts.items())),

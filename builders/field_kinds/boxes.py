@@ -1,6 +1,6 @@
 """Boxes: where the box of a thing is at a moment, and what a box holds.
 
-Needs boxes or masks. A box is ``[x1, y1, x2, y2]`` in thousandths of the frame's sides, scored by IoU; what it holds is a
+Needs boxes or masks. A box is ``[x1, y1, x2, y2]`` in thousandths of the frame's sides; what it holds is a
 choice among four of its own role, the others plausible in this phase.
 """
 
@@ -30,7 +30,7 @@ def text(node: Entity, scene: Scene) -> str:
 def box(look: Look) -> Iterator[Draft]:
     """Yield the box of a thing that its name alone means."""
     scene = look.last
-    if scene is None or not look.known.located:
+    if scene is None or not look.known.boxed:
         return
     slots = {"when": look.when(scene.time_s)}
     absent = look.absent(scene, "instrument")

@@ -1,8 +1,8 @@
 """When, and for how long, an instrument is in view: answers in seconds from the clip's first frame.
 
-Needs four annotated moments or more inside the frames. ``when`` is an interval, "1.0-3.0 s", scored by temporal IoU; a
-second is scored as text. What begins before the clip or goes on after it ends at its first or last
-frame; how long is one of three lengths. A part of the questions is about something that doesn't happen: "not within the clip".
+Needs four annotated moments or more inside the frames, at most 1.25 s apart. ``when`` is an interval, "1.0-3.0 s"; what
+begins before the clip or goes on after it ends at its first or last frame. How long is one of three lengths. A part of
+the questions is about something that doesn't happen: "not within the clip".
 """
 
 from __future__ import annotations

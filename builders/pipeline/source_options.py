@@ -36,6 +36,8 @@ def about(source: str) -> str:
     else:
         name = re.search(r'^FACTS = Facts\(\s*name="([^"]*)"', text, re.MULTILINE)
     line = re.match(r'"""(.+?)(?:\n\n|""")', text, re.DOTALL)
+    if not sources.ships(source):
+        return f"{name[1] if name else source}: a source of your own"
     if name is None or (text and line is None):
         raise ValueError(f"{source}: a source has FACTS = Facts(name=...) or {source}.yaml, and a docstring")
     said = " ".join(line[1].split()).rstrip(".") if line else name[1]

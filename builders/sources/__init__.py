@@ -55,6 +55,11 @@ def add(path: Path) -> str:
     return path.stem
 
 
+def ships(name: str) -> bool:
+    """Whether a source is one of ours."""
+    return name in _shipped()
+
+
 def added(name: str) -> bool:
     """Whether a source is a file that this process was given."""
     return name in _added
