@@ -22,7 +22,7 @@ export UV_HTTP_TIMEOUT ?= 600
 
 SAY = @printf '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup demo docs test test-fast test-all test-vllm fuzz check format bench bench-gpu clean clean-demo clean-all
+.PHONY: help setup demo docs test test-fast test-all test-vllm mutants fuzz check format bench bench-gpu clean clean-demo clean-all
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -134,6 +134,12 @@ test-vllm: $(VENV)/.installed $(VLLM)/.installed ## parity with vLLM, from an en
 	$(SAY) "vLLM tests"
 	SURGVQA_VLLM=$(VLLM)/bin/python $(BIN)/python -m pytest -m vllm --timeout 1800
 
+MODULES ?=
+
+mutants: $(VENV)/.installed ## change the code in small ways and count what no test notices; hours; MODULES="splits transitions" for some
+	$(SAY) "mutants"
+	nice $(BIN)/python tests/support/mutants.py $(MODULES)
+
 SECONDS ?= 60
 
 fuzz: $(VENV)/.installed ## break every reader's input, guided by coverage, SECONDS=60 each; what breaks one lies in fuzzed/
@@ -149,6 +155,7 @@ check: $(VENV)/.installed ## format, lint, types
 	$(SAY) "types"
 	@mkdir -p build/types/surgvqa
 	@for folder in cards builders eval train; do ln -sfn ../../../$$folder build/types/surgvqa/$$folder; done
+	@for file in __init__.py api.py; do ln -sfn ../../../surgvqa/$$file build/types/surgvqa/$$file; done
 	MYPYPATH=build/types $(BIN)/mypy -p surgvqa
 
 format: $(VENV)/.installed ## write the format that check asks for

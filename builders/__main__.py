@@ -18,6 +18,7 @@ from surgvqa.builders.settings.build import Build
 from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.builders.settings.interchange import Export, Import
+from surgvqa.builders.settings.labels import Labels
 from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.verbs import (
     build,
@@ -62,13 +63,13 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="export", config=Export, run=interchange.export),
         Verb(name="new", config=new.New, run=new.run),
         Verb(name="frames", config=Frames, run=frames.run),
-        Verb(name="labels", config=labels.Labels, run=labels.run),
+        Verb(name="labels", config=Labels, run=labels.run),
         Verb(name="spoken", config=Spoken, run=spoken.run),
     )
 
 
 def parser(named: str | None = None) -> parsers.Parser:
-    """The command line; light, so that ``--help`` answers at once. Only source ``named`` gets its own options."""
+    """Return the command line; light, so that ``--help`` answers at once. Only source ``named`` gets its own options."""
     return parsers.parser_of(PROG, __doc__, verbs(), named)
 
 

@@ -22,9 +22,11 @@ from surgvqa.builders import sources
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.pipeline.parameters import complete
 from surgvqa.builders.pipeline.prepare import prepare
-from surgvqa.builders.pipeline.shard import MEDIA, Job, code_version, rows
 from surgvqa.builders.schema import FEATURES
 from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import MEDIA, Job
+from surgvqa.builders.shards.rows import rows
+from surgvqa.builders.shards.write import code_version
 from surgvqa.cards.command import InputError, nearest
 
 

@@ -23,7 +23,7 @@ def verbs() -> tuple[Verb, ...]:
 
 
 def parser() -> parsers.Parser:
-    """The command line; light, so that ``--help`` answers at once."""
+    """Return the command line; light, so that ``--help`` answers at once."""
     return parsers.parser_of(PROG, __doc__, verbs())
 
 

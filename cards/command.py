@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import errno
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
@@ -32,7 +31,7 @@ _NUMBER = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
 
 
 def machine_fault(error: BaseException) -> str | None:
-    """What an error says of this machine, such as a full disk; None where it is of something else.
+    """Return what an error says of this machine, such as a full disk; None where it is of something else.
 
     >>> machine_fault(OSError(28, "No space left on device")), machine_fault(OSError(2, "No such file"))
     ('No space left on device; free some, then run the same command again', None)
@@ -121,22 +120,11 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
-def run(
-    parser: argparse.ArgumentParser,
-    verbs: Mapping[str, Callable[[argparse.Namespace], None]],
-    argv: Sequence[str] | None = None,
-) -> int:
-    """Parse ``argv``, call the verb's function with the parsed arguments, return the exit code.
-
-    0 on success; 2 with one line on standard error for an ``InputError`` or a fault of this machine; 130 when
-    interrupted. Anything else is a bug of ours and keeps its traceback.
-    """
-    args = parser.parse_args(argv)
-    return guarded(parser.prog, lambda: verbs[args.verb](args))
-
-
 def guarded(prog: str, action: Callable[[], None]) -> int:
-    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130)."""
+    """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130).
+
+    Anything else is a bug of ours and keeps its traceback.
+    """
     try:
         action()
     except InputError as error:

@@ -12,6 +12,12 @@ from typing import Any
 from surgvqa.cards.arguments.reference import reference
 from surgvqa.cards.files.documents import InstructReport, Manifest, Report
 from surgvqa.cards.files.json_schema import json_schema, key_table
+from surgvqa.eval.documents.comparison import ComparisonFile
+from surgvqa.eval.documents.controls import BaselinesFile, LeaksFile, NecessityFile
+from surgvqa.eval.documents.pages import DatasetPageFile, PredictionsPageFile
+from surgvqa.eval.documents.runs import EnsembleFile, RunFacts
+from surgvqa.eval.documents.scores import ScoreFile
+from surgvqa.eval.documents.spatial import PointingFile, SegmentationFile
 
 ROOT = Path(__file__).resolve().parents[1]
 # File names of the schemas, and the types they are made of.
@@ -19,6 +25,17 @@ DOCUMENTS: dict[str, type] = {
     "manifest": Manifest,
     "report": Report,
     "instruct-report": InstructReport,
+    "score": ScoreFile,
+    "compare": ComparisonFile,
+    "baselines": BaselinesFile,
+    "necessity": NecessityFile,
+    "leaks": LeaksFile,
+    "pointing": PointingFile,
+    "segmentation": SegmentationFile,
+    "predictions-page": PredictionsPageFile,
+    "dataset-page": DatasetPageFile,
+    "run": RunFacts,
+    "ensemble-run": EnsembleFile,
 }
 
 
@@ -60,8 +77,11 @@ def verb_lines(command: str) -> Iterator[str]:
     from surgvqa.builders.__main__ import verbs as build
     from surgvqa.cards.__main__ import verbs as card
     from surgvqa.eval.__main__ import verbs as ask
+    from surgvqa.train.__main__ import verbs as train
 
-    verbs = {"surgvqa-build": build, "surgvqa-eval": ask, "surgvqa-card": card}[command]
+    verbs = {"surgvqa-build": build, "surgvqa-eval": ask, "surgvqa-card": card, "surgvqa-train": train}[
+        command
+    ]
     yield from reference(command, verbs())
 
 

@@ -8,24 +8,28 @@ Every training run begins with them. What a batch holds is looked at here; what 
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TextIO
+from typing import TextIO
 
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import end_tokens
-from surgvqa.eval.models.encode import name, turns
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.models.encode import turns
 from surgvqa.eval.models.pixels import evenly
 from surgvqa.eval.models.precision import described, native_bfloat16
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
+from surgvqa.eval.models.row_frames import name
 from surgvqa.train.clips import model_checks
 from surgvqa.train.clips.lora_targets import coverage, without_adapter
-from surgvqa.train.clips.prepare import Prepared, is_sharded
+from surgvqa.train.clips.prepare import Prepared
+from surgvqa.train.clips.sequences import is_sharded
+from surgvqa.train.clips.video_times import frame_times, wrongly_told
 from surgvqa.train.steps.labels import IGNORE
+from torch import Tensor
 
 MARKS = {True: "✓", False: "✗", None: "·"}
 ON_ONE_CARD = (
@@ -82,7 +86,7 @@ def title(check: Callable[[Prepared], Check]) -> str:
     return check.__name__.replace("_", " ")
 
 
-def sampled(run: Prepared) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def sampled(run: Prepared) -> Iterator[tuple[Row, dict[str, Tensor]]]:
     """Some units, each with its batch."""
     for index in sorted(set(evenly(len(run.units), min(SAMPLED, len(run.units))))):
         unit = run.units[index]
@@ -202,38 +206,6 @@ def time_axis(run: Prepared) -> Check:
         advice = "vLLM counts positions after a video otherwise than transformers: serve with --media images"
         return Check("time axis", True, found, advice)
     return Check("time axis", True, found)
-
-
-def wrongly_told(run: Prepared, batch: dict[str, Any], times: list[float], step: float) -> str:
-    """What a batch says of a video's times that isn't so; empty if nothing.
-
-    Qwen2.5-VL is told seconds between steps, Qwen3-VL reads each step's middle in the text.
-    """
-    told = batch.get("second_per_grid_ts")
-    if told is not None and abs(float(told[0]) - step) > 0.02 * step:
-        return f"{float(told[0]):.3f} s between steps are told, {step:.3f} s are true"
-    together = run.encoder.part.temporal_patch_size
-    stamps = re.findall(r"<(\d+\.?\d*) seconds>", run.encoder.tokenizer.decode(batch["input_ids"][0]))
-    groups = [times[i : i + together] for i in range(0, len(times), together)]
-    true = [(group[0] + group[-1]) / 2 for group in groups]
-    if any(abs(float(a) - b) > 0.11 for a, b in zip(stamps, true, strict=False)):
-        return f"the text says {', '.join(stamps)} s, true is {', '.join(f'{time:.1f}' for time in true)}"
-    return ""
-
-
-def frame_times(row: dict[str, Any], frames: int) -> list[float]:
-    """Seconds from the clip's start to each frame the model is to see, from the row alone.
-
-    >>> frame_times({"start_s": 2.0, "end_s": 4.0}, 2)
-    [0.5, 1.5]
-    """
-    start, known = row.get("start_s") or 0.0, list(row.get("frame_times_s") or [])
-    if row.get("images") and len(known) == len(row["images"]):
-        return [known[index] - start for index in evenly(len(known), frames)]
-    if row.get("images"):
-        return [float(index) for index in range(frames)]
-    part = (row["end_s"] - start) / frames
-    return [(index + 0.5) * part for index in range(frames)]
 
 
 def dtypes(run: Prepared) -> Check:

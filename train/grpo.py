@@ -26,7 +26,7 @@ from surgvqa.eval.models.processor_encoder import PATCHED, raise_if_resized
 from surgvqa.train.clips.base_model import load
 from surgvqa.train.clips.clip_trainer import SaveBudget, checkpoint_to_resume
 from surgvqa.train.clips.lora_targets import linears, pattern
-from surgvqa.train.clips.prepare import raise_if_test
+from surgvqa.train.clips.sequences import raise_if_test
 from surgvqa.train.pointing.blind_rewards import earned, examine
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
 from transformers import ProcessorMixin

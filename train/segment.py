@@ -12,12 +12,12 @@ split is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` sco
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
+import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,65 +30,54 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
 from surgvqa.eval.commands import run_segmentation
+from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
+from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, Stated, recipe_of
 from surgvqa.train.segmenters.models import load, make
 from surgvqa.train.segmenters.parts import Batch, Found, Segmenter, to_tensor
+from surgvqa.train.settings.from_masks import Segment
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
-RECIPE = (
-    "model",
-    "encoder",
-    "decoder",
-    "weights",
-    "checkpoint",
-    "size",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "augment",
-    "precision",
-    "seed",
-)
 WARM_UP = 3  # pictures before times are taken
 Row = dict[str, Any]
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Segment) -> None:
     """Train, go on, or only predict; the arguments are those of the command."""
-    recipe = {name: getattr(args, name) for name in RECIPE}
-    if args.size % 32 or args.size < 32 or args.epochs < 1 or args.batch_size < 1:
-        raise InputError(f"--size {args.size} --epochs {args.epochs} --batch-size {args.batch_size}: "
+    recipe = recipe_of(config)
+    if config.size % 32 or config.size < 32 or config.epochs < 1 or config.batch_size < 1:
+        raise InputError(f"--size {config.size} --epochs {config.epochs} --batch-size {config.batch_size}: "
                          "the size is a multiple of 32, the others at least 1")  # fmt: skip
-    if not 1 <= len(args.decoder) <= 5 or args.size % 2 ** len(args.decoder):
-        raise InputError(f"--decoder {' '.join(map(str, args.decoder))}: 1 to 5 widths")
-    device = distributed.device(args.device)
+    if not 1 <= len(config.decoder) <= 5 or config.size % 2 ** len(config.decoder):
+        raise InputError(f"--decoder {' '.join(map(str, config.decoder))}: 1 to 5 widths")
+    device = distributed.device(config.device)
     distributed.join(device)
     train, held_out = (
-        list(run_segmentation.rows(args.data, split, COLUMNS)) for split in ("train", "validation")
+        list(run_segmentation.rows(config.data, split, COLUMNS)) for split in ("train", "validation")
     )
-    classes = same_classes((row["classes"] for row in (*train, *held_out)), args.data)
+    classes = same_classes((row["classes"] for row in (*train, *held_out)), config.data)
     if not any(one["instances"] for one in train):
-        raise InputError(f"{args.data}: no mask in the training split; there is nothing to learn")
+        raise InputError(f"{config.data}: no mask in the training split; there is nothing to learn")
     named = called(train, classes)
-    torch.manual_seed(args.seed)
+    torch.manual_seed(config.seed)
     model = make(recipe, classes, named).to(device)  # type: ignore[call-overload]
     distributed.share_batch_norm(model)
-    stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
-    args.out.mkdir(parents=True, exist_ok=True)
-    learn(model, train, held_out, stated, args.out, device)
+    stated: Stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
+    config.out.mkdir(parents=True, exist_ok=True)
+    learn(model, train, held_out, stated, config.out, device)
     if not distributed.first():
         return
-    best, said = load(args.out)
+    best, said = load(config.out)
     print(
-        f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {args.epochs}; {args.out / 'model.safetensors'}"
+        f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
     )
-    if list((args.data / "segmentation").glob("test-*.parquet")):
-        test = run_segmentation.rows(args.data, "test", COLUMNS)
-        write_masks(best.to(device), test, args.size, device, args.out / "masks.jsonl")
-        print(f"surgvqa-eval segmentation {args.out / 'masks.jsonl'} --data {args.data}")
+    if list((config.data / "segmentation").glob("test-*.parquet")):
+        test = run_segmentation.rows(config.data, "test", COLUMNS)
+        write_masks(best.to(device), test, config.size, device, config.out / "masks.jsonl")
+        print(f"surgvqa-eval segmentation {config.out / 'masks.jsonl'} --data {config.data}")
 
 
 def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
@@ -110,9 +99,7 @@ def sample_seed(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
-def batches(
-    rows: Sequence[Row], recipe: Mapping[str, Any], epoch: int, device: torch.device
-) -> Iterator[Batch]:
+def batches(rows: Sequence[Row], recipe: Recipe, epoch: int, device: torch.device) -> Iterator[Batch]:
     """Yield the samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
     change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
@@ -144,7 +131,7 @@ def learn(
     model: Segmenter,
     train: Sequence[Row],
     held_out: Sequence[Row],
-    stated: Mapping[str, Any],
+    stated: Stated,
     out: Path,
     device: torch.device,
 ) -> None:
@@ -167,19 +154,12 @@ def learn(
             disable=None if distributed.first() else True,
         )
         for batch in bar:
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
-                loss = model.loss(batch)
-            if not torch.isfinite(loss):
-                raise InputError(
-                    f"epoch {epoch + 1}: the loss is {loss.item()}; a lower --learning-rate helps"
-                )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            distributed.mean_gradients(model)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            loss = step(model, batch, device, recipe["precision"] == "bf16")
+            if not math.isfinite(loss):
+                raise InputError(f"epoch {epoch + 1}: the loss is {loss}; a lower --learning-rate helps")
             optimizer.step()
             schedule.step()
-            total, count = total + float(loss.detach()), count + 1
+            total, count = total + loss, count + 1
         if not distributed.first():
             continue
         figures = scored(model, held_out, size, device)
@@ -187,12 +167,14 @@ def learn(
         print(f"epoch {epoch + 1}: loss {total / max(1, count):.4f}, validation Dice {dice:.3f}", flush=True)
         if dice > best or not (out / "model.safetensors").is_file():
             best = dice
-            save_file(
-                # copied: SAM has a tensor under two names, which safetensors refuses
-                {name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()},
-                out / "model.safetensors",
-            )
-            told = {**stated, "dice": dice, "epoch": epoch + 1, "validation": figures}
+            save(model, out / "model.safetensors")
+            told: SegmenterFile = {
+                "schema_version": 1,
+                **stated,
+                "dice": dice,
+                "epoch": epoch + 1,
+                "validation": figures,
+            }
             (out / "segmenter.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
         state = {
             "epoch": epoch + 1,
@@ -206,9 +188,27 @@ def learn(
         (out / "last.pt.tmp").replace(out / "last.pt")
 
 
+def save(model: Segmenter, path: Path) -> None:
+    """Write the weights, each copied: SAM has a tensor under two names, which safetensors refuses."""
+    save_file({name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()}, path)
+
+
+def step(model: Segmenter, batch: Batch, device: torch.device, mixed: bool) -> float:
+    """Compute a batch's loss and the gradients of all processes; returns the loss."""
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+        loss = model.loss(batch)
+    value = float(loss.detach())
+    if math.isfinite(value):
+        model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        distributed.mean_gradients(model)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    return value
+
+
 def restore(
     out: Path,
-    stated: Mapping[str, Any],
+    stated: Stated,
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
@@ -245,7 +245,7 @@ def segmented(model: Segmenter, picture: np.ndarray, size: int, device: torch.de
     return model.masks(to_tensor(small).to(device), picture.shape[:2])  # type: ignore[arg-type]
 
 
-def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> dict[str, Any]:
+def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> MaskFigures:
     """Return the figures of a split, by the code of ``surgvqa-eval segmentation``."""
     model.eval()
     return report(

@@ -11,12 +11,10 @@ none, what is left beside the likeliest class of any pixel.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,33 +24,35 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.video.decode import iterate_frames
 from surgvqa.cards.command import InputError
 from surgvqa.train.segment import segmented
+from surgvqa.train.segmenters.documents import Coco, CocoCategory, CocoImage, CocoMask, Request
 from surgvqa.train.segmenters.models import load
 from surgvqa.train.segmenters.parts import Segmenter
+from surgvqa.train.settings.from_masks import Masks
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
 UNNAMED = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Masks) -> None:
     """Predict what isn't there yet."""
-    model, said = load(args.segmenter)
+    model, said = load(config.segmenter)
     if UNNAMED & set(model.classes):
         raise InputError(
-            f"{args.segmenter} finds {', '.join(model.classes[1:])}, which names no instrument; train one on a data "
+            f"{config.segmenter} finds {', '.join(model.classes[1:])}, which names no instrument; train one on a data "
             "set built with --segmentation instruments or all"
         )
     try:
-        request = json.loads(args.request.read_text("utf-8"))
+        request = json.loads(config.request.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"--request {args.request}: {error}") from error
-    device = distributed.device(args.device)
+        raise InputError(f"--request {config.request}: {error}") from error
+    device = distributed.device(config.device)
     model = model.to(device)
-    with (args.segmenter / "model.safetensors").open("rb") as file:
+    with (config.segmenter / "model.safetensors").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    args.out.mkdir(parents=True, exist_ok=True)
+    config.out.mkdir(parents=True, exist_ok=True)
     for case_id, asked in tqdm(sorted(request.items()), desc="masks", unit="case", disable=None):
-        path = args.out / f"{case_id}.json"
+        path = config.out / f"{case_id}.json"
         info = {
             "segmenter": digest,
             "moments": asked["moments"] if asked["video"] else [one for one, _ in asked["moments"]],
@@ -64,24 +64,22 @@ def main(args: argparse.Namespace) -> None:
         )
 
 
-def pictures(asked: dict[str, Any]) -> Iterator[np.ndarray]:
+def pictures(asked: Request) -> Iterator[np.ndarray]:
     """Yield the pictures of a case's moments, height x width x 3."""
     places = [place for _, place in asked["moments"]]
     if asked["video"]:
-        yield from (shot.image for shot in iterate_frames(Path(asked["video"]), places))
+        yield from (shot.image for shot in iterate_frames(Path(asked["video"]), list(map(float, places))))
         return
     for place in places:
-        with Image.open(place) as picture:
+        with Image.open(str(place)) as picture:
             yield np.asarray(picture.convert("RGB"))
 
 
-def coco(
-    model: Segmenter, asked: dict[str, Any], size: int, device: torch.device
-) -> dict[str, Sequence[Any]]:
+def coco(model: Segmenter, asked: Request, size: int, device: torch.device) -> Coco:
     """COCO's lists for one case; several things of one class are one mask, as the segmenter sees no instances."""
     names = model.classes[1:]
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    images: list[CocoImage] = []
+    annotations: list[CocoMask] = []
     for number, ((time_s, _), picture) in enumerate(zip(asked["moments"], pictures(asked), strict=True), 1):
         height, width = picture.shape[:2]
         found, highest = segmented(model, picture, size, device)
@@ -96,5 +94,5 @@ def coco(
                 "segmentation": {"size": [height, width], "counts": rle}, "bbox": [x1, y1, x2 - x1, y2 - y1],
                 "area": int(mask.sum()), "iscrowd": 0, "score": round(share, 4),
             })  # fmt: skip
-    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    categories: list[CocoCategory] = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     return {"images": images, "annotations": annotations, "categories": categories}

@@ -222,10 +222,10 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
     )
 
 
-def hybrid(family: str, size: Size) -> dict[str, Any]:
+def hybrid(family: str, size: Size) -> dict[str, int]:
     """What a Qwen3.5's language model has beside a Qwen3-VL's: linear attention, and experts in its moe."""
     heads = size.hidden // 32
-    text: dict[str, Any] = {
+    text = {
         "num_hidden_layers": 4,
         "head_dim": 32,
         "linear_key_head_dim": 16,

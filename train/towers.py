@@ -11,12 +11,11 @@ grid, which is no encoder, and the commonest answer, which never looks.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -24,9 +23,11 @@ from PIL import Image
 from surgvqa.builders.files.pictures import decode_jpeg
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import streams
+from surgvqa.eval.documents.spatial import Measure
 from surgvqa.eval.models.precision import dtype_for
 from surgvqa.eval.output import terminal
 from surgvqa.eval.spatial.segmentation import figure
+from surgvqa.train.settings.pictures import Towers
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
@@ -44,22 +45,35 @@ class Looked:
     instruments: list[frozenset[str]]
 
 
-def main(args: argparse.Namespace) -> None:
+class Probe(TypedDict):
+    """What a linear probe reads out of frozen features."""
+
+    phase: Measure
+    instruments: Measure
+
+
+class TowerRow(Probe):
+    """The same of one encoder."""
+
+    width: int
+
+
+def main(config: Towers) -> None:
     """One table: phase accuracy and instrument balanced accuracy by encoder."""
-    device = distributed.device(args.device)
-    names = streams.splits(str(args.data), "clips")
-    parts = {name: looked(args.data, name) for name in ("train", "validation", "test") if name in names}
+    device = distributed.device(config.device)
+    names = streams.splits(str(config.data), "clips")
+    parts = {name: looked(config.data, name) for name in ("train", "validation", "test") if name in names}
     if "test" not in parts:
-        raise InputError(f"{args.data} has no test split to compare on")
+        raise InputError(f"{config.data} has no test split to compare on")
     train, held = (parts["train"], parts["validation"]) if "validation" in parts else apart(parts["train"])
-    found: dict[str, dict[str, Any]] = {}
-    for name in (GRID, *args.models):
+    found: dict[str, TowerRow] = {}
+    for name in (GRID, *config.models):
         features = [described(name, part.pictures, device) for part in (train, held, parts["test"])]
         found[name] = {"width": features[0].shape[1], **probed(features, (train, held, parts["test"]))}
     found["commonest"] = commonest(train, parts["test"])
     print(shown(found))
-    if args.out:
-        args.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    if config.out:
+        config.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 def looked(folder: Path, split: str) -> Looked:
@@ -142,7 +156,7 @@ def pooled(tower: Any, inputs: dict[str, torch.Tensor], count: int) -> torch.Ten
     return patches.mean(1)
 
 
-def probed(features: Sequence[np.ndarray], parts: Sequence[Looked]) -> dict[str, Any]:
+def probed(features: Sequence[np.ndarray], parts: Sequence[Looked]) -> Probe:
     """Phase accuracy and the instruments' balanced accuracy on the test split, with intervals over operations."""
     mean, spread = features[0].mean(0), features[0].std(0) + 1e-6
     inputs = [np.column_stack([(one - mean) / spread, np.ones(len(one))]) for one in features]
@@ -206,7 +220,7 @@ def balanced(guess: np.ndarray, part: Looked, tools: Sequence[str]) -> np.ndarra
     return right
 
 
-def commonest(train: Looked, test: Looked) -> dict[str, Any]:
+def commonest(train: Looked, test: Looked) -> TowerRow:
     """What never looking scores."""
     usual = max(sorted(set(train.phases)), key=train.phases.count)
     return {
@@ -216,13 +230,13 @@ def commonest(train: Looked, test: Looked) -> dict[str, Any]:
     }
 
 
-def shown(found: dict[str, dict[str, Any]]) -> str:
+def shown(found: dict[str, TowerRow]) -> str:
     """Return the table."""
     lines: list[tuple[str, ...]] = [
         ("frozen encoder, linear probe", "features", "phase", "95 %", "instruments*", "95 %")
     ]
     for name, one in found.items():
-        cells = (cell for key in ("phase", "instruments")
-                 for cell in (terminal.percent(one[key]["value"]), terminal.span(one[key]["ci95"])))  # fmt: skip
+        cells = (cell for each in (one["phase"], one["instruments"])
+                 for cell in (terminal.percent(each["value"]), terminal.span(each.get("ci95"))))  # fmt: skip
         lines.append((name, str(one["width"]), *cells))
     return f"{terminal.table(lines)}\n\n* balanced accuracy over instruments, chance 50"

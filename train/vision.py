@@ -15,7 +15,6 @@ the two frames. It is thrown away in the end. The language model stays as it was
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections import Counter
@@ -31,6 +30,7 @@ from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import to_float
 from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.base_model import load
+from surgvqa.train.settings.from_masks import Vision
 from surgvqa.train.steps import distributed
 from surgvqa.train.steps.muon import Muon
 from surgvqa.train.steps.optimizer import Together, divided, part_of
@@ -64,32 +64,32 @@ class Reader(nn.Module):
         return Read(classes.unflatten(-1, (FRAMES, -1)), cells, ways, phases, changes.unflatten(-1, (2, -1)))
 
 
-def main(args: argparse.Namespace) -> None:
+def main(config: Vision) -> None:
     """Train, then say how well the tower tells what it sees in operations it hasn't seen, and write the model."""
-    device = distributed.device(args.device)
+    device = distributed.device(config.device)
     distributed.join(device)
-    torch.manual_seed(args.seed)
-    processor, model = load(ModelConfig(model_name_or_path=args.model, dtype="float32"))
-    budget = Budget(FRAMES, "video", min(Budget(FRAMES).min_pixels, args.max_pixels), args.max_pixels)
+    torch.manual_seed(config.seed)
+    processor, model = load(ModelConfig(model_name_or_path=config.model, dtype="float32"))
+    budget = Budget(FRAMES, "video", min(Budget(FRAMES).min_pixels, config.max_pixels), config.max_pixels)
     part = Encoder(processor, budget).part
-    phases = phases_of(args.data, "train")
+    phases = phases_of(config.data, "train")
     known = sorted({name for stretches in phases.values() for _, _, name in stretches})
-    train = pairs(args.data, "train", part, phases, known)
+    train = pairs(config.data, "train", part, phases, known)
     classes = train[0].after.names
     reader = Reader(model.config.get_text_config().hidden_size, len(classes), len(known)).to(device)
     model = model.to(device)
     side_by_side(model)
-    learn(model, reader, train, part, args, device)
+    learn(model, reader, train, part, config, device)
     if not distributed.first():
         return
     told: dict[str, Any] = {"pairs": len(train), "classes": list(classes), "phases": known}
-    if list((args.data / "segmentation").glob("validation-*.parquet")):
-        held_out = pairs(args.data, "validation", part, phases_of(args.data, "validation"), known)
-        told["validation"] = figures(model, reader, held_out, part, args.batch_size, device)
+    if list((config.data / "segmentation").glob("validation-*.parquet")):
+        held_out = pairs(config.data, "validation", part, phases_of(config.data, "validation"), known)
+        told["validation"] = figures(model, reader, held_out, part, config.batch_size, device)
         print(json.dumps(told["validation"]))
-    model.save_pretrained(args.out)
-    processor.save_pretrained(args.out)
-    (args.out / "vision.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    model.save_pretrained(config.out)
+    processor.save_pretrained(config.out)
+    (config.out / "vision.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def learn(
@@ -97,7 +97,7 @@ def learn(
     reader: Reader,
     train: Sequence[Pair],
     part: Any,
-    args: argparse.Namespace,
+    config: Vision,
     device: torch.device,
 ) -> None:
     """All epochs; every process takes its part of each batch."""
@@ -108,19 +108,19 @@ def learn(
     rest += reader.parameters()
     optimizer = Together(
         [
-            Muon(muon, args.muon_learning_rate, weight_decay=0.05),
-            torch.optim.AdamW(rest, args.learning_rate, betas=(0.9, 0.95), weight_decay=0.05),
+            Muon(muon, config.muon_learning_rate, weight_decay=0.05),
+            torch.optim.AdamW(rest, config.learning_rate, betas=(0.9, 0.95), weight_decay=0.05),
         ]
     )
-    steps = len(train) // args.batch_size * args.epochs
+    steps = len(train) // config.batch_size * config.epochs
     if steps < 1:
         raise InputError(
-            f"{len(train)} pairs of moments for batches of {args.batch_size}; give a smaller --batch-size"
+            f"{len(train)} pairs of moments for batches of {config.batch_size}; give a smaller --batch-size"
         )
     schedule = get_cosine_schedule_with_warmup(optimizer, round(WARM_UP * steps), steps)
     model.train()
     bar = tqdm(
-        batches(train, args.batch_size, args.epochs, args.seed),
+        batches(train, config.batch_size, config.epochs, config.seed),
         total=steps,
         desc="vision",
         disable=None if distributed.first() else True,

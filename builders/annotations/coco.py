@@ -146,7 +146,7 @@ def _picture(
         )
         return None
     shapes = _shapes(there, labels, width, height)
-    nodes = entities(shapes, names, width, height, found.cuts, masked=masked, picture=name)
+    nodes = entities(shapes, names, (width, height), found.cuts, masked=masked, picture=name)
     return Picture(name, width, height, nodes, _time(image), _score(image))
 
 

@@ -31,8 +31,7 @@ def phase_of(shapes: Iterable[Shape], names: Names) -> tuple[list[Shape], str | 
 def entities(
     shapes: Iterable[Shape],
     names: Names,
-    width: int,
-    height: int,
+    size: tuple[int, int],
     cuts: list[tuple[float, str]],
     *,
     masked: bool = True,
@@ -46,8 +45,7 @@ def entities(
     Args:
         shapes: of one picture.
         names: the procedure's.
-        width: of the picture, pixels.
-        height: of the picture.
+        size: width and height of the picture, pixels.
         cuts: gets the share that every cut shape lost.
         masked: outlines become masks; else the boxes around them.
         picture: its name, for ``cuts``.
@@ -55,6 +53,7 @@ def entities(
     Raises:
         InputError: an unknown name, or a shape that its picture doesn't hold.
     """
+    width, height = size
     nodes: list[Entity] = []
     first: dict[str, tuple[str, int]] = {}  # canonical anatomy -> its first label and place in nodes
     seen: dict[str, int] = {}

@@ -50,7 +50,7 @@ def labelme(
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
         names = Names(taxonomy)
         shapes = [*_shapes(file["shapes"], width, height), *_flags(file.get("flags"), names)]
-        nodes = entities(shapes, names, width, height, found.cuts, masked=masked, picture=name)
+        nodes = entities(shapes, names, (width, height), found.cuts, masked=masked, picture=name)
     except (InputError, *MALFORMED) as error:
         found.add(name, error)
         return found.annotated(())

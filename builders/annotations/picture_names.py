@@ -98,5 +98,5 @@ ASK = "name pictures by one number that grows with time, or give every image its
 
 
 def _pattern(pieces: Sequence[str]) -> tuple[str, ...]:
-    """What of a name isn't a number."""
+    """Return what of a name isn't a number."""
     return tuple("0" if piece.isdecimal() else piece for piece in pieces)

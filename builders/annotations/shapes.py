@@ -218,7 +218,7 @@ def confidence(value: Any, what: str = "its score is") -> float | None:
 
 
 def attributes(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a shape says beside its place."""
+    """Return what a shape says beside its place."""
     extra = entry.get("attributes") or {}
     if not isinstance(extra, Mapping):
         raise InputError(f"its attributes are {extra!r}, not an object")

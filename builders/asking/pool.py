@@ -27,6 +27,7 @@ from surgvqa.builders.field_kinds import (
 from surgvqa.builders.kinds import changes, count, phase, presence, things, tips
 from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip
 
 POOL: Mapping[str, Kind] = {
@@ -91,26 +92,32 @@ def asked(
     case: Case,
     taxonomy: Taxonomy,
     known: Transitions,
-    kinds_asked: Sequence[str] | None = None,
-    *,
-    seed: int = 0,
-    frames: int = 8,
-    max_side: int | None = 512,
+    selection: Selection | None = None,
     failed: Counter[tuple[str, str]] | None = None,
 ) -> tuple[QA, ...]:
     """Return the questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
 
-    ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training. The clip's id and
-    ``seed`` alone decide the wording and what is asked about.
+    ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training.
+    Without a ``selection`` every kind is asked.
     """
-    shown = frame_times(clip, frames)
+    selection = selection or Selection(kinds=tuple(kinds()))
+    shown = frame_times(clip, selection.frames)
     if not shown:
         return ()
     words = templates.wording()
-    look = Look(clip, of_case(case), taxonomy, known, seed, shown, max_side, words.moments)
+    look = Look(
+        clip,
+        of_case(case),
+        taxonomy,
+        known,
+        selection.seed,
+        shown,
+        selection.max_side,
+        words.moments,
+    )
     found: list[QA] = []
     for name, kind in kinds().items():
-        if kinds_asked is not None and name not in kinds_asked:
+        if name not in selection.kinds:
             continue
         for draft in kind.drafts(look):
             cause = fault(draft, shown)

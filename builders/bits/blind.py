@@ -70,7 +70,7 @@ def meant(answer: str) -> str:
 
 @cache  # a million questions are a few thousand texts
 def context(kind: str, question: str, choices: tuple[str, ...], phase: str | None = None) -> Context:
-    """What a question and its choices say, and the phase where the guesser is told.
+    """Return what a guesser reads: question and choices, and the phase where it is told.
 
     >>> context("presence", "Is the gauge visible at the end of the clip?", ("yes", "no")).words
     ('gauge',)
@@ -181,7 +181,7 @@ def usual(asked: Mapping[tuple[Context, str], int]) -> Asked:
 
 
 def chance(asked: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()) -> float:
-    """What a guesser among the choices gets right, or among all answers where there are none.
+    """Return the share that a guesser among the choices gets right, or among all answers where there are none.
 
     >>> chance({(Context((), ("yes", "no")), "yes"): 3})
     0.5

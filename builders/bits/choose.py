@@ -142,5 +142,5 @@ class _Bits:
 
 
 def _told(which: int, what: Context) -> Context:
-    """What each of the two guessers is told: the question's words, or its choices alone."""
+    """Return what each of the two guessers reads: the question's words, or its choices alone."""
     return Context((), what.choices) if which else what

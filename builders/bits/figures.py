@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, left_open, meant, right, usual
+from surgvqa.cards.files.documents import Bits
 
 REWORDED = "_reworded"
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
 def figures(kind: str, train: Rows, tested: Rows) -> dict[str, float | None]:
-    """What guessers that were fitted to ``train`` leave open of ``tested``; None where either holds nothing.
+    """Return what guessers fitted to ``train`` leave open of ``tested``; None where either holds nothing.
 
     ``chance``; ``blind_best``, the share that the better of two guessers gets right, the most frequent answer and
     the classifier of text and choices; ``bits``, what the better of them leaves open of an answer;
@@ -41,8 +42,8 @@ def _counted(kind: str, rows: Rows, *, phase: bool = False) -> Asked:
     return asked
 
 
-def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> dict[str, float]:
-    """Bits of a held-out split: all of them, those of a clip, and the same with the phase told.
+def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:
+    """Sum the bits of a held-out split: all of them, those of a clip, and the same with the phase told.
 
     A fact that is asked again in other words (``*_reworded``) counts once.
 

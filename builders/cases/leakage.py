@@ -15,12 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files.documents import LeakCounts, Leaks
 
 NEAR_BITS = 24
 FLAT = 3.0  # standard deviation of grey levels, 0-255: under it, a hash is noise
@@ -52,7 +53,7 @@ class Found(NamedTuple):
 
 
 def window(row: Mapping[str, Any]) -> Window:
-    """What is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
+    """Return what is compared of a row of config `clips`, its images as bytes or as ``{"bytes": …}``."""
     looks = {
         picture: perceptual_hash(picture)
         for image in row["images"] or ()
@@ -88,26 +89,33 @@ def perceptual_hash(jpeg: bytes) -> list[int] | None:
     return [int(word) for word in bits.view(np.uint64)]
 
 
-def find(windows_by_split: Mapping[str, Sequence[Window]]) -> dict[str, Any]:
-    """Leaks in total and per pair of splits, with examples.
+def find(windows_by_split: Mapping[str, Sequence[Window]]) -> Leaks:
+    """Return leaks in total and per pair of splits, with examples.
 
     In a pair it is the later split's windows that are counted: how many of them show something of the
     earlier. ``frames_compared`` says how many frames had a picture to compare.
     """
-    pairs: dict[str, dict[str, int]] = {}
+    pairs: dict[str, LeakCounts] = {}
     examples: list[str] = []
     for (name, earlier), (other, later) in combinations(windows_by_split.items(), 2):
         found = between(earlier, later)
-        pairs[f"{name}/{other}"] = {kind: len(items) for kind, items in found.items()}
+        pairs[f"{name}/{other}"] = cast(LeakCounts, {kind: len(items) for kind, items in found.items()})
         for kind, items in found.items():
             examples.extend(f"{kind} of {name} in {other}: {told(item)}" for item in items[:EXAMPLES])
-    total = {kind: sum(counts[kind] for counts in pairs.values()) for kind in COUNTS}
     compared = sum(len(one.hashes) for windows in windows_by_split.values() for one in windows)
-    return total | {"frames_compared": compared, "pairs": pairs, "examples": examples}
+    return {
+        "shared_cases": sum(counts["shared_cases"] for counts in pairs.values()),
+        "overlapping_windows": sum(counts["overlapping_windows"] for counts in pairs.values()),
+        "shared_frames": sum(counts["shared_frames"] for counts in pairs.values()),
+        "near_duplicates": sum(counts["near_duplicates"] for counts in pairs.values()),
+        "frames_compared": compared,
+        "pairs": pairs,
+        "examples": examples,
+    }
 
 
 def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, list[str] | list[Found]]:
-    """What the later split shows of the earlier: cases by name, windows and frames one entry per clip.
+    """List what the later split shows of the earlier: cases by name, windows and frames one entry per clip.
 
     A clip with the very same frame is not listed as a near duplicate too.
     """

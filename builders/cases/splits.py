@@ -72,7 +72,7 @@ def _spread(
     kinds_by_case: Mapping[str, Mapping[str, int]],
     shares: Mapping[str, float],
 ) -> dict[str, str]:
-    """Iterative stratification over groups (Sechidis et al. 2011): the rarest kind is dealt out first.
+    """Spread cases by iterative stratification (Sechidis et al. 2011): the rarest kind is dealt out first.
 
     The case itself counts as a kind, so that cases without questions are spread too.
     """

@@ -191,12 +191,12 @@ def _laid_flat(case: Case) -> _Laid:
 
 
 def _before(case: Case) -> str | None:
-    """What holds before a case's first phase."""
+    """Return what holds before a case's first phase."""
     return None if case.idle == "stated" else IDLE
 
 
 def _after(case: Case) -> str | None:
-    """What holds after a case's last phase."""
+    """Return what holds after a case's last phase."""
     return IDLE if case.idle == "throughout" else None
 
 
@@ -261,7 +261,7 @@ def _any_in(moments: Sequence[int], stretch: Stretch) -> bool:
 
 
 def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Dropped | None:
-    """What of a phase lies outside the recording, or None."""
+    """Say what of a phase lies outside the recording; None where nothing does."""
     item = f"{case.case_id}: phase {stretch.label} {stretch.start_ms / 1000:g}-{stretch.end_ms / 1000:g} s"
     excerpt = case.video_offset_s < 0
     if stretch.end_ms > end:

@@ -51,7 +51,7 @@ def refuse(
 
 
 def unit(latest_s: float, length_s: float | None, recorded: bool = False) -> str | None:
-    """What times look like that end at ``latest_s``, where they can't be seconds; None where they can.
+    """Say what times look like that end at ``latest_s`` and can't be seconds; None where they can.
 
     >>> unit(75000, 3000.0)
     '25 times the length of its recording (3000 s): frame numbers at 25 a second? Give seconds'

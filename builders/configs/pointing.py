@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from datasets import Features, Image, List, Value
@@ -27,6 +26,7 @@ from surgvqa.builders.geometry.coordinates import (
     model_space,
 )
 from surgvqa.builders.privacy.burned_text import cover
+from surgvqa.builders.row_types import PointingRow
 from surgvqa.builders.schema import Case, Dropped, Scene
 from surgvqa.builders.video import decode
 from surgvqa.builders.video.case_media import still
@@ -76,8 +76,8 @@ COARSE_FIRST: tuple[str, ...] = ("quadrant", "cell", "point", "box", "mask")
 
 def row(
     case: Case, question: Question, how: Pointing, width: int, height: int, jpeg: bytes | None
-) -> dict[str, Any]:
-    """One row of ``POINTING_FEATURES`` for a picture of ``width x height`` pixels."""
+) -> PointingRow:
+    """Return one row of ``POINTING_FEATURES`` for a picture of ``width x height`` pixels."""
     frame = Space(width, height)
     space = FIXED.get(how.form) or model_space(how.model_type, width, height, how.grid)
     located = [
@@ -147,7 +147,7 @@ def prompt(question: Question, how: Pointing) -> str:
 
 
 def unshown(case: Case) -> tuple[Dropped, ...]:
-    """What of a case the config leaves out: annotated moments of which there is no still."""
+    """List what of a case the config leaves out: annotated moments without a still."""
     missing = len(case.scenes) - len(with_picture(case))
     if not missing:
         return ()
@@ -161,7 +161,7 @@ def rows(
     max_side: int | None = None,
     decoder: Decoder = "pyav",
     refuse: Refuse | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[PointingRow]:
     """Yield the rows of a case with their pictures, in order of time.
 
     Args:

@@ -9,7 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
 from surgvqa.builders.geometry import masks
@@ -65,8 +65,8 @@ class Pointing:
         fixed: dict[str, Literal["point", "box", "word"]] = {"point": "point", "box": "box", "tokens": "box"}
         return "word" if self.form == "words" else fixed.get(self.form, self.shape)
 
-    def parameters(self) -> dict[str, Any]:
-        """What a manifest and a command line call these values."""
+    def parameters(self) -> dict[str, object]:
+        """Return these values as a manifest and a command line name them."""
         named = {
             f"pointing_{name}": value
             for name, value in asdict(self).items()
@@ -76,7 +76,7 @@ class Pointing:
         return {"pointing": self.form, **named, "pointing_grid": grid, "pointing_types": list(self.types)}
 
     def note(self) -> str:
-        """What a card must say about the rows.
+        """Return what a card must say about the rows.
 
         >>> Pointing("point", spread=0.1).note()[-119:]
         'an oracle of the position is 5 % of the frame off per axis, so a smaller mean absolute error says nothing about places.'
@@ -165,7 +165,7 @@ def _inside(rle: str, width: int, height: int) -> Point:
 
 
 def questions(case: Case, how: Pointing) -> list[Question]:
-    """What is asked about a case, in order of time: where is it, where isn't it, and what is going on.
+    """Yield the questions about a case in order of time: where it is, where it isn't, and which step is under way.
 
     A thing asked for where it is absent is one that another frame of the case shows, as often as it is
     asked for where it is present: its name alone says nothing about the answer.

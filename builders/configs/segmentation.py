@@ -22,6 +22,7 @@ from surgvqa.builders.configs.pointing import Refuse, pictures_at, with_picture
 from surgvqa.builders.files import pictures
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.row_types import Instance, SegmentationRow
 from surgvqa.builders.schema import Case, Dropped, Entity, Role, Scene
 from surgvqa.builders.video.decode import Decoder
 from surgvqa.cards.command import InputError, nearest
@@ -116,7 +117,7 @@ def phrases(name: str, task: str, taxonomy: Taxonomy) -> list[str]:
 
 
 def things(scene: Scene, task: str) -> tuple[Thing, ...]:
-    """What a label map of the task shows of a scene, in the order to paint it: anatomy first, of each the largest first."""
+    """List the things of a scene that a task's label map shows, in painting order: anatomy first, of each the largest first."""
     found: list[tuple[Entity, Thing]] = []
     for node in scene.nodes:
         if node.type != "instrument" and task != "all":
@@ -152,7 +153,7 @@ def scenes(case: Case, task: str) -> tuple[Scene, ...]:
 
 
 def unshown(case: Case, task: str) -> tuple[Dropped, ...]:
-    """What of a case the config leaves out."""
+    """List what of a case the config leaves out."""
     missing = len(case.scenes) - len(scenes(case, task))
     if not missing:
         return ()
@@ -169,7 +170,7 @@ def rows(
     max_side: int | None = None,
     decoder: Decoder = "pyav",
     refuse: Refuse | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[SegmentationRow]:
     """Yield the rows of a case in order of time, without the pictures ``refuse`` names; masks get smaller with them."""
     taxonomy = load(case.taxonomy or case.procedure)
     shown = {scene.time_s: scene for scene in scenes(case, how.task)}
@@ -181,8 +182,8 @@ def rows(
 
 def row(
     case: Case, scene: Scene, how: Segmentation, taxonomy: Taxonomy, picture: np.ndarray
-) -> dict[str, Any]:
-    """One row of ``SEGMENTATION_FEATURES`` for a picture of the scene (height x width x 3)."""
+) -> SegmentationRow:
+    """Return one row of ``SEGMENTATION_FEATURES`` for a picture of the scene (height x width x 3)."""
     names = classes(how.task, taxonomy)
     size = picture.shape[1], picture.shape[0]
     drawn = [(thing, masks.scaled(thing.rle, scene, size)) for thing in things(scene, how.task)]
@@ -212,7 +213,7 @@ def row(
     }
 
 
-def _instance(thing: Thing, mask: np.ndarray, called: Sequence[str]) -> dict[str, Any]:
+def _instance(thing: Thing, mask: np.ndarray, called: Sequence[str]) -> Instance:
     rle = masks.mask_to_rle(mask)
     return {
         "id": thing.id,

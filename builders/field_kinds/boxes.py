@@ -41,7 +41,7 @@ def box(look: Look) -> Iterator[Draft]:
     found = {
         name: node
         for role in ("instrument", "anatomy")
-        for name, node in single(scene, role).items()  # type: ignore[arg-type]
+        for name, node in single(scene, role).items()
         if node.bbox is not None and node.granularity in ("box", "mask")
     }
     tools = [name for name, node in found.items() if node.type == "instrument"]

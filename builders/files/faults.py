@@ -15,7 +15,7 @@ _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\S*\d\S*")
 
 
 def kind(cause: str) -> str:
-    """What equal kinds of causes share: all but names and numbers.
+    """Return a cause without names and numbers, which equal kinds of causes share.
 
     >>> kind("row 3: hook=2; 0 or 1 say") == kind("row 17: grasper=5; 0 or 1 say")
     True

@@ -47,7 +47,7 @@ def _ascii(char: str) -> str:
 
 
 def require_regular(path: Path, shown: str | None = None) -> Path:
-    """The path, if it is an ordinary file: a pipe or a device may block for ever.
+    """Return the path of an ordinary file, and refuse any other: a pipe or a device may block for ever.
 
     Raises ``InputError`` for anything else, and where there is nothing.
     """

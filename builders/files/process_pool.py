@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -98,9 +100,30 @@ class _Worker:
 def _start(context: Any, function: Callable[..., Any], memory_bytes: int | None) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, function, memory_bytes), daemon=True)
-    process.start()
+    with _main_unseen(function):
+        process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+@contextmanager
+def _main_unseen(function: Callable[..., Any]) -> Iterator[None]:
+    """Keep a worker from importing the caller's script, which it has no need of: ``function`` lies in a module.
+
+    A script without ``if __name__ == "__main__"`` would begin again in every worker, and one that Python reads from a
+    pipe can't be found at all.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: vars(main)[name] for name in ("__file__", "__spec__") if name in vars(main)}
+    if function.__module__ == "__main__":
+        hidden = {}
+    try:
+        for name in hidden:
+            setattr(main, name, None)
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
 
 
 def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any]:

@@ -49,7 +49,7 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
 
 
 def _delimiter(header: str, needed: Sequence[str]) -> str:
-    r"""What stands between the cells of a table with this first line.
+    r"""Return the separator of the cells in a table with this first line.
 
     >>> _delimiter("case;phase;start;end", ("case", "phase")), _delimiter("case,phase", ("case", "x"))
     (';', ',')

@@ -7,10 +7,8 @@ and its labels hold for that frame; frames near it carry them as weak ones, to b
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,8 @@ from surgvqa.builders.cases.scene import grid_cell, link
 from surgvqa.builders.cases.timeline import annotated, label_at, to_ms
 from surgvqa.builders.files.pictures import encode_jpeg, resize
 from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.frames.frame_labels import FrameLabels, Maker
+from surgvqa.builders.frames.choice import chosen, length, shared_out
+from surgvqa.builders.frames.entry import ROLES, FrameLabels, Maker
 from surgvqa.builders.privacy.burned_text import cover
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.privacy.screen import Detector, Screen, covered
@@ -36,11 +35,6 @@ from surgvqa.builders.video.timing import Timeline, read_timeline
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
-REACH_S = 5.0  # how far an event is felt
-BOOST = 4.0  # how much denser frames are at an event
-GRID_S = 0.2  # candidates of a biased choice
-LOOK_S = 0.5  # between the frames that scene changes are read from
-CHANGE = 6.0  # a change stands out where it is so many times the median one
 SAME_BITS = (
     6  # of 256: the same frame encoded anew differs by up to 11, frames 0.2 s apart by 8 in the median
 )
@@ -88,7 +82,7 @@ def extract(config: Frames) -> Extracted:
         if names is not None:
             case = replace(case, case_id=names.case(case.case_id))
         kept, dropped, left = write_frames(
-            case, times, out, config.max_side or None, WEAK_S, known, screen.detector if screen else None
+            case, times, out, config.max_side or None, known, screen.detector if screen else None
         )
         found += kept
         duplicates += dropped
@@ -150,106 +144,11 @@ def known_roles(cases: Sequence[Case]) -> set[str]:
     return {node.type for case in cases for scene in case.scenes for node in scene.nodes}
 
 
-def length(case: Case) -> float:
-    """Seconds that frames can be taken from."""
-    if case.video is not None:
-        return case.duration_s or 0.0
-    return (case.frames[-1].time_s - case.frames[0].time_s) if case.frames else 0.0
-
-
-def shared_out(lengths: Sequence[float], budget: int | None) -> list[int | None]:
-    """Return a budget by lengths, at least one frame each, never more than the budget where it suffices for that.
-
-    >>> shared_out([10.0, 30.0], 8), shared_out([1.0], None)
-    ([2, 6], [None])
-    """
-    if budget is None:
-        return [None] * len(lengths)
-    whole = sum(lengths) or 1.0
-    ends = [round(budget * sum(lengths[: i + 1]) / whole) for i in range(len(lengths))]
-    return [max(1, end - start) for start, end in pairwise([0, *ends])]
-
-
-# ---- when
-
-
-def chosen(case: Case, every_s: float, share: int | None, biased: bool) -> list[float]:
-    """Seconds of the recording to take frames at, ascending; labelled moments first."""
-    if case.video is None:
-        stills = [frame.time_s for frame in case.frames]
-        return stills if share is None else [stills[i] for i in spread([1.0] * len(stills), share)]
-    end = length(case)
-    moments = [scene.time_s + case.video_offset_s for scene in case.scenes]
-    moments = sorted({at for at in moments if 0 <= at < end})
-    if share is not None and len(moments) >= share:
-        return [moments[i] for i in spread([1.0] * len(moments), share)]
-    left = None if share is None else share - len(moments)
-    step = GRID_S if biased else every_s
-    grid = [at for i in range(int(end / step) + 1) if (at := i * step) < end]
-    if left is not None:
-        events = sorted(events_of(case)) if biased else []
-        weights = [weight(at, events) for at in grid]
-        grid = [grid[i] for i in spread(weights, left)]
-    return sorted({*moments, *grid})
-
-
-def weight(at: float, events: Sequence[float]) -> float:
-    """How dense frames are at a moment: 1, up to 1 + BOOST at an event.
-
-    >>> weight(10.0, [10.0]), weight(12.5, [10.0]), weight(40.0, [10.0])
-    (5.0, 3.0, 1.0)
-    """
-    i = bisect_left(events, at)
-    nearest = min((abs(at - event) for event in events[max(0, i - 1) : i + 1]), default=REACH_S)
-    return 1.0 + BOOST * max(0.0, 1.0 - nearest / REACH_S)
-
-
-def spread(weights: Sequence[float], count: int) -> list[int]:
-    """``count`` places, as dense as the weights say, evenly otherwise; all of them where there are fewer.
-
-    >>> spread([1, 1, 1, 1], 2), spread([1, 9, 9, 1], 2)
-    ([0, 2], [1, 2])
-    """
-    if count >= len(weights):
-        return list(range(len(weights)))
-    ends = np.cumsum(weights)
-    wanted = (np.arange(count) + 0.5) * ends[-1] / count if count else []
-    return sorted({int(i) for i in np.searchsorted(ends, wanted)})
-
-
-def events_of(case: Case) -> list[float]:
-    """Seconds of the recording at which something changes: phases and instruments, else what is seen."""
-    stretches = annotated(case).stretches
-    found = {stretch.start_ms / 1000 for stretch in stretches} | {s.end_ms / 1000 for s in stretches}
-    found |= {scene.time_s for scene in case.scenes if scene.entered or scene.exited}
-    if found:
-        return [at + case.video_offset_s for at in found]
-    return scene_changes(case.video, length(case)) if case.video else []
-
-
-def scene_changes(path: Path, duration_s: float) -> list[float]:
-    """Seconds at which the picture changes far more than usual.
-
-    Compared are 16x16 grey pictures, `LOOK_S` apart; a change stands out by its size alone.
-    """
-    times = [at for i in range(int(duration_s / LOOK_S) + 1) if (at := i * LOOK_S) < duration_s]
-    small = [
-        np.asarray(resize(shot.image, 32), np.float32).mean(axis=2) for shot in iterate_frames(path, times)
-    ]
-    jumps = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]
-    usual = float(np.median(jumps)) if jumps else 0.0
-    return [times[i + 1] for i, jump in enumerate(jumps) if jump > max(CHANGE * usual, CHANGE)]
-
-
-# ---- what
-
-
 def write_frames(
     case: Case,
     times: Sequence[float],
     out: Path,
     max_side: int | None,
-    weak_s: float,
     known: set[str],
     detector: Detector | None = None,
 ) -> tuple[list[FrameLabels], int, int]:
@@ -277,7 +176,7 @@ def write_frames(
         path = folder / f"{to_ms(shown_s):09d}.jpg"
         path.write_bytes(jpeg)
         frame = FrameLabels(path.relative_to(out).as_posix(), case.case_id, round(shown_s, 6))
-        kept.append(labelled(frame, case, asked_s, scene, weak_s, known))
+        kept.append(labelled(frame, case, asked_s, scene, known))
     return kept, duplicates, outside
 
 
@@ -309,14 +208,14 @@ def _at(case: Case, second: float) -> Scene | None:
 
 
 def labelled(
-    frame: FrameLabels, case: Case, second: float, scene: Scene | None, weak_s: float, known: set[str]
+    frame: FrameLabels, case: Case, second: float, scene: Scene | None, known: set[str]
 ) -> FrameLabels:
     """Return a frame with what is labelled at its second, or, as weak labels, shortly before."""
     at = second - case.video_offset_s
     made_by: dict[str, Maker] = {}
     phase = label_at(annotated(case).stretches, to_ms(at))
     if scene is None:
-        near = [one for one in case.scenes if 0 <= at - one.time_s <= weak_s]
+        near = [one for one in case.scenes if 0 <= at - one.time_s <= WEAK_S]
         scene = max(near, key=lambda one: one.time_s, default=None)
         made_by = {"anatomy": "weak", "tools": "weak"}
     if scene is None:
@@ -326,7 +225,7 @@ def labelled(
         field: tuple(_thing(node, weak, scene) for node in scene.nodes if node.type == role)
         if role in known
         else None
-        for field, role in frame_labels.ROLES.items()
+        for field, role in ROLES.items()
     }
     boxed = not weak and any(node.bbox for found in things.values() for node in found or ())
     return replace(

@@ -15,55 +15,26 @@ default), "detector", or "weak", a label of the whole clip that may not hold at 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Literal
+from typing import Any
 
-from surgvqa.builders.annotations.entities import numbered
-from surgvqa.builders.annotations.shapes import role_of
-from surgvqa.builders.cases.scene import grid_cell, relations
+from surgvqa.builders.cases.scene import relations
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.files.parquet import write_text
-from surgvqa.builders.procedures.taxonomy import Taxonomy, plain
-from surgvqa.builders.schema import Entity, Role, Scene
-from surgvqa.cards.command import InputError, nearest, parse_json
+from surgvqa.builders.frames.entry import FIELDS, MAKERS, FrameLabels, from_json, to_json
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.schema import Scene
+from surgvqa.cards.command import InputError, parse_json
 
-Maker = Literal["weak", "detector", "hand"]
-MAKERS: tuple[Maker, ...] = ("weak", "detector", "hand")  # each may replace what those before it said
-FIELDS = ("phase", "anatomy", "tools", "events")
-ROLES: Mapping[str, Role] = {"anatomy": "anatomy", "tools": "instrument"}
-KEYS = ("image", "video_id", "timestamp_s", *FIELDS, "width", "height", "boxes", "confidence", "made_by")
 LISTED = 10  # causes in one message
 LONGEST = 240  # characters of a cause: one may list every name that is known
-TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLabels:
-    """The labels of one frame, with canonical names. None: nobody looked."""
-
-    image: str  # as the file calls it, below the file's folder
-    video_id: str
-    timestamp_s: float
-    phase: str | None = None  # "idle" between phases
-    anatomy: tuple[Entity, ...] | None = None
-    tools: tuple[Entity, ...] | None = None
-    events: tuple[tuple[str, bool], ...] | None = None
-    width: int = 0  # 0 where no position is known
-    height: int = 0
-    made_by: Mapping[str, Maker] = field(default_factory=dict)  # of a field; by hand where it isn't named
-
-    @property
-    def weak(self) -> bool:
-        """Whether any label was not made by hand at this very moment."""
-        return any(maker != "hand" for maker in self.made_by.values())
 
 
 def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
-    """Every frame of a metadata file, with the taxonomy's names.
+    """Read every frame of a metadata file, with the taxonomy's names.
 
     Raises:
         InputError: one list of everything that is wrong: no JSON, keys, labels, numbers, a picture labelled twice.
@@ -121,185 +92,8 @@ def _entries(path: Path) -> Iterator[Any]:
     yield from found if isinstance(found, list) else [found]
 
 
-def from_json(entry: Any, taxonomy: Taxonomy) -> FrameLabels:
-    """Return the labels that one object of a metadata file holds."""
-    if not isinstance(entry, dict):
-        raise InputError(f"{type(entry).__name__} instead of an object with {', '.join(KEYS[:7])}")
-    for key in entry:
-        if key not in KEYS:
-            raise InputError(f"unknown key {key!r}: {nearest(key, KEYS)}")
-    image, video_id = _text(entry, "image"), _text(entry, "video_id")
-    time_s = entry.get("timestamp_s")
-    if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 <= time_s < math.inf:
-        raise InputError(f"{image}: timestamp_s is {time_s!r}; give seconds from the start of the video")
-    try:
-        phase = entry.get("phase")
-        width, height = _size(entry)
-        boxes = [_boxed(box, taxonomy, width, height) for box in _list(entry, "boxes") or ()]
-        sure = _confidences(entry, taxonomy)
-        return FrameLabels(
-            image=image,
-            video_id=video_id,
-            timestamp_s=float(time_s),
-            phase=None if phase is None else taxonomy.canonical("phase", str(phase)),
-            anatomy=_things(_list(entry, "anatomy"), "anatomy", taxonomy, boxes, sure),
-            tools=_things(_list(entry, "tools"), "instrument", taxonomy, boxes, sure),
-            events=_events(_list(entry, "events"), taxonomy),
-            width=width,
-            height=height,
-            made_by=_made_by(entry),
-        )
-    except InputError as error:
-        raise InputError(f"{image}: {error}") from error
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{key} is {value!r}; give a text")
-    return value
-
-
-def _list(entry: Mapping[str, Any], key: str) -> list[Any] | None:
-    value = entry.get(key)
-    if value is not None and not isinstance(value, list):
-        raise InputError(f"{key} is {value!r}; give a list")
-    return value
-
-
-def _size(entry: Mapping[str, Any]) -> tuple[int, int]:
-    width, height = entry.get("width", 0), entry.get("height", 0)
-    if not (isinstance(width, int) and isinstance(height, int) and (width > 0) == (height > 0)):
-        raise InputError(f"width {width!r} and height {height!r}; give both in pixels")
-    if entry.get("boxes") and not width:
-        raise InputError("boxes without width and height of the frame they were drawn in")
-    return width, height
-
-
-def _boxed(box: Any, taxonomy: Taxonomy, width: int, height: int) -> Entity:
-    """Return a located thing; its confidence, where given, is a detector's."""
-    if not isinstance(box, dict) or not {"name", "bbox"} <= set(box) <= {"name", "bbox", "confidence"}:
-        raise InputError(f"the box {box!r} is no object of name, bbox and perhaps confidence")
-    role, name = _role_of(taxonomy, str(box["name"]))
-    corners = box["bbox"]
-    if not (
-        isinstance(corners, list) and len(corners) == 4 and all(isinstance(c, int | float) for c in corners)
-    ):
-        raise InputError(f"the bbox {corners!r} of {name} is not [x1, y1, x2, y2]")
-    x1, y1, x2, y2 = (float(value) for value in corners)
-    if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-        raise InputError(f"the bbox {corners!r} of {name} does not lie in the {width}x{height} frame")
-    at = ((x1 + x2) / 2, (y1 + y2) / 2)
-    sure = None if box.get("confidence") is None else _share(box["confidence"], name)
-    return Entity(
-        name, name, role, "box", (x1, y1, x2, y2), at, (x2 - x1) * (y2 - y1), grid_cell(at, width, height),
-        confidence=sure,
-    )  # fmt: skip
-
-
-def _role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:
-    """As `outlines.role_of`, without looking for the nearest name of the other role first."""
-    spelling = plain(label)
-    for role in ROLES.values():
-        if name := taxonomy.spellings.get((role, spelling)):
-            return role, name
-    return role_of(taxonomy, label)
-
-
-def _share(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InputError(f"the confidence of {name} is {value!r}; give a number from 0 to 1")
-    return float(value)
-
-
-def _confidences(entry: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, float]:
-    given = entry.get("confidence") or {}
-    if not isinstance(given, dict):
-        raise InputError(f"confidence is {given!r}; give an object of names and numbers")
-    return {_role_of(taxonomy, name)[1]: _share(value, name) for name, value in given.items()}
-
-
-def _things(
-    names: Sequence[Any] | None,
-    role: Role,
-    taxonomy: Taxonomy,
-    boxes: Iterable[Entity],
-    sure: Mapping[str, float],
-) -> tuple[Entity, ...] | None:
-    """Return the named things of a role, located where a box of theirs is there; None where nobody looked."""
-    located = [box for box in boxes if box.type == role]
-    if names is None and not located:
-        return None
-    canonical = list(dict.fromkeys(taxonomy.canonical(role, str(name)) for name in names or ()))
-    if names is not None:
-        for box in located:
-            if box.name not in canonical:
-                raise InputError(f"a box of {box.name}, which is not among the frame's {role} labels")
-    things = [
-        Entity(name, name, role, "presence", confidence=sure.get(name))
-        for name in canonical
-        if name not in {box.name for box in located}
-    ]
-    return numbered([*things, *located])
-
-
-def _events(given: Sequence[Any] | None, taxonomy: Taxonomy) -> tuple[tuple[str, bool], ...] | None:
-    if given is None:
-        return None
-    found: dict[str, bool] = {}
-    for one in given:
-        name, _, value = str(one).partition("=")
-        if value.strip().lower() not in ("", *TRUTH):
-            raise InputError(f"the event {one!r} ends in neither =true nor =false")
-        holds = TRUTH.get(value.strip().lower(), True)
-        if found.setdefault(taxonomy.canonical("event", name), holds) != holds:
-            raise InputError(f"the event {name!r} is true and false")
-    return tuple(found.items())
-
-
-def _made_by(entry: Mapping[str, Any]) -> dict[str, Maker]:
-    given = entry.get("made_by") or {}
-    if not isinstance(given, dict):
-        raise InputError(f"made_by is {given!r}; give an object of fields and makers")
-    for name, maker in given.items():
-        if name not in FIELDS or maker not in MAKERS:
-            raise InputError(
-                f"made_by {name}: {maker}; fields: {', '.join(FIELDS)}; makers: {', '.join(MAKERS)}"
-            )
-    return {name: maker for name, maker in given.items() if maker != "hand"}
-
-
-def to_json(frame: FrameLabels) -> dict[str, Any]:
-    """Return the object that `from_json` reads as this very frame; what isn't known is left out."""
-    entry: dict[str, Any] = {
-        "image": frame.image,
-        "video_id": frame.video_id,
-        "timestamp_s": frame.timestamp_s,
-    }
-    if frame.phase is not None:
-        entry["phase"] = frame.phase
-    boxes, sure = [], {}
-    for key in ROLES:
-        things = getattr(frame, key)
-        if things is None:
-            continue
-        entry[key] = list(dict.fromkeys(thing.name for thing in things))
-        for thing in things:
-            if thing.bbox is not None:
-                box = {"name": thing.name, "bbox": list(thing.bbox)}
-                boxes.append(box | ({} if thing.confidence is None else {"confidence": thing.confidence}))
-            elif thing.confidence is not None:
-                sure[thing.name] = thing.confidence
-    if frame.events is not None:
-        entry["events"] = [f"{name}={str(holds).lower()}" for name, holds in frame.events]
-    if frame.width:
-        entry |= {"width": frame.width, "height": frame.height}
-    entry |= {key: value for key, value in (("boxes", boxes), ("confidence", sure)) if value}
-    return entry | ({"made_by": dict(frame.made_by)} if frame.made_by else {})
-
-
 def write(path: Path, frames: Iterable[FrameLabels]) -> None:
-    """Return a metadata file, one frame a line, whole or not at all."""
+    """Write a metadata file, one frame a line, whole or not at all."""
     lines = [json.dumps(to_json(frame), ensure_ascii=False) for frame in frames]
     if path.suffix == ".jsonl":
         write_text(path, "".join(f"{line}\n" for line in lines))
@@ -308,7 +102,7 @@ def write(path: Path, frames: Iterable[FrameLabels]) -> None:
 
 
 def refine(old: Iterable[FrameLabels], new: Iterable[FrameLabels]) -> list[FrameLabels]:
-    """Old labels with what new ones know better; hand-made ones are only ever replaced by hand-made ones.
+    """Return old labels with what new ones know better; hand-made ones are only ever replaced by hand-made ones.
 
     Frames are matched by picture and video; new ones are added. A field that the new labels don't know stays.
     """

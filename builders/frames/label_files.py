@@ -18,12 +18,13 @@ from surgvqa.builders.annotations.shapes import Annotated, Names, Picture
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.pictures import Size, sizes_of
 from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.frames.frame_labels import FrameLabels, Maker
+from surgvqa.builders.frames.entry import ROLES, FrameLabels
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.label_exports import exports
 from surgvqa.builders.label_exports.known import Known, located
-from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.settings.labels import Labels
 from surgvqa.cards.command import InputError
 
 NEAR_S = 0.02  # from a picture's time to its frame's, where no rate says how far frames are apart
@@ -38,32 +39,17 @@ class Merged:
     left_out: tuple[Dropped, ...] = ()  # what was cut, left out by design, or refused and quarantined
 
 
-def merge(
-    into: Path,
-    files: Sequence[Path],
-    taxonomy: Taxonomy,
-    *,
-    made_by: Maker = "hand",
-    roles: Sequence[str] = ("anatomy", "tools"),
-    least: float = 0.0,
-    image_rate: float = 0.0,
-    on_error: str = "fail",
-) -> Merged:
-    """Refine a metadata file with the labels of other tools' files.
+def merge(config: Labels) -> Merged:
+    """Refine a metadata file with the labels of other tools' files, or of folders of them.
 
-    Args:
-        into: the metadata file, as `surgvqa-build frames` writes it.
-        files: of any of the tools, or folders of them.
-        taxonomy: the procedure's names.
-        made_by: hand, detector or weak; a detector's never replace a person's.
-        roles: what the files were to label: a field named here that a picture shows nothing of is known to be empty.
-        least: predictions less sure than this are left out.
-        image_rate: frames per second of a video that a file numbers the frames of.
-        on_error: fail, or quarantine: pictures that can't be read are left out, and named.
+    A detector's labels never replace a person's. A field of ``config.of`` that a picture shows nothing of is known to
+    be empty. ``config.image_rate`` is the frames per second of a video that a file numbers the frames of.
 
     Raises:
         InputError: one list of everything that can't be read, or no picture at all that is known.
     """
+    into, files, image_rate = config.into, config.files, config.image_rate
+    taxonomy = load(config.taxonomy)
     frames = frame_labels.read(into, taxonomy)
     index = _Index(into, frames, image_rate)
     moments = tuple(sorted({frame.timestamp_s for frame in frames}))
@@ -82,10 +68,10 @@ def merge(
         except InputError as error:
             faults.append(Dropped(picture.name or match.image, str(error), fault=True))
             continue
-        made = _labels(match, picture, made_by, roles, least)
+        made = _labels(match, picture, config)
         key = (match.video_id, match.image)
         new[key] = frame_labels.refine([new[key]], [made])[0] if key in new else made
-    if faults and on_error != "quarantine":
+    if faults and config.on_error != "quarantine":
         raise InputError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {listed(faults)}. Correct "
             "them, or leave these pictures out with --on-error quarantine"
@@ -184,13 +170,12 @@ def _stem(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names[:-1], PurePosixPath(names[-1]).stem)
 
 
-def _labels(
-    frame: FrameLabels, picture: Picture, made_by: Maker, roles: Sequence[str], least: float
-) -> FrameLabels:
+def _labels(frame: FrameLabels, picture: Picture, config: Labels) -> FrameLabels:
+    made_by, least = config.made_by, config.min_confidence
     nodes = [node for node in picture.nodes if node.confidence is None or node.confidence >= least]
     fields: dict[str, Any] = {}
-    for name in roles:
-        role = frame_labels.ROLES[name]
+    for name in config.of:
+        role = ROLES[name]
         fields[name] = numbered(node for node in nodes if node.type == role)
     if picture.phase is not None:
         fields["phase"] = picture.phase

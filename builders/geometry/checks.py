@@ -161,7 +161,7 @@ NORMALISED = ": it looks normalised, from 0 to 1; multiply by the picture's size
 
 
 def hint(box: Sequence[float], width: int, height: int, form: Form) -> str:
-    """What a box that doesn't fit its picture looks like, as the end of a sentence; nothing where it is unclear."""
+    """Say what a box that doesn't fit its picture looks like, as the end of a sentence; nothing where it is unclear."""
     x1, y1, x2, y2 = box
     if form == "xywh" and 0 <= x1 < x2 - x1 <= width and 0 <= y1 < y2 - y1 <= height:
         return ": it looks like x1, y1, x2, y2; a box here is x, y, width, height"

@@ -140,7 +140,7 @@ def _box_tag(label: str, numbers: Sequence[str], form: Form) -> str:
 
 
 def parse(text: str, form: Form, space: Space | None = None) -> Parsed:
-    """What a model wrote, in 0-1 of the frame; a bad text gives ``error``, never an exception.
+    """Read what a model wrote, in 0-1 of the frame; a bad text gives ``error``, never an exception.
 
     ``space`` is what ``json`` numbers run over. Numbers may be floats; a number outside its space, an
     open tag, a box with its corners swapped or anything not finite is an error. A text with no place

@@ -85,7 +85,7 @@ ABSOLUTE = ("qwen2_5_vl",)
 
 
 def model_space(model_type: str, width: int, height: int, grid: Grid | None = None) -> Space:
-    """What a model family's own numbers run over, for a ``width x height`` image.
+    """Return the space that a model family's own numbers run over, for a ``width x height`` image.
 
     0-1000 for Qwen2-VL and Qwen3-VL; the pixels after ``smart_resize`` for Qwen2.5-VL, which needs the
     processor's ``grid``. Raises InputError for a family with neither convention: give it 0-1000 or
@@ -197,7 +197,7 @@ QUADRANTS: dict[str, Point] = {
 
 
 def cell(point: Point, space: Space = UNIT) -> str:
-    """The 3x3 cell a point lies in; a point outside counts for the nearest.
+    """Return the 3x3 cell that a point lies in; a point outside counts for the nearest.
 
     >>> cell((640, 100), Space(1280, 720))
     'top-center'

@@ -137,7 +137,7 @@ def _marks(scene: Row | None, time_s: float, qa: Row) -> list[dict[str, Any]]:
 
 
 def _facts(scene: Row | None) -> list[str]:
-    """What is annotated at the clip's scene, in words."""
+    """Say in words what is annotated at the clip's scene."""
     if scene is None:
         return []
     return [

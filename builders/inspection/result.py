@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from surgvqa.builders.inspection.page import questions as questions_of
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import Inspected, Verdicts
 from surgvqa.cards.write.dataset import dataset_card
 
 VERDICTS = ("right", "wrong", "unclear")
 
 
-def put(folder: Path, result: Path) -> dict[str, Any]:
+def put(folder: Path, result: Path) -> Inspected:
     """Read the page's JSON, write its figures into report and card, and return them.
 
     Raises ``InputError`` where it was judged on another data set, or holds something else than verdicts.
@@ -43,7 +43,7 @@ def put(folder: Path, result: Path) -> dict[str, Any]:
     if len({one["qa_id"] for one in judged}) < len(judged):
         raise InputError(f"{result}: a question is judged twice")
     found = figures([(known[one["qa_id"]], one["verdict"]) for one in judged])
-    report = {**report, "inspected": found}
+    report["inspected"] = found
     text = manifests.dump(report)
     manifests.rewrite(folder, manifest, manifests.REPORT, text)
     manifest = manifests.whole(folder)
@@ -52,7 +52,7 @@ def put(folder: Path, result: Path) -> dict[str, Any]:
     return found
 
 
-def figures(judged: list[tuple[str, str]]) -> dict[str, Any]:
+def figures(judged: list[tuple[str, str]]) -> Inspected:
     """Return counts and the share that is wrong or unclear, with Wilson's 95 % interval.
 
     >>> figures([("count", "right")] * 99 + [("count", "wrong")])["ci95"]
@@ -60,16 +60,21 @@ def figures(judged: list[tuple[str, str]]) -> dict[str, Any]:
     """
     counts = Counter(verdict for _, verdict in judged)
     n, bad = len(judged), counts["wrong"] + counts["unclear"]
-    by_kind: dict[str, dict[str, int]] = {}
-    for kind, verdict in judged:
-        by_kind.setdefault(kind, dict.fromkeys(VERDICTS, 0))[verdict] += 1
+    by_kind = {
+        one: _verdicts(Counter(verdict for kind, verdict in judged if kind == one))
+        for one in sorted({kind for kind, _ in judged})
+    }
     return {
         "n": n,
-        **{verdict: counts[verdict] for verdict in VERDICTS},
+        **_verdicts(counts),
         "error_rate": round(bad / n, 4),
         "ci95": [round(end, 4) for end in wilson(bad, n)],
-        "by_kind": dict(sorted(by_kind.items())),
+        "by_kind": by_kind,
     }
+
+
+def _verdicts(counts: Counter[str]) -> Verdicts:
+    return {"right": counts["right"], "wrong": counts["wrong"], "unclear": counts["unclear"]}
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:

@@ -1,15 +1,3 @@
-"""Conversations about frames: written by a teacher, checked by a verifier, exchanged with LLaVA files."""
+"""Conversations about frames as data sets: written and verified here, or exchanged with LLaVA files."""
 
-__all__ = [
-    "folder",
-    "interchange",
-    "lexicon",
-    "llava",
-    "plain_speech",
-    "samples",
-    "sentence_reader",
-    "teacher",
-    "template_teacher",
-    "verifier",
-    "write",
-]
+__all__ = ["folder", "interchange", "llava", "rows", "write"]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from surgvqa.builders.files import parquet
-from surgvqa.builders.pipeline.shard import LIBRARIES, code_version
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms, refuse_named
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Facts
+from surgvqa.builders.shards.write import made_with, source_of
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import SCHEMA, InstructReport, LeftOut, Manifest
 from surgvqa.cards.files.manifest import dump, sealed
 from surgvqa.cards.write.instruct import instruct_card
 
@@ -74,39 +72,40 @@ def facts_of(taxonomy: Taxonomy) -> Facts:
     )
 
 
-def finish(
-    out: Path,
-    facts: Facts,
-    read: Path,
-    files: Sequence[Path],
-    report: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    split: Mapping[str, str],
-    command: Sequence[str],
-    dropped: Sequence[Mapping[str, Any]] = (),
-    names: Pseudonyms | None = None,
-) -> None:
-    """Write report, card and, last, the manifest of what was made of the file ``read``."""
-    text = dump(dict(report))
-    manifest: dict[str, Any] = {
-        "surgvqa": version("surgvqa"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "code": code_version(),
-        "source": asdict(facts),
-        "parameters": {**parameters, **({"pseudonyms": "FILE"} if names else {})},
-        "commands": [list(command)],
-        "splits": dict(split),
-        "counts": report["splits"],
-        "files": {
-            path.relative_to(out).as_posix(): {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
-            for path in files
-        },
-        "source_files": {names.file(read.name): names.digest(manifests.sha256(read))}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A data set with config `instruct`, but for its report, card and manifest."""
+
+    facts: Facts
+    source: Path  # the file it was made of
+    files: Sequence[Path]  # its shards
+    report: InstructReport
+    parameters: Mapping[str, object]
+    split: Mapping[str, str]  # of every case
+    command: Sequence[str]  # that makes the same again
+    dropped: Sequence[LeftOut] = ()
+
+
+def finish(out: Path, made: Made, names: Pseudonyms | None = None) -> None:
+    """Write report, card and, last, the manifest."""
+    text, source, code = dump(made.report), made.source, made_with()
+    manifest: Manifest = {
+        "schema": SCHEMA,
+        "surgvqa": code["surgvqa"],
+        "versions": code["versions"],
+        "code": code["code"],
+        "source": source_of(made.facts),
+        "parameters": {**made.parameters, **({"pseudonyms": "FILE"} if names else {})},
+        "commands": [list(made.command)],
+        "splits": dict(made.split),
+        "counts": made.report["splits"],
+        "files": {path.relative_to(out).as_posix(): manifests.described(path) for path in made.files},
+        "source_files": {names.file(source.name): names.digest(manifests.sha256(source))}
         if names
-        else {read.name: manifests.sha256(read)},
-        "dropped": list(dropped),
+        else {source.name: manifests.sha256(source)},
+        "dropped": list(made.dropped),
     }
-    card = instruct_card(manifest, report)
+    card = instruct_card(manifest, made.report)
     manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
     parquet.write_text(out / manifests.REPORT, text)
     parquet.write_text(out / manifests.CARD, card)

@@ -19,20 +19,22 @@ from surgvqa.builders.instruct.folder import (
     CONFIG,
     FRAMES_PER_SHARD,
     ROWS_PER_GROUP,
+    Made,
     emptied,
     finish,
     picture,
     refuse_foreign,
 )
-from surgvqa.builders.instruct.samples import INSTRUCT_FEATURES
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.questions import messages
 from surgvqa.builders.schema import Case, Facts
 from surgvqa.builders.settings.interchange import Import
+from surgvqa.builders.teachers.samples import INSTRUCT_FEATURES
 from surgvqa.cards.arguments.option import options
 from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, parse_json
+from surgvqa.cards.files.documents import SCHEMA, InstructReport
 from tqdm import tqdm
 
 FORMS = ("llava", "sharegpt", "qwen")
@@ -46,64 +48,88 @@ FACTS = Facts(
 )
 
 
-def import_file(config: Import) -> dict[str, Any]:
+def import_file(config: Import) -> InstructReport:
     """Write a data set from a JSON file of conversations; returns its report.
 
     Raises:
         InputError: what is no sample, by its number; a picture that isn't there; a name the pattern doesn't find.
     """
-    path, out, case, media, pseudonyms = config.file, config.out, config.case, config.media, config.pseudonyms
-    max_side = config.max_side or None
+    path, out, case = config.file, config.out, config.case
     refuse_foreign(out)
-    rows = []
     lost: Counter[str] = Counter()
-    unnamed = False  # a sample without an id gets one from the file's name
-    for number, sample in enumerate(_samples(path)):
-        where = f"{path.name}: sample {number}"
-        made, changed = _as_llava(sample, where)
-        row, moved = llava.to_row(made, where)
-        lost.update(_kinds((*changed, *moved)))
-        rows.append(
-            row | {"id": row["id"] or f"{path.stem}-{number:06d}", "case_id": _case(row, case, where)}
-        )
-        unnamed = unnamed or row["id"] is None
-        if row["id"] is None:  # ours has one; on the way back it is left out again
-            rows[-1]["llava"] = _without_id(row["llava"])
+    rows, unnamed = _converted(path, case, lost)
     root = config.images or path.parent
-    if media == "frames":
-        for row in rows:
-            for name in row["image_names"]:
-                picture(root, name)
-    names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
-    places = {names.file(one) if names else one: one for row in rows for one in row["image_names"]}
+    names = load_pseudonyms(config.pseudonyms, out) if config.pseudonyms is not None else None
+    places: dict[str, Path] = {}
+    for one in (one for row in rows for one in row["image_names"] if config.media == "frames"):
+        places[names.file(one) if names else one] = picture(root, one)
     if names is not None:
         lost["what only the file's own form can say (--pseudonyms)"] = sum(bool(row["llava"]) for row in rows)
         rows = [_renamed(row, names, bool(case)) for row in rows]
         names.save()
     split = _split(rows, case, config.seed, config.validation, config.test)
-    files = _write(rows, split, root, places, out, media, max_side)
-    counts = {
-        name: {
-            "cases": len({row["case_id"] for row in rows if split[row["case_id"]] == name}),
-            "frames": len({tuple(row["image_names"]) for row in rows if split[row["case_id"]] == name}),
-            "samples": sum(split[row["case_id"]] == name for row in rows),
-        }
-        for name in SPLITS
-        if name in split.values()
-    }
-    called = "a file" if names else path.name
-    report = {
-        "splits": counts, "teacher": f"unknown, imported from {called}",
-        "samples": {"imported": {"accepted": len(rows), "refused": 0}}, "accepted_share": None, "reasons": {}, "weak": 0,
-        "lost": {what: count for what, count in sorted(lost.items()) if count},
-    }  # fmt: skip
+    files = _write(rows, split, places, config)
+    report = _report(rows, split, "a file" if names else path.name, lost)
     parameters = {
-        "source": CONFIG, "imported": "FILE" if names else path.name, "case": "PATTERN" if case and names else case, "media": media, "max_side": max_side,
-        "validation": config.validation, "test": config.test, "seed": config.seed,
+        "source": CONFIG, "imported": "FILE" if names else path.name, "case": "PATTERN" if case and names else case,
+        "media": config.media, "max_side": config.max_side or None, "validation": config.validation,
+        "test": config.test, "seed": config.seed,
     }  # fmt: skip
-    command = command_of(config, keeps_name=names is None and unnamed)
-    finish(out, FACTS, path, files, report, parameters, split, command, names=names)
+    made = Made(
+        facts=FACTS,
+        source=path,
+        files=files,
+        report=report,
+        parameters=parameters,
+        split=split,
+        command=command_of(config, keeps_name=names is None and unnamed),
+    )
+    finish(out, made, names)
     return report
+
+
+def _converted(path: Path, case: str, lost: Counter[str]) -> tuple[list[Mapping[str, Any]], bool]:
+    """Return the rows of a file, and whether a sample had no id and got one from the file's name.
+
+    What a row can't hold is counted in ``lost``.
+    """
+    rows: list[Mapping[str, Any]] = []
+    unnamed = False
+    for number, sample in enumerate(_samples(path)):
+        where = f"{path.name}: sample {number}"
+        made, changed = _as_llava(sample, where)
+        row, moved = llava.to_row(made, where)
+        lost.update(_kinds((*changed, *moved)))
+        own = {"id": row["id"] or f"{path.stem}-{number:06d}", "case_id": _case(row, case, where)}
+        if row["id"] is None:  # ours has one; on the way back it is left out again
+            unnamed, own["llava"] = True, _without_id(row["llava"])
+        rows.append({**row, **own})
+    return rows, unnamed
+
+
+def _report(
+    rows: Sequence[Mapping[str, Any]], split: Mapping[str, str], called: str, lost: Mapping[str, int]
+) -> InstructReport:
+    """Return the report on imported rows; ``called`` is the file's name."""
+    parts = {name: [row for row in rows if split[row["case_id"]] == name] for name in SPLITS}
+    return {
+        "schema": SCHEMA,
+        "splits": {
+            name: {
+                "cases": len({row["case_id"] for row in part}),
+                "frames": len({tuple(row["image_names"]) for row in part}),
+                "samples": len(part),
+            }
+            for name, part in parts.items()
+            if part
+        },
+        "teacher": f"unknown, imported from {called}",
+        "samples": {"imported": {"accepted": len(rows), "refused": 0}},
+        "accepted_share": None,
+        "reasons": {},
+        "weak": 0,
+        "lost": {what: count for what, count in sorted(lost.items()) if count},
+    }
 
 
 def command_of(config: Import, keeps_name: bool) -> list[str]:
@@ -191,15 +217,10 @@ def _split(
 
 
 def _write(
-    rows: Sequence[Mapping[str, Any]],
-    split: Mapping[str, str],
-    root: Path,
-    places: Mapping[str, str],
-    out: Path,
-    media: str,
-    max_side: int | None,
+    rows: Sequence[Mapping[str, Any]], split: Mapping[str, str], places: Mapping[str, Path], config: Import
 ) -> list[Path]:
-    folder = emptied(out)
+    """Write the shards of every split; ``places`` are the pictures by name."""
+    folder = emptied(config.out)
     files = []
     with tqdm(total=len(rows), desc="import", unit="sample", disable=None) as bar:
         for name in SPLITS:
@@ -210,9 +231,9 @@ def _write(
                 with parquet.writer(path, INSTRUCT_FEATURES, ROWS_PER_GROUP) as put:
                     for row in mine[number * FRAMES_PER_SHARD : (number + 1) * FRAMES_PER_SHARD]:
                         images = [
-                            _jpeg(picture(root, places[one]), max_side)
+                            _jpeg(places[one], config.max_side or None)
                             for one in row["image_names"]
-                            if media == "frames"
+                            if config.media == "frames"
                         ]
                         empty = dict.fromkeys(("time_s", "sample", "scene", "weak", "teacher"))
                         put(empty | dict(row) | {"images": images, "verdict": "unchecked"})

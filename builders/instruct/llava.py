@@ -99,7 +99,7 @@ def _messages(turns: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]],
     return messages, lost
 
 
-def to_sample(row: Mapping[str, Any]) -> dict[str, Any]:
+def to_sample(row: Mapping[str, Any]) -> dict[str, object]:
     """Return a row as a LLaVA sample: the very one it came from, if it came from one and was not edited since."""
     said = json.loads(row.get("llava") or "{}")
     names = list(row.get("image_names") or ())

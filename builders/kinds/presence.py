@@ -9,7 +9,7 @@ from surgvqa.builders.kinds.view import Draft, Look, nameless
 
 
 def presence(look: Look) -> Iterator[Draft]:
-    """A thing drawn the likelier, the less the phase tells whether it is there (`ask._presence` has the weights)."""
+    """Draw a thing, the likelier, the less the phase tells whether it is there (`ask._presence` has the weights)."""
     scene = look.last
     if scene is None:
         return

@@ -131,7 +131,7 @@ class Look:
         return node.area * scale * scale >= LEAST
 
     def key(self, *more: object) -> tuple[object, ...]:
-        """What draws of this clip depend on."""
+        """Return what draws of this clip depend on."""
         return (*more, self.seed, self.clip.clip_id)
 
     def one_of(self, names: Sequence[str], *more: object) -> str:

@@ -31,7 +31,7 @@ CORNERS = ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2")
 
 
 def document(path: Path) -> Element:
-    """The root of an XML file. A document type is refused: exports have none, and entities can fill the memory."""
+    """Read the root of an XML file. A document type is refused: exports have none, and entities can fill the memory."""
     text = read_text(path, path.name)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{path.name}: a document type; exports have none")
@@ -62,7 +62,7 @@ def _image(image: Element, known: Known, found: Faults) -> Picture | None:
             if element.tag not in NO_SHAPES
         ]
         shapes, phase = phase_of(read, known.names)
-        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         numbered = _NUMBERED.fullmatch(name) if known.rate > 0 else None
         time_s = int(numbered[1]) / known.rate if numbered else None
         return Picture("" if numbered else name, *size, nodes, time_s, phase=phase)

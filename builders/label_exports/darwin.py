@@ -54,7 +54,7 @@ def read(file: Mapping[str, Any], known: Known, shown: str) -> Annotated:
         if any("frames" in one for one in file["annotations"]):
             return found.annotated(_video(file["annotations"], name, size, slots[0], known, found))
         shapes = [_shape(one, f"annotation {index}") for index, one in enumerate(file["annotations"])]
-        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         return found.annotated([Picture(name, *size, nodes)])
     except (InputError, *MALFORMED) as error:
         found.add(name, error)

@@ -74,7 +74,7 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
             return []
     try:
         shapes, phase = phase_of(shapes, known.names)
-        nodes = entities(shapes, known.names, width, height, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, known.names, (width, height), found.cuts, masked=False, picture=name)
     except InputError as error:
         error.add_note(item)
         found.add(name, error)

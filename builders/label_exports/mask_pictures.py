@@ -44,7 +44,9 @@ def read(folder: Path, known: Known) -> Annotated:
             coded = _coded(mask, coloured)
             height, width = coded.shape
             shapes = _shapes(coded, values, coloured)
-            nodes = entities(shapes, known.names, width, height, found.cuts, masked=False, picture=mask.name)
+            nodes = entities(
+                shapes, known.names, (width, height), found.cuts, masked=False, picture=mask.name
+            )
             pictures.append(Picture(mask.name, width, height, nodes))
         except InputError as error:
             found.add(mask.relative_to(folder).as_posix(), error)
@@ -52,7 +54,7 @@ def read(folder: Path, known: Known) -> Annotated:
 
 
 def classes(path: Path) -> tuple[Values, bool]:
-    """The labels of values, and whether these are colours."""
+    """Read the labels of values, and whether these are colours."""
     found: dict[int, str] = {}
     coloured = True
     if path.suffix == ".csv":

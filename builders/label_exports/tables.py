@@ -45,7 +45,7 @@ def table(path: Path, known: Known) -> Annotated:
             continue
         size = sizes.get(name, (0, 0))
         try:
-            nodes = entities(there, known.names, *size, found.cuts, masked=False, picture=name)
+            nodes = entities(there, known.names, size, found.cuts, masked=False, picture=name)
             pictures.append(Picture(name, *size, nodes))
         except InputError as error:
             found.add(name, error)
@@ -81,7 +81,7 @@ def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
             size = frame_size(entry["width"], entry["height"])
             shapes = [_detection(one) for one in entry["detections"]]
             name = str(entry["image"])
-            nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+            nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
             pictures.append(Picture(name, *size, nodes))
         except (InputError, *MALFORMED) as error:
             found.add(f"{where}: {entry.get('image')}", error)

@@ -61,7 +61,7 @@ def pictures(
     for frame, shapes in zip(wanted, there, strict=True):
         try:
             things, phase = phase_of(shapes, known.names)
-            nodes = entities(things, known.names, *size, found.cuts, masked=False, picture=f"frame {frame}")
+            nodes = entities(things, known.names, size, found.cuts, masked=False, picture=f"frame {frame}")
             yield Picture(video, *size, nodes, time_s=shown[frame], phase=phase)
         except (InputError, *MALFORMED) as error:
             found.add(f"frame {frame}", error)

@@ -30,7 +30,7 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         stated = width and height and (int(width), int(height)) != (0, 0)
         size = frame_size(int(width or 0), int(height or 0)) if stated else known.needed_size(name)
         shapes = [_object(one, f"object {index}") for index, one in enumerate(root.findall("object"))]
-        nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         return found.annotated([Picture(name, *size, nodes)])
     except (InputError, *MALFORMED) as error:
         found.add(name, error)

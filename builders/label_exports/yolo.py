@@ -59,7 +59,7 @@ def read(folder: Path, known: Known) -> Annotated:
                 for number, line in enumerate(lines, start=1)
                 if line.strip()
             ]
-            nodes = entities(shapes, known.names, *size, found.cuts, masked=False, picture=text.name)
+            nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=text.name)
             pictures.append(Picture(text.name, *size, nodes))
         except (InputError, *MALFORMED) as error:
             found.add(text.relative_to(folder).as_posix(), error)

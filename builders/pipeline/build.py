@@ -7,22 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from surgvqa.builders import sources
 from surgvqa.builders.asking import extensions
-from surgvqa.builders.cases import leakage
-from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.files.process_pool import Failed
-from surgvqa.builders.pipeline import report
-from surgvqa.builders.pipeline.count_shards import tally
 from surgvqa.builders.pipeline.executors import Engine, run
-from surgvqa.builders.pipeline.parameters import command_of, complete, parameters_of
+from surgvqa.builders.pipeline.parameters import complete, parameters_of
 from surgvqa.builders.pipeline.prepare import (
     Ready,
     listed,
@@ -31,29 +23,22 @@ from surgvqa.builders.pipeline.prepare import (
     published,
     refuse_faults,
 )
-from surgvqa.builders.pipeline.shard import (
-    LIBRARIES,
-    MEDIA,
-    Job,
-    Record,
-    code_version,
-    staged,
-    whole,
-)
-from surgvqa.builders.pipeline.staging import clear, locked, named, reopen
+from surgvqa.builders.pipeline.publish import Built, finish, left_out
+from surgvqa.builders.pipeline.staging import clear, locked, reopen
 from surgvqa.builders.pipeline.verify import verify
-from surgvqa.builders.privacy.pseudonyms import Pseudonyms, refuse_named
+from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.schema import Dropped
 from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import MEDIA, Job, Record
+from surgvqa.builders.shards.write import code_version, whole
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files import manifest as manifests
-from surgvqa.cards.files.manifest import dump, sealed
-from surgvqa.cards.write.dataset import dataset_card
+from surgvqa.cards.files.documents import LeftOut, Manifest
 from tqdm import tqdm
 
 
-def build(config: Build) -> dict[str, Any]:
+def build(config: Build) -> Manifest:
     """Build the data set folder ``config.out`` from the source's folder ``config.root``; returns its manifest.
 
     Raises ``InputError`` with everything that is wrong with the input, before any heavy work, unless
@@ -90,7 +75,8 @@ def build(config: Build) -> dict[str, Any]:
             raise InputError(
                 f"nothing is left of {root}: every clip has a frame outside the body (--outside)"
             )
-        return finish(config, staging, parameters, ready, records, parallel(here, config.media), names)
+        built = Built(config=config, parameters=parameters, ready=ready, records=records, names=names)
+        return finish(built, staging, parallel(here, config.media))
 
 
 def refuse(config: Build) -> None:
@@ -117,7 +103,7 @@ def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]
 
 
 def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Dropped]:
-    """What the shards left out once its pixels were seen."""
+    """List what the shards left out once their pixels were seen."""
     return [Dropped(item, cause) for job in jobs for item, cause in records[job.name]["dropped"]]
 
 
@@ -147,15 +133,15 @@ def build_shards(
 
 
 def unchanged(
-    out: Path, parameters: Mapping[str, Any], keys: set[str], code: str, dropped: Sequence[Dropped]
-) -> dict[str, Any] | None:
+    out: Path, parameters: Mapping[str, object], keys: set[str], code: str, dropped: Sequence[Dropped]
+) -> Manifest | None:
     """Return the manifest of a finished build of the very same things, if every file is still as it was written."""
     try:
         verify(out)
-        manifest: dict[str, Any] = manifests.read(out)
+        manifest = manifests.read(out)
     except InputError:
         return None
-    seen = [Dropped(*one) for shard in manifest["shards"].values() for one in shard["dropped"]]
+    seen = [Dropped(item, cause) for shard in manifest["shards"].values() for item, cause in shard["dropped"]]
     wanted = json.loads(json.dumps([parameters, sorted(keys), code, ordered(left_out([*dropped, *seen]))]))
     found = [
         manifest["parameters"],
@@ -166,75 +152,6 @@ def unchanged(
     return manifest if found == wanted and (out / manifests.CARD).is_file() else None
 
 
-def ordered(dropped: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is left out, whatever the order it was found in."""
+def ordered(dropped: Sequence[LeftOut]) -> list[LeftOut]:
+    """Sort what is left out, whatever the order it was found in."""
     return sorted(dropped, key=lambda one: (one["item"], one["cause"]))
-
-
-def left_out(dropped: Sequence[Dropped]) -> list[dict[str, Any]]:
-    """What is left out, as the manifest lists it."""
-    return [{"item": one.item, "cause": one.cause, "fault": one.fault} for one in dropped]
-
-
-def finish(
-    config: Build,
-    staging: Path,
-    parameters: Mapping[str, Any],
-    ready: Ready,
-    records: Mapping[str, Record],
-    workers: int,
-    names: Pseudonyms | None = None,
-) -> dict[str, Any]:
-    """Give every file its final name, then the report, the card and, last, the manifest."""
-    out, jobs = config.out, ready.jobs
-    shards = named(jobs, records)
-    described = report.describe(
-        tally(staging, jobs, records, workers),
-        dropped=ready.dropped,
-        notes=ready.notes,
-        left_out=ready.left_out,
-        max_blind=config.max_blind,
-    )
-    inside = any(clip.split for job in jobs for clip in job.clips)
-    if not parameters.get("official_splits"):  # those are published as they are, and their leaks counted
-        leakage.refuse(described["leaks"], but="shared_cases" if inside else None)
-    digests = {path: sha for job in jobs for path, sha in ready.surveys[job.case.case_id].digests.items()}
-    text = dump(described)
-    manifest: dict[str, Any] = {
-        "surgvqa": version("surgvqa"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "code": code_version(),
-        "source": asdict(sources.load(config.source).FACTS),
-        "parameters": dict(parameters),
-        "commands": [command_of(config, names)],
-        "splits": {
-            case_id: "+".join(job.split for job in jobs if job.case.case_id == case_id)
-            for case_id in sorted({job.case.case_id for job in jobs})
-        },
-        "counts": described["splits"],
-        "files": {
-            found["path"]: {"sha256": found["sha256"], "bytes": found["bytes"]}
-            for record in shards.values()
-            for found in record["files"].values()
-        },
-        "shards": shards,
-        "source_files": dict(sorted(digests.items())),
-        "dropped": left_out(ready.dropped),
-    }
-    card = dataset_card(manifest, json.loads(text))  # in the order of the file, as a repair reads it
-    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
-    write_text(staging / "plan.json", json.dumps(shards))
-    for key, record in shards.items():
-        for name, found in record["files"].items():
-            path = out / found["path"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staged(staging, key, name).replace(path)
-    for folder in {(out / path).parent for path in manifest["files"]}:
-        sync_folder(folder)
-    write_text(out / manifests.REPORT, text, staging)
-    write_text(out / manifests.CARD, card, staging)
-    if names is not None:
-        refuse_named(out, manifest, names)
-    write_text(out / manifests.NAME, dump(sealed(manifest)), staging)
-    clear(staging)
-    return manifest

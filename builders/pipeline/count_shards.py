@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pyarrow.parquet as pq
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.report import Counted, count, together
-from surgvqa.builders.pipeline.shard import Job, Record, staged
+from surgvqa.builders.row_types import CountedRow
+from surgvqa.builders.shards.job import Job, Record
+from surgvqa.builders.shards.write import staged
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -20,7 +22,7 @@ COUNT_S = 3600.0  # of one case: 700 hours of video at 2 frames a second
 def tally(
     staging: Path, jobs: Sequence[Job], records: Mapping[str, Record], workers: int
 ) -> dict[str, Counted]:
-    """What a report counts of every split, in the order of the jobs whoever counts what first."""
+    """Count every split for the report, in the order of the jobs, whichever worker is first."""
     shown = [job for job in jobs if "clips" in records[job.name]["files"]]
     tasks = [(staged(staging, records[job.name]["key"], "clips"),) for job in shown]
     parts: dict[int, Counted] = {}
@@ -37,13 +39,13 @@ def tally(
 
 
 def counted(path: Path) -> Counted:
-    """What a report counts of a file of config ``clips``."""
+    """Count a file of config ``clips`` for the report."""
     return count(described_rows(path))
 
 
-def described_rows(path: Path) -> Iterator[dict[str, Any]]:
+def described_rows(path: Path) -> Iterator[CountedRow]:
     """Yield the columns that a report reads of a file of config ``clips``; no more than eight rows are held at once."""
     columns = ["clip_id", "case_id", "phase", "start_s", "end_s", "frame_times_s", "images", "qa"]
     with pq.ParquetFile(path, pre_buffer=False) as table:
         for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):
-            yield from batch.to_pylist()
+            yield from cast(list[CountedRow], batch.to_pylist())

@@ -23,8 +23,9 @@ from typing import Any
 
 from surgvqa.builders.files.parquet import write_text
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
-from surgvqa.builders.pipeline.shard import Job, build_shard, whole
 from surgvqa.builders.pipeline.staging import remove
+from surgvqa.builders.shards.job import Job
+from surgvqa.builders.shards.write import build_shard, whole
 from surgvqa.cards.command import InputError, nearest
 
 ENGINES = ("local", "datatrove-local", "datatrove-ray", "datatrove-slurm")

@@ -110,7 +110,7 @@ def new(name: str, folder: Path, *, example: bool = False) -> list[Path]:
 
 
 def check(folder: Path) -> list[str]:
-    """What a procedure's folder holds, in sentences, if nothing is wrong with it.
+    """Say in sentences what a procedure's folder holds, if nothing is wrong with it.
 
     Raises:
         InputError: no such folder, a mistake in ``procedure.yaml`` (with its line), names of the template that are
@@ -153,7 +153,7 @@ def check(folder: Path) -> list[str]:
 
 
 def faults_of(case: Case, pixels: Pixels | None) -> list[Dropped]:
-    """What is wrong with a case's labels beside its recording, as a build would find it."""
+    """List what is wrong with a case's labels beside its recording, as a build would find it."""
     try:
         if pixels is not None:
             case = fit(case, pixels)

@@ -16,18 +16,18 @@ from surgvqa.builders.configs.pointing_questions import Pointing
 from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.geometry.coordinates import Grid
 from surgvqa.builders.pipeline import source_options
-from surgvqa.builders.pipeline.shard import ASKING, Asking, Options
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.screen import COLOUR, screen
 from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import ASKING, Asking, Options
 from surgvqa.cards.arguments.option import options
 from surgvqa.cards.arguments.words import printed
 from surgvqa.cards.command import InputError, nearest
 
 
 def options_of(config: Build) -> Options:
-    """What of a configuration decides the rows of a case."""
+    """Return what of a configuration decides the rows of a case."""
     # A set of the source's own (`complete` has checked the name) is no way to choose among ours.
     asking, kinds = asked_for(config.questions if config.questions in ASKING else None, config.kinds)
     return Options(
@@ -82,8 +82,8 @@ def pointing_of(config: Build) -> Pointing | None:
     )
 
 
-def defaults(module: ModuleType) -> dict[str, Any]:
-    """What a source's own options are when nobody gives them."""
+def defaults(module: ModuleType) -> dict[str, object]:
+    """Return the defaults of a source's own options."""
     parameters = inspect.signature(module.cases).parameters.values()
     return {
         one.name: one.default
@@ -105,8 +105,8 @@ def complete(config: Build, names: Pseudonyms | None = None) -> Build:
     return replace(config, source_options=own, test_cases=held_out)
 
 
-def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, Any]:
-    """What a manifest says of a complete configuration: what decides the data set, no place on this disk."""
+def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
+    """Return a complete configuration as a manifest has it: what decides the data set, no place on this disk."""
     chosen = options_of(config)
     return {
         "source": config.source,
@@ -189,7 +189,7 @@ def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
     return Build(**values, root=root, out=out, source_options=own_options(parameters))
 
 
-def own_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def own_options(parameters: Mapping[str, Any]) -> dict[str, object]:
     """Return the source's own options; a path among them is not written down, so it must be the default."""
     module = sources.load(parameters["source"])
     own = {}

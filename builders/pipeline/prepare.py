@@ -25,12 +25,14 @@ from surgvqa.builders.configs.pointing_questions import places
 from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.parameters import options_of
-from surgvqa.builders.pipeline.shard import Job, Options, questions, refuse_repeated, survey
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, NINE
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Survey
 from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import Job, Options
+from surgvqa.builders.shards.rows import questions
+from surgvqa.builders.shards.survey import refuse_repeated, survey
 from surgvqa.cards.command import InputError, nearest
 from tqdm import tqdm
 
@@ -89,7 +91,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
             f"--segmentation {drawn.task}: {source} has no picture in which everything has a mask; "
             f"another of {', '.join(segmentation.TASKS)}, or leave it out"
         )
-    jobs = plan(surveys, root, options, test_cases, config.validation, config.test, config.balance)
+    jobs = plan(surveys, options, replace(config, test_cases=test_cases))
     looked = [one.case for one in surveys.values()]
     notes = tuple(module.notes(looked)) if hasattr(module, "notes") else ()
     notes += (*overlaps(looked), *remarks(looked))
@@ -117,11 +119,8 @@ def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str
                     job.case,
                     taxonomy,
                     job.known,
-                    options.kinds,
-                    seed=options.seed,
-                    frames=options.frames,
-                    max_side=options.max_side,
-                    failed=failed,
+                    options.selection,
+                    failed,
                 )
                 for clip in job.clips
             )
@@ -140,7 +139,7 @@ def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str
 
 
 def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
-    """What readers and recordings ask to be known, each once, with the cases that it is true of."""
+    """Return the notes of readers and recordings, each once, with the cases that it is true of."""
     found: dict[str, list[str]] = {}
     for case in cases:
         for note in case.notes:
@@ -152,7 +151,7 @@ def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:
-    """What was left out, as the data set says it: no place on this disk, no name where names are hidden."""
+    """Return what was left out, as the data set says it: no place on this disk, no name where names are hidden."""
     if pseudonyms is not None:
         dropped = pseudonyms.dropped(dropped, root)
     return tuple(
@@ -220,16 +219,9 @@ def refuse_faults(dropped: Sequence[Dropped], root: Path, on_error: str) -> None
         )
 
 
-def plan(
-    surveys: Mapping[str, Survey],
-    root: Path,
-    options: Options,
-    test_cases: Sequence[str],
-    validation: float,
-    test: float,
-    balance: str,
-) -> list[Job]:
-    """Every case's job: its split, and what the training cases teach about the order of phases."""
+def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list[Job]:
+    """Return every case's job: its split, and what the training cases teach about the order of phases."""
+    root, balance = config.root, config.balance
     if not surveys:
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
     cases = [found.case for found in surveys.values()]
@@ -245,7 +237,12 @@ def plan(
         for job in undecided
     }
     split = assign(
-        cases, kinds_by_case=kinds, test_cases=test_cases, seed=options.seed, validation=validation, test=test
+        cases,
+        kinds_by_case=kinds,
+        test_cases=config.test_cases,
+        seed=options.seed,
+        validation=config.validation,
+        test=config.test,
     )
     known = transitions(case for case in cases if split[case.case_id] == "train")
     if balance != "none" and options.asking == "informative":

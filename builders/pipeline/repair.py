@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files.parquet import write_text
@@ -15,13 +14,15 @@ from surgvqa.builders.pipeline.count_shards import described_rows
 from surgvqa.builders.pipeline.executors import SHARD_S
 from surgvqa.builders.pipeline.parameters import config_of
 from surgvqa.builders.pipeline.prepare import Ready, prepare
-from surgvqa.builders.pipeline.shard import build_shard, code_version, staged
-from surgvqa.builders.pipeline.staging import locked, remove
+from surgvqa.builders.pipeline.staging import clear, locked
 from surgvqa.builders.pipeline.verify import damaged
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
+from surgvqa.builders.row_types import CountedRow
 from surgvqa.builders.schema import Dropped
+from surgvqa.builders.shards.write import build_shard, code_version, staged
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import CaseShard, Manifest, PlacedShard
 from surgvqa.cards.write.dataset import dataset_card
 
 
@@ -38,7 +39,48 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
     if not faults:
         return []
     manifest = manifests.read(folder)
-    strange = [name for name in faults if name not in manifest["files"] and name not in manifest["derived"]]
+    refuse_hopeless(folder, manifest, faults)
+    if ("pseudonyms" in manifest["parameters"]) != (pseudonyms is not None):
+        raise InputError(f"{folder}: its build {'had' if pseudonyms is None else 'had no'} --pseudonyms FILE")
+    with locked(folder) as staging:
+        names = load_pseudonyms(pseudonyms, folder) if pseudonyms is not None else None
+        parameters = manifest["parameters"]
+        if names is not None:  # the manifest has the other names; the source the real ones
+            real = {other: name for name, other in names.cases.items()}
+            parameters = {**parameters, "test_cases": [real[other] for other in parameters["test_cases"]]}
+        ready = prepare(config_of(parameters, root, folder), workers=workers, pseudonyms=names)
+        keys = keys_of(ready, manifest["code"], names)
+        jobs = {keys[job.name]: job for job in ready.jobs}
+        broken = {key: shard for key, shard in manifest["shards"].items() if paths(shard) & set(faults)}
+        if missing := sorted(set(broken) - set(jobs)):
+            digests = {path: sha for one in ready.surveys.values() for path, sha in one.digests.items()}
+            changed = changed_files(manifest, digests) or f"{len(missing)} shards differ"
+            raise InputError(
+                f"{root} is not what {folder} was built from ({changed}); give the source as it was, or build again"
+            )
+        tasks = [(jobs[key], key, staging) for key in sorted(broken)]
+        for index, record in run_tasks(build_shard, tasks, workers, SHARD_S, MEMORY_BYTES):
+            key = tasks[index][1]
+            if isinstance(record, Failed):
+                raise InputError(f"{tasks[index][0].name}: {record.cause}")
+            put(folder, staging, key, broken[key], record["files"], set(faults))
+        if manifests.REPORT in faults:
+            write_report(folder, manifest, ready, staging)
+        if manifests.CARD in faults:
+            card = dataset_card(manifest, manifests.report_of(folder, manifest), manifest.get("repo"))
+            write_text(folder / manifests.CARD, card, staging)
+        clear(staging)
+    left = damaged(folder)
+    if left:
+        raise InputError(f"{folder}: still damaged after repair: {'; '.join(left.values())}")
+    return sorted(faults)
+
+
+def refuse_hopeless(folder: Path, manifest: Manifest, faults: Mapping[str, str]) -> None:
+    """Raise where a data set can't be mended from its source."""
+    strange = [
+        name for name in faults if name not in manifest["files"] and name not in manifest.get("derived", {})
+    ]
     if strange:
         raise InputError(
             f"{folder}: {faults[strange[0]]}: it isn't the data set's; move it away, then repair"
@@ -55,47 +97,9 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
             f"{folder} was written by another version of surgvqa or its libraries "
             f"({manifest['surgvqa']}, {manifest['versions']}): install that one, or run the same build again"
         )
-    if ("pseudonyms" in manifest["parameters"]) != (pseudonyms is not None):
-        raise InputError(f"{folder}: its build {'had' if pseudonyms is None else 'had no'} --pseudonyms FILE")
-    broken = {key: shard for key, shard in manifest["shards"].items() if paths(shard) & set(faults)}
-    parameters = manifest["parameters"]
-    with locked(folder) as staging:
-        names = load_pseudonyms(pseudonyms, folder) if pseudonyms is not None else None
-        if names is not None:  # the manifest has the other names; the source the real ones
-            real = {other: name for name, other in names.cases.items()}
-            parameters = {**parameters, "test_cases": [real[other] for other in parameters["test_cases"]]}
-        ready = prepare(config_of(parameters, root, folder), workers=workers, pseudonyms=names)
-        keys = keys_of(ready, manifest["code"], names)
-        jobs = {keys[job.name]: job for job in ready.jobs}
-        if missing := sorted(set(broken) - set(jobs)):
-            changed = changed_files(
-                manifest, {p: d for s in ready.surveys.values() for p, d in s.digests.items()}
-            )
-            raise InputError(
-                f"{root} is not what {folder} was built from ({changed or f'{len(missing)} shards differ'}); "
-                "give the source as it was, or build again"
-            )
-        tasks = [(jobs[key], key, staging) for key in sorted(broken)]
-        for index, record in run_tasks(build_shard, tasks, workers, SHARD_S, MEMORY_BYTES):
-            key = tasks[index][1]
-            if isinstance(record, Failed):
-                raise InputError(f"{tasks[index][0].name}: {record.cause}")
-            put(folder, staging, key, broken[key], record["files"], set(faults))
-        if manifests.REPORT in faults:
-            write_report(folder, manifest, ready, staging)
-        if manifests.CARD in faults:
-            card = dataset_card(manifest, manifests.report_of(folder, manifest), **named(manifest))
-            write_text(folder / manifests.CARD, card, staging)
-        for path in staging.iterdir():
-            if path.name != "owner":
-                remove(path)
-    left = damaged(folder)
-    if left:
-        raise InputError(f"{folder}: still damaged after repair: {'; '.join(left.values())}")
-    return sorted(faults)
 
 
-def paths(shard: Mapping[str, Any]) -> set[str]:
+def paths(shard: CaseShard) -> set[str]:
     """Return the files of a shard, below the folder."""
     return {found["path"] for found in shard["files"].values()}
 
@@ -104,15 +108,15 @@ def put(
     folder: Path,
     staging: Path,
     key: str,
-    shard: Mapping[str, Any],
-    made: Mapping[str, Any],
+    shard: CaseShard,
+    made: Mapping[str, PlacedShard],
     faults: set[str],
 ) -> None:
     """Give the damaged files of a shard their place, if they came out as they were."""
     for name, known in shard["files"].items():
         if known["path"] not in faults:
             continue
-        if made.get(name, {}).get("sha256") != known["sha256"]:
+        if name not in made or made[name]["sha256"] != known["sha256"]:
             raise InputError(
                 f"{known['path']} comes out with other bytes than it had; run the same build again"
             )
@@ -121,13 +125,8 @@ def put(
         staged(staging, key, name).replace(path)
 
 
-def named(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the repository that the card was written for, where it was."""
-    return {"repo_id": manifest["repo"]} if "repo" in manifest else {}
-
-
-def write_report(folder: Path, manifest: Mapping[str, Any], ready: Ready, staging: Path) -> None:
-    """Return the report from the rows and the manifest, as the build wrote it."""
+def write_report(folder: Path, manifest: Manifest, ready: Ready, staging: Path) -> None:
+    """Write the report from the rows and the manifest, as the build wrote it."""
     described = report.describe(
         {split: stored(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
         dropped=[Dropped(**one) for one in manifest["dropped"]],
@@ -138,14 +137,14 @@ def write_report(folder: Path, manifest: Mapping[str, Any], ready: Ready, stagin
     write_text(folder / manifests.REPORT, manifests.dump(described), staging)
 
 
-def stored(folder: Path, manifest: Mapping[str, Any], split: str) -> Iterator[dict[str, Any]]:
-    """The rows of config ``clips`` of a split, in the order they were built."""
+def stored(folder: Path, manifest: Manifest, split: str) -> Iterator[CountedRow]:
+    """Yield the rows of config ``clips`` of a split, in the order they were built."""
     for name in sorted(name for name in manifest["files"] if name.startswith(f"clips/{split}-")):
         yield from described_rows(folder / name)
 
 
-def changed_files(manifest: Mapping[str, Any], digests: Mapping[str, str]) -> str:
-    """Which source files differ from those that were read then."""
+def changed_files(manifest: Manifest, digests: Mapping[str, str]) -> str:
+    """Say which source files differ from those that were read then."""
     known = manifest["source_files"]
     other = sorted(name for name in known if digests.get(name) != known[name])
     return f"{len(other)} files differ, such as {other[0]}" if other else ""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from surgvqa.builders.bits import figures as bits
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Dropped
 from surgvqa.builders.settings.build import Build
+from surgvqa.cards.files.documents import SCHEMA, Bits, KindFigures, Leaks, Report, SplitCounts
 
 Asked = Counter[
     tuple[str, tuple[str, ...], str, str | None]
@@ -39,7 +40,7 @@ def count(rows: Iterable[Mapping[str, Any]]) -> Counted:
 
 
 def together(parts: Iterable[Counted]) -> Counted:
-    """What was counted in parts, as if their rows had been counted one after the other."""
+    """Join what was counted in parts, as if their rows had been counted one after the other."""
     windows: list[leakage.Window] = []
     asked: dict[str, Asked] = defaultdict(Counter)
     for part in parts:
@@ -56,7 +57,7 @@ def describe(
     notes: Sequence[str] = (),
     max_blind: float = Build.max_blind,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """Return the report on rows of config `clips`, or on what was counted of them.
 
     Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
@@ -71,7 +72,7 @@ def describe(
         rows = rows_by_split[split]
         counted[split] = rows if isinstance(rows, Counted) else count(rows)
     answers = {split: found.asked for split, found in counted.items()}
-    splits = {
+    splits: dict[str, SplitCounts] = {
         split: {
             "cases": len({one.case_id for one in found.windows}),
             "clips": len(found.windows),
@@ -80,20 +81,22 @@ def describe(
         for split, found in counted.items()
     }
     held_out = next(
-        (split for split in ("test", "validation", "train") if splits.get(split, {}).get("qa")), None
+        (name for name in ("test", "validation", "train") if name in splits and splits[name]["qa"]), None
     )
     names = sorted({kind for asked in answers.values() for kind in asked})
     kinds = {kind: _kind(kind, answers, held_out) for kind in names}
-    for kind, facts in kinds.items():
-        facts |= bits.figures(
-            kind, answers.get("train", {}).get(kind, {}), answers[held_out or "test"].get(kind, {})
-        )
+    nothing: Asked = Counter()
+    for kind in kinds:
+        train = answers.get("train", {}).get(kind, nothing)
+        tested = answers[held_out or "test"].get(kind, nothing)
+        kinds[kind] = cast(KindFigures, {**kinds[kind], **bits.figures(kind, train, tested)})
     found = leakage.find({split: one.windows for split, one in counted.items()})
     return {
+        "schema": SCHEMA,
         "splits": splits,
         "kinds": kinds,
         "blind_on": held_out,
-        "bits": bits.together(kinds, splits[held_out]["clips"]) if held_out else {},
+        "bits": bits.together(kinds, splits[held_out]["clips"]) if held_out else Bits(),
         "left_out": {kind: dict(causes) for kind, causes in (left_out or {}).items()},
         "leaks": found,
         "dropped": [{"item": one.item, "cause": one.cause} for one in dropped],
@@ -102,7 +105,7 @@ def describe(
     }
 
 
-def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> dict[str, Any]:
+def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> KindFigures:
     """Return a kind's size, answers and blind figures."""
     everywhere: Counter[str] = Counter()
     for asked in answers.values():
@@ -158,9 +161,7 @@ def _share(
     return round(right / tested.total(), 4)
 
 
-def _blind_warnings(
-    kinds: Mapping[str, Mapping[str, Any]], held_out: str | None, max_blind: float
-) -> list[str]:
+def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_blind: float) -> list[str]:
     warnings = []
     for kind, facts in kinds.items():
         blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
@@ -171,12 +172,12 @@ def _blind_warnings(
     return warnings
 
 
-def _leak_warnings(found: Mapping[str, Any]) -> list[str]:
+def _leak_warnings(found: Leaks) -> list[str]:
     return [
-        f"leak: {counts[kind]} {kind.replace('_', ' ')} between {pair.replace('/', ' and ')}"
+        f"leak: {n} {kind.replace('_', ' ')} between {pair.replace('/', ' and ')}"
         for pair, counts in found["pairs"].items()
-        for kind in leakage.COUNTS
-        if counts[kind]
+        for kind, n in counts.items()
+        if n
     ]
 
 

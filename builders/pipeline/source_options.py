@@ -25,7 +25,7 @@ def code(source: str) -> Path:
 
 
 def about(source: str) -> str:
-    """What a source is, for a list of all: its name, and what a module's docstring begins with; imports nothing."""
+    """Describe a source for a list of all: its name, and what a module's docstring begins with; imports nothing."""
     own = sources.file_of(source)
     described_in = own.with_suffix(".yaml")
     text = own.read_text("utf-8") if own.suffix == ".py" else ""
@@ -73,7 +73,7 @@ def options(source: str) -> tuple[Option, ...]:
 
 
 def described(docstring: str) -> dict[str, str]:
-    r"""What the ``Args:`` of a docstring say, on one line each.
+    r"""Read the ``Args:`` of a docstring, on one line each.
 
     >>> described('Read.\n\nArgs:\n    root: a folder.\n    fold: which of\n        five.\n\nRaises:\n    X: y')
     {'root': 'a folder.', 'fold': 'which of five.'}

@@ -16,12 +16,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from surgvqa.builders.files.parquet import sync_folder, write_text
-from surgvqa.builders.pipeline.shard import Job, Record, staged
+from surgvqa.builders.shards.job import Job, Record
+from surgvqa.builders.shards.write import staged
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import CaseShard, PlacedShard
 
 STAGING = ".build"
 FOLDERS = ("clips", "qa", "pointing", "segmentation", "spoken", "videos")
@@ -83,7 +84,7 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
     The manifest goes first: from here until the end, ``out`` is no data set.
     """
     plan_file = staging / "plan.json"
-    earlier: dict[str, Any] = {}
+    earlier: Mapping[str, CaseShard] = {}
     if (out / manifests.NAME).is_file():
         try:
             earlier = manifests.read(out)["shards"]
@@ -115,7 +116,7 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
 
 
 def remove(path: Path) -> None:
-    """A file or a folder, if it is there."""
+    """Remove a file or a folder, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -129,16 +130,16 @@ def clear(staging: Path) -> None:
             remove(path)
 
 
-def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, dict[str, Any]]:
-    """Every shard's files with their final names: a number per split and config, in the order of cases."""
+def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, CaseShard]:
+    """Return every shard's files with their final names: a number per split and config, in the order of cases."""
     totals = Counter(
         (name, job.split) for job in jobs for name in records[job.name]["files"] if "/" not in name
     )
     numbers: Counter[tuple[str, str]] = Counter()
-    shards: dict[str, dict[str, Any]] = {}
+    shards: dict[str, CaseShard] = {}
     for job in jobs:
         record = records[job.name]
-        files = {}
+        files: dict[str, PlacedShard] = {}
         for name, found in record["files"].items():
             at = (name, job.split)
             path = f"{name}/{job.split}-{numbers[at]:05d}-of-{totals[at]:05d}.parquet"
@@ -146,6 +147,6 @@ def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, dict[
                 path = f"videos/{job.split}/{name.split('/', 1)[1]}"
             else:
                 numbers[at] += 1
-            files[name] = {**found, "path": path}
+            files[name] = {"sha256": found["sha256"], "bytes": found["bytes"], "path": path}
         shards[record["key"]] = {"files": files, "dropped": record["dropped"]}
     return shards

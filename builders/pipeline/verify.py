@@ -24,8 +24,10 @@ def verify(folder: Path) -> int:
     else:
         found = list(damaged(folder).values())
         kept = "`surgvqa-build verify DIR --repair ROOT` builds them again; so does the same build: what is whole is kept"
-        manifest = {} if found else manifests.read(folder)
-        count = len(manifest.get("files", ())) + len(manifest.get("derived", ())) + 1
+        count = 0
+        if not found:
+            manifest = manifests.read(folder)
+            count = len(manifest["files"]) + len(manifest.get("derived", ())) + 1
     if found:
         raise InputError(
             f"{folder}: {len(found)} file{'s' if len(found) > 1 else ''} damaged: {'; '.join(found)}. {kept}"

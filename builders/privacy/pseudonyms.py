@@ -98,7 +98,7 @@ class Pseudonyms:
             yield path.stem
 
     def dropped(self, found: Iterable[Dropped], root: Path) -> tuple[Dropped, ...]:
-        """What was left out, as it is published: pseudonyms for cases, … for every other name and quotation."""
+        """Return what was left out, as it is published: pseudonyms for cases, … for every other name and quotation."""
         hide = Hidden(self.cases, self.known(root), root)
         hidden = (replace(one, item=hide(one.item), cause=hide(one.cause)) for one in found)
         return tuple(

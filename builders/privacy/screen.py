@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from surgvqa.builders.files.pictures import resize
@@ -44,8 +44,8 @@ class Screen:
     outside: str | None = None  # "colour", or the name of the file of stretches
     stretches: tuple[tuple[str, float, float], ...] = ()  # case, seconds of the case
 
-    def parameters(self) -> dict[str, Any]:
-        """What a manifest and a command line call these values."""
+    def parameters(self) -> dict[str, object]:
+        """Return these values as a manifest and a command line name them."""
         return {
             "cover": [",".join(f"{value:g}" for value in region) for region in self.cover],
             "cover_text": self.find_text,

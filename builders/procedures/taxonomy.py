@@ -58,7 +58,7 @@ class Taxonomy:
     spellings: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (kind, plain spelling) -> name
 
     def canonical(self, role: Kind, label: str) -> str:
-        """The name for a label however it is spelled; `UnknownLabel` names the label and the nearest known.
+        """Return the name for a label however it is spelled; `UnknownLabel` names the label and the nearest known.
 
         ``role`` is phase, anatomy, instrument or event. A phase label that means "no phase" gives "idle".
         """

@@ -24,6 +24,7 @@ from surgvqa.builders.cases.transitions import Transitions, transitions
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions import captions, positions, wording
 from surgvqa.builders.questions.motion import directions, motions
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip, Role, Scene
 from surgvqa.cards.command import InputError, nearest
 
@@ -59,6 +60,7 @@ REASONING: Mapping[str, str] = {
     captions.REGION: captions.REASONING,
 }
 KINDS = tuple(REASONING)
+NINE_OF_EVERY_CLIP = Selection(kinds=NINE)
 MOTION = ("motion_direction", "entered_from", "moves_towards")
 NOT_VISIBLE = "not visible"
 NO_EARLIER = "no earlier moment"
@@ -84,16 +86,14 @@ class _Asker:
         choices: Sequence[str] = (),
         evidence: Sequence[float] = (),
         suffix: str = "",
-        sentence: str | None = None,
         **slots: str,
     ) -> QA:
         """Put a question's words together; ``said`` is how the sentence says the short answer."""
         qa_id = f"{self.clip.clip_id}#{kind}{suffix}"
         question = draws.pick(wording.QUESTIONS[kind], "wording", self.seed, qa_id).format(**slots)
         something, nothing = wording.ANSWERS[kind]
-        if sentence is None:
-            empty = short in (NONE, IDLE, NOT_VISIBLE, "0", "no", "still")
-            sentence = (nothing if empty else something).format(x=said or short, **slots)
+        empty = short in (NONE, IDLE, NOT_VISIBLE, "0", "no", "still")
+        sentence = (nothing if empty else something).format(x=said or short, **slots)
         return QA(qa_id, kind, REASONING[kind], question, sentence, short, tuple(choices), tuple(evidence))
 
 
@@ -102,16 +102,13 @@ def ask(
     case: Case,
     taxonomy: Taxonomy,
     known: Transitions,
-    kinds: Sequence[str] = NINE,
-    seed: int = 0,
-    frames: int = 8,
+    selection: Selection = NINE_OF_EVERY_CLIP,
 ) -> tuple[QA, ...]:
-    """All questions of the given kinds whose true answer is known for a clip, in the order of ``KINDS``.
+    """Return all questions of the given kinds whose true answer is known for a clip, in the order of ``KINDS``.
 
-    ``case`` is linked (`scene.link`); ``known`` comes from the training cases; ``frames`` is how many frames
-    the clip will be shown with, for motion is only asked about where it lies between the first and the last.
-    The clip's id and ``seed`` alone decide the wording and what is asked about.
+    ``case`` is linked (`scene.link`); ``known`` comes from the training cases.
     """
+    kinds, seed, frames = selection.kinds, selection.seed, selection.frames
     for kind in kinds:
         if kind not in KINDS:
             raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
@@ -226,7 +223,7 @@ def _changed(asker: _Asker, kind: str, scene: Scene, names: Sequence[str]) -> It
         sentence = (
             "This is the first annotated moment of the operation; there is no earlier one to compare with."
         )
-        yield asker.qa(kind, NO_EARLIER, sentence=sentence, evidence=[scene.time_s])
+        yield replace(asker.qa(kind, NO_EARLIER, evidence=[scene.time_s]), answer=sentence)
     else:
         yield _named(asker, kind, list(dict.fromkeys(names)), [scene.previous_s, scene.time_s])
 

@@ -98,7 +98,7 @@ def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[
 
 
 def _sentence(words: str, node: Entity, way: str | None) -> str:
-    """What is said of one thing: that it is there, or where; and which way it moves, or that it doesn't."""
+    """Say of one thing that it is there, or where; and which way it moves, or that it doesn't."""
     if node.grid in CELLS:
         place = wording.ANSWERS["absolute_position"][0].format(a=words, x=node.grid)
     else:

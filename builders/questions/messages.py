@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from surgvqa.builders.row_types import Message
 from surgvqa.builders.schema import QA
 
 
-def conversation(qa: Sequence[QA], system: str | None = None) -> list[dict[str, str]]:
+def conversation(qa: Sequence[QA], system: str | None = None) -> list[Message]:
     """All questions of a clip as turns, content plain strings; TRL puts the images before the first.
 
     >>> conversation([QA("a#phase", "phase", "recognition", "Which phase?", "It is incision.", "incision")], "Be brief.")
     [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'Which phase?'}, \
 {'role': 'assistant', 'content': 'It is incision.'}]
     """
-    turns = [{"role": "system", "content": system}] if system else []
+    turns: list[Message] = [{"role": "system", "content": system}] if system else []
     for one in qa:
         turns.append({"role": "user", "content": one.question})
         turns.append({"role": "assistant", "content": one.answer})
@@ -32,7 +33,7 @@ def image_names(clip_id: str, count: int) -> list[str]:
     return [f"images/{safe}/{number:02d}.jpg" for number in range(count)]
 
 
-def llava(row: Mapping[str, Any]) -> dict[str, Any]:
+def llava(row: Mapping[str, Any]) -> dict[str, object]:
     r"""Return a row of config `clips` as a LLaVA sample: roles human and gpt, one `<image>` per frame.
 
     The frames' bytes are the row's ``images``, to be written under `image_names`. A system message has no
@@ -49,7 +50,7 @@ def llava(row: Mapping[str, Any]) -> dict[str, Any]:
     ]
     if turns:
         turns[0]["value"] = "<image>\n" * len(names) + turns[0]["value"]
-    sample: dict[str, Any] = {"id": row["clip_id"]}
+    sample: dict[str, object] = {"id": row["clip_id"]}
     if names:
         sample["image"] = names[0] if len(names) == 1 else names
     return sample | {"conversations": turns}

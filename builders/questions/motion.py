@@ -140,7 +140,7 @@ def _side(kind: str, name: str, seen: list[Sighting], scenes: Sequence[Scene]) -
 
 
 def _target(kind: str, name: str, seen: list[Sighting], scenes: Sequence[Scene]) -> Motion | None:
-    """What an instrument comes clearly closer to, of two or more things that are there all the while."""
+    """Return what an instrument comes clearly closer to, of two or more things that are there all the while."""
     if len(seen) < 2 or seen[0][1].type != "instrument" or (way := _way(seen)) is None:
         return None
     net = math.hypot(way[0], way[1])

@@ -1,3 +1,3 @@
 """Rendered operations: what happens in them, and their pictures."""
 
-__all__ = ["draw", "example", "laparoscopy", "plan"]
+__all__ = ["draw", "example", "figures", "laparoscopy", "plan"]

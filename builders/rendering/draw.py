@@ -1,7 +1,7 @@
 """Draws planned cases and writes them in Cataract-1K's own folder format: videos, phases, COCO masks.
 
 The eye is seen from above: sclera with vessels, cornea, pupil, sometimes the implanted lens. A phase shows
-as a figure in the pupil (``_figure``), an instrument as a wide saturated working end whose hue, dark band
+as a figure in the pupil (`figures.figure`), an instrument as a wide saturated working end whose hue, dark band
 and outline are its own, and whose tip carries the same bull's-eye for all. The masks cover the working end;
 the thin handle behind it is neither annotated nor coloured, so that a mask's centroid says where the
 instrument works. Coloured patches in the instruments' hues, glare, bubbles, the hue of eye and light, camera
@@ -12,18 +12,14 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
+from surgvqa.builders.rendering.figures import OVERSAMPLE, Colour, Disc, Pen, Points, figure, placed
 from surgvqa.builders.rendering.plan import HUES, INSTRUMENTS, Beat, Plan, stream
 
-Points = list[tuple[float, float]]
-Colour = tuple[int, int, int]
-
 CATEGORIES = ("Cornea", "Pupil", "Lens", *INSTRUMENTS)
-OVERSAMPLE = 2  # drawn this many times larger, then averaged down: no jagged edges
 LENGTH, WIDTH = 0.30, 0.105  # of an instrument's working end, as parts of the frame's width
 
 # Outlines along the axis, tail -0.5 to tip 0.5, and across it, half a width either way.
@@ -110,7 +106,7 @@ class Stage:
     def body(self, name: str, x: float, y: float, angle: float) -> Points:
         """Return the outline of an instrument's working end, in pixels."""
         outline = OUTLINES[INSTRUMENTS.index(name) % len(OUTLINES)]
-        return _placed(outline, x, y, angle, LENGTH * self.width, WIDTH * self.width)
+        return placed(outline, x, y, angle, LENGTH * self.width, WIDTH * self.width)
 
     def shapes(self, time_s: float) -> list[Shape]:
         """Return the outlines that an annotator would draw at a moment, clipped to the frame."""
@@ -134,150 +130,69 @@ class Stage:
     def draw(self, time_s: float) -> np.ndarray:
         """Return the picture at a moment, height x width x 3, uint8 RGB."""
         canvas = Image.new("RGB", (self.width * OVERSAMPLE, self.height * OVERSAMPLE), self.sclera)
-        pen = _Pen(ImageDraw.Draw(canvas, "RGBA"))
+        pen = Pen(ImageDraw.Draw(canvas, "RGBA"))
         beat = self.beat(time_s)
         self._eye(pen, time_s, beat)
         for track, name, x, y, angle in self.tools(time_s):
             self._tool(pen, track, name, x, y, angle)
         for x, y, wide, high in beat.glares:
-            pen.oval(x * self.width, y * self.height, wide * self.width, high * self.width, (255, 255, 250))
+            middle, radii = (x * self.width, y * self.height), (wide * self.width, high * self.width)
+            pen.oval(middle, radii, (255, 255, 250))
         small = np.asarray(canvas.reduce(OVERSAMPLE))
         breath = 1 + 0.08 * self.plan.difficulty * math.sin(0.7 * time_s + self.turn * 20)
         grain = self.grain[int(time_s * 1000) * 7919 % len(self.grain)]
         picture: np.ndarray = np.clip(small * (self.light * breath) + grain, 0, 255).astype(np.uint8)
         return picture
 
-    def _eye(self, pen: _Pen, time_s: float, beat: Beat) -> None:
+    def _eye(self, pen: Pen, time_s: float, beat: Beat) -> None:
         """Sclera, coloured patches, cornea, pupil with the phase's pattern, lens, bubbles."""
         shake_x, shake_y = self.offset(time_s)
         for vessel in self.vessels:
             line = [((x + shake_x) * self.width, (y + shake_y) * self.height) for x, y in vessel]
             pen.line(line, (190, 70, 70, 130), 0.008 * self.width)
         x, y = self.eye(time_s)
-        pen.oval(
-            x, y, self.cornea_r * self.height, self.cornea_r * self.height, self.iris, _shade(self.iris, -60)
-        )
+        pen.oval((x, y), (self.cornea_r * self.height,) * 2, self.iris, _shade(self.iris, -60))
         since = (time_s - beat.middle_s) / 2.5
         for patch in beat.patches:
-            patch_x = (patch.x + shake_x + since * patch.drift_x) * self.width
-            patch_y = (patch.y + shake_y + since * patch.drift_y) * self.height
+            middle = (
+                (patch.x + shake_x + since * patch.drift_x) * self.width,
+                (patch.y + shake_y + since * patch.drift_y) * self.height,
+            )
             wide = patch.radius * math.sqrt(patch.aspect) * self.width
             high = patch.radius / math.sqrt(patch.aspect) * self.width
             colour = self._hue(patch.hue)
-            pen.oval(patch_x, patch_y, wide, high, colour)
-            pen.oval(patch_x, patch_y, patch.core * wide, patch.core * high, _shade(colour, -170))
-        pen.oval(x, y, self.pupil_r * self.height, self.pupil_r * self.height, self.pupil)
+            pen.oval(middle, (wide, high), colour)
+            pen.oval(middle, (patch.core * wide, patch.core * high), _shade(colour, -170))
+        pen.oval((x, y), (self.pupil_r * self.height,) * 2, self.pupil)
         if beat.phase is not None and not self.empty(time_s):
             colour = _shade(self.pupil, round(beat.tone * (150 - 70 * self.plan.difficulty)))
-            _figure(pen, beat.phase, x, y, beat.figure * self.pupil_r * self.height, self.turn, colour)
+            disc = Disc(x, y, beat.figure * self.pupil_r * self.height, self.turn)
+            figure(pen, beat.phase, disc, colour)
         if beat.lens:
             lens_x, lens_y, radius = self.lens(x, y)
-            pen.oval(lens_x, lens_y, radius, radius, (225, 240, 255, 70), (240, 250, 255))
+            pen.oval((lens_x, lens_y), (radius, radius), (225, 240, 255, 70), (240, 250, 255))
         for bubble_x, bubble_y, radius in beat.bubbles:
             radius *= self.width
-            pen.oval(bubble_x * self.width, bubble_y * self.height, radius, radius, None, (250, 250, 250))
+            middle = (bubble_x * self.width, bubble_y * self.height)
+            pen.oval(middle, (radius, radius), None, (250, 250, 250))
 
-    def _tool(self, pen: _Pen, track: int, name: str, x: float, y: float, angle: float) -> None:
+    def _tool(self, pen: Pen, track: int, name: str, x: float, y: float, angle: float) -> None:
         """Return the thin handle, the coloured working end and the common tip mark."""
         index = INSTRUMENTS.index(name)
         size = (LENGTH * self.width, WIDTH * self.width)
-        pen.line(_placed([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width)
+        pen.line(placed([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width)
         colour = self._hue(index % HUES)
         pen.polygon(self.body(name, x, y, angle), colour)
         if index >= HUES:
             band = [(-0.36, -0.42), (0.02, -0.42), (0.02, 0.42), (-0.36, 0.42)]
-            pen.polygon(_placed(band, x, y, angle, *size), _shade(colour, -170))
-        tip = _placed([(0.32, 0.0)], x, y, angle, *size)[0]
+            pen.polygon(placed(band, x, y, angle, *size), _shade(colour, -170))
+        tip = placed([(0.32, 0.0)], x, y, angle, *size)[0]
         for radius, fill in ((0.040, (255, 255, 255)), (0.018, (0, 0, 0))):
-            pen.oval(*tip, radius * self.width, radius * self.width, fill)
+            pen.oval(tip, (radius * self.width,) * 2, fill)
 
     def _hue(self, index: int) -> Colour:
         """One of the five hues of the instruments, shifted a little with the case."""
         return _colour(index / HUES + self.hue + 0.02, 0.95, 0.95)
-
-
-class _Pen:
-    """Draws in frame pixels on the oversampled canvas."""
-
-    def __init__(self, draw: ImageDraw.ImageDraw) -> None:
-        self.ink = draw
-
-    def oval(
-        self,
-        x: float,
-        y: float,
-        wide: float,
-        high: float,
-        fill: tuple[int, ...] | None,
-        outline: tuple[int, ...] | None = None,
-        rim: float = 2.0,
-    ) -> None:
-        """Return an ellipse of two radii, with a rim inside them."""
-        box = [OVERSAMPLE * value for value in (x - wide, y - high, x + wide, y + high)]
-        self.ink.ellipse(box, fill=fill, outline=outline, width=round(OVERSAMPLE * rim) if outline else 0)
-
-    def polygon(self, points: Points, fill: tuple[int, ...]) -> None:
-        """Return a filled polygon."""
-        self.ink.polygon([(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points], fill=fill)
-
-    def line(self, points: Points, fill: tuple[int, ...], width: float) -> None:
-        """Return a line through points."""
-        scaled = [(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points]
-        self.ink.line(scaled, fill=fill, width=max(1, round(OVERSAMPLE * width)))
-
-
-def _figure(pen: _Pen, phase: str, x: float, y: float, r: float, turn: float, colour: Colour) -> None:
-    """Return the mark of a phase inside the pupil: twelve coarse figures that survive 56-pixel frames."""
-
-    def bars(offsets: Sequence[float], angle: float, half: float = 0.15) -> None:
-        for offset in offsets:
-            reach = math.sqrt(max(0.0, 1 - (abs(offset) + half) ** 2))
-            corners = [
-                (-reach, offset - half),
-                (reach, offset - half),
-                (reach, offset + half),
-                (-reach, offset + half),
-            ]
-            pen.polygon(_placed(corners, x, y, angle + turn, r, r), colour)
-
-    def dots(places: Points, radius: float) -> None:
-        for dot_x, dot_y in _placed(places, x, y, turn, r, r):
-            pen.oval(dot_x, dot_y, radius * r, radius * r, colour)
-
-    def pie(start: float, stop: float) -> None:
-        steps = [start + (stop - start) * step / 12 for step in range(13)]
-        rim = [(math.cos(angle), math.sin(angle)) for angle in steps]
-        pen.polygon(_placed([(0.0, 0.0), *rim], x, y, turn, r, r), colour)
-
-    half_pi = math.pi / 2
-    match phase:
-        case "Incision":
-            pie(-0.5, 0.5)
-        case "Viscoelastic":
-            dots([(math.cos(k * 2.094), math.sin(k * 2.094)) for k in range(3)], 0.36)
-        case "Capsulorhexis":
-            pen.oval(x, y, 0.85 * r, 0.85 * r, None, colour, 0.32 * r)
-        case "Hydrodissection":
-            dots([(0.0, 0.0)], 0.5)
-        case "Phacoemulsification":
-            bars((0.0,), 0.0)
-            bars((0.0,), half_pi)
-        case "Irrigation/Aspiration":
-            pie(0.0, half_pi)
-            pie(math.pi, math.pi + half_pi)
-        case "Capsule Pulishing":
-            bars((-0.6, 0.0, 0.6), 0.0)
-        case "Lens Implantation":
-            bars((-0.45, 0.45), half_pi, 0.18)
-        case "Lens positioning":
-            pie(half_pi, 3 * half_pi)
-        case "Viscoelastic_Suction":
-            pie(0.0, math.pi)
-        case "Anterior_Chamber Flushing":
-            dots([(a, b) for a in (-0.55, 0.55) for b in (-0.55, 0.55)] + [(0.0, 0.0)], 0.2)
-        case "Tonifying/Antibiotics":
-            corners = [(math.cos(k * 2.094 - half_pi), math.sin(k * 2.094 - half_pi)) for k in range(3)]
-            pen.polygon(_placed(corners, x, y, turn, r, r), colour)
 
 
 def frame_height(width: int) -> int:
@@ -318,13 +233,6 @@ def clip(points: Points, width: float, height: float) -> Points:
                 kept.append((crossing[0], crossing[1]))
         points = kept
     return points if points[-1:] != points[:1] or len(points) < 2 else points[:-1]
-
-
-def _placed(points: Points, x: float, y: float, angle: float, along: float, across: float) -> Points:
-    """Points of a unit shape, scaled, turned and moved."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    scaled = [(u * along, v * across) for u, v in points]
-    return [(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in scaled]
 
 
 def _ellipse(x: float, y: float, radius: float, corners: int) -> Points:

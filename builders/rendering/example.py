@@ -62,7 +62,7 @@ def write(name: str, folder: Path) -> list[Path]:
     return written
 
 
-def labelled(made: Laparoscopy, case: str) -> tuple[dict[str, Any], list[list[object]]]:
+def labelled(made: Laparoscopy, case: str) -> tuple[dict[str, object], list[list[object]]]:
     """Label a moment every two seconds: by turns as COCO instances and as a row of ``tools.csv``."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -89,7 +89,7 @@ def labelled(made: Laparoscopy, case: str) -> tuple[dict[str, Any], list[list[ob
     return {"images": images, "annotations": annotations, "categories": categories}, rows
 
 
-def outlined(mask: np.ndarray) -> dict[str, Any]:
+def outlined(mask: np.ndarray) -> dict[str, object]:
     """Return a mask as COCO has it: run lengths, area, box."""
     runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     box = [float(value) for value in coco_mask.toBbox(runs)]

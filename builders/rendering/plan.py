@@ -17,6 +17,7 @@ import hashlib
 import math
 import random
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from surgvqa.builders.source_files.cataract1k_times import IMAGE_STEP_S, image_time
@@ -237,22 +238,24 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
             taken.append(spot(rng, taken))
             motions[paths[name].id] = rng.choice(sorted(DIRECTIONS))
             paths[name].add(start_s, end_s, taken[-1], motions[paths[name].id])
-        beats.append(_beat(rng, middle_s, phase, names, motions, implanted, difficulty))
+        beats.append(_beat(rng, _Act(middle_s, phase, names, motions, implanted), difficulty))
     done += [path.track(spans[-1][1] + LATE_S) for _, path in sorted(paths.items())]
     return Plan(
         number, seed, difficulty, tuple(beats), tuple(done), _phases(rng, labels, spans), spans[-1][1]
     )
 
 
-def _beat(
-    rng: random.Random,
-    middle_s: float,
-    phase: str | None,
-    names: list[str],
-    motions: dict[int, str],
-    implanted: bool,
-    difficulty: float,
-) -> Beat:
+class _Act(NamedTuple):
+    """What happens in a beat, before anything distracts from it."""
+
+    middle_s: float
+    phase: str | None
+    names: list[str]  # of the instruments in view
+    motions: dict[int, str]
+    implanted: bool  # the lens is in the eye
+
+
+def _beat(rng: random.Random, act: _Act, difficulty: float) -> Beat:
     """Return a beat with its distractors; their number grows with the difficulty."""
 
     def some(most: float) -> range:
@@ -260,14 +263,14 @@ def _beat(
 
     eye = (0.5 + rng.uniform(-0.07, 0.07), 0.5 + rng.uniform(-0.07, 0.07))
     return Beat(
-        middle_s,
-        phase,
-        motions,
-        lens=implanted and rng.random() < 0.85,
+        act.middle_s,
+        act.phase,
+        act.motions,
+        lens=act.implanted and rng.random() < 0.85,
         eye=eye,
         tone=rng.choice((-1, 1)) * rng.uniform(0.6, 1),
         figure=rng.uniform(0.8, 0.98),
-        patches=_patches(rng, names, eye, difficulty),
+        patches=_patches(rng, act.names, eye, difficulty),
         glares=tuple(
             (rng.random(), rng.random(), rng.uniform(0.02, 0.08), rng.uniform(0.02, 0.08)) for _ in some(4)
         ),

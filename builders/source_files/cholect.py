@@ -100,7 +100,7 @@ NOTHING = ("null_verb", "null_target")  # how the data set writes that an instru
 def _triplets(
     instances: list[list[Any]], names: Mapping[str, Mapping[str, str]], taxonomy: Taxonomy
 ) -> tuple[Action, ...] | None:
-    """What the instruments of a frame do; None where the action of one of them was not said."""
+    """Return what the instruments of a frame do; None where the action of one of them was not said."""
     if any(int(one[1]) >= 0 and int(one[0]) < 0 for one in instances):
         return None
     found: dict[Action, None] = {}
@@ -114,7 +114,7 @@ def _triplets(
 
 
 def _actions(instances: list[list[Any]], names: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """What is done, as the data set writes it: instrument, verb, target."""
+    """Return an action as the data set writes it: instrument, verb, target."""
     for one in instances:
         if int(one[0]) >= 0:
             yield "action: " + names["triplet"][str(int(one[0]))].replace(",", ", ")

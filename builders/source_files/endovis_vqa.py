@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,24 +149,36 @@ def _key(text: str, where: str) -> Key:
     return int(year[-1]), int(place[1]), int(place[2])
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The questions of all sequences, and which of them a frame was found for."""
+
+    file: Path | None = None  # or folder that they were read from
+    asked: Asked = field(default_factory=dict)
+    used: set[Key] = field(default_factory=set)
+
+    def left(self) -> list[Key]:
+        """Frames with questions that were not found."""
+        return sorted(set(self.asked) - self.used)
+
+
 def clips(
     case_id: str,
-    year: int,
-    number: int,
+    sequence: tuple[int, int],
     frames: Container[int],
     scenes: Sequence[Scene],
-    asked: Asked,
-    used: set[Key],
+    questions: Questions,
     rate: float,
 ) -> tuple[Clip, ...]:
     """Return a clip for every frame of a sequence that has questions; one asked twice in the same words counts once.
 
-    ``used`` takes the keys of the frames that were found.
+    ``sequence`` is its year and number, ``rate`` its frames per second.
     """
     shown = {to_ms(scene.time_s): scene for scene in scenes}
     made = []
-    for key in sorted(key for key in asked if key[:2] == (year, number) and key[2] in frames):
-        used.add(key)
+    asked = questions.asked
+    for key in sorted(key for key in asked if key[:2] == sequence and key[2] in frames):
+        questions.used.add(key)
         start = to_ms(key[2] / rate)
         clip = Clip(case_id, start, start + to_ms(1 / rate), None, shown.get(start))
         made.append(_with_questions(clip, asked[key]))

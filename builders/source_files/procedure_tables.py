@@ -136,7 +136,7 @@ class Tables:
                 self.fault(where, error)
 
     def thing(self, label: str) -> Entity:
-        """What a column of tools.csv stands for."""
+        """Return what a column of tools.csv stands for."""
         role, name = outlines.role_of(self.taxonomy, label)
         return Entity(name, name, role, "presence")
 

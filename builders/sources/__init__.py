@@ -22,7 +22,7 @@ _added: dict[str, Path] = {}  # by name, files that this process was given
 
 
 def names() -> list[str]:
-    """The names of all sources, sorted: modules, descriptions in YAML, and those that users add.
+    """Return the names of all sources, sorted: modules, descriptions in YAML, and those that users add.
 
     >>> {"cataract1k", "cholec80"} <= {*names()}
     True
@@ -82,14 +82,14 @@ def file_of(name: str) -> Path:
 
 
 def description(name: str) -> Path | None:
-    """The YAML file of a source that has no module of its own."""
+    """Return the YAML file of a source that has no module of its own."""
     path = file_of(name)
     return path if path.suffix == ".yaml" and path.is_file() else None
 
 
 @cache
 def load(name: str) -> ModuleType:
-    """The module of one source: it has ``FACTS`` and ``cases(root, **options)``.
+    """Return the module of one source: it has ``FACTS`` and ``cases(root, **options)``.
 
     Raises:
         InputError: there is no source of that name; the message names the nearest one.

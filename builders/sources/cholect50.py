@@ -100,7 +100,7 @@ def _split(number: int, protocol: str) -> str | None:
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """What the reader of a score must know."""
+    """State what the reader of a score must know."""
     scenes = [scene for case in read for scene in case.scenes]
     boxed = sum(bool(scene.width) for scene in scenes)
     actions = sum(event.startswith("action: ") for scene in scenes for event in scene.events)

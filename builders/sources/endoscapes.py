@@ -79,7 +79,7 @@ last: dict[str, Tally] = {}
 
 
 def tagged(root: Path) -> tuple[Tags, dict[str, str]]:
-    """The raters' means of every picture that has them, and the splits that matches.json states."""
+    """Read the raters' means of every picture that has them, and the splits that matches.json states."""
     tags: Tags = {}
     splits: dict[str, str] = {}
     tree = find.Tree(root)
@@ -100,7 +100,7 @@ def tagged(root: Path) -> tuple[Tags, dict[str, str]]:
 
 
 def _tag(tags: Tags, image: Mapping[str, Any], path: Path, shown: str) -> None:
-    """The criteria of one picture, where it is one that was rated."""
+    """Return the criteria of one picture, where it is one that was rated."""
     if not image.get("is_ds_keyframe") or image.get("ds") is None:
         return
     said = find.said(DESCRIPTION.coco[0].name, str(image["file_name"]))
@@ -114,7 +114,7 @@ def _tag(tags: Tags, image: Mapping[str, Any], path: Path, shown: str) -> None:
 
 
 def _view(case_id: str, time_s: float, ds: Sequence[float]) -> Clip:
-    """The clip of a rated picture, with a question a criterion: yes where two of three raters say so."""
+    """Return the clip of a rated picture, with a question a criterion: yes where two of three raters say so."""
     clip = Clip(case_id, to_ms(time_s), to_ms(time_s + VIEW_S), None)
     qa = []
     for number, ((name, question, _), mean) in enumerate(zip(CRITERIA, ds, strict=True), start=1):
@@ -142,7 +142,7 @@ def _view(case_id: str, time_s: float, ds: Sequence[float]) -> Clip:
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """What was read, and what a user of its scores must know."""
+    """State what was read, and what a user of its scores must know."""
     if not last:
         return ()
     views = sum(clip.phase is None and clip.scene is None for case in read for clip in case.clips)

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import BROKEN
-from surgvqa.builders.procedures.taxonomy import Taxonomy, load
+from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.schema import Case, Clip, Dropped, Facts, Frame, Scene
 from surgvqa.builders.source_files import endovis_masks, endovis_vqa
 from surgvqa.cards.command import InputError, nearest
@@ -99,12 +99,10 @@ def cases(root: Path, *, fold: str = "official", vqa: Path | None = None) -> Ite
                 f"{', '.join(lacking)}"
             )
     yield from (Dropped(name, "not below the root: this sequence is missing") for name, _ in missing)
-    asked = endovis_vqa.read(vqa) if vqa is not None else {}
-    taxonomy = load(FACTS.procedure)
-    used: set[tuple[int, int, int]] = set()
+    questions = endovis_vqa.Questions(vqa, endovis_vqa.read(vqa)) if vqa else endovis_vqa.Questions()
     for case_id in sorted(found):
-        yield from _case(root, case_id, found[case_id], taxonomy, fold, asked, vqa, used)
-    if left := sorted(set(asked) - used):
+        yield from _case(root, case_id, found[case_id], fold, questions)
+    if left := questions.left():
         year, number, frame = left[0]
         cause = f"{len(left)} frames with questions are not below the root, such as 20{year} seq {number} frame {frame}"
         yield Dropped(vqa.name if vqa else "vqa", cause)
@@ -157,7 +155,7 @@ def _place(inside: Sequence[str]) -> tuple[int | None, int, int]:
 
 
 def _missing(found: dict[str, _Sequence]) -> list[tuple[str, int]]:
-    """The training sequences of a year that lack, where any of that year is there."""
+    """List the missing training sequences of each year of which any is there."""
     named = {17: "instrument_dataset", 18: "seq"}
     there = {
         year: {one.number for one in found.values() if one.year == year and not one.test} for year in named
@@ -172,44 +170,27 @@ def _missing(found: dict[str, _Sequence]) -> list[tuple[str, int]]:
 
 
 def _case(
-    root: Path,
-    case_id: str,
-    files: _Sequence,
-    taxonomy: Taxonomy,
-    fold: str,
-    asked: endovis_vqa.Asked,
-    vqa: Path | None,
-    used: set[tuple[int, int, int]],
+    root: Path, case_id: str, files: _Sequence, fold: str, questions: endovis_vqa.Questions
 ) -> Iterator[Case | Dropped]:
-    """One sequence, after what of it is left out."""
+    """Yield what of a sequence is left out, then the sequence."""
     drops: list[Dropped] = []
-    frames: list[Frame] = []
+    pictures = {number: _one(root, paths, drops) for number, paths in sorted(files.frames.items())}
+    size = _size(root, case_id, pictures.values())
+    if isinstance(size, Dropped):
+        yield size
+        return
+    crop = endovis_masks.window(*size)
+    width, height = crop[2:] if crop else size
+    taxonomy = load(FACTS.procedure)
     scenes: list[Scene] = []
     read: list[Path] = []
-    sizes: dict[tuple[int, int], Path] = {}
-    pictures = {number: _one(root, paths, drops) for number, paths in sorted(files.frames.items())}
-    for path in pictures.values():
-        try:
-            with Image.open(path) as picture:
-                sizes.setdefault(picture.size, path)
-        except BROKEN as error:
-            yield Dropped(_shown(root, path), f"not a readable picture: {error}", fault=True)
-            return
-    if len(sizes) > 1:
-        listed = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
-        yield Dropped(case_id, f"its frames differ in size: {listed}", fault=True)
-        return
-    size = next(iter(sizes))
-    crop = endovis_masks.window(*size)
     for number, path in pictures.items():
-        frames.append(Frame(number / RATE, path))
         read.append(path)
         if not files.masks:
             continue
         try:
             masks = {
-                folder: _mask(root, case_id, folder, there, number, drops)
-                for folder, there in files.masks.items()
+                folder: _mask(root, folder, there, number, drops) for folder, there in files.masks.items()
             }
             shown = {folder: _shown(root, one) for folder, one in masks.items()}
             nodes = endovis_masks.entities(masks, shown, size, crop, taxonomy)
@@ -217,7 +198,6 @@ def _case(
             drops.append(Dropped(f"{case_id}: frame {number}", str(error), fault=True))
             continue
         read += masks.values()
-        width, height = crop[2:] if crop else size
         scenes.append(Scene(number / RATE, width, height, nodes))
     alone = sorted({number for there in files.masks.values() for number in there} - set(pictures))
     if alone:
@@ -225,18 +205,36 @@ def _case(
     yield from drops
     clips: tuple[Clip, ...] = ()
     if not files.test or not files.number:
-        clips = endovis_vqa.clips(case_id, files.year, files.number, pictures, scenes, asked, used, RATE)
+        sequence = (files.year, files.number)
+        clips = endovis_vqa.clips(case_id, sequence, pictures, scenes, questions, RATE)
+    if clips and questions.file is not None and questions.file.is_file():
+        read.append(questions.file)
     yield Case(
         case_id,
         "endovis",
         taxonomy.name,
         scenes=tuple(scenes),
-        frames=tuple(frames),
+        frames=tuple(Frame(number / RATE, path) for number, path in pictures.items()),
         crop=crop,
         clips=clips,
         split=_split(files, fold),
-        files=(*read, *([vqa] if clips and vqa is not None and vqa.is_file() else [])),
+        files=tuple(read),
     )
+
+
+def _size(root: Path, case_id: str, pictures: Iterable[Path]) -> tuple[int, int] | Dropped:
+    """Return the size of a sequence's frames, or why it has none."""
+    sizes: dict[tuple[int, int], Path] = {}
+    for path in pictures:
+        try:
+            with Image.open(path) as picture:
+                sizes.setdefault(picture.size, path)
+        except BROKEN as error:
+            return Dropped(_shown(root, path), f"not a readable picture: {error}", fault=True)
+    if len(sizes) > 1:
+        listed = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
+        return Dropped(case_id, f"its frames differ in size: {listed}", fault=True)
+    return next(iter(sizes))
 
 
 def _split(files: _Sequence, fold: str) -> str | None:
@@ -254,9 +252,7 @@ def _one(root: Path, paths: list[Path], drops: list[Dropped]) -> Path:
     return kept or paths[0]
 
 
-def _mask(
-    root: Path, case_id: str, folder: str, there: dict[int, list[Path]], number: int, drops: list[Dropped]
-) -> Path:
+def _mask(root: Path, folder: str, there: dict[int, list[Path]], number: int, drops: list[Dropped]) -> Path:
     if number not in there:
         raise InputError(f"it has a frame and no mask in {folder}; add it, or take the frame away")
     return _one(root, there[number], drops)
@@ -267,7 +263,7 @@ def _shown(root: Path, path: Path) -> str:
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """What the reader of a score must know about these splits."""
+    """State what the reader of a score must know about these splits."""
     told = []
     numbers = {case.case_id.removeprefix("endovis17_test_") for case in read if "17_test_" in case.case_id}
     again = sorted(n for n in numbers if any(case.case_id == f"endovis17_{n}" for case in read))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from surgvqa.builders.procedures import taxonomy
@@ -93,7 +93,7 @@ def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Dropped]:
 
 
 def notes(cases: Sequence[Case]) -> tuple[str, ...]:
-    """What was measured on the input."""
+    """State what was measured on the input."""
     frames = sum(len(case.clips) for case in cases)
     if frames:
         total = sum(len(clip.qa) for case in cases for clip in case.clips)
@@ -130,7 +130,10 @@ def _case(
         unknown: list[tuple[float, float]] = []
         if questions == "ours":
             scenes = tuple(scene for scene in _scenes(rows, path.name, left_out) if scene.time_s in on_disk)
-            phases = tuple(_phases(steps, last, out, steps_path.name, int(number), left_out, idle, unknown))
+            told = _timeline(steps, last, out, int(number))
+            phases, idle, unknown = tuple(told.phases), told.idle, told.unknown
+            for step in told.strange:
+                left_out.add(steps_path.name, f"the row names video {step.video}", step.start)
         else:
             known = taxonomy.load(FACTS.procedure)
             names = {step.name: known.canonical("phase", step.name) for step in steps}
@@ -161,7 +164,7 @@ def _case(
 
 
 def _scenes(rows: Sequence[Row], file: str, left_out: Ledger) -> Iterator[Scene]:
-    """A scene for every second that doesn't contradict itself."""
+    """Yield a scene for every second that doesn't contradict itself."""
     known = taxonomy.load(FACTS.procedure)
     for row in rows:
         pairs = [(row.name1, row.position1), (row.name2, row.position2)]
@@ -197,43 +200,47 @@ def _entities(named: Sequence[tuple[str, int | None]]) -> Iterator[Entity]:
         )
 
 
-def _phases(
-    steps: Sequence[Step],
-    last: int,
-    out: set[int],
-    file: str,
-    video: int,
-    left_out: Ledger,
-    idle: list[tuple[float, float]],
-    unknown: list[tuple[float, float]],
-) -> Iterator[Phase]:
-    """Steps sorted by second; the stretch of a row that names another video goes into ``unknown``.
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """What the steps of a video say of its seconds."""
 
-    Seconds out of the patient go into ``idle``: nothing in the picture tells which step it is.
+    phases: list[Phase] = field(default_factory=list)
+    idle: list[tuple[float, float]] = field(default_factory=list)  # out of the patient, too
+    unknown: list[tuple[float, float]] = field(default_factory=list)
+    strange: list[Step] = field(default_factory=list)  # of another video
+
+
+def _timeline(steps: Sequence[Step], last: int, out: set[int], video: int) -> _Timeline:
+    """Sort the seconds of a video by what its steps say; ``last`` is the second after its last row.
+
+    The stretch of a row that names another video is unknown; seconds in ``out``, out of the patient, are idle:
+    nothing in the picture tells which step it is.
     """
+    told = _Timeline()
     known = taxonomy.load(FACTS.procedure)
     ordered = sorted(steps, key=lambda step: step.start)
     for step, following in zip(ordered, [*ordered[1:], None], strict=True):
         end = min(last, following.start if following else last)
         if step.video != video:
-            left_out.add(file, f"the row names video {step.video}", step.start)
-            unknown.append((float(step.start), float(end)))
+            told.strange.append(step)
+            told.unknown.append((float(step.start), float(end)))
         elif step.name in NOT_A_STEP:
             if step.start < end:
-                idle.append((float(step.start), float(end)))
+                told.idle.append((float(step.start), float(end)))
         else:
             label = known.canonical("phase", step.name)
             start = step.start
             for second in (*sorted(at for at in out if step.start <= at < end), end):
                 if second > start:
-                    yield Phase(label, float(start), float(second))
+                    told.phases.append(Phase(label, float(start), float(second)))
                 if second < end:
-                    idle.append((float(second), float(second + 1)))
+                    told.idle.append((float(second), float(second + 1)))
                 start = second + 1
+    return told
 
 
 def _media(root: Path, case_id: str) -> tuple[Path | None, tuple[Frame, ...]]:
-    """The video, or the 1 Hz frames named by their second, or neither."""
+    """Return the video, or the 1 Hz frames named by their second, or neither."""
     for folder in (root / "images" / case_id, root / case_id):
         files = sorted(path for path in folder.glob("*") if re.fullmatch(r"\d+\.(png|jpg)", path.name))
         if files:

@@ -98,7 +98,7 @@ def cases(
 
 
 def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
-    """The names that a tree uses: the given procedure's, else those of its ``procedure.yaml``."""
+    """Return the names that a tree uses: the given procedure's, else those of its ``procedure.yaml``."""
     if not root.is_dir():
         raise InputError(f"no folder {root}; give the folder of phases.csv as --root")
     own = root / "procedure.yaml"
@@ -153,7 +153,7 @@ class _Reader(Tables):
                 self.fault(f"{shown}: {picture.name}", error)
 
     def times(self, names: Iterable[str]) -> dict[str, float]:
-        """The seconds of pictures, from the numbers of their names, by one pattern that fits all of them."""
+        """Return the seconds of pictures, from the numbers of their names, by one pattern that fits all of them."""
         found = picture_names.numbers(names)
         if found and (self.rate is None or self.rate <= 0):
             raise InputError("give --image-rate, how much the numbers in picture names grow per second")
@@ -213,7 +213,7 @@ class _Reader(Tables):
                 )
 
     def folder(self, case_id: str) -> Path | None:
-        """The folder of a case's stills, if there is one."""
+        """Return the folder of a case's stills, if there is one."""
         name = self.parts[case_id].name
         folders = sorted((self.root / "frames").glob("*"))
         return next(
@@ -221,7 +221,7 @@ class _Reader(Tables):
         )
 
     def stills(self, case_id: str) -> tuple[Frame, ...]:
-        """The stills of a case in order of time, all of one size."""
+        """Return the stills of a case in order of time, all of one size."""
         folder = self.folder(case_id)
         paths = [
             require_regular(path)
@@ -236,7 +236,7 @@ class _Reader(Tables):
         return tuple(sorted((Frame(times[p.name], p) for p in paths), key=lambda frame: frame.time_s))
 
     def case(self, case_id: str) -> Iterator[Case | Dropped]:
-        """A case with its recording."""
+        """Yield a case with its recording."""
         part = self.parts[case_id]
         if not part.phases and not part.scenes and not part.idle:
             yield Dropped(case_id, "neither phases nor instruments nor outlines of it could be read")

@@ -148,7 +148,7 @@ def cases(
 
 
 def notes(cases: Sequence[Case]) -> tuple[str, ...]:
-    """What was measured on the input: sizes, kinds with a single answer, windows of a video that share frames."""
+    """State what was measured on the input: sizes, kinds with a single answer, windows of a video that share frames."""
     windows = [clip for case in cases for clip in case.clips]
     answers: dict[str, Counter[str]] = defaultdict(Counter)
     held_out: dict[str, Counter[str]] = defaultdict(Counter)
@@ -174,7 +174,7 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
 
 
 def _files(root: Path, wanted: Mapping[str, str], official: bool) -> dict[str, Path]:
-    """The question files by name."""
+    """Return the question files by name."""
     found = {}
     for name in wanted:
         paths = sorted(root.rglob(f"{name}.jsonl"))
@@ -192,7 +192,7 @@ def _files(root: Path, wanted: Mapping[str, str], official: bool) -> dict[str, P
 
 
 def _read(path: Path, root: Path, meaning: str, official: bool) -> Iterator[Asked | Dropped]:
-    """The questions of a file; a bad line is a fault that names it. The last line may lack its line break."""
+    """Read the questions of a file; a bad line is a fault that names it. The last line may lack its line break."""
     shown = path.relative_to(root).as_posix()
     for index, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if not line.strip():
@@ -210,7 +210,7 @@ def _said(error: Exception) -> str:
 
 
 def _asked(row: Any, suffix: str, split: str | None) -> Asked:
-    """A checked row; raises ValueError, KeyError or TypeError."""
+    """Return a checked row; raises ValueError, KeyError or TypeError."""
     if not isinstance(row, dict):
         raise ValueError(f"expected an object, found {type(row).__name__}")
     for name in TEXTS:
@@ -236,7 +236,7 @@ def _asked(row: Any, suffix: str, split: str | None) -> Asked:
 def _clips(
     video: str, lines: Sequence[Asked], fps: float, seen: Mapping[str, set[str]], official: bool
 ) -> tuple[tuple[Clip, ...], list[Dropped]]:
-    """A clip per window (and official split), in order, with its questions; repeated lines are left out, named."""
+    """Return a clip per window (and official split), in order, with its questions; repeated lines are left out, named."""
     windows: dict[tuple[tuple[int, ...], str | None], list[Asked]] = defaultdict(list)
     for line in lines:
         windows[line.numbers, line.split].append(line)
@@ -269,7 +269,7 @@ def _clips(
 def _frames(
     root: Path, video: str, clips: Sequence[Clip], fps: float
 ) -> tuple[tuple[Frame, ...], list[Dropped]]:
-    """The pictures of a video's windows; none at all is no fault, a gap among them is."""
+    """Return the pictures of a video's windows; none at all is no fault, a gap among them is."""
     paths: dict[float, Path] = {}
     name = re.compile(rf"{re.escape(video)}_0*(\d+)\.(jpe?g|png)", re.IGNORECASE)
     for path in sorted(root.rglob(f"{video}_*")):

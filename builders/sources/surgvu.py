@@ -59,7 +59,7 @@ def cases(root: Path) -> Iterator[Case | Dropped]:
 
 
 def _case(tree: Tree, case_id: str, asked: Path, told: Path, video: Path | None) -> Case:
-    """A video with its question."""
+    """Return a video with its question."""
     question = read_json(asked, tree.shown(asked))
     references = read_json(told, tree.shown(told))
     if not isinstance(question, str) or not question.strip():
@@ -90,7 +90,7 @@ def _case(tree: Tree, case_id: str, asked: Path, told: Path, video: Path | None)
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """What the reader of a score must know."""
+    """State what the reader of a score must know."""
     return (
         f"{len(read)} questions; the first reference is the short answer, the second the sentence, further ones are not kept",
         "the lower edge of the pictures names the tools in use: cover it before a model sees it",

@@ -199,7 +199,7 @@ def encode(stage: Stage, path: Path, frame_rate: int) -> None:
 
 
 def coco(stage: Stage, times: Sequence[float]) -> dict[str, object]:
-    """The case's annotated images, one at each of ``times``, and shapes as COCO instances.
+    """Return the case's annotated images, one at each of ``times``, and shapes as COCO instances.
 
     Two keys go beyond Cataract-1K's: a shape's ``track_id``, the same instrument from image to image, and an
     image's ``time_s``, for beside the image every five seconds two more follow, so that motion is known.

@@ -9,11 +9,10 @@ once; which voice, pace and noise a question gets follows from the seed and its 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -21,6 +20,7 @@ from datasets import Audio, Features, List, Value
 from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.builders.pipeline.verify import verify
+from surgvqa.builders.row_types import QARow, SpokenRow
 from surgvqa.builders.schema import QA_FEATURES, STRING
 from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.speech.sound import RATE, encode_flac
@@ -98,26 +98,33 @@ def add_spoken(how: Spoken) -> dict[str, int]:
     remove(folder / ".build")
     files = {path: facts for path, facts in manifest["files"].items() if not path.startswith(f"{NAME}/")}
     for path in sorted((folder / NAME).glob("*.parquet")):
-        files[f"{NAME}/{path.name}"] = {"sha256": manifests.sha256(path), "bytes": path.stat().st_size}
-    manifest |= {"files": files, NAME: {"voices": list(how.voices), "test_voices": list(how.test_voices),
-                                        "answers": how.answers, "rates": list(how.rates), "snr_db": list(how.snr),
-                                        "command": how.tts_command, "seed": how.seed, "rows": counts}}  # fmt: skip
+        files[f"{NAME}/{path.name}"] = manifests.described(path)
+    manifest["files"] = files
+    manifest["spoken"] = {
+        "voices": list(how.voices),
+        "test_voices": list(how.test_voices),
+        "answers": how.answers,
+        "rates": list(how.rates),
+        "snr_db": list(how.snr),
+        "command": how.tts_command,
+        "seed": how.seed,
+        "rows": counts,
+    }
     builds = [words for words in manifest.get("commands", ()) if words[1] != NAME]
     manifest["commands"] = [*builds, printed("surgvqa-build", NAME, options(Spoken), how)]
-    manifest.pop("sha256", None)
-    report = json.loads((folder / manifests.REPORT).read_text("utf-8"))
+    report = manifests.read_report(folder)
     manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report))
     return counts
 
 
-def _read(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def _read(paths: Sequence[Path]) -> Iterator[QARow]:
     for path in paths:
         with pq.ParquetFile(path) as table:
             for batch in table.iter_batches(batch_size=1024):
-                yield from batch.to_pylist()
+                yield from cast(list[QARow], batch.to_pylist())
 
 
-def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Spoken, said: Any) -> dict[str, Any]:
+def spoken_row(row: QARow, voices: Sequence[Voice], how: Spoken, said: Any) -> SpokenRow:
     """Return a question as sound, in the voice, pace and noise that its id draws."""
     digest = hashlib.sha256(f"spoken\0{how.seed}\0{row['qa_id']}".encode()).digest()
     voice = voices[int.from_bytes(digest[:8], "big") % len(voices)]
@@ -127,7 +134,8 @@ def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Spoken, sai
         samples = with_noise(samples, snr, how.seed, row["qa_id"])
     peak = float(np.abs(samples).max())
     samples = samples / max(peak, 1.0)  # noise may pass full scale; a clipped wave would change the SNR
-    return {name: row.get(name) for name in QA_FEATURES} | {
+    columns = {name: row.get(name) for name in QA_FEATURES}
+    sound = {
         "audio": {"bytes": encode_flac(samples), "path": None},
         "audio_s": len(samples) / RATE,
         "voice": f"{voice.engine}:{voice.name}",
@@ -135,6 +143,10 @@ def spoken_row(row: Mapping[str, Any], voices: Sequence[Voice], how: Spoken, sai
         "snr_db": snr,
         "messages": [
             {"role": "user", "content": PROMPT},
-            {"role": "assistant", "content": row["short_answer" if how.answers == "short" else "answer"]},
+            {
+                "role": "assistant",
+                "content": row["short_answer"] if how.answers == "short" else row["answer"],
+            },
         ],
     }
+    return cast(SpokenRow, {**columns, **sound})

@@ -28,7 +28,7 @@ def rate(clock: Clock, video: Path | None, tabled: float | None) -> float:
 
 
 def seconds(text: str, clock: Clock, per_second: float, where: str) -> float:
-    """What a cell of a time column says, in seconds."""
+    """Read a cell of a time column, in seconds."""
     try:
         value = float(text)
     except ValueError:

@@ -157,7 +157,7 @@ class Description:
     known: tuple[str, ...] = ()  # what a user of its scores must know
 
     def reads(self) -> str:
-        """What is read, for a list of all sources."""
+        """Say what is read, for a list of all sources."""
         named = ("phases", "steps", "presence", "masks", "coco", "questions", "videos", "frames")
         return ", ".join(name for name in named if getattr(self, name))
 

@@ -70,7 +70,7 @@ class Tree:
 
 
 def said(patterns: Sequence[str], name: str) -> Mapping[str, str] | None:
-    """What a name says by the first pattern that it fits, or None."""
+    """Return what a name says by the first pattern that it fits, or None."""
     for pattern in patterns:
         if match := compiled(pattern).search(name.replace("\\", "/")):
             return match.groupdict()

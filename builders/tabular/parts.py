@@ -90,7 +90,7 @@ class Tally:
         return (*told, *known)
 
     def dropped(self) -> list[Dropped]:
-        """What was left out, for the manifest."""
+        """Return what was left out, for the manifest."""
         return [Dropped(f"{count:,} times", why) for why, count in sorted(self.left_out.items())]
 
 

@@ -53,6 +53,6 @@ def read(table: Table, given: Sequence[rows.Row], where: str, per_second: float,
 
 
 def _thing(taxonomy: Taxonomy, label: str) -> Entity:
-    """What a column stands for."""
+    """Return what a column stands for."""
     role, name = outlines.role_of(taxonomy, label)
     return Entity(name, name, role, "presence")

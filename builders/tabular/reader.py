@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,19 @@ from surgvqa.builders.tabular.find import Found, Tree
 from surgvqa.builders.tabular.parts import Part, Tally
 from surgvqa.cards.command import InputError
 
-Use = Callable[[str, Table, Part, Sequence[rows.Row], str, Path | None], None]
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The rows of one case in one table's file."""
+
+    kind: str  # of table: phases, steps, presence, answers
+    table: Table
+    rows: Sequence[rows.Row]
+    where: str  # the file, as messages name it
+    video: Path | None  # the case's recording
+
+
+Use = Callable[[Given, Part], None]
 
 
 class Reader:
@@ -151,7 +163,7 @@ class Reader:
                     video = self.videos.get(case_id)
                     if video is not None and part.duration_s is None:
                         part.duration_s = clock.recording(video)[1]
-                    use(kind, table, part, own, shown, video)
+                    use(Given(kind, table, own, shown, video), part)
                 except InputError as error:
                     part.faults.append(str(error))
         return seen
@@ -183,53 +195,42 @@ class Reader:
             raise InputError(f"its rows say split {' and '.join(stated)}; give it one split")
         return stated[0]
 
-    def stretches(
-        self, kind: str, table: Table, part: Part, given: Sequence[rows.Row], where: str, video: Path | None
-    ) -> None:
-        """Phases or steps of a case."""
-        names = self.taxonomy
+    def stretches(self, given: Given, part: Part) -> None:
+        """Add phases or steps to a case."""
+        names, phases = self.taxonomy, given.kind == "phases"
         laid = stretches.lay(
-            table,
-            given,
-            where,
-            self.rate(table.time, video, part),
-            lambda label: names.canonical("phase", label) if kind == "phases" else step_name(label),
+            given.table,
+            given.rows,
+            given.where,
+            self.rate(given.table.time, given.video, part),
+            lambda label: names.canonical("phase", label) if phases else step_name(label),
             part.duration_s,
         )
-        if kind == "phases":
+        if phases:
             part.phases.extend(one for one in laid.phases if one.label != IDLE)
             part.idle.extend((one.start_s, one.end_s) for one in laid.phases if one.label == IDLE)
         else:
             part.steps.extend(laid.phases)
-        part.unknown.extend(laid.unknown if kind == "phases" else ())
+        part.unknown.extend(laid.unknown if phases else ())
         for why, count in laid.left_out.items():
             self.tally.left_out[why] += count
 
-    def presence(
-        self, kind: str, table: Table, part: Part, given: Sequence[rows.Row], where: str, video: Path | None
-    ) -> None:
-        """Things in view of a case."""
-        shown = presence.read(table, given, where, self.rate(table.time, video, part), self.taxonomy)
+    def presence(self, given: Given, part: Part) -> None:
+        """Add things in view to a case."""
+        rate = self.rate(given.table.time, given.video, part)
+        shown = presence.read(given.table, given.rows, given.where, rate, self.taxonomy)
         for scene in shown.scenes:
             part.add(scene)
         if shown.unsure:
             self.tally.left_out["a moment on which its raters disagree"] += shown.unsure
 
-    def answers(
-        self,
-        spec: Questions,
-        kind: str,
-        table: Table,
-        part: Part,
-        given: Sequence[rows.Row],
-        where: str,
-        video: Path | None,
-    ) -> None:
-        """What a row says of a case."""
-        if len(given) > 1:
-            raise InputError(f"{where}: {len(given)} rows of one case; one is due")
+    def answers(self, spec: Questions, given: Given, part: Part) -> None:
+        """Add what a row says of a case, as answers."""
+        where = given.where
+        if len(given.rows) > 1:
+            raise InputError(f"{where}: {len(given.rows)} rows of one case; one is due")
         part.stated_s = max(part.stated_s, spec.seconds)
-        for row in given:
+        for row in given.rows:
             part.answers.extend((ask, rows.cell(row, ask.label, where), where) for ask in spec.ask)
 
     def outlines(self) -> None:

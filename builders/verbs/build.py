@@ -16,7 +16,7 @@ def run(config: Build) -> None:
     from surgvqa.cards.files import manifest as manifests
 
     manifest = build(config)
-    report = manifests.read(config.out, manifests.REPORT)
+    report = manifests.read_report(config.out)
     print(blind_table(report))
     for split, counts in manifest["counts"].items():
         print(f"{split}: {counts['cases']} cases, {counts['clips']} clips, {counts['qa']} questions")

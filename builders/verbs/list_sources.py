@@ -47,7 +47,7 @@ def listed() -> list[Listed]:
 
 
 def table(found: list[Listed]) -> str:
-    """The list as lines to print, a block a data set.
+    """Return the list as lines to print, a block a data set.
 
     >>> print(table([Listed("a", "A", "CC0", "a form", "phases", "invented tree")]))
     a                   A

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,21 +26,22 @@ MILLISECOND = Fraction(1, 1000)
 ENCODING = {"crf": "20", "preset": "fast", "threads": "1", "x264-params": "no-mbtree=1"}
 
 
-def cut(
-    video: Path,
-    start_ms: int,
-    end_ms: int,
-    out: Path,
-    max_side: int | None = None,
-    decoder: Decoder = "pyav",
-    covered: Sequence[Region] = (),
-    detector: Detector | None = None,
-) -> tuple[float, ...] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a clip's pictures are made of and go through."""
+
+    max_side: int | None = None  # longest side
+    decoder: Decoder = "pyav"
+    covered: Sequence[Region] = ()  # black
+    detector: Detector | None = None  # of frames outside the body
+
+
+def cut(video: Path, start_ms: int, end_ms: int, out: Path, how: Cut = Cut()) -> tuple[float, ...] | None:
     """Write ``[start_ms, end_ms)`` of a video to ``out`` (MP4, H.264, no sound); returns its frames' seconds.
 
     The seconds are the source's. The clip begins with the frame on screen at its start, at its own second 0;
     every later frame keeps its distance. The same input gives the same bytes: one thread, no dates.
-    Regions ``covered`` are black. None, and no file, where ``detector`` finds a frame outside the body.
+    None, and no file, where the detector finds a frame outside the body.
     """
     timeline = read_timeline(video)
     first = timeline.at(start_ms / 1000)
@@ -48,15 +50,15 @@ def cut(
     ]
     times = tuple(timeline.seconds(pts) for pts in ticks)
     # An asked time must not fall before its own frame by rounding; `at` allows a nanosecond.
-    shots = iterate_frames(video, times, decoder, timeline)
+    shots = iterate_frames(video, times, how.decoder, timeline)
     pending = unfinished(out)
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(pending), "w", format="mp4", options=options) as container:
         stream = None
         outside = False
         for shot in shots:
-            picture = even(resize(cover(shot.image, covered), max_side))
-            if detector is not None and detector(picture):
+            picture = even(resize(cover(shot.image, how.covered), how.max_side))
+            if how.detector is not None and how.detector(picture):
                 outside = True
                 break
             if stream is None:

@@ -57,7 +57,7 @@ class Orientation:
         return np.ascontiguousarray(pixels[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
 
     def said(self) -> str:
-        """What a player does, in words; empty where it does nothing."""
+        """Say in words what a player does; empty where it does nothing."""
         if self.turned is not None:
             return f"turned by {self.turned} degrees clockwise" if self.turned else ""
         if not self.transposed:
@@ -95,14 +95,14 @@ def stretch(stated: Fraction | None, path: Path) -> Fraction:
 
 
 def wide_colours(frame: VideoFrame) -> str | None:
-    """What of a frame's colours a plain screen can't show; None where it can."""
+    """Say what of a frame's colours a plain screen can't show; None where it can."""
     if frame.color_trc in HDR:
         return HDR[frame.color_trc]
     return "BT.2020" if frame.color_primaries == BT2020 else None
 
 
 def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ...]:
-    """What of a recording isn't stored as it is shown, or is doubtful, for people to know."""
+    """Say what of a recording isn't stored as it is shown, or is doubtful, for people to know."""
     found: list[str] = []
     if way := orientation(frame, path).said():
         found.append(f"stored {'mirrored' if 'mirrored' in way else 'turned'}; shown {way}")

@@ -90,7 +90,7 @@ def probe(path: Path) -> VideoReport:
 
 
 def timing_notes(timeline: Timeline) -> list[str]:
-    """What must be known of when the frames of a video are shown."""
+    """State what must be known of when the frames of a video are shown."""
     notes = []
     trimmed = len(timeline.pts) - len(timeline.shown)
     if trimmed > 0:
@@ -187,7 +187,7 @@ def _decode_all(path: Path, found: _Found) -> None:
 
 @contextmanager
 def _listening(level: int) -> Iterator[list[tuple[int, str, str]]]:
-    """What FFmpeg says up to a level; the caller empties the list."""
+    """Collect FFmpeg's messages up to a level; the caller empties the list."""
     usual = av.logging.get_level()
     av.logging.set_level(level)
     try:

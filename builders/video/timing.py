@@ -143,7 +143,7 @@ def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[
 
 
 def undecodable(path: Path, family: str) -> Exception:
-    """What is wrong where no decoder takes a file: a registered code is missing in this FFmpeg, another is the file's."""
+    """Say why no decoder takes a file: a registered code is missing in this FFmpeg, another is the file's."""
     code = code_of(path, family)
     if code in REGISTERED:
         return MachineError(
@@ -153,7 +153,7 @@ def undecodable(path: Path, family: str) -> Exception:
 
 
 def cause(error: av.error.FFmpegError) -> str:
-    """What the decoder said, with the line of its own log where there is one."""
+    """Return the decoder's message, with the line of its own log where there is one."""
     said = str(error.log[-1]).strip() if error.log else ""
     return f"{error.strerror}: {said}" if said else str(error.strerror)
 

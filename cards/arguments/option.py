@@ -85,7 +85,7 @@ class Verb:
 
 @functools.cache
 def options(config: type) -> tuple[Option, ...]:
-    """The options of a configuration in the order of its fields; a field that is a mapping is none."""
+    """Return the options of a configuration in the order of its fields; a field that is a mapping is none."""
     hints = typing.get_type_hints(config, include_extras=True)
     said, groups = documented(config)
     return tuple(
@@ -102,7 +102,7 @@ def options(config: type) -> tuple[Option, ...]:
 
 
 def option_of(name: str, hint: Any, text: str, default: Any, group: str = "") -> Option:
-    """An option from a field's type.
+    """Make an option from a field's type.
 
     >>> option_of("snr_db", tuple[float, ...], "Noise.", ()).many, option_of("x", int | None, "", None).kind
     (True, <class 'int'>)
@@ -123,7 +123,7 @@ def option_of(name: str, hint: Any, text: str, default: Any, group: str = "") ->
 
 
 def documented(config: type) -> tuple[dict[str, str], dict[str, str]]:
-    """The docstring of every field of a class and its bases, and the heading (``HEADING``) each stands under."""
+    """Read the docstring of every field of a class and its bases, and the heading (``HEADING``) each stands under."""
     said: dict[str, str] = {}
     groups: dict[str, str] = {}
     for one in reversed(config.__mro__[:-1]):
@@ -134,7 +134,7 @@ def documented(config: type) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def field_docstrings(module: str, name: str) -> Iterator[tuple[str, str]]:
-    """The fields of a class with the docstrings below them, read from the source of its module."""
+    """Read the fields of a class with the docstrings below them from the source of its module."""
     body = next(
         node.body for node in syntax(module).body if isinstance(node, ast.ClassDef) and node.name == name
     )
@@ -151,5 +151,5 @@ def field_docstrings(module: str, name: str) -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def syntax(module: str) -> ast.Module:
-    """The syntax tree of an imported module."""
+    """Return the syntax tree of an imported module."""
     return ast.parse(Path(str(sys.modules[module].__file__)).read_text("utf-8"))

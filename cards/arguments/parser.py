@@ -40,7 +40,7 @@ class Version(argparse.Action):
 
 
 def parser_of(prog: str, description: str | None, verbs: Sequence[Verb], named: str | None = None) -> Parser:
-    """The parser of a command. Of verbs with options of a source only ``named`` gets them."""
+    """Return the parser of a command. Of verbs with options of a source only ``named`` gets them."""
     root = Parser(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     subs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -86,14 +86,14 @@ def add(group: Any, option: Option) -> None:
 
 
 def metavar(option: Option) -> str:
-    """The word that stands for a value."""
+    """Return the word that stands for a value."""
     if option.choices:
         return "|".join(option.choices)
     return {str: "TEXT", int: "N", float: "X", Path: "PATH"}[option.kind]
 
 
 def whole(text: str) -> int:
-    """A whole number."""
+    """Read a whole number."""
     try:
         return int(text)
     except ValueError:
@@ -101,7 +101,7 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """Read a finite number."""
     try:
         value = float(text)
     except ValueError:
@@ -115,7 +115,7 @@ READERS: dict[type, Callable[[str], Any]] = {str: str, int: whole, float: number
 
 
 def parse(parser: Parser, verbs: Sequence[Verb], argv: Sequence[str]) -> tuple[Verb, Any]:
-    """The verb and its configuration that the words of a command line say."""
+    """Return the verb and its configuration that the words of a command line say."""
     known = {verb.name: verb for verb in verbs}
     if argv and not argv[0].startswith("-") and argv[0] not in known:
         parser.error(f"no verb {argv[0]!r}; {nearest(argv[0], known)}")

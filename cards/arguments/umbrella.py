@@ -10,20 +10,18 @@ from importlib.metadata import distribution
 from surgvqa.cards.command import nearest, one_line
 
 PREFIX = "surgvqa-"
-DOCTOR = (
-    "surgvqa.eval.models.environment:main"  # of the environment; `surgvqa train doctor` is of a training run
-)
+DOCTOR = "surgvqa.eval.commands.environment:main"  # of the environment; `surgvqa train doctor` is of a training run
 
 
 def commands() -> dict[str, str]:
-    """The commands that this package installs, by their short names, with the module and function of each."""
+    """Return the commands that this package installs, by their short names, with the module and function of each."""
     scripts = (one for one in distribution("surgvqa").entry_points if one.group == "console_scripts")
     own = {one.name.removeprefix(PREFIX): one.value for one in scripts if one.name.startswith(PREFIX)}
     return {**own, "doctor": DOCTOR}
 
 
 def help_text() -> str:
-    """The list of commands."""
+    """Return the list of commands."""
     lines = ["usage: surgvqa [-h] [--version] COMMAND ...", "", str(__doc__), "", "commands:"]
     for name, target in sorted(commands().items()):
         said = str(importlib.import_module(target.split(":")[0]).__doc__).splitlines()[0]

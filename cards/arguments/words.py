@@ -14,7 +14,7 @@ from surgvqa.cards.arguments.option import Option
 
 
 def to_argv(verb: str, options: Sequence[Option], config: Any) -> list[str]:
-    """The shortest words that a verb reads as this configuration: arguments by position first, no defaults."""
+    """Return the shortest words that a verb reads as this configuration: arguments by position first, no defaults."""
     words = [verb]
     for option in options:
         if option.given.position and (value := value_of(config, option)) is not None:
@@ -26,7 +26,7 @@ def to_argv(verb: str, options: Sequence[Option], config: Any) -> list[str]:
 
 
 def value_of(config: Any, option: Option) -> Any:
-    """An option's value: a field, or one of a source's own options."""
+    """Return an option's value: a field, or one of a source's own options."""
     if hasattr(config, option.name):
         return getattr(config, option.name)
     own: Mapping[str, Any] = config.source_options
@@ -34,12 +34,12 @@ def value_of(config: Any, option: Option) -> Any:
 
 
 def positional(text: str) -> str:
-    """An argument without a flag; a path that begins as an option does is written from its folder."""
+    """Write an argument without a flag; a path that begins as an option does is written from its folder."""
     return f"./{text}" if text.startswith("-") else text
 
 
 def flagged(option: Option, value: Any) -> Iterator[str]:
-    """An option with its value; nothing where the value is the default."""
+    """Write an option with its value; nothing where the value is the default."""
     if value is None or value == option.default:
         return
     if option.kind is bool:
@@ -56,7 +56,7 @@ def flagged(option: Option, value: Any) -> Iterator[str]:
 
 
 def printed(command: str, verb: str, options: Sequence[Option], config: Any) -> list[str]:
-    """The words that make the same again, for others: with placeholders for places, without what says how fast."""
+    """Return the words that make the same again, for others: with placeholders for places, without what says how fast."""
     shown = [
         replace(one, default=None) if one.kind is Path else one for one in options if not one.given.aside
     ]
@@ -75,7 +75,7 @@ class Values:
 
 
 def place(option: Option, value: Any) -> Any:
-    """The placeholder of a value that says where something lies; any other value as it is."""
+    """Return the placeholder of a value that says where something lies; any other value as it is."""
     metavar = option.given.metavar
     if option.given.place:
         return option.given.place
@@ -103,13 +103,13 @@ def shell(words: Sequence[str]) -> str:
 
 
 def ansi(word: str) -> str:
-    """A word with control characters, quoted as bash, zsh and ksh read them."""
+    """Quote a word with control characters as bash, zsh and ksh read them."""
     text = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
     return "$'" + re.sub(r"[^ -~]| (?= )", _hexed, text) + "'"
 
 
 def _hexed(match: re.Match[str]) -> str:
-    """A character by its number, where it can't be seen."""
+    """Write a character by its number, where it can't be seen."""
     number = ord(match[0])
     if match[0] != " " and match[0].isprintable():
         return match[0]

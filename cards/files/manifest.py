@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, cast
 
 from surgvqa.cards.command import InputError, parse_json
 from surgvqa.cards.files.atomic import write_text
+from surgvqa.cards.files.documents import SCHEMA, Manifest, Report, Shard
 
 NAME = "manifest.json"
 REPORT = "report.json"
@@ -23,47 +24,41 @@ put = write_text
 MEND = "`surgvqa-build verify DIR --repair ROOT` or the same build writes it again, `surgvqa-card dataset DIR` the card"
 
 
-class Shard(TypedDict):
-    """A file of the data set."""
-
-    sha256: str
-    bytes: int
+def read(folder: Path) -> Manifest:
+    """Read the manifest of a data set folder."""
+    return cast(Manifest, _document(folder, NAME))
 
 
-class Source(TypedDict):
-    """``builders.schema.Facts`` as JSON: what a card must say about where the cases come from."""
-
-    name: str
-    homepage: str
-    licence: str
-    access: str
-    citation: str
-    procedure: str
+def read_report(folder: Path) -> Report:
+    """Read the report of a data set folder; of instruction data it has the keys of an ``InstructReport``."""
+    return cast(Report, _document(folder, REPORT))
 
 
-class Manifest(TypedDict):
-    """The keys a card and a push rely on; a build may write more."""
+def _document(folder: Path, name: str) -> object:
+    """Read one of the two documents.
 
-    surgvqa: str  # version of this package
-    versions: dict[str, str]  # of Python and the libraries the bytes depend on
-    source: Source
-    parameters: dict[str, Any]  # of the command, without paths; {"source": "synthetic", "clip_seconds": 5, …}
-    files: dict[str, Shard]  # by path below the folder, "/" between parts
-    source_files: dict[str, str]  # sha256 of every file read, by path below --root
-    dropped: list[dict[str, str]]  # {"item", "cause"} of everything left out
-
-
-def read(folder: Path, name: str = NAME) -> Any:
-    """Return the manifest (or the report) of a data set folder."""
+    Raises:
+        InputError: no such folder or file, no JSON object, or one of a later version than this package writes.
+    """
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; build one with `surgvqa-build SOURCE --root … --out {folder}`"
         )
-    return read_json(folder / name, f"{folder} is no finished data set; run the build again")
+    found = read_json(folder / name, f"{folder} is no finished data set; run the build again")
+    if not isinstance(found, dict):
+        raise InputError(
+            f"{folder / name}: a JSON object was expected, a {type(found).__name__} found; {MEND}"
+        )
+    version = found.get("schema", 1)
+    if not isinstance(version, int) or version > SCHEMA:
+        raise InputError(
+            f"{folder / name} has schema {version!r}, and this surgvqa knows {SCHEMA} and earlier; install a newer one"
+        )
+    return found
 
 
 def read_json(path: Path, hint: str) -> Any:
-    """What a JSON file holds; where it cannot be read, an ``InputError`` with the cause and the ``hint``."""
+    """Read a JSON file; where that fails, raise an ``InputError`` with the cause and the ``hint``."""
     try:
         return parse_json(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -73,24 +68,26 @@ def read_json(path: Path, hint: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """JSON that is the same for the same value."""
+    """Write a value as JSON that is the same for the same value."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
 
 
-def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(manifest: Manifest) -> Manifest:
     """Return a manifest with the sha256 of its own text, so that a flipped bit in it shows."""
-    content = {name: value for name, value in manifest.items() if name != "sha256"}
-    return {**content, "sha256": hashlib.sha256(dump(content).encode()).hexdigest()}
+    content = manifest.copy()
+    content.pop("sha256", None)
+    content["sha256"] = hashlib.sha256(dump(content).encode()).hexdigest()
+    return content
 
 
-def whole(folder: Path) -> Any:
+def whole(folder: Path) -> Manifest:
     """Read the manifest of a finished data set, which must be, to the letter, the one that was written.
 
     Raises:
         InputError: there is none, or somebody changed it: nothing can be held against it then.
     """
     found = read(folder)
-    if not isinstance(found, dict) or (folder / NAME).read_bytes() != dump(sealed(found)).encode():
+    if (folder / NAME).read_bytes() != dump(sealed(found)).encode():
         raise InputError(
             f"{folder / NAME} is damaged: its text is not the one that was written, so nothing can be held against it; "
             "run the same build again"
@@ -107,29 +104,34 @@ def derived(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
 
 
-def seal(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+def seal(folder: Path, content: Mapping[str, object]) -> Manifest:
     """Write the manifest of a folder as it lies there: ``content``, and the hash of every file."""
-    found = {name: folder / name for name in walk(folder) if name not in UNLISTED}
-    files = {name: {"sha256": sha256(path), "bytes": path.stat().st_size} for name, path in found.items()}
+    files = {name: described(folder / name) for name in walk(folder) if name not in UNLISTED}
     texts = {name: sha256(folder / name) for name in (REPORT, CARD) if (folder / name).is_file()}
-    made = sealed({**content, "files": files, "derived": texts})
+    made = sealed(cast(Manifest, {"schema": SCHEMA, **content, "files": files, "derived": texts}))
     put(folder / NAME, dump(made))
     return made
 
 
-def report_of(folder: Path, manifest: Mapping[str, Any]) -> Any:
+def described(path: Path) -> Shard:
+    """Return a file's hash and size, as the manifest lists them."""
+    return {"sha256": sha256(path), "bytes": path.stat().st_size}
+
+
+def report_of(folder: Path, manifest: Manifest) -> Report:
     """Return the report of a data set, as the manifest knows it."""
     wrong = [one for one in unsealed(folder, manifest) if one.startswith(f"{REPORT}:")]
     if wrong:
         raise InputError(f"{folder}: {wrong[0]}; {MEND}")
-    return read(folder, REPORT)
+    return read_report(folder)
 
 
-def rewrite(folder: Path, manifest: Mapping[str, Any], name: str, text: str) -> None:
+def rewrite(folder: Path, manifest: Manifest, name: str, text: str) -> None:
     """Put another card or report in its place and seal the manifest with its hash."""
-    known = {**manifest.get("derived", {}), **derived({name: text})}
+    content = manifest.copy()
+    content["derived"] = {**manifest.get("derived", {}), **derived({name: text})}
     put(folder / name, text)
-    put(folder / NAME, dump(sealed({**manifest, "derived": known})))
+    put(folder / NAME, dump(sealed(content)))
 
 
 def sha256(path: Path) -> str:
@@ -139,14 +141,14 @@ def sha256(path: Path) -> str:
 
 
 def walk(folder: Path) -> Iterator[str]:
-    """Every file below ``folder`` as a relative path with "/", sorted; a symbolic link counts as a file."""
+    """Yield every file below ``folder`` as a relative path with "/", sorted; a symbolic link counts as a file."""
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_dir():
             yield path.relative_to(folder).as_posix()
 
 
-def unsealed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """What of report and card isn't as the manifest says."""
+def unsealed(folder: Path, manifest: Manifest) -> list[str]:
+    """List what of report and card isn't as the manifest says."""
     known: Mapping[str, str] = manifest.get("derived", {})
     found = []
     for name in sorted({name for name in (REPORT, CARD) if (folder / name).exists()} | set(known)):
@@ -161,7 +163,7 @@ def unsealed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
 
 
 def faults(folder: Path, files: Mapping[str, Shard]) -> list[str]:
-    """What of the folder disagrees with its manifest: files missing, changed or not listed; links; escapes."""
+    """List what of the folder disagrees with its manifest: files missing, changed or not listed; links; escapes."""
     found = []
     present = set(walk(folder))
     for name, shard in sorted(files.items()):

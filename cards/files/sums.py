@@ -86,7 +86,7 @@ def read(folder: Path, name: str = NAME) -> dict[str, str] | None:
 
 
 def faults(folder: Path) -> list[str]:
-    """What of a model's folder isn't as training left it, each with its file's name."""
+    """List what of a model's folder isn't as training left it, each with its file's name."""
     found: list[str] = []
     listed: set[str] = set()
     for file in (NAME, HOME) if (folder / HOME).is_file() else (NAME,):

@@ -105,7 +105,7 @@ def masked(found: str) -> str:
 
 
 def match_of(what: str, rule: str, text: str) -> str | None:
-    """What of a text a rule hits, confirmed where the pattern alone would hit too much."""
+    """Return what of a text a rule hits, confirmed where the pattern alone would hit too much."""
     match = re.search(rule, text)
     if match and what in CONFIRMED:
         return CONFIRMED[what](text)
@@ -247,7 +247,7 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
 
 
 def public_words(folder: Path) -> list[str]:
-    """What a data set says of where it comes from (homepage, citation): public, and repeated on its card."""
+    """Return what a data set says of where it comes from (homepage, citation): public, and repeated on its card."""
     path = folder / manifest.NAME
     if not path.is_file():
         return []

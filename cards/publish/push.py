@@ -8,7 +8,6 @@ holds is compared with what was sent; with ``read_back`` what it hands out, too.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -17,6 +16,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest, sums
 from surgvqa.cards.publish.audit import audit
 from surgvqa.cards.write import model
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 if TYPE_CHECKING:
     import httpx2
@@ -49,51 +49,17 @@ def push(
     ``InputError`` where the folder isn't what its manifest says, where the audit finds something, and where
     the Hub refuses or cannot be reached; the repository is then as it was.
     """
-    from huggingface_hub import (
-        CommitOperationAdd,
-        CommitOperationDelete,
-        HfApi,
-        get_token,
-        set_client_factory,
-    )
+    from huggingface_hub import HfApi, get_token, set_client_factory
 
     repo_type = repo_type or kind_of(folder)
-    if not model.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
-        raise InputError(
-            f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
-        )
-    files = dataset_files(folder) if repo_type == "dataset" else model_files(folder)
-    if hits := audit(folder, files):
-        raise InputError(
-            f"not published: {len(hits)} {'thing' if len(hits) == 1 else 'things'} that must stay private: "
-            + "; ".join(map(str, hits[:5]))
-            + ("; …" if len(hits) > 5 else "")
-            + ". Remove them from the input and build again"
-        )
+    files = publishable(folder, repo_id, repo_type)
     if not (token := token or get_token()):
         raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
-
     set_client_factory(patient_client)
     api = HfApi(token=token)
     try:
         patiently(lambda: api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True))
-        parent = patiently(lambda: api.repo_info(repo_id, repo_type=repo_type)).sha
-        there = remote_files(api, repo_id, repo_type, parent)
-        adds = [CommitOperationAdd(name, folder / name) for name in files]
-        gone = [CommitOperationDelete(name) for name in sorted(set(there) - set(files) - {KEPT})]
-        api.preupload_lfs_files(repo_id, adds, repo_type=repo_type, free_memory=False)
-        message = f"surgvqa: {repo_type} of {len(files)} files"
-
-        def commit() -> str:
-            """Send the commit, unless an earlier try got through and only its answer was lost."""
-            head = str(api.repo_info(repo_id, repo_type=repo_type).sha)
-            if head != parent and not differences(folder, files, remote_files(api, repo_id, repo_type, head)):
-                return head
-            return api.create_commit(
-                repo_id, [*adds, *gone], repo_type=repo_type, commit_message=message, parent_commit=parent
-            ).oid
-
-        made = patiently(commit)
+        made = commit(api, folder, files, repo_id, repo_type)
         wrong = differences(folder, files, remote_files(api, repo_id, repo_type, made))
     except Exception as error:
         raise refused(repo_id, error) from error
@@ -111,8 +77,52 @@ def push(
     return made
 
 
+def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
+    """Return the files to publish, after the search for what must stay private.
+
+    Raises:
+        InputError: no name of a repository, a folder that isn't as it was written, or a find.
+    """
+    if not model.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
+        raise InputError(
+            f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
+        )
+    files = dataset_files(folder) if repo_type == "dataset" else model_files(folder)
+    if hits := audit(folder, files):
+        raise InputError(
+            f"not published: {len(hits)} {'thing' if len(hits) == 1 else 'things'} that must stay private: "
+            + "; ".join(map(str, hits[:5]))
+            + ("; …" if len(hits) > 5 else "")
+            + ". Remove them from the input and build again"
+        )
+    return files
+
+
+def commit(api: HfApi, folder: Path, files: list[str], repo_id: str, repo_type: RepoType) -> str:
+    """Send files as one commit on top of what is there; returns its id."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    parent = patiently(lambda: api.repo_info(repo_id, repo_type=repo_type)).sha
+    there = remote_files(api, repo_id, repo_type, parent)
+    adds = [CommitOperationAdd(name, folder / name) for name in files]
+    gone = [CommitOperationDelete(name) for name in sorted(set(there) - set(files) - {KEPT})]
+    api.preupload_lfs_files(repo_id, adds, repo_type=repo_type, free_memory=False)
+    message = f"surgvqa: {repo_type} of {len(files)} files"
+
+    def send() -> str:
+        """Send the commit, unless an earlier try got through and only its answer was lost."""
+        head = str(api.repo_info(repo_id, repo_type=repo_type).sha)
+        if head != parent and not differences(folder, files, remote_files(api, repo_id, repo_type, head)):
+            return head
+        return api.create_commit(
+            repo_id, [*adds, *gone], repo_type=repo_type, commit_message=message, parent_commit=parent
+        ).oid
+
+    return patiently(send)
+
+
 def kind_of(folder: Path) -> RepoType:
-    """What a folder holds, told from its files."""
+    """Tell from its files what a folder holds."""
     if (folder / manifest.NAME).is_file():
         return "dataset"
     if (folder / model.ADAPTER).is_file() or (folder / "config.json").is_file():
@@ -160,7 +170,7 @@ def model_files(folder: Path) -> list[str]:
 
 
 def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | None) -> dict[str, str]:
-    """What a revision holds: the hash of every file, by path; SHA-256 of large ones, git's of the others."""
+    """Return what a revision holds: the hash of every file, by path; SHA-256 of large ones, git's of the others."""
     from huggingface_hub import RepoFile
 
     rows = patiently(
@@ -230,20 +240,23 @@ def patient_client() -> httpx2.Client:
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """``call()``, again after a wait where the server or the line failed; a refusal is not asked twice."""
+    """Run ``call()``, again after a wait where the server or the line failed; a refusal is not asked twice."""
+    wait = wait_exponential(multiplier=FIRST_WAIT_S, exp_base=2)
+    retrying = Retrying(
+        stop=stop_after_attempt(TRIES), wait=wait, retry=retry_if_exception(passing), reraise=True
+    )
+    answer: T = retrying(call)
+    return answer
+
+
+def passing(error: BaseException) -> bool:
+    """Whether a failure may pass: the line's, or the server's own."""
     import httpx2
 
-    for attempt in range(TRIES):
-        try:
-            return call()
-        except httpx2.HTTPError as error:
-            response: Any = getattr(error, "response", None)
-            if (response is not None and response.status_code not in (408, 429, 500, 502, 503, 504)) or (
-                attempt == TRIES - 1
-            ):
-                raise
-            time.sleep(FIRST_WAIT_S * 2**attempt)
-    raise AssertionError("unreachable")
+    response: Any = getattr(error, "response", None)
+    return isinstance(error, httpx2.HTTPError) and (
+        response is None or response.status_code in (408, 429, 500, 502, 503, 504)
+    )
 
 
 def refused(repo_id: str, error: Exception) -> Exception:

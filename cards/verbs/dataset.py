@@ -23,13 +23,10 @@ def run(config: Dataset) -> None:
     """Write DIR/README.md from DIR/manifest.json and DIR/report.json, and seal it."""
     from surgvqa.cards.files import manifest
     from surgvqa.cards.write.dataset import dataset_card
-    from surgvqa.cards.write.instruct import instruct_card
 
     known = manifest.whole(config.folder)
-    card = instruct_card if known["parameters"].get("source") == "instruct" else dataset_card
     if config.repo:
-        known = {**known, "repo": config.repo}
-    named = {"repo_id": known["repo"]} if "repo" in known else {}
-    text = card(known, manifest.report_of(config.folder, known), **named)
+        known["repo"] = config.repo
+    text = dataset_card(known, manifest.report_of(config.folder, known), known.get("repo"))
     manifest.rewrite(config.folder, known, manifest.CARD, text)
     print(config.folder / manifest.CARD)

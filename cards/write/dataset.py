@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import UndefinedError
 from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.command import InputError, one_line
+from surgvqa.cards.files.documents import FrameAudit, Manifest, Shard, Source
 from surgvqa.cards.write.markdown import Markdown, code, render, without_paths
 
 SPLITS = ("train", "validation", "test")
@@ -24,7 +25,7 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 PLACES = ("root", "out", "push_to", "workers")  # parameters that say where and how fast, never what
 
 
-def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str | None = None) -> str:
+def dataset_card(manifest: Manifest, report: Mapping[str, Any], repo_id: str | None = None) -> str:
     """Return the README.md of a data set folder, with the metadata the Hub and ``load_dataset`` read.
 
     ``manifest`` and ``report`` are the folder's two JSON files; ``repo_id`` goes into the snippet.
@@ -42,7 +43,7 @@ def dataset_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id
         ) from None
 
 
-def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) -> str:
+def _card(manifest: Manifest, report: Mapping[str, Any], repo_id: str) -> str:
     source, splits = manifest["source"], report["splits"]
     totals = {key: sum(split[key] for split in splits.values()) for key in ("cases", "clips", "qa")}
     kinds = sorted(report["kinds"].items())
@@ -72,7 +73,7 @@ def _card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str) 
     )
 
 
-def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: int, content: str) -> str:
+def metadata(source: Source, configs: Mapping[str, list[str]], rows: int, content: str) -> str:
     """Return the YAML at the top of the card, without its dashes.
 
     ``content`` goes into the configs because ``load_dataset`` (5.2) caches a local folder under its last name
@@ -104,7 +105,7 @@ def metadata(source: Mapping[str, str], configs: Mapping[str, list[str]], rows: 
     return data.to_yaml()
 
 
-def content(files: Mapping[str, Any]) -> str:
+def content(files: Mapping[str, Shard]) -> str:
     """Return a short name for what is in a folder's files."""
     hashes = [f"{name} {files[name]['sha256']}" for name in sorted(files)]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
@@ -137,7 +138,7 @@ def snippet(repo_id: str, configs: Mapping[str, list[str]]) -> str:
     return "\n".join(["from datasets import load_dataset", "", *lines])
 
 
-def commands(manifest: Mapping[str, Any]) -> str:
+def commands(manifest: Manifest) -> str:
     """Return the commands that make the same data set again, a line each, with placeholders for places."""
     if "commands" in manifest:
         return "\n".join(shell(words) for words in manifest["commands"])
@@ -170,7 +171,7 @@ def grouped(cause: str) -> str:
     return re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "N", without_paths(cause))
 
 
-def privacy(audit: Mapping[str, Any] | None) -> Markdown:
+def privacy(audit: FrameAudit | None) -> Markdown:
     """State what is known about people in the data: never more than was checked.
 
     ``audit`` is the manifest's ``privacy``: frames looked at, and how many showed what they must not.

@@ -18,6 +18,7 @@ from typing import Any
 
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import Manifest
 from surgvqa.cards.write.dataset import dataset_card
 
 COLUMNS, ROWS, WIDTH, HEIGHT = 6, 5, 320, 240  # of a sheet and of a picture on it
@@ -60,8 +61,8 @@ def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
     return written
 
 
-def counted(folder: Path, manifest: dict[str, Any]) -> Iterator[tuple[str, int, int, int]]:
-    """(file, row group, row, number of pictures) of every row with pictures, without reading a picture."""
+def counted(folder: Path, manifest: Manifest) -> Iterator[tuple[str, int, int, int]]:
+    """Yield (file, row group, row, number of pictures) of every row with pictures, without reading a picture."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -96,7 +97,7 @@ def pictures(folder: Path, drawn: list[tuple[str, int, int, int]]) -> Iterator[b
 def record(folder: Path, looked_at: int, hits: int) -> None:
     """Write what a person saw into the manifest, and the bound that follows into the card."""
     manifest = manifests.whole(folder)
-    total = sum(count for *_, count in counted(folder, manifest))
+    total = sum(one[3] for one in counted(folder, manifest))
     if not 1 <= looked_at <= total or not 0 <= hits <= looked_at:
         raise InputError(f"--looked-at {looked_at} --hits {hits}: {folder} has {total} pictures")
     manifest["privacy"] = {"frames": looked_at, "hits": hits}

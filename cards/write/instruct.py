@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from surgvqa.cards.files.documents import Manifest
 from surgvqa.cards.write.dataset import (
     commands,
     content,
@@ -19,7 +20,7 @@ from surgvqa.cards.write.dataset import (
 from surgvqa.cards.write.markdown import Markdown, render
 
 
-def instruct_card(manifest: Mapping[str, Any], report: Mapping[str, Any], repo_id: str = "ORG/NAME") -> str:
+def instruct_card(manifest: Manifest, report: Mapping[str, Any], repo_id: str = "ORG/NAME") -> str:
     """Return the README.md of a folder with config `instruct`, from its manifest and its report."""
     splits = report["splits"]
     configs = data_configs(manifest["files"])

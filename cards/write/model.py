@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surgvqa.cards.command import InputError, one_line
 from surgvqa.cards.files import manifest
+from surgvqa.cards.files.documents import Manifest
 from surgvqa.cards.write.markdown import Markdown, code, escape, render
 
 if TYPE_CHECKING:
@@ -22,7 +24,47 @@ LORA = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def describe(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a model's folder says of the model and its training."""
+
+    adapter: bool
+    config: Mapping[str, Any]  # of the adapter or the model, as its library wrote it
+    budget: Mapping[str, object]  # what the model saw of a clip
+    run: Mapping[str, object]  # of training
+    processor: bool  # whether the folder has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A score as a card shows it."""
+
+    n: int
+    rule: str
+    accuracy: float
+    ci95: Sequence[float]
+    macro_accuracy: float
+    blind_majority: float
+    errors: int
+    empty: int
+    kinds: Sequence[tuple[str, Mapping[str, Any]]]  # in order, each with a ``remark`` where it says little
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """How the answers of two engines differ."""
+
+    a: str
+    b: str
+    split: str
+    n: int
+    differ: int
+    verdict_differs: int
+    kinds: Sequence[tuple[str, int]]
+
+
+def describe(folder: Path) -> Trained:
     """Read a model's folder: its adapter's or model's config, and the training's settings."""
     names = [name for name in (ADAPTER, "config.json") if (folder / name).is_file()]
     if not names:
@@ -35,24 +77,24 @@ def describe(folder: Path) -> dict[str, Any]:
     }
     run = read.get(RUN, {})
     losses = [entry["train_loss"] for entry in run.get("log_history", ()) if "train_loss" in entry]
-    return {
-        "adapter": names[0] == ADAPTER,
-        "config": manifest.read_json(folder / names[0], hint),
-        "budget": read.get(BUDGET, {}),
-        "run": {name: run[name] for name in RUN_FACTS if name in run}
+    return Trained(
+        adapter=names[0] == ADAPTER,
+        config=manifest.read_json(folder / names[0], hint),
+        budget=read.get(BUDGET, {}),
+        run={name: run[name] for name in RUN_FACTS if name in run}
         | ({"train_loss": losses[-1]} if losses else {}),
-        "processor": any(
+        processor=any(
             (folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")
         ),
-    }
+    )
 
 
 def model_card(
-    model: Mapping[str, Any],
+    model: Trained,
     scores: Mapping[str, Mapping[str, Any]],
     *,
-    parity: Sequence[Mapping[str, Any]] = (),
-    data: Mapping[str, Any] | None = None,
+    parity: Sequence[Parity] = (),
+    data: Manifest | None = None,
     data_id: str | None = None,
     repo_id: str | None = None,
 ) -> str:
@@ -62,9 +104,9 @@ def model_card(
     ``parity`` is what ``parity_of`` made of comparisons between engines;
     ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
     """
-    config = model["config"]
-    base = str(config.get("base_model_name_or_path") or "") if model["adapter"] else ""
-    settings = {name: config[name] for name in LORA if name in config} | model["run"]
+    config = model.config
+    base = str(config.get("base_model_name_or_path") or "") if model.adapter else ""
+    settings = {name: config[name] for name in LORA if name in config} | dict(model.run)
     try:
         table = [(label, scored(score)) for label, score in scores.items()]
     except KeyError as error:
@@ -74,24 +116,22 @@ def model_card(
     name = repo_id or "ORG/NAME"
     return render(
         "model.md",
-        card_data=Markdown(metadata(name, base, model["adapter"], table, data, data_id)),
-        title=name.split("/")[-1]
-        if repo_id
-        else "Surgical VQA " + ("adapter" if model["adapter"] else "model"),
-        what="A LoRA adapter" if model["adapter"] else "A model",
+        card_data=Markdown(metadata(name, base, model.adapter, table, data, data_id)),
+        title=name.split("/")[-1] if repo_id else "Surgical VQA " + ("adapter" if model.adapter else "model"),
+        what="A LoRA adapter" if model.adapter else "A model",
         base=base_name(base) if base else code(config.get("model_type", "unknown")),
         data=data_name(data, data_id),
         scores=table,
         many=len(table) > 1,
         parity=list(parity),
         snippet=snippet(name, base, model),
-        budget=[(key.replace("_", " "), value) for key, value in model["budget"].items()],
+        budget=[(key.replace("_", " "), value) for key, value in model.budget.items()],
         settings=[(key, shown(value)) for key, value in settings.items() if value is not None],
         licence=data["source"]["licence"] if data else "",
     )
 
 
-def scored(score: Mapping[str, Any]) -> dict[str, Any]:
+def scored(score: Mapping[str, Any]) -> Scored:
     """Return a score file's content, with its kinds in order and a remark on those that say little."""
     kinds = []
     for name, kind in sorted(score["by_kind"].items()):
@@ -99,11 +139,21 @@ def scored(score: Mapping[str, Any]) -> dict[str, Any]:
             kind["collapsed"]
         )
         kinds.append((name, dict(kind) | {"remark": ", ".join(remarks)}))
-    needed = ("n", "rule", "accuracy", "ci95", "macro_accuracy", "blind_majority", "errors", "empty")
-    return {key: score[key] for key in needed} | {"kinds": kinds, "notes": score.get("notes", [])}
+    return Scored(
+        n=score["n"],
+        rule=score["rule"],
+        accuracy=score["accuracy"],
+        ci95=score["ci95"],
+        macro_accuracy=score["macro_accuracy"],
+        blind_majority=score["blind_majority"],
+        errors=score["errors"],
+        empty=score["empty"],
+        kinds=kinds,
+        notes=score.get("notes", []),
+    )
 
 
-def parity_of(figures: Mapping[str, Any], file: str) -> dict[str, Any]:
+def parity_of(figures: Mapping[str, Any], file: str) -> Parity:
     """Word the result of `surgvqa-eval compare` on the answers of two engines, for the card.
 
     Raises:
@@ -126,15 +176,15 @@ def parity_of(figures: Mapping[str, Any], file: str) -> dict[str, Any]:
     if asked[0] != asked[1]:
         raise InputError(f"{file} compares runs on other questions: {asked[0]} and {asked[1]}")
     kinds = [(name, count) for name, count in sorted(answers.get("by_kind", {}).items())]
-    return found | {"a": engines[0], "b": engines[1], "split": asked[0]["split"], "kinds": kinds}
+    return Parity(a=engines[0], b=engines[1], split=asked[0]["split"], kinds=kinds, **found)
 
 
 def metadata(
     name: str,
     base: str,
     adapter: bool,
-    scores: list[tuple[str, dict[str, Any]]],
-    data: Mapping[str, Any] | None,
+    scores: Sequence[tuple[str, Scored]],
+    data: Manifest | None,
     data_id: str | None,
 ) -> str:
     """Return the YAML at the top of the card, with the scores as a ``model-index``."""
@@ -155,7 +205,7 @@ def metadata(
 
 
 def eval_results(
-    scores: Sequence[tuple[str, Mapping[str, Any]]], data_name: str, data_id: str | None
+    scores: Sequence[tuple[str, Scored]], data_name: str, data_id: str | None
 ) -> list[EvalResult]:
     """Return the Hub's entries for the accuracies of each labelled score, as ``scored`` returns it."""
     from huggingface_hub import EvalResult
@@ -170,10 +220,10 @@ def eval_results(
         for label, score in scores
         for args in [{"file": one_line(label)} if len(scores) > 1 else None]
         for title, value in [
-            ("accuracy", score["accuracy"]),
-            ("mean accuracy over kinds", score["macro_accuracy"]),
-            ("accuracy of the blind majority", score["blind_majority"]),
-            *((f"accuracy on {one_line(kind)}", row["accuracy"]) for kind, row in score["kinds"]),
+            ("accuracy", score.accuracy),
+            ("mean accuracy over kinds", score.macro_accuracy),
+            ("accuracy of the blind majority", score.blind_majority),
+            *((f"accuracy on {one_line(kind)}", row["accuracy"]) for kind, row in score.kinds),
         ]
         if value is not None
     ]
@@ -192,7 +242,7 @@ def base_name(base: str) -> Markdown:
     return Markdown(f"{last}, a local model that is not part of this repository")
 
 
-def data_name(data: Mapping[str, Any] | None, data_id: str | None) -> Markdown:
+def data_name(data: Manifest | None, data_id: str | None) -> Markdown:
     """Return the training data, as far as it is known."""
     where = f"[{data_id}](https://huggingface.co/datasets/{data_id})" if data_id else ""
     what = f"questions on {escape(data['source']['name'])}" if data else ""
@@ -208,11 +258,11 @@ def shown(value: Any) -> Any:
     return ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else value
 
 
-def snippet(name: str, base: str, model: Mapping[str, Any]) -> str:
-    """How one loads the model and its processor."""
+def snippet(name: str, base: str, model: Trained) -> str:
+    """Return the code that loads the model and its processor."""
     base_id = hub_id(base) or "BASE_MODEL"
     lines = ["from transformers import AutoModelForImageTextToText, AutoProcessor", ""]
-    if model["adapter"]:
+    if model.adapter:
         lines = ["from peft import PeftModel", *lines]
         lines += [
             f'base = AutoModelForImageTextToText.from_pretrained("{base_id}")',
@@ -220,5 +270,5 @@ def snippet(name: str, base: str, model: Mapping[str, Any]) -> str:
         ]
     else:
         lines.append(f'model = AutoModelForImageTextToText.from_pretrained("{name}")')
-    lines.append(f'processor = AutoProcessor.from_pretrained("{name if model["processor"] else base_id}")')
+    lines.append(f'processor = AutoProcessor.from_pretrained("{name if model.processor else base_id}")')
     return "\n".join(lines)

@@ -26,8 +26,9 @@ from surgvqa.eval.answers.predict import Run, predict
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.documents.runs import Agreement, EnsembleFile, KindAgreement
 from surgvqa.eval.models.load import parts
-from surgvqa.eval.output import terminal
+from surgvqa.eval.output import documents, terminal
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring.match import SET_KINDS
@@ -86,7 +87,13 @@ def run(asked: Run, models: Sequence[str], how: str | None) -> None:
     said = [predictions.read(file) for file in files]
     votes = combined(said, sameness(asked, said[0]))
     figures = compared(said, votes, places=asked.config == "pointing")
-    facts = {"ensemble": how, "models": list(models), "files": [file.name for file in files], **figures}
+    facts: EnsembleFile = {
+        "schema_version": documents.SCHEMA_VERSION,
+        "ensemble": how,
+        "models": list(models),
+        "files": [file.name for file in files],
+        **figures,
+    }
     put(asked.out, "".join(vote.line() + "\n" for vote in votes))
     about.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(table(figures))
@@ -197,12 +204,12 @@ def same_places(row: Mapping[str, Any], one: Prediction, other: Prediction) -> b
     )  # fmt: skip
 
 
-def compared(said: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places: bool) -> dict[str, Any]:
+def compared(said: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places: bool) -> Agreement:
     """How often all models agree, by kind, and what each of them and the vote is worth (of texts, not of places)."""
     kinds: dict[str, list[Vote]] = defaultdict(list)
     for one in votes:
         kinds[one.answer.kind].append(one)
-    figures: dict[str, Any] = {
+    figures: Agreement = {
         "n": len(votes),
         "agreement": share(votes),
         "by_kind": {kind: {"n": len(own), "agreement": share(own)} for kind, own in sorted(kinds.items())},
@@ -220,12 +227,13 @@ def share(votes: Sequence[Vote]) -> float:
     return sum(one.votes == one.models for one in votes) / len(votes)
 
 
-def table(figures: Mapping[str, Any]) -> str:
+def table(figures: Agreement) -> str:
     """Agreement and accuracies for the terminal, a line per kind; the last column is the vote."""
     scored = figures.get("accuracy")
     names = [f"model {number}" for number in range(1, len(scored))] + ["vote"] if scored else []
     lines: list[Sequence[str]] = [("kind", "n", "all agree", *names)]
-    for kind, own in (*figures["by_kind"].items(), ("all", figures)):
+    every: list[tuple[str, KindAgreement]] = [*figures["by_kind"].items(), ("all", figures)]
+    for kind, own in every:
         cells = map(terminal.percent, own.get("accuracy", ()))
         lines.append((kind, str(own["n"]), terminal.percent(own["agreement"]), *cells))
     return terminal.table(lines)

@@ -7,7 +7,7 @@ the answers are those of asking one question at a time (``tests/eval/test_predic
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,10 +88,13 @@ def answers(
     groups = together(rests, any(is_linear(module) for module in inner.modules()))
     found: dict[int, Answer] = {}
     for group in groups:
-        part = seen if len(groups) == 1 else copy.deepcopy(seen)
-        said = asked(
-            outer, encoder, part, [owners[i] for i in group], [rests[i] for i in group], longest, began, heard
+        questions = Questions(
+            seen=seen if len(groups) == 1 else copy.deepcopy(seen),
+            owners=[owners[i] for i in group],
+            rests=[rests[i] for i in group],
+            heard=heard,
         )
+        said = asked(outer, encoder, questions, longest, began)
         found.update(zip(group, said, strict=True))
     flat = (found[number] for number in range(len(rests)))
     return [[next(flat) for _ in clip.ids] for clip in clips]
@@ -104,6 +107,16 @@ class Seen:
     cache: Any
     mask: Tensor  # clips x length: which tokens are theirs
     last: Tensor  # 3 x clips: time, height and width of their last tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """Questions that go through the model as one batch, behind their clips."""
+
+    seen: Seen  # of the clips; used up by the answers
+    owners: Sequence[int]  # each question's clip
+    rests: Sequence[Sequence[int]]  # each question's tokens behind its clip's
+    heard: Mapping[str, Tensor]  # their sounds, in their order
 
 
 def once(call: Callable[[], None] | None) -> Callable[[], None] | None:
@@ -138,38 +151,39 @@ def together(rests: Sequence[Sequence[int]], in_order: bool) -> list[list[int]]:
     return [groups[length] for length in sorted(groups)]
 
 
-def asked(
-    outer: Any,
-    encoder: Encoder,
-    seen: Seen,
-    owners: Sequence[int],
-    rests: Sequence[Sequence[int]],
-    longest: int,
-    began: Callable[[], None] | None,
-    heard: dict[str, Tensor],
-) -> list[Answer]:
-    """Return the answers to some questions, from what was kept of their clips; ``seen`` is used up.
+def left_padded(rests: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return questions as one tensor, padded on the left, and which of its tokens are theirs (1).
 
-    Args:
-        outer: the model.
-        encoder: made the clips.
-        seen: of the clips.
-        owners: each question's clip.
-        rests: each question's tokens behind its clip's.
-        longest: tokens an answer may have.
-        began: is called once the first tokens are there.
-        heard: the questions' sounds, in their order.
+    >>> left_padded([[5], [6, 7]], 0, torch.device("cpu"))[0].tolist()
+    [[0, 5], [6, 7]]
     """
-    inner, tokenizer, device = outer.model, encoder.tokenizer, outer.device
-    owner = torch.tensor(owners, device=device)
-    cache = seen.cache
-    cache.reorder_cache(owner)
     width = max(map(len, rests))
-    tokens = torch.full((len(rests), width), tokenizer.pad_token_id, device=device)
+    tokens = torch.full((len(rests), width), pad, device=device)
     own = torch.zeros(len(rests), width, dtype=torch.int64, device=device)
     for index, rest in enumerate(rests):
         tokens[index, width - len(rest) :] = torch.tensor(rest, device=device)
         own[index, width - len(rest) :] = 1
+    return tokens, own
+
+
+def asked(
+    outer: Any, encoder: Encoder, questions: Questions, longest: int, began: Callable[[], None] | None
+) -> list[Answer]:
+    """Return the answers to some questions, from what was kept of their clips.
+
+    Args:
+        outer: the model.
+        encoder: made the clips.
+        questions: a batch.
+        longest: tokens an answer may have.
+        began: is called once the first tokens are there.
+    """
+    inner, tokenizer, device = outer.model, encoder.tokenizer, outer.device
+    seen, count = questions.seen, len(questions.rests)
+    owner = torch.tensor(questions.owners, device=device)
+    cache = seen.cache
+    cache.reorder_cache(owner)
+    tokens, own = left_padded(questions.rests, tokenizer.pad_token_id, device)
     mask = torch.cat([seen.mask[owner], own], dim=1)
     # A clip ends in text, where time, height and width agree: its questions go on from there.
     steps = seen.last[:, owner][..., None] + own.cumsum(1)
@@ -177,8 +191,8 @@ def asked(
     ends = torch.tensor(end_tokens(outer, encoder), device=device)
     said: list[Tensor] = []
     chances: list[Tensor] = []
-    running = torch.ones(len(rests), dtype=torch.bool, device=device)
-    heard = {key: value.to(device) for key, value in heard.items()}
+    running = torch.ones(count, dtype=torch.bool, device=device)
+    heard = {key: value.to(device) for key, value in questions.heard.items()}
     while True:
         out = inner(
             input_ids=tokens,

@@ -24,6 +24,7 @@ import httpx
 from PIL import Image
 from surgvqa.cards.command import InputError, one_line, parse_json
 from surgvqa.eval.answers.hf_engine import Answer
+from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.eval.models.pixels import Frames
 
@@ -63,7 +64,7 @@ class Chat:
         self.model = next((name for name in served if run.model.rstrip("/").endswith(name)), served[0])
 
     def prepare(
-        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
+        self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]
     ) -> list[list[Message]]:
         """One conversation per question, each with the clip's frames before it."""
         system, pairs = turns(row)

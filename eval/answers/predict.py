@@ -26,14 +26,18 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.documents.runs import RunFacts
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoded, Encoder, name, turns
+from surgvqa.eval.models.encode import Encoded, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
+from surgvqa.eval.models.row_frames import name
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.output import documents
 from surgvqa.eval.settings.predict import Predict
 from tqdm import tqdm
 
@@ -72,9 +76,7 @@ class Run:
 class Engine(Protocol):
     """What answers: transformers in this process, vLLM, or a server."""
 
-    def prepare(
-        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
-    ) -> Any:
+    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> Any:
         """Return a clip with some of its questions, ready to be asked."""
 
     def answer(self, clips: Sequence[Any]) -> list[list[Answer]]:
@@ -89,9 +91,7 @@ class Transformers:
         with advised(LARGER_CARD):
             self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
-    def prepare(
-        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
-    ) -> Encoded:
+    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> Encoded:
         """Patches and token ids."""
         return self.encoder.encode_frames(row, questions, False, frames, times)
 
@@ -321,7 +321,8 @@ def remember(run: Run, budget: Budget) -> None:
     Raises:
         InputError: the file was begun with another model, data set, split, control or budget.
     """
-    facts: dict[str, Any] = {
+    facts: RunFacts = {
+        "schema_version": documents.SCHEMA_VERSION,
         "data": run.data,
         "config": run.config,
         "split": run.split,
@@ -330,16 +331,20 @@ def remember(run: Run, budget: Budget) -> None:
         "seed": run.seed,
         "engine": run.engine,
         "max_new_tokens": run.max_new_tokens,
-        "budget": dataclasses.asdict(budget),
+        "budget": {
+            "frames": budget.frames,
+            "media": budget.media,
+            "min_pixels": budget.min_pixels,
+            "max_pixels": budget.max_pixels,
+        },
     }
     path = run.out.with_suffix(".run.json")
     if run.out.exists() and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [key for key, value in facts.items() if before.get(key) != value]
-        if changed:
-            was, wanted = before.get(changed[0]), facts[changed[0]]
-            raise InputError(
-                f"{run.out} was begun with {changed[0]} = {was}, asked with {wanted}; give another --out"
-            )
+        for key, wanted in facts.items():
+            if key != "schema_version" and before.get(key) != wanted:
+                raise InputError(
+                    f"{run.out} was begun with {key} = {before.get(key)}, asked with {wanted}; give another --out"
+                )
     run.out.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -18,10 +18,14 @@ from datasets import Dataset
 from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import Answer
-from surgvqa.eval.models.encode import Encoder, metadata
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.load import Parts, parts
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.precision import dtype_for
+from surgvqa.eval.models.row_frames import metadata
+
+Prompt = dict[str, Any]  # text and pictures, as vLLM takes them
 
 
 class Served:
@@ -75,9 +79,7 @@ class Served:
         """How a prompt holds the frames: as so many images, or as one video."""
         return {"image": frames} if self.encoder.budget.media == "images" else {"video": min(frames, 1)}
 
-    def prepare(
-        self, row: dict[str, Any], questions: list[int], frames: Frames, times: Sequence[float]
-    ) -> list[dict[str, Any]]:
+    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> list[Prompt]:
         """One prompt per question, each with the clip."""
         (count,) = self.pictures(len(frames)).values()
         texts = self.encoder.texts(row, questions, count, answered=False)
@@ -98,7 +100,7 @@ class Served:
             data = {"video": (np.ascontiguousarray(frames), about)}
         return [{"prompt": text, "multi_modal_data": data} for text in texts]
 
-    def answer(self, clips: Sequence[list[dict[str, Any]]]) -> list[list[Answer]]:
+    def answer(self, clips: Sequence[list[Prompt]]) -> list[list[Answer]]:
         """Greedy answers, with the mean probability of their tokens."""
         prompts = [prompt for clip in clips for prompt in clip]
         said = iter(self.model.generate(prompts, self.sampling, use_tqdm=False, lora_request=self.adapter))

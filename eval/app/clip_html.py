@@ -17,8 +17,8 @@ from surgvqa.builders.cases.scene import from_json
 from surgvqa.builders.cases.timeline import IDLE
 from surgvqa.builders.geometry.coordinates import PERCENT, Space, move_point, resize
 from surgvqa.builders.schema import Box, Scene
-from surgvqa.eval.models.encode import spacing
 from surgvqa.eval.models.pixels import decode
+from surgvqa.eval.models.row_frames import spacing
 
 MODES = (("grid", "Grid"), ("flip", "Flipbook"), ("video", "Video"))
 NO_PHASE = "no phase"

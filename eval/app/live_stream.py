@@ -14,12 +14,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TextIO, TypedDict
 
 import av
 import numpy as np
@@ -31,6 +31,7 @@ from surgvqa.builders.video.timing import cause, opened
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.app.session import ears_for, turn
+from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.load import Loaded, load_model
@@ -73,7 +74,7 @@ class Window:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, second: float, read: Any) -> None:
-        """Return a frame is on screen; ``read`` gives its pixels where it is kept."""
+        """Take note of a frame on screen; ``read`` gives its pixels where it is kept."""
         keep = not self.shots or second >= self.shots[-1][0] + self.step_s - 1e-6
         pixels = read() if keep else None
         with self.changed:
@@ -144,59 +145,69 @@ def watch(source: str, window: Window, stop: threading.Event) -> None:
             window.changed.notify_all()
 
 
-def stream(live: Live) -> dict[str, Any]:
-    """Watch to the end; writes the lines and returns how many windows were answered and dropped.
+class StreamFigures(TypedDict):
+    """How many windows were answered, how many left out, and how late answers were."""
+
+    windows: int
+    dropped: int
+    median_delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A model, and what it is asked of every window."""
+
+    loaded: Loaded
+    encoder: Encoder
+    row: Row  # a clip's row with the questions
+    names: Sequence[str]  # of the questions, for the file
+
+    @property
+    def frames(self) -> int:
+        """How many frames of a window the model sees."""
+        return self.encoder.budget.frames
+
+
+def asker(live: Live) -> Asker:
+    """Load the model and lay out its questions.
 
     Raises:
-        InputError: no such video, model or sound; nothing is asked; a video shorter than a window.
+        InputError: nothing is asked; no such model or sound.
     """
     if bool(live.questions) == bool(live.sound):
         raise InputError("--stream needs a question: --ask TEXT (it may be repeated), or --ask-aloud FILE")
-    if live.window_s <= 0 or live.every_s <= 0:
-        raise InputError(f"--window {live.window_s:g} --every {live.every_s:g}: more than 0 seconds")
     sound = read_sound(live.sound).samples if live.sound else None
     loaded = load_model(live.model, live.dtype, live.device, live.base)
     budget = loaded.budget or Budget(live.frames or 8)
     ears = None if sound is None else ears_for(loaded, sound)
-    encoder = encoder_for(loaded.model_type, loaded.processor, budget, None, ears)
     asked = list(live.questions) or [PROMPT]
-    row: dict[str, Any] = {
+    row: Row = {
         "clip_id": Path(live.source).name,
         "messages": [part for text in asked for part in (turn("user", text), turn("assistant", ""))],
     }
     if sound is not None:
         row["sounds"] = [0]
-    window = Window(live.window_s, live.window_s / (KEPT * max(budget.frames, 1)))
+    encoder = encoder_for(loaded.model_type, loaded.processor, budget, None, ears)
+    return Asker(loaded, encoder, row, [live.sound.name] if live.sound else asked)
+
+
+def stream(live: Live) -> StreamFigures:
+    """Watch to the end; writes the lines and returns how many windows were answered and dropped.
+
+    Raises:
+        InputError: no such video, model or sound; nothing is asked; a video shorter than a window.
+    """
+    if live.window_s <= 0 or live.every_s <= 0:
+        raise InputError(f"--window {live.window_s:g} --every {live.every_s:g}: more than 0 seconds")
+    asked = asker(live)
+    window = Window(live.window_s, live.window_s / (KEPT * max(asked.frames, 1)))
     stop = threading.Event()
     reader = threading.Thread(target=watch, args=(live.source, window, stop), daemon=True)
-    delays: list[float] = []
-    dropped, end_s = 0, live.window_s
     live.out.parent.mkdir(parents=True, exist_ok=True)
     with live.out.open("w", encoding="utf-8") as file:
         reader.start()
         try:
-            while window.wait(end_s):
-                if late := int((window.latest_s - end_s) // live.every_s):
-                    end_s, dropped = end_s + late * live.every_s, dropped + late
-                    write(file, {"dropped": late, "next_end_s": round(end_s, 3)})
-                frames, times = window.take(end_s, budget.frames)
-                said, first_s = answer(loaded, encoder, row, frames, times, live.max_new_tokens)
-                delay = time.monotonic() - window.began - end_s
-                delays.append(delay)
-                for text, reply in zip(asked, said, strict=True):
-                    write(
-                        file,
-                        {
-                            "start_s": round(end_s - live.window_s, 3),
-                            "end_s": round(end_s, 3),
-                            "question": text if sound is None else live.sound.name,  # type: ignore[union-attr]
-                            "prediction": reply.text,
-                            "confidence": None if reply.confidence is None else round(reply.confidence, 6),
-                            "delay_s": round(delay, 3),
-                            "first_token_s": round(first_s, 3),
-                        },
-                    )
-                end_s += live.every_s
+            delays, dropped = follow(live, asked, window, file)
         finally:
             stop.set()
     if window.error is not None:
@@ -205,29 +216,58 @@ def stream(live: Live) -> dict[str, Any]:
         raise InputError(
             f"{live.source} lasts {window.latest_s:.1f} s, a window {live.window_s:g} s; give a shorter --window"
         )
-    figures = {"windows": len(delays), "dropped": dropped, "median_delay_s": round(median(delays), 3)}
+    figures: StreamFigures = {
+        "windows": len(delays),
+        "dropped": dropped,
+        "median_delay_s": round(median(delays), 3),
+    }
     print(json.dumps(figures), file=sys.stderr)
     return figures
 
 
+def follow(live: Live, asked: Asker, window: Window, file: TextIO) -> tuple[list[float], int]:
+    """Answer window after window until the video ends; returns how late each was, and how many were left out."""
+    delays: list[float] = []
+    dropped, end_s = 0, live.window_s
+    while window.wait(end_s):
+        if late := int((window.latest_s - end_s) // live.every_s):
+            end_s, dropped = end_s + late * live.every_s, dropped + late
+            write(file, {"dropped": late, "next_end_s": round(end_s, 3)})
+        frames, times = window.take(end_s, asked.frames)
+        said, first_s = answer(asked, frames, times, live.max_new_tokens)
+        delay = time.monotonic() - window.began - end_s
+        delays.append(delay)
+        for question, reply in zip(asked.names, said, strict=True):
+            write(
+                file,
+                {
+                    "start_s": round(end_s - live.window_s, 3),
+                    "end_s": round(end_s, 3),
+                    "question": question,
+                    "prediction": reply.text,
+                    "confidence": None if reply.confidence is None else round(reply.confidence, 6),
+                    "delay_s": round(delay, 3),
+                    "first_token_s": round(first_s, 3),
+                },
+            )
+        end_s += live.every_s
+    return delays, dropped
+
+
 def answer(
-    loaded: Loaded,
-    encoder: Encoder,
-    row: dict[str, Any],
-    frames: NDArray[np.uint8],
-    times: Sequence[float],
-    longest: int,
+    asked: Asker, frames: NDArray[np.uint8], times: Sequence[float], longest: int
 ) -> tuple[list[Answer], float]:
     """Return a window's answers, and the seconds until their first token."""
     began = time.monotonic()
     first: list[float] = []
-    questions = range(len(row["messages"]) // 2)
-    clip = encoder.encode_frames(row, questions, False, frames, times)
-    said = answers(loaded.model, encoder, [clip], longest, lambda: first.append(time.monotonic() - began))
+    clip = asked.encoder.encode_frames(asked.row, range(len(asked.names)), False, frames, times)
+    said = answers(
+        asked.loaded.model, asked.encoder, [clip], longest, lambda: first.append(time.monotonic() - began)
+    )
     return said[0], first[0]
 
 
-def write(file: Any, line: dict[str, Any]) -> None:
-    """Return a line, handed to the operating system at once."""
+def write(file: TextIO, line: Mapping[str, object]) -> None:
+    """Write a line and hand it to the operating system at once."""
     file.write(json.dumps(line, ensure_ascii=False) + "\n")
     file.flush()

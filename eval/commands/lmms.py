@@ -24,7 +24,7 @@ from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.data.streams import picture
+from surgvqa.eval.data.streams import Row, picture
 from surgvqa.eval.scoring import match
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import options
@@ -95,7 +95,7 @@ def write(where: str, out: Path, name: str | None, split: str, rule: str | None)
     print(f"    python -m lmms_eval --model MODEL --tasks {name} --include_path {out}")
 
 
-def task_file(data: str, name: str, module: str, split: str) -> dict[str, Any]:
+def task_file(data: str, name: str, module: str, split: str) -> dict[str, object]:
     """The task's configuration. A folder is read by its files: by its card, datasets would serve an old build."""
     folder = Path(data)
     if folder.is_dir():
@@ -154,7 +154,7 @@ class Task:
             text += "\nChoices: " + "; ".join(doc["choices"])
         return f"{extra.get('pre_prompt', '')}{text}{extra.get('post_prompt', '')}"
 
-    def results(self, doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def results(self, doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Row]:
         """Return the question with its answer, under each figure's name; ``score`` is 1 for a right answer."""
         names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
         row = {name: doc[name] or "" for name in names} | {"choices": list(doc["choices"] or ())}
@@ -173,7 +173,8 @@ class Task:
         """One figure over all answers, as `surgvqa-eval score --data` computes it."""
         fields = [{key: value for key, value in item.items() if key != "score"} for item in items]
         rows = [Prediction(**row | {"choices": tuple(row["choices"])}) for row in fields]
-        return float(score(rows, rule=self.rule, train=_train(self.data))[name])
+        figures: Mapping[str, Any] = score(rows, rule=self.rule, train=_train(self.data))
+        return float(figures[name])
 
 
 @cache

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError
@@ -20,6 +19,9 @@ from surgvqa.eval.controls.colour import nearest_colour
 from surgvqa.eval.data import columns, predictions, reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.streams import Row, questions
+from surgvqa.eval.documents.controls import Baselines as Controls
+from surgvqa.eval.documents.controls import BriefScore, Worth
+from surgvqa.eval.documents.scores import Scores
 from surgvqa.eval.output import documents, terminal
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
@@ -34,11 +36,12 @@ def compare(
     given: Mapping[str, Sequence[Prediction]],
     rule: str | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> tuple[Controls, dict[str, list[Prediction]]]:
     """Every baseline and every given run, scored on the same questions, and what the first one is worth.
 
     ``given`` holds the model's predictions under ``model``, where there are any, and control runs.
-    Differences are paired over questions and their intervals resample cases.
+    Differences are paired over questions and their intervals resample cases. The answers that the
+    baselines gave come back beside the figures.
     """
     data, taught = _unanswered(test), _unanswered(train)
     runs = {name: answered(test, answerer) for name, answerer in answerers(train, nearest).items()}
@@ -52,7 +55,7 @@ def compare(
     counted = counted if any(counted) else [True] * len(data)
     cases = [row.case_id for row, counts in zip(data, counted, strict=True) if counts]
     best = max(BLIND, key=lambda name: figures[name]["accuracy"])
-    worth = {}
+    worth: dict[str, Worth] = {}
     if "model" in given:
         right = {
             name: np.array(
@@ -67,7 +70,7 @@ def compare(
                 "difference": round(float(values.mean()), 6),
                 "ci95": difference(values, cases, seed),
             }
-    return {
+    found: Controls = {
         "n": figures["majority"]["n"],
         "n_headline": figures["majority"]["n_headline"],
         "cases": figures["majority"]["cases"],
@@ -76,11 +79,12 @@ def compare(
         "runs": {name: _brief(own) for name, own in figures.items()},
         "model_minus": worth,
         "verdicts": verdicts(worth, best),
-        "predictions": runs,
+        "not_run": {} if nearest else {"colour": "the data set holds no frames"},
     }
+    return found, runs
 
 
-def verdicts(worth: Mapping[str, Mapping[str, Any]], best: str) -> list[str]:
+def verdicts(worth: Mapping[str, Worth], best: str) -> list[str]:
     """What the differences don't show, in words; empty where everything is shown.
 
     A difference shows something where its interval lies above zero; one or two cases show nothing.
@@ -98,8 +102,11 @@ def verdicts(worth: Mapping[str, Mapping[str, Any]], best: str) -> list[str]:
     }
     unshown = []
     for name, (claim, as_well) in claims.items():
-        if name in worth and (worth[name]["ci95"] is None or worth[name]["ci95"][0] <= 0):
-            few = worth[name]["ci95"] is None and worth[name]["difference"] > 0
+        if name not in worth:
+            continue
+        ends = worth[name]["ci95"]
+        if ends is None or ends[0] <= 0:
+            few = ends is None and worth[name]["difference"] > 0
             unshown.append(f"not shown: {claim} ({'too few cases to tell' if few else as_well})")
     return unshown
 
@@ -108,15 +115,23 @@ def _unanswered(rows: Sequence[Row]) -> list[Prediction]:
     return answered(rows, lambda row: "")
 
 
-def _brief(figures: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("accuracy", "ci95", "macro_accuracy", "errors", "empty", "missing", "extra")
-    kinds = {
-        kind: {key: own[key] for key in ("n", "accuracy", "ci95")} for kind, own in figures["by_kind"].items()
+def _brief(figures: Scores) -> BriefScore:
+    return {
+        "accuracy": figures["accuracy"],
+        "ci95": figures["ci95"],
+        "macro_accuracy": figures["macro_accuracy"],
+        "errors": figures["errors"],
+        "empty": figures["empty"],
+        "missing": figures["missing"],
+        "extra": figures["extra"],
+        "by_kind": {
+            kind: {"n": own["n"], "accuracy": own["accuracy"], "ci95": own["ci95"]}
+            for kind, own in figures["by_kind"].items()
+        },
     }
-    return {key: figures[key] for key in keys} | {"by_kind": kinds}
 
 
-def table(found: Mapping[str, Any]) -> str:
+def table(found: Controls) -> str:
     """Return a column per run, a row per kind, and what stands between the model and each of the others."""
     runs = found["runs"]
     first = next(iter(runs.values()))["by_kind"]
@@ -166,9 +181,7 @@ def run(config: Baselines) -> None:
         given[name] = Path(path)
     runs = {name: columns.read(path).predictions for name, path in given.items()}
     nearest = nearest_colour(where)
-    found = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
-    found["not_run"] = {} if nearest else {"colour": "the data set holds no frames"}
-    answers = found.pop("predictions")
+    found, answers = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
     print(table(found))
     if out:
         documents.write(out, found)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from surgvqa.builders.configs.pointing import POINTING_FEATURES
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import predictions, whole
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.documents.spatial import Pointing as Told
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.settings.spatial import Pointing
@@ -45,13 +46,18 @@ def pointing(config: Pointing) -> None:
         )
     texts = [said.get(row["row_id"]) for row in rows]
     figures = report(rows, texts, read_rows(config.data, "train"), config.seed)
-    figures = {"file": config.file.name, "split": config.split, "missing": len(known - set(said)), **figures}
-    print(shown(figures))
+    told: Told = {
+        "file": config.file.name,
+        "split": config.split,
+        "missing": len(known - set(said)),
+        **figures,
+    }
+    print(shown(told))
     if config.out:
-        write(config.out, figures)
+        write(config.out, told)
 
 
-def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
+def read_rows(folder: Path, split: str) -> list[Row]:
     """Return a split's rows without their pictures; empty where there is none."""
     whole.check(folder, "pointing")
     columns = [name for name in POINTING_FEATURES if name != "images"]
@@ -60,7 +66,7 @@ def read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
     return pa.concat_tables(tables).to_pylist() if tables else []
 
 
-def shown(figures: dict[str, Any]) -> str:
+def shown(figures: Told) -> str:
     """Return the figures with the guessers beside them, in percent.
 
     >>> print(shown({"n": 2, "missing": 0, "noise_floor": 0.05, "guessers": {"centre": {"mae_x": 0.1}},
@@ -71,7 +77,7 @@ def shown(figures: dict[str, Any]) -> str:
     <BLANKLINE>
     2 rows, 0 without a prediction; an oracle of the labels is 5.0 % off per axis; ↓ less is better
     """
-    guessers: dict[str, dict[str, float]] = figures["guessers"]
+    guessers = figures["guessers"]
     lines: list[Sequence[str]] = [("measure", "n", "value", "95 %", *guessers)]
     for name, figure in figures["metrics"].items():
         small = name.startswith("distance") or name in MEASURED_SMALL

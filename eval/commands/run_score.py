@@ -5,20 +5,30 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from surgvqa.cards.files.manifest import read_json
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.truth import spellings, truth
+from surgvqa.eval.documents.comparison import ComparisonFile
+from surgvqa.eval.documents.runs import Provenance
+from surgvqa.eval.documents.scores import ScoreFile
 from surgvqa.eval.output import terminal
-from surgvqa.eval.output.documents import write
+from surgvqa.eval.output.documents import SCHEMA_VERSION, write
 from surgvqa.eval.scoring import compare as comparing
 from surgvqa.eval.scoring import score as scoring
 from surgvqa.eval.settings.score import Compare, Score
 
 
 def score(config: Score) -> None:
-    """Score one predictions file."""
+    """Score one predictions file: print the table, write the figures."""
+    figures = scored(config)
+    show(terminal.scores(figures))
+    if config.out:
+        write(config.out, figures)
+
+
+def scored(config: Score) -> ScoreFile:
+    """Return the figures of one predictions file."""
     loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
     data, train = truth(config)
     figures = scoring.score(
@@ -30,23 +40,32 @@ def score(config: Score) -> None:
         seed=config.seed,
     )
     read_as = dict(sorted(loaded.read_as.items()))
-    figures = {"file": config.file.name, "layout": loaded.layout, "read_as": read_as, **figures}
-    show(terminal.scores(figures))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "file": config.file.name,
+        "layout": loaded.layout,
+        "read_as": read_as,
+        **figures,
+    }
+
+
+def compare(config: Compare) -> None:
+    """Compare two predictions files on the same questions: print the table, write the figures."""
+    figures = compared(config)
+    show(terminal.comparison(figures))
     if config.out:
         write(config.out, figures)
 
 
-def compare(config: Compare) -> None:
-    """Compare two predictions files on the same questions."""
+def compared(config: Compare) -> ComparisonFile:
+    """Return the figures of two predictions files on the same questions."""
     mapping = columns.parse_columns(config.columns)
     a, b = (columns.answered(columns.read(file, mapping), file) for file in (config.a, config.b))
     data, _ = truth(config)
     figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
     runs = {"a": asked(config.a), "b": asked(config.b)}
-    figures = {"files": {"a": config.a.name, "b": config.b.name}, "runs": runs, **figures}
-    show(terminal.comparison(figures))
-    if config.out:
-        write(config.out, figures)
+    files = {"a": config.a.name, "b": config.b.name}
+    return {"schema_version": SCHEMA_VERSION, "files": files, "runs": runs, **figures}
 
 
 def show(text: str) -> None:
@@ -57,10 +76,14 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def asked(file: Path) -> dict[str, Any]:
+def asked(file: Path) -> Provenance:
     """How the answers of a file came about, as `predict` left it beside them: nothing that names a place."""
     path = file.with_suffix(".run.json")
     if not path.is_file():
         return {}
     said = read_json(path, "delete it, or answer again")
-    return {key: said[key] for key in ("engine", "config", "split", "control") if key in said}
+    known: Provenance = {}
+    for key in ("engine", "config", "split", "control"):
+        if key in said:
+            known[key] = said[key]
+    return known

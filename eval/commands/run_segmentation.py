@@ -8,7 +8,7 @@ COCO run lengths over the row's width x height), and, where measured, ``ms``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from surgvqa.builders.configs.segmentation import labels_of
 from surgvqa.builders.geometry import masks
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import whole
+from surgvqa.eval.data.streams import Row
+from surgvqa.eval.documents.spatial import MaskLine, Measure
+from surgvqa.eval.documents.spatial import Segmentation as Told
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.settings.spatial import Segmentation
@@ -34,15 +37,15 @@ def segmentation(config: Segmentation) -> None:
     known: set[str] = set()
     for row in rows(config.data, config.split, COLUMNS):
         known.add(row["row_id"])
-        guess = guessed(predicted.get(row["row_id"], {}), row)
+        guess = guessed(predicted.get(row["row_id"]), row)
         frames.append(frame(row["case_id"], truth(row), guess, row["absent"]))
     if strange := sorted(set(predicted) - known):
         raise InputError(
             f"{config.file}: {len(strange)} predictions are on no row of {config.data} segmentation/{config.split}, "
             f"{strange[0]!r} for one; is it another split or task?"
         )
-    times = [float(one["ms"]) for one in predicted.values() if one.get("ms") is not None]
-    figures = {
+    times = [float(ms) for one in predicted.values() if (ms := one.get("ms")) is not None]
+    figures: Told = {
         "file": config.file.name,
         "split": config.split,
         "missing": len(known - set(predicted)),
@@ -54,7 +57,7 @@ def segmentation(config: Segmentation) -> None:
         write(config.out, figures)
 
 
-def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[Row]:
     """Yield a split's rows, a row group at a time."""
     whole.check(folder, "segmentation")
     files = sorted((folder / "segmentation").glob(f"{split}-*.parquet"))
@@ -67,16 +70,16 @@ def rows(folder: Path, split: str, columns: tuple[str, ...]) -> Iterator[dict[st
             yield from batch.to_pylist()
 
 
-def truth(row: dict[str, Any]) -> dict[str, np.ndarray]:
+def truth(row: Row) -> dict[str, np.ndarray]:
     """Return the masks of the classes that a row's label map shows."""
     labels = labels_of(row, (row["height"], row["width"]))
     return {row["classes"][int(value)]: labels == value for value in np.unique(labels) if value}
 
 
-def guessed(said: dict[str, Any], row: dict[str, Any]) -> Masks:
+def guessed(said: MaskLine | None, row: Row) -> Masks:
     """Return the masks of one prediction. Raises ``InputError`` for a class or a size that isn't the row's."""
     found = {}
-    for name, rle in said.get("masks", {}).items():
+    for name, rle in (said["masks"] if said else {}).items():
         if name not in row["classes"][1:]:
             raise InputError(f"{row['row_id']}: unknown class {name!r}; {nearest(name, row['classes'][1:])}")
         try:
@@ -86,11 +89,11 @@ def guessed(said: dict[str, Any], row: dict[str, Any]) -> Masks:
     return found
 
 
-def read(path: Path) -> dict[str, dict[str, Any]]:
+def read(path: Path) -> dict[str, MaskLine]:
     """Predictions by row; two of one row are a mistake."""
     if not path.is_file():
         raise InputError(f"no file {path}; `surgvqa-train segment` writes masks.jsonl")
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, MaskLine] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             one = parse_json(line)
@@ -105,17 +108,18 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def shown(figures: dict[str, Any]) -> str:
+def shown(figures: Told) -> str:
     """Return the figures in percent, then the classes."""
     lines: list[tuple[str, ...]] = [("measure", "n", "value", "95 %")]
+    measures: Mapping[str, Any] = figures
     for name in SHOWN:
-        one = figures[name]
+        one: Measure = measures[name]
         cells = str(one["n"]), terminal.percent(one["value"]), terminal.span(one.get("ci95"))
         lines.append((f"{name} ↓" if name == "false_masks" else name, *cells))
     classes: list[tuple[str, ...]] = [("class", "frames", "missed", "invented", "dice", "iou", "boundary")]
-    for name, one in figures["by_class"].items():
-        parts = (terminal.percent(one[key]["value"]) for key in ("dice", "iou", "boundary_f"))
-        classes.append((name, *(str(one[key]) for key in ("frames", "missed", "invented")), *parts))
+    for name, own in figures["by_class"].items():
+        parts = (terminal.percent(one["value"]) for one in (own["dice"], own["iou"], own["boundary_f"]))
+        classes.append((name, *map(str, (own["frames"], own["missed"], own["invented"])), *parts))
     time = "" if figures["ms_per_image"] is None else f"; {figures['ms_per_image']:.1f} ms per image"
     tail = f"{figures['frames']} frames of {figures['sequences']} sequences, {figures['missing']} without a prediction"
     return f"{terminal.table(lines)}\n\n{terminal.table(classes)}\n\n{tail}{time}; ↓ less is better"

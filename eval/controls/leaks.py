@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 from datasets import Features, Image, List
-from surgvqa.builders.cases.leakage import COUNTS, WORDS, Window, between, digest, perceptual_hash
+from surgvqa.builders.cases.leakage import COUNTS, WORDS, Found, Window, between, digest, perceptual_hash
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.eval.controls.texts import one_answer_texts, questions_of
 from surgvqa.eval.data.streams import Row, picture, splits
 from surgvqa.eval.data.streams import frames as ours
+from surgvqa.eval.documents.controls import LeakExample, Shared, SharedByPair, SplitSize
+from surgvqa.eval.documents.controls import Leaks as Report
 from surgvqa.eval.output import documents
 from surgvqa.eval.settings.controls import Leaks
 from tqdm import tqdm
@@ -162,16 +164,38 @@ def _look(content: bytes, where: str) -> list[int] | None:
         raise InputError(f"{where}: a picture that can't be read ({error})") from error
 
 
-def compare(a: Split, b: Split) -> dict[str, Any]:
+def compare(a: Split, b: Split) -> SharedByPair:
     """Count what ``b`` shows of ``a``: per check its cases or windows, and the first of them."""
-    found: dict[str, Any] = {"a": a.name, "b": b.name}
-    for check, items in between(a.windows, b.windows).items():
-        examples = [item if isinstance(item, str) else item._asdict() for item in items[:EXAMPLES]]
-        found[check] = {"n": len(items), "examples": examples}
-    return found
+    found = between(a.windows, b.windows)
+    return {
+        "a": a.name,
+        "b": b.name,
+        "shared_cases": _shared(found["shared_cases"]),
+        "overlapping_windows": _shared(found["overlapping_windows"]),
+        "shared_frames": _shared(found["shared_frames"]),
+        "near_duplicates": _shared(found["near_duplicates"]),
+    }
 
 
-def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
+def _shared(items: Sequence[str | Found]) -> Shared:
+    examples: list[str | LeakExample] = [
+        item if isinstance(item, str) else {"clip_id": item.clip_id, "like": item.like, "amount": item.amount}
+        for item in items[:EXAMPLES]
+    ]
+    return {"n": len(items), "examples": examples}
+
+
+def checks(pair: SharedByPair) -> dict[str, Shared]:
+    """Return what each check found on two splits, in the order of ``COUNTS``."""
+    return {
+        "shared_cases": pair["shared_cases"],
+        "overlapping_windows": pair["overlapping_windows"],
+        "shared_frames": pair["shared_frames"],
+        "near_duplicates": pair["near_duplicates"],
+    }
+
+
+def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:
     """Compare the splits pair by pair; ``leaks`` holds the sums, ``ok`` is whether they are all zero.
 
     Raises:
@@ -187,7 +211,7 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
     found = [compare(a, b) for a, b in pairs]
     texts = [pair for split in everyone for pair in split.questions]
     single = one_answer_texts(texts)
-    leaks = {check: sum(pair[check]["n"] for pair in found) for check in COUNTS}
+    leaks = {check: sum(checks(pair)[check]["n"] for pair in found) for check in COUNTS}
     return {
         "ok": not any(leaks.values()),
         "leaks": leaks,
@@ -195,7 +219,10 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
         "one_answer_questions": {
             "n": len(single),
             "share": round(sum(item.times for item in single) / len(texts), 4) if texts else None,
-            "examples": [item._asdict() for item in single[:EXAMPLES]],
+            "examples": [
+                {"question": item.question, "answer": item.answer, "times": item.times}
+                for item in single[:EXAMPLES]
+            ],
         },
         "splits": {split.name: _size(split) for split in everyone},
         "columns": {split.name: split.columns for split in everyone},
@@ -205,7 +232,7 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> dict[str, Any]:
     }
 
 
-def _size(split: Split) -> dict[str, int]:
+def _size(split: Split) -> SplitSize:
     return {
         "windows": len(split.windows),
         "cases": len({w.case_id for w in split.windows if w.case_id}),
@@ -215,14 +242,15 @@ def _size(split: Split) -> dict[str, int]:
     }
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(found: Report) -> list[str]:
     """Return the finding as text: a line per pair of splits, then what was not checked."""
     text = []
     for pair in found["pairs"]:
-        counts = ", ".join(f"{pair[check]['n']} {check.replace('_', ' ')}" for check in COUNTS)
+        shared = checks(pair)
+        counts = ", ".join(f"{own['n']} {check.replace('_', ' ')}" for check, own in shared.items())
         text.append(f"{pair['a']} / {pair['b']}: {counts}")
-        for check in COUNTS:
-            text += [f"    {check}: {_example(example, check)}" for example in pair[check]["examples"][:3]]
+        for check, own in shared.items():
+            text += [f"    {check}: {_example(example, check)}" for example in own["examples"][:3]]
     single = found["one_answer_questions"]
     if single["n"]:
         text.append(
@@ -234,7 +262,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     return text
 
 
-def _example(example: Any, check: str) -> str:
+def _example(example: str | LeakExample, check: str) -> str:
     if isinstance(example, str):
         return one_line(example)
     unit = {"overlapping_windows": "s shared", "near_duplicates": "of 256 bits differ"}.get(check)

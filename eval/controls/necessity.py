@@ -24,6 +24,8 @@ from surgvqa.eval.data import columns
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.reference import lay
 from surgvqa.eval.data.truth import truth
+from surgvqa.eval.documents.controls import HeardRun
+from surgvqa.eval.documents.controls import Necessity as Measured
 from surgvqa.eval.output import documents, terminal
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
@@ -99,7 +101,7 @@ def necessity(
     data: Sequence[Prediction] | None = None,
     rule: str | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Measured:
     """How far the score falls with each other sound, and whether that shows that the model listens.
 
     Differences are paired over questions. Their intervals resample clips, not cases as a score's do: that a model
@@ -116,49 +118,73 @@ def necessity(
     figures = score(heard, rule=rule, train=train, data=data, seed=seed)
     asked = list(data) if data is not None else [*heard]
     verdicts = {name: _judged(run, asked, train) for name, run in {"heard": heard, **controls}.items()}
+    _raise_if_failed(verdicts)
     own = verdicts["heard"]
+    single = figures["single_class_kinds"]
+    counted = [place for place, one in enumerate(own) if one.row.kind not in single] or list(range(len(own)))
+    runs = _falls(
+        {name: [run[place] for place in counted] for name, run in verdicts.items()}, figures["rule"], seed
+    )
+    deaf = _deaf(runs)
+    kinds = sorted({own[place].row.kind for place in counted})
+    return {
+        "n": len(counted),
+        "rule": figures["rule"],
+        "blind_majority": figures["blind_majority"],
+        "blind_by_kind": {kind: figures["by_kind"][kind]["blind_majority"] for kind in kinds},
+        "runs": runs,
+        "failed": deaf,
+        "listens": not deaf,
+    }
+
+
+def _raise_if_failed(verdicts: Mapping[str, Sequence[Judged]]) -> None:
+    """Refuse a run that crashed where the right sound had an answer: that would look like listening."""
     for name, judged in verdicts.items():
         failed = [
-            one.row for one, was in zip(judged, own, strict=True) if one.row.error and not was.row.error
+            one.row
+            for one, was in zip(judged, verdicts["heard"], strict=True)
+            if one.row.error and not was.row.error
         ]
-        if failed:  # it would count as wrong, and a crash would look like listening
+        if failed:
             raise InputError(
                 f"{name}: {len(failed)} questions have no answer ({failed[0].qa_id}: {failed[0].error}), and had "
                 "one with the right sound; ask again before you compare"
             )
-    rule = figures["rule"]
-    single = figures["single_class_kinds"]
-    counted = [place for place, one in enumerate(own) if one.row.kind not in single] or list(range(len(own)))
-    groups = [own[place].row.clip_id for place in counted]
+
+
+def _falls(verdicts: Mapping[str, Sequence[Judged]], rule: str, seed: int) -> dict[str, HeardRun]:
+    """Return each run's accuracy and how far it falls below the run with the right sounds."""
+    own = verdicts["heard"]
+    clips = [one.row.clip_id for one in own]
+    kinds = np.array([one.row.kind for one in own])
     right = {
-        name: np.array([run[place].verdicts[rule].correct for place in counted], dtype=float)
+        name: np.array([one.verdicts[rule].correct for one in run], dtype=float)
         for name, run in verdicts.items()
     }
-    kinds = np.array([own[place].row.kind for place in counted])
-    runs: dict[str, dict[str, Any]] = {}
+    runs: dict[str, HeardRun] = {}
     for name, values in right.items():
         fall = right["heard"] - values
         runs[name] = {
             "accuracy": round(float(values.mean()), 6),
             "by_kind": {kind: round(float(values[kinds == kind].mean()), 6) for kind in sorted(set(kinds))},
             "fall": round(float(fall.mean()), 6),
-            "fall_ci95": difference(fall, groups, seed) if name != "heard" else None,
+            "fall_ci95": difference(fall, clips, seed) if name != "heard" else None,
         }
-    deaf = [
-        f"the model answers as well with {MEANING[name]}: the score falls by {100 * runs[name]['fall']:.1f} points "
-        f"({terminal.span(runs[name]['fall_ci95'])})"
-        for name in WRONG
-        if name in runs and (runs[name]["fall_ci95"] is None or runs[name]["fall_ci95"][0] <= 0)
-    ]
-    return {
-        "n": len(counted),
-        "rule": rule,
-        "blind_majority": figures["blind_majority"],
-        "blind_by_kind": {kind: figures["by_kind"][kind]["blind_majority"] for kind in sorted(set(kinds))},
-        "runs": runs,
-        "failed": deaf,
-        "listens": not deaf,
-    }
+    return runs
+
+
+def _deaf(runs: Mapping[str, HeardRun]) -> list[str]:
+    """Return a sentence for each wrong sound by which the model doesn't lose."""
+    found = []
+    for name in WRONG:
+        ends = runs[name]["fall_ci95"] if name in runs else None
+        if name in runs and (ends is None or ends[0] <= 0):
+            found.append(
+                f"the model answers as well with {MEANING[name]}: the score falls by "
+                f"{100 * runs[name]['fall']:.1f} points ({terminal.span(ends)})"
+            )
+    return found
 
 
 MEANING = {"swapped-audio": "another question's sound", "silence": "silence"}
@@ -170,7 +196,7 @@ def _judged(
     return judge(lay(run, asked).rows, train or ())
 
 
-def table(found: Mapping[str, Any]) -> str:
+def table(found: Measured) -> str:
     """Return a column per run, a row per kind, and how far each falls."""
     runs = found["runs"]
     rows = [["kind", "blind", *runs]]

@@ -17,6 +17,7 @@ import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -199,21 +200,32 @@ def others(kind: str, question: str) -> list[str]:
     return []
 
 
-def _yes_no(row: Row, kind: str, suffix: str, words: Sequence[str], name: str, truth: bool, seed: int) -> Row:
-    qa_id = f"{row['clip_id']}#{kind}-{suffix}"
-    if kind == "presence":
-        answer = wording.ANSWERS[kind][0 if truth else 1].format(a=name)
-    else:
-        answer = f"Yes: {name}." if truth else f"No: not {name}."
-    return {
-        "qa_id": qa_id,
-        "kind": kind,
-        "reasoning": "verification",
-        "question": draws.pick(words, "probe", seed, qa_id).format(a=name),
-        "answer": answer,
-        "short_answer": "yes" if truth else "no",
-        "choices": ["yes", "no"],
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _YesNo:
+    """A question whether something is so."""
+
+    kind: str
+    suffix: str  # of its id, one for each of the clip's questions of the kind
+    words: Sequence[str]  # its wordings
+    name: str  # what is asked about
+    truth: bool
+
+    def row(self, clip: Row, seed: int) -> Row:
+        """Return it as an entry of ``qa``."""
+        qa_id = f"{clip['clip_id']}#{self.kind}-{self.suffix}"
+        if self.kind == "presence":
+            answer = wording.ANSWERS[self.kind][0 if self.truth else 1].format(a=self.name)
+        else:
+            answer = f"Yes: {self.name}." if self.truth else f"No: not {self.name}."
+        return {
+            "qa_id": qa_id,
+            "kind": self.kind,
+            "reasoning": "verification",
+            "question": draws.pick(self.words, "probe", seed, qa_id).format(a=self.name),
+            "answer": answer,
+            "short_answer": "yes" if self.truth else "no",
+            "choices": ["yes", "no"],
+        }
 
 
 def _presence(row: Row, scene: Mapping[str, Any], around: _Surroundings, seed: int) -> Iterator[Row]:
@@ -222,9 +234,9 @@ def _presence(row: Row, scene: Mapping[str, Any], around: _Surroundings, seed: i
     if there and absent:
         for truth, names in ((True, sorted(there)), (False, absent)):
             name = draws.pick(names, "presence probe", seed, row["clip_id"], truth)
-            yield _yes_no(
-                row, "presence", f"probe-{truth:d}", wording.QUESTIONS["presence"], name, truth, seed
-            )
+            suffix = f"probe-{truth:d}"
+            words = wording.QUESTIONS["presence"]
+            yield _YesNo(kind="presence", suffix=suffix, words=words, name=name, truth=truth).row(row, seed)
 
 
 def _safety(
@@ -235,14 +247,20 @@ def _safety(
     for number, gate in enumerate(procedure.gates):
         times = [time for time, name in met if name == gate.event]
         if times:
-            yield _yes_no(row, "gate", str(number), GATE, gate.name, min(times) < row["end_s"], seed)
+            met_by_then = min(times) < row["end_s"]
+            yield _YesNo(kind="gate", suffix=str(number), words=GATE, name=gate.name, truth=met_by_then).row(
+                row, seed
+            )
     gates = {gate.event for gate in procedure.gates}
     flags = {name for own in around.events.values() for _, name in own} - gates
     if scene and flags:
         here = {name for time, name in met if row["start_s"] <= time < row["end_s"]} & flags
         for name in sorted(here):
-            yield _yes_no(row, "red_flag", f"yes-{taxonomy.plain(name)}", RED_FLAG, name, True, seed)
+            suffix = f"yes-{taxonomy.plain(name)}"
+            yield _YesNo(kind="red_flag", suffix=suffix, words=RED_FLAG, name=name, truth=True).row(row, seed)
         if absent := sorted(flags - here):
             name = draws.pick(absent, "red flag", seed, row["clip_id"])
             if here or draws.fraction("calm", seed, row["clip_id"]) < 0.25:
-                yield _yes_no(row, "red_flag", "no", RED_FLAG, name, False, seed)
+                yield _YesNo(kind="red_flag", suffix="no", words=RED_FLAG, name=name, truth=False).row(
+                    row, seed
+                )

@@ -18,6 +18,7 @@ from surgvqa.builders.cases.splits import refuse_shared_cases
 from surgvqa.builders.pipeline.staging import FOLDERS, STAGING
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.documents import Shard
 
 CONFIGS = (*FOLDERS, "instruct")
 SHARD = "*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9].parquet"
@@ -41,7 +42,7 @@ def refuse_unfinished(folder: Path, config: str | None = None) -> None:
     if not isinstance(known.get("files"), dict):
         return  # a manifest of another program
     found = [one for one in manifests.unsealed(folder, known) if one.startswith(manifests.REPORT)]
-    listed: Mapping[str, manifests.Shard] = known["files"]
+    listed: Mapping[str, Shard] = known["files"]
     for name, shard in sorted(listed.items()):
         path = folder / name
         read = config is None or name.split("/")[0] in (config, "videos")

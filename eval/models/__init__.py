@@ -5,12 +5,12 @@ __all__ = [
     "audio_graft",
     "budget",
     "encode",
-    "environment",
     "load",
     "out_of_memory",
     "pixels",
     "precision",
     "processor_encoder",
+    "row_frames",
     "spoken_rows",
     "vision_attention",
 ]

@@ -60,6 +60,9 @@ def decode_all(pictures: Sequence[bytes]) -> Frames:
     return frames
 
 
+Words = dict[str, Any]  # what a forward is called with, by name
+
+
 def evenly(count: int, wanted: int) -> list[int]:
     """Indices of ``wanted`` out of ``count`` things: the middle of each of ``wanted`` equal parts.
 
@@ -110,7 +113,7 @@ def normalise_on_device(model: PreTrainedModel, processor: ProcessorMixin) -> No
     """
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
 
-    def hook(_: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def hook(_: torch.nn.Module, args: tuple[Any, ...], kwargs: Words) -> tuple[Any, Words]:
         for key, part in (
             ("pixel_values", processor.image_processor),
             ("pixel_values_videos", processor.video_processor),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from surgvqa.builders.speech.sound import RATE, Samples, read_sound
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data.dataset import load_clips
+from surgvqa.eval.data.streams import Row
 
 Task = Literal["answer", "transcribe"]
 TRANSCRIBE = "Write down the spoken question."
@@ -114,7 +115,7 @@ def join(clips: Dataset, asked: Dataset, before: int, task: Task, where: str) ->
         task: as for ``load_spoken``.
         where: for messages.
     """
-    groups: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    groups: dict[str, list[tuple[int, Row]]] = defaultdict(list)
     for place, row in enumerate(asked):
         groups[row["clip_id"]].append((before + place, row))
     names = clips["clip_id"]
@@ -134,7 +135,7 @@ def join(clips: Dataset, asked: Dataset, before: int, task: Task, where: str) ->
     return concatenate_datasets([kept, Dataset.from_dict(columns, features=features)], axis=1)
 
 
-def question(row: dict[str, Any], task: Task) -> dict[str, Any]:
+def question(row: Row, task: Task) -> Row:
     """Return a spoken question's ``qa`` entry; to be written down, its answer is its own words."""
     qa = {name: row.get(name) for name in QA_COLUMNS}
     if task == "transcribe":
@@ -143,7 +144,7 @@ def question(row: dict[str, Any], task: Task) -> dict[str, Any]:
     return qa
 
 
-def conversation(row: dict[str, Any], task: Task) -> list[dict[str, str]]:
+def conversation(row: Row, task: Task) -> list[dict[str, str]]:
     """What is said beside the sound, and what is taught."""
     if task == "answer":
         turns: list[dict[str, str]] = row["messages"]

@@ -39,16 +39,23 @@ def attention(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    cu_seq_lens_q: Tensor,
-    scaling: float,
-    dropout: float = 0.0,
-    **_: Any,
+    **how: Any,
 ) -> tuple[Tensor, None]:
     """Attention within windows that lie one behind the other.
 
     Shapes: ``query``, ``key``, ``value`` 1 x heads x length x size, ``cu_seq_lens_q`` windows + 1, where each begins
     and the last ends; the output 1 x length x heads x size.
+
+    Args:
+        module: the layer.
+        query: of the layer.
+        key: the same.
+        value: the same.
+        attention_mask: none, in these towers.
+        how: transformers' words, of which ``cu_seq_lens_q``, ``scaling`` and ``dropout`` are read.
     """
+    cu_seq_lens_q: Tensor = how["cu_seq_lens_q"]
+    scaling, dropout = how["scaling"], how.get("dropout", 0.0)
     lengths = cu_seq_lens_q.diff()
     kinds: list[int] = lengths.unique().tolist()  # type: ignore[no-untyped-call]
     states = (query[0], key[0], value[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -70,7 +70,7 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def render(template: str, numbers: dict[str, Any], **pictures: Any) -> str:
+def render(template: str, numbers: Mapping[str, object], **pictures: Any) -> str:
     """Return the page of ``template`` with ``numbers``, every text in it escaped."""
     environment = Environment(
         loader=FunctionLoader(

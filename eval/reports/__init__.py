@@ -1,3 +1,3 @@
 """Pages on predictions and on data sets."""
 
-__all__ = ["dataset_report", "report"]
+__all__ = ["dataset_report", "pictures", "report"]

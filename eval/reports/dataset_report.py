@@ -7,13 +7,25 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from datasets import Features
 from surgvqa.cards.command import InputError
 from surgvqa.eval.controls import baselines, leaks
 from surgvqa.eval.data import streams
 from surgvqa.eval.data.streams import Row
+from surgvqa.eval.documents.controls import Leaks
+from surgvqa.eval.documents.pages import (
+    BlindGuess,
+    BuildNotes,
+    CaseContents,
+    DatasetPage,
+    KindBits,
+    KindContents,
+    PhaseShare,
+    Sample,
+    SplitContents,
+)
+from surgvqa.eval.reports.pictures import clip_frames
 from surgvqa.eval.scoring.score import score
 
 SAMPLES = 12
@@ -22,14 +34,12 @@ CASES = 60  # timelines
 COLUMNS = ("clip_id", "case_id", "phase", "start_s", "end_s")
 
 
-def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def build(where: str, title: str | None = None) -> tuple[DatasetPage, dict[str, list[str]]]:
     """Return the numbers of the page, and the frames of its samples by clip.
 
     Raises:
         InputError: not a data set of ours (configs ``clips`` and ``qa``).
     """
-    from surgvqa.eval.reports.report import clip_frames
-
     questions = streams.questions(where, leaking=True)
     clips = {
         name: [_brief(row) for row in rows]
@@ -43,7 +53,7 @@ def build(where: str, title: str | None = None) -> tuple[dict[str, Any], dict[st
     for split in {item["split"] for item in shown}:
         pictures |= clip_frames(where, split, wanted)
     by_case = cases(clips, questions)
-    numbers: dict[str, Any] = {
+    numbers: DatasetPage = {
         "page": "dataset",
         "title": title or f"The data set {Path(where).name or where}",
         "command": f"surgvqa-eval report {Path(where).name or where}",
@@ -68,7 +78,7 @@ def _brief(row: Row) -> Row:
     return {name: row[name] for name in COLUMNS} | media
 
 
-def _size(clips: Sequence[Row], questions: Sequence[Row]) -> dict[str, Any]:
+def _size(clips: Sequence[Row], questions: Sequence[Row]) -> SplitContents:
     return {
         "cases": len({row["case_id"] for row in clips}),
         "clips": len(clips),
@@ -78,13 +88,13 @@ def _size(clips: Sequence[Row], questions: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def kinds(questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+def kinds(questions: Mapping[str, Sequence[Row]]) -> list[KindContents]:
     """Per kind: its questions by split, its answers by frequency, and how many texts ask it."""
     groups: dict[str, list[tuple[str, Row]]] = defaultdict(list)
     for split, rows in questions.items():
         for row in rows:
             groups[row["kind"]].append((split, row))
-    found = []
+    found: list[KindContents] = []
     for kind, own in sorted(groups.items()):
         answers = Counter(row["short_answer"] for _, row in own)
         ranked = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
@@ -102,7 +112,7 @@ def kinds(questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     return found
 
 
-def blind(questions: Mapping[str, Sequence[Row]]) -> dict[str, Any] | None:
+def blind(questions: Mapping[str, Sequence[Row]]) -> BlindGuess | None:
     """Score the most frequent training answer, overall and by question text, on the held-out split."""
     train = questions.get("train") or []
     held_out = next((name for name in ("test", "validation") if questions.get(name)), None)
@@ -137,21 +147,23 @@ def blind(questions: Mapping[str, Sequence[Row]]) -> dict[str, Any] | None:
     }
 
 
-def phase_shares(clips: Mapping[str, Iterable[Row]]) -> list[dict[str, Any]]:
+def phase_shares(clips: Mapping[str, Iterable[Row]]) -> list[PhaseShare]:
     """Per phase: clips and minutes, by split; the longest first."""
-    found: dict[str, dict[str, Any]] = {}
+    minutes: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for split, rows in clips.items():
         for row in rows:
-            own = found.setdefault(
-                row["phase"] or "(none)", {"clips": 0, "minutes": 0.0, "by_split": Counter()}
-            )
-            own["clips"] += 1
-            own["minutes"] += (row["end_s"] - row["start_s"]) / 60
-            own["by_split"][split] += 1
-    ranked = sorted(found.items(), key=lambda item: (-item[1]["minutes"], item[0]))
+            phase = row["phase"] or "(none)"
+            minutes[phase] += (row["end_s"] - row["start_s"]) / 60
+            counts[phase][split] += 1
     return [
-        {"phase": phase, **own, "minutes": round(own["minutes"], 2), "by_split": dict(own["by_split"])}
-        for phase, own in ranked
+        {
+            "phase": phase,
+            "clips": counts[phase].total(),
+            "minutes": round(minutes[phase], 2),
+            "by_split": dict(counts[phase]),
+        }
+        for phase in sorted(minutes, key=lambda phase: (-minutes[phase], phase))
     ]
 
 
@@ -165,10 +177,10 @@ def in_order(clips: Mapping[str, Iterable[Row]]) -> list[str]:
     return sorted(starts, key=lambda phase: (sum(starts[phase]) / len(starts[phase]), phase))
 
 
-def cases(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+def cases(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[CaseContents]:
     """Each case of each split with its clips, questions and phases along time."""
     asked = {split: Counter(row["case_id"] for row in rows) for split, rows in questions.items()}
-    found = []
+    found: list[CaseContents] = []
     for split, rows in clips.items():
         own: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
@@ -189,9 +201,7 @@ def cases(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[R
     return found
 
 
-def samples(
-    clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]
-) -> list[dict[str, Any]]:
+def samples(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[Sample]:
     """Clips to look at: one of each split and phase in turn, chosen by their id's hash, with their questions."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for split, rows in clips.items():
@@ -211,10 +221,19 @@ def samples(
             asked[row["clip_id"]].append(row)
     return [
         {
-            **{name: row[name] for name in COLUMNS},
+            "clip_id": row["clip_id"],
+            "case_id": row["case_id"],
+            "phase": row["phase"],
+            "start_s": row["start_s"],
+            "end_s": row["end_s"],
             "split": split,
             "qa": [
-                {name: qa[name] for name in ("kind", "question", "answer", "short_answer")}
+                {
+                    "kind": qa["kind"],
+                    "question": qa["question"],
+                    "answer": qa["answer"],
+                    "short_answer": qa["short_answer"],
+                }
                 for qa in asked[row["clip_id"]]
             ],
         }
@@ -222,7 +241,7 @@ def samples(
     ]
 
 
-def _leaks(where: str) -> dict[str, Any] | None:
+def _leaks(where: str) -> Leaks | None:
     """Count what the splits share; None where there is only one."""
     splits = streams.splits(where, "clips", leaking=True)
     if len(splits) < 2:
@@ -235,18 +254,23 @@ def _leaks(where: str) -> dict[str, Any] | None:
     )
 
 
-def _built(where: str) -> dict[str, Any] | None:
+def _built(where: str) -> BuildNotes | None:
     """Read the build's `report.json`: what was left out, its notes, and what guessers leave open."""
     path = Path(where) / "report.json"
     if not path.is_file():
         return None
     said = json.loads(path.read_text(encoding="utf-8"))
     dropped = said.get("dropped", [])
-    bits = said.get("bits") or None
-    kinds = [
+    kinds: list[KindBits] = [
         {"kind": name, "bits": one["bits"], "phased": one.get("bits_with_phase")}
         for name, one in said.get("kinds", {}).items()
         if one.get("bits") is not None
     ]
-    shown = {"bits": bits, "kinds": kinds, "inspected": said.get("inspected")}
-    return {"dropped": len(dropped), "examples": dropped[:8], "notes": said.get("notes", [])} | shown
+    return {
+        "dropped": len(dropped),
+        "examples": dropped[:8],
+        "notes": said.get("notes", []),
+        "bits": said.get("bits") or None,
+        "kinds": kinds,
+        "inspected": said.get("inspected"),
+    }

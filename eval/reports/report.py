@@ -10,14 +10,25 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from surgvqa.cards.command import InputError
 from surgvqa.cards.write import model
 from surgvqa.eval.data import columns, streams
 from surgvqa.eval.data.truth import spellings, truth
+from surgvqa.eval.documents.pages import (
+    DatasetPage,
+    LiftPlot,
+    LiftRow,
+    PredictionsPage,
+    Timeline,
+    WrongAnswer,
+)
+from surgvqa.eval.documents.scores import Scores
 from surgvqa.eval.output import documents, page
+from surgvqa.eval.reports import dataset_report
+from surgvqa.eval.reports.pictures import clip_frames
 from surgvqa.eval.scoring.probes import span
 from surgvqa.eval.scoring.score import lay, score
 from surgvqa.eval.scoring.verdicts import Judged, judge
@@ -25,8 +36,6 @@ from surgvqa.eval.settings.pages import Report
 
 WORST = 12  # examples
 CASES = 6  # timelines
-FRAMES = 4  # of an example
-WIDTH = 320  # pixels of a frame on the page
 FAULTS = ("errors", "empty", "refusals", "echoes", "missing", "duplicates")
 
 
@@ -34,18 +43,17 @@ def report(config: Report) -> None:
     """Write the page and its JSON; a folder or a Hub name is a data set, a file holds predictions."""
     if config.out.suffix != ".html":
         raise InputError(f"--out {config.out}: give a name that ends in .html; the JSON is written beside it")
+    numbers: PredictionsPage | DatasetPage
     if Path(config.what).is_file():
         numbers, pictures = predictions_page(config)
     else:
-        from surgvqa.eval.reports import dataset_report
-
         numbers, pictures = dataset_report.build(config.what)
     page.write(config.out, page.render(f"{numbers['page']}.html", numbers, pictures=pictures))
     documents.write(config.out.with_suffix(".json"), numbers)
     print(f"{config.out}, and its numbers in {config.out.with_suffix('.json')}")
 
 
-def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[str]]]:
     """Return the numbers of the page on a predictions file, and the frames of its worst examples by clip."""
     loaded = columns.read(Path(config.what), columns.parse_columns(config.columns))
     asked, train = truth(config)
@@ -61,7 +69,13 @@ def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str
     times = _times(every, config.data, config.split)
     shown = worst(every, figures["rule"])
     lines, left = timelines(every, figures["rule"], times)
-    numbers: dict[str, Any] = {
+    counts: Mapping[str, Any] = figures
+    probes = figures["probes"]
+    data = config.data
+    pictures = (
+        clip_frames(data, config.split, {item["clip_id"] for item in shown}) if _has_clips(data) else {}
+    )
+    numbers: PredictionsPage = {
         "page": "predictions",
         "title": config.title or f"Answers in {Path(config.what).name}",
         "command": f"surgvqa-eval report {Path(config.what).name}",
@@ -69,11 +83,10 @@ def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str
         "model_index": model_index(figures, Path(config.what).stem, config.data),
         "trained": train is not None,
         "score": figures,
-        "faults": {name: figures[name] for name in FAULTS if figures[name]},
+        "faults": {name: counts[name] for name in FAULTS if counts[name]},
         **lift(figures),
-        "probed": any(
-            any(own.values()) if name == "groups" else own for name, own in figures["probes"].items()
-        ),
+        "probed": any(probes["groups"].values())
+        or any(own for name, own in probes.items() if name != "groups"),
         "runs": _written(config.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}),
         "sounds": _written(config.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}),
         "timelines": lines,
@@ -81,15 +94,12 @@ def predictions_page(config: Report) -> tuple[dict[str, Any], dict[str, list[str
         "cases_left": left,
         "worst": shown,
         "confident": any(item["confidence"] is not None for item in shown),
+        "frames_note": _frames_note(data, pictures),
     }
-    wanted = {item["clip_id"] for item in shown}
-    data = config.data
-    pictures = clip_frames(data, config.split, wanted) if data and _has_clips(data) else {}
-    numbers["frames_note"] = _frames_note(config.data, pictures)
     return numbers, pictures
 
 
-def model_index(figures: Mapping[str, Any], name: str, where: str | None) -> Any:
+def model_index(figures: Scores, name: str, where: str | None) -> Any:
     """Return the score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
     data_id = where if where and not Path(where).exists() else None
     results = model.eval_results(
@@ -98,17 +108,28 @@ def model_index(figures: Mapping[str, Any], name: str, where: str | None) -> Any
     return eval_results_to_model_index(name, results)
 
 
-def lift(figures: Mapping[str, Any]) -> dict[str, Any]:
+def lift(figures: Scores) -> LiftPlot:
     """Return the rows of the lift plot: the kinds from the highest lift on, and the scale's ends."""
-    names = ("n", "lift", "lift_ci95", "accuracy", "blind_majority", "chance", "single_class")
-    kinds = [{"kind": kind} | {name: own[name] for name in names} for kind, own in figures["by_kind"].items()]
+    kinds: list[LiftRow] = [
+        {
+            "kind": kind,
+            "n": own["n"],
+            "lift": own["lift"],
+            "lift_ci95": own["lift_ci95"],
+            "accuracy": own["accuracy"],
+            "blind_majority": own["blind_majority"],
+            "chance": own["chance"],
+            "single_class": own["single_class"],
+        }
+        for kind, own in figures["by_kind"].items()
+    ]
     kinds.sort(key=lambda kind: (kind["single_class"], -kind["lift"], kind["kind"]))
     ends = [end for kind in kinds for end in (kind["lift"], *(kind["lift_ci95"] or ()))]
     widest = min(1.0, max(0.1, *(abs(end) for end in ends)) * 1.05)
     return {"lift": kinds, "low": -widest, "high": widest}
 
 
-def worst(every: Sequence[Judged], rule: str) -> list[dict[str, Any]]:
+def worst(every: Sequence[Judged], rule: str) -> list[WrongAnswer]:
     """One wrong answer of each confusion (kind, truth, what was said), the most frequent confusions first.
 
     Of a confusion the most confident answer is shown, where confidences are known, else the first by id.
@@ -120,7 +141,7 @@ def worst(every: Sequence[Judged], rule: str) -> list[dict[str, Any]]:
         if not judged.verdicts[rule].correct:
             groups[judged.row.kind, judged.row.short_answer, judged.said].append(judged)
     ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:WORST]
-    shown = []
+    shown: list[WrongAnswer] = []
     for (kind, _, _), group in ranked:
         first = min(group, key=lambda judged: (-(judged.row.confidence or 0.0), judged.row.qa_id))
         row = first.row
@@ -155,7 +176,7 @@ def _times(every: Sequence[Judged], where: str | None, split: str) -> dict[str, 
 
 def timelines(
     every: Sequence[Judged], rule: str, times: Mapping[str, tuple[float, float]]
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[Timeline], int]:
     """Truth and answer along each case, for phases, else for the kind asked on most clips; and how many
     cases are left out. Cases run from the lowest accuracy to the highest, evenly picked.
     """
@@ -179,7 +200,7 @@ def timelines(
 
 def _line(
     case: str, kind: str, own: list[Judged], rule: str, times: Mapping[str, tuple[float, float]]
-) -> dict[str, Any]:
+) -> Timeline:
     own.sort(key=lambda judged: times[judged.row.clip_id])
     spans = [times[judged.row.clip_id] for judged in own]
     right = [judged.verdicts[rule].correct for judged in own]
@@ -199,7 +220,7 @@ def _line(
     }
 
 
-def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
+def _labels(lines: Iterable[Timeline]) -> list[str]:
     """Return the labels of the timelines: the true ones first, in the order of time, so that they have the colours."""
     starts: dict[str, list[float]] = defaultdict(list)
     said: set[str] = set()
@@ -211,7 +232,7 @@ def _labels(lines: Iterable[Mapping[str, Any]]) -> list[str]:
     return [*truths, *sorted(said - set(truths))]
 
 
-def _written(path: Path | None, verb: str, keys: set[str]) -> dict[str, Any] | None:
+def _written(path: Path | None, verb: str, keys: set[str]) -> Any:
     """Read what `surgvqa-eval VERB --out` wrote."""
     if path is None:
         return None
@@ -224,25 +245,8 @@ def _written(path: Path | None, verb: str, keys: set[str]) -> dict[str, Any] | N
     return found
 
 
-def _has_clips(where: str | None) -> bool:
+def _has_clips(where: str | None) -> TypeGuard[str]:
     return where is not None and not Path(where).is_file()
-
-
-def clip_frames(where: str, split: str, wanted: set[str]) -> dict[str, list[str]]:
-    """At most ``FRAMES`` frames of each wanted clip, evenly picked, as addresses that hold them."""
-    found = {}
-    for row in streams.clips(where, split, leaking=True):  # pictures to look at; nothing is scored on them
-        if row["clip_id"] not in wanted:
-            continue
-        shots = streams.frames(row, where, FRAMES)
-        last, count = len(shots) - 1, min(FRAMES, len(shots))
-        picks = sorted({round(i * last / max(1, count - 1)) for i in range(count)})
-        if picks:
-            found[row["clip_id"]] = [page.data_uri(streams.thumbnail(shots[i], WIDTH)) for i in picks]
-        wanted = wanted - {row["clip_id"]}
-        if not wanted:
-            break
-    return found
 
 
 def _frames_note(where: str | None, pictures: Mapping[str, Any]) -> str:

@@ -9,11 +9,11 @@ a model that is always nearly sure cannot hide in; selective accuracy after Geif
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from surgvqa.cards.command import InputError
+from surgvqa.eval.documents.scores import Bin, Calibration, Coverage
 from surgvqa.eval.scoring.verdicts import Judged
 
 Array = npt.NDArray[np.float64]
@@ -21,7 +21,7 @@ BINS = 10
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def calibration(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
+def calibration(every: Sequence[Judged], rule: str) -> Calibration | None:
     """All figures of the answers that carry a confidence; None where none does.
 
     Raises:
@@ -51,7 +51,7 @@ def calibration(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
     }
 
 
-def reliability(confidence: Array, right: Array, equal_size: bool = False) -> list[dict[str, float]]:
+def reliability(confidence: Array, right: Array, equal_size: bool = False) -> list[Bin]:
     """What the reliability plot shows: per bin how sure and how right; empty bins are left out.
 
     >>> reliability(np.array([0.1, 0.15, 0.95]), np.array([0.0, 1.0, 1.0]))[0]
@@ -97,7 +97,7 @@ def auroc(confidence: Array, right: Array) -> float | None:
     return float((rank[right == 1].sum() - hits * (hits + 1) / 2) / (hits * misses))
 
 
-def selective(confidence: Array, right: Array) -> list[dict[str, float]]:
+def selective(confidence: Array, right: Array) -> list[Coverage]:
     """Accuracy if only the surest share is answered; where sureness ties, the share takes them evenly.
 
     >>> selective(np.array([0.9, 0.8, 0.3, 0.2]), np.array([1.0, 1.0, 0.0, 0.0]))[4]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.documents.comparison import Comparison, Difference, OtherAnswers
 from surgvqa.eval.scoring import match, statistics
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import declared, lay
@@ -29,7 +29,7 @@ def compare(
     rule: str | None = None,
     data: Sequence[Prediction] | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Comparison:
     """How far B's accuracy is above A's, overall and per kind, ready for JSON.
 
     With ``data`` both are laid over its questions, and what either lacks is wrong; without, they must hold
@@ -47,10 +47,8 @@ def compare(
         kinds[pair[0].row.kind].append(pair)
     single = sorted(kind for kind, own in kinds.items() if _single_class(own))
     kept = [pair for pair in pairs if pair[0].row.kind not in single] or pairs
-    by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
-    tested = [kind for kind, own in by_kind.items() if own["p"] is not None]
-    for kind, p in zip(tested, statistics.holm([by_kind[kind]["p"] for kind in tested]), strict=True):
-        by_kind[kind]["p_holm"] = p
+    by_kind = _by_kind(kinds, rule, seed)
+    tested = [kind for kind, own in by_kind.items() if "p_holm" in own]
     overall = _figures(kept, rule, seed)
     cases = {row.case_id for row in rows}
     notes = [f"A: {note}" for note in left.notes] + [f"B: {note}" for note in right.notes]
@@ -65,7 +63,13 @@ def compare(
         "n_headline": len(kept),
         "cases": len(cases),
         "rule": rule,
-        **{name: overall[name] for name in overall if name != "n"},
+        "a": overall["a"],
+        "b": overall["b"],
+        "difference": overall["difference"],
+        "ci95": overall["ci95"],
+        "p": overall["p"],
+        "only_a": overall["only_a"],
+        "only_b": overall["only_b"],
         "difference_by_rule": {name: _figures(kept, name, seed)["difference"] for name in match.RULES},
         "answers": _answers(pairs, rule),
         "missing": {"a": left.missing, "b": right.missing},
@@ -76,6 +80,15 @@ def compare(
         "by_kind": by_kind,
         "notes": notes,
     }
+
+
+def _by_kind(kinds: Mapping[str, Sequence[Pair]], rule: str, seed: int) -> dict[str, Difference]:
+    """Return each kind's difference, its p corrected for all kinds that have one."""
+    by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
+    measured = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
+    for kind, p in zip(measured, statistics.holm(list(measured.values())), strict=True):
+        by_kind[kind]["p_holm"] = p
+    return by_kind
 
 
 def _cases(own: Sequence[Pair]) -> int:
@@ -97,7 +110,7 @@ def _unreachable(kinds: Mapping[str, Sequence[Pair]], tested: Sequence[str]) -> 
     )
 
 
-def _answers(pairs: Sequence[Pair], rule: str) -> dict[str, Any]:
+def _answers(pairs: Sequence[Pair], rule: str) -> OtherAnswers:
     """How many answers are other words, however right: two engines that run one model should give none."""
     other = [
         (x, y)
@@ -112,7 +125,7 @@ def _answers(pairs: Sequence[Pair], rule: str) -> dict[str, Any]:
     }
 
 
-def _few(cases: int, overall: dict[str, Any]) -> list[str]:
+def _few(cases: int, overall: Difference) -> list[str]:
     """What cannot be told, from so few cases or from runs that don't differ."""
     if cases == 1:
         return ["one case: no interval and no p, the difference says nothing of other cases"]
@@ -128,7 +141,7 @@ def _few(cases: int, overall: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _figures(pairs: Sequence[Pair], rule: str, seed: int) -> dict[str, Any]:
+def _figures(pairs: Sequence[Pair], rule: str, seed: int) -> Difference:
     """Both accuracies, their difference (B - A), its interval and p."""
     a = np.array([x.verdicts[rule].correct for x, _ in pairs], dtype=float)
     b = np.array([y.verdicts[rule].correct for _, y in pairs], dtype=float)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.documents.scores import Distances, Interval, KindFigures, Lists
 from surgvqa.eval.reading import grid_answers
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
@@ -19,7 +20,7 @@ COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
 CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(other)"
 
 
-def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -> dict[str, Any]:
+def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -> KindFigures:
     """One kind's figures; ``taught`` counts the kind's answers in training."""
     rows = [judged.row for judged in own]
     right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
@@ -30,7 +31,7 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
     blind_answer, blind = blind_guess(rows, taught, rule)
     spread, true_spread = entropy(said), entropy(told)
     cases = [row.case_id for row in rows]
-    return {
+    found: KindFigures = {
         "n": len(rows),
         "accuracy": float(right.mean()),
         "ci95": interval(right, cases, seed),
@@ -51,24 +52,30 @@ def figures(own: Sequence[Judged], rule: str, taught: Counter[str], seed: int) -
         "errors": sum(judged.crashed for judged in own),
         "empty": sum(judged.empty for judged in own),
         "confusion": confusion(told, said),
-        **({"lists": _lists(own)} if rows[0].kind in match.SET_KINDS else {}),
-        **_distances(rows),
     }
+    if rows[0].kind in match.SET_KINDS:
+        found["lists"] = _lists(own)
+    if rows[0].kind in match.CELL_KINDS:
+        found["cells"] = _cells(rows)
+    points = [(grid_answers.point(row.short_answer), grid_answers.point(row.prediction)) for row in rows]
+    if known_points := [pair for pair in points if pair[0] is not None]:
+        found["points"] = _off(known_points, math.dist)
+    return found
 
 
-def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+def interval(values: np.ndarray, cases: Sequence[str], seed: int) -> Interval:
     """Return the 95 % interval over cases as a list; None for too few of them."""
     if len(set(cases)) < statistics.FEWEST:  # many kinds of few questions: nothing to sum
         return None
     return _ends(statistics.interval(statistics.sums(values, cases), seed))
 
 
-def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> list[float] | None:
+def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> Interval:
     """Return the same of paired differences; None too where no question differs."""
     return _ends(statistics.paired(values, cases, seed)) if len(set(cases)) >= statistics.FEWEST else None
 
 
-def _ends(ends: tuple[float, float] | None) -> list[float] | None:
+def _ends(ends: tuple[float, float] | None) -> Interval:
     return None if ends is None else [round(float(end), 6) for end in ends]
 
 
@@ -140,7 +147,7 @@ def _chance(rows: Sequence[Prediction], answers: int) -> float:
     return sum(guesses) / len(guesses)
 
 
-def _lists(own: Sequence[Judged]) -> dict[str, float | int]:
+def _lists(own: Sequence[Judged]) -> Lists:
     """Precision, recall and F1 of the names in lists, over all names of the kind."""
     hits = sum(len(judged.given & judged.true) for judged in own)
     given, true = sum(len(judged.given) for judged in own), sum(len(judged.true) for judged in own)
@@ -149,25 +156,16 @@ def _lists(own: Sequence[Judged]) -> dict[str, float | int]:
     return {"precision": precision, "recall": recall, "f1": f1, "given": given, "true": true}
 
 
-def _distances(rows: Sequence[Prediction]) -> dict[str, Any]:
-    """How far answers that are places are off: in cells of the 3x3 grid, or in the units of the points."""
-    off: dict[str, Any] = {}
-    if rows[0].kind in match.CELL_KINDS:
-        cells = [
-            (
-                grid_answers.cell(words(row.short_answer)),
-                grid_answers.said_cell(final(row.prediction)),
-            )
-            for row in rows
-        ]
-        off["cells"] = _off([pair for pair in cells if pair[0] is not None], grid_answers.cell_distance)
-    points = [(grid_answers.point(row.short_answer), grid_answers.point(row.prediction)) for row in rows]
-    if known := [pair for pair in points if pair[0] is not None]:
-        off["points"] = _off(known, math.dist)
-    return off
+def _cells(rows: Sequence[Prediction]) -> Distances:
+    """How far answers are off, in cells of the 3x3 grid."""
+    cells = [
+        (grid_answers.cell(words(row.short_answer)), grid_answers.said_cell(final(row.prediction)))
+        for row in rows
+    ]
+    return _off([pair for pair in cells if pair[0] is not None], grid_answers.cell_distance)
 
 
-def _off(pairs: Sequence[tuple[Any, Any]], distance: Callable[[Any, Any], float]) -> dict[str, Any]:
+def _off(pairs: Sequence[tuple[Any, Any]], distance: Callable[[Any, Any], float]) -> Distances:
     off = [distance(a, b) for a, b in pairs if b is not None]
     return {
         "n": len(pairs),

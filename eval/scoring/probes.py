@@ -10,8 +10,8 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from surgvqa.eval.documents.probes import AskedAbsent, Flips, Group, Invented, Probes, Stability
 from surgvqa.eval.scoring import match
 from surgvqa.eval.scoring.verdicts import EMPTY, ERROR, Judged
 
@@ -36,7 +36,7 @@ class Span:
     end: int
 
 
-def probe(every: Sequence[Judged], rule: str) -> dict[str, Any]:
+def probe(every: Sequence[Judged], rule: str) -> Probes:
     """All probes that these questions allow; one that they don't is None."""
     plain = [judged for judged in every if REPHRASED not in judged.row.qa_id]
     return {
@@ -48,7 +48,7 @@ def probe(every: Sequence[Judged], rule: str) -> dict[str, Any]:
     }
 
 
-def _groups(every: Sequence[Judged], rule: str) -> dict[str, dict[str, Any] | None]:
+def _groups(every: Sequence[Judged], rule: str) -> dict[str, Group | None]:
     """Accuracy on perception, safety and planning questions."""
     return {
         group: {"n": len(own), "accuracy": sum(one.verdicts[rule].correct for one in own) / len(own)}
@@ -59,7 +59,7 @@ def _groups(every: Sequence[Judged], rule: str) -> dict[str, dict[str, Any] | No
     }
 
 
-def invented(every: Sequence[Judged]) -> dict[str, Any] | None:
+def invented(every: Sequence[Judged]) -> Invented | None:
     """Names given as in view that aren't: in lists of structures and instruments, against the true lists.
 
     ``rate`` is the share of answers that name at least one such thing. Only a role that is annotated on the
@@ -84,7 +84,7 @@ def invented(every: Sequence[Judged]) -> dict[str, Any] | None:
     }
 
 
-def asked_absent(every: Sequence[Judged]) -> dict[str, Any] | None:
+def asked_absent(every: Sequence[Judged]) -> AskedAbsent | None:
     """Things asked about, as often absent as present: how often each is said to be visible.
 
     A model that says yes to everything is right half of the time; ``yes_if_absent`` shows it.
@@ -120,7 +120,7 @@ def span(clip_id: str) -> Span | None:
     return Span(case, int(start), int(end))
 
 
-def coherence(every: Sequence[Judged]) -> dict[str, Any] | None:
+def coherence(every: Sequence[Judged]) -> dict[str, Flips] | None:
     """Answers on adjacent clips of one case: how often they change, against how often the truth does.
 
     ``agree`` is over pairs of adjacent clips between which the truth does not change: there every change of
@@ -134,7 +134,7 @@ def coherence(every: Sequence[Judged]) -> dict[str, Any] | None:
     return {kind: own for kind, own in figures.items() if own["pairs"]} or None
 
 
-def _flips(own: Iterable[tuple[Span, Judged]]) -> dict[str, Any]:
+def _flips(own: Iterable[tuple[Span, Judged]]) -> Flips:
     ordered = sorted(own, key=lambda pair: (pair[0].case, pair[0].start, pair[0].end))
     adjacent = [
         (a, b)
@@ -157,7 +157,7 @@ def _flips(own: Iterable[tuple[Span, Judged]]) -> dict[str, Any]:
     }
 
 
-def stability(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
+def stability(every: Sequence[Judged], rule: str) -> Stability | None:
     """Return the same question in other words: how often all its phrasings get one answer, and the accuracy's span."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for judged in every:

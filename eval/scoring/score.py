@@ -6,13 +6,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.documents.scores import (
+    Apart,
+    AsCounted,
+    Differences,
+    Example,
+    Headline,
+    Interval,
+    KindFigures,
+    Scores,
+    Share,
+    Undecided,
+)
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.scoring import kinds, match, statistics
 from surgvqa.eval.scoring.calibration import calibration
@@ -31,7 +42,7 @@ def score(
     data: Sequence[Prediction] | None = None,
     spellings: Mapping[tuple[str, str], str] | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Scores:
     """Every figure of a set of predictions, ready for JSON (the keys are those of ``score --out``).
 
     Args:
@@ -54,24 +65,13 @@ def score(
     by_kind = {
         kind: kinds.figures(own, rule, taught[kind], seed) for kind, own in sorted(grouped(every).items())
     }
+    headline = _headline(every, by_kind, taught, rule, seed)
     single = [kind for kind, own in by_kind.items() if own["single_class"]]
-    kept = [judged for judged in every if judged.row.kind not in single] or every
-    counted = [own for kind, own in by_kind.items() if kind not in single] or list(by_kind.values())
-    right = np.array([judged.verdicts[rule].correct for judged in kept], dtype=float)
-    ci95 = kinds.interval(right, [judged.row.case_id for judged in kept], seed)
     return {
-        "n": len(every),
-        "n_headline": len(kept),
-        "cases": len({row.case_id for row in laid.rows if row.case_id}),
-        "rule": rule,
-        "accuracy": float(right.mean()),
-        "ci95": ci95,
-        "macro_accuracy": sum(own["accuracy"] for own in counted) / len(counted),
-        **{name: pooled(counted, name) for name in ("chance", "blind_majority", "best_constant", "lift")},
-        "lift_ci95": _lift_interval(kept, taught, rule, seed),
+        **headline,
         "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
         "accuracy_all_kinds": _share(every, rule),
-        "blind_majority_all_kinds": pooled(list(by_kind.values()), "blind_majority"),
+        "blind_majority_all_kinds": _pooled((own["blind_majority"], own["n"]) for own in by_kind.values()),
         "errors": sum(judged.crashed for judged in every),
         "empty": sum(judged.empty for judged in every),
         "refusals": _caused(every, "refusal"),
@@ -82,11 +82,7 @@ def score(
         "duplicates": laid.duplicates,
         "single_class_kinds": single,
         "collapsed_kinds": [kind for kind, own in by_kind.items() if own["collapsed"]],
-        "wrong_because": dict(
-            Counter(
-                judged.verdicts[rule].cause for judged in every if judged.verdicts[rule].cause
-            ).most_common()
-        ),
+        "wrong_because": _causes(every, rule),
         "as_counted": _as_counted(every, rule),
         "rules_differ": {other: _differences(every, rule, other) for other in match.RULES if other != rule},
         "by_kind": by_kind,
@@ -94,13 +90,41 @@ def score(
         "vocabulary": alignment(every, spellings) if spellings else None,
         "probes": probe(every, rule),
         "by_case": _by_case(every, rule),
-        "notes": [*laid.notes, *_notes(laid.rows, single, len(kept), train, by_kind)],
+        "notes": [*laid.notes, *_notes(laid.rows, single, headline["n_headline"], train, by_kind)],
+    }
+
+
+def _headline(
+    every: Sequence[Judged],
+    by_kind: Mapping[str, KindFigures],
+    taught: Mapping[str, Counter[str]],
+    rule: str,
+    seed: int,
+) -> Headline:
+    """Return the figures over the kinds with several answers; over all where every kind has one only."""
+    counted = {kind: own for kind, own in by_kind.items() if not own["single_class"]} or by_kind
+    kept = [judged for judged in every if judged.row.kind in counted]
+    right = np.array([judged.verdicts[rule].correct for judged in kept], dtype=float)
+    own = list(counted.values())
+    return {
+        "n": len(every),
+        "n_headline": len(kept),
+        "cases": len({judged.row.case_id for judged in every if judged.row.case_id}),
+        "rule": rule,
+        "accuracy": float(right.mean()),
+        "ci95": kinds.interval(right, [judged.row.case_id for judged in kept], seed),
+        "macro_accuracy": sum(kind["accuracy"] for kind in own) / len(own),
+        "chance": _pooled((kind["chance"], kind["n"]) for kind in own),
+        "blind_majority": _pooled((kind["blind_majority"], kind["n"]) for kind in own),
+        "best_constant": _pooled((kind["best_constant"], kind["n"]) for kind in own),
+        "lift": _pooled((kind["lift"], kind["n"]) for kind in own),
+        "lift_ci95": _lift_interval(kept, taught, rule, seed),
     }
 
 
 def _lift_interval(
     kept: Sequence[Judged], taught: Mapping[str, Counter[str]], rule: str, seed: int
-) -> list[float] | None:
+) -> Interval:
     """Return the interval of how far the answers stand above a blind guess, over all questions that count."""
     values, cases = [], []
     for kind, own in grouped(kept).items():
@@ -139,9 +163,10 @@ def grouped(every: Sequence[Judged]) -> dict[str, list[Judged]]:
     return groups
 
 
-def pooled(own: Sequence[dict[str, Any]], name: str) -> float:
-    """Return a figure of several kinds as one, each question counting once."""
-    return float(sum(kind[name] * kind["n"] for kind in own) / sum(kind["n"] for kind in own))
+def _pooled(figures: Iterable[tuple[float, int]]) -> float:
+    """Return a figure of several kinds as one, from its value and number of questions in each."""
+    own = list(figures)
+    return float(sum(value * n for value, n in own) / sum(n for _, n in own))
 
 
 def _share(every: Sequence[Judged], rule: str) -> float:
@@ -152,29 +177,42 @@ def _caused(every: Sequence[Judged], cause: str) -> int:
     return sum(judged.verdicts["word"].cause == cause for judged in every)
 
 
-def _undecided(every: Sequence[Judged], rule: str) -> dict[str, Any]:
+def _causes(every: Sequence[Judged], rule: str) -> dict[str, int]:
+    """Count why answers are wrong under a rule, the most frequent cause first."""
+    causes = (judged.verdicts[rule].cause for judged in every)
+    return dict(Counter(cause for cause in causes if cause).most_common())
+
+
+def _examples(every: Iterable[Judged]) -> list[Example]:
+    return [
+        {
+            "qa_id": judged.row.qa_id,
+            "short_answer": judged.row.short_answer,
+            "prediction": judged.row.prediction[:200],
+        }
+        for judged in every
+    ]
+
+
+def _undecided(every: Sequence[Judged], rule: str) -> Undecided:
     """Replies in which the rule finds none of the kind's answers: wrong, unless somebody reads them."""
     own = [judged for judged in every if judged.verdicts[rule].undecided]
     return {
         "n": len(own),
         "share": len(own) / len(every),
-        "causes": dict(Counter(judged.verdicts[rule].cause for judged in own).most_common()),
-        "examples": [
-            {"qa_id": row.qa_id, "short_answer": row.short_answer, "prediction": row.prediction[:200]}
-            for row in (judged.row for judged in own[:SHOWN])
-        ],
+        "causes": _causes(own, rule),
+        "examples": _examples(own[:SHOWN]),
     }
 
 
-def _differences(every: Sequence[Judged], rule: str, other: str) -> dict[str, Any]:
+def _differences(every: Sequence[Judged], rule: str, other: str) -> Differences:
     """Where another rule judges differently than the declared one, and why."""
     there = [judged for judged in every if judged.verdicts[other].correct > judged.verdicts[rule].correct]
     here = [judged for judged in every if judged.verdicts[rule].correct > judged.verdicts[other].correct]
-    because_there = dict(Counter(judged.verdicts[other].cause for judged in here).most_common())
-    return _apart(there, here, rule) | {"because_there": because_there}
+    return {**_apart(there, here, rule), "because_there": _causes(here, other)}
 
 
-def _as_counted(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
+def _as_counted(every: Sequence[Judged], rule: str) -> AsCounted | None:
     """What the file itself counts as right, where it says so, and every question on which we differ."""
     told = [judged for judged in every if judged.row.counted is not None]
     if not told:
@@ -194,20 +232,17 @@ def _as_counted(every: Sequence[Judged], rule: str) -> dict[str, Any] | None:
     }
 
 
-def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> dict[str, Any]:
+def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> Apart:
     """Return the questions that are right only by the other's measure, why, and only by the declared rule."""
     return {
         "only_there": len(there),
-        "because": dict(Counter(judged.verdicts[rule].cause for judged in there).most_common()),
+        "because": _causes(there, rule),
         "only_here": len(here),
-        "examples": [
-            {"qa_id": row.qa_id, "short_answer": row.short_answer, "prediction": row.prediction[:200]}
-            for row in (judged.row for judged in (*there[:3], *here[:2]))
-        ],
+        "examples": _examples((*there[:3], *here[:2])),
     }
 
 
-def _by_case(every: Sequence[Judged], rule: str) -> dict[str, dict[str, float | int]]:
+def _by_case(every: Sequence[Judged], rule: str) -> dict[str, Share]:
     cases: dict[str, list[bool]] = defaultdict(list)
     for judged in every:
         cases[judged.row.case_id].append(judged.verdicts[rule].correct)
@@ -219,7 +254,7 @@ def _notes(
     single: list[str],
     kept: int,
     train: Sequence[Prediction] | None,
-    by_kind: dict[str, dict[str, Any]],
+    by_kind: Mapping[str, KindFigures],
 ) -> list[str]:
     """What a reader must know to read the figures."""
     notes = []

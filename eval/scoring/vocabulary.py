@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from surgvqa.eval.documents.scores import Vocabulary
 from surgvqa.eval.reading import lists
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
@@ -36,7 +36,7 @@ def terms(spellings: Mapping[tuple[str, str], str], role: str) -> dict[str, str]
     return {spelling: name for (own, spelling), name in spellings.items() if own == role}
 
 
-def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str]) -> dict[str, Vocabulary]:
     """Per kind whose answers are terms: how many answers name one, and the rest with their nearest term.
 
     The data set's own answer, word for word, is in its vocabulary.
@@ -48,7 +48,7 @@ def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str])
     return {kind: _kind(own, kind, spellings) for kind, own in sorted(groups.items())}
 
 
-def _kind(own: Sequence[Judged], kind: str, spellings: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _kind(own: Sequence[Judged], kind: str, spellings: Mapping[tuple[str, str], str]) -> Vocabulary:
     known = {spelling: name for role in ROLES[kind] for spelling, name in terms(spellings, role).items()}
     forms = tuple(dict.fromkeys((*known, *known.values(), *FREE)))
     free = (final(judged.row.prediction) for judged in own if not judged.verdicts["exact"].correct)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from surgvqa.builders.configs.pointing import STEP
@@ -12,6 +11,7 @@ from surgvqa.builders.geometry.coordinate_text import Located, write
 from surgvqa.builders.geometry.coordinates import CELLS, QUADRANTS, Space, cell, iou, quadrant
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
+from surgvqa.eval.documents.spatial import Measure, PointingFigures
 from surgvqa.eval.scoring.statistics import interval, sums
 from surgvqa.eval.spatial.pointing import (
     Reading,
@@ -30,7 +30,7 @@ THRESHOLDS = tuple(0.5 + 0.05 * i for i in range(10))  # COCO's
 
 def report(
     rows: Sequence[Row], texts: Sequence[str | None], train: Sequence[Row] = (), seed: int = 0
-) -> dict[str, Any]:
+) -> PointingFigures:
     """All figures of a set of answers, each with its interval over cases and the guessers beside it.
 
     Args:
@@ -41,17 +41,19 @@ def report(
     """
     if not rows or len(rows) != len(texts):
         raise InputError(f"{len(texts)} answers for {len(rows)} pointing rows; one answer each is due")
-    result: dict[str, Any] = {"n": len(rows), "metrics": _figures(rows, texts, seed)}
     floors = [row["noise_floor"] for row in rows if row["visible"]]
-    result["noise_floor"] = sum(floors) / len(floors) if floors else 0.0
-    result["guessers"] = {
-        name: {key: figure["value"] for key, figure in _figures(rows, guesses, None).items()}
-        for name, guesses in guessers(rows, train).items()
+    return {
+        "n": len(rows),
+        "metrics": _figures(rows, texts, seed),
+        "noise_floor": sum(floors) / len(floors) if floors else 0.0,
+        "guessers": {
+            name: {key: figure["value"] for key, figure in _figures(rows, guesses, None).items()}
+            for name, guesses in guessers(rows, train).items()
+        },
     }
-    return result
 
 
-def _figures(rows: Sequence[Row], texts: Sequence[str | None], seed: int | None) -> dict[str, dict[str, Any]]:
+def _figures(rows: Sequence[Row], texts: Sequence[str | None], seed: int | None) -> dict[str, Measure]:
     values: dict[str, list[float]] = defaultdict(list)
     cases: dict[str, list[str]] = defaultdict(list)
     readings = [read(row, text or "") for row, text in zip(rows, texts, strict=True)]
@@ -59,11 +61,12 @@ def _figures(rows: Sequence[Row], texts: Sequence[str | None], seed: int | None)
         for name, value in measures(row, reading).items():
             values[name].append(value)
             cases[name].append(row["case_id"])
-    figures: dict[str, dict[str, Any]] = {}
+    figures: dict[str, Measure] = {}
     for name, numbers in sorted(values.items()):
         figures[name] = {"value": sum(numbers) / len(numbers), "n": len(numbers)}
         if seed is not None:
-            figures[name]["ci95"] = interval(sums(numbers, cases[name]), seed)
+            ends = interval(sums(numbers, cases[name]), seed)
+            figures[name]["ci95"] = list(ends) if ends else None
     for name, value in (*instrument_f1(rows, readings).items(), *average_precision(rows, readings).items()):
         figures[name] = {"value": value, "n": len(rows)}
     return figures

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from surgvqa.eval.documents.spatial import ClassMasks, MaskFigures, Measure
 from surgvqa.eval.scoring.statistics import interval, sums
 
 Masks = Mapping[str, np.ndarray]  # boolean height x width, by class
@@ -111,14 +111,14 @@ def frame(case_id: str, truth: Masks, guess: Masks, asked: Sequence[str] = ()) -
     return Frame(case_id, tuple(scored), not any(one.true for one in scored), len(asked), invented)
 
 
-def report(frames: Sequence[Frame], seed: int = 0) -> dict[str, Any]:
+def report(frames: Sequence[Frame], seed: int = 0) -> MaskFigures:
     """Every figure with its number of values and its 95 % interval over sequences.
 
     Raises nothing: without a frame all values are None.
     """
     scored = [one for each in frames for one in each.scored]
     names = sorted({one.name for one in scored})
-    by_class: dict[str, dict[str, Any]] = {}
+    by_class: dict[str, ClassMasks] = {}
     for name in names:
         mine = [one for one in scored if one.name == name]
         cases = [one.case_id for one in mine]
@@ -134,6 +134,7 @@ def report(frames: Sequence[Frame], seed: int = 0) -> dict[str, Any]:
     per_frame = [one.case_id for one in frames]
     asked = [each for each in frames for _ in range(each.absent)]
     wrong = [float(number < each.invented) for each in frames for number in range(each.absent)]
+    class_ious = [value for own in by_class.values() if (value := own["iou"]["value"]) is not None]
     never = [name for name, one in by_class.items() if not one["frames"]]
     return {
         "frames": len(frames),
@@ -143,10 +144,7 @@ def report(frames: Sequence[Frame], seed: int = 0) -> dict[str, Any]:
         "boundary_f": figure([one.boundary for one in scored], cases, seed),
         "challenge_iou": figure([challenge(one) for one in frames], per_frame, seed),
         "isi_iou": figure([isi(one) for one in frames], per_frame, seed),
-        "mean_class_iou": {
-            "value": float(np.mean([one["iou"]["value"] for one in by_class.values()])) if by_class else None,
-            "n": len(by_class),
-        },
+        "mean_class_iou": {"value": float(np.mean(class_ious)) if class_ious else None, "n": len(by_class)},
         "false_masks": figure(wrong, [one.case_id for one in asked], seed),
         "classes_only_predicted": never,
         "by_class": by_class,
@@ -167,7 +165,7 @@ def isi(one: Frame) -> float:
     return float(np.mean([each.iou for each in one.scored]))
 
 
-def figure(values: Sequence[float], cases: Sequence[str], seed: int = 0) -> dict[str, Any]:
+def figure(values: Sequence[float], cases: Sequence[str], seed: int = 0) -> Measure:
     """Return a mean with its number of values and its interval; value None without any."""
     if not values:
         return {"value": None, "n": 0, "ci95": None}

@@ -36,7 +36,10 @@ import av
 import cv2
 import numpy as np
 from building import build
-from surgvqa.builders.pipeline.shard import Options, build_shard, code_version, survey
+from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import Options
+from surgvqa.builders.shards.survey import survey
+from surgvqa.builders.shards.write import build_shard, code_version
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.decode import iterate_frames
 
@@ -142,7 +145,8 @@ def shard(root: Path, out: Path) -> None:
 
     surveys = {case.case_id: survey(case, root, OPTIONS) for case in procedure.cases(root)}  # type: ignore[arg-type]
     code = code_version()
-    for job in plan(surveys, root, OPTIONS, (), 0.0, 0.0, "none"):
+    config = Build(source="procedure", root=root, out=out, validation=0.0, test=0.0)
+    for job in plan(surveys, OPTIONS, config):
         build_shard(job, job.key(code, surveys[job.case.case_id].digests), out)
 
 

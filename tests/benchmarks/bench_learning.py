@@ -21,7 +21,7 @@ from typing import Any
 from bench_segment import command
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.rendering.plan import INSTRUMENTS
-from surgvqa.train.scratch import f1, named
+from surgvqa.train.vision_parts.scratch_captions import f1, named
 
 BARS = {
     "phase": 0.80,

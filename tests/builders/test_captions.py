@@ -10,6 +10,7 @@ from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions import wording
 from surgvqa.builders.questions.ask import KINDS, NINE, ask, transitions
 from surgvqa.builders.questions.captions import caption, region_captions
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import Case, Clip, Entity, Phase, Scene
 
 CATARACT = load("cataract")
@@ -88,8 +89,8 @@ def test_captions_are_asked_for_by_name_and_are_not_among_the_nine():
     clip = Clip("a", 0, 5000, "incision", case.scenes[0])
     known = transitions([case])
     assert not [qa for qa in ask(clip, case, CATARACT, known) if "caption" in qa.kind]
-    assert [qa.kind for qa in ask(clip, case, CATARACT, known, ("caption",))] == ["caption"]
-    asked = ask(clip, case, CATARACT, known, ("phase", "caption", "region_caption"))
+    assert [qa.kind for qa in ask(clip, case, CATARACT, known, Selection(kinds=("caption",)))] == ["caption"]
+    asked = ask(clip, case, CATARACT, known, Selection(kinds=("phase", "caption", "region_caption")))
     assert [qa.kind for qa in asked] == ["phase", "caption", "region_caption"]
     assert asked[1].answer.endswith("No instrument is in view.")  # instruments are annotated elsewhere in it
     assert asked[1].reasoning == "description" and asked[1].evidence_s == (2.5,)

@@ -17,10 +17,10 @@ from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.pipeline.prepare import look_at
-from surgvqa.builders.pipeline.shard import Options
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import ask
 from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.shards.job import Options
 from surgvqa.builders.sources import cataract1k
 from surgvqa.builders.video import case_media
 from surgvqa.cards.command import InputError

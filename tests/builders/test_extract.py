@@ -10,7 +10,7 @@ import pytest
 from building import extract
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import read_picture
-from surgvqa.builders.frames.extract import chosen, scene_changes, spread
+from surgvqa.builders.frames.choice import chosen, scene_changes, spread
 from surgvqa.builders.frames.frame_labels import read
 from surgvqa.builders.pipeline import new_procedure as begin
 from surgvqa.builders.procedures.taxonomy import load

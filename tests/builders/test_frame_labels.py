@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders.__main__ import main
-from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.frames.frame_labels import from_json, read, refine, scene_of, to_json, write
+from surgvqa.builders.frames.entry import MAKERS, from_json, to_json
+from surgvqa.builders.frames.frame_labels import read, refine, scene_of, write
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
@@ -265,4 +265,4 @@ def test_a_bad_file_is_one_line(name: str, content: str, said: str, into: Path, 
 
 
 def test_makers_are_ordered_from_weak_to_hand():
-    assert frame_labels.MAKERS == ("weak", "detector", "hand")
+    assert MAKERS == ("weak", "detector", "hand")

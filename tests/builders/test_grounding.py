@@ -8,11 +8,11 @@ import planted_samples as planted
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from surgvqa.builders.frames.frame_labels import FrameLabels, from_json
-from surgvqa.builders.instruct.samples import Sample, Turn
-from surgvqa.builders.instruct.template_teacher import samples
-from surgvqa.builders.instruct.verifier import Verifier
+from surgvqa.builders.frames.entry import FrameLabels, from_json
 from surgvqa.builders.procedures.taxonomy import load, shipped
+from surgvqa.builders.teachers.samples import Sample, Turn
+from surgvqa.builders.teachers.template_teacher import samples
+from surgvqa.builders.verifying.verifier import Verifier
 
 VERIFIERS = {name: Verifier(load(name)) for name in shipped()}
 

@@ -20,10 +20,11 @@ from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.pipeline.shard import within
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import NINE, ask
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip, Entity, Frame, Phase, Scene
+from surgvqa.builders.shards.rows import within
 from surgvqa.cards.command import InputError
 
 CATARACT = load("cataract")
@@ -72,7 +73,9 @@ def questions(one: Case, frames: int = 8, kinds=tuple(POOL), failed=None) -> lis
             clip,
             {
                 qa.qa_id.split("#")[1]: qa
-                for qa in asked(clip, one, CATARACT, known, kinds, frames=frames, failed=failed)
+                for qa in asked(
+                    clip, one, CATARACT, known, Selection(kinds=tuple(kinds), frames=frames), failed
+                )
             },
         )
         for clip in moments.windows(one, 5.0, frames).clips
@@ -236,7 +239,7 @@ def test_twice_the_moments_take_about_twice_as_long(how):
         begin = time.process_time()
         if how == "nine":
             for clip in windows(one, 5.0).clips:
-                ask(clip, one, CATARACT, known, (*NINE, "motion_direction"))
+                ask(clip, one, CATARACT, known, Selection(kinds=(*NINE, "motion_direction")))
         else:
             for clip in moments.windows(one, 5.0, 8).clips:
                 asked(clip, one, CATARACT, known)

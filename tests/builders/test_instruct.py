@@ -21,12 +21,13 @@ from datasets import load_dataset
 from PIL import Image
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.instruct import teacher
-from surgvqa.builders.instruct.samples import Sample, Turn
-from surgvqa.builders.instruct.template_teacher import samples
-from surgvqa.builders.instruct.verifier import Verifier
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.teachers import prompt as prompts
+from surgvqa.builders.teachers import server as teacher
+from surgvqa.builders.teachers.samples import Sample, Turn
+from surgvqa.builders.teachers.template_teacher import samples
+from surgvqa.builders.verifying.verifier import Verifier
 from surgvqa.cards.command import InputError
 
 CHOLE = load("cholecystectomy")
@@ -87,7 +88,7 @@ def server(labels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[teacher_se
     monkeypatch.setenv(teacher.KEY, SECRET)
     frames = frame_labels.read(labels, CHOLE)
     by_prompt = {
-        teacher.prompt(frame, CHOLE)[-1]["content"]: content(samples(frame, CHOLE)) for frame in frames
+        prompts.prompt(frame, CHOLE)[-1]["content"]: content(samples(frame, CHOLE)) for frame in frames
     }
     assert len(by_prompt) == len(frames)
     with teacher_server.serve(by_prompt.__getitem__) as running:
@@ -159,7 +160,7 @@ def test_a_teacher_that_fails_in_every_way_loses_nothing(labels, server, tmp_pat
 def test_echoes_and_hostile_text_are_answers_that_nothing_is_taken_of(labels, server, tmp_path: Path):
     bad = {}
     for number, entry in enumerate(frame_labels.read(labels, CHOLE)):
-        bad[teacher.prompt(entry, CHOLE)[-1]["content"]] = ("echo", "hostile", "good", "good")[number % 4]
+        bad[prompts.prompt(entry, CHOLE)[-1]["content"]] = ("echo", "hostile", "good", "good")[number % 4]
     server.fault = lambda prompt, attempt: bad[prompt]
     report = instruct(labels, "cholecystectomy", tmp_path / "out", server=patient(server.url))
     found = rows(tmp_path / "out")
@@ -238,7 +239,7 @@ def test_a_server_that_refuses_or_is_down_is_one_line(labels, server, tmp_path, 
 
 
 def test_frames_without_an_answer_are_left_out_by_name_when_asked_to(labels, server, tmp_path: Path):
-    lost = teacher.prompt(frame_labels.read(labels, CHOLE)[3], CHOLE)[-1]["content"]
+    lost = prompts.prompt(frame_labels.read(labels, CHOLE)[3], CHOLE)[-1]["content"]
     server.fault = lambda prompt, attempt: "500" if prompt == lost else "good"
     asked = patient(server.url, attempts=2)
     with pytest.raises(InputError, match="1 scenes of 40 have no answer"):

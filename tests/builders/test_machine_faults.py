@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.process_pool import run_tasks
-from surgvqa.builders.pipeline import shard
+from surgvqa.builders.shards import survey
 from surgvqa.builders.video import cut
 from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
 from surgvqa.cards.command import InputError, MachineError, machine_fault
@@ -49,7 +49,7 @@ def test_a_build_stops_once_and_quarantines_nothing(
     def broken(_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(shard, "look", broken)
+    monkeypatch.setattr(survey, "look", broken)
     asked = ["procedure", "--root", str(root), "--taxonomy", "cataract", "--out", str(tmp_path / "out")]
     assert main([*asked, "--workers", "0", "--on-error", "quarantine"]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("surgvqa-build:")]

@@ -10,6 +10,7 @@ from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import MOTION, ask, transitions
 from surgvqa.builders.questions.motion import motions
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import Case, Clip, Entity, Phase, Scene
 
 W, H = 1000, 800
@@ -127,11 +128,15 @@ def test_two_of_a_name_or_two_tracks_are_not_followed():
 def test_questions_on_motion_carry_their_evidence():
     made = case(*((at / 2, (thing("spatula", 100 + 60 * at, 400), PUPIL, LENS)) for at in range(10)))
     clips = windows(made, 5).clips
-    asked = [qa for clip in clips for qa in ask(clip, made, load("cataract"), transitions([made]), MOTION)]
+    asked = [
+        qa
+        for clip in clips
+        for qa in ask(clip, made, load("cataract"), transitions([made]), Selection(kinds=MOTION))
+    ]
     assert {"motion_direction", "moves_towards"} <= {qa.kind for qa in asked}
     for clip in clips:
         times = frame_times(clip, 8)
-        for qa in ask(clip, made, load("cataract"), transitions([made]), MOTION):
+        for qa in ask(clip, made, load("cataract"), transitions([made]), Selection(kinds=MOTION)):
             assert qa.evidence_s and times[0] <= min(qa.evidence_s) and max(qa.evidence_s) <= times[-1]
             assert qa.short_answer in qa.choices and qa.reasoning == "temporal"
             assert qa.answer and "{" not in qa.answer

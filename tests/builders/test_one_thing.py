@@ -12,6 +12,7 @@ from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import ask, transitions
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import Case, Entity, Phase, Scene
 from surgvqa.builders.sources import cataract1k
 
@@ -48,7 +49,9 @@ def questions(case: Case) -> dict[str, list[str]]:
     case = link(case)
     known, found = transitions([case]), {}
     for clip in windows(case, 5.0).clips:
-        for qa in ask(clip, case, load("cataract"), known, ("count", "absolute_position", "entered")):
+        for qa in ask(
+            clip, case, load("cataract"), known, Selection(kinds=("count", "absolute_position", "entered"))
+        ):
             found.setdefault(qa.kind, []).append(f"{qa.question}|{qa.short_answer}")
     return found
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.pipeline.prepare import plan
-from surgvqa.builders.pipeline.shard import Options
 from surgvqa.builders.schema import Case, Entity, Phase, Scene, Survey
+from surgvqa.builders.settings.build import Build
+from surgvqa.builders.shards.job import Options
 
 
 def survey(case_id: str, phases: tuple[str, ...], tool: str) -> Survey:
@@ -24,7 +25,16 @@ def test_a_plan_learns_from_the_training_cases_alone(tmp_path: Path) -> None:
     usual = ("incision", "capsulorhexis", "phacoemulsification")
     surveys = {name: survey(name, usual, "phaco tip") for name in ("a", "b", "c")}
     surveys["held out"] = survey("held out", (*usual[::-1], "lens implantation"), "spatula")
-    jobs = plan(surveys, tmp_path, Options(media="none"), ["held out"], 0.0, 0.2, "none")
+    config = Build(
+        source="cataract1k",
+        root=tmp_path,
+        out=tmp_path,
+        test_cases=("held out",),
+        validation=0.0,
+        test=0.2,
+        balance="none",
+    )
+    jobs = plan(surveys, Options(media="none"), config)
     assert {job.case.case_id: job.split for job in jobs}["held out"] == "test"
     for job in jobs:
         assert set(job.known.roles) == {"phaco tip"}

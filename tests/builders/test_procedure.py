@@ -21,10 +21,11 @@ from surgvqa.builders.__main__ import main
 from surgvqa.builders.annotations import machine_scenes
 from surgvqa.builders.cases import scene
 from surgvqa.builders.cases.timeline import phase_at
-from surgvqa.builders.pipeline.shard import Options, survey
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions import ask
 from surgvqa.builders.schema import QA, Case, Dropped, Frame, Scene
+from surgvqa.builders.shards.job import Options
+from surgvqa.builders.shards.survey import survey
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video import case_media
 from surgvqa.cards.command import InputError

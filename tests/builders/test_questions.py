@@ -20,6 +20,7 @@ from surgvqa.builders.questions import wording
 from surgvqa.builders.questions.ask import CELLS, KINDS, NINE, REASONING, ask, transitions
 from surgvqa.builders.questions.messages import conversation, llava
 from surgvqa.builders.questions.positions import RELATIVE, relative
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.rendering.plan import plan
 from surgvqa.builders.schema import QA, Case, Clip, Entity, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -59,7 +60,13 @@ def asked(one: Case, kinds=KINDS, train=None, seed=0, seconds=5.0) -> list[tuple
     known = transitions([one] if train is None else train)
     clips = windows(one, seconds).clips
     return [
-        (clip, {qa.qa_id.split("#")[1]: qa for qa in ask(clip, one, CATARACT, known, kinds, seed)})
+        (
+            clip,
+            {
+                qa.qa_id.split("#")[1]: qa
+                for qa in ask(clip, one, CATARACT, known, Selection(kinds=tuple(kinds), seed=seed))
+            },
+        )
         for clip in clips
     ]
 
@@ -396,7 +403,7 @@ def test_every_real_annotated_image_has_its_clip_and_nine_questions(realdata: Pa
         with_scene = [clip for clip in clips if clip.scene]
         assert len(with_scene) == len(one.scenes)
         for clip in with_scene:
-            questions = ask(clip, one, CATARACT, known, KINDS)
+            questions = ask(clip, one, CATARACT, known, Selection(kinds=KINDS))
             assert len({qa.kind for qa in questions} & set(NINE)) == 9
             names = {node.name for node in clip.scene.nodes if node.type == "instrument"}
             for qa in questions:
@@ -434,7 +441,7 @@ def test_the_real_excerpt_of_cholec80_is_asked_about_its_own_seconds(realdata: P
     assert not any(item.fault for item in dropped)
     known = transitions([one])
     for clip in clips:
-        questions = {qa.kind: qa for qa in ask(clip, one, chole, known, KINDS)}
+        questions = {qa.kind: qa for qa in ask(clip, one, chole, known, Selection(kinds=KINDS))}
         assert {"phase", "instruments", "previous_phase", "next_phase", "entered", "exited"} <= set(questions)
         assert not {"anatomy", "relative_position", "absolute_position", "count"} & set(questions)
         assert questions["phase"].short_answer == next(

@@ -11,6 +11,7 @@ from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, ask
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import Case, Phase, Scene
 from surgvqa.cards.command import InputError
 
@@ -81,7 +82,7 @@ def test_nothing_is_asked_where_nothing_is_known():
     one = case((0, 10), (20, 30), duration_s=60.0)
     known, names = transitions([one]), load("cataract")
     for clip in windows(one, 5.0).clips:
-        asked = {qa.kind: qa.short_answer for qa in ask(clip, one, names, known, KINDS)}
+        asked = {qa.kind: qa.short_answer for qa in ask(clip, one, names, known, Selection(kinds=KINDS))}
         if clip.phase is None:
             assert not asked, clip
         else:

@@ -152,9 +152,9 @@ def test_no_label_escapes_its_place_in_a_data_sets_card(made: dict[str, Any], te
 @pytest.mark.parametrize("text", NASTY)
 def test_no_label_escapes_its_place_in_a_models_card(made: dict[str, Any], adapter: Path, text: str) -> None:
     model = describe(adapter)
-    model["run"] |= {"note": text, text or "x": "y"}
-    model["budget"] |= {"media": text, text or "x": "y"}
-    model["config"] |= {"peft_type": text, "target_modules": [text], "base_model_name_or_path": text}
+    model.run.update({"note": text, text or "x": "y"})
+    model.budget.update({"media": text, text or "x": "y"})
+    model.config.update({"peft_type": text, "target_modules": [text], "base_model_name_or_path": text})
     made["source"] = dict.fromkeys(made["source"], text)
     card = model_card(model, {text or "x": score(**{text or "x": kind()}), "other": score()}, data=made)
     assert_harmless(card)

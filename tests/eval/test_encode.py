@@ -14,8 +14,9 @@ from datasets import Dataset
 from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoder, metadata, turns
+from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.eval.models.pixels import normalise_on_device, to_float
+from surgvqa.eval.models.row_frames import metadata
 from surgvqa.train import tiny
 from transformers import AutoProcessor, ProcessorMixin
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from surgvqa.cards.arguments.umbrella import main
-from surgvqa.eval.models import environment
+from surgvqa.eval.commands import environment
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
 

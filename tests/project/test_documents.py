@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from surgvqa.builders.__main__ import main
+from surgvqa.builders.configs.pointing import POINTING_FEATURES
+from surgvqa.builders.configs.segmentation import SEGMENTATION_FEATURES
+from surgvqa.builders.row_types import (
+    ClipRow,
+    InstructRow,
+    PointingRow,
+    QAColumns,
+    QARow,
+    SegmentationRow,
+    SpokenRow,
+)
+from surgvqa.builders.schema import FEATURES, QA_COLUMNS, QA_FEATURES
+from surgvqa.builders.speech.spoken import SPOKEN_FEATURES
+from surgvqa.builders.teachers.samples import INSTRUCT_FEATURES
+from surgvqa.cards.command import InputError
 from surgvqa.cards.files.documents import Manifest, Report
 from surgvqa.cards.files.json_schema import faults, json_schema, key_table
+from surgvqa.cards.files.manifest import read
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +58,29 @@ def test_every_key_is_explained(document: type) -> None:
     ]
     assert silent == []
     assert all(f"`{key}`" in key_table(document) for key in schema["properties"])
+
+
+@pytest.mark.parametrize(
+    ("row", "features"),
+    [
+        (ClipRow, FEATURES),
+        (QARow, QA_FEATURES),
+        (QAColumns, QA_COLUMNS),
+        (PointingRow, POINTING_FEATURES),
+        (SegmentationRow, SEGMENTATION_FEATURES),
+        (InstructRow, INSTRUCT_FEATURES),
+        (SpokenRow, SPOKEN_FEATURES),
+    ],
+)
+def test_rows_have_the_columns_that_parquet_stores(row: type, features: Mapping[str, object]) -> None:
+    assert set(row.__annotations__) == set(features)
+
+
+@pytest.mark.parametrize("version", [2, "1", None])
+def test_a_document_of_a_later_version_is_refused(built: Path, tmp_path: Path, version: object) -> None:
+    folder = tmp_path / "later"
+    shutil.copytree(built, folder)
+    value = json.loads((folder / "manifest.json").read_text("utf-8")) | {"schema": version}
+    (folder / "manifest.json").write_text(json.dumps(value), "utf-8")
+    with pytest.raises(InputError, match=r"schema .* install a newer one"):
+        read(folder)

@@ -13,11 +13,11 @@ LINES = 60
 PARAMETERS = 6  # a configuration counts as one; self and cls don't count
 LOOSE = "dict[str, Any]"
 
-# Folders and files whose functions are still too long, too wide or too loosely typed: these are all to go.
-TO_DO: tuple[str, ...] = ("builders", "cards", "eval", "train")
-
-# "FILE FUNCTION": why it may be longer, wider or looser. Together with LONG_FILES of test_layers.py, fewer than ten.
-EXCEPTIONS: dict[str, str] = {}
+# "FILE FUNCTION": why it may be longer, wider or looser. Fewer than ten.
+EXCEPTIONS: dict[str, str] = {
+    "builders/sources/procedure.py cases": "the options of a source are its keyword arguments; its command line is made of them",
+    "builders/sources/synthetic.py cases": "the options of a source, too",
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -59,8 +59,7 @@ def all_faults() -> dict[str, str]:
 
 
 def test_functions_are_short_narrow_and_typed() -> None:
-    left = {where: fault for where, fault in all_faults().items() if not where.startswith(TO_DO)}
-    assert {where: fault for where, fault in left.items() if where not in EXCEPTIONS} == {}
+    assert {where: fault for where, fault in all_faults().items() if where not in EXCEPTIONS} == {}
 
 
 def test_every_exception_is_still_one_and_there_are_few() -> None:

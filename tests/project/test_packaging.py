@@ -25,17 +25,19 @@ COMMANDS = {
 
 
 def shipped() -> set[str]:
-    """Every file git knows (or would take) below the four folders: what a wheel has to hold."""
+    """Every file git knows (or would take) below the four folders and of the package itself: what a wheel has to hold."""
     listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *TOP],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *TOP, "surgvqa"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )  # fmt: skip
-    return {f"surgvqa/{name}" for name in listing.stdout.splitlines() if (ROOT / name).is_file()}
+    names = [name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+    return {name if name.startswith("surgvqa/") else f"surgvqa/{name}" for name in names}
 
 
 def test_every_folder_is_declared() -> None:
     folders = {str(file.parent.relative_to(ROOT)) for top in TOP for file in (ROOT / top).rglob("*.py")}
-    declared = {name.removeprefix("surgvqa.").replace(".", "/") for name in SETUPTOOLS["packages"]}
+    named = set(SETUPTOOLS["packages"]) - {"surgvqa"}
+    declared = {name.removeprefix("surgvqa.").replace(".", "/") for name in named}
     assert declared == folders, "pyproject.toml [tool.setuptools] packages: a folder is missing or gone"
 
 
@@ -45,7 +47,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    names = [name.removeprefix("surgvqa/") for name in shipped()]
+    names = [name if (ROOT / name).is_file() else name.removeprefix("surgvqa/") for name in shipped()]
     for name in [*names, "pyproject.toml", "README.md", "LICENSE"]:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes((ROOT / name).read_bytes())

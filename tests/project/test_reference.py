@@ -7,7 +7,12 @@ import importlib
 import pytest
 from surgvqa.cards.arguments.reference import reference
 
-COMMANDS = {"surgvqa-build": "builders", "surgvqa-eval": "eval", "surgvqa-card": "cards"}
+COMMANDS = {
+    "surgvqa-build": "builders",
+    "surgvqa-eval": "eval",
+    "surgvqa-train": "train",
+    "surgvqa-card": "cards",
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -20,7 +20,8 @@ from surgvqa.cards.arguments.parser import Parser, parse
 from surgvqa.cards.arguments.words import shell, to_argv
 
 COMMANDS = {
-    name: importlib.import_module(f"surgvqa.{name}.__main__") for name in ("builders", "eval", "cards")
+    name: importlib.import_module(f"surgvqa.{name}.__main__")
+    for name in ("builders", "eval", "cards", "train")
 }
 VERBS = [(name, verb) for name, module in COMMANDS.items() for verb in module.verbs()]
 each_verb = pytest.mark.parametrize(("command", "verb"), VERBS, ids=lambda one: getattr(one, "name", one))

@@ -8,12 +8,12 @@ from typing import Any
 from surgvqa.builders.frames import extract as extracting
 from surgvqa.builders.instruct import interchange
 from surgvqa.builders.instruct import write as instructing
-from surgvqa.builders.instruct.teacher import Server
 from surgvqa.builders.pipeline import build as building
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.builders.settings.interchange import Import
+from surgvqa.builders.teachers.server import Server
 
 
 def frozen(options: dict[str, Any]) -> dict[str, Any]:

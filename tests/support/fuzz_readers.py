@@ -163,7 +163,6 @@ def readers() -> dict[str, Reader]:
     from surgvqa.builders.files import tables
     from surgvqa.builders.files.pictures import decode_jpeg, read_picture
     from surgvqa.builders.frames import frame_labels, label_files
-    from surgvqa.builders.instruct import teacher
     from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
     from surgvqa.builders.privacy.screen import read_stretches
     from surgvqa.builders.procedures import taxonomy as taxonomies
@@ -172,6 +171,7 @@ def readers() -> dict[str, Reader]:
     from surgvqa.builders.source_files.pitvqa_files import read as read_pitvqa
     from surgvqa.builders.sources import cataract1k, surgvivqa
     from surgvqa.builders.speech.sound import read_sound
+    from surgvqa.builders.teachers import prompt as prompts
     from surgvqa.builders.video.decode import read_frames
     from surgvqa.builders.video.timing import read_timeline
     from surgvqa.cards.command import InputError
@@ -217,8 +217,8 @@ def readers() -> dict[str, Reader]:
 
     def taught(path: Path) -> None:
         try:
-            teacher.parse(path.read_text("utf-8", "replace"))
-        except teacher.BadAnswerError as error:  # asked again
+            prompts.parse(path.read_text("utf-8", "replace"))
+        except prompts.BadAnswerError as error:  # asked again
             raise InputError(str(error)) from error
 
     def hidden(path: Path) -> None:

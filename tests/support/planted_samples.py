@@ -5,7 +5,7 @@ Each is (scene, kind, question, answer, fault); fault is "" for a good one, else
 
 from __future__ import annotations
 
-from surgvqa.builders.frames.frame_labels import FrameLabels, from_json
+from surgvqa.builders.frames.entry import FrameLabels, from_json
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 
 CHOLE, CATARACT = load("cholecystectomy"), load("cataract")

@@ -43,8 +43,11 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_an_unknown_family_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["tiny", "--family", "qwen2.5-vl", "--out", str(tmp_path)]) == 2
-    assert "did you mean qwen2_5_vl?" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["tiny", "--family", "qwen2.5-vl", "--out", str(tmp_path)])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.count("\n") == 1
+    assert "invalid choice: 'qwen2.5-vl'" in error and "qwen2_5_vl" in error
 
 
 def test_labels_are_the_answers_and_their_end(checkpoint: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from surgvqa.cards.publish.push import push
 from surgvqa.train import scratch
 from surgvqa.train.__main__ import main
+from surgvqa.train.vision_parts import scratch_captions, scratch_data
 from surgvqa.train.vision_parts.scratch_model import JOINS, ScratchConfig, ScratchModel
 
 
@@ -38,9 +39,11 @@ def test_it_learns_to_look_whatever_the_join(join: str, data: Path, tmp_path: Pa
         assert mine > 0.85 and mine > blind + 0.2 and mine > found["other pictures"][figure]["value"] + 0.2
     assert Image.open(tmp_path / "attention.png").size[0] == 768
     model, tokenizer = scratch.load(tmp_path)
-    asked = scratch.samples(data, "test", ["caption"], 32)
+    asked = scratch_data.samples(data, "test", ["caption"], 32)
     assert len(asked) == 20, "captions of the whole alone"
-    assert scratch.answers(model, tokenizer, asked, torch.device("cpu"))[0].startswith("The phase is ")
+    assert scratch_captions.answers(model, tokenizer, asked, torch.device("cpu"))[0].startswith(
+        "The phase is "
+    )
 
 
 @pytest.mark.slow
@@ -63,24 +66,24 @@ def test_it_is_published_and_comes_back(data: Path, tmp_path: Path, hub: Hub):
     theirs, tokenizer = scratch.load(Path(snapshot_download("clinic/scratch")))
     pairs = zip(mine.state_dict().items(), theirs.state_dict().items(), strict=True)
     assert all(a == b and torch.equal(one, other) for (a, one), (b, other) in pairs)
-    asked = scratch.samples(data, "test", ["caption"], 32)[:2]
-    assert len(scratch.answers(theirs, tokenizer, asked, torch.device("cpu"))) == 2
+    asked = scratch_data.samples(data, "test", ["caption"], 32)[:2]
+    assert len(scratch_captions.answers(theirs, tokenizer, asked, torch.device("cpu"))) == 2
 
 
 def test_every_caption_is_told_and_counted(data: Path):
-    train, test = (scratch.samples(data, split, ["caption"], 32) for split in ("train", "test"))
-    tokenizer = scratch.words([f"{one.question} {one.answer}" for one in train])
+    train, test = (scratch_data.samples(data, split, ["caption"], 32) for split in ("train", "test"))
+    tokenizer = scratch_data.words([f"{one.question} {one.answer}" for one in train])
     model = ScratchModel(ScratchConfig(**scratch.SIZES["tiny"], vocab_size=len(tokenizer), eos_token_id=3))
-    rows = scratch.captions(model, tokenizer, test, train, torch.device("cpu"))
+    rows = scratch_captions.captions(model, tokenizer, test, train, torch.device("cpu"))
     assert [(row["case_id"], row["answer"]) for row in rows] == [(one.case_id, one.answer) for one in test]
-    found = scratch.figures(rows)
+    found = scratch_captions.figures(rows)
     assert set(found) == {"model", "other pictures", "blind"}
     for who, one in found.items():
         for name, told in one.items():
             values = [row["right"][who][name] for row in rows]
             assert told["value"] == pytest.approx(sum(values) / len(values))
     del rows[0]["right"]["model"]["instruments"]  # nobody looked
-    assert scratch.figures(rows)["model"]["instruments"]["n"] == len(rows) - 1
+    assert scratch_captions.figures(rows)["model"]["instruments"]["n"] == len(rows) - 1
 
 
 def test_the_decoder_sees_no_word_ahead_and_the_picture_always():

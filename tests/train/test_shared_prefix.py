@@ -14,7 +14,7 @@ from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.train import tiny
 from surgvqa.train.clips.collate import Collator, units
-from surgvqa.train.clips.prepare import measured
+from surgvqa.train.clips.sequences import measured
 from surgvqa.train.clips.shared_prefix import SharedPrefix
 from transformers import AutoModelForImageTextToText, AutoProcessor
 

@@ -8,6 +8,8 @@ __all__ = [
     "lora_targets",
     "model_checks",
     "prepare",
+    "sequences",
     "shared_prefix",
+    "video_times",
     "vision_cache",
 ]

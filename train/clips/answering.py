@@ -15,6 +15,7 @@ import torch
 from datasets import Dataset
 from surgvqa.eval.answers.hf_engine import answers
 from surgvqa.eval.data.predictions import ASKED, Prediction
+from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.scoring.score import score
 from transformers import PreTrainedModel
@@ -52,7 +53,7 @@ def questions(rows: Dataset) -> list[Prediction]:
     return [asked(row, qa) for row in texts for qa in row["qa"]]
 
 
-def asked(row: dict[str, Any], qa: dict[str, Any], **said: Any) -> Prediction:
+def asked(row: Row, qa: Row, **said: Any) -> Prediction:
     """Return a question as a prediction, with or without what was said."""
     known = {key: value for key, value in qa.items() if key in ASKED}
     known["choices"] = tuple(known.get("choices") or ())

@@ -14,6 +14,7 @@ from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.train.clips.answering import Answering, measure
 from surgvqa.train.steps.answer_head import taught_alone
 from surgvqa.train.steps.optimizer import optimizer_for
+from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import (
     TrainerCallback,
@@ -87,7 +88,11 @@ class ClipTrainer(SFTTrainer):
         return self.optimizer
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Any:
         """TRL's; the logits of every token only where they are asked for."""
         batch = inputs if return_outputs else taught_alone(inputs)

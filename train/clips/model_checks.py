@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ PIXELS = ("pixel_values", "pixel_values_videos")
 GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
 
 
-def loss_of(trainer: SFTTrainer, batch: dict[str, Any]) -> float:
+def loss_of(trainer: SFTTrainer, batch: Mapping[str, Tensor]) -> float:
     """Return the trainer's own loss of a batch, without dropout and without a trace in its metrics."""
     model = trainer.model
     was_training = model.training
@@ -79,7 +80,7 @@ def different(trainer: SFTTrainer, units: Dataset, own: Tensor, key: str) -> Ten
     return own.flip(0 if own.ndim == 2 else -2)
 
 
-def positions_collapse(run: Prepared, batch: dict[str, Any]) -> str:
+def positions_collapse(run: Prepared, batch: Mapping[str, Tensor]) -> str:
     """What is wrong with the frames' rotary positions on the time axis; empty if nothing is."""
     inner = inner_model(run.trainer)
     length = int((batch["question_index"][0] == PREFIX).sum()) if "question_index" in batch else None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError
@@ -18,17 +15,16 @@ from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.prompts import raise_if_other_pixels
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoder, name
+from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
 from surgvqa.eval.models.vision_attention import side_by_side
-from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
-from surgvqa.train.clips.collate import Collator, units
 from surgvqa.train.clips.lora_targets import linears, pattern
+from surgvqa.train.clips.sequences import frames_of, is_sharded, raise_if_test, sequences_of
 from surgvqa.train.clips.shared_prefix import SharedPrefix
 from surgvqa.train.steps.answer_head import TaughtOnly
 from surgvqa.train.steps.optimizer import part_of
@@ -42,7 +38,6 @@ from surgvqa.train.steps.options import (
     less_memory,
     parse,
 )
-from tqdm import tqdm
 from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
@@ -91,81 +86,44 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
     Raises:
         InputError: as ``prepare``.
     """
-    spoken: Spoken | None = None
-    if isinstance(training, AudioOptions) or data.dataset_config == SPOKEN:
-        align = isinstance(training, AudioOptions) and training.stage == "align"
-        spoken = load_spoken(data.dataset_name, "transcribe" if align else "answer")
-        spoken.refuse_missing(data.dataset_name)
+    spoken = spoken_of(data, training)
     splits = spoken.splits if spoken else load_clips(data.dataset_name, data.dataset_config)
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
 
     processor, model, extractor = base_of(model_options, training)
-    media: Any = training.media
-    budget = Budget(frames_of(rows, training.frames), media, training.min_pixels, training.max_pixels)
+    budget = budget_of(training, frames_of(rows, training.frames))
     ears = ears_of(model, processor, extractor, spoken, model_options.model_name_or_path)
     model_type = model.config.model_type
-    raise_if_resized(
-        model_type,
-        model_options.model_name_or_path,
-        min_pixels=training.min_pixels,
-        max_pixels=training.max_pixels,
-    )
+    raise_if_unfit(model_type, training, model_options)
     encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)
     raise_if_other_pixels(rows, model_type, processor.image_processor, data.dataset_name)
-    shared = training.questions_per_sequence != 1
-    if shared and model_type not in PATCHED:
-        raise InputError(
-            f"questions share a sequence in a Qwen-VL only, {model_options.model_name_or_path} is a {model_type}; "
-            "give --questions-per-sequence 1"
-        )
-    if training.cache_vision is not None and model_type not in PATCHED:
-        raise InputError(f"--cache_vision keeps what a Qwen-VL sees, this is a {model_type}; leave it away")
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
-    train_units = measured(rows, encoder, training.questions_per_sequence, limit)
-    collator = Collator(rows, encoder, shared)
-
-    eval_units, answering = None, None
+    held_out = None
     if training.eval_strategy != "no":
         raise_if_test(data.dataset_test_split)
         held_out = split_of(splits, data.dataset_test_split, data.dataset_name)
-        eval_units = measured(held_out, encoder, training.questions_per_sequence, limit)
-        collator = Collator([rows, held_out], encoder, shared)
-        train_units = train_units.add_column("table", [0] * len(train_units))
-        eval_units = eval_units.add_column("table", [1] * len(eval_units))
-        if training.eval_questions:
-            raise_if_sharded(training)
-            answering = Answering(held_out, rows, encoder, training.eval_questions)
+    sequences = sequences_of(rows, held_out, encoder, training, limit)
 
-    if model_type in PATCHED:
-        normalise_on_device(model, processor)
-    if shared:
-        SharedPrefix(model)
-    side_by_side(model)
-    TaughtOnly(model)
+    fit_model(model, processor, training)
     own_targets = bool(model_options.lora_target_modules)
     choose_what_learns(model, training, model_options)
-    callbacks: list[TrainerCallback] = [SaveBudget(budget, extractor)]
-    if training.early_stopping_patience is not None:
-        callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+    patience = training.early_stopping_patience
+    stopping: list[TrainerCallback] = [] if patience is None else [EarlyStoppingCallback(patience)]
     trainer = ClipTrainer(
         model=model,
         args=training,
-        train_dataset=train_units,
-        eval_dataset=eval_units,
-        data_collator=collator,
+        train_dataset=sequences.train,
+        eval_dataset=sequences.held_out,
+        data_collator=sequences.collator,
         processing_class=processor,
         peft_config=get_peft_config(model_options),
-        callbacks=callbacks,
+        callbacks=[SaveBudget(budget, extractor), *stopping],
     )
     if training.cache_vision is not None:
         raise_if_vision_learns(trainer.model, training)
-    trainer.answering = answering
+    trainer.answering = sequences.answering
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
-        for parameter_name, parameter in trainer.model.named_parameters():
-            if "lora_" in parameter_name or (
-                "audio_projector" in parameter_name and parameter.requires_grad
-            ):  # TRL makes QLoRA's bfloat16, which rounds steps of 1e-4 away
-                parameter.data = parameter.data.float()
+        learn_in_float32(trainer.model)
     # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
     # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
     trainer.model_accepts_loss_kwargs = True
@@ -175,13 +133,69 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
         model_options,
         data.dataset_name,
         rows,
-        train_units,
+        sequences.train,
         encoder,
         budget,
         limit,
         extractor,
         own_targets,
     )
+
+
+def budget_of(training: TrainingOptions, frames: int) -> Budget:
+    """Return what the model sees of a clip."""
+    media: Any = training.media  # the parser has seen that it is one of two
+    return Budget(frames, media, training.min_pixels, training.max_pixels)
+
+
+def spoken_of(data: DataOptions, training: TrainingOptions) -> Spoken | None:
+    """Return the spoken questions of a run that hears; None for one that reads.
+
+    Raises:
+        InputError: recordings are missing.
+    """
+    if not isinstance(training, AudioOptions) and data.dataset_config != SPOKEN:
+        return None
+    align = isinstance(training, AudioOptions) and training.stage == "align"
+    spoken = load_spoken(data.dataset_name, "transcribe" if align else "answer")
+    spoken.refuse_missing(data.dataset_name)
+    return spoken
+
+
+def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: ModelConfig) -> None:
+    """Refuse options that a model of this type can't do.
+
+    Raises:
+        InputError: pixel limits, shared sequences or a cache of what a Qwen-VL sees, for another model.
+    """
+    where = model_options.model_name_or_path
+    raise_if_resized(model_type, where, min_pixels=training.min_pixels, max_pixels=training.max_pixels)
+    if model_type in PATCHED:
+        return
+    if training.questions_per_sequence != 1:
+        raise InputError(
+            f"questions share a sequence in a Qwen-VL only, {where} is a {model_type}; "
+            "give --questions-per-sequence 1"
+        )
+    if training.cache_vision is not None:
+        raise InputError(f"--cache_vision keeps what a Qwen-VL sees, this is a {model_type}; leave it away")
+
+
+def fit_model(model: PreTrainedModel, processor: Any, training: TrainingOptions) -> None:
+    """Hook into the model what our collator's batches need."""
+    if model.config.model_type in PATCHED:
+        normalise_on_device(model, processor)
+    if training.questions_per_sequence != 1:
+        SharedPrefix(model)
+    side_by_side(model)
+    TaughtOnly(model)
+
+
+def learn_in_float32(model: Any) -> None:
+    """Keep what learns in float32: TRL makes QLoRA's bfloat16, which rounds steps of 1e-4 away."""
+    for part, parameter in model.named_parameters():
+        if "lora_" in part or ("audio_projector" in part and parameter.requires_grad):
+            parameter.data = parameter.data.float()
 
 
 def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, options: ModelConfig) -> None:
@@ -215,51 +229,6 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
             parameter.requires_grad_(False)
 
 
-def frames_of(rows: Dataset, wanted: int | None) -> int:
-    """How many frames every row can give.
-
-    Raises:
-        InputError: rows with neither frames nor a video, or videos and no ``--frames``.
-    """
-    if wanted is not None:
-        return wanted
-    counts = pc.list_value_length(rows.with_format("arrow")["images"].combine_chunks()) if len(rows) else []
-    fewest = min((count.as_py() or 0 for count in counts), default=0)
-    if fewest:
-        return fewest
-    if "video" in rows.features and any(rows["video"]):
-        raise InputError("the clips are videos: say how many frames of each the model is to see, --frames 8")
-    raise InputError(
-        "there are clips without frames; build with --media frames, or give --frames 0 for text only"
-    )
-
-
-def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
-    """Units with their row's weight, the tokens of their longest conversation (``longest``) and of what goes through the model (``length``).
-
-    Nothing is ever cut, so a conversation that is too long stops the run now.
-
-    Raises:
-        InputError: names the longest sequence and what to lower.
-    """
-    out = units(rows, questions_per_sequence)
-    found = [
-        encoder.lengths(rows[unit["row"]], unit["questions"])
-        for unit in tqdm(out, desc="measuring sequences", disable=len(out) < 500, file=sys.stderr)
-    ]
-    longest = [max(one.alone) for one in found]
-    worst = max(range(len(longest)), key=longest.__getitem__)
-    if longest[worst] > limit:
-        raise InputError(
-            f"{name(rows[out[worst]['row']])} takes {longest[worst]} tokens, the budget is {limit}; "
-            "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
-        )
-    weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
-    out = out.add_column("weight", [weights[index] for index in out["row"]])
-    out = out.add_column("longest", longest)
-    return out.add_column("length", [one.packed for one in found])
-
-
 def raise_if_vision_learns(model: Any, training: TrainingOptions) -> None:
     """Features are kept of what doesn't change; and the cache's name is the hash of whole weights."""
     for weight, parameter in model.named_parameters():
@@ -271,26 +240,4 @@ def raise_if_vision_learns(model: Any, training: TrainingOptions) -> None:
     if is_sharded(training):
         raise InputError(
             "--cache_vision with weights sharded over cards: no card can run the tower; leave it away"
-        )
-
-
-def raise_if_test(split: str) -> None:
-    """Choosing a checkpoint by the test split would make its score a training score."""
-    if split.startswith("test"):
-        raise InputError(
-            f"evaluating on {split!r} while training spends it; use --dataset_test_split validation"
-        )
-
-
-def is_sharded(training: TrainingOptions) -> bool:
-    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3), by the options or by `accelerate launch`."""
-    launched = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
-    return bool(training.fsdp) or launched or is_deepspeed_zero3_enabled()
-
-
-def raise_if_sharded(training: TrainingOptions) -> None:
-    """Answers are generated past the wrapper that gathers sharded weights."""
-    if is_sharded(training):
-        raise InputError(
-            "weights are sharded over cards: give --eval_questions 0 (loss only), and predict afterwards"
         )

@@ -32,8 +32,9 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.manifest import sha256
-from surgvqa.eval.models.encode import Encoder, name
+from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import evenly, patchify, to_float
+from surgvqa.eval.models.row_frames import name
 from torch import Tensor
 from tqdm import tqdm
 from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -178,7 +179,7 @@ class VisionCache:
         return out
 
 
-def settings(inner: Any, encoder: Encoder, precision: str) -> dict[str, Any]:
+def settings(inner: Any, encoder: Encoder, precision: str) -> dict[str, object]:
     """All that a clip's features follow from beside the clip, as JSON."""
     weights = hashlib.sha256()
     for key, value in sorted(inner.visual.state_dict().items()):

@@ -33,7 +33,7 @@ class Highlights(albumentations.ImageOnlyTransform):  # type: ignore[misc]
         lit: np.ndarray = (img * (1 - rim) + 255 * rim).round().astype(np.uint8)
         return lit
 
-    def get_params(self) -> dict[str, Any]:
+    def get_params(self) -> dict[str, np.ndarray]:
         """Where the spots lie and how large they are, in shares of the width."""
         random = self.random_generator
         number = int(random.integers(1, 6))

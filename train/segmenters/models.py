@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from surgvqa.cards.command import InputError
 from surgvqa.train.segmenters.checkpoints import ClipSeg, Sam
+from surgvqa.train.segmenters.documents import Recipe, SegmenterFile
 from surgvqa.train.segmenters.parts import Batch, Prompted, Segmenter, Words, grown, soft_dice
 from surgvqa.train.steps.distributed import mean, total
 from torch import Tensor, nn
@@ -101,9 +104,7 @@ class TextUNet(Prompted):
         return found + self.bias
 
 
-def make(
-    recipe: Mapping[str, Any], classes: Sequence[str], phrases: Mapping[str, Sequence[str]]
-) -> Segmenter:
+def make(recipe: Recipe, classes: Sequence[str], phrases: Mapping[str, Sequence[str]]) -> Segmenter:
     """Return the model a recipe asks for."""
     towers = recipe["encoder"], recipe["weights"], recipe["decoder"]
     if recipe["model"] == UNET:
@@ -114,18 +115,14 @@ def make(
     return asked(classes, phrases, recipe["checkpoint"], recipe["size"])
 
 
-def load(folder: Path) -> tuple[Segmenter, dict[str, Any]]:
+def load(folder: Path) -> tuple[Segmenter, SegmenterFile]:
     """Return a segmenter that `surgvqa-train segment` wrote, with what it says of itself."""
-    import json
-
-    from safetensors.torch import load_file
-
     stated = folder / "segmenter.json"
     if not stated.is_file():
         raise InputError(
             f"{folder} holds no segmenter.json; `surgvqa-train segment --out {folder}` writes one"
         )
-    said: dict[str, Any] = json.loads(stated.read_text("utf-8"))
+    said: SegmenterFile = json.loads(stated.read_text("utf-8"))
     model = make({**said["recipe"], "weights": None}, said["classes"], said["phrases"])
     model.load_state_dict(load_file(folder / "model.safetensors"))
     return model.eval(), said

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 TAUGHT = "taught"
 
 
-def taught_alone(inputs: dict[str, Any]) -> dict[str, Any]:
+def taught_alone(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return a batch whose labels (batch x length) are those of its n taught tokens (1 x n), already shifted; and where they lie.
 
     A batch on a card, or one that teaches nothing, stays as it is.

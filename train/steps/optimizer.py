@@ -8,7 +8,7 @@ convolutions stay with AdamW.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,7 +67,7 @@ def divided(
 
 
 def optimizer_for(
-    model: nn.Module, options: TrainingOptions, decayed: Iterable[str], cls: Any, settings: dict[str, Any]
+    model: nn.Module, options: TrainingOptions, decayed: Iterable[str], cls: Any, settings: Mapping[str, Any]
 ) -> torch.optim.Optimizer:
     """Return the optimiser of everything that learns, one group for each part, kind and weight decay.
 
@@ -122,11 +122,11 @@ class Together(torch.optim.Optimizer):
             one.step()
         return loss
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, list[Any]]:
         """Each one's state, in order."""
         return {"optimizers": [one.state_dict() for one in self.optimizers]}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Put each one's state back."""
         for one, state in zip(self.optimizers, state_dict["optimizers"], strict=True):
             one.load_state_dict(state)

@@ -3,23 +3,99 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Options = tuple[tuple[str, str], ...]  # "--flag METAVAR", and what it does
 
 
-class TrlArguments(argparse.ArgumentParser):
-    """Answers ``--help`` at once; everything else goes to TRL's parser as it stands."""
+def sft(words: Sequence[str]) -> None:
+    """Fine-tune."""
+    from surgvqa.train.sft import main
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Keep all arguments, in their order, as ``arguments``."""
-        given = list(sys.argv[1:] if args is None else args)
-        if {"-h", "--help"} & set(given):
-            self.print_help()
-            self.exit()
-        namespace = argparse.Namespace() if namespace is None else namespace
-        namespace.arguments = given
-        return namespace, []
+    main(words)
 
+
+def audio(words: Sequence[str]) -> None:
+    """Train a model that hears."""
+    from surgvqa.train.audio import main
+
+    main(words)
+
+
+def grpo(words: Sequence[str]) -> None:
+    """Reinforce."""
+    from surgvqa.train.grpo import main
+
+    main(words)
+
+
+def doctor(words: Sequence[str]) -> None:
+    """Check a run before its first step."""
+    from surgvqa.train.sft import doctor as check
+
+    check(words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A verb whose words TRL's parsers read; the options here are for reading."""
+
+    name: str
+    help: str
+    run: Callable[[Sequence[str]], None]
+    options: Options
+    description: str = ""
+
+    def parser(self, command: str) -> argparse.ArgumentParser:
+        """Return what prints the help."""
+        usage = "--config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]"
+        parser = argparse.ArgumentParser(
+            prog=f"{command} {self.name}",
+            usage=f"%(prog)s {usage}",
+            description=self.description or self.help,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for option, text in self.options:
+            flag, _, metavar = option.partition(" ")
+            parser.add_argument(flag, metavar=metavar, help=text)
+        return parser
+
+    def __call__(self, command: str, words: Sequence[str]) -> None:
+        """Answer ``--help`` at once; hand everything else to TRL's parser as it stands."""
+        if {"-h", "--help"} & set(words):
+            self.parser(command).print_help()
+            return
+        self.run(words)
+
+
+COMMON: Options = (
+    ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
+    ("--model_name_or_path M", "base model: folder or Hub name"),
+    ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
+    ("--dataset_config C", "config of the data set (default clips)"),
+    ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
+    (
+        "--questions-per-sequence N",
+        "questions of a clip behind one copy of it: 0 all (default), 1 none shared",
+    ),
+    ("--frames N", "frames of a clip the model sees (default: what the rows have)"),
+    ("--media images|video", "frames one by one (default), or one video with its times"),
+    ("--max_pixels N", "most pixels of a frame (default 262144)"),
+    ("--max_length N", "most tokens of a question with its clip; a longer one stops the run"),
+    ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
+    ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
+    ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
+    (
+        "--optimizer muon",
+        "Muon on the matrices, AdamW on the rest (--muon_learning_rate, --learning_rate)",
+    ),
+    ("--projector_learning_rate LR", "train the projector too; --vision_learning_rate the vision tower"),
+    ("--cache_vision DIR", "compute what a frozen vision tower sees once, for all epochs and runs"),
+    ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
+    ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
+    ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
+)
 
 SFT = """Fine-tune a Qwen-VL on clips with TRL.
 
@@ -28,19 +104,6 @@ SFT = """Fine-tune a Qwen-VL on clips with TRL.
 
 Every option of TRL's ScriptArguments, ModelConfig and SFTConfig works too, on the command line or in the
 YAML file (https://huggingface.co/docs/trl/sft_trainer); these are the ones one needs first."""
-
-
-def add_sft(verbs: Any) -> None:
-    """``surgvqa-train sft``: the options below are for reading; TRL's parser reads them."""
-    verb = verbs.add_parser(
-        "sft",
-        help="fine-tune on clips with TRL's SFTTrainer",
-        description=SFT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="surgvqa-train sft --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
-    )
-    described(verb)
-
 
 AUDIO = """Train a Qwen-VL that hears, on spoken questions (`surgvqa-build spoken`), in two stages:
 
@@ -51,25 +114,12 @@ AUDIO = """Train a Qwen-VL that hears, on spoken questions (`surgvqa-build spoke
 
 The options of `surgvqa-train sft`, and:"""
 
-
-def add_audio(verbs: Any) -> None:
-    """``surgvqa-train audio``."""
-    verb = verbs.add_parser(
-        "audio",
-        help="a model that hears its questions: a Whisper encoder's sound in a Qwen-VL",
-        description=AUDIO,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="surgvqa-train audio --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
-    )
-    for flag, metavar, text in (
-        ("--stage", "align|answer", "the projector learns to write down; adapter and projector to answer"),
-        ("--whisper", "W", "Whisper whose encoder a model without ears gets: folder or Hub name"),
-        ("--audio_pool", "N", "encoder frames (of 50 a second) per token, with --whisper (default 10)"),
-        ("--audio_learning_rate", "LR", "of the projector (default: --learning_rate)"),
-    ):
-        verb.add_argument(flag, metavar=metavar, help=text)
-    described(verb)
-
+HEARING: Options = (
+    ("--stage align|answer", "the projector learns to write down; adapter and projector to answer"),
+    ("--whisper W", "Whisper whose encoder a model without ears gets: folder or Hub name"),
+    ("--audio_pool N", "encoder frames (of 50 a second) per token, with --whisper (default 10)"),
+    ("--audio_learning_rate LR", "of the projector (default: --learning_rate)"),
+)
 
 GRPO = """Teach a Qwen-VL to point with TRL's GRPOTrainer, on rows of the config pointing.
 
@@ -80,84 +130,49 @@ The model is an adapter that `surgvqa-train sft --dataset_config pointing` taugh
 run's own rewards are paid to guessers that see no pixel. Every option of TRL's ScriptArguments, ModelConfig and
 GRPOConfig works too (https://huggingface.co/docs/trl/grpo_trainer); these are the ones one needs first."""
 
+POINTING: Options = (
+    ("--config FILE", "YAML of options: a file, or ours: grpo_lora.yaml"),
+    ("--model_name_or_path M", "adapter or base model: folder or Hub name"),
+    ("--dataset_name D", "a folder built with --pointing FORM, or a Hub name"),
+    ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
+    (
+        "--reward_funcs R",
+        "of ours by name, or module.function (default: the mix of surgvqa.train.rewards)",
+    ),
+    ("--reward_weights W", "one for each"),
+    ("--num_generations N", "answers to a question (default 8)"),
+    ("--per_device_train_batch_size N", "answers at once; with --gradient_accumulation_steps, a step's"),
+    ("--max_completion_length N", "most tokens of an answer (default 256)"),
+    ("--temperature T", "of the sampled answers (default 1)"),
+    ("--beta B", "weight of the distance from the model it began with (default 0)"),
+    ("--learning_rate LR", "of the adapter"),
+    ("--max_pixels N", "most pixels of a frame; an adapter knows its own"),
+    ("--eval_strategy steps", "rewards on the validation split"),
+    ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
+)
 
-def add_grpo(verbs: Any) -> None:
-    """``surgvqa-train grpo``: the options below are for reading; TRL's parser reads them."""
-    verb = verbs.add_parser(
-        "grpo",
-        help="teach it to point with TRL's GRPOTrainer",
+RECIPES = (
+    Recipe(
+        name="sft", help="Fine-tune on clips with TRL's SFTTrainer", run=sft, options=COMMON, description=SFT
+    ),
+    Recipe(
+        name="audio",
+        help="Train a model that hears its questions: a Whisper encoder's sound in a Qwen-VL",
+        run=audio,
+        options=(*HEARING, *COMMON),
+        description=AUDIO,
+    ),
+    Recipe(
+        name="grpo",
+        help="Teach it to point with TRL's GRPOTrainer",
+        run=grpo,
+        options=POINTING,
         description=GRPO,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="surgvqa-train grpo --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
-    )
-    listed(
-        verb,
-        ("--config FILE", "YAML of options: a file, or ours: grpo_lora.yaml"),
-        ("--model_name_or_path M", "adapter or base model: folder or Hub name"),
-        ("--dataset_name D", "a folder built with --pointing FORM, or a Hub name"),
-        ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
-        (
-            "--reward_funcs R",
-            "of ours by name, or module.function (default: the mix of surgvqa.train.rewards)",
-        ),
-        ("--reward_weights W", "one for each"),
-        ("--num_generations N", "answers to a question (default 8)"),
-        ("--per_device_train_batch_size N", "answers at once; with --gradient_accumulation_steps, a step's"),
-        ("--max_completion_length N", "most tokens of an answer (default 256)"),
-        ("--temperature T", "of the sampled answers (default 1)"),
-        ("--beta B", "weight of the distance from the model it began with (default 0)"),
-        ("--learning_rate LR", "of the adapter"),
-        ("--max_pixels N", "most pixels of a frame; an adapter knows its own"),
-        ("--eval_strategy steps", "rewards on the validation split"),
-        ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
-    )
-
-
-def add_doctor(verbs: Any) -> None:
-    """``surgvqa-train doctor``: the options of ``sft``."""
-    verb = verbs.add_parser(
-        "doctor",
-        help="the checks before step 1, alone; takes the options of sft",
-        usage="surgvqa-train doctor --config FILE --model_name_or_path M --dataset_name D --output_dir O [option …]",
-    )
-    described(verb)
-
-
-def described(verb: Any) -> None:
-    """List the options for reading; TRL's parser reads them."""
-    listed(
-        verb,
-        ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
-        ("--model_name_or_path M", "base model: folder or Hub name"),
-        ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
-        ("--dataset_config C", "config of the data set (default clips)"),
-        ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
-        (
-            "--questions-per-sequence N",
-            "questions of a clip behind one copy of it: 0 all (default), 1 none shared",
-        ),
-        ("--frames N", "frames of a clip the model sees (default: what the rows have)"),
-        ("--media images|video", "frames one by one (default), or one video with its times"),
-        ("--max_pixels N", "most pixels of a frame (default 262144)"),
-        ("--max_length N", "most tokens of a question with its clip; a longer one stops the run"),
-        ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
-        ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
-        ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
-        (
-            "--optimizer muon",
-            "Muon on the matrices, AdamW on the rest (--muon_learning_rate, --learning_rate)",
-        ),
-        ("--projector_learning_rate LR", "train the projector too; --vision_learning_rate the vision tower"),
-        ("--cache_vision DIR", "compute what a frozen vision tower sees once, for all epochs and runs"),
-        ("--eval_strategy steps", "loss, answers and lift over a blind guess on the validation split"),
-        ("--early_stopping_patience N", "stop after N evaluations without a better lift; keep the best"),
-        ("--resume_from_checkpoint true", "go on from the last checkpoint in --output_dir"),
-    )
-
-
-def listed(verb: Any, *options: tuple[str, str]) -> None:
-    """Options with their help, for a verb whose arguments TRL's parser reads."""
-    verb.__class__ = TrlArguments
-    for option, text in options:
-        flag, _, metavar = option.partition(" ")
-        verb.add_argument(flag, metavar=metavar, help=text)
+    ),
+    Recipe(
+        name="doctor",
+        help="Run the checks before step 1, alone; takes the options of sft",
+        run=doctor,
+        options=COMMON,
+    ),
+)

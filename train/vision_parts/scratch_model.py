@@ -31,28 +31,23 @@ class ScratchConfig(PretrainedConfig):  # type: ignore[misc]
 
     model_type = "surgvqa_scratch"
 
-    def __init__(
-        self,
-        join: str = "prefix",
-        image_size: int = 224,
-        patch: int = 16,
-        width: int = 512,
-        heads: int = 8,
-        vision_layers: int = 6,
-        text_layers: int = 6,
-        queries: int = 16,
-        vocab_size: int = 2048,
-        length: int = 256,
-        dropout: float = 0.0,
-        **rest: Any,
-    ) -> None:
-        if join not in JOINS:
-            raise ValueError(f"join {join!r}: one of {', '.join(JOINS)}")
-        self.join, self.image_size, self.patch, self.width, self.heads = join, image_size, patch, width, heads
-        self.vision_layers, self.text_layers, self.queries = vision_layers, text_layers, queries
-        self.vocab_size, self.length, self.dropout = vocab_size, length, dropout
-        self.num_hidden_layers = text_layers  # transformers' generate() asks for it
-        super().__init__(**rest)
+    join: str = "prefix"
+    image_size: int = 224
+    patch: int = 16
+    width: int = 512
+    heads: int = 8
+    vision_layers: int = 6
+    text_layers: int = 6
+    queries: int = 16
+    vocab_size: int = 2048
+    length: int = 256
+    dropout: float = 0.0
+
+    def __post_init__(self, **rest: Any) -> None:
+        if self.join not in JOINS:
+            raise ValueError(f"join {self.join!r}: one of {', '.join(JOINS)}")
+        self.num_hidden_layers = self.text_layers  # transformers' generate() asks for it
+        super().__post_init__(**rest)
 
 
 def spread(width: int) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import evaluate
 
@@ -13,7 +12,7 @@ if __name__ == "__main__":
 
     metric = evaluate.load(str(Path(__file__).parent / "instrument_sets.py"))
 
-    def compute(*columns: str) -> dict[str, Any]:
+    def compute(*columns: str) -> dict[str, object]:
         """The result for one JSON list per column."""
         given = dict(zip(metric.features, map(json.loads, columns), strict=True))
         return dict(metric.compute(**given))

@@ -81,9 +81,13 @@ class SurgicalVqa(evaluate.Metric):  # type: ignore[misc]  # noqa: D101 - the te
         ]
         figures = score(rows, rule=rule)
         low, high = figures["ci95"] or (None, None)
-        names = ("accuracy", "macro_accuracy", "blind_majority", "lift", "rule", "empty")
         return {
-            **{name: figures[name] for name in names},
+            "accuracy": figures["accuracy"],
+            "macro_accuracy": figures["macro_accuracy"],
+            "blind_majority": figures["blind_majority"],
+            "lift": figures["lift"],
+            "rule": figures["rule"],
+            "empty": figures["empty"],
             "ci95_low": low,
             "ci95_high": high,
             **figures["accuracy_by_rule"],

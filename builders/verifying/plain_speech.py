@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from surgvqa.builders.frames.frame_labels import FrameLabels
-from surgvqa.builders.instruct import lexicon
-from surgvqa.builders.instruct.samples import Turn
-from surgvqa.builders.instruct.sentence_reader import words_of
+from surgvqa.builders.frames.entry import FrameLabels
 from surgvqa.builders.schema import Scene
+from surgvqa.builders.teachers.samples import Turn
+from surgvqa.builders.verifying import lexicon
+from surgvqa.builders.verifying.sentence_reader import words_of
 
 LONGEST = 2000  # characters of an answer
 NUMBERS = re.compile(r"[\[(]?\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?)*[\])]?")

@@ -15,23 +15,20 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from surgvqa.builders.cases.scene import CELLS
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.frames.frame_labels import FrameLabels, scene_of
-from surgvqa.builders.instruct import lexicon
-from surgvqa.builders.instruct.plain_speech import Refusal, checked_form
-from surgvqa.builders.instruct.samples import Sample, Turn
-from surgvqa.builders.instruct.sentence_reader import Clause, Mention, Place, Reader, normal, words_of
+from surgvqa.builders.frames.entry import FrameLabels
+from surgvqa.builders.frames.frame_labels import scene_of
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Entity, Scene
+from surgvqa.builders.schema import Scene
+from surgvqa.builders.teachers.samples import Sample, Turn
+from surgvqa.builders.verifying import lexicon
+from surgvqa.builders.verifying.facts import FrameFacts
+from surgvqa.builders.verifying.plain_speech import Refusal, checked_form
+from surgvqa.builders.verifying.sentence_reader import Clause, Mention, Reader, normal, words_of
 
 PARTICLE = re.compile(r"\s*(yes|no)\b\s*(?:[,.;:!–-]|$)\s*", re.IGNORECASE)
 POLAR = re.compile(r"\s*(?:is|are|was|were|does|do|did|can|could|has|have|may|should|will)\b", re.IGNORECASE)
 LISTS = re.compile(r"\s*(?:which|what|name|list)\b", re.IGNORECASE)
-
-
-# Words of sides, which are judged as such.
-PLACED = frozenset((*lexicon.RELATIONS, *lexicon.DEPTH, "surrounded"))
 
 
 class Verifier:
@@ -104,14 +101,12 @@ class Verifier:
         self.seen.add(key)
 
 
-class _View:
+class _View(FrameFacts):
     """One frame as a verifier sees it."""
 
     def __init__(self, verifier: Verifier, frame: FrameLabels, scene: Scene, reasoning: bool) -> None:
-        self.of, self.frame, self.reasoning = verifier, frame, reasoning
-        self.scene = scene
-        self.things = {"anatomy": frame.anatomy, "instrument": frame.tools}
-        self.events = None if frame.events is None else dict(frame.events)
+        super().__init__(frame, scene, verifier.condition_words if reasoning else frozenset())
+        self.of, self.reasoning = verifier, reasoning
         phases = verifier.taxonomy.phases
         at = phases.index(frame.phase) if frame.phase in phases else -1
         self.usual_next = phases[at + 1] if 0 <= at < len(phases) - 1 else None
@@ -229,116 +224,6 @@ class _View:
             self._only(clause)
         return bool(clause.mentions or clause.generic or clause.idle or (clause.places and subject))
 
-    def _plain(self, clause: Clause, further: frozenset[str], more: frozenset[str] = frozenset()) -> None:
-        """Refuse any word that could claim more than labels and procedure file say."""
-        for word in clause.free.split():
-            known = word in lexicon.SAYS or word in further or normal(word) in further or normal(word) in more
-            if not (
-                known or word == "|" or word in PLACED or word in lexicon.NUMBERS or re.search(r"\d", word)
-            ):
-                raise Refusal(f"claim: {word!r} says more than the labels")
-
-    def _known(self, mention: Mention) -> None:
-        """Refuse what is of another procedure; a gate's conditions may name more than the procedure's lists."""
-        of_condition = self.reasoning and set(mention.words.split()) <= self.of.condition_words
-        if mention.foreign and not of_condition:
-            raise Refusal(f"{mention.options[0][1].split()[0]}: {mention.words!r} is not of this procedure")
-
-    def _holds(self, mention: Mention, positive: bool) -> None:
-        """Refuse a mention that the scene doesn't bear out in any of its meanings."""
-        if mention.foreign:
-            raise Refusal(f"unfounded: {mention.words!r} is only named in a condition")
-        causes = [self._false(kind, name, positive) for kind, name in mention.options if kind]
-        events = [kind == "event" for kind, _ in mention.options]
-        # "no bleeding" denies every kind of bleeding; "bleeding" means one of them
-        failed = [cause for cause in causes if cause]
-        if (any if all(events) and not positive else all)(causes) and failed:
-            raise Refusal(failed[0])
-
-    def _false(self, kind: str, name: str, positive: bool) -> str:
-        """Name what is wrong with a claim about one name; "" where it holds."""
-        if kind == "phase":
-            if self.frame.phase is None:
-                return f"phase: nobody said which, {name} is named"
-            return (
-                "" if (self.frame.phase == name) == positive else f"phase: {name}, it is {self.frame.phase}"
-            )
-        if kind == "event":
-            if self.events is None or name not in self.events:
-                return f"event: nobody looked for {name}"
-            return "" if self.events[name] == positive else f"event: {name} is {self.events[name]}"
-        things = self.things[kind]
-        if things is None:
-            return f"{kind}: nobody looked for any, {name} is named"
-        there = any(thing.name == name for thing in things)
-        return "" if there == positive else f"{kind}: {name} is {'there' if there else 'not there'}"
-
-    def _any(self, role: str, there: bool) -> None:
-        things = self.things[role]
-        if things is None or bool(things) != there:
-            raise Refusal(f"{role}: said that there are {'some' if there else 'none'}")
-
-    def _counts(self, clause: Clause) -> None:
-        for number, counted in clause.counts:
-            if counted.startswith("="):
-                options = next(m.options for m in clause.mentions if m.words == counted[1:])
-                names = {name for _, name in options}
-                true = sum(node.name in names for node in self.scene.nodes)
-            elif counted:
-                true = len(self.things[counted] or ()) if self.things[counted] is not None else -2
-            else:
-                true = -2
-            if number != true:
-                raise Refusal(f"number: {number if number >= 0 else 'one'} that the scene doesn't hold")
-
-    def _only(self, clause: Clause) -> None:
-        """Refuse a list that claims to be complete and isn't."""
-        for role, things in self.things.items():
-            named = {name for m in clause.mentions for kind, name in m.options if kind == role}
-            there = {thing.name for thing in things or ()}
-            if named and named != there:
-                raise Refusal(f"{role}: said to be all, {', '.join(sorted(there))} are there")
-
-    # ---- places
-
-    def _places(self, clause: Clause, subject: Mention | None) -> None:
-        for place in clause.places:
-            if not self._true_place(place, clause, subject):
-                raise Refusal(f"side: {place.value} is not borne out")
-
-    def _placed(self, clause: Clause) -> bool:
-        return all(self._true_place(place, clause, None) for place in clause.places)
-
-    def _true_place(self, place: Place, clause: Clause, subject: Mention | None) -> bool:
-        subjects = [clause.mentions[i] for i in place.subjects] or ([subject] if subject is not None else [])
-        if place.what == "depth" or not subjects:
-            return False
-        if place.what == "relation":
-            if place.to is None:
-                return False
-            to = clause.mentions[place.to]
-            return any(
-                self._related(a, place.value, b) for a in self._nodes(subjects[-1]) for b in self._nodes(to)
-            )
-        # something without a cell (a phase, an event) in a list of things is no claim about it
-        located = [mention for mention in subjects if self._nodes(mention)]
-        return bool(located) and all(
-            any(_in_place(node, place) for node in self._nodes(mention)) for mention in located
-        )
-
-    def _nodes(self, mention: Mention) -> list[Entity]:
-        """Return the things of the scene that a mention may mean."""
-        names = {name for _, name in mention.options}
-        nodes = [node for node in self.scene.nodes if node.name in names]
-        if mention.order is not None and all(node.centroid for node in nodes):
-            nodes = sorted(nodes, key=lambda node: (node.centroid or (0, 0))[0])
-            return nodes[mention.order :][:1] if nodes else []
-        return nodes
-
-    def _related(self, a: Entity, rel: str, b: Entity) -> bool:
-        there = {edge.rel for edge in self.scene.edges if edge.src == a.id and edge.dst == b.id}
-        return bool(there & {"near", "overlaps", "inside", "surrounds"}) if rel == "near" else rel in there
-
     # ---- what is to come
 
     def _planning(self, clause: Clause) -> bool:
@@ -404,14 +289,6 @@ class _View:
                 }
                 if there - named:
                     raise Refusal(f"incomplete: {', '.join(sorted(there - named))} left out")
-
-
-def _in_place(node: Entity, place: Place) -> bool:
-    if node.grid not in CELLS:
-        return False
-    if place.what == "cell":
-        return node.grid == place.value
-    return place.value in str(node.grid).split("-")
 
 
 def _names_event(clause: Clause) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.instruct import lexicon
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
+from surgvqa.builders.verifying import lexicon
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")

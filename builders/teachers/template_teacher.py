@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.frames.frame_labels import FrameLabels, scene_of
-from surgvqa.builders.instruct.samples import Sample, Turn
+from surgvqa.builders.frames.entry import FrameLabels
+from surgvqa.builders.frames.frame_labels import scene_of
 from surgvqa.builders.procedures.taxonomy import Gate, Taxonomy
 from surgvqa.builders.questions import positions, wording
 from surgvqa.builders.schema import Entity, Role, Scene
+from surgvqa.builders.teachers.samples import Sample, Turn
 
 NAME = "template"
 NO_STRUCTURE = "No anatomical structure is visible."  # nothing here may speak of annotations

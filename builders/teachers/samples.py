@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datasets import Features, Image, List, Value
+from surgvqa.builders.row_types import Message
 
 SampleKind = Literal["conversation", "description", "reasoning"]
 SAMPLE_KINDS: tuple[SampleKind, ...] = ("conversation", "description", "reasoning")
@@ -50,13 +51,13 @@ INSTRUCT_FEATURES = Features(
 )
 
 
-def messages_of(turns: Sequence[Turn], system: str | None = None) -> list[dict[str, str]]:
+def messages_of(turns: Sequence[Turn], system: str | None = None) -> list[Message]:
     """Write turns as chat messages with plain strings.
 
     >>> messages_of([Turn("Which phase?", "Incision.")])
     [{'role': 'user', 'content': 'Which phase?'}, {'role': 'assistant', 'content': 'Incision.'}]
     """
-    said = [{"role": "system", "content": system}] if system else []
+    said: list[Message] = [{"role": "system", "content": system}] if system else []
     for turn in turns:
         said.append({"role": "user", "content": turn.question})
         said.append({"role": "assistant", "content": turn.answer})

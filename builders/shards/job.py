@@ -1,0 +1,100 @@
+"""All that a case's shard follows from, and the name that follows from all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from surgvqa.builders.cases.balance import Balance
+from surgvqa.builders.cases.transitions import Transitions
+from surgvqa.builders.configs.pointing_questions import Pointing
+from surgvqa.builders.configs.segmentation import Segmentation
+from surgvqa.builders.privacy.screen import Screen
+from surgvqa.builders.questions.ask import NINE
+from surgvqa.builders.questions.selection import Selection
+from surgvqa.builders.schema import Case, Clip
+from surgvqa.builders.video.decode import Decoder
+from surgvqa.cards.files.documents import CaseShard
+
+Media = Literal["frames", "clips", "reference", "none"]
+Asking = Literal["informative", "nine"]
+ASKING: tuple[Asking, ...] = ("informative", "nine")
+MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What of a build's parameters decides the rows of a case."""
+
+    clip_seconds: float = 5.0
+    frames: int = 8
+    media: Media = "frames"
+    max_side: int | None = 512
+    kinds: tuple[str, ...] = NINE
+    seed: int = 0
+    decoder: Decoder = "pyav"
+    system: str | None = None
+    pointing: Pointing | None = None  # how to write config `pointing`; None for none
+    segmentation: Segmentation | None = None  # the same for config `segmentation`
+    screen: Screen | None = None  # what is covered and left out of the pictures
+    asking: Asking = "nine"  # chosen for what they leave open, or the same kinds of every clip
+
+    @property
+    def selection(self) -> Selection:
+        """The questions of a clip."""
+        return Selection(kinds=self.kinds, seed=self.seed, frames=self.frames, max_side=self.max_side)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that the shard of one case follows from. Paths of the case lie below ``root``."""
+
+    case: Case
+    clips: tuple[Clip, ...]
+    split: str
+    known: Transitions
+    options: Options
+    root: Path
+    balance: Balance | None = None
+    weight: float = 1.0  # of each of its clips in training
+
+    @property
+    def name(self) -> str:
+        """The case, and the split where several share it."""
+        divided = any(clip.split for clip in self.case.clips) and len(self.clips) < len(self.case.clips)
+        return f"{self.case.case_id} ({self.split})" if divided else self.case.case_id
+
+    def key(self, code: str, digests: dict[str, str]) -> str:
+        """Return a name for these bytes: other inputs, options or code give another."""
+        portable = json.dumps([code, digests, repr(replace(_below(self), root=Path()))])
+        return hashlib.sha256(portable.encode()).hexdigest()
+
+
+class Record(CaseShard):
+    """What is known of a finished shard. Files by their kind: "clips", "qa", "pointing", "videos/NAME"."""
+
+    key: str
+    """the shard's name"""
+
+
+def below(path: Path, root: Path) -> str:
+    """Return a path as it is written down: below the root, or its bare name."""
+    inside = path.resolve().is_relative_to(root.resolve())
+    return path.resolve().relative_to(root.resolve()).as_posix() if inside else path.name
+
+
+def _below(job: Job) -> Job:
+    case, root = job.case, job.root
+    return replace(
+        job,
+        case=replace(
+            case,
+            video=Path(below(case.video, root)) if case.video else None,
+            taxonomy=Path(below(case.taxonomy, root)) if case.taxonomy else None,
+            frames=tuple(replace(frame, path=Path(below(frame.path, root))) for frame in case.frames),
+            files=tuple(Path(below(path, root)) for path in case.files),
+        ),
+    )

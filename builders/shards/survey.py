@@ -1,0 +1,95 @@
+"""A look at one case before anything is built of it: hashes, media, clips, and what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from surgvqa.builders.annotations.picture_names import refuse_beyond
+from surgvqa.builders.cases import moments
+from surgvqa.builders.cases import scene as scenes
+from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.cases.windows import windows
+from surgvqa.builders.configs import pointing, segmentation
+from surgvqa.builders.privacy.screen import covered
+from surgvqa.builders.schema import Case, Clip, Dropped, Survey
+from surgvqa.builders.shards.job import Media, Options, below
+from surgvqa.builders.video.case_media import fit, look, refuse_late, sample, stills, with_media
+from surgvqa.cards.command import InputError
+
+OUTSIDE = "a frame of it lies outside the body"
+
+
+def survey(case: Case, root: Path, options: Options) -> Survey:
+    """Hash a case's files, look at its media, lay out its clips; raise ``InputError`` for what is wrong."""
+    digests = {}
+    for path in sorted({*case.files, *([case.video] if case.video else [])}):
+        with path.open("rb") as file:
+            digests[below(path, root)] = hashlib.file_digest(file, "sha256").hexdigest()
+    found = look(case) if options.media != "none" or case.video else None
+    case = with_media(case, found)
+    refuse_beyond(case)
+    pixels = found if options.media != "none" else None
+    if pixels is not None:
+        case = fit(case, pixels)
+    if pixels is not None and options.screen is not None:
+        size, shown = (pixels.width, pixels.height), pixels
+        case = replace(case, covered=covered(case, options.screen, *size, lambda: sample(case, shown)))
+    case = scenes.link(case)
+    if options.asking == "informative":
+        clips, dropped = moments.windows(pictured(case, options), options.clip_seconds, options.frames)
+    else:
+        clips, dropped = windows(case, options.clip_seconds)
+    if options.screen is not None:
+        seen = tuple(clip for clip in clips if not options.screen.away(clip))
+        dropped = (*dropped, *(Dropped(clip.clip_id, OUTSIDE) for clip in clips if clip not in seen))
+        clips = seen
+        case = replace(
+            case, scenes=tuple(one for one in case.scenes if not at_stretch(case, one.time_s, options))
+        )
+    if pixels is not None:
+        refuse_late(case, clips, pixels)
+    kept = tuple(clip for clip in clips if has_pixels(case, clip, options.media))
+    if len(kept) < len(clips):
+        cause = f"{len(clips) - len(kept)} of {len(clips)} clips have no picture inside their window"
+        if not case.video and (not case.frames or options.media != "frames"):
+            cause = f"there is no {'video' if case.frames else 'video and no picture'} of this case"
+        dropped = (*dropped, Dropped(case.case_id, cause))
+    if options.pointing is not None:
+        dropped = (*dropped, *pointing.unshown(case))
+    if options.segmentation is not None:
+        dropped = (*dropped, *segmentation.unshown(case, options.segmentation.task))
+    return Survey(case, kept, tuple(dropped), digests)
+
+
+def pictured(case: Case, options: Options) -> Case:
+    """Return a case without its stills where none is shown and some annotated moments have none: any can be asked about."""
+    shown = {to_ms(frame.time_s) for frame in case.frames}
+    if options.media == "none" and any(to_ms(scene.time_s) not in shown for scene in case.scenes):
+        return replace(case, frames=())
+    return case
+
+
+def at_stretch(case: Case, time_s: float, options: Options) -> bool:
+    """Whether a moment of a case lies in a stretch outside the body."""
+    known = options.screen.stretches if options.screen is not None else ()
+    return any(name == case.case_id and start_s <= time_s < end_s for name, start_s, end_s in known)
+
+
+def has_pixels(case: Case, clip: Clip, media: Media) -> bool:
+    """Whether a clip can be shown the way that is asked for."""
+    if media == "none" or case.video is not None:
+        return True
+    return media == "frames" and bool(stills(case, clip))
+
+
+def refuse_repeated(clips: Sequence[Clip]) -> None:
+    """Raise ``InputError`` for two clips (of one split) or two shipped questions of one id."""
+    seen: set[tuple[str | None, str]] = set()
+    windows = ((clip.split, clip.clip_id) for clip in clips)
+    for name in (*windows, *((None, qa.qa_id) for clip in clips for qa in clip.qa)):
+        if name in seen:
+            raise InputError(f"the id {name[1]} is there twice; ids must be unique")
+        seen.add(name)

@@ -1,0 +1,122 @@
+"""What a run learns from and is measured on: sequences of its splits, each measured before step 1."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+from datasets import Dataset
+from surgvqa.cards.command import InputError
+from surgvqa.eval.models.encode import Encoder
+from surgvqa.eval.models.row_frames import name
+from surgvqa.train.clips.answering import Answering
+from surgvqa.train.clips.collate import Collator, units
+from surgvqa.train.steps.options import (
+    TrainingOptions,
+)
+from tqdm import tqdm
+from transformers.integrations import is_deepspeed_zero3_enabled
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """What a run learns from and is measured on."""
+
+    train: Dataset
+    held_out: Dataset | None
+    collator: Collator
+    answering: Answering | None  # questions that are answered at every evaluation
+
+
+def sequences_of(
+    rows: Dataset, held_out: Dataset | None, encoder: Encoder, training: TrainingOptions, limit: int
+) -> Sequences:
+    """Measure every sequence of both splits.
+
+    Raises:
+        InputError: one that is longer than ``limit``; evaluation questions for a sharded model.
+    """
+    shared = training.questions_per_sequence != 1
+    train = measured(rows, encoder, training.questions_per_sequence, limit)
+    if held_out is None:
+        return Sequences(train, None, Collator(rows, encoder, shared), None)
+    units = measured(held_out, encoder, training.questions_per_sequence, limit)
+    answering = None
+    if training.eval_questions:
+        raise_if_sharded(training)
+        answering = Answering(held_out, rows, encoder, training.eval_questions)
+    return Sequences(
+        train.add_column("table", [0] * len(train)),
+        units.add_column("table", [1] * len(units)),
+        Collator([rows, held_out], encoder, shared),
+        answering,
+    )
+
+
+def frames_of(rows: Dataset, wanted: int | None) -> int:
+    """How many frames every row can give.
+
+    Raises:
+        InputError: rows with neither frames nor a video, or videos and no ``--frames``.
+    """
+    if wanted is not None:
+        return wanted
+    counts = pc.list_value_length(rows.with_format("arrow")["images"].combine_chunks()) if len(rows) else []
+    fewest = min((count.as_py() or 0 for count in counts), default=0)
+    if fewest:
+        return fewest
+    if "video" in rows.features and any(rows["video"]):
+        raise InputError("the clips are videos: say how many frames of each the model is to see, --frames 8")
+    raise InputError(
+        "there are clips without frames; build with --media frames, or give --frames 0 for text only"
+    )
+
+
+def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
+    """Units with their row's weight, the tokens of their longest conversation (``longest``) and of what goes through the model (``length``).
+
+    Nothing is ever cut, so a conversation that is too long stops the run now.
+
+    Raises:
+        InputError: names the longest sequence and what to lower.
+    """
+    out = units(rows, questions_per_sequence)
+    found = [
+        encoder.lengths(rows[unit["row"]], unit["questions"])
+        for unit in tqdm(out, desc="measuring sequences", disable=len(out) < 500, file=sys.stderr)
+    ]
+    longest = [max(one.alone) for one in found]
+    worst = max(range(len(longest)), key=longest.__getitem__)
+    if longest[worst] > limit:
+        raise InputError(
+            f"{name(rows[out[worst]['row']])} takes {longest[worst]} tokens, the budget is {limit}; "
+            "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
+        )
+    weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
+    out = out.add_column("weight", [weights[index] for index in out["row"]])
+    out = out.add_column("longest", longest)
+    return out.add_column("length", [one.packed for one in found])
+
+
+def raise_if_test(split: str) -> None:
+    """Choosing a checkpoint by the test split would make its score a training score."""
+    if split.startswith("test"):
+        raise InputError(
+            f"evaluating on {split!r} while training spends it; use --dataset_test_split validation"
+        )
+
+
+def is_sharded(training: TrainingOptions) -> bool:
+    """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3), by the options or by `accelerate launch`."""
+    launched = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return bool(training.fsdp) or launched or is_deepspeed_zero3_enabled()
+
+
+def raise_if_sharded(training: TrainingOptions) -> None:
+    """Answers are generated past the wrapper that gathers sharded weights."""
+    if is_sharded(training):
+        raise InputError(
+            "weights are sharded over cards: give --eval_questions 0 (loss only), and predict afterwards"
+        )

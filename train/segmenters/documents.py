@@ -1,0 +1,113 @@
+"""The document of a segmenter, ``segmenter.json``, and what ``masks`` is asked and answers."""
+
+from __future__ import annotations
+
+from surgvqa.eval.documents.spatial import MaskFigures
+from surgvqa.train.settings.from_masks import Segment
+from typing_extensions import TypedDict
+
+
+class Recipe(TypedDict):
+    """All that the weights follow from beside the data."""
+
+    model: str
+    encoder: str
+    decoder: list[int]
+    weights: str | None
+    checkpoint: str | None
+    size: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augment: str
+    precision: str
+    seed: int
+
+
+def recipe_of(config: Segment) -> Recipe:
+    """Return the part of a configuration that the weights follow from."""
+    return {
+        "model": config.model,
+        "encoder": config.encoder,
+        "decoder": list(config.decoder),
+        "weights": config.weights,
+        "checkpoint": config.checkpoint,
+        "size": config.size,
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+        "learning_rate": config.learning_rate,
+        "augment": config.augment,
+        "precision": config.precision,
+        "seed": config.seed,
+    }
+
+
+class Stated(TypedDict):
+    """A recipe and the classes it is for."""
+
+    recipe: Recipe
+    classes: list[str]
+    phrases: dict[str, list[str]]
+    task: str
+
+
+class SegmenterFile(Stated):
+    """What ``segmenter.json`` says of the weights beside it."""
+
+    schema_version: int
+    dice: float  # on the validation split
+    epoch: int
+    validation: MaskFigures
+
+
+class Request(TypedDict):
+    """The moments of a case whose masks are wanted."""
+
+    video: str | None
+    moments: list[tuple[float, float | str]]  # seconds of the case, and of the video or a still's path
+
+
+class CocoImage(TypedDict):
+    """A picture, as COCO lists it, and how sure the segmenter is of it."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+    time_s: float
+    score: float
+
+
+class Rle(TypedDict):
+    """A mask as COCO's run lengths."""
+
+    size: list[int]
+    counts: str
+
+
+class CocoMask(TypedDict):
+    """A mask, as COCO lists it."""
+
+    id: int
+    image_id: int
+    category_id: int
+    segmentation: Rle
+    bbox: list[float]
+    area: int
+    iscrowd: int
+    score: float
+
+
+class CocoCategory(TypedDict):
+    """A class, as COCO lists it."""
+
+    id: int
+    name: str
+
+
+class Coco(TypedDict):
+    """COCO's lists for one case."""
+
+    images: list[CocoImage]
+    annotations: list[CocoMask]
+    categories: list[CocoCategory]

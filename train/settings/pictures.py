@@ -1,0 +1,54 @@
+"""The configurations of what learns from a data set's pictures alone: towers, scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from surgvqa.cards.arguments.option import Given
+from surgvqa.train.settings.from_masks import Device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Towers:
+    """Compare visual encoders: frozen features and a linear probe."""
+
+    data: Annotated[Path, Given("DIR")]
+    """clips with pictures, phases and scenes"""
+    models: Annotated[tuple[str, ...], Given("MODEL")] = ()
+    """CLIP, SigLIP, DINO or Qwen-VL: folders or Hub names"""
+    out: Annotated[Path | None, Given("FILE.json")] = None
+    """write the figures as JSON"""
+    device: Device = None
+    """where it runs"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scratch:
+    """Train a small vision-language model from nothing, to be read; resumable."""
+
+    data: Annotated[Path, Given("DIR")]
+    """clips with pictures, built with --kinds caption …"""
+    out: Annotated[Path, Given("DIR")]
+    """folder of the model; a stopped run goes on"""
+    join: Literal["prefix", "queries", "cross"] = "prefix"
+    """how the text gets at the picture: projected patches before it, learned queries, or cross-attention"""
+    size: Literal["full", "small", "tiny"] = "small"
+    """40, 1.4 or 0.1 million parameters"""
+    kinds: Annotated[tuple[str, ...], Given("KIND")] = ("caption",)
+    """of the questions to learn"""
+    start: Annotated[Path | None, Given("DIR", flag="--from")] = None
+    """a model to go on from, such as one that has learned captions"""
+    epochs: Annotated[int, Given("N")] = 20
+    """passes over the training split"""
+    batch_size: Annotated[int, Given("N")] = 32
+    """questions of a step"""
+    learning_rate: Annotated[float, Given("LR")] = 2e-3
+    """AdamW's; Muon's, on the matrices, is five times that"""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: mixed"""
+    device: Device = None
+    """where it trains"""
+    seed: Annotated[int, Given("N", shown="0")] = 0
+    """of weights, order and moved pictures"""

@@ -1,0 +1,182 @@
+"""What a model from nothing has learned: its captions beside the blind guess, and where it looked."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from surgvqa.builders.cases.timeline import IDLE
+from surgvqa.eval.documents.spatial import Measure
+from surgvqa.eval.output import terminal
+from surgvqa.eval.spatial.segmentation import figure
+from surgvqa.train.vision_parts.scratch_data import Sample, pictures, prompt
+from surgvqa.train.vision_parts.scratch_model import ScratchModel
+from transformers import PreTrainedTokenizerFast
+
+FIGURES = ("phase", "instruments", "instruments_f1")  # of a caption
+
+
+class Caption(TypedDict):
+    """What a model said of a picture, and how right that is; by who said it."""
+
+    case_id: str
+    question: str
+    answer: str
+    said: dict[str, str]
+    right: dict[str, dict[str, float]]
+
+
+@torch.no_grad()
+def answers(
+    model: ScratchModel,
+    tokenizer: PreTrainedTokenizerFast,
+    asked: Sequence[Sample],
+    device: torch.device,
+    shown: Sequence[Sample] | None = None,
+) -> list[str]:
+    """Greedy answers; ``shown`` are samples whose pictures stand in for their own."""
+    model.eval()
+    shown = shown or asked
+    found = [""] * len(asked)
+    by_length: dict[int, list[int]] = {}
+    prompts = [prompt(tokenizer, one.question) for one in asked]
+    for at, ids in enumerate(prompts):
+        by_length.setdefault(len(ids), []).append(at)
+    for length, places in sorted(by_length.items()):
+        for start in range(0, len(places), 32):
+            some = places[start : start + 32]
+            out = model.generate(
+                torch.tensor([prompts[at] for at in some], device=device),
+                patches=model.vision(pictures([shown[at] for at in some], device)),
+                max_new_tokens=min(64, model.config.length - length),
+                do_sample=False,
+                use_cache=False,
+            )
+            texts = tokenizer.batch_decode(out[:, length:], skip_special_tokens=True)
+            for at, text in zip(some, texts, strict=True):
+                found[at] = text
+    return found
+
+
+def named(text: str, known: Sequence[str]) -> frozenset[str]:
+    """Return the names of ``known`` in a text, the longest first and none inside another.
+
+    >>> sorted(named("The phase is lens implantation. In view: lens injector.", ["lens", "lens injector"]))
+    ['lens', 'lens injector']
+    >>> sorted(named("Now viscoelastic suction.", ["viscoelastic", "viscoelastic suction"]))
+    ['viscoelastic suction']
+    """
+    if not known:
+        return frozenset()
+    longest = "|".join(re.escape(one) for one in sorted(known, key=len, reverse=True))
+    return frozenset(re.findall(rf"(?<!\w)(?:{longest})(?!\w)", text))
+
+
+def captions(
+    model: ScratchModel,
+    tokenizer: PreTrainedTokenizerFast,
+    test: Sequence[Sample],
+    train: Sequence[Sample],
+    device: torch.device,
+) -> list[Caption]:
+    """What the model says of each picture, and of another operation's, and how right that and the blind guess is."""
+    draw = random.Random(0)
+    other = [draw.choice([two for two in test if two.case_id != one.case_id] or [one]) for one in test]
+    phases = sorted({one.phase for one in train if one.phase and one.phase != IDLE})
+    tools = sorted({name for one in train for name in one.instruments or ()})
+    commonest = Counter(one.phase for one in train).most_common(1)[0][0]
+    usual = Counter(one.instruments for one in train).most_common(1)[0][0] or frozenset()
+    blind = (frozenset({commonest or IDLE} - {IDLE}), usual)
+    said = {
+        "model": answers(model, tokenizer, test, device),
+        "other pictures": answers(model, tokenizer, test, device, other),
+    }
+    rows: list[Caption] = []
+    for at, one in enumerate(test):
+        truth = (frozenset({one.phase or IDLE} - {IDLE}), one.instruments)
+        guesses = {name: (named(texts[at], phases), named(texts[at], tools)) for name, texts in said.items()}
+        rows.append(
+            {
+                "case_id": one.case_id,
+                "question": one.question,
+                "answer": one.answer,
+                "said": {name: texts[at] for name, texts in said.items()},
+                "right": {name: right(guess, truth) for name, guess in {**guesses, "blind": blind}.items()},
+            }
+        )
+    return rows
+
+
+def right(
+    guess: tuple[frozenset[str], frozenset[str]], truth: tuple[frozenset[str], frozenset[str] | None]
+) -> dict[str, float]:
+    """How right a phase and instruments are; nothing of the instruments where nobody looked for them.
+
+    >>> right((frozenset({"incision"}), frozenset({"gauge"})), (frozenset({"incision"}), frozenset({"gauge", "spatula"})))
+    {'phase': 1.0, 'instruments': 0.0, 'instruments_f1': 0.6666666666666666}
+    """
+    phase = {"phase": float(guess[0] == truth[0])}
+    if truth[1] is None:
+        return phase
+    return {**phase, "instruments": float(guess[1] == truth[1]), "instruments_f1": f1(guess[1], truth[1])}
+
+
+def figures(rows: Sequence[Caption]) -> dict[str, dict[str, Measure]]:
+    """Return the means over captions, with intervals over operations."""
+    found: dict[str, dict[str, Measure]] = {}
+    for who in rows[0]["right"]:
+        for name in FIGURES:
+            some = [row for row in rows if name in row["right"][who]]
+            values = [row["right"][who][name] for row in some]
+            found.setdefault(who, {})[name] = figure(values, [row["case_id"] for row in some])
+    return found
+
+
+def f1(guess: frozenset[str], truth: frozenset[str]) -> float:
+    """F1 of two sets; 1 where both are empty."""
+    return 2 * len(guess & truth) / (len(guess) + len(truth)) if guess or truth else 1.0
+
+
+def shown(figures: Mapping[str, Mapping[str, Measure]]) -> str:
+    """Return the figures of captions as a table."""
+    lines: list[tuple[str, ...]] = [
+        ("captions of the test split", "phase", "95 %", "instruments", "95 %", "F1", "95 %")
+    ]
+    for name, one in figures.items():
+        cells = (
+            cell
+            for each in one.values()
+            for cell in (terminal.percent(each["value"]), terminal.span(each["ci95"]))
+        )
+        lines.append((name, *cells))
+    return terminal.table(lines)
+
+
+def picture_of_attention(
+    model: ScratchModel, tokenizer: PreTrainedTokenizerFast, one: Sample, path: Path, device: torch.device
+) -> None:
+    """Return the picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
+    model.eval()
+    text = answers(model, tokenizer, [one], device)[0]
+    asked = prompt(tokenizer, one.question)
+    told = tokenizer(text, add_special_tokens=False)["input_ids"][:23]
+    ids = torch.tensor([asked + told], device=device)
+    seen = model.looked_at(ids, pictures([one], device))[len(asked) - 1 : -1].float().cpu().numpy()
+    side = 128
+    plain = Image.fromarray(one.picture).resize((side, side))
+    sheet = Image.new("RGB", (side * 6, (side + 14) * -(-(1 + len(told)) // 6)))
+    pen = ImageDraw.Draw(sheet)
+    for number, share in enumerate([np.ones_like(seen[0]), *seen] if told else []):
+        bright = Image.fromarray((share / max(share.max(), 1e-9) * 255).astype(np.uint8)).resize((side, side))
+        lit = np.asarray(plain) * (0.15 + 0.85 * np.asarray(bright)[..., None] / 255)
+        left, top = number % 6 * side, number // 6 * (side + 14)
+        sheet.paste(Image.fromarray(lit.astype(np.uint8)), (left, top + 14))
+        pen.text((left + 2, top + 1), tokenizer.decode([told[number - 1]]).strip() if number else "")
+    sheet.save(path)
