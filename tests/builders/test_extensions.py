@@ -201,7 +201,7 @@ def test_people_judge_questions_and_the_card_says_so(tmp_path, capsys):
     assert "20 judged: 19 right, 1 wrong" in capsys.readouterr().out
     assert "of 20 questions" in (out / "README.md").read_text().replace("\n", " ")
     assert manifests.unsealed(out, manifests.whole(out)) == []
-    assert manifests.read(out, manifests.REPORT)["inspected"]["error_rate"] == 0.05
+    assert manifests.read_report(out)["inspected"]["error_rate"] == 0.05
     for bad, cause in (
         ({"qa_id": "x", "verdict": "right"}, "no question of"),
         ({**judged[0], "verdict": "so"}, "known"),

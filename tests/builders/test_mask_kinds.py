@@ -15,6 +15,7 @@ from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Entity, Phase, Rating, Scene
 
 W, H = 800, 600
@@ -218,7 +219,8 @@ def test_the_kinds_of_tools_that_are_only_named_are_counted():
     known = transitions([case])
     (clip,) = [one for one in moments.windows(case, 5.0, 8).clips if one.scene]
     found = {
-        qa.qa_id.split("#")[1]: qa for qa in asked(clip, case, load("cataract"), known, ["classes", "count"])
+        qa.qa_id.split("#")[1]: qa
+        for qa in asked(clip, case, load("cataract"), known, Selection(kinds=("classes", "count")))
     }
     assert found["classes"].short_answer == "2" and found["classes-start"].short_answer == "1"
     assert not any(name.startswith("count") for name in found)
@@ -227,7 +229,7 @@ def test_the_kinds_of_tools_that_are_only_named_are_counted():
 def test_a_tip_without_an_eye_is_placed_in_the_frame():
     scenes = tuple(Scene(5.0 * i, W, H, (drawn("spatula", (0, 80, 150 + 200 * i, 100)),)) for i in range(3))
     case = link(Case("a", "made", "cataract", (), scenes, duration_s=20.0))
-    known, kinds = transitions([case]), ["tip_cell"]
+    known, kinds = transitions([case]), Selection(kinds=("tip_cell",))
     clips = [one for one in moments.windows(case, 5.0, 8).clips if one.scene]
     found = [qa for clip in clips for qa in asked(clip, case, load("cataract"), known, kinds)]
     assert found
