@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from surgvqa.builders.bits.blind import Asked, Context, Guesser, context, meant, usual
 from surgvqa.builders.bits.repeats import fresh
-from surgvqa.builders.bits.thin import MEASURED, Item, thinned, weights
+from surgvqa.builders.bits.thin import FEWEST, MEASURED, Item, thinned, weights
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
 
@@ -65,6 +65,11 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     notes: list[str] = []
     if repeated:
         notes.append(f"{repeated} held-out clips are left out: they show what the clip before them shows")
+    constant = _constant(folds)
+    for kind, (answer, n) in constant.items():
+        left_out[kind]["every answer is the same"] += n
+        notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
+    held = {key: items for key, items in held.items() if key[0] not in constant}
     measured = {split for (_, split), items in held.items() if len(items) >= MEASURED}
     for (kind, split), items in sorted(held.items()):
         heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in texts[kind].items()}
@@ -84,7 +89,11 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     for part in parts:
         fold, rows = fold_of(part.case_id, seed), []
         for clip, pool in zip(part.clips, part.pool, strict=True):
-            stay = [qa for qa in pool if part.split not in HELD_OUT or qa.qa_id in keep[part.split]]
+            stay = [
+                qa
+                for qa in pool
+                if qa.kind not in constant and (part.split not in HELD_OUT or qa.qa_id in keep[part.split])
+            ]
             weighed = tuple(
                 replace(
                     qa,
@@ -100,6 +109,16 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     if silent:
         notes.append(f"{silent} clips are left out: nothing is left to ask of them")
     return Chosen(tuple(clips), tuple(notes), {kind: dict(found) for kind, found in sorted(left_out.items())})
+
+
+def _constant(folds: Mapping[tuple[str, int], Asked]) -> dict[str, tuple[str, int]]:
+    """Return the kinds that have one answer in all splits, and how many questions; of a handful nobody can tell."""
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for (kind, _), asked in sorted(folds.items()):
+        for (_, answer), n in asked.items():
+            answers[kind][answer] += n
+    alike = {kind: next(iter(found.items())) for kind, found in answers.items() if len(found) == 1}
+    return {kind: one for kind, one in alike.items() if one[1] >= FEWEST}
 
 
 def fold_of(case_id: str, seed: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour
+from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour, step_of
 from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, both, numbered, single, tip
 from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
 from surgvqa.builders.schema import Entity, Point, Scene
@@ -28,6 +28,11 @@ def _pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip
         (name, found[name], tip(found[name], scene)) for name in draws.shuffled(list(found), *look.key(kind))
     ]
     return [(name, node, end) for name, node, end in ends if end is not None]
+
+
+def _step(scene: Scene) -> int:
+    """Return the pixels that a tip may be off by its grid alone."""
+    return step_of(scene.width, scene.height)
 
 
 def _eye(scene: Scene) -> Entity | None:
@@ -53,8 +58,10 @@ def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
         return
     for name, node, found in _pointed(look, scene, "tip_clock"):
         hour = clock_hour(found.tip, eye.centroid)
-        near = math.dist(found.tip, eye.centroid) < 4 * NOISE
-        stable = not near and all(clock_hour(at, eye.centroid) == hour for at in around(*found.tip))
+        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + _step(scene))
+        stable = not near and all(
+            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=_step(scene))
+        )
         yield Draft(
             hour,
             (scene.time_s,),
@@ -73,7 +80,7 @@ def tip_cell(look: Look) -> Iterator[Draft]:
 
 def _cells(look: Look, scene: Scene) -> Iterator[Draft]:
     for name, node, found in _pointed(look, scene, "tip_cell") if _eye(scene) is None else ():
-        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip)}
+        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=_step(scene))}
         yield Draft(
             grid_cell(found.tip, scene.width, scene.height),
             (scene.time_s,),
@@ -122,7 +129,7 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
         return
     choices = (*sorted(outlined), NOTHING)
     for name, node, found in _pointed(look, scene, "tip_in"):
-        inside = {_innermost(outlined, at, scene) for at in around(*found.tip)}
+        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=_step(scene))}
         yield Draft(
             _innermost(outlined, found.tip, scene),
             (scene.time_s,),
@@ -170,7 +177,7 @@ def tip_shift(look: Look) -> Iterator[Draft]:
 
 def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
     """Whether a way is long enough to be seen and clearly one of four."""
-    far = math.hypot(dx, dy) >= max(MOVES * math.hypot(scene.width, scene.height), 4 * NOISE)
+    far = math.hypot(dx, dy) >= max(MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + _step(scene)))
     return far and max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
 
 
@@ -194,8 +201,8 @@ def points_to(look: Look) -> Iterator[Draft]:
 def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
     for name, node, found in _pointed(look, scene, "points_to"):
         hour = clock_hour(found.tip, found.entry)
-        ends = [clock_hour(at, found.entry) for at in around(*found.tip)]
-        ends += [clock_hour(found.tip, at) for at in around(*found.entry)]
+        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=_step(scene))]
+        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=_step(scene))]
         yield Draft(
             hour,
             (scene.time_s,),
@@ -236,5 +243,5 @@ def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
         {"a": a, "b": b, "when": look.when(scene.time_s)},
         (a, b),
         visible=all(look.large(node, scene) is not False for node in scene.nodes if node.name in (a, b)),
-        stable=abs(apart) >= max(0.02 * size, 2 * NOISE),
+        stable=abs(apart) >= max(0.02 * size, 2 * (NOISE + _step(scene))),
     )

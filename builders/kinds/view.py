@@ -196,10 +196,11 @@ def tip(node: Entity, scene: Scene) -> Tip | None:
     return tip_of_rle(node.rle, scene.width, scene.height) if node.rle is not None else None
 
 
-def around(x: float, y: float) -> list[tuple[float, float]]:
-    """Return a point and eight others as far from it as an outline is off."""
+def around(x: float, y: float, *, more: float = 0.0) -> list[tuple[float, float]]:
+    """Return a point and eight others as far from it as an outline is off; with ``more``, eight that much farther out."""
     ring = [(math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)) for i in range(8)]
-    return [(x, y), *((x + NOISE * dx, y + NOISE * dy) for dx, dy in ring)]
+    reaches = (NOISE, NOISE + more) if more else (NOISE,)
+    return [(x, y), *((x + reach * dx, y + reach * dy) for reach in reaches for dx, dy in ring)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import re
@@ -141,10 +140,14 @@ def right(pictures: dict[float, dict[str, Rectangle]], rated: dict[float, int], 
             meant = tool or _meant(qa.question, tools)
             x, y = tip(meant, tools[meant])
             answers = set()
-            # A tip is found on a grid of 6 pixels, some way inside the bar's end: what lies that close is no fault.
-            for inside, aside in itertools.product((0, 4, 8, 14, 20), (-7, 0, 7)):
-                off = (-inside, aside) if meant == "spatula" else (aside, inside)
-                holds = [n for n in PARTS if n in things and _inside(things[n], x + off[0], y + off[1])]
+            for inside in (
+                0,
+                4,
+                8,
+                14,
+            ):  # the tip is the middle of a bar's last pixels, some way inside its end
+                at_x, at_y = (x - inside, y) if meant == "spatula" else (x, y + inside)
+                holds = [n for n in PARTS if n in things and _inside(things[n], at_x, at_y)]
                 answers.add(min(holds, key=lambda name: area(things[name]), default="none of them"))
             return short in answers
         case "tip_shift":
