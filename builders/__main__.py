@@ -1,7 +1,8 @@
 """``surgvqa-build``: annotated surgical video in, a question-answering data set out.
 
 The verb is a source, for instance ``surgvqa-build cataract1k --root Cataract-1K --out dataset``, or one of
-``probe`` (what is wrong with my videos?) and ``verify`` (is the data set still as it was written?).
+``probe`` (what is wrong with my videos?) and ``verify`` (is the data set still as it was written?). ``--source FILE`` in the
+place of the verb is a source of your own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from surgvqa.builders import sources
 from surgvqa.builders.pipeline import source_options
@@ -21,6 +23,7 @@ from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.verbs import (
     build,
     frames,
+    inspect,
     instruct,
     interchange,
     labels,
@@ -32,6 +35,7 @@ from surgvqa.builders.verbs import (
 )
 from surgvqa.cards.arguments import parser as parsers
 from surgvqa.cards.arguments.option import Verb
+from surgvqa.cards.command import InputError
 
 PROG = "surgvqa-build"
 
@@ -52,6 +56,7 @@ def verbs() -> tuple[Verb, ...]:
         ),
         Verb(name="sources", config=list_sources.Sources, run=list_sources.run),
         Verb(name="probe", config=probe.Probe, run=probe.run),
+        Verb(name="inspect", config=inspect.Inspect, run=inspect.run),
         Verb(name="verify", config=verify.Verify, run=verify.run),
         Verb(name="instruct", config=Instruct, run=instruct.run),
         Verb(name="import", config=Import, run=interchange.import_file),
@@ -70,7 +75,14 @@ def parser(named: str | None = None) -> parsers.Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return parsers.run(PROG, __doc__, verbs(), argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["--source"] and len(words) > 1:
+        try:
+            words[:2] = [sources.add(Path(words[1]))]
+        except InputError as error:
+            print(f"{PROG}: {error}", file=sys.stderr)
+            return 2
+    return parsers.run(PROG, __doc__, verbs(), words)
 
 
 if __name__ == "__main__":

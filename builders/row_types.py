@@ -40,6 +40,7 @@ class QAColumns(TypedDict):
     unique: bool | None
     bits: float | None
     weight: float | None
+    pair_id: str | None
 
 
 class QARow(QAColumns):

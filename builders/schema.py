@@ -61,6 +61,25 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What an instrument does to what, as the source says it; an action triplet."""
+
+    instrument: str  # canonical, from the procedure's taxonomy
+    verb: str | None  # None: it does nothing
+    target: str | None  # None: to nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What several raters say of a criterion at one moment."""
+
+    time_s: float
+    criterion: str  # a sentence that holds or doesn't: "the hepatocystic triangle is cleared of fat"
+    met: int  # raters who hold it to be met
+    raters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What is annotated at one moment: a scene graph. Directions follow the frame's own axes."""
 
@@ -79,6 +98,7 @@ class Scene:
     first: bool = False  # no earlier scene in this case: entered/exited are unknown, not empty
     previous_s: float | None = None  # when the previous scene of the case was
     confidence: float | None = None  # of a machine-made scene, its least sure thing's; None: a person made it
+    actions: tuple[Action, ...] | None = None  # None where nobody annotated what is done; empty: nothing is
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +126,7 @@ class QA:
     unique: bool | None = None
     bits: float | None = None  # of the answer, what the best guesser without pixels leaves open
     weight: float = 1.0  # in training: evens the answers of a kind out; the mean of a kind is 1
+    pair_id: str | None = None  # shared by questions that ask for one fact in other words
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +198,8 @@ class Case:
     unknown: tuple[
         tuple[float, float], ...
     ] = ()  # seconds of rows that could not be read: any phase, or none
+    steps: tuple[Phase, ...] = ()  # finer than the phases, where the source has both
+    ratings: tuple[Rating, ...] = ()  # in order of time
     notes: tuple[
         str, ...
     ] = ()  # what its reader and its recording ask to be known of it; no name of it in them
@@ -239,6 +262,7 @@ QA_COLUMNS = {
     "unique": Value("bool"),
     "bits": Value("float64"),
     "weight": Value("float64"),
+    "pair_id": STRING,
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

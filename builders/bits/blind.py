@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from surgvqa.builders.kinds.pool import POOL
-from surgvqa.builders.kinds.templates import load
+from surgvqa.builders.asking.templates import Wording, wording
 
 STEPS, RATE, PULL = 120, 0.2, 1e-3  # of Adam on the mean log-loss; the pull of weights to nothing
 DOUBT = 0.02  # of the probability goes to all answers alike: what training never showed is not impossible
 CLASSES = 256  # the most frequent answers; the rest are never guessed
-MOMENTS = ("at the end of the clip", "at the start of the clip", "at s of the clip", "in this picture")
 ROWS = 20_000  # different contexts that a fit looks at, the most frequent ones
 
 
@@ -37,16 +35,37 @@ Asked = Counter[tuple[Context, str]]  # (context, answer) -> times
 
 
 @cache
-def _phrasing(kind: str) -> frozenset[str]:
+def _phrasing(kind: str, words: Wording) -> frozenset[str]:
     """Return the words of a kind's phrasings; drawn by a question's id, they tell nothing."""
-    if kind not in POOL:
+    if kind not in words.kinds:
         return frozenset()
-    texts = [re.sub(r"{\w*}", " ", text) for text in (*load()[kind].questions, *MOMENTS)]
+    moments = (words.moments.end, words.moments.start, words.moments.at, words.moments.picture)
+    texts = [re.sub(r"{\w*}", " ", text) for text in (*words.kinds[kind].questions, *moments)]
     return frozenset(word for text in texts for word in _words(text))
 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9'./-]*[a-z0-9]", text.lower())
+
+
+BOX = re.compile(r"\[(\d+), (\d+), (\d+), (\d+)\]")  # in thousandths of the frame
+
+
+def _roughly(box: re.Match[str]) -> str:
+    """Say a box as a guesser would use it: the cell of its middle, and how many doublings its area has."""
+    x1, y1, x2, y2 = map(int, box.groups())
+    cell = f"{min(2, (x1 + x2) * 3 // 2000)}{min(2, (y1 + y2) * 3 // 2000)}"
+    return f"boxat{cell} boxsize{max(1, (x2 - x1) * (y2 - y1)).bit_length()}"
+
+
+def meant(answer: str) -> str:
+    """Return an answer as guessers count it: of a box the cell of its middle, for no guess hits all four numbers.
+
+    >>> meant("[10, 20, 300, 310]"), meant("spatula")
+    ('boxat00', 'spatula')
+    """
+    found = BOX.fullmatch(answer)
+    return _roughly(found).split()[0] if found else answer
 
 
 @cache  # a million questions are a few thousand texts
@@ -56,7 +75,8 @@ def context(kind: str, question: str, choices: tuple[str, ...], phase: str | Non
     >>> context("presence", "Is the gauge visible at the end of the clip?", ("yes", "no")).words
     ('gauge',)
     """
-    words = sorted(set(_words(question)) - _phrasing(kind))
+    told = BOX.sub(_roughly, question)
+    words = sorted(set(_words(told)) - _phrasing(kind, wording()))
     if phase is not None:
         words += [f"phase {phase}", *(f"phase {phase}: {word}" for word in words)]
     return Context(tuple(words), tuple(sorted(choices)))

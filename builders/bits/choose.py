@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from surgvqa.builders.bits.blind import Asked, Context, Guesser, context, usual
-from surgvqa.builders.bits.thin import MEASURED, Item, thinned, weights
+from surgvqa.builders.bits.blind import Asked, Context, Guesser, context, meant, usual
+from surgvqa.builders.bits.repeats import fresh
+from surgvqa.builders.bits.thin import FEWEST, MEASURED, Item, thinned, weights
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
 
@@ -36,31 +37,47 @@ class Chosen:
 
 def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
+    parts = list(parts)
     taught: dict[str, Asked] = defaultdict(Counter)
     folds: dict[tuple[str, int], Asked] = defaultdict(Counter)
     held: dict[tuple[str, str], list[Item]] = defaultdict(list)
     answers: dict[str, Counter[str]] = defaultdict(Counter)
     texts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for part in parts:
+    repeated = 0
+    for index, part in enumerate(parts):
+        if part.split in HELD_OUT:
+            clips_left, pool_left = fresh(part.clips, part.pool)
+            repeated += len(part.clips) - len(clips_left)
+            parts[index] = part = replace(part, clips=clips_left, pool=pool_left)
         fold = fold_of(part.case_id, seed)
         for qa in (qa for pool in part.pool for qa in pool):
             what = context(qa.kind, qa.question, qa.choices)
-            folds[qa.kind, fold][what, qa.short_answer] += 1
+            short = meant(qa.short_answer)
+            folds[qa.kind, fold][what, short] += 1
             if part.split in HELD_OUT:
-                held[qa.kind, part.split].append(Item(qa.qa_id, what, qa.short_answer, qa.question))
+                held[qa.kind, part.split].append(Item(qa.qa_id, what, short, qa.question))
             else:
-                taught[qa.kind][what, qa.short_answer] += 1
-                answers[qa.kind][qa.short_answer] += 1
-                texts[qa.kind][qa.question][qa.short_answer] += 1
+                taught[qa.kind][what, short] += 1
+                answers[qa.kind][short] += 1
+                texts[qa.kind][qa.question][short] += 1
     keep: dict[str, set[str]] = {split: set() for split in HELD_OUT}
     left_out: dict[str, Counter[str]] = defaultdict(Counter)
     notes: list[str] = []
+    if repeated:
+        notes.append(f"{repeated} held-out clips are left out: they show what the clip before them shows")
+    constant = _constant(folds)
+    for kind, (answer, n) in constant.items():
+        left_out[kind]["every answer is the same"] += n
+        notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
+    held = {key: items for key, items in held.items() if key[0] not in constant}
+    measured = {split for (_, split), items in held.items() if len(items) >= MEASURED}
     for (kind, split), items in sorted(held.items()):
         heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in texts[kind].items()}
-        kept, cause = thinned(items, taught[kind], seed, heart)
+        # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
+        kept, cause = thinned(items, taught[kind], seed, heart) if split in measured else (items, None)
         keep[split].update(item.qa_id for item in kept)
         left_out[kind]["guessed without looking"] += len(items) - len(kept)
-        if len(items) < MEASURED:
+        if split not in measured:
             notes.append(
                 f"{kind} in {split}: {len(items)} questions, too few to hold a blind guesser against"
             )
@@ -72,22 +89,36 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     for part in parts:
         fold, rows = fold_of(part.case_id, seed), []
         for clip, pool in zip(part.clips, part.pool, strict=True):
-            stay = [qa for qa in pool if part.split not in HELD_OUT or qa.qa_id in keep[part.split]]
-            measured = tuple(
+            stay = [
+                qa
+                for qa in pool
+                if qa.kind not in constant and (part.split not in HELD_OUT or qa.qa_id in keep[part.split])
+            ]
+            weighed = tuple(
                 replace(
                     qa,
                     bits=bits.of(qa, fold),
-                    weight=by_answer[qa.kind][qa.short_answer] if part.split not in HELD_OUT else 1.0,
+                    weight=by_answer[qa.kind][meant(qa.short_answer)] if part.split not in HELD_OUT else 1.0,
                 )
                 for qa in stay
             )
-            if measured:
-                rows.append(replace(clip, qa=measured))
+            if weighed:
+                rows.append(replace(clip, qa=weighed))
         clips.append(tuple(rows))
     silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
     if silent:
         notes.append(f"{silent} clips are left out: nothing is left to ask of them")
     return Chosen(tuple(clips), tuple(notes), {kind: dict(found) for kind, found in sorted(left_out.items())})
+
+
+def _constant(folds: Mapping[tuple[str, int], Asked]) -> dict[str, tuple[str, int]]:
+    """Return the kinds that have one answer in all splits, and how many questions; of a handful nobody can tell."""
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for (kind, _), asked in sorted(folds.items()):
+        for (_, answer), n in asked.items():
+            answers[kind][answer] += n
+    alike = {kind: next(iter(found.items())) for kind, found in answers.items() if len(found) == 1}
+    return {kind: one for kind, one in alike.items() if one[1] >= FEWEST}
 
 
 def fold_of(case_id: str, seed: int) -> int:
@@ -120,10 +151,11 @@ class _Bits:
     def of(self, qa: QA, fold: int) -> float:
         """Return the bits of a question's answer."""
         what = context(qa.kind, qa.question, qa.choices)
-        key = (qa.kind, fold, what, qa.short_answer)
+        short = meant(qa.short_answer)
+        key = (qa.kind, fold, what, short)
         if key not in self._known:
             which = self._better[qa.kind]
-            found = self._guessers[qa.kind, fold][which].bits(_told(which, what), qa.short_answer)
+            found = self._guessers[qa.kind, fold][which].bits(_told(which, what), short)
             self._known[key] = round(found, 4)
         return self._known[key]
 

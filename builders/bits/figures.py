@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, left_open, right, usual
+from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, left_open, meant, right, usual
 from surgvqa.cards.files.documents import Bits
 
+REWORDED = "_reworded"
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
@@ -37,17 +38,21 @@ def figures(kind: str, train: Rows, tested: Rows) -> dict[str, float | None]:
 def _counted(kind: str, rows: Rows, *, phase: bool = False) -> Asked:
     asked: Asked = Counter()
     for (question, choices, answer, label), n in rows.items():
-        asked[context(kind, question, choices, (label or "none") if phase else None), answer] += n
+        asked[context(kind, question, choices, (label or "none") if phase else None), meant(answer)] += n
     return asked
 
 
 def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:
     """Sum the bits of a held-out split: all of them, those of a clip, and the same with the phase told.
 
+    A fact that is asked again in other words (``*_reworded``) counts once.
+
     >>> together({"count": {"bits": 1.5, "bits_with_phase": 1.0, "n_blind": 4}}, 2)
     {'total': 6.0, 'per_clip': 3.0, 'per_question': 1.5, 'per_clip_with_phase': 2.0}
     """
-    known = [one for one in kinds.values() if one.get("bits") is not None]
+    known = [
+        one for name, one in kinds.items() if one.get("bits") is not None and not name.endswith(REWORDED)
+    ]
     total = sum(one["bits"] * one["n_blind"] for one in known)
     phased = sum(min(one["bits"], one["bits_with_phase"]) * one["n_blind"] for one in known)
     number = sum(one["n_blind"] for one in known)

@@ -14,7 +14,7 @@ from surgvqa.builders.bits.blind import Asked, Context, Guesser, chance, usual
 from surgvqa.builders.cases import draws
 
 ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers that aren't ours
-MEASURED = 30  # questions of a kind in a split below which no share can be told from chance; they stay
+MEASURED = 30  # questions of a kind in a split below which no share can be told from chance
 FEWEST = 8  # questions of a kind in a split; fewer say nothing
 ROUNDS = 8
 
@@ -34,11 +34,9 @@ def thinned(
 ) -> tuple[list[Item], str | None]:
     """Return the questions of one kind and split that stay, and why none does, where that is so.
 
-    Fewer than ``MEASURED`` stay as they are: nothing can be measured on them. ``taught`` are the kind's questions in training, ``heart`` its most frequent answer to the very words; where
+    ``taught`` are the kind's questions in training, ``heart`` its most frequent answer to the very words; where
     there are none the split teaches its own guesser.
     """
-    if len(items) < MEASURED:
-        return list(items), None
     kept = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
     own = counted(kept)
     guessers = [Guesser(taught or own), Guesser(usual(taught or own))]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from surgvqa.builders.cases.timeline import Stretch, annotated
-from surgvqa.builders.schema import Case, Role, Scene
+from surgvqa.builders.schema import Case, Rating, Role, Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,26 @@ class CaseIndex:
     def starts(self) -> list[int]:
         """When the stretches begin."""
         return [stretch.start_ms for stretch in self.stretches]
+
+    @cached_property
+    def steps(self) -> tuple[Stretch, ...]:
+        """The steps of the case, laid flat as its phases are."""
+        return annotated(replace(self.case, phases=self.case.steps, idle="stated", idle_s=())).stretches
+
+    def step(self, at_s: float) -> str | None:
+        """Return the step at a second, None where none is known."""
+        index = bisect_right(self.steps, at_s * 1000, key=lambda one: one.start_ms) - 1
+        if index < 0 or at_s * 1000 >= self.steps[index].end_ms:
+            return None
+        return self.steps[index].label
+
+    @cached_property
+    def ratings(self) -> Mapping[float, tuple[Rating, ...]]:
+        """What raters say of a moment, by its second."""
+        found: dict[float, list[Rating]] = {}
+        for rating in self.case.ratings:
+            found.setdefault(rating.time_s, []).append(rating)
+        return {at: tuple(ratings) for at, ratings in found.items()}
 
     def label(self, at_s: float) -> str | None:
         """Return the phase at a second, None where none is known."""

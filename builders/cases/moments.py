@@ -3,7 +3,7 @@
 A window takes as many annotated moments as fit into ``clip_seconds`` (plus a second), and the next one begins where
 it ends; of stills it takes two that follow each other, however far apart. The first frame shows its first moment,
 the last frame its last. A moment with none close enough has a window of its own, centred on it. What lies
-between moments too far apart is tiled, phase by phase, for questions about phases.
+between moments too far apart is tiled, across changes of phase, for questions about phases and steps.
 """
 
 from __future__ import annotations
@@ -20,25 +20,38 @@ from surgvqa.cards.command import InputError
 def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
     """Return the windows of a linked case, with the very seconds of the ``frames`` that each is shown with.
 
-    A clip's scene and phase are those of its last moment. Clips that the source ships are taken as they are.
+    A clip's scene and phase are those of its last moment. Clips that the source ships with questions of its own are
+    taken as they are; where it ships clips without, they only say that nothing is known between its moments.
     """
     if clip_seconds < 1:
         raise InputError(f"--clip-seconds {clip_seconds:g}: a clip lasts a second or more")
-    if case.clips:
+    if asks_itself(case):
         return Windows(case.clips, ())
     stretches, dropped = course(case)
     scenes, repeated = placed(case, stretches)
     pictured = {to_ms(frame.time_s): frame.time_s for frame in case.frames} if case.video is None else {}
+    seconds = {at: scene.time_s for at, scene in scenes.items()}
+    seconds = {to_ms(rating.time_s): rating.time_s for rating in case.ratings} | seconds
     times = sorted(
-        at for at in scenes if _stretch(stretches, at) is not None and (not pictured or at in pictured)
+        at
+        for at in seconds
+        if (_stretch(stretches, at) is not None or at not in scenes) and (not pictured or at in pictured)
     )
-    spans = _spans(times, stretches, to_ms(clip_seconds), bool(pictured))
-    clips = [_clip(case, scenes, stretches, pictured, span, frames) for span in spans]
-    for start, end, label in _between(stretches, spans, to_ms(clip_seconds)):
-        seconds = _even(start, end, frames, pictured)
-        clips.append(Clip(case.case_id, start, end, label, frames_s=seconds))
+    length = to_ms(clip_seconds)
+    spans = _spans(times, stretches, length, bool(pictured))
+    clips = [_clip(case, scenes, seconds, stretches, pictured, span, frames) for span in spans]
+    if not case.clips:
+        for start, end in _between(stretches, spans, length):
+            shown = _even(start, end, frames, pictured)
+            label = _label(stretches, to_ms(shown[-1]) if shown else start)
+            clips.append(Clip(case.case_id, start, end, label, frames_s=shown))
     clips.sort(key=lambda clip: (clip.start_ms, clip.end_ms))
     return Windows(tuple(clips), (*dropped, *repeated))
+
+
+def asks_itself(case: Case) -> bool:
+    """Whether a source ships the questions of a case; those that a reader derives from ratings are asked anew."""
+    return bool(case.clips) and not case.ratings and any(clip.qa for clip in case.clips)
 
 
 Span = tuple[int, int, tuple[int, ...]]  # start, end (not in it any more), annotated moments
@@ -74,6 +87,7 @@ def _alone(at: int, stretches: Sequence[Stretch], length: int, still: bool) -> S
 def _clip(
     case: Case,
     scenes: dict[int, Scene],
+    known: dict[int, float],
     stretches: Sequence[Stretch],
     pictured: dict[int, float],
     span: Span,
@@ -81,23 +95,21 @@ def _clip(
 ) -> Clip:
     start, end, moments = span
     last = moments[-1]
-    stretch = _stretch(stretches, last)
-    label = stretch.label if stretch is not None else None
     seconds: tuple[float, ...]
     if pictured:
         seconds = tuple(pictured[at] for at in moments[-frames:])
     elif frames == 1:
-        seconds = (scenes[last].time_s,)
+        seconds = (known[last],)
     elif len(moments) > 1:
-        first_s, last_s = scenes[moments[0]].time_s, scenes[last].time_s
+        first_s, last_s = known[moments[0]], known[last]
         inner = [first_s + (last_s - first_s) * i / (frames - 1) for i in range(1, frames - 1)]
         seconds = (first_s, *(round(second, 3) for second in inner), last_s)
     else:
         spread = list(_even(start, end, frames, {}))
-        nearest = min(range(frames), key=lambda i: abs(spread[i] - scenes[last].time_s))
-        spread[nearest] = scenes[last].time_s
+        nearest = min(range(frames), key=lambda i: abs(spread[i] - known[last]))
+        spread[nearest] = known[last]
         seconds = tuple(spread)
-    return Clip(case.case_id, start, end, label, scenes[last], frames_s=seconds)
+    return Clip(case.case_id, start, end, _label(stretches, last), scenes.get(last), frames_s=seconds)
 
 
 def _even(start: int, end: int, frames: int, pictured: dict[int, float]) -> tuple[float, ...]:
@@ -111,21 +123,41 @@ def _even(start: int, end: int, frames: int, pictured: dict[int, float]) -> tupl
     )
 
 
-def _between(
-    stretches: Sequence[Stretch], spans: Sequence[Span], length: int
-) -> list[tuple[int, int, str | None]]:
-    """Yield windows of the time that no window with a moment covers, each inside one stretch."""
-    tiles: list[tuple[int, int, str | None]] = []
+def _between(stretches: Sequence[Stretch], spans: Sequence[Span], length: int) -> list[tuple[int, int]]:
+    """Return windows of the time that no window with a moment covers, across changes of phase, not across the unknown."""
+    tiles: list[tuple[int, int]] = []
     ends = [end for _, end, _ in spans]
-    for stretch in stretches:
-        at = stretch.start_ms
+    for run_start, run_end in _runs(stretches):
+        at = run_start
         for start, end, _ in spans[bisect_left(ends, at) :]:
-            if start >= stretch.end_ms:
+            if start >= run_end:
                 break
-            tiles += [(*tile, stretch.label) for tile in chop(at, min(start, stretch.end_ms), length)]
+            tiles += chop(at, min(start, run_end), length)
             at = max(at, end)
-        tiles += [(*tile, stretch.label) for tile in chop(at, stretch.end_ms, length)]
+        tiles += chop(at, run_end, length)
     return [tile for tile in tiles if tile[1] - tile[0] >= SECOND]
+
+
+def _runs(stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
+    """Return the stretches that follow each other without a break, those of known phases apart from the others."""
+    runs: list[tuple[int, int]] = []
+    before: Stretch | None = None
+    for stretch in stretches:
+        if (
+            before is not None
+            and before.end_ms == stretch.start_ms
+            and (before.label is None) == (stretch.label is None)
+        ):
+            runs[-1] = (runs[-1][0], stretch.end_ms)
+        else:
+            runs.append((stretch.start_ms, stretch.end_ms))
+        before = stretch
+    return runs
+
+
+def _label(stretches: Sequence[Stretch], at: int) -> str | None:
+    stretch = _stretch(stretches, at)
+    return stretch.label if stretch is not None else None
 
 
 def _stretch(stretches: Sequence[Stretch], at: int) -> Stretch | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from surgvqa.builders.cases.timeline import annotated, around, phase_at, to_ms
 from surgvqa.builders.schema import Case, Role
@@ -22,6 +22,11 @@ class Transitions:
     shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
     roles: Mapping[str, Role]  # every name that the annotations ever show
     located: bool  # whether the annotations say where things are
+    boxed: bool = False  # whether things have boxes
+    crowded: bool = False  # whether outlines ever hold several instruments that nobody drew apart
+    several: tuple[str, ...] = ()  # instruments of which a moment shows more than one
+    acts: Mapping[str, int] = field(default_factory=dict)  # "instrument|verb|target" -> moments
+    steps: tuple[str, ...] = ()  # that the cases have, by when in a case they come, on average
 
     def share(self, phase: str | None, name: str) -> float:
         """In what part of a phase's annotated moments a thing is shown; never quite 0 or 1.
@@ -40,12 +45,26 @@ def transitions(cases: Iterable[Case]) -> Transitions:
     shown: dict[str, Counter[str]] = defaultdict(Counter)
     roles: dict[str, Role] = {}
     located = False
+    boxed = crowded = False
+    several: set[str] = set()
+    acts: Counter[str] = Counter()
+    steps: dict[str, list[float]] = defaultdict(list)
     for case in cases:
         for stretch in annotated(case).stretches:
             after = around(case, stretch.start_ms)[1]
             if stretch.label is not None and after is not None:
                 following[after] += 1
+        last = max((step.end_s for step in case.steps), default=1.0)
+        for step in case.steps:
+            steps[step.label].append(step.start_s / last)
         for scene in case.scenes:
+            tools = Counter(node.name for node in scene.nodes if node.type == "instrument" and not node.crowd)
+            boxed = boxed or any(node.bbox is not None for node in scene.nodes)
+            crowded = crowded or any(node.crowd for node in scene.nodes if node.type == "instrument")
+            several.update(name for name, n in tools.items() if n > 1)
+            acts.update(
+                f"{act.instrument}|{act.verb or ''}|{act.target or ''}" for act in scene.actions or ()
+            )
             phase = phase_at(case, to_ms(scene.time_s)) or ""
             scenes[phase] += 1
             shown[phase].update({node.name for node in scene.nodes})
@@ -57,4 +76,9 @@ def transitions(cases: Iterable[Case]) -> Transitions:
         shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
         roles=dict(sorted(roles.items())),
         located=located,
+        boxed=boxed,
+        crowded=crowded,
+        several=tuple(sorted(several)),
+        acts=dict(sorted(acts.items())),
+        steps=tuple(sorted(steps, key=lambda name: (sum(steps[name]) / len(steps[name]), name))),
     )

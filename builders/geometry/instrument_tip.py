@@ -43,7 +43,7 @@ def tip_of(mask: np.ndarray) -> Tip | None:
     ('left', [12, 4])
     """
     height, width = mask.shape
-    step = max(1, math.ceil(max(height, width) / FINE))
+    step = step_of(width, height)
     small = _shrunk(mask, step)
     contact, side = _contact(small)
     if contact is None:
@@ -61,6 +61,15 @@ def tip_of(mask: np.ndarray) -> Tip | None:
     entry = (float(columns.mean()) + 0.5) * step, (float(rows.mean()) + 0.5) * step
     inside = (min(tip[0], width - 0.5), min(tip[1], height - 0.5))
     return Tip(inside, (min(entry[0], width), min(entry[1], height)), side, longest * step)
+
+
+def step_of(width: int, height: int) -> int:
+    """Return the pixels between two points of the grid that tips are found on.
+
+    >>> step_of(800, 600), step_of(100, 100)
+    (7, 1)
+    """
+    return max(1, math.ceil(max(height, width) / FINE))
 
 
 @lru_cache(maxsize=4096)  # several questions of two clips ask about one mask

@@ -1,3 +1,3 @@
-"""The kinds of question that are chosen from, a file a topic: what each needs, its answer, its certificate."""
+"""Kinds of questions on what is there, where it is and what changes, a file a topic: what each needs, its certificate."""
 
-__all__ = ["changes", "count", "phase", "pool", "presence", "templates", "things", "tips", "view"]
+__all__ = ["changes", "count", "phase", "presence", "things", "tips", "view"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.timeline import NONE
-from surgvqa.builders.kinds.view import Draft, Look
+from surgvqa.builders.kinds.view import Draft, Look, nameless
 from surgvqa.builders.questions import wording
 from surgvqa.builders.schema import Scene
 
@@ -38,6 +38,8 @@ def _changed(look: Look, *, first: bool) -> Iterator[Draft]:
     ends = _ends(look)
     if ends is None:
         return
+    if any(nameless(name) for scene in ends for name in _names(scene)):
+        return
     here, there = (ends[0], ends[1]) if first else (ends[1], ends[0])
     other = set(_names(there))
     ordered = [*look.taxonomy.instruments, *sorted(set(_names(here)) - set(look.taxonomy.instruments))]
@@ -57,7 +59,7 @@ def _changed(look: Look, *, first: bool) -> Iterator[Draft]:
 def enters_at(look: Look) -> Iterator[Draft]:
     """Yield the second at which an instrument comes into view, of the annotated seconds of the clip."""
     ends = _ends(look)
-    if ends is None or len(look.moments) < 4:
+    if ends is None or not look.dense():
         return
     found: dict[str, int] = {}
     for name in sorted(set(_names(ends[1])) - set(_names(ends[0]))):
@@ -76,7 +78,7 @@ def enters_at(look: Look) -> Iterator[Draft]:
 def which_first(look: Look) -> Iterator[Draft]:
     """Which of two instruments comes into view first, where both do and not at the same moment."""
     ends = _ends(look)
-    if ends is None or len(look.moments) < 4:
+    if ends is None or not look.dense():
         return
     there = set(_names(ends[0]))
     begins: dict[str, int] = {}

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from surgvqa.builders.cases.timeline import IDLE
 from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
-NAME = "phase"
-REASONING = "recognition"
-
 
 def drafts(look: Look) -> Iterator[Draft]:
-    """Yield the phase at the last frame that no change is near, where the case's phases are known there."""
+    """Yield the phase at the last frame that no change is near, and at the first where that is another one."""
     known = [at_s for at_s in look.frames if look.view.label(at_s) is not None]
     if not known:
         return
     clear = [at_s for at_s in known if _clear(look, at_s)]
-    at_s = (clear or known)[-1]
-    stable, label = bool(clear), look.view.label(at_s) or ""
-    label = look.taxonomy.canonical("phase", label)
+    last = _phase(look, (clear or known)[-1], stable=bool(clear))
+    yield last
+    if clear and (first := _phase(look, clear[0], stable=True)).answer != last.answer:
+        yield replace(first, suffix="-start")
+
+
+def _phase(look: Look, at_s: float, *, stable: bool) -> Draft:
+    label = look.taxonomy.canonical("phase", look.view.label(at_s) or "")
     choices = (*look.taxonomy.phases, IDLE)
     slots = {"when": look.when(at_s)}
-    yield Draft(label, (at_s,), slots, choices, nothing=label == IDLE, visible=True, stable=stable)
+    return Draft(label, (at_s,), slots, choices, nothing=label == IDLE, visible=True, stable=stable)
 
 
 def _clear(look: Look, at_s: float) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import Draft, Look
+from surgvqa.builders.kinds.view import Draft, Look, nameless
 
 
 def presence(look: Look) -> Iterator[Draft]:
@@ -13,7 +13,8 @@ def presence(look: Look) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    there, absent = {node.name: node for node in scene.nodes}, look.absent(scene)
+    there = {node.name: node for node in scene.nodes if not nameless(node.name)}
+    absent = look.absent(scene)
     if not there or not absent:
         return
     shares = {name: look.known.share(look.clip.phase, name) for name in {*there, *absent}}

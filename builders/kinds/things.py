@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases.timeline import NONE
-from surgvqa.builders.kinds.view import Draft, Look
+from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
 from surgvqa.builders.questions import wording
 from surgvqa.builders.questions.captions import listed_names
-from surgvqa.builders.schema import Role
+from surgvqa.builders.schema import Role, Scene
 
 
 def instruments(look: Look) -> Iterator[Draft]:
@@ -22,17 +22,20 @@ def anatomy(look: Look) -> Iterator[Draft]:
 
 
 def _named(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
-    scene = look.last
-    if scene is None or not look.annotates(role):
-        return
+    if look.annotates(role):
+        yield from look.at_ends(lambda scene: _listed(look, scene, role, order))
+
+
+def _listed(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
     names = listed_names(scene, role, order)
-    sizes = [look.large(node, scene) for node in scene.nodes if node.type == role]
+    if any(map(nameless, names)):  # which ones, nobody said
+        return
     yield Draft(
         ", ".join(names) or NONE,
         (scene.time_s,),
         {"when": look.when(scene.time_s)},
         said=wording.listed(names),
         nothing=not names,
-        visible=None if None in sizes else all(sizes),
+        visible=all_large(look, (node for node in scene.nodes if node.type == role), scene),
         stable=True,
     )

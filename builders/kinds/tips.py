@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.geometry.instrument_tip import SIDES, clock_hour
-from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, single, tip
+from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour, step_of
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, both, numbered, single, tip
 from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
 from surgvqa.builders.schema import Entity, Point, Scene
 
@@ -21,15 +21,18 @@ NOTHING = "none of them"
 INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
-def _drawn(look: Look, scene: Scene | None, kind: str) -> tuple[str, Entity] | None:
-    """Return an instrument of a moment that its name alone means and whose tip its mask tells, with its name."""
-    if scene is None:
-        return None
-    found = {name: node for name, node in single(scene, "instrument").items() if tip(node, scene) is not None}
-    if not found:
-        return None
-    name = look.one_of(list(found), kind)
-    return name, found[name]
+def _pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
+    """Return the instruments of a moment that their names alone mean and whose tips their masks tell, in drawn order."""
+    found = single(scene, "instrument")
+    ends = [
+        (name, found[name], tip(found[name], scene)) for name in draws.shuffled(list(found), *look.key(kind))
+    ]
+    return [(name, node, end) for name, node, end in ends if end is not None]
+
+
+def _step(scene: Scene) -> int:
+    """Return the pixels that a tip may be off by its grid alone."""
+    return step_of(scene.width, scene.height)
 
 
 def _eye(scene: Scene) -> Entity | None:
@@ -39,99 +42,102 @@ def _eye(scene: Scene) -> Entity | None:
 def tip_clock(look: Look) -> Iterator[Draft]:
     """Yield the hour of a tip around the pupil's centre."""
     scene = look.last
-    eye = _eye(scene) if scene is not None else None
-    drawn = _drawn(look, scene, "tip_clock")
-    if scene is None or eye is None or eye.centroid is None:
+    if scene is None or _eye(scene) is None:
         return
-    when = look.when(scene.time_s)
     if draws.fraction(*look.key("absent tip")) < ABSENT and (absent := look.absent(scene, "instrument")):
         name = look.one_of(absent, "tip_clock")
-        slots = {"a": name, "b": EYE, "when": when}
+        slots = {"a": name, "b": EYE, "when": look.when(scene.time_s)}
         yield Draft(NOT_VISIBLE, (scene.time_s,), slots, (*HOURS, NOT_VISIBLE), nothing=True, stable=True)
-    elif drawn is not None and (found := tip(drawn[1], scene)) is not None:
+        return
+    yield from look.at_ends(lambda scene: numbered(_hours(look, scene)))
+
+
+def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
+    eye = _eye(scene)
+    if eye is None or eye.centroid is None:
+        return
+    for name, node, found in _pointed(look, scene, "tip_clock"):
         hour = clock_hour(found.tip, eye.centroid)
-        near = math.dist(found.tip, eye.centroid) < 4 * NOISE
-        stable = not near and all(clock_hour(at, eye.centroid) == hour for at in around(*found.tip))
-        slots = {"a": drawn[0], "b": EYE, "when": when}
-        choices = (*HOURS, NOT_VISIBLE)
+        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + _step(scene))
+        stable = not near and all(
+            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=_step(scene))
+        )
         yield Draft(
             hour,
             (scene.time_s,),
-            slots,
-            choices,
-            visible=look.large(drawn[1], scene),
+            {"a": name, "b": EYE, "when": look.when(scene.time_s)},
+            (*HOURS, NOT_VISIBLE),
+            visible=look.large(node, scene),
             stable=stable,
         )
 
 
 def tip_cell(look: Look) -> Iterator[Draft]:
     """Yield the cell of the frame that a tip lies in, where there is no eye to go by."""
-    scene = look.last
-    if scene is None or _eye(scene) is not None or EYE in look.known.roles:
-        return
-    drawn = _drawn(look, scene, "tip_cell")
-    if drawn is None or (found := tip(drawn[1], scene)) is None:
-        return
-    cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip)}
-    yield Draft(
-        grid_cell(found.tip, scene.width, scene.height),
-        (scene.time_s,),
-        {"a": drawn[0], "when": look.when(scene.time_s)},
-        CELLS,
-        visible=look.large(drawn[1], scene),
-        stable=len(cells) == 1,
-    )
+    if EYE not in look.known.roles:
+        yield from look.at_ends(lambda scene: numbered(_cells(look, scene)))
+
+
+def _cells(look: Look, scene: Scene) -> Iterator[Draft]:
+    for name, node, found in _pointed(look, scene, "tip_cell") if _eye(scene) is None else ():
+        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=_step(scene))}
+        yield Draft(
+            grid_cell(found.tip, scene.width, scene.height),
+            (scene.time_s,),
+            {"a": name, "when": look.when(scene.time_s)},
+            CELLS,
+            visible=look.large(node, scene),
+            stable=len(cells) == 1,
+        )
 
 
 def position(look: Look) -> Iterator[Draft]:
     """Yield the position of an instrument that the source itself states, or that its box has: one word of its own few."""
-    scene = look.last
-    if scene is None:
-        return
+    yield from look.at_ends(lambda scene: numbered(_stated(look, scene)))
+
+
+def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
     stated = {
         name: node
         for name, node in single(scene, "instrument").items()
         if node.granularity in ("cell", "quadrant", "box") and node.grid in CELLS
     }
-    if not stated:
-        return
-    name = look.one_of(list(stated), "position")
-    node = stated[name]
-    stable, words = True, "the middle of the {a}"
-    if node.granularity == "box" and node.bbox is not None:
-        x1, y1, x2, y2 = node.bbox
-        cells = {grid_cell(at, scene.width, scene.height) for at in around((x1 + x2) / 2, (y1 + y2) / 2)}
-        stable = len(cells) == 1
-    else:
-        words = "the {a}"
-    quarters = ("top-left", "top-right", "center", "bottom-left", "bottom-right")
-    choices = quarters if node.granularity == "quadrant" else CELLS
-    slots = {"a": words.format(a=name), "when": look.when(scene.time_s), "choices": ", ".join(choices)}
-    yield Draft(
-        node.grid or "", (scene.time_s,), slots, choices, visible=look.large(node, scene), stable=stable
-    )
+    for name in draws.shuffled(list(stated), *look.key("position")):
+        node = stated[name]
+        stable, words = True, name
+        if node.granularity == "box" and node.bbox is not None:
+            x1, y1, x2, y2 = node.bbox
+            cells = {grid_cell(at, scene.width, scene.height) for at in around((x1 + x2) / 2, (y1 + y2) / 2)}
+            stable, words = len(cells) == 1, f"middle of the {name}"
+        quarters = ("top-left", "top-right", "center", "bottom-left", "bottom-right")
+        choices = quarters if node.granularity == "quadrant" else CELLS
+        slots = {"a": f"the {words}", "when": look.when(scene.time_s), "choices": ", ".join(choices)}
+        visible = look.large(node, scene)
+        yield Draft(node.grid or "", (scene.time_s,), slots, choices, visible=visible, stable=stable)
 
 
 def tip_in(look: Look) -> Iterator[Draft]:
     """Yield the innermost structure that a tip lies in, of those outlined in the picture."""
-    scene = look.last
-    drawn = _drawn(look, scene, "tip_in")
-    if scene is None or drawn is None or (found := tip(drawn[1], scene)) is None:
-        return
+    yield from look.at_ends(lambda scene: numbered(_held(look, scene)))
+
+
+def _held(look: Look, scene: Scene) -> Iterator[Draft]:
     structures = single(scene, "anatomy")
     ordered = sorted(structures, key=lambda name: (structures[name].area or 0.0, name))
     outlined = {name: structures[name] for name in ordered if structures[name].rle is not None}
     if len(outlined) < 2:
         return
-    inside = {_innermost(outlined, at, scene) for at in around(*found.tip)}
-    yield Draft(
-        _innermost(outlined, found.tip, scene),
-        (scene.time_s,),
-        {"a": drawn[0], "when": look.when(scene.time_s), "choices": ", ".join((*sorted(outlined), NOTHING))},
-        (*sorted(outlined), NOTHING),
-        visible=look.large(drawn[1], scene),
-        stable=len(inside) == 1,
-    )
+    choices = (*sorted(outlined), NOTHING)
+    for name, node, found in _pointed(look, scene, "tip_in"):
+        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=_step(scene))}
+        yield Draft(
+            _innermost(outlined, found.tip, scene),
+            (scene.time_s,),
+            {"a": name, "when": look.when(scene.time_s), "choices": ", ".join(choices)},
+            choices,
+            visible=look.large(node, scene),
+            stable=len(inside) == 1,
+        )
 
 
 def _innermost(outlined: dict[str, Entity], at: Point, scene: Scene) -> str:
@@ -152,60 +158,90 @@ def tip_shift(look: Look) -> Iterator[Draft]:
         one, other = tip(before[name], first), tip(after[name], last)
         if before[name].track == after[name].track and one is not None and other is not None:
             found[name] = (one.tip, other.tip)
-    if not found or (first.width, first.height) != (last.width, last.height):
+    if (first.width, first.height) != (last.width, last.height):
         return
-    name = look.one_of(list(found), "tip_shift")
-    (x1, y1), (x2, y2) = found[name]
-    dx, dy = x2 - x1, y2 - y1
-    far = math.hypot(dx, dy) >= max(MOVES * math.hypot(last.width, last.height), 4 * NOISE)
-    clear = max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
-    sizes = [look.large(before[name], first), look.large(after[name], last)]
-    yield Draft(
-        towards(dx, dy),
-        (first.time_s, last.time_s),
-        {"a": name},
-        ("left", "right", "up", "down"),
-        visible=None if None in sizes else all(sizes),
-        stable=far and clear,
-    )
+    drafts = [
+        Draft(
+            towards(x2 - x1, y2 - y1),
+            (first.time_s, last.time_s),
+            {"a": name},
+            ("left", "right", "up", "down"),
+            visible=both(look.large(before[name], first), look.large(after[name], last)),
+            stable=_clear_shift(x2 - x1, y2 - y1, last),
+        )
+        for name in draws.shuffled(list(found), *look.key("tip_shift"))
+        for (x1, y1), (x2, y2) in [found[name]]
+    ]
+    yield from numbered(drafts)
+
+
+def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
+    """Whether a way is long enough to be seen and clearly one of four."""
+    far = math.hypot(dx, dy) >= max(MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + _step(scene)))
+    return far and max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
 
 
 def entry_side(look: Look) -> Iterator[Draft]:
     """Over which side of the frame an instrument reaches in."""
-    scene = look.last
-    drawn = _drawn(look, scene, "entry_side")
-    if scene is None or drawn is None or (found := tip(drawn[1], scene)) is None:
-        return
-    slots = {"a": drawn[0], "when": look.when(scene.time_s)}
-    visible = look.large(drawn[1], scene)
-    yield Draft(
-        found.side or "", (scene.time_s,), slots, SIDES, visible=visible, stable=found.side is not None
-    )
+    yield from look.at_ends(lambda scene: numbered(_sides(look, scene)))
+
+
+def _sides(look: Look, scene: Scene) -> Iterator[Draft]:
+    for name, node, found in _pointed(look, scene, "entry_side"):
+        slots = {"a": name, "when": look.when(scene.time_s)}
+        visible, stable = look.large(node, scene), found.side is not None
+        yield Draft(found.side or "", (scene.time_s,), slots, SIDES, visible=visible, stable=stable)
+
+
+def points_to(look: Look) -> Iterator[Draft]:
+    """Yield the hour that an instrument points to, from where it comes in to its tip, 12 o'clock being up."""
+    yield from look.at_ends(lambda scene: numbered(_pointing(look, scene)))
+
+
+def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
+    for name, node, found in _pointed(look, scene, "points_to"):
+        hour = clock_hour(found.tip, found.entry)
+        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=_step(scene))]
+        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=_step(scene))]
+        yield Draft(
+            hour,
+            (scene.time_s,),
+            {"a": name, "when": look.when(scene.time_s)},
+            HOURS,
+            visible=look.large(node, scene),
+            stable=set(ends) == {hour},
+        )
 
 
 def tip_order(look: Look) -> Iterator[Draft]:
     """Which of two tips lies further to the left."""
+    yield from _ordered(look, "tip_order", 0)
+
+
+def tip_height(look: Look) -> Iterator[Draft]:
+    """Which of two tips lies higher in the frame."""
+    yield from _ordered(look, "tip_height", 1)
+
+
+def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    places = {
-        name: found.tip
-        for name, node in single(scene, "instrument").items()
-        if (found := tip(node, scene)) is not None
-    }
+    places = {name: found.tip[axis] for name, _, found in _pointed(look, scene, kind)}
     names = sorted(places)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     if not pairs:
         return
-    a, b = draws.pick(pairs, *look.key("tip_order"))
-    if draws.fraction(*look.key("turn")) < 0.5:
+    a, b = draws.pick(pairs, *look.key(kind))
+    if draws.fraction(*look.key("turn", *(() if axis == 0 else (kind,)))) < 0.5:
         a, b = b, a
-    apart = places[a][0] - places[b][0]
+    apart = places[a] - places[b]
+    size = scene.width if axis == 0 else scene.height
     yield Draft(
         a if apart < 0 else b,
         (scene.time_s,),
         {"a": a, "b": b, "when": look.when(scene.time_s)},
         (a, b),
         visible=all(look.large(node, scene) is not False for node in scene.nodes if node.name in (a, b)),
-        stable=abs(apart) >= max(0.02 * scene.width, 2 * NOISE),
+        stable=abs(apart) >= max(0.02 * size, 2 * (NOISE + _step(scene))),
     )

@@ -6,9 +6,10 @@ A kind yields drafts; the certificate of each is what `asked` holds it to before
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import CaseIndex
@@ -19,6 +20,9 @@ from surgvqa.builders.schema import Clip, Entity, Role, Scene
 
 NOISE = 3.0  # pixels that an annotator's outline is off by
 LEAST = 64.0  # pixels of a thing in the picture that the model is shown: eight by eight
+FEWEST = 4  # annotated moments of a clip that is asked when something happens
+GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
+UNSPECIFIED = "unspecified "
 CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
 
 
@@ -36,6 +40,17 @@ class Draft:
     stable: bool | None = None
     unique: bool = True
     suffix: str = ""
+    pair: str | None = None  # questions of a clip with the same one ask for the same fact in other words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MomentWords:
+    """How the moments of a clip are said; ``{s}`` is a second of it."""
+
+    end: str = "at the end of the clip"
+    start: str = "at the start of the clip"
+    at: str = "at {s} s of the clip"
+    picture: str = "in this picture"
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,7 @@ class Look:
     seed: int
     frames: tuple[float, ...]  # seconds of the frames that are shown
     max_side: int | None = 512
+    moment_words: MomentWords = MomentWords()
 
     @cached_property
     def moments(self) -> tuple[Scene, ...]:
@@ -60,18 +76,47 @@ class Look:
         """The moment that questions about one moment are on: the latest."""
         return self.moments[-1] if self.moments else None
 
+    @property
+    def ends(self) -> tuple[Scene, ...]:
+        """The latest annotated moment and, where there is another one, the earliest."""
+        return (self.moments[-1], self.moments[0]) if len(self.moments) > 1 else self.moments
+
+    def dense(self) -> bool:
+        """Whether the clip is annotated from its first frame to its last without a gap: when things change is known."""
+        times = [scene.time_s for scene in self.moments]
+        return (
+            len(times) >= FEWEST
+            and (times[0], times[-1]) == (self.frames[0], self.frames[-1])
+            and max(b - a for a, b in pairwise(times)) <= GAP_S
+        )
+
+    def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
+        """Yield what can be asked of the latest moment, and of the earliest where its answer is another one.
+
+        The same question with the same answer at both ends of a clip is one fact asked twice.
+        """
+        said: dict[tuple[str | None, ...], str] = {}
+        for place, scene in enumerate(self.ends):
+            for draft in drafts(scene):
+                about = (draft.slots.get("a"), draft.slots.get("b"))
+                if place == 0:
+                    said[about] = draft.answer
+                    yield draft
+                elif said.get(about) != draft.answer:
+                    yield replace(draft, suffix=f"-start{draft.suffix}")
+
     def when(self, at_s: float) -> str:
         """Words for a moment of the clip, by where it lies in what is shown.
 
         A clip of one picture needs none, "in this picture" says it.
         """
         if len(self.frames) == 1:
-            return "in this picture"
+            return self.moment_words.picture
         if at_s == self.frames[-1]:
-            return "at the end of the clip"
+            return self.moment_words.end
         if at_s == self.frames[0]:
-            return "at the start of the clip"
-        return f"at {at_s - self.frames[0]:.1f} s of the clip"
+            return self.moment_words.start
+        return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
 
     def annotates(self, role: Role) -> bool:
         """Whether the annotations ever hold a role; where they never do, "none" would be a guess."""
@@ -93,15 +138,27 @@ class Look:
         """One of some names, always the same one for this clip."""
         return draws.pick(sorted(names), *self.key(*more))
 
+    def likely(self, role: Role) -> list[str]:
+        """Names of a role that training shows, those that it shows the most often in this phase first."""
+        names = [name for name, known in self.known.roles.items() if known == role and not nameless(name)]
+        return sorted(names, key=lambda name: (-self.known.share(self.clip.phase, name), name))
+
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere."""
         there = {node.name for node in scene.nodes}
         shown = self.known.shown.get(self.clip.phase or "", {})
         for names in (shown, self.known.roles):
-            fit = {name for name in names if role in (None, self.known.roles.get(name))}
+            fit = {
+                name for name in names if role in (None, self.known.roles.get(name)) and not nameless(name)
+            }
             if fit - there:
                 return sorted(fit - there)
         return []
+
+
+def nameless(name: str) -> bool:
+    """Whether a name says that nobody said which thing it is; it is no answer, and no question is about it."""
+    return name.startswith(UNSPECIFIED)
 
 
 def single(scene: Scene, role: Role) -> dict[str, Entity]:
@@ -110,8 +167,28 @@ def single(scene: Scene, role: Role) -> dict[str, Entity]:
     return {
         node.name: node
         for node in scene.nodes
-        if node.type == role and names.count(node.name) == 1 and not node.crowd
+        if node.type == role and names.count(node.name) == 1 and not node.crowd and not nameless(node.name)
     }
+
+
+def numbered(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Yield the drafts of a moment with suffixes that tell them apart; the first one has none."""
+    for number, draft in enumerate(drafts, 1):
+        yield draft if number == 1 else replace(draft, suffix=f"{draft.suffix}-{number}")
+
+
+def all_large(look: Look, nodes: Iterable[Entity], scene: Scene) -> bool | None:
+    """Whether all of some things are large enough to be seen; None where the size of one isn't known."""
+    return both(*(look.large(node, scene) for node in nodes))
+
+
+def both(*known: bool | None) -> bool | None:
+    """Whether all of some facts hold; None where none fails and one isn't known.
+
+    >>> both(True, None, False), both(True, None), both()
+    (False, None, True)
+    """
+    return False if False in known else None if None in known else True
 
 
 def tip(node: Entity, scene: Scene) -> Tip | None:
@@ -119,7 +196,16 @@ def tip(node: Entity, scene: Scene) -> Tip | None:
     return tip_of_rle(node.rle, scene.width, scene.height) if node.rle is not None else None
 
 
-def around(x: float, y: float) -> list[tuple[float, float]]:
-    """Return a point and eight others as far from it as an outline is off."""
+def around(x: float, y: float, *, more: float = 0.0) -> list[tuple[float, float]]:
+    """Return a point and eight others as far from it as an outline is off; with ``more``, eight that much farther out."""
     ring = [(math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)) for i in range(8)]
-    return [(x, y), *((x + NOISE * dx, y + NOISE * dy) for dx, dy in ring)]
+    reaches = (NOISE, NOISE + more) if more else (NOISE,)
+    return [(x, y), *((x + reach * dx, y + reach * dy) for reach in reaches for dx, dy in ring)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of question: how it reasons, and what it drafts of a clip."""
+
+    reasoning: str
+    drafts: Callable[[Look], Iterator[Draft]]

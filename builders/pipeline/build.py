@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from surgvqa.builders.asking import extensions
 from surgvqa.builders.files.process_pool import Failed
 from surgvqa.builders.pipeline.executors import Engine, run
 from surgvqa.builders.pipeline.parameters import complete, parameters_of
@@ -44,6 +45,7 @@ def build(config: Build) -> Manifest:
     ``on_error`` is "quarantine", which leaves it out and names it. ``workers`` 0 stays in this process.
     """
     refuse(config)
+    extensions.use(config.kinds_from, config.templates)
     root, out = config.root, config.out
     names = load_pseudonyms(config.pseudonyms, out) if config.pseudonyms is not None else None
     config = complete(config, names)

@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.asking.pool import kinds as informative
 from surgvqa.builders.configs.pointing_questions import Pointing
 from surgvqa.builders.configs.segmentation import Segmentation
 from surgvqa.builders.geometry.coordinates import Grid
-from surgvqa.builders.kinds.pool import POOL
 from surgvqa.builders.pipeline import source_options
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.screen import COLOUR, screen
@@ -53,7 +53,7 @@ def asked_for(questions: str | None, kinds: Sequence[str]) -> tuple[Asking, tupl
     ('nine', ('count',))
     """
     asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
-    return asking, tuple(kinds or (POOL if asking == "informative" else NINE))
+    return asking, tuple(kinds or (informative() if asking == "informative" else NINE))
 
 
 def pointing_of(config: Build) -> Pointing | None:
@@ -119,6 +119,7 @@ def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
         **({"segmentation": config.segmentation} if config.segmentation else {}),
         **(chosen.screen.parameters() if chosen.screen else {}),
         **({"pseudonyms": "FILE"} if names else {}),
+        **{name: ["FILE"] * len(given) for name, given in own_files(config).items()},
         "test_cases": sorted(map(names.case, config.test_cases) if names else config.test_cases),
         "validation": config.validation,
         "test": config.test,
@@ -127,6 +128,12 @@ def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
         "max_blind": config.max_blind,
         **{name: bare(value, names is not None) for name, value in config.source_options.items()},
     }
+
+
+def own_files(config: Build) -> dict[str, tuple[Path, ...]]:
+    """Return the files of a user's own kinds and wording, where there are any."""
+    given = {"kinds_from": config.kinds_from, "templates": config.templates}
+    return {name: paths for name, paths in given.items() if paths}
 
 
 def bare(value: Any, hide: bool) -> Any:
@@ -147,7 +154,15 @@ def command_of(config: Build, names: Pseudonyms | None) -> list[str]:
     )  # a set of the source's own goes before a way to choose among ours
     questions = config.questions if told == usual.get("questions") else told
     config = replace(config, test_cases=held_out, questions=questions)
-    return printed("surgvqa-build", config.source, (*shown, *own), config)
+    files = own_files(config)
+    shown = tuple(one for one in shown if one.name not in ("kinds_from", "templates"))
+    given = [
+        word
+        for name, paths in files.items()
+        for word in (f"--{name.replace('_', '-')}", *["FILE"] * len(paths))
+    ]
+    words = printed("surgvqa-build", config.source, (*shown, *own), config) + given
+    return [words[0], "--source", "FILE", *words[2:]] if sources.added(config.source) else words
 
 
 def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
@@ -156,6 +171,12 @@ def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:
     if outside not in (None, COLOUR):
         raise InputError(
             f"it was built with --outside {outside}, a file that isn't in the data set; run the build again"
+        )
+    own = [name for name in ("kinds_from", "templates") if parameters.get(name)]
+    if own:
+        raise InputError(
+            f"it was built with --{own[0].replace('_', '-')}, files whose place isn't written down; run the same build "
+            "again, whole shards are kept"
         )
     ours = {one.name for one in fields(Build)} - {"root", "out", "pseudonyms", "source_options"}
     values: dict[str, Any] = {

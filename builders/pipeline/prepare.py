@@ -10,8 +10,12 @@ from types import ModuleType
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.asking.pool import asked
+from surgvqa.builders.asking.pool import kinds as informative
+from surgvqa.builders.asking.templates import wording
 from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
+from surgvqa.builders.cases.moments import asks_itself
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.transitions import transitions
@@ -20,7 +24,6 @@ from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
 from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
-from surgvqa.builders.kinds.pool import POOL, asked
 from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
@@ -57,11 +60,14 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     What is said of bad input names it as it is; what is returned has the other names where there are some.
     """
     source, root, options, test_cases = config.source, config.root, options_of(config), config.test_cases
-    kinds = POOL if options.asking == "informative" else KINDS
+    kinds = informative() if options.asking == "informative" else KINDS
     for kind in options.kinds:
         if kind not in kinds:
             hint = "; it is asked with --questions nine" if kind in KINDS else f": {nearest(kind, kinds)}"
+            hint = "; it is asked with --questions informative" if kind in informative() else hint
             raise InputError(f"unknown kind of question {kind!r}{hint}")
+    if options.asking == "informative" and (silent := set(options.kinds) - wording().kinds.keys()):
+        raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
     module = sources.load(source)
     cases, dropped = read(module, root, config.source_options)
     surveys, found = look_at(cases, root, options, workers)
@@ -107,7 +113,7 @@ def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str
     failed: Counter[tuple[str, str]] = Counter()
     parts: dict[int, Part] = {}
     for index, job in enumerate(tqdm(jobs, desc="ask", unit="case", disable=None)):
-        if not job.case.clips:  # a source's own questions stay as they are
+        if not asks_itself(job.case):  # a source's own questions stay as they are
             taxonomy, options = load(job.case.taxonomy or job.case.procedure), job.options
             pool = tuple(
                 asked(
@@ -270,7 +276,7 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
 
 def usual(found: Survey, options: Options) -> tuple[Clip, ...]:
     """Return the windows that the nine are asked of."""
-    if options.asking == "nine" or found.case.clips:
+    if options.asking == "nine":
         return found.clips
     return windows(found.case, options.clip_seconds).clips
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from surgvqa.builders.bits import figures as bits
+from surgvqa.builders.bits.thin import FEWEST
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Dropped
@@ -165,8 +166,12 @@ def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_
     warnings = []
     for kind, facts in kinds.items():
         blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
-        if facts["single_class"]:
-            warnings.append(f"{kind}: every answer is {facts['majority_answer']!r}, so it measures nothing")
+        if facts["single_class"] and facts["n"] < FEWEST:
+            warnings.append(f"{kind}: {facts['n']} question{'s' if facts['n'] > 1 else ''}, too few to tell")
+        elif facts["single_class"]:
+            warnings.append(
+                f"{kind}: every answer is {next(iter(facts['answers']))!r}, so it measures nothing"
+            )
         elif blind > max_blind:
             warnings.append(f"{kind}: {blind:.0%} of {held_out} right without looking (over {max_blind:.0%})")
     return warnings

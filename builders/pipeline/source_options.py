@@ -19,15 +19,16 @@ SHARED = {one.name for one in fields(Build)}  # a source's option of such a name
 
 def code(source: str) -> Path:
     """Return the file that has a source's ``cases``."""
-    folder = Path(sources.__path__[0])
-    declared = sources.description(source) is not None
-    return folder.parent / "tabular" / "source.py" if declared else folder / f"{source}.py"
+    if sources.description(source) is not None:
+        return Path(sources.__path__[0]).parent / "tabular" / "source.py"
+    return sources.file_of(source)
 
 
 def about(source: str) -> str:
     """Describe a source for a list of all: its name, and what a module's docstring begins with; imports nothing."""
-    own, described_in = (Path(sources.__path__[0]) / f"{source}{suffix}" for suffix in (".py", ".yaml"))
-    text = own.read_text("utf-8") if own.is_file() else ""
+    own = sources.file_of(source)
+    described_in = own.with_suffix(".yaml")
+    text = own.read_text("utf-8") if own.suffix == ".py" else ""
     if described_in.is_file():
         name = re.search(
             r"^name:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", described_in.read_text("utf-8"), re.MULTILINE
@@ -35,6 +36,8 @@ def about(source: str) -> str:
     else:
         name = re.search(r'^FACTS = Facts\(\s*name="([^"]*)"', text, re.MULTILINE)
     line = re.match(r'"""(.+?)(?:\n\n|""")', text, re.DOTALL)
+    if not sources.ships(source):
+        return f"{name[1] if name else source}: a source of your own"
     if name is None or (text and line is None):
         raise ValueError(f"{source}: a source has FACTS = Facts(name=...) or {source}.yaml, and a docstring")
     said = " ".join(line[1].split()).rstrip(".") if line else name[1]

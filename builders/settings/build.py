@@ -53,6 +53,10 @@ class Build(Shown, Placed, Pointed):
     of a source with sets of its own (pitvqa: ours, official) the name of one, too"""
     kinds: Annotated[tuple[str, ...], Given("KIND", shown="all that are informative")] = ()
     """kinds of questions"""
+    kinds_from: Annotated[tuple[Path, ...], Given("FILE")] = ()
+    """Python files with kinds of your own (KINDS, by name), asked with the informative ones"""
+    templates: Annotated[tuple[Path, ...], Given("FILE")] = ()
+    """wording of your own, in YAML: other phrasings, new kinds, another language"""
     test_cases: Annotated[tuple[str, ...], Given("ID")] = ()
     """cases to hold out"""
     validation: Annotated[float, Given("SHARE")] = 0.1

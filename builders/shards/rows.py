@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from surgvqa.builders.cases import moments
 from surgvqa.builders.cases import scene as scenes
 from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.procedures.taxonomy import load
@@ -73,7 +74,7 @@ def row(job: Job, taken: Taken, video: str | None) -> ClipRow:
     """Return one row of config ``clips``."""
     clip, case = taken.clip, job.case
     qa = questions(job, clip)
-    if job.options.asking == "informative" and not case.clips and taken.times_s:
+    if job.options.asking == "informative" and not moments.asks_itself(case) and taken.times_s:
         qa = tuple(replace(one, evidence_s=within(one.evidence_s, taken.times_s)) for one in qa)
     start = None
     if video is not None:

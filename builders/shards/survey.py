@@ -10,6 +10,7 @@ from pathlib import Path
 from surgvqa.builders.annotations.picture_names import refuse_beyond
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases import scene as scenes
+from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import pointing, segmentation
 from surgvqa.builders.schema import Case, Clip, Dropped, Survey
@@ -35,7 +36,7 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
         case = fit(case, pixels)
     case = scenes.link(case)
     if options.asking == "informative":
-        clips, dropped = moments.windows(case, options.clip_seconds, options.frames)
+        clips, dropped = moments.windows(pictured(case, options), options.clip_seconds, options.frames)
     else:
         clips, dropped = windows(case, options.clip_seconds)
     if options.screen is not None:
@@ -61,6 +62,14 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     if options.segmentation is not None:
         dropped = (*dropped, *segmentation.unshown(case, options.segmentation.task))
     return Survey(case, kept, tuple(dropped), digests)
+
+
+def pictured(case: Case, options: Options) -> Case:
+    """Return a case without its stills where none is shown and some annotated moments have none: any can be asked about."""
+    shown = {to_ms(frame.time_s) for frame in case.frames}
+    if options.media == "none" and any(to_ms(scene.time_s) not in shown for scene in case.scenes):
+        return replace(case, frames=())
+    return case
 
 
 def at_stretch(case: Case, time_s: float, options: Options) -> bool:

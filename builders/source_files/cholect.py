@@ -13,7 +13,7 @@ from typing import Any
 
 from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Entity, Scene
+from surgvqa.builders.schema import Action, Entity, Scene
 from surgvqa.cards.command import InputError
 
 FRAME_SIZE = (854, 480)  # of Cholec80's recordings; boxes are shares, so cells and directions need no other
@@ -89,7 +89,28 @@ def _scene(
         )
     actions = tuple(dict.fromkeys(_actions(instances, names)))
     width, height = size if boxed else (0, 0)
-    return Scene(time_s, width, height, tuple(nodes), events=actions)
+    return Scene(
+        time_s, width, height, tuple(nodes), events=actions, actions=_triplets(instances, names, taxonomy)
+    )
+
+
+NOTHING = ("null_verb", "null_target")  # how the data set writes that an instrument is idle
+
+
+def _triplets(
+    instances: list[list[Any]], names: Mapping[str, Mapping[str, str]], taxonomy: Taxonomy
+) -> tuple[Action, ...] | None:
+    """Return what the instruments of a frame do; None where the action of one of them was not said."""
+    if any(int(one[1]) >= 0 and int(one[0]) < 0 for one in instances):
+        return None
+    found: dict[Action, None] = {}
+    for one in instances:
+        if int(one[0]) < 0:
+            continue
+        tool, verb, target = names["triplet"][str(int(one[0]))].split(",")
+        said = [None if word in NOTHING else word.replace("_", " ") for word in (verb, target)]
+        found[Action(taxonomy.canonical("instrument", tool), *said)] = None
+    return tuple(found)
 
 
 def _actions(instances: list[list[Any]], names: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

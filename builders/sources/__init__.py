@@ -1,31 +1,90 @@
-"""One file per data set, a module or a description in YAML; being in this folder registers it under its name."""
+"""One file per data set, a module or a description in YAML; being in this folder registers it under its name.
+
+A user's own source is such a file elsewhere: given to the command with ``--source FILE``, or named by an installed package as
+an entry point of the group ``surgvqa.sources``.
+"""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+import sys
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from surgvqa.cards.command import InputError, nearest
 
+GROUP = "surgvqa.sources"
+_added: dict[str, Path] = {}  # by name, files that this process was given
+
 
 def names() -> list[str]:
-    """Return the names of all sources, sorted: modules, and descriptions in YAML.
+    """Return the names of all sources, sorted: modules, descriptions in YAML, and those that users add.
 
     >>> {"cataract1k", "cholec80"} <= {*names()}
     True
     """
+    return sorted({*_shipped(), *_installed(), *_added})
+
+
+@cache
+def _shipped() -> frozenset[str]:
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted({*modules, *(path.stem for path in Path(__path__[0]).glob("*.yaml"))})
+    return frozenset({*modules, *(path.stem for path in Path(__path__[0]).glob("*.yaml"))})
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Modules of installed packages by the name of their source; what ships goes before them."""
+    return {one.name: one.value for one in entry_points(group=GROUP) if one.name not in _shipped()}
+
+
+def add(path: Path) -> str:
+    """Make a file a source of this process, under its own name without the ending; return that name."""
+    if path.suffix not in (".py", ".yaml") or not path.is_file():
+        raise InputError(
+            f"--source {path}: a file of Python with FACTS and cases, or a description in YAML, is due"
+        )
+    if path.stem in _shipped():
+        raise InputError(f"--source {path}: {path.stem} is the name of a source that ships; rename the file")
+    _added[path.stem] = path.resolve()
+    load.cache_clear()
+    return path.stem
+
+
+def ships(name: str) -> bool:
+    """Whether a source is one of ours."""
+    return name in _shipped()
+
+
+def added(name: str) -> bool:
+    """Whether a source is a file that this process was given."""
+    return name in _added
+
+
+def file_of(name: str) -> Path:
+    """Return the file of a source: its module, or its description where it has no module."""
+    if name in _added:
+        return _added[name]
+    if name in _installed():
+        spec = importlib.util.find_spec(_installed()[name])
+        if spec is None or spec.origin is None:
+            raise InputError(
+                f"the entry point of source {name} names {_installed()[name]}, which isn't installed"
+            )
+        return Path(spec.origin)
+    folder = Path(__path__[0])
+    own = folder / f"{name}.py"
+    return own if own.is_file() else folder / f"{name}.yaml"
 
 
 def description(name: str) -> Path | None:
     """Return the YAML file of a source that has no module of its own."""
-    folder = Path(__path__[0])
-    path = folder / f"{name}.yaml"
-    return path if path.is_file() and not (folder / f"{name}.py").is_file() else None
+    path = file_of(name)
+    return path if path.suffix == ".yaml" and path.is_file() else None
 
 
 @cache
@@ -40,4 +99,31 @@ def load(name: str) -> ModuleType:
     full = f"{__name__}.{name}"
     if (path := description(name)) is not None:
         return importlib.import_module("surgvqa.builders.tabular.source").module(path, full)  # type: ignore[no-any-return]
+    if name in _added:
+        return checked(module_of(_added[name]), name)
+    if name in _installed():
+        return checked(importlib.import_module(_installed()[name]), name)
     return importlib.import_module(full)
+
+
+def checked(module: ModuleType, name: str) -> ModuleType:
+    """Return a user's module; it has ``FACTS`` and ``cases``."""
+    from surgvqa.builders.schema import Facts  # imports datasets; `--help` lists the names of sources, too
+
+    if not isinstance(getattr(module, "FACTS", None), Facts) or not callable(getattr(module, "cases", None)):
+        raise InputError(f"source {name}: FACTS = surgvqa.builders.schema.Facts(...) and cases(root) are due")
+    return module
+
+
+def module_of(path: Path) -> ModuleType:
+    """Return a file of Python as a module; what it raises on the way is its user's and is said in one line."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise InputError(f"{path}: no file of Python; give one that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)  # its dataclasses look themselves up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a user's own code may raise anything
+        raise InputError(f"{path.name}: it can't be imported: {type(error).__name__}: {error}") from error
+    return module

@@ -109,5 +109,4 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
         f"{len(read)} of the data set's 50 videos, {len(scenes):,} annotated seconds, {boxed:,} of them with boxes",
         f"{actions:,} actions; {several:,} seconds have more than one",
         "45 of the 50 videos are Cholec80's; VID92, VID96, VID103, VID110 and VID111 are not",
-        "no action, no target and no verb is asked about yet; they are events of the scenes",
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.cases.timeline import to_ms
-from surgvqa.builders.schema import QA, Case, Clip, Dropped
+from surgvqa.builders.schema import QA, Case, Clip, Dropped, Rating
 from surgvqa.builders.source_files import moments
 from surgvqa.builders.tabular import description, find, source
 from surgvqa.builders.tabular.parts import Tally
@@ -25,9 +25,21 @@ from surgvqa.cards.command import InputError
 DESCRIPTION = description.read(Path(__file__).with_suffix(".yaml"))
 FACTS = DESCRIPTION.facts
 CRITERIA = (
-    ("two structures", "Are two and only two tubular structures seen to enter the gallbladder?"),
-    ("hepatocystic triangle", "Is the hepatocystic triangle cleared of fat and fibrous tissue?"),
-    ("cystic plate", "Is the lower third of the gallbladder separated from the liver bed?"),
+    (
+        "two structures",
+        "Are two and only two tubular structures seen to enter the gallbladder?",
+        "two and only two tubular structures enter the gallbladder",
+    ),
+    (
+        "hepatocystic triangle",
+        "Is the hepatocystic triangle cleared of fat and fibrous tissue?",
+        "the hepatocystic triangle is cleared of fat and fibrous tissue",
+    ),
+    (
+        "cystic plate",
+        "Is the lower third of the gallbladder separated from the liver bed?",
+        "the lower third of the gallbladder is separated from the liver bed",
+    ),
 )
 RATERS = 3
 RATE = 25.0
@@ -54,7 +66,13 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]
         rated = tags.get(one.case_id, {})
         files = tuple(dict.fromkeys([*one.files, *(path for _, path in rated.values())]))
         views = tuple(_view(one.case_id, at, ds) for at, (ds, _) in sorted(rated.items()))
-        yield replace(one, split=split, files=files, clips=(*moments.clips(one, SCENE_S), *views))
+        ratings = tuple(
+            Rating(at, criterion, round(mean * RATERS), RATERS)
+            for at, (ds, _) in sorted(rated.items())
+            for (_, _, criterion), mean in zip(CRITERIA, ds, strict=True)
+        )
+        clips = (*moments.clips(one, SCENE_S), *views)
+        yield replace(one, split=split, files=files, clips=clips, ratings=ratings)
 
 
 last: dict[str, Tally] = {}
@@ -99,7 +117,7 @@ def _view(case_id: str, time_s: float, ds: Sequence[float]) -> Clip:
     """Return the clip of a rated picture, with a question a criterion: yes where two of three raters say so."""
     clip = Clip(case_id, to_ms(time_s), to_ms(time_s + VIEW_S), None)
     qa = []
-    for number, ((name, question), mean) in enumerate(zip(CRITERIA, ds, strict=True), start=1):
+    for number, ((name, question, _), mean) in enumerate(zip(CRITERIA, ds, strict=True), start=1):
         raters = round(mean * RATERS)
         short = "yes" if 2 * raters > RATERS else "no"
         answer = (

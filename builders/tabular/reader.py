@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -202,7 +203,7 @@ class Reader:
             given.rows,
             given.where,
             self.rate(given.table.time, given.video, part),
-            lambda label: names.canonical("phase", label) if phases else label,
+            lambda label: names.canonical("phase", label) if phases else step_name(label),
             part.duration_s,
         )
         if phases:
@@ -313,6 +314,7 @@ class Reader:
             clips=clips,
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(part.unknown)),
+            steps=tuple(sorted(part.steps, key=lambda one: (one.start_s, one.end_s, one.label))),
             files=(*part.files, *self.extra),
         )
 
@@ -329,3 +331,12 @@ class Reader:
             for one in part.phases
         )
         return (*(one for one in phases if one.end_ms > one.start_ms), replace(whole, qa=qa))
+
+
+def step_name(label: str) -> str:
+    """Return a step's label as words; a number before it only orders the steps.
+
+    >>> step_name("s11_gastric_opening")
+    'gastric opening'
+    """
+    return re.sub(r"^s\d+_", "", label).replace("_", " ").strip()

@@ -3,6 +3,7 @@
 __all__ = [
     "build",
     "frames",
+    "inspect",
     "instruct",
     "interchange",
     "labels",

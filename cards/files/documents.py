@@ -203,6 +203,30 @@ class Bits(TypedDict, total=False):
     """bits of a clip's questions where the phase is told"""
 
 
+class Verdicts(TypedDict):
+    """What a person found of the questions of a kind."""
+
+    right: int
+    """the answer is right"""
+    wrong: int
+    """it is wrong"""
+    unclear: int
+    """the frames don't show it, or the question can be read in several ways"""
+
+
+class Inspected(Verdicts):
+    """What a person found who looked at questions with their frames."""
+
+    n: int
+    """questions judged"""
+    error_rate: float
+    """share that is wrong or unclear"""
+    ci95: list[float]
+    """Wilson's 95 % interval of that share"""
+    by_kind: dict[str, Verdicts]
+    """verdicts by kind of question"""
+
+
 class LeakCounts(TypedDict):
     """How many windows of the later split show something of the earlier."""
 
@@ -250,6 +274,8 @@ class Report(TypedDict):
     """what guessers leave open of that split"""
     left_out: dict[str, dict[str, int]]
     """questions not asked, by kind and cause"""
+    inspected: NotRequired[Inspected]
+    """what a person found of a sample; absent until ``surgvqa-build inspect --result``"""
     leaks: Leaks
     """what splits show of each other"""
     dropped: list[LeftOut]

@@ -100,6 +100,15 @@ def percent(share: float | None) -> Markdown:
     return Markdown("–" if share is None else f"{100 * share:.1f} %")
 
 
+def decimal(number: float | None) -> Markdown:
+    """Return a number with two places.
+
+    >>> decimal(1.234), decimal(None)
+    ('1.23', '–')
+    """
+    return Markdown("–" if number is None else f"{number:.2f}")
+
+
 def interval(ends: Sequence[float] | None) -> Markdown:
     """Return the two ends of an interval of shares.
 
@@ -144,6 +153,7 @@ def render(template: str, **values: Any) -> str:
         "or_dash": or_dash,
         "link": link,
         "percent": percent,
+        "decimal": decimal,
         "interval": interval,
         "points": points,
         "fence": fence,

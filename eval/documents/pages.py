@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from surgvqa.cards.files.documents import Bits, Inspected
 from surgvqa.eval.documents.controls import BaselinesFile, Leaks, NecessityFile
 from surgvqa.eval.documents.scores import Interval, Scores
 from typing_extensions import TypedDict
@@ -179,13 +180,25 @@ class Sample(TypedDict):
     qa: list[SampleQuestion]
 
 
+class KindBits(TypedDict):
+    """What guessers without pixels leave open of a kind's answers."""
+
+    kind: str
+    bits: float
+    phased: float | None
+    """the same where the phase is told"""
+
+
 class BuildNotes(TypedDict):
-    """What a build left out."""
+    """What a build left out, and what guessers leave open of what it asks."""
 
     dropped: int
     examples: list[Any]
     """as the build's report.json has them"""
     notes: list[str]
+    bits: Bits | None
+    kinds: list[KindBits]
+    inspected: Inspected | None
 
 
 class DatasetPage(TypedDict):

@@ -19,6 +19,7 @@ from surgvqa.eval.documents.pages import (
     BuildNotes,
     CaseContents,
     DatasetPage,
+    KindBits,
     KindContents,
     PhaseShare,
     Sample,
@@ -254,10 +255,22 @@ def _leaks(where: str) -> Leaks | None:
 
 
 def _built(where: str) -> BuildNotes | None:
-    """Read the build's `report.json`: what was left out, and its notes."""
+    """Read the build's `report.json`: what was left out, its notes, and what guessers leave open."""
     path = Path(where) / "report.json"
     if not path.is_file():
         return None
     said = json.loads(path.read_text(encoding="utf-8"))
     dropped = said.get("dropped", [])
-    return {"dropped": len(dropped), "examples": dropped[:8], "notes": said.get("notes", [])}
+    kinds: list[KindBits] = [
+        {"kind": name, "bits": one["bits"], "phased": one.get("bits_with_phase")}
+        for name, one in said.get("kinds", {}).items()
+        if one.get("bits") is not None
+    ]
+    return {
+        "dropped": len(dropped),
+        "examples": dropped[:8],
+        "notes": said.get("notes", []),
+        "bits": said.get("bits") or None,
+        "kinds": kinds,
+        "inspected": said.get("inspected"),
+    }

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from surgvqa.builders.asking import templates
+from surgvqa.builders.asking.pool import POOL, asked
 from surgvqa.builders.bits.blind import Guesser, chance, context, right
 from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.bits.thin import Item, counted, thinned, weights
@@ -18,8 +20,6 @@ from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.kinds import templates
-from surgvqa.builders.kinds.pool import POOL, asked
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import NINE, ask
 from surgvqa.builders.questions.selection import Selection
@@ -160,7 +160,7 @@ def test_the_moment_is_named_and_annotations_are_not():
 
 
 def test_templates_are_checked(tmp_path):
-    assert set(templates.load()) == set(POOL)
+    assert set(templates.wording().kinds) == set(POOL)
     for text, cause in (
         ("count: {questions: [a, b], answer: x, nothing: y}", "phrasings"),
         ("count: {questions: [a, b, c, d, e, '{z}'], answer: x, nothing: y}", "unknown slot {z}"),

@@ -1,0 +1,62 @@
+"""What a user adds: kinds of questions and wording, from files or from installed packages.
+
+A file given with ``--kinds-from`` is Python with ``KINDS``, a name and a ``Kind`` each, and beside it, or with
+``--templates``, their wording; a package does the same with an entry point of the group ``surgvqa.kinds`` that names such a
+module. Wording is a YAML file, by the module's ``TEMPLATES``. What is added holds for the process that asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from surgvqa.builders.kinds.view import Kind
+from surgvqa.builders.sources import module_of
+from surgvqa.cards.command import InputError
+
+GROUP = "surgvqa.kinds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """Kinds and files of wording beside those that ship, in the order in which they count."""
+
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    templates: tuple[Path, ...] = ()
+
+
+_files: list[tuple[tuple[Path, ...], tuple[Path, ...]]] = [((), ())]
+
+
+def use(kinds_from: Sequence[Path] = (), templates: Sequence[Path] = ()) -> Added:
+    """Add kinds and wording to this process, in place of what was added before; nothing takes it back."""
+    paths = tuple(path.resolve() for path in kinds_from), tuple(path.resolve() for path in templates)
+    found = _added(*paths)
+    _files[0] = paths
+    return found
+
+
+def added() -> Added:
+    """Return what is added."""
+    return _added(*_files[0])
+
+
+@cache
+def _added(kinds_from: tuple[Path, ...], templates: tuple[Path, ...]) -> Added:
+    modules = [(f"the package's {one.name}", one.load()) for one in sorted(entry_points(group=GROUP))]
+    modules += [(path.name, module_of(path)) for path in kinds_from]
+    kinds: dict[str, Kind] = {}
+    words: list[Path] = []
+    for where, module in modules:
+        found = getattr(module, "KINDS", None)
+        if not isinstance(found, Mapping) or not all(isinstance(kind, Kind) for kind in found.values()):
+            raise InputError(
+                f"{where}: KINDS, a mapping of names to surgvqa.builders.kinds.view.Kind, is due; found {found!r}"
+            )
+        kinds.update(found)
+        if (own := getattr(module, "TEMPLATES", None)) is not None:
+            words.append(Path(own))
+    return Added(kinds=kinds, templates=(*words, *templates))

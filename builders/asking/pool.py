@@ -1,0 +1,169 @@
+"""All that can be asked of a clip and holds: what each kind drafts, held to its certificate, put into words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from surgvqa.builders.asking import extensions, templates
+from surgvqa.builders.asking.templates import Template, capital
+from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.case_index import of_case
+from surgvqa.builders.cases.transitions import Transitions
+from surgvqa.builders.cases.windows import frame_times
+from surgvqa.builders.field_kinds import (
+    actions,
+    boxes,
+    compare,
+    criteria,
+    options,
+    phase_times,
+    rewordings,
+    seen_when,
+    spans,
+    steps,
+)
+from surgvqa.builders.kinds import changes, count, phase, presence, things, tips
+from surgvqa.builders.kinds.view import Draft, Kind, Look
+from surgvqa.builders.procedures.taxonomy import Taxonomy
+from surgvqa.builders.questions.selection import Selection
+from surgvqa.builders.schema import QA, Case, Clip
+
+POOL: Mapping[str, Kind] = {
+    "phase": Kind("recognition", phase.drafts),
+    "phase_change": Kind("temporal", phase_times.phase_change),
+    "step": Kind("recognition", steps.step),
+    "step_of": Kind("recognition", steps.step_of),
+    "step_change": Kind("temporal", phase_times.step_change),
+    "anatomy": Kind("recognition", things.anatomy),
+    "instruments": Kind("recognition", things.instruments),
+    "presence": Kind("verification", presence.presence),
+    "option": Kind("recognition", options.option),
+    "option_anatomy": Kind("recognition", options.option_anatomy),
+    "missing": Kind("verification", options.missing),
+    "count": Kind("recognition", count.count),
+    "count_class": Kind("recognition", count.count_class),
+    "classes": Kind("recognition", count.classes),
+    "entered": Kind("verification", changes.entered),
+    "exited": Kind("verification", changes.exited),
+    "seen_when": Kind("temporal", seen_when.seen_when),
+    "enters_at": Kind("temporal", changes.enters_at),
+    "leaves_at": Kind("temporal", spans.leaves_at),
+    "when": Kind("temporal", spans.when),
+    "how_long": Kind("temporal", spans.how_long),
+    "which_first": Kind("temporal", changes.which_first),
+    "verb": Kind("recognition", actions.verb),
+    "target": Kind("recognition", actions.target),
+    "actor": Kind("recognition", actions.actor),
+    "triplet": Kind("recognition", actions.triplet),
+    "criterion": Kind("safety", criteria.criterion),
+    "tip_clock": Kind("spatial", tips.tip_clock),
+    "tip_cell": Kind("spatial", tips.tip_cell),
+    "absolute_position": Kind("spatial", tips.position),
+    "tip_in": Kind("spatial", tips.tip_in),
+    "tip_shift": Kind("temporal", tips.tip_shift),
+    "points_to": Kind("spatial", tips.points_to),
+    "entry_side": Kind("spatial", tips.entry_side),
+    "tip_order": Kind("spatial", tips.tip_order),
+    "tip_height": Kind("spatial", tips.tip_height),
+    "middle": Kind("spatial", compare.middle),
+    "left_of": Kind("spatial", compare.left_of),
+    "higher": Kind("spatial", compare.higher),
+    "larger": Kind("spatial", compare.larger),
+    "cover": Kind("spatial", compare.cover),
+    "moved": Kind("temporal", compare.moved),
+    "box": Kind("spatial", boxes.box),
+    "in_box": Kind("spatial", boxes.in_box),
+    "verb_reworded": Kind("recognition", rewordings.verb_reworded),
+    "target_reworded": Kind("recognition", rewordings.target_reworded),
+    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded),
+}
+CAUSES = ("not answerable", "not visible", "not stable", "not unique")
+
+
+def kinds() -> Mapping[str, Kind]:
+    """Return the kinds that ship and those that are added."""
+    return {**POOL, **extensions.added().kinds}
+
+
+def asked(
+    clip: Clip,
+    case: Case,
+    taxonomy: Taxonomy,
+    known: Transitions,
+    selection: Selection | None = None,
+    failed: Counter[tuple[str, str]] | None = None,
+) -> tuple[QA, ...]:
+    """Return the questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
+
+    ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training.
+    Without a ``selection`` every kind is asked.
+    """
+    selection = selection or Selection(kinds=tuple(kinds()))
+    shown = frame_times(clip, selection.frames)
+    if not shown:
+        return ()
+    words = templates.wording()
+    look = Look(
+        clip,
+        of_case(case),
+        taxonomy,
+        known,
+        selection.seed,
+        shown,
+        selection.max_side,
+        words.moments,
+    )
+    found: list[QA] = []
+    for name, kind in kinds().items():
+        if name not in selection.kinds:
+            continue
+        for draft in kind.drafts(look):
+            cause = fault(draft, shown)
+            if cause is None:
+                found.append(worded(look, name, kind, draft, words.kinds[name]))
+            elif failed is not None:
+                failed[name, cause] += 1
+    paired = {qa.pair_id for qa in found}
+    return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired else qa for qa in found)
+
+
+def fault(draft: Draft, shown: Sequence[float]) -> str | None:
+    """Why a question must not be asked, None where it may.
+
+    >>> fault(Draft("2", (9.0,), {}), (0.0, 5.0))
+    'not answerable'
+    """
+    inside = all(shown[0] <= at <= shown[-1] for at in draft.evidence)
+    held = (inside and bool(draft.evidence), draft.visible, draft.stable, draft.unique)
+    return next((cause for cause, holds in zip(CAUSES, held, strict=True) if holds is False), None)
+
+
+def worded(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:
+    """Return a draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
+    qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
+    text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
+    sentence = template.nothing if draft.nothing else template.answer
+    a = draft.slots.get("a", "")
+    if a.endswith(" tip"):  # no "tip of the phacoemulsification tip"
+        text, sentence = (
+            one.replace(f"tip of the {a}", f"far end of the {a}").replace(f"{a}'s tip", f"{a}'s far end")
+            for one in (text, sentence.replace("tip of the {a}", f"far end of the {a}"))
+        )
+    return QA(
+        qa_id,
+        name,
+        kind.reasoning,
+        capital(text),
+        sentence.format(x=draft.said or draft.answer, **draft.slots),
+        draft.answer,
+        draft.choices,
+        draft.evidence,
+        label_confidence=look.view.confidence(draft.evidence),
+        answerable=True,
+        visible=draft.visible,
+        stable=draft.stable,
+        unique=draft.unique,
+        pair_id=f"{look.clip.clip_id}#{draft.pair}" if draft.pair is not None else None,
+    )

@@ -1,0 +1,114 @@
+"""The wording of the kinds, read from YAML and checked before anything is asked.
+
+A file says, kind by kind, at least six phrasings and how the answer is said. ``language`` names its language: where that is
+not English every kind that is asked must be in it, and its ``moments`` say when in the clip.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+
+import yaml
+from surgvqa.builders.asking import extensions
+from surgvqa.builders.kinds.view import MomentWords
+from surgvqa.cards.command import InputError
+
+OWN = (Path(__file__).with_name("templates.yaml"), Path(__file__).with_name("field_templates.yaml"))
+FEWEST = 6
+SLOTS = frozenset({"a", "b", "when", "choices", "x"})
+ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How one kind is put and its answer said."""
+
+    questions: tuple[str, ...]
+    answer: str
+    nothing: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wording:
+    """The templates of a file by kind, its language, and how it says moments."""
+
+    kinds: Mapping[str, Template] = field(default_factory=dict)
+    language: str = ENGLISH
+    moments: MomentWords = field(default_factory=MomentWords)
+
+
+def wording() -> Wording:
+    """Return the wording that holds: the files that ship, then those added, each later one before the earlier."""
+    return _together((*OWN, *extensions.added().templates))
+
+
+@cache
+def _together(paths: tuple[Path, ...]) -> Wording:
+    kinds: dict[str, Template] = {}
+    last = Wording()
+    for path in paths:
+        found = load(path)
+        if found.language != last.language:
+            kinds = {}
+        kinds.update(found.kinds)
+        last = found if found.language != last.language or found.moments != MomentWords() else last
+    return Wording(kinds, last.language, last.moments)
+
+
+@cache
+def load(path: Path) -> Wording:
+    """Return what a file says.
+
+    Raises ``InputError`` that names the first fault: a kind with fewer than six phrasings or with one twice, an
+    unknown slot, phrasings that don't all speak of the same things.
+    """
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path.name}: not a YAML file that can be read: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path.name}: kinds with their questions are due, as in {OWN[0].name}")
+    language = str(found.pop("language", ENGLISH))
+    moments = _moments(path.name, found.pop("moments", {}), language)
+    kinds = {str(kind): _template(f"{path.name}: {kind}", given) for kind, given in found.items()}
+    return Wording(kinds, language, moments)
+
+
+def _moments(where: str, given: object, language: str) -> MomentWords:
+    known = [one.name for one in fields(MomentWords)]
+    if not isinstance(given, dict) or ((given or language != ENGLISH) and sorted(given) != sorted(known)):
+        raise InputError(f"{where}: moments in the language {language} are due: {', '.join(known)}")
+    words = MomentWords(**{name: str(said) for name, said in given.items()})
+    if "{s}" not in words.at:
+        raise InputError(f"{where}: moments: at lacks {{s}}, the second of the clip")
+    return words
+
+
+def _template(where: str, given: object) -> Template:
+    keys = {"questions", "answer", "nothing"}
+    if not isinstance(given, dict) or set(given) != keys or not isinstance(given["questions"], list):
+        raise InputError(f"{where}: questions (a list), answer and nothing are due")
+    questions = [str(one) for one in given["questions"]]
+    if len(set(questions)) < FEWEST or len(set(questions)) < len(questions):
+        raise InputError(f"{where}: {len(set(questions))} different phrasings; give {FEWEST} or more")
+    slots = [set(re.findall(r"{(\w*)}", text)) for text in (*questions, given["answer"], given["nothing"])]
+    unknown = sorted(set().union(*slots) - SLOTS)
+    if unknown:
+        raise InputError(f"{where}: unknown slot {{{unknown[0]}}}; known: {', '.join(sorted(SLOTS))}")
+    differ = next((i for i, one in enumerate(slots[: len(questions)]) if one != slots[0]), None)
+    if differ is not None:
+        raise InputError(f"{where}: {questions[differ]!r} doesn't speak of what {questions[0]!r} does")
+    return Template(tuple(questions), str(given["answer"]), str(given["nothing"]))
+
+
+def capital(text: str) -> str:
+    """Return a sentence with its first letter large; a phrasing may begin with a moment.
+
+    >>> capital("at the end of the clip, which phase is this?")
+    'At the end of the clip, which phase is this?'
+    """
+    return text[:1].upper() + text[1:]

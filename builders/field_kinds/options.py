@@ -1,0 +1,57 @@
+"""Multiple choice with hard distractors: which one of four is in view.
+
+Distractors are the things that training shows most often in this phase and that aren't in view: what who knows the phase
+finds plausible. The thing that is there is drawn the likelier, the rarer the phase shows it. Scored as a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
+from surgvqa.builders.schema import Role, Scene
+
+CHOICES = 4
+
+
+def option(look: Look) -> Iterator[Draft]:
+    """Yield which one of four instruments is in view."""
+    yield from look.at_ends(lambda scene: _one(look, scene, "instrument"))
+
+
+def option_anatomy(look: Look) -> Iterator[Draft]:
+    """Yield which one of four structures is in view."""
+    yield from look.at_ends(lambda scene: _one(look, scene, "anatomy"))
+
+
+def missing(look: Look) -> Iterator[Draft]:
+    """Yield which one of some things is not in view, where the others are."""
+    scene = look.last
+    if scene is None:
+        return
+    there = sorted({node.name for node in scene.nodes if not nameless(node.name)})
+    absent = look.absent(scene)
+    if len(there) < 2 or not absent:
+        return
+    true = look.one_of(absent[:3], "missing")
+    shown = draws.shuffled(there, *look.key("missing", "shown"))[: CHOICES - 1]
+    nodes = [node for node in scene.nodes if node.name in shown]
+    yield _drafted(look, scene, true, shown, all_large(look, nodes, scene))
+
+
+def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
+    there = sorted({node.name for node in scene.nodes if node.type == role and not nameless(node.name)})
+    others = [name for name in look.likely(role) if name not in there][: CHOICES - 1]
+    if not there or len(others) < CHOICES - 1:
+        return
+    odds = {name: 1 - look.known.share(look.clip.phase, name) for name in there}
+    true = draws.weighted(odds, *look.key("option", role))
+    nodes = [node for node in scene.nodes if node.name == true]
+    yield _drafted(look, scene, true, others, all_large(look, nodes, scene))
+
+
+def _drafted(look: Look, scene: Scene, true: str, others: list[str], visible: bool | None) -> Draft:
+    mixed = tuple(draws.shuffled([true, *others], *look.key("choices", true, scene.time_s)))
+    slots = {"when": look.when(scene.time_s), "choices": ", ".join(mixed)}
+    return Draft(true, (scene.time_s,), slots, mixed, visible=visible, stable=True)

@@ -1,0 +1,48 @@
+"""In which third of the clip a phase or a step changes.
+
+Needs phases or steps that change once within the frames, half a second clear of the thirds' borders and of the clip's
+ends, for their labels are no surer. One in fifty of the clips without a change is asked, too: "not within the clip".
+Scored as a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.field_kinds.spans import NOT_WITHIN
+from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
+
+CHOICES = ("in its first third", "in its middle third", "in its last third", NOT_WITHIN)
+UNCHANGED = 0.02  # of the clips without a change
+
+
+def phase_change(look: Look) -> Iterator[Draft]:
+    """Yield the third in which the phase changes."""
+    yield from _change(look, look.view.label, "phase_change")
+
+
+def step_change(look: Look) -> Iterator[Draft]:
+    """Yield the third in which the step changes."""
+    if look.view.case.steps:
+        yield from _change(look, look.view.step, "step_change")
+
+
+def _change(look: Look, label: Callable[[float], str | None], kind: str) -> Iterator[Draft]:
+    labels = [label(at_s) for at_s in look.frames]
+    if None in labels or len(labels) < 4:
+        return
+    changes = [i for i, (a, b) in enumerate(pairwise(labels), 1) if a != b]
+    slots = {"choices": ", ".join(CHOICES)}
+    if len(changes) == 1:
+        before, after = look.frames[changes[0] - 1], look.frames[changes[0]]
+        third, length = (look.frames[-1] - look.frames[0]) / 3, look.frames[-1] - look.frames[0]
+        places = {int((at - look.frames[0]) // third) for at in (before + 1e-6, after - 1e-6)}
+        near = [label(at_s) for at_s in (look.frames[0] + CLEAR_S, look.frames[-1] - CLEAR_S)]
+        clear = near == [labels[0], labels[-1]] and length > 4 * CLEAR_S
+        answer = CHOICES[min(2, min(places))]
+        yield Draft(answer, (before, after), slots, CHOICES, visible=True, stable=clear and len(places) == 1)
+    elif not changes and draws.fraction(*look.key(kind)) < UNCHANGED:
+        evidence = (look.frames[0], look.frames[-1])
+        yield Draft(NOT_WITHIN, evidence, slots, CHOICES, nothing=True, visible=True, stable=True)

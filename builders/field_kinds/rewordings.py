@@ -1,0 +1,78 @@
+"""Paired rewordings: the fact of another kind, asked without the thing's name, by its box or by a description.
+
+Questions that share a ``pair_id`` have the same answer; what is right by the name and wrong by the box was given away by
+words. They repeat a fact, so they count nothing in the bits of a clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from surgvqa.builders.field_kinds import actions, boxes
+from surgvqa.builders.kinds import tips
+from surgvqa.builders.kinds.view import Draft, Look
+from surgvqa.builders.schema import Entity, Scene
+
+
+def verb_reworded(look: Look) -> Iterator[Draft]:
+    """Yield what an instrument does, without its name."""
+    yield from _reworded(look, "verb", actions.verb(look))
+
+
+def target_reworded(look: Look) -> Iterator[Draft]:
+    """Yield what an instrument acts on, without its name."""
+    yield from _reworded(look, "target", actions.target(look))
+
+
+def tip_in_reworded(look: Look) -> Iterator[Draft]:
+    """Yield what a tip lies in, without the instrument's name."""
+    yield from _reworded(look, "tip_in", tips.tip_in(look))
+
+
+def _reworded(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]:
+    """Yield the latest moment's questions with other words for the thing."""
+    scene = look.last
+    for draft in drafts if scene is not None else ():
+        if scene is None or draft.evidence != (scene.time_s,) or draft.nothing:
+            continue
+        for how, words in _words(draft.slots["a"], scene).items():
+            slots = draft.slots | {"a": words}
+            yield Draft(
+                draft.answer,
+                draft.evidence,
+                slots,
+                draft.choices,
+                draft.said,
+                visible=draft.visible,
+                stable=draft.stable,
+                suffix=f"{draft.suffix}-{how}",
+                pair=f"{kind}{draft.suffix}",
+            )
+
+
+def _words(name: str, scene: Scene) -> dict[str, str]:
+    """Return other words that mean one instrument of a moment: its box, and what sets it apart."""
+    tools = [node for node in scene.nodes if node.type == "instrument" and not node.crowd]
+    node = next((node for node in tools if node.name == name), None)
+    if node is None or node.bbox is None:
+        return {}
+    found = {"box": f"instrument in the box {boxes.text(node, scene)} (thousandths of the frame)"}
+    if described := _described(node, tools, scene):
+        found["described"] = described
+    return found
+
+
+def _described(node: Entity, tools: list[Entity], scene: Scene) -> str | None:
+    """Return what sets an instrument apart by where it is."""
+    if len(tools) == 1:
+        return "only instrument in view"
+    middles = [(one.centroid[0], one.id) for one in tools if one.centroid is not None]
+    if len(middles) < len(tools):
+        return None
+    ordered = sorted(middles)
+    gap = 0.05 * scene.width
+    if ordered[0][1] == node.id and ordered[1][0] - ordered[0][0] >= gap:
+        return "leftmost instrument"
+    if ordered[-1][1] == node.id and ordered[-1][0] - ordered[-2][0] >= gap:
+        return "rightmost instrument"
+    return None

@@ -1,0 +1,86 @@
+"""When, and for how long, an instrument is in view: answers in seconds from the clip's first frame.
+
+Needs four annotated moments or more inside the frames, at most 1.25 s apart. ``when`` is an interval, "1.0-3.0 s"; what
+begins before the clip or goes on after it ends at its first or last frame. How long is one of three lengths. A part of
+the questions is about something that doesn't happen: "not within the clip".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.kinds.view import Draft, Look, nameless
+
+NOT_WITHIN = "not within the clip"
+LENGTHS = (2.0, 4.0)  # seconds; between these lie the answers of `how_long`
+LASTS = ("up to 2 s", "2 to 4 s", "over 4 s")
+
+
+def _runs(look: Look) -> dict[str, list[bool]]:
+    """Return, for each instrument of the clip, whether each moment shows it."""
+    if not look.annotates("instrument") or not look.dense():
+        return {}
+    shown = [{node.name for node in scene.nodes if node.type == "instrument"} for scene in look.moments]
+    return {
+        name: [name in names for names in shown] for name in sorted(set().union(*shown)) if not nameless(name)
+    }
+
+
+def leaves_at(look: Look) -> Iterator[Draft]:
+    """Yield the second at which an instrument is no longer in view, or that it stays."""
+    runs = {
+        name: seen
+        for name, seen in _runs(look).items()
+        if seen[0] and sum(a != b for a, b in pairwise(seen)) < 2
+    }
+    if not runs:
+        return
+    gone = [name for name, seen in runs.items() if not seen[-1]]
+    name = look.one_of(gone or list(runs), "leaves_at")
+    seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
+    choices = (*seconds, NOT_WITHIN)
+    if name in gone:
+        at = runs[name].index(False)
+        evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
+        yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=True)
+    elif draws.fraction(*look.key("leaves_at", "stays")) < 0.05:
+        yield Draft(
+            NOT_WITHIN, (look.frames[0], look.frames[-1]), {"a": name}, choices, nothing=True, stable=True
+        )
+
+
+def _part(look: Look) -> tuple[str, list[int]] | None:
+    """Return an instrument that is in view for a part of the clip, in one piece, and the moments that show it."""
+    parts = {
+        name: [i for i, one in enumerate(seen) if one]
+        for name, seen in _runs(look).items()
+        if not all(seen) and sum(a != b for a, b in pairwise([False, *seen, False])) == 2 and sum(seen) > 1
+    }
+    if not parts:
+        return None
+    name = look.one_of(list(parts), "when")
+    return name, parts[name]
+
+
+def when(look: Look) -> Iterator[Draft]:
+    """Yield from when to when an instrument is in view that is so for a part of the clip."""
+    if (found := _part(look)) is not None:
+        name, shown = found
+        start, end = (look.moments[i].time_s for i in (shown[0], shown[-1]))
+        answer = f"{start - look.frames[0]:.1f}-{end - look.frames[0]:.1f} s"
+        yield Draft(answer, (look.frames[0], start, end, look.frames[-1]), {"a": name}, stable=True)
+
+
+def how_long(look: Look) -> Iterator[Draft]:
+    """Yield how long an instrument is in view; asked where the moments beside it, that don't show it, leave no doubt."""
+    if (found := _part(look)) is None:
+        return
+    name, shown = found
+    times = [scene.time_s for scene in look.moments]
+    least = times[shown[-1]] - times[shown[0]]
+    most = times[min(shown[-1] + 1, len(times) - 1)] - times[max(0, shown[0] - 1)]
+    short, long = (sum(lasts > border for border in LENGTHS) for lasts in (least + 0.01, most - 0.01))
+    slots = {"a": name, "choices": ", ".join(LASTS)}
+    yield Draft(LASTS[short], (times[0], times[-1]), slots, LASTS, stable=short == long)

@@ -1,0 +1,340 @@
+"""Every kind that is asked of dense labels, held against the raw file by a reader that shares no code with the builder."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from surgvqa.builders import sources
+from surgvqa.builders.asking.pool import POOL, asked
+from surgvqa.builders.cases import moments
+from surgvqa.builders.cases.case_index import of_case
+from surgvqa.builders.cases.scene import from_json, link, to_json
+from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.schema import QA, Case
+
+TOOLS = ["grasper", "bipolar", "hook", "scissors", "clipper", "irrigator"]
+VERBS = ["grasp", "retract", "dissect", "coagulate", "cut", "null_verb"]
+TARGETS = ["gallbladder", "liver", "cystic_duct", "null_target"]
+PHASES = ["preparation", "carlot-triangle-dissection", "clipping-and-cutting", "gallbladder-dissection"]
+SAID = ["preparation", "calot triangle dissection", "clipping and cutting", "gallbladder dissection"]
+W, H = 854, 480  # what a release without pictures is taken to be
+SECONDS = 240
+
+
+def raw(seed: int) -> dict:
+    """Labels of one video as CholecT50 writes them, a second a frame, tools that come and go."""
+    draw = random.Random(seed)
+    triplets = dict(enumerate((t, v, g) for t in TOOLS for v in VERBS for g in TARGETS))
+    triplets = {i: x for i, x in triplets.items() if (x[1] == "null_verb") == (x[2] == "null_target")}
+    shown: set[str] = set()
+    frames = {}
+    for second in range(SECONDS):
+        if draw.random() < 0.25:
+            shown ^= {draw.choice(TOOLS)}
+        phase = second * len(PHASES) // SECONDS
+        instances = []
+        for tool in sorted(shown):
+            number, (_, verb, target) = draw.choice([one for one in triplets.items() if one[1][0] == tool])
+            x, y = draw.uniform(0, 0.6), draw.uniform(0, 0.6)
+            w, h = draw.uniform(0.1, 0.4), draw.uniform(0.1, 0.4)
+            codes = [VERBS.index(verb), TARGETS.index(target)]
+            instances.append(
+                [number, TOOLS.index(tool), 1, x, y, w, h, codes[0], codes[1], 1, -1, -1, -1, -1, phase]
+            )
+            if tool == "grasper" and draw.random() < 0.3:  # a second one
+                twin = [number, 0, 1, 1 - x - w, 0.98 - y - h, w, h, *codes, 1, -1, -1, -1, -1, phase]
+                instances.append(twin)
+        frames[str(second)] = instances or [[-1] * 14 + [phase]]
+    return {
+        "fps": 1,
+        "categories": {
+            "instrument": dict(enumerate(TOOLS)),
+            "verb": dict(enumerate(VERBS)),
+            "target": dict(enumerate(TARGETS)),
+            "phase": dict(enumerate(PHASES)),
+            "triplet": {i: ",".join(x) for i, x in triplets.items()},
+        },
+        "annotations": frames,
+    }
+
+
+class Truth:
+    """What a raw file says of a second."""
+
+    def __init__(self, labels: dict) -> None:
+        self.labels = labels
+
+    def rows(self, second: float) -> list[dict]:
+        found = []
+        for one in self.labels["annotations"][str(round(second))]:
+            if one[1] < 0:
+                continue
+            x, y, w, h = one[3:7]
+            _, verb, target = self.labels["categories"]["triplet"][one[0]].split(",")
+            box = [x * 1000, y * 1000, min(1, x + w) * 1000, min(1, y + h) * 1000]
+            verb, target = (
+                None if word.startswith("null") else word.replace("_", " ") for word in (verb, target)
+            )
+            found.append({"tool": TOOLS[one[1]], "verb": verb, "target": target, "box": box})
+        return found
+
+    def tools(self, second: float) -> set[str]:
+        return {row["tool"] for row in self.rows(second)}
+
+    def phase(self, second: float) -> str:
+        return SAID[self.labels["annotations"][str(int(second))][0][-1]]
+
+
+@pytest.fixture(scope="module")
+def world(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[tuple[Truth, Case, tuple[float, ...], tuple[QA, ...]]]:
+    """(truth, case, frames, questions) of every clip of four made-up videos."""
+    root = tmp_path_factory.mktemp("t50")
+    (root / "labels").mkdir()
+    truths = {}
+    for number in (91, 92, 93, 94):
+        labels = raw(number)
+        (root / "labels" / f"VID{number}.json").write_text(json.dumps(labels))
+        truths[f"VID{number}"] = Truth(labels)
+    cases = [link(one) for one in sources.load("cholect50").cases(root) if isinstance(one, Case)]
+    known, taxonomy = transitions(cases), load("cholecystectomy")
+    return [
+        (truths[case.case_id], case, clip.frames_s, asked(clip, case, taxonomy, known))
+        for case in cases
+        for clip in moments.windows(case, 5.0, 8).clips
+    ]
+
+
+def named(question: str) -> list[str]:
+    """Instruments in the order in which a question names them, before its choices."""
+    return sorted((tool for tool in TOOLS if tool in question), key=question.index)
+
+
+def box_in(text: str) -> list[int]:
+    return [int(x) for x in re.search(r"\[(\d+), (\d+), (\d+), (\d+)\]", text).groups()]
+
+
+def near(a: list[float], b: list[int]) -> bool:
+    return all(abs(x - y) <= 1 for x, y in zip(a, b, strict=True))
+
+
+def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
+    """Whether an answer is what the raw file says."""
+    at, short = qa.evidence_s[-1], qa.short_answer
+    rows, first, last = truth.rows(at) if at == int(at) else [], frames[0], frames[-1]
+    bare = qa.question.split(": ")[0] if qa.choices else qa.question
+    tool = (named(bare) or named(qa.question) or [""])[0]
+    own = [row for row in rows if row["tool"] == tool]
+    seconds = [int(first) + i for i in range(int(last - first) + 1)]
+    seen = [tool in truth.tools(second) for second in seconds]
+    tools = {row["tool"] for row in rows}
+    match qa.kind:
+        case "phase":
+            return short == truth.phase(at)
+        case "phase_change":
+            labels = [truth.phase(at_s) for at_s in frames]
+            changes = [i for i, (a, b) in enumerate(pairwise(labels), 1) if a != b]
+            if not changes:
+                return short == "not within the clip"
+            third = (frames[changes[0]] + frames[changes[0] - 1] - 2 * first) / 2 / (last - first) * 3
+            return short == ("in its first third", "in its middle third", "in its last third")[int(third)]
+        case "instruments":
+            return short == (", ".join(sorted(tools, key=TOOLS.index)) or "none")
+        case "presence":
+            return short == ("yes" if tool in tools else "no")
+        case "option":
+            return {short} == set(qa.choices) & tools
+        case "missing":
+            return {short} == set(qa.choices) - tools
+        case "count":
+            return short == str(len(rows))
+        case "count_class":
+            return short == str(len(own))
+        case "entered" | "exited":
+            sides = truth.tools(last), truth.tools(first)
+            gone = sides[0] - sides[1] if qa.kind == "entered" else sides[1] - sides[0]
+            return short == (", ".join(sorted(gone, key=TOOLS.index)) or "none")
+        case "seen_when":
+            words = {(1, 0): "only at the start", (0, 1): "only at the end", (1, 1): "at both ends"}
+            return short == words.get((seen[0], seen[-1]), "at neither end")
+        case "enters_at":
+            return not seen[0] and short == f"{seen.index(True)}.0 s"
+        case "leaves_at":
+            return seen[0] and short == ("not within the clip" if all(seen) else f"{seen.index(False)}.0 s")
+        case "when":
+            shown = [i for i, one in enumerate(seen) if one]
+            return short == f"{shown[0]}.0-{shown[-1]}.0 s" and len(shown) == shown[-1] - shown[0] + 1
+        case "how_long":
+            shown = [i for i, one in enumerate(seen) if one]
+            least, most = shown[-1] - shown[0], min(shown[-1] + 1, len(seen) - 1) - max(0, shown[0] - 1)
+            low, high = {"up to 2 s": (0, 2), "2 to 4 s": (2, 4), "over 4 s": (4, 9)}[short]
+            return low <= least and most <= high
+        case "which_first":
+            begins = {}
+            for one in named(qa.question):
+                begins[one] = min(i for i, second in enumerate(seconds) if one in truth.tools(second))
+            return short == min(begins, key=begins.get) and len(set(begins.values())) == 2
+        case "verb" | "target":
+            if not own:
+                return short == "not visible"
+            return len(own) == 1 and short == (own[0][qa.kind] or "nothing")
+        case "verb_reworded" | "target_reworded":
+            if "[" in qa.question:
+                meant = [row for row in rows if near(row["box"], box_in(qa.question))]
+            else:
+                middles = sorted(rows, key=lambda row: row["box"][0] + row["box"][2])
+                meant = [middles[-1 if "rightmost" in qa.question else 0]]
+            return len(meant) == 1 and short == (meant[0][qa.kind.removesuffix("_reworded")] or "nothing")
+        case "actor":
+            fit = [r for r in rows if r["verb"] and r["verb"] in bare and r["target"] and r["target"] in bare]
+            return {row["tool"] for row in fit} == {short}
+        case "triplet":
+            done = {
+                f"{r['tool']}: {r['verb']} {r['target']}" if r["verb"] else f"{r['tool']}: nothing"
+                for r in rows
+            }
+            return {short} == done & set(qa.choices) and len(qa.choices) == 4
+        case "absolute_position":
+            x1, y1, x2, y2 = own[0]["box"]
+            cell = min(2, (y1 + y2) * 3 // 2000), min(2, (x1 + x2) * 3 // 2000)
+            names = [("top-left", "top-center", "top-right"), ("middle-left", "center", "middle-right")]
+            names.append(("bottom-left", "bottom-center", "bottom-right"))
+            return len(own) == 1 and short == names[int(cell[0])][int(cell[1])]
+        case "box":
+            return near(own[0]["box"], box_in(short)) if own else short == "not visible"
+        case "in_box":
+            return {row["tool"] for row in rows if near(row["box"], box_in(qa.question))} == {short}
+    raise AssertionError(f"{qa.kind} has no check")
+
+
+def test_every_answer_is_what_the_raw_file_says(world):
+    wrong, checked = [], Counter()
+    for truth, _, frames, questions in world:
+        for qa in questions:
+            checked[qa.kind] += 1
+            if not right(truth, frames, qa):
+                wrong.append((qa.kind, qa.question, qa.short_answer, qa.evidence_s, frames))
+    assert not wrong, (len(wrong), wrong[:3])
+    due = {
+        "verb",
+        "target",
+        "actor",
+        "triplet",
+        "when",
+        "how_long",
+        "leaves_at",
+        "box",
+        "in_box",
+        "count_class",
+    }
+    assert due <= checked.keys() and checked.total() > 3000, checked
+
+
+def test_no_evidence_lies_outside_the_frames_and_no_moment_is_unsaid(world):
+    for _, _, frames, questions in world:
+        for qa in questions:
+            assert qa.evidence_s and all(frames[0] <= at <= frames[-1] for at in qa.evidence_s), qa
+            assert qa.short_answer in qa.choices or not qa.choices, qa
+            if qa.kind in ("verb", "target", "box", "in_box", "option", "count_class"):
+                assert "of the clip" in qa.question, qa.question
+            assert "{" not in qa.question + qa.answer
+
+
+def test_a_part_of_the_answers_is_that_it_is_not_there(world):
+    for kind in ("verb", "target", "box"):
+        answers = Counter(qa.short_answer for *_, questions in world for qa in questions if qa.kind == kind)
+        assert 0.02 < answers["not visible"] / answers.total() < 0.3, (kind, answers)
+
+
+def test_rewordings_share_their_pair_and_their_answer(world):
+    pairs: dict[str, list[QA]] = {}
+    for *_, questions in world:
+        for qa in questions:
+            if qa.pair_id is not None:
+                pairs.setdefault(qa.pair_id, []).append(qa)
+    assert pairs
+    for pair_id, found in pairs.items():
+        assert len(found) > 1 and len({qa.short_answer for qa in found}) == 1
+        assert pair_id in {qa.qa_id for qa in found}, "the question with the name is one of them"
+        assert sum(qa.kind.endswith("_reworded") for qa in found) == len(found) - 1
+
+
+def test_choices_are_hard(world):
+    """A wrong action shares a word with the true one, as far as training shows such actions; choices differ."""
+    alike = total = 0
+    for *_, questions in world:
+        for qa in questions:
+            if qa.kind in ("triplet", "option", "in_box"):
+                assert len(set(qa.choices)) == len(qa.choices) == 4
+            if qa.kind == "triplet":
+                true = set(re.findall(r"\w+", qa.short_answer))
+                wrong = [set(re.findall(r"\w+", one)) for one in qa.choices if one != qa.short_answer]
+                total += len(wrong)
+                alike += sum(bool(true & one) for one in wrong)
+    assert alike > 0.9 * total > 0
+
+
+def test_an_action_survives_its_json(world):
+    scenes = [scene for _, case, *_ in world[:3] for scene in case.scenes[:50]]
+    assert any(scene.actions for scene in scenes)
+    for scene in scenes:
+        assert from_json(to_json(scene)) == scene
+
+
+def test_every_kind_is_checked_somewhere():
+    """Kinds on masks, steps and ratings have their checks in test_mask_kinds.py and here; none is left unchecked."""
+    text = "".join(
+        (Path(__file__).parent / name).read_text() for name in ("test_field_kinds.py", "test_mask_kinds.py")
+    )
+    assert [kind for kind in POOL if f'"{kind}"' not in text] == []
+
+
+def test_steps_and_their_changes(tmp_path):
+    """MultiBypass140's steps, read again from its file: the one that began last holds."""
+    (tmp_path / "labels").mkdir()
+    names = [
+        "s2_trocar_placement",
+        "s3_retractor_placement",
+        "s4_crura_dissection",
+        "s5_his_angle_dissection",
+    ]
+    raws = {}
+    for number in (81, 83):
+        starts = [0, 31_000 + number * 10, 60_500, 93_000 + number * 7, 120_000]
+        steps = [
+            {"start": a, "end": b, "label_name": names[i], "label_id": i}
+            for i, (a, b) in enumerate(pairwise(starts))
+        ]
+        phases = [{"start": 0, "end": 120_000, "label_name": "preparation", "label_id": 0}]
+        raws[f"BBP{number}"] = steps
+        file = tmp_path / "labels" / f"BBP{number}.mp4.json"
+        file.write_text(json.dumps({"phases": phases, "steps": steps}))
+    cases = [link(one) for one in sources.load("multibypass140").cases(tmp_path) if isinstance(one, Case)]
+    known, taxonomy = transitions(cases), load("gastric_bypass")
+    checked: Counter[str] = Counter()
+    for case in cases:
+        for clip in moments.windows(case, 5.0, 8).clips:
+            for qa in asked(clip, case, taxonomy, known):
+                at = qa.evidence_s[-1] * 1000
+                (label,) = [s["label_name"] for s in raws[case.case_id] if s["start"] <= at < s["end"]]
+                words = label.split("_", 1)[1].replace("_", " ")
+                if qa.kind in ("step", "step_of"):
+                    assert qa.short_answer == words, qa
+                elif qa.kind == "step_change" and qa.short_answer != "not within the clip":
+                    (cut,) = [
+                        s["start"] / 1000
+                        for s in raws[case.case_id]
+                        if clip.start_ms < s["start"] < clip.end_ms
+                    ]
+                    assert qa.evidence_s[0] <= cut <= qa.evidence_s[1]
+                checked[qa.kind] += 1
+    assert {"step", "step_of", "step_change"} <= checked.keys()
+    assert of_case(cases[0]).step(10.0) == "trocar placement"
