@@ -37,44 +37,82 @@ class Chosen:
 
 def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
-    parts = list(parts)
-    taught: dict[str, Asked] = defaultdict(Counter)
-    folds: dict[tuple[str, int], Asked] = defaultdict(Counter)
-    held: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    texts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    repeated = 0
-    for index, part in enumerate(parts):
+    parts, repeated = without_repeats(parts)
+    counts = counted(parts, seed)
+    notes: list[str] = []
+    if repeated:
+        notes.append(f"{repeated} held-out clips are left out: they show what the clip before them shows")
+    left_out: dict[str, Counter[str]] = defaultdict(Counter)
+    constant = _constant(counts.folds)
+    for kind, (answer, n) in constant.items():
+        left_out[kind]["every answer is the same"] += n
+        notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
+    keep = _thinned(counts, set(constant), seed, left_out, notes)
+    clips = _asked(parts, counts, set(constant), keep, seed)
+    silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
+    if silent:
+        notes.append(f"{silent} clips are left out: nothing is left to ask of them")
+    return Chosen(tuple(clips), tuple(notes), {kind: dict(found) for kind, found in sorted(left_out.items())})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The pool counted: answers by kind and context, in training and by fold, and the questions of held-out splits."""
+
+    taught: dict[str, Asked]
+    folds: dict[tuple[str, int], Asked]
+    held: dict[tuple[str, str], list[Item]]
+    answers: dict[str, Counter[str]]
+    texts: dict[str, dict[str, Counter[str]]]
+
+
+def without_repeats(parts: Sequence[Part]) -> tuple[list[Part], int]:
+    """Return the parts without held-out clips that show what the clip before them shows, and how many those are."""
+    kept, repeated = [], 0
+    for part in parts:
         if part.split in HELD_OUT:
-            clips_left, pool_left = fresh(part.clips, part.pool)
-            repeated += len(part.clips) - len(clips_left)
-            parts[index] = part = replace(part, clips=clips_left, pool=pool_left)
+            clips, pool = fresh(part.clips, part.pool)
+            repeated += len(part.clips) - len(clips)
+            part = replace(part, clips=clips, pool=pool)
+        kept.append(part)
+    return kept, repeated
+
+
+def counted(parts: Sequence[Part], seed: int) -> Counts:
+    """Count what the guessers learn from and what they are held against."""
+    found = Counts(
+        defaultdict(Counter),
+        defaultdict(Counter),
+        defaultdict(list),
+        defaultdict(Counter),
+        defaultdict(lambda: defaultdict(Counter)),
+    )
+    for part in parts:
         fold = fold_of(part.case_id, seed)
         for qa in (qa for pool in part.pool for qa in pool):
             what = context(qa.kind, qa.question, qa.choices)
             short = meant(qa.short_answer)
-            folds[qa.kind, fold][what, short] += 1
+            found.folds[qa.kind, fold][what, short] += 1
             if part.split in HELD_OUT:
-                held[qa.kind, part.split].append(Item(qa.qa_id, what, short, qa.question))
+                found.held[qa.kind, part.split].append(Item(qa.qa_id, what, short, qa.question))
             else:
-                taught[qa.kind][what, short] += 1
-                answers[qa.kind][short] += 1
-                texts[qa.kind][qa.question][short] += 1
+                found.taught[qa.kind][what, short] += 1
+                found.answers[qa.kind][short] += 1
+                found.texts[qa.kind][qa.question][short] += 1
+    return found
+
+
+def _thinned(
+    counts: Counts, constant: set[str], seed: int, left_out: dict[str, Counter[str]], notes: list[str]
+) -> dict[str, set[str]]:
+    """Return the ids that stay in each held-out split; what goes is counted in ``left_out`` and told in ``notes``."""
     keep: dict[str, set[str]] = {split: set() for split in HELD_OUT}
-    left_out: dict[str, Counter[str]] = defaultdict(Counter)
-    notes: list[str] = []
-    if repeated:
-        notes.append(f"{repeated} held-out clips are left out: they show what the clip before them shows")
-    constant = _constant(folds)
-    for kind, (answer, n) in constant.items():
-        left_out[kind]["every answer is the same"] += n
-        notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
-    held = {key: items for key, items in held.items() if key[0] not in constant}
+    held = {key: items for key, items in counts.held.items() if key[0] not in constant}
     measured = {split for (_, split), items in held.items() if len(items) >= MEASURED}
     for (kind, split), items in sorted(held.items()):
-        heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in texts[kind].items()}
+        heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in counts.texts[kind].items()}
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
-        kept, cause = thinned(items, taught[kind], seed, heart) if split in measured else (items, None)
+        kept, cause = thinned(items, counts.taught[kind], seed, heart) if split in measured else (items, None)
         keep[split].update(item.qa_id for item in kept)
         left_out[kind]["guessed without looking"] += len(items) - len(kept)
         if split not in measured:
@@ -83,32 +121,33 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
             )
         if cause is not None:
             notes.append(f"{kind} is not asked in {split}: {cause}")
-    by_answer = {kind: weights(counts) for kind, counts in answers.items()}
-    bits = _Bits(folds)
+    return keep
+
+
+def _asked(
+    parts: Sequence[Part], counts: Counts, constant: set[str], keep: Mapping[str, set[str]], seed: int
+) -> list[tuple[Clip, ...]]:
+    """Return the clips of every part with the questions that stay, their bits and weights."""
+    by_answer = {kind: weights(answers) for kind, answers in counts.answers.items()}
+    bits = _Bits(counts.folds)
     clips = []
     for part in parts:
+        held_out = part.split in HELD_OUT
         fold, rows = fold_of(part.case_id, seed), []
         for clip, pool in zip(part.clips, part.pool, strict=True):
-            stay = [
-                qa
-                for qa in pool
-                if qa.kind not in constant and (part.split not in HELD_OUT or qa.qa_id in keep[part.split])
-            ]
             weighed = tuple(
                 replace(
                     qa,
                     bits=bits.of(qa, fold),
-                    weight=by_answer[qa.kind][meant(qa.short_answer)] if part.split not in HELD_OUT else 1.0,
+                    weight=1.0 if held_out else by_answer[qa.kind][meant(qa.short_answer)],
                 )
-                for qa in stay
+                for qa in pool
+                if qa.kind not in constant and (not held_out or qa.qa_id in keep[part.split])
             )
             if weighed:
                 rows.append(replace(clip, qa=weighed))
         clips.append(tuple(rows))
-    silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
-    if silent:
-        notes.append(f"{silent} clips are left out: nothing is left to ask of them")
-    return Chosen(tuple(clips), tuple(notes), {kind: dict(found) for kind, found in sorted(left_out.items())})
+    return clips
 
 
 def _constant(folds: Mapping[tuple[str, int], Asked]) -> dict[str, tuple[str, int]]:

@@ -9,11 +9,11 @@ between moments too far apart is tiled, across changes of phase, for questions a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from surgvqa.builders.cases.timeline import Stretch, course, to_ms
 from surgvqa.builders.cases.windows import SECOND, Windows, chop, placed
-from surgvqa.builders.schema import Case, Clip, Scene
+from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError
 
 
@@ -39,7 +39,17 @@ def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
     )
     length = to_ms(clip_seconds)
     spans = _spans(times, stretches, length, bool(pictured))
-    clips = [_clip(case, scenes, seconds, stretches, pictured, span, frames) for span in spans]
+    clips = [
+        Clip(
+            case.case_id,
+            start,
+            end,
+            _label(stretches, moments[-1]),
+            scenes.get(moments[-1]),
+            frames_s=_shown((start, end, moments), seconds, pictured, frames),
+        )
+        for start, end, moments in spans
+    ]
     if not case.clips:
         for start, end in _between(stretches, spans, length):
             shown = _even(start, end, frames, pictured)
@@ -84,15 +94,10 @@ def _alone(at: int, stretches: Sequence[Stretch], length: int, still: bool) -> S
     return start, max(at + 1, min(stretch.end_ms, start + length)), (at,)
 
 
-def _clip(
-    case: Case,
-    scenes: dict[int, Scene],
-    known: dict[int, float],
-    stretches: Sequence[Stretch],
-    pictured: dict[int, float],
-    span: Span,
-    frames: int,
-) -> Clip:
+def _shown(
+    span: Span, known: Mapping[int, float], pictured: Mapping[int, float], frames: int
+) -> tuple[float, ...]:
+    """Return the seconds of a clip's frames: its annotated moments among them, the last one at the end."""
     start, end, moments = span
     last = moments[-1]
     seconds: tuple[float, ...]
@@ -109,7 +114,7 @@ def _clip(
         nearest = min(range(frames), key=lambda i: abs(spread[i] - known[last]))
         spread[nearest] = known[last]
         seconds = tuple(spread)
-    return Clip(case.case_id, start, end, _label(stretches, last), scenes.get(last), frames_s=seconds)
+    return seconds
 
 
 def _even(start: int, end: int, frames: int, pictured: dict[int, float]) -> tuple[float, ...]:

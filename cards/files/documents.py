@@ -214,9 +214,15 @@ class Verdicts(TypedDict):
     """the frames don't show it, or the question can be read in several ways"""
 
 
-class Inspected(Verdicts):
+class Inspected(TypedDict):
     """What a person found who looked at questions with their frames."""
 
+    right: int
+    """the answer is right"""
+    wrong: int
+    """it is wrong"""
+    unclear: int
+    """nobody can tell from the frames"""
     n: int
     """questions judged"""
     error_rate: float
