@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -24,14 +25,34 @@ TEXTS = (
     "config.json",
     "generation_config.json",
     "processor_config.json",
+    "surgvqa.json",
     "tokenizer.json",
     "tokenizer_config.json",
 )
 LIBRARIES = ("torch", "transformers", "trl", "accelerate", "tokenizers", "numpy")
 
 
-def main(learned: Path, seed: int = 0) -> None:
-    """Write the shipped base from a folder of `make learn`."""
+def commands() -> list[str]:
+    """Return the commands of `make learn`, as make says them."""
+    asked = [
+        "make",
+        "-C",
+        str(BASE.parents[1]),
+        "-nB",
+        "BASE=learned",
+        "DEMO=learned",
+        "learned/base/model.safetensors",
+    ]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [
+        line.replace(".venv/bin/", "")
+        for line in said
+        if line.startswith(".venv/bin/") and " learned" in line
+    ]
+
+
+def main(learned: Path, revision: str, seed: int = 0) -> None:
+    """Write the shipped base from a folder of `make learn`; ``revision`` is the commit that taught it."""
     source = learned / "base"
     weights = load_file(source / WEIGHTS)
     save_file(
@@ -44,6 +65,8 @@ def main(learned: Path, seed: int = 0) -> None:
     files = {name: hashlib.sha256((BASE / name).read_bytes()).hexdigest() for name in (WEIGHTS, *TEXTS)}
     origin = {
         "made_by": "make learn",
+        "commands": commands(),
+        "revision": revision,
         "seed": seed,
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
@@ -60,4 +83,7 @@ def main(learned: Path, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=BASE, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else head)
