@@ -86,6 +86,16 @@ def verb_lines(command: str) -> Iterator[str]:
     yield from reference(command, verbs())
 
 
+def kind_lines() -> Iterator[str]:
+    """Yield the kinds as Markdown: every phrasing and the form of the answer."""
+    from surgvqa.builders.asking.templates import wording
+
+    for kind, template in sorted(wording().kinds.items()):
+        phrasings = "".join(f"- {text}\n" for text in template.questions)
+        nothing = f" Where there is nothing: `{template.nothing}`" if template.nothing else ""
+        yield f"\n## {kind}\n\n{phrasings}\nAnswer: `{template.answer}`{nothing}\n"
+
+
 def api_lines() -> Iterator[str]:
     """Yield the functions of the Python API as Markdown: how each is called, and what it returns."""
     import surgvqa
@@ -109,6 +119,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         ("<!-- map -->", map_lines),
         ("<!-- documents -->", document_lines),
         ("<!-- api -->", api_lines),
+        ("<!-- kinds -->", kind_lines),
     ):
         if mark in markdown:
             markdown = markdown.replace(mark, "".join(lines()))
