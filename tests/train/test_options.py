@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from surgvqa.cards.command import InputError
+from surgvqa.train.pointing import grpo_options
 from surgvqa.train.steps.options import DataOptions, TrainingOptions, given, parse
-from surgvqa.train.steps.refused import REFUSED, raise_if_impossible
-from trl import ModelConfig, ScriptArguments, SFTConfig
+from surgvqa.train.steps.refused import REFUSED, REFUSED_BY_GRPO, raise_if_impossible
+from trl import GRPOConfig, ModelConfig, ScriptArguments, SFTConfig
 
 # What TRL and transformers do by themselves in our runs: the trainer's loop, optimiser, logging, saving, the hub,
 # several processes, the loading of a model, its adapter and quantisation, and where the rows come from.
@@ -38,6 +39,25 @@ TEXT = """
     dataset_name dataset_config dataset_train_split dataset_test_split
 """
 HONOURED = set(TEXT.split())
+# What TRL's GRPOTrainer does by itself beside that: sampling, batches of answers, the loss and its parts, vLLM.
+GRPO_TEXT = """
+    num_generations num_generations_eval num_iterations steps_per_generation generation_batch_size max_completion_length
+    temperature top_p top_k min_p repetition_penalty generation_kwargs chat_template_kwargs cache_implementation
+    use_transformers_paged use_transformers_continuous_batching transformers_continuous_batching_config
+    use_vllm vllm_mode vllm_model_impl vllm_enable_sleep_mode vllm_structured_outputs_regex vllm_server_base_url
+    vllm_server_host vllm_server_port vllm_server_timeout vllm_group_port vllm_gpu_memory_utilization
+    vllm_max_model_length vllm_tensor_parallel_size vllm_importance_sampling_correction
+    vllm_importance_sampling_mode vllm_importance_sampling_cap vllm_importance_sampling_clip_min
+    vllm_importance_sampling_clip_max beta delta epsilon epsilon_high importance_sampling_level reward_weights
+    multi_objective_aggregation scale_rewards loss_type mask_truncated_completions sync_ref_model
+    ref_model_mixup_alpha ref_model_sync_steps top_entropy_quantile off_policy_mask_threshold use_bias_correction_kl
+    entropy_coef entropy_coef_delta entropy_coef_max entropy_coef_min entropy_target use_adaptive_entropy
+    sapo_temperature_neg sapo_temperature_pos vespo_k_neg vespo_k_pos vespo_lambda_neg vespo_lambda_pos
+    disable_dropout cast_lm_head_to_fp32 ds3_gather_for_generation shuffle_dataset pad_to_multiple_of
+    log_completions log_completions_hub_repo log_multimodal log_unique_prompts num_completions_to_print
+    router_aux_loss_coef
+"""
+GRPO_HONOURED = HONOURED | set(GRPO_TEXT.split())
 ASKED = {  # a value of each refused option that asks for something
     "assistant_only_loss": "false",
     "completion_only_loss": "false",
@@ -74,6 +94,21 @@ def test_every_field_is_in_one_list() -> None:
     assert not known - HONOURED - set(REFUSED), "new options: does a run honour them?"
     ours = {one.name for cls in (TrainingOptions, DataOptions) for one in fields(cls)} - known
     assert not ours & (HONOURED | set(REFUSED))
+
+
+def test_every_field_of_a_grpo_run_is_in_one_list() -> None:
+    known = {one.name for cls in (GRPOConfig, ModelConfig, ScriptArguments) for one in fields(cls)}
+    honoured = GRPO_HONOURED - set(REFUSED_BY_GRPO)
+    assert not known - honoured - set(REFUSED_BY_GRPO), "new options: does a run honour them?"
+    assert set(REFUSED_BY_GRPO) <= known
+    assert set(GRPO_TEXT.split()) <= known, "these are gone"
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED_BY_GRPO))
+def test_what_a_grpo_run_cannot_honour_is_refused(name: str, tmp_path: Path) -> None:
+    asked = ASKED | {"train_sampling_strategy": "group_by_length", "max_tool_calling_iterations": "2"}
+    with pytest.raises(InputError, match=f"--{name} .*leave it away"):
+        grpo_options.parse(line(tmp_path, f"--{name}", asked.get(name, "true")))
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

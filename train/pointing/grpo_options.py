@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.train import rewards
-from surgvqa.train.steps.options import DataOptions, parsed
+from surgvqa.train.steps.options import DataOptions, given, parsed
+from surgvqa.train.steps.refused import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
 from trl import GRPOConfig, ModelConfig
 
 Reward = Callable[..., list[float | None]]
@@ -57,12 +58,14 @@ def parse(arguments: Sequence[str]) -> tuple[RewardOptions, GrpoOptions, ModelCo
     """Command line and ``--config`` file to options; the command line wins.
 
     Raises:
-        InputError: as ``options.parse``; numbers that TRL can't batch.
+        InputError: as ``options.parse``, with what a GRPO run can't honour; numbers that TRL can't batch.
     """
     try:
         data, training, model = parsed(arguments, (RewardOptions, GrpoOptions, ModelConfig), "grpo")
     except ValueError as error:  # GRPOConfig's own, on generations and batch sizes that don't fit
         raise InputError(str(error).splitlines()[0]) from None
+    raise_if_refused(given(arguments), training, model, data, REFUSED_BY_GRPO)
+    raise_if_no_optimizer(training)
     return data, training, model
 
 

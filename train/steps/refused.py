@@ -1,12 +1,12 @@
 """Options of TRL that can't do anything in these runs: given, they are refused by name and with the reason.
 
 An option that is overruled or ignored in silence is a run that isn't what its command line says. Every field of TRL's
-SFTConfig, ModelConfig and ScriptArguments is either here or honoured; ``tests/train/test_options.py`` walks over them.
+SFTConfig, GRPOConfig, ModelConfig and ScriptArguments is either here or honoured; ``tests/train/test_options.py`` walks over them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -69,6 +69,33 @@ REFUSED: dict[str, tuple[Allowed, str]] = {
     "ignore_bias_buffers": (off, "no model of these families has bias buffers"),
     "lora_task_type": (lambda value: value == "CAUSAL_LM", "answers are written, not classified"),
 }
+PROMPTS = "answers are sampled and rewarded, and rewards read the rows' columns"
+# The same of a GRPO run: TRL's GRPOTrainer samples, batches and computes the loss itself.
+REFUSED_BY_GRPO: dict[str, tuple[Allowed, str]] = {
+    **{
+        name: REFUSED[name]
+        for name in (
+            "trust_remote_code",
+            "model_init_kwargs",
+            "ignore_bias_buffers",
+            "lora_task_type",
+            "do_eval",
+        )
+    },
+    "remove_unused_columns": (off, PROMPTS),
+    "label_names": (off, PROMPTS),
+    "label_smoothing_factor": (off, "the loss of a reinforced answer knows no smoothing"),
+    "include_for_metrics": (lambda value: not value, "metrics are the rewards"),
+    "length_column_name": (lambda value: value == "length", "answers have no length before they are sampled"),
+    "train_sampling_strategy": (
+        lambda value: getattr(value, "value", value) == "random",
+        "GRPOTrainer draws each question --num_generations times in an order of its own; see --shuffle_dataset",
+    ),
+    "max_tool_calling_iterations": (off, "no tools are given to the model"),
+    "do_train": (off, "`grpo` trains; `surgvqa-eval predict` answers"),
+    "do_predict": (off, "`grpo` trains; `surgvqa-eval predict` answers"),
+    "dataset_streaming": (off, "guessers are paid on all rows before step 1, which needs the whole data set"),
+}
 # The package that an optimiser of transformers (--optim) comes from.
 OPTIMIZERS = {
     "galore": "galore_torch",
@@ -87,7 +114,13 @@ OPTIMIZERS = {
 }
 
 
-def raise_if_refused(given: Collection[str], training: Any, model: Any, data: Any) -> None:
+def raise_if_refused(
+    given: Collection[str],
+    training: Any,
+    model: Any,
+    data: Any,
+    refused: Mapping[str, tuple[Allowed, str]] = REFUSED,
+) -> None:
     """Refuse what was given and can't be honoured.
 
     Args:
@@ -95,12 +128,13 @@ def raise_if_refused(given: Collection[str], training: Any, model: Any, data: An
         training: options of the run, with their values.
         model: of the model.
         data: of the data.
+        refused: by this kind of run.
 
     Raises:
         InputError: names the option, its value and the reason.
     """
-    for name in sorted(set(given) & set(REFUSED)):
-        allowed, reason = REFUSED[name]
+    for name in sorted(set(given) & set(refused)):
+        allowed, reason = refused[name]
         groups = (training, model, data)
         asked = getattr(training, "asked", {})
         value = asked.get(name, next((getattr(one, name) for one in groups if hasattr(one, name)), None))
@@ -114,12 +148,7 @@ def raise_if_impossible(training: Any, model: Any) -> None:
     Raises:
         InputError: names the option, and what to do.
     """
-    optimizer = str(getattr(training.optim, "value", training.optim))
-    package = next((package for part, package in OPTIMIZERS.items() if part in optimizer), None)
-    if package is not None and find_spec(package) is None:
-        raise InputError(
-            f"--optim {optimizer} needs the package {package}, which isn't installed; give another --optim"
-        )
+    raise_if_no_optimizer(training)
     if training.activation_offloading and (training.use_cpu or not torch.cuda.is_available()):
         raise InputError(
             "--activation_offloading moves what a card remembers to the CPU; this run is on one already"
@@ -129,4 +158,18 @@ def raise_if_impossible(training: Any, model: Any) -> None:
         raise InputError(
             f"--attn_implementation {asked}: shared sequences attend in two parts by PyTorch's sdpa; "
             "give --questions-per-sequence 1, or leave it away"
+        )
+
+
+def raise_if_no_optimizer(training: Any) -> None:
+    """Refuse an optimiser whose package isn't installed.
+
+    Raises:
+        InputError: names the package.
+    """
+    optimizer = str(getattr(training.optim, "value", training.optim))
+    package = next((package for part, package in OPTIMIZERS.items() if part in optimizer), None)
+    if package is not None and find_spec(package) is None:
+        raise InputError(
+            f"--optim {optimizer} needs the package {package}, which isn't installed; give another --optim"
         )
