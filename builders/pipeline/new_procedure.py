@@ -20,6 +20,7 @@ from surgvqa.builders.video.case_media import Pixels, fit, look, with_media
 from surgvqa.cards.command import InputError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
+LINE_ENDS = re.compile(r"[\r\n]+")
 LISTED = 20
 EXAMPLE = "example"  # every name of the template that is to be replaced begins so
 CLIP_S = 5.0  # what is wrong with a case is wrong at any length of its clips
@@ -177,5 +178,7 @@ def placeholders(taxonomy: Taxonomy) -> list[str]:
 
 def _any_data(folder: Path) -> bool:
     tables = (folder / name for name in ("phases.csv", "tools.csv"))
-    rows = any(len(read_text(path, path.name).split()) > 1 for path in tables if path.is_file())
+    rows = any(
+        len(LINE_ENDS.split(read_text(path, path.name).strip())) > 1 for path in tables if path.is_file()
+    )
     return rows or any((folder / "annotations").rglob("*.json"))

@@ -29,6 +29,7 @@ def test_everything_is_counted_once_per_stretch_and_moment() -> None:
         shown={"incision": {"knife": 2, "pupil": 1}, "phaco": {"pupil": 1}},
         roles={"knife": "instrument", "pupil": "anatomy"},
         located=False,
+        several=("knife",),
     )
     assert [*found.following, *found.scenes, *found.roles] == [
         "incision", "none", "phaco", "incision", "phaco", "knife", "pupil",
