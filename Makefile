@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml Makefile | $(VENV)/bin/python
 # ---------------------------------------------------------------- the chain, on invented operations
 
 RENDERED := --max-side 112 --frames 4 --workers 2
-KINDS := phase anatomy instruments relative_position absolute_position previous_phase next_phase entered exited presence motion_direction
+KINDS := phase anatomy instruments relative_position absolute_position entered exited presence motion_direction
 PRACTICE := caption presence relative_position absolute_position motion_direction entered exited
 # Two processes, a core each: a small model's matrices are too small for two threads.
 TRAIN2 := $(BIN)/torchrun --standalone --nproc-per-node 2 -m surgvqa.train
@@ -60,7 +60,7 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
 	$(SAY) "demo 1/6: build: render the synthetic cases and turn them into a data set of questions"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 90 $(RENDERED) --out $(DEMO)/dataset --questions nine --kinds $(KINDS) --test 0.4
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 48 $(RENDERED) --out $(DEMO)/dataset --questions nine --kinds $(KINDS) --test 0.4
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 2/6: card of the data set"

@@ -9,14 +9,17 @@ first try run on. ``cases(root)`` renders into ``root`` when nothing is there ye
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from PIL import Image
 from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
+from surgvqa.builders.files.process_pool import Failed, run_tasks
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.rendering.draw import CATEGORIES, Shape, Stage, area
 from surgvqa.builders.rendering.plan import USUAL, Plan, plan
@@ -44,6 +47,8 @@ MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations")
 MOMENTS = (0.0, 0.8, 1.6)
 # The same of stills: where four frames of the beat's clip lie, the first before instruments come and go.
 STILL_MOMENTS = (-1.9, -0.7, 0.5, 1.7)
+CASES_A_WORKER = 8  # a process takes as long to start as two cases to draw
+RENDER_S = 600.0  # a case; it takes two seconds
 STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
 
 
@@ -97,9 +102,14 @@ def cases(
             raise InputError(
                 f"{root} holds something else and no {STATED}; give an empty or a new folder as --root"
             )
-        for number in tqdm(range(1, render_cases + 1), desc="render", unit="case", disable=None):
-            made = plan(number, seed=render_seed, difficulty=difficulty, phase_seconds=phase_seconds)
-            write(made, root, size=size, frame_rate=frame_rate, stills=stills)
+        how = {"size": size, "frame_rate": frame_rate, "stills": stills}
+        planned = {"seed": render_seed, "difficulty": difficulty, "phase_seconds": phase_seconds}
+        tasks = [(number, root, planned, how) for number in range(1, render_cases + 1)]
+        workers = min(os.cpu_count() or 1, render_cases // CASES_A_WORKER)
+        drawn = run_tasks(draw, tasks, workers, RENDER_S)
+        for index, made in tqdm(drawn, total=render_cases, desc="render", unit="case", disable=None):
+            if isinstance(made, Failed):
+                raise InputError(f"case {index + 1} could not be rendered: {made.cause}")
         stated.write_text(json.dumps(asked, indent=1) + "\n")
     yield from cataract1k.read(root, source="synthetic", idle="throughout")
 
@@ -140,6 +150,11 @@ def _check(asked: dict[str, float]) -> None:
             raise InputError(f"{key} is {asked[key]}; give {least} to {most}")
     if asked["size"] % 2:
         raise InputError(f"size is {asked['size']}; give an even number, video frames are made of 2x2 pixels")
+
+
+def draw(number: int, root: Path, planned: Mapping[str, Any], how: Mapping[str, Any]) -> None:
+    """Plan and write one case; the same bytes in any process."""
+    write(plan(number, **planned), root, **how)
 
 
 def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, stills: bool = False) -> None:

@@ -65,6 +65,15 @@ def lengths(ids: Sequence[list[int]], more: Sequence[int]) -> Lengths:
     return Lengths(alone, sum(alone) - common * (len(ids) - 1))
 
 
+def without_thoughts(processor: Any) -> dict[str, bool]:
+    """Return what tells a chat template to leave thoughts away; nothing where the template has no such switch.
+
+    A template without it would hand the word on to the processor, which warns at every call.
+    """
+    template = getattr(processor, "chat_template", None)
+    return {"enable_thinking": False} if "enable_thinking" in str(template) else {}
+
+
 def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
     """Return a row's system message and its question-answer pairs, as plain text.
 
@@ -249,7 +258,10 @@ class Encoder:
         blocks: list[Message] = [{"type": self.budget.media.removesuffix("s")}] * media
         return [
             self.processor.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=not answered, enable_thinking=False
+                messages,
+                tokenize=False,
+                add_generation_prompt=not answered,
+                **without_thoughts(self.processor),
             )
             for messages in self.chats(row, questions, blocks, answered)
         ]

@@ -17,7 +17,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoded, Encoder, Lengths
+from surgvqa.eval.models.encode import Encoded, Encoder, Lengths, without_thoughts
 from surgvqa.eval.models.pixels import Frames
 from torch import Tensor
 from transformers import ProcessorMixin
@@ -122,7 +122,7 @@ class ProcessorEncoder(Encoder):
                 return_dict=True,
                 return_tensors="pt",
                 add_generation_prompt=not answered,
-                enable_thinking=False,
+                **without_thoughts(self.processor),
             )
             ids.append(made["input_ids"][0].tolist())
             media = {
@@ -188,7 +188,7 @@ def marks(processor: Any) -> tuple[str, str]:
         if answer is not None:
             messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
         said: str = processor.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=prompt, enable_thinking=False
+            messages, tokenize=False, add_generation_prompt=prompt, **without_thoughts(processor)
         )
         return said
 

@@ -92,7 +92,9 @@ def hlg(light: np.ndarray) -> np.ndarray:
 WIDE = {"color_primaries": 9, "colorspace": 9, "color_range": 1}
 
 
-@pytest.mark.parametrize(("transfer", "curve", "most"), [(16, pq, 1000.0), (18, hlg, 1.0)])
+@pytest.mark.parametrize(
+    ("transfer", "curve", "most"), [(16, pq, 1000.0), pytest.param(18, hlg, 1.0, marks=pytest.mark.slow)]
+)
 def test_high_dynamic_range_is_shown_in_standard_range(tmp_path, transfer, curve, most):
     """Greys stay grey and in order, and a red of BT.709 keeps its hue: as numbers, it would fade."""
     levels = []

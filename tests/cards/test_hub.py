@@ -113,6 +113,7 @@ def test_shards_of_an_earlier_build_are_gone_in_the_same_commit(hub: Hub, folder
     assert "qa/train-00000-of-00002.parquet" in names and "qa/train-00000-of-00001.parquet" not in names
 
 
+@pytest.mark.slow  # a minute: a thousand and more files over HTTP
 def test_more_files_than_a_request_or_a_page_takes_in_one_commit(hub: Hub, folder: Path) -> None:
     names = [f"qa/test-{number:05d}-of-00600.parquet" for number in range(600)]
     for name in names:

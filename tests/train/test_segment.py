@@ -94,6 +94,7 @@ def test_a_unet_learns_and_is_scored_on_cases_it_has_not_seen(data: Path, tmp_pa
     assert said["classes"][0] == "background" and said["dice"] > 0.8 and said["task"] == "instruments"
 
 
+@pytest.mark.slow  # three trainings
 def test_a_stopped_run_ends_as_a_straight_one(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     options = ("--epochs", "3", "--batch-size", "8")
     run(data, tmp_path / "straight", *options)

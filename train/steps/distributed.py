@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as group
-from torch.distributed.nn import functional as differentiable
 
 
 def device(asked: str | None) -> torch.device:
@@ -45,11 +45,29 @@ def first() -> bool:
     return rank() == 0
 
 
+class _Sum(torch.autograd.Function):
+    """A sum over all processes whose gradient is the sum of theirs; torch.distributed.nn has it, and is deprecated."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        """Add up."""
+        summed = value.contiguous().clone()
+        group.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        """Add up the gradients."""
+        summed = gradient.contiguous().clone()
+        group.all_reduce(summed)
+        return summed
+
+
 def total(value: Tensor) -> Tensor:
     """Return the sum over all processes; gradients flow back to each."""
     if size() == 1:
         return value
-    summed: Tensor = differentiable.all_reduce(value.contiguous())  # type: ignore[no-untyped-call]
+    summed: Tensor = _Sum.apply(value)
     return summed
 
 
