@@ -60,7 +60,7 @@ demo: $(DEMO)/dataset/README.md $(DEMO)/adapter/README.md $(DEMO)/report.html ##
 
 $(DEMO)/dataset/manifest.json: | $(VENV)/.installed
 	$(SAY) "demo 1/6: build: render the synthetic cases and turn them into a data set of questions"
-	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 48 $(RENDERED) --out $(DEMO)/dataset --questions nine --kinds $(KINDS) --test 0.4
+	$(BIN)/surgvqa-build synthetic --root $(DEMO)/cases --render-cases 36 $(RENDERED) --out $(DEMO)/dataset --questions nine --kinds $(KINDS) --test 0.4
 
 $(DEMO)/dataset/README.md: $(DEMO)/dataset/manifest.json
 	$(SAY) "demo 2/6: card of the data set"

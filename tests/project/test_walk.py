@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from datasets import load_dataset
-from pages import ROOT, blocks
+from pages import ROOT, blocks, shell
 
 SECTION = (ROOT / "docs" / "afternoon.md").read_text(encoding="utf-8")
 BUILD, TRAIN = list(blocks(SECTION))[:3], list(blocks(SECTION))[3:]
-
-
-def shell(script: str, folder: Path, seconds: float) -> str:
-    """Run a block as a person would paste it; every line must succeed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euc", script],
-        cwd=folder,
-        env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.fixture
