@@ -19,5 +19,5 @@ def test_from_nothing_to_a_scored_adapter(tmp_path: Path) -> None:
     for script in (ADAPTER, WORTH):
         shell(script, tmp_path, 600)
     score = json.loads((tmp_path / "lap_score.json").read_text())
-    assert score["accuracy"] > 0.2 and score["errors"] == 0
+    assert score["accuracy"] > 0.15 and score["errors"] == 0
     assert (tmp_path / "lap_report.html").is_file() and (tmp_path / "lap_adapter" / "README.md").is_file()
