@@ -1,6 +1,6 @@
 """What the model of `make demo` has learned to see, by kind, over several seeds of its weights and of its training.
 
-    make demo && OMP_NUM_THREADS=1 python tests/benchmarks/bench_learning.py demo [SEEDS]
+    make demo BASE=learned DEMO=learned && OMP_NUM_THREADS=1 python tests/benchmarks/bench_learning.py learned [SEEDS]
 
 Trains the demo's chain (tower, base, adapter: `make demo` itself, with SEED=n) on the data that lies in the folder and
 answers the held-out operations, once more with the frames in another order. Beside the accuracies stand those of a
