@@ -32,7 +32,7 @@ _files: list[tuple[tuple[Path, ...], tuple[Path, ...]]] = [((), ())]
 
 
 def use(kinds_from: Sequence[Path] = (), templates: Sequence[Path] = ()) -> Added:
-    """Add kinds and wording to this process, in place of what was added before; nothing takes it back."""
+    """Set the kinds and the wording that this process has beside those that ship, in place of any set before."""
     paths = tuple(path.resolve() for path in kinds_from), tuple(path.resolve() for path in templates)
     found = _added(*paths)
     _files[0] = paths

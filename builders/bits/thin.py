@@ -59,7 +59,7 @@ def thinned(
 
 
 def counted(items: Sequence[Item]) -> Asked:
-    """Items as guessers count them."""
+    """Count items as guessers do: by context and answer."""
     return Counter((item.context, item.answer) for item in items)
 
 
@@ -79,7 +79,7 @@ def _capped(items: Sequence[Item], limit: float) -> list[Item]:
 
 
 def _unguessed(items: Sequence[Item], hit: Sequence[bool], limit: float) -> list[Item]:
-    """Items without so many of those that a guesser hits that more than a share of what stays is hit."""
+    """Drop items that a guesser hits, from the end, until at most the share ``limit`` of those kept is hit."""
     wrong = len(items) - sum(hit)
     allowed = int(limit * wrong / (1 - limit)) if limit < 1 else len(items)
     kept, right = [], 0

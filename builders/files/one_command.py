@@ -11,6 +11,18 @@ from pathlib import Path
 from surgvqa.cards.command import InputError
 
 
+def hold(number: int) -> bool:
+    """Lock an open file or folder, by its descriptor, for this process; False where another one holds it.
+
+    The lock is on the thing itself, so that no file is left behind, and goes with the process, however that ends.
+    """
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
     """Hold a folder, made if need be, for this command; gone again if nothing was put there.
@@ -22,14 +34,10 @@ def alone(out: Path) -> Iterator[None]:
         raise InputError(f"{out} is a file; give a folder")
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    number = os.open(out, os.O_RDONLY)  # the lock goes with the process, however it ends
+    number = os.open(out, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{out}: another command is writing there; wait for it, or give another folder"
-            ) from None
+        if not hold(number):
+            raise InputError(f"{out}: another command is writing there; wait for it, or give another folder")
         try:
             yield
         finally:

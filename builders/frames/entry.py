@@ -173,7 +173,7 @@ def _things(
     boxes: Iterable[Entity],
     sure: Mapping[str, float],
 ) -> tuple[Entity, ...] | None:
-    """Return the named things of a role, located where a box of theirs is there; None where nobody looked."""
+    """Return the named things of a role, with their boxes where there are any; None where nobody looked."""
     located = [box for box in boxes if box.type == role]
     if names is None and not located:
         return None

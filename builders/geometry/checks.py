@@ -76,7 +76,7 @@ def ellipse(x: float, y: float, across: float, down: float, degrees: float = 0.0
 
 
 def inside(box: Sequence[float], width: int, height: int, form: Form = "corners") -> tuple[Box, float]:
-    """Return a box cut at the edge of its picture, and the share of its area that was lost by it.
+    """Cut a box at the edge of its picture; returns it, and the share of its area that was cut off.
 
     Args:
         box: x1, y1, x2, y2.

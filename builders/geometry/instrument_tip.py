@@ -151,7 +151,7 @@ def _flood(ways: np.ndarray, front: np.ndarray, mask: np.ndarray) -> None:
 
 
 def _bridge(ways: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Give the pixel of what is left that is nearest to what is reached its way; returns it as the next front."""
+    """Bridge a gap: give the unreached pixel nearest to the reached ones its way length; returns it as the next front."""
     ys, xs = np.nonzero(left)
     reached = np.isfinite(ways)
     ry, rx = np.nonzero(reached & _edge(reached))

@@ -7,7 +7,6 @@ written last. What a killed build left is taken up again; what is not a build's 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from surgvqa.builders.files.one_command import hold
 from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.shards.job import Job, Record
 from surgvqa.builders.shards.write import staged
@@ -35,15 +35,13 @@ def locked(out: Path) -> Iterator[Path]:
         raise InputError(f"--out {out} is a file; give a folder")
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY)  # the lock goes with the process, however it ends
+    folder = os.open(out, os.O_RDONLY)
     staging = out / STAGING
     owner = staging / "owner"
     try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not hold(folder):
             who = owner.read_text("utf-8") if owner.is_file() else "another process"
-            raise InputError(f"{out}: {who} is building there; wait for it, or give another --out") from None
+            raise InputError(f"{out}: {who} is building there; wait for it, or give another --out")
         refuse_foreign(out)
         staging.mkdir(exist_ok=True)
         owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")

@@ -96,7 +96,7 @@ def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
 
 
 def cover(frame: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
-    """Return the frame with the regions painted black: nothing of what was there is left to be guessed.
+    """Return the frame with the regions painted black, so that nothing can be read out of them.
 
     >>> cover(np.full((2, 3, 3), 9, np.uint8), [(1, 0, 3, 1)])[..., 0].tolist()
     [[9, 0, 0], [9, 9, 9]]

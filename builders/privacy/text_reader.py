@@ -32,7 +32,7 @@ GREY = 128
 
 
 def version() -> str | None:
-    """Return the name and version of what reads, which a data set states; None without the extra ``ocr``."""
+    """Return the name and version of the text reader, for the manifest; None without the extra ``ocr``."""
     try:
         return f"rapidocr-onnxruntime {metadata.version('rapidocr-onnxruntime')}"
     except metadata.PackageNotFoundError:

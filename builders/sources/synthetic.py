@@ -102,14 +102,7 @@ def cases(
             raise InputError(
                 f"{root} holds something else and no {STATED}; give an empty or a new folder as --root"
             )
-        how = {"size": size, "frame_rate": frame_rate, "stills": stills}
-        planned = {"seed": render_seed, "difficulty": difficulty, "phase_seconds": phase_seconds}
-        tasks = [(number, root, planned, how) for number in range(1, render_cases + 1)]
-        workers = min(os.cpu_count() or 1, render_cases // CASES_A_WORKER)
-        drawn = run_tasks(draw, tasks, workers, RENDER_S)
-        for index, made in tqdm(drawn, total=render_cases, desc="render", unit="case", disable=None):
-            if isinstance(made, Failed):
-                raise InputError(f"case {index + 1} could not be rendered: {made.cause}")
+        render(root, asked)
         stated.write_text(json.dumps(asked, indent=1) + "\n")
     yield from cataract1k.read(root, source="synthetic", idle="throughout")
 
@@ -152,9 +145,29 @@ def _check(asked: dict[str, float]) -> None:
         raise InputError(f"size is {asked['size']}; give an even number, video frames are made of 2x2 pixels")
 
 
-def draw(number: int, root: Path, planned: Mapping[str, Any], how: Mapping[str, Any]) -> None:
+def render(root: Path, asked: Mapping[str, Any]) -> None:
+    """Render all cases that were asked for, on every core.
+
+    Raises:
+        InputError: a process died over a case, or took too long.
+    """
+    count = asked["render_cases"]
+    workers = min(os.cpu_count() or 1, count // CASES_A_WORKER)
+    drawn = run_tasks(draw, [(number, root, asked) for number in range(1, count + 1)], workers, RENDER_S)
+    for index, made in tqdm(drawn, total=count, desc="render", unit="case", disable=None):
+        if isinstance(made, Failed):
+            raise InputError(f"case {index + 1} could not be rendered: {made.cause}")
+
+
+def draw(number: int, root: Path, asked: Mapping[str, Any]) -> None:
     """Plan and write one case; the same bytes in any process."""
-    write(plan(number, **planned), root, **how)
+    made = plan(
+        number,
+        seed=asked["render_seed"],
+        difficulty=asked["difficulty"],
+        phase_seconds=asked["phase_seconds"],
+    )
+    write(made, root, size=asked["size"], frame_rate=asked["frame_rate"], stills=asked["stills"])
 
 
 def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, stills: bool = False) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from surgvqa.builders.files.one_command import hold
 from surgvqa.cards.command import InputError, parse_json
 
 
@@ -127,16 +128,10 @@ def alone(path: Path) -> Iterator[IO[str]]:
     Raises:
         InputError: another run is writing it; both would answer every question.
     """
-    import fcntl
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{path}: another run is writing there; wait for it, or give another --out"
-            ) from None
+        if not hold(file.fileno()):
+            raise InputError(f"{path}: another run is writing there; wait for it, or give another --out")
         for stopped in path.parent.glob(f"{path.stem}.run.json.*.tmp"):  # of a run that was killed
             stopped.unlink()
         try:
