@@ -137,12 +137,9 @@ def _report(config: Report) -> Path:
 def _audit(config: Audit) -> list[Hit]:
     """Search a folder for what must not be published; returns what was found."""
     from surgvqa.cards.publish import audit as searching
-    from surgvqa.cards.publish.push import dataset_files, kind_of, model_files
+    from surgvqa.cards.publish.push import files_of
 
-    files = (
-        dataset_files(config.folder) if kind_of(config.folder) == "dataset" else model_files(config.folder)
-    )
-    return searching.audit(config.folder, files)
+    return searching.audit(config.folder, files_of(config.folder))
 
 
 def _push(config: Push) -> str:

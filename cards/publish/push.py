@@ -87,7 +87,7 @@ def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
         raise InputError(
             f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
         )
-    files = dataset_files(folder) if repo_type == "dataset" else model_files(folder)
+    files = files_of(folder, repo_type)
     if hits := audit(folder, files):
         raise InputError(
             f"not published: {len(hits)} {'thing' if len(hits) == 1 else 'things'} that must stay private: "
@@ -131,6 +131,11 @@ def kind_of(folder: Path) -> RepoType:
         f"{folder} holds neither a data set ({manifest.NAME}) nor a model ({model.ADAPTER}, config.json); "
         "push what surgvqa-build or surgvqa-train wrote"
     )
+
+
+def files_of(folder: Path, repo_type: RepoType | None = None) -> list[str]:
+    """List the files of a data set or a model that are searched and published; by default as the folder says."""
+    return dataset_files(folder) if (repo_type or kind_of(folder)) == "dataset" else model_files(folder)
 
 
 def dataset_files(folder: Path) -> list[str]:

@@ -29,11 +29,11 @@ class Audit:
 def run(config: Audit) -> None:
     """Print every hit; an error where there is one."""
     from surgvqa.cards.publish.audit import audit as search
-    from surgvqa.cards.publish.push import dataset_files, kind_of, model_files
+    from surgvqa.cards.publish.push import files_of
     from surgvqa.cards.write import frame_audit
 
     folder = config.folder
-    files = dataset_files(folder) if kind_of(folder) == "dataset" else model_files(folder)
+    files = files_of(folder)
     hits = search(folder, files)
     for hit in hits:
         print(hit)

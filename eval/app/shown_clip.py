@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from surgvqa.eval.app.clip_html import uri
+from surgvqa.eval.data.streams import picture
 
 WIDTH = 200  # pixels of a frame
 STYLE = "margin:0 4px 4px 0;display:inline-block;font:12px sans-serif;text-align:center"
@@ -48,7 +49,7 @@ class ShownClip:
 def bytes_of(image: Any) -> bytes:
     """Return a picture's bytes, of a row that is decoded or not."""
     if isinstance(image, Mapping):
-        return bytes(image["bytes"])
+        return picture(dict(image))
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()
