@@ -23,7 +23,7 @@ EXPECTED: Mapping[str, str] = {
     "string_type": "expected a text",
     "string_too_short": "expected a text",
     "too_short": "expected at least one entry",
-    "tuple_type": "expected a list, each entry on a line with '- '",
+    "tuple_type": "expected a list",
     "model_type": "expected keys with values",
     "dict_type": "expected keys with values",
 }
@@ -48,9 +48,9 @@ class UserFile:
         """Return the line of a value, or of what should hold it."""
         return self.lines[place] if place in self.lines else self.line(place[:-1]) if place else 1
 
-    def refuse(self, faults: Iterable[Fault]) -> None:
+    def refuse(self, found: Iterable[Fault]) -> None:
         """Raise ``InputError`` that lists faults by their lines, if there are any."""
-        lines = sorted((self.line(place), cause) for place, cause in faults)
+        lines = sorted((self.line(place), cause) for place, cause in found)
         if len(lines) == 1:
             raise InputError(f"{self.path}, line {lines[0][0]}: {lines[0][1]}")
         if lines:
@@ -66,7 +66,7 @@ class UserFile:
         try:
             whole = model.model_validate(self.data)
         except ValidationError as error:
-            self.refuse([*self.repeated, *(_fault(one, model) for one in error.errors())])
+            self.refuse([*self.repeated, *faults(error, model)])
             raise
         self.refuse(self.repeated)
         return whole
@@ -126,18 +126,27 @@ class _Nodes:
         return values
 
 
+def faults(error: ValidationError, model: type[Checked]) -> list[Fault]:
+    """Return where pydantic found each fault of a value, and what is wrong there."""
+    return [_fault(one, model) for one in error.errors()]
+
+
 def _fault(one: Any, model: type[Checked]) -> Fault:
-    """Return where pydantic found a fault, and what is wrong there."""
-    place: Place = one["loc"]
-    name = place[-1] if place else ""
+    place: Place = tuple(key for key in one["loc"] if key != "[key]")
+    name = ".".join(map(str, place))
     if one["type"] == "missing":
-        return place[:-1], f"no {name!r}"
+        return place[:-1], f"no {place[-1]!r}"
     if one["type"] == "extra_forbidden":
-        return place, f"unknown key {name!r}: {nearest(str(name), _model_at(model, place[:-1]).model_fields)}"
-    said = EXPECTED.get(one["type"], one["msg"].removeprefix("Value error, "))
+        known = _model_at(model, place[:-1]).model_fields
+        return place, f"unknown key {place[-1]!r}: {nearest(str(place[-1]), known)}"
+    said = EXPECTED.get(
+        one["type"], one["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    )
     if one["type"].startswith("model"):
         said += f": {', '.join(_model_at(model, place).model_fields)}"
-    return place, f"{name}: {said}" if isinstance(name, str) and name else said
+    given = one["input"]
+    shown = f" in place of {given!r}" if isinstance(given, str | int | float | bool) else ""
+    return place, f"{name}: {said}{shown}" if name else f"{said}{shown}"
 
 
 def _model_at(model: type[Checked], place: Place) -> type[Checked]:
