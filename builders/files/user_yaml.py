@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.schema import Dropped
 from surgvqa.cards.command import InputError, nearest
 
 Place = tuple[str | int, ...]  # keys and numbers from the top of a file to a value
 Fault = tuple[Place, str]
-Text = Annotated[str, StringConstraints(min_length=1)]
+# A name: not empty, its spaces and line breaks as single spaces.
+Text = Annotated[
+    str,
+    AfterValidator(lambda text: " ".join(text.split())),
+    StringConstraints(strip_whitespace=True, min_length=1),
+]
 Model = TypeVar("Model", bound="Checked")
 
 # What pydantic finds, in our words; everything else is said in its own.
@@ -45,8 +50,10 @@ class UserFile:
     repeated: tuple[Fault, ...] = ()
 
     def line(self, place: Place) -> int:
-        """Return the line of a value, or of what should hold it."""
-        return self.lines[place] if place in self.lines else self.line(place[:-1]) if place else 1
+        """Return the line of a value, or of what should hold it; one entry may stand without its list."""
+        alone = tuple(key for key in place if key != 0)
+        known = next((self.lines[one] for one in (place, alone) if one in self.lines), None)
+        return known if known is not None else self.line(place[:-1]) if place else 1
 
     def refuse(self, found: Iterable[Fault]) -> None:
         """Raise ``InputError`` that lists faults by their lines, if there are any."""
@@ -57,14 +64,14 @@ class UserFile:
             told = listed([Dropped(f"line {line}", cause) for line, cause in lines])
             raise InputError(f"{self.path}: {len(lines)} faults: {told}")
 
-    def check(self, model: type[Model]) -> Model:
-        """Return what the file holds as a model.
+    def check(self, model: type[Model], **also: str) -> Model:
+        """Return what the file holds as a model, with fields that the file doesn't say.
 
         Raises:
             InputError: every unknown, missing or repeated key and every value of another type, with its line.
         """
         try:
-            whole = model.model_validate(self.data)
+            whole = model.model_validate({**self.data, **also} if also else self.data)
         except ValidationError as error:
             self.refuse([*self.repeated, *faults(error, model)])
             raise
@@ -112,9 +119,15 @@ class _Nodes:
         if isinstance(node, yaml.SequenceNode):
             return [self.value(one, (*place, number)) for number, one in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):
-            return None if node.tag.endswith(":null") else " ".join(str(node.value).split())
+            return None if node.tag.endswith(":null") else str(node.value)
         values: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for key, inside in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":  # `<<: *other` takes what the mapping doesn't say itself
+                many = self.value(inside, place)
+                for one in many if isinstance(many, list) else [many]:
+                    merged = {**one, **merged} if isinstance(one, dict) else merged
+                continue
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
             if name in values:
                 line = key.start_mark.line + 1
@@ -123,7 +136,7 @@ class _Nodes:
                 continue
             values[name] = self.value(inside, (*place, name))
             self.lines[*place, name] = key.start_mark.line + 1
-        return values
+        return {**merged, **values}
 
 
 def faults(error: ValidationError, model: type[Checked]) -> list[Fault]:
