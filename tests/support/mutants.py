@@ -3,7 +3,7 @@
     python tests/support/mutants.py                       # all modules below
     python tests/support/mutants.py transitions splits    # these
 
-Cosmic-ray's operators change a copy of the code in build/mutants, never the working tree. Tests run in forks of a process
+Cosmic-ray's operators change a copy of the code in build/, never the working tree. Tests run in forks of a process
 that has imported the libraries already: a second a change in place of five. What survives is printed with its
 difference, and must stand in tests/support/survivors.yaml with the reason why it is harmless.
 """
@@ -28,7 +28,7 @@ from typing import NamedTuple
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COPY = ROOT / "build" / "mutants"
+COPY = ROOT / "build" / f"mutants-{os.getpid()}"  # so that several may run at once
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
 LEAST = 0.9  # of the changes must be noticed
 # Equal short strings and small numbers are one object in CPython: `is` in place of `==` changes nothing there.
@@ -125,7 +125,7 @@ def fork_tests(tests: tuple[str, ...], limit_s: float, loaded: Path | None = Non
     """
     child = os.fork()
     if child == 0:
-        os.setsid()
+        os.setpgid(0, 0)
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
@@ -208,6 +208,7 @@ def main() -> int:
         )
         faults += [f"{name}: under {LEAST:.0%}"] * (share < LEAST)
         faults += [f"{name}: nothing notices, and nobody explains\n{one}" for one in unknown]
+    shutil.rmtree(COPY)
     print("\n".join(faults))
     return bool(faults)
 
