@@ -53,8 +53,8 @@ def assign(
     free = [case_id for case_id in draws.shuffled(ids, "split", seed) if case_id not in fixed]
     shares = {"train": 1 - validation - test, "validation": validation, "test": test}
     if wanted:  # training has what named cases and validation leave, but never less than validation
-        rest = 1 - validation - len(wanted) / max(len(ids), 1)
-        shares = {"train": max(rest, validation, 1e-9), "validation": validation, "test": 0.0}
+        rest = 1 - validation - len(wanted) / len(ids)
+        shares = {"train": max(rest, validation), "validation": validation, "test": 0.0}
     if official:  # what the source holds out is held out; cases it doesn't mention are for training
         shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
     result = fixed | _spread(free, fixed, kinds_by_case, shares)
