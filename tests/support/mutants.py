@@ -47,7 +47,7 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "leakage": ("builders/cases/leakage.py", ("builders/cases/leakage.py", "tests/builders/test_leakage.py")),
     "verify": ("builders/pipeline/verify.py", ("tests/builders/test_repair.py",)),
-    "labels": ("train/steps/labels.py", ("tests/train/test_labels.py",)),
+    "labels": ("train/steps/labels.py", ("tests/train/test_assistant_labels.py",)),
     "statistics": (
         "eval/scoring/statistics.py",
         ("eval/scoring/statistics.py", "tests/eval/test_intervals.py"),
