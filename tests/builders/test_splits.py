@@ -196,6 +196,19 @@ def test_a_single_case_is_for_training_and_a_second_for_the_test():
     assert Counter(assign(cases(2), kinds_by_case={}).values()) == {"train": 1, "test": 1}
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_one_case_is_left_to_train_on_whatever_the_shares(n: int):
+    found = Counter(assign(cases(n), kinds_by_case={}, validation=0.02, test=0.97).values())
+    assert found["train"] == 1 and (found["test"] > 0) == (n > 1)
+
+
+def test_a_clip_as_far_away_as_asked_is_apart():
+    clips = [Clip("c", start, start + 1000, None) for start in range(0, 40_000, 2999)]
+    assert len({clip.split for clip in part(clips, apart_s=2.0)}) == 1, "1.999 s is nearer than 2 s"
+    clips = [Clip("c", start, start + 1000, None) for start in range(0, 40_000, 3000)]
+    assert len({clip.split for clip in part(clips, apart_s=2.0)}) == 2
+
+
 def test_clips_of_one_start_that_touch_stay_together():
     clips = [Clip("c", 0, 5000, None), Clip("c", 0, 60_000, None), Clip("c", 30_000, 31_000, None)]
     assert len({clip.split for clip in part(clips, apart_s=1.0)}) == 1
