@@ -67,6 +67,7 @@ def _pairs(
             answer = min(a, b, key=lambda name: known[name])
         slots = {"a": one, "b": other, "when": look.when(scene.time_s)}
         visible = all_large(look, (found[a], found[b]), scene)
+        clear = clear and look.outlined(found[a], scene) and look.outlined(found[b], scene)
         drafts.append(Draft(answer, (scene.time_s,), slots, (one, other), visible=visible, stable=clear))
     clear_ones = [draft for draft in drafts if draft.stable] or drafts[
         :1
@@ -100,7 +101,8 @@ def _middles(look: Look, scene: Scene) -> Iterator[Draft]:
         cells = {grid_cell(at, scene.width, scene.height) for at in around(*node.centroid)}
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible = look.large(node, scene)
-        yield Draft(cell, (scene.time_s,), slots, CELLS, visible=visible, stable=cells == {cell})
+        stable = cells == {cell} and look.outlined(node, scene)
+        yield Draft(cell, (scene.time_s,), slots, CELLS, visible=visible, stable=stable)
 
 
 def cover(look: Look) -> Iterator[Draft]:
@@ -113,7 +115,9 @@ def _covers(look: Look, scene: Scene) -> Iterator[Draft]:
     for name in draws.shuffled(list(found), *look.key("cover"))[:MOST]:
         node = found[name]
         share = (node.area or 0.0) / (scene.width * scene.height)
-        stable = all(abs(share - border) >= CLEAR_SHARE * border for border in SHARES)
+        stable = look.outlined(node, scene) and all(
+            abs(share - border) >= CLEAR_SHARE * border for border in SHARES
+        )
         answer = COVERS[sum(share >= border for border in SHARES)]
         slots = {"a": name, "when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
         yield Draft(answer, (scene.time_s,), slots, COVERS, visible=look.large(node, scene), stable=stable)
@@ -135,6 +139,7 @@ def moved(look: Look) -> Iterator[Draft]:
         dx, dy = other[0] - one[0], other[1] - one[1]
         far = max(abs(dx), abs(dy)) >= MOVES * (last.width**2 + last.height**2) ** 0.5
         clear = max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
+        clear = clear and look.outlined(before[name], first) and look.outlined(after[name], last)
         visible = both(look.large(before[name], first), look.large(after[name], last))
         way = towards(dx, dy)
         evidence = (first.time_s, last.time_s)

@@ -14,6 +14,7 @@ from itertools import pairwise
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import CaseIndex
 from surgvqa.builders.cases.transitions import Transitions
+from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import Tip, tip_of_rle
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Clip, Entity, Role, Scene
@@ -23,6 +24,7 @@ LEAST = 64.0  # pixels of a thing in the picture that the model is shown: eight 
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
 GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 UNSPECIFIED = "unspecified "
+UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
 
 
@@ -130,6 +132,18 @@ class Look:
         scale = min(1.0, (self.max_side or side) / side)
         return node.area * scale * scale >= LEAST
 
+    def outlined(self, node: Entity, scene: Scene) -> bool:
+        """Whether a thing's mask is all of it: no pixels worth the name lie in its box of which nobody says what they show."""
+        if scene.unsaid_rle is None or node.bbox is None or not node.area:
+            return True
+        hidden = masks.rle_to_mask(scene.unsaid_rle, scene.width, scene.height)
+        x1, y1, x2, y2 = (round(at) for at in node.bbox)
+        return bool(hidden[y1:y2, x1:x2].sum() <= UNSAID * node.area)
+
+    def unsaid(self, times: Sequence[float]) -> bool:
+        """Whether a part of one of some moments shows what nobody says: whatever isn't seen elsewhere may be there."""
+        return any(scene.unsaid_rle for at in times for scene in self.view.between(at, at))
+
     def key(self, *more: object) -> tuple[object, ...]:
         """Return what draws of this clip depend on."""
         return (*more, self.seed, self.clip.clip_id)
@@ -144,7 +158,9 @@ class Look:
         return sorted(names, key=lambda name: (-self.known.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
-        """Things not in a scene that training shows in its phase, else anywhere."""
+        """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
+        if scene.unsaid_rle:
+            return []
         there = {node.name for node in scene.nodes}
         shown = self.known.shown.get(self.clip.phase or "", {})
         for names in (shown, self.known.roles):
@@ -209,3 +225,4 @@ class Kind:
 
     reasoning: str
     drafts: Callable[[Look], Iterator[Draft]]
+    whole: bool = False  # its answers rest on all that is in view: where a part isn't said they are unknown

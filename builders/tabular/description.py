@@ -81,7 +81,9 @@ class Masks:
     values: Ids
     pictures: Patterns = ()
     background: tuple[str, ...] = ("0",)
-    leave_out: Ids = field(default_factory=dict)  # value -> why its pixels aren't read
+    leave_out: Ids = field(default_factory=dict)  # value -> why it is no class; its pixels are background
+    unknown: Ids = field(default_factory=dict)  # value -> why nobody knows what its pixels show
+    wrong: Ids = field(default_factory=dict)  # value -> why a picture that holds it isn't read
 
 
 @dataclass(frozen=True, slots=True)

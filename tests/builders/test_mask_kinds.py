@@ -8,7 +8,7 @@ import re
 from collections import Counter
 
 import pytest
-from surgvqa.builders.asking.pool import asked
+from surgvqa.builders.asking.pool import POOL, asked
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -238,3 +238,37 @@ def test_a_tip_without_an_eye_is_placed_in_the_frame():
     assert found
     for qa in found:
         assert qa.short_answer == cell((150 + 200 * qa.evidence_s[0] / 5, 90)), qa
+
+
+def test_what_nobody_says_may_hide_anything():
+    """A part of a picture is of no class: what isn't seen elsewhere may lie there, and is no longer asked about."""
+    things = (
+        drawn("spatula", (0, 80, 300, 100)),
+        drawn("pupil", (400, 300, 500, 400)),
+        drawn("lens", (0, 400, 90, 500)),
+    )
+    draw = random.Random(9)
+    others = [
+        Scene(60.0 + 5 * i, W, H, tuple(drawn(*one) for one in picture(draw).items())) for i in range(20)
+    ]
+    hidden = masks.polygons_to_rle([[600, 20, 700, 20, 700, 90, 600, 90]], W, H)
+    inside = masks.polygons_to_rle([[420, 320, 480, 320, 480, 380, 420, 380]], W, H)
+
+    def kinds_of(unsaid: str | None) -> dict[str, set[str]]:
+        scenes = (Scene(5.0, W, H, things, unsaid_rle=unsaid), *others)
+        case = link(Case("a", "made", "cataract", (Phase("incision", 0, 250),), scenes, duration_s=250.0))
+        known = transitions([case])
+        clips = [one for one in moments.windows(case, 5.0, 8).clips if one.scene and one.scene.time_s == 5.0]
+        found: dict[str, set[str]] = {}
+        for seed in range(20):
+            for qa in asked(clips[0], case, load("cataract"), known, Selection(kinds=tuple(POOL), seed=seed)):
+                found.setdefault(qa.kind, set()).add(f"{qa.question} {qa.short_answer}")
+        return found
+
+    plain, masked, inner = kinds_of(None), kinds_of(hidden), kinds_of(inside)
+    rest = {"anatomy", "instruments", "count", "missing", "presence", "tip_in", "option"} & plain.keys()
+    assert {"anatomy", "count", "missing", "presence", "tip_in"} <= rest
+    assert not rest & masked.keys() and {"middle", "cover", "entry_side"} <= masked.keys() & plain.keys()
+    assert not any(one.endswith("not visible") for found in masked.values() for one in found)
+    assert any("pupil" in one for one in plain["middle"] & masked["middle"])
+    assert not any("pupil" in one for kind in ("middle", "cover", "larger") for one in inner.get(kind, ()))
