@@ -63,7 +63,7 @@ def _pairs(
             clear, answer = LARGER * low <= high <= MUCH * low, max(a, b, key=lambda name: known[name])
         else:
             side = scene.width if kind == "left_of" else scene.height
-            clear = abs(known[a] - known[b]) >= apart * side and not _nested(found[a], found[b])
+            clear = abs(known[a] - known[b]) >= apart * side and not nested(found[a], found[b])
             answer = min(a, b, key=lambda name: known[name])
         slots = {"a": one, "b": other, "when": look.when(scene.time_s)}
         visible = all_large(look, (found[a], found[b]), scene)
@@ -75,7 +75,7 @@ def _pairs(
     yield from numbered(clear_ones[:MOST])
 
 
-def _nested(a: Entity, b: Entity) -> bool:
+def nested(a: Entity, b: Entity) -> bool:
     """Whether the middle of one lies in the box of the other: to say which is further left would be odd."""
     return any(
         one.centroid is not None
@@ -115,12 +115,20 @@ def _covers(look: Look, scene: Scene) -> Iterator[Draft]:
     for name in draws.shuffled(list(found), *look.key("cover"))[:MOST]:
         node = found[name]
         share = (node.area or 0.0) / (scene.width * scene.height)
-        stable = look.outlined(node, scene) and all(
-            abs(share - border) >= CLEAR_SHARE * border for border in SHARES
-        )
-        answer = COVERS[sum(share >= border for border in SHARES)]
+        answer, clear = covered(share)
+        stable = clear and look.outlined(node, scene)
         slots = {"a": name, "when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
         yield Draft(answer, (scene.time_s,), slots, COVERS, visible=look.large(node, scene), stable=stable)
+
+
+def covered(share: float) -> tuple[str, bool]:
+    """Return the answer that a share of the frame is, and whether it is clear of the borders between answers.
+
+    >>> covered(0.1), covered(0.151)
+    (('6 to 15 %', True), ('15 to 30 %', False))
+    """
+    clear = all(abs(share - border) >= CLEAR_SHARE * border for border in SHARES)
+    return COVERS[sum(share >= border for border in SHARES)], clear
 
 
 def moved(look: Look) -> Iterator[Draft]:

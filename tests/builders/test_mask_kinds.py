@@ -119,8 +119,25 @@ def right(pictures: dict[float, dict[str, Rectangle]], rated: dict[float, int], 
         case "anatomy" | "instruments":
             names = [one for one in (PARTS if qa.kind == "anatomy" else TOOLS) if one in things]
             return sorted(short.split(", ")) == (sorted(names) or ["none"])
-        case "option_anatomy":
+        case "phase" | "phase_change":
+            return short == ("incision" if qa.kind == "phase" else "not within the clip")
+        case "option_anatomy" | "option":
             return {short} == set(qa.choices) & things.keys()
+        case "missing":
+            return {short} == set(qa.choices) - things.keys()
+        case "presence":
+            return short == ("yes" if two[0] in things else "no")
+        case "count":
+            return short == str(len(tools))
+        case "entered" | "exited":
+            sides = (things, first) if qa.kind == "entered" else (first, things)
+            gone = [one for one in TOOLS if one in sides[0] and one not in sides[1]]
+            return sorted(short.split(", ")) == (sorted(gone) or ["none"])
+        case "seen_when":
+            ends = {(1, 0): "only at the start", (0, 1): "only at the end", (1, 1): "at both ends"}
+            return short == ends.get((two[0] in first, two[0] in things), "at neither end")
+        case "in_box":
+            return _meant(qa.question, tools) == short
         case "tip_clock":
             if short == "not visible":
                 return tool not in things
@@ -169,13 +186,42 @@ def right(pictures: dict[float, dict[str, Rectangle]], rated: dict[float, int], 
                 "15 to 30 %": (15, 30),
             }.get(short, (30, 100))
             return low <= share <= high
+        case "direction":
+            named = re.search(r"(?:around|from|If) (?:the middle|that) of the (\w+)", qa.question)
+            ref = named[1]
+            other = next(one for one in two if one != ref)
+            point, centre = middle(things[other]), middle(things[ref])
+            return hour_off(short, point, centre) < 0.5 + 10 / math.dist(point, centre)
+        case "resized":
+            times = area(things[two[0]]) / area(first[two[0]])
+            grown = {
+                "at least half as large again": times > 1.45,
+                "at most two thirds as large": times < 0.69,
+            }
+            return grown.get(short, 0.8 < times < 1.25)
+        case "tools_cover":
+            share = sum(map(area, tools.values())) / W / H * 100  # bars may cross: a little less
+            low, high = {"under 2 %": (0, 2.2), "2 to 6 %": (2, 6.5), "6 to 15 %": (6, 15)}[short]
+            return low <= share <= high
+        case "tools_quarter":
+            quarters = {
+                "top-left": (0, 0, W / 2, H / 2), "top-right": (W / 2, 0, W, H / 2),
+                "bottom-left": (0, H / 2, W / 2, H), "bottom-right": (W / 2, H / 2, W, H),
+            }  # fmt: skip
+            held = {name: sum(shared(one, bar) for bar in tools.values()) for name, one in quarters.items()}
+            return short == max(held, key=lambda name: held[name])
         case "box":
             if short == "not visible":
                 return two[0] not in things
             scaled = [at * 1000 / side for at, side in zip(things[two[0]], (W, H, W, H), strict=True)]
             numbers = map(int, re.findall(r"\d+", short))
             return all(abs(a - b) <= 3 for a, b in zip(scaled, numbers, strict=True))
-    return True  # the kinds that need no mask are checked in test_field_kinds.py
+    raise AssertionError(f"{qa.kind} has no check")
+
+
+def shared(a: Rectangle, b: Rectangle) -> float:
+    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(0.0, across) * max(0.0, down)
 
 
 def _inside(rectangle: Rectangle, x: float, y: float) -> bool:
@@ -203,7 +249,7 @@ def test_every_answer_is_what_was_drawn(world):
                 wrong.append((qa.kind, qa.question[-60:], qa.short_answer, pictures.get(qa.evidence_s[-1])))
     assert not wrong, (len(wrong), wrong[:4])
     due = "criterion anatomy tip_clock points_to entry_side tip_order tip_height tip_in tip_in_reworded tip_shift"
-    due += " moved middle left_of higher larger cover box"
+    due += " moved middle left_of higher larger cover box direction resized tools_cover tools_quarter"
     assert set(due.split()) <= checked.keys(), checked
 
 
