@@ -110,9 +110,12 @@ def _thinned(
     held = {key: items for key, items in counts.held.items() if key[0] not in constant}
     measured = {split for (_, split), items in held.items() if len(items) >= MEASURED}
     for (kind, split), items in sorted(held.items()):
-        heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in counts.texts[kind].items()}
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
-        kept, cause = thinned(items, counts.taught[kind], seed, heart) if split in measured else (items, None)
+        kept, cause = (
+            thinned(items, counts.taught[kind], seed, counts.texts[kind])
+            if split in measured
+            else (items, None)
+        )
         keep[split].update(item.qa_id for item in kept)
         left_out[kind]["guessed without looking"] += len(items) - len(kept)
         if split not in measured:

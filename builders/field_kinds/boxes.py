@@ -14,7 +14,7 @@ from surgvqa.builders.kinds.view import Draft, Look, numbered, single
 from surgvqa.builders.schema import Entity, Scene
 
 NOT_VISIBLE = "not visible"
-ABSENT = 0.1
+ABSENT = 0.15
 MOST = 3  # boxes asked for of a clip
 ALONE = 0.5  # IoU with any other box from which on a box doesn't tell which thing is meant
 

@@ -15,7 +15,7 @@ from surgvqa.builders.schema import Entity, Point, Scene
 
 HOURS = tuple(f"{hour} o'clock" for hour in range(1, 13))
 NOT_VISIBLE = "not visible"
-ABSENT = 0.1  # of the questions where something is, so many ask for what isn't there
+ABSENT = 0.15  # of the questions where something is, so many ask for what isn't there
 EYE = "pupil"
 NOTHING = "none of them"
 INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first

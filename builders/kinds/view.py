@@ -83,6 +83,13 @@ class Look:
         """The latest annotated moment and, where there is another one, the earliest."""
         return (self.moments[-1], self.moments[0]) if len(self.moments) > 1 else self.moments
 
+    @cached_property
+    def between(self) -> Scene | None:
+        """The first moment between the ends that has a frame of its own and shows something else than both."""
+        ends = {_shows(scene) for scene in self.ends}
+        inner = (scene for scene in self.moments[1:-1] if scene.time_s in self.frames)
+        return next((scene for scene in inner if _shows(scene) not in ends), None)
+
     def dense(self) -> bool:
         """Whether the clip is annotated from its first frame to its last without a gap: when things change is known."""
         times = [scene.time_s for scene in self.moments]
@@ -93,19 +100,18 @@ class Look:
         )
 
     def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
-        """Yield what can be asked of the latest moment, and of the earliest where its answer is another one.
+        """Yield what can be asked of the latest moment, and of the earliest and one between where the answer is another one.
 
         The same question with the same answer at both ends of a clip is one fact asked twice.
         """
-        said: dict[tuple[str | None, ...], str] = {}
-        for place, scene in enumerate(self.ends):
+        said: dict[tuple[str | None, ...], set[str]] = {}
+        inner = (self.between,) if self.between is not None else ()
+        for suffix, scene in zip(("", "-start", "-between"), (*self.ends, *inner), strict=False):
             for draft in drafts(scene):
-                about = (draft.slots.get("a"), draft.slots.get("b"))
-                if place == 0:
-                    said[about] = draft.answer
-                    yield draft
-                elif said.get(about) != draft.answer:
-                    yield replace(draft, suffix=f"-start{draft.suffix}")
+                about = said.setdefault((draft.slots.get("a"), draft.slots.get("b")), set())
+                if draft.answer not in about:
+                    yield replace(draft, suffix=f"{suffix}{draft.suffix}")
+                about.add(draft.answer)
 
     def when(self, at_s: float) -> str:
         """Words for a moment of the clip, by where it lies in what is shown.
@@ -170,6 +176,12 @@ class Look:
             if fit - there:
                 return sorted(fit - there)
         return []
+
+
+def _shows(scene: Scene) -> tuple[object, ...]:
+    """Return what a moment shows, as far as it can be told from another one without pixels."""
+    things = sorted((node.name, node.grid or "") for node in scene.nodes)
+    return (tuple(things), scene.actions)
 
 
 def nameless(name: str) -> bool:

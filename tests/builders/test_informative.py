@@ -14,7 +14,7 @@ from surgvqa.builders.asking import templates
 from surgvqa.builders.asking.pool import POOL, asked
 from surgvqa.builders.bits.blind import Guesser, chance, context, right
 from surgvqa.builders.bits.choose import Part, choose
-from surgvqa.builders.bits.thin import Item, counted, thinned, weights
+from surgvqa.builders.bits.thin import Item, counted, most_frequent, thinned, weights
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -274,3 +274,22 @@ def test_the_command_chooses_and_reports(tmp_path):
         assert done.returncode == 0, done.stderr
         report = json.loads((out / "report.json").read_text())
         assert set(report["kinds"]) <= wanted and report["bits"]["per_clip"] > 0
+
+
+def test_thinning_holds_against_who_takes_the_likeliest_answer_of_those_offered():
+    """Training shows the liver larger than the duct, and the duct larger than the plate, and more of the latter."""
+
+    def asked(number: int, pair: tuple[str, str], answer: str) -> Item:
+        text = f"Which is larger at {number}, the {pair[0]} or the {pair[1]}?"
+        return Item(f"q{number}", context("larger", text, pair), answer, text)
+
+    train = [asked(i, ("duct", "plate"), "duct") for i in range(200)]
+    train += [asked(1000 + i, ("duct", "liver"), "liver") for i in range(40)]
+    held = [asked(2000 + i, ("duct", "liver"), "duct" if i % 4 else "liver") for i in range(200)]
+    known = Counter(one.answer for one in train)
+    assert most_frequent(known, ("duct", "liver")) == "duct"
+    mixed = [*held, *(asked(3000 + i, ("liver", "plate"), "liver" if i % 4 else "plate") for i in range(200))]
+    kept, cause = thinned(mixed, counted(train), 0)
+    assert cause is None and len(kept) > 100
+    hits = sum(most_frequent(known, one.context.choices) == one.answer for one in kept)
+    assert hits <= 0.6 * len(kept)
