@@ -25,7 +25,7 @@ from surgvqa.builders.field_kinds import (
     spans,
     steps,
 )
-from surgvqa.builders.kinds import changes, count, phase, presence, things, tips
+from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tips
 from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
@@ -62,6 +62,8 @@ POOL: Mapping[str, Kind] = {
     "tip_clock": Kind("spatial", tips.tip_clock),
     "tip_cell": Kind("spatial", tips.tip_cell),
     "absolute_position": Kind("spatial", tips.position),
+    "reaches": Kind("temporal", places.reaches),
+    "mostly_at": Kind("temporal", places.mostly_at),
     "tip_in": Kind("spatial", tips.tip_in, whole=True),
     "tip_shift": Kind("temporal", tips.tip_shift),
     "points_to": Kind("spatial", tips.points_to),

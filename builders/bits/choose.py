@@ -14,6 +14,7 @@ from surgvqa.builders.schema import QA, Clip
 
 FOLDS = 3  # of cases, for the bits of a question: no guesser has seen a case that it guesses on
 HELD_OUT = ("validation", "test")
+LEAST = 0.75  # of the mean of a case's clips, the bits of a held-out clip that stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,16 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     for kind, (answer, n) in constant.items():
         left_out[kind]["every answer is the same"] += n
         notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
+    bits = _Bits(counts.folds)
+    poor = _poor(parts, _thinned(counts, set(constant), seed, defaultdict(Counter), []), bits, seed)
+    if poor:
+        notes.append(
+            f"{len(poor)} held-out clips are left out: they leave far less open than others of their case"
+        )
+        parts = [_without(part, poor, left_out) for part in parts]
+        counts = counted(parts, seed)
     keep = _thinned(counts, set(constant), seed, left_out, notes)
-    clips = _asked(parts, counts, set(constant), keep, seed)
+    clips = _asked(parts, counts, set(constant), keep, bits, seed)
     silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
     if silent:
         notes.append(f"{silent} clips are left out: nothing is left to ask of them")
@@ -102,6 +111,35 @@ def counted(parts: Sequence[Part], seed: int) -> Counts:
     return found
 
 
+def _poor(
+    parts: Sequence[Part], keep: Mapping[str, set[str]], bits: _Bits, seed: int
+) -> set[tuple[str, str]]:
+    """Return (split, clip) of the held-out clips whose questions leave less than a share of the mean of their case open.
+
+    A clip costs a model all of its frames, whatever is asked of it. A case with few clips keeps all of them.
+    """
+    found = set()
+    for part in parts:
+        if part.split not in HELD_OUT or len(part.clips) < MEASURED:
+            continue
+        fold = fold_of(part.case_id, seed)
+        left = [sum(bits.of(qa, fold) for qa in pool if qa.qa_id in keep[part.split]) for pool in part.pool]
+        least = LEAST * sum(left) / len(left)
+        found |= {
+            (part.split, clip.clip_id) for clip, open_ in zip(part.clips, left, strict=True) if open_ < least
+        }
+    return found
+
+
+def _without(part: Part, poor: set[tuple[str, str]], left_out: dict[str, Counter[str]]) -> Part:
+    """Return a part without the clips that leave little open; their questions are counted in ``left_out``."""
+    kept = [i for i, clip in enumerate(part.clips) if (part.split, clip.clip_id) not in poor]
+    for i in set(range(len(part.clips))) - set(kept):
+        for qa in part.pool[i]:
+            left_out[qa.kind]["its clip leaves little open"] += 1
+    return replace(part, clips=tuple(part.clips[i] for i in kept), pool=tuple(part.pool[i] for i in kept))
+
+
 def _thinned(
     counts: Counts, constant: set[str], seed: int, left_out: dict[str, Counter[str]], notes: list[str]
 ) -> dict[str, set[str]]:
@@ -128,11 +166,15 @@ def _thinned(
 
 
 def _asked(
-    parts: Sequence[Part], counts: Counts, constant: set[str], keep: Mapping[str, set[str]], seed: int
+    parts: Sequence[Part],
+    counts: Counts,
+    constant: set[str],
+    keep: Mapping[str, set[str]],
+    bits: _Bits,
+    seed: int,
 ) -> list[tuple[Clip, ...]]:
     """Return the clips of every part with the questions that stay, their bits and weights."""
     by_answer = {kind: weights(answers) for kind, answers in counts.answers.items()}
-    bits = _Bits(counts.folds)
     clips = []
     for part in parts:
         held_out = part.split in HELD_OUT

@@ -14,6 +14,7 @@ from surgvqa.builders.bits.blind import Asked, Context, Guesser, chance, usual
 from surgvqa.builders.cases import draws
 
 ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers that aren't ours
+CAPPED = 0.08  # chance, where the share of one answer stops; who always says it can be no better
 MEASURED = 30  # questions of a kind in a split below which no share can be told from chance
 FEWEST = 8  # questions of a kind in a split; fewer say nothing
 ROUNDS = 8
@@ -39,12 +40,14 @@ def thinned(
     """
     kept = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
     own = counted(kept)
+    known = {answer for _, answer in taught}  # chance is that of who knows all answers, not those left here
     guesses = _guesses(taught or own, heart or {})
     for _ in range(ROUNDS):
         asked = counted(kept)
-        limit = min(1.0, chance(asked) + ABOVE)
+        level = chance(asked, known)
+        limit = min(1.0, level + ABOVE)
         before = len(kept)
-        kept = _capped(kept, limit)
+        kept = _capped(kept, min(1.0, level + CAPPED))
         for guess in guesses:
             kept = _unguessed(kept, [guess(item) == item.answer for item in kept], limit)
         if len({item.answer for item in kept}) < 2:

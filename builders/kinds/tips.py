@@ -17,6 +17,7 @@ HOURS = tuple(f"{hour} o'clock" for hour in range(1, 13))
 NOT_VISIBLE = "not visible"
 ABSENT = 0.15  # of the questions where something is, so many ask for what isn't there
 EYE = "pupil"
+QUARTERS = ("top-left", "top-right", "center", "bottom-left", "bottom-right")  # of sources that know no finer
 NOTHING = "none of them"
 INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
@@ -96,21 +97,25 @@ def position(look: Look) -> Iterator[Draft]:
     yield from look.at_ends(lambda scene: numbered(_stated(look, scene)))
 
 
-def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
-    stated = {
-        name: node
-        for name, node in single(scene, "instrument").items()
-        if node.granularity in ("cell", "quadrant", "box") and node.grid in CELLS
-    }
-    for name in draws.shuffled(list(stated), *look.key("position")):
-        node = stated[name]
-        stable, words = True, name
+def stated(scene: Scene) -> Iterator[tuple[str, Entity, bool]]:
+    """Yield the instruments that have a place, and whether it is sure: the middle of a box clear of the cells' borders."""
+    for name, node in single(scene, "instrument").items():
+        if node.granularity not in ("cell", "quadrant", "box") or node.grid not in CELLS:
+            continue
+        stable = True
         if node.granularity == "box" and node.bbox is not None:
             x1, y1, x2, y2 = node.bbox
             cells = {grid_cell(at, scene.width, scene.height) for at in around((x1 + x2) / 2, (y1 + y2) / 2)}
-            stable, words = len(cells) == 1, f"middle of the {name}"
-        quarters = ("top-left", "top-right", "center", "bottom-left", "bottom-right")
-        choices = quarters if node.granularity == "quadrant" else CELLS
+            stable = len(cells) == 1
+        yield name, node, stable
+
+
+def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
+    found = {name: (node, stable) for name, node, stable in stated(scene)}
+    for name in draws.shuffled(list(found), *look.key("position")):
+        node, stable = found[name]
+        words = f"middle of the {name}" if node.granularity == "box" else name
+        choices = QUARTERS if node.granularity == "quadrant" else CELLS
         slots = {"a": f"the {words}", "when": look.when(scene.time_s), "choices": ", ".join(choices)}
         visible = look.large(node, scene)
         yield Draft(node.grid or "", (scene.time_s,), slots, choices, visible=visible, stable=stable)

@@ -193,6 +193,16 @@ def test_thinning_ends_at_chance():
     )
 
 
+def test_chance_is_that_of_all_answers_that_training_shows():
+    """Training counts up to five; where two of these answers are left, a half of them right is far above chance."""
+    train = [item(i, "spatula", str(i % 5), ()) for i in range(100)]
+    held = [item(200 + i, "spatula", "0" if i % 2 else "1", ()) for i in range(200)]
+    held += [item(900 + i, "spatula", str(2 + i % 3), ()) for i in range(15)]
+    kept, _ = thinned(held, counted(train), 0)
+    answers = Counter(one.answer for one in kept)
+    assert not kept or max(answers.values()) <= 0.3 * len(kept)
+
+
 def test_a_kind_with_one_answer_is_left_out_by_name():
     kept, cause = thinned([item(i, "spatula", "yes") for i in range(50)], Counter(), 0)
     assert not kept and cause
@@ -218,6 +228,27 @@ def test_training_keeps_all_and_weighs_it():
     again = choose([part("a", "train"), part("b", "test")])
     assert again == chosen
     assert weights({"a": 1, "b": 1}) == {"a": 1.0, "b": 1.0}
+
+
+def test_a_held_out_clip_that_leaves_little_open_is_left_out():
+    """Every clip costs a model its frames: of 40 clips, those asked one question go, those asked four stay."""
+
+    def part(case_id: str, split: str) -> Part:
+        clips = tuple(Clip(case_id, i * 1000, i * 1000 + 1000, None) for i in range(80))
+        pool = tuple(
+            tuple(
+                QA(f"{c.clip_id}#k{k}", f"k{k}", "recognition", "How many?", "", str((i // 2 + k) % 4))
+                for k in range(8 if i % 2 else 1)
+            )
+            for i, c in enumerate(clips)
+        )
+        return Part(case_id, split, clips, pool)
+
+    chosen = choose([part("a", "train"), part("b", "train"), part("c", "test")])
+    assert [len(clips) for clips in chosen.clips[:2]] == [80, 80]
+    assert {len(clip.qa) for clip in chosen.clips[2]} <= set(range(4, 9)) and 20 < len(chosen.clips[2]) <= 40
+    assert any("far less open" in note for note in chosen.notes)
+    assert chosen.left_out["k0"]["its clip leaves little open"] >= 35
 
 
 def test_evidence_is_a_second_of_the_frames_shown():
