@@ -25,7 +25,7 @@ from surgvqa.builders.field_kinds import (
     spans,
     steps,
 )
-from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tips
+from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tip_pairs, tips
 from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
@@ -70,6 +70,8 @@ POOL: Mapping[str, Kind] = {
     "entry_side": Kind("spatial", tips.entry_side),
     "tip_order": Kind("spatial", tips.tip_order),
     "tip_height": Kind("spatial", tips.tip_height),
+    "tip_reach": Kind("spatial", tip_pairs.tip_reach),
+    "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip),
     "middle": Kind("spatial", compare.middle),
     "left_of": Kind("spatial", compare.left_of),
     "higher": Kind("spatial", compare.higher),

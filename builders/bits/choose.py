@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -211,7 +212,10 @@ def fold_of(case_id: str, seed: int) -> int:
 
 
 class _Bits:
-    """What the better of the two guessers leaves open of each question, fitted without the question's fold."""
+    """What the best guesser leaves open of each question, fitted without the question's fold.
+
+    The guessers are two classifiers, of words and of choices alone, and one to whom all choices are alike.
+    """
 
     def __init__(self, folds: Mapping[tuple[str, int], Asked]) -> None:
         self._guessers: dict[tuple[str, int], tuple[Guesser, Guesser]] = {}
@@ -223,12 +227,17 @@ class _Bits:
                         rest.update(folds.get((kind, other), {}))
                 self._guessers[kind, fold] = Guesser(rest), Guesser(usual(rest))
         self._better: dict[str, int] = {}
+        self._answers: dict[str, int] = {}
         for kind in sorted({kind for kind, _ in folds}):
-            losses = [0.0, 0.0]
+            self._answers[kind] = len(
+                {answer for fold in range(FOLDS) for _, answer in folds.get((kind, fold), ())}
+            )
+            losses = [0.0, 0.0, 0.0]
             for fold in range(FOLDS):
                 for (what, answer), n in folds.get((kind, fold), {}).items():
                     for which, guesser in enumerate(self._guessers[kind, fold]):
                         losses[which] += n * guesser.bits(_told(which, what), answer)
+                    losses[2] += n * self._even(kind, what)
             self._better[kind] = losses.index(min(losses))
         self._known: dict[tuple[str, int, Context, str], float] = {}
 
@@ -239,9 +248,15 @@ class _Bits:
         key = (qa.kind, fold, what, short)
         if key not in self._known:
             which = self._better[qa.kind]
-            found = self._guessers[qa.kind, fold][which].bits(_told(which, what), short)
+            if which == 2:
+                found = self._even(qa.kind, what)
+            else:
+                found = self._guessers[qa.kind, fold][which].bits(_told(which, what), short)
             self._known[key] = round(found, 4)
         return self._known[key]
+
+    def _even(self, kind: str, what: Context) -> float:
+        return math.log2(len(what.choices) or self._answers[kind])
 
 
 def _told(which: int, what: Context) -> Context:

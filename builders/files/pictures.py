@@ -142,3 +142,14 @@ def read_picture(path: Path) -> np.ndarray:
         raise InputError(f"{path}: not a picture that can be read") from error
     except BROKEN as error:
         raise InputError(f"{path}: the picture is damaged: {error}") from error
+
+
+def one_colour(path: Path, within: int = 8) -> bool:
+    """Whether a picture shows one colour alone, as what was blackened does; a damaged one is not told from others here."""
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (64, 64))  # of a JPEG an eighth of its lines is decoded
+            small = picture.convert("RGB").resize((64, 64), Image.Resampling.BOX)
+            return all(high - low <= within for low, high in small.getextrema())
+    except BROKEN:
+        return False

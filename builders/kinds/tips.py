@@ -22,7 +22,7 @@ NOTHING = "none of them"
 INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
-def _pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
+def pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
     """Return the instruments of a moment that their names alone mean and whose tips their masks tell, in drawn order."""
     found = single(scene, "instrument")
     ends = [
@@ -31,19 +31,20 @@ def _pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip
     return [(name, node, end) for name, node, end in ends if end is not None]
 
 
-def _step(scene: Scene) -> int:
+def step_at(scene: Scene) -> int:
     """Return the pixels that a tip may be off by its grid alone."""
     return step_of(scene.width, scene.height)
 
 
-def _eye(scene: Scene) -> Entity | None:
+def eye_of(scene: Scene) -> Entity | None:
+    """Return the pupil of a scene, where its middle is known."""
     return next((node for node in scene.nodes if node.name == EYE and node.centroid is not None), None)
 
 
 def tip_clock(look: Look) -> Iterator[Draft]:
     """Yield the hour of a tip around the pupil's centre."""
     scene = look.last
-    if scene is None or _eye(scene) is None:
+    if scene is None or eye_of(scene) is None:
         return
     if draws.fraction(*look.key("absent tip")) < ABSENT and (absent := look.absent(scene, "instrument")):
         name = look.one_of(absent, "tip_clock")
@@ -54,14 +55,14 @@ def tip_clock(look: Look) -> Iterator[Draft]:
 
 
 def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
-    eye = _eye(scene)
+    eye = eye_of(scene)
     if eye is None or eye.centroid is None:
         return
-    for name, node, found in _pointed(look, scene, "tip_clock"):
+    for name, node, found in pointed(look, scene, "tip_clock"):
         hour = clock_hour(found.tip, eye.centroid)
-        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + _step(scene))
+        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + step_at(scene))
         stable = not near and all(
-            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=_step(scene))
+            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=step_at(scene))
         )
         yield Draft(
             hour,
@@ -80,8 +81,8 @@ def tip_cell(look: Look) -> Iterator[Draft]:
 
 
 def _cells(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in _pointed(look, scene, "tip_cell") if _eye(scene) is None else ():
-        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=_step(scene))}
+    for name, node, found in pointed(look, scene, "tip_cell") if eye_of(scene) is None else ():
+        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=step_at(scene))}
         yield Draft(
             grid_cell(found.tip, scene.width, scene.height),
             (scene.time_s,),
@@ -133,8 +134,8 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
     if len(outlined) < 2:
         return
     choices = (*sorted(outlined), NOTHING)
-    for name, node, found in _pointed(look, scene, "tip_in"):
-        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=_step(scene))}
+    for name, node, found in pointed(look, scene, "tip_in"):
+        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=step_at(scene))}
         yield Draft(
             _innermost(outlined, found.tip, scene),
             (scene.time_s,),
@@ -182,7 +183,9 @@ def tip_shift(look: Look) -> Iterator[Draft]:
 
 def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
     """Whether a way is long enough to be seen and clearly one of four."""
-    far = math.hypot(dx, dy) >= max(MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + _step(scene)))
+    far = math.hypot(dx, dy) >= max(
+        MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + step_at(scene))
+    )
     return far and max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
 
 
@@ -192,7 +195,7 @@ def entry_side(look: Look) -> Iterator[Draft]:
 
 
 def _sides(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in _pointed(look, scene, "entry_side"):
+    for name, node, found in pointed(look, scene, "entry_side"):
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible, stable = look.large(node, scene), found.side is not None
         yield Draft(found.side or "", (scene.time_s,), slots, SIDES, visible=visible, stable=stable)
@@ -204,10 +207,10 @@ def points_to(look: Look) -> Iterator[Draft]:
 
 
 def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in _pointed(look, scene, "points_to"):
+    for name, node, found in pointed(look, scene, "points_to"):
         hour = clock_hour(found.tip, found.entry)
-        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=_step(scene))]
-        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=_step(scene))]
+        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=step_at(scene))]
+        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=step_at(scene))]
         yield Draft(
             hour,
             (scene.time_s,),
@@ -232,7 +235,7 @@ def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    places = {name: found.tip[axis] for name, _, found in _pointed(look, scene, kind)}
+    places = {name: found.tip[axis] for name, _, found in pointed(look, scene, kind)}
     names = sorted(places)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     if not pairs:
@@ -248,5 +251,5 @@ def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
         {"a": a, "b": b, "when": look.when(scene.time_s)},
         (a, b),
         visible=all(look.large(node, scene) is not False for node in scene.nodes if node.name in (a, b)),
-        stable=abs(apart) >= max(0.02 * size, 2 * (NOISE + _step(scene))),
+        stable=abs(apart) >= max(0.02 * size, 2 * (NOISE + step_at(scene))),
     )

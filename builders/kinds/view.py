@@ -138,6 +138,12 @@ class Look:
         scale = min(1.0, (self.max_side or side) / side)
         return node.area * scale * scale >= LEAST
 
+    def names(self, role: Role) -> bool:
+        """Whether the annotations ever say which thing of a role it is; where they never do, only "none" could be said."""
+        return self.annotates(role) and any(
+            known == role and not nameless(name) for name, known in self.known.roles.items()
+        )
+
     def outlined(self, node: Entity, scene: Scene) -> bool:
         """Whether a thing's mask is all of it: no pixels worth the name lie in its box of which nobody says what they show."""
         if scene.unsaid_rle is None or node.bbox is None or not node.area:

@@ -4,7 +4,7 @@
 
 Chooses the questions of each source as a build without pixels does, then asks the nine of `--questions nine` on the very
 clips and splits that are left, and fits the guessers of `builders/bits` to the training questions of each. Of the held-out
-ones: bits of a clip (the better of the most frequent answer and a classifier of question and choices; log-loss), the same
+ones: bits of a clip (the best of the most frequent answer, a classifier of question and choices, and all choices alike; log-loss), the same
 told the phase, evidence outside the frames, and the kind in which the better guesser is farthest above chance. Bits count
 where a question can be answered from its frames: the nine ask which phase came before and comes next, and what has entered
 since a moment before the clip; "nine, all" counts these, too. Intervals are 95 %, over cases drawn again (over clips where
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -107,18 +108,21 @@ def kind_of(name: str, train: list[Row], held: list[Row]) -> dict[str, Any]:
     """Figures of one kind; bits of each held-out question go into the rows."""
     taught = counted(train, phase=False)
     words, most, told = Guesser(taught), Guesser(usual(taught)), Guesser(counted(train, phase=True))
+    known = {answer for _, answer in taught}
+    open_ = len({meant(row.qa.short_answer) for row in held} | known)
     losses: list[list[float]] = []
     hits: list[list[bool]] = []
     for row in held:
         answer, plain = meant(row.qa.short_answer), seen(row, phase=False)
         bare, phased = type(plain)((), plain.choices), seen(row, phase=True)
-        losses.append([words.bits(plain, answer), most.bits(bare, answer), told.bits(phased, answer)])
+        even = math.log2(len(plain.choices) or open_)  # who holds all choices for alike
+        losses.append([words.bits(plain, answer), most.bits(bare, answer), even, told.bits(phased, answer)])
         hits.append([words.guess(plain) == answer, most.guess(bare) == answer])
-    best = min((0, 1), key=lambda i: sum(loss[i] for loss in losses))
+    best = min((0, 1, 2), key=lambda i: sum(loss[i] for loss in losses))
     luckier = max((0, 1), key=lambda i: sum(hit[i] for hit in hits))
-    base = chance(counted(held, phase=False), {answer for _, answer in taught})
+    base = chance(counted(held, phase=False), known)
     for row, loss, hit in zip(held, losses, hits, strict=True):
-        row.bits, row.phased, row.above = loss[best], min(loss[best], loss[2]), hit[luckier] - base
+        row.bits, row.phased, row.above = loss[best], min(loss[best], loss[3]), hit[luckier] - base
         row.guessed = True
     return {
         "kind": name,

@@ -144,6 +144,20 @@ def right(pictures: dict[float, dict[str, Rectangle]], rated: dict[float, int], 
             point, eye = tip(tool, tools[tool]), middle(things["pupil"])
             # Ten pixels at the tip are half an hour at a distance of 40.
             return hour_off(short, point, eye) < 0.5 + 20 / max(1.0, math.dist(point, eye))
+        case "tip_reach":
+            away = math.dist(tip(tool, tools[tool]), middle(things["pupil"]))
+            radius, slack = math.sqrt(area(things["pupil"]) / math.pi), 12
+            low, high = {
+                "within half its radius": (0, 0.5),
+                "between that and its border": (0.5, 1),
+                "up to half a radius beyond it": (1, 1.5),
+            }.get(short, (1.5, 1e9))
+            return low * radius - slack <= away <= high * radius + slack
+        case "tip_from_tip":
+            named = re.search(r"(?:around|from|If) the tip of the (\w+)", qa.question)
+            other = next(one for one in TOOLS if one != named[1])
+            point, centre = tip(other, tools[other]), tip(named[1], tools[named[1]])
+            return hour_off(short, point, centre) < 0.5 + 20 / math.dist(point, centre)
         case "points_to":
             return short == ("3 o'clock" if tool == "spatula" else "12 o'clock")
         case "entry_side":
@@ -249,7 +263,7 @@ def test_every_answer_is_what_was_drawn(world):
                 wrong.append((qa.kind, qa.question[-60:], qa.short_answer, pictures.get(qa.evidence_s[-1])))
     assert not wrong, (len(wrong), wrong[:4])
     due = "criterion anatomy tip_clock points_to entry_side tip_order tip_height tip_in tip_in_reworded tip_shift"
-    due += " moved middle left_of higher larger cover box direction resized tools_cover tools_quarter"
+    due += " moved middle left_of higher larger cover box direction resized tools_cover tools_quarter tip_reach tip_from_tip"
     assert set(due.split()) <= checked.keys(), checked
 
 
