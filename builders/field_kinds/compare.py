@@ -60,7 +60,9 @@ def _pairs(
         one, other = (a, b) if draws.fraction(*look.key(kind, a, b)) < 0.5 else (b, a)
         if apart is None:
             low, high = sorted((known[a], known[b]))
-            clear, answer = LARGER * low <= high <= MUCH * low, max(a, b, key=lambda name: known[name])
+            # Of a lens in the pupil nobody can say whether the pupil is what is left of it.
+            clear = LARGER * low <= high <= MUCH * low and not nested(found[a], found[b])
+            answer = max(a, b, key=lambda name: known[name])
         else:
             side = scene.width if kind == "left_of" else scene.height
             clear = abs(known[a] - known[b]) >= apart * side and not nested(found[a], found[b])
