@@ -150,6 +150,7 @@ def one_colour(path: Path, within: int = 8) -> bool:
         with Image.open(path) as picture:
             picture.draft("RGB", (64, 64))  # of a JPEG an eighth of its lines is decoded
             small = picture.convert("RGB").resize((64, 64), Image.Resampling.BOX)
-            return all(high - low <= within for low, high in small.getextrema())
+            pixels = np.asarray(small).astype(int)
+            return bool((pixels.max((0, 1)) - pixels.min((0, 1)) <= within).all())
     except BROKEN:
         return False
