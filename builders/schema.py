@@ -99,6 +99,7 @@ class Scene:
     previous_s: float | None = None  # when the previous scene of the case was
     confidence: float | None = None  # of a machine-made scene, its least sure thing's; None: a person made it
     actions: tuple[Action, ...] | None = None  # None where nobody annotated what is done; empty: nothing is
+    unsaid_rle: str | None = None  # pixels of which nobody says what they show, run lengths as `rle`'s
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from surgvqa.builders.field_kinds import (
     boxes,
     compare,
     criteria,
+    layout,
     options,
     phase_times,
     rewordings,
@@ -24,7 +25,7 @@ from surgvqa.builders.field_kinds import (
     spans,
     steps,
 )
-from surgvqa.builders.kinds import changes, count, phase, presence, things, tips
+from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tip_pairs, tips
 from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
@@ -36,23 +37,23 @@ POOL: Mapping[str, Kind] = {
     "step": Kind("recognition", steps.step),
     "step_of": Kind("recognition", steps.step_of),
     "step_change": Kind("temporal", phase_times.step_change),
-    "anatomy": Kind("recognition", things.anatomy),
-    "instruments": Kind("recognition", things.instruments),
+    "anatomy": Kind("recognition", things.anatomy, whole=True),
+    "instruments": Kind("recognition", things.instruments, whole=True),
     "presence": Kind("verification", presence.presence),
-    "option": Kind("recognition", options.option),
-    "option_anatomy": Kind("recognition", options.option_anatomy),
-    "missing": Kind("verification", options.missing),
-    "count": Kind("recognition", count.count),
-    "count_class": Kind("recognition", count.count_class),
-    "classes": Kind("recognition", count.classes),
-    "entered": Kind("verification", changes.entered),
-    "exited": Kind("verification", changes.exited),
-    "seen_when": Kind("temporal", seen_when.seen_when),
-    "enters_at": Kind("temporal", changes.enters_at),
-    "leaves_at": Kind("temporal", spans.leaves_at),
-    "when": Kind("temporal", spans.when),
-    "how_long": Kind("temporal", spans.how_long),
-    "which_first": Kind("temporal", changes.which_first),
+    "option": Kind("recognition", options.option, whole=True),
+    "option_anatomy": Kind("recognition", options.option_anatomy, whole=True),
+    "missing": Kind("verification", options.missing, whole=True),
+    "count": Kind("recognition", count.count, whole=True),
+    "count_class": Kind("recognition", count.count_class, whole=True),
+    "classes": Kind("recognition", count.classes, whole=True),
+    "entered": Kind("verification", changes.entered, whole=True),
+    "exited": Kind("verification", changes.exited, whole=True),
+    "seen_when": Kind("temporal", seen_when.seen_when, whole=True),
+    "enters_at": Kind("temporal", changes.enters_at, whole=True),
+    "leaves_at": Kind("temporal", spans.leaves_at, whole=True),
+    "when": Kind("temporal", spans.when, whole=True),
+    "how_long": Kind("temporal", spans.how_long, whole=True),
+    "which_first": Kind("temporal", changes.which_first, whole=True),
     "verb": Kind("recognition", actions.verb),
     "target": Kind("recognition", actions.target),
     "actor": Kind("recognition", actions.actor),
@@ -61,23 +62,31 @@ POOL: Mapping[str, Kind] = {
     "tip_clock": Kind("spatial", tips.tip_clock),
     "tip_cell": Kind("spatial", tips.tip_cell),
     "absolute_position": Kind("spatial", tips.position),
-    "tip_in": Kind("spatial", tips.tip_in),
+    "reaches": Kind("temporal", places.reaches),
+    "mostly_at": Kind("temporal", places.mostly_at),
+    "tip_in": Kind("spatial", tips.tip_in, whole=True),
     "tip_shift": Kind("temporal", tips.tip_shift),
     "points_to": Kind("spatial", tips.points_to),
     "entry_side": Kind("spatial", tips.entry_side),
     "tip_order": Kind("spatial", tips.tip_order),
     "tip_height": Kind("spatial", tips.tip_height),
+    "tip_reach": Kind("spatial", tip_pairs.tip_reach),
+    "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip),
     "middle": Kind("spatial", compare.middle),
     "left_of": Kind("spatial", compare.left_of),
     "higher": Kind("spatial", compare.higher),
     "larger": Kind("spatial", compare.larger),
     "cover": Kind("spatial", compare.cover),
     "moved": Kind("temporal", compare.moved),
+    "direction": Kind("spatial", layout.direction),
+    "resized": Kind("temporal", layout.resized),
+    "tools_cover": Kind("spatial", layout.tools_cover, whole=True),
+    "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True),
     "box": Kind("spatial", boxes.box),
-    "in_box": Kind("spatial", boxes.in_box),
+    "in_box": Kind("spatial", boxes.in_box, whole=True),
     "verb_reworded": Kind("recognition", rewordings.verb_reworded),
     "target_reworded": Kind("recognition", rewordings.target_reworded),
-    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded),
+    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded, whole=True),
 }
 CAUSES = ("not answerable", "not visible", "not stable", "not unique")
 
@@ -121,6 +130,8 @@ def asked(
             continue
         for draft in kind.drafts(look):
             cause = fault(draft, shown)
+            if cause is None and kind.whole and look.unsaid(draft.evidence):
+                cause = CAUSES[0]
             if cause is None:
                 found.append(worded(look, name, kind, draft, words.kinds[name]))
             elif failed is not None:

@@ -191,6 +191,17 @@ def chance(asked: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()
     return sum(n / (len(what.choices) or known) for (what, _), n in asked.items()) / total if total else 0.0
 
 
+def even(asked: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()) -> float:
+    """Return the bits that a guesser leaves open to whom all choices are alike, the mean over questions.
+
+    >>> even({(Context((), ("a", "b", "c", "d")), "a"): 3})
+    2.0
+    """
+    known = len({answer for _, answer in asked} | set(answers))
+    total = sum(asked.values())
+    return sum(n * math.log2(len(what.choices) or known) for (what, _), n in asked.items()) / max(1, total)
+
+
 def right(guesser: Guesser, asked: Mapping[tuple[Context, str], int]) -> float:
     """Return the share of questions that a guesser gets right."""
     total = sum(asked.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from surgvqa.builders.schema import QA, Clip
 
 FOLDS = 3  # of cases, for the bits of a question: no guesser has seen a case that it guesses on
 HELD_OUT = ("validation", "test")
+LEAST = 0.75  # of the mean of a case's clips, the bits of a held-out clip that stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,16 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
     for kind, (answer, n) in constant.items():
         left_out[kind]["every answer is the same"] += n
         notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
+    bits = _Bits(counts.folds)
+    poor = _poor(parts, _thinned(counts, set(constant), seed, defaultdict(Counter), []), bits, seed)
+    if poor:
+        notes.append(
+            f"{len(poor)} held-out clips are left out: they leave far less open than others of their case"
+        )
+        parts = [_without(part, poor, left_out) for part in parts]
+        counts = counted(parts, seed)
     keep = _thinned(counts, set(constant), seed, left_out, notes)
-    clips = _asked(parts, counts, set(constant), keep, seed)
+    clips = _asked(parts, counts, set(constant), keep, bits, seed)
     silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
     if silent:
         notes.append(f"{silent} clips are left out: nothing is left to ask of them")
@@ -102,6 +112,35 @@ def counted(parts: Sequence[Part], seed: int) -> Counts:
     return found
 
 
+def _poor(
+    parts: Sequence[Part], keep: Mapping[str, set[str]], bits: _Bits, seed: int
+) -> set[tuple[str, str]]:
+    """Return (split, clip) of the held-out clips whose questions leave less than a share of the mean of their case open.
+
+    A clip costs a model all of its frames, whatever is asked of it. A case with few clips keeps all of them.
+    """
+    found = set()
+    for part in parts:
+        if part.split not in HELD_OUT or len(part.clips) < MEASURED:
+            continue
+        fold = fold_of(part.case_id, seed)
+        left = [sum(bits.of(qa, fold) for qa in pool if qa.qa_id in keep[part.split]) for pool in part.pool]
+        least = LEAST * sum(left) / len(left)
+        found |= {
+            (part.split, clip.clip_id) for clip, open_ in zip(part.clips, left, strict=True) if open_ < least
+        }
+    return found
+
+
+def _without(part: Part, poor: set[tuple[str, str]], left_out: dict[str, Counter[str]]) -> Part:
+    """Return a part without the clips that leave little open; their questions are counted in ``left_out``."""
+    kept = [i for i, clip in enumerate(part.clips) if (part.split, clip.clip_id) not in poor]
+    for i in set(range(len(part.clips))) - set(kept):
+        for qa in part.pool[i]:
+            left_out[qa.kind]["its clip leaves little open"] += 1
+    return replace(part, clips=tuple(part.clips[i] for i in kept), pool=tuple(part.pool[i] for i in kept))
+
+
 def _thinned(
     counts: Counts, constant: set[str], seed: int, left_out: dict[str, Counter[str]], notes: list[str]
 ) -> dict[str, set[str]]:
@@ -110,9 +149,12 @@ def _thinned(
     held = {key: items for key, items in counts.held.items() if key[0] not in constant}
     measured = {split for (_, split), items in held.items() if len(items) >= MEASURED}
     for (kind, split), items in sorted(held.items()):
-        heart = {text: min(n, key=lambda one: (-n[one], one)) for text, n in counts.texts[kind].items()}
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
-        kept, cause = thinned(items, counts.taught[kind], seed, heart) if split in measured else (items, None)
+        kept, cause = (
+            thinned(items, counts.taught[kind], seed, counts.texts[kind])
+            if split in measured
+            else (items, None)
+        )
         keep[split].update(item.qa_id for item in kept)
         left_out[kind]["guessed without looking"] += len(items) - len(kept)
         if split not in measured:
@@ -125,11 +167,15 @@ def _thinned(
 
 
 def _asked(
-    parts: Sequence[Part], counts: Counts, constant: set[str], keep: Mapping[str, set[str]], seed: int
+    parts: Sequence[Part],
+    counts: Counts,
+    constant: set[str],
+    keep: Mapping[str, set[str]],
+    bits: _Bits,
+    seed: int,
 ) -> list[tuple[Clip, ...]]:
     """Return the clips of every part with the questions that stay, their bits and weights."""
     by_answer = {kind: weights(answers) for kind, answers in counts.answers.items()}
-    bits = _Bits(counts.folds)
     clips = []
     for part in parts:
         held_out = part.split in HELD_OUT
@@ -166,7 +212,10 @@ def fold_of(case_id: str, seed: int) -> int:
 
 
 class _Bits:
-    """What the better of the two guessers leaves open of each question, fitted without the question's fold."""
+    """What the best guesser leaves open of each question, fitted without the question's fold.
+
+    The guessers are two classifiers, of words and of choices alone, and one to whom all choices are alike.
+    """
 
     def __init__(self, folds: Mapping[tuple[str, int], Asked]) -> None:
         self._guessers: dict[tuple[str, int], tuple[Guesser, Guesser]] = {}
@@ -178,12 +227,17 @@ class _Bits:
                         rest.update(folds.get((kind, other), {}))
                 self._guessers[kind, fold] = Guesser(rest), Guesser(usual(rest))
         self._better: dict[str, int] = {}
+        self._answers: dict[str, int] = {}
         for kind in sorted({kind for kind, _ in folds}):
-            losses = [0.0, 0.0]
+            self._answers[kind] = len(
+                {answer for fold in range(FOLDS) for _, answer in folds.get((kind, fold), ())}
+            )
+            losses = [0.0, 0.0, 0.0]
             for fold in range(FOLDS):
                 for (what, answer), n in folds.get((kind, fold), {}).items():
                     for which, guesser in enumerate(self._guessers[kind, fold]):
                         losses[which] += n * guesser.bits(_told(which, what), answer)
+                    losses[2] += n * self._even(kind, what)
             self._better[kind] = losses.index(min(losses))
         self._known: dict[tuple[str, int, Context, str], float] = {}
 
@@ -194,9 +248,15 @@ class _Bits:
         key = (qa.kind, fold, what, short)
         if key not in self._known:
             which = self._better[qa.kind]
-            found = self._guessers[qa.kind, fold][which].bits(_told(which, what), short)
+            if which == 2:
+                found = self._even(qa.kind, what)
+            else:
+                found = self._guessers[qa.kind, fold][which].bits(_told(which, what), short)
             self._known[key] = round(found, 4)
         return self._known[key]
+
+    def _even(self, kind: str, what: Context) -> float:
+        return math.log2(len(what.choices) or self._answers[kind])
 
 
 def _told(which: int, what: Context) -> Context:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, left_open, meant, right, usual
+from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, even, left_open, meant, right, usual
 from surgvqa.cards.files.documents import Bits
 
 REWORDED = "_reworded"
@@ -17,18 +17,19 @@ def figures(kind: str, train: Rows, tested: Rows) -> dict[str, float | None]:
     """Return what guessers fitted to ``train`` leave open of ``tested``; None where either holds nothing.
 
     ``chance``; ``blind_best``, the share that the better of two guessers gets right, the most frequent answer and
-    the classifier of text and choices; ``bits``, what the better of them leaves open of an answer;
+    the classifier of text and choices; ``bits``, what the best of them and of who holds all choices for alike leaves open of an answer;
     ``blind_with_phase`` and ``bits_with_phase`` of the classifier that is told the phase, too.
     """
     if not train or not tested:
         return dict.fromkeys(("chance", "blind_best", "bits", "blind_with_phase", "bits_with_phase"))
     taught, asked = _counted(kind, train), _counted(kind, tested)
     words, most = Guesser(taught), Guesser(usual(taught))
+    known = {answer for _, answer in taught}
     told, phased = Guesser(_counted(kind, train, phase=True)), _counted(kind, tested, phase=True)
     found = {
-        "chance": chance(asked, {answer for _, answer in taught}),
+        "chance": chance(asked, known),
         "blind_best": max(right(words, asked), right(most, usual(asked))),
-        "bits": min(left_open(words, asked), left_open(most, usual(asked))),
+        "bits": min(left_open(words, asked), left_open(most, usual(asked)), even(asked, known)),
         "blind_with_phase": right(told, phased),
         "bits_with_phase": left_open(told, phased),
     }

@@ -7,13 +7,14 @@ are left out as it takes, by the sha256 of their ids. What cannot be thinned tha
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from surgvqa.builders.bits.blind import Asked, Context, Guesser, chance, usual
 from surgvqa.builders.cases import draws
 
 ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers that aren't ours
+CAPPED = 0.08  # chance, where the share of one answer stops; who always says it can be no better
 MEASURED = 30  # questions of a kind in a split below which no share can be told from chance
 FEWEST = 8  # questions of a kind in a split; fewer say nothing
 ROUNDS = 8
@@ -30,25 +31,25 @@ class Item:
 
 
 def thinned(
-    items: Sequence[Item], taught: Asked, seed: int, heart: Mapping[str, str] | None = None
+    items: Sequence[Item], taught: Asked, seed: int, heart: Mapping[str, Mapping[str, int]] | None = None
 ) -> tuple[list[Item], str | None]:
     """Return the questions of one kind and split that stay, and why none does, where that is so.
 
-    ``taught`` are the kind's questions in training, ``heart`` its most frequent answer to the very words; where
-    there are none the split teaches its own guesser.
+    ``taught`` are the kind's questions in training, ``heart`` its answers to the very words, with their numbers; where
+    there are none the split teaches its own guessers.
     """
     kept = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
     own = counted(kept)
-    guessers = [Guesser(taught or own), Guesser(usual(taught or own))]
+    known = {answer for _, answer in taught}  # chance is that of who knows all answers, not those left here
+    guesses = _guesses(taught or own, heart or {})
     for _ in range(ROUNDS):
         asked = counted(kept)
-        limit = min(1.0, chance(asked) + ABOVE)
+        level = chance(asked, known)
+        limit = min(1.0, level + ABOVE)
         before = len(kept)
-        kept = _capped(kept, limit)
-        for guesser in guessers:
-            kept = _unguessed(kept, [guesser.guess(item.context) == item.answer for item in kept], limit)
-        if heart:
-            kept = _unguessed(kept, [heart.get(item.text) == item.answer for item in kept], limit)
+        kept = _capped(kept, min(1.0, level + CAPPED))
+        for guess in guesses:
+            kept = _unguessed(kept, [guess(item) == item.answer for item in kept], limit)
         if len({item.answer for item in kept}) < 2:
             return [], "every answer that is left is the same"
         if len(kept) < FEWEST:
@@ -56,6 +57,39 @@ def thinned(
         if len(kept) == before:
             return kept, None
     return [], f"guessing still pays after {ROUNDS} rounds"
+
+
+def _guesses(taught: Asked, heart: Mapping[str, Mapping[str, int]]) -> list[Callable[[Item], str | None]]:
+    """Return guessers: two classifiers; the most frequent answer of those that a question offers; its very words by heart."""
+    words, bare = Guesser(taught), Guesser(usual(taught))
+    answers: Counter[str] = Counter()
+    for (_, answer), n in taught.items():
+        answers[answer] += n
+
+    def most(item: Item) -> str | None:
+        return most_frequent(answers, item.context.choices)
+
+    def by_heart(item: Item) -> str | None:
+        known = heart.get(item.text, answers)
+        usable = not item.context.choices or not known.keys().isdisjoint(item.context.choices)
+        return most_frequent(known if usable else answers, item.context.choices)
+
+    return [
+        lambda item: words.guess(item.context),
+        lambda item: bare.guess(Context((), item.context.choices)),
+        most,
+        by_heart,
+    ]
+
+
+def most_frequent(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:
+    """Return the most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
+
+    >>> most_frequent({"incision": 3, "phaco": 2}), most_frequent({"incision": 3, "phaco": 2}, ["phaco", "suction"])
+    ('incision', 'phaco')
+    """
+    among = set(choices) & counts.keys() or counts.keys()
+    return min(among, key=lambda answer: (-counts[answer], answer), default=None)
 
 
 def counted(items: Sequence[Item]) -> Asked:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from surgvqa.builders.cases.timeline import Stretch, course, to_ms
 from surgvqa.builders.cases.windows import SECOND, Windows, chop, placed
@@ -106,15 +107,36 @@ def _shown(
     elif frames == 1:
         seconds = (known[last],)
     elif len(moments) > 1:
-        first_s, last_s = known[moments[0]], known[last]
-        inner = [first_s + (last_s - first_s) * i / (frames - 1) for i in range(1, frames - 1)]
-        seconds = (first_s, *(round(second, 3) for second in inner), last_s)
+        seconds = _filled([known[at] for at in moments], frames)
     else:
         spread = list(_even(start, end, frames, {}))
         nearest = min(range(frames), key=lambda i: abs(spread[i] - known[last]))
         spread[nearest] = known[last]
         seconds = tuple(spread)
     return seconds
+
+
+def _filled(moments: Sequence[float], frames: int) -> tuple[float, ...]:
+    """Return the seconds of ``frames`` from the first moment to the last: the moments, and middles of the widest gaps.
+
+    Where there are more moments than frames the frames are evenly spread.
+
+    >>> _filled([0.0, 4.0, 5.0], 5), _filled([0.0, 1.0, 2.0, 3.0], 3)
+    ((0.0, 1.333, 2.667, 4.0, 5.0), (0.0, 1.5, 3.0))
+    """
+    first, last = moments[0], moments[-1]
+    if len(moments) > frames:
+        inner = [first + (last - first) * i / (frames - 1) for i in range(1, frames - 1)]
+        return (first, *(round(second, 3) for second in inner), last)
+    parts = [1] * (len(moments) - 1)  # of each gap
+    gaps = [b - a for a, b in pairwise(moments)]
+    for _ in range(frames - len(moments)):
+        widest = max(range(len(parts)), key=lambda i: gaps[i] / parts[i])
+        parts[widest] += 1
+    found: list[float] = []
+    for (a, b), number in zip(pairwise(moments), parts, strict=True):
+        found += [a, *(round(a + (b - a) * i / number, 3) for i in range(1, number))]
+    return (*found, last)
 
 
 def _even(start: int, end: int, frames: int, pictured: dict[int, float]) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ __all__ = [
     "boxes",
     "compare",
     "criteria",
+    "layout",
     "options",
     "phase_times",
     "rewordings",

@@ -14,7 +14,7 @@ from surgvqa.builders.kinds.view import Draft, Look, numbered, single
 from surgvqa.builders.schema import Entity, Scene
 
 NOT_VISIBLE = "not visible"
-ABSENT = 0.1
+ABSENT = 0.15
 MOST = 3  # boxes asked for of a clip
 ALONE = 0.5  # IoU with any other box from which on a box doesn't tell which thing is meant
 
@@ -32,12 +32,15 @@ def box(look: Look) -> Iterator[Draft]:
     scene = look.last
     if scene is None or not look.known.boxed:
         return
-    slots = {"when": look.when(scene.time_s)}
     absent = look.absent(scene, "instrument")
     if absent and draws.fraction(*look.key("absent box")) < ABSENT:
-        slots["a"] = look.one_of(absent, "box")
+        slots = {"a": look.one_of(absent, "box"), "when": look.when(scene.time_s)}
         yield Draft(NOT_VISIBLE, (scene.time_s,), slots, nothing=True, stable=True)
         return
+    yield from look.at_ends(lambda scene: numbered(_boxes(look, scene)))
+
+
+def _boxes(look: Look, scene: Scene) -> Iterator[Draft]:
     found = {
         name: node
         for role in ("instrument", "anatomy")
@@ -46,16 +49,14 @@ def box(look: Look) -> Iterator[Draft]:
     }
     tools = [name for name, node in found.items() if node.type == "instrument"]
     asked = draws.shuffled(tools or list(found), *look.key("box"))[:MOST]
-    yield from numbered(
-        Draft(
+    for name in asked:
+        yield Draft(
             text(found[name], scene),
             (scene.time_s,),
-            slots | {"a": name},
+            {"a": name, "when": look.when(scene.time_s)},
             visible=look.large(found[name], scene),
-            stable=True,
+            stable=look.outlined(found[name], scene),
         )
-        for name in asked
-    )
 
 
 def in_box(look: Look) -> Iterator[Draft]:

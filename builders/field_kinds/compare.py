@@ -60,13 +60,16 @@ def _pairs(
         one, other = (a, b) if draws.fraction(*look.key(kind, a, b)) < 0.5 else (b, a)
         if apart is None:
             low, high = sorted((known[a], known[b]))
-            clear, answer = LARGER * low <= high <= MUCH * low, max(a, b, key=lambda name: known[name])
+            # Of a lens in the pupil nobody can say whether the pupil is what is left of it.
+            clear = LARGER * low <= high <= MUCH * low and not nested(found[a], found[b])
+            answer = max(a, b, key=lambda name: known[name])
         else:
             side = scene.width if kind == "left_of" else scene.height
-            clear = abs(known[a] - known[b]) >= apart * side and not _nested(found[a], found[b])
+            clear = abs(known[a] - known[b]) >= apart * side and not nested(found[a], found[b])
             answer = min(a, b, key=lambda name: known[name])
         slots = {"a": one, "b": other, "when": look.when(scene.time_s)}
         visible = all_large(look, (found[a], found[b]), scene)
+        clear = clear and look.outlined(found[a], scene) and look.outlined(found[b], scene)
         drafts.append(Draft(answer, (scene.time_s,), slots, (one, other), visible=visible, stable=clear))
     clear_ones = [draft for draft in drafts if draft.stable] or drafts[
         :1
@@ -74,7 +77,7 @@ def _pairs(
     yield from numbered(clear_ones[:MOST])
 
 
-def _nested(a: Entity, b: Entity) -> bool:
+def nested(a: Entity, b: Entity) -> bool:
     """Whether the middle of one lies in the box of the other: to say which is further left would be odd."""
     return any(
         one.centroid is not None
@@ -100,7 +103,8 @@ def _middles(look: Look, scene: Scene) -> Iterator[Draft]:
         cells = {grid_cell(at, scene.width, scene.height) for at in around(*node.centroid)}
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible = look.large(node, scene)
-        yield Draft(cell, (scene.time_s,), slots, CELLS, visible=visible, stable=cells == {cell})
+        stable = cells == {cell} and look.outlined(node, scene)
+        yield Draft(cell, (scene.time_s,), slots, CELLS, visible=visible, stable=stable)
 
 
 def cover(look: Look) -> Iterator[Draft]:
@@ -113,10 +117,20 @@ def _covers(look: Look, scene: Scene) -> Iterator[Draft]:
     for name in draws.shuffled(list(found), *look.key("cover"))[:MOST]:
         node = found[name]
         share = (node.area or 0.0) / (scene.width * scene.height)
-        stable = all(abs(share - border) >= CLEAR_SHARE * border for border in SHARES)
-        answer = COVERS[sum(share >= border for border in SHARES)]
+        answer, clear = covered(share)
+        stable = clear and look.outlined(node, scene)
         slots = {"a": name, "when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
         yield Draft(answer, (scene.time_s,), slots, COVERS, visible=look.large(node, scene), stable=stable)
+
+
+def covered(share: float) -> tuple[str, bool]:
+    """Return the answer that a share of the frame is, and whether it is clear of the borders between answers.
+
+    >>> covered(0.1), covered(0.151)
+    (('6 to 15 %', True), ('15 to 30 %', False))
+    """
+    clear = all(abs(share - border) >= CLEAR_SHARE * border for border in SHARES)
+    return COVERS[sum(share >= border for border in SHARES)], clear
 
 
 def moved(look: Look) -> Iterator[Draft]:
@@ -135,6 +149,7 @@ def moved(look: Look) -> Iterator[Draft]:
         dx, dy = other[0] - one[0], other[1] - one[1]
         far = max(abs(dx), abs(dy)) >= MOVES * (last.width**2 + last.height**2) ** 0.5
         clear = max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
+        clear = clear and look.outlined(before[name], first) and look.outlined(after[name], last)
         visible = both(look.large(before[name], first), look.large(after[name], last))
         way = towards(dx, dy)
         evidence = (first.time_s, last.time_s)

@@ -142,3 +142,15 @@ def read_picture(path: Path) -> np.ndarray:
         raise InputError(f"{path}: not a picture that can be read") from error
     except BROKEN as error:
         raise InputError(f"{path}: the picture is damaged: {error}") from error
+
+
+def one_colour(path: Path, within: int = 8) -> bool:
+    """Whether a picture shows one colour alone, as what was blackened does; a damaged one is not told from others here."""
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (64, 64))  # of a JPEG an eighth of its lines is decoded
+            small = picture.convert("RGB").resize((64, 64), Image.Resampling.BOX)
+            pixels = np.asarray(small).astype(int)
+            return bool((pixels.max((0, 1)) - pixels.min((0, 1)) <= within).all())
+    except BROKEN:
+        return False

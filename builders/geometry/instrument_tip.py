@@ -2,7 +2,7 @@
 
 An instrument comes in over the edge of the frame (of the round field of an endoscope, where that is known) and
 ends in the field: the tip is the mask's pixel farthest, along the mask, from where the mask touches the edge.
-A mask that touches no edge has no tip here; which of its two ends works isn't told by its shape.
+A mask that touches no edge, or the edge with both of its ends, has no tip here; which end works isn't told by its shape.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ FINE = 128  # pixels of the longer side at which ways along a mask are measured;
 TOUCH = 0.012  # of the longer side: annotators stop some pixels short of the edge
 END = 0.02  # of the way: the tip is the middle of what is that close to the farthest pixel
 ONE_SIDE = 0.8  # of the contact lies on one side, else the side is not clear
+FAR = (
+    0.2  # of the diagonal: contacts that far apart are two ends, closer ones a tool that another one crosses
+)
+MINOR = 0.1  # of the contact, below which a piece of it is a slip of the outline
 SHORT = 0.08  # of the diagonal: from a contact no farther away than this, no end can be told
 
 
@@ -46,7 +50,7 @@ def tip_of(mask: np.ndarray) -> Tip | None:
     step = step_of(width, height)
     small = _shrunk(mask, step)
     contact, side = _contact(small)
-    if contact is None:
+    if contact is None or _both_ends(contact):
         return None
     ways = _ways(small, contact)
     reached = np.isfinite(ways)
@@ -110,6 +114,21 @@ def _contact(mask: np.ndarray) -> tuple[np.ndarray | None, str | None]:
         contact[bands[side]] = mask[bands[side]]
     best = max(SIDES, key=lambda side: lengths[side])
     return contact, best if lengths[best] >= ONE_SIDE * total else None
+
+
+def _both_ends(contact: np.ndarray) -> bool:
+    """Whether a mask touches the edge at two places far from each other."""
+    ys, xs = np.nonzero(contact)
+    one = np.zeros_like(contact)
+    one[ys[0], xs[0]] = True
+    ways = np.full(contact.shape, np.inf)
+    ways[one] = 0.0
+    _flood(ways, one, contact)
+    reached = np.isfinite(ways[ys, xs])
+    if reached.all() or not MINOR <= reached.mean() <= 1 - MINOR:
+        return False
+    apart = np.hypot(ys[reached][:, None] - ys[~reached], xs[reached][:, None] - xs[~reached])
+    return bool(apart.min() >= FAR * math.hypot(*contact.shape))
 
 
 def _ways(mask: np.ndarray, contact: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ def exited(look: Look) -> Iterator[Draft]:
 
 def _ends(look: Look) -> tuple[Scene, Scene] | None:
     """Return the moments of the first and of the last frame, where both are annotated."""
-    if len(look.moments) < 2 or not look.annotates("instrument"):
+    if len(look.moments) < 2 or not look.names("instrument"):
         return None
     first, last = look.moments[0], look.moments[-1]
     return (first, last) if (first.time_s, last.time_s) == (look.frames[0], look.frames[-1]) else None

@@ -51,7 +51,7 @@ def count_class(look: Look) -> Iterator[Draft]:
 
 def classes(look: Look) -> Iterator[Draft]:
     """Yield how many different instruments are in view, where they are only named."""
-    if look.annotates("instrument") and not look.known.located:
+    if look.names("instrument") and not look.known.located:
         yield from look.at_ends(lambda scene: _different(look, scene))
 
 

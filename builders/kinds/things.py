@@ -22,7 +22,7 @@ def anatomy(look: Look) -> Iterator[Draft]:
 
 
 def _named(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
-    if look.annotates(role):
+    if look.names(role):
         yield from look.at_ends(lambda scene: _listed(look, scene, role, order))
 
 

@@ -15,13 +15,14 @@ from surgvqa.builders.schema import Entity, Point, Scene
 
 HOURS = tuple(f"{hour} o'clock" for hour in range(1, 13))
 NOT_VISIBLE = "not visible"
-ABSENT = 0.1  # of the questions where something is, so many ask for what isn't there
+ABSENT = 0.15  # of the questions where something is, so many ask for what isn't there
 EYE = "pupil"
+QUARTERS = ("top-left", "top-right", "center", "bottom-left", "bottom-right")  # of sources that know no finer
 NOTHING = "none of them"
 INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
-def _pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
+def pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
     """Return the instruments of a moment that their names alone mean and whose tips their masks tell, in drawn order."""
     found = single(scene, "instrument")
     ends = [
@@ -30,19 +31,20 @@ def _pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip
     return [(name, node, end) for name, node, end in ends if end is not None]
 
 
-def _step(scene: Scene) -> int:
+def step_at(scene: Scene) -> int:
     """Return the pixels that a tip may be off by its grid alone."""
     return step_of(scene.width, scene.height)
 
 
-def _eye(scene: Scene) -> Entity | None:
+def eye_of(scene: Scene) -> Entity | None:
+    """Return the pupil of a scene, where its middle is known."""
     return next((node for node in scene.nodes if node.name == EYE and node.centroid is not None), None)
 
 
 def tip_clock(look: Look) -> Iterator[Draft]:
     """Yield the hour of a tip around the pupil's centre."""
     scene = look.last
-    if scene is None or _eye(scene) is None:
+    if scene is None or eye_of(scene) is None:
         return
     if draws.fraction(*look.key("absent tip")) < ABSENT and (absent := look.absent(scene, "instrument")):
         name = look.one_of(absent, "tip_clock")
@@ -53,14 +55,14 @@ def tip_clock(look: Look) -> Iterator[Draft]:
 
 
 def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
-    eye = _eye(scene)
+    eye = eye_of(scene)
     if eye is None or eye.centroid is None:
         return
-    for name, node, found in _pointed(look, scene, "tip_clock"):
+    for name, node, found in pointed(look, scene, "tip_clock"):
         hour = clock_hour(found.tip, eye.centroid)
-        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + _step(scene))
+        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + step_at(scene))
         stable = not near and all(
-            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=_step(scene))
+            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=step_at(scene))
         )
         yield Draft(
             hour,
@@ -79,8 +81,8 @@ def tip_cell(look: Look) -> Iterator[Draft]:
 
 
 def _cells(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in _pointed(look, scene, "tip_cell") if _eye(scene) is None else ():
-        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=_step(scene))}
+    for name, node, found in pointed(look, scene, "tip_cell") if eye_of(scene) is None else ():
+        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=step_at(scene))}
         yield Draft(
             grid_cell(found.tip, scene.width, scene.height),
             (scene.time_s,),
@@ -96,21 +98,25 @@ def position(look: Look) -> Iterator[Draft]:
     yield from look.at_ends(lambda scene: numbered(_stated(look, scene)))
 
 
-def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
-    stated = {
-        name: node
-        for name, node in single(scene, "instrument").items()
-        if node.granularity in ("cell", "quadrant", "box") and node.grid in CELLS
-    }
-    for name in draws.shuffled(list(stated), *look.key("position")):
-        node = stated[name]
-        stable, words = True, name
+def stated(scene: Scene) -> Iterator[tuple[str, Entity, bool]]:
+    """Yield the instruments that have a place, and whether it is sure: the middle of a box clear of the cells' borders."""
+    for name, node in single(scene, "instrument").items():
+        if node.granularity not in ("cell", "quadrant", "box") or node.grid not in CELLS:
+            continue
+        stable = True
         if node.granularity == "box" and node.bbox is not None:
             x1, y1, x2, y2 = node.bbox
             cells = {grid_cell(at, scene.width, scene.height) for at in around((x1 + x2) / 2, (y1 + y2) / 2)}
-            stable, words = len(cells) == 1, f"middle of the {name}"
-        quarters = ("top-left", "top-right", "center", "bottom-left", "bottom-right")
-        choices = quarters if node.granularity == "quadrant" else CELLS
+            stable = len(cells) == 1
+        yield name, node, stable
+
+
+def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
+    found = {name: (node, stable) for name, node, stable in stated(scene)}
+    for name in draws.shuffled(list(found), *look.key("position")):
+        node, stable = found[name]
+        words = f"middle of the {name}" if node.granularity == "box" else name
+        choices = QUARTERS if node.granularity == "quadrant" else CELLS
         slots = {"a": f"the {words}", "when": look.when(scene.time_s), "choices": ", ".join(choices)}
         visible = look.large(node, scene)
         yield Draft(node.grid or "", (scene.time_s,), slots, choices, visible=visible, stable=stable)
@@ -128,8 +134,8 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
     if len(outlined) < 2:
         return
     choices = (*sorted(outlined), NOTHING)
-    for name, node, found in _pointed(look, scene, "tip_in"):
-        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=_step(scene))}
+    for name, node, found in pointed(look, scene, "tip_in"):
+        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=step_at(scene))}
         yield Draft(
             _innermost(outlined, found.tip, scene),
             (scene.time_s,),
@@ -177,7 +183,9 @@ def tip_shift(look: Look) -> Iterator[Draft]:
 
 def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
     """Whether a way is long enough to be seen and clearly one of four."""
-    far = math.hypot(dx, dy) >= max(MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + _step(scene)))
+    far = math.hypot(dx, dy) >= max(
+        MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + step_at(scene))
+    )
     return far and max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
 
 
@@ -187,7 +195,7 @@ def entry_side(look: Look) -> Iterator[Draft]:
 
 
 def _sides(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in _pointed(look, scene, "entry_side"):
+    for name, node, found in pointed(look, scene, "entry_side"):
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible, stable = look.large(node, scene), found.side is not None
         yield Draft(found.side or "", (scene.time_s,), slots, SIDES, visible=visible, stable=stable)
@@ -199,10 +207,10 @@ def points_to(look: Look) -> Iterator[Draft]:
 
 
 def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in _pointed(look, scene, "points_to"):
+    for name, node, found in pointed(look, scene, "points_to"):
         hour = clock_hour(found.tip, found.entry)
-        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=_step(scene))]
-        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=_step(scene))]
+        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=step_at(scene))]
+        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=step_at(scene))]
         yield Draft(
             hour,
             (scene.time_s,),
@@ -227,7 +235,7 @@ def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    places = {name: found.tip[axis] for name, _, found in _pointed(look, scene, kind)}
+    places = {name: found.tip[axis] for name, _, found in pointed(look, scene, kind)}
     names = sorted(places)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     if not pairs:
@@ -243,5 +251,5 @@ def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
         {"a": a, "b": b, "when": look.when(scene.time_s)},
         (a, b),
         visible=all(look.large(node, scene) is not False for node in scene.nodes if node.name in (a, b)),
-        stable=abs(apart) >= max(0.02 * size, 2 * (NOISE + _step(scene))),
+        stable=abs(apart) >= max(0.02 * size, 2 * (NOISE + step_at(scene))),
     )

@@ -14,6 +14,7 @@ from itertools import pairwise
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import CaseIndex
 from surgvqa.builders.cases.transitions import Transitions
+from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import Tip, tip_of_rle
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Clip, Entity, Role, Scene
@@ -23,6 +24,7 @@ LEAST = 64.0  # pixels of a thing in the picture that the model is shown: eight 
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
 GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 UNSPECIFIED = "unspecified "
+UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
 
 
@@ -81,6 +83,13 @@ class Look:
         """The latest annotated moment and, where there is another one, the earliest."""
         return (self.moments[-1], self.moments[0]) if len(self.moments) > 1 else self.moments
 
+    @cached_property
+    def between(self) -> Scene | None:
+        """The first moment between the ends that has a frame of its own and shows something else than both."""
+        ends = {_shows(scene) for scene in self.ends}
+        inner = (scene for scene in self.moments[1:-1] if scene.time_s in self.frames)
+        return next((scene for scene in inner if _shows(scene) not in ends), None)
+
     def dense(self) -> bool:
         """Whether the clip is annotated from its first frame to its last without a gap: when things change is known."""
         times = [scene.time_s for scene in self.moments]
@@ -91,19 +100,18 @@ class Look:
         )
 
     def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
-        """Yield what can be asked of the latest moment, and of the earliest where its answer is another one.
+        """Yield what can be asked of the latest moment, and of the earliest and one between where the answer is another one.
 
         The same question with the same answer at both ends of a clip is one fact asked twice.
         """
-        said: dict[tuple[str | None, ...], str] = {}
-        for place, scene in enumerate(self.ends):
+        said: dict[tuple[str | None, ...], set[str]] = {}
+        inner = (self.between,) if self.between is not None else ()
+        for suffix, scene in zip(("", "-start", "-between"), (*self.ends, *inner), strict=False):
             for draft in drafts(scene):
-                about = (draft.slots.get("a"), draft.slots.get("b"))
-                if place == 0:
-                    said[about] = draft.answer
-                    yield draft
-                elif said.get(about) != draft.answer:
-                    yield replace(draft, suffix=f"-start{draft.suffix}")
+                about = said.setdefault((draft.slots.get("a"), draft.slots.get("b")), set())
+                if draft.answer not in about:
+                    yield replace(draft, suffix=f"{suffix}{draft.suffix}")
+                about.add(draft.answer)
 
     def when(self, at_s: float) -> str:
         """Words for a moment of the clip, by where it lies in what is shown.
@@ -130,6 +138,24 @@ class Look:
         scale = min(1.0, (self.max_side or side) / side)
         return node.area * scale * scale >= LEAST
 
+    def names(self, role: Role) -> bool:
+        """Whether the annotations ever say which thing of a role it is; where they never do, only "none" could be said."""
+        return self.annotates(role) and any(
+            known == role and not nameless(name) for name, known in self.known.roles.items()
+        )
+
+    def outlined(self, node: Entity, scene: Scene) -> bool:
+        """Whether a thing's mask is all of it: no pixels worth the name lie in its box of which nobody says what they show."""
+        if scene.unsaid_rle is None or node.bbox is None or not node.area:
+            return True
+        hidden = masks.rle_to_mask(scene.unsaid_rle, scene.width, scene.height)
+        x1, y1, x2, y2 = (round(at) for at in node.bbox)
+        return bool(hidden[y1:y2, x1:x2].sum() <= UNSAID * node.area)
+
+    def unsaid(self, times: Sequence[float]) -> bool:
+        """Whether a part of one of some moments shows what nobody says: whatever isn't seen elsewhere may be there."""
+        return any(scene.unsaid_rle for at in times for scene in self.view.between(at, at))
+
     def key(self, *more: object) -> tuple[object, ...]:
         """Return what draws of this clip depend on."""
         return (*more, self.seed, self.clip.clip_id)
@@ -144,7 +170,9 @@ class Look:
         return sorted(names, key=lambda name: (-self.known.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
-        """Things not in a scene that training shows in its phase, else anywhere."""
+        """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
+        if scene.unsaid_rle:
+            return []
         there = {node.name for node in scene.nodes}
         shown = self.known.shown.get(self.clip.phase or "", {})
         for names in (shown, self.known.roles):
@@ -154,6 +182,12 @@ class Look:
             if fit - there:
                 return sorted(fit - there)
         return []
+
+
+def _shows(scene: Scene) -> tuple[object, ...]:
+    """Return what a moment shows, as far as it can be told from another one without pixels."""
+    things = sorted((node.name, node.grid or "") for node in scene.nodes)
+    return (tuple(things), scene.actions)
 
 
 def nameless(name: str) -> bool:
@@ -209,3 +243,4 @@ class Kind:
 
     reasoning: str
     drafts: Callable[[Look], Iterator[Draft]]
+    whole: bool = False  # its answers rest on all that is in view: where a part isn't said they are unknown

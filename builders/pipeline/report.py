@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from surgvqa.builders.bits import figures as bits
-from surgvqa.builders.bits.thin import FEWEST
+from surgvqa.builders.bits.thin import FEWEST, most_frequent
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Dropped
@@ -121,7 +121,7 @@ def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str |
     return {
         "n": everywhere.total(),
         "n_blind": tested.total(),
-        "majority_answer": _most(taught),
+        "majority_answer": most_frequent(taught),
         "blind_majority": _share(tested, {}, taught),
         "blind_by_text": _share(tested, by_text, taught),
         "single_class": len(everywhere) == 1,
@@ -137,16 +137,6 @@ def _answers(asked: Asked) -> Counter[str]:
     return found
 
 
-def _most(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:
-    """Return the most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
-
-    >>> _most({"incision": 3, "phaco": 2}), _most({"incision": 3, "phaco": 2}, ["phaco", "suction"])
-    ('incision', 'phaco')
-    """
-    among = set(choices) & counts.keys() or counts
-    return min(among, key=lambda answer: (-counts[answer], answer), default=None)
-
-
 def _share(
     tested: Asked, by_text: Mapping[str, Mapping[str, int]], taught: Mapping[str, int]
 ) -> float | None:
@@ -158,7 +148,7 @@ def _share(
         counts = by_text.get(question, taught)
         if choices and counts.keys().isdisjoint(choices):
             counts = taught
-        right += n * (_most(counts, choices) == short)
+        right += n * (most_frequent(counts, choices) == short)
     return round(right / tested.total(), 4)
 
 

@@ -63,6 +63,7 @@ KINDS = tuple(REASONING)
 NINE_OF_EVERY_CLIP = Selection(kinds=NINE)
 MOTION = ("motion_direction", "entered_from", "moves_towards")
 NOT_VISIBLE = "not visible"
+_WHOLE = ("anatomy", "instruments", "entered", "exited", "count")  # they list or count all that is in view
 NO_EARLIER = "no earlier moment"
 LIKELY = 4  # choices of next_phase
 
@@ -117,7 +118,7 @@ def ask(
     for kind in (kind for kind in KINDS if kind in kinds):
         if kind in _PHASE and clip.phase is not None:
             asked.extend(_PHASE[kind](asker))
-        elif kind in _SCENE and clip.scene is not None:
+        elif kind in _SCENE and clip.scene is not None and not (kind in _WHOLE and clip.scene.unsaid_rle):
             asked.extend(_SCENE[kind](asker, clip.scene))
     moving = [kind for kind in kinds if kind in MOTION]
     asked.extend(_motion(asker, moving) if moving else ())
@@ -249,7 +250,12 @@ def _presence(asker: _Asker, scene: Scene) -> Iterator[QA]:
 
 
 def _absent(asker: _Asker, scene: Scene) -> list[str]:
-    """Things not in the scene that training shows in this phase; else that are used in it; else any known."""
+    """Things not in the scene that training shows in this phase; else that are used in it; else any known.
+
+    None where nobody says what a part of the picture shows: anything may be there.
+    """
+    if scene.unsaid_rle:
+        return []
     known = asker.known
     there = {node.name for node in scene.nodes}
     shown = known.shown.get(asker.clip.phase or "", {})

@@ -92,7 +92,7 @@ def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[
         something, nothing = wording.ANSWERS[kind]
         if names:
             sentences.append(something.format(x=wording.listed(names)))
-        elif role in annotated:
+        elif role in annotated and not clip.scene.unsaid_rle:
             sentences.append(nothing)
     return sentences
 

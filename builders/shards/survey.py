@@ -13,12 +13,14 @@ from surgvqa.builders.cases import scene as scenes
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import pointing, segmentation
+from surgvqa.builders.files.pictures import one_colour
 from surgvqa.builders.schema import Case, Clip, Dropped, Survey
 from surgvqa.builders.shards.job import Media, Options, below
 from surgvqa.builders.video import covering
 from surgvqa.builders.video.case_media import fit, look, refuse_late, stills, with_media
 from surgvqa.cards.command import InputError
 
+BLANK = "the picture is of one colour, so nothing is asked of it"
 OUTSIDE = "a frame of it lies outside the body"
 
 
@@ -34,11 +36,13 @@ def survey(case: Case, root: Path, options: Options) -> Survey:
     pixels = found if options.media != "none" else None
     if pixels is not None:
         case = fit(case, pixels)
+    case, unseen = without_blank(case)
     case = scenes.link(case)
     if options.asking == "informative":
         clips, dropped = moments.windows(pictured(case, options), options.clip_seconds, options.frames)
     else:
         clips, dropped = windows(case, options.clip_seconds)
+    dropped = (*unseen, *dropped)
     if options.screen is not None:
         seen = tuple(clip for clip in clips if not options.screen.away(clip))
         dropped = (*dropped, *(Dropped(clip.clip_id, OUTSIDE) for clip in clips if clip not in seen))
@@ -70,6 +74,28 @@ def pictured(case: Case, options: Options) -> Case:
     if options.media == "none" and any(to_ms(scene.time_s) not in shown for scene in case.scenes):
         return replace(case, frames=())
     return case
+
+
+def without_blank(case: Case) -> tuple[Case, list[Dropped]]:
+    """Return a case without the stills that show nothing, and what these are.
+
+    A source blackens what lies outside the body. Only pictures that nothing is annotated on are looked at.
+    """
+    empty = {to_ms(scene.time_s) for scene in case.scenes if not scene.nodes and not scene.actions}
+    if case.video is not None or not empty:
+        return case, []
+    blank = {
+        to_ms(frame.time_s): frame.path.name
+        for frame in case.frames
+        if to_ms(frame.time_s) in empty and one_colour(frame.path)
+    }
+    dropped = [Dropped(f"{case.case_id}: {name}", BLANK) for _, name in sorted(blank.items())]
+    return replace(
+        case,
+        frames=tuple(frame for frame in case.frames if to_ms(frame.time_s) not in blank),
+        scenes=tuple(scene for scene in case.scenes if to_ms(scene.time_s) not in blank),
+        ratings=tuple(one for one in case.ratings if to_ms(one.time_s) not in blank),
+    ), dropped
 
 
 def at_stretch(case: Case, time_s: float, options: Options) -> bool:

@@ -101,7 +101,9 @@ class Masks(Checked):
     values: Ids
     pictures: Patterns = ()
     background: Patterns = ("0",)
-    leave_out: Ids = Field(default_factory=dict)  # value -> why its pixels aren't read
+    leave_out: Ids = Field(default_factory=dict)  # value -> why it is no class; its pixels are background
+    unknown: Ids = Field(default_factory=dict)  # value -> why nobody knows what its pixels show
+    wrong: Ids = Field(default_factory=dict)  # value -> why a picture that holds it isn't read
 
 
 class Coco(Checked):

@@ -1,7 +1,8 @@
 """Label pictures as scenes: each class of a picture becomes one entity with a mask.
 
-A class's mask says nothing about how many things it holds. Values that no class has are left out by name; a value
-that the description doesn't know makes the picture a fault, for what it stands for would count as absent.
+A class's mask says nothing about how many things it holds. Values that no class has are left out by name; where nobody
+says what a value's pixels show, the scene keeps them as such, for any structure may lie there. A value that the
+description doesn't know makes the picture a fault.
 """
 
 from __future__ import annotations
@@ -41,20 +42,23 @@ def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
 def scene(
     spec: Masks, path: Path, shown: str, time_s: float, taxonomy: Taxonomy, left_out: Counter[str]
 ) -> Scene:
-    """Return a label picture's scene; ``left_out`` counts the pictures in which a value was left out."""
+    """Return a label picture's scene; ``left_out`` counts the pictures in which a value has no class."""
     found = values_of(path, shown)
     shape = next(iter(found.values())).shape
     height, width = outlines.frame_size(shape[1], shape[0])[::-1]
-    unknown = sorted(found.keys() - {*spec.values, *spec.background, *spec.leave_out})
+    unknown = sorted(found.keys() - {*spec.values, *spec.background, *spec.leave_out, *spec.unknown})
     if unknown:
         raise InputError(
             f"{shown}: the value {', '.join(unknown)} is none of {', '.join(spec.values)}; what is it?"
         )
     nodes: dict[str, Entity] = {}
+    unsaid = np.zeros(shape, bool)
     for value, mask in found.items():
-        if value in spec.leave_out:
+        if value in spec.leave_out or value in spec.unknown:
             left_out[value] += 1
-        if value not in spec.values or value in spec.leave_out:
+        if value in spec.unknown:
+            unsaid |= mask
+        if value not in spec.values or value in spec.leave_out or value in spec.unknown:
             continue
         role, name = outlines.role_of(taxonomy, spec.values[value])
         if name in nodes:  # two values of one structure, a tool and its handle
@@ -72,4 +76,11 @@ def scene(
             # One mask for all tools of a class: how many they are, nobody drew apart.
             crowd=True if role == "instrument" else None,
         )
-    return Scene(time_s, width, height, tuple(nodes.values()))
+    hidden = masks.mask_to_rle(unsaid) if unsaid.any() else None
+    return Scene(time_s, width, height, tuple(nodes.values()), unsaid_rle=hidden)
+
+
+def wrong(spec: Masks, path: Path, shown: str) -> str | None:
+    """Return why a label picture isn't read, where it holds a value that says that its values are wrong."""
+    values = values_of(path, shown).keys() if spec.wrong else ()
+    return next((f"value {one}: {spec.wrong[one]}" for one in sorted(values) if one in spec.wrong), None)

@@ -243,12 +243,16 @@ class Reader:
                 self.tally.files["masks"] += 1
                 self.tally.rows["masks"] += 1
                 try:
+                    if (why := masks.wrong(spec, one.path, shown)) is not None:
+                        self.dropped.append(Dropped(shown, why))
+                        continue
                     per_second = self.rate(spec.time, None, part)
                     time_s = clock.seconds(one.said["frame"], spec.time, per_second, shown)
                     gone = Counter[str]()
                     part.add(masks.scene(spec, one.path, shown, time_s, self.taxonomy, gone))
                     for value in gone:
-                        self.tally.left_out[f"pixels of value {value}: {spec.leave_out[value]}"] += 1
+                        why = {**spec.leave_out, **spec.unknown}[value]
+                        self.tally.left_out[f"pixels of value {value}: {why}"] += 1
                 except InputError as error:
                     self.dropped.append(Dropped(shown, str(error), fault=True))
         for coco in self.spec.coco:

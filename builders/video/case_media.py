@@ -162,6 +162,7 @@ def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:
         width=pixels.width,
         height=pixels.height,
         nodes=tuple(node for node in nodes if node is not None),
+        unsaid_rle=_moved_mask(scene.unsaid_rle, scene, transform, pixels),
     )
 
 

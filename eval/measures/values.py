@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from surgvqa.builders.geometry.regions import temporal_iou
 from surgvqa.eval.reading.numbers import number
 from surgvqa.eval.reading.tokens import clauses
+
+__all__ = ["near", "near_time", "seconds", "set_f1", "temporal_iou"]
 
 CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
 
@@ -55,14 +58,3 @@ def near_time(said: str, truth_s: float, tolerance_s: float) -> bool:
     """
     given = seconds(said)
     return given is not None and abs(given - truth_s) <= tolerance_s + 1e-9
-
-
-def temporal_iou(given: tuple[float, float], true: tuple[float, float]) -> float:
-    """Return the overlap of two windows over their union, in seconds.
-
-    >>> temporal_iou((0, 10), (5, 15))
-    0.3333333333333333
-    """
-    shared = max(0.0, min(given[1], true[1]) - max(given[0], true[0]))
-    union = (given[1] - given[0]) + (true[1] - true[0]) - shared
-    return shared / union if union > 0 else 0.0

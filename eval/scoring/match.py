@@ -7,7 +7,7 @@
 
 Common to ``word`` and ``choice``: thoughts and wrappers are taken off first (`eval.reading`), yes/no is read from
 the words that say it or from a sentence on what was asked, lists are compared as sets, grid cells by their place,
-numbers by their value. An empty reply is wrong under every rule; a refusal and a repeated question are wrong under
+numbers by their value, boxes and intervals of time by an overlap of half their union. An empty reply is wrong under every rule; a refusal and a repeated question are wrong under
 every rule but ``substring``. A reply out of which none of the kind's answers can be read is wrong, and `undecided`.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from surgvqa.builders.geometry import regions
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
 from surgvqa.eval.reading.lists import items, listed, nothing, says_nothing
@@ -34,13 +35,16 @@ YES_NO = polarity.YES_NO
 
 SEVERAL = polarity.SEVERAL
 LETTER_AND_TEXT = "letter and text contradict"
+NO_BOX, NO_SPAN = "names no box", "names no interval"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
     "not among its words",
     "names no choice",
     "no single cell",
     "names no number",
 )
-UNDECIDED = frozenset({NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER, polarity.NOTHING_SAID, polarity.CONTRADICTS})
+UNDECIDED = frozenset(
+    {NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER, NO_BOX, NO_SPAN, polarity.NOTHING_SAID, polarity.CONTRADICTS}
+)
 
 REFUSAL = re.compile(
     r"\bi(?: am|'m) (?:sorry|unable|not able|not sure)\b|\bi (?:can ?not|can't|don't know|do not know)\b"
@@ -166,6 +170,8 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
     if letters.are_letters((short, *asked.known)) and not asked.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, {short.upper()}, NO_CHOICE)
+    if (region := _as_region(text, short)) is not None:
+        return region
     options = _options(rule, asked)
     if asked.kind in SET_KINDS or _is_list(short, options):
         return _as_set(text, asked)
@@ -180,6 +186,22 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
             given = given._replace(unit="")
         return _compare(set() if given is None else {given}, {true}, NO_NUMBER)
     return _named(rule, text, asked, options)
+
+
+def _as_region(text: str, short: str) -> Verdict | None:
+    """Judge a reply to a question whose answer is a box or an interval; None where it is neither."""
+    if (box := regions.true_box(short)) is not None:
+        given = regions.boxes(text)
+        return _overlapping([regions.same_box(one, box) for one in given], NO_BOX)
+    if (span := regions.true_span(short)) is not None:
+        return _overlapping([regions.same_span(one, span) for one in regions.spans(text)], NO_SPAN)
+    return None
+
+
+def _overlapping(right: Sequence[bool], none: str) -> Verdict:
+    if len(right) != 1:
+        return Verdict(False, SEVERAL if right else none)
+    return RIGHT if right[0] else Verdict(False, "another answer")
 
 
 def refuses(text: str) -> bool:

@@ -6,10 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from plain_video import render
 from surgvqa.builders import sources
 from surgvqa.builders.__main__ import main
+from surgvqa.builders.cases.scene import from_json, to_json
+from surgvqa.builders.geometry import masks
 from surgvqa.builders.schema import Case, Dropped
 from surgvqa.builders.tabular import clock, description, find, rows
 from surgvqa.cards.command import InputError
@@ -156,6 +160,28 @@ def test_a_mask_value_that_nobody_knows_is_a_fault(tmp_path: Path) -> None:
         isinstance(one, Dropped) and one.fault and "77" in one.cause
         for one in read("cadis", tmp_path / "cadis")
     )
+
+
+def test_pixels_of_no_known_class_are_kept_and_a_picture_of_wrong_values_is_not_read(tmp_path) -> None:
+    shutil.copytree(FIXTURES / "endoscapes", tmp_path / "endoscapes")
+    path = next((tmp_path / "endoscapes").rglob("semseg/*.png"))
+    pixels = np.array(Image.open(path))
+    pixels[:4, :5] = 255
+    Image.fromarray(pixels).save(path)
+    (scene,) = (
+        scene
+        for one in read("endoscapes", tmp_path / "endoscapes")
+        if isinstance(one, Case)
+        for scene in one.scenes
+        if any(node.rle for node in scene.nodes)
+    )
+    assert masks.area_of(scene.unsaid_rle or "", scene.width, scene.height) == (pixels == 255).sum()
+    assert from_json(to_json(scene)) == scene
+    pixels[8, 8] = 7
+    Image.fromarray(pixels).save(path)
+    found = read("endoscapes", tmp_path / "endoscapes")
+    assert not any(node.rle for one in found if isinstance(one, Case) for s in one.scenes for node in s.nodes)
+    assert [one for one in found if isinstance(one, Dropped) and "value 7" in one.cause and not one.fault]
 
 
 def test_criteria_are_what_two_of_three_raters_say() -> None:

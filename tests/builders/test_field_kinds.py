@@ -126,6 +126,19 @@ def near(a: list[float], b: list[int]) -> bool:
     return all(abs(x - y) <= 1 for x, y in zip(a, b, strict=True))
 
 
+CELLS = ("top-left", "top-center", "top-right", "middle-left", "center", "middle-right")
+CELLS += ("bottom-left", "bottom-center", "bottom-right")
+
+
+def cell_of(rows: list[dict], tool: str) -> str | None:
+    """Return the cell of the middle of a tool's box, where there is one tool of the name."""
+    boxes = [row["box"] for row in rows if row["tool"] == tool]
+    if len(boxes) != 1:
+        return None
+    x1, y1, x2, y2 = boxes[0]
+    return CELLS[3 * int(min(2, (y1 + y2) * 3 // 2000)) + int(min(2, (x1 + x2) * 3 // 2000))]
+
+
 def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
     """Whether an answer is what the raw file says."""
     at, short = qa.evidence_s[-1], qa.short_answer
@@ -203,11 +216,15 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
             }
             return {short} == done & set(qa.choices) and len(qa.choices) == 4
         case "absolute_position":
-            x1, y1, x2, y2 = own[0]["box"]
-            cell = min(2, (y1 + y2) * 3 // 2000), min(2, (x1 + x2) * 3 // 2000)
-            names = [("top-left", "top-center", "top-right"), ("middle-left", "center", "middle-right")]
-            names.append(("bottom-left", "bottom-center", "bottom-right"))
-            return len(own) == 1 and short == names[int(cell[0])][int(cell[1])]
+            return short == cell_of(rows, tool)
+        case "reaches":
+            at_s = int(short.split(".")[0])
+            place = next(one for one in CELLS if f"at the {one} of" in bare or f"to the {one} of" in bare)
+            courses = [cell_of(truth.rows(second), tool) for second in seconds]
+            return at_s > 0 and courses.index(place) == at_s and courses[0] not in (None, place)
+        case "mostly_at":
+            courses = [cell_of(truth.rows(second), tool) for second in seconds]
+            return None not in courses and 3 * courses.count(short) >= 2 * len(courses)
         case "box":
             return near(own[0]["box"], box_in(short)) if own else short == "not visible"
         case "in_box":

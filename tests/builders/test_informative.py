@@ -14,7 +14,7 @@ from surgvqa.builders.asking import templates
 from surgvqa.builders.asking.pool import POOL, asked
 from surgvqa.builders.bits.blind import Guesser, chance, context, right
 from surgvqa.builders.bits.choose import Part, choose
-from surgvqa.builders.bits.thin import Item, counted, thinned, weights
+from surgvqa.builders.bits.thin import Item, counted, most_frequent, thinned, weights
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -193,6 +193,16 @@ def test_thinning_ends_at_chance():
     )
 
 
+def test_chance_is_that_of_all_answers_that_training_shows():
+    """Training counts up to five; where two of these answers are left, a half of them right is far above chance."""
+    train = [item(i, "spatula", str(i % 5), ()) for i in range(100)]
+    held = [item(200 + i, "spatula", "0" if i % 2 else "1", ()) for i in range(200)]
+    held += [item(900 + i, "spatula", str(2 + i % 3), ()) for i in range(15)]
+    kept, _ = thinned(held, counted(train), 0)
+    answers = Counter(one.answer for one in kept)
+    assert not kept or max(answers.values()) <= 0.3 * len(kept)
+
+
 def test_a_kind_with_one_answer_is_left_out_by_name():
     kept, cause = thinned([item(i, "spatula", "yes") for i in range(50)], Counter(), 0)
     assert not kept and cause
@@ -218,6 +228,27 @@ def test_training_keeps_all_and_weighs_it():
     again = choose([part("a", "train"), part("b", "test")])
     assert again == chosen
     assert weights({"a": 1, "b": 1}) == {"a": 1.0, "b": 1.0}
+
+
+def test_a_held_out_clip_that_leaves_little_open_is_left_out():
+    """Every clip costs a model its frames: of 40 clips, those asked one question go, those asked four stay."""
+
+    def part(case_id: str, split: str) -> Part:
+        clips = tuple(Clip(case_id, i * 1000, i * 1000 + 1000, None) for i in range(80))
+        pool = tuple(
+            tuple(
+                QA(f"{c.clip_id}#k{k}", f"k{k}", "recognition", "How many?", "", str((i // 2 + k) % 4))
+                for k in range(8 if i % 2 else 1)
+            )
+            for i, c in enumerate(clips)
+        )
+        return Part(case_id, split, clips, pool)
+
+    chosen = choose([part("a", "train"), part("b", "train"), part("c", "test")])
+    assert [len(clips) for clips in chosen.clips[:2]] == [80, 80]
+    assert {len(clip.qa) for clip in chosen.clips[2]} <= set(range(4, 9)) and 20 < len(chosen.clips[2]) <= 40
+    assert any("far less open" in note for note in chosen.notes)
+    assert chosen.left_out["k0"]["its clip leaves little open"] >= 35
 
 
 def test_evidence_is_a_second_of_the_frames_shown():
@@ -274,3 +305,22 @@ def test_the_command_chooses_and_reports(tmp_path):
         assert done.returncode == 0, done.stderr
         report = json.loads((out / "report.json").read_text())
         assert set(report["kinds"]) <= wanted and report["bits"]["per_clip"] > 0
+
+
+def test_thinning_holds_against_who_takes_the_likeliest_answer_of_those_offered():
+    """Training shows the liver larger than the duct, and the duct larger than the plate, and more of the latter."""
+
+    def asked(number: int, pair: tuple[str, str], answer: str) -> Item:
+        text = f"Which is larger at {number}, the {pair[0]} or the {pair[1]}?"
+        return Item(f"q{number}", context("larger", text, pair), answer, text)
+
+    train = [asked(i, ("duct", "plate"), "duct") for i in range(200)]
+    train += [asked(1000 + i, ("duct", "liver"), "liver") for i in range(40)]
+    held = [asked(2000 + i, ("duct", "liver"), "duct" if i % 4 else "liver") for i in range(200)]
+    known = Counter(one.answer for one in train)
+    assert most_frequent(known, ("duct", "liver")) == "duct"
+    mixed = [*held, *(asked(3000 + i, ("liver", "plate"), "liver" if i % 4 else "plate") for i in range(200))]
+    kept, cause = thinned(mixed, counted(train), 0)
+    assert cause is None and len(kept) > 100
+    hits = sum(most_frequent(known, one.context.choices) == one.answer for one in kept)
+    assert hits <= 0.6 * len(kept)

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 
 import pytest
-from surgvqa.builders.asking.pool import asked
+from surgvqa.builders.asking.pool import POOL, asked
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -119,14 +119,45 @@ def right(pictures: dict[float, dict[str, Rectangle]], rated: dict[float, int], 
         case "anatomy" | "instruments":
             names = [one for one in (PARTS if qa.kind == "anatomy" else TOOLS) if one in things]
             return sorted(short.split(", ")) == (sorted(names) or ["none"])
-        case "option_anatomy":
+        case "phase" | "phase_change":
+            return short == ("incision" if qa.kind == "phase" else "not within the clip")
+        case "option_anatomy" | "option":
             return {short} == set(qa.choices) & things.keys()
+        case "missing":
+            return {short} == set(qa.choices) - things.keys()
+        case "presence":
+            return short == ("yes" if two[0] in things else "no")
+        case "count":
+            return short == str(len(tools))
+        case "entered" | "exited":
+            sides = (things, first) if qa.kind == "entered" else (first, things)
+            gone = [one for one in TOOLS if one in sides[0] and one not in sides[1]]
+            return sorted(short.split(", ")) == (sorted(gone) or ["none"])
+        case "seen_when":
+            ends = {(1, 0): "only at the start", (0, 1): "only at the end", (1, 1): "at both ends"}
+            return short == ends.get((two[0] in first, two[0] in things), "at neither end")
+        case "in_box":
+            return _meant(qa.question, tools) == short
         case "tip_clock":
             if short == "not visible":
                 return tool not in things
             point, eye = tip(tool, tools[tool]), middle(things["pupil"])
             # Ten pixels at the tip are half an hour at a distance of 40.
             return hour_off(short, point, eye) < 0.5 + 20 / max(1.0, math.dist(point, eye))
+        case "tip_reach":
+            away = math.dist(tip(tool, tools[tool]), middle(things["pupil"]))
+            radius, slack = math.sqrt(area(things["pupil"]) / math.pi), 12
+            low, high = {
+                "within half its radius": (0, 0.5),
+                "between that and its border": (0.5, 1),
+                "up to half a radius beyond it": (1, 1.5),
+            }.get(short, (1.5, 1e9))
+            return low * radius - slack <= away <= high * radius + slack
+        case "tip_from_tip":
+            named = re.search(r"(?:around|from|If) the tip of the (\w+)", qa.question)
+            other = next(one for one in TOOLS if one != named[1])
+            point, centre = tip(other, tools[other]), tip(named[1], tools[named[1]])
+            return hour_off(short, point, centre) < 0.5 + 20 / math.dist(point, centre)
         case "points_to":
             return short == ("3 o'clock" if tool == "spatula" else "12 o'clock")
         case "entry_side":
@@ -169,13 +200,42 @@ def right(pictures: dict[float, dict[str, Rectangle]], rated: dict[float, int], 
                 "15 to 30 %": (15, 30),
             }.get(short, (30, 100))
             return low <= share <= high
+        case "direction":
+            named = re.search(r"(?:around|from|If) (?:the middle|that) of the (\w+)", qa.question)
+            ref = named[1]
+            other = next(one for one in two if one != ref)
+            point, centre = middle(things[other]), middle(things[ref])
+            return hour_off(short, point, centre) < 0.5 + 10 / math.dist(point, centre)
+        case "resized":
+            times = area(things[two[0]]) / area(first[two[0]])
+            grown = {
+                "at least half as large again": times > 1.45,
+                "at most two thirds as large": times < 0.69,
+            }
+            return grown.get(short, 0.8 < times < 1.25)
+        case "tools_cover":
+            share = sum(map(area, tools.values())) / W / H * 100  # bars may cross: a little less
+            low, high = {"under 2 %": (0, 2.2), "2 to 6 %": (2, 6.5), "6 to 15 %": (6, 15)}[short]
+            return low <= share <= high
+        case "tools_quarter":
+            quarters = {
+                "top-left": (0, 0, W / 2, H / 2), "top-right": (W / 2, 0, W, H / 2),
+                "bottom-left": (0, H / 2, W / 2, H), "bottom-right": (W / 2, H / 2, W, H),
+            }  # fmt: skip
+            held = {name: sum(shared(one, bar) for bar in tools.values()) for name, one in quarters.items()}
+            return short == max(held, key=lambda name: held[name])
         case "box":
             if short == "not visible":
                 return two[0] not in things
             scaled = [at * 1000 / side for at, side in zip(things[two[0]], (W, H, W, H), strict=True)]
             numbers = map(int, re.findall(r"\d+", short))
             return all(abs(a - b) <= 3 for a, b in zip(scaled, numbers, strict=True))
-    return True  # the kinds that need no mask are checked in test_field_kinds.py
+    raise AssertionError(f"{qa.kind} has no check")
+
+
+def shared(a: Rectangle, b: Rectangle) -> float:
+    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(0.0, across) * max(0.0, down)
 
 
 def _inside(rectangle: Rectangle, x: float, y: float) -> bool:
@@ -203,7 +263,7 @@ def test_every_answer_is_what_was_drawn(world):
                 wrong.append((qa.kind, qa.question[-60:], qa.short_answer, pictures.get(qa.evidence_s[-1])))
     assert not wrong, (len(wrong), wrong[:4])
     due = "criterion anatomy tip_clock points_to entry_side tip_order tip_height tip_in tip_in_reworded tip_shift"
-    due += " moved middle left_of higher larger cover box"
+    due += " moved middle left_of higher larger cover box direction resized tools_cover tools_quarter tip_reach tip_from_tip"
     assert set(due.split()) <= checked.keys(), checked
 
 
@@ -238,3 +298,37 @@ def test_a_tip_without_an_eye_is_placed_in_the_frame():
     assert found
     for qa in found:
         assert qa.short_answer == cell((150 + 200 * qa.evidence_s[0] / 5, 90)), qa
+
+
+def test_what_nobody_says_may_hide_anything():
+    """A part of a picture is of no class: what isn't seen elsewhere may lie there, and is no longer asked about."""
+    things = (
+        drawn("spatula", (0, 80, 300, 100)),
+        drawn("pupil", (400, 300, 500, 400)),
+        drawn("lens", (0, 400, 90, 500)),
+    )
+    draw = random.Random(9)
+    others = [
+        Scene(60.0 + 5 * i, W, H, tuple(drawn(*one) for one in picture(draw).items())) for i in range(20)
+    ]
+    hidden = masks.polygons_to_rle([[600, 20, 700, 20, 700, 90, 600, 90]], W, H)
+    inside = masks.polygons_to_rle([[420, 320, 480, 320, 480, 380, 420, 380]], W, H)
+
+    def kinds_of(unsaid: str | None) -> dict[str, set[str]]:
+        scenes = (Scene(5.0, W, H, things, unsaid_rle=unsaid), *others)
+        case = link(Case("a", "made", "cataract", (Phase("incision", 0, 250),), scenes, duration_s=250.0))
+        known = transitions([case])
+        clips = [one for one in moments.windows(case, 5.0, 8).clips if one.scene and one.scene.time_s == 5.0]
+        found: dict[str, set[str]] = {}
+        for seed in range(20):
+            for qa in asked(clips[0], case, load("cataract"), known, Selection(kinds=tuple(POOL), seed=seed)):
+                found.setdefault(qa.kind, set()).add(f"{qa.question} {qa.short_answer}")
+        return found
+
+    plain, masked, inner = kinds_of(None), kinds_of(hidden), kinds_of(inside)
+    rest = {"anatomy", "instruments", "count", "missing", "presence", "tip_in", "option"} & plain.keys()
+    assert {"anatomy", "count", "missing", "presence", "tip_in"} <= rest
+    assert not rest & masked.keys() and {"middle", "cover", "entry_side"} <= masked.keys() & plain.keys()
+    assert not any(one.endswith("not visible") for found in masked.values() for one in found)
+    assert any("pupil" in one for one in plain["middle"] & masked["middle"])
+    assert not any("pupil" in one for kind in ("middle", "cover", "larger") for one in inner.get(kind, ()))

@@ -191,3 +191,44 @@ def test_the_full_sentence_is_right_too() -> None:
 def test_unknown_rule() -> None:
     with pytest.raises(InputError, match="did you mean substring"):
         match.matches("substr", "a", Asked(answer="a"))
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("[100, 100, 300, 300]", True),
+        ("The box is [110, 95, 305, 290].", True),
+        ("It lies at (100, 100, 300, 190)", False),
+        ("[100, 100, 300, 300] or [500, 500, 600, 600]", False),
+        ("[300, 300, 100, 100]", False),
+        ("top-left", False),
+        ("not visible", False),
+    ],
+)
+def test_a_box_is_right_that_overlaps_by_half(reply: str, right: bool):
+    asked = Asked(answer="[100, 100, 300, 300]", kind="box", known=("[100, 100, 300, 300]", "not visible"))
+    assert match.matches("word", reply, asked) is right and match.matches("choice", reply, asked) is right
+    assert match.matches("word", reply, Asked(answer="not visible", kind="box", known=("not visible",))) is (
+        reply == "not visible"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("1.0-3.0 s", True),
+        ("It is in view from 1 s to 4 s.", True),
+        ("between 0.5 and 3 seconds", True),
+        ("0.0-6.0 s", False),
+        ("at 2 s", False),
+        ("1-3 s or 4-6 s", False),
+    ],
+)
+def test_an_interval_is_right_that_overlaps_by_half(reply: str, right: bool):
+    asked = Asked(answer="1.0-3.0 s", kind="when", known=("1.0-3.0 s", "0.0-1.0 s"))
+    assert match.matches("word", reply, asked) is right
+
+
+def test_a_reply_without_a_box_or_an_interval_is_undecided():
+    assert match.judge("word", "somewhere up there", Asked(answer="[1, 2, 3, 4]", kind="box")).undecided
+    assert match.judge("word", "for a while", Asked(answer="1.0-3.0 s", kind="when")).undecided

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 from datasets import Dataset
 from surgvqa.cards.command import InputError
-from surgvqa.eval.models.encode import Encoder
+from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.eval.models.row_frames import name
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.collate import Collator, units
@@ -39,7 +39,7 @@ def sequences_of(
         InputError: one that is longer than ``limit``; evaluation questions for a sharded model.
     """
     shared = training.questions_per_sequence != 1
-    train = measured(rows, encoder, training.questions_per_sequence, limit)
+    train = measured(rows, encoder, training.questions_per_sequence, limit, training.answer_weights)
     if held_out is None:
         return Sequences(train, None, Collator(rows, encoder, shared), None)
     units = measured(held_out, encoder, training.questions_per_sequence, limit)
@@ -74,7 +74,35 @@ def frames_of(rows: Dataset, wanted: int | None) -> int:
     )
 
 
-def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int) -> Dataset:
+def drawn(sequences: Dataset, rows: Dataset, by_answers: bool = False) -> list[float]:
+    """Return how often each unit is drawn: its clip's weight; by answers, times the mean weight of its questions.
+
+    Raises:
+        InputError: questions without weights, where they are asked for.
+    """
+    clips = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
+    weights = [clips[index] for index in sequences["row"]]
+    if not by_answers:
+        return weights
+    asked = rows.select_columns([name for name in ("qa", "messages") if name in rows.features])
+    known = {}
+    for index in set(sequences["row"]):
+        row = asked[index]
+        known[index] = [one.get("weight") for one in row.get("qa") or ()]
+        if len(known[index]) != len(turns(row)[1]) or None in known[index]:
+            raise InputError(
+                "--answer_weights: the questions have no weights; build with --questions informative, or leave it away"
+            )
+    means = [
+        sum(known[unit["row"]][number] for number in unit["questions"]) / len(unit["questions"])
+        for unit in sequences
+    ]
+    return [weight * mean for weight, mean in zip(weights, means, strict=True)]
+
+
+def measured(
+    rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int, answer_weights: bool = False
+) -> Dataset:
     """Units with their row's weight, the tokens of their longest conversation (``longest``) and of what goes through the model (``length``).
 
     Nothing is ever cut, so a conversation that is too long stops the run now.
@@ -94,8 +122,7 @@ def measured(rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit
             f"{name(rows[out[worst]['row']])} takes {longest[worst]} tokens, the budget is {limit}; "
             "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
         )
-    weights = rows["weight"] if "weight" in rows.features else [1.0] * len(rows)
-    out = out.add_column("weight", [weights[index] for index in out["row"]])
+    out = out.add_column("weight", drawn(out, rows, answer_weights))
     out = out.add_column("longest", longest)
     return out.add_column("length", [one.packed for one in found])
 

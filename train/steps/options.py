@@ -71,6 +71,13 @@ class TrainingOptions(SFTConfig):
             "help": "Questions of a clip that share one sequence: 0 for all, 1 for one row per question."
         },
     )
+    answer_weights: bool = field(
+        default=False,
+        metadata={
+            "help": "Draw sequences by the weights of their questions, which even out the answers of each kind: "
+            "a rare answer is seen more often, a frequent one less."
+        },
+    )
     optimizer: str = field(
         default="adamw",
         metadata={

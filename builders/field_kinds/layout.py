@@ -1,0 +1,139 @@
+"""How structures lie to each other, whether they grow or shrink in the picture, and where the instruments are as a whole.
+
+Needs masks. Directions are hours of a clock around another structure's middle; sizes are compared between the first and
+the last frame; of instruments it is asked what all of them together cover, so that nobody need have drawn them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from surgvqa.builders.cases import draws
+from surgvqa.builders.field_kinds.compare import COVERS, covered, nested
+from surgvqa.builders.geometry import masks
+from surgvqa.builders.geometry.instrument_tip import clock_hour
+from surgvqa.builders.kinds.tips import HOURS
+from surgvqa.builders.kinds.view import Draft, Look, all_large, around, both, numbered, single
+from surgvqa.builders.schema import Entity, Scene
+
+APART = 0.08  # of the frame's diagonal: middles closer than that have no clear direction
+MOST = 3  # pairs, or things, of a clip
+GROWN, ALIKE = 1.5, 1.2  # times as large, or as small; between the two it isn't asked
+SIZES = ("at least half as large again", "about as large", "at most two thirds as large")
+QUARTERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+CLEAR = 1.25  # a quarter holds so many times what the next one does
+
+
+def direction(look: Look) -> Iterator[Draft]:
+    """Yield the hour at which the middle of a structure lies around that of another."""
+    yield from look.at_ends(lambda scene: numbered(_directions(look, scene)))
+
+
+def _directions(look: Look, scene: Scene) -> Iterator[Draft]:
+    found = {name: node for name, node in single(scene, "anatomy").items() if node.rle is not None}
+    names = sorted(found)
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    for a, b in draws.shuffled(pairs, *look.key("direction"))[:MOST]:
+        if draws.fraction(*look.key("direction", a, b)) < 0.5:
+            a, b = b, a
+        at, of = found[a].centroid, found[b].centroid
+        if at is None or of is None:
+            continue
+        hour = clock_hour(at, of)
+        far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height)
+        steady = {clock_hour(one, of) for one in around(*at)} | {clock_hour(at, one) for one in around(*of)}
+        whole = look.outlined(found[a], scene) and look.outlined(found[b], scene)
+        yield Draft(
+            hour,
+            (scene.time_s,),
+            {"a": a, "b": b, "when": look.when(scene.time_s)},
+            HOURS,
+            visible=all_large(look, (found[a], found[b]), scene),
+            stable=far and whole and steady == {hour} and not nested(found[a], found[b]),
+        )
+
+
+def resized(look: Look) -> Iterator[Draft]:
+    """Yield whether a thing is larger or smaller in the last frame than in the first."""
+    if len(look.moments) < 2:
+        return
+    first, last = look.moments[0], look.moments[-1]
+    if (first.width, first.height) != (last.width, last.height):
+        return
+    before, after = _outlined(first), _outlined(last)
+    drafts = []
+    for name in draws.shuffled(sorted(before.keys() & after.keys()), *look.key("resized")):
+        one, other = before[name], after[name]
+        times = (other.area or 0.0) / max(1.0, one.area or 0.0)
+        clear = times >= GROWN or 1 / ALIKE <= times <= ALIKE or times <= 1 / GROWN
+        answer = SIZES[0 if times >= GROWN else 2 if times <= 1 / GROWN else 1]
+        whole = look.outlined(one, first) and look.outlined(other, last)
+        visible = both(look.large(one, first), look.large(other, last))
+        slots = {"a": name, "choices": ", ".join(SIZES)}
+        evidence = (first.time_s, last.time_s)
+        drafts.append(Draft(answer, evidence, slots, SIZES, visible=visible, stable=clear and whole))
+    yield from numbered([draft for draft in drafts if draft.stable][:MOST] or drafts[:1])
+
+
+def _outlined(scene: Scene) -> dict[str, Entity]:
+    things = single(scene, "anatomy") | single(scene, "instrument")
+    return {name: node for name, node in things.items() if node.rle is not None}
+
+
+def tools_cover(look: Look) -> Iterator[Draft]:
+    """Yield how much of the frame all instruments together cover, in five steps."""
+    yield from look.at_ends(lambda scene: _tools_cover(look, scene))
+
+
+def _tools_cover(look: Look, scene: Scene) -> Iterator[Draft]:
+    tools = _tools(scene)
+    if tools is not None:
+        answer, stable = covered(float(tools.mean()))
+        slots = {"when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
+        yield Draft(answer, (scene.time_s,), slots, COVERS, visible=_seen(look, scene), stable=stable)
+
+
+def tools_quarter(look: Look) -> Iterator[Draft]:
+    """Yield the quarter of the frame that instruments cover the most of."""
+    yield from look.at_ends(lambda scene: _tools_quarter(look, scene))
+
+
+def _tools_quarter(look: Look, scene: Scene) -> Iterator[Draft]:
+    tools = _tools(scene)
+    if tools is None:
+        return
+    half_y, half_x = scene.height // 2, scene.width // 2
+    parts = [
+        tools[:half_y, :half_x],
+        tools[:half_y, half_x:],
+        tools[half_y:, :half_x],
+        tools[half_y:, half_x:],
+    ]
+    held = [int(part.sum()) for part in parts]
+    least, most = sorted(held)[-2:]
+    slots = {"when": look.when(scene.time_s), "choices": ", ".join(QUARTERS)}
+    yield Draft(
+        QUARTERS[held.index(most)],
+        (scene.time_s,),
+        slots,
+        QUARTERS,
+        visible=_seen(look, scene),
+        stable=most >= CLEAR * least,
+    )
+
+
+def _tools(scene: Scene) -> np.ndarray | None:
+    """Return where instruments are, None where there is none or one isn't outlined."""
+    nodes = [node for node in scene.nodes if node.type == "instrument"]
+    if not nodes or any(node.rle is None for node in nodes):
+        return None
+    found = np.zeros((scene.height, scene.width), bool)
+    for node in nodes:
+        found |= masks.rle_to_mask(node.rle or "", scene.width, scene.height)
+    return found
+
+
+def _seen(look: Look, scene: Scene) -> bool | None:
+    return all_large(look, (node for node in scene.nodes if node.type == "instrument"), scene)

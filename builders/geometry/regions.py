@@ -1,0 +1,85 @@
+"""Boxes and intervals of time in a text, and whether one overlaps another by half or more."""
+
+from __future__ import annotations
+
+import re
+
+from surgvqa.builders.geometry.coordinates import iou
+
+LEAST = 0.5  # overlap over union from which on a box, or an interval, is the right one
+NUMBER = r"(-?\d+(?:\.\d+)?)"
+BOX = re.compile(rf"{NUMBER}\s*,\s*{NUMBER}\s*,\s*{NUMBER}\s*,\s*{NUMBER}")
+SECONDS = r"(\d+(?:\.\d+)?)\s*(?:s\b|sec\w*)?"
+SPAN = re.compile(rf"{SECONDS}\s*(?:-|–|—|\bto\b|\bto the\b|\buntil\b|\band\b)\s*{SECONDS}", re.IGNORECASE)
+
+Box = tuple[float, float, float, float]
+Span = tuple[float, float]
+
+
+def boxes(text: str) -> set[Box]:
+    """Return the boxes of a text: four numbers with commas between them.
+
+    >>> boxes("It is at [10, 20, 30, 40].")
+    {(10.0, 20.0, 30.0, 40.0)}
+    """
+    return {(float(a), float(b), float(c), float(d)) for a, b, c, d in BOX.findall(text)}
+
+
+def true_box(answer: str) -> Box | None:
+    """Return the box that a true answer is, None where it is something else.
+
+    >>> true_box("[1, 2, 3, 4]"), true_box("center")
+    ((1.0, 2.0, 3.0, 4.0), None)
+    """
+    inside = answer.strip()
+    found = boxes(inside)
+    return found.pop() if inside.startswith("[") and inside.endswith("]") and len(found) == 1 else None
+
+
+def spans(text: str) -> set[Span]:
+    """Return the intervals of a text, in seconds.
+
+    >>> sorted(spans("from 1 s to 3.5 s")), sorted(spans("1.0-3.0 s")), spans("at 2 s")
+    ([(1.0, 3.5)], [(1.0, 3.0)], set())
+    """
+    return {(float(a), float(b)) for a, b in SPAN.findall(text) if float(a) < float(b)}
+
+
+def true_span(answer: str) -> Span | None:
+    """Return the interval that a true answer is, None where it is something else.
+
+    >>> true_span("1.0-3.0 s"), true_span("up to 2 s"), true_span("2 to 4 s")
+    ((1.0, 3.0), None, None)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?) s", answer.strip())
+    return (float(found[1]), float(found[2])) if found else None
+
+
+def same_box(given: Box, true: Box) -> bool:
+    """Whether two boxes overlap by half of what they cover together.
+
+    >>> same_box((0, 0, 10, 10), (0, 0, 10, 6)), same_box((0, 0, 10, 10), (0, 0, 10, 4))
+    (True, False)
+    """
+    whole = given[0] < given[2] and given[1] < given[3]
+    return whole and iou(given, true) >= LEAST
+
+
+def same_span(given: Span, true: Span) -> bool:
+    """Whether two intervals overlap by half of what they cover together.
+
+    >>> same_span((0, 4), (1, 4)), same_span((0, 4), (3, 4))
+    (True, False)
+    """
+    return temporal_iou(given, true) >= LEAST
+
+
+def temporal_iou(given: tuple[float, float], true: tuple[float, float]) -> float:
+    """Return the overlap of two windows over their union, in seconds.
+
+    >>> temporal_iou((0, 10), (5, 15))
+    0.3333333333333333
+    """
+    shared = max(0.0, min(given[1], true[1]) - max(given[0], true[0]))
+    union = (given[1] - given[0]) + (true[1] - true[0]) - shared
+    return shared / union if union > 0 else 0.0

@@ -1,0 +1,75 @@
+"""Where an instrument is over the seconds of a clip: when it gets to a place, and where it is for the most of it.
+
+Needs positions, or boxes, of every annotated second of the clip (`Look.dense`), of an instrument that its name alone means.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.scene import CELLS
+from surgvqa.builders.kinds.tips import QUARTERS, stated
+from surgvqa.builders.kinds.view import Draft, Look, nameless, numbered
+
+MOST = 2  # instruments of a clip
+MOSTLY = 2 / 3  # of the annotated seconds
+UNSURE = "unsure"  # it is in view, and its place isn't known or lies on a border
+
+
+def reaches(look: Look) -> Iterator[Draft]:
+    """Yield the full second by which an instrument has got to a place for the first time."""
+    drafts = []
+    for name, cells in _courses(look).items():
+        sure = cells[: cells.index(UNSURE)] if UNSURE in cells else cells
+        later = [cell for cell in dict.fromkeys(sure) if cell is not None and cell != cells[0]]
+        if cells[0] in (None, UNSURE) or not later:
+            continue
+        place = draws.pick(later, *look.key("reaches", name))
+        at = cells.index(place)
+        seconds = tuple(f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:])
+        evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
+        slots = {"a": _words(look, name), "b": place, "choices": ", ".join(seconds)}
+        drafts.append(Draft(seconds[at - 1], evidence, slots, seconds, stable=True))
+    yield from numbered(drafts[:MOST])
+
+
+def mostly_at(look: Look) -> Iterator[Draft]:
+    """Yield where an instrument is in two thirds or more of the annotated seconds; asked where it is elsewhere, too."""
+    drafts = []
+    for name, cells in _courses(look).items():
+        place, n = Counter(cells).most_common(1)[0]
+        if place is None or None in cells or UNSURE in cells or MOSTLY * len(cells) > n or n == len(cells):
+            continue
+        choices = QUARTERS if _granularity(look, name) == "quadrant" else CELLS
+        evidence = (look.moments[0].time_s, look.moments[-1].time_s)
+        slots = {"a": _words(look, name), "choices": ", ".join(choices)}
+        drafts.append(Draft(place, evidence, slots, choices, stable=True))
+    yield from numbered(drafts[:MOST])
+
+
+def _granularity(look: Look, name: str) -> str:
+    return next(node.granularity for scene in look.moments for node in scene.nodes if node.name == name)
+
+
+def _words(look: Look, name: str) -> str:
+    """Return what of an instrument has the place: of a box its middle."""
+    return f"middle of the {name}" if _granularity(look, name) == "box" else name
+
+
+def _courses(look: Look) -> dict[str, list[str | None]]:
+    """Return the place of each instrument at each annotated second: None where it isn't in view."""
+    if not look.dense():
+        return {}
+    places = []
+    for scene in look.moments:
+        found: dict[str, str | None] = {
+            node.name: UNSURE for node in scene.nodes if node.type == "instrument"
+        }
+        found |= {name: node.grid if stable else UNSURE for name, node, stable in stated(scene)}
+        places.append(found)
+    names = sorted({name for found in places for name in found if not nameless(name)})
+    return {
+        name: [found.get(name) for found in places] for name in draws.shuffled(names, *look.key("courses"))
+    }

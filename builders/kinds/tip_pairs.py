@@ -1,0 +1,65 @@
+"""Tips held against the eye and against each other: how far from the pupil's middle one lies, and where the other one is.
+
+Needs masks of instruments, for distances the pupil's mask, too. Scored as a choice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from surgvqa.builders.cases import draws
+from surgvqa.builders.geometry.instrument_tip import clock_hour
+from surgvqa.builders.kinds.tips import HOURS, eye_of, pointed, step_at
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, numbered
+from surgvqa.builders.schema import Scene
+
+REACHES = (
+    "within half its radius",
+    "between that and its border",
+    "up to half a radius beyond it",
+    "further away",
+)
+BORDERS = (0.5, 1.0, 1.5)  # radii of a circle of the pupil's area
+APART = 0.05  # of the diagonal: of two tips that are closer no direction is asked
+
+
+def tip_reach(look: Look) -> Iterator[Draft]:
+    """Yield how far from the middle of the pupil a tip lies, in radii of the pupil."""
+    yield from look.at_ends(lambda scene: numbered(_reaches(look, scene)))
+
+
+def _reaches(look: Look, scene: Scene) -> Iterator[Draft]:
+    eye = eye_of(scene)
+    if eye is None or eye.centroid is None or eye.rle is None or not eye.area:
+        return
+    radius = math.sqrt(eye.area / math.pi)
+    noise = NOISE + step_at(scene)
+    for name, node, found in pointed(look, scene, "tip_reach"):
+        away = math.dist(found.tip, eye.centroid)
+        answer = REACHES[sum(away / radius > border for border in BORDERS)]
+        stable = all(abs(away - border * radius) > noise for border in BORDERS) and look.outlined(eye, scene)
+        slots = {"a": name, "b": eye.name, "when": look.when(scene.time_s), "choices": ", ".join(REACHES)}
+        visible = all_large(look, (node, eye), scene)
+        yield Draft(answer, (scene.time_s,), slots, REACHES, visible=visible, stable=stable)
+
+
+def tip_from_tip(look: Look) -> Iterator[Draft]:
+    """Yield the hour at which one tip lies around another one."""
+    yield from look.at_ends(lambda scene: _between(look, scene))
+
+
+def _between(look: Look, scene: Scene) -> Iterator[Draft]:
+    tips = {name: (node, found.tip) for name, node, found in pointed(look, scene, "tip_from_tip")}
+    if len(tips) < 2:
+        return
+    a, b = draws.shuffled(sorted(tips), *look.key("tip_from_tip"))[:2]
+    (one, at), (other, of) = tips[a], tips[b]
+    hour, more = clock_hour(at, of), step_at(scene)
+    steady = {clock_hour(p, of) for p in around(*at, more=more)} | {
+        clock_hour(at, p) for p in around(*of, more=more)
+    }
+    far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height)
+    slots = {"a": a, "b": b, "when": look.when(scene.time_s)}
+    visible = all_large(look, (one, other), scene)
+    yield Draft(hour, (scene.time_s,), slots, HOURS, visible=visible, stable=far and steady == {hour})
