@@ -132,7 +132,7 @@ def _lift_interval(
     for kind, own in grouped(kept).items():
         values.append(np.array([judged.verdicts[rule].correct for judged in own]) - floors[kind].blind)
         cases += [judged.row.case_id for judged in own]
-    return kinds.difference(np.concatenate(values), cases, seed)
+    return kinds.difference(np.concatenate(values), cases, seed)[0]
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:
