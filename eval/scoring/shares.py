@@ -21,7 +21,7 @@ MIXED = 30  # as long as so many of them have both right and wrong answers
 # The prior of the correlation: Beta(a, b), with a chance of its own for none at all. From three or four cases the
 # prior decides, so it must expect more correlation there to cover the truth where cases do lie apart.
 FEW_CASES = 4
-PRIOR_OF_FEW = (2.0, 1.5, 0.10)
+PRIOR_OF_FEW = (4.0, 2.0, 0.05)
 PRIOR = (1.0, 0.5, 0.05)
 CORRELATIONS = np.exp(np.linspace(math.log(0.003), math.log(0.9), 19))
 
@@ -29,8 +29,8 @@ CORRELATIONS = np.exp(np.linspace(math.log(0.003), math.log(0.9), 19))
 # found by `tests/benchmarks/calibrate_shares.py`; for ever more cases they become 3.84, as those of any such test.
 DISTANCES = (0.5, 0.35, 0.2, 0.1, 0.05, 0.03, 0.01, 0.005)
 LIMITS = {
-    3: (4.18, 4.14, 4.00, 3.62, 2.96, 2.58, 2.00, 1.94),
-    4: (4.36, 4.54, 4.38, 3.88, 3.16, 2.50, 2.02, 1.70),
+    3: (4.10, 4.24, 4.28, 4.04, 3.18, 2.46, 1.72, 1.46),
+    4: (4.92, 5.06, 4.82, 4.60, 3.52, 2.60, 1.70, 1.46),
     5: (4.02, 4.02, 3.84, 3.38, 2.68, 2.24, 1.84, 1.50),
     7: (4.10, 4.06, 3.88, 3.70, 2.82, 2.28, 1.72, 1.42),
     10: (4.02, 4.24, 4.08, 3.92, 3.44, 2.88, 1.90, 1.48),
@@ -49,7 +49,7 @@ def share_interval(data: Sums) -> tuple[float, float] | None:
     >>> [round(end, 3) for end in share_interval(Sums(np.full(20, 5.0), np.full(20, 5.0)))]
     [0.941, 1.0]
     >>> [round(end, 3) for end in share_interval(Sums(np.array([9.0, 5.0, 8.0]), np.full(3, 10.0)))]
-    [0.392, 0.895]
+    [0.326, 0.902]
     """
     size, total = len(data.count), float(data.count.sum())
     if size < FEWEST:
@@ -67,7 +67,7 @@ def limit(share: Array, cases: int) -> Array:
     """Return how large the test statistic of a true share may become, by linear interpolation between ``LIMITS``.
 
     >>> limit(np.array([0.5, 0.99]), 3).tolist()
-    [4.18, 2.0]
+    [4.1, 1.72]
     """
     nodes = sorted(LIMITS, reverse=True)  # 1/cases rises
     distance = np.log(np.maximum(np.minimum(share, 1 - share), 1e-300))
