@@ -304,9 +304,7 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
         return Verdict(False, "only a bound")
     if len(values) > 1 and len(own := numbers.of_thing(text, asked.question)) == 1:
         values = set(own)
-    if not values - {1.0} and numbers.none_of(text, asked.question):
-        values = {0.0}
-    if not values and says_nothing(text):
+    if (not values - {1.0} and numbers.none_of(text, asked.question)) or (not values and says_nothing(text)):
         values = {0.0}
     if not values and (chosen := _lettered(rule, text, asked)) is not None:
         values = {numbers.whole(chosen) or 0.0} if numbers.whole(chosen) is not None else set()

@@ -442,3 +442,23 @@ def test_answers_from_another_path_than_was_asked_stand_in_the_headline(
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert command.main(["score", str(path)]) == 0
     assert "another path" not in capsys.readouterr().out
+
+
+def test_the_table_for_a_spreadsheet_and_a_paper(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    rows = [
+        {"id": i, "question": "Is it?", "kind": "one_kind" if i % 2 else "b & c", "case": "abc"[i % 3],
+         "ground_truth": "yes" if i % 4 < 2 else "no", "prediction": "yes"}
+        for i in range(24)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name in ("score.csv", "score.tex", "score.json"):
+        assert command.main(["score", str(path), "--out", str(tmp_path / name)]) == 0
+    figures = json.loads((tmp_path / "score.json").read_text())
+    table = [line.split(",") for line in (tmp_path / "score.csv").read_text().splitlines()]
+    assert [row[0] for row in table] == ["kind", "b & c", "one_kind", "all kinds that count"]
+    assert float(table[-1][2]) == figures["accuracy"]
+    assert [float(end) for end in table[-1][3:5]] == figures["ci95"]
+    paper = (tmp_path / "score.tex").read_text()
+    assert r"b \& c & 12 & 50.0 & " in paper
+    assert r"one\_kind & 12" in paper
