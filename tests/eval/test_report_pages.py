@@ -348,6 +348,6 @@ def test_nothing_is_wider_than_a_phone(tmp_path, hostile, answers, invented):
                     "td.stay"
                 ):  # blind and lift, while the table lies at its left end
                     box = cell.bounding_box()
-                    assert box and 0 <= box["x"] and box["x"] + box["width"] <= width
+                    assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
                 page.close()
         browser.close()
