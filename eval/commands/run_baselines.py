@@ -68,7 +68,7 @@ def compare(
             values = right["model"] - right[name]
             worth[name] = {
                 "difference": round(float(values.mean()), 6),
-                "ci95": difference(values, cases, seed),
+                "ci95": difference(values, cases, seed)[0],
             }
     found: Controls = {
         "n": figures["majority"]["n"],

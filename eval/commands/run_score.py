@@ -9,17 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from surgvqa.cards.files.atomic import write_text
 from surgvqa.cards.files.manifest import read_json
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.truth import spellings, truth
 from surgvqa.eval.documents.comparison import ComparisonFile
 from surgvqa.eval.documents.runs import Provenance
 from surgvqa.eval.documents.scores import ScoreFile
-from surgvqa.eval.output import terminal
+from surgvqa.eval.output import score_table, terminal
 from surgvqa.eval.output.documents import SCHEMA_VERSION, write
 from surgvqa.eval.scoring import compare as comparing
 from surgvqa.eval.scoring import score as scoring
 from surgvqa.eval.settings.score import Compare, Score
+
+TABLES = {".csv": score_table.as_csv, ".tex": score_table.as_latex}
 
 
 @contextmanager
@@ -36,7 +39,9 @@ def score(config: Score) -> None:
     """Score one predictions file: print the table, write the figures."""
     figures = scored(config)
     show(terminal.scores(figures))
-    if config.out:
+    if config.out and (as_text := TABLES.get(config.out.suffix.lower())):
+        write_text(config.out, as_text(figures))
+    elif config.out:
         write(config.out, figures)
 
 

@@ -169,7 +169,7 @@ def _falls(verdicts: Mapping[str, Sequence[Judged]], rule: str, seed: int) -> di
             "accuracy": round(float(values.mean()), 6),
             "by_kind": {kind: round(float(values[kinds == kind].mean()), 6) for kind in sorted(set(kinds))},
             "fall": round(float(fall.mean()), 6),
-            "fall_ci95": difference(fall, clips, seed) if name != "heard" else None,
+            "fall_ci95": difference(fall, clips, seed)[0] if name != "heard" else None,
         }
     return runs
 

@@ -268,7 +268,7 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
     texts = {
         field: _text(value, field, where)
         for field, value in values.items()
-        if field not in ("choices", "confidence", "error", "counted")
+        if field not in ("choices", "confidence", "error", "counted", "path", "fallback", "seconds")
     }
     choices = _choices(values["choices"], where) or tuple(lettered(row))
     answer = texts["short_answer"] or texts["answer"]
@@ -283,8 +283,11 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
         **texts,
         choices=choices,
         error=_text(error, "error", where) or None if not isinstance(error, Mapping) else json.dumps(error),
-        confidence=_number(values["confidence"], where),
+        confidence=_number(values["confidence"], f"{where}: confidence"),
         counted=_verdict(values["counted"]),
+        path=_text(values["path"], "path", where) or None,
+        fallback=_reason(values["fallback"], where),
+        seconds=_number(values["seconds"], f"{where}: seconds"),
     )
 
 
@@ -309,10 +312,22 @@ def _choices(value: Any, where: str) -> tuple[str, ...]:
     return tuple(str(choice).strip() for choice in value or () if str(choice).strip())
 
 
+def _reason(value: Any, where: str) -> str | None:
+    """Return why another path answered; None where a file says that none did.
+
+    >>> _reason("out of memory", ""), _reason(True, ""), _reason("False", "")
+    ('out of memory', 'no reason given', None)
+    """
+    said = "" if value is None else _text(value, "fallback", where).strip()
+    if said.casefold() in ("", "false", "no", "none", "0", "nan"):
+        return None
+    return "no reason given" if said.casefold() in ("true", "yes", "1") else said
+
+
 def _number(value: Any, where: str) -> float | None:
     if value is None or value == "":
         return None
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{where}: confidence is {value!r}, expected a number from 0 to 1") from None
+        raise InputError(f"{where} is {value!r}, expected a number") from None

@@ -36,6 +36,11 @@ class Prediction:
     error: str | None = None  # why there is no prediction; None where there is one
     confidence: float | None = None  # mean probability of the predicted answer's tokens, 0..1
     counted: bool | None = None  # whether someone else's file counts it as right; None where it doesn't say
+    path: str | None = (
+        None  # what answered: an engine, a model, a second try; None where the file doesn't say
+    )
+    fallback: str | None = None  # why something else answered than was asked; None where nothing else did
+    seconds: float | None = None  # how long the answer took
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
@@ -52,8 +57,9 @@ def to_line(prediction: Prediction) -> str:
     '{"qa_id": "c@0-5#phase", "clip_id": "c@0-5"'
     """
     row = dataclasses.asdict(prediction)
-    if prediction.counted is None:
-        del row["counted"]
+    for field in ("counted", "path", "fallback", "seconds"):
+        if row[field] is None:
+            del row[field]
     return json.dumps(row, ensure_ascii=False)
 
 
@@ -72,7 +78,7 @@ def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | N
     values = {field: row[name[field]] for field in FIELDS if row.get(name[field]) is not None}
     values["choices"] = tuple(values.get("choices", ()))
     for field, value in values.items():
-        if field == "confidence":
+        if field in ("confidence", "seconds"):
             if not isinstance(value, int | float):
                 raise InputError(f"{where}: {name[field]} is {value!r}, expected a number")
         elif field == "counted":

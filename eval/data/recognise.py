@@ -27,7 +27,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "case_id": ("case_id", "case", "video_id", "video", "patient_id", "patient", "operation"),
     "clip_id": ("clip_id", "clip", "image_id", "image", "frame"),
     "choices": ("choices", "options", "candidates"),
+    "path": ("path_taken", "answered_by", "engine", "backend"),
+    "fallback": ("fallback", "fallback_reason", "fell_back", "rescued_by"),
+    "seconds": ("seconds", "latency", "latency_s", "latency_seconds", "generation_seconds", "inference_time", "time_s", "elapsed", "elapsed_s"),
 }  # fmt: skip
+SEARCHED = 1000  # rows in which a column may turn up for the first time
 LETTERS = "ABCDEFGH"
 ALIKE = 0.3  # share of a column's values that are right answers somewhere, from which on it holds answers
 LONGEST_ANSWER = 60  # characters of a value that can be compared so
@@ -41,9 +45,8 @@ def recognise(rows: Sequence[Row], taken: Mapping[str, str]) -> dict[str, str]:
     >>> recognise([{"question": "Is it?", "answer": "No", "gnd": "Yes"}], {})
     {'prediction': 'answer', 'short_answer': 'gnd', 'question': 'question'}
     """
-    there = {
-        str(column).strip().casefold().replace(" ", "_").replace("-", "_"): str(column) for column in rows[0]
-    }
+    columns = dict.fromkeys(str(column) for row in rows[:SEARCHED] for column in row)
+    there = {column.strip().casefold().replace(" ", "_").replace("-", "_"): column for column in columns}
     found = {
         field: there[name]
         for field, names in NAMES.items()

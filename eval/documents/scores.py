@@ -56,6 +56,25 @@ class AsCounted(Apart):
     differ_by_rule: dict[str, int]
 
 
+class Seconds(TypedDict):
+    """How long answers took, of those that say so."""
+
+    n: int
+    p50: float
+    p99: float
+
+
+class MadeBy(TypedDict):
+    """Where the answers came from, as far as their rows say."""
+
+    paths: dict[str, int]
+    """answers by what gave them"""
+    fallbacks: dict[str, int]
+    """answers that something else gave than was asked, by the reason"""
+    fallback_share: float
+    seconds: Seconds | None
+
+
 class Entropy(TypedDict):
     """Shannon entropies in bits."""
 
@@ -190,6 +209,7 @@ class Headline(TypedDict):
 class Scores(Headline):
     """Every figure of a set of answers."""
 
+    made_by: MadeBy
     accuracy_by_rule: dict[str, float]
     accuracy_all_kinds: float
     blind_majority_all_kinds: float

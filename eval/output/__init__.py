@@ -1,3 +1,3 @@
 """Tables for the terminal, HTML pages, and documents on disk."""
 
-__all__ = ["documents", "page", "terminal"]
+__all__ = ["documents", "page", "score_table", "terminal"]

@@ -80,6 +80,7 @@ def _warnings(figures: Mapping[str, Any]) -> list[str]:
     lines = []
     if read_as := figures.get("read_as"):
         lines.append("read as: " + ", ".join(f"{field} = {column}" for field, column in read_as.items()))
+    lines += _made_by(figures["made_by"])
     own = figures["undecided"]
     if own["n"]:
         first = own["examples"][0]
@@ -87,6 +88,26 @@ def _warnings(figures: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{'WARNING: ' if own['share'] > UNDECIDED else ''}{own['n']} replies ({percent(own['share'])} %) state none of "
             f"the known answers and count as wrong; the first: {said!r} (right: {first['short_answer']})"
+        )
+    return lines
+
+
+FELL_BACK = 0.01  # share of answers from another path than was asked beyond which the headline says so
+
+
+def _made_by(own: Mapping[str, Any]) -> list[str]:
+    """Say what gave the answers, how long they took, and how many came from something else than was asked."""
+    lines = []
+    said = [f"{path} {times}" for path, times in own["paths"].items()]
+    if seconds := own["seconds"]:
+        said.append(f"{seconds['p50']:.2f} s an answer, one in a hundred {seconds['p99']:.2f} s and more")
+    if said:
+        lines.append("answered by: " + ", ".join(said))
+    if own["fallbacks"]:
+        why = ", ".join(f"{reason} {times}" for reason, times in own["fallbacks"].items())
+        mark = "WARNING: " if own["fallback_share"] > FELL_BACK else ""
+        lines.append(
+            f"{mark}{percent(own['fallback_share'])} % of the answers came from another path than was asked: {why}"
         )
     return lines
 

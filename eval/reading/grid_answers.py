@@ -91,7 +91,7 @@ def _another_place(behind: tuple[str, ...]) -> bool:
 
 def _fits(group: list[str], token: str, joint: str) -> bool:
     """Whether a place word goes with those before it: "upper" and "left" do, "left or right" don't."""
-    if joint == "or" or (token in MIDDLE and joint):
+    if joint == "or" or (token in MIDDLE and (joint or len(group) > 1)):
         return False
     together = [*group, token]
     return len({word in ROWS for word in together if word not in MIDDLE}) == len(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
 NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter)(?:\s+is)?\s*[:(\[]?\s*\(?([A-Z])\b(?!\s+[a-z])"
+)
+NUMBERED = re.compile(
+    r"^\W*(?:option|choice|answer)?\s*(?:number|no\.?|#)?\s*[(\[]?(\d{1,2})[)\].]?\W*$", re.I
 )
 BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
 LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
@@ -36,6 +39,19 @@ def letter(text: str) -> str | None:
     if (leading := LEADING.match(text)) and standing <= {leading.group(1)}:
         return leading.group(1)
     return standing.pop() if len(standing) == 1 else None
+
+
+def numbered(text: str, choices: Sequence[str]) -> str | None:
+    """Return the letter of a choice that is given by its number; None where choices have numbers of their own.
+
+    >>> numbered("Option 2", ("liver", "stomach")), numbered("Option 2", ("1", "2")), numbered("Option 2: liver", ("liver", "stomach"))
+    ('B', None, None)
+    """
+    found = NUMBERED.match(text)
+    if found is None or any(letter.isdigit() for choice in choices for letter in choice):
+        return None
+    place = int(found.group(1))
+    return chr(ord("A") + place - 1) if 1 <= place <= len(choices) else None
 
 
 def _standing(text: str) -> set[str]:

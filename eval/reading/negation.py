@@ -51,6 +51,7 @@ BEFORE = frozenset(  # what stands behind these is something else's place or tim
         "follows",
         "preceding",
         "precedes",
+        "between",
         "until",
         "till",
         "unlike",
@@ -65,6 +66,9 @@ BEFORE_PAIRS = frozenset(
     | {("compared", "with"), ("opposed", "to"), ("distinct", "from"), ("different", "from")}
     | {("away", "from"), ("next", "to"), ("adjacent", "to"), ("close", "to")}
     | {("preparing", "for"), ("prepares", "for"), ("preparation", "for"), ("ready", "for")}
+)
+PREFERRING = word_set(
+    "go going goes prefer preferring choose choosing chose favour favor pick picking likelier likely"
 )
 OVER = frozenset(
     [
@@ -144,6 +148,14 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         place -= 1
     if place >= 0 and (tokens[place] in BEFORE or tokens[max(0, place - 1) : place + 1] in BEFORE_PAIRS):
         return True
+    if place >= 2 and tokens[place] == "and" and "between" in tokens[max(0, place - 5) : place]:
+        return True
+    if (
+        place >= 1
+        and tokens[place] == "over"
+        and not PREFERRING.isdisjoint(tokens[max(0, place - 6) : place])
+    ):
+        return True  # "I'd go with a over b"
     if (
         place >= 0
         and tokens[place] == "from"
@@ -161,6 +173,11 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         behind = behind[: behind.index(MARK)]
     if behind[:2] in (("will", "follow"), ("comes", "next"), ("will", "be"), ("follows",), ("will", "come")):
         return True
+    if (behind[:1] == ("over",) and len(behind) > 1) or behind[:2] == (
+        "next",
+        "to",
+    ):  # "a over b": no end of a
+        return False
     if not behind or behind[0] not in BE | OVER | {"just", "already", "had"}:
         return False
     return any(word in OVER for word in behind)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.reading.negation import negated
-from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
+from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+SUM = re.compile(r"\d\s*\+[^=]*=\s*(\d+)\b")  # "2 + 1 = 3"
 OTHERS: dict[str, float] = {"single": 1, "sole": 1, "couple": 2, "both": 2, "dozen": 12, "pair": 2, "〇": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4,
           "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}  # fmt: skip
 ABROAD = (
@@ -101,6 +103,35 @@ def whole(answer: str) -> float | None:
     )
 
 
+def none_of(text: str, question: str) -> bool:
+    """Whether a reply says "no" to the very thing that is counted.
+
+    >>> none_of("No graspers are visible.", "How many graspers are there?"), none_of("no idea", "How many graspers?")
+    (True, False)
+    """
+    asked, said = _counted_thing(question), words(text)
+    return any(word == "no" and stem(thing) in asked for word, thing in itertools.pairwise(said))
+
+
+def of_thing(text: str, question: str) -> frozenset[float]:
+    """Return the numbers of the very thing that is counted, where every other number counts another thing.
+
+    >>> sorted(of_thing("2 hooks and one grasper", "How many hooks?")), sorted(of_thing("2 hooks or 3", "How many hooks?"))
+    ([2.0], [])
+    """
+    asked, said = _counted_thing(question), words(text)
+    pairs = [(number(word), thing) for word, thing in zip(said, (*said[1:], ""), strict=True)]
+    things = [(value, thing) for value, thing in pairs if value is not None]
+    if any(len(thing) < 4 or not thing.isalpha() for _, thing in things):
+        return frozenset()
+    return frozenset(value for value, thing in things if stem(thing) in asked)
+
+
+def _counted_thing(question: str) -> set[str]:
+    """Return the words of a question that may name what is counted."""
+    return {stem(word) for word in words(question) if len(word) > 3}
+
+
 @lru_cache(maxsize=16384)
 def count(text: str) -> Count:
     """Return the numbers a text states; of a total and its parts, the total.
@@ -110,6 +141,8 @@ def count(text: str) -> Count:
     >>> count("This one is hard").values, count("more than 2").bounded, count("2 or 3").values == {2.0, 3.0}
     (frozenset(), True, True)
     """
+    if total := SUM.search(text):
+        text = total.group(1)
     tokens = clauses(text)
     found: list[tuple[int, int, float]] = []
     skip = 0

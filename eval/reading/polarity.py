@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ABSENT, negated
+from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, negated
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
 YES_NO = ("yes", "no")
@@ -73,6 +74,9 @@ SHORT = {"y": "yes", "n": "no"}
 ELLIPTIC = re.compile(
     r"(?:it|they|there|this|that|he|she|you) (?:is|are|was|were|does|do|did|has|have|can|could)((?:n't| not)?)"
 )  # "It isn't."
+BELIEF = re.compile(  # "I don't think so.", "Not that I can see."
+    r"(?:i (?:(?:really )?((?:don't|do not|doubt)) ?)?(?:think|believe|guess|suppose|see)? ?(?:so|it)|(not) (?:that|as far as) i can (?:see|tell|make out))"
+)
 ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
 POLAR = re.compile(
     r"(?:^|[.?!,]\s+)(?:is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|may|isn't|aren't|doesn't)\b"
@@ -85,7 +89,9 @@ SMALL = word_set(
 )  # words of a question that don't tell what it is about
 SHOWS = word_set("show shows contain contains depict depicts display displays include includes")
 SCENE = word_set("clip image frame frames video picture view")
-DENIED = word_set("no not never nowhere cannot without neither nor none absent missing fails lacks free")
+DENIED = word_set(
+    "nothing no not never nowhere cannot without neither nor none absent missing fails lacks free"
+)
 
 
 def asks(question: str) -> bool:
@@ -108,11 +114,13 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     >>> polarity("Yes, the spatula is not visible.", "Is a spatula visible?")
     ('', 'contradicts itself')
     """
-    tokens = clauses(text)
+    tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
     if words(text) == ("never",):
         return "no", ""
+    if belief := BELIEF.fullmatch(" ".join(words(text))):
+        return "no" if any(belief.groups()) else "yes", ""
     if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
         return short, ""
     said = _spoken(tokens)
@@ -172,7 +180,9 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
         return {"yes" if DENIED.isdisjoint(own) else "no"}
     found: set[str] = set()
     clause: list[str] = []
-    for token in (*tokens, MARK, MARK):
+    for i, token in enumerate((*tokens, MARK, MARK)):
+        if token == MARK and existence and _labels(tokens, i, clause, topic):  # "spatula: absent"
+            continue
         if token != MARK:
             clause.append(token)
             continue
@@ -193,7 +203,8 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
     pointed = not {"it", "they", "them"}.isdisjoint(own)
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
-        denied = whole and clause[0] == "no" and len(own) == len(about)  # "No spatula"
+        things = [word for word in own if word not in SMALL]
+        denied = whole and clause[0] == "no" and len(things) == len(about)  # "No spatula"
         speaks = denied or (exists and (bool(about) or pointed)) or (whole and "there" in own)
     else:
         speaks = whole and len(own) > len(about)
@@ -205,8 +216,23 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
         and (clause[0] in YES or (clause[0] == "no" and clause[1:2] != () and clause[1] in CARRY_ON))
         else clause
     )
-    denied = any(word in DENIED or word.endswith("n't") or word == "no" for word in inner)
+    denied = any(
+        (word in DENIED or word.endswith("n't")) and pair not in AFFIRMING  # "not only is it visible"
+        for word, pair in zip(inner, itertools.zip_longest(inner, inner[1:]), strict=True)
+    )
     return "no" if denied else "yes"
+
+
+def _labels(tokens: tuple[str, ...], mark: int, clause: list[str], topic: set[str]) -> bool:
+    """Whether a mark stands between the thing that was asked about and one word that says whether it is there."""
+    behind = tokens[mark + 1 : mark + 3]
+    return (
+        bool(clause and topic)
+        and {stem(word) for word in clause if word not in SMALL} == topic
+        and behind[:1] != ()
+        and behind[0] in EXISTS
+        and behind[1:] in ((), (MARK,))
+    )
 
 
 def _bare(own: tuple[str, ...]) -> bool:

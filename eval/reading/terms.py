@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,7 @@ LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
 SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
 OPEN = 500  # names beyond which a misspelled one is not looked for
+ENDING = re.compile(r"(?:ations?|ions?|ing|ed|s)$")
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
 
@@ -108,8 +110,6 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
     for start, word in enumerate(stems):
         if word in prefixes:
             spans += _longest_at(tokens, stems, start, known)
-    if not spans and not known.long:
-        return ()
     taken: set[int] = set()
     found: list[Mention] = []
     for start, end, option in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
@@ -117,7 +117,8 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
             taken.update(range(start, end))
             found.append(Mention(start, end, option, _state(tokens, start, end)))
     if not found and len(options) <= OPEN:
-        found = [Mention(*span, _state(tokens, *span[:2])) for span in _misspelled(tokens, known)]
+        others = list(_misspelled(tokens, known)) or list(_derived(tokens, known))
+        found = [Mention(*span, _state(tokens, *span[:2])) for span in others]
     return tuple(_without_origins(sorted(found), tokens))
 
 
@@ -196,6 +197,37 @@ def _misspelled(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, in
             if len(near) == 1:
                 yield start, end, near.pop()
                 return
+
+
+def _derived(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, int, str]]:
+    """Yield the one name whose words all stand in a clause in another form: "the lens is implanted"."""
+    said: list[dict[str, int]] = [{}]
+    for place, token in enumerate(tokens):
+        if token == MARK:
+            said.append({})
+        else:
+            said[-1].setdefault(root(token), place)
+    whole = {
+        option: places
+        for form, option in known.exact.items()
+        if any(root(word) != word for word in form)
+        for clause in said
+        if (places := [clause[root(word)] for word in form if root(word) in clause])
+        and len(places) == len(form)
+    }
+    if len(whole) == 1:
+        option, places = whole.popitem()
+        yield min(places), max(places) + 1, option
+
+
+def root(word: str) -> str:
+    """Return what a noun of an action and its verb share; short words stay as they are.
+
+    >>> root("implantation") == root("implanted") == root("implanting"), root("dissection") == root("dissecting"), root("lens")
+    (True, True, 'lens')
+    """
+    found = ENDING.sub("", word)
+    return found if len(found) > 4 else word
 
 
 @lru_cache(maxsize=65536)

@@ -40,8 +40,8 @@ LEAD = re.compile(
 LEADING = ("ans", "response", "conclusion", "prediction", "antwort", "respuesta", "réponse", "risposta", "答")
 HEADING = re.compile(r"^\W*(?:(?:final|correct)\s+)?answer\W*\n", re.I | re.M)
 CONCLUDES = re.compile(
-    r"\b(?:therefore|in conclusion|in summary|to conclude|to sum up|hence|thus|on second thought|correction|actually)"
-    r"\s*[,:]\s*",
+    r"\b(?:therefore|in conclusion|in summary|to conclude|to sum up|hence|thus|correction|actually)\s*[,:]\s*"
+    r"|\b(?:on|upon|after) (?:a )?(?:second|closer|further) (?:thoughts?|look|inspection|reflection|review)\b[\s,:]*",
     re.I,
 )
 BASED = re.compile(

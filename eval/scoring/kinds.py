@@ -63,7 +63,7 @@ def figures(
         "blind_from": "train" if taught else "scored questions",
         "best_constant": float(best.sum()) / len(rows),
         "lift": share - blind_share,
-        "lift_ci95": difference(right - blind, cases, seed),
+        "lift_ci95": difference(right - blind, cases, seed)[0],
         "single_class": len(truths) == 1 and len(rows) > 1,
         "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
         "entropy_bits": {"answers": round(spread, 4), "truth": round(true_spread, 4)},
@@ -88,13 +88,16 @@ def interval(values: np.ndarray, cases: Sequence[str]) -> Interval:
     return _ends(share_interval(statistics.sums(values, cases)))
 
 
-def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> Interval:
-    """Return the same of paired differences; None too where no question differs."""
-    return _ends(statistics.paired(values, cases, seed)) if len(set(cases)) >= statistics.FEWEST else None
+def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> tuple[Interval, float | None]:
+    """Return the 95 % interval of paired differences as a list, and p of no difference (``statistics.paired``)."""
+    if len(set(cases)) < 2:
+        return None, None
+    ends, p = statistics.paired(values, cases, seed)
+    return _ends(ends), p
 
 
 def _ends(ends: tuple[float, float] | None) -> Interval:
-    return None if ends is None else [round(float(end), 6) for end in ends]
+    return None if ends is None else [round(float(end), 9) for end in ends]
 
 
 def blind_guess(

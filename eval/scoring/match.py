@@ -174,8 +174,10 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
         return region
     options = _options(rule, asked)
     if asked.kind in SET_KINDS or _is_list(short, options):
-        return _as_set(text, asked)
-    if asked.kind in CELL_KINDS and (cell := grid_answers.cell(words(short))) is not None:
+        return _as_set(rule, text, asked)
+    if (asked.kind in CELL_KINDS or _are_cells(options)) and (
+        cell := grid_answers.cell(words(short))
+    ) is not None:
         return _as_cell(rule, text, cell, asked)
     if numbers.whole(short) is not None:
         return _counted(rule, text, asked)
@@ -257,7 +259,7 @@ def _lettered(rule: str, text: str, asked: Asked) -> str | None:
     """Return the choice whose letter a reply gives."""
     if rule != "choice" or not asked.choices:
         return None
-    letter = letters.letter(text)
+    letter = letters.letter(text) or letters.numbered(text, asked.choices)
     place = -1 if letter is None else ord(letter) - ord("A")
     return asked.choices[place] if 0 <= place < len(asked.choices) else None
 
@@ -270,11 +272,13 @@ def _is_list(answer: str, options: tuple[str, ...]) -> bool:
     )
 
 
-def _as_set(text: str, asked: Asked) -> Verdict:
+def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
     vocabulary = (*asked.choices, *asked.known)
     if asked.kind not in SET_KINDS:
         vocabulary = tuple(sorted({item for entry in vocabulary for item in items(entry)}))
     given, truth = listed(text, asked.answer, vocabulary)
+    if given.isdisjoint(map(name, vocabulary)) and (chosen := _lettered(rule, text, asked)) is not None:
+        given = items(chosen, vocabulary)
     if (
         given == truth
         and len(truth) > 1
@@ -283,6 +287,23 @@ def _as_set(text: str, asked: Asked) -> Verdict:
     ):
         return Verdict(False, SEVERAL)
     return RIGHT if given == truth else Verdict(False, "another list")
+
+
+@lru_cache(maxsize=4096)
+def _are_cells(options: tuple[str, ...]) -> bool:
+    """Whether a kind's answers are places of the picture, corners among them: "upper left" is "top-left" there.
+
+    >>> _are_cells(("bottom-left", "bottom-right", "centre", "top-left")), _are_cells(("left", "right", "top", "bottom"))
+    (True, False)
+    """
+    places = [words(option) for option in options]
+    corners = sum(
+        not (grid_answers.COLUMNS.keys().isdisjoint(own) or grid_answers.ROWS.keys().isdisjoint(own))
+        for own in places
+    )
+    return corners > 2 and all(
+        grid_answers.cell(own) is not None and grid_answers.PLACES.issuperset(own) for own in places
+    )
 
 
 def _as_cell(rule: str, text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
@@ -303,7 +324,9 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     values = set(given.values)
     if given.bounded:
         return Verdict(False, "only a bound")
-    if not values and says_nothing(text):
+    if len(values) > 1 and len(own := numbers.of_thing(text, asked.question)) == 1:
+        values = set(own)
+    if (not values - {1.0} and numbers.none_of(text, asked.question)) or (not values and says_nothing(text)):
         values = {0.0}
     if not values and (chosen := _lettered(rule, text, asked)) is not None:
         values = {numbers.whole(chosen) or 0.0} if numbers.whole(chosen) is not None else set()

@@ -20,6 +20,7 @@ from surgvqa.eval.documents.scores import (
     Headline,
     Interval,
     KindFigures,
+    MadeBy,
     Scores,
     Share,
     Undecided,
@@ -69,6 +70,7 @@ def score(
     single = [kind for kind, own in by_kind.items() if own["single_class"]]
     return {
         **headline,
+        "made_by": made_by(laid.rows),
         "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
         "accuracy_all_kinds": _share(every, rule),
         "blind_majority_all_kinds": _pooled((own["blind_majority"], own["n"]) for own in by_kind.values()),
@@ -132,7 +134,7 @@ def _lift_interval(
     for kind, own in grouped(kept).items():
         values.append(np.array([judged.verdicts[rule].correct for judged in own]) - floors[kind].blind)
         cases += [judged.row.case_id for judged in own]
-    return kinds.difference(np.concatenate(values), cases, seed)
+    return kinds.difference(np.concatenate(values), cases, seed)[0]
 
 
 def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:
@@ -161,6 +163,24 @@ def grouped(every: Sequence[Judged]) -> dict[str, list[Judged]]:
     for judged in every:
         groups[judged.row.kind].append(judged)
     return groups
+
+
+def made_by(rows: Sequence[Prediction]) -> MadeBy:
+    """Count what gave the answers, why something else did than was asked, and how long it took."""
+    seconds = np.array([row.seconds for row in rows if row.seconds is not None])
+    fallbacks = Counter(row.fallback for row in rows if row.fallback)
+    return {
+        "paths": dict(Counter(row.path for row in rows if row.path).most_common()),
+        "fallbacks": dict(fallbacks.most_common()),
+        "fallback_share": fallbacks.total() / len(rows),
+        "seconds": {
+            "n": len(seconds),
+            "p50": float(np.quantile(seconds, 0.5)),
+            "p99": float(np.quantile(seconds, 0.99)),
+        }
+        if len(seconds)
+        else None,
+    }
 
 
 def _pooled(figures: Iterable[tuple[float, int]]) -> float:

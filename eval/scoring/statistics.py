@@ -15,6 +15,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 RESAMPLES = 2000
+LEVEL = 0.05  # of every test and interval
+EXACT = 14  # cases up to which every way to flip their signs is tried
+DRAWS = 20_000  # ways to flip more of them
+TINY = 1e-9  # differences of means that are rounding
 FEWEST = (
     3  # cases for an interval: from two, Student's t has one degree of freedom and reaches nearly everywhere
 )
@@ -81,28 +85,101 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
 
 def paired(
     values: Sequence[float] | Array, cases: Sequence[str], seed: int = 0
-) -> tuple[float, float] | None:
-    """Return the 95 % interval of the mean of paired differences (-1, 0 or 1 a question), as ``interval``.
+) -> tuple[tuple[float, float] | None, float | None]:
+    """Return the 95 % interval of the mean of paired differences (-1 to 1 a question), and p of no difference.
 
-    Where all cases differ by the same, the questions' own scatter is what is left to judge by: two runs that are
-    right on the very same questions give None, and not the reach of three cases of which nothing is known.
+    Both come from one test, which flips the signs of whole cases: the interval holds every difference that the test
+    doesn't reject, so 0 lies outside exactly where p is below 0.05. No p of fewer than six cases is; there Student's
+    interval over cases stands in, and it always holds 0. The interval is None for fewer than three cases and where
+    no question differs, p is None for a single case.
 
-    >>> paired([0.0] * 40, ["a", "b", "c", "d"] * 10) is None
-    True
-    >>> low, high = paired([1.0, 1.0, -1.0, -1.0] * 10, ["a"] * 12 + ["b"] * 12 + ["c"] * 16)
-    >>> round(low, 2), round(high, 2)
-    (-0.61, 0.61)
+    >>> paired([0.0] * 40, ["a", "b", "c", "d"] * 10)
+    (None, 1.0)
+    >>> (low, high), p = paired([1.0, 1.0, -1.0, -1.0] * 10, ["a"] * 12 + ["b"] * 12 + ["c"] * 16)
+    >>> round(low, 2), round(high, 2), p
+    (-0.61, 0.61, 1.0)
     """
     differences = np.asarray(values, dtype=float)
     data = sums(differences, cases)
-    if len(data.count) < FEWEST or not differences.any():
-        return None
+    size = len(data.count)
+    if size < 2:
+        return None, None
+    if not differences.any():
+        return None, 1.0
+    if least(size) >= LEVEL:
+        p = sign_flip(data, seed)
+        return (_students(differences, data, seed) if size >= FEWEST else None), p
+    own, others = _halves(data, seed)
+    p = _share_around(own, others, 0.0)
+    return _widened(_not_rejected(own, others), differences, data), p
+
+
+def _students(differences: Array, data: Sums, seed: int) -> tuple[float, float]:
+    """Return Student's interval over cases, 0 within it; where cases differ alike, over questions."""
     error = bootstrap_error(data, seed)
     if error < 1e-12:
         error = float(differences.std(ddof=1) / math.sqrt(len(differences)))
-        if error < 1e-12:  # every question by one and the same
-            return _binomial(data.mean, len(data.count), -1.0, 1.0)
-    return _on_logits(data.mean, _quantile(data) * error, -1.0, 1.0)
+    if error < 1e-12:  # every question by one and the same
+        low, high = _binomial(data.mean, len(data.count), -1.0, 1.0)
+    else:
+        low, high = _on_logits(data.mean, _quantile(data) * error, -1.0, 1.0)
+    return min(low, 0.0), max(high, 0.0)
+
+
+def _halves(data: Sums, seed: int) -> tuple[Array, Array]:
+    """Return, for each way to flip signs, the mean of the cases that are flipped and the mean of the others.
+
+    All ways up to 14 cases, else 20,000 random ones (fewer where cases are very many). A difference is as far from
+    the data with signs flipped as without wherever it lies between the two means: (T - dN)^2 <= (S - dM)^2 with
+    T, N the sums over all cases and S, M those after the flip. The way that flips none is left out.
+    """
+    pairs, times = np.unique(np.stack([data.total, data.count]), axis=1, return_counts=True)
+    size = int(times.sum())
+    if size <= EXACT:
+        pairs = np.stack([data.total, data.count])
+        flips = ((np.arange(1, 2 ** (size - 1))[:, None] >> np.arange(size)) & 1).astype(float)
+    else:
+        random = np.random.default_rng(seed)
+        draws = max(2000, min(DRAWS, 40_000_000 // len(times)))
+        flips = (
+            random.integers(0, 2, size=(draws, size), dtype=np.int8)
+            if len(times) == size
+            else random.binomial(times, 0.5, size=(draws, len(times)))
+        ).astype(np.float32)
+    flipped, rest = flips @ pairs.T, (times if size > EXACT else 1) * pairs @ np.ones(pairs.shape[1])
+    kept = (flipped[:, 1] > 0) & (flipped[:, 1] < rest[1])
+    flipped = flipped[kept]
+    return flipped[:, 0] / flipped[:, 1], (rest[0] - flipped[:, 0]) / (rest[1] - flipped[:, 1])
+
+
+def _share_around(own: Array, others: Array, value: float) -> float:
+    """Return the share of flips, that of no case included, between whose two means a value lies: its p."""
+    around = (np.minimum(own, others) <= value + TINY) & (np.maximum(own, others) >= value - TINY)
+    return float((1 + around.sum()) / (1 + len(own)))
+
+
+def _not_rejected(own: Array, others: Array) -> tuple[float, float]:
+    """Return the lowest and the highest value whose p is not below the level."""
+    needed = math.ceil(LEVEL * (1 + len(own)) - 1e-9) - 1  # flips around it, beside the one of no case
+    low, high = np.sort(np.minimum(own, others))[needed - 1], np.sort(np.maximum(own, others))[-needed]
+    return tuple(0.0 if abs(end) < TINY else float(end) for end in (low, high))  # type: ignore[return-value]
+
+
+def _widened(ends: tuple[float, float], differences: Array, data: Sums) -> tuple[float, float]:
+    """Return the ends, no nearer than those of as many independent questions, unless 0 lies between: p has judged it.
+
+    Cases that all differ by the same leave nothing to flip, and the interval would be a point.
+    """
+    error = float(differences.std(ddof=1) / math.sqrt(len(differences)))
+    if error < 1e-12:
+        low, high = _binomial(data.mean, len(data.count), -1.0, 1.0)
+    else:
+        low, high = _on_logits(data.mean, NORMAL * error, -1.0, 1.0)
+    outside = ends[0] > 0 or ends[1] < 0
+    return (
+        ends[0] if outside and low <= 0 < ends[0] else min(low, ends[0]),
+        ends[1] if outside and ends[1] < 0 <= high else max(high, ends[1]),
+    )
 
 
 def _quantile(data: Sums) -> float:
@@ -165,29 +242,15 @@ def _binomial(mean: float, size: int, low: float, high: float) -> tuple[float, f
     return low + ends[0] * (high - low), low + ends[1] * (high - low)
 
 
-def sign_flip(data: Sums, seed: int = 0, draws: int = 20_000) -> float | None:
+def sign_flip(data: Sums, seed: int = 0) -> float | None:
     """Return the two-sided p that the mean is 0 by flipping the sign of whole cases; None for a single case.
 
-    All 2^n flips are tried up to 14 cases, else ``draws`` random ones (which count the observed one too).
+    All ways to flip up to 14 cases, else random ones (which count the observed one too).
 
     >>> sign_flip(Sums(np.array([1.0, 2.0, 3.0, 1.0, 2.0]), np.ones(5)))
     0.0625
     """
-    size = len(data.total)
-    if size < 2:
-        return None
-    observed = abs(data.total.sum())
-    exact = size <= 14
-    if exact:
-        signs = 1 - 2 * ((np.arange(2**size)[:, None] >> np.arange(size)) & 1)
-        return float((np.abs(signs @ data.total) >= observed - 1e-9).mean())
-    random = np.random.default_rng(seed)
-    extreme = 0
-    chunk = max(1, min(draws, 4_000_000 // size))
-    for start in range(0, draws, chunk):
-        signs = random.choice((-1.0, 1.0), size=(min(chunk, draws - start), size))
-        extreme += int((np.abs(signs @ data.total) >= observed - 1e-9).sum())
-    return (extreme + 1) / (draws + 1)
+    return None if len(data.total) < 2 else _share_around(*_halves(data, seed), 0.0)
 
 
 def least(cases: int) -> float:
@@ -206,25 +269,6 @@ def needed(tests: int, level: float = 0.05) -> int:
     (6, 9)
     """
     return next(cases for cases in range(1, 1000) if tests * least(cases) < level)
-
-
-def agreeing(
-    ends: list[float] | None, p: float | None, level: float
-) -> tuple[list[float] | None, float | None]:
-    """Return an interval and a p that say the same of no difference: the more cautious of the two speaks for both.
-
-    The interval is the bootstrap's, p is from flipping signs; near the level they can disagree. Either alone keeps
-    its error, so where one of them can't tell, the pair can't.
-
-    >>> agreeing([0.01, 0.3], 0.0625, 0.05), agreeing([-0.01, 0.3], 0.04, 0.05)
-    (([0.0, 0.3], 0.0625), ([-0.01, 0.3], 0.05))
-    """
-    if ends is None or p is None:
-        return ends, p
-    low, high = ends
-    if p >= level:
-        return [min(low, 0.0), max(high, 0.0)], p
-    return ends, p if low > 0 or high < 0 else level
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

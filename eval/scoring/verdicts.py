@@ -12,7 +12,7 @@ import numpy.typing as npt
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
-from surgvqa.eval.reading.letters import letter
+from surgvqa.eval.reading.letters import letter, numbered
 from surgvqa.eval.reading.terms import stated
 from surgvqa.eval.reading.tokens import name, words
 from surgvqa.eval.reading.unwrap import final
@@ -107,7 +107,9 @@ def _judged(
 def _as_words(row: Prediction, known: tuple[str, ...]) -> bool:
     """Whether choices change nothing of what a reply states: the kind knows them all, and it gives no letter."""
     return not row.choices or (
-        _known(known).issuperset(row.choices) and letter(final(row.prediction)) is None
+        _known(known).issuperset(row.choices)
+        and letter(final(row.prediction)) is None
+        and numbered(final(row.prediction), row.choices) is None
     )
 
 

@@ -14,7 +14,7 @@ class Figures:
     """Where the figures go."""
 
     out: Annotated[Path | None, Given("FILE.json")] = None
-    """write every figure as JSON"""
+    """write every figure as JSON; of score the table, to .csv or .tex"""
     seed: Annotated[int, Given("N")] = 0
     """of what is drawn: intervals, guesses"""
 

@@ -163,7 +163,7 @@ def gain(
     before: np.ndarray, after: np.ndarray, cases: Sequence[str], widest: float = 1.0
 ) -> tuple[float, float, float]:
     """By how much the mean rose, with its paired interval over cases; ``widest`` is what an answer can differ by."""
-    ends = paired((after - before) / widest, cases)
+    ends, _ = paired((after - before) / widest, cases)
     if ends is None:  # every answer is as good as it was
         return 0.0, 0.0, 0.0
     return float((after - before).mean()), widest * ends[0], widest * ends[1]

@@ -131,7 +131,7 @@ def test_sign_flip_is_scipys_permutation_test() -> None:
 
 def test_sign_flip_is_uniform_without_a_difference() -> None:
     random = np.random.default_rng(8)
-    p = [sign_flip(Sums(random.normal(size=20), np.ones(20)), seed, draws=400) or 1.0 for seed in range(500)]
+    p = [sign_flip(Sums(random.normal(size=20), np.ones(20)), seed) or 1.0 for seed in range(500)]
     assert 0.03 <= np.mean(np.array(p) <= 0.05) <= 0.07
 
 
@@ -144,19 +144,56 @@ def test_holm_is_statsmodels() -> None:
 def test_two_cases_have_no_interval() -> None:
     """Student's t of one degree of freedom is 12.7: it would reach from nearly nothing to nearly everything."""
     assert interval(Sums(np.array([30.0, 10.0]), np.array([40.0, 40.0]))) is None
-    assert paired([1.0, -1.0, 1.0, 0.0], ["a", "a", "b", "b"]) is None
+    assert paired([1.0, -1.0, 1.0, 0.0], ["a", "a", "b", "b"]) == (None, 1.0)
 
 
 def test_cases_that_differ_alike_are_judged_by_their_questions() -> None:
     """Four cases, in each of which A wins a question and B one: no reach of half the scale, as of four coin tosses."""
     values = [1.0, -1.0, *[0.0] * 48] * 4
-    low, high = paired(values, [case for case in "abcd" for _ in range(50)]) or (-1, 1)
+    (low, high), p = paired(values, [case for case in "abcd" for _ in range(50)])
     error = np.std(values, ddof=1) / np.sqrt(200)
     assert (low, high) == pytest.approx((-3.1824 * error, 3.1824 * error), abs=1e-3)
-    assert paired([0.0] * 200, ["a", "b", "c", "d"] * 50) is None  # right on the same questions
-    always = paired([1.0] * 200, ["a", "b", "c", "d"] * 50)
-    assert always is not None
-    assert always[0] < 0.5 and always[1] == 1.0
+    assert p == 1.0
+    assert paired([0.0] * 200, ["a", "b", "c", "d"] * 50) == (None, 1.0)  # right on the same questions
+    always, p = paired([1.0] * 200, ["a", "b", "c", "d"] * 50)
+    assert always[0] < 0 < always[1] == 1.0  # four cases can't tell: p is 1 in 8
+    assert p == 0.125
+    eight, p = paired([1.0] * 40, [case for case in "abcdefgh" for _ in range(5)])
+    assert (round(eight[0], 2), eight[1], p) == (0.26, 1.0, 2 / 2**8)
+
+
+@pytest.mark.parametrize("size", [6, 9, 14, 15, 25])
+def test_the_interval_holds_what_the_test_does_not_reject(size: int) -> None:
+    """Every difference inside has a p of 5 % or more, every one outside less; p is that of flipping signs, done by hand."""
+    random = np.random.default_rng(size)
+    count = random.integers(5, 40, size)
+    cases = np.repeat(np.arange(size), count).astype(str)
+    values = random.choice([-1.0, 0.0, 1.0], size=len(cases), p=[0.2, 0.3, 0.5])
+    (low, high), _ = paired(values, cases, 3)
+    data = sums(values, cases)
+    for difference in (low - 0.01, low + 0.01, high - 0.01, high + 0.01):
+        shifted = Sums(data.total - difference * data.count, data.count)
+        p = sign_flip(shifted, 3)
+        assert p is not None
+        assert (p >= 0.05) == (low < difference < high)
+        if size <= 9:
+            signs = np.array(list(itertools.product((-1, 1), repeat=size)))
+            by_hand = np.mean(np.abs(signs @ shifted.total) >= abs(shifted.total.sum()) - 1e-9)
+            assert p == pytest.approx(by_hand)
+
+
+def test_p_and_interval_never_contradict_each_other() -> None:
+    """Cases of few questions, many ties, differences of one sign: where a lattice makes two tests disagree."""
+    random = np.random.default_rng(1)
+    for trial in range(300):
+        size = int(random.integers(2, 20))
+        count = random.integers(1, 12, size)
+        values = random.integers(-1, 2, count.sum()) * (random.random(count.sum()) < 0.4) + 0.0
+        values = abs(values) if trial % 3 == 0 else values
+        ends, p = paired(values, np.repeat(np.arange(size), count).astype(str), trial)
+        if ends is not None and p is not None:
+            assert ends[0] - 1e-9 <= values.mean() <= ends[1] + 1e-9
+            assert (p < 0.05) == (ends[0] > 0 or ends[1] < 0)
 
 
 def test_one_case_has_no_interval() -> None:

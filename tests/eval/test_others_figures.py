@@ -226,3 +226,20 @@ def test_a_crashed_run_that_counts_itself_as_perfect(found: Any) -> None:
     assert (figures["accuracy"], figures["empty"]) == (0.0, 2384)
     assert figures["as_counted"]["accuracy"] == 1.0
     assert figures["as_counted"]["because"] == {"empty": 2384}
+
+
+def test_bleu_of_nlg_eval(found: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """nlg-eval's README: Bleu_4 0.201143 for its examples/hyp.txt against two references."""
+    pytest.importorskip("sacrebleu")
+    said, *right = (
+        found(f"nlg-eval/examples/{name}.txt").read_text().splitlines() for name in ("hyp", "ref1", "ref2")
+    )
+    path, out = tmp_path / "hyp.jsonl", tmp_path / "texts.json"
+    rows = [
+        {"id": i, "prediction": reply, "references": list(own)}
+        for i, (reply, *own) in enumerate(zip(said, *right, strict=True))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert command.main(["texts", str(path), "--references", "references", "--out", str(out)]) == 0
+    assert "20.1" in capsys.readouterr().out
+    assert round(json.loads(out.read_text())["measures"]["bleu"]["value"] / 100, 6) == 0.201143

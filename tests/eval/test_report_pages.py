@@ -344,5 +344,10 @@ def test_nothing_is_wider_than_a_phone(tmp_path, hostile, answers, invented):
                 page = browser.new_page(viewport={"width": width, "height": 800})
                 page.goto((tmp_path / "page.html").as_uri())
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
+                for cell in page.query_selector_all(
+                    "td.stay"
+                ):  # blind and lift, while the table lies at its left end
+                    box = cell.bounding_box()
+                    assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
                 page.close()
         browser.close()

@@ -416,3 +416,49 @@ def test_a_hundred_thousand(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["n"] == 100_000
     assert seconds < 40, (seconds, kilobytes)  # against quadratic work; 21 s measured
     assert kilobytes < 1_000_000
+
+
+def test_answers_from_another_path_than_was_asked_stand_in_the_headline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One in fifty after running out of memory: said with its cause, beside how long answers took."""
+    path = tmp_path / "answers.jsonl"
+    rows = [
+        {"question_id": i, "question": "Is it?", "ground_truth": "yes" if i % 3 else "no", "prediction": "yes",
+         "engine": "vllm", "latency_s": 0.5 + (i == 7)}
+        for i in range(50)
+    ]  # fmt: skip
+    rows[9] |= {"engine": "hf", "fallback_reason": "out of memory"}
+    rows[11]["fallback_reason"] = None
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert command.main(["score", str(path), "--out", str(tmp_path / "score.json")]) == 0
+    out = capsys.readouterr().out
+    assert "WARNING: 2.0 % of the answers came from another path than was asked: out of memory 1" in out
+    assert "answered by: vllm 49, hf 1, 0.50 s an answer, one in a hundred 1.01 s and more" in out
+    made = json.loads((tmp_path / "score.json").read_text())["made_by"]
+    assert (made["paths"], made["fallbacks"], made["seconds"]["n"]) == ({"vllm": 49, "hf": 1}, {"out of memory": 1}, 50)  # fmt: skip
+    for row in rows:
+        row["fallback_reason"] = "false"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert command.main(["score", str(path)]) == 0
+    assert "another path" not in capsys.readouterr().out
+
+
+def test_the_table_for_a_spreadsheet_and_a_paper(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    rows = [
+        {"id": i, "question": "Is it?", "kind": "one_kind" if i % 2 else "b & c", "case": "abc"[i % 3],
+         "ground_truth": "yes" if i % 4 < 2 else "no", "prediction": "yes"}
+        for i in range(24)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name in ("score.csv", "score.tex", "score.json"):
+        assert command.main(["score", str(path), "--out", str(tmp_path / name)]) == 0
+    figures = json.loads((tmp_path / "score.json").read_text())
+    table = [line.split(",") for line in (tmp_path / "score.csv").read_text().splitlines()]
+    assert [row[0] for row in table] == ["kind", "b & c", "one_kind", "all kinds that count"]
+    assert float(table[-1][2]) == figures["accuracy"]
+    assert [float(end) for end in table[-1][3:5]] == figures["ci95"]
+    paper = (tmp_path / "score.tex").read_text()
+    assert r"b \& c & 12 & 50.0 & " in paper
+    assert r"one\_kind & 12" in paper
