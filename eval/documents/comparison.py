@@ -13,22 +13,30 @@ class Sides(TypedDict):
     """A count of each run."""
 
     a: int
+    """in run A"""
     b: int
+    """in run B"""
 
 
 class Difference(TypedDict):
     """Both accuracies on some questions, and how far B's is above A's."""
 
     n: int
+    """questions"""
     a: float
+    """accuracy of A"""
     b: float
+    """accuracy of B"""
     difference: float
+    """B's accuracy minus A's"""
     ci95: Interval
+    """both ends of its 95 % interval"""
     p: float | None
     """of a sign-flip test over cases"""
     only_a: int
     """questions that only A has right"""
     only_b: int
+    """questions that only B has right"""
     p_holm: NotRequired[float]
     """of one kind: after Holm's correction over all kinds"""
 
@@ -37,42 +45,65 @@ class OtherAnswers(TypedDict):
     """Answers in other words, however right."""
 
     n: int
+    """questions that both answered"""
     differ: int
+    """answers in other words"""
     verdict_differs: int
+    """of these, one right and one wrong"""
     by_kind: dict[str, int]
+    """answers in other words, by kind"""
 
 
 class Comparison(TypedDict):
     """How far B is above A."""
 
     n: int
+    """questions"""
     n_headline: int
+    """questions of kinds with more than one answer"""
     cases: int
+    """recorded operations"""
     rule: str
+    """how answers were matched"""
     a: float
+    """accuracy of A"""
     b: float
+    """accuracy of B"""
     difference: float
+    """B's accuracy minus A's"""
     ci95: Interval
+    """both ends of its 95 % interval"""
     p: float | None
+    """of a sign-flip test over cases"""
     only_a: int
+    """questions that only A has right"""
     only_b: int
+    """questions that only B has right"""
     difference_by_rule: dict[str, float]
+    """B minus A by every rule of matching"""
     answers: OtherAnswers
+    """answers in other words"""
     missing: Sides
+    """questions without an answer"""
     errors: Sides
+    """lines that say that the model failed"""
     moved_kinds: list[str]
     """with p_holm below 0.05"""
     can_move: bool
     """there are enough cases for any kind to be shown to have moved"""
     single_class_kinds: list[str]
+    """kinds with one answer only, which don't count"""
     by_kind: dict[str, Difference]
+    """the same for each kind of question"""
     notes: list[str]
+    """what a reader must know"""
 
 
 class ComparisonFile(Comparison):
     """What ``compare --out`` writes."""
 
     schema_version: int
+    """version of this document"""
     files: dict[str, str]
     """a, b"""
     runs: dict[str, Provenance]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from surgvqa.cards.command import InputError
-from surgvqa.eval.documents.scores import Bin, Calibration, Coverage
+from surgvqa.eval.documents.calibration import Bin, Calibration, Coverage
 from surgvqa.eval.scoring.verdicts import Judged
 
 Array = npt.NDArray[np.float64]
