@@ -92,7 +92,7 @@ def write(parts: Sequence[Part], plan: Plan, weights: Sequence[float], out: Path
     return made
 
 
-def rows(part: Part, config: str, split: str) -> Iterator[dict[str, Any]]:
+def rows(part: Part, config: str, split: str) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a split of a set."""
     for path in shards(part, config, split):
         with pq.ParquetFile(path) as table:
@@ -100,7 +100,7 @@ def rows(part: Part, config: str, split: str) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
 
 
-def renamed(row: Mapping[str, Any], part: Part, plan: Plan) -> dict[str, Any]:
+def renamed(row: Mapping[str, Any], part: Part, plan: Plan) -> dict[str, object]:
     """Return a row under its case's name in the mix; ids begin with that of their case."""
     old, new = row["case_id"], plan.names[part.label, row["case_id"]]
     if old == new:
@@ -109,7 +109,7 @@ def renamed(row: Mapping[str, Any], part: Part, plan: Plan) -> dict[str, Any]:
     def again(name: str | None) -> str | None:
         return f"{part.label}.{name}" if name is not None else None
 
-    changed = {**row, "case_id": new, "clip_id": again(row["clip_id"])}
+    changed: dict[str, object] = {**row, "case_id": new, "clip_id": again(row["clip_id"])}
     if "qa_id" in row:
         changed |= {"qa_id": again(row["qa_id"]), "pair_id": again(row["pair_id"])}
     if "qa" in row:
