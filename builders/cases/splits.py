@@ -94,7 +94,7 @@ def _spread(
     result: dict[str, str] = {}
     left = list(free)
     for split in ("test", "validation"):  # no wanted split stays empty
-        if split in need and split not in fixed.values() and len(left) > 1 and len(left) + len(fixed) > 1:
+        if split in need and split not in fixed.values() and len(left) > 1:
             smallest = min(
                 left, key=lambda case_id: abs(counts[case_id].total() - shares[split] * total.total())
             )

@@ -81,6 +81,8 @@ def test_a_case_in_two_splits_is_refused():
     refuse_shared_cases({"train": ["a", "b"], "test": ["c"]})
     with pytest.raises(InputError, match="case b is in train and in test"):
         refuse_shared_cases({"train": ["a", "b"], "test": ["b"]})
+    with pytest.raises(InputError, match="case a is in test and in train"):
+        refuse_shared_cases({"test": ["a", "b"], "train": ["b", "a"]})
 
 
 @given(
@@ -194,6 +196,19 @@ def test_fixed_cases_count_towards_the_shares():
 def test_a_single_case_is_for_training_and_a_second_for_the_test():
     assert assign(cases(1), kinds_by_case={}) == {"c00": "train"}
     assert Counter(assign(cases(2), kinds_by_case={}).values()) == {"train": 1, "test": 1}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_one_case_is_left_to_train_on_whatever_the_shares(n: int):
+    found = Counter(assign(cases(n), kinds_by_case={}, validation=0.02, test=0.97).values())
+    assert found["train"] == 1 and (found["test"] > 0) == (n > 1)
+
+
+def test_a_clip_as_far_away_as_asked_is_apart():
+    clips = [Clip("c", start, start + 1000, None) for start in range(0, 40_000, 2999)]
+    assert len({clip.split for clip in part(clips, apart_s=2.0)}) == 1, "1.999 s is nearer than 2 s"
+    clips = [Clip("c", start, start + 1000, None) for start in range(0, 40_000, 3000)]
+    assert len({clip.split for clip in part(clips, apart_s=2.0)}) == 2
 
 
 def test_clips_of_one_start_that_touch_stay_together():
