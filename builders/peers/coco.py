@@ -82,7 +82,7 @@ def shown(row: ClipRow) -> tuple[Scene, int] | None:
     return (scene, at) if abs(row["frame_times_s"][at] - scene.time_s) <= SAME_S else None
 
 
-def annotation(node: Entity, scene: Scene, size: tuple[int, int]) -> dict[str, Any] | None:
+def annotation(node: Entity, scene: Scene, size: tuple[int, int]) -> Mapping[str, Any] | None:
     """Return a thing as COCO has it, in the pixels of a picture of ``size``; None where it has neither box nor mask."""
     if node.rle is not None:
         mask = masks.scaled(node.rle, scene, size)

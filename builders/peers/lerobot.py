@@ -79,13 +79,13 @@ def _split(target: Target, split: str) -> None:
         return
     meta = root / "meta"
     (meta / "episodes" / "chunk-000").mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(episodes), meta / "episodes" / "chunk-000" / "file-000.parquet")  # type: ignore[arg-type]
+    pq.write_table(pa.Table.from_pylist(episodes), meta / "episodes" / "chunk-000" / "file-000.parquet")
     pd.DataFrame({"task_index": list(tasks.values())}, index=list(tasks)).to_parquet(meta / "tasks.parquet")
     write_json(meta / "stats.json", seen.stats())
     write_json(meta / "info.json", info(seen, len(episodes), len(tasks)))
 
 
-def frames(row: ClipRow, episode: int, first: int, task: int) -> Iterator[dict[str, Any]]:
+def frames(row: ClipRow, episode: int, first: int, task: int) -> Iterator[Mapping[str, Any]]:
     """Yield a clip's pictures as the frames of an episode."""
     for number, image in enumerate(row["images"]):
         yield {
