@@ -19,6 +19,7 @@ from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.builders.settings.interchange import Export, Import
 from surgvqa.builders.settings.labels import Labels
+from surgvqa.builders.settings.mix import Mix
 from surgvqa.builders.settings.spoken import Spoken
 from surgvqa.builders.verbs import (
     build,
@@ -28,6 +29,7 @@ from surgvqa.builders.verbs import (
     interchange,
     labels,
     list_sources,
+    mix,
     new,
     probe,
     spoken,
@@ -61,6 +63,7 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="instruct", config=Instruct, run=instruct.run),
         Verb(name="import", config=Import, run=interchange.import_file),
         Verb(name="export", config=Export, run=interchange.export),
+        Verb(name="mix", config=Mix, run=mix.run),
         Verb(name="new", config=new.New, run=new.run),
         Verb(name="frames", config=Frames, run=frames.run),
         Verb(name="labels", config=Labels, run=labels.run),

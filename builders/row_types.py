@@ -79,6 +79,7 @@ class CountedRow(TypedDict):
 
     clip_id: str
     case_id: str
+    source: str
     phase: str | None
     start_s: float
     end_s: float

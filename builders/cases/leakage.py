@@ -22,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.documents import LeakCounts, Leaks
+from surgvqa.cards.patients.operations import operation
 
 NEAR_BITS = 24
 FLAT = 3.0  # standard deviation of grey levels, 0-255: under it, a hash is noise
@@ -42,6 +43,7 @@ class Window:
     end_ms: int | None
     frames: Numbers  # what each frame is: digests of its recording and millisecond, and of its bytes
     hashes: Numbers  # frames x 4, perceptual
+    operation: str | None = None  # its name in all public sets that show it, where several do
 
 
 class Found(NamedTuple):
@@ -70,6 +72,7 @@ def window(row: Mapping[str, Any]) -> Window:
         end_ms=round(1000 * row["end_s"]),
         frames=np.array([digest(one) for one in (*times, *pictures)], np.uint64),
         hashes=np.array(hashes, np.uint64).reshape(-1, WORDS),
+        operation=operation(row.get("source") or "", row["case_id"]),
     )
 
 
@@ -119,15 +122,29 @@ def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, lis
 
     A clip with the very same frame is not listed as a near duplicate too.
     """
-    cases = {w.case_id for w in earlier if w.case_id is not None} & {w.case_id for w in later if w.case_id}
     same = _sharing(earlier, later)
     known = {found.clip_id for found in same}
     return {
-        "shared_cases": sorted(cases),
+        "shared_cases": _cases(earlier, later),
         "overlapping_windows": _overlapping(earlier, later),
         "shared_frames": same,
         "near_duplicates": _near(earlier, [one for one in later if one.clip_id not in known]),
     }
+
+
+def _cases(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
+    """Name the cases of ``later`` that ``earlier`` has too: by their ids, and by the table of public sets."""
+    ids = {one.case_id for one in earlier}
+    names = {one.operation: one.case_id for one in earlier if one.operation is not None}
+    found = set()
+    for one in later:
+        if one.case_id is None:
+            continue
+        if one.case_id in ids:
+            found.add(one.case_id)
+        elif one.operation in names:
+            found.add(f"{one.case_id} is {names[one.operation]} ({one.operation})")
+    return sorted(found)
 
 
 def told(item: str | Found) -> str:

@@ -1,4 +1,8 @@
-"""Rows into Parquet as they come: fixed-size row groups, page checksums, the features in the metadata."""
+"""Rows into Parquet as they come: fixed-size row groups, page checksums, the features in the metadata.
+
+Pages end where their content says (content-defined chunking) and have an index, as ``datasets`` 5 writes them: a store
+that keeps files in chunks, as the Hub does, gets only the pages that an edit changed.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +92,8 @@ def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Features
         compression={leaf: coded.get(leaf, "ZSTD") for leaf in _leaves(schema)},
         use_dictionary=[leaf for leaf in _leaves(schema) if leaf not in coded],
         write_page_checksum=True,
+        write_page_index=True,
+        use_content_defined_chunking=True,
     )
 
 

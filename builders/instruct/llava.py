@@ -209,8 +209,13 @@ def to_qwen(sample: Mapping[str, Any]) -> Converted:
 
 
 def from_qwen(sample: Mapping[str, Any]) -> Converted:
-    """Qwen messages (content a text or blocks) as a LLaVA sample."""
-    names: list[str] = []
+    """Qwen messages (content a text or blocks) as a LLaVA sample; pictures in the blocks, or in a list `images`."""
+    beside = sample.get("images")
+    if beside is not None and not (
+        isinstance(beside, list) and all(isinstance(name, str) for name in beside)
+    ):
+        raise TypeError("'images' is no list of names")
+    names: list[str] = list(beside or ())
     turns, lost = [], []
     for number, message in enumerate(sample["messages"]):
         content = message["content"]
@@ -229,7 +234,11 @@ def from_qwen(sample: Mapping[str, Any]) -> Converted:
         turns.append({"from": CANONICAL[message["role"]], "value": "".join(parts)})
     made: dict[str, Any] = {"image": names[0] if len(names) == 1 else names} if names else {}
     made["conversations"] = turns
-    made |= {key: value for key, value in sample.items() if key not in ("messages", "image", "conversations")}
+    made |= {
+        key: value
+        for key, value in sample.items()
+        if key not in ("messages", "image", "images", "conversations")
+    }
     return Converted(made, tuple(lost))
 
 

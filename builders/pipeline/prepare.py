@@ -34,6 +34,7 @@ from surgvqa.builders.shards.job import Job, Options
 from surgvqa.builders.shards.rows import questions
 from surgvqa.builders.shards.survey import refuse_repeated, survey
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.patients.operations import shared_with
 from tqdm import tqdm
 
 SURVEY_S = 600.0  # a look at one case: hashing a 10 GB file takes half a minute
@@ -95,7 +96,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     jobs = plan(surveys, options, replace(config, test_cases=test_cases))
     looked = [one.case for one in surveys.values()]
     notes = tuple(module.notes(looked)) if hasattr(module, "notes") else ()
-    notes += (*overlaps(looked), *remarks(looked))
+    notes += (*overlaps(looked), *remarks(looked), *shared_with(source, [one.case_id for one in looked]))
     left_out: Mapping[str, Mapping[str, int]] = {}
     if options.asking == "informative":
         jobs, said, left_out = chosen(jobs)

@@ -36,13 +36,18 @@ class Import(Named):
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write a data set as LLaVA, ShareGPT or Qwen conversations."""
+    """Write a data set in the format of another project, with a list of what it loses."""
 
     folder: Annotated[Path, Given("DIR", position=True)]
     """a data set"""
     out: Annotated[Path, Given("DIR")]
-    """a new folder for SPLIT.json and the pictures"""
+    """a new folder for the files and the pictures"""
+    to: Annotated[str, Given("FORMAT")] = ""
+    """ms-swift, llama-factory, lmms-eval, vlmevalkit, inspect, medvidbench, surgvu, lerobot, coco or fiftyone, of
+    config clips; or one of --as"""
     form: Annotated[str, Given("llava|sharegpt|qwen", flag="--as")] = "llava"
-    """the form"""
+    """conversations in a form that `import` reads"""
     config: Annotated[Literal["instruct", "clips"], Given("instruct|clips")] = "instruct"
-    """what of the data set"""
+    """what of the data set, for --as"""
+    predictions: Annotated[Path | None, Given("FILE")] = None
+    """write answer files of medvidbench or surgvu from predictions, JSON lines with qa_id and prediction"""

@@ -8,6 +8,7 @@ __all__ = [
     "interchange",
     "labels",
     "list_sources",
+    "mix",
     "new",
     "probe",
     "spoken",

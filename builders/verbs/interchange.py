@@ -1,4 +1,4 @@
-"""``surgvqa-build import`` and ``export``: conversations in the forms of others."""
+"""``surgvqa-build import`` and ``export``: data in the forms of others."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ def import_file(config: Import) -> None:
 
 
 def export(config: Export) -> None:
-    """Write conversations from a data set."""
-    from surgvqa.builders.instruct.interchange import export as write
+    """Write a data set in another form."""
+    from surgvqa.builders.instruct.interchange import FORMS
+    from surgvqa.builders.instruct.interchange import export as write_conversations
+    from surgvqa.builders.peers.formats import export as write
 
-    say_lost(write(config.folder, config.out, config.form, config.config))
+    form = config.to or config.form
+    if form in FORMS or not config.to:
+        say_lost(write_conversations(config.folder, config.out, form, config.config))
+    else:
+        say_lost(write(config.folder, config.out, form, config.predictions))
     print(f"{config.out} is ready")
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from datasets import Features, Image, List
 from surgvqa.builders.cases.leakage import COUNTS, WORDS, Found, Window, between, digest, perceptual_hash
 from surgvqa.cards.command import InputError, nearest, one_line
+from surgvqa.cards.patients.operations import operation, unmapped
 from surgvqa.eval.controls.texts import one_answer_texts, questions_of
 from surgvqa.eval.data.streams import Row, picture, splits
 from surgvqa.eval.data.streams import frames as ours
@@ -30,6 +31,7 @@ from tqdm import tqdm
 # Our column, and what others call it, most telling first.
 NAMES = {
     "clip_id": ("clip_id", "id", "qa_id", "question_id"),
+    "source": ("source", "dataset", "source_dataset"),
     "case_id": ("case_id", "case", "patient_id", "patient", "video_id", "video_name", "video"),
     "start_s": ("start_s", "start_time", "start"),
     "end_s": ("end_s", "end_time", "end"),
@@ -78,6 +80,7 @@ class Split:
     questions: tuple[tuple[str, str], ...]
     has_pictures: bool
     blank: int  # pictures without structure, black screens for one: they are evidence of nothing
+    sources: frozenset[str] = frozenset()  # the data sets its cases are of
 
     @property
     def missing(self) -> dict[str, str]:
@@ -107,6 +110,7 @@ def read_split(
     looks: dict[int, list[int] | None] = {}
     windows: dict[tuple[Any, ...], Window] = {}
     questions: list[tuple[str, str]] = []
+    sources: set[str] = set()
     blank = 0
     for number, row in enumerate(tqdm(rows, desc=f"reading {name}", unit=" rows")):
         questions += questions_of(row, columns)
@@ -119,6 +123,8 @@ def read_split(
                 blank += looks[key] is None
             frames[key] = looks[key]
         shown = {key: look for key, look in frames.items() if look is not None}
+        source = str(row.get(columns.get("source", "")) or where)
+        sources.add(source)
         case_id = _text(row.get(columns.get("case_id", "")))
         numbers = row.get(columns.get("frame_numbers", "")) or ()
         window = Window(
@@ -130,10 +136,12 @@ def read_split(
                 [*shown, *(digest(f"{case_id} {frame}".encode()) for frame in numbers)], np.uint64
             ),
             hashes=np.array(list(shown.values()), np.uint64).reshape(-1, WORDS),
+            operation=operation(source, _stem(case_id)) if case_id is not None else None,
         )
         key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
         windows.setdefault(key_of, window)
-    return Split(name, columns, tuple(windows.values()), tuple(questions), bool(pictures), blank)
+    told = tuple(windows.values()), tuple(questions)
+    return Split(name, columns, *told, bool(pictures), blank, frozenset(sources))
 
 
 def _cells(value: Any) -> list[Row]:
@@ -146,6 +154,12 @@ def _text(value: Any) -> str | None:
     if isinstance(value, dict):
         value = value.get("path")
     return None if value is None else str(value)
+
+
+def _stem(case_id: str) -> str:
+    """Return a case's name without the folders and the ending of a media file."""
+    name = case_id.replace("\\", "/").rpartition("/")[2]
+    return name.rpartition(".")[0] if name.lower().endswith((".mp4", ".avi", ".mkv", ".mov")) else name
 
 
 def _ms(value: Any, name: str, number: int) -> int | None:
@@ -227,9 +241,20 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:
         "splits": {split.name: _size(split) for split in everyone},
         "columns": {split.name: split.columns for split in everyone},
         "not_checked": [
-            f"{split.name}: {check}, {cause}" for split in everyone for check, cause in split.missing.items()
+            *(
+                f"{split.name}: {check}, {cause}"
+                for split in everyone
+                for check, cause in split.missing.items()
+            ),
+            *_unmapped(pairs),
         ],
     }
+
+
+def _unmapped(pairs: Iterable[tuple[Split, Split]]) -> list[str]:
+    """Say of which sets nobody knows which case shows which operation."""
+    found = {unmapped(one, other) for a, b in pairs for one in a.sources for other in b.sources}
+    return sorted(f"shared cases: {why}" for why in found if why is not None)
 
 
 def _size(split: Split) -> SplitSize:

@@ -287,3 +287,43 @@ def test_a_data_set_on_the_hub(hub, tmp_path):
     found = json.loads(out.read_text())
     assert found["leaks"]["shared_cases"] == 1
     assert found["splits"]["train"]["frames_compared"] == 18
+
+
+def of(rows, source, named):
+    """Clips as those of another data set, each case under another name."""
+    return [
+        row | {"source": source, "case_id": named[row["case_id"]], "clip_id": f"{source} {row['clip_id']}"}
+        for row in rows
+        if row["case_id"] in named
+    ]
+
+
+def test_operations_that_two_public_sets_show_are_named_without_pixels(tmp_path):
+    rows = small_data.make(pictures=False)
+    cholec80 = {"train": of(rows["train"], "cholec80", {"case_1": "video68", "case_2": "video09"})}
+    endoscapes = {"test": of(rows["train"], "endoscapes", {"case_2": "2", "case_3": "9"})}
+    where = [small_data.write(tmp_path / name, data) for name, data in (("a", cholec80), ("b", endoscapes))]
+    code, found = check(tmp_path, *where)
+    assert code == 1 and found["leaks"]["shared_cases"] == 1
+    assert found["pairs"][0]["shared_cases"]["examples"] == ["2 is video68 (CAMMA cholecystectomy 68)"]
+    other = {"test": of(rows["train"], "endoscapes", {"case_3": "9"})}
+    code, found = check(tmp_path, where[0], small_data.write(tmp_path / "c", other))
+    assert code == 0
+
+
+def test_a_set_without_a_column_of_its_source_is_known_by_its_name(tmp_path):
+    (tmp_path / "mine").mkdir()
+    ours = small_data.write(
+        tmp_path / "mine" / "x",
+        {"train": of(small_data.make(pictures=False)["train"], "cholec80", {"case_1": "video02"})},
+    )
+    code, found = check(tmp_path, ours, stranger(tmp_path / "CholecT50-qa", test_video="VID02"))
+    assert code == 1 and [pair["shared_cases"]["n"] for pair in found["pairs"]] == [0, 1]
+
+
+def test_sets_of_which_nobody_knows_which_case_is_which_are_said_so(tmp_path):
+    rows = small_data.make(pictures=False)["train"]
+    a = small_data.write(tmp_path / "a", {"train": of(rows, "autolaparo", {"case_1": "video03"})})
+    b = small_data.write(tmp_path / "b", {"test": of(rows, "autolaparo_motion", {"case_2": "clip001"})})
+    _, found = check(tmp_path, a, b)
+    assert any("AutoLaparo and AutoLaparo, clips show the same" in line for line in found["not_checked"])

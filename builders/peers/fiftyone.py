@@ -1,0 +1,60 @@
+"""FiftyOne: ``samples.json`` for ``fiftyone.Dataset.from_json``, a sample a picture, things as detections."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+from PIL import Image
+from surgvqa.builders.peers.coco import annotation, shown
+from surgvqa.builders.peers.common import Target, question_rest, write_json
+from surgvqa.builders.row_types import ClipRow
+from surgvqa.builders.schema import FEATURES
+
+KEPT = ("clip_id", "case_id", "source", "phase", "frame_times_s", "images", "qa", "messages", "scene")
+
+
+def write(target: Target) -> None:
+    """Write ``samples.json`` and the pictures; splits are tags."""
+    samples: list[Mapping[str, object]] = []
+    for split in target.splits():
+        for row in target.clips(split):
+            names = target.pictures(row)
+            if not names:
+                target.lost["clip without a picture"] += 1
+            target.lose({name: row[name] for name in FEATURES}, KEPT)  # type: ignore[literal-required]
+            found = shown(row)
+            for number, name in enumerate(names):
+                sample: dict[str, object] = {
+                    "filepath": name,
+                    "tags": [split],
+                    "clip_id": row["clip_id"],
+                    "case_id": row["case_id"],
+                    "source": row["source"],
+                    "time_s": row["frame_times_s"][number],
+                    "questions": [question_rest(row, qa) for qa in row["qa"]],
+                }
+                if row["phase"] is not None:
+                    sample["phase"] = {"_cls": "Classification", "label": row["phase"]}
+                if found is not None and found[1] == number:
+                    sample["things"] = {"_cls": "Detections", "detections": detections(row, number)}
+                samples.append(sample)
+    write_json(target.out / "samples.json", {"name": target.name, "media_type": "image", "samples": samples})
+
+
+def detections(row: ClipRow, number: int) -> list[Mapping[str, object]]:
+    """Return the things of a picture, boxes as shares of it."""
+    found = shown(row)
+    if found is None:
+        return []
+    scene, _ = found
+    with Image.open(io.BytesIO(row["images"][number]["bytes"])) as picture:
+        width, height = picture.size
+    drawn: list[Mapping[str, object]] = []
+    for node in scene.nodes:
+        one = annotation(node, scene, (width, height))
+        if one is not None:
+            x, y, across, down = one["bbox"]
+            box = [x / width, y / height, across / width, down / height]
+            drawn.append({"_cls": "Detection", "label": node.name, "bounding_box": box, "entity": node.id})
+    return drawn
