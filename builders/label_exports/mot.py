@@ -7,6 +7,7 @@ from pathlib import Path
 
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size
 from surgvqa.builders.files.texts import read_text
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
@@ -14,7 +15,7 @@ from surgvqa.cards.command import InputError
 
 def ground_truth(folder: Path) -> Path | None:
     """Return the table of a MOT folder, or None. Raises ``InputError`` for those of several sequences."""
-    there = sorted(folder.rglob("gt.txt"))
+    there = files_below(folder, "gt.txt")
     if len(there) > 1:
         names = ", ".join(path.relative_to(folder).as_posix() for path in there[:3])
         raise InputError(f"{folder}: {len(there)} sequences ({names}); give the folder of one")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.schema import Facts
 from surgvqa.cards.command import InputError, nearest
 
@@ -184,7 +185,7 @@ NESTED: Mapping[str, type] = {
 def read(path: Path) -> Description:
     """Return the checked description in a YAML file."""
     try:
-        node = yaml.safe_load(path.read_text("utf-8"))
+        node = yaml.safe_load(read_text(path, path.name))
         return parse(node, path.stem)
     except (InputError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"{path.name}: {error}") from error

@@ -226,6 +226,15 @@ def film(suffix: str) -> bytes:
         return path.read_bytes()
 
 
+def put(path: Path, target: Path) -> None:
+    """Copy a file; of a pipe make another pipe."""
+    target.unlink(missing_ok=True)
+    if path.is_fifo():
+        os.mkfifo(target)
+    else:
+        shutil.copyfile(path, target)
+
+
 def readers() -> dict[str, Reader]:
     """Every reader by its name."""
     from building import import_file
@@ -281,7 +290,7 @@ def readers() -> dict[str, Reader]:
             if others and not root.exists():
                 shutil.copytree(FIXTURES / others, root)
             (root / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, root / place)
+            put(path, root / place)
             read(root)
 
         return reading
@@ -292,7 +301,7 @@ def readers() -> dict[str, Reader]:
         def reading(path: Path) -> None:
             root = path.parent / "export"
             (root / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, root / file)
+            put(path, root / file)
             for name, content in others.items():
                 data = content.encode() if isinstance(content, str) else content
                 (root / name.replace("_", ".")).write_bytes(data)

@@ -660,7 +660,7 @@ MASKS: dict[str, tuple[str, bytes, Things | str]] = {
     "ids in colours": (IDS, png(patch(RED, (3,))), "a picture of mode RGB"),
     "one value twice": ("name,id\nhook,7\ngrasper,7\n", png(patch(7)), "has the value of hook"),
     "half an id": ("name,id\nhook,7.5\n", png(patch(7)), "no whole number"),
-    "no picture": (IDS, b"no picture", "no picture that can be read"),
+    "no picture": (IDS, b"no picture", "no mask that can be read: not a picture"),
 }  # fmt: skip
 
 
