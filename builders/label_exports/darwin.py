@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -135,21 +136,40 @@ def _video(
             keys.append(tracks.Key(frame, shape, moves))
         for _, end in one.get("ranges") or ():
             keys.append(tracks.Key(int(end) - 0.5, None))  # an end is the first frame without it
-        for start, end in one.get("hidden_areas") or ():
-            keys = _without(keys, int(start), int(end))
-        read.append(keys)
+        hidden = [(int(start), int(end)) for start, end in one.get("hidden_areas") or ()]
+        read.append(_without(keys, hidden))
     count = slot.get("frame_count")
     last = int(count) - 1 if count else None
     yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), known, found)
 
 
-def _without(keys: list[tracks.Key], start: int, end: int) -> list[tracks.Key]:
-    """Return a track that is out of view from frame ``start`` up to ``end``, where it goes on as if it had moved."""
+def _without(keys: Iterable[tracks.Key], hidden: Iterable[tuple[int, int]]) -> list[tracks.Key]:
+    """Return a track that is out of view in some stretches of frames, and goes on behind each as if it had moved."""
     keys = sorted(keys, key=lambda key: key.frame)
-    before = [key for key in keys if key.frame <= end]
-    after = next((key for key in keys if key.frame > end), tracks.Key(end + 1, None))
-    again = []
-    if before and before[-1].shape is not None:
-        again = [replace(before[-1], frame=end, shape=tracks.between(before[-1], after, end))]
-    kept = [key for key in keys if not start <= key.frame <= end]
-    return [*kept, tracks.Key(start - 0.5, None), *again]
+    frames = [key.frame for key in keys]
+    kept: list[tracks.Key] = []
+    done = 0
+    for start, end in _joined(hidden):
+        first, behind = bisect_left(frames, start), bisect_right(frames, end)
+        kept += keys[done:first]
+        kept.append(tracks.Key(start - 0.5, None))
+        if behind and (shape := keys[behind - 1]).shape is not None:
+            after = keys[behind] if behind < len(keys) else tracks.Key(end + 1, None)
+            kept.append(replace(shape, frame=end, shape=tracks.between(shape, after, end)))
+        done = behind
+    return kept + keys[done:]
+
+
+def _joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches in order, those that overlap as one.
+
+    >>> _joined([(5, 9), (0, 2), (1, 4)])
+    [(0, 4), (5, 9)]
+    """
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        elif start <= end:
+            joined.append((start, end))
+    return joined
