@@ -11,4 +11,5 @@ __all__ = [
     "tables",
     "texts",
     "tree",
+    "user_yaml",
 ]
