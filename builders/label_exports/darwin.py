@@ -6,10 +6,19 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED,
+    Annotated,
+    Faults,
+    Picture,
+    Shape,
+    confidence,
+    frame_size,
+)
 from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
@@ -75,9 +84,11 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
         kind = next(iter(places), "tag" if "tag" in one else None)
         if kind is None:
             raise InputError("an annotation without a place, and no tag")
+        said = one.get("inference") or {}
+        score = confidence(said.get("confidence"), "a confidence of")
         if kind == "tag":
-            return Shape(label, where=where, track=track)
-        return _placed(kind, one[kind], label, where, track)
+            return Shape(label, where=where, track=track, score=score)
+        return replace(_placed(kind, one[kind], label, where, track), score=score)
     except (InputError, *MALFORMED) as error:
         error.add_note(where)
         raise
@@ -92,6 +103,7 @@ def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: 
         return Shape(label, polygons=[_points(path) for path in paths], where=where, track=track)
     if kind == "bounding_box":
         x, y, w, h = (float(value[key]) for key in ("x", "y", "w", "h"))
+        checks.refuse_elsewhere(value, ("x", "y", "w", "h"))
         return Shape(label, box=(x, y, x + w, y + h), where=where, track=track, form="xywh")
     if kind == "ellipse":
         (x, y), (across, down) = _points([value["center"], value["radius"]])
@@ -131,12 +143,18 @@ def _video(
         label, track, keys = str(one["name"]), str(one.get("id", index)), []
         shape = None
         moves = one.get("interpolated") is not False
-        for frame, there in sorted((int(frame), there) for frame, there in one["frames"].items()):
+        ranges = sorted((int(start), int(end)) for start, end in one.get("ranges") or ())
+        frames = sorted((int(frame), there) for frame, there in one["frames"].items())
+        if ranges and frames and ranges[0][0] < frames[0][0]:  # in view before its first place
+            keys.append(tracks.Key(ranges[0][0], Shape(label, track=track), moves=False))
+        for frame, there in frames:
             shape = _shape({"tag": {}, **there}, f"annotation {index}, frame {frame}", label, track)
             keys.append(tracks.Key(frame, shape, moves))
-        for _, end in one.get("ranges") or ():
-            keys.append(tracks.Key(int(end) - 0.5, None))  # an end is the first frame without it
         hidden = [(int(start), int(end)) for start, end in one.get("hidden_areas") or ()]
+        # the end of a range is the first frame without it
+        hidden += [(end, start - 1) for (_, end), (start, _) in pairwise(ranges) if end < start]
+        if ranges:
+            keys.append(tracks.Key(ranges[-1][1] - 0.5, None))
         read.append(_without(keys, hidden))
     count = slot.get("frame_count")
     last = int(count) - 1 if count else None

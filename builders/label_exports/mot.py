@@ -41,6 +41,8 @@ def read(folder: Path, known: Known) -> Annotated:
         try:
             cells = [cell.strip() for cell in line.split(",")]
             frame, (x, y, w, h) = int(cells[0]) - 1, (float(cell) for cell in cells[2:6])
+            if frame < 0:
+                raise InputError(f"frame {cells[0]}; frames of this form count from 1")
             if len(cells) > 6 and float(cells[6]) == 0:
                 raise InputError(
                     "a box that isn't to be considered; delete the line if the thing isn't there"
