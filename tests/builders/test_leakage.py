@@ -145,6 +145,11 @@ def test_one_shared_millisecond_is_an_overlap_and_a_touch_is_none():
     assert between(first, [clip("b", start=5000, end=9000)])["overlapping_windows"] == []
 
 
+def test_a_clip_without_times_hides_no_later_one():
+    later = [clip("l", start=None), clip("m", case="other"), clip("n", start=1000, end=2000)]
+    assert between([clip("e")], later)["overlapping_windows"] == [Found("n", "e", 1.0)]
+
+
 def test_pictures_up_to_24_bits_apart_are_near_and_the_nearest_is_named():
     earlier = [clip("far", hashes=[bits(200)]), clip("none"), clip("near", hashes=[bits(256), bits(0)])]
     assert between(earlier, [clip("l", hashes=[bits(24)])])["near_duplicates"] == [Found("l", "near", 24)]
@@ -153,6 +158,10 @@ def test_pictures_up_to_24_bits_apart_are_near_and_the_nearest_is_named():
         Found("l", "near", 3)
     ]
     assert between([clip("none")], [clip("l", hashes=[bits(0)])])["near_duplicates"] == []
+    common = between([clip("e", hashes=[bits(100)])], [clip("l", hashes=[bits(110)])])
+    assert common["near_duplicates"] == [Found("l", "e", 10)], "bits that both have don't count"
+    after = between(earlier, [clip("bare"), clip("l", hashes=[bits(24)])])
+    assert [one.clip_id for one in after["near_duplicates"]] == ["l"]
     assert between(earlier, [clip("l")])["near_duplicates"] == []
 
 
@@ -160,6 +169,8 @@ def test_the_first_clip_with_the_very_frame_is_named_and_is_no_near_duplicate_to
     earlier = [clip("a", frames=[7], hashes=[bits(0)]), clip("b", frames=[8, 9]), clip("c", frames=[9])]
     found = between(earlier, [clip("l", frames=[1, 9], hashes=[bits(0)]), clip("m", frames=[3])])
     assert found["shared_frames"] == [Found("l", "b", 0)] and found["near_duplicates"] == []
+    later = [clip(name, frames=[frame]) for name, frame in (("x", 7), ("y", 8), ("z", 9))]
+    assert [one.like for one in between(earlier, later)["shared_frames"]] == ["a", "b", "b"]
 
 
 def test_all_pairs_of_splits_are_counted_with_ten_examples_of_each():

@@ -81,6 +81,8 @@ def test_a_case_in_two_splits_is_refused():
     refuse_shared_cases({"train": ["a", "b"], "test": ["c"]})
     with pytest.raises(InputError, match="case b is in train and in test"):
         refuse_shared_cases({"train": ["a", "b"], "test": ["b"]})
+    with pytest.raises(InputError, match="case a is in test and in train"):
+        refuse_shared_cases({"test": ["a", "b"], "train": ["b", "a"]})
 
 
 @given(
