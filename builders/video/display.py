@@ -19,7 +19,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from surgvqa.builders.video.containers import DamagedVideoError
+from surgvqa.builders.video.containers import DamagedVideoError, clean_aperture
 
 SQUARE = Fraction(1)
 NEARLY_SQUARE = 0.01  # 854x480 for 853.3: what rounding to whole pixels makes of a shape
@@ -117,6 +117,11 @@ def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ..
         found.append(f"its colours are {colours}; shown mapped to BT.709")
     if frame.interlaced_frame:
         found.append(INTERLACED)
+    cut = clean_aperture(path, stream.container.format.name)
+    if cut is not None and cut != (frame.width, frame.height):
+        found.append(
+            f"it asks to be cut to {cut[0]}x{cut[1]} (clap), which QuickTime does and most players don't; shown whole"
+        )
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """A corpus of odd recordings: what a player shows, or a fault that names its cause; never something in between."""
 
 import re
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -177,3 +178,21 @@ def test_an_interlaced_frame_is_shown_as_its_first_moment(tmp_path, order, level
         for shot in read_frames(combed(tmp_path / f"v.{suffix}", order), [0.0, 0.2]):
             assert shot.image.shape == (96, 128, 3)
             assert np.abs(shot.image.astype(int) - level).max() < 12
+
+
+@pytest.mark.parametrize(("size", "noted"), [((120, 96), True), ((128, 96), False)])
+def test_a_picture_that_asks_to_be_cut_is_noted(tmp_path, size, noted):
+    """A ``clap`` of 40 bytes goes among the boxes of the sample description; the media lie before them all."""
+    path = CORPUS["even libx264 mp4"].make(tmp_path)
+    data = bytearray(path.read_bytes())
+    at = min(place for kind in (b"pasp", b"btrt") if (place := data.find(kind)) > 0) - 4
+    clap = struct.pack(">I4s8I", 40, b"clap", size[0], 1, size[1], 1, 0, 1, 0, 1)
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        head = data.index(kind) - 4
+        data[head : head + 4] = struct.pack(">I", struct.unpack(">I", data[head : head + 4])[0] + len(clap))
+    assert data.index(b"mdat") < data.index(b"moov"), "the media would move"
+    data[at:at] = clap
+    path.write_bytes(data)
+    found = probe(path)
+    assert not found.faults
+    assert any("asks to be cut to 120x96" in note for note in found.notes) == noted
