@@ -41,6 +41,8 @@ def read_sound(source: Path | bytes, longest_s: float = LONGEST_S) -> Sound:
     """
     name = source.name if isinstance(source, Path) else "the recording"
     if isinstance(source, Path):
+        if not source.exists():
+            raise InputError(f"there is no sound file {source}")
         require_regular(source)
     begin = source[:64] if isinstance(source, bytes) else _begin(source)
     if not begin:

@@ -172,7 +172,7 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "Label Studio, an outline of 10^6 points": lambda folder: label_studio(folder, MILLION, 0),
     "Label Studio, a box at 250,000 frames": lambda folder: label_studio(folder, 0, MILLION // 4),
     "Darwin, an outline of 10^6 points": lambda folder: darwin(folder, MILLION, 0),
-    "Darwin, a box at 100,000 frames": lambda folder: darwin(folder, 0, 100_000),
+    "Darwin, a box at 20,000 frames": lambda folder: darwin(folder, 0, 20_000),
     "YOLO, an outline of 10^6 points": lambda folder: yolo(folder, 1, MILLION),
     "YOLO, 10^5 boxes": lambda folder: yolo(folder, 100_000, 0),
     "VOC, 10^5 objects of a picture": voc,
