@@ -155,7 +155,7 @@ mutants: $(VENV)/.installed ## change the code in small ways and count what no t
 
 SECONDS ?= 60
 
-fuzz: $(VENV)/.installed ## break every reader's input, guided by coverage, SECONDS=60 each; what breaks one lies in fuzzed/
+fuzz: $(VENV)/.installed ## break the readers' input, guided by coverage, SECONDS=60 a group; what breaks one lies in fuzzed/
 	$(SAY) "fuzzing"
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/uv pip install --python $(BIN)/python 'atheris>=3.0' || $(BIN)/python -m pip install 'atheris>=3.0'
 	nice $(BIN)/python tests/support/fuzz_readers.py --seconds $(SECONDS)

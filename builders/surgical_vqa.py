@@ -20,6 +20,7 @@ from typing import Any
 import datasets
 from surgvqa.builders import sources
 from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.pipeline.parameters import complete
 from surgvqa.builders.pipeline.prepare import prepare
 from surgvqa.builders.schema import FEATURES
@@ -109,5 +110,7 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
 def files(root: Path) -> list[list[Any]]:
     """Every file below a folder with its size and time of change, sorted."""
-    found = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return [[path.relative_to(root).as_posix(), (s := path.stat()).st_size, s.st_mtime_ns] for path in found]
+    return [
+        [path.relative_to(root).as_posix(), (found := path.stat()).st_size, found.st_mtime_ns]
+        for path in files_below(root)
+    ]

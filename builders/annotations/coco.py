@@ -112,13 +112,13 @@ def _by_image(
     for entry in annotations:
         image, key = _id(entry, "image_id"), _id(entry, "id")
         known = image is not None and image in images
+        stray = stray or not known
         if key is None:
             found.add("annotation", "an entry has no id")
         elif key in seen:
             found.add(f"annotation {key}", "the id is there twice; ids of a file are unique")
         elif not known:
             found.add(f"annotation {key}", f"its image_id {image} is not among the file's images")
-            stray = True
         else:
             seen.add(key)
             entries.setdefault(image, []).append(entry)
@@ -214,10 +214,18 @@ def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where:
         if not isinstance(outline, list):
             raise InputError(f"its segmentation is {masks.shown(outline)}, no list of polygons")
         polygons = [pairs(polygon) for polygon in outline]
+        if entry.get("bbox"):
+            x, y, w, h = (float(value) for value in entry["bbox"])
+            around = checks.extent(point for polygon in polygons for point in polygon)
+            if w > 0 and h > 0 and around[0] < around[2] and around[1] < around[3]:  # else refused as flat
+                checks.refuse_apart((x, y, x + w, y + h), around)
         return Shape(label, polygons=polygons, track=track, score=score, where=where)
     if entry.get("bbox"):
         x, y, w, h = (float(value) for value in entry["bbox"])
         box: Box = (x, y, x + w, y + h)
+        beside = ("bbox", "segmentation", "rotation")
+        checks.refuse_elsewhere({**entry, "bbox_mode": _other_mode(entry.get("bbox_mode"))}, beside)
+        checks.refuse_elsewhere(extra, beside)
         degrees = float(entry.get("rotation") or extra.get("rotation") or 0.0)
         if degrees % 360:
             turned = checks.turned(box, degrees)
@@ -230,6 +238,11 @@ def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where:
     if not seen:
         raise InputError("it has no segmentation, no bbox and no visible keypoint")
     return Shape(label, trace=seen, track=track, score=score, where=where)
+
+
+def _other_mode(mode: Any) -> Any:
+    """Return what Detectron2 says of a box's form; None of x, y, width, height."""
+    return None if mode is None or str(mode) in ("1", "BoxMode.XYWH_ABS", "XYWH_ABS", "xywh") else f"{mode}"
 
 
 def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:

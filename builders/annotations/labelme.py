@@ -7,6 +7,7 @@ import binascii
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from surgvqa.builders.annotations.shapes import (
     Names,
     Picture,
     Shape,
+    confidence,
     frame_size,
     read_json,
 )
@@ -59,26 +61,38 @@ def labelme(
 
 def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
     """Yield the shapes of a file, the closed ones of one thing together."""
-    grouped: dict[tuple[str, object], list[Sequence[Point]]] = {}
+    grouped: dict[tuple[str, object], _Group] = {}
     for index, entry in enumerate(entries):
         try:
             points = [(float(x), float(y)) for x, y in entry["points"]]
             group, polygon = entry.get("group_id"), (entry.get("shape_type") or "polygon") == "polygon"
             key = (str(entry["label"]), index if group is None else f"group {group}")
-            if polygon:
-                grouped.setdefault(key, []).append(points)
-                continue
-            shape = _shape(entry, points, f"shape {index}", width, height)
-            closed = _closed(shape) if group is not None else None
-            if closed is None:
-                yield shape
-            else:
-                grouped.setdefault(key, []).append(closed)
+            score, where = confidence(entry.get("score")), f"shape {index}"
+            shape = None if polygon else _shape(entry, points, where, width, height)
+            closed = points if shape is None else _closed(shape) if group is not None else None
+            if closed is not None:
+                grouped.setdefault(key, _Group(where)).add(closed, score)
+            elif shape is not None:
+                yield replace(shape, score=score)
         except (InputError, *MALFORMED) as error:
             error.add_note(f"shape {index}")
             raise
-    for (label, _), polygons in grouped.items():
-        yield Shape(label, polygons=polygons)
+    for (label, _), one in grouped.items():
+        yield Shape(label, polygons=one.polygons, score=min(one.scores, default=None), where=one.where)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The closed shapes of one thing."""
+
+    where: str  # the first of them
+    polygons: list[Sequence[Point]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+    def add(self, polygon: Sequence[Point], score: float | None) -> None:
+        """Take a shape; the least sure one says how sure the thing is."""
+        self.polygons.append(polygon)
+        self.scores += [] if score is None else [score]
 
 
 def _closed(shape: Shape) -> Sequence[Point] | None:
@@ -96,6 +110,7 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
     if len(points) not in due.get(kind, (len(points),)) or not points:
         raise InputError(f"a {kind} of {len(points)} points; {due.get(kind, ('some',))[0]} are due")
     if kind == "rectangle":
+        checks.refuse_elsewhere(entry, ("points",))
         return Shape(label, box=checks.extent(points), where=where)
     if kind in ("rotation", "oriented_rectangle"):
         return Shape(label, turned=points, where=where)

@@ -6,10 +6,27 @@ from pathlib import Path
 
 from surgvqa.builders.annotations.coco import coco
 from surgvqa.builders.annotations.labelme import labelme
-from surgvqa.builders.annotations.shapes import Annotated, Picture, frame_size, read_json, role_of
+from surgvqa.builders.annotations.shapes import (
+    Annotated,
+    Picture,
+    frame_size,
+    read_json,
+    read_json_lines,
+    role_of,
+)
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 
-__all__ = ["Annotated", "Picture", "coco", "frame_size", "labelme", "read", "read_json", "role_of"]
+__all__ = [
+    "Annotated",
+    "Picture",
+    "coco",
+    "frame_size",
+    "labelme",
+    "read",
+    "read_json",
+    "read_json_lines",
+    "role_of",
+]
 
 
 def read(path: Path, taxonomy: Taxonomy, shown: str) -> Annotated:

@@ -161,6 +161,17 @@ def read_json(path: Path, shown: str) -> Any:
         raise InputError(f"{shown}: not JSON: {error}") from error
 
 
+def read_json_lines(path: Path, shown: str) -> list[Any]:
+    """Return the JSON values of a file's lines; empty ones are passed over. Lines end at line feeds alone."""
+    values = []
+    for number, line in enumerate(read_text(path, shown).split("\n"), start=1):
+        try:
+            values += [parse_json(line)] if line.strip() else []
+        except ValueError as error:
+            raise InputError(f"{shown} line {number}: not JSON: {error}") from error
+    return values
+
+
 def frame_size(width: Any, height: Any) -> tuple[int, int]:
     """Return a frame's size as a file states it. COCO's C code ends the process on a side of 0.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 from surgvqa.builders.asking import extensions
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.kinds.view import MomentWords
 from surgvqa.cards.command import InputError
 
@@ -67,8 +68,8 @@ def load(path: Path) -> Wording:
     unknown slot, phrasings that don't all speak of the same things.
     """
     try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = yaml.safe_load(read_text(path, path.name))
+    except yaml.YAMLError as error:
         raise InputError(f"{path.name}: not a YAML file that can be read: {error}") from error
     if not isinstance(found, dict):
         raise InputError(f"{path.name}: kinds with their questions are due, as in {OWN[0].name}")

@@ -48,6 +48,10 @@ def refuse(
             f"its phases last {1000 * median(lengths):.3g} ms; no phase is that short: are these "
             "hours, or milliseconds divided twice? Give seconds"
         )
+    if len(lengths) > 1 and max(end for _, end in spans) <= 1:
+        raise InputError(
+            f"all of its {len(lengths)} phases end within a second: shares of the recording? Give seconds"
+        )
 
 
 def unit(latest_s: float, length_s: float | None, recorded: bool = False) -> str | None:

@@ -10,5 +10,6 @@ __all__ = [
     "process_pool",
     "tables",
     "texts",
+    "tree",
     "user_yaml",
 ]

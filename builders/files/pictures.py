@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
-from surgvqa.cards.command import InputError
+from surgvqa.builders.files.names import require_regular
+from surgvqa.cards.command import InputError, machine_fault
 
 # What Pillow raises for a picture that is damaged or would fill the memory.
 BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error)
@@ -82,6 +84,27 @@ def halved(rgb: np.ndarray) -> np.ndarray:
     return blocks.astype(np.uint8)
 
 
+@contextmanager
+def opened_picture(path: Path, shown: str | None = None) -> Iterator[Image.Image]:
+    """Yield a picture of an ordinary file; ``shown`` is how a message calls it.
+
+    Raises:
+        InputError: it isn't there, no ordinary file, damaged or implausibly large, or becomes so in the caller's hands.
+    """
+    shown = shown or str(path)
+    if not path.exists():
+        raise InputError(f"{shown}: no such picture")
+    try:
+        with Image.open(require_regular(path, shown)) as picture:
+            yield picture
+    except UnidentifiedImageError as error:
+        raise InputError(f"{shown}: not a picture that can be read") from error
+    except BROKEN as error:
+        if machine_fault(error):
+            raise
+        raise InputError(f"{shown}: the picture is damaged: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """The width and height of a picture in pixels, as a viewer shows it and as its file stores it."""
@@ -98,12 +121,9 @@ def sizes_of(path: Path, name: str | None = None) -> Size:
     Raises:
         InputError: it can't be read.
     """
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            quarter = picture.getexif().get(ExifTags.Base.Orientation) in QUARTER
-    except BROKEN as error:
-        raise InputError(f"{name or path}: not a readable picture: {error}") from error
+    with opened_picture(path, name) as picture:
+        width, height = picture.size
+        quarter = picture.getexif().get(ExifTags.Base.Orientation) in QUARTER
     return Size((height, width) if quarter else (width, height), (width, height))
 
 
@@ -131,17 +151,17 @@ def one_size(paths: Sequence[Path]) -> Size | None:
 def read_picture(path: Path) -> np.ndarray:
     """Return a picture file as a height x width x 3 uint8 RGB array, turned as its EXIF says.
 
-    Raises ``InputError`` with the file's name where it is missing, damaged or implausibly large.
+    Greys of 16 bits are brought to 8, as viewers do; Pillow alone would show all above 255 as white. Raises ``InputError``
+    with the file's name where it is missing, damaged or implausibly large, or its greys have no stated range.
     """
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such picture") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not a picture that can be read") from error
-    except BROKEN as error:
-        raise InputError(f"{path}: the picture is damaged: {error}") from error
+    with opened_picture(path) as picture:
+        upright = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I;16"):
+            grey = (np.asarray(upright).astype(np.uint32) + 128) // 257
+            return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+        if picture.mode in ("I", "F"):
+            raise InputError(f"{path}: greys of 32 bits, without a stated range; store 8 or 16 bits")
+        return np.asarray(upright.convert("RGB"))
 
 
 def one_colour(path: Path, within: int = 8) -> bool:

@@ -32,6 +32,9 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
         table = [[cell.strip() for cell in row] for row in read if any(row)]
     except csv.Error as error:
         raise InputError(f"{shown}: not a CSV file: {error}") from error
+    # spreadsheets write empty columns behind the last one
+    spare = min(map(_empty_at_end, table), default=0) if len({len(row) for row in table}) == 1 else 0
+    table = [row[: len(row) - spare] for row in table]
     header = table[0] if table else []
     missing = [name for name in needed if name not in header]
     if missing:
@@ -45,6 +48,11 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
         if len(row) != len(header):
             raise InputError(f"{shown}: row {number} has {len(row)} cells, its header {len(header)}")
     return [dict(zip(header, row, strict=True)) for row in table[1:]]
+
+
+def _empty_at_end(row: Sequence[str]) -> int:
+    """Return how many cells at the end of a row are empty."""
+    return next((count for count, cell in enumerate(reversed(row)) if cell), len(row))
 
 
 def _delimiter(header: str, needed: Sequence[str]) -> str:

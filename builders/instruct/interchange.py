@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from surgvqa.builders.annotations.outlines import read_json
+from surgvqa.builders.annotations.outlines import read_json, read_json_lines
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.files import parquet, pictures
 from surgvqa.builders.files.one_command import alone
@@ -35,7 +35,7 @@ from surgvqa.builders.settings.interchange import Import
 from surgvqa.builders.teachers.samples import INSTRUCT_FEATURES
 from surgvqa.cards.arguments.option import options
 from surgvqa.cards.arguments.words import printed
-from surgvqa.cards.command import InputError, parse_json
+from surgvqa.cards.command import InputError
 from surgvqa.cards.files.documents import SCHEMA, InstructReport
 from tqdm import tqdm
 
@@ -159,11 +159,7 @@ def _samples(path: Path) -> list[Any]:
     if not path.is_file():
         raise InputError(f"no file {path}; give a JSON file of conversations")
     if path.suffix == ".jsonl":
-        lines = [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
-        try:
-            return [parse_json(line) for line in lines]
-        except ValueError as error:
-            raise InputError(f"{path.name}: a line is not JSON: {error}") from error
+        return read_json_lines(path, path.name)
     found = read_json(path, path.name)
     return found if isinstance(found, list) else [found]
 

@@ -66,7 +66,7 @@ def _image(image: Element, known: Known, found: Faults) -> Picture | None:
         read = [
             _shape(element, f"{element.tag} {index}", element.attrib.get("label", ""), size)
             for index, element in enumerate(image)
-            if element.tag not in NO_SHAPES
+            if element.tag not in NO_SHAPES and not (element.tag != "skeleton" and _outside(element))
         ]
         shapes, phase = phase_of(read, known.names)
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)

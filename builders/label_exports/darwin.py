@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED,
+    Annotated,
+    Faults,
+    Picture,
+    Shape,
+    confidence,
+    frame_size,
+)
 from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
@@ -74,9 +84,11 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
         kind = next(iter(places), "tag" if "tag" in one else None)
         if kind is None:
             raise InputError("an annotation without a place, and no tag")
+        said = one.get("inference") or {}
+        score = confidence(said.get("confidence"), "a confidence of")
         if kind == "tag":
-            return Shape(label, where=where, track=track)
-        return _placed(kind, one[kind], label, where, track)
+            return Shape(label, where=where, track=track, score=score)
+        return replace(_placed(kind, one[kind], label, where, track), score=score)
     except (InputError, *MALFORMED) as error:
         error.add_note(where)
         raise
@@ -91,6 +103,7 @@ def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: 
         return Shape(label, polygons=[_points(path) for path in paths], where=where, track=track)
     if kind == "bounding_box":
         x, y, w, h = (float(value[key]) for key in ("x", "y", "w", "h"))
+        checks.refuse_elsewhere(value, ("x", "y", "w", "h"))
         return Shape(label, box=(x, y, x + w, y + h), where=where, track=track, form="xywh")
     if kind == "ellipse":
         (x, y), (across, down) = _points([value["center"], value["radius"]])
@@ -130,26 +143,51 @@ def _video(
         label, track, keys = str(one["name"]), str(one.get("id", index)), []
         shape = None
         moves = one.get("interpolated") is not False
-        for frame, there in sorted((int(frame), there) for frame, there in one["frames"].items()):
+        ranges = sorted((int(start), int(end)) for start, end in one.get("ranges") or ())
+        frames = sorted((int(frame), there) for frame, there in one["frames"].items())
+        if ranges and frames and ranges[0][0] < frames[0][0]:  # in view before its first place
+            keys.append(tracks.Key(ranges[0][0], Shape(label, track=track), moves=False))
+        for frame, there in frames:
             shape = _shape({"tag": {}, **there}, f"annotation {index}, frame {frame}", label, track)
             keys.append(tracks.Key(frame, shape, moves))
-        for _, end in one.get("ranges") or ():
-            keys.append(tracks.Key(int(end) - 0.5, None))  # an end is the first frame without it
-        for start, end in one.get("hidden_areas") or ():
-            keys = _without(keys, int(start), int(end))
-        read.append(keys)
+        hidden = [(int(start), int(end)) for start, end in one.get("hidden_areas") or ()]
+        # the end of a range is the first frame without it
+        hidden += [(end, start - 1) for (_, end), (start, _) in pairwise(ranges) if end < start]
+        if ranges:
+            keys.append(tracks.Key(ranges[-1][1] - 0.5, None))
+        read.append(_without(keys, hidden))
     count = slot.get("frame_count")
     last = int(count) - 1 if count else None
     yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), known, found)
 
 
-def _without(keys: list[tracks.Key], start: int, end: int) -> list[tracks.Key]:
-    """Return a track that is out of view from frame ``start`` up to ``end``, where it goes on as if it had moved."""
+def _without(keys: Iterable[tracks.Key], hidden: Iterable[tuple[int, int]]) -> list[tracks.Key]:
+    """Return a track that is out of view in some stretches of frames, and goes on behind each as if it had moved."""
     keys = sorted(keys, key=lambda key: key.frame)
-    before = [key for key in keys if key.frame <= end]
-    after = next((key for key in keys if key.frame > end), tracks.Key(end + 1, None))
-    again = []
-    if before and before[-1].shape is not None:
-        again = [replace(before[-1], frame=end, shape=tracks.between(before[-1], after, end))]
-    kept = [key for key in keys if not start <= key.frame <= end]
-    return [*kept, tracks.Key(start - 0.5, None), *again]
+    frames = [key.frame for key in keys]
+    kept: list[tracks.Key] = []
+    done = 0
+    for start, end in _joined(hidden):
+        first, behind = bisect_left(frames, start), bisect_right(frames, end)
+        kept += keys[done:first]
+        kept.append(tracks.Key(start - 0.5, None))
+        if behind and (shape := keys[behind - 1]).shape is not None:
+            after = keys[behind] if behind < len(keys) else tracks.Key(end + 1, None)
+            kept.append(replace(shape, frame=end, shape=tracks.between(shape, after, end)))
+        done = behind
+    return kept + keys[done:]
+
+
+def _joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches in order, those that overlap as one.
+
+    >>> _joined([(5, 9), (0, 2), (1, 4)])
+    [(0, 4), (5, 9)]
+    """
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        elif start <= end:
+            joined.append((start, end))
+    return joined

@@ -8,11 +8,11 @@ from typing import Any
 
 from surgvqa.builders.annotations.coco import coco
 from surgvqa.builders.annotations.labelme import labelme
-from surgvqa.builders.annotations.shapes import Annotated, read_json
-from surgvqa.builders.files.texts import read_text
+from surgvqa.builders.annotations.shapes import Annotated, read_json, read_json_lines
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
-from surgvqa.builders.label_exports.known import Known, files_below
-from surgvqa.cards.command import InputError, parse_json
+from surgvqa.builders.label_exports.known import Known
+from surgvqa.cards.command import InputError
 
 TOOLS = "CVAT, Label Studio, COCO, LabelMe, Darwin, Pascal VOC, YOLO, MOT, masks, a table or a detector"
 
@@ -40,11 +40,7 @@ def read(path: Path, known: Known) -> Annotated:
     if ending == ".csv":
         return tables.table(path, known)
     if ending == ".jsonl":
-        lines = read_text(path, path.name).split("\n")
-        try:
-            return tables.detections([parse_json(line) for line in lines if line.strip()], known, path.name)
-        except ValueError as error:
-            raise InputError(f"{path.name}: a line is not JSON: {error}") from error
+        return tables.detections(read_json_lines(path, path.name), known, path.name)
     return _json(read_json(path, path.name), path, known)
 
 
@@ -73,8 +69,10 @@ def _folder(folder: Path, known: Known) -> Annotated:
         return mot.read(folder, known)
     if mask_pictures.class_file(folder) is not None:
         return mask_pictures.read(folder, known)
-    files = files_below(folder, ".xml", ".json", ".jsonl")
-    if yolo.class_file(folder) is not None and (not files or any(folder.rglob("labels/*.txt"))):
+    files = files_below(folder, "*.xml", "*.json", "*.jsonl")
+    if yolo.class_file(folder) is not None and (
+        not files or any(path.parent.name == "labels" for path in files_below(folder, "*.txt"))
+    ):
         return yolo.read(folder, known)
     if not files:
         raise InputError(f"{folder}: nothing in it that one of these tools wrote: {TOOLS}")

@@ -40,11 +40,6 @@ class Known:
         return frame_size(*there)
 
 
-def files_below(folder: Path, *endings: str) -> list[Path]:
-    """Return the files of a folder with one of some endings, at any depth, in order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings and path.is_file())
-
-
 def same_classes(folder: Path, there: Sequence[Path], classes: Callable[[Path], object]) -> Path:
     """Return the first of some files that name classes. Raises ``InputError`` where another one names others."""
     other = next((path for path in there[1:] if classes(path) != classes(there[0])), None)

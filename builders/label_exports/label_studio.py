@@ -6,6 +6,7 @@ last one that wasn't cancelled counts. Frames of a video count from 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -47,6 +48,8 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
     done = [one for one in given if not one.get("was_cancelled")]
     if not done:
         return []  # nobody looked
+    if len(done) > 1:
+        found.note(item, "annotated several times; the last one that wasn't cancelled is read")
     results = list(done[-1]["result"])
     placed = {one["id"] for one in results if one.get("id") is not None and _geometry(one)}
     things = [
@@ -91,7 +94,21 @@ def _name(data: Mapping[str, Any]) -> str:
     texts = [value for value in (*values, *data.values()) if isinstance(value, str)]
     if not texts:
         raise InputError("its data names no picture")
-    return texts[0].split("?d=")[-1]
+    named = [one for one in map(_file, texts) if _ENDING.search(one)]
+    return next(iter(named), texts[0].split("?d=")[-1])
+
+
+_ENDING = re.compile(r"\.[A-Za-z0-9]{2,4}$")
+
+
+def _file(text: str) -> str:
+    """Return the name in an address, without what signs it.
+
+    >>> _file("https://host/a/1.jpg?X-Sign=b/c"), _file("/data/local-files/?d=a/1.jpg"), _file("s3://b/1?.jpg")
+    ('https://host/a/1.jpg', 'a/1.jpg', 's3://b/1?.jpg')
+    """
+    name = text.split("?d=")[-1]
+    return name.split("?")[0].split("#")[0] if name.startswith(("http://", "https://")) else name
 
 
 def _labels(one: Mapping[str, Any]) -> list[str]:
@@ -128,7 +145,17 @@ def _shapes(one: Mapping[str, Any], where: str, width: int, height: int) -> Iter
             frame_size(width, height)
             yield _region(one["value"], label, one["type"], where, width, height)
         else:
+            other = [key for key in one["value"] if not _names(key) and key != "type"]
+            if other:
+                raise InputError(
+                    f"a {one['type']} with {other[0]!r}, which places it in a way that isn't read"
+                )
             yield Shape(label, where=where)
+
+
+def _names(key: str) -> bool:
+    """Whether a value's key holds labels."""
+    return key.endswith("labels") or key in ("taxonomy", "choices", "choice")
 
 
 def _region(value: Mapping[str, Any], label: str, kind: str, where: str, width: int, height: int) -> Shape:
@@ -196,7 +223,9 @@ def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: 
             read.append(list(keys(one, label, where, size)))
     counts = [int(one["value"]["framesCount"]) for one in things if one["value"].get("framesCount")]
     last = max(counts) - 1 if counts else None
-    yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), known, found)
+    yield from tracks.pictures(
+        read, tracks.Film(name=name, size=size, rate=rate, last=last, begins=1), known, found
+    )
 
 
 def _rate(value: Mapping[str, Any]) -> float | None:

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
-from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.files.pictures import opened_picture
 from surgvqa.builders.files.tables import number, rows
 from surgvqa.builders.files.texts import read_text
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.label_exports.known import Known, files_below, same_classes
+from surgvqa.builders.label_exports.known import Known, same_classes
 from surgvqa.cards.command import InputError
 
 NOTHING = ("background", "void", "unlabelled", "unlabeled", "")
@@ -26,7 +27,7 @@ Values = Mapping[int, str]  # a grey value, or red + 256 green + 65536 blue, to 
 
 def class_file(folder: Path) -> Path | None:
     """Return the file that names the classes of a folder of masks, or None. Raises ``InputError`` where two differ."""
-    there = [path for name in ("labelmap.txt", "classes.csv") for path in sorted(folder.rglob(name))]
+    there = [path for name in ("labelmap.txt", "classes.csv") for path in files_below(folder, name)]
     return same_classes(folder, there, classes) if there else None
 
 
@@ -38,7 +39,7 @@ def read(folder: Path, known: Known) -> Annotated:
         raise InputError(f"{folder}: no labelmap.txt or classes.csv that says which value is which class")
     values, coloured = classes(path)
     pictures = []
-    for mask in files_below(folder, ".png"):
+    for mask in files_below(folder, "*.png"):
         if {"SegmentationObject", "JPEGImages"} & set(mask.parts):
             continue  # instances without their classes, and the pictures themselves
         try:
@@ -91,7 +92,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str, int]]:
 def _coded(path: Path, coloured: bool) -> np.ndarray:
     """Return the picture as it is shown as a number a pixel; what is transparent is 0."""
     try:
-        with Image.open(path) as stored:
+        with opened_picture(path, path.name) as stored:
             picture = ImageOps.exif_transpose(stored)
             if coloured:
                 channels = np.asarray(picture.convert("RGBA")).astype(np.int64)
@@ -102,8 +103,9 @@ def _coded(path: Path, coloured: bool) -> np.ndarray:
             if picture.mode not in ("1", "L", "P", "I", "I;16"):
                 raise InputError(f"a picture of mode {picture.mode}; ids are grey values or palette indices")
             return np.asarray(picture).astype(np.int64)
-    except (*BROKEN, *MALFORMED) as error:
-        raise InputError(f"no picture that can be read: {error}") from error
+    except (InputError, *MALFORMED) as error:
+        said = str(error).removeprefix(f"{path.name}: ")
+        raise InputError(f"no mask that can be read: {said}") from error
 
 
 def _shapes(coded: np.ndarray, values: Values, coloured: bool) -> Iterator[Shape]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size
 from surgvqa.builders.files.texts import read_text
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
@@ -14,7 +15,7 @@ from surgvqa.cards.command import InputError
 
 def ground_truth(folder: Path) -> Path | None:
     """Return the table of a MOT folder, or None. Raises ``InputError`` for those of several sequences."""
-    there = sorted(folder.rglob("gt.txt"))
+    there = files_below(folder, "gt.txt")
     if len(there) > 1:
         names = ", ".join(path.relative_to(folder).as_posix() for path in there[:3])
         raise InputError(f"{folder}: {len(there)} sequences ({names}); give the folder of one")
@@ -40,6 +41,8 @@ def read(folder: Path, known: Known) -> Annotated:
         try:
             cells = [cell.strip() for cell in line.split(",")]
             frame, (x, y, w, h) = int(cells[0]) - 1, (float(cell) for cell in cells[2:6])
+            if frame < 0:
+                raise InputError(f"frame {cells[0]}; frames of this form count from 1")
             if len(cells) > 6 and float(cells[6]) == 0:
                 raise InputError(
                     "a box that isn't to be considered; delete the line if the thing isn't there"

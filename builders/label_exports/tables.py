@@ -17,15 +17,11 @@ from surgvqa.builders.annotations.shapes import (
     frame_size,
 )
 from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
 
 CORNERS = ("x1", "y1", "x2", "y2")
-# Columns that place or turn a thing in a way that isn't read: without them it would be elsewhere.
-OTHER_PLACES = (
-    "xmin", "ymin", "xmax", "ymax", "x", "y", "w", "h", "cx", "cy", "bbox", "box", "polygon", "points", "segmentation",
-    "rotation", "angle", "theta",
-)  # fmt: skip
 
 
 def table(path: Path, known: Known) -> Annotated:
@@ -37,8 +33,9 @@ def table(path: Path, known: Known) -> Annotated:
     shapes: dict[str, list[Shape]] = {}
     sizes: dict[str, tuple[int, int]] = {}
     broken: set[str] = set()
+    bare: set[str] = set()  # pictures of which a row says that nothing is in view
     table_rows = rows(path, ("image", "label"))
-    unread = sorted({column.lower() for row in table_rows[:1] for column in row} & set(OTHER_PLACES))
+    unread = [column for row in table_rows[:1] for column in row if _elsewhere(column)]
     if unread:
         raise InputError(
             f"{path.name}: a column {unread[0]}; places are read from x1, y1, x2, y2 with width and height of the picture"
@@ -49,12 +46,19 @@ def table(path: Path, known: Known) -> Annotated:
         try:
             shape = _row(row, where, sizes)
             shapes[name] += [shape] if shape else []
+            if shape is None:
+                bare.add(name)
         except InputError as error:
             found.add(where, error)
             broken.add(name)
     pictures = []
     for name, there in shapes.items():
         if name in broken:
+            continue
+        if there and name in bare:
+            found.add(
+                name, "a row says that nothing is in view, and another one names a thing; keep one of them"
+            )
             continue
         size = sizes.get(name, (0, 0))
         try:
@@ -65,9 +69,17 @@ def table(path: Path, known: Known) -> Annotated:
     return found.annotated(pictures)
 
 
+def _elsewhere(column: str) -> bool:
+    """Whether a column places or turns a thing in a way that isn't read: without it the thing would lie elsewhere."""
+    word = "".join(char for char in column.lower() if char.isalnum())
+    return word in checks.ELSEWHERE | checks.FORMS or (word in CORNERS and column not in CORNERS)
+
+
 def _row(row: Mapping[str, str], where: str, sizes: dict[str, tuple[int, int]]) -> Shape | None:
     """Return a row as a shape, or None for one with an empty label."""
     if not row["label"]:
+        if any(row.get(key) for key in CORNERS):
+            raise InputError("a box without a label")
         return None
     score = confidence(number(row, "confidence", where), "a confidence of") if row.get("confidence") else None
     if not any(row.get(key) for key in CORNERS):
@@ -91,6 +103,7 @@ def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
             cause = "neither a tool's export nor an object of image, width, height, detections"
             raise InputError(f"{shown}: {where}: {cause}")
         try:
+            checks.refuse_elsewhere(entry)
             size = frame_size(entry["width"], entry["height"])
             shapes = [_detection(one) for one in entry["detections"]]
             name = str(entry["image"])

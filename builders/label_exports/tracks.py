@@ -34,6 +34,7 @@ class Film:
     name: str  # "" where it doesn't say
     size: tuple[int, int]
     rate: float  # frames per second; frame 0 is shown at second 0
+    begins: int = 0  # the number that its form gives the first frame
     last: int | None = None  # its last frame, where it is said: a track that hasn't ended holds up to it
 
 
@@ -51,6 +52,10 @@ def pictures(tracks: Sequence[Sequence[Key]], film: Film, known: Known, found: F
         return
     first = min(keys[0].frame for keys in tracks)
     last = max(keys[-1].frame for keys in tracks)
+    if first < 0:
+        cause = f"a shape at frame {first + film.begins:g}; frames of this form count from {film.begins}"
+        found.add(film.name or "the video", cause)
+        return
     if film.last is not None and any(keys[-1].shape is not None for keys in tracks):
         last = max(last, film.last)
     size, rate = film.size, film.rate

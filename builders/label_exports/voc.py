@@ -18,6 +18,11 @@ BESIDE = (
     "name", "pose", "truncated", "difficult", "occluded", "occlusion", "attributes", "type", "actions", "point",
     "deleted", "verified", "date", "id", "parts", "part", "extra", "color",
 )  # fmt: skip
+# What a document says beside its objects.
+BESIDES = (
+    "folder", "filename", "path", "source", "owner", "size", "segmented", "verified", "imagesize", "scenedescription", "id",
+    "database", "annotation", "image", "flickrid", "time_labeled", "weather", "occluded", "truncated", "difficult",
+)  # fmt: skip
 PLACES = ("bndbox", "robndbox", "polygon")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -30,6 +35,11 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         width, height = root.findtext("size/width"), root.findtext("size/height")
         stated = width and height and (int(width), int(height)) != (0, 0)
         size = frame_size(int(width or 0), int(height or 0)) if stated else known.needed_size(name)
+        unknown = [child.tag for child in root if child.tag not in (*BESIDES, "object")]
+        if unknown:
+            raise InputError(
+                f"an element {unknown[0]!r}; object is read, with {', '.join(BESIDES)} beside it"
+            )
         there = [one for one in root.findall("object") if (one.findtext("deleted") or "0").strip() != "1"]
         shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
@@ -58,6 +68,8 @@ def _object(one: Element, where: str) -> Shape:
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
             return Shape(label, turned=checks.turned(box, math.degrees(angle)), where=where)
         if (place := one.find("bndbox")) is not None:
+            if other := [child.tag for child in place if child.tag not in CORNERS]:
+                raise InputError(f"a bndbox with a {other[0]}; {', '.join(CORNERS)} are read")
             x1, y1, x2, y2 = (float(place.findtext(key, "")) for key in CORNERS)
             return Shape(label, box=(x1, y1, x2, y2), where=where)
         raise InputError("an object without a bndbox")

@@ -15,7 +15,8 @@ from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
-from surgvqa.builders.label_exports.known import Known, files_below, same_classes
+from surgvqa.builders.files.tree import files_below
+from surgvqa.builders.label_exports.known import Known, same_classes
 from surgvqa.cards.command import InputError
 
 YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -37,7 +38,7 @@ BEYOND = 1.25  # coordinates up to here are cut at the edge; above, they aren't 
 def class_file(folder: Path) -> Path | None:
     """Return the file that names the classes of a YOLO folder, or None. Raises ``InputError`` where two differ."""
     for name in (*YAML, *LISTS, "*.names"):
-        if there := sorted(folder.rglob(name)):
+        if there := files_below(folder, name):
             return same_classes(folder, there, lambda path: classes(path)[0])
     return None
 
@@ -49,9 +50,9 @@ def read(folder: Path, known: Known) -> Annotated:
     if path is None:
         raise InputError(f"{folder}: no data.yaml, classes.txt or obj.names that names the classes")
     labels, keypoints = classes(path)
-    images = {one.stem: one for one in files_below(folder, *PICTURES)}
+    images = {one.stem: one for one in files_below(folder, *(f"*{ending}" for ending in PICTURES))}
     pictures = []
-    for text in files_below(folder, ".txt"):
+    for text in files_below(folder, "*.txt"):
         if text.name.lower() in NO_PICTURES:
             continue
         try:

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from surgvqa.builders.files.names import require_regular
+from surgvqa.builders.files.tree import below
 from surgvqa.builders.schema import Clip, Dropped, Survey
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
@@ -93,7 +95,7 @@ class Pseudonyms:
     def known(self, root: Path) -> Iterator[str]:
         """Every name of the source that must not be published: cases, and files and folders below the root."""
         yield from self.cases
-        for path in root.rglob("*"):
+        for path in below(root):
             yield path.name
             yield path.stem
 
@@ -165,7 +167,7 @@ def load(path: Path, out: Path) -> Pseudonyms:
         return made
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise InputError(f"--pseudonyms {path} says who is who and others may read it; chmod 600 it")
-    known = read_json(path, "give the file that an earlier build wrote, or a new name")
+    known = read_json(require_regular(path), "give the file that an earlier build wrote, or a new name")
     try:
         salt = bytes.fromhex(known["salt"])
         cases, files = dict(known["cases"]), dict(known["files"])

@@ -16,6 +16,7 @@ from typing import Literal
 
 from surgvqa.builders.cases.timeline import IDLE, NONE
 from surgvqa.builders.files import user_yaml
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.procedures.procedure_file import ProcedureFile, Term
 from surgvqa.cards.command import InputError, nearest
 
@@ -114,10 +115,7 @@ def load(name_or_path: str | Path) -> Taxonomy:
 @lru_cache(maxsize=8)
 def _load_own(text: str, version: tuple[int, ...]) -> Taxonomy:
     """Return a user's file; read again when it has changed, not for every clip."""
-    try:
-        return parse(Path(text).read_text(encoding="utf-8"), text)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{text}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    return parse(read_text(Path(text), text), text)
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from surgvqa.builders.files.tables import rows
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.schema import Dropped
 from surgvqa.cards.command import InputError
 
@@ -34,10 +35,8 @@ def find(root: Path) -> tuple[dict[str, Files], list[Dropped]]:
     """Return every case's files, by the folder ``case_NNNN`` they lie in, else by their own name."""
     found: dict[str, Files] = defaultdict(Files)
     nowhere: list[Dropped] = []
-    for path in sorted(root.rglob("*")):
+    for path in files_below(root):
         name = path.name
-        if name.startswith("._") or not path.is_file():
-            continue
         kinds = ((kind, kind.fullmatch(name)) for kind in (PHASES, MASKS, VIDEO, IMAGE))
         kind, match = next(((kind, match) for kind, match in kinds if match), (None, None))
         if kind is None or match is None or (kind is IMAGE and _NOT_PICTURES.search(path.parent.name)):
@@ -93,5 +92,5 @@ def official_splits(folder: Path, fold: int, *, required: bool = True) -> dict[s
 
 def fold_lists(folder: Path) -> list[tuple[Path, re.Match[str]]]:
     """Return the authors' fold lists below a folder, with the number and the part that their names say."""
-    matches = ((path, FOLD.fullmatch(path.name)) for path in sorted(folder.rglob("Cat1k_*.csv")))
+    matches = ((path, FOLD.fullmatch(path.name)) for path in files_below(folder, "Cat1k_*.csv"))
     return [(path, match) for path, match in matches if match]

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ImageOps
 from surgvqa.builders.annotations.outlines import role_of
-from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.files.pictures import opened_picture
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Entity
@@ -71,12 +71,10 @@ def read(path: Path, shown: str, size: tuple[int, int]) -> tuple[np.ndarray, str
 
     Raises ``InputError`` where it is damaged or not of the frame's ``size`` (width, height).
     """
-    try:
-        with Image.open(path) as picture:
-            mode = picture.mode
-            values = np.asarray(picture if mode != "1" else picture.convert("L"))
-    except BROKEN as error:
-        raise InputError(f"{shown}: not a readable picture: {error}") from error
+    with opened_picture(path, shown) as picture:
+        mode = picture.mode
+        upright = ImageOps.exif_transpose(picture)
+        values = np.asarray(upright if mode != "1" else upright.convert("L"))
     if values.shape[1::-1] != size:
         raise InputError(
             f"{shown}: the mask is {values.shape[1]}x{values.shape[0]}, its frame {size[0]}x{size[1]}; "

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.files.texts import read_text
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.schema import QA, Clip, Scene
 from surgvqa.cards.command import InputError
 
@@ -74,7 +75,7 @@ def read(path: Path) -> dict[Key, list[Said]]:
 def _texts(folder: Path) -> dict[Key, list[Said]]:
     found: dict[Key, list[Said]] = defaultdict(list)
     short: dict[Key, dict[str, str]] = defaultdict(dict)
-    files = [path for path in sorted(folder.rglob("*_QA.txt")) if _TEXT.fullmatch(path.name)]
+    files = [path for path in files_below(folder, "*_qa.txt") if _TEXT.fullmatch(path.name)]
     classified = [path for path in files if path.parent.name.lower() == "classification"]
     sentences = [path for path in files if path not in set(classified)]
     if not files:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from surgvqa.builders.files.texts import read_bytes
 from surgvqa.builders.schema import Dropped
 from surgvqa.cards.command import InputError
 
@@ -86,7 +87,7 @@ def _ranges(seconds: Sequence[int]) -> str:
 
 def read(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of a CSV with the line each stands on; any encoding (the names are ASCII), CRLF or LF."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    text = read_bytes(path, path.name).decode("utf-8-sig", errors="replace")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = columns - set(reader.fieldnames or ())
     if missing:

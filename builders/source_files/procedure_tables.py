@@ -108,7 +108,8 @@ class Tables:
             alike = unicodedata.normalize("NFC", path.name)
             there = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
             path = next((one for one in there if unicodedata.normalize("NFC", one.name) == alike), path)
-        if not path.resolve().is_relative_to(self.videos.resolve()):
+        # the name is to stay inside; a link may lead to another disk, as one in the folder itself may
+        if Path(name).is_absolute() or ".." in Path(name.replace("\\", "/")).parts:
             raise InputError(f"the video {name!r} lies outside {self.videos}")
         if not path.is_file():
             raise InputError(f"no video {path}")

@@ -19,6 +19,7 @@ from surgvqa.builders.annotations.one_thing import joined
 from surgvqa.builders.cases.agreement import measure, sentence
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import size_of
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Scene
@@ -92,7 +93,7 @@ def read(
         raise InputError(f"no folder {root}; get Cataract-1K at {FACTS.access} and give its folder as --root")
     found, left_out = find(root)
     labelled = any(files.phases or files.masks for files in found.values())
-    if not labelled and any(root.rglob("annotations.csv")):
+    if not labelled and files_below(root, "annotations.csv"):
         yield from cataract1k_second.read(root, source)
         return
     if not labelled:

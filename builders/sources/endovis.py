@@ -22,9 +22,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
 from surgvqa.builders.files.duplicate_files import choose
-from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.files.pictures import size_of
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.schema import Case, Clip, Dropped, Facts, Frame, Scene
 from surgvqa.builders.source_files import endovis_masks, endovis_vqa
@@ -122,9 +122,9 @@ class _Sequence:
 def _find(root: Path) -> dict[str, _Sequence]:
     """Every sequence with frames, by its case id."""
     found: dict[str, _Sequence] = {}
-    for path in sorted(root.rglob("*")):
+    for path in files_below(root):
         match = _FRAME.fullmatch(path.name)
-        if match is None or not path.is_file():
+        if match is None:
             continue
         inside = (root.resolve().name, *path.relative_to(root).parts[:-1])
         at, year, number = _place(inside)
@@ -227,10 +227,9 @@ def _size(root: Path, case_id: str, pictures: Iterable[Path]) -> tuple[int, int]
     sizes: dict[tuple[int, int], Path] = {}
     for path in pictures:
         try:
-            with Image.open(path) as picture:
-                sizes.setdefault(picture.size, path)
-        except BROKEN as error:
-            return Dropped(_shown(root, path), f"not a readable picture: {error}", fault=True)
+            sizes.setdefault(size_of(path, _shown(root, path)), path)
+        except InputError as error:
+            return Dropped(_shown(root, path), str(error).partition(": ")[2], fault=True)
     if len(sizes) > 1:
         listed = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
         return Dropped(case_id, f"its frames differ in size: {listed}", fault=True)

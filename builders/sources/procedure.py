@@ -29,6 +29,7 @@ from surgvqa.builders.annotations import machine_scenes, outlines, picture_names
 from surgvqa.builders.cases.agreement import measure, sentence
 from surgvqa.builders.files.names import require_regular, safe_id
 from surgvqa.builders.files.pictures import one_size
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
 from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Scene
@@ -122,7 +123,7 @@ class _Reader(Tables):
         """Read the COCO and LabelMe files below annotations/, then give the pictures of every case their times."""
         folder = self.root / "annotations"
         drawn: dict[str, list[tuple[str, outlines.Picture]]] = {}
-        for path in sorted(folder.rglob("*.json")):
+        for path in files_below(folder, "*.json"):
             inside = path.relative_to(folder).parts
             name = inside[0] if len(inside) > 1 else path.stem
             shown = path.relative_to(self.root).as_posix()

@@ -20,6 +20,8 @@ from typing import Any
 
 from surgvqa.builders.cases.splits import part
 from surgvqa.builders.files.tables import number, rows
+from surgvqa.builders.files.texts import read_bytes
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
 from surgvqa.cards.command import InputError, parse_json
 
@@ -177,7 +179,7 @@ def _files(root: Path, wanted: Mapping[str, str], official: bool) -> dict[str, P
     """Return the question files by name."""
     found = {}
     for name in wanted:
-        paths = sorted(root.rglob(f"{name}.jsonl"))
+        paths = files_below(root, f"{name}.jsonl")
         if len(paths) > 1:
             raise InputError(f"{paths[0]} and {paths[1]}: one {name}.jsonl below --root, please")
         if paths:
@@ -194,7 +196,7 @@ def _files(root: Path, wanted: Mapping[str, str], official: bool) -> dict[str, P
 def _read(path: Path, root: Path, meaning: str, official: bool) -> Iterator[Asked | Dropped]:
     """Read the questions of a file; a bad line is a fault that names it. The last line may lack its line break."""
     shown = path.relative_to(root).as_posix()
-    for index, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for index, line in enumerate(read_bytes(path, shown).split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -272,7 +274,7 @@ def _frames(
     """Return the pictures of a video's windows; none at all is no fault, a gap among them is."""
     paths: dict[float, Path] = {}
     name = re.compile(rf"{re.escape(video)}_0*(\d+)\.(jpe?g|png)", re.IGNORECASE)
-    for path in sorted(root.rglob(f"{video}_*")):
+    for path in files_below(root, f"{video}_*"):
         if match := name.fullmatch(path.name):
             paths.setdefault(round(int(match[1]) / fps, 6), path)
     if not paths:
@@ -290,7 +292,7 @@ def _frames(
 
 def _rates(root: Path) -> tuple[dict[str, float], dict[str, int], list[Path]]:
     """Frames per second and number of frames of each video in video_info.csv, where there is one."""
-    paths = sorted(root.rglob("video_info.csv"))
+    paths = files_below(root, "video_info.csv")
     rates, lengths = {}, {}
     for path in paths[:1]:
         for index, row in enumerate(rows(path, ("unique_video_name", "fps", "num_frames")), start=2):

@@ -9,6 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from surgvqa.builders.files.names import require_regular
+from surgvqa.builders.video.timing import PLAYLISTS
 from surgvqa.cards.command import InputError
 
 RATE = 16_000  # Hz: what speech recognisers, Whisper among them, are made for
@@ -38,12 +40,21 @@ def read_sound(source: Path | bytes, longest_s: float = LONGEST_S) -> Sound:
         InputError: it isn't there, is empty, not audio, silent, or longer than ``longest_s``.
     """
     name = source.name if isinstance(source, Path) else "the recording"
-    if isinstance(source, Path) and not source.is_file():
-        raise InputError(f"there is no sound file {source}")
-    if (source.stat().st_size if isinstance(source, Path) else len(source)) == 0:
+    if isinstance(source, Path):
+        if not source.exists():
+            raise InputError(f"there is no sound file {source}")
+        require_regular(source)
+    begin = source[:64] if isinstance(source, bytes) else _begin(source)
+    if not begin:
         raise InputError(f"{name} is empty (0 bytes); record it again")
+    if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(PLAYLISTS):
+        raise InputError(f"{name} is a playlist, which may name other files; give the recording")
     try:
-        with av.open(str(source) if isinstance(source, Path) else io.BytesIO(source), "r") as container:
+        with av.open(
+            f"file:{source}" if isinstance(source, Path) else io.BytesIO(source),
+            "r",
+            container_options={"protocol_whitelist": "file"},
+        ) as container:
             if not container.streams.audio:
                 raise InputError(f"{name} holds no sound; give a WAV, FLAC, MP3 or WebM recording")
             stream = container.streams.audio[0]
@@ -72,6 +83,11 @@ def read_sound(source: Path | bytes, longest_s: float = LONGEST_S) -> Sound:
     if float(np.abs(samples).max()) < SILENT:
         raise InputError(f"{name} is silent; is the microphone on and allowed?")
     return Sound(samples, rate, channels)
+
+
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
 
 
 def encode_flac(samples: Samples) -> bytes:

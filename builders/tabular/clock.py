@@ -6,8 +6,8 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
-import av
 from surgvqa.builders.tabular.description import Clock
+from surgvqa.builders.video.timing import opened
 from surgvqa.cards.command import InputError
 
 UNITS = {"s": 1.0, "ms": 1000.0}
@@ -44,17 +44,13 @@ def seconds(text: str, clock: Clock, per_second: float, where: str) -> float:
 @lru_cache(maxsize=512)
 def recording(video: Path) -> tuple[float, float]:
     """Return a recording's frames per second and its length in seconds, as its container states them."""
-    try:
-        with av.open(str(video)) as container:
-            stream = container.streams.video[0]
-            per_second = float(stream.average_rate or stream.base_rate or 0)
-            length = (
-                float(stream.duration * stream.time_base)
-                if stream.duration and stream.time_base
-                else (container.duration or 0) / 1e6
-            )
-    except (av.FFmpegError, IndexError) as error:
-        raise InputError(f"{video}: not a readable recording: {error}") from error
+    with opened(video) as (container, stream):
+        per_second = float(stream.average_rate or stream.base_rate or 0)
+        length = (
+            float(stream.duration * stream.time_base)
+            if stream.duration and stream.time_base
+            else (container.duration or 0) / 1e6
+        )
     if not per_second or not length:
         raise InputError(f"{video}: it states no rate or no length")
     return per_second, length

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from surgvqa.builders.files.tree import files_below
 from surgvqa.cards.command import InputError
 
 PARTS: Mapping[str, str] = {
@@ -52,7 +53,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         name = root.resolve().name
-        files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name[0] != ".")
+        files = (path for path in files_below(root) if path.name[0] != ".")
         self.files = [(path, f"{name}/{path.relative_to(root).as_posix()}") for path in files]
 
     def find(self, patterns: Sequence[str]) -> Iterator[Found]:

@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ImageOps
 from surgvqa.builders.annotations import outlines
-from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.files.pictures import opened_picture
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Entity, Scene
@@ -23,12 +23,10 @@ from surgvqa.cards.command import InputError
 
 def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
     """Where each value of a label picture is; grey values by number, colours as ``r,g,b``."""
-    try:
-        with Image.open(path) as picture:
-            grey = picture.mode in ("L", "P", "I", "I;16")
-            pixels = np.asarray(picture if grey else picture.convert("RGB"))
-    except BROKEN as error:
-        raise InputError(f"{shown}: not a readable picture: {error}") from error
+    with opened_picture(path, shown) as picture:
+        grey = picture.mode in ("L", "P", "I", "I;16")
+        upright = ImageOps.exif_transpose(picture)
+        pixels = np.asarray(upright if grey else upright.convert("RGB"))
     if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():
         pixels = pixels[..., 0]
     if pixels.ndim == 2:

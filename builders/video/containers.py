@@ -124,12 +124,32 @@ def code_of(path: Path, family: str) -> str | None:
             return found[0].decode() if found else None
         size = path.stat().st_size
         whole = Box(b"", 0, size)
-        for media in inside(file, whole, b"moov", b"trak", b"mdia") if "mp4" in family else ():
-            handler = next(inside(file, media, b"hdlr"), None)
-            table = next(inside(file, media, b"minf", b"stbl", b"stsd"), None)
-            if handler is not None and table is not None and _int(file, handler.start + 8, 4) == VIDEO:
-                file.seek(table.start + 12)
-                return file.read(4).decode("latin-1")
+        for table in video_tables(file, whole) if "mp4" in family else ():
+            file.seek(table.start + 12)
+            return file.read(4).decode("latin-1")
+    return None
+
+
+def video_tables(file: BinaryIO, whole: Box) -> Iterator[Box]:
+    """Yield the sample descriptions of an MP4 file's video tracks."""
+    for media in inside(file, whole, b"moov", b"trak", b"mdia"):
+        handler = next(inside(file, media, b"hdlr"), None)
+        table = next(inside(file, media, b"minf", b"stbl", b"stsd"), None)
+        if handler is not None and table is not None and _int(file, handler.start + 8, 4) == VIDEO:
+            yield table
+
+
+def clean_aperture(path: Path, family: str) -> tuple[int, int] | None:
+    """Return the size to which an MP4 or QuickTime file says that its picture is to be cut (``clap``), or None."""
+    if "mp4" not in family:
+        return None
+    with path.open("rb") as file:
+        for table in video_tables(file, Box(b"", 0, path.stat().st_size)):
+            # a description of video has 86 bytes before its own boxes, ISO/IEC 14496-12, 12.1.3
+            for box in boxes(file, table.start + 8 + 86, table.end):
+                if box.kind == b"clap":
+                    width, below, height, beneath = (_int(file, box.start + 4 * i, 4) for i in range(4))
+                    return (width // below, height // beneath) if below and beneath else None
     return None
 
 

@@ -172,6 +172,7 @@ def _require_plain(path: Path, decoder: Decoder) -> None:
         unlike = {
             "is mirrored": turned.turned is None,
             "has pixels that aren't square": stretch(stream.sample_aspect_ratio, path) != 1,
+            "is interlaced": frame is not None and frame.interlaced_frame,
             "is of high dynamic range or wide gamut": frame is not None and wide_colours(frame) is not None,
         }
         if found := [what for what, true in unlike.items() if true]:

@@ -1,7 +1,8 @@
 """Stored pictures as a player shows them: upright, with square pixels, in standard dynamic range.
 
 A display matrix has eight orientations: four turns, each of them mirrored or not. Pixels that aren't square are
-stretched in width. PQ, HLG and BT.2020 are brought to BT.709 by FFmpeg's own tone mapping.
+stretched in width. PQ, HLG and BT.2020 are brought to BT.709 by FFmpeg's own tone mapping. An interlaced frame holds two
+moments, one in every second line: the one that comes first is shown, at full height.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from surgvqa.builders.video.containers import DamagedVideoError
+from surgvqa.builders.video.containers import DamagedVideoError, clean_aperture
 
 SQUARE = Fraction(1)
 NEARLY_SQUARE = 0.01  # 854x480 for 853.3: what rounding to whole pixels makes of a shape
@@ -27,7 +28,9 @@ EXACT = 0.01  # of a display matrix against the quarter turn nearest to it
 HDR = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 BT2020 = 9  # the number of its primaries and of its matrix
 UNSTATED = 2
-INTERLACED = "interlaced: each frame mixes two moments"
+INTERLACED = (
+    "interlaced: each frame holds two moments; the first is shown, its missing lines are interpolated"
+)
 TO_SDR = "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=pc"
 
 
@@ -114,6 +117,11 @@ def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ..
         found.append(f"its colours are {colours}; shown mapped to BT.709")
     if frame.interlaced_frame:
         found.append(INTERLACED)
+    cut = clean_aperture(path, stream.container.format.name)
+    if cut is not None and cut != (frame.width, frame.height):
+        found.append(
+            f"it asks to be cut to {cut[0]}x{cut[1]} (clap), which QuickTime does and most players don't; shown whole"
+        )
     return tuple(found)
 
 
@@ -127,12 +135,14 @@ class Shower:
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
         """RGB by the frame's own range and matrix (BT.601 where it states none, as FFmpeg does), upright."""
-        way = orientation(frame, self.path)
+        way, height = orientation(frame, self.path), None
+        if frame.interlaced_frame and frame.height > 1:
+            frame, height = first_field(frame), frame.height
         if wide_colours(frame) is not None:
             frame = self._to_sdr(frame)
         width = max(1, round(frame.width * self.pixel_shape)) if self.pixel_shape != SQUARE else None
         pixels: np.ndarray = self.reformatter.reformat(
-            frame, width=width, format="rgb24", threads=1
+            frame, width=width, height=height, format="rgb24", threads=1
         ).to_ndarray()
         return way(pixels) if way != Orientation() else pixels
 
@@ -145,6 +155,27 @@ class Shower:
         if frame.colorspace == UNSTATED:
             frame.colorspace = BT2020
         return self.mapped[key](frame)
+
+
+def first_field(frame: VideoFrame) -> VideoFrame:
+    """Return the lines of an interlaced frame that are shown first, half as many.
+
+    A deinterlacer that looks at the neighbours in time would need frames that are never decoded here.
+    """
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
+    )
+    steps = [source, graph.add("separatefields"), graph.add("buffersink")]
+    for one, following in pairwise(steps):
+        one.link_to(following)
+    graph.configure()
+    graph.push(frame)
+    graph.push(None)
+    field = graph.pull()
+    assert isinstance(field, VideoFrame)
+    return field
 
 
 def tone_mapper(width: int, height: int, pixel_format: str) -> Callable[[VideoFrame], VideoFrame]:

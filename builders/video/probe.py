@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.video.display import INTERLACED, orientation, remarks, stretch
 from surgvqa.builders.video.timing import Timeline, cause, opened, read_timeline, stated_duration
 from surgvqa.cards.command import InputError
@@ -227,11 +228,7 @@ def files(root: Path) -> list[Path]:
         return [root]
     if not root.is_dir():
         raise InputError(f"no file or folder {root}")
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("._")
-    )
+    return files_below(root, *(f"*{ending}" for ending in SUFFIXES))
 
 
 def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:

@@ -86,10 +86,77 @@ def phases(folder: Path, cases: int) -> Path:
 
 
 def mot(folder: Path) -> Path:
-    (folder / "gt.txt").write_text("".join(f"{i + 1},1,1,2,30,40,1,1,1\n" for i in range(MILLION // 4)))
+    (folder / "gt.txt").write_text("".join(f"{i + 1},1,1,2,30,40,1,1,1\n" for i in range(MILLION)))
     (folder / "labels.txt").write_text("hook\n")
     (folder / "seqinfo.ini").write_text("[Sequence]\nimWidth=100\nimHeight=80\nframeRate=25\n")
     return folder
+
+
+def label_studio(folder: Path, points: int, frames: int) -> Path:
+    """A polygon of so many points, or a rectangle of a video with so many key frames."""
+    size = {"original_width": 100, "original_height": 80}
+    if points:
+        ring = [[10 + i % 50, 10 + (i * 7) % 50] for i in range(points)]
+        result = {"type": "polygonlabels", "value": {"points": ring, "polygonlabels": ["hook"]}, **size}
+    else:
+        place = {"enabled": True, "rotation": 0, "x": 10, "y": 10, "width": 20, "height": 20}
+        sequence = [{"frame": i + 1, **place} for i in range(frames)]
+        value = {"framesCount": frames, "duration": frames / 25, "sequence": sequence, "labels": ["hook"]}
+        result = {"type": "videorectangle", "value": value, **size}
+    data = {"image": "1.jpg"} if points else {"video": "v.mp4"}
+    path = folder / "a.json"
+    path.write_text(json.dumps([{"id": 1, "data": data, "annotations": [{"result": [result]}]}]))
+    return path
+
+
+def darwin(folder: Path, points: int, frames: int) -> Path:
+    """A polygon of so many points, or a box of a video with so many key frames, each hidden for a moment."""
+    one: dict[str, object] = {"name": "hook"}
+    if points:
+        one["polygon"] = {"paths": [[{"x": 10 + i % 50, "y": 10 + (i * 7) % 50} for i in range(points)]]}
+    else:
+        one["frames"] = {
+            str(8 * i): {"bounding_box": {"x": 1, "y": 2, "w": 9, "h": 9}} for i in range(frames)
+        }
+        one["ranges"] = [[0, 8 * frames]]
+        one["hidden_areas"] = [[8 * i + 2, 8 * i + 5] for i in range(frames)]
+    slot = {"width": 100, "height": 80, "fps": 25, "frame_count": 8 * frames}
+    path = folder / "a.json"
+    path.write_text(
+        json.dumps({"version": "2.0", "item": {"name": "1.jpg", "slots": [slot]}, "annotations": [one]})
+    )
+    return path
+
+
+def yolo(folder: Path, lines: int, points: int) -> Path:
+    """Lines of boxes, a hundred a picture, or of one outline."""
+    from PIL import Image
+
+    (folder / "data.yaml").write_text("names: [hook]\n")
+    outline = "0 " + " ".join(f"{0.1 + i % 50 / 100:g} {0.1 + i * 7 % 50 / 100:g}" for i in range(points))
+    for number in range(max(1, lines // 100)):
+        Image.new("L", (100, 80)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(outline if points else "0 0.5 0.5 0.2 0.2\n" * 100)
+    return folder
+
+
+def voc(folder: Path) -> Path:
+    box = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>"
+    objects = f"<object><name>hook</name>{box}</object>" * 100_000
+    size = "<size><width>100</width><height>80</height></size>"
+    path = folder / "a.xml"
+    path.write_text(f"<annotation><filename>1.jpg</filename>{size}{objects}</annotation>")
+    return path
+
+
+def tracks(folder: Path, count: int, frames: int) -> Path:
+    """Tracks of a video that all hold through all its frames."""
+    keys = "".join(f'<box frame="{i}" outside="0" xtl="1" ytl="2" xbr="30" ybr="40"/>' for i in range(frames))
+    size = "<meta><original_size><width>100</width><height>80</height></original_size></meta>"
+    path = folder / "a.xml"
+    whole = "".join(f'<track id="{i}" label="hook">{keys}</track>' for i in range(count))
+    path.write_text(f"<annotations>{size}{whole}</annotations>")
+    return path
 
 
 FILES: dict[str, Callable[[Path], Path]] = {
@@ -101,7 +168,15 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "CVAT, an outline of 10^6 points": lambda folder: cvat(folder, 1, MILLION),
     "CVAT, a track of 250,000 frames": track,
     "table, 10^6 rows": table,
-    "MOT, 250,000 lines": mot,
+    "MOT, 10^6 lines": mot,
+    "Label Studio, an outline of 10^6 points": lambda folder: label_studio(folder, MILLION, 0),
+    "Label Studio, a box at 250,000 frames": lambda folder: label_studio(folder, 0, MILLION // 4),
+    "Darwin, an outline of 10^6 points": lambda folder: darwin(folder, MILLION, 0),
+    "Darwin, a box at 20,000 frames": lambda folder: darwin(folder, 0, 20_000),
+    "YOLO, an outline of 10^6 points": lambda folder: yolo(folder, 1, MILLION),
+    "YOLO, 10^5 boxes": lambda folder: yolo(folder, 100_000, 0),
+    "VOC, 10^5 objects of a picture": voc,
+    "CVAT, 1,000 tracks of 250 frames": lambda folder: tracks(folder, 1_000, 250),
     "phases.csv, 10^5 rows of 100 cases": lambda folder: phases(folder, 100),
     "phases.csv, 10^5 rows of one case": lambda folder: phases(folder, 1),
 }
@@ -129,9 +204,11 @@ def read(path: Path) -> str:
 
 
 def main() -> None:
-    """Read every file in a process of its own."""
+    """Read every file, or those whose names hold one of the words given, in a process of its own."""
     print(f"{'file':38} {'CPU s':>6} {'MB':>5}  result")
     for name, make in FILES.items():
+        if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             path = make(Path(folder))
             code = (

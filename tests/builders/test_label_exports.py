@@ -241,7 +241,7 @@ COUNTS = masks.mask_to_rle(part())
 COCO_SHAPES: list[tuple[dict[str, Any], list[float]]] = [
     ({"bbox": [10, 20, 30, 40]}, [10, 20, 40, 60]),
     ({"bbox": [10, 35, 80, 10], "segmentation": [], "attributes": {"rotation": 90.0}}, [45, 0, 55, 80]),
-    ({"bbox": [0, 0, 9, 9], "segmentation": [[1, 2, 30, 2, 30, 40]]}, [1, 2, 30, 40]),
+    ({"bbox": [1, 2, 29, 38], "segmentation": [[1, 2, 30, 2, 30, 40]]}, [1, 2, 30, 40]),
     ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": COUNTS}}, [40, 20, 60, 30]),
     ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": [0, 2, HEIGHT * WIDTH - 2]}}, [0, 0, 1, 2]),
     ({"bbox": [], "keypoints": [3, 4, 2, 9, 8, 1, 0, 0, 0], "num_keypoints": 2}, [3, 4, 9, 8]),

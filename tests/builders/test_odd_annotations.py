@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
-from odd_annotations import CORPUS
+from odd_annotations import CORPUS as TOOLS
+from odd_exporters import MORE
 from surgvqa.builders.annotations.shapes import Names
 from surgvqa.builders.label_exports import exports
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
+CORPUS = TOOLS | MORE
 NAMES = Names(load("cholecystectomy"))
 
 

@@ -1,6 +1,8 @@
 """A corpus of odd recordings: what a player shows, or a fault that names its cause; never something in between."""
 
 import re
+import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -131,7 +133,7 @@ def test_a_wide_gamut_is_shown_as_the_colours_it_means(tmp_path):
 
 
 @pytest.mark.parametrize("decoder", ["decord", "torchcodec"])
-@pytest.mark.parametrize("name", ["hflip libx264 mp4", "pixels 4/3 mp4"])
+@pytest.mark.parametrize("name", ["hflip libx264 mp4", "pixels 4/3 mp4", "interlaced mp4"])
 def test_decoders_that_show_it_otherwise_refuse(tmp_path, name, decoder):
     pytest.importorskip(decoder)
     with pytest.raises(InputError, match="use --decoder pyav"):
@@ -145,3 +147,52 @@ def test_boxes_drawn_on_stored_pixels_follow_the_shown_ones(tmp_path):
     node = Entity("hook", "hook", "instrument", "box", bbox=(32, 10, 64, 20))
     (scene,) = fit(Case("a", "s", "p", scenes=(Scene(0, 128, 96, (node,)),), video=path), pixels).scenes
     assert scene.nodes[0].bbox == pytest.approx((42.75, 10, 85.5, 20))
+
+
+def combed(path: Path, order: str) -> Path:
+    """A video whose even lines are of one moment (bright) and whose odd lines are of another (dark)."""
+    picture = np.full((96, 128, 3), 40, np.uint8)
+    picture[::2] = 200
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=128, height=96, format="yuv420p", time_base=Fraction(1, 25))
+    marked, sink = graph.add("setfield", order), graph.add("buffersink")
+    source.link_to(marked)
+    marked.link_to(sink)
+    graph.configure()
+    with av.open(str(path), "w") as container:
+        options = {"flags": "+ilme+ildct", "g": "4", "qp": "4"}
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for number in range(8):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            graph.push(frame)
+            container.mux(stream.encode(graph.pull()))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("order", "level"), [("tff", 200), ("bff", 40)])
+def test_an_interlaced_frame_is_shown_as_its_first_moment(tmp_path, order, level):
+    for suffix in ("mp4", "mkv", "ts"):
+        for shot in read_frames(combed(tmp_path / f"v.{suffix}", order), [0.0, 0.2]):
+            assert shot.image.shape == (96, 128, 3)
+            assert np.abs(shot.image.astype(int) - level).max() < 12
+
+
+@pytest.mark.parametrize(("size", "noted"), [((120, 96), True), ((128, 96), False)])
+def test_a_picture_that_asks_to_be_cut_is_noted(tmp_path, size, noted):
+    """A ``clap`` of 40 bytes goes among the boxes of the sample description; the media lie before them all."""
+    path = CORPUS["even libx264 mp4"].make(tmp_path)
+    data = bytearray(path.read_bytes())
+    at = min(place for kind in (b"pasp", b"btrt") if (place := data.find(kind)) > 0) - 4
+    clap = struct.pack(">I4s8I", 40, b"clap", size[0], 1, size[1], 1, 0, 1, 0, 1)
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        head = data.index(kind) - 4
+        data[head : head + 4] = struct.pack(">I", struct.unpack(">I", data[head : head + 4])[0] + len(clap))
+    assert data.index(b"mdat") < data.index(b"moov"), "the media would move"
+    data[at:at] = clap
+    path.write_bytes(data)
+    found = probe(path)
+    assert not found.faults
+    assert any("asks to be cut to 120x96" in note for note in found.notes) == noted

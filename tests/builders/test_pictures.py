@@ -61,6 +61,16 @@ def test_other_modes_become_rgb(tmp_path, mode):
     assert read_picture(tmp_path / "a.tiff").shape == (96, 128, 3)
 
 
+def test_greys_of_16_bits_keep_their_steps(tmp_path):
+    steps = np.array([[0, 257, 32_896, 65_535]], np.uint16)
+    for suffix in ("png", "tiff"):
+        Image.fromarray(steps).save(tmp_path / f"a.{suffix}")
+        assert read_picture(tmp_path / f"a.{suffix}")[0].tolist() == [[v] * 3 for v in (0, 1, 128, 255)]
+    Image.fromarray(steps.astype(np.float32)).save(tmp_path / "f.tiff")
+    with pytest.raises(InputError, match="greys of 32 bits"):
+        read_picture(tmp_path / "f.tiff")
+
+
 def test_bad_pictures(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"gone\.png: no such picture"):
         read_picture(tmp_path / "gone.png")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.process_pool import Failed, run_tasks
+from surgvqa.builders.video.display import INTERLACED
 from surgvqa.builders.video.probe import probe
 from surgvqa.cards.command import InputError
 
@@ -34,7 +35,7 @@ ODDITIES = {
             "width": 660,
             "notes": [
                 "its 720x480 pixels aren't square (11/12); shown as 660x480",
-                "interlaced: each frame mixes two moments",
+                INTERLACED,
             ],
         },
     ),

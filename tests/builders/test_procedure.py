@@ -435,6 +435,26 @@ def test_phases_beyond_the_video_are_a_fault_in_check_too(
     assert "phases overlap for 2 s in 1 case: theatre-1" in capsys.readouterr().out
 
 
+def test_empty_columns_of_a_spreadsheet_are_no_columns(root: Path) -> None:
+    path = root / "phases.csv"
+    right = read(root)
+    lines = path.read_text().splitlines()
+    path.write_text("".join(f"{line.replace(',', ';')};;\r\n" for line in lines))
+    assert read(root) == right
+    path.write_text("".join(f"{line},,{'x' if number == 1 else ''}\n" for number, line in enumerate(lines)))
+    assert any("twice in its first line" in fault.cause for fault in read(root)[2])
+
+
+def test_a_table_may_name_a_video_that_is_a_link(root: Path, tmp_path: Path) -> None:
+    video = root / "videos" / "theatre-1.mp4"
+    shutil.move(video, tmp_path / "elsewhere.mp4")
+    video.symlink_to(tmp_path / "elsewhere.mp4")
+    with (root / "videos.csv").open("a") as table:
+        table.write("theatre-1,theatre-1.mp4,0\n")
+    cases, _, faults = read(root)
+    assert not faults and cases["theatre-1"].video == video
+
+
 # Real files, where they are at hand
 
 

@@ -39,6 +39,7 @@ def labels(one: Case) -> list[tuple[str | None, int, int]]:
         ([(0, 70_000)], 1200.0, "frame numbers at 60 a second"),
         ([(0, 0.004), (0.004, 0.009)], 1200.0, "no phase is that short"),
         ([(0, 0.004), (0.004, 0.009)], None, "no phase is that short"),
+        ([(0, 0.4), (0.4, 1.0)], 1200.0, "shares of the recording"),
     ],
 )
 def test_times_that_are_no_seconds_are_refused(spans, length_s, said):

@@ -1,12 +1,12 @@
 """Every reader and a sound file for it, to be broken: what fuzzing starts from.
 
 `tests/builders/test_fuzz.py` draws damage with hypothesis, a second or two a reader. For longer, guided by coverage
-(atheris; `make fuzz SECONDS=60` installs it), every reader or those that are named::
+(atheris; `make fuzz SECONDS=60` installs it), groups of readers or single ones::
 
-    python tests/support/fuzz_readers.py --seconds 60 coco mp4
+    python tests/support/fuzz_readers.py --seconds 60 annotations mp4
 
 prints a table, and exits 1 where a reader did anything but return or raise `InputError` with one line; the
-input lies in the folder that is named then. A crash in C code, a hang and memory beyond 2 GB count, too.
+inputs lie in the folder ``fuzzed``. A crash in C code, an input that takes 10 s and memory beyond 2 GB count, too.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -225,6 +226,15 @@ def film(suffix: str) -> bytes:
         return path.read_bytes()
 
 
+def put(path: Path, target: Path) -> None:
+    """Copy a file; of a pipe make another pipe."""
+    target.unlink(missing_ok=True)
+    if path.is_fifo():
+        os.mkfifo(target)
+    else:
+        shutil.copyfile(path, target)
+
+
 def readers() -> dict[str, Reader]:
     """Every reader by its name."""
     from building import import_file
@@ -280,7 +290,7 @@ def readers() -> dict[str, Reader]:
             if others and not root.exists():
                 shutil.copytree(FIXTURES / others, root)
             (root / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, root / place)
+            put(path, root / place)
             read(root)
 
         return reading
@@ -291,7 +301,7 @@ def readers() -> dict[str, Reader]:
         def reading(path: Path) -> None:
             root = path.parent / "export"
             (root / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, root / file)
+            put(path, root / file)
             for name, content in others.items():
                 data = content.encode() if isinstance(content, str) else content
                 (root / name.replace("_", ".")).write_bytes(data)
@@ -425,8 +435,12 @@ def attempt(reader: Reader, data: bytes, folder: Path) -> None:
         assert str(error), "an error without a word"
 
 
-def fuzz(name: str, seconds: int, options: list[str]) -> None:
-    """Fuzz one reader, guided by coverage, for ``seconds`` of this process' CPU time; then the process ends."""
+def fuzz(name: str, seconds: int, options: list[str], kept: Path) -> None:
+    """Fuzz a reader or a group of them, guided by coverage, for ``seconds`` of this process' CPU time; then it ends.
+
+    Of a group the input's first byte says which reader gets the rest. What a reader raises is written into ``kept``
+    once for every line of code that raised it, and the run goes on; the inputs that reach new code stay there, too.
+    """
     import atheris
 
     # Everything is imported here: what a reader imports later would be run blind.
@@ -435,20 +449,35 @@ def fuzz(name: str, seconds: int, options: list[str]) -> None:
         import surgvqa.builders.sources.procedure
         import surgvqa.eval.data.predictions  # noqa: F401
 
-    reader = known[name]
+    names = GROUPS.get(name, (name,))
+    corpus = kept / f"corpus-{name}"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for at, one in enumerate(names):
+        (corpus / f"seed-{one}").write_bytes(bytes([at]) + known[one].data)
+    text = b" ".join(known[one].data[:20_000] for one in names)
+    words = {*re.findall(rb"[A-Za-z_]{2,}", text), *HOSTILE_WORDS}
+    runs, until = 0, time.process_time() + seconds
     with tempfile.TemporaryDirectory() as folder:
-        corpus, work = Path(folder) / "corpus", Path(folder) / "work"
-        corpus.mkdir()
-        work.mkdir()
-        (corpus / "seed").write_bytes(reader.data)
-        words = {*re.findall(rb"[A-Za-z_]{2,}", reader.data[:20_000]), *HOSTILE_WORDS}
+        work = Path(folder) / "work"
         words_file = Path(folder) / "words"
         words_file.write_text("".join(f'"{quoted(word)}"\n' for word in sorted(words)))
-        runs, until = 0, time.process_time() + seconds
 
         def once(data: bytes) -> None:
             nonlocal runs
-            attempt(reader, data, work)
+            one = names[data[0] % len(names)] if data else names[0]
+            inside = work / one
+            inside.mkdir(parents=True, exist_ok=True)
+            before = time.process_time()
+            try:
+                attempt(known[one], data[1:], inside)
+                broken = "" if time.process_time() - before < SLOW_S else f"more than {SLOW_S} s"
+            except Exception as error:
+                at = traceback.extract_tb(error.__traceback__)[-1]
+                broken = f"{type(error).__name__} {Path(at.filename).name} {at.lineno}"
+            if broken:
+                file = kept / re.sub(r"[^A-Za-z0-9.-]+", "-", f"broken-{one}-{broken}")
+                if not file.exists():
+                    file.write_bytes(data[1:])
             runs += 1
             if time.process_time() > until:
                 print(f"\nruns: {runs}", file=sys.stderr, flush=True)
@@ -459,6 +488,21 @@ def fuzz(name: str, seconds: int, options: list[str]) -> None:
         atheris.Fuzz()
 
 
+LONGEST = 65_536  # bytes of an input
+SLOW_S = 10  # seconds of CPU for an input of at most LONGEST bytes
+MEDIA = ("mp4", "mkv", "avi", "ts", "flv", "wav", "flac")
+PICTURES = ("jpeg", "png", "label-map", "labels-masks", "labels-mask-colours", "endovis-labels", "endovis-scene", "masks")  # fmt: skip
+ANNOTATIONS = (
+    "coco", "labelme", "labels-json", "labels-xml", "labels-csv", "labels-darwin", "labels-voc", "labels-cvat-video",
+    "labels-studio-video", "labels-darwin-video", "labels-detections", "labels-yolo", "labels-yolo-names", "labels-mot",
+    "labels-mot-sequence", "frames", "outlines", "cataract1k-masks",
+)  # fmt: skip
+TABLES = (
+    "llava", "csv", "phases", "tools", "pitvqa", "stretches", "yaml", "manifest", "sums", "predictions", "cataract1k-phases",
+    "surgvivqa", "surgvivqa-rates", "endovis-vqa", "endovis-talk", "columns-csv", "columns-json", "columns-inspect", "taught",
+    "pseudonyms",
+)  # fmt: skip
+GROUPS = {"annotations": ANNOTATIONS, "tables": TABLES, "pictures": PICTURES, "media": MEDIA}
 HOSTILE_WORDS = (
     b"NaN", b"-Infinity", b"1e308", b"-1", b"0", b"null", b"{}", b"[]", b"\\ud800", b"../", b"\x00", b"\xff\xfe", b"99999999999",
 )  # fmt: skip
@@ -474,49 +518,68 @@ def quoted(word: bytes) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Fuzz readers one after the other, each in a process of its own; 1 where one broke."""
+    """Fuzz readers or groups of them in turn, each in a process of its own; 1 where one broke."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="READER", help="readers [all]")
     parser.add_argument(
-        "--seconds", type=int, default=60, metavar="N", help="of CPU time for each reader [60]"
+        "names",
+        nargs="*",
+        metavar="READER",
+        help=f"readers or groups of them ({', '.join(GROUPS)}) [all groups]",
+    )
+    parser.add_argument("--seconds", type=int, default=60, metavar="N", help="of CPU time for each [60]")
+    parser.add_argument(
+        "--slice", type=int, default=300, metavar="N", help="seconds of CPU before the next one's turn [300]"
     )
     parser.add_argument(
         "--found", type=Path, default=Path("fuzzed"), metavar="DIR", help="for what breaks one"
     )
     asked = parser.parse_args(argv)
-    broken = []
+    names = asked.names or list(GROUPS)
     asked.found.mkdir(exist_ok=True)
-    total_runs = total_cpu = 0.0
-    print(f"{'reader':18} {'runs':>9} {'CPU s':>6} {'edges':>6}  crashes")
+    used, runs, edges = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    ended: list[str] = []
+    print(f"{'readers':18} {'runs':>9} {'CPU s':>6} {'edges':>6}  broken")
+    while waiting := [name for name in names if used[name] < asked.seconds]:
+        for name in waiting:
+            seconds = min(asked.slice, asked.seconds - int(used[name]))
+            code, said, cpu = _slice(name, max(1, seconds), asked.found)
+            runs[name] += int((re.findall(r"\nruns: (\d+)", said) or ["0"])[-1])
+            edges[name] = int((re.findall(r"cov: (\d+)", said) or ["0"])[-1])
+            used[name] += cpu
+            if code or "\nruns: " not in said:
+                ended.append(f"{name}: ended by itself with {code}")
+                print(said[-3000:], file=sys.stderr)
+            broken = len(list(asked.found.glob("broken-*")))
+            print(f"{name:18} {runs[name]:9} {used[name]:6.0f} {edges[name]:6}  {broken or '-'}", flush=True)
+            if cpu < 1:
+                return 1  # it doesn't even start
+    broken_ones = sorted(path.name for path in asked.found.glob("broken-*"))
+    print(f"{'all':18} {sum(runs.values()):9} {sum(used.values()):6.0f}")
+    print("\n".join([*ended, *broken_ones]) or "nothing broke")
+    return bool(broken_ones or ended)
+
+
+def _slice(name: str, seconds: int, found: Path) -> tuple[int, str, float]:
+    """Fuzz for so long; returns the process' exit code, what it said and its seconds of CPU."""
     folders = [str(folder) for folder in Path(__file__).parents[:2]]
-    for name in asked.names or readers():
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        limits = ["-rss_limit_mb=2048", "-timeout=60"]
-        code = f"import fuzz_readers; fuzz_readers.fuzz({name!r}, {asked.seconds}, {[*limits, f'-artifact_prefix={asked.found}/{name}-']!r})"
-        run = subprocess.run(
-            [sys.executable, "-c", f"import sys; sys.path[:0] = {folders!r}; {code}"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        runs = int((re.findall(r"\nruns: (\d+)", run.stderr) or ["0"])[-1])
-        edges = int((re.findall(r"cov: (\d+)", run.stderr) or ["0"])[-1])
-        total_runs, total_cpu = total_runs + runs, total_cpu + cpu
-        print(
-            f"{name:18} {runs:9} {cpu:6.0f} {edges:6}  {'-' if run.returncode == 0 else run.returncode}",
-            flush=True,
-        )
-        if run.returncode or not runs:
-            broken.append(name)
-            print(run.stderr[-3000:], file=sys.stderr)
-    print(f"{'all':18} {total_runs:9.0f} {total_cpu:6.0f}")
-    if broken:
-        print(f"broken: {', '.join(broken)}; what broke them lies in {asked.found}")
-    return bool(broken)
+    options = [
+        "-rss_limit_mb=2048",
+        "-timeout=60",
+        f"-max_len={LONGEST}",
+        f"-artifact_prefix={found}/broken-{name}-",
+    ]
+    code = f"import fuzz_readers, pathlib; fuzz_readers.fuzz({name!r}, {seconds}, {options!r}, pathlib.Path({str(found)!r}))"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {folders!r}; {code}"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return run.returncode, run.stderr, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

@@ -551,7 +551,7 @@ TABLES: dict[str, tuple[str, Things | str]] = {
     "nothing in view": ("image,label\n1.jpg,\n", {}),
     "half a box": (f"{HEAD}\n1.jpg,hook,,20,40,60,100,80\n", "x1 is '', not a number"),
     "no size": ("image,label,x1,y1,x2,y2\n1.jpg,hook,10,20,40,60\n", "no columns width,height"),
-    "other corners": ("image,label,xmin,ymin,xmax,ymax\n1.jpg,hook,10,20,40,60\n", "a column xmax"),
+    "other corners": ("image,label,xmin,ymin,xmax,ymax\n1.jpg,hook,10,20,40,60\n", "a column xmin"),
     "a turn beside the box": (f"{HEAD},rotation\n1.jpg,hook,10,20,40,60,100,80,90\n", "a column rotation"),
 }  # fmt: skip
 
@@ -660,7 +660,7 @@ MASKS: dict[str, tuple[str, bytes, Things | str]] = {
     "ids in colours": (IDS, png(patch(RED, (3,))), "a picture of mode RGB"),
     "one value twice": ("name,id\nhook,7\ngrasper,7\n", png(patch(7)), "has the value of hook"),
     "half an id": ("name,id\nhook,7.5\n", png(patch(7)), "no whole number"),
-    "no picture": (IDS, b"no picture", "no picture that can be read"),
+    "no picture": (IDS, b"no picture", "no mask that can be read: not a picture"),
 }  # fmt: skip
 
 
