@@ -1,6 +1,7 @@
 """Killed, stopped, without room, twice at once: every command ends whole or goes on to the same bytes, in one line.
 
-``python -m pytest tests/project/test_fault_matrix.py -m 'slow or not slow' -s`` prints the table of docs/publish.md.
+``python -m pytest tests/project/test_fault_matrix.py -m 'slow or not slow' -s`` prints the table of docs/publish.md:
+at how many points a command was struck, and at how many of them it held. ``-k "build or frames"`` prints rows of it.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def table() -> Iterator[None]:
         print(f"| {name} | " + " | ".join(TABLE.get((name, fault), "-") for fault in FAULTS) + " |")
 
 
-def faults_of(case: Case, fault: str, points: int) -> Iterator[str]:
-    """Yield what went wrong at each of the points."""
+def faults_of(case: Case, fault: str, points: int, tried: list[int]) -> Iterator[str]:
+    """Yield what went wrong at each of the points, which are put into ``tried``."""
     case.fresh()
     before = case.made()
     clean = faults.run(case.run, case.out, reads=case.reads)
@@ -57,6 +58,7 @@ def faults_of(case: Case, fault: str, points: int) -> Iterator[str]:
     original = case.source.read_bytes() if case.source.is_file() else b""
     steps = sorted({1 + i * (clean.points - 1) // max(1, points - 1) for i in range(points)})
     for at in steps:
+        tried.append(at)
         case.fresh()
         ended = faults.run(
             case.run, case.out, fault, at, lambda: case.source.write_bytes(original + b"\n"), case.reads
@@ -106,6 +108,7 @@ def test_it_ends_whole_or_goes_on_to_the_same_bytes(
         case = of_the_hub(tmp_path, tmp_path / "out", request.getfixturevalue("hub"))
     else:
         case = cases(tmp_path, make_video, command)
-    wrong = list(faults_of(case, fault, 3 if few else POINTS))
-    TABLE[command, fault] = "whole" if not wrong else f"{len(wrong)} wrong"
-    assert wrong == []
+    points: list[int] = []
+    wrong = list(faults_of(case, fault, 3 if few else POINTS, points))
+    TABLE[command, fault] = f"{len(points)}" if not wrong else f"{len(wrong)} wrong of {len(points)}"
+    assert wrong == [] and points
