@@ -127,7 +127,9 @@ def model_of(path: Path) -> Detector:
     """
     found = getattr(module_of(path), "outside", None)
     if not callable(found):
-        raise InputError(f"--outside {path.name}: it needs a function outside(frame) that returns True or False")
+        raise InputError(
+            f"--outside {path.name}: it needs a function outside(frame) that returns True or False"
+        )
 
     def detector(frame: np.ndarray) -> bool:
         said = found(frame)
