@@ -51,7 +51,10 @@ def assign(
         fixed |= dict.fromkeys(sorted(wanted), "test")
     official = bool(fixed) and not wanted
     free = [case_id for case_id in draws.shuffled(ids, "split", seed) if case_id not in fixed]
-    shares = {"train": 1 - validation - test, "validation": validation, "test": 0.0 if wanted else test}
+    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+    if wanted:  # training has what named cases and validation leave, but never less than validation
+        rest = 1 - validation - len(wanted) / len(ids)
+        shares = {"train": max(rest, validation), "validation": validation, "test": 0.0}
     if official:  # what the source holds out is held out; cases it doesn't mention are for training
         shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
     result = fixed | _spread(free, fixed, kinds_by_case, shares)
@@ -91,7 +94,7 @@ def _spread(
     result: dict[str, str] = {}
     left = list(free)
     for split in ("test", "validation"):  # no wanted split stays empty
-        if split in need and split not in fixed.values() and len(left) > 1 and len(left) + len(fixed) > 1:
+        if split in need and split not in fixed.values() and len(left) > 1:
             smallest = min(
                 left, key=lambda case_id: abs(counts[case_id].total() - shares[split] * total.total())
             )

@@ -10,4 +10,5 @@ __all__ = [
     "process_pool",
     "tables",
     "texts",
+    "user_yaml",
 ]

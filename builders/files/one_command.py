@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import lock_descriptor
 from surgvqa.cards.command import InputError
 
 
@@ -16,11 +16,7 @@ def hold(number: int) -> bool:
 
     The lock is on the thing itself, so that no file is left behind, and goes with the process, however that ends.
     """
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return lock_descriptor(number, blocking=False)
 
 
 @contextmanager

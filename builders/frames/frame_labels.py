@@ -15,22 +15,21 @@ default), "detector", or "weak", a label of the whole clip that may not hold at 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 from surgvqa.builders.cases.scene import relations
 from surgvqa.builders.cases.timeline import to_ms
+from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.parquet import write_text
 from surgvqa.builders.files.texts import read_text
-from surgvqa.builders.frames.entry import FIELDS, MAKERS, FrameLabels, from_json, to_json
+from surgvqa.builders.frames.entry import FIELDS, MAKERS, EntryFaults, FrameLabels, from_json, to_json
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Scene
+from surgvqa.builders.schema import Dropped, Scene
 from surgvqa.cards.command import InputError, parse_json
-
-LISTED, LONGEST = 10, 240  # causes in one message, characters of one: it may list every name that is known
 
 
 def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
@@ -40,32 +39,29 @@ def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
         InputError: one list of everything that is wrong: no JSON, keys, labels, numbers, a picture labelled twice.
     """
     frames: list[FrameLabels] = []
-    faults: dict[str, list[str]] = {}  # cause -> where
+    faults: list[tuple[int, str, str]] = []  # which frame, what it is called, cause
     seen: set[tuple[str, str | int]] = set()
-    for number, entry in enumerate(_entries(path)):
+    text = _text(path)
+    for number, entry in enumerate(_entries(path, text)):
         where = f"frame {number}"
         try:
             frame = from_json(entry, taxonomy)
             if (frame.video_id, frame.image) in seen:
                 raise InputError(f"{frame.image} of {frame.video_id} is labelled twice")
             if (frame.video_id, to_ms(frame.timestamp_s)) in seen:
-                raise InputError(
-                    f"{frame.image}: second {frame.timestamp_s:g} of {frame.video_id} has two pictures"
-                )
+                raise InputError(f"second {frame.timestamp_s:g} of {frame.video_id} has two pictures")
         except InputError as error:
-            cause = str(error).removeprefix(f"{entry['image']}: ") if _named(entry) else str(error)
-            faults.setdefault(cause, []).append(f"{where}: {entry['image']}" if _named(entry) else where)
+            causes = error.causes if isinstance(error, EntryFaults) else (str(error),)
+            name = f"{where}: {entry['image']}" if _named(entry) else where
+            faults += [(number, name, cause) for cause in causes]
             continue
         seen |= {(frame.video_id, frame.image), (frame.video_id, to_ms(frame.timestamp_s))}
         frames.append(frame)
     if faults:
-        total = sum(map(len, faults.values()))
-        told = [
-            f"{where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {shorten(cause, LONGEST)}"
-            for cause, where in list(faults.items())[:LISTED]
-        ]
-        more = f"; and {len(faults) - LISTED} other causes" if len(faults) > LISTED else ""
-        raise InputError(f"{path}: {total} faults: {'; '.join(told)}{more}")
+        lines = _lines(path, text)
+        raise InputError(
+            f"{path}: {listed([Dropped(f'line {lines[n]}, {where}', cause) for n, where, cause in faults])}"
+        )
     if not frames:
         raise InputError(f"{path}: no frame in it; `surgvqa-build frames` writes such a file")
     return frames
@@ -75,10 +71,13 @@ def _named(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("image"), str)
 
 
-def _entries(path: Path) -> Iterator[Any]:
+def _text(path: Path) -> str:
     if not path.exists():
         raise InputError(f"no file {path}; `surgvqa-build frames` writes frames and their labels")
-    text = read_text(path, str(path))
+    return read_text(path, str(path))
+
+
+def _entries(path: Path, text: str) -> Iterator[Any]:
     try:
         if path.suffix == ".jsonl":
             yield from (parse_json(line) for line in text.split("\n") if line.strip())
@@ -87,6 +86,25 @@ def _entries(path: Path) -> Iterator[Any]:
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}") from error
     yield from found if isinstance(found, list) else [found]
+
+
+def _lines(path: Path, text: str) -> list[int]:
+    r"""Return the line on which each frame of a sound file begins.
+
+    >>> _lines(Path("a.json"), '[{"a": 1},\n\n {"b": [2,\n 3]}, 4]')
+    [1, 3, 4]
+    """
+    if path.suffix == ".jsonl":
+        return [number for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    decode, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
+    found: list[int] = []
+    opened = re.match(r"\s*\[", text)
+    at, line, seen = opened.end() if opened else 0, 1, 0
+    while (start := between.match(text, at).end()) < len(text) and text[start] != "]":  # type: ignore[union-attr]
+        line, seen = line + text.count("\n", seen, start), start
+        found.append(line)
+        _, at = decode(text, start)
+    return found
 
 
 def write(path: Path, frames: Iterable[FrameLabels]) -> None:

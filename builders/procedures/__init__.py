@@ -1,3 +1,3 @@
 """The vocabulary of each kind of operation, as YAML, and its reader."""
 
-__all__ = ["taxonomy"]
+__all__ = ["procedure_file", "taxonomy"]

@@ -7,15 +7,16 @@ file is reported with its line. Spellings are compared without case, `_`, `-`, `
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import yaml
 from surgvqa.builders.cases.timeline import IDLE, NONE
+from surgvqa.builders.files import user_yaml
+from surgvqa.builders.procedures.procedure_file import ProcedureFile, Term
 from surgvqa.cards.command import InputError, nearest
 
 Kind = Literal["phase", "anatomy", "instrument", "event"]
@@ -125,171 +126,86 @@ def _load_shipped(name: str) -> Taxonomy:
     return parse(file.read_text(encoding="utf-8"), f"{name}.yaml")
 
 
-class Term(NamedTuple):
-    """An entry of a section: its name, its other spellings, and the nodes that extra keys hold."""
-
-    name: str
-    synonyms: list[tuple[str, yaml.Node]]
-    extra: dict[str, yaml.Node]
-    node: yaml.Node
-
-
-class _File:
-    """A YAML document whose every complaint names file and line."""
-
-    def __init__(self, text: str, path: str) -> None:
-        self.path = path
-        try:
-            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except RecursionError:
-            raise InputError(f"{path}: nested too deeply to be a procedure") from None
-        except yaml.MarkedYAMLError as error:
-            mark = error.context_mark or error.problem_mark  # where an unclosed bracket opened, if any
-            raise InputError(
-                f"{path}, line {mark.line + 1 if mark else 1}: not YAML: {error.problem}"
-            ) from error
-        except yaml.YAMLError as error:
-            raise InputError(f"{path}: not YAML: {error}") from error
-
-    def fault(self, node: yaml.Node, message: str) -> InputError:
-        return InputError(f"{self.path}, line {node.start_mark.line + 1}: {message}")
-
-    def mapping(self, node: yaml.Node | None, what: str, known: tuple[str, ...]) -> dict[str, yaml.Node]:
-        if node is None:
-            raise InputError(f"{self.path}: empty; expected {what} with {', '.join(known)}")
-        if not isinstance(node, yaml.MappingNode):
-            raise self.fault(node, f"expected {what} with {', '.join(known)}")
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = self.text(key, "a key")
-            if name not in known:
-                raise self.fault(key, f"unknown key {name!r} in {what}: {nearest(name, known)}")
-            if name in found:
-                raise self.fault(key, f"{name!r} is there twice in {what}")
-            found[name] = value
-        return found
-
-    def text(self, node: yaml.Node, what: str) -> str:
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip() or node.tag.endswith(":null"):
-            raise self.fault(node, f"expected a text as {what}")
-        return " ".join(str(node.value).split())
-
-    def items(self, node: yaml.Node, what: str) -> list[yaml.Node]:
-        if not isinstance(node, yaml.SequenceNode):
-            raise self.fault(node, f"expected a list of {what}, each on a line with '- '")
-        return list(node.value)
-
-    def terms(self, node: yaml.Node, what: str, extra: tuple[str, ...] = ()) -> Iterator[Term]:
-        for item in self.items(node, what):
-            if isinstance(item, yaml.ScalarNode):
-                yield Term(self.text(item, f"the name of one of the {what}"), [], {}, item)
-                continue
-            entry = self.mapping(item, f"an entry of {what}", ("name", "synonyms", *extra))
-            if "name" not in entry:
-                raise self.fault(item, f"an entry of {what} has no name")
-            spelled = self.items(entry["synonyms"], "synonyms") if "synonyms" in entry else []
-            synonyms = [(self.text(one, "a synonym"), one) for one in spelled]
-            rest = {key: value for key, value in entry.items() if key in extra}
-            yield Term(self.text(entry["name"], "a name"), synonyms, rest, item)
-
-
 def parse(text: str, path: str) -> Taxonomy:
-    """Check a procedure file's text; ``path`` is what error messages call it."""
-    file = _File(text, path)
-    keys = ("procedure", "title", "idle", *SECTIONS, "safety_gates")
-    root = file.mapping(file.root, "a procedure", keys)
-    for key in ("procedure", "phases"):
-        if key not in root:
-            raise InputError(f"{path}: no {key!r}; a procedure has at least 'procedure' and 'phases'")
-    spellings: dict[tuple[str, str], str] = {("phase", IDLE): IDLE}
-    extras = {"phases": ("instruments",)}
-    read = {
-        section: [
-            _enter(file, spellings, kind, term)
-            for term in (
-                file.terms(root[section], section, extras.get(section, ())) if section in root else ()
-            )
-        ]
-        for section, kind in SECTIONS.items()
-    }
-    for node in file.items(root["idle"], "labels") if "idle" in root else ():
-        _spell(file, spellings, "phase", file.text(node, "a label that means no phase"), IDLE, node)
-    _apart(file, spellings, read)
-    names = {section: tuple(term.name for term in terms) for section, terms in read.items()}
+    """Check a procedure file's text; ``path`` is what error messages call it.
 
-    def known(kind: Kind, node: yaml.Node) -> str:
-        label = file.text(node, f"a {kind}")
-        try:
-            return _look_up(spellings, kind, label, path)
-        except UnknownLabel as error:
-            raise file.fault(node, str(error)) from error
-
-    if not names["phases"]:
-        raise file.fault(root["phases"], "a procedure has at least one phase")
+    Raises:
+        InputError: everything that is wrong, each with its line.
+    """
+    file = user_yaml.read(text, path)
+    written = file.check(ProcedureFile)
+    spellings = _Spellings(path)
+    for section, role in SECTIONS.items():
+        for number, term in enumerate(getattr(written, section)):
+            spellings.enter(role, term, (section, number))
+    for number, label in enumerate(written.idle):
+        spellings.spell("phase", label, IDLE, ("idle", number))
+    for number, term in enumerate(written.instruments):
+        if ("anatomy", plain(term.name)) in spellings.names:
+            spellings.faults.append((("instruments", number), f"{term.name!r} is among the anatomy already"))
     used_in = {
-        term.name: tuple(
-            known("instrument", node) for node in file.items(term.extra["instruments"], "instruments")
+        phase.name: tuple(
+            spellings.known("instrument", label, ("phases", number, "instruments", place))
+            for place, label in enumerate(phase.instruments)
         )
-        for term in read["phases"]
-        if term.extra
+        for number, phase in enumerate(written.phases)
+        if phase.instruments is not None
     }
-    name = file.text(root["procedure"], "the procedure's name")
+    gates = tuple(
+        Gate(
+            gate.name,
+            gate.conditions,
+            gate.before and spellings.known("phase", gate.before, ("safety_gates", number, "before")),
+            gate.event and spellings.known("event", gate.event, ("safety_gates", number, "event")),
+        )
+        for number, gate in enumerate(written.safety_gates)
+    )
+    file.refuse(spellings.faults)
     return Taxonomy(
-        name=name,
-        title=file.text(root["title"], "a title") if "title" in root else name,
+        name=written.procedure,
+        title=written.title or written.procedure,
         path=path,
-        phases=names["phases"],
-        anatomy=names["anatomy"],
-        instruments=names["instruments"],
-        events=names["events"],
-        gates=tuple(_gates(file, root["safety_gates"], known)) if "safety_gates" in root else (),
+        phases=tuple(term.name for term in written.phases),
+        anatomy=tuple(term.name for term in written.anatomy),
+        instruments=tuple(term.name for term in written.instruments),
+        events=tuple(term.name for term in written.events),
+        gates=gates,
         used_in=used_in,
-        spellings=spellings,
+        spellings=spellings.names,
     )
 
 
-def _enter(file: _File, spellings: dict[tuple[str, str], str], kind: Kind, term: Term) -> Term:
-    """Note a term's name and synonyms; two terms with one spelling are a mistake."""
-    if plain(term.name) in RESERVED:
-        raise file.fault(term.node, f"{term.name!r} has a meaning of its own in answers; choose another name")
-    if (kind, plain(term.name)) in spellings:
-        taken = spellings[kind, plain(term.name)]
-        raise file.fault(term.node, f"{term.name!r} already stands for the {kind} {taken!r}")
-    spellings[kind, plain(term.name)] = term.name
-    for synonym, node in term.synonyms:
-        _spell(file, spellings, kind, synonym, term.name, node)
-    return term
+@dataclass(slots=True)
+class _Spellings:
+    """The names of a file by their spellings, and every spelling that stands for two things or for none."""
 
+    path: str
+    names: dict[tuple[str, str], str] = field(default_factory=lambda: {("phase", IDLE): IDLE})
+    faults: list[user_yaml.Fault] = field(default_factory=list)
 
-def _spell(
-    file: _File, spellings: dict[tuple[str, str], str], kind: Kind, label: str, name: str, node: yaml.Node
-) -> None:
-    taken = spellings.setdefault((kind, plain(label)), name)
-    if taken != name:
-        raise file.fault(node, f"{label!r} already stands for the {kind} {taken!r}")
+    def enter(self, role: Kind, term: Term, place: user_yaml.Place) -> None:
+        """Note a term's name and synonyms."""
+        if plain(term.name) in RESERVED:
+            self.faults.append(
+                (place, f"{term.name!r} has a meaning of its own in answers; choose another name")
+            )
+        elif taken := self.names.get((role, plain(term.name))):
+            self.faults.append((place, f"{term.name!r} already stands for the {role} {taken!r}"))
+        else:
+            self.names[role, plain(term.name)] = term.name
+            for number, label in enumerate(term.synonyms):
+                self.spell(role, label, term.name, (*place, "synonyms", number))
 
+    def spell(self, role: Kind, label: str, name: str, place: user_yaml.Place) -> None:
+        """Note another spelling of a name."""
+        taken = self.names.setdefault((role, plain(label)), name)
+        if taken != name:
+            self.faults.append((place, f"{label!r} already stands for the {role} {taken!r}"))
 
-def _apart(file: _File, spellings: Mapping[tuple[str, str], str], read: Mapping[str, list[Term]]) -> None:
-    """No name is both a structure and an instrument: answers name things without saying which they are."""
-    for term in read["instruments"]:
-        if spellings.get(("anatomy", plain(term.name))) is not None:
-            raise file.fault(term.node, f"{term.name!r} is among the anatomy already")
-
-
-def _gates(file: _File, node: yaml.Node, known: Callable[[Kind, yaml.Node], str]) -> Iterator[Gate]:
-    for item in file.items(node, "safety gates"):
-        gate = file.mapping(item, "a safety gate", ("name", "before", "event", "conditions"))
-        for key in ("name", "conditions"):
-            if key not in gate:
-                raise file.fault(item, f"a safety gate has no {key!r}")
-        conditions = tuple(
-            file.text(one, "a condition") for one in file.items(gate["conditions"], "conditions")
-        )
-        if not conditions:
-            raise file.fault(gate["conditions"], "a safety gate has at least one condition")
-        yield Gate(
-            name=file.text(gate["name"], "a name"),
-            conditions=conditions,
-            before=known("phase", gate["before"]) if "before" in gate else None,
-            event=known("event", gate["event"]) if "event" in gate else None,
-        )
+    def known(self, role: Kind, label: str, place: user_yaml.Place) -> str:
+        """Return the name that a label stands for."""
+        try:
+            return _look_up(self.names, role, label, self.path)
+        except UnknownLabel as error:
+            self.faults.append((place, str(error)))
+            return label

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from surgvqa.builders.schema import Case, Dropped
@@ -15,5 +14,5 @@ FILE = Path(__file__).parents[1] / "sources" / "cataract1k_v2.yaml"
 
 def read(root: Path, name: str, tally: Tally | None = None) -> Iterator[Case | Dropped]:
     """Read a tree in the second release's layout for a source of any name."""
-    said = replace(description.read(FILE), source=name)
+    said = description.read(FILE).model_copy(update={"source": name})
     yield from source.read_tree(root, said, tally or Tally(), "official", None, 0.0)

@@ -136,7 +136,7 @@ class Reader:
                 self.extra.append(one.path)
                 for row in rows.read(one.path, shown):
                     named[rows.cell(row, table.names.id, shown)] = rows.cell(row, table.names.label, shown)
-        table = replace(table, ids=named | dict(table.ids))
+        table = table.model_copy(update={"ids": named | dict(table.ids)})
         found = (
             self.one_each(self.tree, table.files).values()
             if table.case is None

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Literal
 
 from surgvqa.builders.cases.splits import SPLITS
-from surgvqa.builders.tabular.description import Description
+from surgvqa.builders.tabular.description import Description, Protocol
 from surgvqa.cards.command import InputError, nearest
 
 NONE = "none"
 OFFICIAL = "official"
-SAID = "said"  # by a folder's name or a column
+SAID: Literal["said"] = "said"  # by a folder's name or a column
 
 
-def choose(description: Description, protocol: str) -> Mapping[str, Any] | str | None:
+def choose(description: Description, protocol: str) -> Protocol | None:
     """Return the protocol of a name; ``official`` is the first one."""
     if protocol == NONE or not description.splits:
         if protocol not in (NONE, OFFICIAL):
@@ -26,13 +26,10 @@ def choose(description: Description, protocol: str) -> Mapping[str, Any] | str |
         protocol = next(iter(description.splits))
     if protocol not in description.splits:
         raise InputError(f"--protocol {protocol}: {nearest(protocol, [*description.splits, NONE])}")
-    found: Mapping[str, Any] | str = description.splits[protocol]
-    return found
+    return description.splits[protocol]
 
 
-def split_of(
-    description: Description, chosen: Mapping[str, Any] | str | None, case_id: str, said: str | None
-) -> str | None:
+def split_of(description: Description, chosen: Protocol | None, case_id: str, said: str | None) -> str | None:
     """Return a case's split, or None where none is stated for it."""
     if chosen is None:
         return None
@@ -43,21 +40,19 @@ def split_of(
         if name not in SPLITS:
             raise InputError(f"{case_id}: its split is {said!r}; {nearest(said, description.split_names)}")
         return name
-    if not isinstance(chosen, Mapping):
-        raise InputError(f"{description.source}: a split is {chosen!r}; cases by split, or {SAID!r}")
     return next((split for split, cases in chosen.items() if holds(cases, case_id)), None)
 
 
-def holds(cases: str | int | list[Any], case_id: str) -> bool:
+def holds(cases: str | Sequence[str], case_id: str) -> bool:
     """Whether a case is among others: a list of numbers and names (with ``*``), or its last number in ranges.
 
     >>> holds("1-40,45", "video07"), holds("1-40,45", "video45"), holds(["VID30"], "VID31"), holds(["*_B*"], "S_B01")
     (True, True, False, True)
     """
-    if isinstance(cases, list):
-        return any(fnmatchcase(case_id, str(one)) or one == _number(case_id) for one in cases)
     number = _number(case_id)
-    for part in str(cases).split(","):
+    if not isinstance(cases, str):
+        return any(fnmatchcase(case_id, one) or one == str(number) for one in cases)
+    for part in cases.split(","):
         first, _, last = part.strip().partition("-")
         if number is not None and int(first) <= number <= int(last or first):
             return True

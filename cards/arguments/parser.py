@@ -119,6 +119,8 @@ def parse(parser: Parser, verbs: Sequence[Verb], argv: Sequence[str]) -> tuple[V
     known = {verb.name: verb for verb in verbs}
     if argv and not argv[0].startswith("-") and argv[0] not in known:
         parser.error(f"no verb {argv[0]!r}; {nearest(argv[0], known)}")
+    if argv and argv[0] in known:
+        refuse_named_positions(parser, known[argv[0]], argv[1:])
     args, rest = parser.parse_known_args(argv)
     verb = known[args.verb]
     more = verb.more()
@@ -135,6 +137,23 @@ def parse(parser: Parser, verbs: Sequence[Verb], argv: Sequence[str]) -> tuple[V
     if any(one.name == "source_options" for one in fields(verb.config)):
         values["source_options"] = {one.name: getattr(args, one.name, one.default) for one in more}
     return verb, verb.config(**values)
+
+
+def refuse_named_positions(parser: Parser, verb: Verb, words: Sequence[str]) -> None:
+    """End where a word that is given by its place comes as an option: ``score --file x`` for ``score x``."""
+    options = (*verb.options, *verb.more())
+    flags = {option.flag for option in options if not option.given.position}
+    places = {
+        name: option.given.metavar or metavar(option)
+        for option in options
+        if option.given.position
+        for name in (f"--{option.name}".replace("_", "-"), f"--{option.given.metavar}".lower())
+    }
+    for word in words:
+        flag = word.split("=")[0]
+        if flag in places and flag not in flags:
+            usage = f"{parser.prog} {verb.name} {places[flag]}"
+            parser.error(f"{verb.name} takes {places[flag]} without {flag}: {usage} …")
 
 
 def run(prog: str, description: str | None, verbs: Sequence[Verb], argv: Sequence[str] | None = None) -> int:

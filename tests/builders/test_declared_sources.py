@@ -209,12 +209,30 @@ def test_a_row_that_lacks_is_named_and_not_idle(tmp_path: Path) -> None:
     )
 
 
-def test_an_unknown_key_is_named_with_the_nearest() -> None:
-    facts = dict.fromkeys(description.FACTS, "x")
-    with pytest.raises(InputError, match="unknown key 'fase'"):
-        description.parse(facts | {"tried": "x", "phases": {"files": "a", "fase": "b"}}, "x")
-    with pytest.raises(InputError, match="no citation"):
-        description.parse({key: "x" for key in description.FACTS if key != "citation"}, "x")
+def test_every_fault_of_a_description_is_named_with_its_line(tmp_path: Path) -> None:
+    facts = ("name", "homepage", "licence", "access", "procedure", "tried")
+    lines = [*(f"{one}: x" for one in facts), "phases:", "  files: a", "  lable: b", "  holds: forever"]
+    lines += [
+        "frames: {files: a, time: {fps: fast}}",
+        "expected: {cases: many}",
+        "splits: {all: {trian: 1-4}}",
+    ]
+    path = tmp_path / "own.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError) as caught:
+        description.read(path)
+    said = str(caught.value)
+    assert "line 1: no 'citation'" in said and "line 9: unknown key 'lable': did you mean label?" in said
+    for number, what in (
+        (10, "phases.0.holds"),
+        (11, "frames.time.fps"),
+        (12, "expected.cases"),
+        (13, "splits.all"),
+    ):
+        assert f"line {number}: {what}" in said
+    path.write_text("- x")
+    with pytest.raises(InputError, match=r"own\.yaml: expected keys with values: source, name"):
+        description.read(path)
 
 
 def test_tables_of_all_kinds_read_alike(tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ def test_a_scene_has_places_relations_and_events():
     [
         ({"phase": "incison"}, "unknown phase 'incison'"),
         ({"tools": ["stapler"]}, "unknown instrument 'stapler'"),
-        ({"tools": "hook"}, "tools is 'hook'; give a list"),
-        ({"timestamp_s": -1}, "timestamp_s is -1"),
-        ({"timestamp_s": True}, "timestamp_s is True"),
+        ({"tools": "hook"}, "tools: expected a list in place of 'hook'"),
+        ({"timestamp_s": -1}, "timestamp_s: expected greater than or equal to 0 in place of -1"),
+        ({"timestamp_s": True}, "timestamp_s: expected a valid number in place of True"),
         ({"tool": []}, "unknown key 'tool': did you mean tools"),
         ({"events": ["bile leak=maybe"]}, "neither =true nor =false"),
         ({"events": ["bile leak", "bile leak=false"]}, "is true and false"),
@@ -90,8 +90,11 @@ def test_a_scene_has_places_relations_and_events():
             {"tools": [], "width": 9, "height": 9, "boxes": [{"name": "hook", "bbox": [0, 0, 5, 5]}]},
             "not among",
         ),
-        ({"made_by": {"tools": "magic"}}, "makers: weak, detector, hand"),
-        ({"confidence": {"hook": 3}}, "give a number from 0 to 1"),
+        (
+            {"made_by": {"tools": "magic"}},
+            "made_by.tools: expected 'weak', 'detector' or 'hand' in place of 'magic'",
+        ),
+        ({"confidence": {"hook": 3}}, "confidence.hook: expected less than or equal to 1 in place of 3"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_frame(facts, said: str, tmp_path: Path):
@@ -100,7 +103,24 @@ def test_what_is_wrong_is_said_with_the_frame(facts, said: str, tmp_path: Path):
     path.write_text(json.dumps([entry, entry | {"image": "frames/8.jpg", "timestamp_s": 2.0} | facts]))
     with pytest.raises(InputError) as error:
         read(path, CHOLE)
-    assert said in str(error.value) and "frame 1: " in str(error.value)
+    assert said in str(error.value) and "line 1, frame 1: " in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_every_fault_of_every_frame_is_named_with_its_line(suffix: str, tmp_path: Path):
+    path = tmp_path / f"frames.{suffix}"
+    entries = [{"image": f"frames/{n}.jpg", "video_id": "v", "timestamp_s": float(n)} for n in range(4)]
+    entries[1] |= {"phase": "incison", "tools": ["stapler"], "events": ["leak=maybe"]}
+    entries[3] |= {"tool": [], "anatomy": "liver"}
+    lines = [json.dumps(entry) for entry in entries]
+    path.write_text("\n".join(lines) if suffix == "jsonl" else "[\n" + ",\n".join(lines) + "\n]")
+    with pytest.raises(InputError) as error:
+        read(path, CHOLE)
+    first = 2 if suffix == "json" else 1
+    said = str(error.value)
+    assert f"line {first + 1}, frame 1: frames/1.jpg: " in said and f"line {first + 3}, frame 3: " in said
+    for one in ("'incison'", "'stapler'", "'leak=maybe'", "unknown key 'tool'", "anatomy: expected a list"):
+        assert one in said
 
 
 def test_the_same_picture_or_moment_twice_is_a_fault(tmp_path: Path):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import random
 from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from surgvqa.builders.cases.splits import assign, part, refuse_shared_cases
-from surgvqa.builders.schema import Case, Clip
+from surgvqa.builders.schema import QA, Case, Clip
 from surgvqa.cards.command import InputError
 
 
@@ -78,6 +81,8 @@ def test_a_case_in_two_splits_is_refused():
     refuse_shared_cases({"train": ["a", "b"], "test": ["c"]})
     with pytest.raises(InputError, match="case b is in train and in test"):
         refuse_shared_cases({"train": ["a", "b"], "test": ["b"]})
+    with pytest.raises(InputError, match="case a is in test and in train"):
+        refuse_shared_cases({"test": ["a", "b"], "train": ["b", "a"]})
 
 
 @given(
@@ -113,3 +118,99 @@ def test_clips_closer_than_the_distance_stay_in_one_part():
     assert any(one.split != other.split for one, other in zip(apart[::2], apart[1::2], strict=True)), (
         "at that very distance they may part"
     )
+
+
+def drawn(number: int) -> tuple[list[Case], dict[str, Counter[str]]]:
+    """Invented cases, up to thirty, with kinds of very different frequency, some with an official split."""
+    draw = random.Random(number)
+    names = [f"c{i:02d}" for i in range(draw.randint(1, 30))]
+    officially = number % 3 == 0
+    made = [
+        Case(name, "made-up", "cataract", split=draw.choice([None, "train", "test"]) if officially else None)
+        for name in names
+    ]
+    frequency = {"p": 1.0, "q": 0.5, "r": 0.15, "s": 0.05}
+    kinds = {
+        name: Counter({kind: draw.randint(1, 60) for kind, p in frequency.items() if draw.random() < p})
+        for name in names
+    }
+    return made, kinds
+
+
+def test_splits_stay_as_they_are():
+    """A data set built again by another version has the cases of the published one in each split."""
+    results = []
+    for number in range(250):
+        made, kinds = drawn(number)
+        draw = random.Random(-number - 1)
+        shares = draw.choice([(0.1, 0.2), (0.15, 0.15), (0.0, 0.3), (0.3, 0.0), (0.05, 0.4)])
+        tested = [draw.choice(made).case_id] if number % 5 == 0 else []
+        try:
+            results.append(
+                assign(made, kinds_by_case=kinds, test_cases=tested, validation=shares[0], test=shares[1])
+            )
+        except InputError as error:
+            results.append(str(error))
+    assert (
+        hashlib.sha256(json.dumps(results).encode()).hexdigest()
+        == "5f38957c0a6ddf4bf8ee4e3326e600554fde7a12443cf0f9f46c4fcfa2c8506c"
+    )
+
+
+def test_parts_stay_as_they_are():
+    results = []
+    for number in range(60):
+        draw = random.Random(number)
+        starts = sorted(draw.sample(range(0, 90_000, 500), draw.randint(2, 25)))
+        clips = [
+            Clip("c", start, start + draw.choice([500, 3000, 9000]), None, qa=asked(draw)) for start in starts
+        ]
+        results.append([clip.split for clip in part(clips, apart_s=draw.choice([0.5, 2.0]))])
+    assert (
+        hashlib.sha256(json.dumps(results).encode()).hexdigest()
+        == "d43d4e86c1f6591d9707625b1ee07030572e9958f839d9527a9a018eaab4d315"
+    )
+
+
+def asked(draw: random.Random) -> tuple[QA, ...]:
+    return tuple(
+        QA(f"{kind}{n}", kind, "recognition", "?", "a", "a")
+        for kind in "pqr"
+        for n in range(draw.choice([0, 1, 4]))
+    )
+
+
+@pytest.mark.parametrize(("validation", "test"), [(-0.1, 0.2), (0.2, -0.5), (0.9, 0.2)])
+def test_shares_below_nothing_or_beyond_all_are_refused(validation: float, test: float):
+    with pytest.raises(InputError, match="leave nothing to train on"):
+        assign(cases(9), kinds_by_case={}, validation=validation, test=test)
+
+
+def test_fixed_cases_count_towards_the_shares():
+    """Nine of thirty cases are test cases by name: the others go to training and validation alone."""
+    named = [f"c{i:02d}" for i in range(9)]
+    result = assign(cases(30), kinds_by_case=counts(30), test_cases=named)
+    assert Counter(result.values()) == {"train": 18, "validation": 3, "test": 9}
+
+
+def test_a_single_case_is_for_training_and_a_second_for_the_test():
+    assert assign(cases(1), kinds_by_case={}) == {"c00": "train"}
+    assert Counter(assign(cases(2), kinds_by_case={}).values()) == {"train": 1, "test": 1}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_one_case_is_left_to_train_on_whatever_the_shares(n: int):
+    found = Counter(assign(cases(n), kinds_by_case={}, validation=0.02, test=0.97).values())
+    assert found["train"] == 1 and (found["test"] > 0) == (n > 1)
+
+
+def test_a_clip_as_far_away_as_asked_is_apart():
+    clips = [Clip("c", start, start + 1000, None) for start in range(0, 40_000, 2999)]
+    assert len({clip.split for clip in part(clips, apart_s=2.0)}) == 1, "1.999 s is nearer than 2 s"
+    clips = [Clip("c", start, start + 1000, None) for start in range(0, 40_000, 3000)]
+    assert len({clip.split for clip in part(clips, apart_s=2.0)}) == 2
+
+
+def test_clips_of_one_start_that_touch_stay_together():
+    clips = [Clip("c", 0, 5000, None), Clip("c", 0, 60_000, None), Clip("c", 30_000, 31_000, None)]
+    assert len({clip.split for clip in part(clips, apart_s=1.0)}) == 1

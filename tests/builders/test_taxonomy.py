@@ -45,14 +45,14 @@ def test_a_good_file_is_read():
         ("  - second", "  - one", 6, "'one' already stands for the phase 'first'"),
         ("  - second", "  - Idle", 6, "meaning of its own"),
         ("  - second", "  -", 6, "expected a text"),
-        ("  - second", "  - synonyms: [x]", 6, "has no name"),
+        ("  - second", "  - synonyms: [x]", 6, "no 'name'"),
         ("    synonyms: [One]", "    synonym: [One]", 4, "did you mean synonyms?"),
         ("    synonyms: [One]", "    synonyms: One", 4, "expected a list"),
         ("    instruments: [Knife]", "    instruments: [knive]", 5, "did you mean knife?"),
         ("anatomy: [eye]", "anatomy: [knife]", 8, "among the anatomy already"),
         ("    before: Second", "    before: third", 13, "unknown phase 'third'"),
         ("    event: done", "    event: dnoe", 14, "did you mean done?"),
-        ("    conditions: [it holds]", "    conditions: []", 15, "at least one condition"),
+        ("    conditions: [it holds]", "    conditions: []", 15, "conditions: expected at least one"),
         ("    conditions: [it holds]", "", 12, "no 'conditions'"),
         ("anatomy: [eye]", "anatomy: [eye]\nanatomy: [ear]", 10, "twice"),
     ],
@@ -60,8 +60,35 @@ def test_a_good_file_is_read():
 def test_a_mistake_names_its_line(old: str, new: str, line: int, message: str):
     with pytest.raises(InputError) as caught:
         parse(GOOD.replace(old, new, 1), "f.yaml")
-    assert f"f.yaml, line {line}:" in str(caught.value)
+    assert str(caught.value).startswith("f.yaml") and f"line {line}: " in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_every_mistake_is_named_at_once():
+    text = (
+        GOOD.replace("second", "First", 1).replace("[Knife]", "[knive]").replace("event: done", "evnt: done")
+    )
+    with pytest.raises(InputError) as caught:  # keys and types first: what they mean can't be known before
+        parse(text, "f.yaml")
+    assert "unknown key 'evnt': did you mean event?" in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        parse(text.replace("evnt", "event").replace("before: Second", "before: third"), "f.yaml")
+    said = str(caught.value)
+    assert said.startswith("f.yaml: 3 faults: line 5: ") and "line 6: 'First'" in said and "line 13: " in said
+    with pytest.raises(InputError) as caught:
+        parse(
+            GOOD.replace("anatomy:", "anatomie:").replace("title", "x").replace("[done]", "{a: b}"), "f.yaml"
+        )
+    assert "2 faults: line 9: unknown key 'anatomie'" in str(caught.value) and "line 10: events" in str(
+        caught.value
+    )
+
+
+def test_aliases_of_aliases_are_no_bomb():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    with pytest.raises(InputError, match="more than 100000 values"):
+        parse("\n".join(lines), "f.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "procedure: x", "phases: [a]", "procedure: x\nphases: []"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from surgvqa.builders.cases.transitions import Transitions, transitions
-from surgvqa.builders.schema import Case, Entity, Phase, Role, Scene
+from surgvqa.builders.schema import Action, Case, Entity, Phase, Role, Scene
 
 
 def thing(name: str, role: Role, granularity: str = "presence") -> Entity:
@@ -61,3 +63,66 @@ def test_a_share_is_never_quite_none_or_all(phase: str | None, name: str, share:
 def test_what_was_learned_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         transitions([]).located = True  # type: ignore[misc]
+
+
+def test_an_instrument_alone_and_a_structure_twice_are_not_several() -> None:
+    tip = thing("tip", "instrument")
+    known = transitions([case("a", Scene(1.0, 4, 3, (KNIFE, KNIFE, tip)), Scene(2.0, 4, 3, (PUPIL, PUPIL)))])
+    assert known.several == ("knife",)
+
+
+def test_a_crowd_of_instruments_is_no_several_but_crowded() -> None:
+    crowd = replace(thing("knife", "instrument", "mask"), crowd=True)
+    eyes = replace(thing("pupil", "anatomy", "mask"), crowd=True)
+    known = transitions([case("a", Scene(1.0, 4, 3, (crowd, crowd)))])
+    assert known.crowded and not known.several
+    assert not transitions([case("a", Scene(1.0, 4, 3, (eyes,)))]).crowded
+    assert not transitions([case("a", Scene(1.0, 4, 3, (KNIFE, PUPIL)))]).crowded
+    kept = transitions([case("a", Scene(1.0, 4, 3, (crowd,)), Scene(2.0, 4, 3, (KNIFE,)))])
+    assert kept.crowded, "a later moment without a crowd changes nothing"
+
+
+def test_one_box_is_enough_to_be_boxed() -> None:
+    box = replace(thing("knife", "instrument", "box"), bbox=(0.0, 0.0, 2.0, 2.0))
+    both = [Scene(1.0, 4, 3, (box,)), Scene(2.0, 4, 3, (PUPIL,))]
+    assert transitions([case("a", *both)]).boxed and transitions([case("a", *both[::-1])]).boxed
+    assert not transitions([case("a", both[1])]).boxed
+
+
+def test_any_granularity_but_presence_says_where_things_are() -> None:
+    for granularity in ("mask", "point", "tracked"):
+        assert transitions(
+            [case("a", Scene(1.0, 4, 3, (thing("knife", "instrument", granularity),)))]
+        ).located
+
+
+def test_actions_are_counted_by_their_three_names() -> None:
+    acts = (Action("hook", "cut", "duct"), Action("hook", None, None))
+    moments = (Scene(1.0, 4, 3, actions=acts), Scene(2.0, 4, 3, actions=acts[:1]), Scene(3.0, 4, 3))
+    assert transitions([case("a", *moments)]).acts == {"hook|cut|duct": 2, "hook||": 1}
+
+
+def test_steps_come_in_the_order_of_their_mean_place_in_a_case() -> None:
+    # "late" begins at 60 of 100 s and 1 of 2 s (0.55 on average), "twice" at 0.2, 0.9 and 0 (0.37), "never" at 0.4
+    long = replace(
+        case("a"),
+        steps=(
+            Phase("twice", 20, 30),
+            Phase("never", 40, 50),
+            Phase("late", 60, 90),
+            Phase("twice", 90, 100),
+        ),
+    )
+    short = replace(case("b"), steps=(Phase("twice", 0, 1), Phase("late", 1, 2)))
+    assert transitions([long, short]).steps == ("twice", "never", "late")
+    assert transitions([short, long]).steps == ("twice", "never", "late")
+    assert transitions([case("a")]).steps == ()
+
+
+def test_what_follows_is_counted_where_both_are_known() -> None:
+    """What comes next, not what came before; a stretch that nobody annotated counts for nothing."""
+    gap = (Phase("incision", 0, 10), Phase("phaco", 20, 30))
+    known = transitions([replace(case("a"), phases=gap, idle="stated", duration_s=30.0)])
+    assert known.following == {"none": 1}, "after the incision comes what nobody labelled"
+    one = transitions([case("a", phases=("incision", "phaco"))])
+    assert one.following == {"none": 1, "phaco": 1}

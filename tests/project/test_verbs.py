@@ -108,6 +108,8 @@ def test_every_option_has_its_help_and_names_have_dashes(command: str, verb: Ver
         ("builders", "synthetic --out b", "required: --root"),
         ("builders", "endovis --root a --out b --render-cases 3", "endovis has no --render-cases 3"),
         ("eval", "score", "required: FILE"),
+        ("eval", "predict --data x", "predict takes DATA without --data"),
+        ("builders", "verify --dir=x", "verify takes DIR without --dir"),
         ("cards", "push a b --type video", "invalid choice: 'video'"),
         ("cards", "", "required: VERB"),
     ],

@@ -1,0 +1,49 @@
+"""What a procedure's YAML file may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+from surgvqa.builders.files.user_yaml import Checked, Text
+
+
+class Term(Checked):
+    """A name, with other spellings of it; the name alone will do."""
+
+    name: Text
+    synonyms: tuple[Text, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def name_alone(cls, value: Any) -> Any:
+        """Take a text as the name."""
+        return {"name": value} if value is None or isinstance(value, str) else value
+
+
+class PhaseTerm(Term):
+    """A phase, with the instruments that are usual in it."""
+
+    instruments: tuple[Text, ...] | None = None
+
+
+class SafetyGate(Checked):
+    """What must hold before a phase begins, and the event that says that it does."""
+
+    name: Text
+    conditions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    before: Text | None = None
+    event: Text | None = None
+
+
+class ProcedureFile(Checked):
+    """A procedure."""
+
+    procedure: Text
+    title: Text | None = None
+    idle: tuple[Text, ...] = ()
+    phases: Annotated[tuple[PhaseTerm, ...], Field(min_length=1)]
+    anatomy: tuple[Term, ...] = ()
+    instruments: tuple[Term, ...] = ()
+    events: tuple[Term, ...] = ()
+    safety_gates: tuple[SafetyGate, ...] = ()
