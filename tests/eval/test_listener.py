@@ -17,6 +17,7 @@ import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers import openai_engine
 from surgvqa.eval.answers.server import KEY, Server
+from surgvqa.eval.app.events import guarded
 from surgvqa.eval.app.listener import PASSWORD, Allowed, OwnHost, hosts_of, password_for
 
 
@@ -71,6 +72,23 @@ def test_only_what_the_app_was_started_with_is_opened(tmp_path: Path) -> None:
         with pytest.raises(InputError) as refused:
             allowed.check(name, "data sets")
         assert name not in str(refused.value) and str(tmp_path) not in str(refused.value)
+
+
+def test_no_place_on_the_disk_is_told(tmp_path: Path) -> None:
+    """A folder is often called after a clinic or a patient; a client knows it by its last name."""
+    for name in ("clinic_doe/set", "other/set", "runs/first"):
+        (tmp_path / name).mkdir(parents=True)
+    places = [str(tmp_path / name) for name in ("clinic_doe/set", "other/set", "runs/first")]
+    allowed = Allowed([*places, "org/name"])
+    labels = allowed.labels([*places, "org/name"])
+    assert labels == ["set", "set (2)", "first", "org/name"]
+    assert [allowed.check(label, "data sets") for label in labels] == [*places, "org/name"]
+
+    def broken() -> list[Any]:
+        raise InputError(f"{places[0]} is not what was built: {places[2]}/x")
+
+    (note,) = guarded(broken, 1, allowed.hidden)()
+    assert "clinic_doe" not in note and "set is not what was built: first/x" in note
 
 
 def test_other_machines_need_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
