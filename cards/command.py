@@ -29,7 +29,8 @@ FULL_OR_LOCKED = (
 )  # fmt: skip
 # How libraries in C++ and the loader of libraries say that there is no memory; each with another exception.
 _NO_MEMORY = re.compile(
-    r"can't allocate memory|cannot allocate memory|failed to map segment|bad_?alloc|can't start new thread|malloc of size",
+    r"can't allocate memory|cannot allocate memory|failed to map segment|bad_?alloc|can't start new thread|malloc of size"
+    r"|failed to launch worker thread",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)

@@ -13,7 +13,7 @@ from surgvqa.builders.files.process_pool import run_tasks
 from surgvqa.builders.shards import survey
 from surgvqa.builders.video import cut
 from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
-from surgvqa.cards.command import InputError, MachineError, machine_fault
+from surgvqa.cards.command import InputError, MachineError, guarded, machine_fault
 from surgvqa.cards.files.atomic import write_text
 
 
@@ -79,6 +79,23 @@ def test_a_missing_encoder_is_the_machines() -> None:
 
     with pytest.raises(MachineError, match="no encoder libx264"):
         cut._encoder(Container())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), RuntimeError("can't start new thread"),
+        OSError("Failed to launch worker thread: Resource temporarily unavailable"), ImportError("x.so: failed to map segment from shared object"),
+    ],
+)  # fmt: skip
+def test_too_little_memory_is_one_line_whoever_says_it(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    assert guarded("surgvqa-build", fail) == 2
+    assert "may take no more memory" in capsys.readouterr().err
 
 
 def test_what_a_killed_command_left_of_a_file_is_cleared_away(tmp_path: Path) -> None:
