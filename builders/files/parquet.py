@@ -118,7 +118,7 @@ def _leaves(schema: pa.Schema) -> list[str]:
     return found
 
 
-def read_rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def read_rows(paths: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of tables, sixteen at a time in memory.
 
     Raises:

@@ -62,13 +62,15 @@ def push(
     repo_type = repo_type or kind_of(folder)
     before = digests(folder, files_of(folder, repo_type))
     files = publishable(folder, repo_id, repo_type)
+    if set(files) != set(before):
+        raise InputError(f"{folder} was changed while it was read; push again once nothing writes to it")
     if not (token := token or get_token()):
         raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
     set_client_factory(patient_client)
     api = HfApi(token=token)
     try:
         patiently(lambda: api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True))
-        sent = {name: before.get(name, "") for name in files}
+        sent = {name: before[name] for name in files}
         made = commit(api, folder, sent, repo_id, repo_type)
         wrong = differences(sent, remote_files(api, repo_id, repo_type, made))
     except Exception as error:
