@@ -27,6 +27,12 @@ class MachineError(Exception):
 FULL_OR_LOCKED = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
 )  # fmt: skip
+# How libraries in C++ and the loader of libraries say that there is no memory; each with another exception.
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|cannot allocate memory|failed to map segment|bad_?alloc|can't start new thread|malloc of size"
+    r"|failed to launch worker thread",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
 
 
@@ -42,6 +48,8 @@ def machine_fault(error: BaseException) -> str | None:
         return None
     if isinstance(error, ModuleNotFoundError):
         return missing_extra(error.name or "")
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return "this process may take no more memory; give it more, or it less to do, then run the same command again"
     found = _NUMBER.search(str(error))
     number = getattr(error, "errno", None) or (int(found[1]) if found else None)
     if number not in FULL_OR_LOCKED:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Image, List
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import sums
 from surgvqa.eval.data.dataset import load_rows, split_of
 from surgvqa.eval.data.prompts import is_prompts, raise_if_other_pixels
 from surgvqa.eval.models.budget import Budget
@@ -24,7 +26,7 @@ from surgvqa.eval.models.load import Parts, adapted, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.processor_encoder import PATCHED, raise_if_resized
 from surgvqa.train.clips.base_model import load
-from surgvqa.train.clips.clip_trainer import SaveBudget, checkpoint_to_resume
+from surgvqa.train.clips.clip_trainer import EndsOnce, SaveBudget, checkpoint_to_resume
 from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import raise_if_test
 from surgvqa.train.pointing.blind_rewards import earned, examine
@@ -43,7 +45,7 @@ LESS_MEMORY = (
 )
 
 
-class PointingTrainer(GRPOTrainer):
+class PointingTrainer(EndsOnce, GRPOTrainer):
     """GRPOTrainer, with what the best guesser earns beside every logged reward."""
 
     blind: float = 0.0
@@ -75,16 +77,21 @@ def main(arguments: Sequence[str]) -> None:
         trainer, options = run.trainer, run.options
         resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
         trainer.train(resume_from_checkpoint=resume)
-    trainer.save_model(options.output_dir)
-    trainer.save_state()
-    if trainer.is_world_process_zero():
-        run.budget.save(Path(options.output_dir))
+    out, first = Path(options.output_dir), trainer.is_world_process_zero()
+    with sums.writing(out) if first else nullcontext():
+        trainer.save_model(options.output_dir)
+        trainer.save_state()
+        if first:
+            run.budget.save(out)
+    if first:
         last = [entry for entry in trainer.state.log_history if "reward" in entry]
         kept = ("reward", "reward_blind", "step")
         found = {name: last[-1][name] for name in kept if last and name in last[-1]}
         print(json.dumps({"output_dir": options.output_dir, **found}))
     if options.push_to_hub:
         trainer.push_to_hub()
+        if first:
+            sums.write(out)  # the push wrote a card
 
 
 def prepare(arguments: Sequence[str]) -> Prepared:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from surgvqa.cards.files import sums
@@ -47,20 +48,22 @@ def learn(run: Prepared) -> None:
         if options.cache_vision is not None:
             use_cache(run, Path(options.cache_vision))
         trainer.train(resume_from_checkpoint=resume)
-    trainer.save_model(options.output_dir)
-    trainer.save_state()
-    if trainer.is_world_process_zero():
-        if run.extractor is not None:
-            save_ears(run.extractor, Path(options.output_dir))
-        run.budget.save(Path(options.output_dir))
-        sums.write(Path(options.output_dir))
+    out, first = Path(options.output_dir), trainer.is_world_process_zero()
+    with sums.writing(out) if first else nullcontext():
+        trainer.save_model(options.output_dir)
+        trainer.save_state()
+        if first:
+            if run.extractor is not None:
+                save_ears(run.extractor, out)
+            run.budget.save(out)
+    if first:
         last = [entry for entry in trainer.state.log_history if "train_loss" in entry]
         best = {"best": trainer.state.best_metric} if trainer.state.best_metric is not None else {}
         print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
         if trainer.is_world_process_zero():
-            sums.write(Path(options.output_dir))  # the push wrote a card
+            sums.write(out)  # the push wrote a card
     trainer.end()
 
 

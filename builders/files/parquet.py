@@ -6,7 +6,7 @@ that keeps files in chunks, as the Hub does, gets only the pages that an edit ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features, Image, List
+from surgvqa.cards.command import InputError, machine_fault
+from surgvqa.cards.files import manifest
 from surgvqa.cards.files.atomic import replace, sync_folder, unfinished, write_text
 
 __all__ = [
     "CLIPS_PER_GROUP",
     "GROUP_BYTES",
     "ROWS_PER_GROUP",
+    "read_rows",
     "replace",
     "sync_folder",
+    "unchanged",
     "unfinished",
     "write_text",
     "writer",
@@ -118,3 +122,39 @@ def _leaves(schema: pa.Schema) -> list[str]:
     for field in schema:
         walk(field.name, field.type)
     return found
+
+
+def read_rows(paths: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of tables, sixteen at a time in memory.
+
+    Raises:
+        InputError: a file that is no whole table.
+    """
+    for path in paths:
+        try:
+            with pq.ParquetFile(path) as table:
+                for batch in table.iter_batches(batch_size=16):
+                    yield from batch.to_pylist()
+        except (pa.ArrowInvalid, OSError) as error:
+            if machine_fault(error) is not None:
+                raise
+            raise InputError(f"{path}: not a whole Parquet file ({error}); copy or build it again") from error
+
+
+@contextmanager
+def unchanged(folder: Path, paths: Sequence[Path]) -> Iterator[None]:
+    """Hold files of a data set to its manifest before they are read, and to themselves afterwards.
+
+    Raises:
+        InputError: a file isn't what the manifest says, or was changed while it was read.
+    """
+    listed = manifest.whole(folder)["files"] if (folder / manifest.NAME).is_file() else {}
+    before = {path: manifest.sha256(path) for path in paths}
+    for path, digest in before.items():
+        known = listed.get(path.relative_to(folder).as_posix())
+        if listed and (known is None or known["sha256"] != digest):
+            raise InputError(f"{path}: not what {folder / manifest.NAME} says; {manifest.MEND}")
+    yield
+    for path, digest in before.items():
+        if manifest.sha256(path) != digest:
+            raise InputError(f"{path} was changed while it was read; run the same command again")

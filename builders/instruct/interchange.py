@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from surgvqa.builders.annotations.outlines import read_json, read_json_lines
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.files import parquet, pictures
@@ -273,7 +272,8 @@ def export(folder: Path, out: Path, form: str, config: str = CONFIG) -> dict[str
     with alone(unfinished := out.with_name(f"{out.name}.part")):  # under its own name it is whole
         for old in unfinished.iterdir():
             remove(old)
-        lost = _export(shards, unfinished, form, config)
+        with parquet.unchanged(folder, shards):
+            lost = _export(shards, unfinished, form, config)
         refuse_full(out)  # another command may have been quicker
         if out.exists():
             out.rmdir()
@@ -296,7 +296,7 @@ def _export(shards: Sequence[Path], out: Path, form: str, config: str) -> Counte
     for split, paths in by_split.items():
         with (out / f"{split}.json").open("w", encoding="utf-8") as file:
             before = "[\n"
-            for row in _rows(paths):
+            for row in parquet.read_rows(paths):
                 sample, gone = _said(row, form, config)
                 lost.update(_kinds(gone))
                 _pictures(row, sample_names(row, config), out)
@@ -304,13 +304,6 @@ def _export(shards: Sequence[Path], out: Path, form: str, config: str) -> Counte
                 before = ",\n"
             file.write("\n]\n")
     return lost
-
-
-def _rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        with pq.ParquetFile(path) as table:
-            for batch in table.iter_batches(batch_size=16):
-                yield from batch.to_pylist()
 
 
 def _said(row: Mapping[str, Any], form: str, config: str) -> llava.Converted:

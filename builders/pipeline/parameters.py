@@ -118,6 +118,7 @@ def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
         **(chosen.pointing.parameters() if chosen.pointing else {}),
         **({"segmentation": config.segmentation} if config.segmentation else {}),
         **(chosen.screen.parameters() if chosen.screen else {}),
+        **({"coarse_times": config.coarse_times} if config.coarse_times is not None else {}),
         **({"pseudonyms": "FILE"} if names else {}),
         **{name: ["FILE"] * len(given) for name, given in own_files(config).items()},
         "test_cases": sorted(map(names.case, config.test_cases) if names else config.test_cases),

@@ -25,6 +25,7 @@ from surgvqa.builders.configs.pointing_questions import places
 from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
 from surgvqa.builders.pipeline.parameters import options_of
+from surgvqa.builders.privacy.coarse import coarse
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, NINE
@@ -71,6 +72,10 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
         raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
     module = sources.load(source)
     cases, dropped = read(module, root, config.source_options)
+    if config.coarse_times is not None:
+        coarser = [coarse(case, config.coarse_times) for case in cases]
+        cases = [case for case, _ in coarser]
+        dropped = [*dropped, *(one for _, gone in coarser for one in gone)]
     surveys, found = look_at(cases, root, options, workers)
     dropped = [*dropped, *found]
     refuse_faults(dropped, root, config.on_error)

@@ -39,6 +39,9 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
     if not faults:
         return []
     manifest = manifests.read(folder)
+    if set(faults) == {manifests.CARD}:  # of any data set: it follows from the two other documents alone
+        write_card(folder, manifest, folder)
+        return still_damaged(folder) or [manifests.CARD]
     refuse_hopeless(folder, manifest, faults)
     if ("pseudonyms" in manifest["parameters"]) != (pseudonyms is not None):
         raise InputError(f"{folder}: its build {'had' if pseudonyms is None else 'had no'} --pseudonyms FILE")
@@ -67,13 +70,22 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
         if manifests.REPORT in faults:
             write_report(folder, manifest, ready, staging)
         if manifests.CARD in faults:
-            card = dataset_card(manifest, manifests.report_of(folder, manifest), manifest.get("repo"))
-            write_text(folder / manifests.CARD, card, staging)
+            write_card(folder, manifest, staging)
         clear(staging)
-    left = damaged(folder)
-    if left:
+    return still_damaged(folder) or sorted(faults)
+
+
+def write_card(folder: Path, manifest: Manifest, aside: Path) -> None:
+    """Write the card from manifest and report."""
+    card = dataset_card(manifest, manifests.report_of(folder, manifest), manifest.get("repo"))
+    write_text(folder / manifests.CARD, card, aside)
+
+
+def still_damaged(folder: Path) -> list[str]:
+    """Raise where something is damaged; return nothing."""
+    if left := damaged(folder):
         raise InputError(f"{folder}: still damaged after repair: {'; '.join(left.values())}")
-    return sorted(faults)
+    return []
 
 
 def refuse_hopeless(folder: Path, manifest: Manifest, faults: Mapping[str, str]) -> None:

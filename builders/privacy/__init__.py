@@ -1,3 +1,3 @@
 """Names and pictures that must not be published: pseudonyms, burned-in text, frames outside the body."""
 
-__all__ = ["burned_text", "pseudonyms", "screen", "text_reader"]
+__all__ = ["burned_text", "coarse", "pseudonyms", "screen", "text_reader"]

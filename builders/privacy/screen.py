@@ -3,13 +3,16 @@
 The bundled rule for "outside" is colour alone: lit tissue is red. It drops drapes, gauze, blue light, the inside
 of a trocar; it does NOT see skin, faces or a warmly lit room, which are red, too, and it is no rule for a
 microscope over an eye. For those take stretches that a person or a model (OoBNet, ROBAN) found: ``--outside
-FILE.csv`` with ``case,start,end``. What is left is audited by eye: ``surgvqa-card audit --frames N``.
+FILE.csv`` with ``case,start,end``. Or a model itself: ``--outside FILE.py`` defines ``outside(frame)``, which is asked of
+every published frame (height x width x 3, uint8, RGB) and answers whether it shows the outside of the body, or a face.
+What is left is audited by eye: ``surgvqa-card audit --frames N``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,9 @@ from surgvqa.builders.files.pictures import resize
 from surgvqa.builders.files.tables import rows, seconds
 from surgvqa.builders.privacy import burned_text, text_reader
 from surgvqa.builders.privacy.burned_text import Region
+from surgvqa.builders.sources import module_of
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest
 
 if TYPE_CHECKING:
     from surgvqa.builders.schema import Clip
@@ -28,6 +33,7 @@ Frames = Callable[[], Sequence[np.ndarray]]
 Shares = tuple[float, float, float, float]
 
 COLOUR = "colour"
+MODEL = ".py"  # ending of a file with a detector of the user's own
 LIT = 40  # the brightest channel of a pixel that shows anything, 0-255
 REDDER = 1.1  # red over green and over blue
 # Of the lit pixels. In the body 0.39 (da Vinci, pale tissue) to 1.00 over 84 real frames of four endoscopes; the
@@ -55,6 +61,8 @@ class Screen:
     )
     outside: str | None = None  # "colour", or the name of the file of stretches
     stretches: tuple[tuple[str, float, float], ...] = ()  # case, seconds of the case
+    model: Path | None = None  # a file of the user's own that says what shows the outside
+    model_sha256: str | None = None
 
     def parameters(self) -> dict[str, object]:
         """Return these values as a manifest and a command line name them."""
@@ -63,6 +71,7 @@ class Screen:
             "cover_text": self.find_text,
             **({"text_reader": self.reader} if self.reader else {}),
             "outside": self.outside,
+            **({"outside_sha256": self.model_sha256} if self.model_sha256 else {}),
         }
 
     def notes(self) -> tuple[str, ...]:
@@ -72,6 +81,8 @@ class Screen:
     @property
     def detector(self) -> Detector | None:
         """What looks at every frame, None where nothing does."""
+        if self.model is not None:
+            return model_of(self.model)
         return shown_outside if self.outside == COLOUR else None
 
     def away(self, clip: Clip) -> bool:
@@ -86,13 +97,47 @@ def screen(cover: Sequence[str], find_text: bool, outside: str | None) -> Screen
     """Return the options as a screen, None where there is nothing to do. Raises ``InputError`` for bad ones."""
     regions = tuple(region(text) for text in cover)
     stretches: tuple[tuple[str, float, float], ...] = ()
+    model: Path | None = None
     if outside is not None and outside != COLOUR:
         path = Path(outside)
         if not path.is_file():
-            raise InputError(f"--outside {outside}: neither {COLOUR!r} nor a CSV file of case,start,end")
-        stretches, outside = tuple(read_stretches(path)), path.name
+            raise InputError(
+                f"--outside {outside}: neither {COLOUR!r}, nor a CSV file of case,start,end, nor a Python file with outside(frame)"
+            )
+        outside = path.name
+        if path.suffix == MODEL:
+            model = path.resolve()
+            model_of(model)
+        else:
+            stretches = tuple(read_stretches(path))
+    if not (regions or find_text or outside):
+        return None
     reader = text_reader.version() if find_text else None
-    return Screen(regions, find_text, reader, outside, stretches) if regions or find_text or outside else None
+    return Screen(
+        regions, find_text, reader, outside, stretches, model, manifest.sha256(model) if model else None
+    )
+
+
+@cache
+def model_of(path: Path) -> Detector:
+    """Return the detector of a Python file; its answers must be true or false.
+
+    Raises:
+        InputError: the file has no function ``outside``, or it answers something else.
+    """
+    found = getattr(module_of(path), "outside", None)
+    if not callable(found):
+        raise InputError(
+            f"--outside {path.name}: it needs a function outside(frame) that returns True or False"
+        )
+
+    def detector(frame: np.ndarray) -> bool:
+        said = found(frame)
+        if not isinstance(said, bool | np.bool_):
+            raise InputError(f"--outside {path.name}: outside(frame) returned {said!r}; True or False is due")
+        return bool(said)
+
+    return detector
 
 
 def region(text: str) -> Shares:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from surgvqa.builders.settings.pointing import Pointed
-from surgvqa.builders.settings.privacy import Shown
+from surgvqa.builders.settings.privacy import Timed
 from surgvqa.cards.arguments.option import Given
 
 
@@ -29,7 +29,7 @@ class Placed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Build(Shown, Placed, Pointed):
+class Build(Timed, Placed, Pointed):
     """Build a data set from a source."""
 
     source: str

@@ -31,5 +31,16 @@ class Shown(Named):
     """find burned-in text and paint it black: by OCR at every second where surgvqa[ocr] is installed (2.5 s a picture
     and core), else only letters that stand still"""
     outside: Annotated[str | None, Given("colour|FILE")] = None
-    """leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), or by a CSV
-    file case,start,end of a person or a model"""
+    """leave out clips that show the outside of the body: by colour (endoscopes only; misses skin), by a CSV file
+    case,start,end of a person or a model, or by a Python file with a function outside(frame), which may ask any model"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed(Shown):
+    """The times that are published."""
+
+    HEADING: ClassVar[str] = "privacy"
+
+    coarse_times: Annotated[float | None, Given("SECONDS")] = None
+    """publish where phases and steps begin and end to SECONDS alone, as 30: what lies between two such times at an end
+    is left out as unknown, so who has the hospital's own record can compare less"""

@@ -169,7 +169,9 @@ def ask_all(
 
 
 def _headers(asked: Server) -> dict[str, str]:
-    return {"Authorization": f"Bearer {asked.key}"} if asked.key else {}
+    # A compressed answer of a few bytes can be gigabytes: none is asked for, and none is taken.
+    plain = {"Accept-Encoding": "identity"}
+    return {**plain, "Authorization": f"Bearer {asked.key}"} if asked.key else plain
 
 
 def _answer(client: httpx.Client, asked: Server, messages: Messages, stop: Event) -> str:
@@ -202,7 +204,9 @@ def _post(client: httpx.Client, asked: Server, messages: Messages) -> tuple[int,
     parts: list[bytes] = []
     size = 0
     with client.stream("POST", f"{asked.url}/chat/completions", json=body(messages, asked)) as response:
-        for part in response.iter_bytes():
+        if (packed := response.headers.get("content-encoding", "identity")) != "identity":
+            raise BadAnswerError(f"an answer packed by {one_line(packed)[:40]}, which was not asked for")
+        for part in response.iter_raw():
             parts.append(part)
             size += len(part)
             if size > MOST_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -28,9 +29,27 @@ def sync_folder(folder: Path) -> None:
         os.close(number)
 
 
+def left_behind(path: Path) -> Iterator[Path]:
+    """Yield unfinished copies of a file whose process was killed; those of processes that run are left alone."""
+    if os.name != "posix":  # elsewhere signal 0 is no question
+        return
+    for old in path.parent.glob(f"{path.name}.*.tmp"):
+        number = old.name.removeprefix(f"{path.name}.").removesuffix(".tmp")
+        if not number.isdecimal():
+            continue
+        try:
+            os.kill(int(number), 0)  # asks alone whether it is there
+        except ProcessLookupError:
+            yield old
+        except (OverflowError, PermissionError):
+            continue
+
+
 def write_text(path: Path, text: str, aside: Path | None = None) -> None:
     """Write a small text file; ``aside`` is the folder that holds it until it is whole."""
     pending = unfinished((aside or path.parent) / path.name)
+    for old in left_behind(pending.with_name(path.name)):
+        old.unlink(missing_ok=True)
     try:
         pending.write_text(text, encoding="utf-8", newline="\n")
         replace(pending, path)

@@ -10,11 +10,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
+from surgvqa.cards.command import InputError
 from surgvqa.cards.files.manifest import CARD, put, sha256
 
 NAME, HOME = "sha256sums.txt", "sha256sums.home"
+UNFINISHED = ".unfinished"  # there while a model's files are written
 # A model's repository holds weights that cannot run code, and text. Everything else stays at home.
 PUBLISHED = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
 TRAINER = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
@@ -42,6 +46,52 @@ def names(folder: Path) -> Iterator[str]:
         passing = parts[0].startswith("checkpoint-") or (len(parts) > 1 and parts[0] in LOGS)
         if path.is_file() and not hidden and not passing and parts[-1] not in (NAME, HOME):
             yield "/".join(parts)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Mark a model's folder as unfinished, and take the mark away once its files and their hashes are there.
+
+    A run that is killed in between leaves the mark, and nothing loads or publishes the folder then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    put(folder / UNFINISHED, "a model is being written here\n")
+    yield
+    write(folder)
+    (folder / UNFINISHED).unlink()
+
+
+def refuse(folder: Path) -> None:
+    """Raise for a model's folder that is unfinished, or isn't as it was written; its card may be edited.
+
+    Raises:
+        InputError: with the first files that differ. A folder without hashes is somebody else's, and passes.
+    """
+    if (folder / UNFINISHED).exists():
+        raise InputError(
+            f"{folder} is unfinished: whoever wrote a model there was stopped (it holds {UNFINISHED}); "
+            "run the same command again, a training with --resume_from_checkpoint true"
+        )
+    if not (folder / NAME).is_file():
+        return
+    found = [one for one in faults(folder, checkpoints=False) if not one.startswith(f"{CARD}:")]
+    if found:
+        raise InputError(
+            f"{folder} is not what was written: {'; '.join(found[:3])}"
+            + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+            + "; copy or train it again"
+        )
+
+
+def _digest(path: Path) -> str:
+    """Return a file's SHA-256; once for a file that stays as it is."""
+    facts = path.stat()
+    return _known(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+@lru_cache(maxsize=10_000)
+def _known(path: Path, *_: int) -> str:
+    return sha256(path)
 
 
 def write(folder: Path) -> Path:
@@ -85,8 +135,12 @@ def read(folder: Path, name: str = NAME) -> dict[str, str] | None:
     return {match[2]: match[1] for match in found if match}
 
 
-def faults(folder: Path) -> list[str]:
-    """List what of a model's folder isn't as training left it, each with its file's name."""
+def faults(folder: Path, checkpoints: bool = True) -> list[str]:
+    """List what of a model's folder isn't as training left it, each with its file's name.
+
+    Without ``checkpoints`` those below it are passed over, and a file that was hashed before isn't again.
+    """
+    digest = sha256 if checkpoints else _digest
     found: list[str] = []
     listed: set[str] = set()
     for file in (NAME, HOME) if (folder / HOME).is_file() else (NAME,):
@@ -101,12 +155,14 @@ def faults(folder: Path) -> list[str]:
                 found.append(f"{name}: not a file of this folder")
             elif not path.is_file():
                 found.append(f"{name}: listed, but not there")
-            elif sha256(path) != wanted:
+            elif digest(path) != wanted:
                 found.append(f"{name}: its SHA-256 is not the one in {file}")
+    if (folder / UNFINISHED).exists():
+        found.append(f"{UNFINISHED}: whoever wrote a model there was stopped")
     if found[:1] != [DAMAGED.format(NAME)]:
         acting = (name for name in names(folder) if _acts(name) and name not in listed)
         found += [f"{name}: there, but not listed" for name in acting]
-    for checkpoint in sorted(folder.glob("checkpoint-*")):
+    for checkpoint in sorted(folder.glob("checkpoint-*")) if checkpoints else ():
         if (checkpoint / NAME).is_file():
             found += [f"{checkpoint.name}/{one}" for one in faults(checkpoint)]
     return found

@@ -7,17 +7,21 @@ picture, and the tags, tracks and chapters of every container. Pixels are not: s
 from __future__ import annotations
 
 import getpass
+import html
 import os
 import re
 import socket
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from surgvqa.cards.command import one_line, parse_json
 from surgvqa.cards.files import manifest
 from surgvqa.cards.publish.identifiers import CONFIRMED, LISTED, RULES
+from surgvqa.cards.publish.pictures import beside_pixels
 
 TEXT = (
     ".md",
@@ -63,7 +67,7 @@ PLAIN_HANDLERS = {"VideoHandler", "VideoHandle", ""}
 TIMES = re.compile(CLIP_TIMES)
 RUN_LENGTHS = r'"(?:\w+_)?rle": ?"[0-o]*"'  # in a scene's JSON
 ONLY_RUN_LENGTHS = "^[0-o]*$"  # in a column named mask or masks
-PRIVATE_PNG = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"}
+UNSEEN = "[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"  # between the letters of a name, shown by nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,19 @@ def match_of(what: str, rule: str, text: str) -> str | None:
     return match[0] if match else None
 
 
+def shown(text: str) -> str:
+    r"""Return a text as a reader sees it, in one spelling: HTML, addresses, wide digits, accents apart from letters.
+
+    >>> shown("M&uuml;ller 19%36 Ju\u0308rgen Jo\u200bhn \uff11\uff19")
+    'Müller 196 Jürgen John 19'
+    """
+    if "&" in text:
+        text = html.unescape(text)
+    if "%" in text:
+        text = unquote(text)
+    return text if text.isascii() else re.sub(UNSEEN, "", unicodedata.normalize("NFKC", text))
+
+
 def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterator[Hit]:
     """Yield the hits in one string.
 
@@ -121,7 +138,7 @@ def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterato
     >>> [hit.what for hit in in_text("a", "b", "case DOE^JOHN, 1961-04-12, /home/x/7.mp4", RULES)]
     ['a path of a disk', 'a date', 'a DICOM name']
     """
-    text = TIMES.sub("", text)
+    text = TIMES.sub("", shown(text))
     for what, rule in wanted.items():
         if (found := match_of(what, rule, text)) is not None:
             yield Hit(file, where, what, masked(found))
@@ -155,24 +172,9 @@ def in_line(file: str, number: int, line: str, wanted: dict[str, str]) -> Iterat
 
 
 def in_picture(file: str, where: str, data: bytes) -> Iterator[Hit]:
-    """Yield the segments of a JPEG or chunks of a PNG that carry anything but the picture."""
-    if data[:2] == b"\xff\xd8":
-        place = 2
-        while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
-            marker, size = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
-            # APP0 says JFIF, APP14 says which colours; EXIF, XMP, IPTC, profiles and comments are the others.
-            if (0xE1 <= marker <= 0xEF and marker != 0xEE) or marker == 0xFE:
-                yield Hit(file, where, f"a picture's header segment {marker:02X}", f"{size} bytes")
-            place += 2 + size
-    elif data[:8] == b"\x89PNG\r\n\x1a\n":
-        place = 8
-        while place + 8 <= len(data):
-            size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
-            if kind in PRIVATE_PNG:
-                yield Hit(file, where, f"a picture's header chunk {kind.decode()}", f"{size} bytes")
-            place += 12 + size
-    else:
-        yield Hit(file, where, "bytes that are neither JPEG nor PNG", f"{len(data)} bytes")
+    """Yield what a JPEG or a PNG carries beside its pixels."""
+    for what, size in beside_pixels(data):
+        yield Hit(file, where, one_line(what), f"{size} bytes")
 
 
 def in_video(file: str, path: Path) -> Iterator[Hit]:
@@ -203,6 +205,8 @@ def in_table(file: str, path: Path, wanted: dict[str, str]) -> Iterator[Hit]:
             yield from in_text(file, key.decode("utf-8", "replace"), value.decode("utf-8", "replace"), wanted)
         for group in range(table.num_row_groups):
             for name in table.schema_arrow.names:
+                if group == 0:
+                    yield from in_text(file, "a column's name", name, wanted)
                 yield from in_column(file, name, table.read_row_group(group, columns=[name])[name], wanted)
 
 
@@ -213,7 +217,16 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
 
     for array in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
         kind = array.type
-        if pa.types.is_struct(kind):
+        if pa.types.is_dictionary(kind):
+            array, kind = array.dictionary, kind.value_type
+        if kind in (pa.string_view(), pa.binary_view()):
+            kind = pa.large_string() if kind == pa.string_view() else pa.large_binary()
+            array = array.cast(kind)
+        if pa.types.is_map(kind):
+            yield from in_column(file, f"{where}.key", array.keys, wanted)
+            array, kind = array.items, kind.item_type
+            yield from in_column(file, where, array, wanted)
+        elif pa.types.is_struct(kind):
             names = [kind.field(index).name for index in range(kind.num_fields)]
             for name in names:
                 yield from in_column(file, f"{where}.{name}", pc.struct_field(array, name), wanted)
@@ -235,7 +248,7 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
                 array = pc.replace_substring_regex(array, RUN_LENGTHS, "")
             elif where.endswith(("mask", "masks")):
                 array = array.filter(pc.invert(pc.match_substring_regex(array, ONLY_RUN_LENGTHS)))
-            array = pc.replace_substring_regex(array, CLIP_TIMES, "")
+            array = pc.replace_substring_regex(readable(array), CLIP_TIMES, "")
             for what, rule in wanted.items():
                 matched = array.filter(pc.match_substring_regex(array, rule))
                 # A rule that has to be confirmed may hit what comes first for nothing.
@@ -245,6 +258,17 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
                     if found is not None or what not in CONFIRMED:
                         yield Hit(file, where, what, masked(found) if found is not None else "by RE2 alone")
                         break
+
+
+def readable(array: Any) -> Any:
+    """Return an Arrow array of strings as ``shown`` does, one by one only where a string needs it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    plain = pc.all(pc.and_(pc.string_is_ascii(array), pc.invert(pc.match_substring_regex(array, "[&%]"))))
+    if plain.as_py() is not False:
+        return array
+    return pa.array([None if one is None else shown(one) for one in array.to_pylist()], array.type)
 
 
 def public_words(folder: Path) -> list[str]:

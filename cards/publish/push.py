@@ -8,9 +8,9 @@ holds is compared with what was sent; with ``read_back`` what it hands out, too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest, sums
@@ -30,7 +30,15 @@ SILENCE_S = (
 )
 TRIES = 5
 FIRST_WAIT_S = 1.0  # doubles with every try
+SMALL = 2**20  # bytes
 KEPT = ".gitattributes"  # the Hub's own file
+
+
+class Digest(NamedTuple):
+    """The two names that a Hub can give to a file's bytes."""
+
+    sha256: str
+    git_sha1: str
 
 
 def push(
@@ -52,15 +60,19 @@ def push(
     from huggingface_hub import HfApi, get_token, set_client_factory
 
     repo_type = repo_type or kind_of(folder)
+    before = digests(folder, files_of(folder, repo_type))
     files = publishable(folder, repo_id, repo_type)
+    if set(files) != set(before):
+        raise InputError(f"{folder} was changed while it was read; push again once nothing writes to it")
     if not (token := token or get_token()):
         raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
     set_client_factory(patient_client)
     api = HfApi(token=token)
     try:
         patiently(lambda: api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True))
-        made = commit(api, folder, files, repo_id, repo_type)
-        wrong = differences(folder, files, remote_files(api, repo_id, repo_type, made))
+        sent = {name: before[name] for name in files}
+        made = commit(api, folder, sent, repo_id, repo_type)
+        wrong = differences(sent, remote_files(api, repo_id, repo_type, made))
     except Exception as error:
         raise refused(repo_id, error) from error
     if wrong:
@@ -68,7 +80,7 @@ def push(
             f"the Hub holds something else than what was sent to {repo_id}: {'; '.join(wrong[:5])}. "
             "Do not use this revision; push again"
         )
-    if read_back and (wrong := spoilt(folder, files, repo_id, repo_type, made, token)):
+    if read_back and (wrong := spoilt(sent, repo_id, repo_type, made, token)):
         raise InputError(
             f"{repo_id} hands out other bytes than were sent, under their right hashes: {'; '.join(wrong[:5])}. "
             "Do not use this revision. Another push would send nothing, as the Hub believes to hold them: "
@@ -98,13 +110,30 @@ def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
     return files
 
 
-def commit(api: HfApi, folder: Path, files: list[str], repo_id: str, repo_type: RepoType) -> str:
-    """Send files as one commit on top of what is there; returns its id."""
+def digests(folder: Path, files: Iterable[str]) -> dict[str, Digest]:
+    """Return the hashes of files before anything is searched or sent, so that what changes meanwhile shows."""
+    return {name: Digest(manifest.sha256(folder / name), git_sha1(folder / name)) for name in files}
+
+
+def commit(api: HfApi, folder: Path, files: Mapping[str, Digest], repo_id: str, repo_type: RepoType) -> str:
+    """Send files as one commit on top of what is there; returns its id.
+
+    Raises:
+        InputError: a file isn't what it was when it was searched.
+    """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     parent = patiently(lambda: api.repo_info(repo_id, repo_type=repo_type)).sha
     there = remote_files(api, repo_id, repo_type, parent)
-    adds = [CommitOperationAdd(name, folder / name) for name in files]
+    adds = [CommitOperationAdd(name, (folder / name).read_bytes() if small(folder / name) else folder / name)
+            for name in files]  # fmt: skip
+    changed = [
+        add.path_in_repo for add in adds if add.upload_info.sha256.hex() != files[add.path_in_repo].sha256
+    ]
+    if changed:
+        raise InputError(
+            f"{changed[0]} was changed while it was read; push again once nothing writes to {folder}"
+        )
     gone = [CommitOperationDelete(name) for name in sorted(set(there) - set(files) - {KEPT})]
     api.preupload_lfs_files(repo_id, adds, repo_type=repo_type, free_memory=False)
     message = f"surgvqa: {repo_type} of {len(files)} files"
@@ -112,7 +141,7 @@ def commit(api: HfApi, folder: Path, files: list[str], repo_id: str, repo_type: 
     def send() -> str:
         """Send the commit, unless an earlier try got through and only its answer was lost."""
         head = str(api.repo_info(repo_id, repo_type=repo_type).sha)
-        if head != parent and not differences(folder, files, remote_files(api, repo_id, repo_type, head)):
+        if head != parent and not differences(files, remote_files(api, repo_id, repo_type, head)):
             return head
         return api.create_commit(
             repo_id, [*adds, *gone], repo_type=repo_type, commit_message=message, parent_commit=parent
@@ -184,20 +213,20 @@ def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | 
     return {row.path: row.lfs.sha256 if row.lfs else row.blob_id for row in rows if isinstance(row, RepoFile)}
 
 
-def differences(folder: Path, files: list[str], there: Mapping[str, str]) -> list[str]:
-    """How a revision differs from the folder: files missing, with other bytes, or too many."""
+def differences(files: Mapping[str, Digest], there: Mapping[str, str]) -> list[str]:
+    """How a revision differs from what was searched: files missing, with other bytes, or too many."""
     found = []
-    for name in files:
+    for name, digest in files.items():
         known = there.get(name)
         if known is None:
             found.append(f"{name} is missing")
-        elif known != (manifest.sha256(folder / name) if len(known) == 64 else git_sha1(folder / name)):
+        elif known not in digest:
             found.append(f"{name} has other bytes")
     return found + [f"{name} should be gone" for name in sorted(set(there) - set(files) - {KEPT})]
 
 
 def spoilt(
-    folder: Path, files: list[str], repo_id: str, repo_type: RepoType, revision: str, token: str
+    files: Mapping[str, Digest], repo_id: str, repo_type: RepoType, revision: str, token: str
 ) -> list[str]:
     """Return the files that come back from the Hub as others than they were sent; as much traffic as sending them."""
     from huggingface_hub import HfFileSystem
@@ -217,7 +246,7 @@ def spoilt(
     found = []
     try:
         for name in tqdm(files, desc="read back", unit="file", disable=None):
-            if patiently(lambda name=name: fetched(name)) != manifest.sha256(folder / name):  # type: ignore[misc]
+            if patiently(lambda name=name: fetched(name)) != files[name].sha256:  # type: ignore[misc]
                 found.append(f"{name} has other bytes")
     except Exception as error:
         cause = refused(repo_id, error)
@@ -229,10 +258,18 @@ def spoilt(
     return found
 
 
+def small(path: Path) -> bool:
+    """Whether a file is read once, and sent as it was read; a large one is sent from the disk."""
+    return path.stat().st_size <= SMALL
+
+
 def git_sha1(path: Path) -> str:
     """Return the name git gives to a file's bytes."""
-    data = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def patient_client() -> httpx2.Client:

@@ -28,7 +28,9 @@ class Server:
             raise InputError(f"{hint}, an address like http://127.0.0.1:8000/v1")
         self.url = url.rstrip("/")
         self.key = os.environ.get(KEY, "").strip()
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        # A compressed answer of a few bytes can be gigabytes: none is asked for, and none is taken.
+        headers = {"Accept-Encoding": "identity"}
+        headers |= {"Authorization": f"Bearer {self.key}"} if self.key else {}
         self.client = httpx.Client(headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
@@ -43,7 +45,8 @@ class Server:
             except httpx.TransportError as error:
                 cause = f"{type(error).__name__}: {error}"
             else:
-                said = one_line(text.replace(self.key, "…") if self.key else text)[:300]
+                text = text.replace(self.key, "…") if self.key else text  # it would get into files of answers
+                said = one_line(text)[:300]
                 if 200 <= status < 300:
                     try:
                         return parse_json(text)
@@ -60,7 +63,9 @@ class Server:
         """Status and text of one answer, of a bounded size and time; a redirect is not followed: it would take the key along."""
         until, parts, size = time.monotonic() + TIMEOUT_S, list[bytes](), 0
         with self.client.stream(method, self.url + path, json=body) as reply:
-            for part in reply.iter_bytes():
+            if (packed := reply.headers.get("content-encoding", "identity")) != "identity":
+                raise InputError(f"{self.url}{path}: an answer packed by {packed}, which was not asked for")
+            for part in reply.iter_raw():
                 parts.append(part)
                 size += len(part)
                 if size > MOST_BYTES or time.monotonic() > until:

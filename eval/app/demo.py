@@ -120,7 +120,8 @@ def connect(blocks: gr.Blocks, page: Page, it: Controls, score: Path | None) -> 
     """Say what happens when something is chosen or pressed."""
 
     def on(listen: Any, handler: Callable[..., list[Any]], inputs: list[Any], outputs: list[Any]) -> None:
-        safe = guarded(handler, len(outputs) + 1)
+        hidden = page.allowed.hidden if page.allowed is not None else str
+        safe = guarded(handler, len(outputs) + 1, hidden)
         listen(safe, inputs, [*outputs, it.note], show_progress="minimal")
 
     def choose_data(chosen: str) -> list[Any]:
@@ -175,7 +176,8 @@ def serve(config: Demo) -> None:
     hear = recogniser(config.recogniser) if config.recogniser else None
     page = Page(Models(config.dtype, config.device), hear, listener.Allowed([*data, *models], config.allow))
     page.data(data[0])
-    blocks = app(data, models, page, score)
+    labels = page.allowed.labels if page.allowed is not None else list
+    blocks = app(labels(data), labels(models), page, score)
     try:
         blocks.queue(max_size=listener.MOST_WAITING, default_concurrency_limit=1).launch(
             server_name=config.host,

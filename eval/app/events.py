@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Page:
         if not name or not name.strip():
             raise InputError("no data set is chosen; choose one, or type a folder or a Hub name")
         if self.allowed is not None:
-            self.allowed.check(name, "data sets")
+            name = self.allowed.check(name, "data sets")
         if name not in self.known:
             self.known[name] = Clips(name)
         return self.known[name]
@@ -98,7 +99,7 @@ class Page:
         clips = self.data(name)
         row = clips.row(clip_id)
         asked = self.chosen(first, second)
-        root = Path(name) if Path(name).is_dir() else None
+        root = Path(clips.name) if Path(clips.name).is_dir() else None
         said = [self.models.ask(model, row, question.strip(), root) for model in asked]
         return self.show(clips, row, annotated, question.strip(), said)
 
@@ -108,8 +109,7 @@ class Page:
         if not asked:
             raise InputError("no model is chosen; choose one, or type a folder or a Hub name")
         if self.allowed is not None:
-            for model in asked:
-                self.allowed.check(model, "models")
+            return [self.allowed.check(model, "models") for model in asked]
         return asked
 
     def ask_aloud(
@@ -122,7 +122,7 @@ class Page:
         clips = self.data(name)
         row = clips.row(clip_id)
         asked = self.chosen(first, second)
-        root = Path(name) if Path(name).is_dir() else None
+        root = Path(clips.name) if Path(clips.name).is_dir() else None
         words = self.hear(Path(path)) if self.hear is not None else None
         said = [self.answer_aloud(model, row, sound.samples, words, root) for model in asked]
         return self.show(clips, row, annotated, words or f"a recording of {sound.seconds:.1f} s", said)
@@ -147,7 +147,12 @@ class Page:
         """Answers beside what is known, and the frames with what they point at."""
         qa = next((one for one in row["qa"] if one["question"] == question), None)
         guess = clips.guess(question, qa["kind"] if qa else None)
-        shown = clip_html.answers(question, said, qa["answer"] if qa else None, guess, right(qa, said))
+        hidden = self.allowed.hidden if self.allowed is not None else str
+        named = [
+            replace(one, model=hidden(one.model), error=None if one.error is None else hidden(one.error))
+            for one in said
+        ]
+        shown = clip_html.answers(question, named, qa["answer"] if qa else None, guess, right(qa, said))
         marks = list(clip_html.marks_of(from_json(row["scene"])) if annotated and row["scene"] else ())
         for one, who in zip(said, ("a", "b"), strict=False):
             if one.text and (space := self.models.space(one.model, row)):
@@ -191,15 +196,20 @@ def table(data: str, score: Path | None = None) -> str:
     return clip_html.table(json.loads(report.read_text("utf-8"))["kinds"], "the data set, without looking")
 
 
-def guarded(handler: Callable[..., list[Any]], outputs: int) -> Callable[..., list[Any]]:
-    """Return the handler, whose mistakes are shown in its last output, the others left as they are."""
+def guarded(
+    handler: Callable[..., list[Any]], outputs: int, hidden: Callable[[str], str] = str
+) -> Callable[..., list[Any]]:
+    """Return the handler, whose mistakes are shown in its last output, the others left as they are.
+
+    ``hidden`` takes out of a message what clients must not see.
+    """
 
     @wraps(handler)
     def safe(*values: Any) -> list[Any]:
         try:
             found = handler(*values)
         except InputError as error:
-            return [*[gr.skip()] * (outputs - 1), clip_html.message(str(error))]
+            return [*[gr.skip()] * (outputs - 1), clip_html.message(hidden(str(error)))]
         return [*found, ""] if len(found) < outputs else found
 
     return safe

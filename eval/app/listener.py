@@ -29,15 +29,16 @@ class Allowed:
 
     def __init__(self, names: Iterable[str], folders: Iterable[Path] = ()) -> None:
         self.names = {name.strip() for name in names}
+        self.real = shown_names(names)
         self.folders = [folder.resolve() for folder in folders]
 
     def check(self, name: str, what: str) -> str:
-        """Return the name of a folder that may be opened; refuse any other.
+        """Return the place of a folder that may be opened, which a client calls by its last name; refuse any other.
 
         Raises:
             InputError: it may not; says nothing of whether there is such a folder.
         """
-        name = name.strip()
+        name = self.real.get(name.strip(), name.strip())
         inside = "\0" not in name and any(
             Path(name).resolve().is_relative_to(folder) for folder in self.folders
         )
@@ -46,6 +47,34 @@ class Allowed:
         raise InputError(
             f"this app opens only the {what} it was started with, and what lies below its --allow; choose one of the list"
         )
+
+    def labels(self, names: Iterable[str]) -> list[str]:
+        """Return what clients call places: where they lie on this machine's disk is nobody's business."""
+        called = {place: label for label, place in self.real.items()}
+        return [called[name.strip()] for name in names]
+
+    def hidden(self, text: str) -> str:
+        """Return a message without the places on this machine's disk."""
+        for label, place in sorted(self.real.items(), key=lambda one: -len(one[1])):
+            for spelled in {str(Path(place).resolve()), place} if label != place else ():
+                text = text.replace(spelled, label)
+        return text
+
+
+def shown_names(names: Iterable[str]) -> dict[str, str]:
+    """Return places by what clients call them: a folder's last name, with a number where two are alike.
+
+    >>> shown_names(["org/set", "/"])
+    {'org/set': 'org/set', '/': '/'}
+    """
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(one.strip() for one in names):
+        label = plain = (Path(name).resolve().name or name) if Path(name).is_dir() else name
+        number = 2
+        while label in found:
+            label, number = f"{plain} ({number})", number + 1
+        found[label] = name
+    return found
 
 
 def password_for(host: str) -> str | None:

@@ -64,6 +64,31 @@ def refuse_unfinished(folder: Path, config: str | None = None) -> None:
         )
 
 
+def refuse_other_video(root: Path, path: Path) -> None:
+    """Raise where a video below a data set of ours isn't the one that was written.
+
+    Its bytes are read when it is first shown, not all videos before the first step: of 100 GB that would take minutes.
+    """
+    wanted = _videos(root, *_stat(root / manifests.NAME)).get(path.relative_to(root).as_posix())
+    if wanted is not None and _digest(path) != wanted:
+        raise InputError(f"{path}: its SHA-256 is not the one in {manifests.NAME}; {AGAIN}")
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    """Return what changes with a file; zeros where there is none."""
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else (0, 0)
+
+
+@lru_cache(maxsize=8)
+def _videos(root: Path, *_: int) -> Mapping[str, str]:
+    """Return the digests of a data set's videos; none of a folder that is no data set."""
+    known = manifest_of(root)
+    listed = known.get("files") if isinstance(known, dict) else None
+    if not isinstance(listed, dict):
+        return {}
+    return {name: shard["sha256"] for name, shard in listed.items() if name.startswith("videos/")}
+
+
 def ours(folder: Path) -> bool:
     """Whether a folder has tables as our builds write them: in a config's folder, numbered, with a column of cases."""
     for config in CONFIGS:

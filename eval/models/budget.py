@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files.atomic import write_text
 
 BUDGET_FILE = "surgvqa.json"
 
@@ -25,7 +26,7 @@ class Budget:
     def save(self, folder: Path) -> None:
         """Write it into an adapter's folder."""
         text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        (folder / BUDGET_FILE).write_text(text, encoding="utf-8")
+        write_text(folder / BUDGET_FILE, text)
 
     @classmethod
     def load(cls, folder: Path) -> Budget:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from peft import PeftConfig, PeftModel
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import sums
 from surgvqa.eval.models.audio_graft import load_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.pixels import normalise_on_device
@@ -127,9 +128,10 @@ def parts(where: str, base: str | None = None) -> Parts:
     """Processor, budget and base of a model or an adapter.
 
     Raises:
-        InputError: nothing there, or not a model.
+        InputError: nothing there, not a model, or one that is unfinished or isn't as it was written.
     """
     folder = local(where)
+    sums.refuse(folder)
     try:
         adapter = (folder / "adapter_config.json").is_file()
         config = PeftConfig.from_pretrained(str(folder)) if adapter else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError
+from surgvqa.eval.data import whole
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.pixels import Frames, SizeError, decode_all, evenly
 from transformers.video_utils import VideoMetadata
@@ -64,6 +65,7 @@ def read_video(
         raise InputError(f"{name(row)}: video {video!r} lies outside of {root}")
     if not path.is_file():
         raise InputError(f"{name(row)}: no video {path}; give --video-root, the folder the build read from")
+    whole.refuse_other_video(root, path)
     if row.get("video_start_s") is None:
         raise InputError(
             f"{name(row)} has no video_start_s: nobody knows where in {video} it begins; build again"

@@ -140,3 +140,26 @@ def test_the_order_of_rows_is_not_that_of_the_real_names(tmp_path: Path) -> None
         order = list(dict.fromkeys(pq.read_table(path, columns=["case_id"])["case_id"].to_pylist()))
         assert order == sorted(order), path.name
         assert len(order) < 2 or order != [name for name in real if name in order]
+
+
+def test_coarse_times_publish_no_end_of_a_phase_and_change_no_label(tmp_path: Path) -> None:
+    """Who has the hospital's own record knows to the millisecond when a phase began; nothing published says it."""
+    root = source(tmp_path / "root", CASES[0])
+    ends = ("13.437", "61.213", "118.779")
+    (root / "phases.csv").write_text(
+        f"case,phase,start,end\n{CASES[0]},access,{ends[0]},{ends[1]}\n{CASES[0]},closure,{ends[1]},{ends[2]}\n"
+    )
+    words = ["procedure", "--root", str(root), "--media", "none", "--clip-seconds", "5"]
+    who = ["--pseudonyms", str(tmp_path / "who.json")]
+    told = {}
+    for name, more in (("exact", []), ("coarse", ["--coarse-times", "10"])):
+        assert main([*words, "--out", str(tmp_path / name), *who, *more]) == 0
+        seen = published(tmp_path / name)
+        told[name] = [end for end in ends if end in seen or end.replace(".", "") in seen]
+    assert told["exact"] and not told["coarse"]
+    clips = pq.read_table(tmp_path / "coarse" / "clips").to_pylist()
+    assert {(clip["phase"]) for clip in clips} == {"access", "closure"}
+    for clip in clips:
+        first, last = (20, 60) if clip["phase"] == "access" else (70, 110)
+        assert first <= clip["start_s"] < clip["end_s"] <= last
+    assert main([*words, "--out", str(tmp_path / "no"), "--coarse-times", "0"]) == 2

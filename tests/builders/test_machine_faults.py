@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from surgvqa.builders.files.process_pool import run_tasks
 from surgvqa.builders.shards import survey
 from surgvqa.builders.video import cut
 from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
-from surgvqa.cards.command import InputError, MachineError, machine_fault
+from surgvqa.cards.command import InputError, MachineError, guarded, machine_fault
+from surgvqa.cards.files.atomic import write_text
 
 
 def full(_: str) -> None:
@@ -77,3 +79,31 @@ def test_a_missing_encoder_is_the_machines() -> None:
 
     with pytest.raises(MachineError, match="no encoder libx264"):
         cut._encoder(Container())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), RuntimeError("can't start new thread"),
+        OSError("Failed to launch worker thread: Resource temporarily unavailable"), ImportError("x.so: failed to map segment from shared object"),
+    ],
+)  # fmt: skip
+def test_too_little_memory_is_one_line_whoever_says_it(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    assert guarded("surgvqa-build", fail) == 2
+    assert "may take no more memory" in capsys.readouterr().err
+
+
+def test_what_a_killed_command_left_of_a_file_is_cleared_away(tmp_path: Path) -> None:
+    """A copy that broke off would be "there, but not listed" for ever; that of a process that runs is left alone."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, running = tmp_path / f"a.md.{dead.pid}.tmp", tmp_path / f"a.md.{os.getppid()}.tmp"
+    for path in (left, running):
+        path.write_text("half")
+    write_text(tmp_path / "a.md", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.md", running.name}

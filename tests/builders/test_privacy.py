@@ -550,6 +550,50 @@ def test_bad_regions(text: str) -> None:
 # ---- outside the body
 
 
+RATE = {"image_rate": 1.0}
+
+
+def test_a_model_of_the_users_own_says_what_is_outside(planted: Path, tmp_path: Path) -> None:
+    """Any model, behind one function; what it found is left out, and its file's hash is in the manifest."""
+    model = tmp_path / "oobnet.py"
+    model.write_text("def outside(frame):\n    return bool(frame[..., 2].mean() > frame[..., 0].mean())\n")
+    manifest = build(
+        "procedure",
+        planted,
+        tmp_path / "out",
+        media="clips",
+        outside=str(model),
+        workers=0,
+        source_options=RATE,
+    )
+    ours = build(
+        "procedure",
+        planted,
+        tmp_path / "same",
+        media="clips",
+        outside="colour",
+        workers=0,
+        source_options=RATE,
+    )
+    left = {one["item"] for one in manifest["dropped"] if "outside the body" in one["cause"]}
+    assert left and left == {one["item"] for one in ours["dropped"] if "outside the body" in one["cause"]}
+    assert manifest["parameters"]["outside"] == "oobnet.py"
+    assert len(manifest["parameters"]["outside_sha256"]) == 64
+    for text, said in (("x = 1", "needs a function outside"), ("def outside(f): return 0.3", "returned 0.3")):
+        model = tmp_path / f"wrong{len(text)}.py"
+        model.write_text(text + "\n")
+        with pytest.raises(InputError, match=said):
+            build(
+                "procedure",
+                planted,
+                tmp_path / "no",
+                media="clips",
+                outside=str(model),
+                workers=0,
+                source_options=RATE,
+            )
+
+
 def test_clips_outside_the_body_are_left_out_and_counted(planted: Path, tmp_path: Path) -> None:
     """Seconds 10 to 15 of the second case show drapes."""
     for media in ("frames", "clips"):

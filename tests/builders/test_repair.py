@@ -85,6 +85,23 @@ def test_only_what_is_damaged_is_built_again(
     assert repair(copy, root, copy.parent / "who.json") == []
 
 
+def test_the_card_of_any_data_set_is_mended_without_its_source(tmp_path: Path) -> None:
+    """Of instruction data, too, which no source builds again."""
+    (tmp_path / "talk.json").write_text(
+        '[{"id": "1", "image": "a.jpg", "conversations": [{"from": "human", "value": "Which phase?"},'
+        ' {"from": "gpt", "value": "Incision."}]}]'
+    )
+    out = tmp_path / "out"
+    said = ["import", str(tmp_path / "talk.json"), "--media", "none", "--max-side", "0", "--out", str(out)]
+    assert main(said) == 0
+    want = tree(out)
+    flip(out / "README.md")
+    assert repair(out, tmp_path / "nowhere") == ["README.md"] and tree(out) == want
+    flip(out / "report.json")
+    with pytest.raises(InputError, match="make it again the way it was made"):
+        repair(out, tmp_path / "nowhere")
+
+
 def test_what_repair_cannot_do_is_said_and_nothing_is_touched(root: Path, copy: Path, tmp_path: Path) -> None:
     who = copy.parent / "who.json"
     clip = sorted(copy.glob("videos/*/*.mp4"))[0]

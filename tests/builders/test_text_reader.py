@@ -8,6 +8,7 @@ import numpy as np
 import planted_text
 import pytest
 from PIL import Image, ImageDraw
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, run_tasks
 from surgvqa.builders.privacy import screen, text_reader
 from surgvqa.builders.video.covering import without_gaps
 
@@ -69,3 +70,13 @@ def test_without_the_extra_strokes_are_found_and_the_data_set_says_what_is_left(
 def test_no_gap_between_two_looks_is_longer_than_a_second() -> None:
     times = without_gaps([0.2, 7.9, 3.3, 99.0], 10.0)
     assert {0.2, 7.9, 3.3} <= set(times) and max(np.diff([*times, 10.0])) <= 1.0 and max(times) < 10.0
+
+
+@needs_ocr
+def test_it_reads_inside_the_memory_of_a_worker() -> None:
+    """A picture of 4K, which is the largest that endoscopes have, in a process of a build with its limit."""
+    large = Image.fromarray(tissue(2)).resize((3840, 2160))
+    ImageDraw.Draw(large).text((900, 900), "BRANDT, OTTILIE 1961", fill=(255, 255, 255), font_size=72)
+    frame = np.asarray(large)
+    ((_, found),) = run_tasks(text_reader.find, [([frame, frame],)], 1, 300.0, MEMORY_BYTES)
+    assert found == text_reader.find([frame]) != ()

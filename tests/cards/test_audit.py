@@ -280,3 +280,54 @@ def test_bad_frame_audits(
 ) -> None:
     assert main(["audit", str(folder), *(word.format(folder) for word in more)]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "operated by Dr. Ju\u0308rgen Mu\u0308ller", "operated by Dr. Jo\u200bhn Smi\u00adth", "born \uff11\uff19\uff16\uff11-\uff10\uff14-\uff11\uff12",
+        "Patient J&uuml;rgen M&uuml;ller", "frames/J%C3%BCrgen%20M%C3%BCller/1.jpg",
+    ],
+)  # fmt: skip
+def test_another_spelling_hides_nothing(tmp_path: Path, text: str) -> None:
+    """Accents apart from their letters (as macOS names files), letters that nobody sees, wide digits, HTML, addresses."""
+    (tmp_path / "a.md").write_text(f"The grasper. {text}\n")
+    (tmp_path / "b.json").write_text(json.dumps({"answer": text}))
+    pq.write_table(pa.table({"answer": ["a hook", None, text]}), tmp_path / "c.parquet")
+    for name in ("a.md", "b.json", "c.parquet"):
+        assert audit(tmp_path, [name]), name
+
+
+def test_a_column_of_any_type_of_text_is_searched(tmp_path: Path) -> None:
+    text = "operated by Dr. Smith"
+    columns = {
+        "dictionary": pa.array([text]).dictionary_encode(),
+        "view": pa.array([text]).cast(pa.string_view()),
+        "map": pa.array([[("surgeon", text)]], pa.map_(pa.string(), pa.string())),
+        "key": pa.array([[(text, "surgeon")]], pa.map_(pa.string(), pa.string())),
+        "Dr. Smith": pa.array([1]),
+    }
+    for name, column in columns.items():
+        pq.write_table(pa.table({name: column}), tmp_path / "t.parquet")
+        assert audit(tmp_path, ["t.parquet"]), name
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_nothing_rides_along_with_a_picture(tmp_path: Path, kind: str) -> None:
+    """After its end, in a chunk of somebody's own, or in a comment behind the first scan."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file, kind, **({"progressive": True} if kind == "JPEG" else {}))
+    plain = file.getvalue()
+    name = f"a.{kind.lower()}"
+    own = b"\xff\xfe\x00\x0bDOE^JOHN7" if kind == "JPEG" else b"\0\0\0\x08prVtDOE^JOHN" + bytes(4)
+    inside = plain[:-2] + own + plain[-2:] if kind == "JPEG" else plain[:-12] + own + plain[-12:]
+    for data, wanted in (
+        (plain, 0),
+        (plain + b"DOE^JOHN", 1),
+        (inside, 1),
+        (plain[:-12], 1),
+        (plain + bytes(9), 0),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert len(audit(tmp_path, [name])) == wanted

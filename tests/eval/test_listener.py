@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any, ClassVar
 import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers import openai_engine
-from surgvqa.eval.answers.server import KEY
+from surgvqa.eval.answers.server import KEY, Server
+from surgvqa.eval.app.events import guarded
 from surgvqa.eval.app.listener import PASSWORD, Allowed, OwnHost, hosts_of, password_for
 
 
@@ -71,6 +74,23 @@ def test_only_what_the_app_was_started_with_is_opened(tmp_path: Path) -> None:
         assert name not in str(refused.value) and str(tmp_path) not in str(refused.value)
 
 
+def test_no_place_on_the_disk_is_told(tmp_path: Path) -> None:
+    """A folder is often called after a clinic or a patient; a client knows it by its last name."""
+    for name in ("clinic_doe/set", "other/set", "runs/first"):
+        (tmp_path / name).mkdir(parents=True)
+    places = [str(tmp_path / name) for name in ("clinic_doe/set", "other/set", "runs/first")]
+    allowed = Allowed([*places, "org/name"])
+    labels = allowed.labels([*places, "org/name"])
+    assert labels == ["set", "set (2)", "first", "org/name"]
+    assert [allowed.check(label, "data sets") for label in labels] == [*places, "org/name"]
+
+    def broken() -> list[Any]:
+        raise InputError(f"{places[0]} is not what was built: {places[2]}/x")
+
+    (note,) = guarded(broken, 1, allowed.hidden)()
+    assert "clinic_doe" not in note and "set is not what was built: first/x" in note
+
+
 def test_other_machines_need_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PASSWORD, raising=False)
     assert password_for("127.0.0.1") is None
@@ -94,11 +114,22 @@ class Hostile(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(200)
+        if self.how == "bomb":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         try:
             while self.how == "endless":
                 self.wfile.write(b" " * 65536)
+            while self.how == "drip":
+                self.wfile.write(b" ")
+                time.sleep(0.05)
         except OSError:
+            return
+        if self.how == "bomb":
+            self.wfile.write(gzip.compress(b" " * 50_000_000))
+            return
+        if self.how == "echo":
+            self.wfile.write(json.dumps({"data": [{"id": self.headers["Authorization"]}]}).encode())
             return
         self.wfile.write(b"<html>" if self.how == "html" else json.dumps({"data": [{"id": "m"}]}).encode())
 
@@ -130,12 +161,25 @@ def test_a_redirect_does_not_take_the_key_along(hostile: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("endless", "an answer of more than"), ("html", "expected JSON, got '<html>'")]
+    ("how", "said"),
+    [
+        ("endless", "an answer of more than"),
+        ("html", "expected JSON, got '<html>'"),
+        ("drip", "an answer of more than"),
+        ("bomb", "an answer packed by gzip"),
+    ],
 )
 def test_what_is_no_answer_is_one_line(
     hostile: str, monkeypatch: pytest.MonkeyPatch, how: str, said: str
 ) -> None:
     monkeypatch.setattr(Hostile, "how", how)
+    monkeypatch.setattr("surgvqa.eval.answers.server.TIMEOUT_S", 1.0)
     with pytest.raises(InputError, match=said) as refused:
         chat(hostile)
     assert "sk-very-secret" not in str(refused.value)
+
+
+def test_a_key_that_is_sent_back_gets_into_no_answer(hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are kept in files that are published."""
+    monkeypatch.setattr(Hostile, "how", "echo")
+    assert Server(hostile, "give").send("GET", "/models") == {"data": [{"id": "Bearer …"}]}

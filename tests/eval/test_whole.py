@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import small_data
 from datasets import Dataset
-from published import write_dataset
+from published import seal, write_dataset
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest
 from surgvqa.eval.data import reference, streams
 from surgvqa.eval.data.dataset import load_clips, load_rows
+from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.row_frames import frames_of
 
 SHARD = "clips/test-00000-of-00001.parquet"
 
@@ -145,3 +147,26 @@ def test_a_strangers_folder_loads_and_its_cases_are_looked_at(tmp_path: Path) ->
         tmp_path / "qa-of-others" / "qa" / "train-00000-of-00001.parquet"
     )
     assert load_rows(str(tmp_path / "qa-of-others"), "qa")["train"].num_rows == 1
+
+
+def test_another_video_of_the_same_size_is_not_shown(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    """Sizes are compared before the first step, bytes when a video is first shown."""
+    folder = write_dataset(tmp_path / "set")
+    (folder / "videos" / "train").mkdir(parents=True)
+    path = make_video(folder / "videos" / "train" / "a.mp4", [100 * i for i in range(20)])
+    seal(folder)
+    row = {
+        "clip_id": "a@0-2000",
+        "video": "videos/train/a.mp4",
+        "video_start_s": 0.0,
+        "start_s": 0.0,
+        "end_s": 2.0,
+    }
+    frames, _ = frames_of(row, Budget(2), folder)
+    assert len(frames) == 2
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    load_rows(str(folder), "clips")
+    with pytest.raises(InputError, match=r"a\.mp4: its SHA-256 is not the one"):
+        frames_of(row, Budget(2), folder)

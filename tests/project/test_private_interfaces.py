@@ -27,6 +27,7 @@ PRIVATE: dict[str, tuple[str, str, bool]] = {
     "_load_from_checkpoint": ("transformers", "Trainer", False),  # sums are held before anything is read
     "_load_best_model": ("transformers", "Trainer", False),
     "_prepare_inputs": ("transformers", "Trainer", False),  # the checks of a model see what training sees
+    "_run_epoch": ("transformers", "Trainer", False),  # a run that was over is over when it is resumed
     "_metrics": ("trl", "SFTTrainer", True),  # restored after the checks
     "_total_train_tokens": ("trl", "SFTTrainer", True),
 }

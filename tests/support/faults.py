@@ -1,5 +1,7 @@
 """Faults of the machine, raised inside a command at the n-th change that it makes below a folder.
 
+Of a command that only reads a folder (push) every file that it opens there counts.
+
 The command runs in a fork of the test's process, in a session of its own. An audit hook of Python sees every file that
 it opens, moves or deletes, before that happens, and raises or kills there.
 """
@@ -31,6 +33,7 @@ FAULTS = (
 MOVES = ("os.rename", "os.link", "os.symlink", "os.truncate", "os.remove", "os.rmdir", "os.mkdir")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 DAY_S = 86_400.0
+LONGEST_S = 240.0  # for a command of a second, on a machine that others use, too
 BUG = 70  # the exit code of a traceback, which no command of ours has
 
 
@@ -58,6 +61,7 @@ def run(
     fault: str | None = None,
     at: int = 0,
     change: Callable[[], None] | None = None,
+    reads: bool = False,
 ) -> Ended:
     """Run a command with a fault at its ``at``-th change below ``watched`` (1 for the first); None for none."""
     log, count = watched.with_name(f"{watched.name}.stderr"), watched.with_name(f"{watched.name}.points")
@@ -67,7 +71,8 @@ def run(
         with log.open("wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        points = _hook(command, str(watched), fault, at, change)
+        second = _second(command) if fault == "two at once" else None
+        points = _hook(command, str(watched), fault, at, second or change, reads)
         code = BUG
         try:
             code = command()
@@ -80,7 +85,13 @@ def run(
         points[0] = -(10**9)  # no more faults
         count.write_text(str(at_end))
         os._exit(code)
-    status = os.waitpid(pid, 0)[1]
+    ended, status = 0, 0
+    deadline = time.monotonic() + LONGEST_S
+    while not ended:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended and time.monotonic() > deadline:
+            raise AssertionError(f"{fault} at {at}: it hangs: {log.read_text('utf-8', 'replace')[-600:]}")
+        time.sleep(0.01)
     time.sleep(0.05)
     left = orphans(pid)
     for one in left:
@@ -106,12 +117,17 @@ def orphans(session: int) -> list[int]:
 
 
 def _hook(
-    command: Callable[[], int], watched: str, fault: str | None, at: int, change: Callable[[], None] | None
+    command: Callable[[], int],
+    watched: str,
+    fault: str | None,
+    at: int,
+    change: Callable[[], None] | None,
+    reads: bool,
 ) -> list[int]:
     points = [0]
 
     def hook(event: str, args: tuple[object, ...]) -> None:
-        writes = event == "open" and isinstance(args[2], int) and bool(args[2] & WRITES)
+        writes = event == "open" and isinstance(args[2], int) and (reads or bool(args[2] & WRITES))
         if not (writes or event in MOVES) or not any(str(arg).startswith(watched) for arg in args[:2]):
             return
         points[0] += 1
@@ -120,13 +136,38 @@ def _hook(
             number = errno.ENOSPC if fault == "full disk" else errno.EROFS
             raise OSError(number, os.strerror(number), str(args[0]))
         if fault is not None and points[0] == at:
-            _strike(fault, command, change)
+            _strike(fault, change)
 
     sys.addaudithook(hook)
     return points
 
 
-def _strike(fault: str, command: Callable[[], int], change: Callable[[], None] | None) -> None:
+def _second(command: Callable[[], int]) -> Callable[[], None]:
+    """Return what runs the command in another process, forked here, before this one has threads, and waits for it."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(write)
+        if not os.read(read, 1):
+            os._exit(0)  # it was never wanted
+        try:
+            code = command()
+        except BaseException:
+            traceback.print_exc()
+            code = BUG
+        sys.stderr.flush()
+        os._exit(code)
+    os.close(read)
+
+    def go() -> None:
+        os.write(write, b"x")
+        if os.WEXITSTATUS(os.waitpid(pid, 0)[1]) not in (0, 2):
+            print("Traceback: the second command", file=sys.stderr)
+
+    return go
+
+
+def _strike(fault: str, change: Callable[[], None] | None) -> None:
     if fault == "SIGKILL":
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault == "SIGTERM":
@@ -134,23 +175,11 @@ def _strike(fault: str, command: Callable[[], int], change: Callable[[], None] |
         os.kill(os.getpid(), signal.SIGTERM)
     elif fault == "Ctrl-C":
         signal.raise_signal(signal.SIGINT)
-    elif fault == "source changes" and change is not None:
+    elif fault in ("source changes", "two at once") and change is not None:
         change()
     elif fault == "clock jumps":
         real = time.time
         time.time = lambda: real() - DAY_S
-    elif fault == "two at once":
-        pid = os.fork()
-        if pid == 0:
-            try:
-                code = command()
-            except BaseException:
-                traceback.print_exc()
-                code = BUG
-            sys.stderr.flush()
-            os._exit(code)
-        if os.WEXITSTATUS(os.waitpid(pid, 0)[1]) not in (0, 2):
-            print("Traceback: the second command", file=sys.stderr)
     elif fault == "memory":
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, resource.RLIM_INFINITY))

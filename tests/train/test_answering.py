@@ -196,6 +196,29 @@ def test_resumed_losses_are_equal_to_the_bit(
     assert len(losses_of(tmp_path / "whole")) == 5
 
 
+def test_a_run_that_was_over_learns_no_more_when_it_is_resumed(
+    base: Path, clips: Path, tmp_path: Path
+) -> None:
+    """Stopped after its last checkpoint and before its result was written; transformers alone takes another step."""
+    more = (
+        *RESUMABLE,
+        *LORA,
+        "--max_steps",
+        "2",
+        "--lr_scheduler_type",
+        "constant",
+        "--learning_rate",
+        "0.01",
+    )
+    out = tmp_path / "out"
+    sft.main(options(base, clips, out, *more))
+    weights, losses = (out / "adapter_model.safetensors").read_bytes(), losses_of(out)
+    (out / "adapter_model.safetensors").unlink()
+    sft.main(options(base, clips, out, *more))
+    assert (out / "adapter_model.safetensors").read_bytes() == weights
+    assert losses_of(out) == losses and len(losses) == 2
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment(base: Path, clips: Path, tmp_path: Path) -> None:
     """kill -9, again and again, also in the middle of writing a checkpoint; the losses are those of one run."""

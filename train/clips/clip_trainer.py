@@ -72,7 +72,24 @@ class Draws(Sampler[int]):
         return iter(drawn[grouped].tolist())
 
 
-class ClipTrainer(SFTTrainer):
+class EndsOnce:
+    """Before a trainer of transformers: a run that is resumed after its last step takes no further one.
+
+    transformers 5.23 looks whether a run is over after each step, and so first at step ``max_steps + 1`` where the last
+    checkpoint was already the end: a run that was stopped while its result was saved would go on learning.
+    """
+
+    state: TrainerState
+    control: TrainerControl
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
+
+
+class ClipTrainer(EndsOnce, SFTTrainer):
     """SFTTrainer, with ``surgvqa.train.steps.optimizer`` and, if given, questions to answer at every evaluation."""
 
     answering: Answering | None = None
