@@ -8,6 +8,7 @@ __all__ = [
     "negation",
     "numbers",
     "polarity",
+    "refusals",
     "synonyms",
     "terms",
     "tokens",

@@ -152,3 +152,15 @@ def says_nothing(text: str) -> bool:
     """
     hedged = OR_NOTHING.search(text) or EXCEPTION.search(text)  # "none or one", "none except forceps"
     return hedged is None and SAYS_NOTHING.search(name(text)) is not None
+
+
+def is_list(answer: str) -> bool:
+    """Whether an answer lists names: it has commas, and its parts are short.
+
+    >>> is_list("hook, grasper"), is_list("1,500 ml"), is_list("hook")
+    (True, False, False)
+    """
+    parts = answer.split(",")
+    return len(parts) > 1 and all(
+        1 <= len(words(part)) <= 3 and not part.strip()[0].isdigit() for part in parts if part.strip()
+    )

@@ -13,7 +13,6 @@ every rule but ``substring``. A reply out of which none of the kind's answers ca
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,8 +21,9 @@ from typing import NamedTuple
 from surgvqa.builders.geometry import regions
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
-from surgvqa.eval.reading.lists import items, listed, nothing, says_nothing
+from surgvqa.eval.reading.lists import is_list, items, listed, nothing, says_nothing
 from surgvqa.eval.reading.negation import negated
+from surgvqa.eval.reading.refusals import refuses
 from surgvqa.eval.reading.terms import mentions, stated
 from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
@@ -45,14 +45,6 @@ NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
 UNDECIDED = frozenset(
     {NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER, NO_BOX, NO_SPAN, polarity.NOTHING_SAID, polarity.CONTRADICTS}
 )
-
-REFUSAL = re.compile(
-    r"\bi(?: am|'m) (?:sorry|unable|not able|not sure)\b|\bi (?:can ?not|can't|don't know|do not know)\b"
-    r"|\b(?:unable|impossible) to (?:determine|tell|say|see|answer|assess)\b|\bas an ai\b"
-    r"|\bcan(?:not|'t| not) (?:be )?(?:determined?|tell|told|say|assess(?:ed)?|answer(?:ed)?)\b"
-    r"|\bnot enough information\b|\binsufficient information\b"
-)
-REFUSING = frozenset(["i", "i'm", "unable", "impossible", "ai", "cannot", "can't", "can", "information"])
 
 
 class Verdict(NamedTuple):
@@ -173,7 +165,7 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
     if (region := _as_region(text, short)) is not None:
         return region
     options = _options(rule, asked)
-    if asked.kind in SET_KINDS or _is_list(short, options):
+    if asked.kind in SET_KINDS or is_list(short):
         return _as_set(rule, text, asked)
     if (asked.kind in CELL_KINDS or _are_cells(options)) and (
         cell := grid_answers.cell(words(short))
@@ -204,16 +196,6 @@ def _overlapping(right: Sequence[bool], none: str) -> Verdict:
     if len(right) != 1:
         return Verdict(False, SEVERAL if right else none)
     return RIGHT if right[0] else Verdict(False, "another answer")
-
-
-def refuses(text: str) -> bool:
-    """Whether a reply refuses to answer.
-
-    >>> refuses("I'm sorry, I can't tell."), refuses("The tip can be seen")
-    (True, False)
-    """
-    said = words(text)
-    return not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -262,14 +244,6 @@ def _lettered(rule: str, text: str, asked: Asked) -> str | None:
     letter = letters.letter(text) or letters.numbered(text, asked.choices)
     place = -1 if letter is None else ord(letter) - ord("A")
     return asked.choices[place] if 0 <= place < len(asked.choices) else None
-
-
-def _is_list(answer: str, options: tuple[str, ...]) -> bool:
-    """Whether an answer lists names: it has commas, and its parts are short."""
-    parts = answer.split(",")
-    return len(parts) > 1 and all(
-        1 <= len(words(part)) <= 3 and not part.strip()[0].isdigit() for part in parts if part.strip()
-    )
 
 
 def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
