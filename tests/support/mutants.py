@@ -51,9 +51,17 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "labels": ("train/steps/labels.py", ("tests/train/test_assistant_labels.py",)),
     "statistics": (
         "eval/scoring/statistics.py",
-        ("eval/scoring/statistics.py", "tests/eval/test_intervals.py"),
+        ("eval/scoring/statistics.py", "tests/eval/test_statistics.py"),
     ),
-    "matching": ("eval/scoring/match.py", ("eval/scoring/match.py", "tests/eval/test_match.py")),
+    "matching": (
+        "eval/scoring/match.py",
+        (
+            "eval/scoring/match.py",
+            "tests/eval/test_match.py",
+            "tests/eval/test_answer_verdicts.py",
+            "tests/eval/test_reading.py",
+        ),
+    ),
 }
 
 
