@@ -47,7 +47,7 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("builders/geometry/coordinates.py", "tests/builders/test_coordinates.py"),
     ),
     "leakage": ("builders/cases/leakage.py", ("builders/cases/leakage.py", "tests/builders/test_leakage.py")),
-    "verify": ("builders/pipeline/verify.py", ("tests/builders/test_repair.py",)),
+    "verify": ("builders/pipeline/verify.py", ("tests/builders/test_verify.py",)),
     "labels": ("train/steps/labels.py", ("tests/train/test_assistant_labels.py",)),
     "statistics": (
         "eval/scoring/statistics.py",
