@@ -343,3 +343,16 @@ def test_a_form_refuses_what_it_cannot_write():
 
 def test_box_centre_is_inside():
     assert box_centre((0, 0, 2, 4)) == (1, 2)
+
+
+def test_a_crop_and_a_middle_keep_both_axes_apart():
+    assert move_point(crop((10.0, 30.0, 90.0, 80.0)), (15.0, 50.0)) == (5.0, 20.0)
+    assert box_centre((1.0, 10.0, 4.0, 17.0)) == (2.5, 13.5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1077, 2011), (1999, 643)])
+def test_a_large_image_shrinks_to_the_largest_sides_that_fit(width, height):
+    grid = Grid(28, 3136, 28 * 28 * 700)
+    space = grid.resized(width, height)
+    shrink = (width * height / grid.max_pixels) ** 0.5
+    assert (space.width, space.height) == (int(width / shrink / 28) * 28, int(height / shrink / 28) * 28)

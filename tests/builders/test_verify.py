@@ -58,6 +58,7 @@ def test_every_damaged_file_is_named_once_with_what_to_do(data: Path) -> None:
     (data / "clips" / "a.parquet").write_text("other")
     assert said(data).startswith(f"{data}: 1 file damaged: clips/a.parquet: ")
     (data / "clips" / "b.parquet").unlink()
+    assert ": 2 files damaged: " in said(data)
     (data / "README.md").write_text("other")
     (data / "clips" / "new.parquet").write_text("x")
     message = said(data)
