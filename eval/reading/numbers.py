@@ -23,6 +23,7 @@ ABROAD = (
 )  # from two on: "un" and "ein" are articles
 OTHERS.update({word: 2.0 + i for numerals in ABROAD for i, word in enumerate(numerals.split())})
 CJK = re.compile(r"^([〇一二两兩三四五六七八九十])[个個把つ件种]?")
+NOT_ONE = re.compile(r"\bnot (?:a single|even|any) one\b|^\W*nil\W*$", re.I)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 BOUNDED = (  # what makes of a number a bound
     ("more", "than"), ("less", "than"), ("fewer", "than"), ("greater", "than"), ("at", "least"), ("at", "most"),
@@ -150,6 +151,8 @@ def count(text: str) -> Count:
     """
     if total := SUM.search(text):
         text = total.group(1)
+    if NOT_ONE.search(text):
+        return Count(frozenset({0.0}))
     tokens = clauses(text)
     found: list[tuple[int, int, float]] = []
     skip = 0

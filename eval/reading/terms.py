@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.reading.negation import ORDER, aside, negated, subordinate
 from surgvqa.eval.reading.synonyms import synonyms
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
@@ -20,6 +21,7 @@ SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
 OPEN = 500  # names beyond which a misspelled one is not looked for
 NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
+PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
 COMES = frozenset(
     [("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)]
 )
@@ -29,6 +31,7 @@ ANNOUNCES = frozenset(
 ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
 VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
 TIED = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
+NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
@@ -79,6 +82,9 @@ def index(options: tuple[str, ...]) -> Index:
             and sum(other[1 - len(form) :] == form[1:] for other in exact) == 1
         ):
             forms.append((form[1:], option))  # "needle driver", where the only one is the large one
+    for form, option in exact.items():
+        if len(form) > 1 and any(word in NUMERALS for word in form):  # "three o'clock"
+            forms.append((tuple(NUMERALS.get(word, word) for word in form), option))
     for spelling, option in synonyms(options).items():
         forms.append((tuple(spelling.split()), option))
     singles = {form[0] for form in exact if len(form) == 1}
@@ -290,6 +296,13 @@ def stated(text: str, options: tuple[str, ...], question: str = "") -> tuple[str
         own = {
             mention.option for mention in found if mention.state != "negated" and _comes(tokens, mention)
         } or own
+    elif PREVIOUS.search(question.casefold()):
+        tokens = clauses(text)
+        if any(
+            _comes(tokens, mention) for mention in found
+        ):  # "a comes next" is no answer to what came before
+            return ()
+        own = {m.option for m in found if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")} or own
     if not own and ORDER.search(question.casefold()):
         own = {mention.option for mention in found if mention.state == "aside"}
     return tuple(option for option in options if option in own)
