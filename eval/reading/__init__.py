@@ -1,6 +1,7 @@
 """What a reply says: its answer, read out of thoughts, wrappers, sentences and other spellings."""
 
 __all__ = [
+    "asides",
     "grid_answers",
     "hedges",
     "letters",
@@ -8,7 +9,6 @@ __all__ = [
     "negation",
     "numbers",
     "polarity",
-    "refusals",
     "synonyms",
     "terms",
     "tokens",

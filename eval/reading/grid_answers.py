@@ -12,12 +12,14 @@ from surgvqa.eval.reading.tokens import clauses, word_set, words
 Cell = tuple[int, int]  # row and column, 0 at the top left
 Point = tuple[float, float]
 
-ROWS = {"top": 0, "upper": 0, "up": 0, "bottom": 2, "lower": 2, "down": 2}
-COLUMNS = {"left": 0, "right": 2}
-MIDDLE = frozenset({"center", "centre", "central", "middle"})
+ROWS = {"top": 0, "upper": 0, "up": 0, "superior": 0, "oben": 0, "haut": 0, "arriba": 0, "bottom": 2, "lower": 2, "down": 2,
+        "inferior": 2, "unten": 2, "bas": 2, "abajo": 2}  # fmt: skip
+COLUMNS = {"left": 0, "links": 0, "gauche": 0, "izquierda": 0, "izquierdo": 0, "sinistra": 0, "right": 2, "rechts": 2,
+           "droite": 2, "derecha": 2, "derecho": 2, "destra": 2}  # fmt: skip
+MIDDLE = frozenset({"center", "centre", "central", "middle", "mitte", "mittig", "centro", "milieu"})
 PLACES = frozenset({*ROWS, *COLUMNS, *MIDDLE})
 JOINTS = word_set(
-    "of the in on at to a part side corner half hand third quadrant region area portion edge most its "
+    "of the in on at to a far extreme outermost en im au a la part side corner half hand third quadrant region area portion edge most its "
     "with | image frame picture screen view"
 )  # words that may stand between "upper" and "left"
 BEYOND = word_set(

@@ -1,4 +1,4 @@
-"""Replies that give several answers where one is asked for: joined by "or", listed, or said one after the other."""
+"""Replies that give no one answer: several, joined or listed; a refusal; what would be so if something else were."""
 
 from __future__ import annotations
 
@@ -15,7 +15,38 @@ ARTICLES = word_set("the a an to in on at either maybe perhaps possibly even als
 CLOSE = 3  # words between two answers that are still joined: "left or to the right"
 MANY = 3  # different answers that are too many, wherever they stand
 LISTED = re.compile(r"[,;/\n|&]|\bor\b|\band\b|\bund\b|\bou\b", re.I)
+REFUSAL = re.compile(
+    r"\bi(?: am|'m) (?:sorry|unable|not able|not sure)\b|\bi (?:can ?not|can't|don't know|do not know)\b"
+    r"|\b(?:unable|impossible) to (?:determine|tell|say|see|answer|assess)\b|\bas an ai\b"
+    r"|\bcan(?:not|'t| not) (?:be )?(?:determined?|tell|told|say|assess(?:ed)?|answer(?:ed)?)\b"
+    r"|\bnot enough information\b|\binsufficient information\b"
+)
+REFUSING = frozenset(["i", "i'm", "unable", "impossible", "ai", "cannot", "can't", "can", "information"])
+SUPPOSED = re.compile(
+    r"^if (?!i (?:had to|have to|must|were to|was to|am))(?:\w+ ){1,6}?(?:were|was|had|could)\b.*\b(?:would|could)\b"
+    r"|^(?:\w+ ){0,3}would (?:\w+ ){0,5}if (?:\w+ ){1,6}?(?:were|was|had|could)\b"
+)
 SHORT = 3  # words of a piece of a plain list
+
+
+def refuses(text: str) -> bool:
+    """Whether a reply refuses to answer.
+
+    >>> refuses("I'm sorry, I can't tell."), refuses("The tip can be seen")
+    (True, False)
+    """
+    said = words(text)
+    return not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)) is not None
+
+
+@lru_cache(maxsize=32768)
+def supposes(text: str) -> bool:
+    """Whether a reply says only what would be the answer if something else were so.
+
+    >>> supposes("If it were visible, I would say yes."), supposes("If I had to choose, I would say left.")
+    (True, False)
+    """
+    return SUPPOSED.search(" ".join(words(text))) is not None
 
 
 @lru_cache(maxsize=32768)

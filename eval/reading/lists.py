@@ -11,7 +11,7 @@ from surgvqa.eval.reading.tokens import clauses, name, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
-    rf"(?:none|nothing|empty|no|zero|0|not any)|(?:no|zero|0|not any) (?:\w+ )?{THINGS}(?: \w+)*|none (?:visible|seen|present|at all)"
+    rf"(?:none|nothing|empty|no|zero|0|ø|not any)|(?:no|zero|0|not any) (?:\w+ )?{THINGS}(?: \w+)*|none (?:visible|seen|present|at all)"
 )
 REST = re.compile(r"\b(?:other|others|further|additional|else|more)\b", re.I)  # "no other instruments"
 ENDS = BE - {"can", "do"} | word_set("on in at near from under over by into inside within while for as")
@@ -25,9 +25,14 @@ EXCEPTION = re.compile(  # "none except forceps"
     rf"\b(?:none|nothing|no (?:\w+ )?{THINGS}(?: (?:are|is))?(?: visible)?)\s+(?:except|but|besides|other than|apart from)\b",
     re.I,
 )
+DOUBTED = re.compile(  # "a grasper, possibly a hook": whether the hook is meant is open
+    r"[,;\n(]?\s*\b(?:and|or|with|plus)?\s*\b(?:possibly|perhaps|maybe|potentially|(?:what )?(?:might|may|could) (?:also )?be)\b",
+    re.I,
+)
+ARTICLE = re.compile(r"\s*(?:a|an)\s", re.I)
 OR_NOTHING = re.compile(r"\b(?:none|nothing|zero)\W+or\b|\bor\W+(?:none|nothing|zero)\b", re.I)
 SAYS_NOTHING = re.compile(
-    rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty|not any|zero|0)$|\b(?:zero|0) {THINGS}\b"
+    rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty|not any|zero|0|ø)$|\b(?:empty|free|devoid) of (?:any )?(?:\w+ )?{THINGS}\b|\b(?:zero|0) {THINGS}\b"
     rf"|(?:n't|\bnot|\bcannot) (?:\w+ ){{0,3}}any (?:\w+ )?{THINGS}\b"
 )
 
@@ -57,6 +62,8 @@ def listed(
         given |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
     else:
         given |= invented(parts, known)
+        if not given:  # "none of the above, a laser"
+            given |= {name(part) for part in parts if ARTICLE.match(part) and len(words(part)) <= 3}
     if given and any(nothing(part) and not REST.search(part) for part in parts):
         given.add("none")  # "none, forceps" says both
     if not given and not says_nothing(prediction):
@@ -77,6 +84,19 @@ def shown(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
         if mention.state != "negated"
     }
     return tuple(option for option in known if option in found)
+
+
+def doubts(text: str, known: tuple[str, ...]) -> bool:
+    """Whether a list names some of its things for sure and others perhaps.
+
+    >>> own = ("grasper", "hook")
+    >>> doubts("a grasper, possibly a hook", own), doubts("Possibly a grasper and a hook", own)
+    (True, False)
+    """
+    return any(
+        mentions(text[: found.start()], known) and mentions(text[found.end() :], known)
+        for found in DOUBTED.finditer(text)
+    )
 
 
 def invented(parts: list[str], known: tuple[str, ...]) -> set[str]:

@@ -70,6 +70,10 @@ BEFORE_PAIRS = frozenset(
 PREFERRING = word_set(
     "go going goes prefer preferring choose choosing chose favour favor pick picking likelier likely"
 )
+BELIEVED = word_set(
+    "thought initially originally first assumed suspected considered guessed expected believed"
+)
+TURNS = word_set("but however yet actually though until")
 OVER = frozenset(
     [
         "finished",
@@ -162,6 +166,10 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         and ("to" in tokens[end : end + 3] or tokens[start] in DIRECTIONS)
     ):
         return True
+    if not BELIEVED.isdisjoint(tokens[max(0, start - 8) : start]) and not TURNS.isdisjoint(
+        tokens[end : end + 4]
+    ):
+        return True  # "At first I thought of a, but it is b."
     behind = tokens[end : end + 4]
     if behind[:3] == (MARK, "no", MARK) and len(behind) > 3:  # "Incision? No, phaco."
         return True

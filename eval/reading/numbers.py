@@ -23,6 +23,7 @@ ABROAD = (
 )  # from two on: "un" and "ein" are articles
 OTHERS.update({word: 2.0 + i for numerals in ABROAD for i, word in enumerate(numerals.split())})
 CJK = re.compile(r"^([〇一二两兩三四五六七八九十])[个個把つ件种]?")
+NOT_ONE = re.compile(r"\bnot (?:a single|even|any) one\b|^\W*nil\W*$", re.I)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 BOUNDED = (  # what makes of a number a bound
     ("more", "than"), ("less", "than"), ("fewer", "than"), ("greater", "than"), ("at", "least"), ("at", "most"),
@@ -36,6 +37,8 @@ COUNTS = word_set(
     "contain shows show has have count counts number and about approximately roughly least of or"
 )
 NOT_A_COUNT = frozenset(["of", "is", "by", "another"])  # "one of them", "one is held"
+PARTS = frozenset(("of", word) for word in ("which", "whom", "them", "these", "those"))
+ONE_PAIR = word_set("forceps scissors tweezers pliers glasses")  # "a pair of scissors" is one
 TOTAL = frozenset(["total", "altogether", "overall", "all"])
 LENGTHS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
 TIMES = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -52,6 +55,11 @@ MORE = frozenset(
 WORDED = re.compile(rf"\b(?:{'|'.join((*UNITS, *TENS))})\b", re.I)
 TWICE = re.compile(r"(\d)\s*([a-zA-Z]{1,12})\s*((?:-|–|to|and)\s*\d[\d.]*\s*\2)\b")
 QUANTITY = re.compile(r"([<>≤≥]=?)?(-?\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
+
+
+CLOCK = re.compile(
+    r"\b(?:(\d{1,2}):)?(\d{1,2}):(\d\d(?:\.\d+)?)\b(?:\s*(?:min(?:utes?)?|h(?:ours?)?)\b)?", re.I
+)
 
 
 class Count(NamedTuple):
@@ -143,6 +151,8 @@ def count(text: str) -> Count:
     """
     if total := SUM.search(text):
         text = total.group(1)
+    if NOT_ONE.search(text):
+        return Count(frozenset({0.0}))
     tokens = clauses(text)
     found: list[tuple[int, int, float]] = []
     skip = 0
@@ -166,7 +176,8 @@ def count(text: str) -> Count:
         if _bounded(tokens, i, end):
             return Count(frozenset({value}), True)
         found.append((i, end, value))
-    return Count(_total(tokens, found))
+    parts = [one for one in found if tokens[one[1] : one[1] + 2] in PARTS]  # "3 arms, 2 of which move"
+    return Count(_total(tokens, [one for one in found if one not in parts] or found))
 
 
 def _no_count(tokens: tuple[str, ...], i: int) -> bool:
@@ -178,6 +189,8 @@ def _no_count(tokens: tuple[str, ...], i: int) -> bool:
     if token == "one":
         counted = before == MARK or before in COUNTS or number(before) is not None
         return not counted or behind in NOT_A_COUNT or (before == "and" and behind == MARK)
+    if token == "pair" and behind == "of":
+        return not ONE_PAIR.isdisjoint(tokens[i + 2 : i + 5])
     return (
         token in ("both", "sole", "pair")
         and behind in ("of", MARK)
@@ -201,6 +214,8 @@ def _total(tokens: tuple[str, ...], found: list[tuple[int, int, float]]) -> froz
     if len(totals) == 1:
         return frozenset(totals)
     values = [value for _, _, value in found]
+    if len(values) > 2 and values == [*map(float, range(1, len(values))), values[-2]]:  # "1, 2, 3. So 3"
+        return frozenset(values[-1:])
     if len(values) > 2 and values[0] == sum(values[1:]):  # two: one forceps and one spatula
         return frozenset(values[:1])
     if len(values) > 2 and values[-1] == sum(values[:-1]):
@@ -264,8 +279,24 @@ def is_share(text: str) -> bool:
 
 def _in_digits(text: str) -> str:
     """Return a text with numbers in digits, a range's unit once: "five mm to ten mm" is "5 to 10 mm"."""
+    text = in_seconds(text)
     text = WORDED.sub(lambda found: f"{number(found.group().casefold()):g}", text)
     return TWICE.sub(r"\1 \3", text)
+
+
+def in_seconds(text: str) -> str:
+    """Return a text with times of a clock as seconds.
+
+    >>> in_seconds("from 0:12 to 1:05"), in_seconds("00:00:12")
+    ('from 12 s to 65 s', '12 s')
+    """
+    return CLOCK.sub(_seconds, text) if ":" in text else text
+
+
+def _seconds(found: re.Match[str]) -> str:
+    """Return a clock's time as seconds: "1:05" is "65 s"."""
+    hours, minutes, seconds = found.groups()
+    return f"{3600 * int(hours or 0) + 60 * int(minutes) + float(seconds):g} s"
 
 
 def is_quantity(answer: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, negated
+from surgvqa.eval.reading.terms import root
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
 YES_NO = ("yes", "no")
@@ -69,6 +70,13 @@ EXISTS = word_set(
     "visible present seen see view there shown appear appears visualized visualised observed detected "
     "detectable apparent evident identified found absent missing"
 )
+LABELLED = EXISTS | {"none", "nil"}  # "bleeding: none"
+AHEAD = re.compile(r"\b(?:about|ready|preparing|prepares|going) to\b")
+UNTRUE = re.compile(r"\b(?:not|isn't|wasn't|never) (?:true|right|correct|(?:really )?the case|so) that\b")
+UNLESS = re.compile(  # "not absent", "cannot see none"
+    r"(?:\bnot|n't|\bnever|\bcannot)(?: \w+)? (?:absent|missing|without|free|lacking|invisible)\b"
+)
+FOUND = re.compile(r"(?:(?:it|this|that|the \w+) (?:is|was) )?(negative|positive) for ")
 SURELY = frozenset(["definitely", "certainly", "absolutely", "indeed", "surely", "clearly"])
 SHORT = {"y": "yes", "n": "no"}
 ELLIPTIC = re.compile(
@@ -76,6 +84,9 @@ ELLIPTIC = re.compile(
 )  # "It isn't."
 BELIEF = re.compile(  # "I don't think so.", "Not that I can see."
     r"(?:i (?:(?:really )?((?:don't|do not|doubt)) ?)?(?:think|believe|guess|suppose|see)? ?(?:so|it)|(not) (?:that|as far as) i can (?:see|tell|make out))"
+)
+HELD = re.compile(  # "I believe it is.", "I don't think it does."
+    r"i (?:really )?(don't |do not |doubt )?(?:(?:think|believe|guess|suppose|would say) )?(?:that )?(.+)"
 )
 ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
 POLAR = re.compile(
@@ -117,18 +128,23 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
-    if words(text) == ("never",):
+    said = words(text)
+    if said == ("never",) or (said in (("nothing",), ("nil",)) and asks(question)):
         return "no", ""
+    if (found := FOUND.match(" ".join(said))) and {*said[-1:]} & {*words(question)}:
+        return "no" if found.group(1) == "negative" else "yes", ""
     if belief := BELIEF.fullmatch(" ".join(words(text))):
         return "no" if any(belief.groups()) else "yes", ""
+    if (held := HELD.fullmatch(" ".join(said))) and (bare := ELLIPTIC.fullmatch(held.group(2))):
+        return "no" if bool(held.group(1)) != bool(bare.group(1)) else "yes", ""
     if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
         return short, ""
-    said = _spoken(tokens)
-    if len(said) > 1:
+    spoken = _spoken(tokens)
+    if len(spoken) > 1:
         return "", SEVERAL
     shown = _sentences(tokens, question)
-    if len(said) == 1:
-        answer = next(iter(said))
+    if len(spoken) == 1:
+        answer = next(iter(spoken))
         return (answer, "") if not shown or answer in shown else ("", CONTRADICTS)
     if len(shown) == 1:
         return next(iter(shown)), ""
@@ -178,6 +194,8 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
     own = tuple(word for word in tokens if word != MARK)
     if existence and _bare(own):
         return {"yes" if DENIED.isdisjoint(own) else "no"}
+    if short := _predicate(own, asked):
+        return {short}
     found: set[str] = set()
     clause: list[str] = []
     for i, token in enumerate((*tokens, MARK, MARK)):
@@ -193,13 +211,33 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
     return found
 
 
+def _predicate(own: tuple[str, ...], asked: tuple[str, ...]) -> str:
+    """Read a reply that only affirms or denies what the question asks of its thing: "Not achieved.", "CVS achieved".
+
+    >>> _predicate(("cvs", "not", "yet", "achieved"), words("Is the critical view of safety achieved?"))
+    'no'
+    """
+    if stem(asked[-1]) not in map(stem, own) or asked[-1] in SMALL or len(own) > 8:
+        return ""
+    letters = "".join(word[0] for word in asked if len(word) > 2)
+    known = {stem(word) for word in asked} | SMALL | DENIED | {"yet", "fully", "completely", "been"}
+    rest = {word for word in own if stem(word) not in known and not word.endswith("n't")}
+    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own}:
+        return ""
+    return "no" if any(word in DENIED or word.endswith("n't") for word in own) else "yes"
+
+
 def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
     """Read what one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
     if short := ELLIPTIC.fullmatch(" ".join(word for word in clause if word not in YES and word not in NO)):
         return "no" if short.group(1) else "yes"
     own = [word for word in clause if word not in YES and word not in NO]
     about = topic & set(map(stem, own))
-    exists = not EXISTS.isdisjoint(own) or not (SHOWS.isdisjoint(own) or SCENE.isdisjoint(own))
+    exists = (
+        not EXISTS.isdisjoint(own)
+        or own[-1:] == ["none"]
+        or not (SHOWS.isdisjoint(own) or SCENE.isdisjoint(own))
+    )
     pointed = not {"it", "they", "them"}.isdisjoint(own)
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
@@ -207,7 +245,9 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
         denied = whole and clause[0] == "no" and len(things) == len(about)  # "No spatula"
         speaks = denied or (exists and (bool(about) or pointed)) or (whole and "there" in own)
     else:
-        speaks = whole and len(own) > len(about)
+        said = {root(word, 3) for word in own}
+        whole = whole or (len(topic) > 1 and all(root(word, 3) in said for word in topic))
+        speaks = whole and len(own) > len(topic)
     if not speaks:
         return ""
     inner = (
@@ -216,11 +256,19 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
         and (clause[0] in YES or (clause[0] == "no" and clause[1:2] != () and clause[1] in CARRY_ON))
         else clause
     )
+    sentence = " ".join(inner)
+    if not existence and AHEAD.search(sentence):  # "about to fire" is not firing
+        return "no"
+    untrue = UNTRUE.search(sentence)
+    if untrue is not None:  # "it isn't true that there is no spatula"
+        inner = tuple(sentence[untrue.end() :].split())
+    elif UNLESS.search(sentence):
+        return "yes"
     denied = any(
         (word in DENIED or word.endswith("n't")) and pair not in AFFIRMING  # "not only is it visible"
         for word, pair in zip(inner, itertools.zip_longest(inner, inner[1:]), strict=True)
     )
-    return "no" if denied else "yes"
+    return "no" if denied != (untrue is not None) else "yes"
 
 
 def _labels(tokens: tuple[str, ...], mark: int, clause: list[str], topic: set[str]) -> bool:
@@ -230,7 +278,7 @@ def _labels(tokens: tuple[str, ...], mark: int, clause: list[str], topic: set[st
         bool(clause and topic)
         and {stem(word) for word in clause if word not in SMALL} == topic
         and behind[:1] != ()
-        and behind[0] in EXISTS
+        and behind[0] in LABELLED
         and behind[1:] in ((), (MARK,))
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.reading.negation import ORDER, aside, negated, subordinate
 from surgvqa.eval.reading.synonyms import synonyms
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
@@ -19,7 +20,19 @@ LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
 SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
 OPEN = 500  # names beyond which a misspelled one is not looked for
-ENDING = re.compile(r"(?:ations?|ions?|ing|ed|s)$")
+NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
+PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
+COMES = frozenset(
+    [("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)]
+)
+ANNOUNCES = frozenset(
+    [("followed", "by"), ("next", "is"), ("next", "comes"), ("then", "comes"), ("next", "will")]
+)
+ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
+VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
+TIED = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
+NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
+SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
 
@@ -62,6 +75,16 @@ def index(options: tuple[str, ...]) -> Index:
     exact.pop((), None)
     joined: dict[str, list[str]] = {}
     forms = list(exact.items())
+    for form, option in exact.items():
+        if (
+            form[0] in SIZES
+            and len(form) > 2
+            and sum(other[1 - len(form) :] == form[1:] for other in exact) == 1
+        ):
+            forms.append((form[1:], option))  # "needle driver", where the only one is the large one
+    for form, option in exact.items():
+        if len(form) > 1 and any(word in NUMERALS for word in form):  # "three o'clock"
+            forms.append((tuple(NUMERALS.get(word, word) for word in form), option))
     for spelling, option in synonyms(options).items():
         forms.append((tuple(spelling.split()), option))
     singles = {form[0] for form in exact if len(form) == 1}
@@ -207,27 +230,40 @@ def _derived(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, int, 
             said.append({})
         else:
             said[-1].setdefault(root(token), place)
-    whole = {
-        option: places
-        for form, option in known.exact.items()
-        if any(root(word) != word for word in form)
-        for clause in said
-        if (places := [clause[root(word)] for word in form if root(word) in clause])
-        and len(places) == len(form)
-    }
+    short: list[dict[str, int]] = [{}]  # as ``said``, with the roots of short words: "ties the knot"
+    for place, token in enumerate(tokens):
+        if token == MARK:
+            short.append({})
+        else:
+            short[-1].setdefault(root(token, 3), place)
+    whole = {}
+    for form, option in known.exact.items():
+        least, own = (5, said) if len(form) == 1 else (3, short)
+        roots = [root(word, least) for word in form if word not in FILLERS]
+        if not roots or all(root(word, least) == word for word in form):
+            continue
+        for clause in own:
+            if all(one in clause for one in roots):
+                whole[option] = [clause[one] for one in roots]
     if len(whole) == 1:
         option, places = whole.popitem()
         yield min(places), max(places) + 1, option
 
 
-def root(word: str) -> str:
+def root(word: str, least: int = 5) -> str:
     """Return what a noun of an action and its verb share; short words stay as they are.
 
     >>> root("implantation") == root("implanted") == root("implanting"), root("dissection") == root("dissecting"), root("lens")
     (True, True, 'lens')
+    >>> root("tying", 3) == root("ties", 3) == root("tied", 3), root("cutting", 3) == root("cuts", 3)
+    (True, True)
     """
-    found = ENDING.sub("", word)
-    return found if len(found) > 4 else word
+    if least < 5 and (tied := TIED.fullmatch(word)):
+        return f"{tied.group(1)}ie"
+    found = (VERB_ENDING if least < 5 else ENDING).sub("", word)
+    if least < 5 and len(found) > 3 and found[-1] == found[-2] and found != word:  # "cutting"
+        found = found[:-1]
+    return found if len(found) >= least and word != "lens" else word
 
 
 @lru_cache(maxsize=65536)
@@ -255,9 +291,30 @@ def stated(text: str, options: tuple[str, ...], question: str = "") -> tuple[str
     found = mentions(text, options)
     own = {mention.option for mention in found if mention.state == "stated"}
     own = own or {mention.option for mention in found if mention.state == "subordinate"}
+    if NEXT.search(question.casefold()):
+        tokens = clauses(text)
+        own = {
+            mention.option for mention in found if mention.state != "negated" and _comes(tokens, mention)
+        } or own
+    elif PREVIOUS.search(question.casefold()):
+        tokens = clauses(text)
+        if any(
+            _comes(tokens, mention) for mention in found
+        ):  # "a comes next" is no answer to what came before
+            return ()
+        own = {m.option for m in found if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")} or own
     if not own and ORDER.search(question.casefold()):
         own = {mention.option for mention in found if mention.state == "aside"}
     return tuple(option for option in options if option in own)
+
+
+def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:
+    """Whether a text says of an answer that it is the next one."""
+    behind = tokens[mention.end : mention.end + 2]
+    before = tuple(
+        word for word in tokens[max(0, mention.start - 4) : mention.start] if word not in ("the", MARK)
+    )
+    return behind in COMES or before[-2:] in ANNOUNCES
 
 
 def mentioned(text: str, options: tuple[str, ...]) -> bool:

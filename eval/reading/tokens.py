@@ -17,6 +17,8 @@ TOKEN = re.compile(
 # Letters of other scripts that are drawn like Latin ones; only read so in a word that has Latin letters too.
 LOOK_ALIKE = str.maketrans("асеоріхуѕјһԁвкмнтαεικνορτυχ", "aceopixysjhdbkmhtaeiknoptux")
 ARROWS = {ord(sign): f" {way} " for sign, way in zip("←→↑↓", ("left", "right", "up", "down"), strict=True)}
+ARROWS |= {ord(sign): f" {way} " for signs, way in (("✅✔☑✓👍", "yes"), ("❌✖✗✘👎", "no")) for sign in signs}
+ARROWS |= {ord("∅"): " none "} | dict.fromkeys(map(ord, "™®©"), " ")
 LATIN = re.compile(r"[a-z]")
 MIXED = re.compile(r"[^\W\d_]+")
 
@@ -40,7 +42,7 @@ def plain(text: str) -> str:
     if text.isascii():
         return text.casefold()
     text = (
-        unicodedata.normalize("NFKC", text).replace("’", "'").replace("`", "'").translate(ARROWS).casefold()
+        unicodedata.normalize("NFKC", text.translate(ARROWS)).replace("’", "'").replace("`", "'").casefold()
     )
     text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
     spread = unicodedata.normalize("NFD", text)
@@ -116,8 +118,12 @@ def stem(word: str) -> str:
     >>> [stem(word) for word in ("polyps", "biopsies", "masses", "lens", "forceps", "stenosis")]
     ['polyp', 'biopsy', 'mass', 'lens', 'forcep', 'stenosis']
     """
+    if word.endswith("'s"):  # "the needle driver's jaws"
+        word = word[:-2]
     if len(word) < 5 or not word.isalpha() or word.endswith(("ss", "us", "is")):
         return word
+    if len(word) > 7 and word.endswith(("oses", "yses")):  # "anastomoses"
+        return word[:-2] + "is"
     if word.endswith("ies"):
         return word[:-3] + "y"
     if word.endswith(("sses", "xes", "ches", "shes", "lenses")):

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from surgvqa.eval.reading import asides
+
 CUT_OFF = "cut off while thinking"
 NO_ANSWER = "nothing after its thoughts"
+CUT_OFF_BEFORE = "cut off before its answer"
 
 _THINKING = (
     r"(?:think|thinking|thoughts?|reasoning|reason|reflection|analysis|rationale|scratchpad|cot|seed:think)"
@@ -38,10 +41,17 @@ LEAD = re.compile(
     re.I,
 )
 LEADING = ("ans", "response", "conclusion", "prediction", "antwort", "respuesta", "réponse", "risposta", "答")
+DANGLING = re.compile(  # "so the answer might be"
+    r"\b(?:answer|conclusion)(?:\s+(?:is|would be|should be|must be|might be|may be|could be)\s*[:=]?|\s*[:=])\W*$",
+    re.I,
+)
 HEADING = re.compile(r"^\W*(?:(?:final|correct)\s+)?answer\W*\n", re.I | re.M)
 CONCLUDES = re.compile(
-    r"\b(?:therefore|in conclusion|in summary|to conclude|to sum up|hence|thus|correction|actually)\s*[,:]\s*"
-    r"|\b(?:on|upon|after) (?:a )?(?:second|closer|further) (?:thoughts?|look|inspection|reflection|review)\b[\s,:]*",
+    r"(?:\.\.+|…|\s[-–—])\s*(?:no|wait|sorry|scratch that)\s*[,:]\s*(?=\S)"  # "left … no, right"
+    r"|\b(?:therefore|in conclusion|in summary|to conclude|to sum up|hence|thus|correction|actually)\s*[,:]\s*"
+    r"|\b(?:on|upon|after) (?:a )?(?:second|closer|further) (?:thoughts?|look|inspection|reflection|review)\b[\s,:]*"
+    r"|(?:^|(?<=[.!?\n]))\s*(?:overall|in short|in total|(?:final )?verdict|bottom line|summary|result)\s*[:,]\s*"
+    r"|(?<=[.!?\n])\s*so\b[\s,]+(?=(?:it|this|that|there|the|i)\b)",
     re.I,
 )
 BASED = re.compile(
@@ -57,10 +67,6 @@ POLITE = re.compile(
 )
 MARKER = re.compile(r"^[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-•*–+](?=\s))[ \t]*(?=\S)", re.M)
 EMPHASIS = re.compile(r"\*+|(?<!\w)_{1,2}(?=\w)|(?<=\w)_{1,2}(?!\w)|`+|^#+\s*", re.M)
-ASIDE_KEYS = re.compile(
-    r"reason|think|thought|expla|rationale|analysis|confiden|probab|score|^id$|_id$|question|note|comment|evidence",
-    re.I,
-)
 ANSWER_KEYS = (
     "final_answer",
     "answer",
@@ -105,7 +111,10 @@ def unwrap(prediction: str) -> Reply:
     text = _fenced(text)
     text = _from_json(text)
     text = EMPHASIS.sub("", TAG.sub(" ", text)).strip().strip("$").strip()
-    return Reply(_introduced(_unmarked(text)))
+    text = asides.likeliest(_unmarked(asides.without(asides.table(text))))
+    if DANGLING.search(text):
+        return Reply("", CUT_OFF_BEFORE)
+    return Reply(_introduced(text))
 
 
 def final(prediction: str) -> str:
@@ -172,7 +181,14 @@ def _stated(value: Any) -> str:
         lower = {str(key).casefold().strip().replace(" ", "_"): own for key, own in value.items()}
         if (key := next((key for key in ANSWER_KEYS if key in lower), None)) is not None:
             return _stated(lower[key])
-        return ", ".join(_stated(own) for key, own in lower.items() if not ASIDE_KEYS.search(key))
+        stated = {key: own for key, own in lower.items() if not asides.KEYS.search(key)}
+        if len(stated) > 1 and all(
+            isinstance(own, bool) for own in stated.values()
+        ):  # {"hook": true, "clip": false}
+            return ", ".join(key.replace("_", " ") for key, own in stated.items() if own) or "none"
+        if all(isinstance(own, float) for own in stated.values()) and (likeliest := asides.most(stated)):
+            return likeliest
+        return ", ".join(_stated(own) for own in stated.values())
     if isinstance(value, list | tuple | set):
         return ", ".join(_stated(own) for own in value) or "none"
     return "" if value is None else str(value)

@@ -21,9 +21,8 @@ from typing import NamedTuple
 from surgvqa.builders.geometry import regions
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
-from surgvqa.eval.reading.lists import is_list, items, listed, nothing, says_nothing
+from surgvqa.eval.reading.lists import doubts, is_list, items, listed, nothing, says_nothing
 from surgvqa.eval.reading.negation import negated
-from surgvqa.eval.reading.refusals import refuses
 from surgvqa.eval.reading.terms import mentions, stated
 from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
@@ -155,9 +154,11 @@ def _read(prediction: str, asked: Asked) -> tuple[str, Verdict | None]:
 
 def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
     short = asked.answer.strip()
+    if hedges.supposes(text):
+        return Verdict(False, "supposes something else")
     if short.casefold() in YES_NO:
         return _yes_or_no(rule, text, short.casefold(), asked)
-    if refuses(text):
+    if hedges.refuses(text):
         return Verdict(False, "refusal")
     if letters.are_letters((short, *asked.known)) and not asked.choices:
         letter = letters.letter(text)
@@ -188,7 +189,9 @@ def _as_region(text: str, short: str) -> Verdict | None:
         given = regions.boxes(text)
         return _overlapping([regions.same_box(one, box) for one in given], NO_BOX)
     if (span := regions.true_span(short)) is not None:
-        return _overlapping([regions.same_span(one, span) for one in regions.spans(text)], NO_SPAN)
+        return _overlapping(
+            [regions.same_span(one, span) for one in regions.spans(numbers.in_seconds(text))], NO_SPAN
+        )
     return None
 
 
@@ -221,7 +224,7 @@ def _yes_or_no(rule: str, text: str, answer: str, asked: Asked) -> Verdict:
     said, cause = polarity.polarity(text, asked.question)
     chosen = _lettered(rule, text, asked)
     if not said and cause == polarity.NOTHING_SAID:
-        if refuses(text):
+        if hedges.refuses(text):
             return Verdict(False, "refusal")
         if chosen:
             return _compare({chosen.casefold()}, {answer}, NO_CHOICE)
@@ -253,11 +256,11 @@ def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
     given, truth = listed(text, asked.answer, vocabulary)
     if given.isdisjoint(map(name, vocabulary)) and (chosen := _lettered(rule, text, asked)) is not None:
         given = items(chosen, vocabulary)
+    own = tuple(sorted(truth))
     if (
         given == truth
-        and len(truth) > 1
-        and hedges.alternatives(text, tuple(sorted(truth)))
-        and " or " in text
+        and len(own) > 1
+        and (doubts(text, own) or (" or " in text and hedges.alternatives(text, own)))
     ):
         return Verdict(False, SEVERAL)
     return RIGHT if given == truth else Verdict(False, "another list")

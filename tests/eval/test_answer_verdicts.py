@@ -53,7 +53,10 @@ ROWS = [
 
 
 def test_rows_written_before_they_were_tried() -> None:
-    """Replies of three rounds; of each round's first trial 86 %, 86 % and 82 % agreed, one wrong one passed as right."""
+    """Replies of nine rounds; at their first trial 86, 86, 82, 83, 91, 89, 88, 88 and 88 % agreed, seven wrong ones passed.
+
+    Left out as debatable: "III" for 3, "calot dissection" for Calot's triangle dissection, and a bare "None." to a question that asks yes or no.
+    """
     own = [
         Prediction("", "", "", row["kind"], "", row["question"], "", row["truth"], tuple(row["choices"]), row["reply"])
         for row in ROWS
