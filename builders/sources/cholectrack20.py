@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,39 +52,13 @@ HIDDEN_BY = (
     "stainedlens",
     "undercoverage",
 )
-# Ids as CholecT50 counts them; the seventh tool of Cholec80 is the last.
-INSTRUMENTS = ("grasper", "bipolar", "hook", "scissors", "clipper", "irrigator", "specimen bag")
-PHASES = (
-    "preparation",
-    "calot triangle dissection",
-    "clipping and cutting",
-    "gallbladder dissection",
-    "gallbladder packaging",
-    "cleaning and coagulation",
-    "gallbladder retraction",
-)
-OWN_NAMES: Mapping[str, Mapping[str, str]] = {
-    "instrument": {str(number): name for number, name in enumerate(INSTRUMENTS)},
-    "phase": {str(number): name for number, name in enumerate(PHASES)},
-}
 # https://github.com/litianhao738/streaming-surgical-agent found it; a shift of the frames is its unofficial repair.
 WRONG_PICTURES = {30: "the frames filed as VID30 are those that VID31's labels describe; they are not read"}
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What a file's ids mean."""
-
-    taxonomy: Taxonomy
-    ids: Mapping[str, Mapping[str, str]]
-
-    def of(self, kind: str, number: int, where: str) -> str:
-        """Return the name of an id, an unknown one is refused."""
-        found = self.ids.get(kind, {}).get(str(number))
-        if found is None:
-            known = ", ".join(self.ids.get(kind, {})) or "none"
-            raise InputError(f"{where}: {kind} {number} has no name; expected one of {known}")
-        return found
+Media = tuple[Path | None, list[Frame], str | None]  # a video, or its stills; and its split
+Size = tuple[int, int]
+Ids = Mapping[str, Mapping[str, str]]  # kind -> id -> name
 
 
 def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]:
@@ -129,13 +102,7 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]
         yield from _case(f"VID{number:02}", path, tree.shown(path), (video, frames, split), taxonomy)
 
 
-def _case(
-    case_id: str,
-    path: Path,
-    shown: str,
-    media: tuple[Path | None, list[Frame], str | None],
-    taxonomy: Taxonomy,
-) -> Iterator[Case | Dropped]:
+def _case(case_id: str, path: Path, shown: str, media: Media, taxonomy: Taxonomy) -> Iterator[Case | Dropped]:
     """Yield a video, or what is wrong with its labels."""
     video, frames, split = media
     frames = [] if video else sorted(frames, key=lambda frame: frame.time_s)
@@ -169,7 +136,9 @@ def _labels(
     file = read_json(path, shown)
     try:
         said = file.get("categories") or {}
-        names = Names(taxonomy, {**OWN_NAMES, **{kind: _by_id(said[kind]) for kind in said}})
+        # Files that don't say what ids mean: the taxonomy lists tools and phases in the order of Cholec80 and CholecT50.
+        own = {"instrument": _by_id(taxonomy.instruments), "phase": _by_id(taxonomy.phases)}
+        ids = {**own, **{kind: _by_id(said[kind]) for kind in said}}
         frames = {int(frame): list(things) for frame, things in file["annotations"].items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
@@ -180,18 +149,16 @@ def _labels(
     before = None
     for frame, things in sorted(frames.items()):
         where = f"{shown} frame {frame}"
-        scenes.append(_scene(frame, things, names, (size, where), left))
+        scenes.append(_scene((frame, where), things, ids, taxonomy, size, left))
         stated = {_number(one, "phase", where) for one in things if one.get("phase") is not None}
         if len(stated) > 1:
             raise InputError(f"{where}: its instruments lie in phases {sorted(stated)}; a frame has one")
         if before is None or frame - before > FPS:
             labels.append({})
         if stated:
-            label = names.of("phase", stated.pop(), where)
-            labels[-1][frame / FPS] = taxonomy.canonical("phase", label)
+            labels[-1][frame / FPS] = taxonomy.canonical("phase", _name(ids, "phase", stated.pop(), where))
         before = frame
-    runs = (moments.phases(run, 1.0) for run in labels)
-    return tuple(scenes), tuple(itertools.chain.from_iterable(runs))
+    return tuple(scenes), tuple(phase for run in labels for phase in moments.phases(run, 1.0))
 
 
 def _by_id(named: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
@@ -200,20 +167,27 @@ def _by_id(named: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     return {str(number): str(name) for number, name in pairs}
 
 
+def _name(ids: Ids, kind: str, number: int, where: str) -> str:
+    """Return the name of an id; an unknown id is refused."""
+    known = ids.get(kind, {})
+    if str(number) not in known:
+        raise InputError(f"{where}: {kind} {number} has no name; expected one of {', '.join(known)}")
+    return known[str(number)]
+
+
 def _scene(
-    frame: int, things: list[Any], names: Names, media: tuple[tuple[int, int], str], left: Counter[str]
+    at: tuple[int, str], things: list[Any], ids: Ids, taxonomy: Taxonomy, size: Size, left: Counter[str]
 ) -> Scene:
     """Return the instruments of a frame with their tracks, who holds them, and what hides them."""
-    size, where = media
+    frame, where = at
     nodes: list[Entity] = []
     events: dict[str, None] = {}
     actions: dict[Action, None] | None = {}
     for one in things:
         if not isinstance(one, dict):
             raise InputError(f"{where}: expected an object an instrument, found {str(one)[:40]!r}")
-        name = names.taxonomy.canonical(
-            "instrument", names.of("instrument", _number(one, "instrument", where), where)
-        )
+        said = _name(ids, "instrument", _number(one, "instrument", where), where)
+        name = taxonomy.canonical("instrument", said)
         alike = sum(node.name == name for node in nodes) + 1
         identity = name if alike == 1 else f"{name}#{alike}"
         nodes.append(_entity(one, identity, name, size, where))
@@ -221,52 +195,35 @@ def _scene(
         if operator in OPERATORS:
             events[f"held: {identity}, {OPERATORS[operator]}"] = None
         events |= dict.fromkeys(f"condition: {what}" for what in HIDDEN_BY if one.get(what) in (1, True))
-        action = _action(one, name, names, where, left)
+        action = _action(one, name, ids, where, left)
         if action is None:
             actions = None
         elif actions is not None:
             actions[action] = None
-    said = None if actions is None else tuple(actions)
-    return Scene(frame / FPS, *size, tuple(nodes), events=tuple(events), actions=said)
+    done = None if actions is None else tuple(actions)
+    return Scene(frame / FPS, *size, tuple(nodes), events=tuple(events), actions=done)
 
 
 def _entity(one: Mapping[str, Any], identity: str, name: str, size: tuple[int, int], where: str) -> Entity:
     """Return an instrument with its box, shares of the picture: left, top, width, height."""
     box = one.get("tool_bbox")
-    if (
-        not isinstance(box, list)
-        or len(box) != 4
-        or not all(isinstance(value, int | float) and -0.01 <= value <= 1.01 for value in box)
-        or min(box[2:]) <= 0
-    ):
+    numbers = box if isinstance(box, list) and all(isinstance(value, int | float) for value in box) else []
+    if len(numbers) != 4 or min(numbers) < -0.01 or max(numbers) > 1.01 or min(numbers[2:]) <= 0:
         raise InputError(f"{where}: tool_bbox is {box!r}; expected left, top, width, height from 0 to 1")
-    x, y, w, h = box
-    left, top = max(x, 0.0) * size[0], max(y, 0.0) * size[1]
-    right, bottom = min(x + w, 1.0) * size[0], min(y + h, 1.0) * size[1]
-    if left >= right or top >= bottom:
-        raise InputError(f"{where}: the box {box!r} lies outside the picture")
     track = one.get("intraoperative_track")
-    return Entity(
-        identity,
-        name,
-        "instrument",
-        "box",
-        bbox=(left, top, right, bottom),
-        centroid=((left + right) / 2, (top + bottom) / 2),
-        area=(right - left) * (bottom - top),
-        track=f"{name} {track}" if isinstance(track, int) and track >= 0 else None,
-    )
+    followed = f"{name} {track}" if isinstance(track, int) and track >= 0 else None
+    return cholect.boxed_tool(identity, name, numbers, size, followed)
 
 
-def _action(one: Mapping[str, Any], name: str, names: Names, where: str, left: Counter[str]) -> Action | None:
+def _action(one: Mapping[str, Any], name: str, ids: Ids, where: str, left: Counter[str]) -> Action | None:
     """Return what an instrument does; None where nobody said it, or no list says what the ids mean."""
     verb, target = one.get("verb"), one.get("target")
     if verb is None or target is None or _number(one, "verb", where) < 0 or _number(one, "target", where) < 0:
         return None
-    if "verb" not in names.ids or "target" not in names.ids:
+    if "verb" not in ids or "target" not in ids:
         left["an action whose ids no list of the file explains"] += 1
         return None
-    said = [names.of(kind, _number(one, kind, where), where) for kind in ("verb", "target")]
+    said = [_name(ids, kind, _number(one, kind, where), where) for kind in ("verb", "target")]
     words = [None if word in cholect.NOTHING else word.replace("_", " ") for word in said]
     return Action(name, *words)
 
@@ -275,8 +232,7 @@ def _number(one: Mapping[str, Any], key: str, where: str) -> int:
     """Return an id that must be a whole number."""
     value = one.get(key)
     if isinstance(value, bool) or not isinstance(value, int):
-        known = ", ".join(sorted(one)[:6])
-        raise InputError(f"{where}: {key} is {value!r}, expected a whole number; it has {known}")
+        raise InputError(f"{where}: {key} is {value!r}, expected a whole number; keys: {', '.join(one)}")
     return value
 
 

@@ -319,5 +319,7 @@ def test_real_files_read_by_name_alone(name: str, realdata: Path) -> None:
 @pytest.mark.parametrize("name", ["cholec80", "endovis18_vqa"])
 def test_a_folder_of_something_else_is_named_with_what_it_holds(name: str, tmp_path: Path) -> None:
     (tmp_path / "joined.txt").write_text("what organ is being operated? kidney\n")
-    with pytest.raises(InputError, match=r"no file like .*; it holds 1 files, such as joined\.txt; get it at"):
+    with pytest.raises(
+        InputError, match=r"no file like .*; it holds 1 files, such as joined\.txt; get it at"
+    ):
         read(name, tmp_path)
