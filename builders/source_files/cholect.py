@@ -7,7 +7,7 @@ view, so it's no structure of the scene; the action stands among its events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,21 +77,29 @@ def _scene(
             continue
         if float(one[3]) < 0:
             raise InputError(f"second {time_s:g}: one instrument has a box and another none")
-        x, y, w, h = (float(value) for value in one[3:7])
-        box = (x * size[0], y * size[1], min(x + w, 1) * size[0], min(y + h, 1) * size[1])
-        if any(node.bbox == box and node.name == name for node in nodes):
+        thing = boxed_tool(identity, name, [float(value) for value in one[3:7]], size)
+        if any(node.bbox == thing.bbox and node.name == name for node in nodes):
             continue  # one instrument that does two things
-        centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-        nodes.append(
-            Entity(
-                identity, name, "instrument", "box", bbox=box, centroid=centre, area=w * h * size[0] * size[1]
-            )
-        )
+        nodes.append(thing)
     actions = tuple(dict.fromkeys(_actions(instances, names)))
     width, height = size if boxed else (0, 0)
     return Scene(
         time_s, width, height, tuple(nodes), events=actions, actions=_triplets(instances, names, taxonomy)
     )
+
+
+def boxed_tool(
+    identity: str, name: str, box: Sequence[float], size: tuple[int, int], track: str | None = None
+) -> Entity:
+    """Return an instrument with a box: left, top, width, height as shares of the picture."""
+    x, y, w, h = box
+    left, top, right, bottom = (
+        min(max(share, 0), 1) * side for share, side in zip((x, y, x + w, y + h), (*size, *size), strict=True)
+    )
+    if left >= right or top >= bottom:
+        raise InputError(f"{name}: the box {list(box)} lies outside the picture; expected shares from 0 to 1")
+    middle, area = ((left + right) / 2, (top + bottom) / 2), (right - left) * (bottom - top)
+    return Entity(identity, name, "instrument", "box", (left, top, right, bottom), middle, area, track=track)
 
 
 NOTHING = ("null_verb", "null_target")  # how the data set writes that an instrument is idle

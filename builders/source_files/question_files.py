@@ -75,7 +75,8 @@ def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
         frames[case_id][int(one.said["frame"])].append(one.path)
     if not frames:
         raise InputError(
-            f"nothing of {family.name} below {root}: no file like {' or '.join(family.files)}; get it at {family.access}"
+            f"nothing of {family.name} below {root}: no file like {' or '.join(family.files)}; {tree.held()}; "
+            f"get it at {family.access}"
         )
     short: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     left: Counter[str] = Counter()

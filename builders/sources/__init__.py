@@ -1,4 +1,5 @@
-"""One file per data set, a module or a description in YAML; being in this folder registers it under its name.
+"""One file per data set, a module or a description in YAML; being in this folder, or in ``text_sources`` beside it,
+registers it under its name.
 
 A user's own source is such a file elsewhere: given to the command with ``--source FILE``, or named by an installed package as
 an entry point of the group ``surgvqa.sources``.
@@ -18,6 +19,7 @@ from types import ModuleType
 from surgvqa.cards.command import InputError, nearest
 
 GROUP = "surgvqa.sources"
+FOLDERS = (Path(__path__[0]), Path(__path__[0]).parent / "text_sources")
 _added: dict[str, Path] = {}  # by name, files that this process was given
 
 
@@ -32,7 +34,7 @@ def names() -> list[str]:
 
 @cache
 def _shipped() -> frozenset[str]:
-    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    modules = (module.name for module in pkgutil.iter_modules([str(folder) for folder in FOLDERS]))
     return frozenset({*modules, *(path.stem for path in Path(__path__[0]).glob("*.yaml"))})
 
 
@@ -76,9 +78,8 @@ def file_of(name: str) -> Path:
                 f"the entry point of source {name} names {_installed()[name]}, which isn't installed"
             )
         return Path(spec.origin)
-    folder = Path(__path__[0])
-    own = folder / f"{name}.py"
-    return own if own.is_file() else folder / f"{name}.yaml"
+    own = next((path for folder in FOLDERS if (path := folder / f"{name}.py").is_file()), None)
+    return own or FOLDERS[0] / f"{name}.yaml"
 
 
 def description(name: str) -> Path | None:
@@ -103,7 +104,7 @@ def load(name: str) -> ModuleType:
         return checked(module_of(_added[name]), name)
     if name in _installed():
         return checked(importlib.import_module(_installed()[name]), name)
-    return importlib.import_module(full)
+    return importlib.import_module(f"surgvqa.builders.{file_of(name).parent.name}.{name}")
 
 
 def checked(module: ModuleType, name: str) -> ModuleType:

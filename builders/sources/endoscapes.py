@@ -125,19 +125,9 @@ def _view(case_id: str, time_s: float, ds: Sequence[float]) -> Clip:
         )
         kind = f"critical_view_{number}"
         ids = f"{clip.clip_id}#{kind}"
-        qa.append(
-            QA(
-                ids,
-                kind,
-                "verification",
-                question,
-                answer,
-                short,
-                ("yes", "no"),
-                (time_s,),
-                support_ratio=round(mean, 4),
-            )
-        )
+        choices, share = ("yes", "no"), round(mean, 4)
+        one = QA(ids, kind, "verification", question, answer, short, choices, (time_s,), support_ratio=share)
+        qa.append(one)
     return replace(clip, qa=tuple(qa))
 
 

@@ -65,6 +65,11 @@ class Tree:
             if match and not any(compiled(one).search(text) for one in not_wanted):
                 yield Found(path, match.groupdict())
 
+    def held(self) -> str:
+        """Say how many files there are, and name three of them."""
+        names = ", ".join(self.shown(path) for path, _ in self.files[:3])
+        return f"it holds {len(self.files):,} files, such as {names}" if names else "it holds no file"
+
     def shown(self, path: Path) -> str:
         """Return a path below the root, as messages and notes call it."""
         return path.relative_to(self.root).as_posix()

@@ -67,6 +67,8 @@ class Tally:
         ]
         told += [
             f"{kind}: {found.get(kind, 0):,} of the data set's {count:,} are below the root"
+            if found.get(kind, 0) < count
+            else f"{kind}: {found[kind]:,} are below the root, more than the data set's {count:,}; look for files of others"
             for kind, count in expected.items()
             if found.get(kind, 0) != count and (kind == "cases" or kind in found)
         ]

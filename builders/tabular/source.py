@@ -60,8 +60,8 @@ def read_tree(
     if not reader.parts and not reader.dropped:
         wanted = [pattern for table in reader.patterns() for pattern in table]
         raise InputError(
-            f"nothing of {description.facts.name} below {root}: no file like {' or '.join(wanted)}; get it at "
-            f"{description.facts.access}"
+            f"nothing of {description.facts.name} below {root}: no file like {' or '.join(wanted)}; "
+            f"{reader.tree.held()}; get it at {description.facts.access}"
         )
     yield from reader.dropped
     yield from tally.dropped()

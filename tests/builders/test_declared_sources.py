@@ -217,6 +217,19 @@ def test_where_a_frame_lies_in_its_video_is_left_out() -> None:
     assert any(isinstance(one, Dropped) and "gives the phase away" in one.cause for one in found)
 
 
+def test_a_box_behind_an_answer_is_left_out_by_name() -> None:
+    found = read("endovis18_vqla")
+    cases = {one.case_id: one for one in found if isinstance(one, Case)}
+    assert [(qa.kind, qa.short_answer) for qa in cases["seq_01"].clips[0].qa] == [
+        ("organ", "kidney"),
+        ("position", "left-top"),
+    ]
+    assert (cases["seq_01"].split, cases["seq_02"].split) == ("validation", "train")
+    assert ("3 lines", "fields after the answer") in [
+        (one.item, one.cause) for one in found if isinstance(one, Dropped)
+    ]
+
+
 def test_an_unknown_label_is_a_fault_of_its_case(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "cholec80", tmp_path / "c")
     path = tmp_path / "c" / "phase_annotations" / "video45-phase.txt"
@@ -314,3 +327,12 @@ def test_real_files_read_by_name_alone(name: str, realdata: Path) -> None:
     found = read(name, realdata / folder)
     assert len([one for one in found if isinstance(one, Case)]) == count
     assert not [one for one in found if isinstance(one, Dropped) and one.fault]
+
+
+@pytest.mark.parametrize("name", ["cholec80", "endovis18_vqa"])
+def test_a_folder_of_something_else_is_named_with_what_it_holds(name: str, tmp_path: Path) -> None:
+    (tmp_path / "joined.txt").write_text("what organ is being operated? kidney\n")
+    with pytest.raises(
+        InputError, match=r"no file like .*; it holds 1 files, such as joined\.txt; get it at"
+    ):
+        read(name, tmp_path)

@@ -273,7 +273,13 @@ def test_their_own_loader_reads_it(ours: Path, tmp_path: Path, form: str) -> Non
     formats.export(ours, tmp_path / "out", form)
     expected = {split: len(clips(ours, split)) for split in SPLITS}
     script = LOADERS / f"{form.replace('-', '_')}_loader.py"
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": ""}
+    offline = {
+        **os.environ,
+        "DISABLE_VERSION_CHECK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": "",
+    }
     words = [str(python), str(script), str(tmp_path / "out"), json.dumps(expected)]
     done = subprocess.run(words, capture_output=True, text=True, env=offline, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""The one contract of all sources. A source is a file in builders/sources/ and something in tests/fixtures/:
+"""The one contract of all sources. A source is a file in builders/sources/ or text_sources/ and something in tests/fixtures/:
 
 ``NAME/`` is an invented tree in its format, ``NAME.json`` says, where needed, the options to read it with and
 the videos that are rendered into a copy of it (path -> seconds, width, height).
