@@ -61,6 +61,7 @@ class Shape:
     score: float | None = None  # how sure a machine was
     where: str = ""  # "annotation 7", for messages
     form: checks.Form = "corners"
+    around: Box | None = None  # the box that the file writes beside an outline or a mask
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
         text = read_text(path, shown)
         mark = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0], needed)
         read = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
-        table = [[cell.strip() for cell in row] for row in read if any(row)]
+        table = [[cell.strip() for cell in row] for row in read if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise InputError(f"{shown}: not a CSV file: {error}") from error
     # spreadsheets write empty columns behind the last one

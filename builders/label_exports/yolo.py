@@ -37,10 +37,8 @@ BEYOND = 1.25  # coordinates up to here are cut at the edge; above, they aren't 
 
 def class_file(folder: Path) -> Path | None:
     """Return the file that names the classes of a YOLO folder, or None. Raises ``InputError`` where two differ."""
-    for name in (*YAML, *LISTS, "*.names"):
-        if there := files_below(folder, name):
-            return same_classes(folder, there, lambda path: classes(path)[0])
-    return None
+    there = [path for name in (*YAML, *LISTS, "*.names") for path in files_below(folder, name)]
+    return same_classes(folder, there, lambda path: classes(path)[0]) if there else None
 
 
 def read(folder: Path, known: Known) -> Annotated:
@@ -105,6 +103,15 @@ def _line(
     """Return a line as a shape, in pixels."""
     try:
         values = [float(cell) for cell in cells[1:]]
+        if (
+            len(cells) > 6
+            and not keypoints
+            and cells[-1].isdigit()
+            and not any(c.isdigit() for c in cells[1:-1])
+        ):
+            raise InputError(
+                f"its last number, {cells[-1]}, looks like a track's: save the labels without tracks"
+            )
         if not cells[0].isdigit() or int(cells[0]) not in labels:
             raise InputError(f"class {cells[0]!r} is none of the {len(labels)} that are named")
         label, (width, height) = labels[int(cells[0])], size
