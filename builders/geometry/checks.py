@@ -115,6 +115,17 @@ def refuse_beside(points: Iterable[Point], box: Box) -> None:
         )
 
 
+def in_per_cent(boxes: Sequence[Box], side: int) -> bool:
+    """Whether the boxes of a file, whose pictures have no shorter side than ``side``, read as per cent of a picture.
+
+    Ten boxes or more that fill 100 x 100 pixels to four fifths on both sides, and never reach beyond them.
+    """
+    if len(boxes) < 10 or side < 200:
+        return False
+    right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    return 80 <= right <= 100 and 80 <= bottom <= 100
+
+
 def _is_number(text: str) -> bool:
     try:
         return float(text) != 0
