@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
+collect_ignore_glob = [
+    "support/peer_loaders/*"
+]  # scripts that import other projects, in environments of their own
 
 
 @pytest.fixture(scope="session")

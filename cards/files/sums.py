@@ -151,7 +151,7 @@ def faults(folder: Path, checkpoints: bool = True) -> list[str]:
         listed |= set(hashes)
         for name, wanted in sorted(hashes.items()):
             path = folder / name
-            if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+            if not _within(path, folder):
                 found.append(f"{name}: not a file of this folder")
             elif not path.is_file():
                 found.append(f"{name}: listed, but not there")
@@ -166,6 +166,13 @@ def faults(folder: Path, checkpoints: bool = True) -> list[str]:
         if (checkpoint / NAME).is_file():
             found += [f"{checkpoint.name}/{one}" for one in faults(checkpoint)]
     return found
+
+
+def _within(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder itself; in a snapshot of the Hub's cache every file is a link into its blobs."""
+    if folder.parent.name == "snapshots" and path.is_symlink():
+        return path.resolve().parent == folder.resolve().parents[1] / "blobs"
+    return not path.is_symlink() and path.resolve().is_relative_to(folder.resolve())
 
 
 def _acts(name: str) -> bool:

@@ -249,10 +249,11 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
             elif where.endswith(("mask", "masks")):
                 array = array.filter(pc.invert(pc.match_substring_regex(array, ONLY_RUN_LENGTHS)))
             array = pc.replace_substring_regex(readable(array), CLIP_TIMES, "")
+            wide = pc.unique(array.filter(pc.invert(pc.string_is_ascii(array))))
             for what, rule in wanted.items():
                 matched = array.filter(pc.match_substring_regex(array, rule))
-                # A rule that has to be confirmed may hit what comes first for nothing.
-                tried = pc.unique(matched) if what in CONFIRMED else matched[:1]
+                # A rule that has to be confirmed may hit what comes first for nothing; and for RE2 a word ends before "ü".
+                tried = pc.unique(pa.concat_arrays([matched, wide])) if what in CONFIRMED else matched[:1]
                 for value in tried:
                     found = match_of(what, rule, value.as_py())
                     if found is not None or what not in CONFIRMED:

@@ -23,6 +23,11 @@ def square(x: float, y: float, side: float = 10) -> list[float]:
     return [x, y, x + side, y, x + side, y + side, x, y + side]
 
 
+def box(outlines: list[list[float]]) -> list[float]:
+    xs, ys = ([value for one in outlines for value in one[start::2]] for start in (0, 1))
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+
+
 def tree(root: Path, annotations: list[dict]) -> Path:
     """A case in Cataract-1K's layout with one phase and two pictures at 0 and 4.5 s."""
     phases = root / "case_0007" / "case_0007_annotations_phases.csv"
@@ -37,7 +42,7 @@ def tree(root: Path, annotations: list[dict]) -> Path:
         "images": images,
         "categories": [{"id": i, "name": name} for i, name in enumerate(names[1:], 1)],
         "annotations": [
-            {"id": i, "bbox": [0, 0, 1, 1], "area": 1, "iscrowd": 0, **one}
+            {"id": i, "bbox": box(one["segmentation"]), "area": 1, "iscrowd": 0, **one}
             for i, one in enumerate(annotations, 1)
         ],
     }

@@ -630,7 +630,7 @@ def test_stretches_that_a_model_found(planted: Path, tmp_path: Path) -> None:
     table.write_text("case,start,end\na,6,6\n")
     with pytest.raises(InputError, match=r"outside\.csv row 2: ends at 6 s"):
         list(read_stretches(table))
-    with pytest.raises(InputError, match="neither 'colour' nor a CSV"):
+    with pytest.raises(InputError, match="neither 'colour', nor a CSV"):
         screen([], False, "oobnet")
 
 

@@ -183,3 +183,25 @@ def test_figures_stay_as_they_are():
         hashlib.sha256(json.dumps(rounded(figures)).encode()).hexdigest()
         == "47b2d113fd1059faf7e60cbcc9ffcf301350f49f17d5eaad5ea34781442c428e"
     )
+
+
+@pytest.mark.parametrize("cases", [3, 5, 6, 9, 14, 15, 30])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_cases_that_all_differ_by_one_and_the_same(cases: int, sign: float):
+    """Nothing to flip and nothing to resample: the interval is the binomial one of as many cases, on the scale from -1 to 1."""
+    names = [f"c{n:02d}" for n in range(cases) for _ in range(3)]
+    ends, p = paired([sign] * len(names), names)
+    far = 2 * 0.025 ** (1 / cases) - 1
+    expected = (min(far, 0.0) if cases < 6 else far, 1.0)
+    assert ends == pytest.approx(expected if sign > 0 else (-expected[1], -expected[0]))
+    assert p is not None and (p == pytest.approx(2 / 2**cases) if cases <= 14 else p < 0.001)
+
+
+def test_the_interval_leaves_out_zero_where_the_test_does_though_questions_alone_would_not():
+    """Six cases, each with one question more for B of forty: p is 0.03, and 40 questions a case scatter far more than that."""
+    values = ([1.0] + [1.0, -1.0] * 12 + [0.0] * 15) * 6
+    names = [f"c{n}" for n in range(6) for _ in range(40)]
+    ends, p = paired(values, names)
+    assert p == 0.03125 and ends is not None and 0 < ends[0] <= 1 / 40 < ends[1]
+    mirrored, _ = paired([-value for value in values], names)
+    assert mirrored is not None and mirrored[1] < 0 and mirrored == pytest.approx((-ends[1], -ends[0]))
