@@ -1,6 +1,7 @@
 """Outlines of other tools, COCO and LabelMe, and of segmenters, as the entities of scenes."""
 
 __all__ = [
+    "beside",
     "coco",
     "entities",
     "labelme",

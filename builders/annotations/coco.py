@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
@@ -158,6 +159,11 @@ def _picture(
     """One image with its annotations; None where it has a crowd."""
     width, height = frame_size(image["width"], image["height"])
     name = str(image["file_name"])
+    if (why := beside.not_looked_at(image)) is not None:
+        found.note(name, why)
+        return None
+    if image.get("num_annotations") is not None and image["num_annotations"] != len(there):
+        raise InputError(f"its num_annotations is {image['num_annotations']}, and {len(there)} are there")
     crowds = [entry for entry in there if _set(entry, "iscrowd") or _set(entry, "ignore")]
     if crowds:
         what = ", ".join(sorted({labels.get(_id(entry, "category_id"), "?") for entry in crowds}))
@@ -197,47 +203,54 @@ def _shapes(
 def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where: str) -> Shape:
     """One annotation."""
     outline = entry.get("segmentation")
+    beside.refuse_gone(entry)
     if isinstance(outline, str):
         try:
             outline = parse_json(outline)
         except ValueError as error:
             raise InputError(f"its segmentation is a string that isn't JSON: {error}") from error
     extra = attributes(entry)
+    beside.refuse_gone(extra)
+    around = _around(entry)
     track = None if extra.get("track_id") is None else str(extra["track_id"])
     score = _score(entry)
     if isinstance(outline, Mapping):
         rle = _rle(outline, width, height)
-        return Shape(label, rle=rle, track=track, score=score, where=where)
+        return Shape(label, rle=rle, track=track, score=score, where=where, around=around)
     if isinstance(outline, list):
         outline = [part for part in outline if part != []]  # "[[]]": no outline
     if outline:
         if not isinstance(outline, list):
             raise InputError(f"its segmentation is {masks.shown(outline)}, no list of polygons")
         polygons = [pairs(polygon) for polygon in outline]
-        if entry.get("bbox"):
-            x, y, w, h = (float(value) for value in entry["bbox"])
-            around = checks.extent(point for polygon in polygons for point in polygon)
-            if w > 0 and h > 0 and around[0] < around[2] and around[1] < around[3]:  # else refused as flat
-                checks.refuse_apart((x, y, x + w, y + h), around)
-        return Shape(label, polygons=polygons, track=track, score=score, where=where)
-    if entry.get("bbox"):
-        x, y, w, h = (float(value) for value in entry["bbox"])
-        box: Box = (x, y, x + w, y + h)
-        beside = ("bbox", "segmentation", "rotation")
-        checks.refuse_elsewhere({**entry, "bbox_mode": _other_mode(entry.get("bbox_mode"))}, beside)
-        checks.refuse_elsewhere(extra, beside)
+        return Shape(label, polygons=polygons, track=track, score=score, where=where, around=around)
+    points = list(entry.get("keypoints") or ())
+    seen = [
+        (float(x), float(y)) for x, y, v in zip(points[::3], points[1::3], points[2::3], strict=True) if v
+    ]
+    if around is not None:
+        box = around
+        if seen:
+            checks.refuse_beside(seen, box)
+        read = ("bbox", "segmentation", "rotation")
+        checks.refuse_elsewhere({**entry, "bbox_mode": _other_mode(entry.get("bbox_mode"))}, read)
+        checks.refuse_elsewhere(extra, read)
         degrees = float(entry.get("rotation") or extra.get("rotation") or 0.0)
         if degrees % 360:
             turned = checks.turned(box, degrees)
             return Shape(label, turned=turned, track=track, score=score, where=where)
         return Shape(label, box=box, track=track, score=score, where=where, form="xywh")
-    points = list(entry.get("keypoints") or ())
-    seen = [
-        (float(x), float(y)) for x, y, v in zip(points[::3], points[1::3], points[2::3], strict=True) if v
-    ]
     if not seen:
         raise InputError("it has no segmentation, no bbox and no visible keypoint")
     return Shape(label, trace=seen, track=track, score=score, where=where)
+
+
+def _around(entry: Mapping[str, Any]) -> Box | None:
+    """Return the box of an annotation, or None."""
+    if not entry.get("bbox"):
+        return None
+    x, y, w, h = (float(value) for value in entry["bbox"])
+    return x, y, x + w, y + h
 
 
 def _other_mode(mode: Any) -> Any:
@@ -268,4 +281,4 @@ def _time(image: Mapping[str, Any]) -> float | None:
 
 def _score(entry: Mapping[str, Any]) -> float | None:
     """How sure a machine was of an image or an annotation."""
-    return confidence(entry.get("score"))
+    return confidence(entry["score"] if entry.get("score") is not None else entry.get("confidence"))

@@ -62,6 +62,7 @@ def entities(
         try:
             role, name = names.of(shape.label)
             node, lost = _node(shape, name, role, width, height, masked)
+            _refuse_apart(shape, node)
         except InputError as error:
             if shape.where:
                 error.add_note(shape.where)  # for `Faults.add`
@@ -83,6 +84,20 @@ def entities(
             first.setdefault(name, (shape.label, len(nodes)))
         nodes.append(node)
     return tuple(numbered(one for one in nodes if one.granularity != "presence" or seen[one.name] == 1))
+
+
+def _refuse_apart(shape: Shape, node: Entity) -> None:
+    """Refuse an outline or a mask that lies apart from the box that its file writes beside it."""
+    if shape.around is None:
+        return
+    x1, y1, x2, y2 = shape.around
+    outline = (
+        checks.extent(point for polygon in shape.polygons for point in polygon)
+        if shape.polygons
+        else node.bbox
+    )
+    if outline is not None and x1 < x2 and y1 < y2:
+        checks.refuse_apart(shape.around, outline)
 
 
 def numbered(nodes: Iterable[Entity]) -> tuple[Entity, ...]:

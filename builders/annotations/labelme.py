@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
@@ -48,6 +49,9 @@ def labelme(
         raise InputError(f"{shown}: not a LabelMe file; it lacks {', '.join(missing)}")
     found = Faults(shown)
     name = str(file["imagePath"]).replace("\\", "/").rsplit("/", 1)[-1]
+    if (why := beside.not_looked_at(file)) is not None:
+        found.note(name, why)
+        return found.annotated(())
     try:
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
         names = Names(taxonomy)
@@ -65,6 +69,8 @@ def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
     for index, entry in enumerate(entries):
         try:
             points = [(float(x), float(y)) for x, y in entry["points"]]
+            for said in (entry, entry.get("flags"), entry.get("attributes")):
+                beside.refuse_gone(said)
             group, polygon = entry.get("group_id"), (entry.get("shape_type") or "polygon") == "polygon"
             key = (str(entry["label"]), index if group is None else f"group {group}")
             score, where = confidence(entry.get("score")), f"shape {index}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -18,6 +19,8 @@ from surgvqa.cards.command import InputError
 _ROBOFLOW = re.compile(r"(.+)[_.-](jpe?g|png|bmp|tiff?|webp)\.rf\.[0-9A-Za-z]+(\.\w+)?", re.IGNORECASE)
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(.+)")
 _PARTS = re.compile(r"\d+|\D+")
+_CLOCK = re.compile(r"\d+h\d+m\d+s?$", re.IGNORECASE)
+_DECIMALS = re.compile(r"\d\.\d+$")
 LATE_S = 1.0  # annotations are rounded to seconds
 LONGEST = 12  # digits: more of them count no frames
 
@@ -28,7 +31,49 @@ def parts(name: str) -> tuple[str, ...]:
     >>> parts("frames%2Fv\\\\1.jpg")
     ('frames', 'v', '1.jpg')
     """
-    return tuple(part for part in unquote(name).replace("\\", "/").split("/") if part) or ("",)
+    whole = unicodedata.normalize("NFC", unquote(name)).replace("\\", "/")
+    return tuple(part for part in whole.split("/") if part) or ("",)
+
+
+# Folders that say what is in them, not which recording it is of.
+KINDS = (
+    "labels",
+    "images",
+    "train",
+    "valid",
+    "val",
+    "test",
+    "annotations",
+    "json",
+    "xml",
+    "obj_train_data",
+    "data",
+)
+
+
+def inside(folders: Sequence[str], name: str) -> str:
+    """Return a picture's name behind the folders that may tell its recording; a name with folders of its own stays.
+
+    >>> inside(("labels", "op1"), "1.txt"), inside(("labels",), "1.txt"), inside(("op1",), "op2/1.jpg")
+    ('op1/1.txt', '1.txt', 'op2/1.jpg')
+    """
+    told = [folder for folder in folders if folder.lower() not in KINDS]
+    return name if "/" in name or "\\" in name or not name else "/".join((*told, name))
+
+
+def of_another(folders: Sequence[str], known: Iterable[str]) -> bool:
+    """Whether a folder is named as a known recording or its folder is, but for its number: it is of another one.
+
+    >>> of_another(("op1",), ("frames", "op2")), of_another(("op1",), ("op1", "op2")), of_another(("upload", "7"), ("12",))
+    (True, False, False)
+    """
+    there = {one.casefold() for one in known}
+    given = [one.casefold() for before, one in itertools.pairwise(("", *folders)) if before != "upload"]
+    if there & set(given):
+        return False
+    pieces = [_PARTS.findall(one) for one in there]
+    shapes = {_pattern(one) for one in pieces if any(piece.isdecimal() for piece in one)}
+    return any(_pattern(_PARTS.findall(one)) in shapes for one in given)
 
 
 def original(name: str) -> str:
@@ -63,6 +108,10 @@ def numbers(names: Iterable[str]) -> dict[str, int]:
         first = first or (name, pieces)
         if _pattern(pieces) != _pattern(first[1]):
             raise InputError(f"no pattern fits both {first[0]!r} and {name!r}; {ASK}")
+        if _CLOCK.search("".join(pieces)) or _DECIMALS.search("".join(pieces)):
+            raise InputError(
+                f"{name!r} holds a clock time or decimals, of which the last number is a part alone; {ASK}"
+            )
     rows = {
         name: tuple(int(piece) for piece in pieces if piece.isdecimal()) for name, pieces in split.items()
     }
@@ -73,7 +122,25 @@ def numbers(names: Iterable[str]) -> dict[str, int]:
                 next(name for name, row in rows.items() if row == which) for which in (before, after)
             )
             raise InputError(f"two numbers change between {one!r} and {other!r}, and not together; {ASK}")
+    _refuse_unrelated(rows)
     return {name: row[-1] for name, row in rows.items()}
+
+
+def _refuse_unrelated(rows: Mapping[str, Sequence[int]]) -> None:
+    """Refuse names in which a second number changes that isn't the same time in another unit, as frames and ms are.
+
+    Raises:
+        InputError: minutes before seconds, dates, or two recordings.
+    """
+    name, top = max(rows.items(), key=lambda item: item[1][-1], default=("", ()))
+    # a time that was rounded differs by up to one; two small numbers are alike by chance
+    slack = min(1.0, 0.02 * top[-1]) if top else 0.0
+    for other, row in rows.items():
+        for number, most in zip(row[:-1], top[:-1], strict=True):
+            if number != most and abs(row[-1] * most - number * top[-1]) > slack * most:
+                raise InputError(
+                    f"two numbers change between {other!r} and {name!r}, and not together; {ASK}"
+                )
 
 
 def refuse_beyond(case: Case) -> None:

@@ -61,6 +61,7 @@ class Shape:
     score: float | None = None  # how sure a machine was
     where: str = ""  # "annotation 7", for messages
     form: checks.Form = "corners"
+    around: Box | None = None  # the box that the file writes beside an outline or a mask
 
 
 @dataclass(slots=True)
@@ -118,12 +119,13 @@ class Faults:
         Where half of the located pictures or more hold a shape that lies outside, the others are refused, too: the
         file's coordinates are of something else, and those that fit do so by chance.
         """
-        pictures = tuple(pictures)
+        pictures = tuple(self._unlike(pictures))
         located = [one for one in pictures if any(node.bbox or node.centroid for node in one.nodes)]
         if self.misplaced > 0 and self.misplaced >= len(located):
             cause = "shapes of other pictures of this file lie outside them, so its places are in doubt"
             self.faults += [Dropped(f"{self.shown}: {one.name}", cause, fault=True) for one in located]
-            pictures = tuple(one for one in pictures if one not in located)
+            pictures = _without(pictures, located)
+        pictures = self._per_cent(pictures)
         notes = list(once(self.left))
         if self.cuts:
             worst, name = max(self.cuts)
@@ -133,6 +135,40 @@ class Faults:
             )
             notes.append(Dropped(self.shown, cause))
         return Annotated(pictures, tuple(once(self.faults)), tuple(notes))
+
+    def _unlike(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Yield the pictures; one that is there twice, and not alike, is a fault: nobody knows which of them holds."""
+        there: dict[tuple[str, float | None], list[Picture]] = {}
+        for one in pictures:
+            there.setdefault((one.name, one.time_s), []).append(one)
+        for (name, time_s), same in there.items():
+            drawn = [one for one in same if one.nodes or not one.phase]  # a phase may be said apart
+            if any(one.nodes != drawn[0].nodes for one in drawn):
+                self.add(
+                    name or f"second {time_s:g}",
+                    f"it is there {len(drawn)} times, and not alike; keep one of them",
+                )
+            else:
+                yield from same
+
+    def _per_cent(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        """Return the pictures without those whose boxes are in per cent, as all of a file then are."""
+        boxed = [one for one in pictures if any(node.bbox for node in one.nodes)]
+        boxes = [node.bbox for one in boxed for node in one.nodes if node.bbox]
+        if not checks.in_per_cent(boxes, min((min(one.width, one.height) for one in boxed), default=0)):
+            return pictures
+        for one in boxed:
+            self.add(
+                one.name,
+                "all boxes of this file fill 100x100 pixels of larger pictures, so they look like per cent; give pixels",
+            )
+        return _without(pictures, boxed)
+
+
+def _without(pictures: Iterable[Picture], refused: Iterable[Picture]) -> tuple[Picture, ...]:
+    """Return the pictures that aren't among the refused ones, in linear time."""
+    gone = {id(one) for one in refused}
+    return tuple(one for one in pictures if id(one) not in gone)
 
 
 def role_of(taxonomy: Taxonomy, label: str) -> tuple[Role, str]:

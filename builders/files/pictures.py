@@ -152,9 +152,17 @@ def read_picture(path: Path) -> np.ndarray:
     """Return a picture file as a height x width x 3 uint8 RGB array, turned as its EXIF says.
 
     Greys of 16 bits are brought to 8, as viewers do; Pillow alone would show all above 255 as white. Raises ``InputError``
-    with the file's name where it is missing, damaged or implausibly large, or its greys have no stated range.
+    with the file's name where it is missing, damaged or implausibly large, its greys have no stated range, it holds several
+    pictures, or a part of it is transparent: what somebody hid there would be shown.
     """
     with opened_picture(path) as picture:
+        count = getattr(picture, "n_frames", 1)
+        if count > 1 and picture.format != "MPO":  # a camera's JPEG with a preview behind it
+            raise InputError(f"{path}: {count} pictures in one file; store them one by one")
+        if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
+            raise InputError(
+                f"{path}: a part of it is transparent; store it as it is to be seen, without transparency"
+            )
         upright = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I;16"):
             grey = (np.asarray(upright).astype(np.uint32) + 128) // 257

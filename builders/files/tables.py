@@ -29,7 +29,7 @@ def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[di
         text = read_text(path, shown)
         mark = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0], needed)
         read = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
-        table = [[cell.strip() for cell in row] for row in read if any(row)]
+        table = [[cell.strip() for cell in row] for row in read if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise InputError(f"{shown}: not a CSV file: {error}") from error
     # spreadsheets write empty columns behind the last one
@@ -95,6 +95,9 @@ def number(row: Mapping[str, str], column: str, where: str) -> float:
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
 _CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
+UNITS, RATES = ("unit", "units", "time_unit"), ("fps", "frame_rate", "framerate")
+SECONDS = ("", "s", "sec", "secs", "second", "seconds")
+_POINTED = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _HALF_CLOCK = re.compile(r"\d+:\d+(?:[.,]\d+)?")
 
 
@@ -104,6 +107,11 @@ def seconds(row: Mapping[str, str], column: str, where: str) -> float:
     >>> seconds({"start": "1:02:03,5"}, "start", ""), seconds({"start": "13.28"}, "start", "")
     (3723.5, 13.28)
     """
+    for other, value in row.items():
+        if (other.lower() in UNITS and value.lower() not in SECONDS) or (other.lower() in RATES and value):
+            raise InputError(
+                f"{where}: {other} is {value!r}, and times are seconds; write them so, and delete the column {other}"
+            )
     text = row.get(column, "")
     if clock := _CLOCK.fullmatch(text):
         return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3].replace(",", "."))
@@ -112,6 +120,23 @@ def seconds(row: Mapping[str, str], column: str, where: str) -> float:
             f"{where}: {column} is {text!r}: hours and minutes, or minutes and seconds? Write h:mm:ss, or seconds"
         )
     return number(row, column, where)
+
+
+def refuse_thousands(column: Sequence[str], name: str) -> None:
+    """Refuse a column of whole numbers below 1000 and of numbers with three decimals: 1.001 follows 999 there.
+
+    >>> refuse_thousands(["998", "999.5", "1001.000"], "time")
+    """
+    pointed = [text for text in column if _POINTED.fullmatch(text)]
+    whole = [text for text in column if text.isdecimal() and 100 <= int(text) < 1000]
+    if (
+        pointed
+        and whole
+        and all((text.isdecimal() and int(text) < 1000) or _POINTED.fullmatch(text) for text in column)
+    ):
+        raise InputError(
+            f"{name} has {whole[-1]!r} and {pointed[0]!r}: thousands, or three decimals? Write no point between thousands"
+        )
 
 
 def span(row: Mapping[str, str], start: str, end: str) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
 
 from surgvqa.builders.annotations.entities import numbered
-from surgvqa.builders.annotations.picture_names import original, parts
+from surgvqa.builders.annotations.picture_names import of_another, original, parts
 from surgvqa.builders.annotations.shapes import Annotated, Names, Picture
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.pictures import Size, sizes_of
@@ -133,6 +133,7 @@ class _Index:
         ):
             for i in range(len(wanted)):
                 found = index.get(wanted[i:], [])
+                found = [frame for frame in found if not _of_another(names[:-1], frame)]
                 if len(found) == 1:
                     return found[0]
                 if found:
@@ -149,6 +150,10 @@ class _Index:
             raise InputError(
                 f"the frames of {picture.name or 'a video without a name'} may be of any of "
                 f"{', '.join(sorted(self.by_time)[:5])}; name the export's video as one of them"
+            )
+        if not there and of_another([PurePosixPath(original(video.name)).stem], self.by_time):
+            raise InputError(
+                f"the frames are of {', '.join(sorted(self.by_time)[:5])}, and the export is of {video.name}, as its name says"
             )
         frames = self.by_time[there[0] if there else next(iter(self.by_time))]
         at = picture.time_s or 0.0
@@ -175,6 +180,11 @@ class _Index:
         size = self.of(frame) if located(picture.nodes) else None
         if size is not None:
             refuse_other_shape((picture.width, picture.height), size.shown, size.stored)
+
+
+def _of_another(folders: tuple[str, ...], frame: FrameLabels) -> bool:
+    """Whether a picture's folders name another recording than a frame's."""
+    return of_another(folders, (*parts(frame.image)[:-1], frame.video_id))
 
 
 def _stem(names: tuple[str, ...]) -> tuple[str, ...]:

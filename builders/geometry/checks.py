@@ -102,6 +102,30 @@ def refuse_apart(box: Box, around: Box) -> None:
         )
 
 
+def refuse_beside(points: Iterable[Point], box: Box) -> None:
+    """Refuse key points that all lie beside the box of their thing.
+
+    >>> refuse_beside([(3, 4)], (0, 0, 5, 5))
+    """
+    x1, y1, x2, y2 = extent(points)
+    if x2 < box[0] - SLIGHT or y2 < box[1] - SLIGHT or x1 > box[2] + SLIGHT or y1 > box[3] + SLIGHT:
+        raise Misplaced(
+            f"its box {shown(box, 'xywh')} and its key points, in {shown((x1, y1, x2, y2), 'xywh')}, lie apart: one "
+            "of them is of another size or form"
+        )
+
+
+def in_per_cent(boxes: Sequence[Box], side: int) -> bool:
+    """Whether the boxes of a file, whose pictures have no shorter side than ``side``, read as per cent of a picture.
+
+    Ten boxes or more that fill 100 x 100 pixels to four fifths on both sides, and never reach beyond them.
+    """
+    if len(boxes) < 10 or side < 200:
+        return False
+    right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    return 80 <= right <= 100 and 80 <= bottom <= 100
+
+
 def _is_number(text: str) -> bool:
     try:
         return float(text) != 0

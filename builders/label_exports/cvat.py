@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities, phase_of
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
@@ -54,6 +55,16 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
     for child in root:
         if child.tag not in ("image", "track", *OTHER):
             raise InputError(f"{path.name}: an element {child.tag!r}; image and track are read")
+    films = {one.attrib.get("task_id") for one in root.iter("track")}
+    films |= {
+        one.attrib.get("task_id")
+        for one in root.iter("image")
+        if _NUMBERED.fullmatch(one.attrib.get("name", ""))
+    }
+    if len(films) > 1:
+        raise InputError(
+            f"{path.name}: frames of {len(films)} tasks (task_id), each a video; export them one by one"
+        )
     pictures = [one for image in root.iter("image") if (one := _image(image, known, found)) is not None]
     return found.annotated([*pictures, *_video(root, path, known, found)])
 
@@ -93,6 +104,7 @@ def _known_shape(element: Element, where: str, label: str, size: tuple[int, int]
     kind, value = element.tag, element.attrib
     if not label:
         raise InputError(f"a {kind} without a label")
+    beside.refuse_gone({one.attrib.get("name", ""): one.text for one in element.findall("attribute")})
     if kind == "tag":
         return Shape(label, where=where, track=track)
     if kind == "box":
@@ -150,7 +162,7 @@ def _outside(element: Element) -> bool:
     """Whether an element of a track says that the thing is out of view."""
     if element.tag == "skeleton" and "outside" not in element.attrib:
         return all(_outside(child) for child in element if child.tag not in NO_SHAPES)
-    return element.attrib.get("outside") == "1"
+    return beside.flag(element.attrib.get("outside"), "outside")
 
 
 def _video(root: Element, path: Path, known: Known, found: Faults) -> Iterator[Picture]:

@@ -9,7 +9,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import parts
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
     Annotated,
@@ -29,7 +31,7 @@ from surgvqa.cards.command import InputError
 BESIDE = (
     "id", "name", "slot_names", "properties", "attributes", "instance_id", "annotators", "reviewers", "directional_vector",
     "text", "inference", "ranges", "hidden_areas", "interpolated", "interpolate_algorithm", "only_keyframes", "frames",
-    "keyframe", "updated_at", "workflow_stage",
+    "keyframe", "updated_at", "workflow_stage", "segments",
 )  # fmt: skip
 PLACES = (
     "polygon",
@@ -61,6 +63,11 @@ def read(file: Mapping[str, Any], known: Known, shown: str) -> Annotated:
         if len(slots) > 1:
             raise InputError(f"an item of {len(slots)} slots; one is read")
         name = str(item.get("name") or item.get("filename") or item.get("original_filename"))
+        if "/" not in name and parts(str(item.get("path") or "")) != ("",):
+            name = "/".join((*parts(str(item["path"])), name))
+        if (why := beside.not_looked_at(item)) is not None:
+            found.note(name, why)
+            return found.annotated(())
         size = frame_size(slots[0]["width"], slots[0]["height"])
         if any("frames" in one for one in file["annotations"]):
             return found.annotated(_video(file["annotations"], name, size, slots[0], known, found))
@@ -134,16 +141,18 @@ def _video(
     found: Faults,
 ) -> Iterator[Picture]:
     """Yield the tracks of a video; frames count from 0."""
-    fps = slot.get("fps")
-    rate = known.rate if known.rate > 0 or not fps else float(fps)
-    if rate <= 0:
-        known.needed_rate(f"{found.shown}: {name}")
+    rate = known.rate_of(float(slot.get("fps") or 0), f"{found.shown}: {name}")
     read = []
     for index, one in enumerate(entries):
+        unknown = [key for key in one if key not in (*BESIDE, *PLACES)]
+        if unknown:
+            raise InputError(f"annotation {index} has a {unknown[0]}, which isn't read")
         label, track, keys = str(one["name"]), str(one.get("id", index)), []
         shape = None
         moves = one.get("interpolated") is not False
-        ranges = sorted((int(start), int(end)) for start, end in one.get("ranges") or ())
+        ranges = sorted(
+            (int(start), int(end)) for start, end in one.get("ranges") or one.get("segments") or ()
+        )
         frames = sorted((int(frame), there) for frame, there in one["frames"].items())
         if ranges and frames and ranges[0][0] < frames[0][0]:  # in view before its first place
             keys.append(tracks.Key(ranges[0][0], Shape(label, track=track), moves=False))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from surgvqa.builders.annotations.coco import coco
 from surgvqa.builders.annotations.labelme import labelme
+from surgvqa.builders.annotations.picture_names import inside
 from surgvqa.builders.annotations.shapes import Annotated, read_json, read_json_lines
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
@@ -78,7 +80,11 @@ def _folder(folder: Path, known: Known) -> Annotated:
         raise InputError(f"{folder}: nothing in it that one of these tools wrote: {TOOLS}")
     read_all = [read(path, known) for path in files]
     return Annotated(
-        tuple(picture for one in read_all for picture in one.pictures),
+        tuple(
+            replace(picture, name=inside(path.relative_to(folder).parts[:-1], picture.name))
+            for path, one in zip(files, read_all, strict=True)
+            for picture in one.pictures
+        ),
         tuple(fault for one in read_all for fault in one.faults),
         tuple(note for one in read_all for note in one.notes),
     )

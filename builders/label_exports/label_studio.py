@@ -1,7 +1,7 @@
 """Label Studio's JSON export: regions of pictures and videos, brushes, choices, timelines.
 
 Places are per cent of the picture; a rectangle turns about its top left corner. Of several annotations of a task the
-last one that wasn't cancelled counts. Frames of a video count from 1.
+ground truth counts, or else the latest one that wasn't cancelled. Frames of a video count from 1.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
     if not done:
         return []  # nobody looked
     if len(done) > 1:
-        found.note(item, "annotated several times; the last one that wasn't cancelled is read")
-    results = list(done[-1]["result"])
+        found.note(item, "annotated several times; the ground truth, or else the latest one, is read")
+    results = list(_chosen(done)["result"])
     placed = {one["id"] for one in results if one.get("id") is not None and _geometry(one)}
     things = [
         one
         for one in results
         if one["type"] not in NO_THINGS and not (one["type"] in SAYS_OF_REGIONS and one.get("id") in placed)
     ]
-    name = _name(data)
+    name = _name(data, things)
     if any(one["type"] in ON_TIME for one in things):
         return list(_video(things, name, known, found))
     width = height = 0
@@ -88,8 +88,28 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
     return [Picture(name, width, height, nodes, phase=phase)]
 
 
-def _name(data: Mapping[str, Any]) -> str:
-    """Return the file that a task shows."""
+def _chosen(done: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the annotation that counts: the ground truth, else the latest one, by its time where all have one."""
+    done = [one for one in done if one.get("ground_truth")] or done
+    for key in ("updated_at", "created_at"):
+        if all(isinstance(one.get(key), str) for one in done):
+            return max(done, key=lambda one: str(one[key]))
+    return done[-1]
+
+
+def _name(data: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> str:
+    """Return the file that a task shows, of several the one that its results were drawn in."""
+    shown = sorted(
+        {str(one["to_name"]) for one in things if one.get("to_name") is not None and _geometry(one)}
+    )
+    files = sorted(
+        {value for value in data.values() if isinstance(value, str) and _ENDING.search(_file(value))}
+    )
+    if len(files) > 1:
+        if len(shown) > 1:
+            raise InputError(f"its results lie in {' and '.join(shown)} (to_name); export a task a picture")
+        if shown and isinstance(data.get(shown[0]), str):
+            return _file(data[shown[0]])
     values = [data.get(key) for key in ("image", "img", "video")]
     texts = [value for value in (*values, *data.values()) if isinstance(value, str)]
     if not texts:
@@ -208,9 +228,13 @@ def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: 
     boxed = any(one["type"] == "videorectangle" for one in things)
     size = next(sizes, None) or (known.needed_size("") if boxed else (1, 1))
     rates = {rate for one in things if (rate := _rate(one["value"])) is not None}
-    rate = known.rate if known.rate > 0 else next(iter(rates), 0.0)
-    if rate <= 0 or (len(rates) > 1 and known.rate <= 0):
-        known.needed_rate(f"{found.shown}: {name}")
+    counted = [int(one["value"]["framesCount"]) for one in things if _rate(one["value"]) is not None]
+    stated = next(iter(rates)) if len(rates) == 1 else None
+    slack = 2 / max(
+        min(counted, default=1), 1
+    )  # the number of frames is rounded, and the last one may count or not
+    rate = known.rate_of(stated, f"{found.shown}: {name}", slack)
+    rate = known.rate if known.rate > 0 else rate
     read = []
     for number, one in enumerate(things):
         where, labels = f"result {one.get('id', number)}", _labels(one)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageOps
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import inside
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import opened_picture
 from surgvqa.builders.files.tables import number, rows
@@ -42,14 +43,13 @@ def read(folder: Path, known: Known) -> Annotated:
     for mask in files_below(folder, "*.png"):
         if {"SegmentationObject", "JPEGImages"} & set(mask.parts):
             continue  # instances without their classes, and the pictures themselves
+        name = inside(mask.relative_to(folder).parts[:-1], mask.name)
         try:
             coded = _coded(mask, coloured)
             height, width = coded.shape
             shapes = _shapes(coded, values, coloured)
-            nodes = entities(
-                shapes, known.names, (width, height), found.cuts, masked=False, picture=mask.name
-            )
-            pictures.append(Picture(mask.name, width, height, nodes))
+            nodes = entities(shapes, known.names, (width, height), found.cuts, masked=False, picture=name)
+            pictures.append(Picture(name, width, height, nodes))
         except InputError as error:
             found.add(mask.relative_to(folder).as_posix(), error)
     return found.annotated(pictures)

@@ -73,6 +73,7 @@ def _sequence(path: Path, known: Known) -> tuple[tuple[int, int], float]:
         parser.read_string(read_text(info, info.name))
         sequence = parser["Sequence"]
         size = frame_size(int(sequence["imWidth"]), int(sequence["imHeight"]))
-        return size, known.rate if known.rate > 0 else float(sequence["frameRate"])
+        stated = float(sequence["frameRate"])
     except (configparser.Error, *MALFORMED) as error:
         raise InputError(f"{info.name}: imWidth, imHeight or frameRate can't be read: {error}") from error
+    return size, known.rate_of(stated, info.name)

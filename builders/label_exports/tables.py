@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
@@ -21,6 +22,13 @@ from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
 
+SAYS_NO = (
+    beside.GONE
+    | beside.SEEN
+    | beside.PASSED
+    | frozenset(("value", "count", "number", "score", "probability", "certainty"))
+)
+FOLDERS = ("video", "case", "folder", "patient", "operation", "sequence")
 CORNERS = ("x1", "y1", "x2", "y2")
 
 
@@ -40,8 +48,12 @@ def table(path: Path, known: Known) -> Annotated:
         raise InputError(
             f"{path.name}: a column {unread[0]}; places are read from x1, y1, x2, y2 with width and height of the picture"
         )
+    _refuse_unread(path.name, table_rows)
     for index, row in enumerate(table_rows, start=2):
         name, where = row["image"], f"row {index}"
+        if not name:
+            found.add(where, "a row without an image; merged cells hold their text in the first row alone")
+            continue
         shapes.setdefault(name, [])
         try:
             shape = _row(row, where, sizes)
@@ -67,6 +79,21 @@ def table(path: Path, known: Known) -> Annotated:
         except InputError as error:
             found.add(name, error)
     return found.annotated(pictures)
+
+
+def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
+    """Refuse columns that may say of a row that its thing isn't in view, or that its picture is another video's."""
+    for column in table[0] if table else ():
+        said = beside.word(column)
+        if said in SAYS_NO:
+            raise InputError(
+                f"{shown}: a column {column}, which isn't read: every row names a thing in view. Delete the rows of "
+                "things that aren't, and the column; how sure a model was is read from confidence"
+            )
+        if said in FOLDERS and len({row[column] for row in table}) > 1:
+            raise InputError(
+                f"{shown}: a column {column} with several of them; write them before the image: op1/1.jpg"
+            )
 
 
 def _elsewhere(column: str) -> bool:
@@ -102,6 +129,9 @@ def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("detections"), list):
             cause = "neither a tool's export nor an object of image, width, height, detections"
             raise InputError(f"{shown}: {where}: {cause}")
+        if (why := beside.not_looked_at(entry)) is not None:
+            found.note(f"{where}: {entry.get('image')}", why)
+            continue
         try:
             checks.refuse_elsewhere(entry)
             size = frame_size(entry["width"], entry["height"])

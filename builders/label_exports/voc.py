@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
 from surgvqa.builders.geometry import checks
@@ -40,7 +41,7 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
             raise InputError(
                 f"an element {unknown[0]!r}; object is read, with {', '.join(BESIDES)} beside it"
             )
-        there = [one for one in root.findall("object") if (one.findtext("deleted") or "0").strip() != "1"]
+        there = [one for one in root.findall("object") if not beside.flag(one.findtext("deleted"), "deleted")]
         shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         return found.annotated([Picture(name, *size, nodes)])
@@ -61,6 +62,9 @@ def _object(one: Element, where: str) -> Shape:
         for tag in PLACES:
             if (count := len(one.findall(tag))) > 1:
                 raise InputError(f"an object with {count} elements {tag}; one is due")
+        beside.refuse_gone(
+            {said.findtext("name", ""): said.findtext("value") for said in one.iter("attribute")}
+        )
         if (polygon := one.find("polygon")) is not None:
             return Shape(label, polygons=[_polygon(polygon)], where=where)
         if (turned := one.find("robndbox")) is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import inside
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
@@ -37,10 +38,8 @@ BEYOND = 1.25  # coordinates up to here are cut at the edge; above, they aren't 
 
 def class_file(folder: Path) -> Path | None:
     """Return the file that names the classes of a YOLO folder, or None. Raises ``InputError`` where two differ."""
-    for name in (*YAML, *LISTS, "*.names"):
-        if there := files_below(folder, name):
-            return same_classes(folder, there, lambda path: classes(path)[0])
-    return None
+    there = [path for name in (*YAML, *LISTS, "*.names") for path in files_below(folder, name)]
+    return same_classes(folder, there, lambda path: classes(path)[0]) if there else None
 
 
 def read(folder: Path, known: Known) -> Annotated:
@@ -50,31 +49,40 @@ def read(folder: Path, known: Known) -> Annotated:
     if path is None:
         raise InputError(f"{folder}: no data.yaml, classes.txt or obj.names that names the classes")
     labels, keypoints = classes(path)
-    images = {one.stem: one for one in files_below(folder, *(f"*{ending}" for ending in PICTURES))}
+    images: dict[str, Path] = {}
+    for one in files_below(folder, *(f"*{ending}" for ending in PICTURES)):
+        images.setdefault(_name(one, folder).rsplit(".", 1)[0], one)
     pictures = []
     for text in files_below(folder, "*.txt"):
         if text.name.lower() in NO_PICTURES:
             continue
         try:
-            size = _size(text, images, known)
+            name = _name(text, folder)
+            size = _size(name, images, known)
             lines = read_text(text, text.name).split("\n")
             shapes = [
                 _line(line.split(), labels, keypoints, f"line {number}", size)
                 for number, line in enumerate(lines, start=1)
                 if line.strip()
             ]
-            nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=text.name)
-            pictures.append(Picture(text.name, *size, nodes))
+            nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
+            pictures.append(Picture(name, *size, nodes))
         except (InputError, *MALFORMED) as error:
             found.add(text.relative_to(folder).as_posix(), error)
     return found.annotated(pictures)
 
 
-def _size(text: Path, images: Mapping[str, Path], known: Known) -> tuple[int, int]:
+def _name(path: Path, folder: Path) -> str:
+    """Return the name of a picture or of its labels, with the folder that may tell its recording."""
+    return inside(path.relative_to(folder).parts[:-1], path.name)
+
+
+def _size(name: str, images: Mapping[str, Path], known: Known) -> tuple[int, int]:
     """Return the size of a picture: of the frame it means, else of the picture in the export."""
-    if known.size(text.name) is None and text.stem in images:
-        return sizes_of(images[text.stem]).shown
-    return known.needed_size(text.name)
+    own = images.get(name.rsplit(".", 1)[0])
+    if known.size(name) is None and own is not None:
+        return sizes_of(own).shown
+    return known.needed_size(name)
 
 
 def classes(path: Path) -> tuple[dict[int, str], int]:
@@ -105,6 +113,15 @@ def _line(
     """Return a line as a shape, in pixels."""
     try:
         values = [float(cell) for cell in cells[1:]]
+        if (
+            len(cells) > 6
+            and not keypoints
+            and cells[-1].isdigit()
+            and not any(c.isdigit() for c in cells[1:-1])
+        ):
+            raise InputError(
+                f"its last number, {cells[-1]}, looks like a track's: save the labels without tracks"
+            )
         if not cells[0].isdigit() or int(cells[0]) not in labels:
             raise InputError(f"class {cells[0]!r} is none of the {len(labels)} that are named")
         label, (width, height) = labels[int(cells[0])], size

@@ -10,7 +10,7 @@ from pathlib import Path
 from surgvqa.builders.annotations import outlines
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
-from surgvqa.builders.files.tables import number, rows, seconds, span
+from surgvqa.builders.files.tables import number, refuse_thousands, rows, seconds, span
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Dropped, Entity, Idle, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -38,6 +38,7 @@ class Tables:
         own = Path(taxonomy.path)  # of a shipped procedure it is no file's path
         self.own = (own,) if own.is_file() else ()
         self.parts: dict[str, Part] = {}
+        self.folded: dict[str, str] = {}  # ids without capital letters, to ids
         self.faults: list[Dropped] = []
         self.gaps: Idle = "stated"
 
@@ -48,7 +49,11 @@ class Tables:
     def part(self, name: str, file: Path | None = None) -> Part:
         """Return the part of a case of a name, made when it is first met."""
         name = unicodedata.normalize("NFC", name)
-        part = self.parts.setdefault(safe_id(name), Part(name))
+        case_id = safe_id(name)
+        alike = self.folded.setdefault(case_id.casefold(), case_id)
+        if alike != case_id:
+            raise InputError(f"{alike!r} and {case_id!r} differ in capital letters alone; write one of them")
+        part = self.parts.setdefault(case_id, Part(name))
         if part.name != name:
             raise InputError(
                 f"{part.name!r} and {name!r} get the same id, {safe_id(name)}; rename one of them"
@@ -62,6 +67,8 @@ class Tables:
         path = self.root / name
         try:
             table = rows(path, needed) if path.exists() else []
+            for column in ("start", "end", "time"):
+                refuse_thousands([row[column] for row in table if column in row], column)
         except InputError as error:
             self.fault(name, error)
             return
@@ -94,8 +101,17 @@ class Tables:
         for where, row in self.rows("videos.csv", ("case", "video", "offset")):
             try:
                 part = self.part(row["case"], self.root / "videos.csv")
-                part.offset_s = number(row, "offset", where)
-                part.video = self.below(row["video"])
+                offset, video = number(row, "offset", where), self.below(row["video"])
+                if part.video is not None:
+                    raise InputError(
+                        f"{part.name} has a second video, {video.name} beside {part.video.name}; join them, or make two cases"
+                    )
+                for other in self.parts.values():
+                    if other.video == video and other.offset_s == offset:
+                        raise InputError(
+                            f"{video.name} is the video of {other.name}, too; a case has its own"
+                        )
+                part.offset_s, part.video = offset, video
             except InputError as error:
                 self.fault(where, error)
 
@@ -122,6 +138,15 @@ class Tables:
             if not columns:
                 try:
                     columns = {name: self.thing(name) for name in row if name not in ("case", "time")}
+                    same = [
+                        name
+                        for name in columns
+                        if [one.name for one in columns.values()].count(columns[name].name) > 1
+                    ]
+                    if same:
+                        raise InputError(
+                            f"the columns {' and '.join(same)} stand for things of one name; keep one of each"
+                        )
                 except InputError as error:
                     self.fault("tools.csv", error)
                     return

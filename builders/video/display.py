@@ -97,6 +97,18 @@ def stretch(stated: Fraction | None, path: Path) -> Fraction:
     return stated
 
 
+ALPHA = (
+    "rgba",
+    "bgra",
+    "argb",
+    "abgr",
+    "yuva",
+    "gbrap",
+    "ya8",
+    "ya16",
+)  # the formats of FFmpeg with an alpha channel
+
+
 def wide_colours(frame: VideoFrame) -> str | None:
     """Say what of a frame's colours a plain screen can't show; None where it can."""
     if frame.color_trc in HDR:
@@ -117,6 +129,13 @@ def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ..
         found.append(f"its colours are {colours}; shown mapped to BT.709")
     if frame.interlaced_frame:
         found.append(INTERLACED)
+    views = frame.side_data.get("STEREO3D")
+    if views is not None and bytes(views)[:4] != bytes(4):  # type: ignore[call-overload]
+        found.append(
+            "two views in one frame (stereo 3D); shown as they are stored, so every thing is seen twice"
+        )
+    if frame.format.name.startswith(ALPHA):
+        found.append("it has transparency, which isn't applied: what is hidden by it is shown")
     cut = clean_aperture(path, stream.container.format.name)
     if cut is not None and cut != (frame.width, frame.height):
         found.append(

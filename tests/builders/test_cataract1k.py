@@ -318,7 +318,7 @@ BAD = {
     no_image: ("instances.json: annotation 5", "image_id 77 is not among"),
     no_category: ("instances.json: annotation 5", "category_id 77 is not among"),
     no_index: ("instances.json", "'eye.png' has no index"),
-    index_twice: ("instances.json", "two images have the index 3"),
+    index_twice: ("instances.json", "it is there 2 times, and not alike"),
     not_json: ("instances.json", "not JSON"),
     not_coco: ("instances.json", "not COCO instances"),
     broken_still: ("case_0901", "case0901_02.png"),

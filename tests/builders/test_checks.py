@@ -86,6 +86,11 @@ def test_numbers_of_names_follow_one_pattern() -> None:
         (["op_0001_83927482.jpg", "op_0002_12345.jpg"], "two numbers change"),
         (["op_1.jpg", "op.jpg"], "holds no number|no pattern"),
         (["op_16123456789012345.jpg"], "is no frame's number"),
+        (["op_00-01-30.jpg", "op_00-02-40.jpg"], "two numbers change"),
+        (["op1_0003.jpg", "op2_0005.jpg"], "two numbers change"),
+        (["2026-01-02_0001.jpg", "2026-01-03_0002.jpg"], "two numbers change"),
+        (["op_12.5.jpg", "op_12.7.jpg"], "decimals"),
+        (["00h01m30s.jpg", "00h01m40s.jpg"], "a clock time"),
     ):
         with pytest.raises(InputError, match=said):
             numbers(bad)

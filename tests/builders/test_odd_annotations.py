@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from odd_annotations import CORPUS as TOOLS
+from odd_dialects import DIALECTS
 from odd_exporters import MORE
 from surgvqa.builders.annotations.shapes import Names
 from surgvqa.builders.label_exports import exports
@@ -11,7 +12,7 @@ from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
-CORPUS = TOOLS | MORE
+CORPUS = TOOLS | MORE | DIALECTS
 NAMES = Names(load("cholecystectomy"))
 
 

@@ -86,3 +86,26 @@ def test_bad_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(InputError, match=r"bomb\.png: the picture is damaged"):
         read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("hidden", ["alpha", "palette", "grey"])
+def test_a_picture_that_is_transparent_in_part_is_refused(tmp_path, hidden):
+    path = tmp_path / "a.png"
+    picture = Image.new("RGBA", (6, 4), (9, 9, 9, 255))
+    picture.save(path)
+    assert read_picture(path)[0, 0].tolist() == [9, 9, 9]  # opaque, whatever channels it has
+    picture.putpixel((1, 1), (200, 0, 0, 0))
+    if hidden == "palette":
+        Image.new("P", (6, 4)).save(path, transparency=0)
+    else:
+        (picture if hidden == "alpha" else picture.convert("LA")).save(path)
+    with pytest.raises(InputError, match=r"a\.png: a part of it is transparent"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("ending", ["tif", "png", "webp"])
+def test_a_file_of_several_pictures_is_refused(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", (6, 4)).save(path, save_all=True, append_images=[Image.new("RGB", (6, 4), "red")])
+    with pytest.raises(InputError, match="2 pictures in one file"):
+        read_picture(path)

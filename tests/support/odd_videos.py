@@ -182,6 +182,10 @@ def shapes() -> Iterator[tuple[str, Odd]]:
             note = None if width == 128 else "aren't square"
             made = video(f"v.{suffix}", sample_aspect_ratio=wide)
             yield f"pixels {wide} {suffix}", Odd(made, size=(width, 96), note=note)
+    packed = {"options": FAST | {"x264-params": "frame-packing=3"}}
+    yield "two views side by side", Odd(video("v.mp4", **packed), even(), note="two views in one frame")
+    clear = video("v.mov", codec="png", pix_fmt="rgba", options={})
+    yield "transparency", Odd(clear, even(), note="it has transparency")
     skewed = turned("v.mp4", (1, 1, -1, 1))
     yield "an eighth turn", Odd(skewed, fault="only quarter turns")
 

@@ -1,0 +1,81 @@
+"""What exports say beside places: that a thing isn't in view, or that nobody looked at a picture.
+
+Without it, a deleted box counts as a thing in view, and a picture that nobody has annotated as one that shows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from surgvqa.cards.command import InputError
+
+# Letters alone: "is_deleted" is found as "isdeleted".
+GONE = frozenset(("deleted", "isdeleted", "removed", "outside", "absent", "disabled", "outofview", "notvisible", "invisible"))  # fmt: skip
+SEEN = frozenset(("visible", "isvisible", "present", "ispresent", "inview", "enabled", "exists"))
+LOOKED = frozenset(("annotated", "isannotated", "labeled", "labelled", "islabeled", "islabelled"))
+PASSED = frozenset(("skipped", "skip", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
+UNDONE = frozenset(("new", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
+NO = ("0", "0.0", "false", "no", "n", "none", "")
+YES = ("1", "1.0", "true", "yes", "y")
+
+
+def word(text: str) -> str:
+    """Return the letters and digits of a text, in lower case.
+
+    >>> word("Is_Deleted")
+    'isdeleted'
+    """
+    return "".join(char for char in text.lower() if char.isalnum())
+
+
+def is_yes(value: object) -> bool:
+    """Whether a value says yes.
+
+    >>> is_yes("True"), is_yes(1.0), is_yes("partly"), is_yes(False)
+    (True, True, False, False)
+    """
+    return str(value).strip().lower() in YES
+
+
+def is_no(value: object) -> bool:
+    """Whether a value says no; None says nothing."""
+    return value is not None and str(value).strip().lower() in NO
+
+
+def flag(value: object, name: str) -> bool:
+    """Return a flag that is yes or no; nothing is no. Raises ``InputError`` for anything else."""
+    if value is None or is_no(value):
+        return False
+    if not is_yes(value):
+        raise InputError(f"its {name} is {value!r}; 0 or 1 are due")
+    return True
+
+
+def refuse_gone(given: object) -> None:
+    """Refuse a thing that its own flags or attributes call deleted, or not in view.
+
+    >>> refuse_gone({"deleted": False, "visible": "partly", "occluded": True})
+    """
+    if not isinstance(given, Mapping):
+        return
+    for key, value in given.items():
+        said = word(str(key))
+        if (said in GONE and is_yes(value)) or (said in SEEN and is_no(value)):
+            raise InputError(
+                f"its {key} is {value!r}, so whether it is in view is in doubt; delete the thing, or its {key}"
+            )
+
+
+def not_looked_at(picture: Mapping[str, object]) -> str | None:
+    """Say why a picture without things need not be empty; None where nothing speaks against it.
+
+    >>> not_looked_at({"annotated": False}), not_looked_at({"annotated": True, "error": None})
+    ("left out: its annotated is False, so nobody may have looked at it", None)
+    """
+    for key, value in picture.items():
+        said = word(str(key))
+        passed = said in PASSED and value is not None and not is_no(value) and value != [] and value != {}
+        undone = said in ("status", "state") and isinstance(value, str) and word(value) in UNDONE
+        if passed or undone or (said in LOOKED and is_no(value)):
+            return f"left out: its {key} is {value!r}, so nobody may have looked at it"
+    return None

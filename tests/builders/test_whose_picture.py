@@ -1,0 +1,118 @@
+"""Whose labels they are: a picture, a video or a row of another recording gets to no frame, and never in silence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from odd_annotations import BOUNDS, BOX, coco, darwin, moving, png, shape, shapes, studio
+from surgvqa.builders.__main__ import main
+from surgvqa.builders.frames import frame_labels
+from surgvqa.builders.procedures.taxonomy import load
+from surgvqa.builders.schema import Case
+from surgvqa.builders.sources import procedure
+
+BLACK = png(np.zeros((80, 100, 3), np.uint8))
+DRAWN = shapes(shape("rectangle", [10, 20], [40, 60]))
+NAMES = "procedure: p\nphases: [{name: prep}, {name: cut}]\nanatomy: [liver]\ninstruments: [hook, grasper]\n"
+HEAD = "case,phase,start,end\n"
+
+
+def several(*names: str) -> dict[str, Any]:
+    """A COCO file of pictures, a hook in the first of them."""
+    return coco(
+        BOX, images=[{"id": i, "file_name": name, "width": 100, "height": 80} for i, name in enumerate(names)]
+    )
+
+
+def merge(
+    folder: Path, recordings: tuple[str, ...], files: dict[str, Any], *more: str
+) -> tuple[int, list[Any]]:
+    """Merge an export into the frames of recordings, one each; returns the exit code and how many tools a frame has."""
+    into = folder / "frames.json"
+    frames = [{"image": f"frames/{one}/1.jpg", "video_id": one, "timestamp_s": 1.0} for one in recordings]
+    into.write_text(json.dumps(frames))
+    for name, content in files.items():
+        path = folder / "export" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(
+            content
+            if isinstance(content, bytes)
+            else json.dumps(content).encode()
+            if isinstance(content, dict | list)
+            else content.encode()
+        )
+    command = ["labels", str(folder / "export"), "--into", str(into), "--taxonomy", "cholecystectomy", *more]
+    code = main(command)
+    tools = [frame.tools for frame in frame_labels.read(into, load("cholecystectomy"))]
+    return code, [None if one is None else len(one) for one in tools]
+
+
+YOLO = {"data.yaml": "names: [hook]\n", "labels/op1/1.txt": "0 .25 .5 .3 .5\n", "images/op1/1.png": BLACK}
+ITEM = {"name": "1.jpg", "path": "/op1", "slots": [{"width": 100, "height": 80}]}
+CASES: dict[str, tuple[tuple[str, ...], dict[str, Any], int, list[int | None]]] = {
+    "another recording": (("op2",), {"a.json": several("op1/1.jpg")}, 2, [None]),
+    "two, one of them known": (("op2",), {"a.json": several("op1/1.jpg", "op2/1.jpg")}, 0, [0]),
+    "a tool's own folders": (("op1",), {"a.json": several("upload/7/images/1.jpg")}, 0, [1]),
+    "accents of two characters": (("Mu\u0308ller", "b"), {"a.json": several("M\u00fcller/1.jpg")}, 0, [1, None]),
+    "folders of LabelMe files": (("op1", "op2"), {"op1/1.json": DRAWN, "op2/1.json": shapes()}, 0, [1, 0]),
+    "a folder of LabelMe files of another": (("op2",), {"op1/1.json": DRAWN, "op2/1.json": shapes()}, 0, [0]),
+    "folders of YOLO": (("op1", "op2"), YOLO | {"labels/op2/1.txt": "", "images/op2/1.png": BLACK}, 0, [1, 0]),
+    "a folder of YOLO of another": (("op2",), YOLO, 2, [None]),
+    "the path of a Darwin item": (("op2",), {"a.json": darwin(BOUNDS) | {"item": ITEM}}, 2, [None]),
+    "a video of another": (("op2",), {"a.json": studio(moving(True), video="op1.mp4")}, 2, [None]),
+    "a video by an upload's name": (("op1",), {"a.json": studio(moving(True), video="/x/0f6142fb-op1.mp4")}, 0, [1]),
+    "a picture twice, not alike": (("op1",), {"a.json": several("1.jpg", "1.jpg")}, 2, [None]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_labels_get_to_frames_of_their_own_recording(name: str, tmp_path: Path) -> None:
+    recordings, files, code, tools = CASES[name]
+    assert merge(tmp_path, recordings, files) == (code, tools)
+
+
+def test_boxes_in_per_cent_are_told_by_all_of_a_file(tmp_path: Path, capsys: Any) -> None:
+    file = coco(
+        *({"image_id": i, "bbox": [5 + 4 * i, 3 + 5 * i, 44, 38]} for i in range(12)),
+        images=[{"id": i, "file_name": f"{i}.jpg", "width": 1920, "height": 1080} for i in range(12)],
+    )
+    assert merge(tmp_path, ("op1",), {"a.json": file})[0] == 2
+    assert "per cent" in capsys.readouterr().err
+    file["annotations"][0]["bbox"] = [5, 3, 400, 380]
+    assert merge(tmp_path, ("op1",), {"a.json": file}) == (0, [1])
+
+
+TABLES: dict[str, tuple[dict[str, str], str]] = {
+    "merged cells": ({"phases.csv": HEAD + "op1,prep,0,10\n,cut,10,20\n"}, "row 3"),
+    "two videos": ({"phases.csv": HEAD + "op1,prep,0,10\n", "videos.csv": "case,video,offset\nop1,a.mp4,0\nop1,op1.mp4,9\n"}, "a second video"),
+    "one video of two": ({"phases.csv": HEAD + "op1,prep,0,10\n", "videos.csv": "case,video,offset\nop1,a.mp4,0\nop2,a.mp4,0\n"}, "is the video of op1, too"),
+    "capital letters": ({"phases.csv": HEAD + "op1,prep,0,10\nOP1,cut,10,20\n"}, "capital letters"),
+    "minutes": ({"phases.csv": "case,phase,start,end,unit\nop1,prep,0,10,min\n"}, "times are seconds"),
+    "frames": ({"phases.csv": "case,phase,start,end,fps\nop1,prep,0,250,25\n"}, "times are seconds"),
+    "points between thousands": ({"tools.csv": "case;time;hook\nop1;998;1\nop1;999;1\nop1;1.000;0\n"}, "thousands"),
+    "two columns of one thing": ({"tools.csv": "case,time,hook,Hook\nop1,1,1,0\n"}, "things of one name"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_that_can_be_read_in_two_ways_are_faults(name: str, tmp_path: Path) -> None:
+    files, said = TABLES[name]
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "procedure.yaml").write_text(NAMES)
+    for name_, content in (files | {"videos/op1.mp4": "x", "videos/a.mp4": "y"}).items():
+        (tmp_path / name_).write_text(content)
+    faults = [one for one in procedure.cases(tmp_path) if not isinstance(one, Case) and one.fault]
+    assert any(said in f"{one.item}: {one.cause}" for one in faults)
+
+
+def test_seconds_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos/op1.mp4").write_text("x")
+    (tmp_path / "procedure.yaml").write_text(NAMES)
+    (tmp_path / "phases.csv").write_text("case,phase,start,end,unit\nop1,prep,0,10,s\n , , , ,\n")
+    (case,) = procedure.cases(tmp_path)
+    assert isinstance(case, Case) and [(phase.start_s, phase.end_s) for phase in case.phases] == [(0, 10)]
