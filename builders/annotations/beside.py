@@ -70,7 +70,7 @@ def not_looked_at(picture: Mapping[str, object]) -> str | None:
     """Say why a picture without things need not be empty; None where nothing speaks against it.
 
     >>> not_looked_at({"annotated": False}), not_looked_at({"annotated": True, "error": None})
-    ("left out: its annotated is False, so nobody may have looked at it", None)
+    ('left out: its annotated is False, so nobody may have looked at it', None)
     """
     for key, value in picture.items():
         said = word(str(key))
