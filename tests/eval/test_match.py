@@ -232,3 +232,19 @@ def test_an_interval_is_right_that_overlaps_by_half(reply: str, right: bool):
 def test_a_reply_without_a_box_or_an_interval_is_undecided():
     assert match.judge("word", "somewhere up there", Asked(answer="[1, 2, 3, 4]", kind="box")).undecided
     assert match.judge("word", "for a while", Asked(answer="1.0-3.0 s", kind="when")).undecided
+
+
+@pytest.mark.parametrize(
+    ("rule", "prediction", "asked", "cause"),
+    [
+        ("word", "-", Asked(answer="+"), "another answer"),
+        ("word", "the hook", Asked(answer="top-left", kind="absolute_position"), match.NO_CELL),
+        ("word", "bottom right", Asked(answer="top-left", kind="absolute_position"), "another cell"),
+        ("choice", "E", Asked(answer="left", choices=("left", "right", "up", "down")), match.NO_CHOICE),
+        ("choice", "the sky", Asked(answer="left", choices=("left", "right")), match.NO_CHOICE),
+        ("word", "the sky", Asked(answer="left", choices=("left", "right")), match.NOT_NAMED),
+        ("choice", "the sky", Asked(answer="left", known=("left", "right")), match.NOT_NAMED),
+    ],
+)
+def test_the_cause_is_that_of_the_rule(rule: str, prediction: str, asked: Asked, cause: str) -> None:
+    assert match.judge(rule, prediction, asked) == (False, cause)

@@ -105,7 +105,7 @@ def inside(place: tuple[int, int], one: ast.expr) -> bool:
 
 
 def changes(source: str) -> Iterator[Change]:
-    """Yield every version of a module that cosmic-ray's operators make, but for annotations and options of dataclasses."""
+    """Yield every version of a module that cosmic-ray's operators make, but for annotations, options of dataclasses and sizes of caches."""
     from cosmic_ray import plugins
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
@@ -118,7 +118,9 @@ def changes(source: str) -> Iterator[Change]:
         operator = plugins.get_operator(name)()
         places = [place for node in ast_nodes(get_ast(source)) for place in operator.mutation_positions(node)]
         for number, (start, _) in enumerate(places):
-            if any(inside(start, hint) for hint in hints) or before[start[0] - 1].startswith("@dataclass"):
+            if any(inside(start, hint) for hint in hints) or before[start[0] - 1].startswith(
+                ("@dataclass", "@lru_cache")
+            ):
                 continue
             changed = mutate_code(source, operator, number)
             assert changed is not None, f"{name} makes no change number {number}"
