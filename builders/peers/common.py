@@ -18,6 +18,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 
 LOST = "lost.json"
+NO_PICTURE = "clip without a picture"
 SOURCE = "source.json"  # licence and citation: they go where the data go
 BATCH = 16  # rows held at once: their pictures are 5 MB
 REST = "surgvqa"  # key of what a format has no place for, as JSON
@@ -60,7 +61,10 @@ class Target:
                     yield from cast(list[ClipRow], batch.to_pylist())
 
     def pictures(self, row: ClipRow) -> list[str]:
-        """Write a clip's pictures once; returns their names below the folder."""
+        """Write a clip's pictures once; returns their names below the folder.
+
+        A clip without pictures (``--media`` clips, reference or none) is counted among what is lost.
+        """
         names = image_names(row["clip_id"], len(row["images"] or ()))
         for name, image in zip(names, row["images"] or (), strict=True):
             path = self.out / name
@@ -69,6 +73,8 @@ class Target:
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(image["bytes"])
+        if not names:
+            self.lost[NO_PICTURE] += 1
         return names
 
     def lose(self, row: Mapping[str, object], kept: Sequence[str], what: str = "column") -> None:

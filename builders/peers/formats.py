@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from surgvqa.builders.files.one_command import alone
+from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.peers import (
     chats,
     coco,
@@ -82,11 +83,11 @@ def export(folder: Path, out: Path, form: str, predictions: Path | None = None) 
 
 
 def read_predictions(path: Path) -> dict[str, str]:
-    """Read predictions by the id of their question."""
+    """Read predictions by the id of their question; a line ends at a line feed alone."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give what `surgvqa-eval predict` wrote")
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_text(path, path.name).split("\n"), start=1):
         if not line.strip():
             continue
         try:

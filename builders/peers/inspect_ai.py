@@ -17,7 +17,7 @@ from datasets import Features, List, Value
 from PIL import Image
 from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.files.pictures import encode_jpeg
-from surgvqa.builders.peers.common import REST, Target, answer_letter, letters, question_rest
+from surgvqa.builders.peers.common import NO_PICTURE, REST, Target, answer_letter, letters, question_rest
 from surgvqa.builders.row_types import ClipRow
 
 TEXT = Value("string")
@@ -86,6 +86,8 @@ def questions(target: Target, split: str, kind: str) -> Iterator[dict[str, objec
     """Yield the questions of a split with choices, or those without."""
     for row in target.clips(split):
         image = None
+        if kind == "choice" and not row["images"]:  # a clip is read once for each of the two kinds
+            target.lost[NO_PICTURE] += 1
         for qa in target.asked(row) if kind == "choice" else row["qa"]:
             letter = answer_letter(qa)
             if (letter is not None) != (kind == "choice"):

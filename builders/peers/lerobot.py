@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from datasets import Features, Image, Value
 from PIL import Image as Pictures
 from surgvqa.builders.files.parquet import writer
-from surgvqa.builders.peers.common import REST, Target, rest, write_json
+from surgvqa.builders.peers.common import NO_PICTURE, REST, Target, rest, write_json
 from surgvqa.builders.row_types import ClipRow
 from surgvqa.cards.command import InputError
 
@@ -54,7 +54,7 @@ def _split(target: Target, split: str) -> None:
     with writer(data, FRAMES, ROWS_PER_GROUP) as put:
         for row in target.clips(split):
             if not row["images"]:
-                target.lost["clip without a picture"] += 1
+                target.lost[NO_PICTURE] += 1
                 continue
             task = tasks.setdefault(row["phase"] or row["procedure"], len(tasks))
             first = seen.count

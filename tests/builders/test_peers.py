@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -283,3 +284,36 @@ def test_their_own_loader_reads_it(ours: Path, tmp_path: Path, form: str) -> Non
     words = [str(python), str(script), str(tmp_path / "out"), json.dumps(expected)]
     done = subprocess.run(words, capture_output=True, text=True, env=offline, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_clips_without_pictures_are_said_to_be_lost(ours: Path, tmp_path: Path) -> None:
+    """A data set built without pixels is questions about nothing that another project could show."""
+    bare = tmp_path / "bare"
+    (bare / "clips").mkdir(parents=True)
+    for path in sorted((ours / "clips").glob("*.parquet")):
+        table = pq.read_table(path)
+        empty = pa.array([[] for _ in range(len(table))], table.schema.field("images").type)
+        index = table.schema.get_field_index("images")
+        pq.write_table(
+            table.set_column(index, table.schema.field("images"), empty), bare / "clips" / path.name
+        )
+    count = sum(len(clips(ours, split)) for split in SPLITS)
+    for form in (
+        "ms-swift",
+        "llama-factory",
+        "lmms-eval",
+        "inspect",
+        "fiftyone",
+        "vlmevalkit",
+        "medvidbench",
+    ):
+        lost = formats.export(bare, tmp_path / form, form)
+        assert lost["clip without a picture"] == count > 0, form
+
+
+def test_a_line_of_predictions_ends_at_a_line_feed_alone(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(
+        '{"qa_id": "a", "prediction": "left\u2028right"}\r\n\n{"qa_id": "b", "prediction": "c"}', "utf-8"
+    )
+    assert formats.read_predictions(path) == {"a": "left\u2028right", "b": "c"}
