@@ -56,7 +56,7 @@ def true_span(answer: str) -> Span | None:
 
 
 def same_box(given: Box, true: Box) -> bool:
-    """Whether two boxes overlap by half of what they cover together.
+    """Return whether two boxes have an intersection over union of at least 0.5.
 
     >>> same_box((0, 0, 10, 10), (0, 0, 10, 6)), same_box((0, 0, 10, 10), (0, 0, 10, 4))
     (True, False)
@@ -66,7 +66,7 @@ def same_box(given: Box, true: Box) -> bool:
 
 
 def same_span(given: Span, true: Span) -> bool:
-    """Whether two intervals overlap by half of what they cover together.
+    """Return whether two intervals have an intersection over union of at least 0.5.
 
     >>> same_span((0, 4), (1, 4)), same_span((0, 4), (3, 4))
     (True, False)
