@@ -50,7 +50,10 @@ class UserFile:
     repeated: tuple[Fault, ...] = ()
 
     def line(self, place: Place) -> int:
-        """Return the line of a value, or of what should hold it; one entry may stand without its list."""
+        """Return the line of a value; of a value that is missing, the line of the mapping or list that lacks it.
+
+        A list of one entry may be written as the entry alone, so 0 may be missing from the place.
+        """
         alone = tuple(key for key in place if key != 0)
         known = next((self.lines[one] for one in (place, alone) if one in self.lines), None)
         return known if known is not None else self.line(place[:-1]) if place else 1

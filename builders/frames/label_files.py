@@ -40,7 +40,7 @@ class Merged:
 
 
 def merge(config: Labels) -> Merged:
-    """Refine a metadata file with the labels of other tools' files, or of folders of them.
+    """Add the labels of other tools' exports to a metadata file.
 
     A detector's labels never replace a person's. A field of ``config.of`` that a picture shows nothing of is known to
     be empty; where none is named, those that the files name anything of. ``config.image_rate`` is the frames per

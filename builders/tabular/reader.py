@@ -169,7 +169,7 @@ class Reader:
         return seen
 
     def rate(self, time: Clock, video: Path | None, part: Part) -> float:
-        """How much a clock grows a second; ``--fps`` answers for a recording that isn't there."""
+        """Return how much a clock grows in a second: of the recording, or ``--fps`` where there is no recording."""
         if time.unit == "frames" and time.fps == "video" and video is None and self.fps:
             return self.fps
         return clock.rate(time, video, part.fps)

@@ -16,7 +16,7 @@ from surgvqa.cards.command import InputError
 
 
 def module(path: Path, name: str) -> ModuleType:
-    """Return a module made of a description; ``notes`` speaks of what ``cases`` read last."""
+    """Return a source, as a module, made of a description; its ``notes`` are about the last reading of ``cases``."""
     description = read(path)
     made = ModuleType(name, description.facts.name)
     last: dict[str, Tally] = {}

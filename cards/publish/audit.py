@@ -100,7 +100,7 @@ def rules() -> dict[str, str]:
 
 
 def masked(found: str) -> str:
-    """Return the two ends of what was found: enough to recognise it, too little to spread it; no surroundings.
+    """Return the first and the last two characters of a hit, so that it is recognised and not published again.
 
     >>> masked("john@clinic.org")
     "'jo…rg'"

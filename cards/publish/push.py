@@ -116,7 +116,7 @@ def digests(folder: Path, files: Iterable[str]) -> dict[str, Digest]:
 
 
 def commit(api: HfApi, folder: Path, files: Mapping[str, Digest], repo_id: str, repo_type: RepoType) -> str:
-    """Send files as one commit on top of what is there; returns its id.
+    """Send files as one commit on top of the branch's head; returns the commit's id.
 
     Raises:
         InputError: a file isn't what it was when it was searched.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 from odd_annotations import (
     BNDBOX,
     BOX,
@@ -24,18 +23,14 @@ from odd_annotations import (
     object_,
     one,
     part,
-    png,
     rectangle,
     runs,
     shape,
     shapes,
     studio,
 )
+from odd_exporters import INFO, PICTURE, SECONDS, WHOLE
 
-WHOLE = hook(10, 20, 40, 60)
-SECONDS = {"rate": 25.0, "moments": (0.0, 1.0, 2.0, 3.0, 4.0)}
-PICTURE = png(np.zeros((80, 100, 3), np.uint8))
-INFO = "[Sequence]\nimWidth=100\nimHeight=80\nframeRate=25\n"
 SQUARE = [[10, 20, 40, 20, 40, 60, 10, 60]]
 
 
