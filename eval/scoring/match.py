@@ -168,7 +168,7 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
     options = _options(rule, asked)
     if asked.kind in SET_KINDS or is_list(short):
         return _as_set(rule, text, asked)
-    if (asked.kind in CELL_KINDS or _are_cells(options)) and (
+    if (asked.kind in CELL_KINDS or grid_answers.are_cells(options)) and (
         cell := grid_answers.cell(words(short))
     ) is not None:
         return _as_cell(rule, text, cell, asked)
@@ -266,30 +266,12 @@ def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
     return RIGHT if given == truth else Verdict(False, "another list")
 
 
-@lru_cache(maxsize=4096)
-def _are_cells(options: tuple[str, ...]) -> bool:
-    """Whether a kind's answers are places of the picture, corners among them: "upper left" is "top-left" there.
-
-    >>> _are_cells(("bottom-left", "bottom-right", "centre", "top-left")), _are_cells(("left", "right", "top", "bottom"))
-    (True, False)
-    """
-    places = [words(option) for option in options]
-    corners = sum(
-        not (grid_answers.COLUMNS.keys().isdisjoint(own) or grid_answers.ROWS.keys().isdisjoint(own))
-        for own in places
-    )
-    return corners > 2 and all(
-        grid_answers.cell(own) is not None and grid_answers.PLACES.issuperset(own) for own in places
-    )
-
-
 def _as_cell(rule: str, text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
     there = grid_answers.said_cell(text)
     elsewhere = tuple(option for option in _options(rule, asked) if grid_answers.cell(words(option)) is None)
     if there is not None and stated(text, elsewhere):
         return Verdict(False, SEVERAL)
-    chosen = _lettered(rule, text, asked)
-    if chosen and there is None and len(words(text)) < 4:
+    if there is None and (chosen := _lettered(rule, text, asked)):
         there = grid_answers.cell(words(chosen))
     return RIGHT if there == cell else Verdict(False, NO_CELL if there is None else "another cell")
 
@@ -301,9 +283,11 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     values = set(given.values)
     if given.bounded:
         return Verdict(False, "only a bound")
-    if len(values) > 1 and len(own := numbers.of_thing(text, asked.question)) == 1:
+    own = numbers.of_thing(text, asked.question)
+    if len(values) > 1 and own and len(own) == 1:
         values = set(own)
-    if (not values - {1.0} and numbers.none_of(text, asked.question)) or (not values and says_nothing(text)):
+    none = numbers.none_of(text, asked.question) and (not values - {1.0} or own == frozenset())
+    if none or (not values and says_nothing(text)):
         values = {0.0}
     if not values and (chosen := _lettered(rule, text, asked)) is not None:
         values = {numbers.whole(chosen) or 0.0} if numbers.whole(chosen) is not None else set()
@@ -324,7 +308,7 @@ def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verd
     forms = {words(option) for option in found}
     chosen = _lettered(rule, text, asked)
     if chosen is not None:
-        if not forms and not mentions(text, options):
+        if not forms and _only_denies_others(text, options, words(chosen)):
             forms = {words(chosen)}
         elif forms and words(chosen) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
@@ -335,6 +319,15 @@ def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verd
     if forms:
         return RIGHT if forms == {words(asked.answer)} else Verdict(False, "another answer")
     return _not_stated(rule, text, asked, options)
+
+
+def _only_denies_others(text: str, options: tuple[str, ...], chosen: tuple[str, ...]) -> bool:
+    """Whether a reply names no option but by denying another one than ``chosen``: "A, not the uterus"."""
+    tokens = clauses(text)
+    return all(
+        words(mention.option) != chosen and negated(tokens, mention.start, mention.end)
+        for mention in mentions(text, options)
+    )
 
 
 def _not_stated(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:

@@ -57,6 +57,7 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
         "eval/scoring/match.py",
         (
             "eval/scoring/match.py",
+            "tests/eval/test_match_branches.py",
             "tests/eval/test_match.py",
             "tests/eval/test_answer_verdicts.py",
             "tests/eval/test_reading.py",
