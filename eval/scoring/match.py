@@ -284,8 +284,8 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     own = numbers.of_thing(text, asked.question)
     if own is not None and len(own) == 1:
         values = set(own)
-    others_only = own is not None and not own
-    if numbers.none_of(text, asked.question) and (others_only or values <= {1.0}):
+    others_only = values <= {1.0} if own is None else not own
+    if others_only and numbers.none_of(text, asked.question):
         values = {0.0}
     if not values:
         values = {0.0} if says_nothing(text) else _whole(_lettered(rule, text, asked))
