@@ -199,7 +199,7 @@ def _as_region(text: str, short: str) -> Verdict | None:
 def _overlapping(right: Sequence[bool], none: str) -> Verdict:
     if len(right) != 1:
         return Verdict(False, SEVERAL if right else none)
-    return RIGHT if right[0] else Verdict(False, "another answer")
+    return RIGHT if all(right) else Verdict(False, "another answer")
 
 
 @lru_cache(maxsize=4096)
@@ -282,7 +282,7 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     if given.bounded:
         return Verdict(False, "only a bound")
     own = numbers.of_thing(text, asked.question)
-    if own is not None and len(own) == 1:
+    if own:
         values = set(own)
     others_only = values <= {1.0} if own is None else not own
     if others_only and numbers.none_of(text, asked.question):

@@ -76,7 +76,7 @@ SIDE = Asked(
         ("word", "There isn't a single grasper.", Asked(answer="0", question=GRASPERS.question), ""),
         ("word", "one hook but not one grasper", Asked(answer="0", question=GRASPERS.question), ""),
         ("word", "No grasper in frame 1", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "No graspers: 3", Asked(answer="0", question=GRASPERS.question), "another answer"),
+        ("word", "No graspers: 2", Asked(answer="0", question=GRASPERS.question), "another answer"),
         ("word", "1 grasper on the left, no grasper on the right", Asked(answer="0", question=GRASPERS.question), "another answer"),
         ("word", "2 scissors without a hook", GRASPERS, "another answer"),
         ("word", "0 graspers, 2 scissors", Asked(answer="0", question=GRASPERS.question), ""),
