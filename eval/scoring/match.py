@@ -284,7 +284,7 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     own = numbers.of_thing(text, asked.question)
     if own:
         values = set(own)
-    others_only = values <= {1.0} if own is None else not own
+    others_only = not (values if own is None else own)
     if others_only and numbers.none_of(text, asked.question):
         values = {0.0}
     if not values:
