@@ -30,6 +30,7 @@ def test_quadrants_are_the_middles_of_the_quarters_and_of_the_picture() -> None:
     }  # fmt: skip
     # 80 and 60 pixels of a picture 100 wide and 200 high, which lie in a quarter by their fractions alone
     assert quadrant((80, 60), Space(100, 200)) == "top-right"
+    assert quadrant((20, 60), Space(100, 200)) == "top-left"
     assert quadrant((180, 20), Space(200, 100)) == "top-right"
     assert quadrant((260, 10), Space(200, 100)) == "top-right", "a point outside counts for the nearest"
 
