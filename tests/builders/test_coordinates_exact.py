@@ -14,7 +14,10 @@ def test_a_cell_is_named_by_the_middle_of_its_ninth() -> None:
     rows, columns = ("top", "middle", "bottom"), ("left", "center", "right")
     centre = {0: Fraction(1, 6), 1: Fraction(1, 2), 2: Fraction(5, 6)}
     named = {
-        ("center" if (row, column) == ("middle", "center") else f"{row}-{column}"): (float(centre[x]), float(centre[y]))
+        ("center" if (row, column) == ("middle", "center") else f"{row}-{column}"): (
+            float(centre[x]),
+            float(centre[y]),
+        )
         for y, row in enumerate(rows)
         for x, column in enumerate(columns)
     }
