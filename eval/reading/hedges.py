@@ -26,6 +26,9 @@ SUPPOSED = re.compile(
     r"^if (?!i (?:had to|have to|must|were to|was to|am))(?:\w+ ){1,6}?(?:were|was|had|could)\b.*\b(?:would|could)\b"
     r"|^(?:\w+ ){0,3}would (?:\w+ ){0,5}if (?:\w+ ){1,6}?(?:were|was|had|could)\b"
 )
+AND_OR = re.compile(r"\s*\band\s*/\s*or\b\s*", re.I)
+AND = re.compile(r"\band\b|&", re.I)
+UNSEEN = re.compile(r"i (?:can ?not|can't|do not|don't) see (?:\w+ ){0,4}\w+")
 SHORT = 3  # words of a piece of a plain list
 
 
@@ -37,6 +40,15 @@ def refuses(text: str) -> bool:
     """
     said = words(text)
     return not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)) is not None
+
+
+def unseen(text: str) -> bool:
+    """Whether a reply says that a thing is not visible, in the words of a refusal.
+
+    >>> unseen("I cannot see the pupil."), unseen("I cannot see well enough to say where it would have to be")
+    (True, False)
+    """
+    return UNSEEN.fullmatch(" ".join(words(text))) is not None
 
 
 @lru_cache(maxsize=32768)
@@ -89,9 +101,12 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
 
     >>> alternatives("liver or the gallbladder", ("liver",)), alternatives("hook, scissors, liver", ("liver",))
     (True, True)
+    >>> alternatives("liver and/or gallbladder", ("liver",)), alternatives("spleen and gallbladder", ("spleen",))
+    (True, True)
     >>> alternatives("left, to the left side", ("left",)), alternatives("phaco or phaco-emulsification", ("phaco",))
     (False, False)
     """
+    text = AND_OR.sub(" or ", text)
     found = mentions(text, options)
     if not found:
         return False
@@ -105,8 +120,8 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
         ):
             return True
     pieces = [piece for piece in LISTED.split(_options_whole(text, options)) if words(piece)]
-    if len(pieces) == 2 and all(
-        _is_term(piece) for piece in pieces
+    if len(pieces) == 2 and (
+        all(_is_name(piece, options) for piece in pieces) or _and_another(pieces, text, options)
     ):  # "forceps, hook", of which one is no answer here
         return (
             len({tuple(m.option for m in mentions(piece, options)) or words(piece) for piece in pieces}) == 2
@@ -135,10 +150,17 @@ def _piece(piece: str, options: tuple[str, ...]) -> tuple[str, ...]:
     return bare or own
 
 
-def _is_term(piece: str) -> bool:
-    """Whether a piece is a term of a shipped procedure, or one of its spellings."""
+def _and_another(pieces: list[str], text: str, options: tuple[str, ...]) -> bool:
+    """Whether a reply is an option and one more noun that nobody listed: "spleen and pancreas"."""
+    own, other = words(pieces[0]), words(pieces[1])
+    noun = len(other) == 1 and len(other[0]) > 3 and not other[0].endswith(("ly", "ed", "ing", "ible", "ent"))
+    return noun and own in map(words, options) and AND.search(text) is not None
+
+
+def _is_name(piece: str, options: tuple[str, ...]) -> bool:
+    """Whether a piece is an option, or a term of a shipped procedure in one of its spellings."""
     own = tuple(word for word in words(piece) if word not in ARTICLES)
-    return bool(own) and " ".join(own) in term_names()
+    return bool(own) and (" ".join(own) in term_names() or own in map(words, options))
 
 
 def _skipped(tokens: tuple[str, ...]) -> tuple[str, ...]:

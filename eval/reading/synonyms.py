@@ -87,7 +87,8 @@ SECTIONS = ("phases", "anatomy", "instruments", "events")
 ALONE: dict[str, tuple[str, ...]] = {  # these are clear without a second answer of their group
     "not visible": ("out of view", "cannot be seen", "can't be seen", "not seen", "not in view", "invisible", "isn't visible", "hidden",
                     "out of frame", "out of the frame", "not in the frame", "not in frame", "outside the frame", "out of sight"),
-    "idle": ("no surgical activity", "no surgical action", "no activity", "no action", "inactive", "no phase", "nothing happening", "nothing is happening"),
+    "idle": ("no surgical activity", "no surgical action", "no activity", "no action", "inactive", "no phase", "nothing happening", "nothing is happening",
+             "none", "pause", "paused"),
     "zero": ("0",),
     "irrigation/aspiration": ("I/A",),
 }  # fmt: skip

@@ -13,6 +13,7 @@ every rule but ``substring``. A reply out of which none of the kind's answers ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,7 @@ CELL_KINDS = frozenset({"absolute_position"})
 YES_NO = polarity.YES_NO
 
 SEVERAL = polarity.SEVERAL
+OR = re.compile(r"\bor\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
 NO_BOX, NO_SPAN = "names no box", "names no interval"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
@@ -160,7 +162,7 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
     if short.casefold() in YES_NO:
         return _yes_or_no(rule, text, short.casefold(), asked)
     if hedges.refuses(text):
-        return Verdict(False, "refusal")
+        return RIGHT if name(short) == "not visible" and hedges.unseen(text) else Verdict(False, "refusal")
     if letters.are_letters((short, *asked.known)) and not asked.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, short.upper(), NO_CHOICE)
@@ -259,7 +261,7 @@ def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
     if given != truth:
         return Verdict(False, "another list")
     own = tuple(sorted(truth))
-    if doubts(text, own) or (" or " in text and hedges.alternatives(text, own)):
+    if doubts(text, own) or (OR.search(text) and hedges.alternatives(text, own)):
         return Verdict(False, SEVERAL)
     return RIGHT
 
