@@ -1,6 +1,7 @@
 """How often intervals cover the truth, and how often `compare` sees a difference where there is none.
 
     python tests/benchmarks/bench_coverage.py [--studies 1000] [--comparisons 10000] [--out coverage.md]
+    python tests/benchmarks/bench_coverage.py --comparisons 6000 --equal 20,0.1,0.5
 
 Writes four tables: the interval of a share in studies like those its limits were chosen by, in studies of other kinds,
 the interval of a difference, and the type I error of `compare`. A cell outside of 93 to 97 % is measured again in ten
@@ -113,7 +114,22 @@ def main() -> int:
     parser.add_argument("--studies", type=int, default=1000)
     parser.add_argument("--comparisons", type=int, default=10_000)
     parser.add_argument("--out", type=Path)
+    parser.add_argument(
+        "--equal",
+        nargs="+",
+        metavar="CASES,CORRELATION,ACCURACY",
+        help="only `compare` of two equal models, in these studies",
+    )
     options = parser.parse_args()
+    if options.equal:
+        for one in options.equal:
+            cases, correlation, accuracy = one.split(",")
+            study = Study(cases=int(cases), correlation=float(correlation), accuracy=float(accuracy))
+            wrong, _, apart = comparisons(study, study, options.comparisons)
+            print(
+                f"{one}: p below 5 % in {100 * wrong:.1f} % of {options.comparisons:,}; p and interval apart: {apart}"
+            )
+        return 0
     number = options.studies
     heads = [f"accuracy {one}" for one in ACCURACIES]
     lines = [f"Interval of a share: coverage in {number:,} studies, % (mean width in points)", ""]
