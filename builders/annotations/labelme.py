@@ -29,7 +29,7 @@ from surgvqa.builders.annotations.shapes import (
 from surgvqa.builders.files.pictures import BROKEN
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Point
+from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
 NEEDED = ("shapes", "imagePath", "imageHeight", "imageWidth")
@@ -127,7 +127,8 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
     if kind in ("point", "points", "line", "linestrip"):
         return Shape(label, trace=points, where=where)
     if kind == "mask":
-        return Shape(label, rle=_mask(entry, points, width, height), where=where)
+        rle = _mask(entry, points, width, height)
+        return Shape(label, rle=rle, where=where, around=_around(points))
     raise InputError(
         f"a {kind}; polygon, rectangle, rotation, circle, point, line, linestrip and mask are read"
     )
@@ -141,6 +142,12 @@ def _flags(flags: Any, names: Names) -> Iterator[Shape]:
     for label, value in flags.items():
         if value is True and str(label) in spelt:
             yield Shape(str(label))
+
+
+def _around(points: Sequence[Point]) -> Box | None:
+    """Return the box from a mask's first pixel to its last one; None where the file gives one corner alone."""
+    x1, y1, x2, y2 = checks.extent(points)
+    return (x1, y1, x2 + 1, y2 + 1) if len(points) > 1 else None
 
 
 def _mask(entry: Mapping[str, Any], points: list[Point], width: int, height: int) -> str:
