@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from surgvqa.builders.annotations.entities import numbered
 from surgvqa.builders.annotations.picture_names import of_another, original, parts
