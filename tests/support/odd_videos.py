@@ -158,6 +158,11 @@ def timings() -> Iterator[tuple[str, Odd]]:
             yield f"{name} {codec} ts", Odd(video("v.ts", pts, codec=codec, **rate), even())
         if codec != "mpeg2video":  # FFmpeg's writer stops at half of it
             yield f"even {codec} avi", Odd(video("v.avi", list(range(FRAMES)), codec=codec, **rate), even())
+    hour = [3_600_000 + at for at in EVEN]
+    for suffix in ("mp4", "mov", "mkv", "webm", "flv", "ts"):
+        codec = "libvpx-vp9" if suffix == "webm" else "libx264"
+        late = video(f"v.{suffix}", hour, codec=codec)
+        yield f"a clock that starts at an hour, {suffix}", Odd(late, even())
     for suffix in ("mp4", "mkv", "mov"):
         for frames in ("0", "1", "3"):
             options = {"options": {"bf": frames, "g": "6"}}
