@@ -122,7 +122,6 @@ class Tables:
             not path.exists()
         ):  # a letter with its accent may be one character in the table and two on the disk
             path = self.named(path.parent).get(unicodedata.normalize("NFC", path.name), path)
-        # the name is to stay inside; a link may lead to another disk, as one in the folder itself may
         if Path(name).is_absolute() or ".." in Path(name.replace("\\", "/")).parts:
             raise InputError(f"the video {name!r} lies outside {self.videos}")
         if not path.is_file():

@@ -348,7 +348,7 @@ class Large:
     """A file of a size, the one that is measured and the one that a test makes."""
 
     make: Callable[[Path, int], Path]
-    measured: int = 250_000
+    measured: int = 100_000
     tested: int = 20_000
 
 
