@@ -13,8 +13,8 @@ from surgvqa.cards.command import InputError
 GONE = frozenset(("deleted", "isdeleted", "removed", "outside", "absent", "disabled", "outofview", "notvisible", "invisible"))  # fmt: skip
 SEEN = frozenset(("visible", "isvisible", "present", "ispresent", "inview", "enabled", "exists"))
 LOOKED = frozenset(("annotated", "isannotated", "labeled", "labelled", "islabeled", "islabelled"))
-PASSED = frozenset(("skipped", "skip", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
-UNDONE = frozenset(("new", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
+PASSED = frozenset(("skipped", "skip", "ignored", "ignore", "archived", "unlabeled", "unlabelled", "unannotated", "notannotated", "todo", "pending", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
+UNDONE = frozenset(("new", "annotate", "annotating", "archived", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
 NO = ("0", "0.0", "false", "no", "n", "none", "")
 YES = ("1", "1.0", "true", "yes", "y")
 

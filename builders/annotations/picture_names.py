@@ -84,6 +84,27 @@ def inside(folders: Sequence[str], name: str) -> str:
     return name if "/" in name or "\\" in name or not name else "/".join((*told, name))
 
 
+# Keys and columns that say which recording a picture is of.
+FOLDERS = frozenset((
+    "video", "videoname", "videofile", "movie", "recording", "case", "casename", "caseid", "folder", "patient", "patientid",
+    "operation", "surgery", "sequence", "task", "subset", "source",
+))  # fmt: skip
+
+
+def recordings(given: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what keys of a picture may tell its recording by: names of videos, cases, folders.
+
+    >>> recordings({"Video": "a/op2.mp4", "width": 3, "case_id": "op2", "source": None})
+    ('op2', 'op2')
+    """
+    said = (
+        value
+        for key, value in given.items()
+        if isinstance(value, str) and "".join(filter(str.isalnum, key.lower())) in FOLDERS
+    )
+    return tuple(PurePosixPath(original(parts(value)[-1])).stem for value in said if value.strip())
+
+
 def of_another(folders: Sequence[str], known: Iterable[str]) -> bool:
     """Whether a folder is named as a known recording or its folder is, but for its number: it is of another one.
 

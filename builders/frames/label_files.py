@@ -119,9 +119,11 @@ class _Index:
 
     def match(self, picture: Picture) -> FrameLabels | None:
         """Return the frame of a picture: by its time, else by the longest end of its name that is known."""
-        return self.by_name_of(picture.name) if picture.time_s is None else self.by_time_of(picture)
+        if picture.time_s is not None:
+            return self.by_time_of(picture)
+        return self.by_name_of(picture.name, picture.recordings)
 
-    def by_name_of(self, name: str) -> FrameLabels | None:
+    def by_name_of(self, name: str, told: tuple[str, ...] = ()) -> FrameLabels | None:
         """Return the frame that a name means; what an exporter added, and the ending, count only where nothing else fits."""
         names = parts(name)
         bare = (*names[:-1], original(names[-1]))
@@ -133,7 +135,7 @@ class _Index:
         ):
             for i in range(len(wanted)):
                 found = index.get(wanted[i:], [])
-                found = [frame for frame in found if not _of_another(names[:-1], frame)]
+                found = [frame for frame in found if not _of_another((*told, *names[:-1]), frame)]
                 if len(found) == 1:
                     return found[0]
                 if found:
@@ -151,7 +153,8 @@ class _Index:
                 f"the frames of {picture.name or 'a video without a name'} may be of any of "
                 f"{', '.join(sorted(self.by_time)[:5])}; name the export's video as one of them"
             )
-        if not there and of_another([PurePosixPath(original(video.name)).stem], self.by_time):
+        told = [PurePosixPath(original(video.name)).stem, *picture.recordings]
+        if not there and of_another(told, self.by_time):
             raise InputError(
                 f"the frames are of {', '.join(sorted(self.by_time)[:5])}, and the export is of {video.name}, as its name says"
             )

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import parts
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
 from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports.known import Known
@@ -44,7 +45,9 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         there = [one for one in root.findall("object") if not beside.flag(one.findtext("deleted"), "deleted")]
         shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
-        return found.annotated([Picture(name, *size, nodes)])
+        places = parts(root.findtext("path") or "")[:-1]
+        told = tuple(one for one in (root.findtext("folder") or "", *places) if one)
+        return found.annotated([Picture(name, *size, nodes, recordings=told)])
     except (InputError, *MALFORMED) as error:
         found.add(name, error)
         return found.annotated(())
@@ -84,6 +87,7 @@ def _corners(place: Element) -> Box:
     """Return a box; one that says anything but its corners is refused."""
     if other := [child.tag for child in place if child.tag not in CORNERS]:
         raise InputError(f"a bndbox with a {other[0]}; {', '.join(CORNERS)} are read")
+    checks.refuse_elsewhere(place.attrib)
     x1, y1, x2, y2 = (float(place.findtext(key, "")) for key in CORNERS)
     return x1, y1, x2, y2
 
