@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from surgvqa.builders.geometry.checks import letters
 from surgvqa.builders.schema import Case
 from surgvqa.cards.command import InputError
 
@@ -97,11 +98,7 @@ def recordings(given: Mapping[str, object]) -> tuple[str, ...]:
     >>> recordings({"Video": "a/op2.mp4", "width": 3, "case_id": "op2", "source": None})
     ('op2', 'op2')
     """
-    said = (
-        value
-        for key, value in given.items()
-        if isinstance(value, str) and "".join(filter(str.isalnum, key.lower())) in FOLDERS
-    )
+    said = (value for key, value in given.items() if isinstance(value, str) and letters(key) in FOLDERS)
     return tuple(PurePosixPath(original(parts(value)[-1])).stem for value in said if value.strip())
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from surgvqa.builders.geometry.coordinates import iou
@@ -83,13 +84,24 @@ _UNIT = re.compile(r"(in)?(deg|degs|degree|degrees|rad|rads|radian|radians)$")
 _OF = re.compile(r"^(bbox|box|obj|object|img|image)(?=[a-z])")
 
 
+@lru_cache(maxsize=4096)  # a file of a million things has some twenty keys
+def letters(key: str) -> str:
+    """Return the letters and digits of a key, in lower case.
+
+    >>> letters("Is_Deleted")
+    'isdeleted'
+    """
+    return "".join(char for char in key.lower() if char.isalnum())
+
+
+@lru_cache(maxsize=4096)
 def word(key: str) -> str:
     """Return a key in lower case letters, without the unit of an angle and what it is of.
 
     >>> word("rotation_deg"), word("bbox_angle"), word("Degrees"), word("bbox_mode")
     ('rotation', 'angle', 'degrees', 'bboxmode')
     """
-    plain = "".join(char for char in key.lower() if char.isalnum())
+    plain = letters(key)
     if plain in ELSEWHERE | FORMS:
         return plain
     bare = _OF.sub("", _UNIT.sub("", plain) or plain)
@@ -104,7 +116,7 @@ def refuse_moved(given: Mapping[str, object], of_file: bool = False) -> None:
     >>> refuse_moved({"rotation": 0, "scale": 1.0, "crop": None, "orientation": "landscape"})
     """
     for key, value in given.items():
-        said = "".join(char for char in key.lower() if char.isalnum())
+        said = letters(key)
         still = not value or value == 1 or (isinstance(value, list | tuple) and not any(value))
         placed = said in MOVED and not of_file and not (isinstance(value, str) and not _is_number(value))
         if not still and (said in FORMS or placed):

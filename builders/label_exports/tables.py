@@ -87,7 +87,7 @@ def table(path: Path, known: Known) -> Annotated:
 def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
     """Refuse columns that may say of a row that its thing isn't in view, or that its picture is another video's."""
     for column in table[0] if table else ():
-        said = beside.word(column)
+        said = checks.letters(column)
         if said in SAYS_NO:
             raise InputError(
                 f"{shown}: a column {column}, which isn't read: every row names a thing in view. Delete the rows of "

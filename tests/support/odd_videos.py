@@ -191,6 +191,8 @@ def shapes() -> Iterator[tuple[str, Odd]]:
     yield "two views side by side", Odd(video("v.mp4", **packed), even(), note="two views in one frame")
     clear = video("v.mov", codec="png", pix_fmt="rgba", options={})
     yield "transparency", Odd(clear, even(), note="it has transparency")
+    beside = video("v.webm", codec="libvpx-vp9", pix_fmt="yuva420p", metadata={"alpha_mode": "1"})
+    yield "transparency beside, webm", Odd(beside, note="it has transparency")
     skewed = turned("v.mp4", (1, 1, -1, 1))
     yield "an eighth turn", Odd(skewed, fault="only quarter turns")
 
