@@ -58,6 +58,7 @@ def write_video(
     options: dict[str, str] | None = None,
     turn: int = 0,
     draw: Callable[[int], np.ndarray] = barcode,
+    metadata: dict[str, str] | None = None,
     **stream: str | int,
 ) -> Path:
     """A video of ``len(pts)`` pictures, shown at ``pts * time_base`` seconds; made without any binary.
@@ -71,6 +72,7 @@ def write_video(
         output = container.add_stream(codec, rate=25, options={"threads": "1"} | (options or {}))
         output.width, output.height, output.pix_fmt = width, height, "yuv420p"
         output.codec_context.time_base = time_base
+        output.metadata.update(metadata or {})
         for name, value in stream.items():
             setattr(output.codec_context, name, value)
         for number, tick in enumerate(pts):

@@ -7,25 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from surgvqa.builders.geometry.checks import letters
 from surgvqa.cards.command import InputError
 
 # Letters alone: "is_deleted" is found as "isdeleted".
 GONE = frozenset(("deleted", "isdeleted", "removed", "outside", "absent", "disabled", "outofview", "notvisible", "invisible"))  # fmt: skip
 SEEN = frozenset(("visible", "isvisible", "present", "ispresent", "inview", "enabled", "exists"))
 LOOKED = frozenset(("annotated", "isannotated", "labeled", "labelled", "islabeled", "islabelled"))
-PASSED = frozenset(("skipped", "skip", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
-UNDONE = frozenset(("new", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
+PASSED = frozenset(("skipped", "skip", "ignored", "ignore", "archived", "unlabeled", "unlabelled", "unannotated", "notannotated", "todo", "pending", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
+UNDONE = frozenset(("new", "annotate", "annotating", "archived", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
 NO = ("0", "0.0", "false", "no", "n", "none", "")
 YES = ("1", "1.0", "true", "yes", "y")
-
-
-def word(text: str) -> str:
-    """Return the letters and digits of a text, in lower case.
-
-    >>> word("Is_Deleted")
-    'isdeleted'
-    """
-    return "".join(char for char in text.lower() if char.isalnum())
 
 
 def is_yes(value: object) -> bool:
@@ -59,7 +51,7 @@ def refuse_gone(given: object) -> None:
     if not isinstance(given, Mapping):
         return
     for key, value in given.items():
-        said = word(str(key))
+        said = letters(str(key))
         if (said in GONE and is_yes(value)) or (said in SEEN and is_no(value)):
             raise InputError(
                 f"its {key} is {value!r}, so whether it is in view is in doubt; delete the thing, or its {key}"
@@ -73,9 +65,9 @@ def not_looked_at(picture: Mapping[str, object]) -> str | None:
     ('left out: its annotated is False, so nobody may have looked at it', None)
     """
     for key, value in picture.items():
-        said = word(str(key))
+        said = letters(str(key))
         passed = said in PASSED and value is not None and not is_no(value) and value != [] and value != {}
-        undone = said in ("status", "state") and isinstance(value, str) and word(value) in UNDONE
+        undone = said in ("status", "state") and isinstance(value, str) and letters(value) in UNDONE
         if passed or undone or (said in LOOKED and is_no(value)):
             return f"left out: its {key} is {value!r}, so nobody may have looked at it"
     return None

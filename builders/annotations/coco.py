@@ -9,6 +9,7 @@ from typing import Any
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import recordings
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
     Annotated,
@@ -46,9 +47,12 @@ def coco(
     file = read_json(path, shown) if file is None else file
     if not isinstance(file, dict) or not all(isinstance(file.get(key), list) for key in LISTS):
         raise InputError(f"{shown}: not COCO instances; they hold the lists images, annotations, categories")
+    for said in (file, file.get("info")):
+        if isinstance(said, Mapping):
+            checks.refuse_moved(said, of_file=True)
     found = Faults(shown)
     labels = {key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", found).items()}
-    images = _by_id(file["images"], "image", found)
+    images = _of_videos(_by_id(file["images"], "image", found), file.get("videos"))
     entries, broken, stray = _by_image(file.pop("annotations"), images, found)
     if stray:
         for key in (key for key in images if key not in entries):
@@ -76,6 +80,18 @@ def coco(
         if picture is not None:
             pictures.append(picture)
     return found.annotated(pictures)
+
+
+def _of_videos(images: dict[Any, dict[str, Any]], videos: Any) -> dict[Any, dict[str, Any]]:
+    """Return images with the names of their videos, where the file lists these."""
+    listed = videos if isinstance(videos, list) else []
+    named = {
+        _id(one, "id"): one.get("name") or one.get("file_name") for one in listed if isinstance(one, dict)
+    }
+    return {
+        key: image | {"video": named[_id(image, "video_id")]} if _id(image, "video_id") in named else image
+        for key, image in images.items()
+    }
 
 
 def _by_id(entries: Iterable[Any], what: str, found: Faults) -> dict[Any, dict[str, Any]]:
@@ -159,9 +175,10 @@ def _picture(
     """One image with its annotations; None where it has a crowd."""
     width, height = frame_size(image["width"], image["height"])
     name = str(image["file_name"])
-    if (why := beside.not_looked_at(image)) is not None:
+    if (why := beside.not_looked_at(image) or beside.not_looked_at(attributes(image))) is not None:
         found.note(name, why)
         return None
+    checks.refuse_moved(image)
     if image.get("num_annotations") is not None and image["num_annotations"] != len(there):
         raise InputError(f"its num_annotations is {image['num_annotations']}, and {len(there)} are there")
     crowds = [entry for entry in there if _set(entry, "iscrowd") or _set(entry, "ignore")]
@@ -173,7 +190,7 @@ def _picture(
         return None
     shapes = _shapes(there, labels, width, height)
     nodes = entities(shapes, names, (width, height), found.cuts, masked=masked, picture=name)
-    return Picture(name, width, height, nodes, _time(image), _score(image))
+    return Picture(name, width, height, nodes, _time(image), _score(image), recordings=recordings(image))
 
 
 def _set(entry: Mapping[str, Any], flag: str) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import parts, recordings
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
     Annotated,
@@ -22,6 +23,7 @@ from surgvqa.builders.annotations.shapes import (
     Names,
     Picture,
     Shape,
+    attributes,
     confidence,
     frame_size,
     read_json,
@@ -29,7 +31,7 @@ from surgvqa.builders.annotations.shapes import (
 from surgvqa.builders.files.pictures import BROKEN
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Point
+from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
 NEEDED = ("shapes", "imagePath", "imageHeight", "imageWidth")
@@ -48,19 +50,38 @@ def labelme(
     if missing:
         raise InputError(f"{shown}: not a LabelMe file; it lacks {', '.join(missing)}")
     found = Faults(shown)
-    name = str(file["imagePath"]).replace("\\", "/").rsplit("/", 1)[-1]
-    if (why := beside.not_looked_at(file)) is not None:
+    *folders, name = parts(str(file["imagePath"]))
+    flags = file.get("flags") if isinstance(file.get("flags"), Mapping) else {}
+    if (why := beside.not_looked_at(file) or beside.not_looked_at(flags)) is not None:
         found.note(name, why)
         return found.annotated(())
     try:
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
+        checks.refuse_moved(file)
+        _refuse_other_size(file.get("imageData"), width, height)
         names = Names(taxonomy)
         shapes = [*_shapes(file["shapes"], width, height), *_flags(file.get("flags"), names)]
         nodes = entities(shapes, names, (width, height), found.cuts, masked=masked, picture=name)
     except (InputError, *MALFORMED) as error:
         found.add(name, error)
         return found.annotated(())
-    return found.annotated([Picture(name, width, height, nodes)])
+    told = (*(one for one in folders if one.strip(".")), *recordings(file))
+    return found.annotated([Picture(name, width, height, nodes, recordings=told)])
+
+
+def _refuse_other_size(data: Any, width: int, height: int) -> None:
+    """Refuse a size that isn't the one of the picture inside the file, which its places are of; none may be inside."""
+    if not isinstance(data, str) or not data:
+        return
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            stored = picture.size
+    except (binascii.Error, *BROKEN):
+        return  # another program's remark: places need no pixels
+    if (width, height) not in (stored, stored[::-1]):
+        raise InputError(
+            f"its size is {width}x{height}, and the picture inside it (imageData) has {stored[0]}x{stored[1]}"
+        )
 
 
 def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
@@ -117,6 +138,7 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
         raise InputError(f"a {kind} of {len(points)} points; {due.get(kind, ('some',))[0]} are due")
     if kind == "rectangle":
         checks.refuse_elsewhere(entry, ("points",))
+        checks.refuse_elsewhere(attributes(entry))
         return Shape(label, box=checks.extent(points), where=where)
     if kind in ("rotation", "oriented_rectangle"):
         return Shape(label, turned=points, where=where)
@@ -127,7 +149,8 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
     if kind in ("point", "points", "line", "linestrip"):
         return Shape(label, trace=points, where=where)
     if kind == "mask":
-        return Shape(label, rle=_mask(entry, points, width, height), where=where)
+        rle = _mask(entry, points, width, height)
+        return Shape(label, rle=rle, where=where, around=_around(points))
     raise InputError(
         f"a {kind}; polygon, rectangle, rotation, circle, point, line, linestrip and mask are read"
     )
@@ -141,6 +164,12 @@ def _flags(flags: Any, names: Names) -> Iterator[Shape]:
     for label, value in flags.items():
         if value is True and str(label) in spelt:
             yield Shape(str(label))
+
+
+def _around(points: Sequence[Point]) -> Box | None:
+    """Return the box from a mask's first pixel to its last one; None where the file gives one corner alone."""
+    x1, y1, x2, y2 = checks.extent(points)
+    return (x1, y1, x2 + 1, y2 + 1) if len(points) > 1 else None
 
 
 def _mask(entry: Mapping[str, Any], points: list[Point], width: int, height: int) -> str:

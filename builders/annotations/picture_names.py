@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from surgvqa.builders.geometry.checks import letters
 from surgvqa.builders.schema import Case
 from surgvqa.cards.command import InputError
 
@@ -21,6 +22,29 @@ _UPLOAD = re.compile(r"[0-9a-f]{8}-(.+)")
 _PARTS = re.compile(r"\d+|\D+")
 _CLOCK = re.compile(r"\d+h\d+m\d+s?$", re.IGNORECASE)
 _DECIMALS = re.compile(r"\d\.\d+$")
+_UNIT = re.compile(r"(fps|k?hz|px?|k|[km]?bps|bit|[cm]m|x)(?![a-z])", re.IGNORECASE)  # of what isn't a time
+_WORD = re.compile(r"[^\W\d_]+$")  # letters before a number
+FRAME = (
+    "f",
+    "frame",
+    "frm",
+    "fr",
+    "img",
+    "image",
+    "im",
+    "still",
+    "picture",
+    "pic",
+    "shot",
+    "t",
+    "time",
+    "sec",
+    "s",
+    "ms",
+)
+SECONDS = ("s", "sec", "ms")
+_DATE = re.compile(r"(19|20)\d\d[-_.]?(0\d|1[0-2])[-_.]?([0-2]\d|3[01])$")
+_HOURS = re.compile(r"(?<!\d)\d{1,2}([-_.:])[0-5]\d\1[0-5]\d$|\d:\d+$")
 LATE_S = 1.0  # annotations are rounded to seconds
 LONGEST = 12  # digits: more of them count no frames
 
@@ -59,6 +83,23 @@ def inside(folders: Sequence[str], name: str) -> str:
     """
     told = [folder for folder in folders if folder.lower() not in KINDS]
     return name if "/" in name or "\\" in name or not name else "/".join((*told, name))
+
+
+# Keys and columns that say which recording a picture is of.
+FOLDERS = frozenset((
+    "video", "videoname", "videofile", "movie", "recording", "case", "casename", "caseid", "folder", "patient", "patientid",
+    "operation", "surgery", "sequence", "task", "subset", "source",
+))  # fmt: skip
+
+
+def recordings(given: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what keys of a picture may tell its recording by: names of videos, cases, folders.
+
+    >>> recordings({"Video": "a/op2.mp4", "width": 3, "case_id": "op2", "source": None})
+    ('op2', 'op2')
+    """
+    said = (value for key, value in given.items() if isinstance(value, str) and letters(key) in FOLDERS)
+    return tuple(PurePosixPath(original(parts(value)[-1])).stem for value in said if value.strip())
 
 
 def of_another(folders: Sequence[str], known: Iterable[str]) -> bool:
@@ -108,13 +149,21 @@ def numbers(names: Iterable[str]) -> dict[str, int]:
         first = first or (name, pieces)
         if _pattern(pieces) != _pattern(first[1]):
             raise InputError(f"no pattern fits both {first[0]!r} and {name!r}; {ASK}")
-        if _CLOCK.search("".join(pieces)) or _DECIMALS.search("".join(pieces)):
+        whole = "".join(pieces)
+        if _UNIT.match(whole[whole.rindex(digits[-1]) + len(digits[-1]) :].lstrip(" ")):
+            raise InputError(f"the last number of {name!r} is of something that is no time; {ASK}")
+        if any(pattern.search(whole) for pattern in (_CLOCK, _DECIMALS, _DATE, _HOURS)):
             raise InputError(
-                f"{name!r} holds a clock time or decimals, of which the last number is a part alone; {ASK}"
+                f"{name!r} ends in a date, a clock time or decimals, of which the last number is a part alone; {ASK}"
             )
     rows = {
         name: tuple(int(piece) for piece in pieces if piece.isdecimal()) for name, pieces in split.items()
     }
+    if first is not None and len(set(rows.values())) > 1 and len({row[-1] for row in rows.values()}) == 1:
+        last = next(iter(rows.values()))[-1]
+        raise InputError(
+            f"the last number of all names is {last}, as in {first[0]!r}, and another one changes; {ASK}"
+        )
     ordered = sorted(rows.values(), key=lambda row: row[-1])
     for before, after in itertools.pairwise(ordered):
         if any(a > b for a, b in zip(before, after, strict=True)):
@@ -123,7 +172,33 @@ def numbers(names: Iterable[str]) -> dict[str, int]:
             )
             raise InputError(f"two numbers change between {one!r} and {other!r}, and not together; {ASK}")
     _refuse_unrelated(rows)
+    if len(set(rows.values())) == 1 and first is not None:
+        _refuse_unclear(*first)
     return {name: row[-1] for name, row in rows.items()}
+
+
+def _refuse_unclear(name: str, pieces: Sequence[str]) -> None:
+    """Refuse a name whose last number looks like another thing's, where no other name tells which number grows.
+
+    >>> _refuse_unclear("op1_f0003.jpg", ("op", "1", "_f", "0003"))
+
+    Raises:
+        InputError: "0003_25fps.jpg", "0003_v2.jpg".
+    """
+    places = [i for i, piece in enumerate(pieces) if piece.isdecimal()]
+    last, others = places[-1], places[:-1]
+    behind = pieces[last + 1] if last + 1 < len(pieces) else ""
+    word = _WORD.search(pieces[last - 1] if last else "")
+    size = behind == "" and pieces[last - 1].lower() == "x" if last else False
+    bare = [i for i in others if not (i and pieces[i - 1][-1:].isalpha())]
+    longer = [i for i in others if len(pieces[i]) > len(pieces[last])]
+    counts = word is None or word[0].lower() in FRAME
+    if (
+        size
+        or (others and behind[:1].isalpha() and behind.lower() not in SECONDS)
+        or (not counts and (bare or longer))
+    ):
+        raise InputError(f"whether {pieces[last]} tells the time of {name!r} is in doubt; {ASK}")
 
 
 def _refuse_unrelated(rows: Mapping[str, Sequence[int]]) -> None:

@@ -32,6 +32,9 @@ class Picture:
     time_s: float | None = None  # where the file says when it was taken
     confidence: float | None = None  # of the whole picture, where a machine outlined it
     phase: str | None = None  # canonical, where the file says it of the picture
+    recordings: tuple[
+        str, ...
+    ] = ()  # what the file says beside the name that may tell which recording it is of
 
 
 class Annotated(NamedTuple):

@@ -15,6 +15,7 @@ LATE_S = 1.0  # annotations are rounded to seconds
 # A table that ends with its recording is as many times as long as its unit is short; it may end a fifth earlier.
 EARLY = 0.8
 MILLISECONDS = 1000.0
+MINUTE = (58.0, 66.0)  # times the phases' end that a recording lasts whose table is in minutes
 FRAME_RATES = (10.0, 12.5, 15.0, 20.0, 24.0, 25.0, 30.0, 50.0, 60.0, 120.0)
 MOST_PHASES = 20_000  # of one case; a table of frames, not of phases, is longer
 
@@ -42,6 +43,11 @@ def refuse(
         hint = unit(latest, length_s, recorded)
         if hint:
             raise InputError(f"its {what} end at {latest:g} s, {hint}")
+    latest = max((end for _, end in spans), default=0.0)
+    if length_s and len(spans) > 1 and MINUTE[0] <= length_s / max(latest, 1e-9) <= MINUTE[1]:
+        raise InputError(
+            f"its phases end at {latest:g} s, a sixtieth of its recording ({length_s:g} s): minutes? Give seconds"
+        )
     lengths = [end - start for start, end in spans if end > start]
     if lengths and max(lengths) < 1 and median(lengths) < SHORTEST_S:
         raise InputError(

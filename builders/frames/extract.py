@@ -18,6 +18,7 @@ from surgvqa.builders.cases.scene import grid_cell, link
 from surgvqa.builders.cases.timeline import annotated, course, label_at, to_ms
 from surgvqa.builders.files.faults import listed
 from surgvqa.builders.files.pictures import encode_jpeg, resize
+from surgvqa.builders.files.tree import refuse_links_of
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.frames.choice import chosen, length, shared_out
 from surgvqa.builders.frames.entry import ROLES, FrameLabels, Maker
@@ -128,6 +129,8 @@ def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> 
         if wrong:
             raise InputError(listed(wrong))
         found = [one for one in read if isinstance(one, Case)]
+        for one in found:
+            refuse_links_of(one, root)
     else:
         found = [Case(path.stem, "videos", "", video=path) for path in video_files(root)]
         if not found:

@@ -7,10 +7,10 @@ added to them; a video's frames by their times. A picture of which one element c
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from surgvqa.builders.annotations.entities import numbered
 from surgvqa.builders.annotations.picture_names import of_another, original, parts
@@ -27,6 +27,7 @@ from surgvqa.builders.schema import Dropped
 from surgvqa.builders.settings.labels import Labels
 from surgvqa.cards.command import InputError
 
+FIELDS_OF_THINGS: tuple[Literal["anatomy", "tools"], ...] = ("anatomy", "tools")
 NEAR_S = 0.02  # from a picture's time to its frame's, where no rate says how far frames are apart
 
 
@@ -43,7 +44,7 @@ def merge(config: Labels) -> Merged:
     """Add the labels of other tools' exports to a metadata file.
 
     A detector's labels never replace a person's. A field of ``config.of`` that a picture shows nothing of is known to
-    be empty; where none is named, those that the files name anything of. ``config.image_rate`` is the frames per
+    be empty; where none is named, those that the picture's own export names anything of. ``config.image_rate`` is the frames per
     second of a video that a file numbers the frames of.
 
     Raises:
@@ -55,10 +56,9 @@ def merge(config: Labels) -> Merged:
     index = _Index(into, frames, image_rate)
     moments = tuple(sorted({frame.timestamp_s for frame in frames}))
     known = Known(Names(taxonomy), image_rate, moments, index.size)
-    read = [exports.read(path, known) for path in files]
+    read = [one for path in files for one in exports.each(path, known)]
     faults = [fault for one in read for fault in one.faults]
-    pictures = [picture for one in read for picture in one.pictures]
-    new, unmatched = _matched(pictures, index, replace(config, of=config.of or _named(pictures)), faults)
+    new, unmatched = _matched(_looked_for(read, config), index, faults)
     if faults and config.on_error != "quarantine":
         raise InputError(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {listed(faults)}. Correct "
@@ -75,13 +75,13 @@ def merge(config: Labels) -> Merged:
 
 
 def _matched(
-    pictures: Sequence[Picture], index: _Index, config: Labels, faults: list[Dropped]
+    pictures: Iterable[tuple[Picture, Labels]], index: _Index, faults: list[Dropped]
 ) -> tuple[dict[tuple[str, str], FrameLabels], list[str]]:
     """Return the labels by video and picture, and the pictures without a frame. A frame with a refused picture has none."""
     new: dict[tuple[str, str], FrameLabels] = {}
     refused: set[tuple[str, str]] = set()
     unmatched: list[str] = []
-    for picture in pictures:
+    for picture, config in pictures:
         match = index.match(picture)
         if match is None:
             unmatched.append(picture.name)
@@ -119,9 +119,11 @@ class _Index:
 
     def match(self, picture: Picture) -> FrameLabels | None:
         """Return the frame of a picture: by its time, else by the longest end of its name that is known."""
-        return self.by_name_of(picture.name) if picture.time_s is None else self.by_time_of(picture)
+        if picture.time_s is not None:
+            return self.by_time_of(picture)
+        return self.by_name_of(picture.name, picture.recordings)
 
-    def by_name_of(self, name: str) -> FrameLabels | None:
+    def by_name_of(self, name: str, told: tuple[str, ...] = ()) -> FrameLabels | None:
         """Return the frame that a name means; what an exporter added, and the ending, count only where nothing else fits."""
         names = parts(name)
         bare = (*names[:-1], original(names[-1]))
@@ -133,7 +135,7 @@ class _Index:
         ):
             for i in range(len(wanted)):
                 found = index.get(wanted[i:], [])
-                found = [frame for frame in found if not _of_another(names[:-1], frame)]
+                found = [frame for frame in found if not _of_another((*told, *names[:-1]), frame)]
                 if len(found) == 1:
                     return found[0]
                 if found:
@@ -151,7 +153,8 @@ class _Index:
                 f"the frames of {picture.name or 'a video without a name'} may be of any of "
                 f"{', '.join(sorted(self.by_time)[:5])}; name the export's video as one of them"
             )
-        if not there and of_another([PurePosixPath(original(video.name)).stem], self.by_time):
+        told = [PurePosixPath(original(video.name)).stem, *picture.recordings]
+        if not there and of_another(told, self.by_time):
             raise InputError(
                 f"the frames are of {', '.join(sorted(self.by_time)[:5])}, and the export is of {video.name}, as its name says"
             )
@@ -191,12 +194,29 @@ def _stem(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names[:-1], PurePosixPath(names[-1]).stem)
 
 
-def _named(pictures: Sequence[Picture]) -> tuple[Literal["anatomy", "tools"], ...]:
-    """Return the fields whose things pictures name; both where they name nothing at all, not even a phase."""
+def _looked_for(read: Sequence[Annotated], config: Labels) -> Iterator[tuple[Picture, Labels]]:
+    """Yield every picture with what was looked for in it: what is named, else what its export names anything of.
+
+    Who outlined anatomy in one export didn't say that there are no tools. Files of one picture each are one export;
+    one that names nothing at all was looked at for what the others name.
+    """
+    singles = [picture for one in read if len(one.pictures) == 1 for picture in one.pictures]
+    pictures = [picture for one in read for picture in one.pictures]
+    whole = _named(pictures) if _says_anything(pictures) else FIELDS_OF_THINGS
+    for export in (singles, *(one.pictures for one in read if len(one.pictures) != 1)):
+        own = replace(config, of=config.of or (_named(export) if _says_anything(export) else whole))
+        yield from ((picture, own) for picture in export)
+
+
+def _says_anything(pictures: Iterable[Picture]) -> bool:
+    """Whether any picture names a thing or a phase."""
+    return any(picture.nodes or picture.phase for picture in pictures)
+
+
+def _named(pictures: Iterable[Picture]) -> tuple[Literal["anatomy", "tools"], ...]:
+    """Return the fields whose things pictures name."""
     there = {node.type for picture in pictures for node in picture.nodes}
-    if not there and not any(picture.phase for picture in pictures):
-        return "anatomy", "tools"
-    return tuple(cast(Literal["anatomy", "tools"], name) for name, role in ROLES.items() if role in there)
+    return tuple(name for name in FIELDS_OF_THINGS if ROLES[name] in there)
 
 
 def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
@@ -204,10 +224,21 @@ def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
     fields: dict[str, Any] = {}
     for name in FIELDS:
         one, other = getattr(first, name), getattr(second, name)
-        if one and other and one != other:
-            raise InputError(f"{first.image} is labelled twice, and its {name} not alike; keep one of them")
-        fields[name] = one if one or other is None else other
+        if one is None or other is None or one == other:
+            fields[name] = other if one is None else one
+        elif name != "phase" and (_phase_alone(first) or _phase_alone(second)):
+            fields[name] = one or other
+        else:
+            what = "one says that there are none" if not (one and other) else "both name some"
+            raise InputError(
+                f"{first.image} is labelled twice, and its {name} differ: {what}; keep one of them"
+            )
     return replace(frame_labels.refine([first], [second])[0], **fields)
+
+
+def _phase_alone(frame: FrameLabels) -> bool:
+    """Whether a picture says its phase and names no thing: phases may be annotated apart."""
+    return frame.phase is not None and not (frame.tools or frame.anatomy)
 
 
 def _labels(frame: FrameLabels, picture: Picture, config: Labels) -> FrameLabels:

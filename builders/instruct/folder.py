@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surgvqa.builders.files import parquet
+from surgvqa.builders.files.tree import leads_out
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms, refuse_named
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Facts
@@ -53,7 +54,7 @@ def emptied(out: Path) -> Path:
 def picture(root: Path, name: str) -> Path:
     r"""Return a picture's path, which stays below ``root``; ``\`` separates folders as ``/`` does."""
     path = root / name.replace("\\", "/")
-    if not path.resolve().is_relative_to(root.resolve()):
+    if leads_out(path, root):
         raise InputError(f"the picture {name!r} lies outside {root}")
     if not path.is_file():
         raise InputError(f"no picture {path}")

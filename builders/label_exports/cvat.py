@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities, phase_of
+from surgvqa.builders.annotations.picture_names import recordings
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
     Annotated,
@@ -65,15 +66,18 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         raise InputError(
             f"{path.name}: frames of {len(films)} tasks (task_id), each a video; export them one by one"
         )
-    pictures = [one for image in root.iter("image") if (one := _image(image, known, found)) is not None]
+    task = root.find("meta/task") or root.find("meta/job") or Element("task")
+    told = recordings({"task": task.findtext("name"), "source": task.findtext("source")})
+    pictures = [one for image in root.iter("image") if (one := _image(image, known, found, told)) is not None]
     return found.annotated([*pictures, *_video(root, path, known, found)])
 
 
-def _image(image: Element, known: Known, found: Faults) -> Picture | None:
+def _image(image: Element, known: Known, found: Faults, told: tuple[str, ...]) -> Picture | None:
     """One image with all its shapes, or None where one can't be read."""
     name = image.attrib.get("name", f"image {image.attrib.get('id')}")
     try:
         size = frame_size(int(image.attrib["width"]), int(image.attrib["height"]))
+        checks.refuse_moved(image.attrib)
         read = [
             _shape(element, f"{element.tag} {index}", element.attrib.get("label", ""), size)
             for index, element in enumerate(image)
@@ -83,7 +87,8 @@ def _image(image: Element, known: Known, found: Faults) -> Picture | None:
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
         numbered = _NUMBERED.fullmatch(name) if known.rate > 0 else None
         time_s = int(numbered[1]) / known.rate if numbered else None
-        return Picture("" if numbered else name, *size, nodes, time_s, phase=phase)
+        told = (*told, *recordings(image.attrib))
+        return Picture("" if numbered else name, *size, nodes, time_s, phase=phase, recordings=told)
     except (InputError, *MALFORMED) as error:
         found.add(name, error)
         return None
@@ -104,7 +109,11 @@ def _known_shape(element: Element, where: str, label: str, size: tuple[int, int]
     kind, value = element.tag, element.attrib
     if not label:
         raise InputError(f"a {kind} without a label")
-    beside.refuse_gone({one.attrib.get("name", ""): one.text for one in element.findall("attribute")})
+    given = {one.attrib.get("name", ""): one.text for one in element.findall("attribute")}
+    beside.refuse_gone(given)
+    if kind == "box":
+        checks.refuse_elsewhere(given)
+        checks.refuse_elsewhere(value, ("rotation",))
     if kind == "tag":
         return Shape(label, where=where, track=track)
     if kind == "box":

@@ -24,7 +24,7 @@ from surgvqa.builders.annotations.shapes import (
 from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
-from surgvqa.builders.schema import Point
+from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
 # What an annotation says beside its name and its place.
@@ -36,8 +36,8 @@ BESIDE = (
 PLACES = (
     "polygon",
     "complex_polygon",
-    "bounding_box",
     "ellipse",
+    "bounding_box",
     "line",
     "keypoint",
     "skeleton",
@@ -87,7 +87,7 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
         if unknown:
             raise InputError(f"an annotation with a {unknown[0]}; {', '.join(PLACES)} are read")
         places = [key for key in PLACES if key in one and key != "tag"]
-        # beside an outline, Darwin writes the box around it
+        # beside an outline, Darwin writes the box around it; the outline counts
         kind = next(iter(places), "tag" if "tag" in one else None)
         if kind is None:
             raise InputError("an annotation without a place, and no tag")
@@ -95,7 +95,16 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
         score = confidence(said.get("confidence"), "a confidence of")
         if kind == "tag":
             return Shape(label, where=where, track=track, score=score)
-        return replace(_placed(kind, one[kind], label, where, track), score=score)
+        if len(places) > 1 and (len(places) > 2 or "bounding_box" not in places):
+            raise InputError(
+                f"an annotation with {' and '.join(places)}; one place is due, perhaps with its box"
+            )
+        placed = _placed(kind, one[kind], label, where, track)
+        if kind == "bounding_box" and places[1:]:
+            beside_it = _placed(places[1], one[places[1]], label, where, track)
+            checks.refuse_beside(beside_it.trace, _box(one[kind]))
+        around = _box(one["bounding_box"]) if "bounding_box" in places[1:] else None
+        return replace(placed, score=score, around=around)
     except (InputError, *MALFORMED) as error:
         error.add_note(where)
         raise
@@ -109,9 +118,8 @@ def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: 
         paths = [*paths, *value.get("additional_paths", ())]
         return Shape(label, polygons=[_points(path) for path in paths], where=where, track=track)
     if kind == "bounding_box":
-        x, y, w, h = (float(value[key]) for key in ("x", "y", "w", "h"))
         checks.refuse_elsewhere(value, ("x", "y", "w", "h"))
-        return Shape(label, box=(x, y, x + w, y + h), where=where, track=track, form="xywh")
+        return Shape(label, box=_box(value), where=where, track=track, form="xywh")
     if kind == "ellipse":
         (x, y), (across, down) = _points([value["center"], value["radius"]])
         degrees = math.degrees(float(value.get("angle") or 0))
@@ -126,6 +134,11 @@ def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: 
     else:
         points = _points(corner for side in (value["front"], value["back"]) for corner in side.values())
     return Shape(label, trace=points, where=where, track=track)
+
+
+def _box(value: Mapping[str, Any]) -> Box:
+    x, y, w, h = (float(value[key]) for key in ("x", "y", "w", "h"))
+    return x, y, x + w, y + h
 
 
 def _points(points: Iterable[Mapping[str, Any]]) -> list[Point]:

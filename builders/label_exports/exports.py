@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,29 @@ def read(path: Path, known: Known) -> Annotated:
     Raises:
         InputError: no such file, or none of the tools'.
     """
-    if path.is_dir():
-        return _folder(path, known)
+    return joined(each(path, known))
+
+
+def joined(found: Sequence[Annotated]) -> Annotated:
+    """Return what several exports hold."""
+    return Annotated(
+        tuple(picture for one in found for picture in one.pictures),
+        tuple(fault for one in found for fault in one.faults),
+        tuple(note for one in found for note in one.notes),
+    )
+
+
+def each(path: Path, known: Known) -> list[Annotated]:
+    """Read an export, or those of a folder one by one: each names what its own annotator looked for.
+
+    Raises:
+        InputError: no such file, or none of the tools'.
+    """
+    return _folder(path, known) if path.is_dir() else [_file(path, known)]
+
+
+def _file(path: Path, known: Known) -> Annotated:
+    """Return a file in the form of one of the tools."""
     if not path.is_file():
         raise InputError(f"no file {path}")
     ending = path.suffix.lower()
@@ -65,26 +86,23 @@ def _json(file: Any, path: Path, known: Known) -> Annotated:
     return coco(path, known.names.taxonomy, file=file, masked=False)
 
 
-def _folder(folder: Path, known: Known) -> Annotated:
-    """Return a folder in the form of one of the tools."""
+def _folder(folder: Path, known: Known) -> list[Annotated]:
+    """Return a folder in the form of one of the tools, or its files one by one."""
     if mot.ground_truth(folder) is not None:
-        return mot.read(folder, known)
+        return [mot.read(folder, known)]
     if mask_pictures.class_file(folder) is not None:
-        return mask_pictures.read(folder, known)
+        return [mask_pictures.read(folder, known)]
     files = files_below(folder, "*.xml", "*.json", "*.jsonl")
     if yolo.class_file(folder) is not None and (
         not files or any(path.parent.name == "labels" for path in files_below(folder, "*.txt"))
     ):
-        return yolo.read(folder, known)
+        return [yolo.read(folder, known)]
     if not files:
         raise InputError(f"{folder}: nothing in it that one of these tools wrote: {TOOLS}")
-    read_all = [read(path, known) for path in files]
-    return Annotated(
-        tuple(
-            replace(picture, name=inside(path.relative_to(folder).parts[:-1], picture.name))
-            for path, one in zip(files, read_all, strict=True)
-            for picture in one.pictures
-        ),
-        tuple(fault for one in read_all for fault in one.faults),
-        tuple(note for one in read_all for note in one.notes),
-    )
+    return [_named(_file(path, known), path.relative_to(folder).parts[:-1]) for path in files]
+
+
+def _named(one: Annotated, folders: Sequence[str]) -> Annotated:
+    """Return what a file holds, its pictures named behind the folders that may tell their recording."""
+    pictures = (replace(picture, name=inside(folders, picture.name)) for picture in one.pictures)
+    return one._replace(pictures=tuple(pictures)) if folders else one

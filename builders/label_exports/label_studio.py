@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from surgvqa.builders.annotations.entities import entities, phase_of
+from surgvqa.builders.annotations.picture_names import recordings
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
 from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.label_exports import brush, tracks
@@ -23,6 +24,7 @@ SAYS_OF_REGIONS = (
     "textarea",
 )  # what an annotator says of one, "blurred"; the region names the thing
 NO_THINGS = ("relation", "rating", "number", "datetime", "pairwise")  # results that name no thing
+CLOCK_SLACK = 0.02  # of a time; rates are rounded
 ON_TIME = ("videorectangle", "timelinelabels")
 
 
@@ -62,7 +64,7 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
         return list(_video(things, name, known, found))
     width = height = 0
     shapes: list[Shape] = []
-    labelled = {one["id"] for one in things if one.get("id") is not None and _labels(one)}
+    labelled = {one["id"]: one for one in things if one.get("id") is not None and _labels(one)}
     for number, one in enumerate(things):
         where = f"result {one.get('id', number)}"
         try:
@@ -72,6 +74,7 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
                     raise InputError(f"pictures of {width}x{height} and {size[0]}x{size[1]} in one task")
                 width, height = size
             if not _labels(one) and one.get("id") in labelled and _geometry(one):
+                _refuse_two_places(one["value"], labelled[one["id"]]["value"])
                 continue  # the same region, once with and once without its label
             shapes += _shapes(one, where, width, height)
         except (InputError, *MALFORMED) as error:
@@ -85,7 +88,14 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
         error.add_note(item)
         found.add(name, error)
         return []
-    return [Picture(name, width, height, nodes, phase=phase)]
+    return [Picture(name, width, height, nodes, phase=phase, recordings=recordings(data))]
+
+
+def _refuse_two_places(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Refuse two results of one region that place it differently."""
+    for key in ("x", "y", "width", "height", "radiusX", "radiusY", "rotation", "points"):
+        if key in one and key in other and one[key] != other[key]:
+            raise InputError(f"its region is there twice, with {key} {one[key]!r} and {other[key]!r}")
 
 
 def _chosen(done: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -188,6 +198,7 @@ def _region(value: Mapping[str, Any], label: str, kind: str, where: str, width: 
             raise InputError("a brush without a pixel")
         return Shape(label, rle=masks.mask_to_rle(mask), where=where)
     if "points" in value:
+        checks.refuse_elsewhere({"rotation": value.get("rotation")})
         points = [(float(x) * width / 100, float(y) * height / 100) for x, y in value["points"]]
         return Shape(label, polygons=[points], where=where)
     if "radiusX" in value:
@@ -235,6 +246,7 @@ def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: 
     )  # the number of frames is rounded, and the last one may count or not
     rate = known.rate_of(stated, f"{found.shown}: {name}", slack)
     rate = known.rate if known.rate > 0 else rate
+    _refuse_other_clock(things, rate)
     read = []
     for number, one in enumerate(things):
         where, labels = f"result {one.get('id', number)}", _labels(one)
@@ -250,6 +262,21 @@ def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: 
     yield from tracks.pictures(
         read, tracks.Film(name=name, size=size, rate=rate, last=last, begins=1), known, found
     )
+
+
+def _refuse_other_clock(things: Sequence[Mapping[str, Any]], rate: float) -> None:
+    """Refuse key frames whose own seconds aren't those of their numbers at a rate; a frame more or less is usual."""
+    for one in things:
+        for key in one["value"].get("sequence") or ():
+            at, frame = key.get("time"), key.get("frame")
+            if at is None or frame is None:
+                continue
+            expected = (float(frame) - 1) / rate
+            if abs(float(at) - expected) > 2.5 / rate + CLOCK_SLACK * expected:
+                raise InputError(
+                    f"frame {frame} is at {expected:.2f} s at {rate:g} frames a second, and its time says {at} s; "
+                    "correct --image-rate, or the export"
+                )
 
 
 def _rate(value: Mapping[str, Any]) -> float | None:

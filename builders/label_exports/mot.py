@@ -32,7 +32,7 @@ def read(folder: Path, known: Known) -> Annotated:
     if not listed.is_file():
         raise InputError(f"{folder}: no labels.txt beside {path.name} that names the classes, one a line")
     labels = [line.strip() for line in read_text(listed, listed.name).strip().split("\n")]
-    size, rate = _sequence(path, known)
+    film = _sequence(path, known)
     keys: dict[str, list[tracks.Key]] = {}
     for number, line in enumerate(read_text(path, path.name).split("\n"), start=1):
         if not line.strip():
@@ -47,6 +47,8 @@ def read(folder: Path, known: Known) -> Annotated:
                 raise InputError(
                     "a box that isn't to be considered; delete the line if the thing isn't there"
                 )
+            if len(cells) > 8 and float(cells[8]) == 0:
+                raise InputError("a box of visibility 0; delete the line if the thing isn't in view")
             kind = int(cells[7])
             if not 1 <= kind <= len(labels):
                 raise InputError(f"class {kind} is none of the {len(labels)} of {listed.name}, from 1 on")
@@ -57,23 +59,23 @@ def read(folder: Path, known: Known) -> Annotated:
             found.add(where, error)
     if found.faults:
         return found.annotated(())  # the frame of a line that can't be read lacks a thing
-    return found.annotated(
-        tracks.pictures(list(keys.values()), tracks.Film(name="", size=size, rate=rate), known, found)
-    )
+    return found.annotated(tracks.pictures(list(keys.values()), film, known, found))
 
 
-def _sequence(path: Path, known: Known) -> tuple[tuple[int, int], float]:
-    """Size and frames per second: of seqinfo.ini, else of the frames and of --image-rate."""
+def _sequence(path: Path, known: Known) -> tracks.Film:
+    """Return what seqinfo.ini says of a video; without it the size is that of the frames, the rate --image-rate."""
     there = [folder / "seqinfo.ini" for folder in (path.parent, path.parent.parent)]
     info = next((one for one in there if one.is_file()), None)
     if info is None:
-        return known.needed_size(""), known.needed_rate(path.name)
+        return tracks.Film(name="", size=known.needed_size(""), rate=known.needed_rate(path.name), begins=1)
     parser = configparser.ConfigParser()
     try:
         parser.read_string(read_text(info, info.name))
         sequence = parser["Sequence"]
         size = frame_size(int(sequence["imWidth"]), int(sequence["imHeight"]))
-        stated = float(sequence["frameRate"])
+        stated, count = float(sequence["frameRate"]), sequence.get("seqLength")
+        last = int(count) - 1 if count else None
     except (configparser.Error, *MALFORMED) as error:
         raise InputError(f"{info.name}: imWidth, imHeight or frameRate can't be read: {error}") from error
-    return size, known.rate_of(stated, info.name)
+    rate = known.rate_of(stated, info.name)
+    return tracks.Film(name=sequence.get("name", ""), size=size, rate=rate, last=last, begins=1, held=False)

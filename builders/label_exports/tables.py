@@ -8,6 +8,7 @@ from typing import Any
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import FOLDERS, recordings
 from surgvqa.builders.annotations.shapes import (
     MALFORMED,
     Annotated,
@@ -26,9 +27,10 @@ SAYS_NO = (
     beside.GONE
     | beside.SEEN
     | beside.PASSED
-    | frozenset(("value", "count", "number", "score", "probability", "certainty"))
+    | frozenset(
+        ("conf", "prob", "probs", "p", "value", "count", "number", "score", "probability", "certainty")
+    )
 )
-FOLDERS = ("video", "case", "folder", "patient", "operation", "sequence")
 CORNERS = ("x1", "y1", "x2", "y2")
 
 
@@ -64,6 +66,7 @@ def table(path: Path, known: Known) -> Annotated:
             found.add(where, error)
             broken.add(name)
     pictures = []
+    told = recordings(table_rows[0]) if table_rows else ()  # more than one are refused above
     for name, there in shapes.items():
         if name in broken:
             continue
@@ -75,7 +78,7 @@ def table(path: Path, known: Known) -> Annotated:
         size = sizes.get(name, (0, 0))
         try:
             nodes = entities(there, known.names, size, found.cuts, masked=False, picture=name)
-            pictures.append(Picture(name, *size, nodes))
+            pictures.append(Picture(name, *size, nodes, recordings=told))
         except InputError as error:
             found.add(name, error)
     return found.annotated(pictures)
@@ -84,7 +87,7 @@ def table(path: Path, known: Known) -> Annotated:
 def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
     """Refuse columns that may say of a row that its thing isn't in view, or that its picture is another video's."""
     for column in table[0] if table else ():
-        said = beside.word(column)
+        said = checks.letters(column)
         if said in SAYS_NO:
             raise InputError(
                 f"{shown}: a column {column}, which isn't read: every row names a thing in view. Delete the rows of "
@@ -98,8 +101,10 @@ def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
 
 def _elsewhere(column: str) -> bool:
     """Whether a column places or turns a thing in a way that isn't read: without it the thing would lie elsewhere."""
-    word = "".join(char for char in column.lower() if char.isalnum())
-    return word in checks.ELSEWHERE | checks.FORMS or (word in CORNERS and column not in CORNERS)
+    word = checks.word(column)
+    return word in checks.ELSEWHERE | checks.FORMS | checks.MOVED or (
+        word in CORNERS and column not in CORNERS
+    )
 
 
 def _row(row: Mapping[str, str], where: str, sizes: dict[str, tuple[int, int]]) -> Shape | None:
@@ -134,11 +139,12 @@ def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
             continue
         try:
             checks.refuse_elsewhere(entry)
+            checks.refuse_moved(entry)
             size = frame_size(entry["width"], entry["height"])
             shapes = [_detection(one) for one in entry["detections"]]
             name = str(entry["image"])
             nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
-            pictures.append(Picture(name, *size, nodes))
+            pictures.append(Picture(name, *size, nodes, recordings=recordings(entry)))
         except (InputError, *MALFORMED) as error:
             found.add(f"{where}: {entry.get('image')}", error)
     return found.annotated(pictures)

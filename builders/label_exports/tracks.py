@@ -35,7 +35,8 @@ class Film:
     size: tuple[int, int]
     rate: float  # frames per second; frame 0 is shown at second 0
     begins: int = 0  # the number that its form gives the first frame
-    last: int | None = None  # its last frame, where it is said: a track that hasn't ended holds up to it
+    last: int | None = None  # its last frame, where it is said
+    held: bool = True  # a track that hasn't ended holds up to the last frame
 
 
 def pictures(tracks: Sequence[Sequence[Key]], film: Film, known: Known, found: Faults) -> Iterator[Picture]:
@@ -56,7 +57,14 @@ def pictures(tracks: Sequence[Sequence[Key]], film: Film, known: Known, found: F
         cause = f"a shape at frame {first + film.begins:g}; frames of this form count from {film.begins}"
         found.add(film.name or "the video", cause)
         return
-    if film.last is not None and any(keys[-1].shape is not None for keys in tracks):
+    beyond = max((key.frame for keys in tracks for key in keys if key.shape is not None), default=0)
+    if (
+        film.last is not None and beyond > film.last + 1
+    ):  # how many frames there are is said with or without the last
+        cause = f"a shape at frame {beyond + film.begins:g} of a video that ends at {film.last + film.begins}"
+        found.add(film.name or "the video", cause)
+        return
+    if film.held and film.last is not None and any(keys[-1].shape is not None for keys in tracks):
         last = max(last, film.last)
     size, rate = film.size, film.rate
     own = {key.frame: key.frame / rate for keys in tracks for key in keys if key.frame % 1 == 0}

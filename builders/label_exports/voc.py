@@ -8,10 +8,11 @@ from xml.etree.ElementTree import Element
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
+from surgvqa.builders.annotations.picture_names import parts
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
 from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports.known import Known
-from surgvqa.builders.schema import Point
+from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
 # What an object says beside its name and its place.
@@ -44,7 +45,9 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
         there = [one for one in root.findall("object") if not beside.flag(one.findtext("deleted"), "deleted")]
         shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
         nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
-        return found.annotated([Picture(name, *size, nodes)])
+        places = parts(root.findtext("path") or "")[:-1]
+        told = tuple(one for one in (root.findtext("folder") or "", *places) if one)
+        return found.annotated([Picture(name, *size, nodes, recordings=told)])
     except (InputError, *MALFORMED) as error:
         found.add(name, error)
         return found.annotated(())
@@ -65,21 +68,28 @@ def _object(one: Element, where: str) -> Shape:
         beside.refuse_gone(
             {said.findtext("name", ""): said.findtext("value") for said in one.iter("attribute")}
         )
+        around = _corners(place) if (place := one.find("bndbox")) is not None else None
         if (polygon := one.find("polygon")) is not None:
-            return Shape(label, polygons=[_polygon(polygon)], where=where)
+            return Shape(label, polygons=[_polygon(polygon)], where=where, around=around)
         if (turned := one.find("robndbox")) is not None:
             x, y, w, h, angle = (float(turned.findtext(key, "")) for key in ("cx", "cy", "w", "h", "angle"))
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-            return Shape(label, turned=checks.turned(box, math.degrees(angle)), where=where)
-        if (place := one.find("bndbox")) is not None:
-            if other := [child.tag for child in place if child.tag not in CORNERS]:
-                raise InputError(f"a bndbox with a {other[0]}; {', '.join(CORNERS)} are read")
-            x1, y1, x2, y2 = (float(place.findtext(key, "")) for key in CORNERS)
-            return Shape(label, box=(x1, y1, x2, y2), where=where)
+            return Shape(label, turned=checks.turned(box, math.degrees(angle)), where=where, around=around)
+        if around is not None:
+            return Shape(label, box=around, where=where)
         raise InputError("an object without a bndbox")
     except (InputError, *MALFORMED) as error:
         error.add_note(where)
         raise
+
+
+def _corners(place: Element) -> Box:
+    """Return a box; one that says anything but its corners is refused."""
+    if other := [child.tag for child in place if child.tag not in CORNERS]:
+        raise InputError(f"a bndbox with a {other[0]}; {', '.join(CORNERS)} are read")
+    checks.refuse_elsewhere(place.attrib)
+    x1, y1, x2, y2 = (float(place.findtext(key, "")) for key in CORNERS)
+    return x1, y1, x2, y2
 
 
 def _polygon(polygon: Element) -> list[Point]:

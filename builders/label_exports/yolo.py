@@ -17,7 +17,9 @@ from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Pi
 from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
+from surgvqa.builders.geometry import checks
 from surgvqa.builders.label_exports.known import Known, same_classes
+from surgvqa.builders.schema import Point
 from surgvqa.cards.command import InputError
 
 YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -48,7 +50,7 @@ def read(folder: Path, known: Known) -> Annotated:
     path = class_file(folder)
     if path is None:
         raise InputError(f"{folder}: no data.yaml, classes.txt or obj.names that names the classes")
-    labels, keypoints = classes(path)
+    labels, shape = classes(path)
     images: dict[str, Path] = {}
     for one in files_below(folder, *(f"*{ending}" for ending in PICTURES)):
         images.setdefault(_name(one, folder).rsplit(".", 1)[0], one)
@@ -61,7 +63,7 @@ def read(folder: Path, known: Known) -> Annotated:
             size = _size(name, images, known)
             lines = read_text(text, text.name).split("\n")
             shapes = [
-                _line(line.split(), labels, keypoints, f"line {number}", size)
+                _line(line.split(), labels, shape, f"line {number}", size)
                 for number, line in enumerate(lines, start=1)
                 if line.strip()
             ]
@@ -85,11 +87,11 @@ def _size(name: str, images: Mapping[str, Path], known: Known) -> tuple[int, int
     return known.needed_size(name)
 
 
-def classes(path: Path) -> tuple[dict[int, str], int]:
-    """Return the names of the classes by their numbers, and how many values the keypoints of a line take."""
+def classes(path: Path) -> tuple[dict[int, str], tuple[int, int]]:
+    """Return the names of the classes by their numbers, and how many key points a line has, of how many values each."""
     text = read_text(path, path.name)
     if path.suffix not in (".yaml", ".yml"):
-        return dict(enumerate(line.strip() for line in text.strip().split("\n"))), 0
+        return dict(enumerate(line.strip() for line in text.strip().split("\n"))), (0, 0)
     try:
         file = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -102,15 +104,16 @@ def classes(path: Path) -> tuple[dict[int, str], int]:
         if file.get("nc") is not None and int(file["nc"]) != len(numbered):
             raise InputError(f"{path.name}: nc is {file['nc']}, and {len(numbered)} names are there")
         across = list(file.get("kpt_shape") or (0, 0))
-        return {int(key): str(value) for key, value in numbered.items()}, int(across[0]) * int(across[1])
+        return {int(key): str(value) for key, value in numbered.items()}, (int(across[0]), int(across[1]))
     except MALFORMED as error:
         raise InputError(f"{path.name}: names or kpt_shape can't be read: {error}") from error
 
 
 def _line(
-    cells: list[str], labels: Mapping[int, str], keypoints: int, where: str, size: tuple[int, int]
+    cells: list[str], labels: Mapping[int, str], shape: tuple[int, int], where: str, size: tuple[int, int]
 ) -> Shape:
     """Return a line as a shape, in pixels."""
+    keypoints = shape[0] * shape[1]
     try:
         values = [float(cell) for cell in cells[1:]]
         if (
@@ -139,6 +142,8 @@ def _line(
         if count in (4, 5):
             x, y, w, h = values[0] * width, values[1] * height, values[2] * width, values[3] * height
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            if seen := _seen(values[len(values) - keypoints :], shape[1], size):
+                checks.refuse_beside(seen, box)
             return Shape(label, box=box, score=score, where=where)
         if count < 6 or count % 2 or keypoints:
             raise InputError(f"{len(values)} numbers behind the class; a box has 4 or 5, an outline 6, 8, …")
@@ -147,3 +152,9 @@ def _line(
     except (InputError, *MALFORMED) as error:
         error.add_note(where)
         raise
+
+
+def _seen(values: list[float], each: int, size: tuple[int, int]) -> list[Point]:
+    """Return the key points of a line that are in view, in pixels: x and y, perhaps with 0 where it isn't."""
+    points = [values[at : at + each] for at in range(0, len(values), each or 1)]
+    return [(x * size[0], y * size[1]) for x, y, *seen in points if (seen[0] if seen else x or y)]

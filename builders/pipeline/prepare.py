@@ -24,6 +24,7 @@ from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
 from surgvqa.builders.files.faults import listed as faults_of_kinds
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.tree import refuse_links_of
 from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.privacy.coarse import coarse
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
@@ -169,10 +170,16 @@ def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | N
 
 
 def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Dropped]]:
-    """All cases of a source and what it leaves out; two cases of one id are a fault of both."""
+    """All cases of a source and what it leaves out; two cases of one id are a fault of both, and links out of the root."""
     found = list(module.cases(root, **options))
-    cases = [one for one in found if isinstance(one, Case)]
     dropped = [one for one in found if isinstance(one, Dropped)]
+    cases = []
+    for case in (one for one in found if isinstance(one, Case)):
+        try:
+            refuse_links_of(case, root, options.get("videos"))
+            cases.append(case)
+        except InputError as error:
+            dropped.append(Dropped(case.case_id, str(error), fault=True))
     times = Counter(case.case_id for case in cases)
     for case_id, count in sorted(times.items()):
         if count > 1:

@@ -23,7 +23,7 @@ class Labels(Rated):
     made_by: Literal["hand", "detector", "weak"] = "hand"
     """who said so"""
     of: Annotated[
-        tuple[Literal["anatomy", "tools"], ...], Given(shown="those that the files name anything of")
+        tuple[Literal["anatomy", "tools"], ...], Given(shown="those that each export names anything of")
     ] = ()
     """what was labelled: a picture without any has none of them"""
     min_confidence: Annotated[float, Given("P")] = 0.0

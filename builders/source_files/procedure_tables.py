@@ -41,6 +41,7 @@ class Tables:
         self.folded: dict[str, str] = {}  # ids without capital letters, to ids
         self.faults: list[Dropped] = []
         self.gaps: Idle = "stated"
+        self.listings: dict[Path, dict[str, Path]] = {}
 
     def fault(self, item: str, cause: object) -> None:
         """Note bad input."""
@@ -98,6 +99,7 @@ class Tables:
             else:
                 part.phases.append(phase)
         self.presence()
+        owners: dict[tuple[Path, float], str] = {}
         for where, row in self.rows("videos.csv", ("case", "video", "offset")):
             try:
                 part = self.part(row["case"], self.root / "videos.csv")
@@ -106,11 +108,9 @@ class Tables:
                     raise InputError(
                         f"{part.name} has a second video, {video.name} beside {part.video.name}; join them, or make two cases"
                     )
-                for other in self.parts.values():
-                    if other.video == video and other.offset_s == offset:
-                        raise InputError(
-                            f"{video.name} is the video of {other.name}, too; a case has its own"
-                        )
+                owner = owners.setdefault((video, offset), part.name)
+                if owner != part.name:
+                    raise InputError(f"{video.name} is the video of {owner}, too; a case has its own")
                 part.offset_s, part.video = offset, video
             except InputError as error:
                 self.fault(where, error)
@@ -121,15 +121,19 @@ class Tables:
         if (
             not path.exists()
         ):  # a letter with its accent may be one character in the table and two on the disk
-            alike = unicodedata.normalize("NFC", path.name)
-            there = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
-            path = next((one for one in there if unicodedata.normalize("NFC", one.name) == alike), path)
-        # the name is to stay inside; a link may lead to another disk, as one in the folder itself may
+            path = self.named(path.parent).get(unicodedata.normalize("NFC", path.name), path)
         if Path(name).is_absolute() or ".." in Path(name.replace("\\", "/")).parts:
             raise InputError(f"the video {name!r} lies outside {self.videos}")
         if not path.is_file():
             raise InputError(f"no video {path}")
         return path
+
+    def named(self, folder: Path) -> dict[str, Path]:
+        """Return what lies in a folder by its name in composed characters; the folder is listed once."""
+        if folder not in self.listings:
+            there = sorted(folder.glob("*"), reverse=True) if folder.is_dir() else ()
+            self.listings[folder] = {unicodedata.normalize("NFC", one.name): one for one in there}
+        return self.listings[folder]
 
     def presence(self) -> None:
         """Read tools.csv: a scene per row with the things in view, without a place."""

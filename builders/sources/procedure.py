@@ -134,8 +134,7 @@ class _Reader(Tables):
                 self.fault(shown, error)
                 continue
             self.faults += [*read.faults, *read.notes]
-            key = next(key for key, one in self.parts.items() if one is part)
-            drawn.setdefault(key, []).extend((shown, picture) for picture in read.pictures)
+            drawn.setdefault(safe_id(part.name), []).extend((shown, picture) for picture in read.pictures)
         for case_id, pictures in drawn.items():
             self.placed(self.parts[case_id], pictures)
 
@@ -215,11 +214,8 @@ class _Reader(Tables):
 
     def folder(self, case_id: str) -> Path | None:
         """Return the folder of a case's stills, if there is one."""
-        name = self.parts[case_id].name
-        folders = sorted((self.root / "frames").glob("*"))
-        return next(
-            (one for one in folders if unicodedata.normalize("NFC", one.name) == name and one.is_dir()), None
-        )
+        folder = self.named(self.root / "frames").get(self.parts[case_id].name)
+        return folder if folder is not None and folder.is_dir() else None
 
     def stills(self, case_id: str) -> tuple[Frame, ...]:
         """Return the stills of a case in order of time, all of one size."""

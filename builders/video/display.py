@@ -134,7 +134,10 @@ def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ..
         found.append(
             "two views in one frame (stereo 3D); shown as they are stored, so every thing is seen twice"
         )
-    if frame.format.name.startswith(ALPHA):
+    beside = {key.lower(): value for key, value in stream.metadata.items()}.get(
+        "alpha_mode"
+    )  # WebM's second picture
+    if frame.format.name.startswith(ALPHA) or beside == "1":
         found.append("it has transparency, which isn't applied: what is hidden by it is shown")
     cut = clean_aperture(path, stream.container.format.name)
     if cut is not None and cut != (frame.width, frame.height):

@@ -7,6 +7,7 @@ late), and an annotation counts from the first picture. Demuxing costs about a h
 from __future__ import annotations
 
 import logging
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -83,6 +84,9 @@ FORMATS = (
     "live_flv,nut,wtv,vob,rm,av1"
 )
 PLAYLISTS = (b"#EXT", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0", b"[playlist]", b"[Reference]")
+LATE_CLOCKS = re.compile(
+    "matroska|flv"
+)  # containers whose clock may begin at an hour, and which state its last tick
 LIMITS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 
 
@@ -228,6 +232,9 @@ def _refuse_cut(
     times = [row.pts for row in rows if row.pts is not None]
     if stated_s is not None and times and stream.time_base is not None:
         held_s = float((max(times) - min(times)) * stream.time_base)
+        first_s = float(min(times) * stream.time_base)
+        if LATE_CLOCKS.search(family) and stated_s > first_s > 0:
+            stated_s -= first_s  # most writers state where the last frame ends on the file's own clock
         if held_s < 0.98 * stated_s - 1:  # headers round, and leave the last frame's length out
             raise DamagedVideoError(
                 f"{path}: cut short: {held_s:.1f} of the {stated_s:.1f} s its header states"

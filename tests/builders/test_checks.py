@@ -81,12 +81,32 @@ def test_numbers_of_names_follow_one_pattern() -> None:
     names = [f"op1_{n:04d}_jpg.rf.{code}.jpg" for n, code in zip((0, 1, 9), hashes, strict=True)]
     assert list(numbers(names).values()) == [0, 1, 9]
     assert numbers(["v2_000012_000480.png", "v2_000025_001000.png"])["v2_000025_001000.png"] == 1000
+    for name, number in (
+        ("op1_f0003.jpg", 3),
+        ("video01_000123.png", 123),
+        ("op1_frame3.jpg", 3),
+        ("op 1 - 12s.jpg", 12),
+        ("Fall3_0004_jpg.rf.1f0e3dad.jpg", 4),
+        ("7.jpg", 7),
+    ):
+        assert numbers([name]) == {name: number}
     for bad, said in (
         (["op_0001.a3f9c2.jpg", "op_0002.b81d07.jpg"], "no pattern fits both"),
         (["op_0001_83927482.jpg", "op_0002_12345.jpg"], "two numbers change"),
         (["op_1.jpg", "op.jpg"], "holds no number|no pattern"),
         (["op_16123456789012345.jpg"], "is no frame's number"),
-        (["op_00-01-30.jpg", "op_00-02-40.jpg"], "two numbers change"),
+        (["op_00-01-30.jpg", "op_00-02-40.jpg"], "a clock time"),
+        (["op_00-01-30.jpg", "op_00-01-40.jpg"], "a clock time"),
+        (["op_2026-01-02.jpg", "op_2026-01-03.jpg"], "a date"),
+        (["op_1:05.jpg"], "a clock time"),
+        (["a_0001_25fps.jpg", "a_0002_25fps.jpg"], "no time"),
+        (["0003_1280x720.jpg", "0004_1280x720.jpg"], "the last number of all names is 720"),
+        (["a_0001_25fps.jpg"], "no time"),
+        (["a_720p.jpg"], "no time"),
+        (["25 fps.jpg", "30 fps.jpg"], "no time"),
+        (["0003_v2.jpg"], "whether 2 tells the time"),
+        (["frame0003_copy2.jpg"], "whether 2 tells the time"),
+        (["0003_1280x720.jpg"], "whether 720 tells the time"),
         (["op1_0003.jpg", "op2_0005.jpg"], "two numbers change"),
         (["2026-01-02_0001.jpg", "2026-01-03_0002.jpg"], "two numbers change"),
         (["op_12.5.jpg", "op_12.7.jpg"], "decimals"),

@@ -308,7 +308,7 @@ def test_every_shape_of_labelme_has_its_place(shape: Any, place: list[float], tm
 
 DARWIN_SHAPES: list[tuple[dict[str, Any], list[float]]] = [
     ({"bounding_box": {"x": 10, "y": 20, "w": 30, "h": 40}}, [10, 20, 40, 60]),
-    ({"polygon": {"paths": [[{"x": 1, "y": 2}, {"x": 30, "y": 2}, {"x": 30, "y": 40}]]}, "bounding_box": {"x": 0, "y": 0, "w": 3, "h": 4}}, [1, 2, 30, 40]),
+    ({"polygon": {"paths": [[{"x": 1, "y": 2}, {"x": 30, "y": 2}, {"x": 30, "y": 40}]]}, "bounding_box": {"x": 1, "y": 2, "w": 29, "h": 37}}, [1, 2, 30, 40]),
     ({"ellipse": {"angle": 0, "center": {"x": 50, "y": 40}, "radius": {"x": 20, "y": 10}}}, [30, 30, 70, 50]),
     ({"keypoint": {"x": 7, "y": 9}}, [7, 9]),
     ({"line": {"path": [{"x": 1, "y": 2}, {"x": 30, "y": 40}]}}, [1, 2, 30, 40]),

@@ -6,13 +6,14 @@ import pytest
 from odd_annotations import CORPUS as TOOLS
 from odd_dialects import DIALECTS
 from odd_exporters import MORE
+from odd_places import PLACES
 from surgvqa.builders.annotations.shapes import Names
 from surgvqa.builders.label_exports import exports
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
-CORPUS = TOOLS | MORE | DIALECTS
+CORPUS = TOOLS | MORE | DIALECTS | PLACES
 NAMES = Names(load("cholecystectomy"))
 
 

@@ -21,6 +21,7 @@ from surgvqa.builders.__main__ import main
 from surgvqa.builders.annotations import machine_scenes
 from surgvqa.builders.cases import scene
 from surgvqa.builders.cases.timeline import phase_at
+from surgvqa.builders.pipeline import prepare
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions import ask
 from surgvqa.builders.schema import QA, Case, Dropped, Frame, Scene
@@ -445,14 +446,26 @@ def test_empty_columns_of_a_spreadsheet_are_no_columns(root: Path) -> None:
     assert any("twice in its first line" in fault.cause for fault in read(root)[2])
 
 
-def test_a_table_may_name_a_video_that_is_a_link(root: Path, tmp_path: Path) -> None:
-    video = root / "videos" / "theatre-1.mp4"
-    shutil.move(video, tmp_path / "elsewhere.mp4")
-    video.symlink_to(tmp_path / "elsewhere.mp4")
-    with (root / "videos.csv").open("a") as table:
-        table.write("theatre-1,theatre-1.mp4,0\n")
-    cases, _, faults = read(root)
-    assert not faults and cases["theatre-1"].video == video
+@pytest.mark.parametrize("what", ["videos/theatre-1.mp4", "annotations", "phases.csv", "videos"])
+def test_a_link_out_of_the_folder_is_refused_by_name(root: Path, tmp_path: Path, what: str) -> None:
+    source, elsewhere, inside = root / what, tmp_path / "elsewhere", root / "stored"
+
+    def faults(**more: Any) -> list[str]:
+        return [
+            str(one) for one in prepare.read(procedure, root, {"image_rate": 25.0, **more})[1] if one.fault
+        ]
+
+    assert not faults()
+    shutil.move(source, elsewhere)
+    shutil.copytree(elsewhere, inside) if elsewhere.is_dir() else shutil.copy(elsewhere, inside)
+    source.symlink_to(inside)
+    assert not faults()
+    source.unlink()
+    source.symlink_to(elsewhere)
+    assert any(f"{what}" in one and f"a link to {elsewhere}" in one for one in faults())
+    if what == "videos":
+        source.unlink()
+        assert not faults(videos=elsewhere)
 
 
 # Real files, where they are at hand

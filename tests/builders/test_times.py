@@ -40,6 +40,7 @@ def labels(one: Case) -> list[tuple[str | None, int, int]]:
         ([(0, 0.004), (0.004, 0.009)], 1200.0, "no phase is that short"),
         ([(0, 0.004), (0.004, 0.009)], None, "no phase is that short"),
         ([(0, 0.4), (0.4, 1.0)], 1200.0, "shares of the recording"),
+        ([(0, 8), (8, 19.5)], 1200.0, "a sixtieth of its recording .* minutes"),
     ],
 )
 def test_times_that_are_no_seconds_are_refused(spans, length_s, said):
@@ -49,7 +50,7 @@ def test_times_that_are_no_seconds_are_refused(spans, length_s, said):
 
 @pytest.mark.parametrize(
     ("spans", "length_s"),
-    [([(0, 600), (600, 1190)], 1200.0), ([(0, 0.5), (10, 40)], 41.0), ([(0, 20_000)], None), ([(0, 50_000)], 50_400.0)],
+    [([(0, 600), (600, 1190)], 1200.0), ([(0, 20)], 1200.0), ([(0, 8), (8, 40)], 1200.0), ([(0, 0.5), (10, 40)], 41.0), ([(0, 20_000)], None), ([(0, 50_000)], 50_400.0)],
 )  # fmt: skip
 def test_seconds_are_taken(spans, length_s):
     assert not [one for one in windows(case(*spans, duration_s=length_s), 5.0).dropped if one.fault]

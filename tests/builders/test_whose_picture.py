@@ -75,6 +75,38 @@ def test_labels_get_to_frames_of_their_own_recording(name: str, tmp_path: Path) 
     assert merge(tmp_path, recordings, files) == (code, tools)
 
 
+def exported(label: str, **boxes: bool) -> dict[str, Any]:
+    """A COCO file of pictures, a thing in those that are true."""
+    file = several(*(f"{name}/1.jpg" if name.startswith("op") else f"{name}.jpg" for name in boxes))
+    drawn = [
+        BOX | {"id": i, "image_id": i, "category_id": 4} for i, there in enumerate(boxes.values()) if there
+    ]
+    return file | {"annotations": drawn, "categories": [{"id": 4, "name": label}]}
+
+
+TWO = {
+    "alike": (exported("hook", op1=True, op2=False), exported("hook", op1=True, op2=False), 0, [1, 0], [None, None]),
+    "none and one": (exported("hook", op1=True, op2=False), exported("hook", op1=True, op2=True), 2, [None] * 2, [None] * 2),
+    "one and another": (exported("hook", op1=True, op2=False), exported("grasper", op1=True, op2=False), 2, [None] * 2, [None] * 2),
+    "tools and anatomy": (exported("hook", op1=True, op2=False), exported("liver", op1=True, op2=False), 0, [1, 0], [1, 0]),
+    "tools here, anatomy there": (exported("hook", op1=True, x=False), exported("liver", op2=True, y=False), 0, [1, None], [None, 1]),
+    "tools and nothing at all": (exported("hook", op1=True, x=False), exported("liver", op2=False, y=False), 0, [1, 0], [None, None]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_two_exports_say_what_each_was_looked_at_for(name: str, tmp_path: Path, capsys: Any) -> None:
+    first, second, code, tools, anatomy = TWO[name]
+    assert merge(tmp_path, ("op1", "op2"), {"a.json": first, "b.json": second}) == (code, tools)
+    known = frame_labels.read(tmp_path / "frames.json", load("cholecystectomy"))
+    assert [None if one.anatomy is None else len(one.anatomy) for one in known] == anatomy
+    assert code == 0 or ".jpg is labelled twice, and its tools differ" in capsys.readouterr().err
+    if code:
+        files = {"a.json": first, "b.json": second}
+        left = {"none and one": [1, None], "one and another": [None, 0]}[name]
+        assert merge(tmp_path, ("op1", "op2"), files, "--on-error", "quarantine") == (0, left)
+
+
 def test_boxes_in_per_cent_are_told_by_all_of_a_file(tmp_path: Path, capsys: Any) -> None:
     file = coco(
         *({"image_id": i, "bbox": [5 + 4 * i, 3 + 5 * i, 44, 38]} for i in range(12)),

@@ -531,7 +531,7 @@ VOC: dict[str, tuple[str, Things | str]] = {
     "box": (object_(BNDBOX), hook(10, 20, 40, 60)),
     "hard and cut off": (object_("<pose>Left</pose><truncated>1</truncated><difficult>1</difficult>" + BNDBOX), hook(10, 20, 40, 60)),
     "turned": (object_("<type>robndbox</type><robndbox><cx>50</cx><cy>40</cy><w>40</w><h>10</h><angle>1.5707963</angle></robndbox>"), hook(45, 20, 55, 60)),
-    "polygon": (object_("<polygon><x1>1</x1><y1>2</y1><x2>30</x2><y2>2</y2><x3>30</x3><y3>40</y3></polygon>" + BNDBOX), hook(1, 2, 30, 40)),
+    "polygon": (object_("<polygon><x1>11</x1><y1>20</y1><x2>40</x2><y2>20</y2><x3>40</x3><y3>60</y3></polygon>" + BNDBOX), hook(11, 20, 40, 60)),
     "polygon of LabelMe": (object_("<deleted>0</deleted><polygon><pt><x>1</x><y>2</y></pt><pt><x>30</x><y>2</y></pt><pt><x>30</x><y>40</y></pt></polygon>"), hook(1, 2, 30, 40)),
     "deleted": (object_("<deleted>1</deleted>" + BNDBOX), {}),
     "with parts": (object_(f"{BNDBOX}<part><name>tip</name>{BNDBOX}</part>"), hook(10, 20, 40, 60)),

@@ -158,6 +158,11 @@ def timings() -> Iterator[tuple[str, Odd]]:
             yield f"{name} {codec} ts", Odd(video("v.ts", pts, codec=codec, **rate), even())
         if codec != "mpeg2video":  # FFmpeg's writer stops at half of it
             yield f"even {codec} avi", Odd(video("v.avi", list(range(FRAMES)), codec=codec, **rate), even())
+    hour = [3_600_000 + at for at in EVEN]
+    for suffix in ("mp4", "mov", "mkv", "webm", "flv", "ts"):
+        codec = "libvpx-vp9" if suffix == "webm" else "libx264"
+        late = video(f"v.{suffix}", hour, codec=codec)
+        yield f"a clock that starts at an hour, {suffix}", Odd(late, even())
     for suffix in ("mp4", "mkv", "mov"):
         for frames in ("0", "1", "3"):
             options = {"options": {"bf": frames, "g": "6"}}
@@ -186,6 +191,8 @@ def shapes() -> Iterator[tuple[str, Odd]]:
     yield "two views side by side", Odd(video("v.mp4", **packed), even(), note="two views in one frame")
     clear = video("v.mov", codec="png", pix_fmt="rgba", options={})
     yield "transparency", Odd(clear, even(), note="it has transparency")
+    beside = video("v.webm", codec="libvpx-vp9", pix_fmt="yuva420p", metadata={"alpha_mode": "1"})
+    yield "transparency beside, webm", Odd(beside, note="it has transparency")
     skewed = turned("v.mp4", (1, 1, -1, 1))
     yield "an eighth turn", Odd(skewed, fault="only quarter turns")
 
