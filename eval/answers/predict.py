@@ -27,6 +27,7 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
+from surgvqa.eval.data.row_video import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.documents.runs import RunFacts
 from surgvqa.eval.models.audio_encoder import Ears
@@ -36,7 +37,6 @@ from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
-from surgvqa.eval.models.row_frames import name
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
 from surgvqa.eval.output import documents
 from surgvqa.eval.settings.predict import Predict

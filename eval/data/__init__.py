@@ -3,11 +3,13 @@
 __all__ = [
     "columns",
     "dataset",
+    "pictures",
     "predictions",
     "prompts",
     "recognise",
     "records",
     "reference",
+    "row_video",
     "streams",
     "truth",
     "whole",
