@@ -160,15 +160,19 @@ fuzz: $(VENV)/.installed ## break the readers' input, guided by coverage, SECOND
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/uv pip install --python $(BIN)/python 'atheris>=3.0' || $(BIN)/python -m pip install 'atheris>=3.0'
 	nice $(BIN)/python tests/support/fuzz_readers.py --seconds $(SECONDS)
 
-# mypy cannot follow the editable install's import hook, so it gets the same names from a link tree.
+# mypy and mkdocstrings cannot follow the editable install's import hook, so they get the same names from a link tree.
+.PHONY: build/types
+build/types:
+	@mkdir -p build/types/surgvqa
+	@for folder in cards builders eval train; do ln -sfn ../../../$$folder build/types/surgvqa/$$folder; done
+	@for file in __init__.py api.py; do ln -sfn ../../../surgvqa/$$file build/types/surgvqa/$$file; done
+
 check: $(VENV)/.installed ## format, lint, types
 	$(SAY) "format and lint"
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(SAY) "types"
-	@mkdir -p build/types/surgvqa
-	@for folder in cards builders eval train; do ln -sfn ../../../$$folder build/types/surgvqa/$$folder; done
-	@for file in __init__.py api.py; do ln -sfn ../../../surgvqa/$$file build/types/surgvqa/$$file; done
+	@$(MAKE) --no-print-directory build/types
 	MYPYPATH=build/types $(BIN)/mypy -p surgvqa
 
 format: $(VENV)/.installed ## write the format that check asks for
@@ -190,6 +194,7 @@ bench-gpu: $(VENV)/.installed ## training steps of a 7B shape on a card; without
 
 docs: $(VENV)/.installed ## the documentation, in site/
 	$(SAY) "documentation"
+	@$(MAKE) --no-print-directory build/types
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 # ---------------------------------------------------------------- cleaning

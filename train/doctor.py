@@ -17,12 +17,12 @@ from typing import TextIO
 
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import end_tokens
+from surgvqa.eval.data.row_video import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import turns
 from surgvqa.eval.models.pixels import evenly
 from surgvqa.eval.models.precision import described, native_bfloat16
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
-from surgvqa.eval.models.row_frames import name
 from surgvqa.train.clips import model_checks
 from surgvqa.train.clips.lora_targets import coverage, without_adapter
 from surgvqa.train.clips.prepare import Prepared

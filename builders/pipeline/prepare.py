@@ -66,9 +66,10 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     kinds = informative() if options.asking == "informative" else KINDS
     for kind in options.kinds:
         if kind not in kinds:
-            hint = "; it is asked with --questions nine" if kind in KINDS else f": {nearest(kind, kinds)}"
-            hint = "; it is asked with --questions informative" if kind in informative() else hint
-            raise InputError(f"unknown kind of question {kind!r}{hint}")
+            other = "nine" if kind in KINDS else "informative"
+            if kind in KINDS or kind in informative():
+                raise InputError(f"--kinds {kind} is asked with --questions {other}, add that")
+            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, kinds)}")
     if options.asking == "informative" and (silent := set(options.kinds) - wording().kinds.keys()):
         raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
     module = sources.load(source)

@@ -1,3 +1,16 @@
-"""The app: look at a clip, ask, and follow a running video."""
+"""The app: look through the clips of a data set, ask models, see their answers beside the truth. Needs no PyTorch to start."""
 
-__all__ = ["clip_html", "demo", "events", "listener", "live_stream", "session", "shown_clip"]
+__all__ = [
+    "asking",
+    "clips",
+    "demo",
+    "film",
+    "listener",
+    "marks",
+    "service",
+    "shapes",
+    "shown_clip",
+    "stored",
+    "tracks",
+    "web",
+]

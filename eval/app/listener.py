@@ -6,6 +6,9 @@ rebinding). Its requests carry that name as Host, or as Origin.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hmac
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -18,35 +21,27 @@ from surgvqa.cards.command import InputError
 PASSWORD = "SURGVQA_APP_PASSWORD"
 USER = "surgvqa"
 LOCAL = ("127.0.0.1", "localhost", "::1")
-MOST_UPLOADED = "64mb"  # ten minutes left running at 48 kHz: refused with a sentence by us, not by the server
-MOST_WAITING = 32  # requests
+MOST_UPLOADED = 64 * 2**20  # bytes: ten minutes left running at 48 kHz get their own sentence
+MOST_WAITING = 32  # questions
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class Allowed:
-    """The data sets and models that a client may name: those of the command line, and what lies below ``folders``."""
+    """What a client may name: the data sets, models and files of the command line."""
 
-    def __init__(self, names: Iterable[str], folders: Iterable[Path] = ()) -> None:
-        self.names = {name.strip() for name in names}
+    def __init__(self, names: Iterable[str]) -> None:
         self.real = shown_names(names)
-        self.folders = [folder.resolve() for folder in folders]
 
     def check(self, name: str, what: str) -> str:
-        """Return the place of a folder that may be opened, which a client calls by its last name; refuse any other.
+        """Return the place of what a client calls by its last name.
 
         Raises:
-            InputError: it may not; says nothing of whether there is such a folder.
+            InputError: the app wasn't started with it; says nothing of whether there is such a folder.
         """
-        name = self.real.get(name.strip(), name.strip())
-        inside = "\0" not in name and any(
-            Path(name).resolve().is_relative_to(folder) for folder in self.folders
-        )
-        if name in self.names or (inside and len(name) < 1000):
-            return name
-        raise InputError(
-            f"this app opens only the {what} it was started with, and what lies below its --allow; choose one of the list"
-        )
+        if name.strip() in self.real:
+            return self.real[name.strip()]
+        raise InputError(f"this app opens only the {what} it was started with; choose one of the list")
 
     def labels(self, names: Iterable[str]) -> list[str]:
         """Return what clients call places: where they lie on this machine's disk is nobody's business."""
@@ -62,14 +57,14 @@ class Allowed:
 
 
 def shown_names(names: Iterable[str]) -> dict[str, str]:
-    """Return places by what clients call them: a folder's last name, with a number where two are alike.
+    """Return places by what clients call them: the last name of a folder or file, with a number where two are alike.
 
     >>> shown_names(["org/set", "/"])
     {'org/set': 'org/set', '/': '/'}
     """
     found: dict[str, str] = {}
     for name in dict.fromkeys(one.strip() for one in names):
-        label = plain = (Path(name).resolve().name or name) if Path(name).is_dir() else name
+        label = plain = (Path(name).resolve().name or name) if Path(name).exists() else name
         number = 2
         while label in found:
             label, number = f"{plain} ({number})", number + 1
@@ -121,6 +116,8 @@ class OwnHost:
         headers = {key.lower(): value.decode("latin-1") for key, value in scope.get("headers", ())}
         origin = headers.get(b"origin")
         named = name_of(headers.get(b"host", "")) in self.hosts
+        if headers.get(b"sec-fetch-site") == "cross-site" and headers.get(b"sec-fetch-mode") != "navigate":
+            return True  # a picture or script that another page asks for: browsers send no Origin with it
         return not named or (origin is not None and name_of(urlsplit(origin).netloc) not in self.hosts)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -134,3 +131,29 @@ class OwnHost:
                 {"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]}
             )
             await send({"type": "http.response.body", "body": b"this app goes by another name"})
+
+
+class Password:
+    """Ask for the user and the password before anything is answered."""
+
+    def __init__(self, app: App, password: str) -> None:
+        self.app, self.wanted = app, f"{USER}:{password}".encode()
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether a request carries them."""
+        headers = {key.lower(): value for key, value in scope.get("headers", ())}
+        kind, _, given = headers.get(b"authorization", b"").partition(b" ")
+        try:
+            said = base64.b64decode(given, validate=True)
+        except binascii.Error:
+            return False
+        return kind.lower() == b"basic" and hmac.compare_digest(said, self.wanted)
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Answer 401, or hand the request on."""
+        if scope["type"] != "http" or self.knows(scope):
+            await self.app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"text/plain"), (b"www-authenticate", b'Basic realm="surgvqa"')]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b"this app asks for a password"})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from surgvqa.eval.app.clip_html import uri
 from surgvqa.eval.data.streams import picture
 
 WIDTH = 200  # pixels of a frame
@@ -53,3 +53,9 @@ def bytes_of(image: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()
+
+
+def uri(data: bytes) -> str:
+    """Return a picture's bytes as a data URI."""
+    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -21,7 +21,7 @@ from surgvqa.cards.command import guarded
 # What each extra adds, in the order in which people need them; a test holds that pyproject.toml has the same ones.
 EXTRAS = {
     "train": "train and predict (PyTorch, TRL, PEFT)",
-    "demo": "the app (Gradio)",
+    "demo": "the app",
     "decoders": "two more video decoders, to compare with",
     "audio": "spoken questions",
     "ocr": "text on pixels found by OCR (RapidOCR)",

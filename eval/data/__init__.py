@@ -3,12 +3,17 @@
 __all__ = [
     "columns",
     "dataset",
+    "pictures",
     "predictions",
     "prompts",
     "recognise",
     "records",
     "reference",
+<<<<<<< HEAD
     "seconds",
+=======
+    "row_video",
+>>>>>>> p16
     "streams",
     "truth",
     "whole",

@@ -18,10 +18,11 @@ import torch
 from PIL import Image
 from surgvqa.builders.speech.sound import Samples
 from surgvqa.cards.command import InputError
+from surgvqa.eval.data.row_video import name
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.pixels import Frames, patchify
-from surgvqa.eval.models.row_frames import frames_of, metadata, name, spacing
+from surgvqa.eval.models.row_frames import frames_of, metadata, spacing
 from torch import Tensor
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,24 +10,11 @@ import simplejpeg
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
-from PIL import Image
+from surgvqa.eval.data.pictures import decode
 from torch import Tensor
 from transformers import PreTrainedModel, ProcessorMixin
 
 Frames = NDArray[np.uint8]  # frames x height x width x 3, RGB
-
-
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """Picture bytes to ``height x width x 3`` RGB.
-
-    Raises:
-        ValueError, OSError: not a whole picture.
-    """
-    if simplejpeg.is_jpeg(data):
-        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
-        return rgb
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 class SizeError(ValueError):

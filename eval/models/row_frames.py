@@ -8,15 +8,10 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data import whole
+from surgvqa.eval.data.row_video import name, video_of
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.pixels import Frames, SizeError, decode_all, evenly
 from transformers.video_utils import VideoMetadata
-
-
-def name(row: Mapping[str, Any]) -> str:
-    """Return the name of a row in a message."""
-    return str(row.get("clip_id") or "a row without clip_id")
 
 
 def frames_of(row: Mapping[str, Any], budget: Budget, root: Path | None) -> tuple[Frames, list[float]]:
@@ -59,18 +54,8 @@ def read_video(
 
     The window is ``video_start_s .. + (end_s - start_s)`` of the file.
     """
-    root = (root or Path()).resolve()
-    path = (root / video).resolve()
-    if not path.is_relative_to(root):
-        raise InputError(f"{name(row)}: video {video!r} lies outside of {root}")
-    if not path.is_file():
-        raise InputError(f"{name(row)}: no video {path}; give --video-root, the folder the build read from")
-    whole.refuse_other_video(root, path)
-    if row.get("video_start_s") is None:
-        raise InputError(
-            f"{name(row)} has no video_start_s: nobody knows where in {video} it begins; build again"
-        )
-    start, begins = float(row["start_s"]), float(row["video_start_s"])
+    path, begins = video_of(row, video, root)
+    start = float(row["start_s"])
     part = (float(row["end_s"]) - start) / budget.frames
     middles = [begins + (index + 0.5) * part for index in range(budget.frames)]
     from surgvqa.builders.video.decode import read_frames  # PyAV is only needed here

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -31,23 +30,25 @@ class Report(Termed, Truth):
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """Serve an app: look at clips, ask models, by text or voice."""
+    """Serve an app: look through clips, ask models, by text or voice."""
 
     data: Annotated[tuple[str, ...], Given("DIR", shown="demo/dataset")] = ()
     """data sets to choose from"""
     model: Annotated[tuple[str, ...], Given("DIR", shown="demo/adapter")] = ()
     """models to choose from"""
+    predictions: Annotated[tuple[Path, ...], Given("FILE.jsonl", shown="demo/predictions.jsonl")] = ()
+    """answers on disk, to find wrong ones and where two differ"""
     score: Annotated[Path | None, Given("FILE.json", shown="demo/score.json")] = None
     """a score to show by kind"""
+    video_root: Annotated[Path | None, Given("DIR", shown="the data set's folder")] = None
+    """where the videos of a data set built with --media reference lie"""
     recogniser: Annotated[str | None, Given("MODEL")] = None
     """speech recogniser for models that read, openai/whisper-small, say"""
-    allow: Annotated[tuple[Path, ...], Given("DIR")] = ()
-    """clients may name what lies below, too"""
     allow_host: Annotated[tuple[str, ...], Given("NAME")] = ()
     """names that the app goes by behind a proxy"""
-    host: Annotated[str, Given("HOST")] = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    host: Annotated[str, Given("HOST")] = "127.0.0.1"
     """address"""
-    port: Annotated[int, Given("N")] = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    port: Annotated[int, Given("N")] = 7860
     """port"""
     dtype: Annotated[str, Given("DTYPE")] = "auto"
     """auto, float32 or bfloat16"""

@@ -16,9 +16,10 @@ def report(config: Report) -> None:
 def demo(config: Demo) -> None:
     """Serve the app."""
     try:
-        import gradio  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
     except ModuleNotFoundError:
-        raise InputError("the app needs Gradio: pip install 'surgvqa[demo]'") from None
+        raise InputError("the app needs Starlette and uvicorn: pip install 'surgvqa[demo]'") from None
     from surgvqa.eval.app.demo import serve
 
     serve(config)

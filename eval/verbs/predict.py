@@ -27,7 +27,7 @@ def watch(config: Predict) -> None:
     """Ask a model about a running video."""
     if len(config.model) > 1 or config.ensemble:
         raise InputError("--stream asks one model; leave --ensemble and the other --model away")
-    from surgvqa.eval.app.live_stream import Live, stream
+    from surgvqa.eval.answers.live_stream import Live, stream
 
     stream(
         Live(

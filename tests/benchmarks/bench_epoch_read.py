@@ -22,7 +22,8 @@ import numpy as np
 import simplejpeg
 from datasets import Dataset, Image, List
 from surgvqa.eval.data.dataset import undecoded
-from surgvqa.eval.models.pixels import decode, decode_all, evenly
+from surgvqa.eval.data.pictures import decode
+from surgvqa.eval.models.pixels import decode_all, evenly
 
 CLIPS, SECONDS, RATE, FRAMES, BAR = 8, 5, 60, 10, 12.0
 

@@ -20,7 +20,7 @@ def test_every_extra_of_the_project_is_described() -> None:
 def test_the_table_names_versions_codecs_and_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lacking = {"gradio", "peft"}
+    lacking = {"uvicorn", "peft"}
     real = metadata.version
 
     def version(name: str) -> str:
@@ -33,7 +33,7 @@ def test_the_table_names_versions_codecs_and_what_is_missing(
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert PROJECT["project"]["version"] in said and "h264" in said
-    assert "the app (Gradio): pip install 'surgvqa[demo]' (lacks gradio)" in said
+    assert "the app: pip install 'surgvqa[demo]' (lacks uvicorn)" in said
     assert "pip install 'surgvqa[train]' (lacks peft)" in said
     assert "✓ [dev]" in said and "hf_a" not in said
 

@@ -12,7 +12,7 @@ import spoken_clips
 from conftest import write_video
 from surgvqa.builders.speech.sound import encode_flac
 from surgvqa.eval.__main__ import main
-from surgvqa.eval.app import live_stream
+from surgvqa.eval.answers import live_stream
 from surgvqa.eval.models.audio_graft import from_base, save_ears
 
 

@@ -20,7 +20,7 @@ sys.exit(main({argv!r}))
     [
         ("train", ["tiny", "--family", "qwen2_vl", "--out", "nowhere"], "torch", "train"),
         ("train", ["sft", "--model_name_or_path", "m", "--dataset_name", "d", "--output_dir", "o"], "trl", "train"),
-        ("eval", ["demo", "--data", "nowhere"], "gradio", "demo"),
+        ("eval", ["demo", "--data", "nowhere"], "starlette", "demo"),
     ],
 )  # fmt: skip
 def test_a_missing_extra_is_named_in_one_line(top: str, argv: list[str], missing: str, extra: str) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from surgvqa.cards.arguments.reference import reference
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "surgvqa-build": "builders",
     "surgvqa-eval": "eval",
@@ -47,3 +52,16 @@ def test_a_page_has_no_raw_angle_bracket_or_bar_in_a_cell() -> None:
                 outside = "".join(line.split("`")[::2])
                 assert outside.replace("\\|", "").count("|") == 5, line
                 assert "<" not in outside, line
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    subprocess.run(["make", "build/types"], cwd=ROOT, check=True, capture_output=True)
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(
+        words, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    types = (tmp_path / "types" / "index.html").read_text("utf-8")
+    assert "surgvqa.builders.schema.Case" in types and "surgvqa.builders.kinds.view.Draft" in types
+    assert "pictures/app.png" in (tmp_path / "index.html").read_text("utf-8")

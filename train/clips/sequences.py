@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 from datasets import Dataset
 from surgvqa.cards.command import InputError
+from surgvqa.eval.data.row_video import name
 from surgvqa.eval.models.encode import Encoder, turns
-from surgvqa.eval.models.row_frames import name
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.collate import Collator, units
 from surgvqa.train.steps.options import (

@@ -32,9 +32,9 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.manifest import sha256
+from surgvqa.eval.data.row_video import name
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import evenly, patchify, to_float
-from surgvqa.eval.models.row_frames import name
 from torch import Tensor
 from tqdm import tqdm
 from transformers.modeling_outputs import BaseModelOutputWithPooling

@@ -4,78 +4,34 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict
 from surgvqa.builders.geometry.coordinates import Grid, Space, model_space
 from surgvqa.builders.speech.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import answers
-from surgvqa.eval.app.clip_html import Said
-from surgvqa.eval.data.dataset import load_clips
+from surgvqa.eval.data.pictures import decode
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.load import Loaded, load_model
-from surgvqa.eval.models.pixels import decode
 from surgvqa.eval.models.processor_encoder import encoder_for
-from surgvqa.eval.scoring.match import Asked, matches
 
 Row = Mapping[str, Any]
 KEPT = 4  # models in memory at a time
 
 
-class Clips:
-    """A data set: its clips to choose from, and what a blind guesser learned from its training questions."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A model's answer to one question, or why there is none."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.splits: DatasetDict = load_clips(name)
-        self.split = "test" if "test" in self.splits else next(iter(self.splits))
-        self.rows: Dataset = self.splits[self.split]
-        light = ["clip_id", "case_id", "phase", "start_s", "end_s", "qa"]
-        self.clips: list[Row] = self.rows.select_columns(light).to_list()
-        learned = self.splits.get("train", self.rows)
-        self.by_text: dict[str, Counter[str]] = defaultdict(Counter)
-        self.by_kind: dict[str, Counter[str]] = defaultdict(Counter)
-        for asked in learned["qa"]:
-            for qa in asked:
-                self.by_text[qa["question"]][qa["short_answer"]] += 1
-                self.by_kind[qa["kind"]][qa["short_answer"]] += 1
-
-    def kinds(self) -> list[str]:
-        """Return the kinds of questions of the split, sorted."""
-        return sorted({qa["kind"] for clip in self.clips for qa in clip["qa"]})
-
-    def cases(self, kind: str | None) -> list[str]:
-        """Return the cases that have such a question."""
-        return sorted({clip["case_id"] for clip in self.clips if has(clip, kind)})
-
-    def of(self, case: str, kind: str | None) -> list[Row]:
-        """Return a case's clips with such a question, in time."""
-        found = [clip for clip in self.clips if clip["case_id"] == case and has(clip, kind)]
-        return sorted(found, key=lambda clip: (clip["start_s"], clip["end_s"]))
-
-    def row(self, clip_id: str) -> Row:
-        """Return a clip with its pictures."""
-        for index, clip in enumerate(self.clips):
-            if clip["clip_id"] == clip_id:
-                found: Row = self.rows[index]
-                return found
-        raise InputError(f"{self.name}, split {self.split}, has no clip {clip_id}")
-
-    def guess(self, question: str, kind: str | None) -> str | None:
-        """Return the answer of a guesser who has read the training questions and sees nothing."""
-        counts = self.by_text.get(question) or self.by_kind.get(kind or "")
-        return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
-
-
-def has(clip: Row, kind: str | None) -> bool:
-    """Whether a clip has a question of a kind; of any, where none is asked for."""
-    return bool(clip["qa"]) if kind is None else any(qa["kind"] == kind for qa in clip["qa"])
+    text: str
+    seconds: float
+    confidence: float | None = None
+    error: str | None = None
 
 
 class Models:
@@ -133,12 +89,10 @@ class Models:
                 clip = encoder.encode(asked, [0], answered=False)
                 answer = answers(loaded.model, encoder, [clip], longest)[0][0]
         except torch.OutOfMemoryError:
-            return Said(
-                name, "", time.perf_counter() - began, error="the card is full; choose one model at a time"
-            )
+            return Said("", time.perf_counter() - began, error="the card is full; choose one model at a time")
         except (InputError, OSError, ValueError) as error:
-            return Said(name, "", time.perf_counter() - began, error=str(error))
-        return Said(name, answer.text, time.perf_counter() - began, answer.confidence)
+            return Said("", time.perf_counter() - began, error=str(error))
+        return Said(answer.text, time.perf_counter() - began, answer.confidence)
 
     def budget(self, loaded: Loaded, row: Row) -> Budget:
         """Return the frames that the model sees of this clip."""
@@ -174,19 +128,3 @@ def ears_for(loaded: Loaded, sound: Samples) -> Ears:
 def turn(role: str, content: str) -> dict[str, str]:
     """Return a message of a conversation."""
     return {"role": role, "content": content}
-
-
-def right(qa: Row | None, said: Sequence[Said]) -> list[bool | None]:
-    """Whether each answer is the annotated one; None where nothing is known or said."""
-    if qa is None:
-        return [None for _ in said]
-    choices = tuple(qa["choices"] or ())
-    rule = "choice" if choices else "word"
-    asked = Asked(
-        answer=qa["short_answer"],
-        choices=choices,
-        kind=qa["kind"],
-        sentence=qa["answer"],
-        question=qa["question"],
-    )
-    return [None if one.error else matches(rule, one.text, asked) for one in said]

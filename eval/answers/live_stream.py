@@ -30,7 +30,7 @@ from surgvqa.builders.video.display import Shower
 from surgvqa.builders.video.timing import cause, opened
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import Answer, answers
-from surgvqa.eval.app.session import ears_for, turn
+from surgvqa.eval.answers.one_question import ears_for, turn
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder

@@ -1,0 +1,178 @@
+"""A data set as the app looks through it: its clips, its questions, and what a guesser who never looks would say."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data.dataset import load_clips
+from surgvqa.eval.data.predictions import Prediction
+
+Row = Mapping[str, Any]
+LIGHT = ["clip_id", "case_id", "phase", "start_s", "end_s", "qa"]  # what is read of every row at the start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortClip:
+    """A clip without its pictures."""
+
+    clip_id: str
+    case_id: str
+    phase: str | None
+    start_s: float
+    end_s: float
+    place: int  # of its row
+    questions: tuple[Prediction, ...]  # without answers of a model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is looked for: every part that is given must hold."""
+
+    case: str | None = None
+    kind: str | None = None
+    answer: str = ""  # a part of the true answer
+    verdict: Callable[[Prediction], bool] | None = None  # of one question
+
+    def questions(self, clip: ShortClip) -> Iterator[Prediction]:
+        """Yield the questions of a clip that are looked for."""
+        part = self.answer.strip().casefold()
+        for question in clip.questions:
+            if self.kind not in (None, question.kind):
+                continue
+            if part and part not in question.short_answer.casefold():
+                continue
+            if self.verdict is None or self.verdict(question):
+                yield question
+
+    def finds(self, clip: ShortClip) -> bool:
+        """Whether a clip has such a question; without any condition, whether it is of the case."""
+        if self.case not in (None, clip.case_id):
+            return False
+        if self.kind is None and not self.answer.strip() and self.verdict is None:
+            return True
+        return any(True for _ in self.questions(clip))
+
+
+class Split:
+    """The clips of one split, in order of cases and time."""
+
+    def __init__(self, rows: Dataset) -> None:
+        self.rows = rows
+        found = [short(row, place) for place, row in enumerate(rows.select_columns(LIGHT))]
+        self.clips = sorted(found, key=lambda clip: (clip.case_id, clip.start_s, clip.end_s))
+        self.at = {clip.clip_id: place for place, clip in enumerate(self.clips)}
+        self.questions = {one.qa_id: one for clip in self.clips for one in clip.questions}
+
+    @cached_property
+    def cases(self) -> list[str]:
+        """The cases, in order."""
+        return list(dict.fromkeys(clip.case_id for clip in self.clips))
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """The kinds of questions, sorted."""
+        return sorted({one.kind for one in self.questions.values()})
+
+    def clip(self, clip_id: str) -> ShortClip:
+        """Return a clip by its name.
+
+        Raises:
+            InputError: there is none.
+        """
+        if clip_id not in self.at:
+            raise InputError(f"there is no clip {clip_id} in this split; {nearest(clip_id, self.at)}")
+        return self.clips[self.at[clip_id]]
+
+    def row(self, clip_id: str) -> Row:
+        """Return a clip with its pictures."""
+        found: Row = self.rows[self.clip(clip_id).place]
+        return found
+
+    def of(self, case: str) -> list[ShortClip]:
+        """Return a case's clips, in time."""
+        return [clip for clip in self.clips if clip.case_id == case]
+
+    def scenes(self, case: str) -> list[tuple[ShortClip, str | None]]:
+        """Return a case's clips with their annotated scenes as JSON."""
+        clips = self.of(case)
+        rows = self.rows.select_columns(["scene"]).select([clip.place for clip in clips])
+        return list(zip(clips, rows["scene"], strict=True))
+
+
+class Clips:
+    """All splits of a data set, each read when it is first looked at."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.loaded: DatasetDict = load_clips(name)
+        self.lock = threading.Lock()
+        self.read: dict[str, Split] = {}
+
+    @property
+    def splits(self) -> list[str]:
+        """The names of the splits, the one that is shown first in front."""
+        return sorted(self.loaded, key=lambda name: (name != "test", list(self.loaded).index(name)))
+
+    def split(self, name: str | None = None) -> Split:
+        """Return a split; without a name, the one that is shown first.
+
+        Raises:
+            InputError: there is none.
+        """
+        name = name or self.splits[0]
+        if name not in self.loaded:
+            raise InputError(f"there is no split {name}; {nearest(name, self.loaded)}")
+        with self.lock:
+            if name not in self.read:
+                self.read[name] = Split(self.loaded[name])
+            return self.read[name]
+
+    @cached_property
+    def learned(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
+        """How often training gives each answer, by the question's text and by its kind."""
+        by_text: dict[str, Counter[str]] = defaultdict(Counter)
+        by_kind: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in self.split("train" if "train" in self.loaded else None).questions.values():
+            by_text[one.question][one.short_answer] += 1
+            by_kind[one.kind][one.short_answer] += 1
+        return by_text, by_kind
+
+    def guess(self, question: str, kind: str | None) -> str | None:
+        """Return the answer of a guesser who has read the training questions and sees nothing."""
+        by_text, by_kind = self.learned
+        counts = by_text.get(question) or by_kind.get(kind or "")
+        return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
+
+
+def short(row: Row, place: int) -> ShortClip:
+    """Return a row without its pictures, its questions as predictions that nobody has made yet."""
+    questions = tuple(
+        Prediction(
+            qa_id=qa["qa_id"],
+            clip_id=row["clip_id"],
+            case_id=row["case_id"],
+            kind=qa["kind"],
+            reasoning=qa["reasoning"] or "",
+            question=qa["question"],
+            answer=qa["answer"],
+            short_answer=qa["short_answer"],
+            choices=tuple(qa["choices"] or ()),
+        )
+        for qa in row["qa"]
+    )
+    return ShortClip(
+        clip_id=row["clip_id"],
+        case_id=row["case_id"],
+        phase=row["phase"],
+        start_s=row["start_s"],
+        end_s=row["end_s"],
+        place=place,
+        questions=questions,
+    )

@@ -1,0 +1,187 @@
+"""What the app's page gets, as JSON."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Named(TypedDict):
+    """A name for the program, and its words for people."""
+
+    name: str
+    words: str
+
+
+class Figures(TypedDict):
+    """One line of the table by kind, each figure as text."""
+
+    kind: str
+    questions: str
+    right: str
+    blind: str
+    note: str
+    """what makes the line worthless, or nothing"""
+
+
+class Start(TypedDict):
+    """What the app was started with."""
+
+    data: list[str]
+    answerers: list[str]
+    """models, which are asked, and files of answers, which are read"""
+    files: list[str]
+    """those of the answerers that are files"""
+    recogniser: bool
+
+
+class DataFacts(TypedDict):
+    """A data set: what it can be searched by."""
+
+    splits: list[str]
+    split: str
+    cases: list[str]
+    kinds: list[Named]
+    figures: list[Figures]
+    title: str
+    """of the figures"""
+
+
+class Tally(TypedDict):
+    """How many of a clip's questions an answerer got right and wrong so far."""
+
+    right: int
+    wrong: int
+
+
+class ClipLine(TypedDict):
+    """A clip in the strip."""
+
+    clip: str
+    case: str
+    start_s: float
+    end_s: float
+    phase: str
+    a: Tally
+    b: Tally
+
+
+class Found(TypedDict):
+    """A part of the clips that were searched for."""
+
+    total: int
+    first: int
+    """the place of the first one here among all that were found"""
+    at: int
+    """the place of the clip that was named, or -1"""
+    clips: list[ClipLine]
+
+
+class Stretch(TypedDict):
+    """A stretch of a track, or a moment where both ends are the same."""
+
+    start_s: float
+    end_s: float
+    label: str
+    clip: str
+    """the clip that a click leads to"""
+
+
+class Track(TypedDict):
+    """One line of the time line."""
+
+    name: str
+    kind: str
+    """phases, tool or events"""
+    stretches: list[Stretch]
+
+
+class TimeLine(TypedDict):
+    """Everything that is known of a case over its time."""
+
+    case: str
+    end_s: float
+    tracks: list[Track]
+
+
+class Place(TypedDict):
+    """The clip at a moment."""
+
+    clip: str
+
+
+class Shape(TypedDict):
+    """A box or a point over the picture, as shares of its sides."""
+
+    box: list[float]
+    label: str
+    role: str
+
+
+class AnnotatedFrame(TypedDict):
+    """What is annotated at a moment, and the frame that is nearest to it."""
+
+    index: int
+    time_s: float
+    marks: list[Shape]
+    present: list[str]
+    """what is there, nobody says where"""
+    own: bool
+    """whether the clip's own questions are about this moment"""
+
+
+class QuestionLine(TypedDict):
+    """One question of a clip."""
+
+    question: str
+    kind: str
+    words: str
+    """the kind in words"""
+    a: bool | None
+    """whether the first answerer is right; None where it hasn't answered"""
+    b: bool | None
+
+
+class ClipPage(TypedDict):
+    """Everything about one clip but its pixels."""
+
+    clip: str
+    case: str
+    split: str
+    start_s: float
+    end_s: float
+    phase: str
+    width: int
+    height: int
+    times: list[float]
+    """seconds of the case, one for each frame of the film"""
+    pace_s: float
+    annotated: list[AnnotatedFrame]
+    questions: list[QuestionLine]
+
+
+class Card(TypedDict):
+    """One answer."""
+
+    text: str
+    seconds: float | None
+    confidence: float | None
+    error: str | None
+    right: bool | None
+    marks: list[Shape]
+
+
+class Known(TypedDict):
+    """What is known of a question before anybody is asked."""
+
+    truth: str | None
+    """None of a question of one's own"""
+    blind: str | None
+    a: Card | None
+    b: Card | None
+
+
+class Heard(TypedDict):
+    """A recording in words."""
+
+    text: str
+    note: str
