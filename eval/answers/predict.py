@@ -26,11 +26,8 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
-<<<<<<< HEAD
-from surgvqa.eval.data.seconds import append_seconds, seconds_beside
-=======
 from surgvqa.eval.data.row_video import name
->>>>>>> p16
+from surgvqa.eval.data.seconds import append_seconds, seconds_beside
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
@@ -38,17 +35,12 @@ from surgvqa.eval.models.encode import Encoded, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
-<<<<<<< HEAD
 from surgvqa.eval.models.processor_encoder import (
     PATCHED,
     ProcessorEncoder,
     encoder_for,
     raise_if_resized,
 )
-from surgvqa.eval.models.row_frames import name
-=======
-from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
->>>>>>> p16
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
 from surgvqa.eval.settings.predict import Predict
 from tqdm import tqdm

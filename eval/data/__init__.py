@@ -9,11 +9,8 @@ __all__ = [
     "recognise",
     "records",
     "reference",
-<<<<<<< HEAD
-    "seconds",
-=======
     "row_video",
->>>>>>> p16
+    "seconds",
     "streams",
     "truth",
     "whole",
