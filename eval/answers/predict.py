@@ -27,7 +27,6 @@ from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
 from surgvqa.eval.data.row_video import name
-from surgvqa.eval.data.seconds import append_seconds, seconds_beside
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
@@ -172,13 +171,13 @@ def ask_the_rest(
         raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
     with (
-        seconds_beside(run.out) as clock,
+        predictions.seconds_beside(run.out) as clock,
         tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
     ):
         for batch in batches(rows, known, run.batch_size):
             began = time.perf_counter()
             answered = list(answer(asked, encoder, rows, batch, run))
-            append_seconds(clock, answered, time.perf_counter() - began)
+            predictions.append_seconds(clock, answered, time.perf_counter() - began)
             predictions.append(file, answered)
             bar.update(len(answered))
 

@@ -10,7 +10,6 @@ __all__ = [
     "records",
     "reference",
     "row_video",
-    "seconds",
     "streams",
     "truth",
     "whole",

@@ -15,10 +15,9 @@ from typing import Any
 
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import records
-from surgvqa.eval.data.predictions import FIELDS, ORIGIN, Prediction
+from surgvqa.eval.data.predictions import FIELDS, ORIGIN, Prediction, with_seconds
 from surgvqa.eval.data.recognise import lettered, recognise
 from surgvqa.eval.data.records import Row
-from surgvqa.eval.data.seconds import with_seconds
 
 RIGHT = frozenset(
     {"true", "1", "1.0", "c", "correct"}

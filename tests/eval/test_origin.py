@@ -13,7 +13,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.__main__ import main
 from surgvqa.eval.answers.predict import Run, predict
 from surgvqa.eval.data import columns, predictions
-from surgvqa.eval.data.seconds import seconds_file, with_seconds
+from surgvqa.eval.data.predictions import seconds_file, with_seconds
 from surgvqa.train import tiny
 
 
