@@ -51,7 +51,10 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
     at = start
     while at + 8 <= end:
         file.seek(at)
-        size, kind = struct.unpack(">I4s", file.read(8))
+        head = file.read(8)
+        if len(head) < 8:  # an outer box that says it is longer than the file
+            return
+        size, kind = struct.unpack(">I4s", head)
         content = at + 8
         if size == 1:
             size, content = int.from_bytes(file.read(8), "big"), at + 16

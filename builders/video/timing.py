@@ -6,8 +6,10 @@ late), and an annotation counts from the first picture. Demuxing costs about a h
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
+import traceback
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -141,9 +143,25 @@ def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[
             stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except av.error.FFmpegError as error:
+        if error.errno == errno.ENOMEM and memory_left():
+            raise DamagedVideoError(f"{path}: a size in it asks for more memory than there is") from error
         if isinstance(error, av.error.DecoderNotFoundError) or machine_fault(error):
             raise MachineError(f"{path}: {cause(error)}") from error
         raise DamagedVideoError(f"{path}: {cause(error)}") from error
+    except IndexError as error:
+        if "av" not in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts:
+            raise
+        # PyAV looks for a packet's stream in the list that it made when the file was opened.
+        raise DamagedVideoError(f"{path}: a stream begins in the middle of the file") from error
+
+
+def memory_left() -> bool:
+    """Whether this process may take 256 MiB more: if so, what a file asked for in vain was absurd."""
+    try:
+        bytearray(2**28)
+    except MemoryError:
+        return False
+    return True
 
 
 def undecodable(path: Path, family: str) -> Exception:
