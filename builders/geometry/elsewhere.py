@@ -26,6 +26,7 @@ MOVED = frozenset((
     "crop", "cropped", "cropbox", "roi", "offset", "offsetx", "offsety", "xoffset", "yoffset", "pad", "padding", "letterbox",
     "letterboxed", "transform", "matrix", "affine",
 ))  # fmt: skip
+ONE = ("scale", "zoom", "resize", "orientation", "exiforientation")  # 1 of them changes nothing
 _UNIT = re.compile(r"(in)?(deg|degs|degree|degrees|rad|rads|radian|radians)$")
 _OF = re.compile(r"^(bbox|box|obj|object|img|image)(?=[a-z])")
 
@@ -53,7 +54,8 @@ def refuse_moved(given: Mapping[str, object], of_file: bool = False) -> None:
     """
     for key, value in given.items():
         said = letters(key)
-        still = not value or value == 1 or (isinstance(value, list | tuple) and not any(value))
+        one = value == 1 and value is not True and said.startswith(ONE)
+        still = not value or one or (isinstance(value, list | tuple) and not any(value))
         placed = said in MOVED and not of_file and not (isinstance(value, str) and not _is_number(value))
         if not still and (said in FORMS or placed):
             raise InputError(f"a {key} of {value!r}, which isn't read: without it its things lie elsewhere")
