@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from surgvqa.builders.geometry.checks import letters
+from surgvqa.builders.files.tables import letters
 from surgvqa.cards.command import InputError
 
 # Letters alone: "is_deleted" is found as "isdeleted".

@@ -23,7 +23,7 @@ from surgvqa.builders.annotations.shapes import (
     pairs,
     read_json,
 )
-from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.geometry import checks, elsewhere, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Box
 from surgvqa.cards.command import InputError, parse_json
@@ -49,7 +49,7 @@ def coco(
         raise InputError(f"{shown}: not COCO instances; they hold the lists images, annotations, categories")
     for said in (file, file.get("info")):
         if isinstance(said, Mapping):
-            checks.refuse_moved(said, of_file=True)
+            elsewhere.refuse_moved(said, of_file=True)
     found = Faults(shown)
     labels = {key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", found).items()}
     images = _of_videos(_by_id(file["images"], "image", found), file.get("videos"))
@@ -178,7 +178,7 @@ def _picture(
     if (why := beside.not_looked_at(image) or beside.not_looked_at(attributes(image))) is not None:
         found.note(name, why)
         return None
-    checks.refuse_moved(image)
+    elsewhere.refuse_moved(image)
     if image.get("num_annotations") is not None and image["num_annotations"] != len(there):
         raise InputError(f"its num_annotations is {image['num_annotations']}, and {len(there)} are there")
     crowds = [entry for entry in there if _set(entry, "iscrowd") or _set(entry, "ignore")]
@@ -250,8 +250,8 @@ def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where:
         if seen:
             checks.refuse_beside(seen, box)
         read = ("bbox", "segmentation", "rotation")
-        checks.refuse_elsewhere({**entry, "bbox_mode": _other_mode(entry.get("bbox_mode"))}, read)
-        checks.refuse_elsewhere(extra, read)
+        elsewhere.refuse_elsewhere({**entry, "bbox_mode": _other_mode(entry.get("bbox_mode"))}, read)
+        elsewhere.refuse_elsewhere(extra, read)
         degrees = float(entry.get("rotation") or extra.get("rotation") or 0.0)
         if degrees % 360:
             turned = checks.turned(box, degrees)

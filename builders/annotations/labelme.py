@@ -29,7 +29,7 @@ from surgvqa.builders.annotations.shapes import (
     read_json,
 )
 from surgvqa.builders.files.pictures import BROKEN
-from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.geometry import checks, elsewhere, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
@@ -57,7 +57,7 @@ def labelme(
         return found.annotated(())
     try:
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
-        checks.refuse_moved(file)
+        elsewhere.refuse_moved(file)
         _refuse_other_size(file.get("imageData"), width, height)
         names = Names(taxonomy)
         shapes = [*_shapes(file["shapes"], width, height), *_flags(file.get("flags"), names)]
@@ -137,8 +137,8 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
     if len(points) not in due.get(kind, (len(points),)) or not points:
         raise InputError(f"a {kind} of {len(points)} points; {due.get(kind, ('some',))[0]} are due")
     if kind == "rectangle":
-        checks.refuse_elsewhere(entry, ("points",))
-        checks.refuse_elsewhere(attributes(entry))
+        elsewhere.refuse_elsewhere(entry, ("points",))
+        elsewhere.refuse_elsewhere(attributes(entry))
         return Shape(label, box=checks.extent(points), where=where)
     if kind in ("rotation", "oriented_rectangle"):
         return Shape(label, turned=points, where=where)

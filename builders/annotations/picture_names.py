@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from surgvqa.builders.geometry.checks import letters
+from surgvqa.builders.files.tables import letters
 from surgvqa.builders.schema import Case
 from surgvqa.cards.command import InputError
 

@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from surgvqa.builders.files.texts import read_text
@@ -92,10 +93,23 @@ def number(row: Mapping[str, str], column: str, where: str) -> float:
     return value
 
 
+@lru_cache(maxsize=4096)  # columns come back in every row
+def letters(key: str) -> str:
+    """Return the letters and digits of a key or column, in lower case.
+
+    >>> letters("Is_Deleted")
+    'isdeleted'
+    """
+    return "".join(char for char in key.lower() if char.isalnum())
+
+
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
 _CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
-UNITS, RATES = ("unit", "units", "time_unit"), ("fps", "frame_rate", "framerate")
+UNITS, RATES = (
+    ("unit", "units", "timeunit", "timeunits", "unitoftime"),
+    ("fps", "framerate", "framespersecond"),
+)
 SECONDS = ("", "s", "sec", "secs", "second", "seconds")
 _POINTED = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _HALF_CLOCK = re.compile(r"\d+:\d+(?:[.,]\d+)?")
@@ -108,7 +122,8 @@ def seconds(row: Mapping[str, str], column: str, where: str) -> float:
     (3723.5, 13.28)
     """
     for other, value in row.items():
-        if (other.lower() in UNITS and value.lower() not in SECONDS) or (other.lower() in RATES and value):
+        said = letters(other)
+        if (said in UNITS and value.lower() not in SECONDS) or (said in RATES and value):
             raise InputError(
                 f"{where}: {other} is {value!r}, and times are seconds; write them so, and delete the column {other}"
             )

@@ -20,7 +20,7 @@ from surgvqa.builders.annotations.shapes import (
     frame_size,
 )
 from surgvqa.builders.files.texts import read_bytes
-from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.geometry import checks, elsewhere, masks
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.schema import Box, Point
@@ -77,7 +77,7 @@ def _image(image: Element, known: Known, found: Faults, told: tuple[str, ...]) -
     name = image.attrib.get("name", f"image {image.attrib.get('id')}")
     try:
         size = frame_size(int(image.attrib["width"]), int(image.attrib["height"]))
-        checks.refuse_moved(image.attrib)
+        elsewhere.refuse_moved(image.attrib)
         read = [
             _shape(element, f"{element.tag} {index}", element.attrib.get("label", ""), size)
             for index, element in enumerate(image)
@@ -112,8 +112,8 @@ def _known_shape(element: Element, where: str, label: str, size: tuple[int, int]
     given = {one.attrib.get("name", ""): one.text for one in element.findall("attribute")}
     beside.refuse_gone(given)
     if kind == "box":
-        checks.refuse_elsewhere(given)
-        checks.refuse_elsewhere(value, ("rotation",))
+        elsewhere.refuse_elsewhere(given)
+        elsewhere.refuse_elsewhere(value, ("rotation",))
     if kind == "tag":
         return Shape(label, where=where, track=track)
     if kind == "box":

@@ -21,7 +21,7 @@ from surgvqa.builders.annotations.shapes import (
     confidence,
     frame_size,
 )
-from surgvqa.builders.geometry import checks
+from surgvqa.builders.geometry import checks, elsewhere
 from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.schema import Box, Point
@@ -118,7 +118,7 @@ def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: 
         paths = [*paths, *value.get("additional_paths", ())]
         return Shape(label, polygons=[_points(path) for path in paths], where=where, track=track)
     if kind == "bounding_box":
-        checks.refuse_elsewhere(value, ("x", "y", "w", "h"))
+        elsewhere.refuse_elsewhere(value, ("x", "y", "w", "h"))
         return Shape(label, box=_box(value), where=where, track=track, form="xywh")
     if kind == "ellipse":
         (x, y), (across, down) = _points([value["center"], value["radius"]])

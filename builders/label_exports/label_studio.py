@@ -13,7 +13,7 @@ from typing import Any
 from surgvqa.builders.annotations.entities import entities, phase_of
 from surgvqa.builders.annotations.picture_names import recordings
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
-from surgvqa.builders.geometry import checks, masks
+from surgvqa.builders.geometry import checks, elsewhere, masks
 from surgvqa.builders.label_exports import brush, tracks
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.schema import Box, Point
@@ -198,7 +198,7 @@ def _region(value: Mapping[str, Any], label: str, kind: str, where: str, width: 
             raise InputError("a brush without a pixel")
         return Shape(label, rle=masks.mask_to_rle(mask), where=where)
     if "points" in value:
-        checks.refuse_elsewhere({"rotation": value.get("rotation")})
+        elsewhere.refuse_elsewhere({"rotation": value.get("rotation")})
         points = [(float(x) * width / 100, float(y) * height / 100) for x, y in value["points"]]
         return Shape(label, polygons=[points], where=where)
     if "radiusX" in value:

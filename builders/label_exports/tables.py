@@ -18,8 +18,8 @@ from surgvqa.builders.annotations.shapes import (
     confidence,
     frame_size,
 )
-from surgvqa.builders.files.tables import number, rows
-from surgvqa.builders.geometry import checks
+from surgvqa.builders.files.tables import letters, number, rows
+from surgvqa.builders.geometry import elsewhere
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.cards.command import InputError
 
@@ -87,7 +87,7 @@ def table(path: Path, known: Known) -> Annotated:
 def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
     """Refuse columns that may say of a row that its thing isn't in view, or that its picture is another video's."""
     for column in table[0] if table else ():
-        said = checks.letters(column)
+        said = letters(column)
         if said in SAYS_NO:
             raise InputError(
                 f"{shown}: a column {column}, which isn't read: every row names a thing in view. Delete the rows of "
@@ -101,8 +101,8 @@ def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
 
 def _elsewhere(column: str) -> bool:
     """Whether a column places or turns a thing in a way that isn't read: without it the thing would lie elsewhere."""
-    word = checks.word(column)
-    return word in checks.ELSEWHERE | checks.FORMS | checks.MOVED or (
+    word = elsewhere.word(column)
+    return word in elsewhere.ELSEWHERE | elsewhere.FORMS | elsewhere.MOVED or (
         word in CORNERS and column not in CORNERS
     )
 
@@ -138,8 +138,8 @@ def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
             found.note(f"{where}: {entry.get('image')}", why)
             continue
         try:
-            checks.refuse_elsewhere(entry)
-            checks.refuse_moved(entry)
+            elsewhere.refuse_elsewhere(entry)
+            elsewhere.refuse_moved(entry)
             size = frame_size(entry["width"], entry["height"])
             shapes = [_detection(one) for one in entry["detections"]]
             name = str(entry["image"])

@@ -10,7 +10,7 @@ from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import parts
 from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
-from surgvqa.builders.geometry import checks
+from surgvqa.builders.geometry import checks, elsewhere
 from surgvqa.builders.label_exports.known import Known
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
@@ -87,7 +87,7 @@ def _corners(place: Element) -> Box:
     """Return a box; one that says anything but its corners is refused."""
     if other := [child.tag for child in place if child.tag not in CORNERS]:
         raise InputError(f"a bndbox with a {other[0]}; {', '.join(CORNERS)} are read")
-    checks.refuse_elsewhere(place.attrib)
+    elsewhere.refuse_elsewhere(place.attrib)
     x1, y1, x2, y2 = (float(place.findtext(key, "")) for key in CORNERS)
     return x1, y1, x2, y2
 

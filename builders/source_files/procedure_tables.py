@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from surgvqa.builders.annotations import outlines
+from surgvqa.builders.annotations import beside, outlines
+from surgvqa.builders.annotations.picture_names import of_another, recordings
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
-from surgvqa.builders.files.tables import number, refuse_thousands, rows, seconds, span
+from surgvqa.builders.files.tables import letters, number, refuse_thousands, rows, seconds, span
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Dropped, Entity, Idle, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -28,6 +29,27 @@ class Part:
     video: Path | None = None
     offset_s: float = 0.0
     files: list[Path] = field(default_factory=list)
+
+
+ROUNDED_S = 1.0  # starts and ends of annotations are rounded to seconds
+LENGTHS = ("duration", "length", "lasts", "durations", "lengths")
+
+
+def refuse_otherwise(row: Mapping[str, str], case: str, length_s: float, where: str) -> None:
+    """Refuse a row of phases of which another column says that it doesn't hold: gone, of another recording, as long as not."""
+    beside.refuse_gone(row)
+    if (passed := beside.not_looked_at(row)) is not None:
+        raise InputError(f"{passed.removeprefix('left out: ')}; delete the row, or the column")
+    others = {column: value for column, value in row.items() if column != "case"}
+    if of_another(recordings(others), (case,)):
+        raise InputError(f"the row is of {case}, and another column names {', '.join(recordings(others))}")
+    for column in row:
+        if letters(column) in LENGTHS and row[column]:
+            said = seconds(row, column, where)
+            if abs(said - length_s) > ROUNDED_S:
+                raise InputError(
+                    f"{column} is {said:g}, and from start to end it is {length_s:g} s; give seconds"
+                )
 
 
 class Tables:
@@ -86,6 +108,7 @@ class Tables:
             try:
                 label = self.taxonomy.canonical("phase", row["phase"])
                 phase = Phase(label, seconds(row, "start", where), seconds(row, "end", where))
+                refuse_otherwise(row, part.name, phase.end_s - phase.start_s, where)
                 if phase.start_s > phase.end_s:
                     raise InputError(
                         f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s"

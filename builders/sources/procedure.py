@@ -147,6 +147,10 @@ class _Reader(Tables):
             return
         for shown, picture in pictures:
             try:
+                folders = picture_names.parts(picture.name)[:-1]
+                if picture_names.of_another((*folders, *picture.recordings), (part.name, safe_id(part.name))):
+                    told = ", ".join((*folders, *picture.recordings))
+                    raise InputError(f"the file is of {part.name}, and the picture of {told}, as it says")
                 time_s = times[picture.name] if picture.time_s is None else picture.time_s
                 self.add(part, Scene(time_s, picture.width, picture.height, picture.nodes))
             except InputError as error:

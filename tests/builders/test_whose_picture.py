@@ -126,6 +126,12 @@ TABLES: dict[str, tuple[dict[str, str], str]] = {
     "minutes": ({"phases.csv": "case,phase,start,end,unit\nop1,prep,0,10,min\n"}, "times are seconds"),
     "frames": ({"phases.csv": "case,phase,start,end,fps\nop1,prep,0,250,25\n"}, "times are seconds"),
     "points between thousands": ({"tools.csv": "case;time;hook\nop1;998;1\nop1;999;1\nop1;1.000;0\n"}, "thousands"),
+    "a duration of another length": ({"phases.csv": "case,phase,start,end,Duration\nop1,prep,0,10,25\n"}, "from start to end it is 10 s"),
+    "a row of another recording": ({"phases.csv": "case,phase,start,end,video\nop1,prep,0,10,op2.mp4\n"}, "another column names op2"),
+    "a unit in two words": ({"phases.csv": "case,phase,start,end,Time unit\nop1,prep,0,10,minutes\n"}, "times are seconds"),
+    "a row marked as deleted": ({"phases.csv": "case,phase,start,end,deleted\nop1,prep,0,10,1\n"}, "deleted"),
+    "a row marked as ignored": ({"phases.csv": "case,phase,start,end,ignore\nop1,prep,0,10,yes\n"}, "ignore"),
+    "a picture of another recording": ({"phases.csv": HEAD + "op1,prep,0,10\n", "annotations/op1.json": json.dumps(several("op2/f_0005.jpg"))}, "the picture of op2"),
     "two columns of one thing": ({"tools.csv": "case,time,hook,Hook\nop1,1,1,0\n"}, "things of one name"),
 }  # fmt: skip
 
@@ -136,9 +142,24 @@ def test_rows_that_can_be_read_in_two_ways_are_faults(name: str, tmp_path: Path)
     (tmp_path / "videos").mkdir()
     (tmp_path / "procedure.yaml").write_text(NAMES)
     for name_, content in (files | {"videos/op1.mp4": "x", "videos/a.mp4": "y"}).items():
+        (tmp_path / name_).parent.mkdir(exist_ok=True)
         (tmp_path / name_).write_text(content)
-    faults = [one for one in procedure.cases(tmp_path) if not isinstance(one, Case) and one.fault]
+    faults = [
+        one for one in procedure.cases(tmp_path, image_rate=1.0) if not isinstance(one, Case) and one.fault
+    ]
     assert any(said in f"{one.item}: {one.cause}" for one in faults)
+
+
+def test_columns_that_say_the_same_are_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "videos/op1.mp4").write_text("x")
+    (tmp_path / "procedure.yaml").write_text(NAMES)
+    head = "case,phase,start,end,duration,video,deleted,note\n"
+    (tmp_path / "phases.csv").write_text(f"{head}op1,prep,0,10,10.4,op1.mp4,0,op2 was harder\n")
+    (tmp_path / "annotations/op1.json").write_text(json.dumps(several("op1/f_0005.jpg")))
+    (case,) = procedure.cases(tmp_path, image_rate=1.0)
+    assert isinstance(case, Case) and len(case.phases) == 1 and len(case.scenes) == 1
 
 
 def test_seconds_may_be_named(tmp_path: Path) -> None:

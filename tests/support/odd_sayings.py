@@ -59,6 +59,8 @@ SAYINGS: dict[str, tuple[Any, ...]] = {
     "coco image exif orientation": ({"a.json": of_image(orientation=6)}, REFUSED),
     "coco image rotation 0": ({"a.json": of_image(rotation=0)}, {"1.jpg": [WHOLE]}),
     "coco image scale": ({"a.json": of_image(scale=0.5)}, REFUSED),
+    "coco image flip": ({"a.json": of_image(flip=True)}, REFUSED),
+    "coco image mirrored 1": ({"a.json": of_image(mirrored=1)}, REFUSED),
     "coco image crop": ({"a.json": of_image(crop=[10, 10, 50, 50])}, REFUSED),
     "coco attr rotation_deg": ({"a.json": coco(BOX | {"attributes": {"rotation_deg": 30}})}, REFUSED),
     "coco angle_deg": ({"a.json": coco(BOX | {"angle_deg": 30})}, REFUSED),
