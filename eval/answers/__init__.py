@@ -7,6 +7,7 @@ __all__ = [
     "live_stream",
     "one_question",
     "openai_engine",
+    "origin",
     "predict",
     "server",
     "vllm_engine",
