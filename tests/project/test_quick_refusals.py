@@ -16,6 +16,8 @@ LINES = [
     ("eval", "compare a b", "a: no such file"),
     ("eval", "demo --data nowhere", "no data set nowhere"),
     ("eval", "demo --data a/b --model nowhere", "no model nowhere"),
+    ("eval", "leaks nowhere", "no data set nowhere"),
+    ("builders", "verify nowhere", "nowhere: no such folder"),
     ("train", "sft --model_name_or_path m/n --dataset_name=nowhere --output_dir x", "no data set nowhere"),
     ("train", "sft --model_name_or_path ./m/n --dataset_name a/b --output_dir x", "no model at ./m/n"),
     ("train", "grpo --model_name_or_path nowhere --dataset_name a/b --output_dir x", "no model at nowhere"),
