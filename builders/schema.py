@@ -1,4 +1,4 @@
-"""The types that cross every boundary, and the one ``FEATURES`` of the data sets we write.
+"""The types that cross every boundary; the one ``FEATURES`` of the data sets we write comes from ``features.py``.
 
 Said once, here: boxes are ``[x1, y1, x2, y2]`` in pixels of the scene's ``width x height``, origin top
 left; times are seconds from the start of the source (clips also carry integer milliseconds, so that
@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from datasets import Features, Image, List, Value
+if TYPE_CHECKING:
+    from surgvqa.builders.features import FEATURES as FEATURES
+    from surgvqa.builders.features import QA_COLUMNS as QA_COLUMNS
+    from surgvqa.builders.features import QA_FEATURES as QA_FEATURES
+    from surgvqa.builders.features import STRING as STRING
+
 
 Role = Literal["anatomy", "instrument"]
 Granularity = Literal["mask", "box", "point", "cell", "quadrant", "presence"]
@@ -242,62 +247,10 @@ class Facts:
     several_outlines: str = "of a class in a picture are several things"  # or one, with the measured reason
 
 
-STRING = Value("string")
+def __getattr__(name: str) -> Any:
+    """Return a table's columns: importing ``datasets`` takes a second that most verbs don't need."""
+    if name in ("FEATURES", "QA_COLUMNS", "QA_FEATURES", "STRING"):
+        from surgvqa.builders import features
 
-QA_COLUMNS = {
-    "qa_id": STRING,
-    "kind": STRING,
-    "reasoning": STRING,
-    "question": STRING,
-    "answer": STRING,
-    "short_answer": STRING,
-    "choices": List(STRING),
-    "evidence_s": List(Value("float64")),
-    "support_frames": Value("int32"),
-    "total_frames": Value("int32"),
-    "support_ratio": Value("float64"),
-    "label_confidence": Value("float64"),
-    "answerable": Value("bool"),
-    "visible": Value("bool"),
-    "stable": Value("bool"),
-    "unique": Value("bool"),
-    "bits": Value("float64"),
-    "weight": Value("float64"),
-    "pair_id": STRING,
-}
-
-# Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,
-# the source file below --root with --media reference, else null. `video_start_s` is the second of that file
-# at which the clip begins (0 of a cut file; annotations and video may have clocks of their own).
-FEATURES = Features(
-    {
-        "clip_id": STRING,
-        "case_id": STRING,
-        "source": STRING,
-        "procedure": STRING,
-        "phase": STRING,
-        "start_s": Value("float64"),
-        "end_s": Value("float64"),
-        "frame_times_s": List(Value("float64")),
-        "images": List(Image()),
-        "video": STRING,
-        "video_start_s": Value("float64"),
-        "weight": Value("float64"),  # how often training draws the clip; 1 but for `--balance cases`
-        "scene": STRING,
-        "qa": List(QA_COLUMNS),
-        "messages": List({"role": STRING, "content": STRING}),
-    }
-)
-
-# Config `qa`: a row per question, no media.
-QA_FEATURES = Features(
-    QA_COLUMNS
-    | {
-        "clip_id": STRING,
-        "case_id": STRING,
-        "source": STRING,
-        "phase": STRING,
-        "start_s": Value("float64"),
-        "end_s": Value("float64"),
-    }
-)
+        return getattr(features, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

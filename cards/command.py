@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 
@@ -77,6 +78,20 @@ def missing_extra(module: str) -> str | None:
         if extra and re.match(rf"{re.escape(name)}(?![\w-])", line, re.IGNORECASE):
             return f"this needs {name}, which isn't installed: pip install 'surgvqa[{extra[1]}]'"
     return None
+
+
+def refuse_nowhere(name: str, what: str) -> None:
+    """Raise where a name can be neither a folder here nor a repository of the Hub: before anything heavy is imported.
+
+    >>> refuse_nowhere("Qwen/Qwen2.5-VL-3B-Instruct", "model")
+    >>> refuse_nowhere("nowhere", "model")
+    Traceback (most recent call last):
+        ...
+    surgvqa.cards.command.InputError: no model nowhere: there is no such folder, and a name on the Hub is ORG/NAME
+    """
+    parts = name.split("/")
+    if not Path(name).exists() and (len(parts) != 2 or not all(parts) or name.startswith((".", "~"))):
+        raise InputError(f"no {what} {name}: there is no such folder, and a name on the Hub is ORG/NAME")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import end_tokens
-from surgvqa.eval.data.row_video import name
+from surgvqa.eval.data.row_media import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import turns
 from surgvqa.eval.models.pixels import evenly

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.files import manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,8 @@ class Verify:
 
 def run(config: Verify) -> None:
     """Name every damaged file of a data set or a model; of a data set, mend it if asked to."""
+    if not config.folder.exists():
+        manifest.read(config.folder)  # says so, without what takes seconds to import
     from surgvqa.builders.pipeline.verify import verify
 
     if config.repair is not None:

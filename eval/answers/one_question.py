@@ -14,7 +14,7 @@ from surgvqa.builders.geometry.coordinates import Grid, Space, model_space
 from surgvqa.builders.speech.sound import Samples
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import answers
-from surgvqa.eval.data.pictures import decode
+from surgvqa.eval.data.row_media import decode
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.load import Loaded, load_model

@@ -26,7 +26,7 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
-from surgvqa.eval.data.row_video import name
+from surgvqa.eval.data.row_media import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, refuse_nowhere
 from surgvqa.eval.app import listener
 from surgvqa.eval.settings.pages import Demo
 
@@ -50,15 +50,13 @@ def refuse_mistakes(config: Demo) -> None:
     if not config.data and not (EMBEDDED / "dataset").is_dir():
         raise InputError(f"no --data, and no {EMBEDDED / 'dataset'} here; `make demo` makes one")
     for name in config.data:
-        if not Path(name).exists() and name.count("/") != 1:
-            raise InputError(f"--data {name}: there is no such folder, and a name on the Hub is ORG/NAME")
+        refuse_nowhere(name, "data set")
         if Path(name).is_dir() and not any(Path(name).rglob("*.parquet")):
             raise InputError(
                 f"--data {name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one"
             )
     for name in config.model:
-        if Path(name).is_absolute() and not Path(name).is_dir():
-            raise InputError(f"--model {name}: there is no such folder")
+        refuse_nowhere(name, "model")
     for path in (*config.predictions, *([config.score] if config.score else ())):
         if not path.is_file():
             raise InputError(f"there is no file {path}")

@@ -15,8 +15,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from surgvqa.builders.video.decode import read_frames
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data.pictures import decode
-from surgvqa.eval.data.row_video import video_of
+from surgvqa.eval.data.row_media import decode, video_of
 
 Shot = NDArray[np.uint8]
 RATE = 12  # frames a second of a film that is read from a video

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from surgvqa.builders.speech.sound import Samples
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data.row_video import name
+from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.pixels import Frames, patchify

@@ -10,7 +10,7 @@ import simplejpeg
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
-from surgvqa.eval.data.pictures import decode
+from surgvqa.eval.data.row_media import decode
 from torch import Tensor
 from transformers import PreTrainedModel, ProcessorMixin
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data.row_video import name, video_of
+from surgvqa.eval.data.row_media import name, video_of
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.pixels import Frames, SizeError, decode_all, evenly
 from transformers.video_utils import VideoMetadata

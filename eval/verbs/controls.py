@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgvqa.cards.command import refuse_nowhere
 from surgvqa.eval.settings.controls import Audit, Baselines, Leaks, Necessity, Probes
 
 
@@ -22,6 +23,8 @@ def necessity(config: Necessity) -> None:
 
 def leaks(config: Leaks) -> None:
     """Compare splits; exit code 1 where something leaks."""
+    for name in config.data:
+        refuse_nowhere(name, "data set")
     from surgvqa.eval.controls import leaks as finding
 
     if not finding.run(config):

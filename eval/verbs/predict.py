@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, refuse_nowhere
 from surgvqa.eval.settings.predict import Predict, Watched
 
 
@@ -15,6 +15,9 @@ def run(config: Predict) -> None:
         return
     if config.ask or config.ask_aloud:
         raise InputError("--ask and --ask-aloud go with --stream; a data set brings its own questions")
+    refuse_nowhere(config.data, "data set")
+    for model in config.model if config.engine == "hf" else ():
+        refuse_nowhere(model, "model")
     from surgvqa.eval.answers import ensemble
     from surgvqa.eval.answers.predict import Run
 

@@ -22,7 +22,7 @@ import numpy as np
 import simplejpeg
 from datasets import Dataset, Image, List
 from surgvqa.eval.data.dataset import undecoded
-from surgvqa.eval.data.pictures import decode
+from surgvqa.eval.data.row_media import decode
 from surgvqa.eval.models.pixels import decode_all, evenly
 
 CLIPS, SECONDS, RATE, FRAMES, BAR = 8, 5, 60, 10, 12.0

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data.row_video import name
+from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.train.clips.vision_cache import Seen, VisionCache
 from surgvqa.train.steps.labels import IGNORE, assistant_labels

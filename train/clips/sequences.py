@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 from datasets import Dataset
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data.row_video import name
+from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.collate import Collator, units

@@ -32,7 +32,7 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.manifest import sha256
-from surgvqa.eval.data.row_video import name
+from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import evenly, patchify, to_float
 from torch import Tensor

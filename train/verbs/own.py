@@ -6,7 +6,7 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, refuse_nowhere
 from surgvqa.train.settings.from_masks import Masks, Segment, Vision
 from surgvqa.train.settings.pictures import Scratch, Towers
 from surgvqa.train.settings.whole_models import Configs, Merge, Tiny, Vllm
@@ -82,6 +82,7 @@ def configs(config: Configs) -> None:
 
 def merge(config: Merge) -> None:
     """Merge an adapter."""
+    refuse_nowhere(config.model, "model")
     from surgvqa.train import merge as merging
 
     merging.merge(config.model, config.out, config.dtype, config.base)
@@ -89,6 +90,7 @@ def merge(config: Merge) -> None:
 
 def vllm(config: Vllm) -> None:
     """Export a model."""
+    refuse_nowhere(config.model, "model")
     from surgvqa.train import merge as merging
 
     print(merging.vllm(config.model, config.out, config.name, config.repo, config.base))

@@ -21,7 +21,7 @@ from surgvqa.builders.configs.segmentation import labels_of, same_classes
 from surgvqa.builders.questions.motion import CLEAR, WAYS, towards
 from surgvqa.cards.command import InputError
 from surgvqa.eval.commands import run_segmentation
-from surgvqa.eval.data.pictures import decode
+from surgvqa.eval.data.row_media import decode
 from surgvqa.eval.models.pixels import patchify
 from surgvqa.train.steps import distributed
 from torch import Tensor

@@ -1,11 +1,16 @@
-"""Where the video of a clip's row lies, and when in it the clip begins."""
+"""The pixels of a clip's row, without PyTorch: its pictures, and where its video lies."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import whole
 
@@ -33,3 +38,16 @@ def video_of(row: Mapping[str, Any], video: str, root: Path | None) -> tuple[Pat
             f"{name(row)} has no video_start_s: nobody knows where in {video} it begins; build again"
         )
     return path, float(row["video_start_s"])
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """Picture bytes to ``height x width x 3`` RGB.
+
+    Raises:
+        ValueError, OSError: not a whole picture.
+    """
+    if simplejpeg.is_jpeg(data):
+        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
+        return rgb
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture.convert("RGB"))

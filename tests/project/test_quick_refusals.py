@@ -1,0 +1,46 @@
+"""What a command can refuse by its words alone is refused before anything heavy is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "datasets", "trl")
+LINES = [
+    ("eval", "predict nowhere --model nowhere --out x.jsonl", "no data set nowhere"),
+    ("eval", "predict a/b --model nowhere --out x.jsonl", "no model nowhere"),
+    ("eval", "predict a/b --model m/n --out x.jsonl --frames x", "no whole number"),
+    ("eval", "score nowhere.jsonl", "nowhere.jsonl: no such file"),
+    ("eval", "compare a b", "a: no such file"),
+    ("eval", "demo --data nowhere", "no data set nowhere"),
+    ("eval", "demo --data a/b --model nowhere", "no model nowhere"),
+    ("eval", "leaks nowhere", "no data set nowhere"),
+    ("builders", "verify nowhere", "nowhere: no such folder"),
+    ("train", "sft --model_name_or_path m/n --dataset_name=nowhere --output_dir x", "no data set nowhere"),
+    ("train", "sft --model_name_or_path ./m/n --dataset_name a/b --output_dir x", "no model at ./m/n"),
+    ("train", "grpo --model_name_or_path nowhere --dataset_name a/b --output_dir x", "no model at nowhere"),
+    ("train", "merge nowhere --out x", "no model nowhere"),
+    ("train", "vllm nowhere --name x --out y", "no model nowhere"),
+    ("train", "tiny --family none --out x", "invalid choice"),
+    ("cards", "dataset nowhere", "nowhere: no such folder"),
+]
+SCRIPT = """
+import sys, time
+from surgvqa.{top}.__main__ import main
+try:
+    code = main({words!r})
+except SystemExit as stop:
+    code = stop.code
+print([code, [name for name in {heavy!r} if name in sys.modules], time.process_time()])
+"""
+
+
+@pytest.mark.parametrize(("top", "line", "said"), LINES, ids=[f"{top} {line}" for top, line, _ in LINES])
+def test_a_mistake_is_told_before_anything_heavy_is_imported(top: str, line: str, said: str) -> None:
+    script = SCRIPT.format(top=top, words=line.split(), heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    code, loaded, seconds = eval(done.stdout.splitlines()[-1])
+    assert code == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert loaded == [] and seconds < 1.5
