@@ -1,3 +1,3 @@
 """A model's answers to every question of a split, by transformers, vLLM or an OpenAI server."""
 
-__all__ = ["drawn", "ensemble", "hf_engine", "openai_engine", "predict", "server", "vllm_engine"]
+__all__ = ["drawn", "ensemble", "hf_engine", "openai_engine", "origin", "predict", "server", "vllm_engine"]

@@ -15,6 +15,7 @@ import io
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -50,7 +51,10 @@ class Chat(Server):
         served = [one["id"] for one in self.send("GET", "/models")["data"]]
         if not served:
             raise InputError(f"{run.url} serves no model")
-        self.model = next((name for name in served if run.model.rstrip("/").endswith(name)), served[0])
+        own = next((name for name in served if run.model.rstrip("/").endswith(name)), None)
+        self.model = own or served[0]
+        self.path = f"server, {self.model}"
+        self.fallback = None if own else f"the server serves {self.model}, asked was {Path(run.model).name}"
 
     def prepare(
         self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]

@@ -7,11 +7,10 @@ Run it again after a crash and it goes on. A question whose clip can't be read k
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -19,26 +18,30 @@ import numpy as np
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.cards.files.atomic import write_text
 from surgvqa.eval.answers.drawn import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
+from surgvqa.eval.answers.origin import frames_digest, remember, weights_digest
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
+from surgvqa.eval.data.seconds import append_seconds, seconds_beside
 from surgvqa.eval.data.streams import Row
-from surgvqa.eval.documents.runs import RunFacts
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoded, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import advised
 from surgvqa.eval.models.pixels import Frames
-from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
+from surgvqa.eval.models.processor_encoder import (
+    PATCHED,
+    ProcessorEncoder,
+    encoder_for,
+    raise_if_resized,
+)
 from surgvqa.eval.models.row_frames import name
 from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
-from surgvqa.eval.output import documents
 from surgvqa.eval.settings.predict import Predict
 from tqdm import tqdm
 
@@ -72,10 +75,14 @@ class Run:
     seed: int = Predict.seed
     engine: str = Predict.engine
     url: str | None = Predict.url
+    weights: str | None = None  # digest of the model's, once it is known
 
 
 class Engine(Protocol):
     """What answers: transformers in this process, vLLM, or a server."""
+
+    path: str  # the way an answer takes, as `score` counts it
+    fallback: str | None  # why something else answers than was asked
 
     def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> Any:
         """Return a clip with some of its questions, ready to be asked."""
@@ -89,6 +96,9 @@ class Transformers:
 
     def __init__(self, run: Run, encoder: Encoder) -> None:
         self.run, self.encoder = run, encoder
+        alone = isinstance(encoder, ProcessorEncoder)
+        self.path = f"transformers, {'one by one' if alone else 'clip shared'}"
+        self.fallback: str | None = None
         with advised(LARGER_CARD):
             self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
@@ -138,10 +148,12 @@ def predict(run: Run) -> None:
     found = parts(run.model, run.base)
     budget = budget_of(run, found.budget, rows)
     if not run.max_new_tokens:
-        run = dataclasses.replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
+        run = replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
+    # A server has weights of its own, that nobody here can read.
+    weights = weights_digest(found) if run.engine != "openai" else None
     with predictions.alone(run.out) as file:
-        remember(run, budget)
-        ask_the_rest(run, file, rows, found, budget, spoken)
+        remember(run, budget, weights)
+        ask_the_rest(replace(run, weights=weights), file, rows, found, budget, spoken)
 
 
 def ask_the_rest(
@@ -159,9 +171,14 @@ def ask_the_rest(
     if budget.frames and is_written(rows.features):
         raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
-    with tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar:
+    with (
+        seconds_beside(run.out) as clock,
+        tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
+    ):
         for batch in batches(rows, known, run.batch_size):
+            began = time.perf_counter()
             answered = list(answer(asked, encoder, rows, batch, run))
+            append_seconds(clock, answered, time.perf_counter() - began)
             predictions.append(file, answered)
             bar.update(len(answered))
 
@@ -206,12 +223,14 @@ def answer(
     """Yield the predictions of one batch, in its order; what can't be read gets its cause instead of an answer."""
     clips: list[Any] = []
     errors: dict[int, str] = {}
+    looks: dict[int, str] = {}
     if encoder.ears is not None:
         batch = [one for index, questions in batch for one in audible(encoder, rows[index], index, questions)]
     for place, (index, questions) in enumerate(batch):
         try:
             frames, times = seen(encoder, rows, index, run)
             clips.append(engine.prepare(rows[index], questions, frames, times))
+            looks[place] = frames_digest(frames, times)
         except (InputError, OSError, ValueError) as error:
             errors[place] = f"{type(error).__name__}: {error}"
     said = iter(engine.answer(clips) if clips else [])
@@ -226,6 +245,10 @@ def answer(
                 prediction=reply.text if reply else "",
                 error=errors.get(place),
                 confidence=round(reply.confidence, 6) if reply and reply.confidence is not None else None,
+                path=engine.path,
+                fallback=engine.fallback,
+                weights=run.weights,
+                frames=looks.get(place),
                 **{**qa, "choices": tuple(qa["choices"] or ())},
             )
 
@@ -285,37 +308,3 @@ def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
         if not asked["frames"]:
             raise InputError(f"{run.model} doesn't say how many frames it sees; give --frames")
     return Budget(**asked)
-
-
-def remember(run: Run, budget: Budget) -> None:
-    """Keep beside the answers what they answer, and refuse to mix two runs in one file.
-
-    Raises:
-        InputError: the file was begun with another model, data set, split, control or budget.
-    """
-    facts: RunFacts = {
-        "schema_version": documents.SCHEMA_VERSION,
-        "data": run.data,
-        "config": run.config,
-        "split": run.split,
-        "model": run.model,
-        "control": run.control,
-        "seed": run.seed,
-        "engine": run.engine,
-        "max_new_tokens": run.max_new_tokens,
-        "budget": {
-            "frames": budget.frames,
-            "media": budget.media,
-            "min_pixels": budget.min_pixels,
-            "max_pixels": budget.max_pixels,
-        },
-    }
-    path = run.out.with_suffix(".run.json")
-    if run.out.exists() and run.out.stat().st_size and path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        for key, wanted in facts.items():
-            if key != "schema_version" and before.get(key) != wanted:
-                raise InputError(
-                    f"{run.out} was begun with {key} = {before.get(key)}, asked with {wanted}; give another --out"
-                )
-    write_text(path, json.dumps(facts, indent=2) + "\n")

@@ -57,6 +57,8 @@ class Served:
             refuse_what_vllm_ignores(found)
             self.adapter = LoRARequest("adapter", 1, str(found.folder))
             options = {"enable_lora": True, "max_lora_rank": max(8, int(getattr(found.adapter, "r", 8)))}
+        self.path = "vLLM"
+        self.fallback: str | None = None
         budget = encoder.budget
         if budget.frames:
             size = {

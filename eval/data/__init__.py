@@ -8,6 +8,7 @@ __all__ = [
     "recognise",
     "records",
     "reference",
+    "seconds",
     "streams",
     "truth",
     "whole",

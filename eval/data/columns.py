@@ -15,9 +15,10 @@ from typing import Any
 
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import records
-from surgvqa.eval.data.predictions import FIELDS, Prediction
+from surgvqa.eval.data.predictions import FIELDS, ORIGIN, Prediction
 from surgvqa.eval.data.recognise import lettered, recognise
 from surgvqa.eval.data.records import Row
+from surgvqa.eval.data.seconds import with_seconds
 
 RIGHT = frozenset(
     {"true", "1", "1.0", "c", "correct"}
@@ -190,6 +191,7 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
             f"{path}: --columns counted={mapping['counted']}: {_get(rows[0], mapping['counted'])!r} is no verdict; "
             "one is true or false, 1 or 0, C or I"
         )
+    predictions = with_seconds(predictions, path)
     read_as = {field: column for field, column in mapping.items() if column != field and field in filled}
     return Loaded(
         predictions, layout.name if layout else "as given", filled, read_as, tuple(map(str, rows[0]))
@@ -268,7 +270,7 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
     texts = {
         field: _text(value, field, where)
         for field, value in values.items()
-        if field not in ("choices", "confidence", "error", "counted", "path", "fallback", "seconds")
+        if field not in ("choices", "confidence", "error", *ORIGIN)
     }
     choices = _choices(values["choices"], where) or tuple(lettered(row))
     answer = texts["short_answer"] or texts["answer"]
@@ -288,6 +290,8 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
         path=_text(values["path"], "path", where) or None,
         fallback=_reason(values["fallback"], where),
         seconds=_number(values["seconds"], f"{where}: seconds"),
+        weights=_text(values["weights"], "weights", where) or None,
+        frames=_text(values["frames"], "frames", where) or None,
     )
 
 

@@ -41,12 +41,15 @@ class Prediction:
     )
     fallback: str | None = None  # why something else answered than was asked; None where nothing else did
     seconds: float | None = None  # how long the answer took
+    weights: str | None = None  # digest of the model's weights; an adapter's and its base's, joined by "+"
+    frames: str | None = None  # digest of the pixels that were shown
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
 ASKED = FIELDS[
     : FIELDS.index("choices") + 1
 ]  # those that a data set's question fills, the others are the answer's
+ORIGIN = FIELDS[FIELDS.index("counted") :]  # what is left out of a line where it isn't known
 REQUIRED = ("qa_id", "kind", "short_answer", "prediction")
 
 
@@ -57,7 +60,7 @@ def to_line(prediction: Prediction) -> str:
     '{"qa_id": "c@0-5#phase", "clip_id": "c@0-5"'
     """
     row = dataclasses.asdict(prediction)
-    for field in ("counted", "path", "fallback", "seconds"):
+    for field in ORIGIN:
         if row[field] is None:
             del row[field]
     return json.dumps(row, ensure_ascii=False)

@@ -33,6 +33,8 @@ class RunFacts(TypedDict):
     """split of the data set"""
     model: str
     """the model's name"""
+    weights: str | None
+    """digest of its weights and configuration (an adapter's and its base's, joined by "+"); null of a server's"""
     control: str
     """what the model was shown in place of its clip; none: the clip"""
     seed: int

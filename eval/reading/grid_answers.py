@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from surgvqa.eval.reading.negation import negated
 from surgvqa.eval.reading.tokens import clauses, word_set, words
@@ -152,3 +153,15 @@ def point(text: str) -> Point | None:
         if len(numbers) == 4:
             return (numbers[0] + numbers[2]) / 2, (numbers[1] + numbers[3]) / 2
     return None
+
+
+@lru_cache(maxsize=4096)
+def are_cells(options: tuple[str, ...]) -> bool:
+    """Whether a kind's answers are places of the picture, corners among them: "upper left" is "top-left" there.
+
+    >>> are_cells(("bottom-left", "bottom-right", "centre", "top-left")), are_cells(("left", "right", "top", "bottom"))
+    (True, False)
+    """
+    places = [words(option) for option in options]
+    corners = sum(not (COLUMNS.keys().isdisjoint(own) or ROWS.keys().isdisjoint(own)) for own in places)
+    return corners > 2 and all(cell(own) is not None and PLACES.issuperset(own) for own in places)

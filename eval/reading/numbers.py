@@ -25,6 +25,10 @@ OTHERS.update({word: 2.0 + i for numerals in ABROAD for i, word in enumerate(num
 CJK = re.compile(r"^([〇一二两兩三四五六七八九十])[个個把つ件种]?")
 NOT_ONE = re.compile(r"\bnot (?:a single|even|any) one\b|^\W*nil\W*$", re.I)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+PER_CENT = re.compile(r"\bper ?cent(?:age)?\b", re.I)
+NONE_OF = re.compile(  # "no grasper", "there is not one grasper", "it isn't a grasper"
+    r"\b(?:no|not|without|never|\w+n't)(?: (?:even|any|a|an|one|1|single)){0,4} (?P<thing>\w+)"
+)
 BOUNDED = (  # what makes of a number a bound
     ("more", "than"), ("less", "than"), ("fewer", "than"), ("greater", "than"), ("at", "least"), ("at", "most"),
     ("no", "more", "than"), ("up", "to"), ("over",), ("under",), ("above",), ("below",), ("minimum", "of"), ("maximum", "of"),
@@ -112,26 +116,30 @@ def whole(answer: str) -> float | None:
 
 
 def none_of(text: str, question: str) -> bool:
-    """Whether a reply says "no" to the very thing that is counted.
+    """Whether a reply denies the very thing that is counted.
 
     >>> none_of("No graspers are visible.", "How many graspers are there?"), none_of("no idea", "How many graspers?")
     (True, False)
+    >>> none_of("There isn't a single grasper", "How many graspers are there?")
+    True
     """
-    asked, said = _counted_thing(question), words(text)
-    return any(word == "no" and stem(thing) in asked for word, thing in itertools.pairwise(said))
+    asked = _counted_thing(question)
+    return any(stem(found["thing"]) in asked for found in NONE_OF.finditer(" ".join(words(text))))
 
 
-def of_thing(text: str, question: str) -> frozenset[float]:
-    """Return the numbers of the very thing that is counted, where every other number counts another thing.
+def of_thing(text: str, question: str) -> frozenset[float] | None:
+    """Return the numbers of the very thing that is counted; None where a number stands beside no thing.
 
-    >>> sorted(of_thing("2 hooks and one grasper", "How many hooks?")), sorted(of_thing("2 hooks or 3", "How many hooks?"))
-    ([2.0], [])
+    >>> of_thing("2 hooks and not one grasper", "How many hooks?") == {2.0}, of_thing("2 scissors", "How many hooks?") == set()
+    (True, True)
+    >>> of_thing("2 hooks or 3", "How many hooks?") is None
+    True
     """
-    asked, said = _counted_thing(question), words(text)
-    pairs = [(number(word), thing) for word, thing in zip(said, (*said[1:], ""), strict=True)]
+    asked, said = _counted_thing(question), NONE_OF.sub("", " ".join(words(text))).split()
+    pairs = [(number(word), thing) for word, thing in itertools.pairwise([*said, ""])]
     things = [(value, thing) for value, thing in pairs if value is not None]
     if any(len(thing) < 4 or not thing.isalpha() for _, thing in things):
-        return frozenset()
+        return None
     return frozenset(value for value, thing in things if stem(thing) in asked)
 
 
@@ -271,10 +279,10 @@ def without_numbers(options: tuple[str, ...]) -> tuple[str, ...]:
 def is_share(text: str) -> bool:
     """Whether a text speaks of per cent.
 
-    >>> is_share("2 %"), is_share("2")
-    (True, False)
+    >>> is_share("2 %"), is_share("What per cent of it?"), is_share("What percentage?"), is_share("2 per centimetre")
+    (True, True, True, False)
     """
-    return "%" in text or "percent" in text.casefold()
+    return "%" in text or PER_CENT.search(text) is not None
 
 
 def _in_digits(text: str) -> str:

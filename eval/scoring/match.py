@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from surgvqa.builders.geometry import regions
@@ -162,13 +163,13 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
         return Verdict(False, "refusal")
     if letters.are_letters((short, *asked.known)) and not asked.choices:
         letter = letters.letter(text)
-        return _compare(set() if letter is None else {letter}, {short.upper()}, NO_CHOICE)
+        return _compare(set() if letter is None else {letter}, short.upper(), NO_CHOICE)
     if (region := _as_region(text, short)) is not None:
         return region
     options = _options(rule, asked)
     if asked.kind in SET_KINDS or is_list(short):
         return _as_set(rule, text, asked)
-    if (asked.kind in CELL_KINDS or _are_cells(options)) and (
+    if (asked.kind in CELL_KINDS or grid_answers.are_cells(options)) and (
         cell := grid_answers.cell(words(short))
     ) is not None:
         return _as_cell(rule, text, cell, asked)
@@ -179,7 +180,7 @@ def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
         true = numbers.quantity(short)
         if given and true and not true.unit:
             given = given._replace(unit="")
-        return _compare(set() if given is None else {given}, {true}, NO_NUMBER)
+        return _compare(set() if given is None else {given}, true, NO_NUMBER)
     return _named(rule, text, asked, options)
 
 
@@ -198,7 +199,7 @@ def _as_region(text: str, short: str) -> Verdict | None:
 def _overlapping(right: Sequence[bool], none: str) -> Verdict:
     if len(right) != 1:
         return Verdict(False, SEVERAL if right else none)
-    return RIGHT if right[0] else Verdict(False, "another answer")
+    return RIGHT if all(right) else Verdict(False, "another answer")
 
 
 @lru_cache(maxsize=4096)
@@ -212,12 +213,12 @@ def _options(rule: str, asked: Asked) -> tuple[str, ...]:
     return _merged(asked.answer, choices, asked.known)
 
 
-def _compare(given: Set[object], true: Set[object], none: str) -> Verdict:
+def _compare(given: Set[object], true: object, none: str) -> Verdict:
     if len(given) > 1:
         return Verdict(False, SEVERAL)
     if not given:
         return Verdict(False, none)
-    return RIGHT if given == true else Verdict(False, "another answer")
+    return RIGHT if true in given else Verdict(False, "another answer")
 
 
 def _yes_or_no(rule: str, text: str, answer: str, asked: Asked) -> Verdict:
@@ -227,12 +228,12 @@ def _yes_or_no(rule: str, text: str, answer: str, asked: Asked) -> Verdict:
         if hedges.refuses(text):
             return Verdict(False, "refusal")
         if chosen:
-            return _compare({chosen.casefold()}, {answer}, NO_CHOICE)
+            return _compare({chosen.casefold()}, answer, NO_CHOICE)
     elif said and chosen and chosen.casefold() in YES_NO and chosen.casefold() != said:
         return Verdict(False, LETTER_AND_TEXT)
     if said and hedges.joined(text, _but_yes_no(asked.listed)):
         return Verdict(False, SEVERAL)
-    return _compare({said} if said else set(), {answer}, cause)
+    return _compare({said} if said else set(), answer, cause)
 
 
 @lru_cache(maxsize=4096)
@@ -242,11 +243,10 @@ def _but_yes_no(options: tuple[str, ...]) -> tuple[str, ...]:
 
 def _lettered(rule: str, text: str, asked: Asked) -> str | None:
     """Return the choice whose letter a reply gives."""
-    if rule != "choice" or not asked.choices:
+    if rule != "choice":
         return None
     letter = letters.letter(text) or letters.numbered(text, asked.choices)
-    place = -1 if letter is None else ord(letter) - ord("A")
-    return asked.choices[place] if 0 <= place < len(asked.choices) else None
+    return dict(zip(ascii_uppercase, asked.choices, strict=False)).get(letter or "")
 
 
 def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
@@ -256,31 +256,12 @@ def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
     given, truth = listed(text, asked.answer, vocabulary)
     if given.isdisjoint(map(name, vocabulary)) and (chosen := _lettered(rule, text, asked)) is not None:
         given = items(chosen, vocabulary)
+    if given != truth:
+        return Verdict(False, "another list")
     own = tuple(sorted(truth))
-    if (
-        given == truth
-        and len(own) > 1
-        and (doubts(text, own) or (" or " in text and hedges.alternatives(text, own)))
-    ):
+    if doubts(text, own) or (" or " in text and hedges.alternatives(text, own)):
         return Verdict(False, SEVERAL)
-    return RIGHT if given == truth else Verdict(False, "another list")
-
-
-@lru_cache(maxsize=4096)
-def _are_cells(options: tuple[str, ...]) -> bool:
-    """Whether a kind's answers are places of the picture, corners among them: "upper left" is "top-left" there.
-
-    >>> _are_cells(("bottom-left", "bottom-right", "centre", "top-left")), _are_cells(("left", "right", "top", "bottom"))
-    (True, False)
-    """
-    places = [words(option) for option in options]
-    corners = sum(
-        not (grid_answers.COLUMNS.keys().isdisjoint(own) or grid_answers.ROWS.keys().isdisjoint(own))
-        for own in places
-    )
-    return corners > 2 and all(
-        grid_answers.cell(own) is not None and grid_answers.PLACES.issuperset(own) for own in places
-    )
+    return RIGHT
 
 
 def _as_cell(rule: str, text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
@@ -288,8 +269,7 @@ def _as_cell(rule: str, text: str, cell: grid_answers.Cell, asked: Asked) -> Ver
     elsewhere = tuple(option for option in _options(rule, asked) if grid_answers.cell(words(option)) is None)
     if there is not None and stated(text, elsewhere):
         return Verdict(False, SEVERAL)
-    chosen = _lettered(rule, text, asked)
-    if chosen and there is None and len(words(text)) < 4:
+    if there is None and (chosen := _lettered(rule, text, asked)):
         there = grid_answers.cell(words(chosen))
     return RIGHT if there == cell else Verdict(False, NO_CELL if there is None else "another cell")
 
@@ -301,17 +281,24 @@ def _counted(rule: str, text: str, asked: Asked) -> Verdict:
     values = set(given.values)
     if given.bounded:
         return Verdict(False, "only a bound")
-    if len(values) > 1 and len(own := numbers.of_thing(text, asked.question)) == 1:
+    own = numbers.of_thing(text, asked.question)
+    if own:
         values = set(own)
-    if (not values - {1.0} and numbers.none_of(text, asked.question)) or (not values and says_nothing(text)):
+    others_only = not (values if own is None else own)
+    if others_only and numbers.none_of(text, asked.question):
         values = {0.0}
-    if not values and (chosen := _lettered(rule, text, asked)) is not None:
-        values = {numbers.whole(chosen) or 0.0} if numbers.whole(chosen) is not None else set()
+    if not values:
+        values = {0.0} if says_nothing(text) else _whole(_lettered(rule, text, asked))
     if values and hedges.joined(text, numbers.without_numbers(asked.listed)):
         return Verdict(False, SEVERAL)
     if numbers.is_share(text) and not numbers.is_share(asked.question):
         return Verdict(False, "a share, no number")
-    return _compare(set(values), {true}, NO_NUMBER)
+    return _compare(values, true, NO_NUMBER)
+
+
+def _whole(choice: str | None) -> set[float]:
+    number = None if choice is None else numbers.whole(choice)
+    return set() if number is None else {number}
 
 
 def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
@@ -319,12 +306,12 @@ def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verd
     text = grid_answers.within(text, asked.question)
     found = stated(text, options, asked.question)
     if len(found) == 1 and asked.question:
-        other = grid_answers.converse(text, asked.question, name(found[0]))
+        other = grid_answers.converse(text, asked.question, *map(name, found))
         found = tuple(option for option in options if name(option) == other) or found
     forms = {words(option) for option in found}
     chosen = _lettered(rule, text, asked)
     if chosen is not None:
-        if not forms and not mentions(text, options):
+        if not forms and _only_denies_others(text, options, words(chosen)):
             forms = {words(chosen)}
         elif forms and words(chosen) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
@@ -333,8 +320,17 @@ def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verd
     if len(forms) > 1 or hedges.alternatives(text, options) or hedges.joined(text, asked.listed):
         return Verdict(False, SEVERAL)
     if forms:
-        return RIGHT if forms == {words(asked.answer)} else Verdict(False, "another answer")
+        return RIGHT if words(asked.answer) in forms else Verdict(False, "another answer")
     return _not_stated(rule, text, asked, options)
+
+
+def _only_denies_others(text: str, options: tuple[str, ...], chosen: tuple[str, ...]) -> bool:
+    """Whether a reply names no option but by denying another one than ``chosen``: "A, not the uterus"."""
+    tokens = clauses(text)
+    return all(
+        words(mention.option) != chosen and negated(tokens, mention.start, mention.end)
+        for mention in mentions(text, options)
+    )
 
 
 def _not_stated(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:

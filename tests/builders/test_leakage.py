@@ -150,6 +150,11 @@ def test_a_clip_without_times_hides_no_later_one():
     assert between([clip("e")], later)["overlapping_windows"] == [Found("n", "e", 1.0)]
 
 
+def test_a_clip_without_a_case_hides_no_shared_one():
+    later = [clip("l", case=None), clip("m", case="other"), clip("n")]
+    assert between([clip("e")], later)["shared_cases"] == ["c"]
+
+
 def test_pictures_up_to_24_bits_apart_are_near_and_the_nearest_is_named():
     earlier = [clip("far", hashes=[bits(200)]), clip("none"), clip("near", hashes=[bits(256), bits(0)])]
     assert between(earlier, [clip("l", hashes=[bits(24)])])["near_duplicates"] == [Found("l", "near", 24)]

@@ -46,6 +46,12 @@ def test_the_seed_decides_and_the_order_of_cases_does_not():
     assert list(result) == sorted(result)
 
 
+def test_train_gets_the_last_case_only_where_nothing_else_leaves_it_one():
+    """A build that is made again has the same splits, also where most cases are held out."""
+    result = assign(cases(8), kinds_by_case=counts(8), validation=0.4, test=0.5)
+    assert "".join(split[1] for split in result.values()) == "eeaeeara"  # tEst, vAlidation, tRain
+
+
 def test_test_cases_are_the_test_split_alone():
     result = assign(cases(10), kinds_by_case={}, test_cases=["c03", "c07"])
     assert [case_id for case_id, split in result.items() if split == "test"] == ["c03", "c07"]

@@ -53,13 +53,16 @@ def tone(seconds: float, rate: int = RATE) -> np.ndarray:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("spoken")
     options = {"render_cases": 4, "phase_seconds": 5.0, "size": 64}
-    build("synthetic", folder / "cases", folder / "data", media="none", source_options=options, workers=0)
+    chosen: dict[str, Any] = {"media": "none", "kinds": ("phase", "instruments"), "workers": 0}
+    build("synthetic", folder / "cases", folder / "data", source_options=options, **chosen)
     (folder / "speak.py").write_text(TONE)
     return folder / "data"
 
 
 def speaking(data: Path, seconds: float = 0.2, **options: Any) -> Spoken:
-    command = f"{sys.executable} {data.parent / 'speak.py'} {{out}} {seconds}"
+    command = (
+        f"{sys.executable} -IS {data.parent / 'speak.py'} {{out}} {seconds}"  # no site: a start of 15 ms
+    )
     voices = ("command:one", "command:two")
     return Spoken(folder=data, voices=voices, tts_command=command, **options)
 

@@ -44,7 +44,11 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "coordinates": (
         "builders/geometry/coordinates.py",
-        ("builders/geometry/coordinates.py", "tests/builders/test_coordinates.py"),
+        (
+            "builders/geometry/coordinates.py",
+            "tests/builders/test_coordinates_exact.py",
+            "tests/builders/test_coordinates.py",
+        ),
     ),
     "leakage": ("builders/cases/leakage.py", ("builders/cases/leakage.py", "tests/builders/test_leakage.py")),
     "verify": ("builders/pipeline/verify.py", ("tests/builders/test_verify.py",)),
@@ -57,6 +61,7 @@ MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
         "eval/scoring/match.py",
         (
             "eval/scoring/match.py",
+            "tests/eval/test_match_branches.py",
             "tests/eval/test_match.py",
             "tests/eval/test_answer_verdicts.py",
             "tests/eval/test_reading.py",
