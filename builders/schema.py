@@ -206,6 +206,7 @@ class Case:
     ] = ()  # seconds of rows that could not be read: any phase, or none
     steps: tuple[Phase, ...] = ()  # finer than the phases, where the source has both
     ratings: tuple[Rating, ...] = ()  # in order of time
+    end_boxes: bool = False  # boxes of instruments hold their working ends alone, without the shafts
     notes: tuple[
         str, ...
     ] = ()  # what its reader and its recording ask to be known of it; no name of it in them

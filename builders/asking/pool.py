@@ -25,7 +25,7 @@ from surgvqa.builders.field_kinds import (
     spans,
     steps,
 )
-from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tip_pairs, tips
+from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tip_moves, tip_pairs, tips
 from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
@@ -71,6 +71,8 @@ POOL: Mapping[str, Kind] = {
     "tip_order": Kind("spatial", tips.tip_order),
     "tip_height": Kind("spatial", tips.tip_height),
     "tip_reach": Kind("spatial", tip_pairs.tip_reach),
+    "tip_nears": Kind("temporal", tip_pairs.tip_nears),
+    "advanced": Kind("temporal", tip_moves.advanced),
     "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip),
     "middle": Kind("spatial", compare.middle),
     "left_of": Kind("spatial", compare.left_of),
@@ -79,6 +81,8 @@ POOL: Mapping[str, Kind] = {
     "cover": Kind("spatial", compare.cover),
     "moved": Kind("temporal", compare.moved),
     "direction": Kind("spatial", layout.direction),
+    "off_centre": Kind("spatial", layout.off_centre),
+    "pupil_width": Kind("spatial", layout.pupil_width),
     "resized": Kind("temporal", layout.resized),
     "tools_cover": Kind("spatial", layout.tools_cover, whole=True),
     "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True),

@@ -1,7 +1,8 @@
-"""Clips of a held-out case that show what the clip before them shows: of these in a row the first stays.
+"""Clips of a held-out case that show nothing but what the clip before them shows: of these in a row the first stays.
 
 A phase of a quarter of an hour gives 180 clips of 5 s with one answer; a guesser who has it for one has it for all, and
-a model is measured no better on 180 than on a few.
+a model is measured no better on 180 than on a few. After a clip in which one phase gives way to another, a clip of the
+second one alone shows nothing new, either.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ NOTHING = {"entered": ("none",), "exited": ("none",), "seen_when": ("at both end
 def fresh(
     clips: Sequence[Clip], pool: Sequence[tuple[QA, ...]]
 ) -> tuple[tuple[Clip, ...], tuple[tuple[QA, ...], ...]]:
-    """Return the clips of a case, in order of time, that show something else than the one before, with their pools."""
+    """Return the clips of a case, in order of time, that show something that the one before doesn't, with their pools."""
     kept: list[int] = []
-    before: frozenset[tuple[str, str]] | None = None
+    before: frozenset[tuple[str, str]] = frozenset()
     for index, questions in enumerate(pool):
         shows = frozenset((qa.kind, qa.short_answer) for qa in questions if qa.kind in STATE)
         still = all(qa.kind in FOLLOWS or qa.short_answer in NOTHING.get(qa.kind, ()) for qa in questions)
-        if not (still and shows and shows == before):
+        if not (still and shows and shows <= before):
             kept.append(index)
         before = shows
     return tuple(clips[i] for i in kept), tuple(pool[i] for i in kept)

@@ -6,7 +6,7 @@ choice among four of its own role, the others plausible in this phase.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.field_kinds.options import CHOICES
@@ -17,6 +17,8 @@ NOT_VISIBLE = "not visible"
 ABSENT = 0.15
 MOST = 3  # boxes asked for of a clip
 ALONE = 0.5  # IoU with any other box from which on a box doesn't tell which thing is meant
+INSIDE = 0.5  # of another instrument's box, from which on that one is in the box, too
+APART = 0.1  # of the same, up to which nobody takes it for being in the box
 
 
 def text(node: Entity, scene: Scene) -> str:
@@ -34,7 +36,7 @@ def box(look: Look) -> Iterator[Draft]:
         return
     absent = look.absent(scene, "instrument")
     if absent and draws.fraction(*look.key("absent box")) < ABSENT:
-        slots = {"a": look.one_of(absent, "box"), "when": look.when(scene.time_s)}
+        slots = {"a": look.boxed_part(look.one_of(absent, "box")), "when": look.when(scene.time_s)}
         yield Draft(NOT_VISIBLE, (scene.time_s,), slots, nothing=True, stable=True)
         return
     yield from look.at_ends(lambda scene: numbered(_boxes(look, scene)))
@@ -53,7 +55,10 @@ def _boxes(look: Look, scene: Scene) -> Iterator[Draft]:
         yield Draft(
             text(found[name], scene),
             (scene.time_s,),
-            {"a": name, "when": look.when(scene.time_s)},
+            {
+                "a": look.boxed_part(name) if found[name].type == "instrument" else name,
+                "when": look.when(scene.time_s),
+            },
             visible=look.large(found[name], scene),
             stable=look.outlined(found[name], scene),
         )
@@ -77,9 +82,11 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
     others = [name for name in look.likely("instrument") if name not in there]
     for node in draws.shuffled([node.id for node in nodes], *look.key("in_box")):
         one = next(other for other in nodes if other.id == node)
-        if any(_iou(one, other) >= ALONE for other in nodes if other is not one):
+        beside = [other for other in nodes if other is not one]
+        if not alone(one, beside):
             continue
-        wrong = [*sorted(there - {one.name}), *others][: CHOICES - 1]
+        in_part = {other.name for other in beside if _held_share(other, one) > APART}
+        wrong = [*sorted(there - {one.name} - in_part), *others][: CHOICES - 1]
         if len(wrong) < CHOICES - 1:
             continue
         mixed = tuple(draws.shuffled([one.name, *wrong], *look.key("in_box", node, scene.time_s)))
@@ -88,10 +95,28 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
         yield Draft(one.name, (scene.time_s,), slots, mixed, visible=visible, stable=True)
 
 
+def alone(one: Entity, others: Iterable[Entity]) -> bool:
+    """Whether a thing's box means that thing: no other one has nearly the same box, or lies in it."""
+    boxed = [other for other in others if other.bbox is not None]
+    return all(_iou(one, other) < ALONE and _held_share(other, one) < INSIDE for other in boxed)
+
+
+def _held_share(a: Entity, b: Entity) -> float:
+    """Return the part of a thing's box that lies in another one's."""
+    assert a.bbox is not None
+    x1, y1, x2, y2 = a.bbox
+    return _shared(a, b) / max(1e-9, (x2 - x1) * (y2 - y1))
+
+
 def _iou(a: Entity, b: Entity) -> float:
+    assert a.bbox is not None and b.bbox is not None
+    both = _shared(a, b)
+    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a.bbox, b.bbox)]
+    return both / max(1e-9, sum(areas) - both)
+
+
+def _shared(a: Entity, b: Entity) -> float:
     assert a.bbox is not None and b.bbox is not None
     across = min(a.bbox[2], b.bbox[2]) - max(a.bbox[0], b.bbox[0])
     down = min(a.bbox[3], b.bbox[3]) - max(a.bbox[1], b.bbox[1])
-    both = max(0.0, across) * max(0.0, down)
-    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a.bbox, b.bbox)]
-    return both / max(1e-9, sum(areas) - both)
+    return max(0.0, across) * max(0.0, down)

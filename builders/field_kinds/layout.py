@@ -1,4 +1,4 @@
-"""How structures lie to each other, whether they grow or shrink in the picture, and where the instruments are as a whole.
+"""How structures lie to each other and in the frame, whether they grow or shrink, and where the instruments are as a whole.
 
 Needs masks. Directions are hours of a clock around another structure's middle; sizes are compared between the first and
 the last frame; of instruments it is asked what all of them together cover, so that nobody need have drawn them apart.
@@ -15,7 +15,7 @@ from surgvqa.builders.field_kinds.compare import COVERS, covered, nested
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import clock_hour
 from surgvqa.builders.kinds.tips import HOURS
-from surgvqa.builders.kinds.view import Draft, Look, all_large, around, both, numbered, single
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, numbered, single
 from surgvqa.builders.schema import Entity, Scene
 
 APART = 0.08  # of the frame's diagonal: middles closer than that have no clear direction
@@ -24,6 +24,10 @@ GROWN, ALIKE = 1.5, 1.2  # times as large, or as small; between the two it isn't
 SIZES = ("at least half as large again", "about as large", "at most two thirds as large")
 QUARTERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 CLEAR = 1.25  # a quarter holds so many times what the next one does
+OFF = 0.03  # of the frame's diagonal: a structure whose middle is closer to the frame's is centred
+WIDTHS = ("under two thirds", "two thirds to four fifths", "over four fifths")
+BORDERS = (2 / 3, 4 / 5)  # of the cornea's width, between which lie the answers of `pupil_width`
+BESIDE = 0.02  # so close to a border a pupil belongs to neither side
 
 
 def direction(look: Look) -> Iterator[Draft]:
@@ -53,6 +57,66 @@ def _directions(look: Look, scene: Scene) -> Iterator[Draft]:
             visible=all_large(look, (found[a], found[b]), scene),
             stable=far and whole and steady == {hour} and not nested(found[a], found[b]),
         )
+
+
+def off_centre(look: Look) -> Iterator[Draft]:
+    """Yield the hour at which the middle of a structure lies, seen from the middle of the frame."""
+    yield from look.at_ends(lambda scene: _off_centre(look, scene))
+
+
+def _off_centre(look: Look, scene: Scene) -> Iterator[Draft]:
+    middle = (scene.width / 2, scene.height / 2)
+    drafts = []
+    for name, node in draws.shuffled(sorted(single(scene, "anatomy").items()), *look.key("off_centre")):
+        if node.centroid is None or node.rle is None:
+            continue
+        hour = clock_hour(node.centroid, middle)
+        steady = {clock_hour(at, middle) for at in around(*node.centroid)} == {hour}
+        far = math.dist(node.centroid, middle) >= OFF * math.hypot(scene.width, scene.height)
+        stable = far and steady and look.outlined(node, scene)
+        slots = {"a": name, "when": look.when(scene.time_s)}
+        visible = look.large(node, scene)
+        drafts.append(Draft(hour, (scene.time_s,), slots, HOURS, visible=visible, stable=stable))
+    yield from ([draft for draft in drafts if draft.stable] or drafts)[:1]
+
+
+def pupil_width(look: Look) -> Iterator[Draft]:
+    """Yield how wide the pupil is, measured by the cornea."""
+    yield from look.at_ends(lambda scene: _pupil_width(look, scene))
+
+
+def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
+    found = single(scene, "anatomy")
+    pupil, cornea = found.get("pupil"), found.get("cornea")
+    if (
+        pupil is None
+        or cornea is None
+        or not pupil.area
+        or not cornea.area
+        or not pupil.rle
+        or not cornea.rle
+    ):
+        return
+    share = math.sqrt(pupil.area / cornea.area)
+    clear = share < 1 and all(abs(share - border) > BESIDE for border in BORDERS)
+    whole = all(look.outlined(node, scene) and _inside_frame(node, scene) for node in (pupil, cornea))
+    slots = {"a": "pupil", "b": "cornea", "when": look.when(scene.time_s), "choices": ", ".join(WIDTHS)}
+    yield Draft(
+        WIDTHS[sum(share > border for border in BORDERS)],
+        (scene.time_s,),
+        slots,
+        WIDTHS,
+        visible=all_large(look, (pupil, cornea), scene),
+        stable=clear and whole,
+    )
+
+
+def _inside_frame(node: Entity, scene: Scene) -> bool:
+    """Whether the frame cuts nothing of a thing off."""
+    if node.bbox is None:
+        return False
+    x1, y1, x2, y2 = node.bbox
+    return x1 > NOISE and y1 > NOISE and x2 < scene.width - NOISE and y2 < scene.height - NOISE
 
 
 def resized(look: Look) -> Iterator[Draft]:

@@ -26,7 +26,7 @@ def phase_change(look: Look) -> Iterator[Draft]:
 def step_change(look: Look) -> Iterator[Draft]:
     """Yield the third in which the step changes."""
     if look.view.case.steps:
-        yield from _change(look, look.view.step, "step_change")
+        yield from _change(look, look.step, "step_change")
 
 
 def _change(look: Look, label: Callable[[float], str | None], kind: str) -> Iterator[Draft]:

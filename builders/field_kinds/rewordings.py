@@ -35,7 +35,7 @@ def _reworded(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]
     for draft in drafts if scene is not None else ():
         if scene is None or draft.evidence != (scene.time_s,) or draft.nothing:
             continue
-        for how, words in _words(draft.slots["a"], scene).items():
+        for how, words in _words(draft.slots["a"], scene, look.view.case.end_boxes).items():
             slots = draft.slots | {"a": words}
             yield Draft(
                 draft.answer,
@@ -50,13 +50,16 @@ def _reworded(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]
             )
 
 
-def _words(name: str, scene: Scene) -> dict[str, str]:
+def _words(name: str, scene: Scene, end_boxes: bool = False) -> dict[str, str]:
     """Return other words that mean one instrument of a moment: its box, and what sets it apart."""
     tools = [node for node in scene.nodes if node.type == "instrument" and not node.crowd]
     node = next((node for node in tools if node.name == name), None)
     if node is None or node.bbox is None:
         return {}
-    found = {"box": f"instrument in the box {boxes.text(node, scene)} (thousandths of the frame)"}
+    found = {}
+    if boxes.alone(node, [other for other in tools if other is not node]):
+        held = "instrument whose working end is in the box" if end_boxes else "instrument in the box"
+        found["box"] = f"{held} {boxes.text(node, scene)} (thousandths of the frame)"
     if described := _described(node, tools, scene):
         found["described"] = described
     return found

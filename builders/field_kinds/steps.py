@@ -16,7 +16,7 @@ def step(look: Look) -> Iterator[Draft]:
     clear = clear_frames(look)
     said: str | None = None
     for number, at_s in enumerate(dict.fromkeys((*clear[-1:], *clear[:1]))):
-        label = look.view.step(at_s) or ""
+        label = look.step(at_s) or ""
         if label != said:
             slots = {"when": look.when(at_s)}
             suffix = "-start" if number else ""
@@ -31,7 +31,7 @@ def step_of(look: Look) -> Iterator[Draft]:
     if not clear or len(names) < 4:
         return
     at_s = clear[-1]
-    true = look.view.step(at_s) or ""
+    true = look.step(at_s) or ""
     ring = list(dict.fromkeys([*names, true]))
     start = ring.index(true) - draws.pick(range(4), *look.key("step_of"))
     run = tuple(ring[(start + place) % len(ring)] for place in range(4))
@@ -47,6 +47,6 @@ def clear_frames(look: Look) -> list[float]:
     return [
         at_s
         for at_s in look.frames
-        if (label := look.view.step(at_s)) is not None
-        and all(look.view.step(at_s + by) in (label, None) for by in (-CLEAR_S, CLEAR_S))
+        if (label := look.step(at_s)) is not None
+        and all(look.step(at_s + by) in (label, None) for by in (-CLEAR_S, CLEAR_S))
     ]

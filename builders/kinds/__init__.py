@@ -1,3 +1,14 @@
 """Kinds of questions on what is there, where it is and what changes, a file a topic: what each needs, its certificate."""
 
-__all__ = ["changes", "count", "phase", "places", "presence", "things", "tip_pairs", "tips", "view"]
+__all__ = [
+    "changes",
+    "count",
+    "phase",
+    "places",
+    "presence",
+    "things",
+    "tip_moves",
+    "tip_pairs",
+    "tips",
+    "view",
+]

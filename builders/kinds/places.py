@@ -55,7 +55,7 @@ def _granularity(look: Look, name: str) -> str:
 
 def _words(look: Look, name: str) -> str:
     """Return what of an instrument has the place: of a box its middle."""
-    return f"middle of the {name}" if _granularity(look, name) == "box" else name
+    return f"middle of the {look.boxed_part(name)}" if _granularity(look, name) == "box" else name
 
 
 def _courses(look: Look) -> dict[str, list[str | None]]:

@@ -13,7 +13,9 @@ def presence(look: Look) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    there = {node.name: node for node in scene.nodes if not nameless(node.name)}
+    there = {
+        node.name: node for node in scene.nodes if not nameless(node.name) and not look.trivial(node.name)
+    }
     absent = look.absent(scene)
     if not there or not absent:
         return

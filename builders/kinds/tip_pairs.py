@@ -1,4 +1,4 @@
-"""Tips held against the eye and against each other: how far from the pupil's middle one lies, and where the other one is.
+"""Tips held against the eye and each other: how far from the pupil's middle one lies or gets, where the other one is.
 
 Needs masks of instruments, for distances the pupil's mask, too. Scored as a choice.
 """
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.geometry.instrument_tip import clock_hour
-from surgvqa.builders.kinds.tips import HOURS, eye_of, pointed, step_at
-from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, numbered
-from surgvqa.builders.schema import Scene
+from surgvqa.builders.kinds.tips import EYE, HOURS, eye_of, pointed, step_at
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, numbered
+from surgvqa.builders.schema import Entity, Scene
 
 REACHES = (
     "within half its radius",
@@ -21,6 +21,8 @@ REACHES = (
     "further away",
 )
 BORDERS = (0.5, 1.0, 1.5)  # radii of a circle of the pupil's area
+NEARS = ("nearer", "further away")
+NEARER = 0.25  # of the pupil's radius; a tip that gets less far has stayed
 APART = 0.05  # of the diagonal: of two tips that are closer no direction is asked
 
 
@@ -42,6 +44,48 @@ def _reaches(look: Look, scene: Scene) -> Iterator[Draft]:
         slots = {"a": name, "b": eye.name, "when": look.when(scene.time_s), "choices": ", ".join(REACHES)}
         visible = all_large(look, (node, eye), scene)
         yield Draft(answer, (scene.time_s,), slots, REACHES, visible=visible, stable=stable)
+
+
+def tip_nears(look: Look) -> Iterator[Draft]:
+    """Yield whether a tip is nearer to the middle of the pupil at the last frame than at the first, or further away."""
+    if len(look.moments) < 2:
+        return
+    first, last = look.moments[0], look.moments[-1]
+    before, after = _away(look, first), _away(look, last)
+    drafts = []
+    for name in draws.shuffled(sorted(before.keys() & after.keys()), *look.key("tip_nears")):
+        (one, away, radius), (other, then, wide) = before[name], after[name]
+        gone = then / wide - away / radius
+        noise = 2 * (NOISE + step_at(last)) / min(radius, wide)
+        drafts.append(
+            Draft(
+                NEARS[gone > 0],
+                (first.time_s, last.time_s),
+                {"a": name, "b": EYE, "choices": ", ".join(NEARS)},
+                NEARS,
+                visible=both(look.large(one, first), look.large(other, last)),
+                stable=abs(gone) > max(NEARER, noise) and one.track == other.track,
+            )
+        )
+    yield from numbered(drafts)
+
+
+def _away(look: Look, scene: Scene) -> dict[str, tuple[Entity, float, float]]:
+    """Return each instrument of which a tip is known, its distance from the pupil's middle and the pupil's radius."""
+    eye = eye_of(scene)
+    if (
+        eye is None
+        or eye.centroid is None
+        or eye.rle is None
+        or not eye.area
+        or not look.outlined(eye, scene)
+    ):
+        return {}
+    radius, middle = math.sqrt(eye.area / math.pi), eye.centroid
+    return {
+        name: (node, math.dist(found.tip, middle), radius)
+        for name, node, found in pointed(look, scene, "tip_nears")
+    }
 
 
 def tip_from_tip(look: Look) -> Iterator[Draft]:

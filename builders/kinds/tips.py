@@ -115,7 +115,7 @@ def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
     found = {name: (node, stable) for name, node, stable in stated(scene)}
     for name in draws.shuffled(list(found), *look.key("position")):
         node, stable = found[name]
-        words = f"middle of the {name}" if node.granularity == "box" else name
+        words = f"middle of the {look.boxed_part(name)}" if node.granularity == "box" else name
         choices = QUARTERS if node.granularity == "quadrant" else CELLS
         slots = {"a": f"the {words}", "when": look.when(scene.time_s), "choices": ", ".join(choices)}
         visible = look.large(node, scene)

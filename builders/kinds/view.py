@@ -24,6 +24,9 @@ LEAST = 64.0  # pixels of a thing in the picture that the model is shown: eight 
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
 GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 UNSPECIFIED = "unspecified "
+TRIVIAL = (
+    0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations
+)
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
 
@@ -126,6 +129,10 @@ class Look:
             return self.moment_words.start
         return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
 
+    def boxed_part(self, name: str) -> str:
+        """Return what of an instrument its box holds, in words."""
+        return f"working end of the {name}" if self.view.case.end_boxes else name
+
     def annotates(self, role: Role) -> bool:
         """Whether the annotations ever hold a role; where they never do, "none" would be a guess."""
         return role in self.view.roles or role in self.known.roles.values()
@@ -163,6 +170,17 @@ class Look:
     def one_of(self, names: Sequence[str], *more: object) -> str:
         """One of some names, always the same one for this clip."""
         return draws.pick(sorted(names), *self.key(*more))
+
+    def step(self, at_s: float) -> str | None:
+        """Return the step at a second; None where none is known, or where the camera is outside of the body."""
+        phase = self.view.label(at_s)
+        if phase is not None and self.taxonomy.canonical("phase", phase) in self.taxonomy.outside:
+            return None
+        return self.view.step(at_s)
+
+    def trivial(self, name: str) -> bool:
+        """Whether nobody need look to know that a thing is in view: nearly all moments of the phase show it."""
+        return self.known.share(self.clip.phase, name) > TRIVIAL
 
     def likely(self, role: Role) -> list[str]:
         """Names of a role that training shows, those that it shows the most often in this phase first."""

@@ -22,9 +22,10 @@ class Term(Checked):
 
 
 class PhaseTerm(Term):
-    """A phase, with the instruments that are usual in it."""
+    """A phase, with the instruments that are usual in it, and whether the camera is outside of the body."""
 
     instruments: tuple[Text, ...] | None = None
+    outside: bool = False
 
 
 class SafetyGate(Checked):

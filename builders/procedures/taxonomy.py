@@ -58,6 +58,7 @@ class Taxonomy:
     gates: tuple[Gate, ...] = ()
     used_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # phase -> its usual instruments
     spellings: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (kind, plain spelling) -> name
+    outside: tuple[str, ...] = ()  # phases in which the camera is outside of the body: no frame shows a step
 
     def canonical(self, role: Kind, label: str) -> str:
         """Return the name for a label however it is spelled; `UnknownLabel` names the label and the nearest known.
@@ -170,6 +171,7 @@ def parse(text: str, path: str) -> Taxonomy:
         gates=gates,
         used_in=used_in,
         spellings=spellings.names,
+        outside=tuple(term.name for term in written.phases if term.outside),
     )
 
 

@@ -87,6 +87,7 @@ def cases(root: Path, *, protocol: str = "rdv") -> Iterator[Case | Dropped]:
             frames=frames,
             split=_split(number, protocol),
             files=(path, *(frame.path for frame in frames)),
+            end_boxes=True,  # in pictures of VID73 a box holds the jaws; the shaft reaches far out of it
         )
         times = [scene.time_s for scene in said.scenes]
         dense = all(after - at <= 1 for at, after in itertools.pairwise(times))

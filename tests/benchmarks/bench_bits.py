@@ -217,7 +217,7 @@ def line(source: str, ours: dict[str, Any], theirs: dict[str, Any]) -> str:
     figures = [f"{one['bits']:.1f} ({one['ci'][0]:.1f}-{one['ci'][1]:.1f})" for one in (ours, theirs)]
     return (
         f"| {source} | {ours['cases']}, {ours['clips']:,} | {figures[0]} | {figures[1]} | "
-        f"{ours['bits'] / theirs['bits']:.1f} | {theirs['all']:.1f} | {ours['phased']:.1f} | "
+        f"{ours['bits'] / theirs['bits']:.2f} | {theirs['all']:.1f} | {ours['phased']:.1f} | "
         f"{theirs['phased']:.1f} | {ours['outside']} of {ours['of']:,} | "
         f"{worst['kind']} {above:.0f} ({low:.0f} to {high:.0f}) |"
     )
