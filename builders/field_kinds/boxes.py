@@ -85,7 +85,11 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
         beside = [other for other in nodes if other is not one]
         if not alone(one, beside):
             continue
-        in_part = {other.name for other in beside if _held_share(other, one) > APART}
+        in_part = {
+            other.name
+            for other in beside
+            if _held_share(other, one) > APART or _held_share(one, other) > INSIDE
+        }
         wrong = [*sorted(there - {one.name} - in_part), *others][: CHOICES - 1]
         if len(wrong) < CHOICES - 1:
             continue

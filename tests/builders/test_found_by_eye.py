@@ -59,6 +59,8 @@ def test_a_box_that_holds_another_tool_does_not_mean_one():
     }
     of_large = {at: [qa for qa in found[at] if "[0, 0, 750, 833]" in qa.question] for at in found}
     assert not of_large[0.0], "the gauge lies in it, too"
+    of_inside = [qa for qa in found[0.0] if "[125, 167, 312, 333]" in qa.question]
+    assert of_inside and "spatula" not in of_inside[0].choices, "the spatula may be in the gauge's box"
     assert of_large[5.0] and "gauge" in of_large[5.0][0].choices
     assert of_large[10.0] and "gauge" not in of_large[10.0][0].choices, "a fifth of the gauge is in the box"
 
