@@ -19,7 +19,7 @@ sys.exit(main({argv!r}))
     ("top", "argv", "missing", "extra"),
     [
         ("train", ["tiny", "--family", "qwen2_vl", "--out", "nowhere"], "torch", "train"),
-        ("train", ["sft", "--model_name_or_path", "m", "--dataset_name", "d", "--output_dir", "o"], "trl", "train"),
+        ("train", ["sft", "--model_name_or_path", "org/m", "--dataset_name", "org/d", "--output_dir", "o"], "trl", "train"),
         ("eval", ["demo", "--data", "nowhere"], "starlette", "demo"),
     ],
 )  # fmt: skip
