@@ -84,7 +84,7 @@ def refuse_nowhere(name: str, what: str) -> None:
     """Raise where a name can be neither a folder here nor a repository of the Hub: before anything heavy is imported.
 
     >>> refuse_nowhere("Qwen/Qwen2.5-VL-3B-Instruct", "model")
-    >>> refuse_nowhere("nowhere", "model")
+    >>> refuse_nowhere("nowhere", "model")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
         ...
     surgvqa.cards.command.InputError: no model nowhere: there is no such folder, and a name on the Hub is ORG/NAME

@@ -89,8 +89,7 @@ def cases(root: Path, *, protocol: str = "rdv") -> Iterator[Case | Dropped]:
             files=(path, *(frame.path for frame in frames)),
             end_boxes=True,  # in pictures of VID73 a box holds the jaws; the shaft reaches far out of it
         )
-        times = [scene.time_s for scene in said.scenes]
-        dense = all(after - at <= 1 for at, after in itertools.pairwise(times))
+        dense = all(after.time_s - at.time_s <= 1 for at, after in itertools.pairwise(said.scenes))
         yield case if dense else moments.at_moments(case, 1.0)
 
 

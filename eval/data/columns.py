@@ -15,7 +15,7 @@ from typing import Any
 
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import records
-from surgvqa.eval.data.predictions import FIELDS, ORIGIN, Prediction, with_seconds
+from surgvqa.eval.data.predictions import DIGESTS, FIELDS, ORIGIN, Prediction, with_seconds
 from surgvqa.eval.data.recognise import lettered, recognise
 from surgvqa.eval.data.records import Row
 
@@ -289,8 +289,8 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
         path=_text(values["path"], "path", where) or None,
         fallback=_reason(values["fallback"], where),
         seconds=_number(values["seconds"], f"{where}: seconds"),
-        weights=_text(values["weights"], "weights", where) or None,
-        frames=_text(values["frames"], "frames", where) or None,
+        # Other projects' columns of these names hold other things: a list of pictures, their number.
+        **{field: values[field] for field in DIGESTS if isinstance(values[field], str)},
     )
 
 

@@ -50,6 +50,7 @@ ASKED = FIELDS[
     : FIELDS.index("choices") + 1
 ]  # those that a data set's question fills, the others are the answer's
 ORIGIN = FIELDS[FIELDS.index("counted") :]  # what is left out of a line where it isn't known
+DIGESTS = ("weights", "frames")
 REQUIRED = ("qa_id", "kind", "short_answer", "prediction")
 
 

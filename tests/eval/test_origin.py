@@ -108,3 +108,17 @@ def test_seconds_survive_a_killed_run_and_a_broken_line_is_named(tmp_path: Path)
     beside.write_text("nothing\n")
     with pytest.raises(InputError, match=r"p\.seconds\.jsonl, line 1: expected a qa_id and its seconds"):
         with_seconds(predictions.read(path), path)
+
+
+def test_other_projects_columns_of_the_same_names_are_no_digests(tmp_path: Path) -> None:
+    row = {
+        "qa_id": "q",
+        "kind": "phase",
+        "short_answer": "a",
+        "prediction": "a",
+        "frames": ["1.jpg"],
+        "weights": 3,
+    }
+    (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
+    (own,) = columns.read(tmp_path / "p.jsonl").predictions
+    assert own.frames is None and own.weights is None and own.prediction == "a"
