@@ -198,7 +198,8 @@ def test_a_folder_built_again_loads_its_new_rows(root, tmp_path):
 # ---- killed, locked, full, damaged
 
 
-@pytest.mark.parametrize("step", [2, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow  # test_a_killed_command_goes_on kills one, too
+@pytest.mark.parametrize("step", [2, 1])
 def test_killed_at_any_step_it_goes_on_and_ends_the_same(tmp_path, step):
     """SIGKILL before each call that changes the folder; finished shards are kept, the end is the same."""
     few = {"render_cases": 2, "phase_seconds": 5.0, "size": 64, "frame_rate": 1}

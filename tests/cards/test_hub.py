@@ -448,6 +448,7 @@ def make_adapter(folder: Path, base: Path) -> list[float]:
         return model(torch.arange(5)[None]).logits[0, -1, :5].tolist()
 
 
+@pytest.mark.slow  # a training, and two processes that load models
 def test_a_published_adapter_gives_the_same_answers(hub: Hub, tmp_path: Path) -> None:
     adapter, base = tmp_path / "adapter", tmp_path / "base"
     before = make_adapter(adapter, base)

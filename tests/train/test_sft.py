@@ -175,6 +175,7 @@ def test_mistakes_are_one_line(
     assert re.search(message, last), last
 
 
+@pytest.mark.slow  # a training in a process of its own
 def test_stock_trl_sft_takes_our_folder(base: Path, clips: Path, tmp_path: Path) -> None:
     """The command of the README, as a user types it."""
     command = [
