@@ -110,7 +110,7 @@ def paired(
         p = sign_flip(data, seed)
         return (_students(differences, data, seed) if size >= FEWEST else None), p
     own, others = _halves(data, seed)
-    p = _share_around(own, others, 0.0)
+    p = _share_around_zero(own, others)
     return _widened(_not_rejected(own, others), differences, data), p
 
 
@@ -152,9 +152,9 @@ def _halves(data: Sums, seed: int) -> tuple[Array, Array]:
     return flipped[:, 0] / flipped[:, 1], (rest[0] - flipped[:, 0]) / (rest[1] - flipped[:, 1])
 
 
-def _share_around(own: Array, others: Array, value: float) -> float:
-    """Return the share of flips, that of no case included, between whose two means a value lies: its p."""
-    around = (np.minimum(own, others) <= value + TINY) & (np.maximum(own, others) >= value - TINY)
+def _share_around_zero(own: Array, others: Array) -> float:
+    """Return the share of flips, that of no case included, between whose two means 0 lies: its p."""
+    around = (np.minimum(own, others) <= TINY) & (np.maximum(own, others) >= -TINY)
     return float((1 + around.sum()) / (1 + len(own)))
 
 
@@ -175,10 +175,9 @@ def _widened(ends: tuple[float, float], differences: Array, data: Sums) -> tuple
         low, high = _binomial(data.mean, len(data.count), -1.0, 1.0)
     else:
         low, high = _on_logits(data.mean, NORMAL * error, -1.0, 1.0)
-    outside = ends[0] > 0 or ends[1] < 0
     return (
-        ends[0] if outside and low <= 0 < ends[0] else min(low, ends[0]),
-        ends[1] if outside and ends[1] < 0 <= high else max(high, ends[1]),
+        ends[0] if low <= 0 < ends[0] else min(low, ends[0]),
+        ends[1] if ends[1] < 0 <= high else max(high, ends[1]),
     )
 
 
@@ -250,7 +249,7 @@ def sign_flip(data: Sums, seed: int = 0) -> float | None:
     >>> sign_flip(Sums(np.array([1.0, 2.0, 3.0, 1.0, 2.0]), np.ones(5)))
     0.0625
     """
-    return None if len(data.total) < 2 else _share_around(*_halves(data, seed), 0.0)
+    return None if len(data.total) < 2 else _share_around_zero(*_halves(data, seed))
 
 
 def least(cases: int) -> float:

@@ -205,3 +205,12 @@ def test_the_interval_leaves_out_zero_where_the_test_does_though_questions_alone
     assert p == 0.03125 and ends is not None and 0 < ends[0] <= 1 / 40 < ends[1]
     mirrored, _ = paired([-value for value in values], names)
     assert mirrored is not None and mirrored[1] < 0 and mirrored == pytest.approx((-ends[1], -ends[0]))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_of_so_few_cases_that_no_p_can_be_small_the_interval_holds_zero(sign: float) -> None:
+    """Four cases, each far on one side: Student's interval alone would leave 0 out."""
+    values = np.repeat([0.9, 0.92, 0.88, 0.9], 50) * sign
+    (low, high), p = paired(values, np.repeat(list("abcd"), 50))
+    assert p >= 0.05 and low <= 0.0 <= high
+    assert (low == 0.0) is (sign > 0) and (high == 0.0) is (sign < 0)
