@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -277,7 +278,12 @@ def test_twice_the_moments_take_about_twice_as_long(how):
         return time.process_time() - begin
 
     took(900)
-    assert took(7200) < 3 * took(3600)
+    gc.disable()  # a collection of the whole process' objects may fall into either
+    try:
+        longer, shorter = (min(took(seconds) for _ in range(3)) for seconds in (7200, 3600))
+    finally:
+        gc.enable()
+    assert longer < 3 * shorter
 
 
 def test_the_command_chooses_and_reports(tmp_path):
