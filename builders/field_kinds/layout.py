@@ -112,7 +112,7 @@ def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
 
 
 def _inside_frame(node: Entity, scene: Scene) -> bool:
-    """Whether the frame cuts nothing of a thing off."""
+    """Whether a thing lies in the frame whole."""
     if node.bbox is None:
         return False
     x1, y1, x2, y2 = node.bbox

@@ -83,7 +83,7 @@ def refuse(folder: Path) -> None:
         )
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     """Return a file's SHA-256; once for a file that stays as it is."""
     facts = path.stat()
     return _known(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
@@ -140,7 +140,7 @@ def faults(folder: Path, checkpoints: bool = True) -> list[str]:
 
     Without ``checkpoints`` those below it are passed over, and a file that was hashed before isn't again.
     """
-    digest = sha256 if checkpoints else _digest
+    digest_of = sha256 if checkpoints else digest
     found: list[str] = []
     listed: set[str] = set()
     for file in (NAME, HOME) if (folder / HOME).is_file() else (NAME,):
@@ -155,7 +155,7 @@ def faults(folder: Path, checkpoints: bool = True) -> list[str]:
                 found.append(f"{name}: not a file of this folder")
             elif not path.is_file():
                 found.append(f"{name}: listed, but not there")
-            elif digest(path) != wanted:
+            elif digest_of(path) != wanted:
                 found.append(f"{name}: its SHA-256 is not the one in {file}")
     if (folder / UNFINISHED).exists():
         found.append(f"{UNFINISHED}: whoever wrote a model there was stopped")

@@ -236,7 +236,7 @@ def spoilt(
     root = f"{'datasets/' if repo_type == 'dataset' else ''}{repo_id}@{revision}"
 
     def fetched(name: str) -> str:
-        """Return the SHA-256 of what the Hub hands out; nothing is kept."""
+        """Return the SHA-256 of a file as the Hub serves it; the file isn't stored."""
         digest = hashlib.sha256()
         with hub.open(f"{root}/{name}", "rb", block_size=0) as file:
             while chunk := file.read(2**20):

@@ -6,24 +6,29 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import sums
 from surgvqa.cards.files.atomic import write_text
-from surgvqa.cards.files.manifest import sha256
 from surgvqa.eval.documents.runs import RunFacts
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.load import Parts, local
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.output import documents
 
-WEIGHTS = ("*.safetensors", "config.json", "adapter_config.json")
+if TYPE_CHECKING:
+    from surgvqa.eval.answers.predict import Run
+
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin", "config.json", "adapter_config.json")
 DIGITS = 16  # hexadecimal: two different models or clips agree by chance once in 10^19
 
 
 def weights_digest(found: Parts) -> str:
     """Return a digest of a model's weights and configuration; an adapter's own and its base's, joined by "+".
+
+    Files that `parts` has compared with their hashes are not read a second time.
 
     Raises:
         InputError: the base isn't there.
@@ -34,7 +39,7 @@ def weights_digest(found: Parts) -> str:
 
 def _folder_digest(folder: Path) -> str:
     names = sorted({path.name for pattern in WEIGHTS for path in folder.glob(pattern)})
-    lines = [f"{name} {sha256(folder / name)}" for name in names]
+    lines = [f"{name} {sums.digest(folder / name)}" for name in names]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:DIGITS]
 
 
@@ -50,11 +55,11 @@ def frames_digest(frames: Frames, times: Sequence[float]) -> str:
     return shown.hexdigest()[:DIGITS]
 
 
-def remember(run: Any, budget: Budget, weights: str | None) -> None:
+def remember(run: Run, budget: Budget, weights: str | None) -> None:
     """Keep beside the answers what they answer, and refuse to mix two runs in one file.
 
     Raises:
-        InputError: the file was begun with another model, data set, split, control or budget.
+        InputError: the file was begun with another model or other weights, another data set, split, control or budget.
     """
     facts: RunFacts = {
         "schema_version": documents.SCHEMA_VERSION,

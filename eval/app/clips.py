@@ -11,6 +11,7 @@ from typing import Any
 
 from datasets import Dataset, DatasetDict
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.eval.data import reference
 from surgvqa.eval.data.dataset import load_clips
 from surgvqa.eval.data.predictions import Prediction
 
@@ -153,20 +154,7 @@ class Clips:
 
 def short(row: Row, place: int) -> ShortClip:
     """Return a row without its pictures, its questions as predictions that nobody has made yet."""
-    questions = tuple(
-        Prediction(
-            qa_id=qa["qa_id"],
-            clip_id=row["clip_id"],
-            case_id=row["case_id"],
-            kind=qa["kind"],
-            reasoning=qa["reasoning"] or "",
-            question=qa["question"],
-            answer=qa["answer"],
-            short_answer=qa["short_answer"],
-            choices=tuple(qa["choices"] or ()),
-        )
-        for qa in row["qa"]
-    )
+    shared = {"clip_id": row["clip_id"], "case_id": row["case_id"]}
     return ShortClip(
         clip_id=row["clip_id"],
         case_id=row["case_id"],
@@ -174,5 +162,5 @@ def short(row: Row, place: int) -> ShortClip:
         start_s=row["start_s"],
         end_s=row["end_s"],
         place=place,
-        questions=questions,
+        questions=tuple(reference.question({**qa, **shared}) for qa in row["qa"]),
     )

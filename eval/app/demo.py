@@ -26,7 +26,7 @@ EMBEDDED = Path("demo")  # where `make demo` leaves its data set, adapter, answe
 
 
 def opened(config: Demo) -> Opened:
-    """Return what is shown: what is named, else what ``make demo`` left.
+    """Return the data sets, models and answers to show: those that are named, else those of ``make demo``.
 
     Raises:
         InputError: nothing to show; a folder that isn't a data set; a file that isn't there.

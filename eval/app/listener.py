@@ -34,7 +34,7 @@ class Allowed:
         self.real = shown_names(names)
 
     def check(self, name: str, what: str) -> str:
-        """Return the place of what a client calls by its last name.
+        """Return the path of a data set or model that a client names by the last part of its path.
 
         Raises:
             InputError: the app wasn't started with it; says nothing of whether there is such a folder.

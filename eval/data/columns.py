@@ -158,7 +158,7 @@ def parse_columns(text: str) -> dict[str, str]:
 
 
 def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
-    """Every row of a predictions or questions file, as predictions; a repeated id is kept as it is.
+    """Read every row of a predictions or questions file as a prediction; rows with one id are all kept.
 
     Raises:
         InputError: no such file, nothing in it, cut off, or a column that isn't there.

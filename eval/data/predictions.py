@@ -159,11 +159,16 @@ def reopen(path: Path) -> list[Prediction]:
     """
     if not path.exists():
         return []
+    return read(path) if cut_piece(path) else []
+
+
+def cut_piece(path: Path) -> int:
+    """Cut the unfinished last line off a file, and return how many bytes are left."""
     whole = path.read_bytes()
     end = whole.rfind(b"\n") + 1
     if end < len(whole):
         os.truncate(path, end)
-    return read(path) if end else []
+    return end
 
 
 def append(file: IO[str], predictions: Iterable[Prediction]) -> None:
@@ -185,9 +190,8 @@ def seconds_file(predictions: Path) -> Path:
 def seconds_beside(predictions: Path) -> Iterator[IO[str]]:
     """Open the file of seconds to append to; a piece of a line that a killed run left goes, an empty file, too."""
     path = seconds_file(predictions)
-    whole = path.read_bytes() if path.is_file() else b""
     with path.open("a", encoding="utf-8") as file:
-        os.truncate(path, whole.rfind(b"\n") + 1)
+        cut_piece(path)
         yield file
     if not path.stat().st_size:
         path.unlink()

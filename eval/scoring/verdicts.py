@@ -105,7 +105,7 @@ def _judged(
 
 
 def _as_words(row: Prediction, known: tuple[str, ...]) -> bool:
-    """Whether choices change nothing of what a reply states: the kind knows them all, and it gives no letter."""
+    """Whether a reply reads the same without its choices: the kind's answers hold them all, and it names no letter."""
     return not row.choices or (
         _known(known).issuperset(row.choices)
         and letter(final(row.prediction)) is None

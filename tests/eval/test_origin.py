@@ -122,3 +122,15 @@ def test_other_projects_columns_of_the_same_names_are_no_digests(tmp_path: Path)
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
     (own,) = columns.read(tmp_path / "p.jsonl").predictions
     assert own.frames is None and own.weights is None and own.prediction == "a"
+
+
+def test_a_piece_of_a_line_of_seconds_is_cut_before_the_next_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    beside = seconds_file(path)
+    beside.write_text('{"qa_id": "q", "seconds": 0.25}\n{"qa_id": "r", "sec')
+    with predictions.seconds_beside(path) as clock:
+        clock.write('{"qa_id": "r", "seconds": 0.5}\n')
+    assert [json.loads(line)["qa_id"] for line in beside.read_text().splitlines()] == ["q", "r"]
+    with predictions.seconds_beside(tmp_path / "none.jsonl"):
+        pass
+    assert not seconds_file(tmp_path / "none.jsonl").exists()
