@@ -142,6 +142,11 @@ def page(url: str, play: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     browser.close()
 
 
+def idle(page: Any) -> None:
+    """Wait until the page describes the clip that was chosen last."""
+    page.wait_for_selector("main[aria-busy=false]", timeout=WAIT_MS)
+
+
 def text(page: Any, selector: str, part: str) -> str:
     """The text of a place once it holds ``part``."""
     page.wait_for_function(
@@ -274,12 +279,13 @@ def test_clips_are_searched_and_the_address_leads_back(page: Any, url: str) -> N
     every = page.inner_text("#count")
     choose(page, "kind", "phase")
     choose(page, "show", "b")
-    text(page, "#count", "clip")
+    idle(page)
     assert page.inner_text("#count") != every
     assert "B ✗" in text(page, "#questions", "B ✗")
     assert set(page.locator("#questions small").all_inner_texts()) == {"phase"}
     page.locator("#strip [data-clip]").last.click()
     page.wait_for_selector("#strip li:last-child [aria-current]", timeout=WAIT_MS)
+    idle(page)
     text(page, "#card-b", "zebra")
     shown, link = page.inner_text("#about"), page.evaluate("location.href")
     tab = page.context.new_page()

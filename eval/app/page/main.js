@@ -15,6 +15,9 @@ const options = (id, values, chosen) => {
   $(id).value = chosen;
 };
 
+// While a clip or a list of clips is on its way, the page still describes what was there before.
+const busy = on => { document.querySelector("main").ariaBusy = String(on); };
+
 function remember() {
   const words = KEYS.filter(key => state[key] && state[key] !== DEFAULTS[key]).map(key => [key, state[key]]);
   history.replaceState(null, "", words.length ? `?${new URLSearchParams(words)}` : location.pathname);
@@ -39,10 +42,11 @@ async function start() {
 // Read a data set, then its clips.
 async function openData(clip = "") {
   const mine = newest();
+  busy(true);
   $("count").textContent = "reading the data set…";
   let found;
   try { found = await json("api/facts", { clip: "" }); }
-  catch (error) { if (mine()) { tell("data-error", error); $("count").textContent = ""; } return; }
+  catch (error) { if (mine()) { tell("data-error", error); $("count").textContent = ""; busy(false); } return; }
   if (!mine()) return;
   state.split = found.split;
   known = found;
@@ -58,10 +62,12 @@ async function openData(clip = "") {
   if (!mine()) return;
   const chosen = clip || listed?.clips[0]?.clip;
   if (chosen) await openClip(chosen);
+  else busy(false);
 }
 
 async function openClip(clip, seconds = null) {
   const mine = newest();
+  busy(true);
   state.clip = clip;
   strip.mark();
   remember();
@@ -81,6 +87,7 @@ async function openClip(clip, seconds = null) {
     player.goto(player.place());
   } catch (error) { if (mine()) tell("film-error", error); }
   if (mine() && !strip.holds(clip)) { await strip.search(); }
+  if (mine()) busy(false);
 }
 
 player.whenTimeChanges(line.moveCursor);
@@ -96,13 +103,16 @@ asking.whenAnswered(others => {
 
 $("data").onchange = () => { state.data = $("data").value; state.split = ""; tell("data-error"); openData(); };
 $("split").onchange = () => { state.split = $("split").value; openData(); };
+const searches = latest();
 async function searchAgain() {
+  const mine = searches();
   for (const key of ["case", "kind", "show"]) state[key] = $(key).value;
   state.answer = $("answer").value.trim();
   remember();
+  busy(true);
   const found = await strip.search();
-  if (found && found.at < 0 && found.clips.length) openClip(found.clips[0].clip);
-  else if (found?.clips.length) openClip(state.clip);
+  if (found?.clips.length) openClip(found.at < 0 ? found.clips[0].clip : state.clip);
+  else if (mine()) busy(false);
 }
 for (const key of ["case", "kind", "show"]) $(key).onchange = searchAgain;
 let typing = 0;
