@@ -26,7 +26,7 @@ def kind(cause: str) -> str:
 def summarise(faults: Sequence[Omission], most: int = MOST_FAULTS) -> str:
     """Faults on one line, those of a kind together; where there are more than ``most``, all of them in a file.
 
-    >>> summarise([Dropped("a.csv row 2", "hook=5; 0 or 1"), Dropped("a.csv row 9", "hook=7; 0 or 1")])
+    >>> summarise([Omission("a.csv row 2", "hook=5; 0 or 1"), Omission("a.csv row 9", "hook=7; 0 or 1")])
     'a.csv row 2: hook=5; 0 or 1; a.csv row 9: hook=7; 0 or 1'
     """
     kinds: dict[str, dict[str, list[str]]] = {}  # kind -> cause -> items

@@ -147,7 +147,7 @@ def parse(text: str, form: Form, space: Space | None = None) -> ParsedText:
     in it is an error too, unless it says ``not visible`` (or is an empty JSON list).
 
     >>> parse('It is <point x="67.5" y="45">suction</point>.', "point").objects
-    (Located(label='suction', point=(0.675, 0.45), box=None, word=None),)
+    (Location(label='suction', point=(0.675, 0.45), box=None, word=None),)
     >>> parse("not visible", "json", THOUSAND).absent
     True
     >>> parse("[{'point_2d': 12", "json", THOUSAND).error

@@ -61,7 +61,7 @@ class Grid:
         Images of every family, and videos of Qwen2-VL and Qwen2.5-VL (frame by frame). Qwen3-VL shares
         its pixels between the frames of a video, but writes 0-1000, so no coordinate depends on it.
 
-        >>> Grid(28, 56 * 56, 28 * 28 * 1280).resized(1280, 720)
+        >>> Grid(28, 56 * 56, 28 * 28 * 1280).smart_resize(1280, 720)
         Space(width=1288, height=728)
         """
         if max(width, height) > 200 * min(width, height):

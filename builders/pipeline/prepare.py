@@ -63,47 +63,33 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     What is said of bad input names it as it is; what is returned has the other names where there are some.
     """
     source, root, options, test_cases = config.source, config.root, options_of(config), config.test_cases
-    kinds = informative() if options.asking == "informative" else KINDS
-    for kind in options.kinds:
-        if kind not in kinds:
-            other = "nine" if kind in KINDS else "informative"
-            if kind in KINDS or kind in informative():
-                raise InputError(f"--kinds {kind} is asked with --questions {other}, add that")
-            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, kinds)}")
-    if options.asking == "informative" and (silent := set(options.kinds) - wording().kinds.keys()):
-        raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
+    _refuse_unknown_kinds(options)
     module = sources.load(source)
     cases, omissions = read(module, root, config.source_options)
     if config.coarse_times is not None:
         coarser = [coarse(case, config.coarse_times) for case in cases]
         cases = [case for case, _ in coarser]
         omissions = [*omissions, *(one for _, case_omissions in coarser for one in case_omissions)]
-    surveys, renamed_survey = look_at(cases, root, options, workers)
-    omissions = [*omissions, *renamed_survey]
+    surveys, unseen = look_at(cases, root, options, workers)
+    omissions = [*omissions, *unseen]
     refuse_faults(omissions, root, config.on_error)
     if pseudonyms is not None:
         unknown = sorted(set(test_cases) - set(surveys))
         if unknown:
             raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
-        renamed_surveys = [pseudonyms.survey(renamed_survey, root) for renamed_survey in surveys.values()]
-        surveys = {
-            renamed_survey.case.case_id: renamed_survey
-            for renamed_survey in sorted(renamed_surveys, key=lambda one: one.case.case_id)
-        }
+        public_surveys = sorted((pseudonyms.survey(one, root) for one in surveys.values()), key=_case_id)
+        surveys = {_case_id(survey): survey for survey in public_surveys}
         test_cases = tuple(pseudonyms.case(case_id) for case_id in test_cases)
     pointing = options.pointing
-    if pointing and not any(places(renamed_survey.case, pointing) for renamed_survey in surveys.values()):
+    if pointing and not any(places(survey.case, pointing) for survey in surveys.values()):
         raise InputError(
             f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
             "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
         )
-    segmentation_options = options.segmentation
-    if segmentation_options and not any(
-        segmentation.scenes(renamed_survey.case, segmentation_options.task)
-        for renamed_survey in surveys.values()
-    ):
+    masks = options.segmentation
+    if masks and not any(segmentation.scenes(survey.case, masks.task) for survey in surveys.values()):
         raise InputError(
-            f"--segmentation {segmentation_options.task}: {source} has no picture in which everything has a mask; "
+            f"--segmentation {masks.task}: {source} has no picture in which everything has a mask; "
             f"another of {', '.join(segmentation.TASKS)}, or leave it out"
         )
     jobs = plan(surveys, options, replace(config, test_cases=test_cases))
@@ -122,10 +108,25 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()
     notes += options.screen.notes() if options.screen else ()
-    notes += (
-        segmentation.notes([job.case for job in jobs], segmentation_options) if segmentation_options else ()
-    )
+    notes += segmentation.notes([job.case for job in jobs], masks) if masks else ()
     return Ready(tuple(jobs), surveys, public_omissions(omissions, root, pseudonyms), notes, left_out)
+
+
+def _case_id(survey: Survey) -> str:
+    return survey.case.case_id
+
+
+def _refuse_unknown_kinds(options: Options) -> None:
+    """Refuse a kind that isn't asked this way, or that has no wording."""
+    kinds = informative() if options.asking == "informative" else KINDS
+    for kind in options.kinds:
+        if kind not in kinds:
+            other = "nine" if kind in KINDS else "informative"
+            if kind in KINDS or kind in informative():
+                raise InputError(f"--kinds {kind} is asked with --questions {other}, add that")
+            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, kinds)}")
+    if options.asking == "informative" and (silent := set(options.kinds) - wording().kinds.keys()):
+        raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
 
 
 def choose_questions(
@@ -257,7 +258,7 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     root, balance = config.root, config.balance
     if not surveys:
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
-    cases = [unsplit_survey.case for unsplit_survey in surveys.values()]
+    cases = [survey.case for survey in surveys.values()]
 
     transition_counts = transitions(cases)
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
@@ -265,8 +266,8 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     # Over the same windows too: informative questions have windows of their own.
     nine = replace(options, kinds=NINE, asking="nine")
     unsplit_jobs = [
-        Job(unsplit_survey.case, usual(unsplit_survey, options), "", transition_counts, nine, root)
-        for unsplit_survey in surveys.values()
+        Job(survey.case, usual(survey, options), "", transition_counts, nine, root)
+        for survey in surveys.values()
     ]
     kinds = {
         job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
@@ -286,9 +287,9 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
             f"--balance {balance} goes with --questions nine; informative questions are evened out"
         )
     jobs = [
-        Job(unsplit_survey.case, clips, part, transition_counts, options, root)
-        for case_id, unsplit_survey in surveys.items()
-        for part, clips in clips_by_split(unsplit_survey, split[case_id]).items()
+        Job(survey.case, clips, part, transition_counts, options, root)
+        for case_id, survey in surveys.items()
+        for part, clips in clips_by_split(survey, split[case_id]).items()
     ]
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}

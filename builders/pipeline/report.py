@@ -91,7 +91,7 @@ def describe(
         train = answers.get("train", {}).get(kind, nothing)
         test = answers[held_out or "test"].get(kind, nothing)
         kinds[kind] = cast(KindFigures, {**kinds[kind], **bits.figures(kind, train, test)})
-    tally = leakage.find({split: one.windows for split, one in tallies.items()})
+    leaks = leakage.find({split: one.windows for split, one in tallies.items()})
     return {
         "schema": SCHEMA,
         "splits": splits,
@@ -99,10 +99,10 @@ def describe(
         "blind_on": held_out,
         "bits": bits.together(kinds, splits[held_out]["clips"]) if held_out else Bits(),
         "left_out": {kind: dict(causes) for kind, causes in (left_out or {}).items()},
-        "leaks": tally,
+        "leaks": leaks,
         "dropped": [{"item": one.item, "cause": one.cause} for one in omissions],
         "notes": list(notes),
-        "warnings": [*_blind_warnings(kinds, held_out, max_blind), *_leak_warnings(tally)],
+        "warnings": [*_blind_warnings(kinds, held_out, max_blind), *_leak_warnings(leaks)],
     }
 
 

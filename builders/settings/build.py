@@ -47,11 +47,12 @@ class Build(TimeOptions, MachineOptions, PointingOptions):
     max_side: Annotated[int, Usage("PX")] = 512
     """longest side of frames and clips; 0: as they are"""
     questions: Annotated[
-        str | None, Usage("informative|nine", shown="informative; with --kinds alone, those of every clip")
+        str | None,
+        Usage("informative|nine", default_text="informative; with --kinds alone, those of every clip"),
     ] = None
     """informative: what holds, can be seen and can't be guessed without looking; nine: the nine kinds of every clip;
     of a source with sets of its own (pitvqa: ours, official) the name of one, too"""
-    kinds: Annotated[tuple[str, ...], Usage("KIND", shown="all that are informative")] = ()
+    kinds: Annotated[tuple[str, ...], Usage("KIND", default_text="all that are informative")] = ()
     """kinds of questions"""
     kinds_from: Annotated[tuple[Path, ...], Usage("FILE")] = ()
     """Python files with kinds of your own (KINDS, by name), asked with the informative ones"""

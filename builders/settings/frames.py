@@ -26,7 +26,7 @@ class Frames(RateOptions, PictureOptions):
     """a procedure's folder (`surgvqa-build new`), a folder of videos, or a video"""
     out: Annotated[Path, Usage("DIR")]
     """where frames/ and frames.json go"""
-    taxonomy: Annotated[str | None, Usage("NAME|FILE", shown="procedure.yaml below ROOT")] = None
+    taxonomy: Annotated[str | None, Usage("NAME|FILE", default_text="procedure.yaml below ROOT")] = None
     """the procedure; videos alone need none"""
     every: Annotated[float, Usage("S")] = 1.0
     """seconds from frame to frame"""

@@ -20,7 +20,7 @@ class Instruct(NameOptions):
     """the procedure"""
     out: Annotated[Path, Usage("DIR")]
     """where the data set goes; what an earlier run wrote there is replaced"""
-    teacher: Annotated[str | None, Usage("URL", shown="by rule, without a server", place="URL")] = None
+    teacher: Annotated[str | None, Usage("URL", default_text="by rule, without a server", place="URL")] = None
     """an OpenAI-compatible server, ends in /v1"""
     model: Annotated[str | None, Usage("NAME")] = None
     """the teacher's model"""

@@ -18,7 +18,7 @@ class Import(NameOptions):
     """a .json or .jsonl file of conversations"""
     out: Annotated[Path, Usage("DIR")]
     """where the data set goes"""
-    images: Annotated[Path | None, Usage("DIR", shown="the file's folder")] = None
+    images: Annotated[Path | None, Usage("DIR", default_text="the file's folder")] = None
     """what picture names are relative to"""
     case: Annotated[str, Usage("PATTERN")] = ""
     """finds the operation in a picture's name, as seq_?[0-9]+; without it all is for training"""

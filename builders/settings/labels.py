@@ -23,7 +23,8 @@ class Labels(RateOptions):
     made_by: Literal["hand", "detector", "weak"] = "hand"
     """who said so"""
     of: Annotated[
-        tuple[Literal["anatomy", "tools"], ...], Usage(shown="those that each export names anything of")
+        tuple[Literal["anatomy", "tools"], ...],
+        Usage(default_text="those that each export names anything of"),
     ] = ()
     """what was labelled: a picture without any has none of them"""
     min_confidence: Annotated[float, Usage("P")] = 0.0

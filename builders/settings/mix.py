@@ -17,7 +17,7 @@ class Mix:
     """two data sets or more, built with the same --media"""
     out: Annotated[Path, Usage("DIR")]
     """where the data set goes"""
-    weights: Annotated[tuple[float, ...], Usage("W", shown="every clip alike")] = ()
+    weights: Annotated[tuple[float, ...], Usage("W", default_text="every clip alike")] = ()
     """how often training draws from each set, in the order of the sets: 2 1 draws two clips of the first for one of
     the second, whatever their sizes"""
     drop_shared: bool = False

@@ -22,13 +22,15 @@ class PointingOptions:
     """whose numbers json writes: qwen2_vl, qwen2_5_vl, qwen3_vl"""
     pointing_grid: Annotated[str | None, Usage("FACTOR,MIN,MAX")] = None
     """patch x merge and the pixel limits of its processor (qwen2_5_vl needs them: 28,3136,1003520)"""
-    pointing_types: Annotated[tuple[Literal["instrument", "anatomy"], ...], Usage("TYPE", shown="both")] = ()
+    pointing_types: Annotated[
+        tuple[Literal["instrument", "anatomy"], ...], Usage("TYPE", default_text="both")
+    ] = ()
     """ask where these are: instrument, anatomy"""
     pointing_spread: Annotated[float | None, Usage("R")] = None
     """also write positions as points: their middle moved by up to R of the frame, declared in noise_floor"""
     pointing_negatives: Annotated[float, Usage("R")] = 0.25
     """questions for what isn't there, per question for what is"""
-    pointing_per_case: Annotated[int | None, Usage("N", shown="all")] = None
+    pointing_per_case: Annotated[int | None, Usage("N", default_text="all")] = None
     """at most N positive rows of a case"""
-    pointing_decimals: Annotated[int | None, Usage("N", shown="as many as half a pixel needs")] = None
+    pointing_decimals: Annotated[int | None, Usage("N", default_text="as many as half a pixel needs")] = None
     """of written numbers"""

@@ -17,7 +17,7 @@ class Inspect:
     """what a build wrote"""
     n: Annotated[int, Usage("N")] = 200
     """questions, drawn at random, as many of each kind as there are"""
-    page: Annotated[Path | None, Usage("FILE", shown="DIR-inspect.html, beside DIR")] = None
+    page: Annotated[Path | None, Usage("FILE", default_text="DIR-inspect.html, beside DIR")] = None
     """where the page goes; it holds pictures and is not for publishing"""
     seed: Annotated[int, Usage("N")] = 0
     """of the draw"""

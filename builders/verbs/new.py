@@ -17,7 +17,7 @@ class New(RateOptions):
 
     procedure: Annotated[str, Usage("PROCEDURE", position=True)]
     """its name"""
-    dir: Annotated[Path | None, Usage("DIR", shown="the procedure's name")] = None
+    dir: Annotated[Path | None, Usage("DIR", default_text="the procedure's name")] = None
     """the folder"""
     check: bool = False
     """write nothing; say what is wrong with the folder"""

@@ -140,9 +140,8 @@ def _decode_all(path: Path, findings: _Findings) -> None:
     # FFmpeg mentions a reference picture that never came only at this level, and goes on without it.
     with open_video(path) as (container, stream), _listening(av.logging.DEBUG) as messages:
         findings.codec = stream.codec_context.name
-        findings.streams = sum(
-            not one.disposition & Disposition.attached_pic for one in container.streams.video
-        )
+        films = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+        findings.streams = len(films)
         findings.notes += late_pictures(container, stream)
         findings.width, findings.height = stream.codec_context.width, stream.codec_context.height
         findings.fps = float(stream.average_rate) if stream.average_rate else None
@@ -182,12 +181,9 @@ def _decode_all(path: Path, findings: _Findings) -> None:
             findings.add(f"{bad_packets} of {packets} packets cannot be decoded: {first}")
         if corrupt:
             findings.add(f"{corrupt} of {packets} frames are corrupt")
-        if (
-            not bad_packets
-            and findings.frames + corrupt < packets
-            and findings.codec not in ("vp8", "libvpx")
-        ):
-            findings.add(f"{packets - findings.frames - corrupt} of {packets} packets gave no frame")
+        silent = packets - findings.frames - corrupt
+        if not bad_packets and silent > 0 and findings.codec not in ("vp8", "libvpx"):
+            findings.add(f"{silent} of {packets} packets gave no frame")
         if gaps:
             findings.add(f"pictures are missing: the stream's own count jumps {gaps} times")
         if sizes:

@@ -22,7 +22,7 @@ class Audit:
     """how many"""
     looked_at: Annotated[int | None, Usage("N")] = None
     """record that a person looked at so many of them"""
-    hits: Annotated[int, Usage("K", shown="0")] = 0
+    hits: Annotated[int, Usage("K", default_text="0")] = 0
     """with --looked-at: how many showed what they must not"""
 
 

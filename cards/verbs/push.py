@@ -17,7 +17,7 @@ class Push:
     """a data set or a model"""
     repo: Annotated[str, Usage("ORG/NAME", position=True)]
     """the repository; made, private, where it isn't there"""
-    type: Annotated[Literal["dataset", "model"] | None, Usage(shown="as the folder says")] = None
+    type: Annotated[Literal["dataset", "model"] | None, Usage(default_text="as the folder says")] = None
     """what the folder is"""
     public: bool = False
     """make a new repository public"""

@@ -115,8 +115,8 @@ def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = N
 
     Without ``data`` the file's own rows are the questions, and missing ones cannot be seen.
 
-    >>> question_keys = Prediction("q", "c", "c", "phase", "", "Q?", "", "incision")
-    >>> [row.error for row in lay([], [asked]).rows]
+    >>> question = Prediction("q", "c", "c", "phase", "", "Q?", "", "incision")
+    >>> [row.error for row in lay([], [question]).rows]
     ['missing: no prediction for this question']
     """
     if data is None:

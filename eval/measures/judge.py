@@ -56,7 +56,7 @@ class Agreement:
 def words_of(case: Case, salt: str) -> tuple[str, str]:
     """Return the two words of one request: nobody who doesn't know the salt can write them.
 
-    >>> case = Case(question="Which?", truth="left", said="left")
+    >>> case = Case(question="Which?", truth="left", reply="left")
     >>> words_of(case, "a") == words_of(case, "b")
     False
     """

@@ -58,7 +58,7 @@ def lengths(ids: Sequence[list[int]], more: Sequence[int]) -> Lengths:
     """Of conversations by their token ids; ``more`` tokens are put into each later, for what is heard.
 
     >>> lengths([[7, 7, 1, 5], [7, 7, 2]], [0, 10])
-    Lengths(alone=[4, 13], packed=15)
+    Lengths(alone=[4, 13], joint=15)
     """
     alone = [len(text) + extra for text, extra in zip(ids, more, strict=True)]
     columns = enumerate(zip(*ids, strict=False))

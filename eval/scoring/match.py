@@ -102,7 +102,7 @@ def judge(rule: str, prediction: str, target: Target) -> Verdict:
 
     >>> judge("choice", "top left, or maybe the center", Target(answer="left", choices=("left", "top left", "center")))
     Verdict(correct=False, cause='names several answers')
-    >>> judge("word", "It might be left.</think> right", Target(answer="left", known=("left", "right")))
+    >>> judge("word", "It might be left.</think> right", Target(answer="left", known_answers=("left", "right")))
     Verdict(correct=False, cause='another answer')
     """
     return judge_by((rule,), prediction, target)[rule]

@@ -64,10 +64,7 @@ def score(
     for row in train or ():
         train_counts[row.kind][row.short_answer] += 1
     groups = sorted(group_by_kind(every).items())
-    floors = {
-        kind: kinds.floor([judgement.row for judgement in own], train_counts[kind], rule)
-        for kind, own in groups
-    }
+    floors = {kind: kinds.floor([one.row for one in own], train_counts[kind], rule) for kind, own in groups}
     by_kind = {kind: kinds.figures(own, rule, train_counts[kind], seed, floors[kind]) for kind, own in groups}
     headline = _headline(every, by_kind, floors, rule, seed)
     single = [kind for kind, own in by_kind.items() if own["single_class"]]

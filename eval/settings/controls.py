@@ -40,7 +40,7 @@ class Leaks:
 
     data: Annotated[tuple[str, ...], Usage("DIR", position=True)]
     """one or two data sets: a folder or org/name"""
-    config: Annotated[str | None, Usage("CONFIG", shown="clips, or the only one")] = None
+    config: Annotated[str | None, Usage("CONFIG", default_text="clips, or the only one")] = None
     """config of the data sets"""
     columns: Annotated[str, Usage("case_id=NAME,…")] = ""
     """our names for its columns"""
@@ -60,7 +60,7 @@ class Probes:
     """whose clips are asked"""
     phrasings: Annotated[int, Usage("N")] = 3
     """other wordings of each question"""
-    taxonomy: Annotated[str | None, Usage("NAME", shown="the data's")] = None
+    taxonomy: Annotated[str | None, Usage("NAME", default_text="the data's")] = None
     """procedure with the safety gates"""
     seed: Annotated[int, Usage("N")] = 0
     """of the wordings"""

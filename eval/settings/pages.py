@@ -32,15 +32,15 @@ class Report(Terms, Truth):
 class Demo:
     """Serve an app: look through clips, ask models, by text or voice."""
 
-    data: Annotated[tuple[str, ...], Usage("DIR", shown="demo/dataset")] = ()
+    data: Annotated[tuple[str, ...], Usage("DIR", default_text="demo/dataset")] = ()
     """data sets to choose from"""
-    model: Annotated[tuple[str, ...], Usage("DIR", shown="demo/adapter")] = ()
+    model: Annotated[tuple[str, ...], Usage("DIR", default_text="demo/adapter")] = ()
     """models to choose from"""
-    predictions: Annotated[tuple[Path, ...], Usage("FILE.jsonl", shown="demo/predictions.jsonl")] = ()
+    predictions: Annotated[tuple[Path, ...], Usage("FILE.jsonl", default_text="demo/predictions.jsonl")] = ()
     """answers on disk, to find wrong ones and where two differ"""
-    score: Annotated[Path | None, Usage("FILE.json", shown="demo/score.json")] = None
+    score: Annotated[Path | None, Usage("FILE.json", default_text="demo/score.json")] = None
     """a score to show by kind"""
-    video_root: Annotated[Path | None, Usage("DIR", shown="the data set's folder")] = None
+    video_root: Annotated[Path | None, Usage("DIR", default_text="the data set's folder")] = None
     """where the videos of a data set built with --media reference lie"""
     recogniser: Annotated[str | None, Usage("MODEL")] = None
     """speech recogniser for models that read, openai/whisper-small, say"""
@@ -52,7 +52,7 @@ class Demo:
     """port"""
     dtype: Annotated[str, Usage("DTYPE")] = "auto"
     """auto, float32 or bfloat16"""
-    device: Annotated[str | None, Usage("DEVICE", shown="cuda where there is one")] = None
+    device: Annotated[str | None, Usage("DEVICE", default_text="cuda where there is one")] = None
     """cuda or cpu"""
 
 
@@ -64,7 +64,7 @@ class Lmms(Rule):
     """a data set of ours: a folder or org/name"""
     out: Annotated[Path, Usage("FOLDER")]
     """for the harness's --include_path"""
-    name: Annotated[str | None, Usage("NAME", shown="surgvqa_ and the folder's name")] = None
+    name: Annotated[str | None, Usage("NAME", default_text="surgvqa_ and the folder's name")] = None
     """of the task"""
     split: Annotated[str, Usage("SPLIT")] = "test"
     """whose questions are asked"""

@@ -48,7 +48,7 @@ class Predict(RunningVideo):
     --config spoken swapped-audio, silence, text-and-audio"""
     batch_size: Annotated[int, Usage("N")] = 32
     """questions at a time; a clip's questions stay together"""
-    max_new_tokens: Annotated[int, Usage("N", shown="64; 256 on config pointing")] = 0
+    max_new_tokens: Annotated[int, Usage("N", default_text="64; 256 on config pointing")] = 0
     """longest answer"""
     frames: Annotated[int | None, Usage("N")] = None
     """frames of a clip; an adapter knows its own"""
@@ -58,7 +58,7 @@ class Predict(RunningVideo):
     """most pixels of a frame"""
     min_pixels: Annotated[int | None, Usage("N")] = None
     """least pixels of a frame"""
-    video_root: Annotated[str | None, Usage("DIR", shown="the data set's folder")] = None
+    video_root: Annotated[str | None, Usage("DIR", default_text="the data set's folder")] = None
     """where `video` paths start"""
     base: Annotated[str | None, Usage("DIR")] = None
     """the adapter's base model, where it has moved"""
@@ -68,7 +68,7 @@ class Predict(RunningVideo):
     """of --engine openai: http://127.0.0.1:8000/v1, serving --model's folder"""
     dtype: Annotated[str, Usage("DTYPE")] = "auto"
     """auto, float32 or bfloat16"""
-    device: Annotated[str | None, Usage("DEVICE", shown="cuda where there is one")] = None
+    device: Annotated[str | None, Usage("DEVICE", default_text="cuda where there is one")] = None
     """cuda or cpu"""
     seed: Annotated[int, Usage("N")] = 0
     """of the controls"""

@@ -23,7 +23,7 @@ class Figures:
 class Rule:
     """The rule that answers are judged by."""
 
-    rule: Annotated[str | None, Usage("RULE", shown="choice where choices are known")] = None
+    rule: Annotated[str | None, Usage("RULE", default_text="choice where choices are known")] = None
     """exact, word, substring or choice"""
 
 
@@ -37,7 +37,7 @@ class Truth(Rule):
     """the data set: its questions are the denominator"""
     split: Annotated[str, Usage("SPLIT")] = "test"
     """the data set's split that was asked"""
-    train: Annotated[str | None, Usage("DIR", shown="--data's")] = None
+    train: Annotated[str | None, Usage("DIR", default_text="--data's")] = None
     """training questions for the blind guess"""
     data_columns: Annotated[str, Usage("FIELD=COLUMN,…")] = ""
     """as --columns, for --data, --train"""
@@ -67,7 +67,7 @@ class Judge:
     """predictions: JSONL, JSON, CSV"""
     url: Annotated[str, Usage("URL")]
     """an OpenAI-compatible server, as http://127.0.0.1:8000/v1"""
-    model: Annotated[str, Usage("NAME", shown="the first one served")] = ""
+    model: Annotated[str, Usage("NAME", default_text="the first one served")] = ""
     """which of its models judges"""
     human: Annotated[str, Usage("COLUMN")] = ""
     """a column with people's verdicts: true or false"""

@@ -41,7 +41,7 @@ def pack(
     that nothing is learned from) is dropped. Tokens ``own``, which stand for sound, are never common.
 
     >>> pack([[7, 7, 1, 5], [7, 7, 2, 6]], [[-100, -100, -100, 5], [-100, -100, -100, 6]])
-    Taught(ids=[7, 7, 1, 5, 2, 6], labels=[-100, -100, -100, 5, -100, 6], questions=[0, 0, 1, 1, 2, 2])
+    TrainingSequence(ids=[7, 7, 1, 5, 2, 6], labels=[-100, -100, -100, 5, -100, 6], questions=[0, 0, 1, 1, 2, 2])
     """
     first = min(next(i for i, label in enumerate(row) if label != IGNORE) for row in labels)
     common = 0

@@ -88,15 +88,13 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     Raises:
         InputError: as ``prepare``.
     """
-    spoken_questions = spoken_of(data, training)
-    splits = (
-        spoken_questions.splits if spoken_questions else load_clips(data.dataset_name, data.dataset_config)
-    )
+    sound = spoken_of(data, training)
+    splits = sound.splits if sound else load_clips(data.dataset_name, data.dataset_config)
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
 
     processor, model, extractor = base_of(model_options, training)
     budget = budget_of(training, frames_of(rows, training.frames))
-    ears = ears_of(model, processor, extractor, spoken_questions, model_options.model_name_or_path)
+    ears = ears_of(model, processor, extractor, sound, model_options.model_name_or_path)
     model_type = model.config.model_type
     raise_if_unfit(model_type, training, model_options)
     encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)

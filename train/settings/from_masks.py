@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.command import InputError
 
-Device = Annotated[str | None, Usage("cuda|cpu", shown="cuda where there is one")]
+Device = Annotated[str | None, Usage("cuda|cpu", default_text="cuda where there is one")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,9 @@ class Segment:
     """of the U-Nets: any of segmentation-models-pytorch"""
     decoder: Annotated[tuple[int, ...], Usage("N")] = (256, 128, 64, 32, 16)
     """channels of the U-Nets' decoder, coarse to fine; their number is the depth"""
-    weights: Annotated[str | None, Usage("NAME", shown="random")] = None
+    weights: Annotated[str | None, Usage("NAME", default_text="random")] = None
     """of the encoder, imagenet for one"""
-    checkpoint: Annotated[str | None, Usage("MODEL", shown="small, random")] = None
+    checkpoint: Annotated[str | None, Usage("MODEL", default_text="small, random")] = None
     """of CLIPSeg or SAM: CIDAS/clipseg-rd64-refined, facebook/sam-vit-base"""
     size: Annotated[int, Usage("PIXELS")] = 256
     """side of the squares it sees"""
@@ -44,7 +44,7 @@ class Segment:
     """where it trains"""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: mixed, about twice as fast on GPUs and on processors with AVX512-BF16"""
-    seed: Annotated[int, Usage("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of weights, order and augmentation"""
 
     def check(self) -> None:
@@ -98,5 +98,5 @@ class Vision:
     """of Muon, for the matrices"""
     device: Device = None
     """where it trains"""
-    seed: Annotated[int, Usage("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of weights and order"""

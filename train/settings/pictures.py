@@ -50,5 +50,5 @@ class Scratch:
     """bf16: mixed"""
     device: Device = None
     """where it trains"""
-    seed: Annotated[int, Usage("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of weights, order and moved pictures"""

@@ -21,7 +21,7 @@ class Tiny:
     """folder of the checkpoint"""
     size: Literal["test", "demo", "taught"] = "test"
     """demo: one that learns from frames of 56 pixels; taught: the same after `make learn`, as the package has it"""
-    seed: Annotated[int, Usage("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of the random weights"""
 
 
@@ -55,7 +55,7 @@ class Vllm:
     """adapter (is merged) or whole model: folder or Hub name"""
     out: Annotated[Path, Usage("DIR")]
     """the framework's folder"""
-    name: Annotated[str | None, Usage("NAME", shown="its folder's")] = None
+    name: Annotated[str | None, Usage("NAME", default_text="its folder's")] = None
     """the model's name below models/llm"""
     repo: Annotated[str | None, Usage("ORG/NAME")] = None
     """model_repo: where the server may download it"""

@@ -282,10 +282,10 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             one.keep = True
         self(input_ids, pixel_values)
         attention_by_layer = {
-            name: one.seen.mean(1)[0] for name, one in every.items() if one.seen is not None
+            name: one.attention_map.mean(1)[0] for name, one in every.items() if one.attention_map is not None
         }
         for one in every.values():
-            one.keep, one.seen = False, None
+            one.keep, one.attention_map = False, None
         attention = torch.stack(
             [share for name, share in attention_by_layer.items() if name.startswith(kind)]
         ).mean(0)
