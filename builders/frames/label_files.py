@@ -21,7 +21,7 @@ from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.frames.entry import FIELDS, ROLES, FrameLabels
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.label_exports import exports
-from surgvqa.builders.label_exports.known import ExportContext, have_places
+from surgvqa.builders.label_exports.export_context import ExportContext, have_places
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Omission
 from surgvqa.builders.settings.labels import Labels

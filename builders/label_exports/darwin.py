@@ -23,7 +23,7 @@ from surgvqa.builders.annotations.shapes import (
 )
 from surgvqa.builders.geometry import checks, elsewhere
 from surgvqa.builders.label_exports import tracks
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 

@@ -13,7 +13,7 @@ from surgvqa.builders.annotations.picture_names import inside
 from surgvqa.builders.annotations.shapes import Annotations, read_json, read_json_lines
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 TOOLS = "CVAT, Label Studio, COCO, LabelMe, Darwin, Pascal VOC, YOLO, MOT, masks, a table or a detector"

@@ -19,7 +19,7 @@ from surgvqa.builders.files.tables import number, rows
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.label_exports.known import ExportContext, same_classes
+from surgvqa.builders.label_exports.export_context import ExportContext, same_classes
 from surgvqa.cards.command import InputError
 
 NOTHING = ("background", "void", "unlabelled", "unlabeled", "")

@@ -9,7 +9,7 @@ from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Annotations, F
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import tracks
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 

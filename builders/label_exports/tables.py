@@ -20,7 +20,7 @@ from surgvqa.builders.annotations.shapes import (
 )
 from surgvqa.builders.files.tables import letters, number, rows
 from surgvqa.builders.geometry import elsewhere
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 SAYS_NO = (

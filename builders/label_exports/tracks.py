@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from surgvqa.builders.annotations.entities import entities, phase_of
 from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Faults, Picture, Shape
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 

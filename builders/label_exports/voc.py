@@ -18,7 +18,7 @@ from surgvqa.builders.annotations.shapes import (
     frame_size,
 )
 from surgvqa.builders.geometry import checks, elsewhere
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 

@@ -18,7 +18,7 @@ from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import checks
-from surgvqa.builders.label_exports.known import ExportContext, same_classes
+from surgvqa.builders.label_exports.export_context import ExportContext, same_classes
 from surgvqa.builders.schema import Point
 from surgvqa.cards.command import InputError
 

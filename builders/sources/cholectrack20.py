@@ -102,16 +102,14 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission
         yield from _case(f"VID{number:02}", path, tree.relative_path(path), (video, frames, split), taxonomy)
 
 
-def _case(
-    case_id: str, path: Path, file_name: str, media: Media, taxonomy: Taxonomy
-) -> Iterator[Case | Omission]:
+def _case(case_id: str, path: Path, name: str, media: Media, taxonomy: Taxonomy) -> Iterator[Case | Omission]:
     """Yield a video, or what is wrong with its labels."""
     video, frames, split = media
     frames = [] if video else sorted(frames, key=lambda frame: frame.time_s)
     left: Counter[str] = Counter()
     try:
         size = size_of(frames[0].path) if frames else cholect.FRAME_SIZE
-        scenes, phases = _labels(path, file_name, taxonomy, size, left)
+        scenes, phases = _labels(path, name, taxonomy, size, left)
         length = clock.recording(video)[1] if video else None
     except InputError as error:
         yield Omission(case_id, str(error), fault=True)
@@ -132,10 +130,10 @@ def _case(
 
 
 def _labels(
-    path: Path, file_name: str, taxonomy: Taxonomy, size: tuple[int, int], left: Counter[str]
+    path: Path, name: str, taxonomy: Taxonomy, size: tuple[int, int], left: Counter[str]
 ) -> tuple[tuple[Scene, ...], tuple[Phase, ...]]:
     """Return the scenes of a file, and its phases, each no longer than its labelled seconds follow each other."""
-    file = read_json(path, file_name)
+    file = read_json(path, name)
     try:
         categories = file.get("categories") or {}
         # Files that don't say what ids mean: the taxonomy lists tools and phases in the order of Cholec80 and CholecT50.
@@ -144,13 +142,13 @@ def _labels(
         frames = {int(frame): list(things) for frame, things in file["annotations"].items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{file_name}: expected 'annotations' with a list of instruments a frame, as CholecTrack20 has; {error!r}"
+            f"{name}: expected 'annotations' with a list of instruments a frame, as CholecTrack20 has; {error!r}"
         ) from error
     scenes: list[Scene] = []
     labels: list[dict[float, str]] = []
     before = None
     for frame, things in sorted(frames.items()):
-        where = f"{file_name} frame {frame}"
+        where = f"{name} frame {frame}"
         scenes.append(_scene((frame, where), things, ids, taxonomy, size, left))
         phase_ids = {_number(one, "phase", where) for one in things if one.get("phase") is not None}
         if len(phase_ids) > 1:

@@ -39,27 +39,21 @@ def cases(root: Path) -> Iterator[Case | Omission]:
     if not root.is_dir():
         raise InputError(f"no folder {root}; get SurgVU at {FACTS.access} and give its folder as --root")
     tree = Tree(root)
-    question_files = {one.fields["case"]: one.path for one in tree.find(["{case}_question.json"])}
-    reference_files = {
-        one.fields["case"]: one.path for one in tree.find(["{case:case}.json", "!*_question.json"])
-    }
-    if not question_files:
-        there = (
-            f"; there are references of {', '.join(sorted(reference_files))} without their questions"
-            if reference_files
-            else ""
-        )
+    questions = {one.fields["case"]: one.path for one in tree.find(["{case}_question.json"])}
+    references = {one.fields["case"]: one.path for one in tree.find(["{case:case}.json", "!*_question.json"])}
+    if not questions:
+        there = f", only references of {', '.join(sorted(references))}" if references else ""
         raise InputError(
             f"nothing of SurgVU below {root}: no case122_question.json{there}; get it at {FACTS.access}"
         )
     videos = {one.fields["case"]: one.path for one in tree.find(["{case}.mp4"])}
-    for case_id in sorted(question_files.keys() | reference_files.keys()):
-        if case_id not in question_files or case_id not in reference_files:
-            lacking = "question" if case_id not in question_files else "references"
+    for case_id in sorted(questions.keys() | references.keys()):
+        if case_id not in questions or case_id not in references:
+            lacking = "question" if case_id not in questions else "references"
             yield Omission(case_id, f"its {lacking} are not below the root")
             continue
         try:
-            yield _case(tree, case_id, question_files[case_id], reference_files[case_id], videos.get(case_id))
+            yield _case(tree, case_id, questions[case_id], references[case_id], videos.get(case_id))
         except InputError as error:
             yield Omission(case_id, str(error), fault=True)
 

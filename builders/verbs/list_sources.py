@@ -41,7 +41,7 @@ def list_entries() -> list[SourceEntry]:
         module = sources.load(name)
         facts, description = module.FACTS, getattr(module, "DESCRIPTION", None)
         reads = description.reads() if description is not None else module.READS
-        tried_on = description.tried if description is not None else module.TRIED
+        tried_on = description.tried if description is not None else module.TRIED_ON
         entries.append(
             SourceEntry(name, facts.name, facts.licence, " ".join(facts.access.split()), reads, tried_on)
         )

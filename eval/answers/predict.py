@@ -18,7 +18,7 @@ import numpy as np
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.answers.drawn import disorder, stranger
+from surgvqa.eval.answers.control_frames import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.answers.origin import frames_digest, remember, weights_digest
 from surgvqa.eval.controls.necessity import heard_otherwise

@@ -16,7 +16,7 @@ from surgvqa.eval.app import film, shapes
 from surgvqa.eval.app.clips import Clips, Search, ShortClip, Split
 from surgvqa.eval.app.listener import Allowlist
 from surgvqa.eval.app.marks import Mark, marks_of
-from surgvqa.eval.app.stored import Answers, read_answers
+from surgvqa.eval.app.stored_answers import Answers, read_answers
 from surgvqa.eval.app.tracks import in_words, phase_in_words, time_line
 from surgvqa.eval.data.predictions import Prediction
 

@@ -103,7 +103,7 @@ class Judge(Server):
     def verdicts(self, cases: Sequence[Case]) -> list[bool | None]:
         """Judge all answers, in their order; an empty one is wrong unasked."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda case: self.verdict(case) if case.said.strip() else False, cases))
+            return list(pool.map(lambda case: self.verdict(case) if case.reply.strip() else False, cases))
 
 
 def agreement(

@@ -16,7 +16,7 @@ from surgvqa.builders.annotations.shapes import Annotations, Names, Picture
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.label_exports import brush, exports
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 

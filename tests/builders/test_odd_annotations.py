@@ -9,7 +9,7 @@ from odd_exporters import MORE
 from odd_places import PLACES
 from surgvqa.builders.annotations.shapes import Names
 from surgvqa.builders.label_exports import exports
-from surgvqa.builders.label_exports.known import ExportContext
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 

@@ -14,7 +14,7 @@ import pytest
 from building import build
 from starlette.testclient import TestClient
 from surgvqa.cards.command import InputError
-from surgvqa.eval.app import demo, listener, stored, tracks
+from surgvqa.eval.app import demo, listener, stored_answers, tracks
 from surgvqa.eval.app.asking import Asker
 from surgvqa.eval.app.clips import ShortClip
 from surgvqa.eval.app.service import AppInputs, Service
@@ -285,4 +285,4 @@ def test_a_file_without_answers_is_refused(tmp_path: Path) -> None:
     row = Prediction("q", "c", "c", "phase", "", "?", "a", "a")
     (tmp_path / "none.jsonl").write_text(to_line(row) + "\n")
     with pytest.raises(InputError, match="column prediction is empty"):
-        stored.read_answers(tmp_path / "none.jsonl")
+        stored_answers.read_answers(tmp_path / "none.jsonl")

@@ -159,7 +159,7 @@ def read(path: Path) -> str:
     from surgvqa.builders.cases.timeline import course
     from surgvqa.builders.frames import frame_labels, label_files
     from surgvqa.builders.label_exports import exports
-    from surgvqa.builders.label_exports.known import ExportContext
+    from surgvqa.builders.label_exports.export_context import ExportContext
     from surgvqa.builders.procedures.taxonomy import load
     from surgvqa.builders.schema import Case
     from surgvqa.builders.settings.labels import Labels

@@ -112,7 +112,7 @@ def test_a_closure_is_called(emulated: None) -> None:
 
 def test_the_environment_is_heard() -> None:
     """PyTorch itself may be kept from the instructions that the CPU has."""
-    code = "from surgvqa.eval.models.precision import *; print(native_bfloat16(), dtype_for('auto'), described())"
+    code = "from surgvqa.eval.models.precision import *; print(native_bfloat16(), dtype_for('auto'), describe_bfloat16())"
     limited = os.environ | {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=limited, capture_output=True, text=True, check=True

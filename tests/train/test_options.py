@@ -9,7 +9,7 @@ import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.train.pointing import grpo_options
 from surgvqa.train.steps.options import DataOptions, TrainingOptions, option_names, parse
-from surgvqa.train.steps.refused import REFUSALS, REFUSED_BY_GRPO, raise_if_impossible
+from surgvqa.train.steps.refused_options import REFUSALS, REFUSED_BY_GRPO, raise_if_impossible
 from trl import GRPOConfig, ModelConfig, ScriptArguments, SFTConfig
 
 # What TRL and transformers do by themselves in our runs: the trainer's loop, optimiser, logging, saving, the hub,

@@ -158,7 +158,7 @@ def test_random_encoders_learn_and_given_ones_are_left_alone():
     model.loss(batch).backward()
     assert text.weight.grad.abs().sum() > 0 and any(p.grad is not None for p in tower.parameters())
     model.zero_grad()
-    model.frozen = True
+    model.is_frozen = True
     model.loss(batch).backward()
     assert text.weight.grad is None and all(p.grad is None for p in tower.parameters())
     assert all(p.grad is not None for p in model.net.decoder.reduces.parameters())
@@ -210,7 +210,7 @@ def test_a_given_sam_keeps_its_encoder_and_learns_words_and_masks():
     batch = Batch(torch.rand(2, 3, 64, 64), labels, (1, 2))
     for frozen in (False, True):
         model = sam()
-        model.frozen = frozen
+        model.is_frozen = frozen
         model.loss(batch).backward()
         encoder = [
             p.grad is not None and bool(p.grad.abs().sum()) for p in model.net.vision_encoder.parameters()

@@ -15,7 +15,7 @@ import yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
-from surgvqa.train.steps.refused import raise_if_impossible, raise_if_refused
+from surgvqa.train.steps.refused_options import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
 
@@ -133,7 +133,7 @@ class TrainingOptions(SFTConfig):
         if not torch.cuda.is_available():
             self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
             self.bf16 = bool(self.bf16)  # type: ignore[has-type]
-        # as they were asked for, before they are set to what the collator needs (`surgvqa.train.steps.refused`)
+        # as they were asked for, before they are set to what the collator needs (`surgvqa.train.steps.refused_options`)
         self.original_values = {
             name: getattr(self, name) for name in ("remove_unused_columns", *FIXED_OPTIONS)
         }
