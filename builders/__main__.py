@@ -20,7 +20,7 @@ from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.builders.settings.interchange import Export, Import
 from surgvqa.builders.settings.labels import Labels
 from surgvqa.builders.settings.mix import Mix
-from surgvqa.builders.settings.spoken import Spoken
+from surgvqa.builders.settings.spoken import SpokenQuestions
 from surgvqa.builders.verbs import (
     build,
     frames,
@@ -51,7 +51,7 @@ def verbs() -> tuple[Verb, ...]:
                 config=Build,
                 run=build.run,
                 help=source_options.about(source),
-                fixed={"source": source},
+                fixed_fields={"source": source},
                 more=partial(source_options.options, source),
             )
             for source in sources.names()
@@ -67,13 +67,13 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="new", config=new.New, run=new.run),
         Verb(name="frames", config=Frames, run=frames.run),
         Verb(name="labels", config=Labels, run=labels.run),
-        Verb(name="spoken", config=Spoken, run=spoken.run),
+        Verb(name="spoken", config=SpokenQuestions, run=spoken.run),
     )
 
 
-def parser(named: str | None = None) -> parsers.Parser:
-    """Return the command line; light, so that ``--help`` answers at once. Only source ``named`` gets its own options."""
-    return parsers.parser_of(PROG, __doc__, verbs(), named)
+def parser(source: str | None = None) -> parsers.Parser:
+    """Return the command line; light, so that ``--help`` answers at once. Only source ``source`` gets its own options."""
+    return parsers.parser_of(PROG, __doc__, verbs(), source)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

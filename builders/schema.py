@@ -80,7 +80,7 @@ class Rating:
 
     time_s: float
     criterion: str  # a sentence that holds or doesn't: "the hepatocystic triangle is cleared of fat"
-    met: int  # raters who hold it to be met
+    yes_votes: int  # raters who hold it to be met
     raters: int
 
 
@@ -193,7 +193,7 @@ class Case:
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
-    covered: tuple[
+    covered_regions: tuple[
         tuple[int, int, int, int], ...
     ] = ()  # x1, y1, x2, y2 of its pictures that are painted black
     taxonomy: Path | None = None  # the procedure's own file, where it isn't one of those that ship
@@ -213,7 +213,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class Omission:
     """Something a reader left out, and why; listed in the manifest and counted in the report.
 
     A ``fault`` is bad input: it stops the build unless ``--on-error quarantine``. The rest is left out
@@ -231,7 +231,7 @@ class Survey:
 
     case: Case
     clips: tuple[Clip, ...]
-    dropped: tuple[Dropped, ...]
+    omissions: tuple[Omission, ...]
     digests: dict[str, str]  # sha256 of every file, by path below the root
 
 

@@ -90,10 +90,10 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
             raise InputError(
                 f"media={config.media!r}: a builder writes no video files; frames, reference or none"
             )
-        known = {one.name for one in fields(Build)}
-        given = {name: value for name, value in vars(config).items() if name in known}
-        asked = Build(**given | {"root": Path(config.root)}, source=config.name, out=Path())
-        jobs = prepare(complete(asked)).jobs
+        build_names = {one.name for one in fields(Build)}
+        values = {name: value for name, value in vars(config).items() if name in build_names}
+        build_config = Build(**values | {"root": Path(config.root)}, source=config.name, out=Path())
+        jobs = prepare(complete(build_config)).jobs
         return [
             datasets.SplitGenerator(
                 name=split, gen_kwargs={"jobs": [job for job in jobs if job.split == split]}
@@ -111,6 +111,6 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 def files(root: Path) -> list[list[Any]]:
     """Every file below a folder with its size and time of change, sorted."""
     return [
-        [path.relative_to(root).as_posix(), (found := path.stat()).st_size, found.st_mtime_ns]
+        [path.relative_to(root).as_posix(), (stat := path.stat()).st_size, stat.st_mtime_ns]
         for path in files_below(root)
     ]

@@ -51,8 +51,8 @@ def machine_fault(error: BaseException) -> str | None:
         return missing_extra(error.name or "")
     if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return "this process may take no more memory; give it more, or it less to do, then run the same command again"
-    found = _NUMBER.search(str(error))
-    number = getattr(error, "errno", None) or (int(found[1]) if found else None)
+    match = _NUMBER.search(str(error))
+    number = getattr(error, "errno", None) or (int(match[1]) if match else None)
     if number not in FULL_OR_LOCKED:
         return None
     name = getattr(error, "filename", None)
@@ -94,7 +94,7 @@ def refuse_nowhere(name: str, what: str) -> None:
         raise InputError(f"no {what} {name}: there is no such folder, and a name on the Hub is ORG/NAME")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, names: Iterable[str]) -> str:
     """Return a hint for a misspelt name: the nearest known one, or all of them.
 
     >>> nearest("cataract1", ["cataract1k", "pitvqa"])
@@ -102,12 +102,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("xyz", ["cataract1k", "pitvqa"])
     'known: cataract1k, pitvqa'
     """
-    known = sorted(known)
-    close = difflib.get_close_matches(word.lower(), [name.lower() for name in known], n=1, cutoff=0.6)
-    for name in known:
+    names = sorted(names)
+    close = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    for name in names:
         if close and name.lower() == close[0]:
             return f"did you mean {name}?"
-    return f"known: {', '.join(known)}"
+    return f"known: {', '.join(names)}"
 
 
 def one_line(text: str) -> str:
@@ -143,7 +143,7 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
-def guarded(prog: str, action: Callable[[], None]) -> int:
+def run_guarded(prog: str, action: Callable[[], None]) -> int:
     """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130).
 
     Anything else is a bug of ours and keeps its traceback.
@@ -157,9 +157,9 @@ def guarded(prog: str, action: Callable[[], None]) -> int:
         print(f"{prog}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     except Exception as error:
-        said = machine_fault(error)
-        if said is None:
+        fault = machine_fault(error)
+        if fault is None:
             raise
-        print(f"{prog}: {one_line(said)}", file=sys.stderr)
+        print(f"{prog}: {one_line(fault)}", file=sys.stderr)
         return 2
     return 0

@@ -116,14 +116,14 @@ def _score(config: Score) -> ScoreFile:
     """Score predictions; returns every figure."""
     from surgvqa.eval.commands import run_score
 
-    return run_score.scored(config)
+    return run_score.score_figures(config)
 
 
 def _compare(config: Compare) -> ComparisonFile:
     """Compare two files of predictions; returns every figure."""
     from surgvqa.eval.commands import run_score
 
-    return run_score.compared(config)
+    return run_score.comparison_figures(config)
 
 
 def _report(config: Report) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from surgvqa.cards.arguments import parser as parsers
 from surgvqa.cards.arguments.option import Verb
-from surgvqa.cards.command import guarded
+from surgvqa.cards.command import run_guarded
 from surgvqa.train.settings.from_masks import Masks, Segment, Vision
 from surgvqa.train.settings.pictures import Scratch, Towers
 from surgvqa.train.settings.whole_models import Configs, Merge, Tiny, Vllm
@@ -37,7 +37,7 @@ def verbs() -> tuple[Verb, ...]:
     )
 
 
-def listed() -> tuple[Verb, ...]:
+def all_verbs() -> tuple[Verb, ...]:
     """All verbs, for the list that ``--help`` prints."""
     recipes = (Verb(name=one.name, config=Unread, run=print, help=one.help) for one in trl.RECIPES)
     return (*recipes, *verbs())
@@ -45,7 +45,7 @@ def listed() -> tuple[Verb, ...]:
 
 def parser() -> parsers.Parser:
     """Return the command line; light, so that ``--help`` answers at once."""
-    return parsers.parser_of(PROG, __doc__, listed())
+    return parsers.parser_of(PROG, __doc__, all_verbs())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     for recipe in trl.RECIPES:
         if words[:1] == [recipe.name]:
-            return guarded(PROG, lambda: recipe(PROG, words[1:]))  # noqa: B023 (called at once)
-    return parsers.run(PROG, __doc__, listed(), words)
+            return run_guarded(PROG, lambda: recipe(PROG, words[1:]))  # noqa: B023 (called at once)
+    return parsers.run(PROG, __doc__, all_verbs(), words)
 
 
 if __name__ == "__main__":

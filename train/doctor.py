@@ -21,11 +21,11 @@ from surgvqa.eval.data.row_media import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import turns
 from surgvqa.eval.models.pixels import evenly
-from surgvqa.eval.models.precision import described, native_bfloat16
+from surgvqa.eval.models.precision import describe_bfloat16, native_bfloat16
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
 from surgvqa.train.clips import model_checks
 from surgvqa.train.clips.lora_targets import coverage, without_adapter
-from surgvqa.train.clips.prepare import Prepared
+from surgvqa.train.clips.prepare import PreparedRun
 from surgvqa.train.clips.sequences import is_sharded
 from surgvqa.train.clips.video_times import frame_times, wrongly_told
 from surgvqa.train.steps.labels import IGNORE
@@ -35,7 +35,7 @@ MARKS = {True: "✓", False: "✗", None: "·"}
 ON_ONE_CARD = (
     "run `surgvqa-train doctor` with the same options on one card, or with a smaller model of the family"
 )
-SAMPLED = 8  # sequences whose labels and times are read, evenly over the data set
+SAMPLE_SIZE = 8  # sequences whose labels and times are read, evenly over the data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,51 +44,51 @@ class Check:
 
     name: str
     good: bool | None  # None: doesn't apply, or a warning
-    found: str
+    finding: str
     advice: str = ""
 
 
-def examine(run: Prepared, out: TextIO | None = None) -> list[Check]:
+def examine(run: PreparedRun, out: TextIO | None = None) -> list[Check]:
     """Run every check and print the table, to stderr by default.
 
     Raises:
         InputError: one of them failed.
     """
-    found: list[Check] = []
+    checks: list[Check] = []
     for group in GROUPS:  # what a later group finds means nothing where an earlier one fails
-        failed = any(line.good is False for line in found)
+        has_failed = any(line.good is False for line in checks)
         if is_sharded(run.options) and group is GROUPS[-1]:
-            found.append(Check("model", None, "sharded over cards: not looked at", ON_ONE_CARD))
+            checks.append(Check("model", None, "sharded over cards: not looked at", ON_ONE_CARD))
             continue
         for check in group:
-            if failed:
-                found.append(Check(title(check), None, "not looked at"))
+            if has_failed:
+                checks.append(Check(title(check), None, "not looked at"))
                 continue
             try:
-                found.append(check(run))
+                checks.append(check(run))
             except (InputError, ValueError) as error:
-                found.append(Check(title(check), False, str(error).splitlines()[0]))
+                checks.append(Check(title(check), False, str(error).splitlines()[0]))
     if run.trainer.is_world_process_zero():
-        for line in found:
-            print(f"{MARKS[line.good]} {line.name:17} {line.found}", file=out or sys.stderr)
+        for line in checks:
+            print(f"{MARKS[line.good]} {line.name:17} {line.finding}", file=out or sys.stderr)
             if line.advice:
                 print(f"{'':19} → {line.advice}", file=out or sys.stderr)
-    if wrong := [line for line in found if line.good is False]:
+    if wrong := [line for line in checks if line.good is False]:
         raise InputError(
             "before step 1: "
-            + "; ".join(f"{line.name}: {line.found} ({line.advice or 'see above'})" for line in wrong)
+            + "; ".join(f"{line.name}: {line.finding} ({line.advice or 'see above'})" for line in wrong)
         )
-    return found
+    return checks
 
 
-def title(check: Callable[[Prepared], Check]) -> str:
+def title(check: Callable[[PreparedRun], Check]) -> str:
     """Return a check's name in the table."""
     return check.__name__.replace("_", " ")
 
 
-def sampled(run: Prepared) -> Iterator[tuple[Row, dict[str, Tensor]]]:
+def sample_batches(run: PreparedRun) -> Iterator[tuple[Row, dict[str, Tensor]]]:
     """Yield some units, each with its batch."""
-    for index in sorted(set(evenly(len(run.units), min(SAMPLED, len(run.units))))):
+    for index in sorted(set(evenly(len(run.units), min(SAMPLE_SIZE, len(run.units))))):
         unit = run.units[index]
         yield unit, run.trainer.data_collator([unit])
 
@@ -111,30 +111,33 @@ def answers_taught(labels: list[list[int]]) -> list[list[int]]:
     return runs
 
 
-def labels(run: Prepared) -> Check:
+def labels(run: PreparedRun) -> Check:
     """Check that what is taught decodes to the answers, exactly, each with the end of its turn."""
     decode, count = run.encoder.tokenizer.decode, 0
-    for unit, batch in sampled(run):
+    for unit, batch in sample_batches(run):
         row = run.rows[unit["row"]]
-        wanted = [turns(row)[1][number][1] + run.encoder.closing for number in unit["questions"]]
-        taught = [decode(ids) for ids in answers_taught(batch["labels"].tolist())]
-        wanted = [unicodedata.normalize("NFC", text) for text in wanted]
-        if taught != wanted:
+        answers = [turns(row)[1][number][1] + run.encoder.closing for number in unit["questions"]]
+        taught_texts = [decode(ids) for ids in answers_taught(batch["labels"].tolist())]
+        answers = [unicodedata.normalize("NFC", text) for text in answers]
+        if taught_texts != answers:
             first = next(
-                (i for i, pair in enumerate(zip(taught, wanted, strict=False)) if len(set(pair)) > 1), 0
+                (i for i, pair in enumerate(zip(taught_texts, answers, strict=False)) if len(set(pair)) > 1),
+                0,
             )
-            said, right = (texts[first] if first < len(texts) else None for texts in (taught, wanted))
-            found = f"{name(row)} teaches {said!r} where the answer is {right!r}"
-            return Check("labels", False, found, "is the chat template the model's own?")
-        count += len(wanted)
+            taught_text, right = (
+                texts[first] if first < len(texts) else None for texts in (taught_texts, answers)
+            )
+            finding = f"{name(row)} teaches {taught_text!r} where the answer is {right!r}"
+            return Check("labels", False, finding, "is the chat template the model's own?")
+        count += len(answers)
     return Check("labels", True, f"{count} answers read back exactly, nothing else is taught")
 
 
-def stop_token(run: Prepared) -> Check:
+def stop_token(run: PreparedRun) -> Check:
     """Every answer ends with a token that generation stops at, and padding is another one."""
     tokenizer = run.encoder.tokenizer
     ends = set(end_tokens(run.trainer.accelerator.unwrap_model(run.trainer.model), run.encoder))
-    last = {ids[-1] for _, batch in sampled(run) for ids in answers_taught(batch["labels"].tolist())}
+    last = {ids[-1] for _, batch in sample_batches(run) for ids in answers_taught(batch["labels"].tolist())}
     end = run.encoder.closing
     closing = tokenizer.convert_tokens_to_ids(end)
     words = tokenizer.convert_ids_to_tokens(sorted(last))
@@ -147,14 +150,16 @@ def stop_token(run: Prepared) -> Check:
     return Check("stop token", True, f"every answer ends with {words[0]}, where generation stops")
 
 
-def token_budget(run: Prepared) -> Check:
+def token_budget(run: PreparedRun) -> Check:
     """No sequence is longer than it may be, and every piece of image has its place in the text."""
     longest = max(run.units["longest"])
     advice = "lower --max_pixels or --frames, or raise --max_length; nothing may be cut"
     if longest > run.limit:
         return Check("token budget", False, f"longest sequence {longest} of {run.limit} tokens", advice)
     if isinstance(run.encoder, ProcessorEncoder):  # the model itself refuses places without a piece
-        places = max(int((batch["input_ids"] == run.encoder.pad_id).sum()) for _, batch in sampled(run))
+        places = max(
+            int((batch["input_ids"] == run.encoder.pad_id).sum()) for _, batch in sample_batches(run)
+        )
         if run.budget.frames and not places:
             return Check(
                 "token budget", False, "no place for an image in the text", "is it the right processor?"
@@ -162,29 +167,29 @@ def token_budget(run: Prepared) -> Check:
         return Check(
             "token budget", True, f"longest {longest} of {run.limit} tokens, {places} of image, none cut"
         )
-    merged = run.encoder.part.merge_size**2
-    for unit, batch in sampled(run):
+    patches_per_token = run.encoder.part.merge_size**2
+    for unit, batch in sample_batches(run):
         places = int((batch["input_ids"] == run.encoder.pad_id).sum())
         grids = [batch[key] for key in ("image_grid_thw", "video_grid_thw") if key in batch]
-        pieces = sum(int(grid.prod(-1).sum()) for grid in grids) // merged
+        pieces = sum(int(grid.prod(-1).sum()) for grid in grids) // patches_per_token
         if places != pieces or (run.budget.frames and not pieces):
             where = name(run.rows[unit["row"]])
-            found = f"{where} has {places} places for {pieces} pieces of image"
-            return Check("token budget", False, found, "something cut the text or dropped the pixels")
-    found = f"longest {longest} of {run.limit} tokens, {pieces} of image, none cut"
-    seen = {(int(columns), int(rows)) for grid in grids for _, rows, columns in grid}
+            finding = f"{where} has {places} places for {pieces} pieces of image"
+            return Check("token budget", False, finding, "something cut the text or dropped the pixels")
+    finding = f"longest {longest} of {run.limit} tokens, {pieces} of image, none cut"
+    grid_sizes = {(int(columns), int(rows)) for grid in grids for _, rows, columns in grid}
     sizes = ", ".join(
-        "{}x{}".format(*(run.encoder.part.patch_size * side for side in one)) for one in sorted(seen)
+        "{}x{}".format(*(run.encoder.part.patch_size * side for side in one)) for one in sorted(grid_sizes)
     )
-    return Check("token budget", True, f"{found}, frames seen at {sizes} pixels" if sizes else found)
+    return Check("token budget", True, f"{finding}, frames seen at {sizes} pixels" if sizes else finding)
 
 
-def time_axis(run: Prepared) -> Check:
+def time_axis(run: PreparedRun) -> Check:
     """Check that the model is told the frames' own times: their order, and for a video their distance."""
     if not run.budget.frames:
         return Check("time axis", None, "text only")
     steps = []
-    for unit, batch in sampled(run):
+    for unit, batch in sample_batches(run):
         row = run.rows[unit["row"]]
         times = frame_times(row, run.budget.frames)
         if any(b <= a for a, b in pairwise(times)):
@@ -201,14 +206,14 @@ def time_axis(run: Prepared) -> Check:
             return Check("time axis", False, f"{name(row)}: {wrong}", advice)
     if run.budget.media == "images":
         return Check("time axis", True, f"{run.budget.frames} frames in their order")
-    found = f"{run.budget.frames} frames as a video, {min(steps):.2f}-{max(steps):.2f} s between steps"
+    finding = f"{run.budget.frames} frames as a video, {min(steps):.2f}-{max(steps):.2f} s between steps"
     if run.trainer.model.config.model_type in ("qwen2_vl", "qwen2_5_vl"):
         advice = "vLLM counts positions after a video otherwise than transformers: serve with --media images"
-        return Check("time axis", True, found, advice)
-    return Check("time axis", True, found)
+        return Check("time axis", True, finding, advice)
+    return Check("time axis", True, finding)
 
 
-def dtypes(run: Prepared) -> Check:
+def dtypes(run: PreparedRun) -> Check:
     """Nothing but the language model is quantised, and what learns can hold small steps."""
     summary = model_checks.dtype_summary(run.trainer.model)
     text = ", ".join(f"{part} {' + '.join(sorted(kinds))}" for part, kinds in summary.items())
@@ -223,18 +228,18 @@ def dtypes(run: Prepared) -> Check:
     return Check("dtypes", True, text)
 
 
-def precision(run: Prepared) -> Check:
+def precision(run: PreparedRun) -> Check:
     """Nothing computes in a bfloat16 that the device has to emulate."""
     device = run.options.device
     kinds = {"bfloat16"} if run.options.bf16 else set()
     kinds = kinds.union(*model_checks.dtype_summary(run.trainer.model).values())
     if "bfloat16" in kinds and not native_bfloat16(device):
-        found = f"{described(device)}, and this run asks for it"
-        return Check("precision", None, found, "--dtype float32 --bf16 false")
-    return Check("precision", True, described(device))
+        finding = f"{describe_bfloat16(device)}, and this run asks for it"
+        return Check("precision", None, finding, "--dtype float32 --bf16 false")
+    return Check("precision", True, describe_bfloat16(device))
 
 
-def learns(run: Prepared) -> Check:
+def learns(run: PreparedRun) -> Check:
     """Check that what learns is what was asked for, and nothing else."""
     counts, wrong = model_checks.what_learns(run)
     text = ", ".join(f"{part} {count:,}" for part, count in counts.items()) or "nothing"
@@ -255,54 +260,56 @@ def learns(run: Prepared) -> Check:
     return Check("learns", good, text, advice if good else "give --lora_target_modules all-linear")
 
 
-def pixels(run: Prepared) -> Check:
+def pixels(run: PreparedRun) -> Check:
     """Other pixels give another loss."""
     if not run.budget.frames:
         return Check("pixels", None, "text only (--frames 0)")
     first, noise, change = model_checks.swap_pixels(run.trainer, run.units)
     if not change > 10 * noise:
-        found = f"swapping the pixels of two clips leaves the loss at {first:.6f}"
-        return Check("pixels", False, found, "they don't reach the model: grey frames, or dropped on the way")
+        finding = f"swapping the pixels of two clips leaves the loss at {first:.6f}"
+        return Check(
+            "pixels", False, finding, "they don't reach the model: grey frames, or dropped on the way"
+        )
     return Check("pixels", True, f"swapped, they change the loss by {change / first:.1e}")
 
 
-def sound(run: Prepared) -> Check:
+def sound(run: PreparedRun) -> Check:
     """Another recording gives another loss."""
     if run.encoder.ears is None:
         return Check("sound", None, "questions are text")
     first, noise, change = model_checks.swap_sounds(run.trainer, run.units)
     if not change > 10 * noise:
-        found = f"swapping the recordings of two questions leaves the loss at {first:.6f}"
-        return Check("sound", False, found, "the model doesn't hear them: silence, or lost on the way")
+        finding = f"swapping the recordings of two questions leaves the loss at {first:.6f}"
+        return Check("sound", False, finding, "the model doesn't hear them: silence, or lost on the way")
     return Check("sound", True, f"swapped, recordings change the loss by {change / first:.1e}")
 
 
-def shared_sequences(run: Prepared) -> Check:
+def shared_sequences(run: PreparedRun) -> Check:
     """Return a clip's questions behind one copy of it cost what they cost alone."""
     if run.options.questions_per_sequence == 1:
         return Check("shared sequences", None, "one row per question")
     together, alone, tolerance = model_checks.shared_against_alone(run)
     off = abs(together - alone) / abs(alone)
     if not off <= tolerance:
-        found = f"loss {together:.6f} in one sequence, {alone:.6f} alone"
-        return Check("shared sequences", False, found, "--questions-per-sequence 1, and please report it")
+        finding = f"loss {together:.6f} in one sequence, {alone:.6f} alone"
+        return Check("shared sequences", False, finding, "--questions-per-sequence 1, and please report it")
     return Check("shared sequences", True, f"same loss as one row per question (off by {off:.0e})")
 
 
-def gradients(run: Prepared) -> Check:
+def gradients(run: PreparedRun) -> Check:
     """Every module that learns gets a gradient, and nothing frozen does."""
-    live, dead, frozen = model_checks.gradients(run)
+    live, dead, frozen_names = model_checks.gradients(run)
     if dead:
         advice = "with --gradient_checkpointing: --gradient_checkpointing_kwargs '{\"use_reentrant\": false}'"
         return Check(
             "gradients", False, f"none for {dead[0]} and {len(dead) - 1} more of {live + len(dead)}", advice
         )
-    if frozen:
-        return Check("gradients", False, f"{frozen[0]} is frozen and gets one", "something hooks it")
+    if frozen_names:
+        return Check("gradients", False, f"{frozen_names[0]} is frozen and gets one", "something hooks it")
     return Check("gradients", True, f"all of {live} modules that learn, and no frozen one")
 
 
-def adapter(run: Prepared) -> Check:
+def adapter(run: PreparedRun) -> Check:
     """Return the adapter's weights change what the model says."""
     if not run.model_options.use_peft:
         return Check("adapter", None, "none: the weights themselves are trained")

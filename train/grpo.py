@@ -22,14 +22,14 @@ from surgvqa.cards.files import sums
 from surgvqa.eval.data.dataset import load_rows, split_of
 from surgvqa.eval.data.prompts import is_prompts, raise_if_other_pixels
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.load import Parts, adapted, parts
-from surgvqa.eval.models.out_of_memory import advised
-from surgvqa.eval.models.processor_encoder import PATCHED, raise_if_resized
+from surgvqa.eval.models.load import Parts, add_adapter, parts
+from surgvqa.eval.models.out_of_memory import memory_advice
+from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, raise_if_resized
 from surgvqa.train.clips.base_model import load
 from surgvqa.train.clips.clip_trainer import EndsOnce, SaveBudget, checkpoint_to_resume
 from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import raise_if_test
-from surgvqa.train.pointing.blind_rewards import earned, examine
+from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
@@ -58,7 +58,7 @@ class PointingTrainer(EndsOnce, GRPOTrainer):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """A run before step 1."""
 
     trainer: PointingTrainer
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
         InputError: an option, a model or a data set that doesn't fit; rewards that a guesser nearly fills.
     """
-    with advised(LESS_MEMORY):
+    with memory_advice(LESS_MEMORY):
         run = prepare(arguments)
         trainer, options = run.trainer, run.options
         resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
@@ -85,16 +85,16 @@ def main(arguments: Sequence[str]) -> None:
             run.budget.save(out)
     if first:
         last = [entry for entry in trainer.state.log_history if "reward" in entry]
-        kept = ("reward", "reward_blind", "step")
-        found = {name: last[-1][name] for name in kept if last and name in last[-1]}
-        print(json.dumps({"output_dir": options.output_dir, **found}))
+        figure_names = ("reward", "reward_blind", "step")
+        figures = {name: last[-1][name] for name in figure_names if last and name in last[-1]}
+        print(json.dumps({"output_dir": options.output_dir, **figures}))
     if options.push_to_hub:
         trainer.push_to_hub()
         if first:
             sums.write(out)  # the push wrote a card
 
 
-def prepare(arguments: Sequence[str]) -> Prepared:
+def prepare(arguments: Sequence[str]) -> PreparedRun:
     """Options, model, rows and rewards, and the trainer they make.
 
     Raises:
@@ -111,87 +111,91 @@ def prepare(arguments: Sequence[str]) -> Prepared:
     held_out = None
     if training.eval_strategy != "no":
         raise_if_test(data.dataset_test_split)
-        held_out = decoded(split_of(splits, data.dataset_test_split, data.dataset_name))
+        held_out = decode_pictures(split_of(splits, data.dataset_test_split, data.dataset_name))
 
-    found = parts(model_options.model_name_or_path)
-    budget = budget_of(training, found)
+    model_parts = parts(model_options.model_name_or_path)
+    budget = budget_of(training, model_parts)
     limits = {"min_pixels": training.min_pixels, "max_pixels": training.max_pixels}
-    raise_if_resized(found.model_type, model_options.model_name_or_path, **limits)
-    processor, model = load_base(model_options, found, budget, training.device)
+    raise_if_resized(model_parts.model_type, model_options.model_name_or_path, **limits)
+    processor, model = load_base(model_options, model_parts, budget, training.device)
     raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
 
     functions, training.reward_weights = reward_functions(
         data.reward_funcs, training.reward_weights, set(rows["kind"])
     )
     texts = rows.remove_columns("images").to_list()
-    blind = examine(earned(texts, list(zip(functions, training.reward_weights, strict=True)), training.seed))
+    blind = examine(
+        mean_rewards(texts, list(zip(functions, training.reward_weights, strict=True)), training.seed)
+    )
 
     trainer = PointingTrainer(
         model=model,
         args=training,
         reward_funcs=functions,
-        train_dataset=decoded(rows),
+        train_dataset=decode_pictures(rows),
         eval_dataset=held_out,
         processing_class=processor,
-        peft_config=None if found.adapter else get_peft_config(model_options),
+        peft_config=None if model_parts.adapter else get_peft_config(model_options),
         callbacks=[SaveBudget(budget)],
     )
     trainer.blind = blind
     for name, parameter in trainer.model.named_parameters():
         if "lora_" in name:  # TRL makes QLoRA's bfloat16, which rounds small steps away
             parameter.data = parameter.data.float()
-    return Prepared(trainer, training, budget)
+    return PreparedRun(trainer, training, budget)
 
 
-def budget_of(training: GrpoOptions, found: Parts) -> Budget:
+def budget_of(training: GrpoOptions, model_parts: Parts) -> Budget:
     """Return the pixels a frame is seen with: those an adapter was taught with, or the options'.
 
     Raises:
         InputError: options that contradict the adapter's own; an adapter taught on videos.
     """
-    asked = {
+    limits = {
         name: value for name in ("min_pixels", "max_pixels") if (value := getattr(training, name)) is not None
     }
-    if found.budget is None:
-        return Budget(frames=1, **asked)
-    if found.budget.media == "video":
+    if model_parts.budget is None:
+        return Budget(frames=1, **limits)
+    if model_parts.budget.media == "video":
         raise InputError(
-            f"{found.folder} was taught on videos, which TRL's GRPOTrainer leaves out of its loss; "
+            f"{model_parts.folder} was taught on videos, which TRL's GRPOTrainer leaves out of its loss; "
             "teach it with `surgvqa-train sft --dataset_config pointing` first"
         )
-    for name, value in asked.items():
-        if value != getattr(found.budget, name):
+    for name, value in limits.items():
+        if value != getattr(model_parts.budget, name):
             raise InputError(
-                f"{found.folder} was trained with {name} = {getattr(found.budget, name)}, asked with {value}; "
+                f"{model_parts.folder} was trained with {name} = {getattr(model_parts.budget, name)}, asked with {value}; "
                 f"leave --{name} away"
             )
-    return Budget(1, "images", found.budget.min_pixels, found.budget.max_pixels)
+    return Budget(1, "images", model_parts.budget.min_pixels, model_parts.budget.max_pixels)
 
 
-def load_base(options: ModelConfig, found: Parts, budget: Budget, device: Any) -> tuple[ProcessorMixin, Any]:
+def load_base(
+    options: ModelConfig, model_parts: Parts, budget: Budget, device: Any
+) -> tuple[ProcessorMixin, Any]:
     """Processor and model; an adapter goes on learning, a base model gets a new one.
 
     Raises:
         InputError: neither an adapter nor ``--use_peft``; a model of another kind.
     """
-    if found.adapter is None and not options.use_peft:
+    if model_parts.adapter is None and not options.use_peft:
         raise InputError(f"{options.model_name_or_path} is no adapter: give --use_peft true for a new one")
-    options.model_name_or_path = found.source
+    options.model_name_or_path = model_parts.source
     _, model = load(options, device)
-    processor: Any = found.processor
+    processor: Any = model_parts.processor
     # Prompts are padded on the left: TRL takes `mm_token_type_ids` from the processor, and padded on the right
     # they would name other tokens than the images'.
     processor.tokenizer.padding_side = "left"
-    if model.config.model_type in PATCHED:
+    if model.config.model_type in PATCH_FAMILIES:
         limits = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
         processor.image_processor.size = SizeDict(**limits)
-    if found.adapter is None:
+    if model_parts.adapter is None:
         if not options.lora_target_modules:
             options.lora_target_modules = pattern(linears(model))
         return processor, model
-    return processor, adapted(model, found, trainable=True)
+    return processor, add_adapter(model, model_parts, trainable=True)
 
 
-def decoded(rows: Dataset) -> Dataset:
+def decode_pictures(rows: Dataset) -> Dataset:
     """Rows whose pictures are decoded, as TRL's processor wants them."""
     return rows.cast_column("images", List(Image()))

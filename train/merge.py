@@ -30,7 +30,7 @@ from surgvqa.cards.files import sums
 from surgvqa.cards.files.atomic import sync_folder
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
-from surgvqa.eval.models.load import Loaded, load_model, local, parts
+from surgvqa.eval.models.load import LoadedModel, load_model, local, parts
 from surgvqa.eval.models.processor_encoder import encoder_for
 from torch import Tensor
 
@@ -77,24 +77,24 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
         raise InputError(f"{where} is no adapter (no adapter_config.json); a whole model needs no merge")
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out} is not empty; give another --out")
-    loaded = load_model(str(folder), dtype, "cpu", base)
+    loaded_model = load_model(str(folder), dtype, "cpu", base)
     plain = parts(str(folder), base).processor  # the probe's pictures are smaller than the model's
-    model: Any = loaded.model
+    model: Any = loaded_model.model
     if not isinstance(model, PeftModel):
         raise InputError(f"{where} was not loaded as an adapter")
-    budget = loaded.budget or Budget(frames=2)
-    before = probe(loaded, budget)
-    merged = model.merge_and_unload(safe_merge=True)
-    with written_whole(out) as unfinished:
-        merged.save_pretrained(unfinished)
-        plain.save_pretrained(unfinished)
-        if loaded.budget is not None:
-            loaded.budget.save(unfinished)
-            show_as_taught(unfinished, loaded.budget)
-        if loaded.extractor is not None:
-            save_ears(loaded.extractor, unfinished)
-        sums.write(unfinished)
-        parity = compare(before, probe(load_model(str(unfinished), dtype, "cpu"), budget))
+    budget = loaded_model.budget or Budget(frames=2)
+    before = probe(loaded_model, budget)
+    merged_model = model.merge_and_unload(safe_merge=True)
+    with written_whole(out) as pending:
+        merged_model.save_pretrained(pending)
+        plain.save_pretrained(pending)
+        if loaded_model.budget is not None:
+            loaded_model.budget.save(pending)
+            show_as_taught(pending, loaded_model.budget)
+        if loaded_model.extractor is not None:
+            save_ears(loaded_model.extractor, pending)
+        sums.write(pending)
+        parity = compare(before, probe(load_model(str(pending), dtype, "cpu"), budget))
         limit = TOLERANCE[model.dtype]
         if (parity.logits if model.dtype == torch.float32 else parity.divergence) > limit:
             raise InputError(
@@ -112,34 +112,34 @@ def written_whole(out: Path) -> Iterator[Path]:
     Raises:
         InputError: another command is writing it, or was quicker.
     """
-    with alone(unfinished := out.with_name(f"{out.name}.part")):
+    with alone(pending := out.with_name(f"{out.name}.part")):
         try:
-            for old in unfinished.iterdir():  # what a stopped run left
+            for old in pending.iterdir():  # what a stopped run left
                 remove(old)
-            yield unfinished
+            yield pending
             if out.exists() and any(out.iterdir()):
                 raise InputError(f"{out} is not empty; give another --out")
         except InputError:
-            shutil.rmtree(unfinished)
+            shutil.rmtree(pending)
             raise
         if out.exists():
             out.rmdir()
-        unfinished.replace(out)
+        pending.replace(out)
         sync_folder(out.parent)
 
 
 def show_as_taught(folder: Path, budget: Budget) -> None:
     """Set the processor's pixel limits to the budget's: whoever serves the folder shows pictures as in training."""
-    found = parts(str(folder))
-    encoder_for(found.model_type, found.processor, budget)
-    found.processor.save_pretrained(folder)
+    model_parts = parts(str(folder))
+    encoder_for(model_parts.model_type, model_parts.processor, budget)
+    model_parts.processor.save_pretrained(folder)
 
 
 @torch.inference_mode()
-def probe(loaded: Loaded, budget: Budget) -> Tensor:
+def probe(loaded_model: LoadedModel, budget: Budget) -> Tensor:
     """Logits at every place of the probes' text, on frames of noise as many as the model was taught to see."""
     small = Budget(budget.frames, budget.media, 56 * 56, 112 * 112)
-    encoder = encoder_for(loaded.model_type, loaded.processor, small)
+    encoder = encoder_for(loaded_model.model_type, loaded_model.processor, small)
     noise = np.random.default_rng(0).integers(0, 256, (budget.frames, 112, 112, 3), dtype=np.uint8)
     row = {
         "clip_id": "probe",
@@ -150,7 +150,7 @@ def probe(loaded: Loaded, budget: Budget) -> Tensor:
     times = [0.5 * index for index in range(budget.frames)]
     clip = encoder.encode_frames(row, range(len(PROBES)), False, noise, times)
     batch = encoder.inputs(clip.ids, [clip] * len(PROBES), left=False)
-    out = loaded.model(**batch).logits.float()
+    out = loaded_model.model(**batch).logits.float()
     return out[batch["attention_mask"].bool() & (batch["input_ids"] != encoder.pad_id)]
 
 
@@ -184,16 +184,16 @@ def vllm(
             raise InputError(f"{target} is not empty; give another --name or --out")
         if (folder / sums.NAME).is_file() and (faults := sums.faults(folder)):
             raise InputError(f"{where} is not what training left: {'; '.join(faults)}")
-        with written_whole(target) as unfinished:
+        with written_whole(target) as pending:
             shutil.copytree(
                 folder,
-                unfinished,
+                pending,
                 dirs_exist_ok=True,
                 ignore=shutil.ignore_patterns("checkpoint-*", "*.bin", "*.pt", "*.pth"),
             )
-            if (unfinished / BUDGET_FILE).is_file():
-                show_as_taught(unfinished, Budget.load(unfinished))
-            sums.write(unfinished)
+            if (pending / BUDGET_FILE).is_file():
+                show_as_taught(pending, Budget.load(pending))
+            sums.write(pending)
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
     on_videos = (target / BUDGET_FILE).is_file() and Budget.load(target).media == "video"
     if on_videos and config["model_type"] in ("qwen2_vl", "qwen2_5_vl"):
@@ -219,21 +219,25 @@ def write_global(path: Path, model_name: str, repo: str | None) -> None:
     """
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     text = old
-    wanted = {"model_name": model_name, "served_model_name": model_name.rpartition("/")[2]}
-    wanted |= {} if repo is None else {"model_repo": repo}
-    for key, value in wanted.items():
+    settings = {"model_name": model_name, "served_model_name": model_name.rpartition("/")[2]}
+    settings |= {} if repo is None else {"model_repo": repo}
+    for key, value in settings.items():
         line = f"{key}: {json.dumps(value)}"
-        found = re.compile(rf"^(?:# ?)?{key}:.*$", re.MULTILINE)
-        text = found.sub(line, text, count=1) if found.search(text) else f"{text.rstrip()}\n{line}\n".lstrip()
+        pattern = re.compile(rf"^(?:# ?)?{key}:.*$", re.MULTILINE)
+        text = (
+            pattern.sub(line, text, count=1)
+            if pattern.search(text)
+            else f"{text.rstrip()}\n{line}\n".lstrip()
+        )
     try:
         before = yaml.safe_load(old) or {}
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML: {error}") from None
     try:
-        good = isinstance(before, dict) and yaml.safe_load(text) == {**before, **wanted}
+        good = isinstance(before, dict) and yaml.safe_load(text) == {**before, **settings}
     except yaml.YAMLError:
         good = False
     if not good:
-        raise InputError(f"{path}: set by hand {', '.join(f'{k}: {v}' for k, v in wanted.items())}")
+        raise InputError(f"{path}: set by hand {', '.join(f'{k}: {v}' for k, v in settings.items())}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -48,7 +48,7 @@ def spatial_reward(completions: Sequence[Completion], **columns: Any) -> list[fl
 
 def instrument_reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
     """Whether things are called by their names, counted only for those within reach of their places."""
-    return [_share(row, reading, _named) for row, reading in _each(completions, columns)]
+    return [_share(row, reading, _label) for row, reading in _each(completions, columns)]
 
 
 def quadrant_reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
@@ -61,9 +61,9 @@ def grounding_reward(completions: Sequence[Completion], **columns: Any) -> list[
     out: list[float | None] = []
     for row, reading in _each(completions, columns):
         if not row["visible"]:
-            out.append(float(reading.parsed.absent))
+            out.append(float(reading.answer.absent))
             continue
-        parts = {"spatial": _near, "instrument": _named, "quadrant": _quadrant}
+        parts = {"spatial": _near, "instrument": _label, "quadrant": _quadrant}
         out.append(sum(weight * (_share(row, reading, parts[name]) or 0.0) for name, weight in MIX.items()))
     return out
 
@@ -72,11 +72,11 @@ def negatives_reward(completions: Sequence[Completion], **columns: Any) -> list[
     """Reward replies on what is absent, 1 for saying so, -1 for pointing at it, and -1 for refusing what is there."""
     out: list[float | None] = []
     for row, reading in _each(completions, columns):
-        refused = reading.parsed.absent
+        is_refusal = reading.answer.absent
         if row["visible"]:
-            out.append(-1.0 if refused else None)
+            out.append(-1.0 if is_refusal else None)
         else:
-            out.append(1.0 if refused else -1.0)
+            out.append(1.0 if is_refusal else -1.0)
     return out
 
 
@@ -84,10 +84,10 @@ def format_reward(completions: Sequence[Completion], **columns: Any) -> list[flo
     """1 for an answer that can be read, says each thing once and doesn't ramble, else 0."""
     out: list[float | None] = []
     for (row, reading), completion in zip(_each(completions, columns), completions, strict=True):
-        objects = reading.parsed.objects
+        objects = reading.answer.objects
         once = len(set(objects)) == len(objects)
         short = len(_text(completion)) <= LONGEST * max(1, len(row["labels"]))
-        out.append(float(reading.parsed.error is None and once and short))
+        out.append(float(reading.answer.error is None and once and short))
     return out
 
 
@@ -127,7 +127,7 @@ def _share(row: Row, reading: Reading, credit: Callable[[Row, Pair], float]) -> 
 
 
 def _near(row: Row, pair: Pair) -> float:
-    target, item = pair.truth, pair.found
+    target, item = pair.truth, pair.item
     if target is None or item is None:
         return 0.0
     if item.box and target.box:
@@ -141,15 +141,15 @@ def _near(row: Row, pair: Pair) -> float:
     return closeness
 
 
-def _named(row: Row, pair: Pair) -> float:
-    target, item = pair.truth, pair.found
+def _label(row: Row, pair: Pair) -> float:
+    target, item = pair.truth, pair.item
     if target is None or item is None or not same_label(row, target, item):
         return 0.0
     return float(_near(row, pair) >= (LEAST_OVERLAP if item.box and target.box else 1e-9))
 
 
 def _quadrant(row: Row, pair: Pair) -> float:
-    target, item = pair.truth, pair.found
+    target, item = pair.truth, pair.item
     if target is None or item is None:
         return 0.0
     at = place(item)

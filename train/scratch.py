@@ -24,10 +24,10 @@ from surgvqa.cards.command import InputError
 from surgvqa.train.settings.pictures import Scratch
 from surgvqa.train.steps import distributed
 from surgvqa.train.steps.muon import Muon
-from surgvqa.train.steps.optimizer import Together, divided
-from surgvqa.train.vision_parts.scratch_captions import captions, figures, picture_of_attention, shown
+from surgvqa.train.steps.optimizer import Together, divide_parameters
+from surgvqa.train.vision_parts.scratch_captions import captions, figures, figures_table, picture_of_attention
 from surgvqa.train.vision_parts.scratch_data import Sample, batch, samples, words
-from surgvqa.train.vision_parts.scratch_model import IGNORED, ScratchConfig, ScratchModel
+from surgvqa.train.vision_parts.scratch_model import IGNORE_INDEX, ScratchConfig, ScratchModel
 from torch.nn import functional
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, get_linear_schedule_with_warmup
@@ -69,16 +69,16 @@ def main(config: Scratch) -> None:
         return
     model.save_pretrained(config.out)
     tokenizer.save_pretrained(config.out)
-    told = {"recipe": recipe, "parameters": sum(one.numel() for one in model.parameters())}
+    document = {"recipe": recipe, "parameters": sum(one.numel() for one in model.parameters())}
     if KIND in config.kinds:
         test = samples(config.data, "test", [KIND], model.config.image_size)
         rows = captions(model, tokenizer, test, train, device)
         (config.out / "captions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
-        told["captions"] = figures(rows)
-        print(shown(told["captions"]))
+        document["captions"] = figures(rows)
+        print(figures_table(document["captions"]))
         fullest = max(test, key=lambda one: len(one.instruments or ()))
         picture_of_attention(model, tokenizer, fullest, config.out / "attention.png", device)
-    (config.out / "scratch.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    (config.out / "scratch.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
 def sizes(config: Scratch) -> dict[str, int]:
@@ -98,7 +98,7 @@ def optimizer_of(model: ScratchModel, rate: float) -> Together:
 
     From noise AdamW alone needs several times the steps until the text looks at the picture at all.
     """
-    inside, others = divided(
+    inside, others = divide_parameters(
         (name, one) for name, one in model.named_parameters() if one is not model.words.weight
     )
     wide = [one for one in others if one.ndim > 1]
@@ -129,16 +129,16 @@ def learn(
     optimizer = optimizer_of(model, recipe["learning_rate"])
     total_steps = steps * recipe["epochs"]
     schedule = get_linear_schedule_with_warmup(optimizer, max(1, total_steps // 20), total_steps)
-    saved, done = out / "last.pt", 0
-    if saved.is_file():
-        state = torch.load(saved, map_location=device, weights_only=True)
+    state_path, epochs_done = out / "last.pt", 0
+    if state_path.is_file():
+        state = torch.load(state_path, map_location=device, weights_only=True)
         if state["recipe"] != json.dumps(recipe, sort_keys=True):
             raise InputError(f"{out} holds a run of another recipe; give another --out, or the same options")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
-        done = state["epoch"]
-    for epoch in range(done, recipe["epochs"]):
+        epochs_done = state["epoch"]
+    for epoch in range(epochs_done, recipe["epochs"]):
         model.train()
         total = 0.0
         order = list(range(len(train)))
@@ -148,19 +148,19 @@ def learn(
             desc=f"epoch {epoch + 1}",
             disable=None if distributed.first() else True,
         ):
-            chosen = [train[at] for at in order[start : start + count]]
+            batch_samples = [train[at] for at in order[start : start + count]]
             inputs, labels, pixels = batch(
-                chosen, tokenizer, recipe["seed"] * 1_000_003 + epoch * len(train) + start, device
+                batch_samples, tokenizer, recipe["seed"] * 1_000_003 + epoch * len(train) + start, device
             )
             mine = slice(distributed.rank(), None, distributed.size())
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe["precision"] == "bf16"):
                 logits = model(inputs[mine], pixels[mine]).logits
-            taught = labels[mine, 1:].flatten()
+            targets = labels[mine, 1:].flatten()
             loss = (
                 functional.cross_entropy(
-                    logits[:, :-1].float().flatten(0, 1), taught, ignore_index=IGNORED, reduction="sum"
+                    logits[:, :-1].float().flatten(0, 1), targets, ignore_index=IGNORE_INDEX, reduction="sum"
                 )
-                / (labels[:, 1:] != IGNORED).sum()
+                / (labels[:, 1:] != IGNORE_INDEX).sum()
             )
             model.zero_grad()
             distributed.total(loss).backward()  # type: ignore[no-untyped-call]
@@ -173,5 +173,5 @@ def learn(
             print(f"epoch {epoch + 1}: loss {total / steps:.4f}", flush=True)
             state = {"epoch": epoch + 1, "recipe": json.dumps(recipe, sort_keys=True), "model": model.state_dict(),
                      "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}  # fmt: skip
-            torch.save(state, saved.with_suffix(".tmp"))
-            saved.with_suffix(".tmp").replace(saved)
+            torch.save(state, state_path.with_suffix(".tmp"))
+            state_path.with_suffix(".tmp").replace(state_path)

@@ -33,9 +33,9 @@ from surgvqa.eval.commands import run_segmentation
 from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
-from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, Stated, recipe_of
+from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, SegmenterSpec, recipe_of
 from surgvqa.train.segmenters.models import load, make
-from surgvqa.train.segmenters.parts import Batch, Found, Segmenter, to_tensor
+from surgvqa.train.segmenters.parts import Batch, PictureMasks, Segmenter, to_tensor
 from surgvqa.train.settings.from_masks import Segment
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
@@ -61,18 +61,23 @@ def main(config: Segment) -> None:
     classes = same_classes((row["classes"] for row in (*train, *held_out)), config.data)
     if not any(one["instances"] for one in train):
         raise InputError(f"{config.data}: no mask in the training split; there is nothing to learn")
-    named = called(train, classes)
+    phrases_by_class = class_phrases(train, classes)
     torch.manual_seed(config.seed)
-    model = make(recipe, classes, named).to(device)  # type: ignore[call-overload]
+    model = make(recipe, classes, phrases_by_class).to(device)  # type: ignore[call-overload]
     distributed.share_batch_norm(model)
-    stated: Stated = {"recipe": recipe, "classes": list(classes), "phrases": named, "task": train[0]["task"]}
+    spec: SegmenterSpec = {
+        "recipe": recipe,
+        "classes": list(classes),
+        "phrases": phrases_by_class,
+        "task": train[0]["task"],
+    }
     config.out.mkdir(parents=True, exist_ok=True)
-    learn(model, train, held_out, stated, config.out, device)
+    learn(model, train, held_out, spec, config.out, device)
     if not distributed.first():
         return
-    best, said = load(config.out)
+    best, document = load(config.out)
     print(
-        f"best validation Dice {said['dice']:.3f} in epoch {said['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
+        f"best validation Dice {document['dice']:.3f} in epoch {document['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
     )
     if list((config.data / "segmentation").glob("test-*.parquet")):
         test = run_segmentation.rows(config.data, "test", COLUMNS)
@@ -80,18 +85,18 @@ def main(config: Segment) -> None:
         print(f"surgvqa-eval segmentation {config.out / 'masks.jsonl'} --data {config.data}")
 
 
-def called(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
+def class_phrases(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
     """Return the phrases of every class, those of the data first."""
-    found = {one["name"]: list(one["phrases"]) for row in rows for one in row["instances"]}
-    left = [name for name in classes[1:] if name not in found]
+    phrases_by_class = {one["name"]: list(one["phrases"]) for row in rows for one in row["instances"]}
+    left = [name for name in classes[1:] if name not in phrases_by_class]
     if left:
         procedure, task = rows[0]["procedure"], rows[0]["task"]
         try:
             taxonomy = load_taxonomy(procedure)
-            found |= {name: phrases(name, task, taxonomy) for name in left}
+            phrases_by_class |= {name: phrases(name, task, taxonomy) for name in left}
         except InputError:  # a user's own procedure, which doesn't travel with the data
-            found |= {name: [name] for name in left}
-    return {name: found[name] for name in classes[1:]}
+            phrases_by_class |= {name: [name] for name in left}
+    return {name: phrases_by_class[name] for name in classes[1:]}
 
 
 def sample_seed(*parts: object) -> int:
@@ -108,20 +113,20 @@ def batches(rows: Sequence[Row], recipe: Recipe, epoch: int, device: torch.devic
     order = list(range(len(rows)))
     random.Random(sample_seed(seed, epoch)).shuffle(order)
     for start in range(0, len(order), count):
-        chosen = order[start : start + count]
-        if len(chosen) < max(2, distributed.size()) <= len(order):
+        indices = order[start : start + count]
+        if len(indices) < max(2, distributed.size()) <= len(order):
             continue
-        chosen = chosen[distributed.rank() :: distributed.size()]
-        seeds = [sample_seed(seed, epoch, rows[at]["row_id"]) for at in chosen]
+        indices = indices[distributed.rank() :: distributed.size()]
+        seeds = [sample_seed(seed, epoch, rows[at]["row_id"]) for at in indices]
         pairs = [
-            augment.apply(change, *decoded(rows[at]), one) for at, one in zip(chosen, seeds, strict=True)
+            augment.apply(change, *decode_row(rows[at]), one) for at, one in zip(indices, seeds, strict=True)
         ]
         images = torch.stack([to_tensor(picture) for picture, _ in pairs]).to(device)
         labels = torch.stack([torch.from_numpy(one.astype(np.int64)) for _, one in pairs]).to(device)
         yield Batch(images, labels, seeds)
 
 
-def decoded(row: Row) -> tuple[np.ndarray, np.ndarray]:
+def decode_row(row: Row) -> tuple[np.ndarray, np.ndarray]:
     """Return a row's picture and labels. Raises ``InputError`` where they differ in size or a label is unknown."""
     picture = decode_jpeg(row["image"]["bytes"])
     return picture, labels_of(row, picture.shape)
@@ -131,19 +136,19 @@ def learn(
     model: Segmenter,
     train: Sequence[Row],
     held_out: Sequence[Row],
-    stated: Stated,
+    spec: SegmenterSpec,
     out: Path,
     device: torch.device,
 ) -> None:
     """All epochs that are left; the best model and the state to go on from lie in ``out``."""
-    recipe, size = stated["recipe"], stated["recipe"]["size"]
+    recipe, size = spec["recipe"], spec["recipe"]["size"]
     steps = max(1, sum(1 for at in range(0, len(train), recipe["batch_size"])))
     optimizer = torch.optim.AdamW(model.parameters(), recipe["learning_rate"], weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe["learning_rate"], total_steps=steps * recipe["epochs"] + 1, pct_start=0.1
     )
-    done, best = restore(out, stated, model, optimizer, schedule, device)
-    for epoch in range(done, recipe["epochs"]):
+    epochs_done, best = restore(out, spec, model, optimizer, schedule, device)
+    for epoch in range(epochs_done, recipe["epochs"]):
         model.train()
         torch.manual_seed(sample_seed(recipe["seed"], "epoch", epoch))  # dropout
         total = count = 0.0
@@ -162,27 +167,27 @@ def learn(
             total, count = total + loss, count + 1
         if not distributed.first():
             continue
-        figures = scored(model, held_out, size, device)
+        figures = score_rows(model, held_out, size, device)
         dice = figures["dice"]["value"] or 0.0
         print(f"epoch {epoch + 1}: loss {total / max(1, count):.4f}, validation Dice {dice:.3f}", flush=True)
         if dice > best or not (out / "model.safetensors").is_file():
             best = dice
             save(model, out / "model.safetensors")
-            told: SegmenterFile = {
+            document: SegmenterFile = {
                 "schema_version": 1,
-                **stated,
+                **spec,
                 "dice": dice,
                 "epoch": epoch + 1,
                 "validation": figures,
             }
-            (out / "segmenter.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+            (out / "segmenter.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
         state = {
             "epoch": epoch + 1,
             "best": best,
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
-            "stated": json.dumps(stated, sort_keys=True),
+            "stated": json.dumps(spec, sort_keys=True),
         }
         torch.save(state, out / "last.pt.tmp")
         (out / "last.pt.tmp").replace(out / "last.pt")
@@ -208,7 +213,7 @@ def step(model: Segmenter, batch: Batch, device: torch.device, mixed: bool) -> f
 
 def restore(
     out: Path,
-    stated: Stated,
+    spec: SegmenterSpec,
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
@@ -219,7 +224,7 @@ def restore(
     if not path.is_file():
         return 0, -1.0
     state = torch.load(path, map_location=device, weights_only=True)  # tensors and plain values, no code
-    if state["stated"] != json.dumps(stated, sort_keys=True):
+    if state["stated"] != json.dumps(spec, sort_keys=True):
         raise InputError(
             f"{out} holds a run of another recipe or other classes; give another --out, or the same options"
         )
@@ -229,23 +234,23 @@ def restore(
     return int(state["epoch"]), float(state["best"])
 
 
-def predicted(
+def predict_masks(
     model: Segmenter, row: Row, size: int, device: torch.device
 ) -> tuple[dict[str, tuple[np.ndarray, float]], float]:
     """(per class its mask in the row's own size and how sure it is, milliseconds) of one row."""
-    picture, _ = decoded(row)
+    picture, _ = decode_row(row)
     start = time.perf_counter()
-    found = segmented(model, picture, size, device).masks
-    return found, (time.perf_counter() - start) * 1000
+    class_masks = segment_picture(model, picture, size, device).masks
+    return class_masks, (time.perf_counter() - start) * 1000
 
 
-def segmented(model: Segmenter, picture: np.ndarray, size: int, device: torch.device) -> Found:
+def segment_picture(model: Segmenter, picture: np.ndarray, size: int, device: torch.device) -> PictureMasks:
     """Return the mask of a height x width x 3 picture, in its own size."""
     small, _ = augment.apply(augment.plain(size), picture, np.zeros(picture.shape[:2], np.uint8), 0)
     return model.masks(to_tensor(small).to(device), picture.shape[:2])  # type: ignore[arg-type]
 
 
-def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> MaskFigures:
+def score_rows(model: Segmenter, rows: Sequence[Row], size: int, device: torch.device) -> MaskFigures:
     """Return the figures of a split, by the code of ``surgvqa-eval segmentation``."""
     model.eval()
     return report(
@@ -253,7 +258,7 @@ def scored(model: Segmenter, rows: Sequence[Row], size: int, device: torch.devic
             frame(
                 row["case_id"],
                 run_segmentation.truth(row),
-                {name: mask for name, (mask, _) in predicted(model, row, size, device)[0].items()},
+                {name: mask for name, (mask, _) in predict_masks(model, row, size, device)[0].items()},
                 row["absent"],
             )
             for row in rows
@@ -266,11 +271,11 @@ def write_masks(model: Segmenter, rows: Iterator[Row], size: int, device: torch.
     model.eval()
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(tqdm(rows, desc="predict", unit="picture", disable=None)):
-            found, spent = predicted(model, row, size, device)
-            said = {
+            class_masks, milliseconds = predict_masks(model, row, size, device)
+            record = {
                 "row_id": row["row_id"],
-                "masks": {name: masks.mask_to_rle(mask) for name, (mask, _) in found.items()},
-                "confidence": {name: round(sure, 3) for name, (_, sure) in found.items()},
-                "ms": round(spent, 2) if number >= WARM_UP else None,
+                "masks": {name: masks.mask_to_rle(mask) for name, (mask, _) in class_masks.items()},
+                "confidence": {name: round(sure, 3) for name, (_, sure) in class_masks.items()},
+                "ms": round(milliseconds, 2) if number >= WARM_UP else None,
             }
-            file.write(json.dumps(said) + "\n")
+            file.write(json.dumps(record) + "\n")

@@ -23,7 +23,7 @@ from surgvqa.builders.files.parquet import write_text
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.video.decode import iterate_frames
 from surgvqa.cards.command import InputError
-from surgvqa.train.segment import segmented
+from surgvqa.train.segment import segment_picture
 from surgvqa.train.segmenters.documents import Coco, CocoCategory, CocoImage, CocoMask, Request
 from surgvqa.train.segmenters.models import load
 from surgvqa.train.segmenters.parts import Segmenter
@@ -31,13 +31,13 @@ from surgvqa.train.settings.from_masks import Masks
 from surgvqa.train.steps import distributed
 from tqdm import tqdm
 
-UNNAMED = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts
+GENERIC_CLASSES = {"instrument", "shaft", "wrist", "clasper"}  # classes of the tasks binary and parts
 
 
 def main(config: Masks) -> None:
     """Predict what isn't there yet."""
-    model, said = load(config.segmenter)
-    if UNNAMED & set(model.classes):
+    model, document = load(config.segmenter)
+    if GENERIC_CLASSES & set(model.classes):
         raise InputError(
             f"{config.segmenter} finds {', '.join(model.classes[1:])}, which names no instrument; train one on a data "
             "set built with --segmentation instruments or all"
@@ -51,42 +51,48 @@ def main(config: Masks) -> None:
     with (config.segmenter / "model.safetensors").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     config.out.mkdir(parents=True, exist_ok=True)
-    for case_id, asked in tqdm(sorted(request.items()), desc="masks", unit="case", disable=None):
+    for case_id, case_request in tqdm(sorted(request.items()), desc="masks", unit="case", disable=None):
         path = config.out / f"{case_id}.json"
         info = {
             "segmenter": digest,
-            "moments": asked["moments"] if asked["video"] else [one for one, _ in asked["moments"]],
+            "moments": case_request["moments"]
+            if case_request["video"]
+            else [one for one, _ in case_request["moments"]],
         }
         if path.is_file() and json.loads(path.read_text("utf-8")).get("info") == info:
             continue
         write_text(
-            path, json.dumps({"info": info, **coco(model, asked, said["recipe"]["size"], device)}) + "\n"
+            path,
+            json.dumps({"info": info, **coco(model, case_request, document["recipe"]["size"], device)})
+            + "\n",
         )
 
 
-def pictures(asked: Request) -> Iterator[np.ndarray]:
+def pictures(request: Request) -> Iterator[np.ndarray]:
     """Yield the pictures of a case's moments, height x width x 3."""
-    places = [place for _, place in asked["moments"]]
-    if asked["video"]:
-        yield from (shot.image for shot in iterate_frames(Path(asked["video"]), list(map(float, places))))
+    places = [place for _, place in request["moments"]]
+    if request["video"]:
+        yield from (shot.image for shot in iterate_frames(Path(request["video"]), list(map(float, places))))
         return
     for place in places:
         with Image.open(str(place)) as picture:
             yield np.asarray(picture.convert("RGB"))
 
 
-def coco(model: Segmenter, asked: Request, size: int, device: torch.device) -> Coco:
+def coco(model: Segmenter, request: Request, size: int, device: torch.device) -> Coco:
     """COCO's lists for one case; several things of one class are one mask, as the segmenter sees no instances."""
     names = model.classes[1:]
     images: list[CocoImage] = []
     annotations: list[CocoMask] = []
-    for number, ((time_s, _), picture) in enumerate(zip(asked["moments"], pictures(asked), strict=True), 1):
+    for number, ((time_s, _), picture) in enumerate(
+        zip(request["moments"], pictures(request), strict=True), 1
+    ):
         height, width = picture.shape[:2]
-        found, highest = segmented(model, picture, size, device)
-        sure = min([share for _, share in found.values()], default=1 - highest)
+        class_masks, highest = segment_picture(model, picture, size, device)
+        sure = min([share for _, share in class_masks.values()], default=1 - highest)
         images.append({"id": number, "file_name": f"{number}.png", "width": width, "height": height,
                        "time_s": time_s, "score": round(sure, 4)})  # fmt: skip
-        for name, (mask, share) in found.items():
+        for name, (mask, share) in class_masks.items():
             rle = masks.mask_to_rle(mask)
             x1, y1, x2, y2 = masks.box_of(rle, width, height)
             annotations.append({

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from surgvqa.cards.files import sums
 from surgvqa.eval.models.audio_graft import save_ears
-from surgvqa.eval.models.out_of_memory import advised
+from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.train.clips.clip_trainer import checkpoint_to_resume
 from surgvqa.train.clips.model_checks import inner_model
-from surgvqa.train.clips.prepare import Prepared, prepare
+from surgvqa.train.clips.prepare import PreparedRun, prepare
 from surgvqa.train.clips.vision_cache import VisionCache, takes_features
 from surgvqa.train.doctor import examine
 from surgvqa.train.steps.options import less_memory
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
     learn(prepare(arguments))
 
 
-def learn(run: Prepared) -> None:
+def learn(run: PreparedRun) -> None:
     """Let the doctor look, train, save.
 
     Raises:
@@ -43,7 +43,7 @@ def learn(run: Prepared) -> None:
     """
     trainer, options = run.trainer, run.options
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
-    with advised(less_memory(options, run.model_options)):
+    with memory_advice(less_memory(options, run.model_options)):
         examine(run)
         if options.cache_vision is not None:
             use_cache(run, Path(options.cache_vision))
@@ -67,7 +67,7 @@ def learn(run: Prepared) -> None:
     trainer.end()
 
 
-def use_cache(run: Prepared, folder: Path) -> None:
+def use_cache(run: PreparedRun, folder: Path) -> None:
     """Compute the features of the run's clips that aren't in the cache, and train on them from here.
 
     Raises:
@@ -82,9 +82,9 @@ def use_cache(run: Prepared, folder: Path) -> None:
     if trainer.eval_dataset is not None:
         pairs |= {(1, row) for row in trainer.eval_dataset["row"]}
     own = sorted(pairs)[accelerator.process_index :: accelerator.num_processes]
-    computed = cache.fill(own, show=accelerator.is_local_main_process)
+    count = cache.fill(own, show=accelerator.is_local_main_process)
     accelerator.wait_for_everyone()
-    print(f"vision cache: {len(own)} clips, {computed} computed", file=sys.stderr)
+    print(f"vision cache: {len(own)} clips, {count} computed", file=sys.stderr)
     takes_features(inner, run.budget.media)
     collator.cache = cache
 
@@ -96,6 +96,6 @@ def doctor(arguments: Sequence[str]) -> None:
         InputError: as ``main``, without training.
     """
     run = prepare(arguments)
-    with advised(less_memory(run.options, run.model_options)):
+    with memory_advice(less_memory(run.options, run.model_options)):
         examine(run, sys.stdout)
     run.trainer.end()

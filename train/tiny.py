@@ -99,7 +99,7 @@ Point to the in this image. Answer as <point x="X" y="Y">name</point> with X and
 class Size:
     """Width and depth of a tiny checkpoint; the number of heads follows from a head of 32 (vision: 16)."""
 
-    hidden: int
+    hidden_size: int
     layers: int
     vision_hidden: int
     vision_layers: int
@@ -130,9 +130,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, show_progress=False)
     words = WORDS.split()  # an answer begins without a space: each word as one token either way
-    spaced = [*words, *(f" {word}" for word in words)]
+    word_forms = [*words, *(f" {word}" for word in words)]
     bpe.train_from_iterator(
-        [WORDS, *spaced, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
+        [WORDS, *word_forms, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
@@ -170,11 +170,11 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
     ids = {name: words.convert_tokens_to_ids(name) for name in SPECIALS}
     text = {
         "vocab_size": len(words),
-        "hidden_size": size.hidden,
-        "intermediate_size": 3 * size.hidden,
+        "hidden_size": size.hidden_size,
+        "intermediate_size": 3 * size.hidden_size,
         "num_hidden_layers": size.layers,
-        "num_attention_heads": size.hidden // 32,
-        "num_key_value_heads": size.hidden // 64,
+        "num_attention_heads": size.hidden_size // 32,
+        "num_key_value_heads": size.hidden_size // 64,
         "max_position_embeddings": 32768,
         "rope_parameters": {
             "rope_type": "default",
@@ -194,9 +194,9 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
         "initializer_range": size.deviation,
     }
     if family == "qwen2_vl":  # here embed_dim is the tower's width, hidden_size what it hands over
-        vision |= {"embed_dim": size.vision_hidden, "hidden_size": size.hidden, "mlp_ratio": 3}
+        vision |= {"embed_dim": size.vision_hidden, "hidden_size": size.hidden_size, "mlp_ratio": 3}
     else:
-        vision |= {"out_hidden_size": size.hidden, "intermediate_size": 3 * size.vision_hidden}
+        vision |= {"out_hidden_size": size.hidden_size, "intermediate_size": 3 * size.vision_hidden}
     if family == "qwen2_5_vl":
         vision |= {"fullatt_block_indexes": list(range(size.vision_layers)), "window_size": 8 * size.patch}
     if family == "qwen3_vl":
@@ -224,7 +224,7 @@ def configuration(family: str, size: Size, words: PreTrainedTokenizerFast) -> tr
 
 def hybrid(family: str, size: Size) -> dict[str, int]:
     """Return what a Qwen3.5's language model has beside a Qwen3-VL's: linear attention, and experts in its moe."""
-    heads = size.hidden // 32
+    heads = size.hidden_size // 32
     text = {
         "num_hidden_layers": 4,
         "head_dim": 32,
@@ -235,7 +235,10 @@ def hybrid(family: str, size: Size) -> dict[str, int]:
     }
     if family == "qwen3_5_moe":
         text |= {"num_experts": 4, "num_experts_per_tok": 2}
-        text |= {"moe_intermediate_size": size.hidden, "shared_expert_intermediate_size": size.hidden}
+        text |= {
+            "moe_intermediate_size": size.hidden_size,
+            "shared_expert_intermediate_size": size.hidden_size,
+        }
     return text
 
 
@@ -280,9 +283,9 @@ def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:
     Raises:
         InputError: an unknown family or size.
     """
-    known = (*FAMILIES, *HYBRIDS)
-    if family not in known:
-        raise InputError(f"no model family {family!r}; {nearest(family, known)}")
+    families = (*FAMILIES, *HYBRIDS)
+    if family not in families:
+        raise InputError(f"no model family {family!r}; {nearest(family, families)}")
     if size not in SIZES:
         raise InputError(f"no size {size!r}; {nearest(size, SIZES)}")
     parts = processor(family, SIZES[size])

@@ -36,7 +36,7 @@ GRID = "mean colours"
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class SplitClips:
     """The clips of a split: pictures, cases, phases, and the instruments in view."""
 
     pictures: list[Image.Image]
@@ -62,70 +62,72 @@ def main(config: Towers) -> None:
     """One table: phase accuracy and instrument balanced accuracy by encoder."""
     device = distributed.device(config.device)
     names = streams.splits(str(config.data), "clips")
-    parts = {name: looked(config.data, name) for name in ("train", "validation", "test") if name in names}
+    parts = {name: read_clips(config.data, name) for name in ("train", "validation", "test") if name in names}
     if "test" not in parts:
         raise InputError(f"{config.data} has no test split to compare on")
-    train, held = (parts["train"], parts["validation"]) if "validation" in parts else apart(parts["train"])
-    found: dict[str, TowerRow] = {}
+    train, held_out = (
+        (parts["train"], parts["validation"]) if "validation" in parts else apart(parts["train"])
+    )
+    rows: dict[str, TowerRow] = {}
     for name in (GRID, *config.models):
-        features = [described(name, part.pictures, device) for part in (train, held, parts["test"])]
-        found[name] = {"width": features[0].shape[1], **probed(features, (train, held, parts["test"]))}
-    found["commonest"] = commonest(train, parts["test"])
-    print(shown(found))
+        features = [features_of(name, part.pictures, device) for part in (train, held_out, parts["test"])]
+        rows[name] = {"width": features[0].shape[1], **probe(features, (train, held_out, parts["test"]))}
+    rows["commonest"] = commonest(train, parts["test"])
+    print(figures_table(rows))
     if config.out:
-        config.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        config.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
 
 
-def looked(folder: Path, split: str) -> Looked:
+def read_clips(folder: Path, split: str) -> SplitClips:
     """Return the clips of a split that have pictures, a phase and an annotated scene."""
-    found = Looked([], [], [], [])
+    clips = SplitClips([], [], [], [])
     for row in streams.clips(str(folder), split):
         if not row["images"] or row["phase"] is None or not row["scene"]:
             continue
         nodes = json.loads(row["scene"])["nodes"]
         middle = row["images"][len(row["images"]) // 2]
-        found.pictures.append(Image.fromarray(decode_jpeg(middle["bytes"])))
-        found.cases.append(row["case_id"])
-        found.phases.append(row["phase"])
-        found.instruments.append(frozenset(one["name"] for one in nodes if one["type"] == "instrument"))
-    if not found.pictures:
+        clips.pictures.append(Image.fromarray(decode_jpeg(middle["bytes"])))
+        clips.cases.append(row["case_id"])
+        clips.phases.append(row["phase"])
+        clips.instruments.append(frozenset(one["name"] for one in nodes if one["type"] == "instrument"))
+    if not clips.pictures:
         raise InputError(f"{folder}, {split}: no clip with pictures, a phase and a scene")
-    return found
+    return clips
 
 
-def apart(train: Looked) -> tuple[Looked, Looked]:
+def apart(train: SplitClips) -> tuple[SplitClips, SplitClips]:
     """Return the training clips without, and of, every fifth operation."""
-    held = set(sorted(set(train.cases))[::5])
-    if held == set(train.cases):
+    held_cases = set(sorted(set(train.cases))[::5])
+    if held_cases == set(train.cases):
         raise InputError("one operation in the training split: nothing to choose the probe's strength on")
 
-    def part(inside: bool) -> Looked:
-        at = [i for i, case in enumerate(train.cases) if (case in held) == inside]
+    def part(inside: bool) -> SplitClips:
+        at = [i for i, case in enumerate(train.cases) if (case in held_cases) == inside]
         pick = (
             [one[i] for i in at] for one in (train.pictures, train.cases, train.phases, train.instruments)
         )
-        return Looked(*pick)  # type: ignore[arg-type]
+        return SplitClips(*pick)  # type: ignore[arg-type]
 
     return part(False), part(True)
 
 
-def described(name: str, pictures: Sequence[Image.Image], device: torch.device) -> np.ndarray:
+def features_of(name: str, pictures: Sequence[Image.Image], device: torch.device) -> np.ndarray:
     """(pictures, features) of one encoder."""
     if name == GRID:
         small = [np.asarray(one.resize((8, 8), Image.Resampling.BOX), np.float32) for one in pictures]
         return np.stack(small).reshape(len(small), -1)
-    tower, processor = opened(name, device)
+    tower, processor = load_tower(name, device)
     tower = tower.to(device).eval()
-    found = []
+    chunks = []
     for start in tqdm(range(0, len(pictures), 16), desc=name.rsplit("/", 1)[-1], disable=None):
         some = list(pictures[start : start + 16])
         inputs = {key: value.to(device) for key, value in processor(images=some, return_tensors="pt").items()}
         with torch.inference_mode():
-            found.append(pooled(tower, inputs, len(some)).float().cpu().numpy())
-    return np.concatenate(found)
+            chunks.append(pool_patches(tower, inputs, len(some)).float().cpu().numpy())
+    return np.concatenate(chunks)
 
 
-def opened(name: str, device: torch.device) -> tuple[Any, Any]:
+def load_tower(name: str, device: torch.device) -> tuple[Any, Any]:
     """Return the vision tower of a checkpoint and the processor of its pictures; the rest of the model is dropped."""
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
@@ -141,7 +143,7 @@ def opened(name: str, device: torch.device) -> tuple[Any, Any]:
     return getattr(model, "vision_model", None) or getattr(model, "visual", None) or model, processor
 
 
-def pooled(tower: Any, inputs: dict[str, torch.Tensor], count: int) -> torch.Tensor:
+def pool_patches(tower: Any, inputs: dict[str, torch.Tensor], count: int) -> torch.Tensor:
     """(pictures, features): the mean of a picture's patches."""
     if "image_grid_thw" in inputs:  # Qwen: the patches of all pictures in one row, merged by the tower
         grid = inputs["image_grid_thw"]
@@ -156,30 +158,30 @@ def pooled(tower: Any, inputs: dict[str, torch.Tensor], count: int) -> torch.Ten
     return patches.mean(1)
 
 
-def probed(features: Sequence[np.ndarray], parts: Sequence[Looked]) -> Probe:
+def probe(features: Sequence[np.ndarray], parts: Sequence[SplitClips]) -> Probe:
     """Phase accuracy and the instruments' balanced accuracy on the test split, with intervals over operations."""
     mean, spread = features[0].mean(0), features[0].std(0) + 1e-6
     inputs = [np.column_stack([(one - mean) / spread, np.ones(len(one))]) for one in features]
     phases = sorted(set(parts[0].phases))
     tools = sorted({name for one in parts[0].instruments for name in one})
     targets = [targets_of(part, phases, tools) for part in parts]
-    solved = [ridge(inputs[0], targets[0], strength) for strength in STRENGTHS]
+    solutions = [ridge(inputs[0], targets[0], strength) for strength in STRENGTHS]
     count = len(phases)
 
     def best(columns: slice, score: Any) -> np.ndarray:
         """Return the test scores under the weights that are best on the held-out split."""
-        scores = [score(inputs[1] @ one[:, columns], parts[1]) for one in solved]
-        chosen = solved[int(np.argmax([one.mean() for one in scores]))]
-        found: np.ndarray = score(inputs[2] @ chosen[:, columns], parts[2])
-        return found
+        scores = [score(inputs[1] @ one[:, columns], parts[1]) for one in solutions]
+        weights = solutions[int(np.argmax([one.mean() for one in scores]))]
+        test_scores: np.ndarray = score(inputs[2] @ weights[:, columns], parts[2])
+        return test_scores
 
-    def phase_right(scores: np.ndarray, part: Looked) -> np.ndarray:
+    def phase_right(scores: np.ndarray, part: SplitClips) -> np.ndarray:
         return np.array(
             [phases[at] == true for at, true in zip(scores.argmax(1), part.phases, strict=True)], float
         )
 
-    def tools_right(scores: np.ndarray, part: Looked) -> np.ndarray:
-        return balanced(scores > 0, part, tools)
+    def tools_right(scores: np.ndarray, part: SplitClips) -> np.ndarray:
+        return balanced_accuracy(scores > 0, part, tools)
 
     return {
         "phase": figure(best(slice(0, count), phase_right).tolist(), parts[2].cases),
@@ -187,7 +189,7 @@ def probed(features: Sequence[np.ndarray], parts: Sequence[Looked]) -> Probe:
     }
 
 
-def targets_of(part: Looked, phases: Sequence[str], tools: Sequence[str]) -> np.ndarray:
+def targets_of(part: SplitClips, phases: Sequence[str], tools: Sequence[str]) -> np.ndarray:
     """(clips, phases + instruments) of 1 and -1."""
     rows = [
         [*(one == name for name in phases), *(name in there for name in tools)]
@@ -198,19 +200,19 @@ def targets_of(part: Looked, phases: Sequence[str], tools: Sequence[str]) -> np.
 
 def ridge(inputs: np.ndarray, targets: np.ndarray, strength: float) -> np.ndarray:
     """Weights of a ridge regression; presence and absence of a class weigh the same, and the constant isn't shrunk."""
-    found = []
+    columns = []
     penalty = strength * len(inputs) * np.eye(inputs.shape[1])
     penalty[-1, -1] = 0
     for column in targets.T:
         share = np.clip((column > 0).mean(), 1e-6, 1 - 1e-6)
         weight = np.where(column > 0, 0.5 / share, 0.5 / (1 - share))[:, None]
-        found.append(
+        columns.append(
             np.linalg.solve(inputs.T @ (weight * inputs) + penalty, inputs.T @ (weight[:, 0] * column))
         )
-    return np.column_stack(found)
+    return np.column_stack(columns)
 
 
-def balanced(guess: np.ndarray, part: Looked, tools: Sequence[str]) -> np.ndarray:
+def balanced_accuracy(guess: np.ndarray, part: SplitClips, tools: Sequence[str]) -> np.ndarray:
     """Per clip, how right the instruments are told where presence and absence count the same; chance is 0.5."""
     truth = np.array([[name in there for name in tools] for there in part.instruments])
     share = truth.mean(0).clip(1e-6, 1 - 1e-6)
@@ -220,7 +222,7 @@ def balanced(guess: np.ndarray, part: Looked, tools: Sequence[str]) -> np.ndarra
     return right
 
 
-def commonest(train: Looked, test: Looked) -> TowerRow:
+def commonest(train: SplitClips, test: SplitClips) -> TowerRow:
     """Score a guesser who never looks."""
     usual = max(sorted(set(train.phases)), key=train.phases.count)
     return {
@@ -230,12 +232,12 @@ def commonest(train: Looked, test: Looked) -> TowerRow:
     }
 
 
-def shown(found: dict[str, TowerRow]) -> str:
+def figures_table(rows: dict[str, TowerRow]) -> str:
     """Return the table."""
     lines: list[tuple[str, ...]] = [
         ("frozen encoder, linear probe", "features", "phase", "95 %", "instruments*", "95 %")
     ]
-    for name, one in found.items():
+    for name, one in rows.items():
         cells = (cell for each in (one["phase"], one["instruments"])
                  for cell in (terminal.percent(each["value"]), terminal.span(each.get("ci95"))))  # fmt: skip
         lines.append((name, str(one["width"]), *cells))

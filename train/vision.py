@@ -33,8 +33,8 @@ from surgvqa.train.clips.base_model import load
 from surgvqa.train.settings.from_masks import Vision
 from surgvqa.train.steps import distributed
 from surgvqa.train.steps.muon import Muon
-from surgvqa.train.steps.optimizer import Together, divided, part_of
-from surgvqa.train.vision_parts.pairs import UNKNOWN, Pair, Read, batches, encoded, pairs, phases_of
+from surgvqa.train.steps.optimizer import Together, divide_parameters, part_of
+from surgvqa.train.vision_parts.pairs import UNKNOWN, Pair, Read, batches, encode_pairs, pairs, phases_of
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -73,23 +73,23 @@ def main(config: Vision) -> None:
     budget = Budget(FRAMES, "video", min(Budget(FRAMES).min_pixels, config.max_pixels), config.max_pixels)
     part = Encoder(processor, budget).part
     phases = phases_of(config.data, "train")
-    known = sorted({name for stretches in phases.values() for _, _, name in stretches})
-    train = pairs(config.data, "train", part, phases, known)
+    phase_names = sorted({name for stretches in phases.values() for _, _, name in stretches})
+    train = pairs(config.data, "train", part, phases, phase_names)
     classes = train[0].after.names
-    reader = Reader(model.config.get_text_config().hidden_size, len(classes), len(known)).to(device)
+    reader = Reader(model.config.get_text_config().hidden_size, len(classes), len(phase_names)).to(device)
     model = model.to(device)
     side_by_side(model)
     learn(model, reader, train, part, config, device)
     if not distributed.first():
         return
-    told: dict[str, Any] = {"pairs": len(train), "classes": list(classes), "phases": known}
+    document: dict[str, Any] = {"pairs": len(train), "classes": list(classes), "phases": phase_names}
     if list((config.data / "segmentation").glob("validation-*.parquet")):
-        held_out = pairs(config.data, "validation", part, phases_of(config.data, "validation"), known)
-        told["validation"] = figures(model, reader, held_out, part, config.batch_size, device)
-        print(json.dumps(told["validation"]))
+        held_out = pairs(config.data, "validation", part, phases_of(config.data, "validation"), phase_names)
+        document["validation"] = figures(model, reader, held_out, part, config.batch_size, device)
+        print(json.dumps(document["validation"]))
     model.save_pretrained(config.out)
     processor.save_pretrained(config.out)
-    (config.out / "vision.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    (config.out / "vision.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
 def learn(
@@ -104,7 +104,9 @@ def learn(
     for name, one in model.named_parameters():
         one.requires_grad_(part_of(name) in ("vision", "projector"))
     both = nn.ModuleDict({"model": model, "reader": reader})
-    muon, rest = divided([(name, one) for name, one in model.named_parameters() if one.requires_grad])
+    muon, rest = divide_parameters(
+        [(name, one) for name, one in model.named_parameters() if one.requires_grad]
+    )
     rest += reader.parameters()
     optimizer = Together(
         [
@@ -126,7 +128,7 @@ def learn(
         disable=None if distributed.first() else True,
     )
     for number, batch in enumerate(bar, 1):
-        loss = lost(model, reader, batch[distributed.rank() :: distributed.size()], part, device)
+        loss = loss_of(model, reader, batch[distributed.rank() :: distributed.size()], part, device)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         distributed.mean_gradients(both)
@@ -137,27 +139,29 @@ def learn(
             bar.set_postfix(loss=f"{float(loss.detach()):.3f}")
 
 
-def looked(model: PreTrainedModel, patches: Tensor, grids: Tensor, part: Any) -> Tensor:
+def tower_features(model: PreTrainedModel, patches: Tensor, grids: Tensor, part: Any) -> Tensor:
     """(n, tokens, width): what the tower hands to the language model of n videos of one size."""
-    found = model.get_video_features(to_float(patches, part), video_grid_thw=grids).pooler_output
-    return torch.cat(list(found)).view(len(grids), -1, found[0].shape[-1])
+    features = model.get_video_features(to_float(patches, part), video_grid_thw=grids).pooler_output
+    return torch.cat(list(features)).view(len(grids), -1, features[0].shape[-1])
 
 
-def lost(
+def loss_of(
     model: PreTrainedModel, reader: Reader, some: Sequence[Pair], part: Any, device: torch.device
 ) -> Tensor:
     """Return the loss of some pairs."""
-    patches, grids, truth = encoded(some, part)
-    read = reader(looked(model, patches.to(device), grids.to(device), part))
-    summed = functional.binary_cross_entropy_with_logits(
+    patches, grids, truth = encode_pairs(some, part)
+    read = reader(tower_features(model, patches.to(device), grids.to(device), part))
+    loss_sum = functional.binary_cross_entropy_with_logits(
         read.changes, truth.changes.to(device), reduction="sum"
     )
-    total = CHANGES_WEIGH * distributed.mean(summed, len(some))
+    total = CHANGES_WEIGH * distributed.mean(loss_sum, len(some))
     weights = (CLASSES_WEIGH, CELLS_WEIGH, 1.0, 1.0)
     for logits, labels, weight in zip(read[:-1], truth[:-1], weights, strict=True):
         flat = labels.to(device).flatten()
-        summed = functional.cross_entropy(logits.flatten(0, -2), flat, ignore_index=UNKNOWN, reduction="sum")
-        total = total + weight * distributed.mean(summed, int((flat != UNKNOWN).sum()))
+        loss_sum = functional.cross_entropy(
+            logits.flatten(0, -2), flat, ignore_index=UNKNOWN, reduction="sum"
+        )
+        total = total + weight * distributed.mean(loss_sum, int((flat != UNKNOWN).sum()))
     return total
 
 
@@ -175,23 +179,23 @@ def figures(
     """
     model.eval()
     right: Counter[str] = Counter()
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for start in range(0, len(held_out), size):
-        patches, grids, truth = encoded(held_out[start : start + size], part)
-        read = reader(looked(model, patches.to(device), grids.to(device), part))
+        patches, grids, truth = encode_pairs(held_out[start : start + size], part)
+        read = reader(tower_features(model, patches.to(device), grids.to(device), part))
         things = truth.classes > 0
-        for name, logits, labels, wanted in (
+        for name, logits, labels, mask in (
             ("things", read.classes, truth.classes, things),
             ("background", read.classes, truth.classes, ~things),
             ("cells", read.cells, truth.cells, truth.cells != UNKNOWN),
             ("ways", read.ways, truth.ways, truth.ways != UNKNOWN),
             ("phases", read.phases, truth.phases, truth.phases != UNKNOWN),
         ):
-            right[name] += int((logits.argmax(-1).cpu() == labels)[wanted].sum())
-            asked[name] += int(wanted.sum())
+            right[name] += int((logits.argmax(-1).cpu() == labels)[mask].sum())
+            counts[name] += int(mask.sum())
         exact = ((read.changes.cpu() > 0) == (truth.changes > 0)).flatten(1).all(1)
-        changed = truth.changes.flatten(1).any(1)
-        for name, wanted in (("changes", changed), ("unchanged", ~changed)):
-            right[name] += int(exact[wanted].sum())
-            asked[name] += int(wanted.sum())
-    return {name: right[name] / count for name, count in asked.items() if count}
+        has_change = truth.changes.flatten(1).any(1)
+        for name, mask in (("changes", has_change), ("unchanged", ~has_change)):
+            right[name] += int(exact[mask].sum())
+            counts[name] += int(mask.sum())
+    return {name: right[name] / count for name, count in counts.items() if count}

@@ -11,10 +11,10 @@ from surgvqa.builders.files.tables import letters
 from surgvqa.cards.command import InputError
 
 # Letters alone: "is_deleted" is found as "isdeleted".
-GONE = frozenset(("deleted", "isdeleted", "removed", "outside", "absent", "disabled", "outofview", "notvisible", "invisible"))  # fmt: skip
-SEEN = frozenset(("visible", "isvisible", "present", "ispresent", "inview", "enabled", "exists"))
-LOOKED = frozenset(("annotated", "isannotated", "labeled", "labelled", "islabeled", "islabelled"))
-PASSED = frozenset(("skipped", "skip", "ignored", "ignore", "archived", "unlabeled", "unlabelled", "unannotated", "notannotated", "todo", "pending", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
+ABSENT_KEYS = frozenset(("deleted", "isdeleted", "removed", "outside", "absent", "disabled", "outofview", "notvisible", "invisible"))  # fmt: skip
+VISIBLE_KEYS = frozenset(("visible", "isvisible", "present", "ispresent", "inview", "enabled", "exists"))
+ANNOTATED_KEYS = frozenset(("annotated", "isannotated", "labeled", "labelled", "islabeled", "islabelled"))
+SKIPPED_KEYS = frozenset(("skipped", "skip", "ignored", "ignore", "archived", "unlabeled", "unlabelled", "unannotated", "notannotated", "todo", "pending", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
 UNDONE = frozenset(("new", "annotate", "annotating", "archived", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
 NO = ("0", "0.0", "false", "no", "n", "none", "")
 YES = ("1", "1.0", "true", "yes", "y")
@@ -43,16 +43,16 @@ def flag(value: object, name: str) -> bool:
     return True
 
 
-def refuse_gone(given: object) -> None:
+def refuse_gone(flags: object) -> None:
     """Refuse a thing that its own flags or attributes call deleted, or not in view.
 
     >>> refuse_gone({"deleted": False, "visible": "partly", "occluded": True})
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(flags, Mapping):
         return
-    for key, value in given.items():
-        said = letters(str(key))
-        if (said in GONE and is_yes(value)) or (said in SEEN and is_no(value)):
+    for key, value in flags.items():
+        word = letters(str(key))
+        if (word in ABSENT_KEYS and is_yes(value)) or (word in VISIBLE_KEYS and is_no(value)):
             raise InputError(
                 f"its {key} is {value!r}, so whether it is in view is in doubt; delete the thing, or its {key}"
             )
@@ -65,9 +65,11 @@ def not_looked_at(picture: Mapping[str, object]) -> str | None:
     ('left out: its annotated is False, so nobody may have looked at it', None)
     """
     for key, value in picture.items():
-        said = letters(str(key))
-        passed = said in PASSED and value is not None and not is_no(value) and value != [] and value != {}
-        undone = said in ("status", "state") and isinstance(value, str) and letters(value) in UNDONE
-        if passed or undone or (said in LOOKED and is_no(value)):
+        word = letters(str(key))
+        is_skipped = (
+            word in SKIPPED_KEYS and value is not None and not is_no(value) and value != [] and value != {}
+        )
+        undone = word in ("status", "state") and isinstance(value, str) and letters(value) in UNDONE
+        if is_skipped or undone or (word in ANNOTATED_KEYS and is_no(value)):
             return f"left out: its {key} is {value!r}, so nobody may have looked at it"
     return None

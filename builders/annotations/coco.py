@@ -11,8 +11,8 @@ from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import recordings
 from surgvqa.builders.annotations.shapes import (
-    MALFORMED,
-    Annotated,
+    MALFORMED_ERRORS,
+    Annotations,
     Faults,
     Names,
     Picture,
@@ -32,8 +32,8 @@ LISTS = ("images", "annotations", "categories")
 
 
 def coco(
-    path: Path, taxonomy: Taxonomy, shown: str | None = None, *, file: Any = None, masked: bool = True
-) -> Annotated:
+    path: Path, taxonomy: Taxonomy, shown_name: str | None = None, *, file: Any = None, masked: bool = True
+) -> Annotations:
     """Read COCO instances; class names come from the file's own ``categories``.
 
     ``segmentation`` may be polygons, run lengths, or a string that holds either as JSON; where it is empty
@@ -43,67 +43,73 @@ def coco(
     are, nobody says. ``file`` is the value of the file, if it is read already; without ``masked``, outlines become
     the boxes around them.
     """
-    shown = shown or path.name
-    file = read_json(path, shown) if file is None else file
+    shown_name = shown_name or path.name
+    file = read_json(path, shown_name) if file is None else file
     if not isinstance(file, dict) or not all(isinstance(file.get(key), list) for key in LISTS):
-        raise InputError(f"{shown}: not COCO instances; they hold the lists images, annotations, categories")
-    for said in (file, file.get("info")):
-        if isinstance(said, Mapping):
-            elsewhere.refuse_moved(said, of_file=True)
-    found = Faults(shown)
-    labels = {key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", found).items()}
-    images = _of_videos(_by_id(file["images"], "image", found), file.get("videos"))
-    entries, broken, stray = _by_image(file.pop("annotations"), images, found)
+        raise InputError(
+            f"{shown_name}: not COCO instances; they hold the lists images, annotations, categories"
+        )
+    for part in (file, file.get("info")):
+        if isinstance(part, Mapping):
+            elsewhere.refuse_moved(part, of_file=True)
+    faults = Faults(shown_name)
+    labels = {
+        key: str(one.get("name")) for key, one in _by_id(file["categories"], "category", faults).items()
+    }
+    images = _of_videos(_by_id(file["images"], "image", faults), file.get("videos"))
+    entries, bad_images, stray = _by_image(file.pop("annotations"), images, faults)
     if stray:
         for key in (key for key in images if key not in entries):
-            found.add(
+            faults.add(
                 f"image {images[key].get('file_name')}",
                 "it has no annotation, and annotations of no image are there: one may be its own",
             )
-            broken.add(key)
+            bad_images.add(key)
     if _corners(entries, images):
         cause = "its box looks like x1, y1, x2, y2, as all of this file do; a box here is x, y, width, height"
-        for key in (key for key, there in entries.items() if there and key not in broken):
-            found.add(f"image {images[key].get('file_name')}", cause)
-            broken.add(key)
+        for key in (key for key, there in entries.items() if there and key not in bad_images):
+            faults.add(f"image {images[key].get('file_name')}", cause)
+            bad_images.add(key)
     names = Names(taxonomy)
     pictures = []
     for key, image in images.items():
         there = entries.pop(key, [])
-        if key in broken:
+        if key in bad_images:
             continue
         try:
-            picture = _picture(image, there, labels, names, found, masked)
-        except (InputError, *MALFORMED) as error:
-            found.add(str(image.get("file_name") or f"image {key}"), error)
+            picture = _picture(image, there, labels, names, faults, masked)
+        except (InputError, *MALFORMED_ERRORS) as error:
+            faults.add(str(image.get("file_name") or f"image {key}"), error)
             continue
         if picture is not None:
             pictures.append(picture)
-    return found.annotated(pictures)
+    return faults.sum_up(pictures)
 
 
 def _of_videos(images: dict[Any, dict[str, Any]], videos: Any) -> dict[Any, dict[str, Any]]:
     """Return images with the names of their videos, where the file lists these."""
-    listed = videos if isinstance(videos, list) else []
-    named = {
-        _id(one, "id"): one.get("name") or one.get("file_name") for one in listed if isinstance(one, dict)
+    entries = videos if isinstance(videos, list) else []
+    names_by_id = {
+        _id(one, "id"): one.get("name") or one.get("file_name") for one in entries if isinstance(one, dict)
     }
     return {
-        key: image | {"video": named[_id(image, "video_id")]} if _id(image, "video_id") in named else image
+        key: image | {"video": names_by_id[_id(image, "video_id")]}
+        if _id(image, "video_id") in names_by_id
+        else image
         for key, image in images.items()
     }
 
 
-def _by_id(entries: Iterable[Any], what: str, found: Faults) -> dict[Any, dict[str, Any]]:
+def _by_id(entries: Iterable[Any], what: str, faults: Faults) -> dict[Any, dict[str, Any]]:
     """Entries by their ids; a missing id is a fault, and a duplicated one, of which neither entry is taken."""
     there: dict[Any, dict[str, Any]] = {}
     twice: set[str] = set()
     for entry in entries:
         key = _id(entry, "id")
         if key is None:
-            found.add(what, "an entry has no id")
+            faults.add(what, "an entry has no id")
         elif key in there:
-            found.add(f"{what} {key}", "the id is there twice; ids of a file are unique")
+            faults.add(f"{what} {key}", "the id is there twice; ids of a file are unique")
             twice.add(key)
         else:
             there[key] = entry
@@ -119,30 +125,30 @@ def _id(entry: Any, key: str) -> str | None:
 
 
 def _by_image(
-    annotations: list[Any], images: Mapping[Any, Any], found: Faults
+    annotations: list[Any], images: Mapping[Any, Any], faults: Faults
 ) -> tuple[dict[Any, list[dict[str, Any]]], set[Any], bool]:
     """Return the annotations of every image, the images of which one can't be told, and whether some are of no image."""
     stray = False
     entries: dict[Any, list[dict[str, Any]]] = {}
-    broken: set[Any] = set()
-    seen: set[Any] = set()
+    bad_images: set[Any] = set()
+    annotation_ids: set[Any] = set()
     for entry in annotations:
         image, key = _id(entry, "image_id"), _id(entry, "id")
-        known = image is not None and image in images
-        stray = stray or not known
+        has_image = image is not None and image in images
+        stray = stray or not has_image
         if key is None:
-            found.add("annotation", "an entry has no id")
-        elif key in seen:
-            found.add(f"annotation {key}", "the id is there twice; ids of a file are unique")
-        elif not known:
-            found.add(f"annotation {key}", f"its image_id {image} is not among the file's images")
+            faults.add("annotation", "an entry has no id")
+        elif key in annotation_ids:
+            faults.add(f"annotation {key}", "the id is there twice; ids of a file are unique")
+        elif not has_image:
+            faults.add(f"annotation {key}", f"its image_id {image} is not among the file's images")
         else:
-            seen.add(key)
+            annotation_ids.add(key)
             entries.setdefault(image, []).append(entry)
             continue
-        if known:
-            broken.add(image)
-    return entries, broken, stray
+        if has_image:
+            bad_images.add(image)
+    return entries, bad_images, stray
 
 
 def _corners(entries: Mapping[Any, list[dict[str, Any]]], images: Mapping[Any, Any]) -> bool:
@@ -157,9 +163,9 @@ def _corners(entries: Mapping[Any, list[dict[str, Any]]], images: Mapping[Any, A
                 x, y, w, h = (float(value) for value in entry["bbox"])
                 if not (0 <= x < w <= width and 0 <= y < h <= height):
                     return False
-                kept = min(w, width - x) * min(h, height - y) / (w * h)
-                certain = certain or 1 - kept > checks.OUTSIDE
-        except (InputError, *MALFORMED):
+                share = min(w, width - x) * min(h, height - y) / (w * h)
+                certain = certain or 1 - share > checks.OUTSIDE
+        except (InputError, *MALFORMED_ERRORS):
             return False  # named where it is read
     return certain
 
@@ -169,14 +175,14 @@ def _picture(
     there: list[dict[str, Any]],
     labels: Mapping[Any, str],
     names: Names,
-    found: Faults,
+    faults: Faults,
     masked: bool,
 ) -> Picture | None:
     """One image with its annotations; None where it has a crowd."""
     width, height = frame_size(image["width"], image["height"])
     name = str(image["file_name"])
     if (why := beside.not_looked_at(image) or beside.not_looked_at(attributes(image))) is not None:
-        found.note(name, why)
+        faults.note(name, why)
         return None
     elsewhere.refuse_moved(image)
     if image.get("num_annotations") is not None and image["num_annotations"] != len(there):
@@ -184,12 +190,12 @@ def _picture(
     crowds = [entry for entry in there if _set(entry, "iscrowd") or _set(entry, "ignore")]
     if crowds:
         what = ", ".join(sorted({labels.get(_id(entry, "category_id"), "?") for entry in crowds}))
-        found.note(
+        faults.note(
             name, f"left out: a crowd (iscrowd or ignore) of {what}, and how many it holds is not said"
         )
         return None
     shapes = _shapes(there, labels, width, height)
-    nodes = entities(shapes, names, (width, height), found.cuts, masked=masked, picture=name)
+    nodes = entities(shapes, names, (width, height), faults.cuts, masked=masked, picture=name)
     return Picture(name, width, height, nodes, _time(image), _score(image), recordings=recordings(image))
 
 
@@ -212,7 +218,7 @@ def _shapes(
             if category not in labels:
                 raise InputError(f"its category_id {entry.get('category_id')} is not among the categories")
             yield _shape(entry, labels[category], width, height, where)
-        except (InputError, *MALFORMED) as error:
+        except (InputError, *MALFORMED_ERRORS) as error:
             error.add_note(where)
             raise
 
@@ -238,28 +244,28 @@ def _shape(entry: Mapping[str, Any], label: str, width: int, height: int, where:
         outline = [part for part in outline if part != []]  # "[[]]": no outline
     if outline:
         if not isinstance(outline, list):
-            raise InputError(f"its segmentation is {masks.shown(outline)}, no list of polygons")
+            raise InputError(f"its segmentation is {masks.short_repr(outline)}, no list of polygons")
         polygons = [pairs(polygon) for polygon in outline]
         return Shape(label, polygons=polygons, track=track, score=score, where=where, around=around)
     points = list(entry.get("keypoints") or ())
-    seen = [
+    visible_points = [
         (float(x), float(y)) for x, y, v in zip(points[::3], points[1::3], points[2::3], strict=True) if v
     ]
     if around is not None:
         box = around
-        if seen:
-            checks.refuse_beside(seen, box)
+        if visible_points:
+            checks.refuse_beside(visible_points, box)
         read = ("bbox", "segmentation", "rotation")
         elsewhere.refuse_elsewhere({**entry, "bbox_mode": _other_mode(entry.get("bbox_mode"))}, read)
         elsewhere.refuse_elsewhere(extra, read)
         degrees = float(entry.get("rotation") or extra.get("rotation") or 0.0)
         if degrees % 360:
-            turned = checks.turned(box, degrees)
-            return Shape(label, turned=turned, track=track, score=score, where=where)
+            corners = checks.turn_box(box, degrees)
+            return Shape(label, turned_box=corners, track=track, score=score, where=where)
         return Shape(label, box=box, track=track, score=score, where=where, form="xywh")
-    if not seen:
+    if not visible_points:
         raise InputError("it has no segmentation, no bbox and no visible keypoint")
-    return Shape(label, trace=seen, track=track, score=score, where=where)
+    return Shape(label, trace=visible_points, track=track, score=score, where=where)
 
 
 def _around(entry: Mapping[str, Any]) -> Box | None:
@@ -278,7 +284,9 @@ def _other_mode(mode: Any) -> Any:
 def _rle(outline: Mapping[str, Any], width: int, height: int) -> str:
     """COCO run lengths, compressed (a string) or not (a list), as a compressed string."""
     if list(outline.get("size", ())) != [height, width]:
-        raise checks.Misplaced(f"its mask's size is {outline.get('size')}, the image's [{height}, {width}]")
+        raise checks.MisplacedShape(
+            f"its mask's size is {outline.get('size')}, the image's [{height}, {width}]"
+        )
     counts = outline.get("counts")
     if isinstance(counts, str):
         masks.centroid_of(counts, width, height)  # refuses what doesn't fill the frame

@@ -17,8 +17,8 @@ def phase_of(shapes: Iterable[Shape], names: Names) -> tuple[list[Shape], str | 
     things: list[Shape] = []
     phases: set[str] = set()
     for shape in shapes:
-        placed = shape.box or shape.polygons or shape.rle or shape.turned or shape.trace
-        phase = None if placed else names.phase(shape.label)
+        has_place = shape.box or shape.polygons or shape.rle or shape.turned_box or shape.trace
+        phase = None if has_place else names.phase(shape.label)
         if phase is None:
             things.append(shape)
         else:
@@ -56,34 +56,36 @@ def entities(
     width, height = size
     nodes: list[Entity] = []
     first: dict[str, tuple[str, int]] = {}  # canonical anatomy -> its first label and place in nodes
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     present = set()
     for shape in shapes:
         try:
             role, name = names.of(shape.label)
-            node, lost = _node(shape, name, role, width, height, masked)
+            node, lost_share = _node(shape, name, role, width, height, masked)
             _refuse_apart(shape, node)
         except InputError as error:
             if shape.where:
                 error.add_note(shape.where)  # for `Faults.add`
             raise
-        if lost > 0:
-            cuts.append((lost, picture))
+        if lost_share > 0:
+            cuts.append((lost_share, picture))
         if masked and role == "anatomy" and node.rle and name in first and first[name][0] != shape.label:
             at = first[name][1]
-            joined = masks.rle_to_mask(node.rle, width, height)
-            joined = joined | masks.rle_to_mask(nodes[at].rle or "", width, height)
-            nodes[at] = _measured(nodes[at], masks.mask_to_rle(joined), width, height)
+            union = masks.rle_to_mask(node.rle, width, height)
+            union = union | masks.rle_to_mask(nodes[at].rle or "", width, height)
+            nodes[at] = _with_mask(nodes[at], masks.mask_to_rle(union), width, height)
             continue
         if node.granularity == "presence":
-            if name in present or name in seen:
+            if name in present or name in counts:
                 continue  # a tag beside a box, or twice
             present.add(name)
-        seen[name] = seen.get(name, 0) + 1
+        counts[name] = counts.get(name, 0) + 1
         if node.rle is not None:
             first.setdefault(name, (shape.label, len(nodes)))
         nodes.append(node)
-    return tuple(numbered(one for one in nodes if one.granularity != "presence" or seen[one.name] == 1))
+    return tuple(
+        number_entities(one for one in nodes if one.granularity != "presence" or counts[one.name] == 1)
+    )
 
 
 def _refuse_apart(shape: Shape, node: Entity) -> None:
@@ -100,47 +102,47 @@ def _refuse_apart(shape: Shape, node: Entity) -> None:
         checks.refuse_apart(shape.around, outline)
 
 
-def numbered(nodes: Iterable[Entity]) -> tuple[Entity, ...]:
+def number_entities(nodes: Iterable[Entity]) -> tuple[Entity, ...]:
     """Entities whose ids tell those of one name apart: "hook", "hook#2"."""
     counts: dict[str, int] = {}
-    found = []
+    numbered_nodes = []
     for node in nodes:
         counts[node.name] = count = counts.get(node.name, 0) + 1
         identity = node.name if count == 1 else f"{node.name}#{count}"
-        found.append(node if node.id == identity else replace(node, id=identity))
-    return tuple(found)
+        numbered_nodes.append(node if node.id == identity else replace(node, id=identity))
+    return tuple(numbered_nodes)
 
 
 def _node(shape: Shape, name: str, role: Role, width: int, height: int, masked: bool) -> tuple[Entity, float]:
     """Return a shape as an entity, and the share of it that was cut off."""
-    lost = 0.0
+    lost_share = 0.0
     box: Box | None = None
     at: Point | None = None
     if shape.polygons:
         cut = [checks.outline(polygon, width, height) for polygon in shape.polygons]
-        lost = max(share for _, share in cut)
+        lost_share = max(share for _, share in cut)
         if masked:
             flat = [[value for point in polygon for value in point] for polygon in shape.polygons]
             bare = Entity(name, name, role, "mask", track=shape.track, confidence=shape.score)
-            return _measured(bare, masks.polygons_to_rle(flat, width, height), width, height), lost
+            return _with_mask(bare, masks.polygons_to_rle(flat, width, height), width, height), lost_share
         box = checks.extent(point for polygon, _ in cut for point in polygon)
     elif shape.rle is not None:
         if masked:
             bare = Entity(name, name, role, "mask", track=shape.track, confidence=shape.score)
-            return _measured(bare, shape.rle, width, height), lost
+            return _with_mask(bare, shape.rle, width, height), lost_share
         box = masks.box_of(shape.rle, width, height)
     elif shape.box is not None:
-        box, lost = checks.inside(shape.box, width, height, shape.form)
-    elif shape.turned:
-        corners, lost = checks.outline(shape.turned, width, height)
+        box, lost_share = checks.inside(shape.box, width, height, shape.form)
+    elif shape.turned_box:
+        corners, lost_share = checks.outline(shape.turned_box, width, height)
         box = checks.extent(corners)
     elif shape.trace:
-        at, box, lost = _traced(shape.trace, width, height)
+        at, box, lost_share = _place_of_trace(shape.trace, width, height)
         if box is None:
             return Entity(
                 name, name, role, "point", centroid=at, grid=grid_cell(at, width, height), track=shape.track,
                 confidence=shape.score,
-            ), lost  # fmt: skip
+            ), lost_share  # fmt: skip
     if box is None:
         return Entity(name, name, role, "presence", track=shape.track, confidence=shape.score), 0.0
     x1, y1, x2, y2 = box
@@ -148,22 +150,22 @@ def _node(shape: Shape, name: str, role: Role, width: int, height: int, masked: 
     return Entity(
         name, name, role, "box", box, at, (x2 - x1) * (y2 - y1), grid_cell(at, width, height),
         confidence=shape.score, track=shape.track,
-    ), lost  # fmt: skip
+    ), lost_share  # fmt: skip
 
 
-def _traced(points: Sequence[Point], width: int, height: int) -> tuple[Point, Box | None, float]:
+def _place_of_trace(points: Sequence[Point], width: int, height: int) -> tuple[Point, Box | None, float]:
     """Return the middle of points on a thing, and the box around them where that has an area."""
     box = checks.extent(points)
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     if box[2] > box[0] and box[3] > box[1]:
-        held, lost = checks.inside(box, width, height)
-        return middle, held, lost
+        inside_box, lost_share = checks.inside(box, width, height)
+        return middle, inside_box, lost_share
     for x, y in points:
         checks.point(x, y, width, height)
     return checks.point(*middle, width, height), None, 0.0
 
 
-def _measured(entity: Entity, rle: str, width: int, height: int) -> Entity:
+def _with_mask(entity: Entity, rle: str, width: int, height: int) -> Entity:
     """Return an entity with a mask and what follows from it."""
     return replace(
         entity,

@@ -17,8 +17,8 @@ from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import parts, recordings
 from surgvqa.builders.annotations.shapes import (
-    MALFORMED,
-    Annotated,
+    MALFORMED_ERRORS,
+    Annotations,
     Faults,
     Names,
     Picture,
@@ -28,45 +28,45 @@ from surgvqa.builders.annotations.shapes import (
     frame_size,
     read_json,
 )
-from surgvqa.builders.files.pictures import BROKEN
+from surgvqa.builders.files.pictures import PICTURE_ERRORS
 from surgvqa.builders.geometry import checks, elsewhere, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
-NEEDED = ("shapes", "imagePath", "imageHeight", "imageWidth")
+REQUIRED_KEYS = ("shapes", "imagePath", "imageHeight", "imageWidth")
 
 
 def labelme(
-    path: Path, taxonomy: Taxonomy, shown: str | None = None, *, file: Any = None, masked: bool = True
-) -> Annotated:
+    path: Path, taxonomy: Taxonomy, shown_name: str | None = None, *, file: Any = None, masked: bool = True
+) -> Annotations:
     """Read one LabelMe file. Polygons of one label and ``group_id`` are one thing; circles are outlines.
 
     ``file`` is the value of the file, if it is read already; without ``masked``, outlines become boxes.
     """
-    shown = shown or path.name
-    file = read_json(path, shown) if file is None else file
-    missing = [key for key in NEEDED if not isinstance(file, dict) or file.get(key) is None]
+    shown_name = shown_name or path.name
+    file = read_json(path, shown_name) if file is None else file
+    missing = [key for key in REQUIRED_KEYS if not isinstance(file, dict) or file.get(key) is None]
     if missing:
-        raise InputError(f"{shown}: not a LabelMe file; it lacks {', '.join(missing)}")
-    found = Faults(shown)
+        raise InputError(f"{shown_name}: not a LabelMe file; it lacks {', '.join(missing)}")
+    faults = Faults(shown_name)
     *folders, name = parts(str(file["imagePath"]))
     flags = file.get("flags") if isinstance(file.get("flags"), Mapping) else {}
     if (why := beside.not_looked_at(file) or beside.not_looked_at(flags)) is not None:
-        found.note(name, why)
-        return found.annotated(())
+        faults.note(name, why)
+        return faults.sum_up(())
     try:
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
         elsewhere.refuse_moved(file)
         _refuse_other_size(file.get("imageData"), width, height)
         names = Names(taxonomy)
         shapes = [*_shapes(file["shapes"], width, height), *_flags(file.get("flags"), names)]
-        nodes = entities(shapes, names, (width, height), found.cuts, masked=masked, picture=name)
-    except (InputError, *MALFORMED) as error:
-        found.add(name, error)
-        return found.annotated(())
-    told = (*(one for one in folders if one.strip(".")), *recordings(file))
-    return found.annotated([Picture(name, width, height, nodes, recordings=told)])
+        nodes = entities(shapes, names, (width, height), faults.cuts, masked=masked, picture=name)
+    except (InputError, *MALFORMED_ERRORS) as error:
+        faults.add(name, error)
+        return faults.sum_up(())
+    recording_names = (*(one for one in folders if one.strip(".")), *recordings(file))
+    return faults.sum_up([Picture(name, width, height, nodes, recordings=recording_names)])
 
 
 def _refuse_other_size(data: Any, width: int, height: int) -> None:
@@ -75,36 +75,36 @@ def _refuse_other_size(data: Any, width: int, height: int) -> None:
         return
     try:
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-            stored = picture.size
-    except (binascii.Error, *BROKEN):
+            stored_size = picture.size
+    except (binascii.Error, *PICTURE_ERRORS):
         return  # another program's remark: places need no pixels
-    if (width, height) not in (stored, stored[::-1]):
+    if (width, height) not in (stored_size, stored_size[::-1]):
         raise InputError(
-            f"its size is {width}x{height}, and the picture inside it (imageData) has {stored[0]}x{stored[1]}"
+            f"its size is {width}x{height}, and the picture inside it (imageData) has {stored_size[0]}x{stored_size[1]}"
         )
 
 
 def _shapes(entries: list[Any], width: int, height: int) -> Iterator[Shape]:
     """Yield the shapes of a file, the closed ones of one thing together."""
-    grouped: dict[tuple[str, object], _Group] = {}
+    groups: dict[tuple[str, object], _Group] = {}
     for index, entry in enumerate(entries):
         try:
             points = [(float(x), float(y)) for x, y in entry["points"]]
-            for said in (entry, entry.get("flags"), entry.get("attributes")):
-                beside.refuse_gone(said)
+            for part in (entry, entry.get("flags"), entry.get("attributes")):
+                beside.refuse_gone(part)
             group, polygon = entry.get("group_id"), (entry.get("shape_type") or "polygon") == "polygon"
             key = (str(entry["label"]), index if group is None else f"group {group}")
             score, where = confidence(entry.get("score")), f"shape {index}"
             shape = None if polygon else _shape(entry, points, where, width, height)
-            closed = points if shape is None else _closed(shape) if group is not None else None
-            if closed is not None:
-                grouped.setdefault(key, _Group(where)).add(closed, score)
+            outline = points if shape is None else _closed_outline(shape) if group is not None else None
+            if outline is not None:
+                groups.setdefault(key, _Group(where)).add(outline, score)
             elif shape is not None:
                 yield replace(shape, score=score)
-        except (InputError, *MALFORMED) as error:
+        except (InputError, *MALFORMED_ERRORS) as error:
             error.add_note(f"shape {index}")
             raise
-    for (label, _), one in grouped.items():
+    for (label, _), one in groups.items():
         yield Shape(label, polygons=one.polygons, score=min(one.scores, default=None), where=one.where)
 
 
@@ -122,12 +122,12 @@ class _Group:
         self.scores += [] if score is None else [score]
 
 
-def _closed(shape: Shape) -> Sequence[Point] | None:
+def _closed_outline(shape: Shape) -> Sequence[Point] | None:
     """Return the outline of a box, a turned box or a circle; None of anything else."""
     if shape.box is not None:
         x1, y1, x2, y2 = shape.box
         return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)] if x1 < x2 and y1 < y2 else None
-    return shape.turned or next(iter(shape.polygons), None)
+    return shape.turned_box or next(iter(shape.polygons), None)
 
 
 def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int, height: int) -> Shape:
@@ -141,7 +141,7 @@ def _shape(entry: Mapping[str, Any], points: list[Point], where: str, width: int
         elsewhere.refuse_elsewhere(attributes(entry))
         return Shape(label, box=checks.extent(points), where=where)
     if kind in ("rotation", "oriented_rectangle"):
-        return Shape(label, turned=points, where=where)
+        return Shape(label, turned_box=points, where=where)
     if kind == "circle":
         (x, y), (to_x, to_y) = points
         radius = math.hypot(to_x - x, to_y - y)
@@ -177,12 +177,12 @@ def _mask(entry: Mapping[str, Any], points: list[Point], width: int, height: int
     try:
         with Image.open(io.BytesIO(base64.b64decode(entry["mask"], validate=True))) as picture:
             part = np.asarray(picture.convert("L")) > 0
-    except (binascii.Error, *BROKEN) as error:
+    except (binascii.Error, *PICTURE_ERRORS) as error:
         raise InputError(f"its mask is no PNG: {error}") from error
     x, y = (math.floor(value + 0.5) for value in checks.extent(points)[:2])
     rows, columns = part.shape
     if not (x >= 0 and y >= 0 and x + columns <= width and y + rows <= height):
-        raise checks.Misplaced(
+        raise checks.MisplacedShape(
             f"its mask of {columns}x{rows} at ({x}, {y}) is not in the {width}x{height} picture"
         )
     whole = np.zeros((height, width), bool)

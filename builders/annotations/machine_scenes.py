@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from surgvqa.builders.annotations import outlines
 from surgvqa.builders.cases.timeline import to_ms
-from surgvqa.builders.geometry.masks import scaled
+from surgvqa.builders.geometry.masks import scaled_mask
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Frame, Scene
 from surgvqa.builders.video.timing import read_timeline
@@ -26,29 +26,29 @@ from surgvqa.cards.command import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CaseMoments:
     """The moments of a case to outline: (second of the case, second of the video or path of a still)."""
 
     video: Path | None
     moments: tuple[tuple[float, float | str], ...]
 
 
-def asked(
-    video: Path | None, offset_s: float, frames: Sequence[Frame], annotated: Sequence[float], every: float
-) -> Asked:
+def choose_moments(
+    video: Path | None, offset_s: float, frames: Sequence[Frame], annotated_s: Sequence[float], every: float
+) -> CaseMoments:
     """Return the annotated moments of a case, or, where there is none, one every so many seconds, or all its stills."""
     if video is None:
-        there = {to_ms(time_s) for time_s in annotated}
-        shown = [frame for frame in frames if not there or to_ms(frame.time_s) in there]
-        return Asked(None, tuple((frame.time_s, str(frame.path)) for frame in shown))
+        there = {to_ms(time_s) for time_s in annotated_s}
+        stills = [frame for frame in frames if not there or to_ms(frame.time_s) in there]
+        return CaseMoments(None, tuple((frame.time_s, str(frame.path)) for frame in stills))
     length = read_timeline(video).duration_s
-    times = annotated or [round(at - offset_s, 3) for at in np.arange(every / 2, length, every)]
-    return Asked(
+    times = annotated_s or [round(at - offset_s, 3) for at in np.arange(every / 2, length, every)]
+    return CaseMoments(
         video, tuple((float(at), float(at + offset_s)) for at in times if 0 <= at + offset_s < length)
     )
 
 
-def predict(segmenter: Path, cases: Mapping[str, Asked], folder: Path) -> dict[str, Path]:
+def predict(segmenter: Path, cases: Mapping[str, CaseMoments], folder: Path) -> dict[str, Path]:
     """Have the segmenter outline the moments of all cases; the file of each, below ``folder``.
 
     Raises:
@@ -60,11 +60,19 @@ def predict(segmenter: Path, cases: Mapping[str, Asked], folder: Path) -> dict[s
         if one.moments
     }
     with tempfile.TemporaryDirectory() as place:
-        told = Path(place) / "request.json"
-        told.write_text(json.dumps(request), "utf-8")
-        command = [sys.executable, "-m", "surgvqa.train", "masks", str(segmenter), "--request", str(told)]
-        done = subprocess.run([*command, "--out", str(folder)], check=False)
-    if done.returncode:
+        request_file = Path(place) / "request.json"
+        request_file.write_text(json.dumps(request), "utf-8")
+        command = [
+            sys.executable,
+            "-m",
+            "surgvqa.train",
+            "masks",
+            str(segmenter),
+            "--request",
+            str(request_file),
+        ]
+        process = subprocess.run([*command, "--out", str(folder)], check=False)
+    if process.returncode:
         raise InputError(f"--segmenter {segmenter}: it outlined nothing; the line above says why")
     return {case_id: folder / f"{case_id}.json" for case_id in request}
 
@@ -86,10 +94,10 @@ def scenes(path: Path, taxonomy: Taxonomy) -> Iterator[Scene]:
 
 def notes(cases: Sequence[Case]) -> tuple[str, ...]:
     """How far the segmenter agrees with people, over the cases that both outlined; and how much it made alone."""
-    both = right = invented = missed = 0
+    both = right = inventions = misses = 0
     overlaps: list[float] = []
-    compared = set()
-    made = sum(scene.confidence is not None for case in cases for scene in case.scenes)
+    compared_cases = set()
+    scene_count = sum(scene.confidence is not None for case in cases for scene in case.scenes)
     for case in cases:
         taxonomy = load(case.taxonomy or case.procedure)
         true = {to_ms(one.time_s): one for one in case.scenes if one.width and one.confidence is None}
@@ -98,36 +106,36 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
                 if (truth := true.get(to_ms(guess.time_s))) is None:
                     continue
                 both += 1
-                compared.add(case.case_id)
-                there, found = (drawn(one, (truth.width, truth.height)) for one in (truth, guess))
-                right += len(there.keys() & found.keys())
-                invented += len(found.keys() - there.keys())
-                missed += len(there.keys() - found.keys())
-                for name in there.keys() & found.keys():
-                    one, other = there[name], found[name]
+                compared_cases.add(case.case_id)
+                there, guess_masks = (draw_masks(one, (truth.width, truth.height)) for one in (truth, guess))
+                right += len(there.keys() & guess_masks.keys())
+                inventions += len(guess_masks.keys() - there.keys())
+                misses += len(there.keys() - guess_masks.keys())
+                for name in there.keys() & guess_masks.keys():
+                    one, other = there[name], guess_masks[name]
                     if one is not None and other is not None:
                         overlaps.append(float((one & other).sum() / (one | other).sum()))
-    said = []
-    if made:
-        said.append(
-            f"a segmenter made {made} scenes; they have a confidence and the questions on them a label_confidence"
+    sentences = []
+    if scene_count:
+        sentences.append(
+            f"a segmenter made {scene_count} scenes; they have a confidence and the questions on them a label_confidence"
         )
     if both:
-        said.append(
-            f"segmenter against people, instruments on {both} moments of {len(compared)} cases: {right} found, "
-            f"{missed} missed, {invented} invented"
+        sentences.append(
+            f"segmenter against people, instruments on {both} moments of {len(compared_cases)} cases: {right} found, "
+            f"{misses} missed, {inventions} invented"
             + (f"; mean IoU of those found {np.mean(overlaps):.2f}" if overlaps else "")
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
-def drawn(scene: Scene, size: tuple[int, int]) -> dict[str, np.ndarray | None]:
+def draw_masks(scene: Scene, size: tuple[int, int]) -> dict[str, np.ndarray | None]:
     """Return the instruments of a scene by name, all of one name as one mask of ``size``; None where one has no outline."""
-    found: dict[str, np.ndarray | None] = {}
+    masks: dict[str, np.ndarray | None] = {}
     for node in scene.nodes:
         if node.type != "instrument":
             continue
-        mask = scaled(node.rle, scene, size) if node.rle is not None else None
-        before = found.get(node.name, np.zeros(size[::-1], bool))
-        found[node.name] = None if mask is None or before is None else before | mask
-    return found
+        mask = scaled_mask(node.rle, scene, size) if node.rle is not None else None
+        before = masks.get(node.name, np.zeros(size[::-1], bool))
+        masks[node.name] = None if mask is None or before is None else before | mask
+    return masks

@@ -14,14 +14,14 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.schema import Entity
 
 
-def joined(nodes: Sequence[Entity], width: int, height: int) -> tuple[Entity, ...]:
+def join_outlines(nodes: Sequence[Entity], width: int, height: int) -> tuple[Entity, ...]:
     """Return the entities of a picture of ``width x height``, those of one name, track and kind of outline made one.
 
     A joined mask is the union of the masks, a joined box the box around the boxes. What a source tracks apart, and
     a crowd region, stay apart.
 
     >>> jaws = [Entity(i, "forceps", "instrument", "box", (x, 0, x + 2, 2)) for i, x in (("a", 0), ("b", 4))]
-    >>> [(one.id, one.bbox) for one in joined(jaws, 10, 10)]
+    >>> [(one.id, one.bbox) for one in join_outlines(jaws, 10, 10)]
     [('a', (0, 0, 6, 2))]
     """
     groups: dict[tuple[object, ...], list[Entity]] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from surgvqa.builders.annotations.coco import coco
 from surgvqa.builders.annotations.labelme import labelme
 from surgvqa.builders.annotations.shapes import (
-    Annotated,
+    Annotations,
     Picture,
     frame_size,
     read_json,
@@ -17,7 +17,7 @@ from surgvqa.builders.annotations.shapes import (
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 
 __all__ = [
-    "Annotated",
+    "Annotations",
     "Picture",
     "coco",
     "frame_size",
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 
-def read(path: Path, taxonomy: Taxonomy, shown: str) -> Annotated:
+def read(path: Path, taxonomy: Taxonomy, shown_name: str) -> Annotations:
     """Read a COCO or a LabelMe file, told apart by their keys."""
-    file = read_json(path, shown)
+    file = read_json(path, shown_name)
     if isinstance(file, dict) and "shapes" in file:
-        return labelme(path, taxonomy, shown, file=file)
-    return coco(path, taxonomy, shown, file=file)
+        return labelme(path, taxonomy, shown_name, file=file)
+    return coco(path, taxonomy, shown_name, file=file)

@@ -81,8 +81,8 @@ def inside(folders: Sequence[str], name: str) -> str:
     >>> inside(("labels", "op1"), "1.txt"), inside(("labels",), "1.txt"), inside(("op1",), "op2/1.jpg")
     ('op1/1.txt', '1.txt', 'op2/1.jpg')
     """
-    told = [folder for folder in folders if folder.lower() not in KINDS]
-    return name if "/" in name or "\\" in name or not name else "/".join((*told, name))
+    recording_folders = [folder for folder in folders if folder.lower() not in KINDS]
+    return name if "/" in name or "\\" in name or not name else "/".join((*recording_folders, name))
 
 
 # Keys and columns that say which recording a picture is of.
@@ -92,29 +92,31 @@ FOLDERS = frozenset((
 ))  # fmt: skip
 
 
-def recordings(given: Mapping[str, object]) -> tuple[str, ...]:
+def recordings(fields: Mapping[str, object]) -> tuple[str, ...]:
     """Return what keys of a picture may tell its recording by: names of videos, cases, folders.
 
     >>> recordings({"Video": "a/op2.mp4", "width": 3, "case_id": "op2", "source": None})
     ('op2', 'op2')
     """
-    said = (value for key, value in given.items() if isinstance(value, str) and letters(key) in FOLDERS)
-    return tuple(PurePosixPath(original(parts(value)[-1])).stem for value in said if value.strip())
+    names = (value for key, value in fields.items() if isinstance(value, str) and letters(key) in FOLDERS)
+    return tuple(PurePosixPath(original(parts(value)[-1])).stem for value in names if value.strip())
 
 
-def of_another(folders: Sequence[str], known: Iterable[str]) -> bool:
+def of_another(folders: Sequence[str], known_names: Iterable[str]) -> bool:
     """Whether a folder is named as a known recording or its folder is, but for its number: it is of another one.
 
     >>> of_another(("op1",), ("frames", "op2")), of_another(("op1",), ("op1", "op2")), of_another(("upload", "7"), ("12",))
     (True, False, False)
     """
-    there = {one.casefold() for one in known}
-    given = [one.casefold() for before, one in itertools.pairwise(("", *folders)) if before != "upload"]
-    if there & set(given):
+    there = {one.casefold() for one in known_names}
+    folder_names = [
+        one.casefold() for before, one in itertools.pairwise(("", *folders)) if before != "upload"
+    ]
+    if there & set(folder_names):
         return False
     pieces = [_PARTS.findall(one) for one in there]
     shapes = {_pattern(one) for one in pieces if any(piece.isdecimal() for piece in one)}
-    return any(_pattern(_PARTS.findall(one)) in shapes for one in given)
+    return any(_pattern(_PARTS.findall(one)) in shapes for one in folder_names)
 
 
 def original(name: str) -> str:
@@ -123,10 +125,10 @@ def original(name: str) -> str:
     >>> original("op1_0003_jpg.rf.eccbc87e4b5ce2fe.jpg"), original("0f6142fb-000001000.jpg"), original("a-1.jpg")
     ('op1_0003.jpg', '000001000.jpg', 'a-1.jpg')
     """
-    if found := _ROBOFLOW.fullmatch(name):
-        return f"{found[1]}.{found[2]}"
-    found = _UPLOAD.fullmatch(name)
-    return found[1] if found else name
+    if match := _ROBOFLOW.fullmatch(name):
+        return f"{match[1]}.{match[2]}"
+    match = _UPLOAD.fullmatch(name)
+    return match[1] if match else name
 
 
 def numbers(names: Iterable[str]) -> dict[str, int]:
@@ -164,8 +166,8 @@ def numbers(names: Iterable[str]) -> dict[str, int]:
         raise InputError(
             f"the last number of all names is {last}, as in {first[0]!r}, and another one changes; {ASK}"
         )
-    ordered = sorted(rows.values(), key=lambda row: row[-1])
-    for before, after in itertools.pairwise(ordered):
+    sorted_rows = sorted(rows.values(), key=lambda row: row[-1])
+    for before, after in itertools.pairwise(sorted_rows):
         if any(a > b for a, b in zip(before, after, strict=True)):
             one, other = (
                 next(name for name, row in rows.items() if row == which) for which in (before, after)

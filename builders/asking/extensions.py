@@ -21,7 +21,7 @@ GROUP = "surgvqa.kinds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
+class Extensions:
     """Kinds and files of wording beside those that ship, in the order in which they count."""
 
     kinds: Mapping[str, Kind] = field(default_factory=dict)
@@ -31,32 +31,34 @@ class Added:
 _files: list[tuple[tuple[Path, ...], tuple[Path, ...]]] = [((), ())]
 
 
-def use(kinds_from: Sequence[Path] = (), templates: Sequence[Path] = ()) -> Added:
+def use(kinds_from: Sequence[Path] = (), templates: Sequence[Path] = ()) -> Extensions:
     """Set the kinds and the wording that this process has beside those that ship, in place of any set before."""
     paths = tuple(path.resolve() for path in kinds_from), tuple(path.resolve() for path in templates)
-    found = _added(*paths)
+    extensions = _load(*paths)
     _files[0] = paths
-    return found
+    return extensions
 
 
-def added() -> Added:
+def current() -> Extensions:
     """Return what is added."""
-    return _added(*_files[0])
+    return _load(*_files[0])
 
 
 @cache
-def _added(kinds_from: tuple[Path, ...], templates: tuple[Path, ...]) -> Added:
+def _load(kinds_from: tuple[Path, ...], templates: tuple[Path, ...]) -> Extensions:
     modules = [(f"the package's {one.name}", one.load()) for one in sorted(entry_points(group=GROUP))]
     modules += [(path.name, module_of(path)) for path in kinds_from]
     kinds: dict[str, Kind] = {}
     words: list[Path] = []
     for where, module in modules:
-        found = getattr(module, "KINDS", None)
-        if not isinstance(found, Mapping) or not all(isinstance(kind, Kind) for kind in found.values()):
+        module_kinds = getattr(module, "KINDS", None)
+        if not isinstance(module_kinds, Mapping) or not all(
+            isinstance(kind, Kind) for kind in module_kinds.values()
+        ):
             raise InputError(
-                f"{where}: KINDS, a mapping of names to surgvqa.builders.kinds.view.Kind, is due; found {found!r}"
+                f"{where}: KINDS, a mapping of names to surgvqa.builders.kinds.view.Kind, is due; found {module_kinds!r}"
             )
-        kinds.update(found)
+        kinds.update(module_kinds)
         if (own := getattr(module, "TEMPLATES", None)) is not None:
             words.append(Path(own))
-    return Added(kinds=kinds, templates=(*words, *templates))
+    return Extensions(kinds=kinds, templates=(*words, *templates))

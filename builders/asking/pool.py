@@ -72,18 +72,18 @@ POOL: Mapping[str, Kind] = {
     "tip_height": Kind("spatial", tips.tip_height),
     "tip_reach": Kind("spatial", tip_pairs.tip_reach),
     "tip_nears": Kind("temporal", tip_pairs.tip_nears),
-    "advanced": Kind("temporal", tip_moves.advanced),
+    "advanced": Kind("temporal", tip_moves.advance),
     "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip),
     "middle": Kind("spatial", compare.middle),
     "left_of": Kind("spatial", compare.left_of),
     "higher": Kind("spatial", compare.higher),
     "larger": Kind("spatial", compare.larger),
     "cover": Kind("spatial", compare.cover),
-    "moved": Kind("temporal", compare.moved),
+    "moved": Kind("temporal", compare.shift),
     "direction": Kind("spatial", layout.direction),
     "off_centre": Kind("spatial", layout.off_centre),
     "pupil_width": Kind("spatial", layout.pupil_width),
-    "resized": Kind("temporal", layout.resized),
+    "resized": Kind("temporal", layout.size_change),
     "tools_cover": Kind("spatial", layout.tools_cover, whole=True),
     "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True),
     "box": Kind("spatial", boxes.box),
@@ -97,65 +97,65 @@ CAUSES = ("not answerable", "not visible", "not stable", "not unique")
 
 def kinds() -> Mapping[str, Kind]:
     """Return the kinds that ship and those that are added."""
-    return {**POOL, **extensions.added().kinds}
+    return {**POOL, **extensions.current().kinds}
 
 
-def asked(
+def certified_questions(
     clip: Clip,
     case: Case,
     taxonomy: Taxonomy,
-    known: Transitions,
+    transitions: Transitions,
     selection: Selection | None = None,
-    failed: Counter[tuple[str, str]] | None = None,
+    failures: Counter[tuple[str, str]] | None = None,
 ) -> tuple[QA, ...]:
-    """Return the questions of a clip whose certificate holds; ``failed`` counts the others by (kind, cause).
+    """Return the questions of a clip whose certificate holds; ``failures`` counts the others by (kind, cause).
 
-    ``case`` is linked, the clip one of `moments.windows`; ``known`` comes from training.
+    ``case`` is linked, the clip one of `moments.windows`; ``transitions`` comes from training.
     Without a ``selection`` every kind is asked.
     """
     selection = selection or Selection(kinds=tuple(kinds()))
-    shown = frame_times(clip, selection.frames)
-    if not shown:
+    frames = frame_times(clip, selection.frames)
+    if not frames:
         return ()
     words = templates.wording()
     look = Look(
         clip,
         of_case(case),
         taxonomy,
-        known,
+        transitions,
         selection.seed,
-        shown,
+        frames,
         selection.max_side,
         words.moments,
     )
-    found: list[QA] = []
+    questions: list[QA] = []
     for name, kind in kinds().items():
         if name not in selection.kinds:
             continue
         for draft in kind.drafts(look):
-            cause = fault(draft, shown)
+            cause = fault(draft, frames)
             if cause is None and kind.whole and look.unsaid(draft.evidence):
                 cause = CAUSES[0]
             if cause is None:
-                found.append(worded(look, name, kind, draft, words.kinds[name]))
-            elif failed is not None:
-                failed[name, cause] += 1
-    paired = {qa.pair_id for qa in found}
-    return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired else qa for qa in found)
+                questions.append(as_question(look, name, kind, draft, words.kinds[name]))
+            elif failures is not None:
+                failures[name, cause] += 1
+    paired_ids = {qa.pair_id for qa in questions}
+    return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired_ids else qa for qa in questions)
 
 
-def fault(draft: Draft, shown: Sequence[float]) -> str | None:
+def fault(draft: Draft, frames: Sequence[float]) -> str | None:
     """Why a question must not be asked, None where it may.
 
     >>> fault(Draft("2", (9.0,), {}), (0.0, 5.0))
     'not answerable'
     """
-    inside = all(shown[0] <= at <= shown[-1] for at in draft.evidence)
-    held = (inside and bool(draft.evidence), draft.visible, draft.stable, draft.unique)
-    return next((cause for cause, holds in zip(CAUSES, held, strict=True) if holds is False), None)
+    inside = all(frames[0] <= at <= frames[-1] for at in draft.evidence)
+    checks = (inside and bool(draft.evidence), draft.visible, draft.stable, draft.unique)
+    return next((cause for cause, holds in zip(CAUSES, checks, strict=True) if holds is False), None)
 
 
-def worded(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:
+def as_question(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:
     """Return a draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
     qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
@@ -171,7 +171,7 @@ def worded(look: Look, name: str, kind: Kind, draft: Draft, template: Template) 
         name,
         kind.reasoning,
         capital(text),
-        sentence.format(x=draft.said or draft.answer, **draft.slots),
+        sentence.format(x=draft.answer_phrase or draft.answer, **draft.slots),
         draft.answer,
         draft.choices,
         draft.evidence,

@@ -44,7 +44,7 @@ class Wording:
 
 def wording() -> Wording:
     """Return the wording that holds: the files that ship, then those added, each later one before the earlier."""
-    return _together((*OWN, *extensions.added().templates))
+    return _together((*OWN, *extensions.current().templates))
 
 
 @cache
@@ -52,11 +52,15 @@ def _together(paths: tuple[Path, ...]) -> Wording:
     kinds: dict[str, Template] = {}
     last = Wording()
     for path in paths:
-        found = load(path)
-        if found.language != last.language:
+        file_wording = load(path)
+        if file_wording.language != last.language:
             kinds = {}
-        kinds.update(found.kinds)
-        last = found if found.language != last.language or found.moments != MomentWords() else last
+        kinds.update(file_wording.kinds)
+        last = (
+            file_wording
+            if file_wording.language != last.language or file_wording.moments != MomentWords()
+            else last
+        )
     return Wording(kinds, last.language, last.moments)
 
 
@@ -68,42 +72,42 @@ def load(path: Path) -> Wording:
     unknown slot, phrasings that don't all speak of the same things.
     """
     try:
-        found = yaml.safe_load(read_text(path, path.name))
+        document = yaml.safe_load(read_text(path, path.name))
     except yaml.YAMLError as error:
         raise InputError(f"{path.name}: not a YAML file that can be read: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise InputError(f"{path.name}: kinds with their questions are due, as in {OWN[0].name}")
-    language = str(found.pop("language", ENGLISH))
-    moments = _moments(path.name, found.pop("moments", {}), language)
-    kinds = {str(kind): _template(f"{path.name}: {kind}", given) for kind, given in found.items()}
+    language = str(document.pop("language", ENGLISH))
+    moments = _moments(path.name, document.pop("moments", {}), language)
+    kinds = {str(kind): _template(f"{path.name}: {kind}", entry) for kind, entry in document.items()}
     return Wording(kinds, language, moments)
 
 
-def _moments(where: str, given: object, language: str) -> MomentWords:
-    known = [one.name for one in fields(MomentWords)]
-    if not isinstance(given, dict) or ((given or language != ENGLISH) and sorted(given) != sorted(known)):
-        raise InputError(f"{where}: moments in the language {language} are due: {', '.join(known)}")
-    words = MomentWords(**{name: str(said) for name, said in given.items()})
+def _moments(where: str, entry: object, language: str) -> MomentWords:
+    names = [one.name for one in fields(MomentWords)]
+    if not isinstance(entry, dict) or ((entry or language != ENGLISH) and sorted(entry) != sorted(names)):
+        raise InputError(f"{where}: moments in the language {language} are due: {', '.join(names)}")
+    words = MomentWords(**{name: str(text) for name, text in entry.items()})
     if "{s}" not in words.at:
         raise InputError(f"{where}: moments: at lacks {{s}}, the second of the clip")
     return words
 
 
-def _template(where: str, given: object) -> Template:
+def _template(where: str, entry: object) -> Template:
     keys = {"questions", "answer", "nothing"}
-    if not isinstance(given, dict) or set(given) != keys or not isinstance(given["questions"], list):
+    if not isinstance(entry, dict) or set(entry) != keys or not isinstance(entry["questions"], list):
         raise InputError(f"{where}: questions (a list), answer and nothing are due")
-    questions = [str(one) for one in given["questions"]]
+    questions = [str(one) for one in entry["questions"]]
     if len(set(questions)) < FEWEST or len(set(questions)) < len(questions):
         raise InputError(f"{where}: {len(set(questions))} different phrasings; give {FEWEST} or more")
-    slots = [set(re.findall(r"{(\w*)}", text)) for text in (*questions, given["answer"], given["nothing"])]
+    slots = [set(re.findall(r"{(\w*)}", text)) for text in (*questions, entry["answer"], entry["nothing"])]
     unknown = sorted(set().union(*slots) - SLOTS)
     if unknown:
         raise InputError(f"{where}: unknown slot {{{unknown[0]}}}; known: {', '.join(sorted(SLOTS))}")
     differ = next((i for i, one in enumerate(slots[: len(questions)]) if one != slots[0]), None)
     if differ is not None:
         raise InputError(f"{where}: {questions[differ]!r} doesn't speak of what {questions[0]!r} does")
-    return Template(tuple(questions), str(given["answer"]), str(given["nothing"]))
+    return Template(tuple(questions), str(entry["answer"]), str(entry["nothing"]))
 
 
 def capital(text: str) -> str:

@@ -31,7 +31,7 @@ class Context:
     choices: tuple[str, ...]
 
 
-Asked = Counter[tuple[Context, str]]  # (context, answer) -> times
+QuestionCounts = Counter[tuple[Context, str]]  # (context, answer) -> times
 
 
 @cache
@@ -58,14 +58,14 @@ def _roughly(box: re.Match[str]) -> str:
     return f"boxat{cell} boxsize{max(1, (x2 - x1) * (y2 - y1)).bit_length()}"
 
 
-def meant(answer: str) -> str:
+def answer_class(answer: str) -> str:
     """Return an answer as guessers count it: of a box the cell of its middle, for no guess hits all four numbers.
 
-    >>> meant("[10, 20, 300, 310]"), meant("spatula")
+    >>> answer_class("[10, 20, 300, 310]"), answer_class("spatula")
     ('boxat00', 'spatula')
     """
-    found = BOX.fullmatch(answer)
-    return _roughly(found).split()[0] if found else answer
+    box = BOX.fullmatch(answer)
+    return _roughly(box).split()[0] if box else answer
 
 
 @cache  # a million questions are a few thousand texts
@@ -75,8 +75,8 @@ def context(kind: str, question: str, choices: tuple[str, ...], phase: str | Non
     >>> context("presence", "Is the gauge visible at the end of the clip?", ("yes", "no")).words
     ('gauge',)
     """
-    told = BOX.sub(_roughly, question)
-    words = sorted(set(_words(told)) - _phrasing(kind, wording()))
+    text = BOX.sub(_roughly, question)
+    words = sorted(set(_words(text)) - _phrasing(kind, wording()))
     if phase is not None:
         words += [f"phase {phase}", *(f"phase {phase}: {word}" for word in words)]
     return Context(tuple(words), tuple(sorted(choices)))
@@ -85,10 +85,10 @@ def context(kind: str, question: str, choices: tuple[str, ...], phase: str | Non
 class Guesser:
     """The classifier of one kind, fitted to counted questions."""
 
-    def __init__(self, asked: Mapping[tuple[Context, str], int]) -> None:
+    def __init__(self, questions: Mapping[tuple[Context, str], int]) -> None:
         answers = Counter[str]()
         rows: dict[Context, Counter[str]] = defaultdict(Counter)
-        for (what, answer), n in asked.items():
+        for (what, answer), n in questions.items():
             answers[answer] += n
             rows[what][answer] += n
         self.answers = [
@@ -113,7 +113,7 @@ class Guesser:
         self._weights = np.zeros((len(self._columns) + 1, len(self.answers)))
         if len(self._columns) and len(self.answers) > 1:
             self._fit(np.stack([self._row(what) for what in most]), self._open(most), counts)
-        self._known: dict[Context, np.ndarray] = {}
+        self._known_odds: dict[Context, np.ndarray] = {}
 
     @staticmethod
     def _features(what: Context, several: bool) -> list[str]:
@@ -129,30 +129,30 @@ class Guesser:
 
     def _open(self, contexts: Sequence[Context]) -> np.ndarray:
         """Which answers each question leaves open: its choices, or all."""
-        allowed = np.array([[not c.choices or a in c.choices for a in self.answers] for c in contexts])
-        allowed[~allowed.any(axis=1)] = True
-        return allowed
+        open_mask = np.array([[not c.choices or a in c.choices for a in self.answers] for c in contexts])
+        open_mask[~open_mask.any(axis=1)] = True
+        return open_mask
 
-    def _fit(self, rows: np.ndarray, allowed: np.ndarray, counts: np.ndarray) -> None:
+    def _fit(self, rows: np.ndarray, open_mask: np.ndarray, counts: np.ndarray) -> None:
         share = counts / max(1.0, counts.sum())
         each = share.sum(axis=1, keepdims=True)
         first, second = np.zeros_like(self._weights), np.zeros_like(self._weights)
         self._weights[-1] = np.log(self._usual + 1e-6)
         for step in range(1, STEPS + 1):
-            slope = rows.T @ (each * _softmax(rows @ self._weights, allowed) - share)
+            slope = rows.T @ (each * _softmax(rows @ self._weights, open_mask) - share)
             slope[:-1] += PULL * self._weights[:-1]
             first, second = 0.9 * first + 0.1 * slope, 0.99 * second + 0.01 * slope**2
-            scaled = (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
-            self._weights -= RATE * (1 - step / (STEPS + 1)) * scaled
+            update = (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+            self._weights -= RATE * (1 - step / (STEPS + 1)) * update
 
     def shares(self, what: Context) -> np.ndarray:
         """Return the probability of each of ``answers``."""
-        if what not in self._known:
-            allowed = self._open([what])
-            found = _softmax(self._row(what)[None] @ self._weights, allowed)[0]
+        if what not in self._known_odds:
+            open_mask = self._open([what])
+            probabilities = _softmax(self._row(what)[None] @ self._weights, open_mask)[0]
             number = len(what.choices) or len(self.answers) + 1
-            self._known[what] = (1 - DOUBT) * found + DOUBT / number * allowed[0]
-        return self._known[what]
+            self._known_odds[what] = (1 - DOUBT) * probabilities + DOUBT / number * open_mask[0]
+        return self._known_odds[what]
 
     def guess(self, what: Context) -> str | None:
         """Return the likeliest answer."""
@@ -165,50 +165,56 @@ class Guesser:
         return -math.log2(max(float(share), DOUBT / number))
 
 
-def _softmax(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    scores = np.where(allowed, scores, -np.inf)
+def _softmax(scores: np.ndarray, open_mask: np.ndarray) -> np.ndarray:
+    scores = np.where(open_mask, scores, -np.inf)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return shares
 
 
-def usual(asked: Mapping[tuple[Context, str], int]) -> Asked:
+def usual(questions: Mapping[tuple[Context, str], int]) -> QuestionCounts:
     """Return the questions without their words: what the guesser of the most frequent answer is told."""
-    found: Asked = Counter()
-    for (what, answer), n in asked.items():
-        found[Context((), what.choices), answer] += n
-    return found
+    counts: QuestionCounts = Counter()
+    for (what, answer), n in questions.items():
+        counts[Context((), what.choices), answer] += n
+    return counts
 
 
-def chance(asked: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()) -> float:
+def chance(questions: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()) -> float:
     """Return the share that a guesser among the choices gets right, or among all answers where there are none.
 
     >>> chance({(Context((), ("yes", "no")), "yes"): 3})
     0.5
     """
-    known = len({answer for _, answer in asked} | set(answers))
-    total = sum(asked.values())
-    return sum(n / (len(what.choices) or known) for (what, _), n in asked.items()) / total if total else 0.0
+    answer_count = len({answer for _, answer in questions} | set(answers))
+    total = sum(questions.values())
+    return (
+        sum(n / (len(what.choices) or answer_count) for (what, _), n in questions.items()) / total
+        if total
+        else 0.0
+    )
 
 
-def even(asked: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()) -> float:
+def even(questions: Mapping[tuple[Context, str], int], answers: Iterable[str] = ()) -> float:
     """Return the bits that a guesser leaves open to whom all choices are alike, the mean over questions.
 
     >>> even({(Context((), ("a", "b", "c", "d")), "a"): 3})
     2.0
     """
-    known = len({answer for _, answer in asked} | set(answers))
-    total = sum(asked.values())
-    return sum(n * math.log2(len(what.choices) or known) for (what, _), n in asked.items()) / max(1, total)
+    answer_count = len({answer for _, answer in questions} | set(answers))
+    total = sum(questions.values())
+    return sum(n * math.log2(len(what.choices) or answer_count) for (what, _), n in questions.items()) / max(
+        1, total
+    )
 
 
-def right(guesser: Guesser, asked: Mapping[tuple[Context, str], int]) -> float:
+def right(guesser: Guesser, questions: Mapping[tuple[Context, str], int]) -> float:
     """Return the share of questions that a guesser gets right."""
-    total = sum(asked.values())
-    return sum(n for (what, answer), n in asked.items() if guesser.guess(what) == answer) / max(1, total)
+    total = sum(questions.values())
+    return sum(n for (what, answer), n in questions.items() if guesser.guess(what) == answer) / max(1, total)
 
 
-def left_open(guesser: Guesser, asked: Mapping[tuple[Context, str], int]) -> float:
+def left_open(guesser: Guesser, questions: Mapping[tuple[Context, str], int]) -> float:
     """Return the bits of an answer that a guesser leaves open, the mean over questions."""
-    total = sum(asked.values())
-    return sum(n * guesser.bits(what, answer) for (what, answer), n in asked.items()) / max(1, total)
+    total = sum(questions.values())
+    return sum(n * guesser.bits(what, answer) for (what, answer), n in questions.items()) / max(1, total)

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from surgvqa.builders.bits.blind import Asked, Context, Guesser, context, meant, usual
+from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer_class, context, usual
 from surgvqa.builders.bits.repeats import fresh
-from surgvqa.builders.bits.thin import FEWEST, MEASURED, Item, thinned, weights
+from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Item, thin_items, weights
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
 
@@ -29,7 +29,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Choice:
     """The clips of every part with the questions that stay, in order, and what the report says of it."""
 
     clips: tuple[tuple[Clip, ...], ...]
@@ -37,60 +37,62 @@ class Chosen:
     left_out: Mapping[str, Mapping[str, int]]  # kind -> cause -> questions
 
 
-def choose(parts: Sequence[Part], seed: int = 0) -> Chosen:
+def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
     """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
-    parts, repeated = without_repeats(parts)
-    counts = counted(parts, seed)
+    parts, repeat_count = without_repeats(parts)
+    counts = count_pool(parts, seed)
     notes: list[str] = []
-    if repeated:
-        notes.append(f"{repeated} held-out clips are left out: they show what the clip before them shows")
+    if repeat_count:
+        notes.append(f"{repeat_count} held-out clips are left out: they show what the clip before them shows")
     left_out: dict[str, Counter[str]] = defaultdict(Counter)
     constant = _constant(counts.folds)
     for kind, (answer, n) in constant.items():
         left_out[kind]["every answer is the same"] += n
         notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
     bits = _Bits(counts.folds)
-    poor = _poor(parts, _thinned(counts, set(constant), seed, defaultdict(Counter), []), bits, seed)
+    poor = _poor(parts, _thin_held_out(counts, set(constant), seed, defaultdict(Counter), []), bits, seed)
     if poor:
         notes.append(
             f"{len(poor)} held-out clips are left out: they leave far less open than others of their case"
         )
         parts = [_without(part, poor, left_out) for part in parts]
-        counts = counted(parts, seed)
-    keep = _thinned(counts, set(constant), seed, left_out, notes)
-    clips = _asked(parts, counts, set(constant), keep, bits, seed)
+        counts = count_pool(parts, seed)
+    keep = _thin_held_out(counts, set(constant), seed, left_out, notes)
+    clips = _weighted_clips(parts, counts, set(constant), keep, bits, seed)
     silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
     if silent:
         notes.append(f"{silent} clips are left out: nothing is left to ask of them")
-    return Chosen(tuple(clips), tuple(notes), {kind: dict(found) for kind, found in sorted(left_out.items())})
+    return Choice(
+        tuple(clips), tuple(notes), {kind: dict(causes) for kind, causes in sorted(left_out.items())}
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """The pool counted: answers by kind and context, in training and by fold, and the questions of held-out splits."""
 
-    taught: dict[str, Asked]
-    folds: dict[tuple[str, int], Asked]
-    held: dict[tuple[str, str], list[Item]]
+    train_questions: dict[str, QuestionCounts]
+    folds: dict[tuple[str, int], QuestionCounts]
+    held_out: dict[tuple[str, str], list[Item]]
     answers: dict[str, Counter[str]]
     texts: dict[str, dict[str, Counter[str]]]
 
 
 def without_repeats(parts: Sequence[Part]) -> tuple[list[Part], int]:
     """Return the parts without held-out clips that show what the clip before them shows, and how many those are."""
-    kept, repeated = [], 0
+    kept_parts, repeat_count = [], 0
     for part in parts:
         if part.split in HELD_OUT:
             clips, pool = fresh(part.clips, part.pool)
-            repeated += len(part.clips) - len(clips)
+            repeat_count += len(part.clips) - len(clips)
             part = replace(part, clips=clips, pool=pool)
-        kept.append(part)
-    return kept, repeated
+        kept_parts.append(part)
+    return kept_parts, repeat_count
 
 
-def counted(parts: Sequence[Part], seed: int) -> Counts:
+def count_pool(parts: Sequence[Part], seed: int) -> Counts:
     """Count what the guessers learn from and what they are held against."""
-    found = Counts(
+    counts = Counts(
         defaultdict(Counter),
         defaultdict(Counter),
         defaultdict(list),
@@ -101,15 +103,15 @@ def counted(parts: Sequence[Part], seed: int) -> Counts:
         fold = fold_of(part.case_id, seed)
         for qa in (qa for pool in part.pool for qa in pool):
             what = context(qa.kind, qa.question, qa.choices)
-            short = meant(qa.short_answer)
-            found.folds[qa.kind, fold][what, short] += 1
+            short = answer_class(qa.short_answer)
+            counts.folds[qa.kind, fold][what, short] += 1
             if part.split in HELD_OUT:
-                found.held[qa.kind, part.split].append(Item(qa.qa_id, what, short, qa.question))
+                counts.held_out[qa.kind, part.split].append(Item(qa.qa_id, what, short, qa.question))
             else:
-                found.taught[qa.kind][what, short] += 1
-                found.answers[qa.kind][short] += 1
-                found.texts[qa.kind][qa.question][short] += 1
-    return found
+                counts.train_questions[qa.kind][what, short] += 1
+                counts.answers[qa.kind][short] += 1
+                counts.texts[qa.kind][qa.question][short] += 1
+    return counts
 
 
 def _poor(
@@ -119,45 +121,47 @@ def _poor(
 
     A clip costs a model all of its frames, whatever is asked of it. A case with few clips keeps all of them.
     """
-    found = set()
+    poor_clips = set()
     for part in parts:
-        if part.split not in HELD_OUT or len(part.clips) < MEASURED:
+        if part.split not in HELD_OUT or len(part.clips) < MEASURABLE:
             continue
         fold = fold_of(part.case_id, seed)
         left = [sum(bits.of(qa, fold) for qa in pool if qa.qa_id in keep[part.split]) for pool in part.pool]
         least = LEAST * sum(left) / len(left)
-        found |= {
+        poor_clips |= {
             (part.split, clip.clip_id) for clip, open_ in zip(part.clips, left, strict=True) if open_ < least
         }
-    return found
+    return poor_clips
 
 
 def _without(part: Part, poor: set[tuple[str, str]], left_out: dict[str, Counter[str]]) -> Part:
     """Return a part without the clips that leave little open; their questions are counted in ``left_out``."""
-    kept = [i for i, clip in enumerate(part.clips) if (part.split, clip.clip_id) not in poor]
-    for i in set(range(len(part.clips))) - set(kept):
+    kept_indices = [i for i, clip in enumerate(part.clips) if (part.split, clip.clip_id) not in poor]
+    for i in set(range(len(part.clips))) - set(kept_indices):
         for qa in part.pool[i]:
             left_out[qa.kind]["its clip leaves little open"] += 1
-    return replace(part, clips=tuple(part.clips[i] for i in kept), pool=tuple(part.pool[i] for i in kept))
+    return replace(
+        part, clips=tuple(part.clips[i] for i in kept_indices), pool=tuple(part.pool[i] for i in kept_indices)
+    )
 
 
-def _thinned(
+def _thin_held_out(
     counts: Counts, constant: set[str], seed: int, left_out: dict[str, Counter[str]], notes: list[str]
 ) -> dict[str, set[str]]:
     """Return the ids that stay in each held-out split; what goes is counted in ``left_out`` and told in ``notes``."""
     keep: dict[str, set[str]] = {split: set() for split in HELD_OUT}
-    held = {key: items for key, items in counts.held.items() if key[0] not in constant}
-    measured = {split for (_, split), items in held.items() if len(items) >= MEASURED}
-    for (kind, split), items in sorted(held.items()):
+    held_out = {key: items for key, items in counts.held_out.items() if key[0] not in constant}
+    measurable_splits = {split for (_, split), items in held_out.items() if len(items) >= MEASURABLE}
+    for (kind, split), items in sorted(held_out.items()):
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
-        kept, cause = (
-            thinned(items, counts.taught[kind], seed, counts.texts[kind])
-            if split in measured
+        kept_items, cause = (
+            thin_items(items, counts.train_questions[kind], seed, counts.texts[kind])
+            if split in measurable_splits
             else (items, None)
         )
-        keep[split].update(item.qa_id for item in kept)
-        left_out[kind]["guessed without looking"] += len(items) - len(kept)
-        if split not in measured:
+        keep[split].update(item.qa_id for item in kept_items)
+        left_out[kind]["guessed without looking"] += len(items) - len(kept_items)
+        if split not in measurable_splits:
             notes.append(
                 f"{kind} in {split}: {len(items)} questions, too few to hold a blind guesser against"
             )
@@ -166,7 +170,7 @@ def _thinned(
     return keep
 
 
-def _asked(
+def _weighted_clips(
     parts: Sequence[Part],
     counts: Counts,
     constant: set[str],
@@ -181,28 +185,28 @@ def _asked(
         held_out = part.split in HELD_OUT
         fold, rows = fold_of(part.case_id, seed), []
         for clip, pool in zip(part.clips, part.pool, strict=True):
-            weighed = tuple(
+            questions = tuple(
                 replace(
                     qa,
                     bits=bits.of(qa, fold),
-                    weight=1.0 if held_out else by_answer[qa.kind][meant(qa.short_answer)],
+                    weight=1.0 if held_out else by_answer[qa.kind][answer_class(qa.short_answer)],
                 )
                 for qa in pool
                 if qa.kind not in constant and (not held_out or qa.qa_id in keep[part.split])
             )
-            if weighed:
-                rows.append(replace(clip, qa=weighed))
+            if questions:
+                rows.append(replace(clip, qa=questions))
         clips.append(tuple(rows))
     return clips
 
 
-def _constant(folds: Mapping[tuple[str, int], Asked]) -> dict[str, tuple[str, int]]:
+def _constant(folds: Mapping[tuple[str, int], QuestionCounts]) -> dict[str, tuple[str, int]]:
     """Return the kinds that have one answer in all splits, and how many questions; of a handful nobody can tell."""
     answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for (kind, _), asked in sorted(folds.items()):
-        for (_, answer), n in asked.items():
+    for (kind, _), questions in sorted(folds.items()):
+        for (_, answer), n in questions.items():
             answers[kind][answer] += n
-    alike = {kind: next(iter(found.items())) for kind, found in answers.items() if len(found) == 1}
+    alike = {kind: next(iter(counts.items())) for kind, counts in answers.items() if len(counts) == 1}
     return {kind: one for kind, one in alike.items() if one[1] >= FEWEST}
 
 
@@ -217,11 +221,11 @@ class _Bits:
     The guessers are two classifiers, of words and of choices alone, and one to whom all choices are alike.
     """
 
-    def __init__(self, folds: Mapping[tuple[str, int], Asked]) -> None:
+    def __init__(self, folds: Mapping[tuple[str, int], QuestionCounts]) -> None:
         self._guessers: dict[tuple[str, int], tuple[Guesser, Guesser]] = {}
         for kind in sorted({kind for kind, _ in folds}):
             for fold in range(FOLDS):
-                rest: Asked = Counter()
+                rest: QuestionCounts = Counter()
                 for other in range(FOLDS):
                     if other != fold:
                         rest.update(folds.get((kind, other), {}))
@@ -236,29 +240,29 @@ class _Bits:
             for fold in range(FOLDS):
                 for (what, answer), n in folds.get((kind, fold), {}).items():
                     for which, guesser in enumerate(self._guessers[kind, fold]):
-                        losses[which] += n * guesser.bits(_told(which, what), answer)
+                        losses[which] += n * guesser.bits(_guesser_context(which, what), answer)
                     losses[2] += n * self._even(kind, what)
             self._better[kind] = losses.index(min(losses))
-        self._known: dict[tuple[str, int, Context, str], float] = {}
+        self._known_bits: dict[tuple[str, int, Context, str], float] = {}
 
     def of(self, qa: QA, fold: int) -> float:
         """Return the bits of a question's answer."""
         what = context(qa.kind, qa.question, qa.choices)
-        short = meant(qa.short_answer)
+        short = answer_class(qa.short_answer)
         key = (qa.kind, fold, what, short)
-        if key not in self._known:
+        if key not in self._known_bits:
             which = self._better[qa.kind]
             if which == 2:
-                found = self._even(qa.kind, what)
+                bits = self._even(qa.kind, what)
             else:
-                found = self._guessers[qa.kind, fold][which].bits(_told(which, what), short)
-            self._known[key] = round(found, 4)
-        return self._known[key]
+                bits = self._guessers[qa.kind, fold][which].bits(_guesser_context(which, what), short)
+            self._known_bits[key] = round(bits, 4)
+        return self._known_bits[key]
 
     def _even(self, kind: str, what: Context) -> float:
         return math.log2(len(what.choices) or self._answers[kind])
 
 
-def _told(which: int, what: Context) -> Context:
+def _guesser_context(which: int, what: Context) -> Context:
     """Return what each of the two guessers reads: the question's words, or its choices alone."""
     return Context((), what.choices) if which else what

@@ -6,41 +6,60 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, even, left_open, meant, right, usual
+from surgvqa.builders.bits.blind import (
+    Guesser,
+    QuestionCounts,
+    answer_class,
+    chance,
+    context,
+    even,
+    left_open,
+    right,
+    usual,
+)
 from surgvqa.cards.files.documents import Bits
 
-REWORDED = "_reworded"
+REWORDED_SUFFIX = "_reworded"
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
-def figures(kind: str, train: Rows, tested: Rows) -> dict[str, float | None]:
-    """Return what guessers fitted to ``train`` leave open of ``tested``; None where either holds nothing.
+def figures(kind: str, train: Rows, test: Rows) -> dict[str, float | None]:
+    """Return what guessers fitted to ``train`` leave open of ``test``; None where either holds nothing.
 
     ``chance``; ``blind_best``, the share that the better of two guessers gets right, the most frequent answer and
     the classifier of text and choices; ``bits``, what the best of them and of who holds all choices for alike leaves open of an answer;
     ``blind_with_phase`` and ``bits_with_phase`` of the classifier that is told the phase, too.
     """
-    if not train or not tested:
+    if not train or not test:
         return dict.fromkeys(("chance", "blind_best", "bits", "blind_with_phase", "bits_with_phase"))
-    taught, asked = _counted(kind, train), _counted(kind, tested)
-    words, most = Guesser(taught), Guesser(usual(taught))
-    known = {answer for _, answer in taught}
-    told, phased = Guesser(_counted(kind, train, phase=True)), _counted(kind, tested, phase=True)
-    found = {
-        "chance": chance(asked, known),
-        "blind_best": max(right(words, asked), right(most, usual(asked))),
-        "bits": min(left_open(words, asked), left_open(most, usual(asked)), even(asked, known)),
-        "blind_with_phase": right(told, phased),
-        "bits_with_phase": left_open(told, phased),
+    train_questions, test_questions = _count_questions(kind, train), _count_questions(kind, test)
+    words, most = Guesser(train_questions), Guesser(usual(train_questions))
+    train_answers = {answer for _, answer in train_questions}
+    guesser_with_phase, questions_with_phase = (
+        Guesser(_count_questions(kind, train, phase=True)),
+        _count_questions(kind, test, phase=True),
+    )
+    measures = {
+        "chance": chance(test_questions, train_answers),
+        "blind_best": max(right(words, test_questions), right(most, usual(test_questions))),
+        "bits": min(
+            left_open(words, test_questions),
+            left_open(most, usual(test_questions)),
+            even(test_questions, train_answers),
+        ),
+        "blind_with_phase": right(guesser_with_phase, questions_with_phase),
+        "bits_with_phase": left_open(guesser_with_phase, questions_with_phase),
     }
-    return {name: round(value, 4) for name, value in found.items()}
+    return {name: round(value, 4) for name, value in measures.items()}
 
 
-def _counted(kind: str, rows: Rows, *, phase: bool = False) -> Asked:
-    asked: Asked = Counter()
+def _count_questions(kind: str, rows: Rows, *, phase: bool = False) -> QuestionCounts:
+    questions: QuestionCounts = Counter()
     for (question, choices, answer, label), n in rows.items():
-        asked[context(kind, question, choices, (label or "none") if phase else None), meant(answer)] += n
-    return asked
+        questions[
+            context(kind, question, choices, (label or "none") if phase else None), answer_class(answer)
+        ] += n
+    return questions
 
 
 def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:
@@ -51,15 +70,19 @@ def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:
     >>> together({"count": {"bits": 1.5, "bits_with_phase": 1.0, "n_blind": 4}}, 2)
     {'total': 6.0, 'per_clip': 3.0, 'per_question': 1.5, 'per_clip_with_phase': 2.0}
     """
-    known = [
-        one for name, one in kinds.items() if one.get("bits") is not None and not name.endswith(REWORDED)
+    measured_kinds = [
+        one
+        for name, one in kinds.items()
+        if one.get("bits") is not None and not name.endswith(REWORDED_SUFFIX)
     ]
-    total = sum(one["bits"] * one["n_blind"] for one in known)
-    phased = sum(min(one["bits"], one["bits_with_phase"]) * one["n_blind"] for one in known)
-    number = sum(one["n_blind"] for one in known)
+    total = sum(one["bits"] * one["n_blind"] for one in measured_kinds)
+    total_with_phase = sum(
+        min(one["bits"], one["bits_with_phase"]) * one["n_blind"] for one in measured_kinds
+    )
+    number = sum(one["n_blind"] for one in measured_kinds)
     return {
         "total": round(total, 1),
         "per_clip": round(total / max(1, clips), 3),
         "per_question": round(total / max(1, number), 3),
-        "per_clip_with_phase": round(phased / max(1, clips), 3),
+        "per_clip_with_phase": round(total_with_phase / max(1, clips), 3),
     }

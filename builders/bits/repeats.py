@@ -21,12 +21,12 @@ def fresh(
     clips: Sequence[Clip], pool: Sequence[tuple[QA, ...]]
 ) -> tuple[tuple[Clip, ...], tuple[tuple[QA, ...], ...]]:
     """Return the clips of a case, in order of time, that show something that the one before doesn't, with their pools."""
-    kept: list[int] = []
+    kept_indices: list[int] = []
     before: frozenset[tuple[str, str]] = frozenset()
     for index, questions in enumerate(pool):
         shows = frozenset((qa.kind, qa.short_answer) for qa in questions if qa.kind in STATE)
         still = all(qa.kind in FOLLOWS or qa.short_answer in NOTHING.get(qa.kind, ()) for qa in questions)
         if not (still and shows and shows <= before):
-            kept.append(index)
+            kept_indices.append(index)
         before = shows
-    return tuple(clips[i] for i in kept), tuple(pool[i] for i in kept)
+    return tuple(clips[i] for i in kept_indices), tuple(pool[i] for i in kept_indices)

@@ -10,12 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from surgvqa.builders.bits.blind import Asked, Context, Guesser, chance, usual
+from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, chance, usual
 from surgvqa.builders.cases import draws
 
 ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers that aren't ours
-CAPPED = 0.08  # chance, where the share of one answer stops; who always says it can be no better
-MEASURED = 30  # questions of a kind in a split below which no share can be told from chance
+CAP_MARGIN = 0.08  # chance, where the share of one answer stops; who always says it can be no better
+MEASURABLE = 30  # questions of a kind in a split below which no share can be told from chance
 FEWEST = 8  # questions of a kind in a split; fewer say nothing
 ROUNDS = 8
 
@@ -30,49 +30,56 @@ class Item:
     text: str = ""  # the very question, for the guesser who knows it by heart
 
 
-def thinned(
-    items: Sequence[Item], taught: Asked, seed: int, heart: Mapping[str, Mapping[str, int]] | None = None
+def thin_items(
+    items: Sequence[Item],
+    train_questions: QuestionCounts,
+    seed: int,
+    heart: Mapping[str, Mapping[str, int]] | None = None,
 ) -> tuple[list[Item], str | None]:
     """Return the questions of one kind and split that stay, and why none does, where that is so.
 
-    ``taught`` are the kind's questions in training, ``heart`` its answers to the very words, with their numbers; where
+    ``train_questions`` are the kind's questions in training, ``heart`` its answers to the very words, with their numbers; where
     there are none the split teaches its own guessers.
     """
-    kept = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
-    own = counted(kept)
-    known = {answer for _, answer in taught}  # chance is that of who knows all answers, not those left here
-    guesses = _guesses(taught or own, heart or {})
+    kept_items = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
+    own = count_items(kept_items)
+    train_answers = {
+        answer for _, answer in train_questions
+    }  # chance is that of who knows all answers, not those left here
+    guesses = _guesses(train_questions or own, heart or {})
     for _ in range(ROUNDS):
-        asked = counted(kept)
-        level = chance(asked, known)
+        questions = count_items(kept_items)
+        level = chance(questions, train_answers)
         limit = min(1.0, level + ABOVE)
-        before = len(kept)
-        kept = _capped(kept, min(1.0, level + CAPPED))
+        before = len(kept_items)
+        kept_items = _cap_answers(kept_items, min(1.0, level + CAP_MARGIN))
         for guess in guesses:
-            kept = _unguessed(kept, [guess(item) == item.answer for item in kept], limit)
-        if len({item.answer for item in kept}) < 2:
+            kept_items = _drop_guessed(kept_items, [guess(item) == item.answer for item in kept_items], limit)
+        if len({item.answer for item in kept_items}) < 2:
             return [], "every answer that is left is the same"
-        if len(kept) < FEWEST:
-            return [], f"{len(kept)} questions would be left once guessing doesn't pay"
-        if len(kept) == before:
-            return kept, None
+        if len(kept_items) < FEWEST:
+            return [], f"{len(kept_items)} questions would be left once guessing doesn't pay"
+        if len(kept_items) == before:
+            return kept_items, None
     return [], f"guessing still pays after {ROUNDS} rounds"
 
 
-def _guesses(taught: Asked, heart: Mapping[str, Mapping[str, int]]) -> list[Callable[[Item], str | None]]:
+def _guesses(
+    train_questions: QuestionCounts, heart: Mapping[str, Mapping[str, int]]
+) -> list[Callable[[Item], str | None]]:
     """Return guessers: two classifiers; the most frequent answer of those that a question offers; its very words by heart."""
-    words, bare = Guesser(taught), Guesser(usual(taught))
+    words, bare = Guesser(train_questions), Guesser(usual(train_questions))
     answers: Counter[str] = Counter()
-    for (_, answer), n in taught.items():
+    for (_, answer), n in train_questions.items():
         answers[answer] += n
 
     def most(item: Item) -> str | None:
         return most_frequent(answers, item.context.choices)
 
     def by_heart(item: Item) -> str | None:
-        known = heart.get(item.text, answers)
-        usable = not item.context.choices or not known.keys().isdisjoint(item.context.choices)
-        return most_frequent(known if usable else answers, item.context.choices)
+        counts = heart.get(item.text, answers)
+        usable = not item.context.choices or not counts.keys().isdisjoint(item.context.choices)
+        return most_frequent(counts if usable else answers, item.context.choices)
 
     return [
         lambda item: words.guess(item.context),
@@ -92,36 +99,36 @@ def most_frequent(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str
     return min(among, key=lambda answer: (-counts[answer], answer), default=None)
 
 
-def counted(items: Sequence[Item]) -> Asked:
+def count_items(items: Sequence[Item]) -> QuestionCounts:
     """Count items as guessers do: by context and answer."""
     return Counter((item.context, item.answer) for item in items)
 
 
-def _capped(items: Sequence[Item], limit: float) -> list[Item]:
+def _cap_answers(items: Sequence[Item], limit: float) -> list[Item]:
     """Keep items in their order until no answer has more than its share of those kept."""
     counts = sorted(Counter(item.answer for item in items).values())
     cap = counts[-1] if counts else 0
     while cap > 1 and cap > limit * sum(min(n, cap) for n in counts):
         cap -= 1
-    taken: dict[str, int] = defaultdict(int)
-    kept: list[Item] = []
+    tally: dict[str, int] = defaultdict(int)
+    kept_items: list[Item] = []
     for item in items:
-        taken[item.answer] += 1
-        if taken[item.answer] <= cap:
-            kept.append(item)
-    return kept
+        tally[item.answer] += 1
+        if tally[item.answer] <= cap:
+            kept_items.append(item)
+    return kept_items
 
 
-def _unguessed(items: Sequence[Item], hit: Sequence[bool], limit: float) -> list[Item]:
+def _drop_guessed(items: Sequence[Item], hit: Sequence[bool], limit: float) -> list[Item]:
     """Drop items that a guesser hits, from the end, until at most the share ``limit`` of those kept is hit."""
     wrong = len(items) - sum(hit)
-    allowed = int(limit * wrong / (1 - limit)) if limit < 1 else len(items)
-    kept, right = [], 0
-    for item, guessed in zip(items, hit, strict=True):
-        right += guessed
-        if not guessed or right <= allowed:
-            kept.append(item)
-    return kept
+    most_hits = int(limit * wrong / (1 - limit)) if limit < 1 else len(items)
+    kept_items, right = [], 0
+    for item, is_hit in zip(items, hit, strict=True):
+        right += is_hit
+        if not is_hit or right <= most_hits:
+            kept_items.append(item)
+    return kept_items
 
 
 def weights(answers: Mapping[str, int]) -> dict[str, float]:

@@ -37,7 +37,7 @@ def measure(
     return {key: (agreeing, total) for key, (agreeing, total) in counts.items()}
 
 
-def sentence(measured: Mapping[str, tuple[int, int]]) -> str:
+def sentence(counts: Mapping[str, tuple[int, int]]) -> str:
     """Return the measured agreement in words.
 
     >>> sentence({"tools": (99, 100), "idle": (0, 0), "busy": (3, 4)})
@@ -45,7 +45,7 @@ def sentence(measured: Mapping[str, tuple[int, int]]) -> str:
     """
     parts = [
         f"{agreeing} of {total} ({100 * agreeing / total:.1f} %) {WORDS[key]}"
-        for key, (agreeing, total) in measured.items()
+        for key, (agreeing, total) in counts.items()
         if total
     ]
     return ", ".join(parts) or "no case has both phases and annotated images"

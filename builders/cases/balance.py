@@ -44,18 +44,18 @@ def answers(qa_by_split: Mapping[str, Iterable[QA]], seed: int = 0) -> Balance:
         places: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         for qa in questions:
             places[qa.kind][qa.short_answer].append(_place(seed, qa))
-        for kind, found in sorted(places.items()):
-            counts = sorted(((len(at), answer) for answer, at in found.items()), reverse=True)
+        for kind, places_by_answer in sorted(places.items()):
+            counts = sorted(((len(at), answer) for answer, at in places_by_answer.items()), reverse=True)
             most, answer = counts[0]
             others = sum(n for n, _ in counts[1:])
             if not others:
                 notes.append(f"{split}: every {kind} has the answer {answer!r}; nothing to balance")
                 continue
-            kept = max(counts[1][0], (others + 1) // 2)
-            if most > kept:
-                limits[split, kind, answer] = sorted(found[answer])[kept - 1]
+            kept_count = max(counts[1][0], (others + 1) // 2)
+            if most > kept_count:
+                limits[split, kind, answer] = sorted(places_by_answer[answer])[kept_count - 1]
                 notes.append(
-                    f"{split}: {most - kept} of {most} {kind} questions with {answer!r} left out to balance"
+                    f"{split}: {most - kept_count} of {most} {kind} questions with {answer!r} left out to balance"
                 )
     return Balance(limits, seed, tuple(notes))
 
@@ -66,6 +66,6 @@ def case_weights(clips_by_case: Mapping[str, int]) -> dict[str, float]:
     >>> case_weights({"short": 10, "long": 30})
     {'short': 2.0, 'long': 0.6666666666666666}
     """
-    filled = {case_id: n for case_id, n in clips_by_case.items() if n}
-    each = Counter(filled).total() / len(filled) if filled else 0.0
-    return {case_id: each / n for case_id, n in filled.items()}
+    clip_counts = {case_id: n for case_id, n in clips_by_case.items() if n}
+    each = Counter(clip_counts).total() / len(clip_counts) if clip_counts else 0.0
+    return {case_id: each / n for case_id, n in clip_counts.items()}

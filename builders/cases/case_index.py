@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from surgvqa.builders.cases.timeline import Stretch, annotated
+from surgvqa.builders.cases.timeline import Stretch, annotated_course
 from surgvqa.builders.schema import Case, Rating, Role, Scene
 
 
@@ -35,7 +35,7 @@ class CaseIndex:
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
         """The annotated course of the case."""
-        return annotated(self.case).stretches
+        return annotated_course(self.case).stretches
 
     @cached_property
     def starts(self) -> list[int]:
@@ -45,7 +45,9 @@ class CaseIndex:
     @cached_property
     def steps(self) -> tuple[Stretch, ...]:
         """The steps of the case, laid flat as its phases are."""
-        return annotated(replace(self.case, phases=self.case.steps, idle="stated", idle_s=())).stretches
+        return annotated_course(
+            replace(self.case, phases=self.case.steps, idle="stated", idle_s=())
+        ).stretches
 
     def step(self, at_s: float) -> str | None:
         """Return the step at a second, None where none is known."""
@@ -57,10 +59,10 @@ class CaseIndex:
     @cached_property
     def ratings(self) -> Mapping[float, tuple[Rating, ...]]:
         """What raters say of a moment, by its second."""
-        found: dict[float, list[Rating]] = {}
+        ratings_by_second: dict[float, list[Rating]] = {}
         for rating in self.case.ratings:
-            found.setdefault(rating.time_s, []).append(rating)
-        return {at: tuple(ratings) for at, ratings in found.items()}
+            ratings_by_second.setdefault(rating.time_s, []).append(rating)
+        return {at: tuple(ratings) for at, ratings in ratings_by_second.items()}
 
     def label(self, at_s: float) -> str | None:
         """Return the phase at a second, None where none is known."""

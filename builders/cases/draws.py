@@ -28,19 +28,19 @@ def pick(items: Sequence[T], *key: object) -> T:
     return items[int(fraction(*key) * len(items))]
 
 
-def shuffled(items: Sequence[T], *key: object) -> list[T]:
+def shuffle(items: Sequence[T], *key: object) -> list[T]:
     """Return the items in an order that depends on the key and on what they are, not on how they came.
 
-    >>> shuffled([1, 2, 3], "k") == shuffled([3, 2, 1], "k")
+    >>> shuffle([1, 2, 3], "k") == shuffle([3, 2, 1], "k")
     True
     """
     return sorted(items, key=lambda item: (fraction(*key, item), str(item)))
 
 
-def weighted(weights: Mapping[str, float], *key: object) -> str:
+def pick_by_weight(weights: Mapping[str, float], *key: object) -> str:
     """One of the names, each as likely as its weight.
 
-    >>> weighted({"often": 9.0, "never": 0.0}, "k")
+    >>> pick_by_weight({"often": 9.0, "never": 0.0}, "k")
     'often'
     """
     names = sorted(weights)

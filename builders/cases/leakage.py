@@ -28,7 +28,7 @@ NEAR_BITS = 24
 FLAT = 3.0  # standard deviation of grey levels, 0-255: under it, a hash is noise
 WORDS = 4  # of 64 bits
 COUNTS = ("shared_cases", "overlapping_windows", "shared_frames", "near_duplicates")
-REFUSED = COUNTS[:3]  # near duplicates are for a person to look at: two eyes can look alike
+REFUSED_KINDS = COUNTS[:3]  # near duplicates are for a person to look at: two eyes can look alike
 EXAMPLES = 10  # of each kind and pair of splits
 Numbers = npt.NDArray[np.uint64]
 
@@ -46,7 +46,7 @@ class Window:
     operation: str | None = None  # its name in all public sets that show it, where several do
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     """A clip of the later split and the clip of the earlier one that it shares something with."""
 
     clip_id: str
@@ -101,34 +101,34 @@ def find(windows_by_split: Mapping[str, Sequence[Window]]) -> Leaks:
     pairs: dict[str, LeakCounts] = {}
     examples: list[str] = []
     for (name, earlier), (other, later) in combinations(windows_by_split.items(), 2):
-        found = between(earlier, later)
-        pairs[f"{name}/{other}"] = cast(LeakCounts, {kind: len(items) for kind, items in found.items()})
-        for kind, items in found.items():
-            examples.extend(f"{kind} of {name} in {other}: {told(item)}" for item in items[:EXAMPLES])
-    compared = sum(len(one.hashes) for windows in windows_by_split.values() for one in windows)
+        findings = between(earlier, later)
+        pairs[f"{name}/{other}"] = cast(LeakCounts, {kind: len(items) for kind, items in findings.items()})
+        for kind, items in findings.items():
+            examples.extend(f"{kind} of {name} in {other}: {describe(item)}" for item in items[:EXAMPLES])
+    frame_count = sum(len(one.hashes) for windows in windows_by_split.values() for one in windows)
     return {
         "shared_cases": sum(counts["shared_cases"] for counts in pairs.values()),
         "overlapping_windows": sum(counts["overlapping_windows"] for counts in pairs.values()),
         "shared_frames": sum(counts["shared_frames"] for counts in pairs.values()),
         "near_duplicates": sum(counts["near_duplicates"] for counts in pairs.values()),
-        "frames_compared": compared,
+        "frames_compared": frame_count,
         "pairs": pairs,
         "examples": examples,
     }
 
 
-def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, list[str] | list[Found]]:
+def between(earlier: Sequence[Window], later: Sequence[Window]) -> dict[str, list[str] | list[Finding]]:
     """List what the later split shows of the earlier: cases by name, windows and frames one entry per clip.
 
     A clip with the very same frame is not listed as a near duplicate too.
     """
     same = _sharing(earlier, later)
-    known = {found.clip_id for found in same}
+    sharing_clips = {finding.clip_id for finding in same}
     return {
         "shared_cases": _cases(earlier, later),
         "overlapping_windows": _overlapping(earlier, later),
         "shared_frames": same,
-        "near_duplicates": _near(earlier, [one for one in later if one.clip_id not in known]),
+        "near_duplicates": _near(earlier, [one for one in later if one.clip_id not in sharing_clips]),
     }
 
 
@@ -136,21 +136,21 @@ def _cases(earlier: Sequence[Window], later: Sequence[Window]) -> list[str]:
     """Name the cases of ``later`` that ``earlier`` has too: by their ids, and by the table of public sets."""
     ids = {one.case_id for one in earlier}
     names = {one.operation: one.case_id for one in earlier if one.operation is not None}
-    found = set()
+    shared_cases = set()
     for one in later:
         if one.case_id is None:
             continue
         if one.case_id in ids:
-            found.add(one.case_id)
+            shared_cases.add(one.case_id)
         elif one.operation in names:
-            found.add(f"{one.case_id} is {names[one.operation]} ({one.operation})")
-    return sorted(found)
+            shared_cases.add(f"{one.case_id} is {names[one.operation]} ({one.operation})")
+    return sorted(shared_cases)
 
 
-def told(item: str | Found) -> str:
+def describe(item: str | Finding) -> str:
     """Return a finding in words.
 
-    >>> told(Found("b@0-5000", "a@5000-10000", 11))
+    >>> describe(Finding("b@0-5000", "a@5000-10000", 11))
     'b@0-5000 like a@5000-10000 (11)'
     """
     return item if isinstance(item, str) else f"{item.clip_id} like {item.like} ({item.amount:g})"
@@ -161,14 +161,14 @@ def refuse(leaks: Mapping[str, Any], but: str | None = None) -> None:
 
     ``but`` names one that is meant, and only reported.
     """
-    kinds = [kind for kind in REFUSED if leaks[kind] and kind != but]
-    found = [f"{leaks[kind]} {kind.replace('_', ' ')}" for kind in kinds]
-    if found:
+    kinds = [kind for kind in REFUSED_KINDS if leaks[kind] and kind != but]
+    leak_counts = [f"{leaks[kind]} {kind.replace('_', ' ')}" for kind in kinds]
+    if leak_counts:
         first = next(example for example in leaks["examples"] if example.split()[0] in kinds)
-        raise InputError(f"the splits leak: {', '.join(found)} ({first}); give every case one split")
+        raise InputError(f"the splits leak: {', '.join(leak_counts)} ({first}); give every case one split")
 
 
-def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[Found]:
+def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[Finding]:
     """Windows of ``later`` that share a millisecond with one of the same case, and with which most."""
     spans: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for one in earlier:
@@ -177,51 +177,51 @@ def _overlapping(earlier: Iterable[Window], later: Iterable[Window]) -> list[Fou
     longest = {case: max(end - start for start, end, _ in own) for case, own in spans.items()}
     for own in spans.values():
         own.sort()
-    found = []
+    findings = []
     for one in later:
         if one.case_id not in spans or one.start_ms is None or one.end_ms is None:
             continue
         own = spans[one.case_id]
         first = bisect_left(own, one.start_ms - longest[one.case_id], key=lambda span: span[0])
         last = bisect_left(own, one.end_ms, key=lambda span: span[0])
-        shared = [
+        overlaps = [
             (min(end, one.end_ms) - max(start, one.start_ms), clip) for start, end, clip in own[first:last]
         ]
-        most, like = max(shared, default=(0, ""))
+        most, like = max(overlaps, default=(0, ""))
         if most > 0:
-            found.append(Found(one.clip_id, like, most / 1000))
-    return found
+            findings.append(Finding(one.clip_id, like, most / 1000))
+    return findings
 
 
-def _sharing(earlier: Sequence[Window], later: Sequence[Window]) -> list[Found]:
+def _sharing(earlier: Sequence[Window], later: Sequence[Window]) -> list[Finding]:
     """Windows of ``later`` with a frame of ``earlier``, by its bytes or by its recording and time."""
-    known, owner = _joined([one.frames for one in earlier], ())
-    first = dict(zip(known[::-1].tolist(), owner[::-1].tolist(), strict=True))
-    found = []
+    earlier_frames, owner = _concatenate([one.frames for one in earlier], ())
+    first = dict(zip(earlier_frames[::-1].tolist(), owner[::-1].tolist(), strict=True))
+    findings = []
     for one in later:
         like = next((first[frame] for frame in one.frames.tolist() if frame in first), None)
         if like is not None:
-            found.append(Found(one.clip_id, earlier[like].clip_id, 0))
-    return found
+            findings.append(Finding(one.clip_id, earlier[like].clip_id, 0))
+    return findings
 
 
-def _joined(parts: Sequence[Numbers], shape: tuple[int, ...]) -> tuple[Numbers, npt.NDArray[np.int64]]:
+def _concatenate(parts: Sequence[Numbers], shape: tuple[int, ...]) -> tuple[Numbers, npt.NDArray[np.int64]]:
     """Arrays end to end, and the number of the array that each entry came from."""
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return np.concatenate([np.empty((0, *shape), np.uint64), *parts]), owner
 
 
-def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[Found]:
+def _near(earlier: Sequence[Window], later: Sequence[Window]) -> list[Finding]:
     """Windows of ``later`` with a frame that looks like one of ``earlier``; how many bits differ."""
-    known, owner = _joined([one.hashes for one in earlier], (WORDS,))
-    found: list[Found] = []
+    earlier_hashes, owner = _concatenate([one.hashes for one in earlier], (WORDS,))
+    findings: list[Finding] = []
     for one in later:
-        if not len(known) or not len(one.hashes):
+        if not len(earlier_hashes) or not len(one.hashes):
             continue
-        bits = np.zeros((len(one.hashes), len(known)), np.uint16)
+        bits = np.zeros((len(one.hashes), len(earlier_hashes)), np.uint16)
         for word in range(WORDS):
-            bits += np.bitwise_count(one.hashes[:, word, None] ^ known[None, :, word])
+            bits += np.bitwise_count(one.hashes[:, word, None] ^ earlier_hashes[None, :, word])
         if bits.min() <= NEAR_BITS:
             like = earlier[int(owner[int(bits.min(axis=0).argmin())])]
-            found.append(Found(one.clip_id, like.clip_id, int(bits.min())))
-    return found
+            findings.append(Finding(one.clip_id, like.clip_id, int(bits.min())))
+    return findings

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from surgvqa.builders.cases.timeline import Stretch, course, to_ms
-from surgvqa.builders.cases.windows import SECOND, Windows, chop, placed
+from surgvqa.builders.cases.windows import SECOND, Windows, chop, place_scenes
 from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError
 
@@ -28,18 +28,19 @@ def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
         raise InputError(f"--clip-seconds {clip_seconds:g}: a clip lasts a second or more")
     if asks_itself(case):
         return Windows(case.clips, ())
-    stretches, dropped = course(case)
-    scenes, repeated = placed(case, stretches)
-    pictured = {to_ms(frame.time_s): frame.time_s for frame in case.frames} if case.video is None else {}
+    stretches, omissions = course(case)
+    scenes, scene_omissions = place_scenes(case, stretches)
+    picture_times = {to_ms(frame.time_s): frame.time_s for frame in case.frames} if case.video is None else {}
     seconds = {at: scene.time_s for at, scene in scenes.items()}
     seconds = {to_ms(rating.time_s): rating.time_s for rating in case.ratings} | seconds
     times = sorted(
         at
         for at in seconds
-        if (_stretch(stretches, at) is not None or at not in scenes) and (not pictured or at in pictured)
+        if (_stretch(stretches, at) is not None or at not in scenes)
+        and (not picture_times or at in picture_times)
     )
     length = to_ms(clip_seconds)
-    spans = _spans(times, stretches, length, bool(pictured))
+    spans = _spans(times, stretches, length, bool(picture_times))
     clips = [
         Clip(
             case.case_id,
@@ -47,17 +48,17 @@ def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
             end,
             _label(stretches, moments[-1]),
             scenes.get(moments[-1]),
-            frames_s=_shown((start, end, moments), seconds, pictured, frames),
+            frames_s=_frame_seconds((start, end, moments), seconds, picture_times, frames),
         )
         for start, end, moments in spans
     ]
     if not case.clips:
         for start, end in _between(stretches, spans, length):
-            shown = _even(start, end, frames, pictured)
-            label = _label(stretches, to_ms(shown[-1]) if shown else start)
-            clips.append(Clip(case.case_id, start, end, label, frames_s=shown))
+            frames_s = _even(start, end, frames, picture_times)
+            label = _label(stretches, to_ms(frames_s[-1]) if frames_s else start)
+            clips.append(Clip(case.case_id, start, end, label, frames_s=frames_s))
     clips.sort(key=lambda clip: (clip.start_ms, clip.end_ms))
-    return Windows(tuple(clips), (*dropped, *repeated))
+    return Windows(tuple(clips), (*omissions, *scene_omissions))
 
 
 def asks_itself(case: Case) -> bool:
@@ -95,33 +96,33 @@ def _alone(at: int, stretches: Sequence[Stretch], length: int, still: bool) -> S
     return start, max(at + 1, min(stretch.end_ms, start + length)), (at,)
 
 
-def _shown(
-    span: Span, known: Mapping[int, float], pictured: Mapping[int, float], frames: int
+def _frame_seconds(
+    span: Span, moment_times: Mapping[int, float], picture_times: Mapping[int, float], frames: int
 ) -> tuple[float, ...]:
     """Return the seconds of a clip's frames: its annotated moments among them, the last one at the end."""
     start, end, moments = span
     last = moments[-1]
     seconds: tuple[float, ...]
-    if pictured:
-        seconds = tuple(pictured[at] for at in moments[-frames:])
+    if picture_times:
+        seconds = tuple(picture_times[at] for at in moments[-frames:])
     elif frames == 1:
-        seconds = (known[last],)
+        seconds = (moment_times[last],)
     elif len(moments) > 1:
-        seconds = _filled([known[at] for at in moments], frames)
+        seconds = _fill_gaps([moment_times[at] for at in moments], frames)
     else:
         spread = list(_even(start, end, frames, {}))
-        nearest = min(range(frames), key=lambda i: abs(spread[i] - known[last]))
-        spread[nearest] = known[last]
+        nearest = min(range(frames), key=lambda i: abs(spread[i] - moment_times[last]))
+        spread[nearest] = moment_times[last]
         seconds = tuple(spread)
     return seconds
 
 
-def _filled(moments: Sequence[float], frames: int) -> tuple[float, ...]:
+def _fill_gaps(moments: Sequence[float], frames: int) -> tuple[float, ...]:
     """Return the seconds of ``frames`` from the first moment to the last: the moments, and middles of the widest gaps.
 
     Where there are more moments than frames the frames are evenly spread.
 
-    >>> _filled([0.0, 4.0, 5.0], 5), _filled([0.0, 1.0, 2.0, 3.0], 3)
+    >>> _fill_gaps([0.0, 4.0, 5.0], 5), _fill_gaps([0.0, 1.0, 2.0, 3.0], 3)
     ((0.0, 1.333, 2.667, 4.0, 5.0), (0.0, 1.5, 3.0))
     """
     first, last = moments[0], moments[-1]
@@ -133,16 +134,16 @@ def _filled(moments: Sequence[float], frames: int) -> tuple[float, ...]:
     for _ in range(frames - len(moments)):
         widest = max(range(len(parts)), key=lambda i: gaps[i] / parts[i])
         parts[widest] += 1
-    found: list[float] = []
+    seconds: list[float] = []
     for (a, b), number in zip(pairwise(moments), parts, strict=True):
-        found += [a, *(round(a + (b - a) * i / number, 3) for i in range(1, number))]
-    return (*found, last)
+        seconds += [a, *(round(a + (b - a) * i / number, 3) for i in range(1, number))]
+    return (*seconds, last)
 
 
-def _even(start: int, end: int, frames: int, pictured: dict[int, float]) -> tuple[float, ...]:
+def _even(start: int, end: int, frames: int, picture_times: dict[int, float]) -> tuple[float, ...]:
     """Seconds at the middle of equal parts of a window; of stills, the pictures inside it."""
-    if pictured:
-        inside = [second for at, second in sorted(pictured.items()) if start <= at < end]
+    if picture_times:
+        inside = [second for at, second in sorted(picture_times.items()) if start <= at < end]
         count = min(frames, len(inside))
         return tuple(inside[(2 * i + 1) * len(inside) // (2 * count)] for i in range(count))
     return tuple(

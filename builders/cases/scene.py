@@ -75,7 +75,7 @@ def link(case: Case) -> Case:
     scenes: list[Scene] = []
     before: Scene | None = None
     for scene in sorted(case.scenes, key=lambda scene: scene.time_s):
-        nodes = tuple(_placed(node, scene.width, scene.height) for node in scene.nodes)
+        nodes = tuple(_with_grid_cell(node, scene.width, scene.height) for node in scene.nodes)
         edges = tuple(relations(nodes, scene.width, scene.height))
         changes = _changes(before, scene)
         events = (*scene.events, *_events(case, before, scene, changes))
@@ -84,7 +84,7 @@ def link(case: Case) -> Case:
     return replace(case, scenes=tuple(scenes))
 
 
-def _placed(node: Entity, width: int, height: int) -> Entity:
+def _with_grid_cell(node: Entity, width: int, height: int) -> Entity:
     """Return an entity with its grid cell, where that is known and not said already."""
     at = centre(node, width, height)
     return replace(node, grid=grid_cell(at, width, height)) if node.grid is None and at is not None else node
@@ -129,13 +129,13 @@ def _shares(nodes: Sequence[Entity], width: int, height: int) -> list[list[float
     """``[i][j]``: the part of entity i's area that lies in entity j; of masks where both have one, else boxes."""
     boxes = [node.bbox for node in nodes]
     shares = [[_box_share(a, b) if a and b else 0.0 for b in boxes] for a in boxes]
-    masked = [i for i, node in enumerate(nodes) if node.rle is not None]
-    if len(masked) > 1:
-        rles = [{"size": [height, width], "counts": (nodes[i].rle or "").encode()} for i in masked]
+    masked_nodes = [i for i, node in enumerate(nodes) if node.rle is not None]
+    if len(masked_nodes) > 1:
+        rles = [{"size": [height, width], "counts": (nodes[i].rle or "").encode()} for i in masked_nodes]
         # against a "crowd" region, COCO's IoU is intersection over the first one's own area
         table = coco.iou(rles, rles, [1] * len(rles)).tolist()
-        for row, i in enumerate(masked):
-            for column, j in enumerate(masked):
+        for row, i in enumerate(masked_nodes):
+            for column, j in enumerate(masked_nodes):
                 shares[i][j] = table[row][column]
     return shares
 
@@ -156,14 +156,14 @@ def _changes(before: Scene | None, scene: Scene) -> dict[str, Any]:
     """Return the fields of a scene that compare it with the one before, instruments and anatomy apart."""
     if before is None:
         return {"first": True}
-    found: dict[str, Any] = {"previous_s": before.time_s}
+    changes: dict[str, Any] = {"previous_s": before.time_s}
     for role, prefix in (("instrument", ""), ("anatomy", "anatomy_")):
         old = Counter(node.name for node in before.nodes if node.type == role)
         new = Counter(node.name for node in scene.nodes if node.type == role)
-        found[f"{prefix}entered"] = tuple(sorted((new - old).elements()))
-        found[f"{prefix}exited"] = tuple(sorted((old - new).elements()))
-        found[f"{prefix}persisting"] = tuple(sorted((old & new).elements()))
-    return found
+        changes[f"{prefix}entered"] = tuple(sorted((new - old).elements()))
+        changes[f"{prefix}exited"] = tuple(sorted((old - new).elements()))
+        changes[f"{prefix}persisting"] = tuple(sorted((old & new).elements()))
+    return changes
 
 
 def _events(case: Case, before: Scene | None, scene: Scene, changes: dict[str, Any]) -> Iterator[str]:
@@ -184,15 +184,15 @@ def to_json(scene: Scene) -> str:
 "persisting": [], "anatomy_entered": [], "anatomy_exited": [], "anatomy_persisting": [], "events": [], \
 "first": true}'
     """
-    fields = _known(scene)
-    fields["nodes"] = [_known(node) for node in scene.nodes]
+    fields = _known_fields(scene)
+    fields["nodes"] = [_known_fields(node) for node in scene.nodes]
     fields["edges"] = [{"src": edge.src, "rel": edge.rel, "dst": edge.dst} for edge in scene.edges]
     if scene.actions is not None:
-        fields["actions"] = [_known(action) for action in scene.actions]
+        fields["actions"] = [_known_fields(action) for action in scene.actions]
     return json.dumps(fields)
 
 
-def _known(one: Scene | Entity | Action) -> dict[str, Any]:
+def _known_fields(one: Scene | Entity | Action) -> dict[str, Any]:
     """Return the fields that aren't None; five times faster than asdict, which copies."""
     return {name: value for name in one.__slots__ if (value := getattr(one, name)) is not None}
 

@@ -33,31 +33,33 @@ def assign(
     a test case, with three a validation case too, where their shares aren't 0.
     """
     ids = [case.case_id for case in cases]
-    repeated = sorted(case_id for case_id, times in Counter(ids).items() if times > 1)
-    if repeated:
+    repeated_ids = sorted(case_id for case_id, times in Counter(ids).items() if times > 1)
+    if repeated_ids:
         raise InputError(
-            f"case {', '.join(repeated)} is there more than once; a case has one id and one split"
+            f"case {', '.join(repeated_ids)} is there more than once; a case has one id and one split"
         )
     if min(validation, test) < 0 or validation + test >= 1:
         raise InputError(
             f"shares of {validation:g} for validation and {test:g} for test leave nothing to train on"
         )
-    wanted = set(test_cases)
-    for case_id in sorted(wanted - set(ids)):
+    test_ids = set(test_cases)
+    for case_id in sorted(test_ids - set(ids)):
         raise InputError(f"--test-cases {case_id}: no such case; {nearest(case_id, ids)}")
-    fixed = {case.case_id: _official(case) for case in cases if case.split is not None}
-    if wanted:
-        fixed = {i: split for i, split in fixed.items() if split != "test" and i not in wanted}
-        fixed |= dict.fromkeys(sorted(wanted), "test")
-    official = bool(fixed) and not wanted
-    free = [case_id for case_id in draws.shuffled(ids, "split", seed) if case_id not in fixed]
+    fixed_splits = {case.case_id: _official(case) for case in cases if case.split is not None}
+    if test_ids:
+        fixed_splits = {
+            i: split for i, split in fixed_splits.items() if split != "test" and i not in test_ids
+        }
+        fixed_splits |= dict.fromkeys(sorted(test_ids), "test")
+    official = bool(fixed_splits) and not test_ids
+    free = [case_id for case_id in draws.shuffle(ids, "split", seed) if case_id not in fixed_splits]
     shares = {"train": 1 - validation - test, "validation": validation, "test": test}
-    if wanted:  # training has what named cases and validation leave, but never less than validation
-        rest = 1 - validation - len(wanted) / len(ids)
+    if test_ids:  # training has what named cases and validation leave, but never less than validation
+        rest = 1 - validation - len(test_ids) / len(ids)
         shares = {"train": max(rest, validation), "validation": validation, "test": 0.0}
     if official:  # what the source holds out is held out; cases it doesn't mention are for training
         shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
-    result = fixed | _spread(free, fixed, kinds_by_case, shares)
+    result = fixed_splits | _spread(free, fixed_splits, kinds_by_case, shares)
     if "train" not in result.values() and ids:
         raise InputError(f"no case is left to train on: all {len(ids)} are held out")
     return {case_id: result[case_id] for case_id in sorted(ids)}
@@ -71,7 +73,7 @@ def _official(case: Case) -> str:
 
 def _spread(
     free: Sequence[str],
-    fixed: Mapping[str, str],
+    fixed_splits: Mapping[str, str],
     kinds_by_case: Mapping[str, Mapping[str, int]],
     shares: Mapping[str, float],
 ) -> dict[str, str]:
@@ -81,20 +83,20 @@ def _spread(
     """
     counts = {
         case_id: Counter({"a case": 1}) + Counter(kinds_by_case.get(case_id, {}))
-        for case_id in [*free, *fixed]
+        for case_id in [*free, *fixed_splits]
     }
     total: Counter[str] = sum(counts.values(), Counter())
     need = {
         split: {kind: shares[split] * n for kind, n in total.items()} for split in SPLITS if shares[split] > 0
     }
-    for case_id, split in fixed.items():
+    for case_id, split in fixed_splits.items():
         for kind, n in counts[case_id].items():
             if split in need:
                 need[split][kind] -= n
     result: dict[str, str] = {}
     left = list(free)
     for split in ("test", "validation"):  # no wanted split stays empty
-        if split in need and split not in fixed.values() and len(left) > 1:
+        if split in need and split not in fixed_splits.values() and len(left) > 1:
             smallest = min(
                 left, key=lambda case_id: abs(counts[case_id].total() - shares[split] * total.total())
             )
@@ -103,7 +105,7 @@ def _spread(
         holders = Counter(kind for case_id in left for kind in counts[case_id])
         rare = min(holders, key=lambda kind: (holders[kind], kind))
         case_id = max((c for c in left if counts[c][rare]), key=lambda c: counts[c][rare])
-        if "train" not in (*result.values(), *fixed.values()) and len(left) == 1:
+        if "train" not in (*result.values(), *fixed_splits.values()) and len(left) == 1:
             split = "train"
         else:
             split = max(
@@ -146,7 +148,7 @@ def part(clips: Sequence[Clip], apart_s: float, share: float = 0.15, seed: int =
         for name, group in zip(names, groups, strict=True)
     }
     dealt = _spread(
-        draws.shuffled(names, "part", seed),
+        draws.shuffle(names, "part", seed),
         {},
         kinds,
         {"train": 1 - share, "validation": share, "test": 0.0},

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from surgvqa.builders.cases import times
-from surgvqa.builders.schema import Case, Dropped, Phase
+from surgvqa.builders.schema import Case, Omission, Phase
 from surgvqa.cards.command import InputError
 
 IDLE = "idle"
@@ -44,7 +44,7 @@ class Timeline(NamedTuple):
     """Stretches in order, without overlap, and the phases or parts of them that aren't in there."""
 
     stretches: tuple[Stretch, ...]
-    dropped: tuple[Dropped, ...]
+    omissions: tuple[Omission, ...]
 
 
 LONGEST_S = 1e9  # thirty years: what is longer is a mistake, and infinity has no milliseconds
@@ -64,7 +64,7 @@ def to_ms(seconds: float) -> int:
 class _Flat(NamedTuple):
     """Which phase holds when, as (place in the given phases, start, end), and how long several hold at once."""
 
-    held: list[tuple[int, int, int]]
+    intervals: list[tuple[int, int, int]]
     overlap_ms: int
 
 
@@ -75,7 +75,7 @@ def _flatten(phases: Sequence[Phase]) -> _Flat:
     order = sorted(range(len(phases)), key=lambda i: (spans[i][0], -spans[i][1], phases[i].label))
     cuts = sorted({at for span in spans for at in span})
     ends = sorted(end for _, end in spans)
-    held: list[tuple[int, int, int]] = []
+    intervals: list[tuple[int, int, int]] = []
     heap: list[int] = []
     begun = overlap = 0
     for start, end in itertools.pairwise(cuts):
@@ -89,27 +89,27 @@ def _flatten(phases: Sequence[Phase]) -> _Flat:
         if begun - bisect_right(ends, start) > 1:
             overlap += end - start
         innermost = order[-heap[0]]
-        if held and held[-1][0] == innermost and held[-1][2] == start:
-            held[-1] = (innermost, held[-1][1], end)
+        if intervals and intervals[-1][0] == innermost and intervals[-1][2] == start:
+            intervals[-1] = (innermost, intervals[-1][1], end)
         else:
-            held.append((innermost, start, end))
-    return _Flat(held, overlap)
+            intervals.append((innermost, start, end))
+    return _Flat(intervals, overlap)
 
 
-class _Laid(NamedTuple):
+class _Layout(NamedTuple):
     phases: tuple[Phase, ...]
     facts: tuple[object, ...]
     timeline: Timeline
     overlap_ms: int
 
 
-_REMEMBERED = 64
-_laid: dict[
-    int, _Laid
+_MOST_LAYOUTS = 64
+_layouts: dict[
+    int, _Layout
 ] = {}  # by the identity of a case's phases: hashing 10^4 of them per question is too slow
 
 
-def annotated(case: Case) -> Timeline:
+def annotated_course(case: Case) -> Timeline:
     """Return the whole annotated course of a case, with the stretches between its phases, whether its video shows it or not.
 
     A phase that ends before it starts is a fault; one without length, or of which nothing is left under
@@ -125,37 +125,39 @@ def overlap_ms(case: Case) -> int:
 
 def overlaps(cases: Iterable[Case]) -> tuple[str, ...]:
     """Return a note on cases whose phases overlap: how long, in which; none where none do."""
-    found = {case.case_id: seconds for case in cases if (seconds := overlap_ms(case) / 1000)}
-    if not found:
+    seconds_by_case = {case.case_id: seconds for case in cases if (seconds := overlap_ms(case) / 1000)}
+    if not seconds_by_case:
         return ()
-    first = ", ".join(f"{case_id} ({found[case_id]:g} s)" for case_id in sorted(found)[:5])
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    first = ", ".join(
+        f"{case_id} ({seconds_by_case[case_id]:g} s)" for case_id in sorted(seconds_by_case)[:5]
+    )
+    more = f" and {len(seconds_by_case) - 5} more" if len(seconds_by_case) > 5 else ""
     return (
-        f"phases overlap for {sum(found.values()):g} s in {len(found)} case{'s' if len(found) > 1 else ''}: "
+        f"phases overlap for {sum(seconds_by_case.values()):g} s in {len(seconds_by_case)} case{'s' if len(seconds_by_case) > 1 else ''}: "
         f"{first}{more}; at each moment the phase that started last was taken",
     )
 
 
-def _lay(case: Case) -> _Laid:
+def _lay(case: Case) -> _Layout:
     facts = (case.case_id, case.idle, case.idle_s, case.unknown)
-    known = _laid.get(id(case.phases))
-    if known is not None and known.phases is case.phases and known.facts == facts:
-        return known
-    if len(_laid) >= _REMEMBERED:
-        _laid.clear()
-    _laid[id(case.phases)] = laid = _laid_flat(case)
-    return laid
+    earlier_layout = _layouts.get(id(case.phases))
+    if earlier_layout is not None and earlier_layout.phases is case.phases and earlier_layout.facts == facts:
+        return earlier_layout
+    if len(_layouts) >= _MOST_LAYOUTS:
+        _layouts.clear()
+    _layouts[id(case.phases)] = layout = _laid_flat(case)
+    return layout
 
 
-def _laid_flat(case: Case) -> _Laid:
-    dropped: list[Dropped] = []
+def _laid_flat(case: Case) -> _Layout:
+    omissions: list[Omission] = []
     phases: list[Phase] = []
     for phase in case.phases:
         item = f"{case.case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
         if to_ms(phase.end_s) < to_ms(phase.start_s):
-            dropped.append(Dropped(item, "it ends before it starts", fault=True))
+            omissions.append(Omission(item, "it ends before it starts", fault=True))
         elif to_ms(phase.end_s) == to_ms(phase.start_s):
-            dropped.append(Dropped(item, "it has no length"))
+            omissions.append(Omission(item, "it has no length"))
         else:
             phases.append(phase)
     others = [
@@ -166,14 +168,14 @@ def _laid_flat(case: Case) -> _Laid:
     ]
     everything = [*phases, *others]
     flat = _flatten(everything)
-    shown = {number for number, _, _ in flat.held}
+    visible_numbers = {number for number, _, _ in flat.intervals}
     for number, phase in enumerate(phases):
-        if number not in shown:
+        if number not in visible_numbers:
             item = f"{case.case_id}: phase {phase.label} {phase.start_s:g}-{phase.end_s:g} s"
-            dropped.append(Dropped(item, "other phases that start later cover all of it"))
+            omissions.append(Omission(item, "other phases that start later cover all of it"))
     stretches: list[Stretch] = []
     between = None if case.idle == "stated" else IDLE
-    for number, start, end in flat.held:
+    for number, start, end in flat.intervals:
         if stretches and stretches[-1].end_ms < start:
             gap = stretches[-1].end_ms
             stretches.append(Stretch(between, gap, start, between is None and start - gap > TOLERANCE_MS))
@@ -182,10 +184,10 @@ def _laid_flat(case: Case) -> _Laid:
             stretches[-1] = replace(stretches[-1], end_ms=end)  # a stated idle stretch beside a gap is one
         else:
             stretches.append(Stretch(label or None, start, end, label == UNREAD))
-    return _Laid(
+    return _Layout(
         case.phases,
         (case.case_id, case.idle, case.idle_s, case.unknown),
-        Timeline(tuple(stretches), tuple(dropped)),
+        Timeline(tuple(stretches), tuple(omissions)),
         flat.overlap_ms,
     )
 
@@ -209,8 +211,8 @@ def course(case: Case) -> Timeline:
 
     Raises ``InputError`` where the times are no seconds.
     """
-    whole = annotated(case)
-    dropped = list(whole.dropped)
+    whole = annotated_course(case)
+    omissions = list(whole.omissions)
     offset = to_ms(case.video_offset_s)
     first = -offset
     last = first + to_ms(case.duration_s) if case.duration_s is not None else None
@@ -231,7 +233,7 @@ def course(case: Case) -> Timeline:
     for stretch in whole.stretches:
         if stretch.label not in (None, IDLE):
             beyond = _outside(case, stretch, start, end)
-            dropped.extend([beyond] if beyond else [])
+            omissions.extend([beyond] if beyond else [])
         low, high = max(stretch.start_ms, start), min(stretch.end_ms, end)
         if low >= high:
             continue
@@ -243,16 +245,16 @@ def course(case: Case) -> Timeline:
         after = _after(case) if whole.stretches else None
         begun = any(stretch.end_ms > start for stretch in whole.stretches)
         stretches.append(Stretch(after if begun else outer, at, end))
-    kept: list[Stretch] = []
+    kept_stretches: list[Stretch] = []
     moments = sorted(to_ms(scene.time_s) for scene in case.scenes)
     for stretch in stretches:
         lasts = stretch.end_ms - stretch.start_ms
         if lasts >= SHORTEST_MS or _any_in(moments, stretch):
-            kept.append(stretch)
+            kept_stretches.append(stretch)
             continue
         cause = f"{stretch.label or 'unlabelled'} for {lasts} ms, less than a frame"
-        dropped.append(Dropped(f"{case.case_id}@{stretch.start_ms}-{stretch.end_ms}", cause))
-    return Timeline(tuple(kept), tuple(dropped))
+        omissions.append(Omission(f"{case.case_id}@{stretch.start_ms}-{stretch.end_ms}", cause))
+    return Timeline(tuple(kept_stretches), tuple(omissions))
 
 
 def _any_in(moments: Sequence[int], stretch: Stretch) -> bool:
@@ -260,16 +262,16 @@ def _any_in(moments: Sequence[int], stretch: Stretch) -> bool:
     return at < len(moments) and moments[at] < stretch.end_ms
 
 
-def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Dropped | None:
+def _outside(case: Case, stretch: Stretch, start: int, end: int) -> Omission | None:
     """Say what of a phase lies outside the recording; None where nothing does."""
     item = f"{case.case_id}: phase {stretch.label} {stretch.start_ms / 1000:g}-{stretch.end_ms / 1000:g} s"
     excerpt = case.video_offset_s < 0
     if stretch.end_ms > end:
         cause = f"the recording ends at {end / 1000:g} s of the annotations"
-        return Dropped(item, cause, fault=not excerpt and stretch.end_ms > end + TOLERANCE_MS)
+        return Omission(item, cause, fault=not excerpt and stretch.end_ms > end + TOLERANCE_MS)
     if stretch.start_ms < start:
         cause = f"the recording starts at {start / 1000:g} s of the annotations"
-        return Dropped(item, cause, fault=not excerpt and stretch.start_ms < start - TOLERANCE_MS)
+        return Omission(item, cause, fault=not excerpt and stretch.start_ms < start - TOLERANCE_MS)
     return None
 
 
@@ -287,7 +289,7 @@ def label_at(stretches: Sequence[Stretch], time_ms: int) -> str | None:
 
 def phase_at(case: Case, time_ms: int) -> str | None:
     """Return the phase of a case at a moment, "idle" where the source says that there is none, None where it says nothing."""
-    stretches = annotated(case).stretches
+    stretches = annotated_course(case).stretches
     if not stretches or stretches[0].start_ms <= time_ms < stretches[-1].end_ms:
         return label_at(stretches, time_ms)
     return _before(case) if time_ms < stretches[0].start_ms else _after(case)
@@ -295,13 +297,13 @@ def phase_at(case: Case, time_ms: int) -> str | None:
 
 def around(case: Case, time_ms: int) -> tuple[str | None, str | None]:
     """Return the phase before and the phase after the one at a moment, as ``neighbours`` has it; None where it isn't known."""
-    stretches = annotated(case).stretches
+    stretches = annotated_course(case).stretches
     if not stretches or case.idle == "throughout":
         return neighbours(stretches, time_ms)
     first, last = stretches[0].start_ms, stretches[-1].end_ms
     begin = min(0, -to_ms(case.video_offset_s))
-    hidden = case.idle == "stated" and first - begin > TOLERANCE_MS
-    edges = [Stretch(None, begin, first, True)] if hidden else []
+    is_hidden = case.idle == "stated" and first - begin > TOLERANCE_MS
+    edges = [Stretch(None, begin, first, True)] if is_hidden else []
     end = last if case.duration_s is None else to_ms(case.duration_s) - to_ms(case.video_offset_s)
     tail = [Stretch(None, last, end, True)] if end - last > TOLERANCE_MS else []
     return neighbours((*edges, *stretches, *tail) if edges or tail else stretches, time_ms)

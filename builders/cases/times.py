@@ -83,10 +83,10 @@ def unit(latest_s: float, length_s: float | None, recorded: bool = False) -> str
     if length_s <= 0 or latest_s <= length_s + LATE_S:
         return None
     times = latest_s / length_s
-    said = f"{times:.3g} times the length of its recording ({length_s:g} s)"
+    ratio = f"{times:.3g} times the length of its recording ({length_s:g} s)"
     if EARLY * MILLISECONDS <= times <= 1.02 * MILLISECONDS:
-        return f"{said}: milliseconds? Give seconds"
+        return f"{ratio}: milliseconds? Give seconds"
     rates = [rate for rate in FRAME_RATES if EARLY * rate <= times <= 1.005 * rate]
     if rates:
-        return f"{said}: frame numbers at {min(rates):g} a second? Give seconds"
+        return f"{ratio}: frame numbers at {min(rates):g} a second? Give seconds"
     return None

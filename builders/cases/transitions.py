@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from surgvqa.builders.cases.timeline import annotated, around, phase_at, to_ms
+from surgvqa.builders.cases.timeline import annotated_course, around, phase_at, to_ms
 from surgvqa.builders.schema import Case, Role
 
 
@@ -19,7 +19,7 @@ class Transitions:
 
     following: Mapping[str, int]  # phase that comes next after some stretch, or "none" -> times
     scenes: Mapping[str, int]  # phase -> annotated moments in it
-    shown: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
+    shown_counts: Mapping[str, Mapping[str, int]]  # phase -> name -> moments that show it
     roles: Mapping[str, Role]  # every name that the annotations ever show
     located: bool  # whether the annotations say where things are
     boxed: bool = False  # whether things have boxes
@@ -34,23 +34,23 @@ class Transitions:
         >>> Transitions({}, {"incision": 3}, {"incision": {"slit knife": 3}}, {}, True).share("incision", "slit knife")
         0.875
         """
-        shown = self.shown.get(phase or "", {}).get(name, 0)
-        return (shown + 0.5) / (self.scenes.get(phase or "", 0) + 1)
+        count = self.shown_counts.get(phase or "", {}).get(name, 0)
+        return (count + 0.5) / (self.scenes.get(phase or "", 0) + 1)
 
 
 def transitions(cases: Iterable[Case]) -> Transitions:
     """Count over (linked or unlinked) training cases of one procedure."""
     following: Counter[str] = Counter()
     scenes: Counter[str] = Counter()
-    shown: dict[str, Counter[str]] = defaultdict(Counter)
+    shown_counts: dict[str, Counter[str]] = defaultdict(Counter)
     roles: dict[str, Role] = {}
-    located = False
-    boxed = crowded = False
+    has_places = False
+    has_boxes = has_crowds = False
     several: set[str] = set()
     acts: Counter[str] = Counter()
     steps: dict[str, list[float]] = defaultdict(list)
     for case in cases:
-        for stretch in annotated(case).stretches:
+        for stretch in annotated_course(case).stretches:
             after = around(case, stretch.start_ms)[1]
             if stretch.label is not None and after is not None:
                 following[after] += 1
@@ -59,25 +59,25 @@ def transitions(cases: Iterable[Case]) -> Transitions:
             steps[step.label].append(step.start_s / last)
         for scene in case.scenes:
             tools = Counter(node.name for node in scene.nodes if node.type == "instrument" and not node.crowd)
-            boxed = boxed or any(node.bbox is not None for node in scene.nodes)
-            crowded = crowded or any(node.crowd for node in scene.nodes if node.type == "instrument")
+            has_boxes = has_boxes or any(node.bbox is not None for node in scene.nodes)
+            has_crowds = has_crowds or any(node.crowd for node in scene.nodes if node.type == "instrument")
             several.update(name for name, n in tools.items() if n > 1)
             acts.update(
                 f"{act.instrument}|{act.verb or ''}|{act.target or ''}" for act in scene.actions or ()
             )
             phase = phase_at(case, to_ms(scene.time_s)) or ""
             scenes[phase] += 1
-            shown[phase].update({node.name for node in scene.nodes})
+            shown_counts[phase].update({node.name for node in scene.nodes})
             roles.update({node.name: node.type for node in scene.nodes})
-            located = located or any(node.granularity != "presence" for node in scene.nodes)
+            has_places = has_places or any(node.granularity != "presence" for node in scene.nodes)
     return Transitions(
         following=dict(sorted(following.items())),
         scenes=dict(sorted(scenes.items())),
-        shown={key: dict(sorted(counts.items())) for key, counts in sorted(shown.items())},
+        shown_counts={key: dict(sorted(counts.items())) for key, counts in sorted(shown_counts.items())},
         roles=dict(sorted(roles.items())),
-        located=located,
-        boxed=boxed,
-        crowded=crowded,
+        located=has_places,
+        boxed=has_boxes,
+        crowded=has_crowds,
         several=tuple(sorted(several)),
         acts=dict(sorted(acts.items())),
         steps=tuple(sorted(steps, key=lambda name: (sum(steps[name]) / len(steps[name]), name))),

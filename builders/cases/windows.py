@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from surgvqa.builders.cases.timeline import TOLERANCE_MS, Stretch, course, to_ms
-from surgvqa.builders.schema import Case, Clip, Dropped, Scene
+from surgvqa.builders.schema import Case, Clip, Omission, Scene
 from surgvqa.cards.command import InputError
 
 SECOND = 1000
@@ -26,7 +26,7 @@ class Windows(NamedTuple):
     """The clips of a case in order, and what of the case is in none of them."""
 
     clips: tuple[Clip, ...]
-    dropped: tuple[Dropped, ...]
+    omissions: tuple[Omission, ...]
 
 
 def windows(case: Case, clip_seconds: float) -> Windows:
@@ -41,26 +41,26 @@ def windows(case: Case, clip_seconds: float) -> Windows:
     if case.clips:
         return Windows(case.clips, ())
     length = to_ms(clip_seconds)
-    stretches, dropped = course(case)
-    scenes, repeated = placed(case, stretches)
+    stretches, omissions = course(case)
+    scenes, scene_omissions = place_scenes(case, stretches)
     times = sorted(scenes)
     clips = tuple(
         Clip(case.case_id, start, end, stretch.label, scenes[at] if at is not None else None)
         for stretch in stretches
         for start, end, at in _tile(stretch, times, length)
     )
-    return Windows(clips, (*dropped, *repeated))
+    return Windows(clips, (*omissions, *scene_omissions))
 
 
-def placed(case: Case, stretches: tuple[Stretch, ...]) -> tuple[dict[int, Scene], list[Dropped]]:
+def place_scenes(case: Case, stretches: tuple[Stretch, ...]) -> tuple[dict[int, Scene], list[Omission]]:
     """Return a case's scenes by their millisecond, and those that come twice or lie outside the recording."""
     scenes: dict[int, Scene] = {}
-    repeated: list[Dropped] = []
+    omissions: list[Omission] = []
     for scene in case.scenes:
         at = to_ms(scene.time_s)
         if at in scenes:
             cause = "an earlier scene of the case has the same time"
-            repeated.append(Dropped(f"{case.case_id}: scene at {scene.time_s:g} s", cause, fault=True))
+            omissions.append(Omission(f"{case.case_id}: scene at {scene.time_s:g} s", cause, fault=True))
         scenes.setdefault(at, scene)
     ends = [stretch.end_ms for stretch in stretches]
     for at in sorted(scenes):
@@ -69,8 +69,8 @@ def placed(case: Case, stretches: tuple[Stretch, ...]) -> tuple[dict[int, Scene]
             cause = f"it lies outside the recording of {_span(stretches)}"
             late = bool(stretches) and at >= stretches[-1].end_ms + TOLERANCE_MS
             fault = case.video_offset_s >= 0 and (late or not stretches)
-            repeated.append(Dropped(f"{case.case_id}: scene at {at / SECOND:g} s", cause, fault=fault))
-    return scenes, repeated
+            omissions.append(Omission(f"{case.case_id}: scene at {at / SECOND:g} s", cause, fault=fault))
+    return scenes, omissions
 
 
 def frame_times(clip: Clip, n: int) -> tuple[float, ...]:
@@ -102,11 +102,11 @@ def _span(stretches: tuple[Stretch, ...]) -> str:
 
 def _anchors(times: list[int], length: int) -> list[int]:
     """Return the annotated moments that get a clip of their own."""
-    chosen: list[int] = []
+    anchors: list[int] = []
     for at in times:
-        if not chosen or at - chosen[-1] >= SPACING * length:
-            chosen.append(at)
-    return chosen
+        if not anchors or at - anchors[-1] >= SPACING * length:
+            anchors.append(at)
+    return anchors
 
 
 def _tile(stretch: Stretch, times: list[int], length: int) -> list[tuple[int, int, int | None]]:
@@ -117,17 +117,17 @@ def _tile(stretch: Stretch, times: list[int], length: int) -> list[tuple[int, in
         return [(start, end, None) for start, end in chop(stretch.start_ms, stretch.end_ms, length)]
     left = [stretch.start_ms, *((a + b) // 2 for a, b in itertools.pairwise(anchors))]
     right = [*left[1:], stretch.end_ms]
-    centred = [
+    spans = [
         [max(low, at - length // 2), min(high, at - length // 2 + length)]
         for at, low, high in zip(anchors, left, right, strict=True)
     ]
-    for this, following in itertools.pairwise(centred):
+    for this, following in itertools.pairwise(spans):
         if 0 < following[0] - this[1] < SECOND:  # both take half of it
             this[1] = following[0] = (this[1] + following[0]) // 2
-    _join_ends(centred, stretch, length)
+    _join_ends(spans, stretch, length)
     tiles: list[tuple[int, int, int | None]] = []
     at = stretch.start_ms
-    for anchor, (start, end) in zip(anchors, centred, strict=True):
+    for anchor, (start, end) in zip(anchors, spans, strict=True):
         tiles.extend((low, high, _middle(times, low, high)) for low, high in chop(at, start, length))
         tiles.append((start, end, anchor))
         at = end
@@ -141,14 +141,14 @@ def _middle(times: list[int], start: int, end: int) -> int | None:
     return min(inside, key=lambda at: abs(2 * at - start - end), default=None)
 
 
-def _join_ends(centred: list[list[int]], stretch: Stretch, length: int) -> None:
+def _join_ends(spans: list[list[int]], stretch: Stretch, length: int) -> None:
     """Give leftovers under a second at either end of a stretch to the window beside them.
 
     Where a window would pass ``length + 1 s`` that way (leftovers on both sides), it gives up what makes
     the larger leftover a clip of one second instead; its annotated moment stays inside, for then that
     leftover is over half a second long and begins half a clip away.
     """
-    first, last = centred[0], centred[-1]
+    first, last = spans[0], spans[-1]
     before, after = first[0] - stretch.start_ms, stretch.end_ms - last[1]
     joins_before, joins_after = 0 < before < SECOND, 0 < after < SECOND
     if joins_before:

@@ -18,7 +18,7 @@ import numpy as np
 from datasets import Features, Image, List, Value
 from surgvqa.builders.configs.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.files import pictures
-from surgvqa.builders.geometry.coordinate_text import FIXED, Located, write
+from surgvqa.builders.geometry.coordinate_text import FORM_SPACES, Location, write
 from surgvqa.builders.geometry.coordinates import (
     CELLS,
     QUADRANTS,
@@ -27,7 +27,7 @@ from surgvqa.builders.geometry.coordinates import (
 )
 from surgvqa.builders.privacy.burned_text import cover
 from surgvqa.builders.row_types import PointingRow
-from surgvqa.builders.schema import Case, Dropped, Scene
+from surgvqa.builders.schema import Case, Omission, Scene
 from surgvqa.builders.video import decode
 from surgvqa.builders.video.case_media import still
 from surgvqa.builders.video.decode import Decoder
@@ -79,20 +79,20 @@ def row(
 ) -> PointingRow:
     """Return one row of ``POINTING_FEATURES`` for a picture of ``width x height`` pixels."""
     frame = Space(width, height)
-    space = FIXED.get(how.form) or model_space(how.model_type, width, height, how.grid)
-    located = [
-        Located(
+    space = FORM_SPACES.get(how.form) or model_space(how.model_type, width, height, how.grid)
+    locations = [
+        Location(
             t.label,
-            None if how.wanted == "box" else t.point,
-            t.box if how.wanted == "box" else None,
+            None if how.target_kind == "box" else t.point,
+            t.box if how.target_kind == "box" else None,
             t.position,
         )
         for t in question.targets
     ]
-    answer = write(located, how.form, frame, space, how.decimals)
+    answer = write(locations, how.form, frame, space, how.decimals)
     if question.kind == "grounded":
         answer = f"{STEP}{question.phase}\n{answer}"
-    known = min((item.granularity for item in question.targets), key=COARSE_FIRST.index, default=None)
+    granularity = min((item.granularity for item in question.targets), key=COARSE_FIRST.index, default=None)
     spread = how.spread or 0.0
     return {
         "row_id": f"{case.case_id}@{question.key}",
@@ -101,7 +101,7 @@ def row(
         "procedure": case.procedure,
         "time_s": question.scene.time_s,
         "kind": question.kind,
-        "granularity": known,
+        "granularity": granularity,
         "form": how.form,
         "prompt": [{"role": "user", "content": prompt(question, how)}],
         "completion": [{"role": "assistant", "content": answer}],
@@ -117,7 +117,9 @@ def row(
         "positions": [item.position for item in question.targets],
         "masks": [item.rle for item in question.targets],
         "mask_size": [question.scene.width, question.scene.height],
-        "noise_floor": spread / 2 if known in ("cell", "quadrant") and how.wanted != "word" else 0.0,
+        "noise_floor": spread / 2
+        if granularity in ("cell", "quadrant") and how.target_kind != "word"
+        else 0.0,
     }
 
 
@@ -132,27 +134,27 @@ def prompt(question: Question, how: Pointing) -> str:
         entity.granularity == "quadrant" for entity in question.scene.nodes
     )
     names = QUADRANTS if quadrants else CELLS
-    box = how.wanted == "box"
+    box = how.target_kind == "box"
     form = HOW[how.form].format(
         key="bbox_2d" if box else "point_2d",
         numbers="x1, y1, x2, y2" if box else "x, y",
         positions=", ".join(names),
     )
     if question.kind == "grounded":
-        asked = "Which step is being performed, and where are the primary instrument and, if there is one, the secondary?"
-        return f"{asked} Begin with a line {STEP}name. {form}, the primary first."
-    verb = {"point": "Point to", "box": "Find", "word": "Where is"}[how.wanted]
-    mark = "?" if how.wanted == "word" else "."
+        request = "Which step is being performed, and where are the primary instrument and, if there is one, the secondary?"
+        return f"{request} Begin with a line {STEP}name. {form}, the primary first."
+    verb = {"point": "Point to", "box": "Find", "word": "Where is"}[how.target_kind]
+    mark = "?" if how.target_kind == "word" else "."
     return f'{verb} the {question.name} in this image{mark} {form}, or "not visible".'
 
 
-def unshown(case: Case) -> tuple[Dropped, ...]:
+def unshown(case: Case) -> tuple[Omission, ...]:
     """List what of a case the config leaves out: annotated moments without a still."""
     missing = len(case.scenes) - len(with_picture(case))
     if not missing:
         return ()
     cause = f"{missing} of {len(case.scenes)} annotated moments have no picture: not in config pointing"
-    return (Dropped(case.case_id, cause),)
+    return (Omission(case.case_id, cause),)
 
 
 def rows(
@@ -172,15 +174,15 @@ def rows(
         decoder: What decodes the video.
         refuse: Is shown the second and the picture; says which to leave out.
     """
-    asked: dict[float, list[Question]] = defaultdict(list)
+    questions_by_time: dict[float, list[Question]] = defaultdict(list)
     for question in questions(replace(case, scenes=with_picture(case)), how):
-        asked[question.scene.time_s].append(question)
-    for time_s, image in pictures_at(case, sorted(asked), decoder):
+        questions_by_time[question.scene.time_s].append(question)
+    for time_s, image in pictures_at(case, sorted(questions_by_time), decoder):
         small = pictures.resize(image, max_side)
         if refuse is not None and refuse(time_s, small):
             continue
         jpeg = pictures.encode_jpeg(small)
-        for question in asked[time_s]:
+        for question in questions_by_time[time_s]:
             yield row(case, question, how, small.shape[1], small.shape[0], jpeg)
 
 
@@ -197,7 +199,8 @@ def pictures_at(case: Case, times: Sequence[float], decoder: Decoder) -> Iterato
     if case.video is not None:
         shots = decode.iterate_frames(case.video, [time_s + case.video_offset_s for time_s in times], decoder)
         yield from (
-            (time_s, cover(shot.image, case.covered)) for time_s, shot in zip(times, shots, strict=True)
+            (time_s, cover(shot.image, case.covered_regions))
+            for time_s, shot in zip(times, shots, strict=True)
         )
     else:
         stills = _stills(case)

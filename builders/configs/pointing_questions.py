@@ -22,7 +22,7 @@ from surgvqa.builders.geometry.coordinates import (
     Space,
     box_centre,
     cell,
-    jittered,
+    jitter,
     move_box,
     move_point,
     resize,
@@ -60,20 +60,24 @@ class Pointing:
     seed: int = 0
 
     @property
-    def wanted(self) -> Literal["point", "box", "word"]:
+    def target_kind(self) -> Literal["point", "box", "word"]:
         """What a target must have to be written."""
-        fixed: dict[str, Literal["point", "box", "word"]] = {"point": "point", "box": "box", "tokens": "box"}
-        return "word" if self.form == "words" else fixed.get(self.form, self.shape)
+        kinds_by_form: dict[str, Literal["point", "box", "word"]] = {
+            "point": "point",
+            "box": "box",
+            "tokens": "box",
+        }
+        return "word" if self.form == "words" else kinds_by_form.get(self.form, self.shape)
 
     def parameters(self) -> dict[str, object]:
         """Return these values as a manifest and a command line name them."""
-        named = {
+        options = {
             f"pointing_{name}": value
             for name, value in asdict(self).items()
             if name not in ("form", "seed", "grid", "types")
         }
         grid = self.grid and f"{self.grid.factor},{self.grid.min_pixels},{self.grid.max_pixels}"
-        return {"pointing": self.form, **named, "pointing_grid": grid, "pointing_types": list(self.types)}
+        return {"pointing": self.form, **options, "pointing_grid": grid, "pointing_types": list(self.types)}
 
     def note(self) -> str:
         """Return what a card must say about the rows.
@@ -81,11 +85,11 @@ class Pointing:
         >>> Pointing("point", spread=0.1).note()[-119:]
         'an oracle of the position is 5 % of the frame off per axis, so a smaller mean absolute error says nothing about places.'
         """
-        said = "Config `pointing`: each row's `granularity` says how finely its source knows the place"
+        text = "Config `pointing`: each row's `granularity` says how finely its source knows the place"
         if self.spread is None or self.form == "words":
-            return f"{said}; nothing is written finer than that."
+            return f"{text}; nothing is written finer than that."
         return (
-            f"{said}. Cells and quadrants are written as their middle, moved by up to {self.spread:.0%} of the "
+            f"{text}. Cells and quadrants are written as their middle, moved by up to {self.spread:.0%} of the "
             "frame, the same way in every row of a frame: an oracle of the position is "
             f"{50 * self.spread:.2g} % of the frame off per axis, so a smaller mean absolute error says nothing "
             "about places."
@@ -124,10 +128,10 @@ def places(case: Case, how: Pointing) -> bool:
     """Whether anything of a case is known as finely as the form asks; cheap, no mask is read."""
     coarse = (
         ("cell", "quadrant")
-        if how.wanted == "word" or (how.wanted == "point" and how.spread is not None)
+        if how.target_kind == "word" or (how.target_kind == "point" and how.spread is not None)
         else ()
     )
-    fine = ("mask", "box") if how.wanted == "box" else ("mask", "box", "point")
+    fine = ("mask", "box") if how.target_kind == "box" else ("mask", "box", "point")
     return any(entity.granularity in (*coarse, *fine) for scene in case.scenes for entity in scene.nodes)
 
 
@@ -138,12 +142,14 @@ def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | 
     if entity.granularity == "presence":
         return None
     if entity.granularity in ("cell", "quadrant"):
-        if entity.grid is None or (how.wanted != "word" and how.spread is None):
+        if entity.grid is None or (how.target_kind != "word" and how.spread is None):
             return None
         centre = (QUADRANTS if entity.granularity == "quadrant" else CELLS)[entity.grid]
         key = (case.case_id, round(scene.time_s * 1000), entity.id)
-        point = jittered(centre, how.spread, *key) if how.spread is not None else None
-        return Target(entity.name, entity.granularity, entity.grid, point if how.wanted != "box" else None)
+        point = jitter(centre, how.spread, *key) if how.spread is not None else None
+        return Target(
+            entity.name, entity.granularity, entity.grid, point if how.target_kind != "box" else None
+        )
     if entity.rle:
         if not masks.area_of(entity.rle, scene.width, scene.height):
             return None  # all of it lies outside a cropped medium
@@ -171,44 +177,50 @@ def questions(case: Case, how: Pointing) -> list[Question]:
     asked for where it is present: its name alone says nothing about the answer.
     """
     positive: list[Question] = []
-    shown: dict[str, list[Scene]] = defaultdict(list)
+    scenes_by_name: dict[str, list[Scene]] = defaultdict(list)
     for scene in case.scenes:
         phase = _phase_at(case, scene.time_s)
         by_name: dict[str, list[Entity]] = defaultdict(list)
         for entity in scene.nodes:
             by_name[entity.name].append(entity)
         for name, entities in by_name.items():
-            shown[name].append(scene)
+            scenes_by_name[name].append(scene)
             if how.types and not {entity.type for entity in entities} & set(how.types):
                 continue
             if targets := _targets(case, scene, entities, how):
                 positive.append(Question(scene, "locate", name, targets, phase))
-        ranked = sorted(
+        ranked_entities = sorted(
             (entity for entity in scene.nodes if entity.rank), key=lambda entity: entity.rank or 0
         )
-        if phase and ranked and ranked[0].rank == 1 and (targets := _targets(case, scene, ranked, how)):
+        if (
+            phase
+            and ranked_entities
+            and ranked_entities[0].rank == 1
+            and (targets := _targets(case, scene, ranked_entities, how))
+        ):
             positive.append(Question(scene, "grounded", "", targets, phase))
     positive.sort(key=lambda question: _rank(how.seed, case.case_id, question.key))
     positive = positive[: how.per_case]
-    asked = positive + list(_negatives(case, positive, shown, how))
-    return sorted(asked, key=lambda question: (question.scene.time_s, question.key))
+    all_questions = positive + list(_negatives(case, positive, scenes_by_name, how))
+    return sorted(all_questions, key=lambda question: (question.scene.time_s, question.key))
 
 
 def _targets(case: Case, scene: Scene, entities: Sequence[Entity], how: Pointing) -> tuple[Target, ...]:
     """Where each of them is, or nothing where one can't be written in the form."""
-    found = [target(case, scene, entity, how) for entity in entities]
-    known = tuple(
+    candidates = [target(case, scene, entity, how) for entity in entities]
+    targets = tuple(
         item
-        for item in found
-        if item and (how.wanted == "word" or (item.box if how.wanted == "box" else item.point) is not None)
+        for item in candidates
+        if item
+        and (how.target_kind == "word" or (item.box if how.target_kind == "box" else item.point) is not None)
     )
-    return known if len(known) == len(found) else ()
+    return targets if len(targets) == len(candidates) else ()
 
 
 def _negatives(
-    case: Case, positive: Sequence[Question], shown: dict[str, list[Scene]], how: Pointing
+    case: Case, positive: Sequence[Question], scenes_by_name: dict[str, list[Scene]], how: Pointing
 ) -> Iterator[Question]:
-    used: set[tuple[str, float]] = set()
+    uses: set[tuple[str, float]] = set()
     for question in positive:
         if (
             question.kind != "locate"
@@ -216,11 +228,11 @@ def _negatives(
         ):
             continue
         name = question.name
-        there = {scene.time_s for scene in shown[name]}
-        free = [s for s in case.scenes if s.time_s not in there and (name, s.time_s) not in used]
+        there = {scene.time_s for scene in scenes_by_name[name]}
+        free = [s for s in case.scenes if s.time_s not in there and (name, s.time_s) not in uses]
         if free:
             scene = min(free, key=lambda s: _rank(how.seed, case.case_id, question.key, s.time_s))
-            used.add((name, scene.time_s))
+            uses.add((name, scene.time_s))
             yield Question(scene, "absent", name, phase=_phase_at(case, scene.time_s))
 
 

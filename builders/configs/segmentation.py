@@ -23,7 +23,7 @@ from surgvqa.builders.files import pictures
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.row_types import Instance, SegmentationRow
-from surgvqa.builders.schema import Case, Dropped, Entity, Role, Scene
+from surgvqa.builders.schema import Case, Entity, Omission, Role, Scene
 from surgvqa.builders.video.decode import Decoder
 from surgvqa.cards.command import InputError, nearest
 
@@ -92,10 +92,10 @@ def classes(task: str, taxonomy: Taxonomy) -> tuple[str, ...]:
     if task == "parts":
         return BACKGROUND, *PARTS
     structures = taxonomy.anatomy if task == "all" else ()
-    found = (BACKGROUND, *structures, *taxonomy.instruments)
-    if len(found) > 256:
-        raise InputError(f"{taxonomy.path}: {len(found)} classes; a label map holds 256")
-    return found
+    names = (BACKGROUND, *structures, *taxonomy.instruments)
+    if len(names) > 256:
+        raise InputError(f"{taxonomy.path}: {len(names)} classes; a label map holds 256")
+    return names
 
 
 def phrases(name: str, task: str, taxonomy: Taxonomy) -> list[str]:
@@ -110,37 +110,39 @@ def phrases(name: str, task: str, taxonomy: Taxonomy) -> list[str]:
         return ["instrument", "surgical instrument", "tool"]
     if task == "parts":
         return [f"instrument {name}", f"{name} of the instrument"]
-    spelled = {
-        text for (kind, text), known in taxonomy.spellings.items() if known == name and kind != "phase"
+    spellings = {
+        text
+        for (kind, text), canonical_name in taxonomy.spellings.items()
+        if canonical_name == name and kind != "phase"
     }
-    return [name, *sorted(text for text in spelled if text != name.casefold())]
+    return [name, *sorted(text for text in spellings if text != name.casefold())]
 
 
 def things(scene: Scene, task: str) -> tuple[Thing, ...]:
     """List the things of a scene that a task's label map shows, in painting order: anatomy first, of each the largest first."""
-    found: list[tuple[Entity, Thing]] = []
+    pairs: list[tuple[Entity, Thing]] = []
     for node in scene.nodes:
         if node.type != "instrument" and task != "all":
             continue
         if task == "parts":
             for part, column in PARTS.items():
                 if (rle := getattr(node, column)) is not None:
-                    found.append((node, Thing(f"{node.id}.{part}", part, node.type, rle)))
+                    pairs.append((node, Thing(f"{node.id}.{part}", part, node.type, rle)))
         elif node.rle is not None:
             name = "instrument" if task == "binary" else node.name
-            found.append((node, Thing(node.id, name, node.type, node.rle)))
-    found.sort(key=lambda pair: (pair[0].type == "instrument", -(pair[0].area or 0)))
-    return tuple(thing for _, thing in found)
+            pairs.append((node, Thing(node.id, name, node.type, node.rle)))
+    pairs.sort(key=lambda pair: (pair[0].type == "instrument", -(pair[0].area or 0)))
+    return tuple(thing for _, thing in pairs)
 
 
 def drawable(scene: Scene, task: str) -> bool:
     """Whether every thing of the scene that the task asks for has a mask: else its pixels would be background."""
-    asked = [node for node in scene.nodes if task == "all" or node.type == "instrument"]
+    nodes = [node for node in scene.nodes if task == "all" or node.type == "instrument"]
     if task == "parts":
         return scene.width > 0 and all(
-            any(getattr(node, column) for column in PARTS.values()) for node in asked
+            any(getattr(node, column) for column in PARTS.values()) for node in nodes
         )
-    return scene.width > 0 and all(node.rle is not None for node in asked)
+    return scene.width > 0 and all(node.rle is not None for node in nodes)
 
 
 def scenes(case: Case, task: str) -> tuple[Scene, ...]:
@@ -148,11 +150,11 @@ def scenes(case: Case, task: str) -> tuple[Scene, ...]:
 
     A scene without anything is a row of background, but only in a case that has masks at all.
     """
-    kept = tuple(scene for scene in with_picture(case) if drawable(scene, task))
-    return kept if any(things(scene, task) for scene in kept) else ()
+    drawable_scenes = tuple(scene for scene in with_picture(case) if drawable(scene, task))
+    return drawable_scenes if any(things(scene, task) for scene in drawable_scenes) else ()
 
 
-def unshown(case: Case, task: str) -> tuple[Dropped, ...]:
+def unshown(case: Case, task: str) -> tuple[Omission, ...]:
     """List what of a case the config leaves out."""
     missing = len(case.scenes) - len(scenes(case, task))
     if not missing:
@@ -161,7 +163,7 @@ def unshown(case: Case, task: str) -> tuple[Dropped, ...]:
         f"{missing} of {len(case.scenes)} annotated moments have no picture, or no mask of something in view "
         f"({task}): not in config segmentation"
     )
-    return (Dropped(case.case_id, cause),)
+    return (Omission(case.case_id, cause),)
 
 
 def rows(
@@ -173,11 +175,13 @@ def rows(
 ) -> Iterator[SegmentationRow]:
     """Yield the rows of a case in order of time, without the pictures ``refuse`` names; masks get smaller with them."""
     taxonomy = load(case.taxonomy or case.procedure)
-    shown = {scene.time_s: scene for scene in scenes(case, how.task)}
-    for time_s, image in pictures_at(replace(case, scenes=tuple(shown.values())), sorted(shown), decoder):
+    scenes_by_time = {scene.time_s: scene for scene in scenes(case, how.task)}
+    for time_s, image in pictures_at(
+        replace(case, scenes=tuple(scenes_by_time.values())), sorted(scenes_by_time), decoder
+    ):
         small = pictures.resize(image, max_side)
         if refuse is None or not refuse(time_s, small):
-            yield row(case, shown[time_s], how, taxonomy, small)
+            yield row(case, scenes_by_time[time_s], how, taxonomy, small)
 
 
 def row(
@@ -186,12 +190,14 @@ def row(
     """Return one row of ``SEGMENTATION_FEATURES`` for a picture of the scene (height x width x 3)."""
     names = classes(how.task, taxonomy)
     size = picture.shape[1], picture.shape[0]
-    drawn = [(thing, masks.scaled(thing.rle, scene, size)) for thing in things(scene, how.task)]
-    drawn = [(thing, mask) for thing, mask in drawn if mask.any()]  # a thin one may vanish in a small picture
+    thing_masks = [(thing, masks.scaled_mask(thing.rle, scene, size)) for thing in things(scene, how.task)]
+    thing_masks = [
+        (thing, mask) for thing, mask in thing_masks if mask.any()
+    ]  # a thin one may vanish in a small picture
     labels = np.zeros(size[::-1], np.uint8)
-    for thing, mask in drawn:
+    for thing, mask in thing_masks:
         labels[mask] = names.index(thing.name)
-    seen = {thing.name for thing, _ in drawn}
+    visible_names = {thing.name for thing, _ in thing_masks}
     instruments = names[1:] if how.task in ("binary", "parts") else taxonomy.instruments
     return {
         "row_id": f"{case.case_id}@{round(scene.time_s * 1000)}#{how.task}",
@@ -207,20 +213,20 @@ def row(
         "classes": list(names),
         "present": [int(value) for value in np.unique(labels) if value],
         "instances": [
-            _instance(thing, mask, phrases(thing.name, how.task, taxonomy)) for thing, mask in drawn
+            _instance(thing, mask, phrases(thing.name, how.task, taxonomy)) for thing, mask in thing_masks
         ],
-        "absent": [name for name in instruments if name not in seen],
+        "absent": [name for name in instruments if name not in visible_names],
     }
 
 
-def _instance(thing: Thing, mask: np.ndarray, called: Sequence[str]) -> Instance:
+def _instance(thing: Thing, mask: np.ndarray, instance_phrases: Sequence[str]) -> Instance:
     rle = masks.mask_to_rle(mask)
     return {
         "id": thing.id,
         "name": thing.name,
         "bbox": list(masks.box_of(rle, mask.shape[1], mask.shape[0])),
         "mask": rle,
-        "phrases": list(called),
+        "phrases": list(instance_phrases),
     }
 
 
@@ -273,28 +279,28 @@ def same_classes(lists: Iterable[Sequence[str]], folder: Path) -> tuple[str, ...
     Raises:
         InputError: they mean different things, or there is none.
     """
-    found = {tuple(one) for one in lists}
-    if len(found) != 1:
+    class_lists = {tuple(one) for one in lists}
+    if len(class_lists) != 1:
         raise InputError(
-            f"{folder}: label maps of {len(found)} different lists of classes; train on one procedure and task"
+            f"{folder}: label maps of {len(class_lists)} different lists of classes; train on one procedure and task"
         )
-    return found.pop()
+    return class_lists.pop()
 
 
 def notes(cases: Sequence[Case], how: Segmentation) -> tuple[str, ...]:
     """How often each class occurs, the classes that never do, and the frames that show nothing."""
     counts: Counter[str] = Counter()
     frames = empty = 0
-    known: dict[str, None] = {}
+    class_names: dict[str, None] = {}
     for case in cases:
-        known |= dict.fromkeys(classes(how.task, load(case.taxonomy or case.procedure))[1:])
+        class_names |= dict.fromkeys(classes(how.task, load(case.taxonomy or case.procedure))[1:])
         for scene in scenes(case, how.task):
             names = {thing.name for thing in things(scene, how.task)}
             counts.update(names)
             frames, empty = frames + 1, empty + (not names)
-    shown = ", ".join(f"{name} {counts[name]}" for name in known if counts[name])
-    never = ", ".join(name for name in known if not counts[name])
+    tally = ", ".join(f"{name} {counts[name]}" for name in class_names if counts[name])
+    never = ", ".join(name for name in class_names if not counts[name])
     return (
         f"config segmentation ({how.task}): {frames} frames, {empty} of them without anything; frames per class: "
-        f"{shown or 'none'}" + (f"; in no frame: {never}" if never else ""),
+        f"{tally or 'none'}" + (f"; in no frame: {never}" if never else ""),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import Draft, Look, all_large, numbered
+from surgvqa.builders.kinds.view import Draft, Look, all_large, with_suffixes
 from surgvqa.builders.schema import Action, Scene
 
 IDLE = "nothing"
@@ -20,12 +20,12 @@ ABSENT = 0.15  # of the clips, so many are asked about an instrument that isn't 
 
 def verb(look: Look) -> Iterator[Draft]:
     """Yield what an instrument does."""
-    yield from _asked(look, "verb", lambda act: act.verb or IDLE)
+    yield from _drafts(look, "verb", lambda act: act.verb or IDLE)
 
 
 def target(look: Look) -> Iterator[Draft]:
     """Yield what an instrument acts on."""
-    yield from _asked(look, "target", lambda act: act.target or IDLE)
+    yield from _drafts(look, "target", lambda act: act.target or IDLE)
 
 
 def single_acts(scene: Scene) -> dict[str, Action]:
@@ -40,7 +40,7 @@ def single_acts(scene: Scene) -> dict[str, Action]:
     }
 
 
-def _asked(look: Look, kind: str, said) -> Iterator[Draft]:  # type: ignore[no-untyped-def]
+def _drafts(look: Look, kind: str, answer_of) -> Iterator[Draft]:  # type: ignore[no-untyped-def]
     scene = look.last
     if scene is None or scene.actions is None:
         return
@@ -50,33 +50,33 @@ def _asked(look: Look, kind: str, said) -> Iterator[Draft]:  # type: ignore[no-u
         yield Draft(NOT_VISIBLE, (scene.time_s,), slots, nothing=True, stable=True)
         return
     yield from look.at_ends(
-        lambda scene: numbered(
+        lambda scene: with_suffixes(
             Draft(
-                said(act),
+                answer_of(act),
                 (scene.time_s,),
                 {"a": name, "when": look.when(scene.time_s)},
                 visible=all_large(look, (node for node in scene.nodes if node.name == name), scene),
                 stable=True,
             )
-            for name, act in _shuffled(look, scene, kind)
+            for name, act in _shuffle_acts(look, scene, kind)
         )
     )
 
 
-def _shuffled(look: Look, scene: Scene, kind: str) -> list[tuple[str, Action]]:
+def _shuffle_acts(look: Look, scene: Scene, kind: str) -> list[tuple[str, Action]]:
     acts = single_acts(scene)
-    return [(name, acts[name]) for name in draws.shuffled(list(acts), *look.key(kind))]
+    return [(name, acts[name]) for name in draws.shuffle(list(acts), *look.key(kind))]
 
 
 def actor(look: Look) -> Iterator[Draft]:
     """Yield which instrument does something to a target, where one alone does."""
-    yield from look.at_ends(lambda scene: numbered(_actors(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_actors(look, scene)))
 
 
 def _actors(look: Look, scene: Scene) -> Iterator[Draft]:
     acts = [act for act in scene.actions or () if act.verb and act.target]
     deeds = [(act.verb, act.target) for act in acts]
-    for act in draws.shuffled(
+    for act in draws.shuffle(
         [act for act in acts if deeds.count((act.verb, act.target)) == 1], *look.key("actor")
     ):
         slots = {"a": act.verb or "", "b": act.target or "", "when": look.when(scene.time_s)}
@@ -91,10 +91,10 @@ def triplet(look: Look) -> Iterator[Draft]:
     yield from look.at_ends(lambda scene: _triplets(look, scene))
 
 
-def said(act: Action) -> str:
+def describe(act: Action) -> str:
     """Return an action in words.
 
-    >>> said(Action("grasper", "retract", "liver")), said(Action("hook", None, None))
+    >>> describe(Action("grasper", "retract", "liver")), describe(Action("hook", None, None))
     ('grasper: retract liver', 'hook: nothing')
     """
     return f"{act.instrument}: {' '.join(word for word in (act.verb, act.target) if word) or IDLE}"
@@ -104,17 +104,24 @@ def _triplets(look: Look, scene: Scene) -> Iterator[Draft]:
     acts = scene.actions or ()
     if not acts:
         return
-    true = draws.pick(sorted(acts, key=said), *look.key("triplet"))
-    shown = {said(act) for act in acts}
-    known = [Action(*(word or None for word in key.split("|"))) for key in look.known.acts]  # type: ignore[arg-type]
-    others = [act for act in known if said(act) not in shown]
-    choices = (said(true), *_distractors(look, true, others))
+    true = draws.pick(sorted(acts, key=describe), *look.key("triplet"))
+    acts_in_view = {describe(act) for act in acts}
+    known_acts = [Action(*(word or None for word in key.split("|"))) for key in look.transitions.acts]  # type: ignore[arg-type]
+    others = [act for act in known_acts if describe(act) not in acts_in_view]
+    choices = (describe(true), *_distractors(look, true, others))
     if len(choices) < 4:
         return
-    mixed = tuple(draws.shuffled(choices, *look.key("triplet choices")))
-    slots = {"when": look.when(scene.time_s), "choices": "; ".join(mixed)}
+    shuffled_choices = tuple(draws.shuffle(choices, *look.key("triplet choices")))
+    slots = {"when": look.when(scene.time_s), "choices": "; ".join(shuffled_choices)}
     nodes = [node for node in scene.nodes if node.name == true.instrument]
-    yield Draft(said(true), (scene.time_s,), slots, mixed, visible=all_large(look, nodes, scene), stable=True)
+    yield Draft(
+        describe(true),
+        (scene.time_s,),
+        slots,
+        shuffled_choices,
+        visible=all_large(look, nodes, scene),
+        stable=True,
+    )
 
 
 def _distractors(look: Look, true: Action, others: Sequence[Action]) -> list[str]:
@@ -123,6 +130,6 @@ def _distractors(look: Look, true: Action, others: Sequence[Action]) -> list[str
     def rank(act: Action) -> tuple[int, int, str]:
         alike = (act.instrument == true.instrument) + (act.verb == true.verb) + (act.target == true.target)
         key = f"{act.instrument}|{act.verb or ''}|{act.target or ''}"
-        return -alike, -look.known.acts.get(key, 0), said(act)
+        return -alike, -look.transitions.acts.get(key, 0), describe(act)
 
-    return [said(act) for act in sorted(others, key=rank)[:3]]
+    return [describe(act) for act in sorted(others, key=rank)[:3]]

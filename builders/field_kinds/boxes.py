@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.field_kinds.options import CHOICES
-from surgvqa.builders.kinds.view import Draft, Look, numbered, single
+from surgvqa.builders.kinds.view import Draft, Look, single, with_suffixes
 from surgvqa.builders.schema import Entity, Scene
 
 NOT_VISIBLE = "not visible"
@@ -32,44 +32,44 @@ def text(node: Entity, scene: Scene) -> str:
 def box(look: Look) -> Iterator[Draft]:
     """Yield the box of a thing that its name alone means."""
     scene = look.last
-    if scene is None or not look.known.boxed:
+    if scene is None or not look.transitions.boxed:
         return
     absent = look.absent(scene, "instrument")
     if absent and draws.fraction(*look.key("absent box")) < ABSENT:
         slots = {"a": look.boxed_part(look.one_of(absent, "box")), "when": look.when(scene.time_s)}
         yield Draft(NOT_VISIBLE, (scene.time_s,), slots, nothing=True, stable=True)
         return
-    yield from look.at_ends(lambda scene: numbered(_boxes(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_boxes(look, scene)))
 
 
 def _boxes(look: Look, scene: Scene) -> Iterator[Draft]:
-    found = {
+    nodes = {
         name: node
         for role in ("instrument", "anatomy")
         for name, node in single(scene, role).items()
         if node.bbox is not None and node.granularity in ("box", "mask")
     }
-    tools = [name for name, node in found.items() if node.type == "instrument"]
-    asked = draws.shuffled(tools or list(found), *look.key("box"))[:MOST]
-    for name in asked:
+    tools = [name for name, node in nodes.items() if node.type == "instrument"]
+    names = draws.shuffle(tools or list(nodes), *look.key("box"))[:MOST]
+    for name in names:
         yield Draft(
-            text(found[name], scene),
+            text(nodes[name], scene),
             (scene.time_s,),
             {
-                "a": look.boxed_part(name) if found[name].type == "instrument" else name,
+                "a": look.boxed_part(name) if nodes[name].type == "instrument" else name,
                 "when": look.when(scene.time_s),
             },
-            visible=look.large(found[name], scene),
-            stable=look.outlined(found[name], scene),
+            visible=look.large(nodes[name], scene),
+            stable=look.has_whole_mask(nodes[name], scene),
         )
 
 
 def in_box(look: Look) -> Iterator[Draft]:
     """Yield what the box of an instrument holds, of four instruments."""
-    yield from look.at_ends(lambda scene: numbered(_held(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_contents(look, scene)))
 
 
-def _held(look: Look, scene: Scene) -> Iterator[Draft]:
+def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
     nodes = [
         node
         for node in scene.nodes
@@ -80,7 +80,7 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
     ]
     there = {node.name for node in nodes}
     others = [name for name in look.likely("instrument") if name not in there]
-    for node in draws.shuffled([node.id for node in nodes], *look.key("in_box")):
+    for node in draws.shuffle([node.id for node in nodes], *look.key("in_box")):
         one = next(other for other in nodes if other.id == node)
         beside = [other for other in nodes if other is not one]
         if not alone(one, beside):
@@ -93,33 +93,37 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
         wrong = [*sorted(there - {one.name} - in_part), *others][: CHOICES - 1]
         if len(wrong) < CHOICES - 1:
             continue
-        mixed = tuple(draws.shuffled([one.name, *wrong], *look.key("in_box", node, scene.time_s)))
-        slots = {"a": text(one, scene), "when": look.when(scene.time_s), "choices": ", ".join(mixed)}
+        shuffled_choices = tuple(draws.shuffle([one.name, *wrong], *look.key("in_box", node, scene.time_s)))
+        slots = {
+            "a": text(one, scene),
+            "when": look.when(scene.time_s),
+            "choices": ", ".join(shuffled_choices),
+        }
         visible = look.large(one, scene)
-        yield Draft(one.name, (scene.time_s,), slots, mixed, visible=visible, stable=True)
+        yield Draft(one.name, (scene.time_s,), slots, shuffled_choices, visible=visible, stable=True)
 
 
 def alone(one: Entity, others: Iterable[Entity]) -> bool:
     """Whether a thing's box means that thing: no other one has nearly the same box, or lies in it."""
-    boxed = [other for other in others if other.bbox is not None]
-    return all(_iou(one, other) < ALONE and _held_share(other, one) < INSIDE for other in boxed)
+    boxed_others = [other for other in others if other.bbox is not None]
+    return all(_iou(one, other) < ALONE and _held_share(other, one) < INSIDE for other in boxed_others)
 
 
 def _held_share(a: Entity, b: Entity) -> float:
     """Return the part of a thing's box that lies in another one's."""
     assert a.bbox is not None
     x1, y1, x2, y2 = a.bbox
-    return _shared(a, b) / max(1e-9, (x2 - x1) * (y2 - y1))
+    return _overlap(a, b) / max(1e-9, (x2 - x1) * (y2 - y1))
 
 
 def _iou(a: Entity, b: Entity) -> float:
     assert a.bbox is not None and b.bbox is not None
-    both = _shared(a, b)
+    both = _overlap(a, b)
     areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a.bbox, b.bbox)]
     return both / max(1e-9, sum(areas) - both)
 
 
-def _shared(a: Entity, b: Entity) -> float:
+def _overlap(a: Entity, b: Entity) -> float:
     assert a.bbox is not None and b.bbox is not None
     across = min(a.bbox[2], b.bbox[2]) - max(a.bbox[0], b.bbox[0])
     down = min(a.bbox[3], b.bbox[3]) - max(a.bbox[1], b.bbox[1])

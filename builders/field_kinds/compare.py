@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
-from surgvqa.builders.kinds.view import Draft, Look, all_large, around, both, numbered, single
+from surgvqa.builders.kinds.view import Draft, Look, all_large, around, both, single, with_suffixes
 from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
 from surgvqa.builders.schema import Entity, Scene
 
@@ -37,7 +37,7 @@ def larger(look: Look) -> Iterator[Draft]:
     yield from _pairs(look, "larger", lambda node: node.area, None)
 
 
-def _outlined(scene: Scene) -> dict[str, Entity]:
+def _masked_things(scene: Scene) -> dict[str, Entity]:
     """Return the things of a moment that their names alone mean, and that have a mask."""
     both = single(scene, "anatomy") | single(scene, "instrument")
     return {name: node for name, node in both.items() if node.rle is not None}
@@ -47,37 +47,37 @@ def _pairs(
     look: Look, kind: str, value: Callable[[Entity], float | None], apart: float | None
 ) -> Iterator[Draft]:
     scene = look.last
-    found = _outlined(scene) if scene is not None else {}
+    things = _masked_things(scene) if scene is not None else {}
     if scene is None:
         return
-    known = {name: at for name, node in found.items() if (at := value(node)) is not None}
+    values = {name: at for name, node in things.items() if (at := value(node)) is not None}
     if apart is not None:
-        known = {name: at for name, at in known.items() if found[name].type == "anatomy"}
-    names = sorted(known)
+        values = {name: at for name, at in values.items() if things[name].type == "anatomy"}
+    names = sorted(values)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     drafts = []
-    for a, b in draws.shuffled(pairs, *look.key(kind)):
+    for a, b in draws.shuffle(pairs, *look.key(kind)):
         one, other = (a, b) if draws.fraction(*look.key(kind, a, b)) < 0.5 else (b, a)
         if apart is None:
-            low, high = sorted((known[a], known[b]))
+            low, high = sorted((values[a], values[b]))
             # Of a lens in the pupil nobody can say whether the pupil is what is left of it.
-            clear = LARGER * low <= high <= MUCH * low and not nested(found[a], found[b])
-            answer = max(a, b, key=lambda name: known[name])
+            clear = LARGER * low <= high <= MUCH * low and not are_nested(things[a], things[b])
+            answer = max(a, b, key=lambda name: values[name])
         else:
             side = scene.width if kind == "left_of" else scene.height
-            clear = abs(known[a] - known[b]) >= apart * side and not nested(found[a], found[b])
-            answer = min(a, b, key=lambda name: known[name])
+            clear = abs(values[a] - values[b]) >= apart * side and not are_nested(things[a], things[b])
+            answer = min(a, b, key=lambda name: values[name])
         slots = {"a": one, "b": other, "when": look.when(scene.time_s)}
-        visible = all_large(look, (found[a], found[b]), scene)
-        clear = clear and look.outlined(found[a], scene) and look.outlined(found[b], scene)
+        visible = all_large(look, (things[a], things[b]), scene)
+        clear = clear and look.has_whole_mask(things[a], scene) and look.has_whole_mask(things[b], scene)
         drafts.append(Draft(answer, (scene.time_s,), slots, (one, other), visible=visible, stable=clear))
     clear_ones = [draft for draft in drafts if draft.stable] or drafts[
         :1
     ]  # the first tells why none is asked
-    yield from numbered(clear_ones[:MOST])
+    yield from with_suffixes(clear_ones[:MOST])
 
 
-def nested(a: Entity, b: Entity) -> bool:
+def are_nested(a: Entity, b: Entity) -> bool:
     """Whether the middle of one lies in the box of the other: to say which is further left would be odd."""
     return any(
         one.centroid is not None
@@ -90,50 +90,50 @@ def nested(a: Entity, b: Entity) -> bool:
 
 def middle(look: Look) -> Iterator[Draft]:
     """Yield the cell of the frame that the middle of a structure lies in."""
-    yield from look.at_ends(lambda scene: numbered(_middles(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_middles(look, scene)))
 
 
 def _middles(look: Look, scene: Scene) -> Iterator[Draft]:
-    found = single(scene, "anatomy")
-    for name in draws.shuffled(list(found), *look.key("middle")):
-        node = found[name]
+    structures = single(scene, "anatomy")
+    for name in draws.shuffle(list(structures), *look.key("middle")):
+        node = structures[name]
         if node.centroid is None or node.rle is None:
             continue
         cell = grid_cell(node.centroid, scene.width, scene.height)
         cells = {grid_cell(at, scene.width, scene.height) for at in around(*node.centroid)}
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible = look.large(node, scene)
-        stable = cells == {cell} and look.outlined(node, scene)
+        stable = cells == {cell} and look.has_whole_mask(node, scene)
         yield Draft(cell, (scene.time_s,), slots, CELLS, visible=visible, stable=stable)
 
 
 def cover(look: Look) -> Iterator[Draft]:
     """Yield how much of the frame a thing covers, in five steps."""
-    yield from look.at_ends(lambda scene: numbered(_covers(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_covers(look, scene)))
 
 
 def _covers(look: Look, scene: Scene) -> Iterator[Draft]:
-    found = _outlined(scene)
-    for name in draws.shuffled(list(found), *look.key("cover"))[:MOST]:
-        node = found[name]
+    things = _masked_things(scene)
+    for name in draws.shuffle(list(things), *look.key("cover"))[:MOST]:
+        node = things[name]
         share = (node.area or 0.0) / (scene.width * scene.height)
-        answer, clear = covered(share)
-        stable = clear and look.outlined(node, scene)
+        answer, clear = cover_answer(share)
+        stable = clear and look.has_whole_mask(node, scene)
         slots = {"a": name, "when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
         yield Draft(answer, (scene.time_s,), slots, COVERS, visible=look.large(node, scene), stable=stable)
 
 
-def covered(share: float) -> tuple[str, bool]:
+def cover_answer(share: float) -> tuple[str, bool]:
     """Return the answer that a share of the frame is, and whether it is clear of the borders between answers.
 
-    >>> covered(0.1), covered(0.151)
+    >>> cover_answer(0.1), cover_answer(0.151)
     (('6 to 15 %', True), ('15 to 30 %', False))
     """
     clear = all(abs(share - border) >= CLEAR_SHARE * border for border in SHARES)
     return COVERS[sum(share >= border for border in SHARES)], clear
 
 
-def moved(look: Look) -> Iterator[Draft]:
+def shift(look: Look) -> Iterator[Draft]:
     """Yield which way the middle of a structure lies at the last frame from where it was at the first."""
     if len(look.moments) < 2:
         return
@@ -142,17 +142,17 @@ def moved(look: Look) -> Iterator[Draft]:
     if (first.width, first.height) != (last.width, last.height):
         return
     drafts = []
-    for name in draws.shuffled(sorted(before.keys() & after.keys()), *look.key("moved")):
+    for name in draws.shuffle(sorted(before.keys() & after.keys()), *look.key("moved")):
         one, other = before[name].centroid, after[name].centroid
         if one is None or other is None or before[name].rle is None or after[name].rle is None:
             continue
         dx, dy = other[0] - one[0], other[1] - one[1]
         far = max(abs(dx), abs(dy)) >= MOVES * (last.width**2 + last.height**2) ** 0.5
         clear = max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
-        clear = clear and look.outlined(before[name], first) and look.outlined(after[name], last)
+        clear = clear and look.has_whole_mask(before[name], first) and look.has_whole_mask(after[name], last)
         visible = both(look.large(before[name], first), look.large(after[name], last))
         way = towards(dx, dy)
         evidence = (first.time_s, last.time_s)
         ways = ("left", "right", "up", "down")
         drafts.append(Draft(way, evidence, {"a": name}, ways, visible=visible, stable=far and clear))
-    yield from numbered([draft for draft in drafts if draft.stable][:1] or drafts[:1])
+    yield from with_suffixes([draft for draft in drafts if draft.stable][:1] or drafts[:1])

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 
 import numpy as np
 from surgvqa.builders.cases import draws
-from surgvqa.builders.field_kinds.compare import COVERS, covered, nested
+from surgvqa.builders.field_kinds.compare import COVERS, are_nested, cover_answer
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import clock_hour
 from surgvqa.builders.kinds.tips import HOURS
-from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, numbered, single
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, single, with_suffixes
 from surgvqa.builders.schema import Entity, Scene
 
 APART = 0.08  # of the frame's diagonal: middles closer than that have no clear direction
 MOST = 3  # pairs, or things, of a clip
-GROWN, ALIKE = 1.5, 1.2  # times as large, or as small; between the two it isn't asked
+GROWTH, ALIKE = 1.5, 1.2  # times as large, or as small; between the two it isn't asked
 SIZES = ("at least half as large again", "about as large", "at most two thirds as large")
 QUARTERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 CLEAR = 1.25  # a quarter holds so many times what the next one does
@@ -32,30 +32,30 @@ BESIDE = 0.02  # so close to a border a pupil belongs to neither side
 
 def direction(look: Look) -> Iterator[Draft]:
     """Yield the hour at which the middle of a structure lies around that of another."""
-    yield from look.at_ends(lambda scene: numbered(_directions(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_directions(look, scene)))
 
 
 def _directions(look: Look, scene: Scene) -> Iterator[Draft]:
-    found = {name: node for name, node in single(scene, "anatomy").items() if node.rle is not None}
-    names = sorted(found)
+    structures = {name: node for name, node in single(scene, "anatomy").items() if node.rle is not None}
+    names = sorted(structures)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    for a, b in draws.shuffled(pairs, *look.key("direction"))[:MOST]:
+    for a, b in draws.shuffle(pairs, *look.key("direction"))[:MOST]:
         if draws.fraction(*look.key("direction", a, b)) < 0.5:
             a, b = b, a
-        at, of = found[a].centroid, found[b].centroid
+        at, of = structures[a].centroid, structures[b].centroid
         if at is None or of is None:
             continue
         hour = clock_hour(at, of)
         far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height)
         steady = {clock_hour(one, of) for one in around(*at)} | {clock_hour(at, one) for one in around(*of)}
-        whole = look.outlined(found[a], scene) and look.outlined(found[b], scene)
+        whole = look.has_whole_mask(structures[a], scene) and look.has_whole_mask(structures[b], scene)
         yield Draft(
             hour,
             (scene.time_s,),
             {"a": a, "b": b, "when": look.when(scene.time_s)},
             HOURS,
-            visible=all_large(look, (found[a], found[b]), scene),
-            stable=far and whole and steady == {hour} and not nested(found[a], found[b]),
+            visible=all_large(look, (structures[a], structures[b]), scene),
+            stable=far and whole and steady == {hour} and not are_nested(structures[a], structures[b]),
         )
 
 
@@ -67,13 +67,13 @@ def off_centre(look: Look) -> Iterator[Draft]:
 def _off_centre(look: Look, scene: Scene) -> Iterator[Draft]:
     middle = (scene.width / 2, scene.height / 2)
     drafts = []
-    for name, node in draws.shuffled(sorted(single(scene, "anatomy").items()), *look.key("off_centre")):
+    for name, node in draws.shuffle(sorted(single(scene, "anatomy").items()), *look.key("off_centre")):
         if node.centroid is None or node.rle is None:
             continue
         hour = clock_hour(node.centroid, middle)
         steady = {clock_hour(at, middle) for at in around(*node.centroid)} == {hour}
         far = math.dist(node.centroid, middle) >= OFF * math.hypot(scene.width, scene.height)
-        stable = far and steady and look.outlined(node, scene)
+        stable = far and steady and look.has_whole_mask(node, scene)
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible = look.large(node, scene)
         drafts.append(Draft(hour, (scene.time_s,), slots, HOURS, visible=visible, stable=stable))
@@ -86,8 +86,8 @@ def pupil_width(look: Look) -> Iterator[Draft]:
 
 
 def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
-    found = single(scene, "anatomy")
-    pupil, cornea = found.get("pupil"), found.get("cornea")
+    structures = single(scene, "anatomy")
+    pupil, cornea = structures.get("pupil"), structures.get("cornea")
     if (
         pupil is None
         or cornea is None
@@ -99,7 +99,7 @@ def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
         return
     share = math.sqrt(pupil.area / cornea.area)
     clear = share < 1 and all(abs(share - border) > BESIDE for border in BORDERS)
-    whole = all(look.outlined(node, scene) and _inside_frame(node, scene) for node in (pupil, cornea))
+    whole = all(look.has_whole_mask(node, scene) and _inside_frame(node, scene) for node in (pupil, cornea))
     slots = {"a": "pupil", "b": "cornea", "when": look.when(scene.time_s), "choices": ", ".join(WIDTHS)}
     yield Draft(
         WIDTHS[sum(share > border for border in BORDERS)],
@@ -119,29 +119,29 @@ def _inside_frame(node: Entity, scene: Scene) -> bool:
     return x1 > NOISE and y1 > NOISE and x2 < scene.width - NOISE and y2 < scene.height - NOISE
 
 
-def resized(look: Look) -> Iterator[Draft]:
+def size_change(look: Look) -> Iterator[Draft]:
     """Yield whether a thing is larger or smaller in the last frame than in the first."""
     if len(look.moments) < 2:
         return
     first, last = look.moments[0], look.moments[-1]
     if (first.width, first.height) != (last.width, last.height):
         return
-    before, after = _outlined(first), _outlined(last)
+    before, after = _masked_things(first), _masked_things(last)
     drafts = []
-    for name in draws.shuffled(sorted(before.keys() & after.keys()), *look.key("resized")):
+    for name in draws.shuffle(sorted(before.keys() & after.keys()), *look.key("resized")):
         one, other = before[name], after[name]
         times = (other.area or 0.0) / max(1.0, one.area or 0.0)
-        clear = times >= GROWN or 1 / ALIKE <= times <= ALIKE or times <= 1 / GROWN
-        answer = SIZES[0 if times >= GROWN else 2 if times <= 1 / GROWN else 1]
-        whole = look.outlined(one, first) and look.outlined(other, last)
+        clear = times >= GROWTH or 1 / ALIKE <= times <= ALIKE or times <= 1 / GROWTH
+        answer = SIZES[0 if times >= GROWTH else 2 if times <= 1 / GROWTH else 1]
+        whole = look.has_whole_mask(one, first) and look.has_whole_mask(other, last)
         visible = both(look.large(one, first), look.large(other, last))
         slots = {"a": name, "choices": ", ".join(SIZES)}
         evidence = (first.time_s, last.time_s)
         drafts.append(Draft(answer, evidence, slots, SIZES, visible=visible, stable=clear and whole))
-    yield from numbered([draft for draft in drafts if draft.stable][:MOST] or drafts[:1])
+    yield from with_suffixes([draft for draft in drafts if draft.stable][:MOST] or drafts[:1])
 
 
-def _outlined(scene: Scene) -> dict[str, Entity]:
+def _masked_things(scene: Scene) -> dict[str, Entity]:
     things = single(scene, "anatomy") | single(scene, "instrument")
     return {name: node for name, node in things.items() if node.rle is not None}
 
@@ -154,9 +154,11 @@ def tools_cover(look: Look) -> Iterator[Draft]:
 def _tools_cover(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = _tools(scene)
     if tools is not None:
-        answer, stable = covered(float(tools.mean()))
+        answer, stable = cover_answer(float(tools.mean()))
         slots = {"when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
-        yield Draft(answer, (scene.time_s,), slots, COVERS, visible=_seen(look, scene), stable=stable)
+        yield Draft(
+            answer, (scene.time_s,), slots, COVERS, visible=_tools_visible(look, scene), stable=stable
+        )
 
 
 def tools_quarter(look: Look) -> Iterator[Draft]:
@@ -175,15 +177,15 @@ def _tools_quarter(look: Look, scene: Scene) -> Iterator[Draft]:
         tools[half_y:, :half_x],
         tools[half_y:, half_x:],
     ]
-    held = [int(part.sum()) for part in parts]
-    least, most = sorted(held)[-2:]
+    areas = [int(part.sum()) for part in parts]
+    least, most = sorted(areas)[-2:]
     slots = {"when": look.when(scene.time_s), "choices": ", ".join(QUARTERS)}
     yield Draft(
-        QUARTERS[held.index(most)],
+        QUARTERS[areas.index(most)],
         (scene.time_s,),
         slots,
         QUARTERS,
-        visible=_seen(look, scene),
+        visible=_tools_visible(look, scene),
         stable=most >= CLEAR * least,
     )
 
@@ -193,11 +195,11 @@ def _tools(scene: Scene) -> np.ndarray | None:
     nodes = [node for node in scene.nodes if node.type == "instrument"]
     if not nodes or any(node.rle is None for node in nodes):
         return None
-    found = np.zeros((scene.height, scene.width), bool)
+    mask = np.zeros((scene.height, scene.width), bool)
     for node in nodes:
-        found |= masks.rle_to_mask(node.rle or "", scene.width, scene.height)
-    return found
+        mask |= masks.rle_to_mask(node.rle or "", scene.width, scene.height)
+    return mask
 
 
-def _seen(look: Look, scene: Scene) -> bool | None:
+def _tools_visible(look: Look, scene: Scene) -> bool | None:
     return all_large(look, (node for node in scene.nodes if node.type == "instrument"), scene)

@@ -35,9 +35,9 @@ def missing(look: Look) -> Iterator[Draft]:
     if len(there) < 2 or not absent:
         return
     true = look.one_of(absent[:3], "missing")
-    shown = draws.shuffled(there, *look.key("missing", "shown"))[: CHOICES - 1]
-    nodes = [node for node in scene.nodes if node.name in shown]
-    yield _drafted(look, scene, true, shown, all_large(look, nodes, scene))
+    others = draws.shuffle(there, *look.key("missing", "shown"))[: CHOICES - 1]
+    nodes = [node for node in scene.nodes if node.name in others]
+    yield _draft(look, scene, true, others, all_large(look, nodes, scene))
 
 
 def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
@@ -45,13 +45,13 @@ def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
     others = [name for name in look.likely(role) if name not in there][: CHOICES - 1]
     if not there or len(others) < CHOICES - 1:
         return
-    odds = {name: 1 - look.known.share(look.clip.phase, name) for name in there}
-    true = draws.weighted(odds, *look.key("option", role))
+    odds = {name: 1 - look.transitions.share(look.clip.phase, name) for name in there}
+    true = draws.pick_by_weight(odds, *look.key("option", role))
     nodes = [node for node in scene.nodes if node.name == true]
-    yield _drafted(look, scene, true, others, all_large(look, nodes, scene))
+    yield _draft(look, scene, true, others, all_large(look, nodes, scene))
 
 
-def _drafted(look: Look, scene: Scene, true: str, others: list[str], visible: bool | None) -> Draft:
-    mixed = tuple(draws.shuffled([true, *others], *look.key("choices", true, scene.time_s)))
-    slots = {"when": look.when(scene.time_s), "choices": ", ".join(mixed)}
-    return Draft(true, (scene.time_s,), slots, mixed, visible=visible, stable=True)
+def _draft(look: Look, scene: Scene, true: str, others: list[str], visible: bool | None) -> Draft:
+    shuffled_choices = tuple(draws.shuffle([true, *others], *look.key("choices", true, scene.time_s)))
+    slots = {"when": look.when(scene.time_s), "choices": ", ".join(shuffled_choices)}
+    return Draft(true, (scene.time_s,), slots, shuffled_choices, visible=visible, stable=True)

@@ -15,7 +15,7 @@ from surgvqa.builders.field_kinds.spans import NOT_WITHIN
 from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
 CHOICES = ("in its first third", "in its middle third", "in its last third", NOT_WITHIN)
-UNCHANGED = 0.02  # of the clips without a change
+UNCHANGED_SHARE = 0.02  # of the clips without a change
 
 
 def phase_change(look: Look) -> Iterator[Draft]:
@@ -43,6 +43,6 @@ def _change(look: Look, label: Callable[[float], str | None], kind: str) -> Iter
         clear = near == [labels[0], labels[-1]] and length > 4 * CLEAR_S
         answer = CHOICES[min(2, min(places))]
         yield Draft(answer, (before, after), slots, CHOICES, visible=True, stable=clear and len(places) == 1)
-    elif not changes and draws.fraction(*look.key(kind)) < UNCHANGED:
+    elif not changes and draws.fraction(*look.key(kind)) < UNCHANGED_SHARE:
         evidence = (look.frames[0], look.frames[-1])
         yield Draft(NOT_WITHIN, evidence, slots, CHOICES, nothing=True, visible=True, stable=True)

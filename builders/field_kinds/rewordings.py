@@ -16,20 +16,20 @@ from surgvqa.builders.schema import Entity, Scene
 
 def verb_reworded(look: Look) -> Iterator[Draft]:
     """Yield what an instrument does, without its name."""
-    yield from _reworded(look, "verb", actions.verb(look))
+    yield from _reword(look, "verb", actions.verb(look))
 
 
 def target_reworded(look: Look) -> Iterator[Draft]:
     """Yield what an instrument acts on, without its name."""
-    yield from _reworded(look, "target", actions.target(look))
+    yield from _reword(look, "target", actions.target(look))
 
 
 def tip_in_reworded(look: Look) -> Iterator[Draft]:
     """Yield what a tip lies in, without the instrument's name."""
-    yield from _reworded(look, "tip_in", tips.tip_in(look))
+    yield from _reword(look, "tip_in", tips.tip_in(look))
 
 
-def _reworded(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]:
+def _reword(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]:
     """Yield the latest moment's questions with other words for the thing."""
     scene = look.last
     for draft in drafts if scene is not None else ():
@@ -42,7 +42,7 @@ def _reworded(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]
                 draft.evidence,
                 slots,
                 draft.choices,
-                draft.said,
+                draft.answer_phrase,
                 visible=draft.visible,
                 stable=draft.stable,
                 suffix=f"{draft.suffix}-{how}",
@@ -56,26 +56,26 @@ def _words(name: str, scene: Scene, end_boxes: bool = False) -> dict[str, str]:
     node = next((node for node in tools if node.name == name), None)
     if node is None or node.bbox is None:
         return {}
-    found = {}
+    rewordings = {}
     if boxes.alone(node, [other for other in tools if other is not node]):
-        held = "instrument whose working end is in the box" if end_boxes else "instrument in the box"
-        found["box"] = f"{held} {boxes.text(node, scene)} (thousandths of the frame)"
-    if described := _described(node, tools, scene):
-        found["described"] = described
-    return found
+        phrase = "instrument whose working end is in the box" if end_boxes else "instrument in the box"
+        rewordings["box"] = f"{phrase} {boxes.text(node, scene)} (thousandths of the frame)"
+    if description := _description(node, tools, scene):
+        rewordings["described"] = description
+    return rewordings
 
 
-def _described(node: Entity, tools: list[Entity], scene: Scene) -> str | None:
+def _description(node: Entity, tools: list[Entity], scene: Scene) -> str | None:
     """Return what sets an instrument apart by where it is."""
     if len(tools) == 1:
         return "only instrument in view"
     middles = [(one.centroid[0], one.id) for one in tools if one.centroid is not None]
     if len(middles) < len(tools):
         return None
-    ordered = sorted(middles)
+    from_left = sorted(middles)
     gap = 0.05 * scene.width
-    if ordered[0][1] == node.id and ordered[1][0] - ordered[0][0] >= gap:
+    if from_left[0][1] == node.id and from_left[1][0] - from_left[0][0] >= gap:
         return "leftmost instrument"
-    if ordered[-1][1] == node.id and ordered[-1][0] - ordered[-2][0] >= gap:
+    if from_left[-1][1] == node.id and from_left[-1][0] - from_left[-2][0] >= gap:
         return "rightmost instrument"
     return None

@@ -26,11 +26,11 @@ def seen_when(look: Look) -> Iterator[Draft]:
     never = [name for name in look.absent(last) if name not in before]
     stays = sorted(name for name in before & after if not look.trivial(name))
     groups = (sorted(before ^ after), stays, never)
-    drawn = [draws.pick(group, *look.key("seen_when", i)) for i, group in enumerate(groups) if group]
-    for number, name in enumerate(draws.shuffled(drawn, *look.key("seen_when")), 1):
+    names = [draws.pick(group, *look.key("seen_when", i)) for i, group in enumerate(groups) if group]
+    for number, name in enumerate(draws.shuffle(names, *look.key("seen_when")), 1):
         answer = ENDS[{(1, 0): 0, (0, 1): 1, (1, 1): 2, (0, 0): 3}[name in before, name in after]]
-        shown = [(node, scene) for scene in (first, last) for node in scene.nodes if node.name == name]
-        sizes = [look.large(node, scene) for node, scene in shown]
+        sightings = [(node, scene) for scene in (first, last) for node in scene.nodes if node.name == name]
+        sizes = [look.large(node, scene) for node, scene in sightings]
         yield Draft(
             answer,
             (first.time_s, last.time_s),

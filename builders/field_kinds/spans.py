@@ -22,26 +22,30 @@ def _runs(look: Look) -> dict[str, list[bool]]:
     """Return, for each instrument of the clip, whether each moment shows it."""
     if not look.annotates("instrument") or not look.dense():
         return {}
-    shown = [{node.name for node in scene.nodes if node.type == "instrument"} for scene in look.moments]
+    names_by_moment = [
+        {node.name for node in scene.nodes if node.type == "instrument"} for scene in look.moments
+    ]
     return {
-        name: [name in names for names in shown] for name in sorted(set().union(*shown)) if not nameless(name)
+        name: [name in names for names in names_by_moment]
+        for name in sorted(set().union(*names_by_moment))
+        if not nameless(name)
     }
 
 
 def leaves_at(look: Look) -> Iterator[Draft]:
     """Yield the second at which an instrument is no longer in view, or that it stays."""
     runs = {
-        name: seen
-        for name, seen in _runs(look).items()
-        if seen[0] and sum(a != b for a, b in pairwise(seen)) < 2
+        name: in_view
+        for name, in_view in _runs(look).items()
+        if in_view[0] and sum(a != b for a, b in pairwise(in_view)) < 2
     }
     if not runs:
         return
-    gone = [name for name, seen in runs.items() if not seen[-1]]
-    name = look.one_of(gone or list(runs), "leaves_at")
+    leaving_names = [name for name, in_view in runs.items() if not in_view[-1]]
+    name = look.one_of(leaving_names or list(runs), "leaves_at")
     seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
     choices = (*seconds, NOT_WITHIN)
-    if name in gone:
+    if name in leaving_names:
         at = runs[name].index(False)
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
         yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=True)
@@ -54,9 +58,11 @@ def leaves_at(look: Look) -> Iterator[Draft]:
 def _part(look: Look) -> tuple[str, list[int]] | None:
     """Return an instrument that is in view for a part of the clip, in one piece, and the moments that show it."""
     parts = {
-        name: [i for i, one in enumerate(seen) if one]
-        for name, seen in _runs(look).items()
-        if not all(seen) and sum(a != b for a, b in pairwise([False, *seen, False])) == 2 and sum(seen) > 1
+        name: [i for i, one in enumerate(in_view) if one]
+        for name, in_view in _runs(look).items()
+        if not all(in_view)
+        and sum(a != b for a, b in pairwise([False, *in_view, False])) == 2
+        and sum(in_view) > 1
     }
     if not parts:
         return None
@@ -66,21 +72,21 @@ def _part(look: Look) -> tuple[str, list[int]] | None:
 
 def when(look: Look) -> Iterator[Draft]:
     """Yield from when to when an instrument is in view that is so for a part of the clip."""
-    if (found := _part(look)) is not None:
-        name, shown = found
-        start, end = (look.moments[i].time_s for i in (shown[0], shown[-1]))
+    if (part := _part(look)) is not None:
+        name, indices = part
+        start, end = (look.moments[i].time_s for i in (indices[0], indices[-1]))
         answer = f"{start - look.frames[0]:.1f}-{end - look.frames[0]:.1f} s"
         yield Draft(answer, (look.frames[0], start, end, look.frames[-1]), {"a": name}, stable=True)
 
 
 def how_long(look: Look) -> Iterator[Draft]:
     """Yield how long an instrument is in view; asked where the moments beside it, that don't show it, leave no doubt."""
-    if (found := _part(look)) is None:
+    if (part := _part(look)) is None:
         return
-    name, shown = found
+    name, indices = part
     times = [scene.time_s for scene in look.moments]
-    least = times[shown[-1]] - times[shown[0]]
-    most = times[min(shown[-1] + 1, len(times) - 1)] - times[max(0, shown[0] - 1)]
+    least = times[indices[-1]] - times[indices[0]]
+    most = times[min(indices[-1] + 1, len(times) - 1)] - times[max(0, indices[0] - 1)]
     short, long = (sum(lasts > border for border in LENGTHS) for lasts in (least + 0.01, most - 0.01))
     slots = {"a": name, "choices": ", ".join(LASTS)}
     yield Draft(LASTS[short], (times[0], times[-1]), slots, LASTS, stable=short == long)

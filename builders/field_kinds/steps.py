@@ -14,20 +14,20 @@ from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 def step(look: Look) -> Iterator[Draft]:
     """Yield the step under way."""
     clear = clear_frames(look)
-    said: str | None = None
+    last_label: str | None = None
     for number, at_s in enumerate(dict.fromkeys((*clear[-1:], *clear[:1]))):
         label = look.step(at_s) or ""
-        if label != said:
+        if label != last_label:
             slots = {"when": look.when(at_s)}
             suffix = "-start" if number else ""
             yield Draft(label, (at_s,), slots, visible=True, stable=True, suffix=suffix)
-        said = label
+        last_label = label
 
 
 def step_of(look: Look) -> Iterator[Draft]:
     """Yield which of four steps is under way; the others are neighbours of the true one in the cases' order."""
     clear = clear_frames(look)
-    names = look.known.steps
+    names = look.transitions.steps
     if not clear or len(names) < 4:
         return
     at_s = clear[-1]
@@ -35,9 +35,9 @@ def step_of(look: Look) -> Iterator[Draft]:
     ring = list(dict.fromkeys([*names, true]))
     start = ring.index(true) - draws.pick(range(4), *look.key("step_of"))
     run = tuple(ring[(start + place) % len(ring)] for place in range(4))
-    mixed = tuple(draws.shuffled(run, *look.key("step choices")))
-    slots = {"when": look.when(at_s), "choices": ", ".join(mixed)}
-    yield Draft(true, (at_s,), slots, mixed, visible=True, stable=True)
+    shuffled_choices = tuple(draws.shuffle(run, *look.key("step choices")))
+    slots = {"when": look.when(at_s), "choices": ", ".join(shuffled_choices)}
+    yield Draft(true, (at_s,), slots, shuffled_choices, visible=True, stable=True)
 
 
 def clear_frames(look: Look) -> list[float]:

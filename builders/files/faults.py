@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 
-LISTED = 20  # faults in one message
+MOST_FAULTS = 20  # faults in one message
 LONGEST = 400  # characters of a cause in a message; in the file it is whole
 _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\S*\d\S*")
 
@@ -23,10 +23,10 @@ def kind(cause: str) -> str:
     return _PARTICULARS.sub("*", cause)
 
 
-def listed(faults: Sequence[Dropped], most: int = LISTED) -> str:
+def summarise(faults: Sequence[Omission], most: int = MOST_FAULTS) -> str:
     """Faults on one line, those of a kind together; where there are more than ``most``, all of them in a file.
 
-    >>> listed([Dropped("a.csv row 2", "hook=5; 0 or 1"), Dropped("a.csv row 9", "hook=7; 0 or 1")])
+    >>> summarise([Omission("a.csv row 2", "hook=5; 0 or 1"), Omission("a.csv row 9", "hook=7; 0 or 1")])
     'a.csv row 2: hook=5; 0 or 1; a.csv row 9: hook=7; 0 or 1'
     """
     kinds: dict[str, dict[str, list[str]]] = {}  # kind -> cause -> items
@@ -39,26 +39,26 @@ def listed(faults: Sequence[Dropped], most: int = LISTED) -> str:
     shares = [0] * len(kinds)
     for _, place in sorted(turns)[:most]:
         shares[place] += 1
-    said = []
+    parts = []
     for same, share in zip(kinds.values(), shares, strict=True):
         for cause, items in list(same.items())[:share]:
-            said.append(
+            parts.append(
                 f"{items[0]}{f' and {len(items) - 1} more' if len(items) > 1 else ''}: {_short(cause)}"
             )
         if 0 < share < len(same):
-            said.append(f"and {len(same) - share} more of this kind")
-    if hidden := sum(share == 0 for share in shares):
-        said.append(f"and {hidden} more kinds")
-    if len(faults) > len(said) or len(said) > most:
-        said.append(f"all {len(faults)} are in {write(faults)}")
-    return "; ".join(said)
+            parts.append(f"and {len(same) - share} more of this kind")
+    if hidden_kinds := sum(share == 0 for share in shares):
+        parts.append(f"and {hidden_kinds} more kinds")
+    if len(faults) > len(parts) or len(parts) > most:
+        parts.append(f"all {len(faults)} are in {write(faults)}")
+    return "; ".join(parts)
 
 
 def _short(cause: str) -> str:
     return cause if len(cause) <= LONGEST else f"{cause[:LONGEST]}…"
 
 
-def write(faults: Sequence[Dropped]) -> Path:
+def write(faults: Sequence[Omission]) -> Path:
     """Write every fault on a line of its own: where, and what is wrong; returns the new file."""
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", prefix="surgvqa-faults-", suffix=".txt", delete=False

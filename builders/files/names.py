@@ -11,7 +11,7 @@ from surgvqa.cards.command import InputError
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a case's id is part of file names and of other ids
 _NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
 # What Unicode doesn't take apart into a letter and its accent, and German umlauts, which are written with an e.
-_SPELLED = {
+_SPELLINGS = {
     "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "æ": "ae", "Æ": "Ae",
     "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i",
 }  # fmt: skip
@@ -27,32 +27,32 @@ def safe_id(name: str) -> str:
     """
     if SAFE.fullmatch(name):
         return name
-    given = unicodedata.normalize("NFC", name).strip()
-    if not given or given.startswith(".") or _NO_NAME.search(given):
+    text = unicodedata.normalize("NFC", name).strip()
+    if not text or text.startswith(".") or _NO_NAME.search(text):
         raise InputError(f"{name!r} is no name for a case; use letters, digits, '.', '_', '-'")
-    said = "".join(map(_ascii, given))
-    said = re.sub(r"[^A-Za-z0-9._-]+", "_", said).strip("_.-")
-    if not SAFE.fullmatch(said):
+    safe_text = "".join(map(_ascii, text))
+    safe_text = re.sub(r"[^A-Za-z0-9._-]+", "_", safe_text).strip("_.-")
+    if not SAFE.fullmatch(safe_text):
         raise InputError(f"{name!r} is no name for a case: it holds no letter or digit")
-    return said
+    return safe_text
 
 
 def _ascii(char: str) -> str:
     if char.isascii():
         return char
-    if char in _SPELLED:
-        return _SPELLED[char]
+    if char in _SPELLINGS:
+        return _SPELLINGS[char]
     plain = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
     return plain or (f"u{ord(char):x}" if char.isalnum() else "_")
 
 
-def require_regular(path: Path, shown: str | None = None) -> Path:
+def require_regular(path: Path, file_name: str | None = None) -> Path:
     """Return the path of an ordinary file, and refuse any other: a pipe or a device may block for ever.
 
     Raises ``InputError`` for anything else, and where there is nothing.
     """
-    shown = shown or path.name
+    file_name = file_name or path.name
     if not path.is_file():
         what = "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "not there"
-        raise InputError(f"{shown}: {what}; an ordinary file is needed")
+        raise InputError(f"{file_name}: {what}; an ordinary file is needed")
     return path

@@ -28,7 +28,7 @@ def alone(out: Path) -> Iterator[None]:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give a folder")
-    made = not out.exists()
+    is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     number = os.open(out, os.O_RDONLY)
     try:
@@ -37,7 +37,7 @@ def alone(out: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if made and out.is_dir() and not any(out.iterdir()):
+            if is_new and out.is_dir() and not any(out.iterdir()):
                 out.rmdir()
     finally:
         os.close(number)

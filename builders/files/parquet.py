@@ -16,17 +16,17 @@ import pyarrow.parquet as pq
 from datasets import Features, Image, List
 from surgvqa.cards.command import InputError, machine_fault
 from surgvqa.cards.files import manifest
-from surgvqa.cards.files.atomic import replace, sync_folder, unfinished, write_text
+from surgvqa.cards.files.atomic import pending_path, replace, sync_folder, write_text
 
 __all__ = [
     "CLIPS_PER_GROUP",
     "GROUP_BYTES",
     "ROWS_PER_GROUP",
+    "pending_path",
     "read_rows",
     "replace",
     "sync_folder",
-    "unchanged",
-    "unfinished",
+    "verify_unchanged",
     "write_text",
     "writer",
 ]
@@ -48,29 +48,29 @@ def writer(
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     appends = [(name, column.append) for name, column in columns.items()]
     pictures = [name for name, feature in features.items() if _holds(feature)]
-    pending = unfinished(path)
+    pending = pending_path(path)
     table: pq.ParquetWriter | None = None
-    held = 0  # bytes of pictures
+    picture_bytes = 0  # bytes of pictures
 
     def flush() -> None:
-        nonlocal table, held
+        nonlocal table, picture_bytes
         if table is None:
             table = _open(pending, schema, pictures, features)
         table.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema), row_group_size=rows_per_group)
         for column in columns.values():
             column.clear()
-        held = 0
+        picture_bytes = 0
 
     first = columns[schema.names[0]]
 
     def write(row: Mapping[str, Any]) -> None:
-        nonlocal held
+        nonlocal picture_bytes
         for name, append in appends:
             append(row[name])
         for name in pictures:
             images = row[name] if isinstance(row[name], list) else [row[name]]
-            held += sum(len(image["bytes"] or b"") for image in images if image)
-        if len(first) >= rows_per_group or held >= GROUP_BYTES:
+            picture_bytes += sum(len(image["bytes"] or b"") for image in images if image)
+        if len(first) >= rows_per_group or picture_bytes >= GROUP_BYTES:
             flush()
 
     try:
@@ -89,12 +89,14 @@ def writer(
 
 def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Features) -> pq.ParquetWriter:
     lists = [name for name in pictures if isinstance(features[name], List)]
-    coded = {f"{name}.list.element.bytes": "NONE" for name in lists}  # JPEG doesn't shrink any further
+    picture_codecs = {
+        f"{name}.list.element.bytes": "NONE" for name in lists
+    }  # JPEG doesn't shrink any further
     return pq.ParquetWriter(
         path,
         schema,
-        compression={leaf: coded.get(leaf, "ZSTD") for leaf in _leaves(schema)},
-        use_dictionary=[leaf for leaf in _leaves(schema) if leaf not in coded],
+        compression={leaf: picture_codecs.get(leaf, "ZSTD") for leaf in _leaves(schema)},
+        use_dictionary=[leaf for leaf in _leaves(schema) if leaf not in picture_codecs],
         write_page_checksum=True,
         write_page_index=True,
         use_content_defined_chunking=True,
@@ -108,7 +110,7 @@ def _holds(feature: Any) -> bool:
 
 def _leaves(schema: pa.Schema) -> list[str]:
     """Return the dotted names Parquet gives to the columns of a schema."""
-    found: list[str] = []
+    leaves: list[str] = []
 
     def walk(name: str, kind: pa.DataType) -> None:
         if pa.types.is_list(kind):
@@ -117,11 +119,11 @@ def _leaves(schema: pa.Schema) -> list[str]:
             for field in kind:
                 walk(f"{name}.{field.name}", field.type)
         else:
-            found.append(name)
+            leaves.append(name)
 
     for field in schema:
         walk(field.name, field.type)
-    return found
+    return leaves
 
 
 def read_rows(paths: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
@@ -142,17 +144,17 @@ def read_rows(paths: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
 
 
 @contextmanager
-def unchanged(folder: Path, paths: Sequence[Path]) -> Iterator[None]:
+def verify_unchanged(folder: Path, paths: Sequence[Path]) -> Iterator[None]:
     """Hold files of a data set to its manifest before they are read, and to themselves afterwards.
 
     Raises:
         InputError: a file isn't what the manifest says, or was changed while it was read.
     """
-    listed = manifest.whole(folder)["files"] if (folder / manifest.NAME).is_file() else {}
+    entries = manifest.whole(folder)["files"] if (folder / manifest.NAME).is_file() else {}
     before = {path: manifest.sha256(path) for path in paths}
     for path, digest in before.items():
-        known = listed.get(path.relative_to(folder).as_posix())
-        if listed and (known is None or known["sha256"] != digest):
+        entry = entries.get(path.relative_to(folder).as_posix())
+        if entries and (entry is None or entry["sha256"] != digest):
             raise InputError(f"{path}: not what {folder / manifest.NAME} says; {manifest.MEND}")
     yield
     for path, digest in before.items():

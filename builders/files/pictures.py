@@ -15,7 +15,7 @@ from surgvqa.builders.files.names import require_regular
 from surgvqa.cards.command import InputError, machine_fault
 
 # What Pillow raises for a picture that is damaged or would fill the memory.
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error)
+PICTURE_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error)
 QUARTER = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 QUALITY = 90  # 512 x 384: 40 kB a frame; a training set of 8 frames a clip stays below its source's size
 
@@ -41,12 +41,12 @@ def decode_jpeg(data: bytes) -> np.ndarray:
     return rgb
 
 
-def fitted(width: int, height: int, max_side: int | None) -> tuple[int, int]:
+def fitted_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
     """Return the size of a picture whose longer side is brought down to ``max_side``; nothing is enlarged.
 
-    >>> fitted(1024, 768, 512)
+    >>> fitted_size(1024, 768, 512)
     (512, 384)
-    >>> fitted(224, 224, 512)
+    >>> fitted_size(224, 224, 512)
     (224, 224)
     """
     longer = max(width, height)
@@ -58,21 +58,21 @@ def fitted(width: int, height: int, max_side: int | None) -> tuple[int, int]:
 def resize(rgb: np.ndarray, max_side: int | None) -> np.ndarray:
     """Return the picture with its longer side at most ``max_side`` pixels, area-filtered; smaller ones as is."""
     height, width = rgb.shape[:2]
-    size = fitted(width, height, max_side)
+    size = fitted_size(width, height, max_side)
     if size == (width, height):
         return rgb
     factor = width // size[0]
     if (width, height) == (size[0] * factor, size[1] * factor):
         # The same mean of every block, at a third of the CPU: 1.2 ms instead of 3.5 for 1024x768 to 512x384.
-        return halved(rgb) if factor == 2 else np.asarray(Image.fromarray(rgb).reduce(factor))
+        return halve(rgb) if factor == 2 else np.asarray(Image.fromarray(rgb).reduce(factor))
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
 
 
-def halved(rgb: np.ndarray) -> np.ndarray:
+def halve(rgb: np.ndarray) -> np.ndarray:
     """Every 2x2 block's mean, halves up, as Pillow's ``reduce(2)``; half its CPU, as nothing is copied to it first.
 
     >>> import numpy as np
-    >>> halved(np.array([[[0, 9, 1], [0, 9, 1]], [[1, 9, 1], [1, 8, 3]]], np.uint8)).tolist()
+    >>> halve(np.array([[[0, 9, 1], [0, 9, 1]], [[1, 9, 1], [1, 8, 3]]], np.uint8)).tolist()
     [[[1, 9, 2]]]
     """
     pairs = np.add(rgb[0::2], rgb[1::2], dtype=np.uint16)
@@ -85,32 +85,32 @@ def halved(rgb: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def opened_picture(path: Path, shown: str | None = None) -> Iterator[Image.Image]:
-    """Yield a picture of an ordinary file; ``shown`` is how a message calls it.
+def opened_picture(path: Path, file_name: str | None = None) -> Iterator[Image.Image]:
+    """Yield a picture of an ordinary file; ``file_name`` is how a message calls it.
 
     Raises:
         InputError: it isn't there, no ordinary file, damaged or implausibly large, or becomes so in the caller's hands.
     """
-    shown = shown or str(path)
+    file_name = file_name or str(path)
     if not path.exists():
-        raise InputError(f"{shown}: no such picture")
+        raise InputError(f"{file_name}: no such picture")
     try:
-        with Image.open(require_regular(path, shown)) as picture:
+        with Image.open(require_regular(path, file_name)) as picture:
             yield picture
     except UnidentifiedImageError as error:
-        raise InputError(f"{shown}: not a picture that can be read") from error
-    except BROKEN as error:
+        raise InputError(f"{file_name}: not a picture that can be read") from error
+    except PICTURE_ERRORS as error:
         if machine_fault(error):
             raise
-        raise InputError(f"{shown}: the picture is damaged: {error}") from error
+        raise InputError(f"{file_name}: the picture is damaged: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """The width and height of a picture in pixels, as a viewer shows it and as its file stores it."""
 
-    shown: tuple[int, int]
-    stored: tuple[int, int]
+    viewed_size: tuple[int, int]
+    stored_size: tuple[int, int]
 
 
 def sizes_of(path: Path, name: str | None = None) -> Size:
@@ -127,13 +127,13 @@ def sizes_of(path: Path, name: str | None = None) -> Size:
     return Size((height, width) if quarter else (width, height), (width, height))
 
 
-def size_of(path: Path, shown: str | None = None) -> tuple[int, int]:
-    """Width and height of a picture in pixels as it is shown; ``shown`` is how a message calls the file.
+def size_of(path: Path, file_name: str | None = None) -> tuple[int, int]:
+    """Width and height of a picture in pixels as it is shown; ``file_name`` is how a message calls the file.
 
     Raises:
         InputError: it can't be read.
     """
-    return sizes_of(path, shown).shown
+    return sizes_of(path, file_name).viewed_size
 
 
 def one_size(paths: Sequence[Path]) -> Size | None:
@@ -141,7 +141,7 @@ def one_size(paths: Sequence[Path]) -> Size | None:
     first: dict[tuple[int, int], tuple[Path, Size]] = {}
     for path in paths:
         size = sizes_of(path)
-        first.setdefault(size.shown, (path, size))
+        first.setdefault(size.viewed_size, (path, size))
     if len(first) > 1:
         names = ", ".join(f"{path.name} is {w}x{h}" for (w, h), (path, _) in sorted(first.items()))
         raise InputError(f"{paths[0].parent}: pictures differ in size: {names}")
@@ -180,5 +180,5 @@ def one_colour(path: Path, within: int = 8) -> bool:
             small = picture.convert("RGB").resize((64, 64), Image.Resampling.BOX)
             pixels = np.asarray(small).astype(int)
             return bool((pixels.max((0, 1)) - pixels.min((0, 1)) <= within).all())
-    except BROKEN:
+    except PICTURE_ERRORS:
         return False

@@ -19,7 +19,7 @@ MEMORY_BYTES = 8 * 2**30  # address space of a worker; decoding 4K HEVC takes 1.
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failure:
     """Why a task has no result; ``expected`` where its input is at fault."""
 
     cause: str
@@ -33,7 +33,7 @@ def run_tasks(
     timeout_s: float,
     memory_bytes: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
-    """Yield ``(index, result)`` of ``function(*task)`` as they finish; the result of a bad one is ``Failed``.
+    """Yield ``(index, result)`` of ``function(*task)`` as they finish; the result of a bad one is ``Failure``.
 
     With 0 workers everything runs here, without protection. An ``InputError`` is the task's own; a worker
     that dies, takes longer than ``timeout_s`` or more than ``memory_bytes`` costs its task and is replaced.
@@ -45,7 +45,7 @@ def run_tasks(
             try:
                 yield index, function(*task)
             except InputError as error:
-                yield index, Failed(str(error))
+                yield index, Failure(str(error))
         return
     context: Any = multiprocessing.get_context("spawn")
     if begin(function.__module__):
@@ -68,7 +68,7 @@ def run_tasks(
             late = [(w, w.task[0]) for w in busy.values() if w.task and time.monotonic() > w.until]
             for worker, index in late:
                 _end(busy, worker)
-                yield index, Failed(f"no result after {timeout_s:.0f} s; the worker was ended")
+                yield index, Failure(f"no result after {timeout_s:.0f} s; the worker was ended")
     finally:
         for worker in list(busy.values()):
             _end(busy, worker)
@@ -114,15 +114,15 @@ def _main_unseen(function: Callable[..., Any]) -> Iterator[None]:
     pipe can't be found at all.
     """
     main = sys.modules["__main__"]
-    hidden = {name: vars(main)[name] for name in ("__file__", "__spec__") if name in vars(main)}
+    attributes = {name: vars(main)[name] for name in ("__file__", "__spec__") if name in vars(main)}
     if function.__module__ == "__main__":
-        hidden = {}
+        attributes = {}
     try:
-        for name in hidden:
+        for name in attributes:
             setattr(main, name, None)
         yield
     finally:
-        for name, value in hidden.items():
+        for name, value in attributes.items():
             setattr(main, name, value)
 
 
@@ -137,13 +137,13 @@ def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any
         _end(busy, worker)
         if index < 0:
             raise RuntimeError(f"a worker ended by itself with {code} before it had anything to do") from None
-        return index, Failed(f"the decoder brought its process down (exit code {code})")
+        return index, Failure(f"the decoder brought its process down (exit code {code})")
     worker.task = None
     if kind == "machine":
         raise MachineError(value)
     if kind == "bug":
         raise RuntimeError(f"in a worker process:\n{value}")
-    return index, Failed(value) if kind == "bad input" else value
+    return index, Failure(value) if kind == "bad input" else value
 
 
 def _end(busy: dict[Connection, _Worker], worker: _Worker) -> None:
@@ -175,5 +175,5 @@ def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | N
         except KeyboardInterrupt:
             return
         except BaseException as error:
-            said = machine_fault(error)
-            pipe.send(("machine", said) if said is not None else ("bug", traceback.format_exc()))
+            cause = machine_fault(error)
+            pipe.send(("machine", cause) if cause is not None else ("bug", traceback.format_exc()))

@@ -14,40 +14,40 @@ from surgvqa.builders.files.texts import read_text
 from surgvqa.cards.command import InputError
 
 
-def rows(path: Path, needed: Sequence[str], shown: str | None = None) -> list[dict[str, str]]:
+def rows(path: Path, columns: Sequence[str], file_name: str | None = None) -> list[dict[str, str]]:
     """Return the rows of a CSV file as dictionaries; empty lines are passed over.
 
     Args:
         path: UTF-8, with or without a byte order mark, or UTF-16 with one; any line ends; commas, semicolons or tabs between cells.
-        needed: columns that must be there; others may be.
-        shown: how messages call the file.
+        columns: columns that must be there; others may be.
+        file_name: how messages call the file.
 
     Raises:
         InputError: not UTF-8, a column is missing or doubled, or a row has another number of cells.
     """
-    shown = shown or path.name
+    file_name = file_name or path.name
     try:
-        text = read_text(path, shown)
-        mark = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0], needed)
+        text = read_text(path, file_name)
+        mark = _delimiter(re.split(r"[\r\n]", text, maxsplit=1)[0], columns)
         read = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
         table = [[cell.strip() for cell in row] for row in read if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise InputError(f"{shown}: not a CSV file: {error}") from error
+        raise InputError(f"{file_name}: not a CSV file: {error}") from error
     # spreadsheets write empty columns behind the last one
     spare = min(map(_empty_at_end, table), default=0) if len({len(row) for row in table}) == 1 else 0
     table = [row[: len(row) - spare] for row in table]
     header = table[0] if table else []
-    missing = [name for name in needed if name not in header]
+    missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(
-            f"{shown}: no column {', '.join(missing)}; its first line is {','.join(header) or 'empty'!r}, "
-            f"it needs {','.join(needed)}"
+            f"{file_name}: no column {', '.join(missing)}; its first line is {','.join(header) or 'empty'!r}, "
+            f"it needs {','.join(columns)}"
         )
     if len(set(header)) != len(header):
-        raise InputError(f"{shown}: a column is there twice in its first line {','.join(header)!r}")
+        raise InputError(f"{file_name}: a column is there twice in its first line {','.join(header)!r}")
     for number, row in enumerate(table[1:], start=2):
         if len(row) != len(header):
-            raise InputError(f"{shown}: row {number} has {len(row)} cells, its header {len(header)}")
+            raise InputError(f"{file_name}: row {number} has {len(row)} cells, its header {len(header)}")
     return [dict(zip(header, row, strict=True)) for row in table[1:]]
 
 
@@ -56,7 +56,7 @@ def _empty_at_end(row: Sequence[str]) -> int:
     return next((count for count, cell in enumerate(reversed(row)) if cell), len(row))
 
 
-def _delimiter(header: str, needed: Sequence[str]) -> str:
+def _delimiter(header: str, columns: Sequence[str]) -> str:
     r"""Return the separator of the cells in a table with this first line.
 
     >>> _delimiter("case;phase;start;end", ("case", "phase")), _delimiter("case,phase", ("case", "x"))
@@ -64,7 +64,7 @@ def _delimiter(header: str, needed: Sequence[str]) -> str:
     """
     for mark in ",;\t":
         cells = {cell.strip().strip('"') for cell in header.split(mark)}
-        if set(needed) <= cells:
+        if set(columns) <= cells:
             return mark
     return ","
 
@@ -111,7 +111,7 @@ UNITS, RATES = (
     ("fps", "framerate", "framespersecond"),
 )
 SECONDS = ("", "s", "sec", "secs", "second", "seconds")
-_POINTED = re.compile(r"\d{1,3}(?:\.\d{3})+")
+_POINT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _HALF_CLOCK = re.compile(r"\d+:\d+(?:[.,]\d+)?")
 
 
@@ -122,8 +122,8 @@ def seconds(row: Mapping[str, str], column: str, where: str) -> float:
     (3723.5, 13.28)
     """
     for other, value in row.items():
-        said = letters(other)
-        if (said in UNITS and value.lower() not in SECONDS) or (said in RATES and value):
+        key = letters(other)
+        if (key in UNITS and value.lower() not in SECONDS) or (key in RATES and value):
             raise InputError(
                 f"{where}: {other} is {value!r}, and times are seconds; write them so, and delete the column {other}"
             )
@@ -142,15 +142,15 @@ def refuse_thousands(column: Sequence[str], name: str) -> None:
 
     >>> refuse_thousands(["998", "999.5", "1001.000"], "time")
     """
-    pointed = [text for text in column if _POINTED.fullmatch(text)]
+    with_points = [text for text in column if _POINT_GROUPS.fullmatch(text)]
     whole = [text for text in column if text.isdecimal() and 100 <= int(text) < 1000]
     if (
-        pointed
+        with_points
         and whole
-        and all((text.isdecimal() and int(text) < 1000) or _POINTED.fullmatch(text) for text in column)
+        and all((text.isdecimal() and int(text) < 1000) or _POINT_GROUPS.fullmatch(text) for text in column)
     ):
         raise InputError(
-            f"{name} has {whole[-1]!r} and {pointed[0]!r}: thousands, or three decimals? Write no point between thousands"
+            f"{name} has {whole[-1]!r} and {with_points[0]!r}: thousands, or three decimals? Write no point between thousands"
         )
 
 

@@ -68,13 +68,13 @@ def below(root: Path) -> Iterator[Path]:
     Raises:
         InputError: a link to a folder outside.
     """
-    visited: set[tuple[int, int]] = set()
+    inodes: set[tuple[int, int]] = set()
     for folder, inside, names in os.walk(root, followlinks=True):
-        found = Path(folder).stat()
-        if (found.st_dev, found.st_ino) in visited:
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in inodes:
             inside.clear()
             continue
-        visited.add((found.st_dev, found.st_ino))
+        inodes.add((status.st_dev, status.st_ino))
         inside[:] = sorted(name for name in inside if name != "__MACOSX")
         refuse_links((link for name in inside if (link := Path(folder) / name).is_symlink()), root)
         for name in sorted((*inside, *names)):
@@ -90,9 +90,9 @@ def files_below(root: Path, *patterns: str) -> list[Path]:
     Raises:
         InputError: a link to a folder outside, or to a file outside whose name fits.
     """
-    wanted = [pattern.lower() for pattern in patterns] or ["*"]
+    globs = [pattern.lower() for pattern in patterns] or ["*"]
     fitting = [
-        path for path in below(root) if any(fnmatchcase(path.name.lower(), pattern) for pattern in wanted)
+        path for path in below(root) if any(fnmatchcase(path.name.lower(), pattern) for pattern in globs)
     ]
     refuse_links((path for path in fitting if path.is_symlink()), root)
     return sorted(path for path in fitting if path.is_file())

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
-from surgvqa.builders.files.faults import listed
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.files.faults import summarise
+from surgvqa.builders.schema import Omission
 from surgvqa.cards.command import InputError, nearest
 
 Place = tuple[str | int, ...]  # keys and numbers from the top of a file to a value
@@ -20,11 +20,11 @@ Text = Annotated[
     AfterValidator(lambda text: " ".join(text.split())),
     StringConstraints(strip_whitespace=True, min_length=1),
 ]
-Model = TypeVar("Model", bound="Checked")
+Model = TypeVar("Model", bound="StrictModel")
 
 # What pydantic finds, in our words; everything else is said in its own.
 MOST_VALUES = 100_000  # of a file: an alias of an alias of … would be billions
-EXPECTED: Mapping[str, str] = {
+EXPECTATIONS: Mapping[str, str] = {
     "string_type": "expected a text",
     "string_too_short": "expected a text",
     "too_short": "expected at least one entry",
@@ -34,7 +34,7 @@ EXPECTED: Mapping[str, str] = {
 }
 
 
-class Checked(BaseModel):
+class StrictModel(BaseModel):
     """A mapping of a user's file; a key that it lacks is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,7 +47,7 @@ class UserFile:
     path: str  # as messages call the file
     data: Any
     lines: Mapping[Place, int]
-    repeated: tuple[Fault, ...] = ()
+    repetitions: tuple[Fault, ...] = ()
 
     def line(self, place: Place) -> int:
         """Return the line of a value; of a value that is missing, the line of the mapping or list that lacks it.
@@ -55,17 +55,17 @@ class UserFile:
         A list of one entry may be written as the entry alone, so 0 may be missing from the place.
         """
         alone = tuple(key for key in place if key != 0)
-        known = next((self.lines[one] for one in (place, alone) if one in self.lines), None)
-        return known if known is not None else self.line(place[:-1]) if place else 1
+        number = next((self.lines[one] for one in (place, alone) if one in self.lines), None)
+        return number if number is not None else self.line(place[:-1]) if place else 1
 
-    def refuse(self, found: Iterable[Fault]) -> None:
+    def refuse(self, all_faults: Iterable[Fault]) -> None:
         """Raise ``InputError`` that lists faults by their lines, if there are any."""
-        lines = sorted((self.line(place), cause) for place, cause in found)
+        lines = sorted((self.line(place), cause) for place, cause in all_faults)
         if len(lines) == 1:
             raise InputError(f"{self.path}, line {lines[0][0]}: {lines[0][1]}")
         if lines:
-            told = listed([Dropped(f"line {line}", cause) for line, cause in lines])
-            raise InputError(f"{self.path}: {len(lines)} faults: {told}")
+            summary = summarise([Omission(f"line {line}", cause) for line, cause in lines])
+            raise InputError(f"{self.path}: {len(lines)} faults: {summary}")
 
     def check(self, model: type[Model], **also: str) -> Model:
         """Return what the file holds as a model, with fields that the file doesn't say.
@@ -76,9 +76,9 @@ class UserFile:
         try:
             whole = model.model_validate({**self.data, **also} if also else self.data)
         except ValidationError as error:
-            self.refuse([*self.repeated, *faults(error, model)])
+            self.refuse([*self.repetitions, *faults(error, model)])
             raise
-        self.refuse(self.repeated)
+        self.refuse(self.repetitions)
         return whole
 
 
@@ -103,7 +103,7 @@ def read(text: str, path: str) -> UserFile:
         raise InputError(f"{path}, line {mark.line + 1 if mark else 1}: not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {error}") from error
-    return UserFile(path, data, nodes.lines, tuple(nodes.repeated))
+    return UserFile(path, data, nodes.lines, tuple(nodes.repetitions))
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class _Nodes:
     """Values of YAML nodes, with the lines on which they stand."""
 
     lines: dict[Place, int] = field(default_factory=dict)
-    repeated: list[Fault] = field(default_factory=list)
+    repetitions: list[Fault] = field(default_factory=list)
 
     def value(self, node: yaml.Node, place: Place) -> Any:
         self.lines[place] = node.start_mark.line + 1
@@ -124,48 +124,48 @@ class _Nodes:
         if not isinstance(node, yaml.MappingNode):
             return None if node.tag.endswith(":null") else str(node.value)
         values: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+        defaults: dict[str, Any] = {}
         for key, inside in node.value:
             if key.tag == "tag:yaml.org,2002:merge":  # `<<: *other` takes what the mapping doesn't say itself
                 many = self.value(inside, place)
                 for one in many if isinstance(many, list) else [many]:
-                    merged = {**one, **merged} if isinstance(one, dict) else merged
+                    defaults = {**one, **defaults} if isinstance(one, dict) else defaults
                 continue
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
             if name in values:
                 line = key.start_mark.line + 1
                 self.lines[*place, name, "again"] = line
-                self.repeated.append(((*place, name, "again"), f"{name!r} is there twice"))
+                self.repetitions.append(((*place, name, "again"), f"{name!r} is there twice"))
                 continue
             values[name] = self.value(inside, (*place, name))
             self.lines[*place, name] = key.start_mark.line + 1
-        return {**merged, **values}
+        return {**defaults, **values}
 
 
-def faults(error: ValidationError, model: type[Checked]) -> list[Fault]:
+def faults(error: ValidationError, model: type[StrictModel]) -> list[Fault]:
     """Return where pydantic found each fault of a value, and what is wrong there."""
     return [_fault(one, model) for one in error.errors()]
 
 
-def _fault(one: Any, model: type[Checked]) -> Fault:
+def _fault(one: Any, model: type[StrictModel]) -> Fault:
     place: Place = tuple(key for key in one["loc"] if key != "[key]")
     name = ".".join(map(str, place))
     if one["type"] == "missing":
         return place[:-1], f"no {place[-1]!r}"
     if one["type"] == "extra_forbidden":
-        known = _model_at(model, place[:-1]).model_fields
-        return place, f"unknown key {place[-1]!r}: {nearest(str(place[-1]), known)}"
-    said = EXPECTED.get(
+        fields = _model_at(model, place[:-1]).model_fields
+        return place, f"unknown key {place[-1]!r}: {nearest(str(place[-1]), fields)}"
+    cause = EXPECTATIONS.get(
         one["type"], one["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     )
     if one["type"].startswith("model"):
-        said += f": {', '.join(_model_at(model, place).model_fields)}"
-    given = one["input"]
-    shown = f" in place of {given!r}" if isinstance(given, str | int | float | bool) else ""
-    return place, f"{name}: {said}{shown}" if name else f"{said}{shown}"
+        cause += f": {', '.join(_model_at(model, place).model_fields)}"
+    value = one["input"]
+    suffix = f" in place of {value!r}" if isinstance(value, str | int | float | bool) else ""
+    return place, f"{name}: {cause}{suffix}" if name else f"{cause}{suffix}"
 
 
-def _model_at(model: type[Checked], place: Place) -> type[Checked]:
+def _model_at(model: type[StrictModel], place: Place) -> type[StrictModel]:
     """Return the model of the mapping at a place, the one that holds it where there is none."""
     for key in place:
         if isinstance(key, str) and key in model.model_fields:
@@ -173,9 +173,9 @@ def _model_at(model: type[Checked], place: Place) -> type[Checked]:
     return model
 
 
-def _models(annotation: Any) -> Iterator[type[Checked]]:
+def _models(annotation: Any) -> Iterator[type[StrictModel]]:
     """Yield the models that a type is made of."""
-    if isinstance(annotation, type) and issubclass(annotation, Checked):
+    if isinstance(annotation, type) and issubclass(annotation, StrictModel):
         yield annotation
     for inside in get_args(annotation):
         yield from _models(inside)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from surgvqa.builders.cases.timeline import annotated
+from surgvqa.builders.cases.timeline import annotated_course
 from surgvqa.builders.files.pictures import resize
 from surgvqa.builders.schema import Case
 from surgvqa.builders.video.decode import iterate_frames
@@ -40,7 +40,7 @@ def shared_out(lengths: Sequence[float], budget: int | None) -> list[int | None]
     return [max(1, end - start) for start, end in pairwise([0, *ends])]
 
 
-def chosen(case: Case, every_s: float, share: int | None, biased: bool) -> list[float]:
+def choose_times(case: Case, every_s: float, share: int | None, biased: bool) -> list[float]:
     """Seconds of the recording to take frames at, ascending; labelled moments first."""
     if case.video is None:
         stills = [frame.time_s for frame in case.frames]
@@ -80,17 +80,17 @@ def spread(weights: Sequence[float], count: int) -> list[int]:
     if count >= len(weights):
         return list(range(len(weights)))
     ends = np.cumsum(weights)
-    wanted = (np.arange(count) + 0.5) * ends[-1] / count if count else []
-    return sorted({int(i) for i in np.searchsorted(ends, wanted)})
+    targets = (np.arange(count) + 0.5) * ends[-1] / count if count else []
+    return sorted({int(i) for i in np.searchsorted(ends, targets)})
 
 
 def events_of(case: Case) -> list[float]:
     """Seconds of the recording at which something changes: phases and instruments, else what is seen."""
-    stretches = annotated(case).stretches
-    found = {stretch.start_ms / 1000 for stretch in stretches} | {s.end_ms / 1000 for s in stretches}
-    found |= {scene.time_s for scene in case.scenes if scene.entered or scene.exited}
-    if found:
-        return [at + case.video_offset_s for at in found]
+    stretches = annotated_course(case).stretches
+    seconds = {stretch.start_ms / 1000 for stretch in stretches} | {s.end_ms / 1000 for s in stretches}
+    seconds |= {scene.time_s for scene in case.scenes if scene.entered or scene.exited}
+    if seconds:
+        return [at + case.video_offset_s for at in seconds]
     return scene_changes(case.video, length(case)) if case.video else []
 
 

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, Strict, ValidationError
-from surgvqa.builders.annotations.entities import numbered
+from surgvqa.builders.annotations.entities import number_entities
 from surgvqa.builders.annotations.shapes import role_of
 from surgvqa.builders.cases.scene import grid_cell
-from surgvqa.builders.files.user_yaml import Checked, Text, faults
+from surgvqa.builders.files.user_yaml import StrictModel, Text, faults
 from surgvqa.builders.procedures.taxonomy import Taxonomy, plain
 from surgvqa.builders.schema import Entity, Role
 from surgvqa.cards.command import InputError
@@ -27,7 +27,7 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 Side = Annotated[int, Strict(), Field(ge=0)]  # pixels
 
 
-class Box(Checked):
+class Box(StrictModel):
     """Where a thing is."""
 
     name: Text
@@ -35,7 +35,7 @@ class Box(Checked):
     confidence: Share | None = None
 
 
-class FrameEntry(Checked):
+class FrameEntry(StrictModel):
     """A frame of a metadata file; a key that is missing or null says that nobody looked."""
 
     image: Text
@@ -105,10 +105,12 @@ def from_json(entry: Any, taxonomy: Taxonomy) -> FrameLabels:
         wrong.append(f"width {width} and height {height}; give both in pixels")
     if read.boxes and not width:
         wrong.append("boxes without width and height of the frame they were drawn in")
-    located = [attempt(partial(_boxed, box, taxonomy, width, height), None) for box in read.boxes or ()]
-    boxes = [box for box in located if box is not None]
+    box_entities = [
+        attempt(partial(_box_entity, box, taxonomy, width, height), None) for box in read.boxes or ()
+    ]
+    boxes = [box for box in box_entities if box is not None]
     sure: dict[str, float] = attempt(partial(_confidences, read, taxonomy), {})
-    found = FrameLabels(
+    labels = FrameLabels(
         image=read.image,
         video_id=read.video_id,
         timestamp_s=read.timestamp_s,
@@ -124,10 +126,10 @@ def from_json(entry: Any, taxonomy: Taxonomy) -> FrameLabels:
     )
     if wrong:
         raise EntryFaults(read.image, wrong)
-    return found
+    return labels
 
 
-def _boxed(box: Box, taxonomy: Taxonomy, width: int, height: int) -> Entity | None:
+def _box_entity(box: Box, taxonomy: Taxonomy, width: int, height: int) -> Entity | None:
     """Return a located thing; its confidence, where given, is a detector's."""
     role, name = _role_of(taxonomy, box.name)
     if not width or not height:
@@ -163,34 +165,34 @@ def _things(
     sure: Mapping[str, float],
 ) -> tuple[Entity, ...] | None:
     """Return the named things of a role, with their boxes where there are any; None where nobody looked."""
-    located = [box for box in boxes if box.type == role]
-    if names is None and not located:
+    boxes_of_role = [box for box in boxes if box.type == role]
+    if names is None and not boxes_of_role:
         return None
     canonical = list(dict.fromkeys(taxonomy.canonical(role, name) for name in names or ()))
     if names is not None:
-        for box in located:
+        for box in boxes_of_role:
             if box.name not in canonical:
                 raise InputError(f"a box of {box.name}, which is not among the frame's {role} labels")
     things = [
         Entity(name, name, role, "presence", confidence=sure.get(name))
         for name in canonical
-        if name not in {box.name for box in located}
+        if name not in {box.name for box in boxes_of_role}
     ]
-    return numbered([*things, *located])
+    return number_entities([*things, *boxes_of_role])
 
 
-def _events(given: Sequence[str] | None, taxonomy: Taxonomy) -> tuple[tuple[str, bool], ...] | None:
-    if given is None:
+def _events(texts: Sequence[str] | None, taxonomy: Taxonomy) -> tuple[tuple[str, bool], ...] | None:
+    if texts is None:
         return None
-    found: dict[str, bool] = {}
-    for one in given:
+    events: dict[str, bool] = {}
+    for one in texts:
         name, _, value = one.partition("=")
         if value.strip().lower() not in ("", *TRUTH):
             raise InputError(f"the event {one!r} ends in neither =true nor =false")
         holds = TRUTH.get(value.strip().lower(), True)
-        if found.setdefault(taxonomy.canonical("event", name), holds) != holds:
+        if events.setdefault(taxonomy.canonical("event", name), holds) != holds:
             raise InputError(f"the event {name!r} is true and false")
-    return tuple(found.items())
+    return tuple(events.items())
 
 
 def to_json(frame: FrameLabels) -> dict[str, object]:

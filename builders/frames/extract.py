@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 from surgvqa.builders.cases.leakage import perceptual_hash
 from surgvqa.builders.cases.scene import grid_cell, link
-from surgvqa.builders.cases.timeline import annotated, course, label_at, to_ms
-from surgvqa.builders.files.faults import listed
+from surgvqa.builders.cases.timeline import annotated_course, course, label_at, to_ms
+from surgvqa.builders.files.faults import summarise
 from surgvqa.builders.files.pictures import encode_jpeg, resize
 from surgvqa.builders.files.tree import refuse_links_of
 from surgvqa.builders.frames import frame_labels
-from surgvqa.builders.frames.choice import chosen, length, shared_out
+from surgvqa.builders.frames.choice import choose_times, length, shared_out
 from surgvqa.builders.frames.entry import ROLES, FrameLabels, Maker
 from surgvqa.builders.privacy.burned_text import cover
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.privacy.screen import Detector, Screen
 from surgvqa.builders.privacy.screen import screen as look_through
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
-from surgvqa.builders.schema import Case, Dropped, Entity, Scene
+from surgvqa.builders.schema import Case, Entity, Omission, Scene
 from surgvqa.builders.settings.frames import Frames
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video import covering
@@ -46,17 +46,17 @@ WEAK_S = 5.0  # how long a label of a moment holds, weakly, for the frames after
 
 
 @dataclass(frozen=True, slots=True)
-class Extracted:
+class Extraction:
     """What an extraction wrote."""
 
     frames: int
     duplicates: int
     outside: int  # moments left out because they show the outside of the body
-    labelled: int  # frames with a label made at that very moment
+    labelled_frames: int  # frames with a label made at that very moment
     path: Path
 
 
-def extract(config: Frames) -> Extracted:
+def extract(config: Frames) -> Extraction:
     """Write ``out/frames/CASE/MILLISECONDS.jpg`` and ``out/frames.json``; labels that are there already stay.
 
     Raises:
@@ -71,39 +71,39 @@ def extract(config: Frames) -> Extracted:
         raise InputError(f"--every {config.every:g} and --budget {budget}: give numbers above 0")
     names = load_pseudonyms(pseudonyms, out) if pseudonyms is not None else None
     cases = [link(case) for case in cases_of(root, taxonomy, config.image_rate)]
-    known = known_roles(cases)
+    roles = known_roles(cases)
     lengths = [length(case) for case in cases]
     shares = shared_out(lengths, budget)
-    found: list[FrameLabels] = []
+    labels: list[FrameLabels] = []
     duplicates = outside = 0
     for case, share in zip(cases, shares, strict=True):
-        times = chosen(case, config.every, share, config.biased)
+        times = choose_times(case, config.every, share, config.biased)
         if screen is not None:
             inside = [at for at in times if not away(case, at, screen)]
             outside += len(times) - len(inside)
-            case, times = hidden(case, screen, inside), inside
+            case, times = with_covered_regions(case, screen, inside), inside
         if names is not None:
             case = replace(case, case_id=names.case(case.case_id))
-        kept, dropped, left = write_frames(
-            case, times, out, config.max_side or None, known, screen.detector if screen else None
+        case_labels, case_duplicates, left = write_frames(
+            case, times, out, config.max_side or None, roles, screen.detector if screen else None
         )
-        found += kept
-        duplicates += dropped
+        labels += case_labels
+        duplicates += case_duplicates
         outside += left
     if names is not None:
         names.save()
-    if not found:
+    if not labels:
         raise InputError(f"{root}: no frame was taken; look at --every and --budget")
     path = out / NAME
     own = taxonomy or (load(root / "procedure.yaml") if (root / "procedure.yaml").is_file() else None)
     if path.is_file() and own is not None:
-        found = frame_labels.refine(found, frame_labels.read(path, own))
-    frame_labels.write(path, found)
-    labelled = sum(
+        labels = frame_labels.refine(labels, frame_labels.read(path, own))
+    frame_labels.write(path, labels)
+    labelled_frames = sum(
         any(frame.made_by.get(f, "hand") == "hand" and getattr(frame, f) for f in ("tools", "anatomy"))
-        for frame in found
+        for frame in labels
     )
-    return Extracted(len(found), duplicates, outside, labelled, path)
+    return Extraction(len(labels), duplicates, outside, labelled_frames, path)
 
 
 def away(case: Case, second: float, how: Screen) -> bool:
@@ -112,10 +112,12 @@ def away(case: Case, second: float, how: Screen) -> bool:
     return any(name == case.case_id and start_s <= at < end_s for name, start_s, end_s in how.stretches)
 
 
-def hidden(case: Case, how: Screen, times: Sequence[float]) -> Case:
+def with_covered_regions(case: Case, how: Screen, times: Sequence[float]) -> Case:
     """Return the case with the regions of its pictures that are to be painted black."""
     pixels = look(case)
-    return case if pixels is None else replace(case, covered=covering.regions(case, how, pixels, times))
+    return (
+        case if pixels is None else replace(case, covered_regions=covering.regions(case, how, pixels, times))
+    )
 
 
 def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> list[Case]:
@@ -125,23 +127,23 @@ def cases_of(root: Path, taxonomy: Taxonomy | None, image_rate: float = 0.0) -> 
             None if taxonomy is None else taxonomy.path if Path(taxonomy.path).is_file() else taxonomy.name
         )
         read = list(procedure.cases(root, taxonomy=names, image_rate=image_rate or None))
-        wrong = [one for one in read if isinstance(one, Dropped) and one.fault]
+        wrong = [one for one in read if isinstance(one, Omission) and one.fault]
         if wrong:
-            raise InputError(listed(wrong))
-        found = [one for one in read if isinstance(one, Case)]
-        for one in found:
+            raise InputError(summarise(wrong))
+        cases = [one for one in read if isinstance(one, Case)]
+        for one in cases:
             refuse_links_of(one, root)
     else:
-        found = [Case(path.stem, "videos", "", video=path) for path in video_files(root)]
-        if not found:
+        cases = [Case(path.stem, "videos", "", video=path) for path in video_files(root)]
+        if not cases:
             raise InputError(f"no video at {root}, and no phases.csv, tools.csv or annotations/ below it")
-    found = [
-        replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one for one in found
+    cases = [
+        replace(one, duration_s=read_timeline(one.video).duration_s) if one.video else one for one in cases
     ]
-    faults = [one for case in found for one in course(case).dropped if one.fault]
+    faults = [one for case in cases for one in course(case).omissions if one.fault]
     if faults:
-        raise InputError(listed(faults))
-    return found
+        raise InputError(summarise(faults))
+    return cases
 
 
 def known_roles(cases: Sequence[Case]) -> set[str]:
@@ -154,15 +156,15 @@ def write_frames(
     times: Sequence[float],
     out: Path,
     max_side: int | None,
-    known: set[str],
+    roles: set[str],
     detector: Detector | None = None,
 ) -> tuple[list[FrameLabels], int, int]:
     """Write a case's frames; returns their labels, how many looked like one before, how many show the outside."""
     folder = out / "frames" / case.case_id
     folder.mkdir(parents=True, exist_ok=True)
     hashes: list[Any] = []
-    kept: list[FrameLabels] = []
-    taken: set[int] = set()
+    labels: list[FrameLabels] = []
+    taken_ms: set[int] = set()
     duplicates = outside = 0
     for asked_s, shown_s, image in tqdm(
         _pictures(case, times), case.case_id, len(times), unit="frame", disable=None
@@ -172,17 +174,17 @@ def write_frames(
             continue
         jpeg = encode_jpeg(resize(image, max_side))
         scene = _at(case, asked_s)
-        if to_ms(shown_s) in taken or (scene is None and _seen(jpeg, hashes)):
+        if to_ms(shown_s) in taken_ms or (scene is None and _is_duplicate(jpeg, hashes)):
             duplicates += 1
             continue
         if (code := perceptual_hash(jpeg)) is not None:
             hashes.append(np.array(code, np.uint64))
-        taken.add(to_ms(shown_s))
+        taken_ms.add(to_ms(shown_s))
         path = folder / f"{to_ms(shown_s):09d}.jpg"
         path.write_bytes(jpeg)
         frame = FrameLabels(path.relative_to(out).as_posix(), case.case_id, round(shown_s, 6))
-        kept.append(labelled(frame, case, asked_s, scene, known))
-    return kept, duplicates, outside
+        labels.append(label_frame(frame, case, asked_s, scene, roles))
+    return labels, duplicates, outside
 
 
 def _pictures(case: Case, times: Sequence[float]) -> Iterator[tuple[float, float, np.ndarray]]:
@@ -190,14 +192,14 @@ def _pictures(case: Case, times: Sequence[float]) -> Iterator[tuple[float, float
     if case.video is not None:
         timeline: Timeline = read_timeline(case.video)
         for shot in iterate_frames(case.video, times, timeline=timeline):
-            yield shot.requested_s, shot.time_s, cover(shot.image, case.covered)
+            yield shot.requested_s, shot.time_s, cover(shot.image, case.covered_regions)
         return
     by_time = {frame.time_s: frame.path for frame in case.frames}
     for at in times:
         yield at, at, still(case, by_time[at])
 
 
-def _seen(jpeg: bytes, hashes: Sequence[Any]) -> bool:
+def _is_duplicate(jpeg: bytes, hashes: Sequence[Any]) -> bool:
     """Whether a picture looks like one kept before; one without structure is never taken for another."""
     code = perceptual_hash(jpeg)
     if code is None or not hashes:
@@ -208,17 +210,17 @@ def _seen(jpeg: bytes, hashes: Sequence[Any]) -> bool:
 
 def _at(case: Case, second: float) -> Scene | None:
     """Return the scene that is labelled at a second of the recording."""
-    wanted = to_ms(second - case.video_offset_s)
-    return next((scene for scene in case.scenes if to_ms(scene.time_s) == wanted), None)
+    at_ms = to_ms(second - case.video_offset_s)
+    return next((scene for scene in case.scenes if to_ms(scene.time_s) == at_ms), None)
 
 
-def labelled(
-    frame: FrameLabels, case: Case, second: float, scene: Scene | None, known: set[str]
+def label_frame(
+    frame: FrameLabels, case: Case, second: float, scene: Scene | None, roles: set[str]
 ) -> FrameLabels:
     """Return a frame with what is labelled at its second, or, as weak labels, shortly before."""
     at = second - case.video_offset_s
     made_by: dict[str, Maker] = {}
-    phase = label_at(annotated(case).stretches, to_ms(at))
+    phase = label_at(annotated_course(case).stretches, to_ms(at))
     if scene is None:
         near = [one for one in case.scenes if 0 <= at - one.time_s <= WEAK_S]
         scene = max(near, key=lambda one: one.time_s, default=None)
@@ -228,18 +230,18 @@ def labelled(
     weak = bool(made_by)
     things = {
         field: tuple(_thing(node, weak, scene) for node in scene.nodes if node.type == role)
-        if role in known
+        if role in roles
         else None
         for field, role in ROLES.items()
     }
-    boxed = not weak and any(node.bbox for found in things.values() for node in found or ())
+    has_boxes = not weak and any(node.bbox for nodes in things.values() for node in nodes or ())
     return replace(
         frame,
         phase=phase,
         anatomy=things["anatomy"],
         tools=things["tools"],
-        width=scene.width if boxed else 0,
-        height=scene.height if boxed else 0,
+        width=scene.width if has_boxes else 0,
+        height=scene.height if has_boxes else 0,
         made_by={field: maker for field, maker in made_by.items() if things[field] is not None},
     )
 

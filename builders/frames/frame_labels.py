@@ -23,12 +23,12 @@ from typing import Any
 
 from surgvqa.builders.cases.scene import relations
 from surgvqa.builders.cases.timeline import to_ms
-from surgvqa.builders.files.faults import listed
+from surgvqa.builders.files.faults import summarise
 from surgvqa.builders.files.parquet import write_text
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.frames.entry import FIELDS, MAKERS, EntryFaults, FrameLabels, from_json, to_json
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Dropped, Scene
+from surgvqa.builders.schema import Omission, Scene
 from surgvqa.cards.command import InputError, parse_json
 
 
@@ -40,34 +40,34 @@ def read(path: Path, taxonomy: Taxonomy) -> list[FrameLabels]:
     """
     frames: list[FrameLabels] = []
     faults: list[tuple[int, str, str]] = []  # which frame, what it is called, cause
-    seen: set[tuple[str, str | int]] = set()
+    keys: set[tuple[str, str | int]] = set()
     text = _text(path)
     for number, entry in enumerate(_entries(path, text)):
         where = f"frame {number}"
         try:
             frame = from_json(entry, taxonomy)
-            if (frame.video_id, frame.image) in seen:
+            if (frame.video_id, frame.image) in keys:
                 raise InputError(f"{frame.image} of {frame.video_id} is labelled twice")
-            if (frame.video_id, to_ms(frame.timestamp_s)) in seen:
+            if (frame.video_id, to_ms(frame.timestamp_s)) in keys:
                 raise InputError(f"second {frame.timestamp_s:g} of {frame.video_id} has two pictures")
         except InputError as error:
             causes = error.causes if isinstance(error, EntryFaults) else (str(error),)
-            name = f"{where}: {entry['image']}" if _named(entry) else where
+            name = f"{where}: {entry['image']}" if _names_image(entry) else where
             faults += [(number, name, cause) for cause in causes]
             continue
-        seen |= {(frame.video_id, frame.image), (frame.video_id, to_ms(frame.timestamp_s))}
+        keys |= {(frame.video_id, frame.image), (frame.video_id, to_ms(frame.timestamp_s))}
         frames.append(frame)
     if faults:
         lines = _lines(path, text)
         raise InputError(
-            f"{path}: {listed([Dropped(f'line {lines[n]}, {where}', cause) for n, where, cause in faults])}"
+            f"{path}: {summarise([Omission(f'line {lines[n]}, {where}', cause) for n, where, cause in faults])}"
         )
     if not frames:
         raise InputError(f"{path}: no frame in it; `surgvqa-build frames` writes such a file")
     return frames
 
 
-def _named(entry: Any) -> bool:
+def _names_image(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("image"), str)
 
 
@@ -82,10 +82,10 @@ def _entries(path: Path, text: str) -> Iterator[Any]:
         if path.suffix == ".jsonl":
             yield from (parse_json(line) for line in text.split("\n") if line.strip())
             return
-        found = parse_json(text)
+        value = parse_json(text)
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}") from error
-    yield from found if isinstance(found, list) else [found]
+    yield from value if isinstance(value, list) else [value]
 
 
 def _lines(path: Path, text: str) -> list[int]:
@@ -97,14 +97,14 @@ def _lines(path: Path, text: str) -> list[int]:
     if path.suffix == ".jsonl":
         return [number for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     decode, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
-    found: list[int] = []
-    opened = re.match(r"\s*\[", text)
-    at, line, seen = opened.end() if opened else 0, 1, 0
+    lines: list[int] = []
+    bracket = re.match(r"\s*\[", text)
+    at, line, position = bracket.end() if bracket else 0, 1, 0
     while (start := between.match(text, at).end()) < len(text) and text[start] != "]":  # type: ignore[union-attr]
-        line, seen = line + text.count("\n", seen, start), start
-        found.append(line)
+        line, position = line + text.count("\n", position, start), start
+        lines.append(line)
         _, at = decode(text, start)
-    return found
+    return lines
 
 
 def write(path: Path, frames: Iterable[FrameLabels]) -> None:
@@ -124,17 +124,17 @@ def refine(old: Iterable[FrameLabels], new: Iterable[FrameLabels]) -> list[Frame
     frames = {(frame.video_id, frame.image): frame for frame in old}
     for frame in new:
         key = (frame.video_id, frame.image)
-        frames[key] = _refined(frames[key], frame) if key in frames else frame
+        frames[key] = _refine_frame(frames[key], frame) if key in frames else frame
     return sorted(frames.values(), key=lambda frame: (frame.video_id, frame.timestamp_s, frame.image))
 
 
-def _refined(old: FrameLabels, new: FrameLabels) -> FrameLabels:
+def _refine_frame(old: FrameLabels, new: FrameLabels) -> FrameLabels:
     changes: dict[str, Any] = {}
     made_by = dict(old.made_by)
     for name in FIELDS:
         before, after = old.made_by.get(name, "hand"), new.made_by.get(name, "hand")
-        known, better = getattr(old, name) is not None, MAKERS.index(after) >= MAKERS.index(before)
-        if getattr(new, name) is None or (known and not better):
+        has_label, better = getattr(old, name) is not None, MAKERS.index(after) >= MAKERS.index(before)
+        if getattr(new, name) is None or (has_label and not better):
             continue
         changes[name] = getattr(new, name)
         made_by.pop(name, None)
@@ -151,12 +151,12 @@ def _refined(old: FrameLabels, new: FrameLabels) -> FrameLabels:
 def scene_of(frame: FrameLabels) -> Scene:
     """Return the frame's scene graph: its things, where they stand to each other, its events as "name=true"."""
     nodes = (*(frame.anatomy or ()), *(frame.tools or ()))
-    located = frame.width > 0 and sum(node.bbox is not None for node in nodes) > 1
+    has_places = frame.width > 0 and sum(node.bbox is not None for node in nodes) > 1
     return Scene(
         time_s=frame.timestamp_s,
         width=frame.width,
         height=frame.height,
         nodes=nodes,
-        edges=tuple(relations(nodes, frame.width, frame.height)) if located else (),
+        edges=tuple(relations(nodes, frame.width, frame.height)) if has_places else (),
         events=tuple(f"{name}={str(holds).lower()}" for name, holds in frame.events or ()),
     )

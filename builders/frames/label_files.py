@@ -12,18 +12,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from surgvqa.builders.annotations.entities import numbered
+from surgvqa.builders.annotations.entities import number_entities
 from surgvqa.builders.annotations.picture_names import of_another, original, parts
-from surgvqa.builders.annotations.shapes import Annotated, Names, Picture
-from surgvqa.builders.files.faults import listed
+from surgvqa.builders.annotations.shapes import Annotations, Names, Picture
+from surgvqa.builders.files.faults import summarise
 from surgvqa.builders.files.pictures import Size, sizes_of
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.frames.entry import FIELDS, ROLES, FrameLabels
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.label_exports import exports
-from surgvqa.builders.label_exports.known import Known, located
+from surgvqa.builders.label_exports.export_context import ExportContext, have_places
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 from surgvqa.builders.settings.labels import Labels
 from surgvqa.cards.command import InputError
 
@@ -32,15 +32,15 @@ NEAR_S = 0.02  # from a picture's time to its frame's, where no rate says how fa
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeOutcome:
     """What came of a merge."""
 
     frames: int  # whose labels were looked at
-    unmatched: tuple[str, ...]  # pictures that the metadata file has no frame of
-    left_out: tuple[Dropped, ...] = ()  # what was cut, left out by design, or refused and quarantined
+    unmatched_pictures: tuple[str, ...]  # pictures that the metadata file has no frame of
+    left_out: tuple[Omission, ...] = ()  # what was cut, left out by design, or refused and quarantined
 
 
-def merge(config: Labels) -> Merged:
+def merge(config: Labels) -> MergeOutcome:
     """Add the labels of other tools' exports to a metadata file.
 
     A detector's labels never replace a person's. A field of ``config.of`` that a picture shows nothing of is known to
@@ -55,46 +55,46 @@ def merge(config: Labels) -> Merged:
     frames = frame_labels.read(into, taxonomy)
     index = _Index(into, frames, image_rate)
     moments = tuple(sorted({frame.timestamp_s for frame in frames}))
-    known = Known(Names(taxonomy), image_rate, moments, index.size)
-    read = [one for path in files for one in exports.each(path, known)]
+    context = ExportContext(Names(taxonomy), image_rate, moments, index.size)
+    read = [one for path in files for one in exports.each(path, context)]
     faults = [fault for one in read for fault in one.faults]
-    new, unmatched = _matched(_looked_for(read, config), index, faults)
+    new, unmatched_pictures = _match_pictures(_looked_for(read, config), index, faults)
     if faults and config.on_error != "quarantine":
         raise InputError(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {listed(faults)}. Correct "
+            f"{len(faults)} fault{'s' if len(faults) > 1 else ''}, and nothing was merged: {summarise(faults)}. Correct "
             "them, or leave these pictures out with --on-error quarantine"
         )
     if not new:
         raise InputError(
             f"no picture of {', '.join(path.name for path in files)} is in {into}; the first unknown one is "
-            f"{unmatched[0] if unmatched else 'none: the files are empty, or all was left out'}"
+            f"{unmatched_pictures[0] if unmatched_pictures else 'none: the files are empty, or all was left out'}"
         )
     frame_labels.write(into, frame_labels.refine(frames, new.values()))
     notes = [note for one in read for note in one.notes]
-    return Merged(len(new), tuple(unmatched), (*faults, *notes))
+    return MergeOutcome(len(new), tuple(unmatched_pictures), (*faults, *notes))
 
 
-def _matched(
-    pictures: Iterable[tuple[Picture, Labels]], index: _Index, faults: list[Dropped]
+def _match_pictures(
+    pictures: Iterable[tuple[Picture, Labels]], index: _Index, faults: list[Omission]
 ) -> tuple[dict[tuple[str, str], FrameLabels], list[str]]:
     """Return the labels by video and picture, and the pictures without a frame. A frame with a refused picture has none."""
     new: dict[tuple[str, str], FrameLabels] = {}
-    refused: set[tuple[str, str]] = set()
-    unmatched: list[str] = []
+    refused_keys: set[tuple[str, str]] = set()
+    unmatched_pictures: list[str] = []
     for picture, config in pictures:
         match = index.match(picture)
         if match is None:
-            unmatched.append(picture.name)
+            unmatched_pictures.append(picture.name)
             continue
         key = (match.video_id, match.image)
         try:
             index.refuse_other_shape(match, picture)
-            made = _labels(match, picture, config)
-            new[key] = _joined(new[key], made) if key in new else made
+            labels = _labels(match, picture, config)
+            new[key] = _join_labels(new[key], labels) if key in new else labels
         except InputError as error:
-            faults.append(Dropped(picture.name or match.image, str(error), fault=True))
-            refused.add(key)
-    return {key: frame for key, frame in new.items() if key not in refused}, unmatched
+            faults.append(Omission(picture.name or match.image, str(error), fault=True))
+            refused_keys.add(key)
+    return {key: frame for key, frame in new.items() if key not in refused_keys}, unmatched_pictures
 
 
 @dataclass(slots=True)
@@ -123,23 +123,23 @@ class _Index:
             return self.by_time_of(picture)
         return self.by_name_of(picture.name, picture.recordings)
 
-    def by_name_of(self, name: str, told: tuple[str, ...] = ()) -> FrameLabels | None:
+    def by_name_of(self, name: str, recordings: tuple[str, ...] = ()) -> FrameLabels | None:
         """Return the frame that a name means; what an exporter added, and the ending, count only where nothing else fits."""
         names = parts(name)
         bare = (*names[:-1], original(names[-1]))
-        for index, wanted in (
+        for index, key in (
             (self.by_name, names),
             (self.by_name, bare),
             (self.by_stem, _stem(names)),
             (self.by_stem, _stem(bare)),
         ):
-            for i in range(len(wanted)):
-                found = index.get(wanted[i:], [])
-                found = [frame for frame in found if not _of_another((*told, *names[:-1]), frame)]
-                if len(found) == 1:
-                    return found[0]
-                if found:
-                    same = ", ".join(frame.image for frame in found[:3])
+            for i in range(len(key)):
+                matches = index.get(key[i:], [])
+                matches = [frame for frame in matches if not _of_another((*recordings, *names[:-1]), frame)]
+                if len(matches) == 1:
+                    return matches[0]
+                if matches:
+                    same = ", ".join(frame.image for frame in matches[:3])
                     raise InputError(f"{name} may be {same}; give names with their folders")
         return None
 
@@ -153,8 +153,8 @@ class _Index:
                 f"the frames of {picture.name or 'a video without a name'} may be of any of "
                 f"{', '.join(sorted(self.by_time)[:5])}; name the export's video as one of them"
             )
-        told = [PurePosixPath(original(video.name)).stem, *picture.recordings]
-        if not there and of_another(told, self.by_time):
+        recordings = [PurePosixPath(original(video.name)).stem, *picture.recordings]
+        if not there and of_another(recordings, self.by_time):
             raise InputError(
                 f"the frames are of {', '.join(sorted(self.by_time)[:5])}, and the export is of {video.name}, as its name says"
             )
@@ -169,7 +169,7 @@ class _Index:
         """Return the size of the frame that a name means, as it is shown; of "" that of the first frame."""
         frame = self.by_name_of(name) if name else self.frames[0]
         size = self.of(frame) if frame else None
-        return size.shown if size else None
+        return size.viewed_size if size else None
 
     def of(self, frame: FrameLabels) -> Size | None:
         """Return the size of a frame's picture, or None where the picture isn't there."""
@@ -180,9 +180,9 @@ class _Index:
 
     def refuse_other_shape(self, frame: FrameLabels, picture: Picture) -> None:
         """Refuse places that were drawn in a picture of another shape than the frame's."""
-        size = self.of(frame) if located(picture.nodes) else None
+        size = self.of(frame) if have_places(picture.nodes) else None
         if size is not None:
-            refuse_other_shape((picture.width, picture.height), size.shown, size.stored)
+            refuse_other_shape((picture.width, picture.height), size.viewed_size, size.stored_size)
 
 
 def _of_another(folders: tuple[str, ...], frame: FrameLabels) -> bool:
@@ -194,7 +194,7 @@ def _stem(names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names[:-1], PurePosixPath(names[-1]).stem)
 
 
-def _looked_for(read: Sequence[Annotated], config: Labels) -> Iterator[tuple[Picture, Labels]]:
+def _looked_for(read: Sequence[Annotations], config: Labels) -> Iterator[tuple[Picture, Labels]]:
     """Yield every picture with what was looked for in it: what is named, else what its export names anything of.
 
     Who outlined anatomy in one export didn't say that there are no tools. Files of one picture each are one export;
@@ -202,9 +202,9 @@ def _looked_for(read: Sequence[Annotated], config: Labels) -> Iterator[tuple[Pic
     """
     singles = [picture for one in read if len(one.pictures) == 1 for picture in one.pictures]
     pictures = [picture for one in read for picture in one.pictures]
-    whole = _named(pictures) if _says_anything(pictures) else FIELDS_OF_THINGS
+    whole = _named_fields(pictures) if _says_anything(pictures) else FIELDS_OF_THINGS
     for export in (singles, *(one.pictures for one in read if len(one.pictures) != 1)):
-        own = replace(config, of=config.of or (_named(export) if _says_anything(export) else whole))
+        own = replace(config, of=config.of or (_named_fields(export) if _says_anything(export) else whole))
         yield from ((picture, own) for picture in export)
 
 
@@ -213,13 +213,13 @@ def _says_anything(pictures: Iterable[Picture]) -> bool:
     return any(picture.nodes or picture.phase for picture in pictures)
 
 
-def _named(pictures: Iterable[Picture]) -> tuple[Literal["anatomy", "tools"], ...]:
+def _named_fields(pictures: Iterable[Picture]) -> tuple[Literal["anatomy", "tools"], ...]:
     """Return the fields whose things pictures name."""
     there = {node.type for picture in pictures for node in picture.nodes}
     return tuple(name for name in FIELDS_OF_THINGS if ROLES[name] in there)
 
 
-def _joined(first: FrameLabels, second: FrameLabels) -> FrameLabels:
+def _join_labels(first: FrameLabels, second: FrameLabels) -> FrameLabels:
     """Return what two pictures of the same frame say. Raises ``InputError`` where both say something, and not the same."""
     fields: dict[str, Any] = {}
     for name in FIELDS:
@@ -247,17 +247,17 @@ def _labels(frame: FrameLabels, picture: Picture, config: Labels) -> FrameLabels
     fields: dict[str, Any] = {}
     for name in config.of:
         role = ROLES[name]
-        fields[name] = numbered(node for node in nodes if node.type == role)
+        fields[name] = number_entities(node for node in nodes if node.type == role)
     if picture.phase is not None:
         fields["phase"] = picture.phase
     maker = {} if made_by == "hand" else dict.fromkeys(fields, made_by)
-    boxed = any(node.bbox for node in nodes)
+    has_boxes = any(node.bbox for node in nodes)
     return FrameLabels(
         frame.image,
         frame.video_id,
         frame.timestamp_s,
-        width=picture.width if boxed else 0,
-        height=picture.height if boxed else 0,
+        width=picture.width if has_boxes else 0,
+        height=picture.height if has_boxes else 0,
         made_by=maker,
         **fields,
     )
@@ -272,7 +272,7 @@ def read(path: Path, taxonomy: Taxonomy, image_rate: float = 0.0) -> tuple[Pictu
     Raises:
         InputError: no such file, none of the tools', or one list of its faults.
     """
-    found: Annotated = exports.read(path, Known(Names(taxonomy), image_rate))
-    if found.faults:
-        raise InputError(listed(found.faults))
-    return found.pictures
+    export: Annotations = exports.read(path, ExportContext(Names(taxonomy), image_rate))
+    if export.faults:
+        raise InputError(summarise(export.faults))
+    return export.pictures

@@ -28,7 +28,7 @@ COMMON = (
 Form = Literal["corners", "xywh"]  # how a file gives boxes; a hint names the other one
 
 
-class Misplaced(InputError):  # noqa: N818 - reads as what it is, like StopIteration
+class MisplacedShape(InputError):  # noqa: N818 - reads as what it is, like StopIteration
     """A shape that its picture doesn't hold; where many are, the whole file is of another size or form."""
 
 
@@ -42,17 +42,17 @@ def extent(points: Iterable[Point]) -> Box:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def turned(box: Box, degrees: float, about: Point | None = None) -> tuple[Point, ...]:
+def turn_box(box: Box, degrees: float, about: Point | None = None) -> tuple[Point, ...]:
     """Return the corners of a box that is turned clockwise, as one sees it, about its centre or another point.
 
-    >>> [round(value) for value in extent(turned((10, 45, 90, 55), 90))]
+    >>> [round(value) for value in extent(turn_box((10, 45, 90, 55), 90))]
     [45, 10, 55, 90]
-    >>> [round(value) for value in extent(turned((100, 20, 140, 30), 90, about=(100, 20)))]
+    >>> [round(value) for value in extent(turn_box((100, 20, 140, 30), 90, about=(100, 20)))]
     [90, 20, 100, 60]
     """
     x1, y1, x2, y2 = box
     if not (x1 < x2 and y1 < y2 and math.isfinite(degrees)):
-        raise Misplaced(f"its box {shown(box)}, turned by {degrees:g} degrees, has no area")
+        raise MisplacedShape(f"its box {box_text(box)}, turned by {degrees:g} degrees, has no area")
     x0, y0 = about or ((x1 + x2) / 2, (y1 + y2) / 2)
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return tuple(
@@ -69,8 +69,8 @@ def refuse_apart(box: Box, around: Box) -> None:
     >>> refuse_apart((10, 10, 20, 20), (10.5, 10, 20, 19.5))
     """
     if iou(box, around) < APART:
-        raise Misplaced(
-            f"its box {shown(box, 'xywh')} and its outline, in {shown(around, 'xywh')}, lie apart: one of them is of "
+        raise MisplacedShape(
+            f"its box {box_text(box, 'xywh')} and its outline, in {box_text(around, 'xywh')}, lie apart: one of them is of "
             "another size or form"
         )
 
@@ -82,8 +82,8 @@ def refuse_beside(points: Iterable[Point], box: Box) -> None:
     """
     x1, y1, x2, y2 = extent(points)
     if x2 < box[0] - SLIGHT or y2 < box[1] - SLIGHT or x1 > box[2] + SLIGHT or y1 > box[3] + SLIGHT:
-        raise Misplaced(
-            f"its box {shown(box, 'xywh')} and its key points, in {shown((x1, y1, x2, y2), 'xywh')}, lie apart: one "
+        raise MisplacedShape(
+            f"its box {box_text(box, 'xywh')} and its key points, in {box_text((x1, y1, x2, y2), 'xywh')}, lie apart: one "
             "of them is of another size or form"
         )
 
@@ -132,18 +132,18 @@ def inside(box: Sequence[float], width: int, height: int, form: Form = "corners"
     """
     x1, y1, x2, y2 = box
     if not (math.isfinite(x1) and math.isfinite(y1) and math.isfinite(x2) and math.isfinite(y2)):
-        raise Misplaced(f"its box {shown(box, form)} holds a number that is not finite")
+        raise MisplacedShape(f"its box {box_text(box, form)} holds a number that is not finite")
     if x2 <= x1 or y2 <= y1:
-        raise Misplaced(f"its box {shown(box, form)} has no area{hint(box, width, height, form)}")
+        raise MisplacedShape(f"its box {box_text(box, form)} has no area{hint(box, width, height, form)}")
     if x2 <= 1 and y2 <= 1 and x1 >= 0 and y1 >= 0 and max(width, height) > 1:
-        raise Misplaced(f"its box {shown(box, form)} lies within one pixel{NORMALISED}")
+        raise MisplacedShape(f"its box {box_text(box, form)} lies within one pixel{NORMALISED_HINT}")
     if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
         return (x1, y1, x2, y2), 0.0
     left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
-    kept = max(0.0, right - left) * max(0.0, bottom - top) / ((x2 - x1) * (y2 - y1))
-    _refuse(1 - kept, f"its box {shown(box, form)}", box, (width, height), form)
+    kept_share = max(0.0, right - left) * max(0.0, bottom - top) / ((x2 - x1) * (y2 - y1))
+    _refuse(1 - kept_share, f"its box {box_text(box, form)}", box, (width, height), form)
     slight = max(-x1, -y1, x2 - width, y2 - height) <= SLIGHT
-    return (left, top, right, bottom), 0.0 if slight else 1 - kept
+    return (left, top, right, bottom), 0.0 if slight else 1 - kept_share
 
 
 def outline(points: Sequence[Point], width: int, height: int) -> tuple[Sequence[Point], float]:
@@ -156,48 +156,52 @@ def outline(points: Sequence[Point], width: int, height: int) -> tuple[Sequence[
     0.16666666666666663
     """
     if len(points) < 3:
-        raise Misplaced(f"a polygon has {len(points)} points; it needs three points or more")
+        raise MisplacedShape(f"a polygon has {len(points)} points; it needs three points or more")
     box = extent(points)
     if not all(math.isfinite(value) for point in points for value in point):
-        raise Misplaced("a polygon holds a number that is not finite")
+        raise MisplacedShape("a polygon holds a number that is not finite")
     if box[0] >= 0 and box[1] >= 0 and box[2] <= 1 and box[3] <= 1 and max(width, height) > 1:
-        raise Misplaced(f"a polygon lies within one pixel{NORMALISED}")
+        raise MisplacedShape(f"a polygon lies within one pixel{NORMALISED_HINT}")
     whole = _area(points)
     if box[2] <= box[0] or box[3] <= box[1]:
-        raise Misplaced("a polygon has no area: all its points lie on a line")
+        raise MisplacedShape("a polygon has no area: all its points lie on a line")
     if box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height:
         return points, 0.0
     cut = points
     for axis, edge, sign in ((0, 0.0, 1), (0, float(width), -1), (1, 0.0, 1), (1, float(height), -1)):
         cut = _cut(cut, axis, edge, sign)
     area = _area(cut) if len(cut) > 2 else 0.0
-    lost = 1 - area / whole if whole > 0 else float(area <= 0)
+    lost_share = 1 - area / whole if whole > 0 else float(area <= 0)
     _refuse(
-        lost, f"its outline [{', '.join(f'{value:g}' for value in box)}]", box, (width, height), "corners"
+        lost_share,
+        f"its outline [{', '.join(f'{value:g}' for value in box)}]",
+        box,
+        (width, height),
+        "corners",
     )
     slight = max(-box[0], -box[1], box[2] - width, box[3] - height) <= SLIGHT
-    return cut, 0.0 if slight else max(lost, 0.0)
+    return cut, 0.0 if slight else max(lost_share, 0.0)
 
 
 def point(x: float, y: float, width: int, height: int) -> Point:
-    """Return a point, moved to the edge where rounding put it beyond. Raises ``Misplaced`` for one outside the picture.
+    """Return a point, moved to the edge where rounding put it beyond. Raises ``MisplacedShape`` for one outside the picture.
 
     >>> point(100.4, 3, 100, 50)
     (100.0, 3.0)
     """
     if not (math.isfinite(x) and math.isfinite(y)):
-        raise Misplaced(f"its point ({x:g}, {y:g}) is not finite")
+        raise MisplacedShape(f"its point ({x:g}, {y:g}) is not finite")
     if 0 < x < 1 and 0 < y < 1 and max(width, height) > 1:
-        raise Misplaced(f"its point ({x:g}, {y:g}) lies within one pixel{NORMALISED}")
+        raise MisplacedShape(f"its point ({x:g}, {y:g}) lies within one pixel{NORMALISED_HINT}")
     if not (-SLIGHT <= x <= width + SLIGHT and -SLIGHT <= y <= height + SLIGHT):
-        raise Misplaced(
+        raise MisplacedShape(
             f"its point ({x:g}, {y:g}) lies outside its {width}x{height} picture"
             + hint((0.0, 0.0, x, y), width, height, "corners")
         )
     return min(max(float(x), 0.0), float(width)), min(max(float(y), 0.0), float(height))
 
 
-NORMALISED = ": it looks normalised, from 0 to 1; multiply by the picture's size"
+NORMALISED_HINT = ": it looks normalised, from 0 to 1; multiply by the picture's size"
 
 
 def hint(box: Sequence[float], width: int, height: int, form: Form) -> str:
@@ -215,7 +219,7 @@ def hint(box: Sequence[float], width: int, height: int, form: Form) -> str:
     return ""
 
 
-def shown(box: Sequence[float], form: Form = "corners") -> str:
+def box_text(box: Sequence[float], form: Form = "corners") -> str:
     """Return a box as its file writes it."""
     x1, y1, x2, y2 = box
     values = (x1, y1, x2 - x1, y2 - y1) if form == "xywh" else (x1, y1, x2, y2)
@@ -223,35 +227,35 @@ def shown(box: Sequence[float], form: Form = "corners") -> str:
 
 
 def refuse_other_shape(
-    annotated: tuple[int, int], viewed: tuple[int, int], stored: tuple[int, int] | None = None
+    annotated_size: tuple[int, int], viewed_size: tuple[int, int], stored_size: tuple[int, int] | None = None
 ) -> None:
     """Refuse annotations of another shape than their picture's.
 
     Args:
-        annotated: the width and height that the annotations state.
-        viewed: of the picture as a viewer shows it.
-        stored: of the picture's file before its orientation is applied, where that differs.
+        annotated_size: the width and height that the annotations state.
+        viewed_size: of the picture as a viewer shows it.
+        stored_size: of the picture's file before its orientation is applied, where that differs.
 
     Raises:
         InputError: the shapes differ by more than `SHAPE`; copies of another size with the same shape fit.
     """
-    if min(*annotated, *viewed) < 1:
-        raise InputError(f"a size of {annotated[0]}x{annotated[1]}; sizes are above 0")
-    if abs(annotated[0] * viewed[1] / (annotated[1] * viewed[0]) - 1) <= SHAPE:
+    if min(*annotated_size, *viewed_size) < 1:
+        raise InputError(f"a size of {annotated_size[0]}x{annotated_size[1]}; sizes are above 0")
+    if abs(annotated_size[0] * viewed_size[1] / (annotated_size[1] * viewed_size[0]) - 1) <= SHAPE:
         return
     why = ""
-    if stored is not None and stored != viewed and annotated == stored:
+    if stored_size is not None and stored_size != viewed_size and annotated_size == stored_size:
         why = "; that is how its file stores it, before its EXIF orientation turns it: annotate it as it is shown"
     raise InputError(
-        f"annotated at {annotated[0]}x{annotated[1]}, but the picture is shown at {viewed[0]}x{viewed[1]}{why}"
+        f"annotated at {annotated_size[0]}x{annotated_size[1]}, but the picture is shown at {viewed_size[0]}x{viewed_size[1]}{why}"
     )
 
 
-def _refuse(lost: float, what: str, box: Sequence[float], size: tuple[int, int], form: Form) -> None:
+def _refuse(lost_share: float, what: str, box: Sequence[float], size: tuple[int, int], form: Form) -> None:
     """Refuse a shape of which too much lies outside."""
-    if lost > OUTSIDE:
-        raise Misplaced(
-            f"{what} is not in the {size[0]}x{size[1]} picture: {min(lost, 1.0):.0%} of it lie outside"
+    if lost_share > OUTSIDE:
+        raise MisplacedShape(
+            f"{what} is not in the {size[0]}x{size[1]} picture: {min(lost_share, 1.0):.0%} of it lie outside"
             f"{hint(box, *size, form)}"
         )
 
@@ -268,7 +272,7 @@ def _area(points: Sequence[Point]) -> float:
 
 def _cut(points: Sequence[Point], axis: int, edge: float, sign: int) -> list[Point]:
     """Return a polygon cut at a line along one axis (Sutherland and Hodgman); ``sign`` says which side is kept."""
-    kept: list[Point] = []
+    vertices: list[Point] = []
     for i, here in enumerate(points):
         before = points[i - 1]
         a, b = sign * (before[axis] - edge), sign * (here[axis] - edge)
@@ -276,7 +280,7 @@ def _cut(points: Sequence[Point], axis: int, edge: float, sign: int) -> list[Poi
             share = a / (a - b)
             crossing = [before[j] + share * (here[j] - before[j]) for j in (0, 1)]
             crossing[axis] = edge
-            kept.append((crossing[0], crossing[1]))
+            vertices.append((crossing[0], crossing[1]))
         if b >= 0:
-            kept.append((here[0], here[1]))
-    return kept
+            vertices.append((here[0], here[1]))
+    return vertices

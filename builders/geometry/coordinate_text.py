@@ -27,7 +27,7 @@ from surgvqa.builders.schema import Box, Point
 
 Form = Literal["point", "box", "tokens", "json", "words"]
 FORMS: tuple[Form, ...] = ("point", "box", "tokens", "json", "words")
-FIXED: dict[str, Space] = {"point": PERCENT, "box": THOUSAND, "tokens": THOUSAND, "words": UNIT}
+FORM_SPACES: dict[str, Space] = {"point": PERCENT, "box": THOUSAND, "tokens": THOUSAND, "words": UNIT}
 
 NOT_VISIBLE = "not visible"  # the one answer where the thing asked for is absent
 POSITION_WORDS = (
@@ -37,7 +37,7 @@ POSITION_WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class Location:
     """A named thing and where it is, in 0-1 of the frame: a point, a box, or a word for a position."""
 
     label: str
@@ -47,10 +47,10 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedText:
     """What a text says: objects, or that there is none, or why it can't be read (``error``)."""
 
-    objects: tuple[Located, ...] = ()
+    objects: tuple[Location, ...] = ()
     absent: bool = False  # the text says in so many words that nothing is there
     error: str | None = None
 
@@ -65,7 +65,7 @@ def digits(extent: float, pixels: float) -> int:
 
 
 def write(
-    objects: Sequence[Located],
+    objects: Sequence[Location],
     form: Form,
     frame: Space,
     space: Space | None = None,
@@ -81,7 +81,7 @@ def write(
         space: What ``json`` numbers run over (``coordinates.model_space``); the others have their own.
         decimals: Instead of the half-pixel rule.
 
-    >>> write([Located("suction", point=(0.675, 0.452))], "json", Space(640, 360), THOUSAND)
+    >>> write([Location("suction", point=(0.675, 0.452))], "json", Space(640, 360), THOUSAND)
     '[{"point_2d": [675, 452], "label": "suction"}]'
     >>> write([], "point", Space(1280, 720))
     'not visible'
@@ -90,7 +90,7 @@ def write(
         return NOT_VISIBLE
     if form == "words":
         return "; ".join(f"{item.label}: {_need(item, item.word)}" for item in objects)
-    over = FIXED.get(form) or space
+    over = FORM_SPACES.get(form) or space
     if over is None:
         raise ValueError("form json needs the space its numbers run over")
     if decimals is None:
@@ -100,7 +100,7 @@ def write(
     def numbers(values: Sequence[float]) -> list[str]:
         return [f"{value:.{decimals}f}" for value in values]
 
-    def placed(item: Located) -> list[str]:
+    def coordinates(item: Location) -> list[str]:
         return numbers(move_box(to, item.box) if item.box else move_point(to, _need(item, item.point)))
 
     if form == "point":
@@ -109,15 +109,15 @@ def write(
         )
     if form == "json":
         parts = (
-            f'{{"{"bbox_2d" if item.box else "point_2d"}": [{", ".join(placed(item))}], '
+            f'{{"{"bbox_2d" if item.box else "point_2d"}": [{", ".join(coordinates(item))}], '
             f'"label": {json.dumps(item.label)}}}'
             for item in objects
         )
         return f"[{', '.join(parts)}]"
-    return "".join(_box_tag(item.label, placed(item), form) for item in objects)
+    return "".join(_box_tag(item.label, coordinates(item), form) for item in objects)
 
 
-def _need(item: Located, value: Any) -> Any:
+def _need(item: Location, value: Any) -> Any:
     if value is None:
         raise ValueError(f"{item.label!r} has no place of the kind this form writes")
     return value
@@ -139,7 +139,7 @@ def _box_tag(label: str, numbers: Sequence[str], form: Form) -> str:
     return f"<|object_ref_start|>{name}<|object_ref_end|><|box_start|>{','.join(pairs)}<|box_end|>"
 
 
-def parse(text: str, form: Form, space: Space | None = None) -> Parsed:
+def parse(text: str, form: Form, space: Space | None = None) -> ParsedText:
     """Read what a model wrote, in 0-1 of the frame; a bad text gives ``error``, never an exception.
 
     ``space`` is what ``json`` numbers run over. Numbers may be floats; a number outside its space, an
@@ -147,7 +147,7 @@ def parse(text: str, form: Form, space: Space | None = None) -> Parsed:
     in it is an error too, unless it says ``not visible`` (or is an empty JSON list).
 
     >>> parse('It is <point x="67.5" y="45">suction</point>.', "point").objects
-    (Located(label='suction', point=(0.675, 0.45), box=None, word=None),)
+    (Location(label='suction', point=(0.675, 0.45), box=None, word=None),)
     >>> parse("not visible", "json", THOUSAND).absent
     True
     >>> parse("[{'point_2d': 12", "json", THOUSAND).error
@@ -157,20 +157,20 @@ def parse(text: str, form: Form, space: Space | None = None) -> Parsed:
         raise ValueError("form json needs the space its numbers run over")
     bare = text.strip().strip(".*\"'` ").lower()
     if bare == NOT_VISIBLE:
-        return Parsed(absent=True)
+        return ParsedText(absent=True)
     try:
         if form == "json" and space is not None:
-            found = _read_json(text, space)
+            locations = _read_json(text, space)
         elif form == "words":
-            found = _read_words(text)
+            locations = _read_words(text)
         else:
-            found = _read_tags(text, form)
+            locations = _read_tags(text, form)
     except _BadTextError as problem:
-        return Parsed(error=str(problem))
-    if not found:
+        return ParsedText(error=str(problem))
+    if not locations:
         empty = form == "json" and bare in ("[]", "json\n[]")
-        return Parsed(absent=True) if empty else Parsed(error="no place in the text")
-    return Parsed(objects=tuple(found))
+        return ParsedText(absent=True) if empty else ParsedText(error="no place in the text")
+    return ParsedText(objects=tuple(locations))
 
 
 class _BadTextError(Exception):
@@ -190,17 +190,19 @@ TOKEN_TAG = re.compile(
 POSITION = re.compile(r"\b(top|middle|bottom)[- ](left|right|cent(?:er|re))\b|\bcent(?:er|re)\b")
 
 
-def _read_tags(text: str, form: Form) -> list[Located]:
+def _read_tags(text: str, form: Form) -> list[Location]:
     if form == "point":
-        found = [item for match in POINT_TAG.finditer(text) for item in _points(match[1], match[2].strip())]
-        opened = len(re.findall(r"<points?\b", text))
-        closed = len(POINT_TAG.findall(text))
+        locations = [
+            item for match in POINT_TAG.finditer(text) for item in _points(match[1], match[2].strip())
+        ]
+        openings = len(re.findall(r"<points?\b", text))
+        closings = len(POINT_TAG.findall(text))
     else:
         tag, start = (BOX_TAG, "<box>") if form == "box" else (TOKEN_TAG, "<|box_start|>")
         matches = list(tag.finditer(text))
-        found = [_place(match[2], (match[1] or "").strip()) for match in matches]
-        opened, closed = text.count(start), len(matches)
-        if not opened and form == "tokens":  # decoded without its special tokens
+        locations = [_place(match[2], (match[1] or "").strip()) for match in matches]
+        openings, closings = text.count(start), len(matches)
+        if not openings and form == "tokens":  # decoded without its special tokens
             places = list(PLACE.finditer(text))
             starts = [0, *(match.end() for match in places)]
             if "(" in text[starts.pop() :]:
@@ -208,45 +210,45 @@ def _read_tags(text: str, form: Form) -> list[Located]:
             names = [
                 text[start : match.start()].strip(" ,\n") for start, match in zip(starts, places, strict=True)
             ]
-            found = [_place(match[0], name) for match, name in zip(places, names, strict=True)]
-    if opened != closed:
+            locations = [_place(match[0], name) for match, name in zip(places, names, strict=True)]
+    if openings != closings:
         raise _BadTextError("a tag isn't closed")
-    return found
+    return locations
 
 
-def _points(attributes: str, label: str) -> list[Located]:
+def _points(attributes: str, label: str) -> list[Location]:
     values: dict[str, str] = {name: a or b for name, a, b in ATTRIBUTE.findall(attributes)}
-    named = label or values.get("alt", "")
-    found = []
+    label_or_alt = label or values.get("alt", "")
+    locations = []
     for name in values:
         if re.fullmatch(r"x\d*", name):
             y = values.get("y" + name[1:])
             if y is None:
                 raise _BadTextError(f"{name} without its y")
-            found.append(Located(named, point=_unit((values[name], y), PERCENT)))
-    if not found:
+            locations.append(Location(label_or_alt, point=_unit((values[name], y), PERCENT)))
+    if not locations:
         raise _BadTextError("a point without x and y")
-    return found
+    return locations
 
 
-def _place(body: str, label: str) -> Located:
+def _place(body: str, label: str) -> Location:
     match = PLACE.fullmatch(body.strip())
     if not match:
         raise _BadTextError("not two or four numbers")
     numbers = [value for value in match.groups() if value is not None]
-    return _located(label, numbers, THOUSAND)
+    return _location(label, numbers, THOUSAND)
 
 
-def _located(label: str, numbers: Sequence[Any], space: Space) -> Located:
+def _location(label: str, numbers: Sequence[Any], space: Space) -> Location:
     if len(numbers) == 2:
-        return Located(label, point=_unit((numbers[0], numbers[1]), space))
+        return Location(label, point=_unit((numbers[0], numbers[1]), space))
     if len(numbers) != 4:
         raise _BadTextError("not two or four numbers")
     x1, y1 = _unit((numbers[0], numbers[1]), space)
     x2, y2 = _unit((numbers[2], numbers[3]), space)
     if x2 < x1 or y2 < y1:
         raise _BadTextError("a box with its corners swapped")
-    return Located(label, box=(x1, y1, x2, y2))
+    return Location(label, box=(x1, y1, x2, y2))
 
 
 def _unit(pair: tuple[Any, Any], space: Space) -> Point:
@@ -264,11 +266,11 @@ def _unit(pair: tuple[Any, Any], space: Space) -> Point:
     return (values[0], values[1])
 
 
-def _read_json(text: str, space: Space) -> list[Located]:
+def _read_json(text: str, space: Space) -> list[Location]:
     """Return the objects of every JSON value in the text; prose, fences and ``[notes]`` around them are fine."""
     decoder = json.JSONDecoder()
-    found: list[Located] = []
-    at, seen = 0, False
+    locations: list[Location] = []
+    at, has_json = 0, False
     while bracket := re.compile(r"[\[{]").search(text, at):
         try:
             value, at = decoder.raw_decode(text, bracket.start())
@@ -278,14 +280,14 @@ def _read_json(text: str, space: Space) -> list[Located]:
                 raise _BadTextError("not JSON") from None
             at = bracket.end()
             continue
-        seen = True
-        found += [_from_object(item, space) for item in (value if isinstance(value, list) else [value])]
-    if not seen:
+        has_json = True
+        locations += [_from_object(item, space) for item in (value if isinstance(value, list) else [value])]
+    if not has_json:
         raise _BadTextError("not JSON")
-    return found
+    return locations
 
 
-def _from_object(item: object, space: Space) -> Located:
+def _from_object(item: object, space: Space) -> Location:
     if not isinstance(item, dict):
         raise _BadTextError("not a list of objects")
     for key in ("bbox_2d", "point_2d"):
@@ -294,12 +296,12 @@ def _from_object(item: object, space: Space) -> Located:
             if not isinstance(numbers, list) or len(numbers) != (4 if key == "bbox_2d" else 2):
                 raise _BadTextError(f"{key} isn't a list of {4 if key == 'bbox_2d' else 2} numbers")
             label = item.get("label", "")
-            return _located(label if isinstance(label, str) else "", numbers, space)
+            return _location(label if isinstance(label, str) else "", numbers, space)
     raise _BadTextError("neither bbox_2d nor point_2d")
 
 
-def _read_words(text: str) -> list[Located]:
-    found = []
+def _read_words(text: str) -> list[Location]:
+    locations = []
     for part in filter(str.strip, re.split(r"[;\n]", text.lower())):
         label, colon, rest = part.partition(":")
         words = [
@@ -308,5 +310,5 @@ def _read_words(text: str) -> list[Located]:
         ]
         if len(words) != 1:
             raise _BadTextError(f"{len(words)} positions where one is due")
-        found.append(Located(label.strip() if colon else "", word=words[0]))
-    return found
+        locations.append(Location(label.strip() if colon else "", word=words[0]))
+    return locations

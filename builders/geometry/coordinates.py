@@ -55,13 +55,13 @@ class Grid:
             max_pixels=size["longest_edge"],
         )
 
-    def resized(self, width: int, height: int) -> Space:
+    def smart_resize(self, width: int, height: int) -> Space:
         """Return the pixels a model sees of a ``width x height`` image: the processors' ``smart_resize``.
 
         Images of every family, and videos of Qwen2-VL and Qwen2.5-VL (frame by frame). Qwen3-VL shares
         its pixels between the frames of a video, but writes 0-1000, so no coordinate depends on it.
 
-        >>> Grid(28, 56 * 56, 28 * 28 * 1280).resized(1280, 720)
+        >>> Grid(28, 56 * 56, 28 * 28 * 1280).smart_resize(1280, 720)
         Space(width=1288, height=728)
         """
         if max(width, height) > 200 * min(width, height):
@@ -96,9 +96,9 @@ def model_space(model_type: str, width: int, height: int, grid: Grid | None = No
     if model_type in ABSOLUTE:
         if grid is None:
             raise InputError(f"{model_type} writes pixels of the resized image: give its processor's grid")
-        return grid.resized(width, height)
-    known = ", ".join(RELATIVE + ABSOLUTE)
-    raise InputError(f"no coordinate convention known for model type {model_type!r}; known: {known}")
+        return grid.smart_resize(width, height)
+    known_types = ", ".join(RELATIVE + ABSOLUTE)
+    raise InputError(f"no coordinate convention known for model type {model_type!r}; known: {known_types}")
 
 
 def resize(source: Space, target: Space) -> Transform:
@@ -215,14 +215,14 @@ def quadrant(point: Point, space: Space = UNIT) -> str:
     return min(QUADRANTS, key=lambda name: (QUADRANTS[name][0] - x) ** 2 + (QUADRANTS[name][1] - y) ** 2)
 
 
-def jittered(point: Point, reach: float, *key: object) -> Point:
+def jitter(point: Point, reach: float, *key: object) -> Point:
     """Return a unit point moved by up to ``reach`` on each axis, always the same way for the same ``key``.
 
     With case, second and object as the key, every sample of a frame shows the same point. An oracle
     that knows the unmoved point is off by ``reach / 2`` on average: the floor below which a mean
     absolute error says nothing.
 
-    >>> jittered((0.25, 0.25), 0.1, "video_01", 12, "suction") == jittered((0.25, 0.25), 0.1, "video_01", 12, "suction")
+    >>> jitter((0.25, 0.25), 0.1, "video_01", 12, "suction") == jitter((0.25, 0.25), 0.1, "video_01", 12, "suction")
     True
     """
     digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()

@@ -20,7 +20,7 @@ FORMS = frozenset(("format", "bboxformat", "boxformat", "bboxmode", "boxmode", "
 
 
 # What a picture was before it was annotated, or is to become: places in it lie elsewhere in another copy.
-MOVED = frozenset((
+MOVE_KEYS = frozenset((
     "rotation", "rotate", "rotated", "rot", "angle", "orientation", "exiforientation", "flip", "flipped", "hflip", "vflip",
     "mirror", "mirrored", "scale", "scalex", "scaley", "scalefactor", "zoom", "resize", "resized", "resizefactor",
     "crop", "cropped", "cropbox", "roi", "offset", "offsetx", "offsety", "xoffset", "yoffset", "pad", "padding", "letterbox",
@@ -45,34 +45,34 @@ def word(key: str) -> str:
     return bare if bare in ELSEWHERE else plain
 
 
-def refuse_moved(given: Mapping[str, object], of_file: bool = False) -> None:
+def refuse_moved(entries: Mapping[str, object], of_file: bool = False) -> None:
     """Refuse what a file says of all of a picture that would move the places in it, or of the form of all its boxes.
 
     A turn of 0, a scale or an EXIF orientation of 1, and an offset of zeros move nothing.
 
     >>> refuse_moved({"rotation": 0, "scale": 1.0, "crop": None, "orientation": "landscape"})
     """
-    for key, value in given.items():
-        said = letters(key)
-        one = value == 1 and value is not True and said.startswith(ONE)
+    for key, value in entries.items():
+        name = letters(key)
+        one = value == 1 and value is not True and name.startswith(ONE)
         still = not value or one or (isinstance(value, list | tuple) and not any(value))
-        placed = said in MOVED and not of_file and not (isinstance(value, str) and not _is_number(value))
-        if not still and (said in FORMS or placed):
+        moves = name in MOVE_KEYS and not of_file and not (isinstance(value, str) and not _is_number(value))
+        if not still and (name in FORMS or moves):
             raise InputError(f"a {key} of {value!r}, which isn't read: without it its things lie elsewhere")
 
 
-def refuse_elsewhere(given: Mapping[str, object], read: Collection[str] = ()) -> None:
+def refuse_elsewhere(entries: Mapping[str, object], read: Collection[str] = ()) -> None:
     """Refuse keys that place or turn a thing, or say in which form its box is, beside those that are ``read``.
 
     A word of 0, none or false says nothing; nor does a text as an orientation ("left").
 
     >>> refuse_elsewhere({"bbox": [1, 2, 3, 4], "Angle": 0.0, "direction": "left"}, ("bbox",))
     """
-    for key, value in given.items():
-        said = word(key)
-        if key in read or not value or said not in ELSEWHERE | FORMS:
+    for key, value in entries.items():
+        name = word(key)
+        if key in read or not value or name not in ELSEWHERE | FORMS:
             continue
-        if said in FORMS or not isinstance(value, str) or _is_number(value):
+        if name in FORMS or not isinstance(value, str) or _is_number(value):
             raise InputError(
                 f"a {key} of {value!r} beside its box, which isn't read: without it the thing lies elsewhere"
             )

@@ -53,12 +53,12 @@ def tip_of(mask: np.ndarray) -> Tip | None:
     if contact is None or _both_ends(contact):
         return None
     ways = _ways(small, contact)
-    reached = np.isfinite(ways)
-    longest = float(ways[reached].max())
+    reachable = np.isfinite(ways)
+    longest = float(ways[reachable].max())
     if longest < SHORT * math.hypot(*small.shape):
         return None
-    ys, xs = np.nonzero(reached & (ways >= longest - max(1.0, END * longest)))
-    far_y, far_x = np.unravel_index(int(np.where(reached, ways, -1).argmax()), ways.shape)
+    ys, xs = np.nonzero(reachable & (ways >= longest - max(1.0, END * longest)))
+    far_y, far_x = np.unravel_index(int(np.where(reachable, ways, -1).argmax()), ways.shape)
     near = np.hypot(ys - far_y, xs - far_x) <= max(2.0, 2 * END * longest)
     tip = (float(xs[near].mean()) + 0.5) * step, (float(ys[near].mean()) + 0.5) * step
     rows, columns = np.nonzero(contact)
@@ -85,10 +85,10 @@ def tip_of_rle(rle: str, width: int, height: int) -> Tip | None:
 def _shrunk(mask: np.ndarray, step: int) -> np.ndarray:
     """Return the mask at a ``step`` times coarser grid; a cell that holds any of it belongs to it."""
     height, width = mask.shape
-    padded = np.zeros((-(-height // step) * step, -(-width // step) * step), bool)
-    padded[:height, :width] = mask
+    padded_mask = np.zeros((-(-height // step) * step, -(-width // step) * step), bool)
+    padded_mask[:height, :width] = mask
     # Axis by axis: five times faster than both at once.
-    rows = np.asarray(padded.reshape(-1, step, padded.shape[1]).any(axis=1))
+    rows = np.asarray(padded_mask.reshape(-1, step, padded_mask.shape[1]).any(axis=1))
     return np.asarray(rows.reshape(len(rows), -1, step).any(axis=2))
 
 
@@ -124,10 +124,10 @@ def _both_ends(contact: np.ndarray) -> bool:
     ways = np.full(contact.shape, np.inf)
     ways[one] = 0.0
     _flood(ways, one, contact)
-    reached = np.isfinite(ways[ys, xs])
-    if reached.all() or not MINOR <= reached.mean() <= 1 - MINOR:
+    reachable = np.isfinite(ways[ys, xs])
+    if reachable.all() or not MINOR <= reachable.mean() <= 1 - MINOR:
         return False
-    apart = np.hypot(ys[reached][:, None] - ys[~reached], xs[reached][:, None] - xs[~reached])
+    apart = np.hypot(ys[reachable][:, None] - ys[~reachable], xs[reachable][:, None] - xs[~reachable])
     return bool(apart.min() >= FAR * math.hypot(*contact.shape))
 
 
@@ -155,7 +155,7 @@ def _flood(ways: np.ndarray, front: np.ndarray, mask: np.ndarray) -> None:
     height, width = mask.shape
     steps = [(dy, dx, math.hypot(dy, dx)) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
     while len(ys):
-        changed: list[np.ndarray] = []
+        updates: list[np.ndarray] = []
         for dy, dx, cost in steps:
             y, x = ys + dy, xs + dx
             inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
@@ -164,16 +164,16 @@ def _flood(ways: np.ndarray, front: np.ndarray, mask: np.ndarray) -> None:
             better = mask[y, x] & (reach < ways[y, x] - 1e-9)
             y, x, reach = y[better], x[better], reach[better]
             ways[y, x] = reach  # a pixel has one neighbour in a direction: no place is there twice
-            changed.append(y * width + x)
-        flat = np.unique(np.concatenate(changed))
+            updates.append(y * width + x)
+        flat = np.unique(np.concatenate(updates))
         ys, xs = np.divmod(flat, width)
 
 
 def _bridge(ways: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Bridge a gap: give the unreached pixel nearest to the reached ones its way length; returns it as the next front."""
     ys, xs = np.nonzero(left)
-    reached = np.isfinite(ways)
-    ry, rx = np.nonzero(reached & _edge(reached))
+    reachable = np.isfinite(ways)
+    ry, rx = np.nonzero(reachable & _edge(reachable))
     apart = (
         np.hypot(ys[:, None] - ry[None, :], xs[:, None] - rx[None, :]) if len(ys) * len(ry) < 4e6 else None
     )

@@ -32,7 +32,7 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
     """
     _refuse_empty(width, height)
     if isinstance(polygons, str) or not isinstance(polygons, Sequence) or not polygons:
-        raise InputError(f"a segmentation is {shown(polygons)}, not a list of polygons [[x1, y1, …], …]")
+        raise InputError(f"a segmentation is {short_repr(polygons)}, not a list of polygons [[x1, y1, …], …]")
     for polygon in polygons:
         _check(polygon, width, height)
     shapes = coco.frPyObjects([[float(value) for value in polygon] for polygon in polygons], height, width)
@@ -47,21 +47,21 @@ def _refuse_empty(width: int, height: int) -> None:
 
 def _check(polygon: Sequence[float], width: int, height: int) -> None:
     if isinstance(polygon, str) or not isinstance(polygon, Sequence):
-        raise InputError(f"a polygon is {shown(polygon)}, not a list of numbers [x1, y1, …]")
+        raise InputError(f"a polygon is {short_repr(polygon)}, not a list of numbers [x1, y1, …]")
     if len(polygon) < 6 or len(polygon) % 2:
         raise InputError(
             f"a polygon has {len(polygon)} numbers; it needs three points or more, two numbers each"
         )
     for i, value in enumerate(polygon):
         if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise InputError(f"a polygon holds {shown(value)}, not a finite number")
+            raise InputError(f"a polygon holds {short_repr(value)}, not a finite number")
         side = (width, height)[i % 2]
         # Annotators overshoot the edge by some pixels; a whole frame beyond it is another picture's polygon.
         if not -side <= value <= 2 * side:
             raise InputError(f"a polygon reaches {value:g}, far outside its {width}x{height} frame")
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return a value as messages show it, forty characters at most."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
@@ -151,12 +151,12 @@ def _ends(rle: str) -> list[int]:
 
 def area_of(rle: str, width: int, height: int) -> float:
     """Return the mask's pixels."""
-    return float(coco.area(_coded(rle, width, height)))
+    return float(coco.area(_coco_rle(rle, width, height)))
 
 
 def box_of(rle: str, width: int, height: int) -> Box:
     """Return the smallest ``[x1, y1, x2, y2]`` around the mask. Raises ``InputError`` for an empty mask."""
-    x, y, w, h = (float(value) for value in coco.toBbox(_coded(rle, width, height)))
+    x, y, w, h = (float(value) for value in coco.toBbox(_coco_rle(rle, width, height)))
     if w <= 0 or h <= 0:
         raise InputError("a mask is empty: its polygons enclose no pixel")
     return x, y, x + w, y + h
@@ -219,7 +219,7 @@ def _depth(mask: np.ndarray) -> np.ndarray:
     return np.where(mask, np.minimum(columns - left, right - columns), 0)
 
 
-def placed(rle: str, part: tuple[int, int], at: tuple[int, int], size: tuple[int, int]) -> str:
+def paste(rle: str, part: tuple[int, int], at: tuple[int, int], size: tuple[int, int]) -> str:
     """Return a mask of a part of a frame as a mask of the frame; ``at`` is the part's top left corner, which lies inside."""
     mask = rle_to_mask(rle, *part)
     whole = np.zeros((size[1], size[0]), bool)
@@ -233,17 +233,17 @@ def move(mask: np.ndarray, scale: Point, offset: Point, size: tuple[int, int]) -
     rows = np.floor((np.arange(size[1]) + 0.5 - offset[1]) / scale[1]).astype(int)
     inside_x = (columns >= 0) & (columns < mask.shape[1])
     inside_y = (rows >= 0) & (rows < mask.shape[0])
-    moved = mask[np.clip(rows, 0, mask.shape[0] - 1)][:, np.clip(columns, 0, mask.shape[1] - 1)]
-    shown: np.ndarray = moved & inside_y[:, None] & inside_x[None, :]
-    return shown
+    moved_mask = mask[np.clip(rows, 0, mask.shape[0] - 1)][:, np.clip(columns, 0, mask.shape[1] - 1)]
+    cropped_mask: np.ndarray = moved_mask & inside_y[:, None] & inside_x[None, :]
+    return cropped_mask
 
 
-def _coded(rle: str, width: int, height: int) -> dict[str, object]:
+def _coco_rle(rle: str, width: int, height: int) -> dict[str, object]:
     _refuse_empty(width, height)
     return {"size": [height, width], "counts": rle.encode("ascii")}
 
 
-def scaled(rle: str, scene: Scene, size: tuple[int, int]) -> np.ndarray:
+def scaled_mask(rle: str, scene: Scene, size: tuple[int, int]) -> np.ndarray:
     """Return a mask of the scene in a picture of ``size`` (width, height), by the nearest pixel: no new values."""
     mask = rle_to_mask(rle, scene.width, scene.height)
     if (scene.width, scene.height) == size:

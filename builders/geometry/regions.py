@@ -32,8 +32,10 @@ def true_box(answer: str) -> Box | None:
     ((1.0, 2.0, 3.0, 4.0), None)
     """
     inside = answer.strip()
-    found = boxes(inside)
-    return found.pop() if inside.startswith("[") and inside.endswith("]") and len(found) == 1 else None
+    candidates = boxes(inside)
+    return (
+        candidates.pop() if inside.startswith("[") and inside.endswith("]") and len(candidates) == 1 else None
+    )
 
 
 def spans(text: str) -> set[Span]:
@@ -51,35 +53,35 @@ def true_span(answer: str) -> Span | None:
     >>> true_span("1.0-3.0 s"), true_span("up to 2 s"), true_span("2 to 4 s")
     ((1.0, 3.0), None, None)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?) s", answer.strip())
-    return (float(found[1]), float(found[2])) if found else None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?) s", answer.strip())
+    return (float(match[1]), float(match[2])) if match else None
 
 
-def same_box(given: Box, true: Box) -> bool:
+def same_box(box: Box, true: Box) -> bool:
     """Return whether two boxes have an intersection over union of at least 0.5.
 
     >>> same_box((0, 0, 10, 10), (0, 0, 10, 6)), same_box((0, 0, 10, 10), (0, 0, 10, 4))
     (True, False)
     """
-    whole = given[0] < given[2] and given[1] < given[3]
-    return whole and iou(given, true) >= LEAST
+    whole = box[0] < box[2] and box[1] < box[3]
+    return whole and iou(box, true) >= LEAST
 
 
-def same_span(given: Span, true: Span) -> bool:
+def same_span(span: Span, true: Span) -> bool:
     """Return whether two intervals have an intersection over union of at least 0.5.
 
     >>> same_span((0, 4), (1, 4)), same_span((0, 4), (3, 4))
     (True, False)
     """
-    return temporal_iou(given, true) >= LEAST
+    return temporal_iou(span, true) >= LEAST
 
 
-def temporal_iou(given: tuple[float, float], true: tuple[float, float]) -> float:
+def temporal_iou(window: tuple[float, float], true: tuple[float, float]) -> float:
     """Return the overlap of two windows over their union, in seconds.
 
     >>> temporal_iou((0, 10), (5, 15))
     0.3333333333333333
     """
-    shared = max(0.0, min(given[1], true[1]) - max(given[0], true[0]))
-    union = (given[1] - given[0]) + (true[1] - true[0]) - shared
-    return shared / union if union > 0 else 0.0
+    overlap = max(0.0, min(window[1], true[1]) - max(window[0], true[0]))
+    union = (window[1] - window[0]) + (true[1] - true[0]) - overlap
+    return overlap / union if union > 0 else 0.0

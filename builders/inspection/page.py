@@ -32,8 +32,8 @@ def write(folder: Path, path: Path, n: int, seed: int = 0) -> int:
     manifest = manifests.whole(folder)
     if not any(name.startswith("clips/") for name in manifest["files"]):
         raise InputError(f"{folder} has no config `clips`; inspect what `surgvqa-build SOURCE` wrote")
-    wanted = drawn(folder, manifest, n, seed)
-    items = [item for name in sorted(wanted) for item in _items(folder / name, wanted[name])]
+    ids_by_file = draw_questions(folder, manifest, n, seed)
+    items = [item for name in sorted(ids_by_file) for item in _items(folder / name, ids_by_file[name])]
     items.sort(key=lambda item: draws.fraction("inspect", seed, item["qa_id"]))
     data = json.dumps({"data": manifest["sha256"], "name": folder.resolve().name, "items": items})
     page = TEMPLATE.read_text("utf-8").replace("/*ITEMS*/", data.replace("</", "<\\/"))
@@ -42,24 +42,24 @@ def write(folder: Path, path: Path, n: int, seed: int = 0) -> int:
     return len(items)
 
 
-def drawn(folder: Path, manifest: Row, n: int, seed: int) -> dict[str, set[str]]:
+def draw_questions(folder: Path, manifest: Row, n: int, seed: int) -> dict[str, set[str]]:
     """Return the ids of the questions to look at by the file they are in: kinds in turn, each in drawn order."""
     kinds: dict[str, list[tuple[float, str, str]]] = {}
     for name in sorted(name for name in manifest["files"] if name.startswith("clips/")):
         for qa in questions(folder / name):
             place = draws.fraction("inspect", seed, qa["qa_id"])
             kinds.setdefault(qa["kind"], []).append((place, qa["qa_id"], name))
-    queues = [sorted(found) for _, found in sorted(kinds.items())]
+    queues = [sorted(entries) for _, entries in sorted(kinds.items())]
     turns = [
         queue[turn]
         for turn in range(max(map(len, queues), default=0))
         for queue in queues
         if turn < len(queue)
     ]
-    wanted: dict[str, set[str]] = {}
+    ids_by_file: dict[str, set[str]] = {}
     for _, qa_id, name in turns[:n]:
-        wanted.setdefault(name, set()).add(qa_id)
-    return wanted
+        ids_by_file.setdefault(name, set()).add(qa_id)
+    return ids_by_file
 
 
 def questions(path: Path) -> Iterator[Row]:
@@ -69,22 +69,22 @@ def questions(path: Path) -> Iterator[Row]:
             yield from row
 
 
-def _items(path: Path, wanted: set[str]) -> Iterator[dict[str, Any]]:
+def _items(path: Path, ids: set[str]) -> Iterator[dict[str, Any]]:
     file = pq.ParquetFile(path)
     columns = ["clip_id", "phase", "start_s", "end_s", "frame_times_s", "images", "scene", "qa"]
     for group in range(file.num_row_groups):
-        known = file.read_row_group(group, columns=["qa"]).column("qa").to_pylist()
-        if not any(qa["qa_id"] in wanted for row in known for qa in row):
+        question_lists = file.read_row_group(group, columns=["qa"]).column("qa").to_pylist()
+        if not any(qa["qa_id"] in ids for row in question_lists for qa in row):
             continue
         for row in file.read_row_group(group, columns=columns).to_pylist():
             for qa in row["qa"]:
-                if qa["qa_id"] in wanted:
+                if qa["qa_id"] in ids:
                     yield _item(row, qa)
 
 
 def _item(row: Row, qa: Row) -> dict[str, Any]:
     times, images = row["frame_times_s"], row["images"]
-    shown = _shown(times, qa["evidence_s"] or (), len(images))
+    frame_numbers = _frame_numbers(times, qa["evidence_s"] or (), len(images))
     scene = json.loads(row["scene"]) if row["scene"] else None
     return {
         "qa_id": qa["qa_id"],
@@ -104,13 +104,13 @@ def _item(row: Row, qa: Row) -> dict[str, Any]:
                 "jpeg": base64.b64encode(images[i]["bytes"]).decode(),
                 "marks": _marks(scene, times[i], qa),
             }
-            for i in shown
+            for i in frame_numbers
         ],
         "facts": _facts(scene),
     }
 
 
-def _shown(times: Sequence[float], evidence: Sequence[float], number: int) -> list[int]:
+def _frame_numbers(times: Sequence[float], evidence: Sequence[float], number: int) -> list[int]:
     """Return the frames that the page shows, in order of time."""
     if not number:
         return []

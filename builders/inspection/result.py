@@ -9,60 +9,60 @@ from pathlib import Path
 from surgvqa.builders.inspection.page import questions as questions_of
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
-from surgvqa.cards.files.documents import Inspected, Verdicts
+from surgvqa.cards.files.documents import Inspection, Verdicts
 from surgvqa.cards.write.dataset import dataset_card
 
 VERDICTS = ("right", "wrong", "unclear")
 
 
-def put(folder: Path, result: Path) -> Inspected:
+def put(folder: Path, result: Path) -> Inspection:
     """Read the page's JSON, write its figures into report and card, and return them.
 
     Raises ``InputError`` where it was judged on another data set, or holds something else than verdicts.
     """
     manifest = manifests.whole(folder)
     report = manifests.report_of(folder, manifest)
-    said = manifests.read_json(result, "save it from the page of `surgvqa-build inspect DIR`")
-    judged = said.get("judged") if isinstance(said, dict) else None
-    if not isinstance(judged, list) or not judged or not all(isinstance(one, dict) for one in judged):
+    document = manifests.read_json(result, "save it from the page of `surgvqa-build inspect DIR`")
+    verdicts = document.get("judged") if isinstance(document, dict) else None
+    if not isinstance(verdicts, list) or not verdicts or not all(isinstance(one, dict) for one in verdicts):
         raise InputError(f"{result}: a list `judged` with verdicts is due; save it from the page")
-    known = {
+    kinds_by_id = {
         qa["qa_id"]: qa["kind"]
         for name in manifest["files"]
         if name.startswith("clips/")
         for qa in questions_of(folder / name)
     }
-    strange = [one.get("qa_id") for one in judged if one.get("qa_id") not in known]
+    strange = [one.get("qa_id") for one in verdicts if one.get("qa_id") not in kinds_by_id]
     if strange:
         raise InputError(
             f"{result}: {strange[0]} is no question of {folder}; it was judged on another data set"
         )
-    odd = [one.get("verdict") for one in judged if one.get("verdict") not in VERDICTS]
+    odd = [one.get("verdict") for one in verdicts if one.get("verdict") not in VERDICTS]
     if odd:
         raise InputError(f"{result}: verdict {odd[0]!r}; known: {', '.join(VERDICTS)}")
-    if len({one["qa_id"] for one in judged}) < len(judged):
+    if len({one["qa_id"] for one in verdicts}) < len(verdicts):
         raise InputError(f"{result}: a question is judged twice")
-    found = figures([(known[one["qa_id"]], one["verdict"]) for one in judged])
-    report["inspected"] = found
+    summary = figures([(kinds_by_id[one["qa_id"]], one["verdict"]) for one in verdicts])
+    report["inspected"] = summary
     text = manifests.dump(report)
     manifests.rewrite(folder, manifest, manifests.REPORT, text)
     manifest = manifests.whole(folder)
-    named = {"repo_id": manifest["repo"]} if "repo" in manifest else {}
-    manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report, **named))
-    return found
+    repository = {"repo_id": manifest["repo"]} if "repo" in manifest else {}
+    manifests.rewrite(folder, manifest, manifests.CARD, dataset_card(manifest, report, **repository))
+    return summary
 
 
-def figures(judged: list[tuple[str, str]]) -> Inspected:
+def figures(verdicts: list[tuple[str, str]]) -> Inspection:
     """Return counts and the share that is wrong or unclear, with Wilson's 95 % interval.
 
     >>> figures([("count", "right")] * 99 + [("count", "wrong")])["ci95"]
     [0.0018, 0.0545]
     """
-    counts = Counter(verdict for _, verdict in judged)
-    n, bad = len(judged), counts["wrong"] + counts["unclear"]
+    counts = Counter(verdict for _, verdict in verdicts)
+    n, bad = len(verdicts), counts["wrong"] + counts["unclear"]
     by_kind = {
-        one: _verdicts(Counter(verdict for kind, verdict in judged if kind == one))
-        for one in sorted({kind for kind, _ in judged})
+        one: _verdicts(Counter(verdict for kind, verdict in verdicts if kind == one))
+        for one in sorted({kind for kind, _ in verdicts})
     }
     return {
         "n": n,

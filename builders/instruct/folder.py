@@ -15,7 +15,7 @@ from surgvqa.builders.shards.write import made_with, source_of
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files.documents import SCHEMA, InstructReport, LeftOut, Manifest
-from surgvqa.cards.files.manifest import dump, sealed
+from surgvqa.cards.files.manifest import dump, with_seal
 from surgvqa.cards.write.instruct import instruct_card
 
 CONFIG = "instruct"
@@ -32,7 +32,9 @@ def refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds something other than instruction data."""
     if not out.exists() or not any(out.iterdir()):
         return
-    others = sorted(path.name for path in out.iterdir() if path.name not in (CONFIG, *manifests.UNLISTED))
+    others = sorted(
+        path.name for path in out.iterdir() if path.name not in (CONFIG, *manifests.UNLISTED_FILES)
+    )
     own = not (out / manifests.NAME).is_file() or manifests.read(out)["parameters"].get("source") == CONFIG
     if others or not own:
         raise InputError(
@@ -40,11 +42,11 @@ def refuse_foreign(out: Path) -> None:
         )
 
 
-def emptied(out: Path) -> Path:
+def empty_folder(out: Path) -> Path:
     """Return the folder of the config without what an earlier run left; from here to the end ``out`` is no data set."""
     folder = out / CONFIG
     folder.mkdir(parents=True, exist_ok=True)
-    for name in manifests.UNLISTED:
+    for name in manifests.UNLISTED_FILES:
         (out / name).unlink(missing_ok=True)
     for old in folder.iterdir():
         old.unlink()
@@ -74,7 +76,7 @@ def facts_of(taxonomy: Taxonomy) -> Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Build:
     """A data set with config `instruct`, but for its report, card and manifest."""
 
     facts: Facts
@@ -84,33 +86,33 @@ class Made:
     parameters: Mapping[str, object]
     split: Mapping[str, str]  # of every case
     command: Sequence[str]  # that makes the same again
-    dropped: Sequence[LeftOut] = ()
+    omissions: Sequence[LeftOut] = ()
 
 
-def finish(out: Path, made: Made, names: Pseudonyms | None = None) -> None:
+def finish(out: Path, build: Build, names: Pseudonyms | None = None) -> None:
     """Write report, card and, last, the manifest."""
-    text, source, code = dump(made.report), made.source, made_with()
+    text, source, code = dump(build.report), build.source, made_with()
     manifest: Manifest = {
         "schema": SCHEMA,
         "surgvqa": code["surgvqa"],
         "versions": code["versions"],
         "code": code["code"],
-        "source": source_of(made.facts),
-        "parameters": {**made.parameters, **({"pseudonyms": "FILE"} if names else {})},
-        "commands": [list(made.command)],
-        "splits": dict(made.split),
-        "counts": made.report["splits"],
-        "files": {path.relative_to(out).as_posix(): manifests.described(path) for path in made.files},
+        "source": source_of(build.facts),
+        "parameters": {**build.parameters, **({"pseudonyms": "FILE"} if names else {})},
+        "commands": [list(build.command)],
+        "splits": dict(build.split),
+        "counts": build.report["splits"],
+        "files": {path.relative_to(out).as_posix(): manifests.shard_of(path) for path in build.files},
         "source_files": {names.file(source.name): names.digest(manifests.sha256(source))}
         if names
         else {source.name: manifests.sha256(source)},
-        "dropped": list(made.dropped),
+        "dropped": list(build.omissions),
     }
-    card = instruct_card(manifest, made.report)
-    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
+    card = instruct_card(manifest, build.report)
+    manifest["derived"] = manifests.text_hashes({manifests.REPORT: text, manifests.CARD: card})
     parquet.write_text(out / manifests.REPORT, text)
     parquet.write_text(out / manifests.CARD, card)
     if names is not None:
         names.save()
         refuse_named(out, manifest, names)
-    parquet.write_text(out / manifests.NAME, dump(sealed(manifest)))
+    parquet.write_text(out / manifests.NAME, dump(with_seal(manifest)))

@@ -19,8 +19,8 @@ from surgvqa.builders.instruct.folder import (
     CONFIG,
     FRAMES_PER_SHARD,
     ROWS_PER_GROUP,
-    Made,
-    emptied,
+    Build,
+    empty_folder,
     finish,
     picture,
     refuse_foreign,
@@ -33,7 +33,7 @@ from surgvqa.builders.schema import Case, Facts
 from surgvqa.builders.settings.interchange import Import
 from surgvqa.builders.teachers.samples import INSTRUCT_FEATURES
 from surgvqa.cards.arguments.option import options
-from surgvqa.cards.arguments.words import printed
+from surgvqa.cards.arguments.words import command_words
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.documents import SCHEMA, InstructReport
 from tqdm import tqdm
@@ -57,61 +57,63 @@ def import_file(config: Import) -> InstructReport:
     """
     path, out, case = config.file, config.out, config.case
     refuse_foreign(out)
-    lost: Counter[str] = Counter()
-    rows, unnamed = _converted(path, case, lost)
+    losses: Counter[str] = Counter()
+    rows, has_unnamed = _convert_samples(path, case, losses)
     root = config.images or path.parent
     names = load_pseudonyms(config.pseudonyms, out) if config.pseudonyms is not None else None
     places: dict[str, Path] = {}
     for one in (one for row in rows for one in row["image_names"] if config.media == "frames"):
         places[names.file(one) if names else one] = picture(root, one)
     if names is not None:
-        lost["what only the file's own form can say (--pseudonyms)"] = sum(bool(row["llava"]) for row in rows)
-        rows = [_renamed(row, names, bool(case)) for row in rows]
+        losses["what only the file's own form can say (--pseudonyms)"] = sum(
+            bool(row["llava"]) for row in rows
+        )
+        rows = [_pseudonymise(row, names, bool(case)) for row in rows]
         names.save()
     split = _split(rows, case, config.seed, config.validation, config.test)
     files = _write(rows, split, places, config)
-    report = _report(rows, split, "a file" if names else path.name, lost)
+    report = _report(rows, split, "a file" if names else path.name, losses)
     parameters = {
         "source": CONFIG, "imported": "FILE" if names else path.name, "case": "PATTERN" if case and names else case,
         "media": config.media, "max_side": config.max_side or None, "validation": config.validation,
         "test": config.test, "seed": config.seed,
     }  # fmt: skip
-    made = Made(
+    build = Build(
         facts=FACTS,
         source=path,
         files=files,
         report=report,
         parameters=parameters,
         split=split,
-        command=command_of(config, keeps_name=names is None and unnamed),
+        command=command_of(config, keeps_name=names is None and has_unnamed),
     )
-    finish(out, made, names)
+    finish(out, build, names)
     return report
 
 
-def _converted(path: Path, case: str, lost: Counter[str]) -> tuple[list[Mapping[str, Any]], bool]:
+def _convert_samples(path: Path, case: str, losses: Counter[str]) -> tuple[list[Mapping[str, Any]], bool]:
     """Return the rows of a file, and whether a sample had no id and got one from the file's name.
 
-    What a row can't hold is counted in ``lost``.
+    What a row can't hold is counted in ``losses``.
     """
     rows: list[Mapping[str, Any]] = []
-    unnamed = False
+    has_unnamed = False
     for number, sample in enumerate(_samples(path)):
         where = f"{path.name}: sample {number}"
-        made, changed = _as_llava(sample, where)
-        row, moved = llava.to_row(made, where)
-        lost.update(_kinds((*changed, *moved)))
+        llava_sample, form_losses = _as_llava(sample, where)
+        row, row_losses = llava.to_row(llava_sample, where)
+        losses.update(_kinds((*form_losses, *row_losses)))
         own = {"id": row["id"] or f"{path.stem}-{number:06d}", "case_id": _case(row, case, where)}
         if row["id"] is None:  # ours has one; on the way back it is left out again
-            unnamed, own["llava"] = True, _without_id(row["llava"])
+            has_unnamed, own["llava"] = True, _without_id(row["llava"])
         rows.append({**row, **own})
-    return rows, unnamed
+    return rows, has_unnamed
 
 
 def _report(
-    rows: Sequence[Mapping[str, Any]], split: Mapping[str, str], called: str, lost: Mapping[str, int]
+    rows: Sequence[Mapping[str, Any]], split: Mapping[str, str], file_name: str, losses: Mapping[str, int]
 ) -> InstructReport:
-    """Return the report on imported rows; ``called`` is the file's name."""
+    """Return the report on imported rows; ``file_name`` is the file's name."""
     parts = {name: [row for row in rows if split[row["case_id"]] == name] for name in SPLITS}
     return {
         "schema": SCHEMA,
@@ -124,26 +126,26 @@ def _report(
             for name, part in parts.items()
             if part
         },
-        "teacher": f"unknown, imported from {called}",
+        "teacher": f"unknown, imported from {file_name}",
         "samples": {"imported": {"accepted": len(rows), "refused": 0}},
         "accepted_share": None,
         "reasons": {},
         "weak": 0,
-        "lost": {what: count for what, count in sorted(lost.items()) if count},
+        "lost": {what: count for what, count in sorted(losses.items()) if count},
     }
 
 
 def command_of(config: Import, keeps_name: bool) -> list[str]:
     """Return the command that imports the same again, for a card; with the file's name where ids come from it."""
-    shown = options(Import)
+    import_options = options(Import)
     if config.pseudonyms is not None and config.case:
         config = replace(config, case="PATTERN")  # it may spell a name
-    words = printed("surgvqa-build", "import", shown, config)
+    words = command_words("surgvqa-build", "import", import_options, config)
     place = words.index(f"FILE{config.file.suffix}") if keeps_name else 0
     return [config.file.name if place and index == place else word for index, word in enumerate(words)]
 
 
-def _renamed(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:
+def _pseudonymise(row: Mapping[str, Any], names: Pseudonyms, by_case: bool) -> dict[str, Any]:
     """Return a row under other names; keys that only its file knew could say anything of anyone."""
     return {
         **row,
@@ -159,8 +161,8 @@ def _samples(path: Path) -> list[Any]:
         raise InputError(f"no file {path}; give a JSON file of conversations")
     if path.suffix == ".jsonl":
         return read_json_lines(path, path.name)
-    found = read_json(path, path.name)
-    return found if isinstance(found, list) else [found]
+    document = read_json(path, path.name)
+    return document if isinstance(document, list) else [document]
 
 
 def _as_llava(sample: Any, where: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
@@ -179,25 +181,25 @@ def _case(row: Mapping[str, Any], pattern: str, where: str) -> str:
     if not pattern:
         return "all"
     try:
-        found = re.search(pattern, " ".join(row["image_names"]).replace("\\", "/"))
+        match = re.search(pattern, " ".join(row["image_names"]).replace("\\", "/"))
     except re.error as error:
         raise InputError(f"--case {pattern!r} is no pattern: {error}") from error
-    if found is None:
+    if match is None:
         raise InputError(
             f"{where}: --case {pattern!r} finds nothing in {', '.join(row['image_names']) or 'no picture'}"
         )
-    return found[1] if found.groups() else found[0]
+    return match[1] if match.groups() else match[0]
 
 
-def _without_id(said: str | None) -> str:
-    extra = json.loads(said or "{}")
+def _without_id(extra_json: str | None) -> str:
+    extra = json.loads(extra_json or "{}")
     extra["without"] = [*extra.get("without", ()), "id"]
     return json.dumps(extra, ensure_ascii=False)
 
 
-def _kinds(lost: Sequence[str]) -> set[str]:
+def _kinds(losses: Sequence[str]) -> set[str]:
     """List what was lost, without the numbers that differ from sample to sample."""
-    return {re.sub(r"\d+", "N", one) for one in lost}
+    return {re.sub(r"\d+", "N", one) for one in losses}
 
 
 def _split(
@@ -217,7 +219,7 @@ def _write(
     rows: Sequence[Mapping[str, Any]], split: Mapping[str, str], places: Mapping[str, Path], config: Import
 ) -> list[Path]:
     """Write the shards of every split; ``places`` are the pictures by name."""
-    folder = emptied(config.out)
+    folder = empty_folder(config.out)
     files = []
     with tqdm(total=len(rows), desc="import", unit="sample", disable=None) as bar:
         for name in SPLITS:
@@ -269,16 +271,16 @@ def export(folder: Path, out: Path, form: str, config: str = CONFIG) -> dict[str
         raise InputError(
             f"{folder} has no config {config}; `surgvqa-build instruct` writes instruct, a source clips"
         )
-    with alone(unfinished := out.with_name(f"{out.name}.part")):  # under its own name it is whole
-        for old in unfinished.iterdir():
+    with alone(staging := out.with_name(f"{out.name}.part")):  # under its own name it is whole
+        for old in staging.iterdir():
             remove(old)
-        with parquet.unchanged(folder, shards):
-            lost = _export(shards, unfinished, form, config)
+        with parquet.verify_unchanged(folder, shards):
+            losses = _export(shards, staging, form, config)
         refuse_full(out)  # another command may have been quicker
         if out.exists():
             out.rmdir()
-        unfinished.replace(out)
-    return dict(sorted(lost.items()))
+        staging.replace(out)
+    return dict(sorted(losses.items()))
 
 
 def refuse_full(out: Path) -> None:
@@ -289,7 +291,7 @@ def refuse_full(out: Path) -> None:
 
 def _export(shards: Sequence[Path], out: Path, form: str, config: str) -> Counter[str]:
     """Write the samples and pictures of shards; returns what the form can't say."""
-    lost: Counter[str] = Counter()
+    losses: Counter[str] = Counter()
     by_split: dict[str, list[Path]] = {}
     for shard in shards:
         by_split.setdefault(shard.name.split("-")[0], []).append(shard)
@@ -297,21 +299,21 @@ def _export(shards: Sequence[Path], out: Path, form: str, config: str) -> Counte
         with (out / f"{split}.json").open("w", encoding="utf-8") as file:
             before = "[\n"
             for row in parquet.read_rows(paths):
-                sample, gone = _said(row, form, config)
-                lost.update(_kinds(gone))
+                sample, row_losses = _convert_row(row, form, config)
+                losses.update(_kinds(row_losses))
                 _pictures(row, sample_names(row, config), out)
                 file.write(before + json.dumps(sample, ensure_ascii=False))
                 before = ",\n"
             file.write("\n]\n")
-    return lost
+    return losses
 
 
-def _said(row: Mapping[str, Any], form: str, config: str) -> llava.Converted:
-    made = llava.to_sample(row) if config == CONFIG else messages.llava(row)
+def _convert_row(row: Mapping[str, Any], form: str, config: str) -> llava.Conversion:
+    sample = llava.to_sample(row) if config == CONFIG else messages.llava(row)
     if form == "llava":
-        gone = ("a system message",) if config != CONFIG and row["messages"][0]["role"] == "system" else ()
-        return llava.Converted(made, gone)
-    return llava.to_sharegpt(made) if form == "sharegpt" else llava.to_qwen(made)
+        losses = ("a system message",) if config != CONFIG and row["messages"][0]["role"] == "system" else ()
+        return llava.Conversion(sample, losses)
+    return llava.to_sharegpt(sample) if form == "sharegpt" else llava.to_qwen(sample)
 
 
 def sample_names(row: Mapping[str, Any], config: str) -> list[str]:

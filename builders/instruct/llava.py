@@ -23,14 +23,14 @@ ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assi
 CANONICAL = {"user": "human", "assistant": "gpt", "system": "system"}
 
 
-class Converted(NamedTuple):
+class Conversion(NamedTuple):
     """A sample in another form, and what that form could not say of it."""
 
     sample: dict[str, Any]
-    lost: tuple[str, ...]
+    losses: tuple[str, ...]
 
 
-def to_row(sample: Mapping[str, Any], where: str) -> Converted:
+def to_row(sample: Mapping[str, Any], where: str) -> Conversion:
     r"""Return a LLaVA sample as a row without its pictures' bytes; ``where`` is how messages call it.
 
     The list names what a model that trains on the row's messages does not get to see.
@@ -39,8 +39,8 @@ def to_row(sample: Mapping[str, Any], where: str) -> Converted:
         InputError: no conversation, an unknown role, or another number of placeholders than pictures.
 
     >>> sample = {"image": "a\\b.jpg", "conversations": [{"from": "user", "value": "<image>\nWhich phase?"}]}
-    >>> row, lost = to_row(sample, "sample 0")
-    >>> row["image_names"], row["messages"], lost, to_sample(row) == sample
+    >>> row, losses = to_row(sample, "sample 0")
+    >>> row["image_names"], row["messages"], losses, to_sample(row) == sample
     (['a\\b.jpg'], [{'role': 'user', 'content': 'Which phase?'}], (), True)
     """
     turns = _turns(sample, where)
@@ -50,14 +50,14 @@ def to_row(sample: Mapping[str, Any], where: str) -> Converted:
         raise InputError(
             f"{where}: {count} {PLACEHOLDER} for {len(names)} pictures; one each, or none at all"
         )
-    messages, lost = _messages(turns)
+    messages, losses = _messages(turns)
     row: dict[str, Any] = {
         "id": None if sample.get("id") is None else str(sample["id"]),
         "image_names": names,
         "messages": messages,
     }
     row["llava"] = _difference(to_sample(row | {"llava": None}), sample, messages)
-    return Converted(row, tuple(lost))
+    return Conversion(row, tuple(losses))
 
 
 def _turns(sample: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def _names(sample: Mapping[str, Any], where: str) -> list[str]:
 
 def _messages(turns: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
     """Chat messages without placeholders; one inside a text becomes "image 2", for the pictures lie before it."""
-    messages, lost, number = [], [], 0
+    messages, losses, number = [], [], 0
     first = next((i for i, turn in enumerate(turns) if ROLES[turn["from"]] == "user"), 0)
     for index, turn in enumerate(turns):
         text = turn["value"]
@@ -93,31 +93,31 @@ def _messages(turns: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]],
         while PLACEHOLDER in text:
             number += 1
             at = text.index(PLACEHOLDER)
-            lost.append(f"turn {index}: picture {number} stands at character {at} of the text")
+            losses.append(f"turn {index}: picture {number} stands at character {at} of the text")
             text = text.replace(PLACEHOLDER, f"image {number}", 1)
         messages.append({"role": ROLES[turn["from"]], "content": text})
-    return messages, lost
+    return messages, losses
 
 
 def to_sample(row: Mapping[str, Any]) -> dict[str, object]:
     """Return a row as a LLaVA sample: the very one it came from, if it came from one and was not edited since."""
-    said = json.loads(row.get("llava") or "{}")
+    extras = json.loads(row.get("llava") or "{}")
     names = list(row.get("image_names") or ())
     turns = [{"from": CANONICAL[message["role"]], "value": message["content"]} for message in row["messages"]]
     for turn in turns:
         if turn["from"] == "human":
             turn["value"] = f"{PLACEHOLDER}\n" * len(names) + turn["value"]
             break
-    for index, change in said.get("turns", {}).items():
+    for index, change in extras.get("turns", {}).items():
         if row["messages"][int(index)]["content"] == change["ours"]:  # else it was edited: the edit stands
             turns[int(index)] = change["theirs"]
     sample: dict[str, Any] = {} if row.get("id") is None else {"id": row["id"]}
     if names:
         sample["image"] = names[0] if len(names) == 1 else names
     sample["conversations"] = turns
-    sample |= said.get("keys", {})
-    sample = {key: value for key, value in sample.items() if key not in said.get("without", ())}
-    order = said.get("order", list(sample))
+    sample |= extras.get("keys", {})
+    sample = {key: value for key, value in sample.items() if key not in extras.get("without", ())}
+    order = extras.get("order", list(sample))
     return {key: sample[key] for key in sorted(sample, key=order.index)}
 
 
@@ -134,12 +134,12 @@ def _difference(ours: dict[str, Any], theirs: Mapping[str, Any], messages: Seque
         if key != "conversations" and (key not in ours or _text(ours[key]) != _text(value))
     }
     without = [key for key in ours if key not in theirs]
-    said = {"turns": turns, "keys": keys, "without": without}
-    said = {name: value for name, value in said.items() if value}
-    built = [key for key in ours if key not in without] + [key for key in keys if key not in ours]
-    if built != list(theirs):
-        said["order"] = list(theirs)
-    return json.dumps(said, ensure_ascii=False) if said else None
+    extras = {"turns": turns, "keys": keys, "without": without}
+    extras = {name: value for name, value in extras.items() if value}
+    order = [key for key in ours if key not in without] + [key for key in keys if key not in ours]
+    if order != list(theirs):
+        extras["order"] = list(theirs)
+    return json.dumps(extras, ensure_ascii=False) if extras else None
 
 
 def _text(value: Any) -> str:
@@ -147,41 +147,43 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def to_sharegpt(sample: Mapping[str, Any]) -> Converted:
+def to_sharegpt(sample: Mapping[str, Any]) -> Conversion:
     """Return a LLaVA sample as ShareGPT with `images`, as LLaMA-Factory and ms-swift read it.
 
     >>> to_sharegpt({"image": "a.jpg", "conversations": [{"from": "user", "value": "<image>Hi"}]}).sample
     {'conversations': [{'from': 'human', 'value': '<image>Hi'}], 'images': ['a.jpg']}
     """
     turns = _turns(sample, "the sample")
-    said = [{"from": CANONICAL[ROLES[turn["from"]]], "value": turn["value"]} for turn in turns]
+    sharegpt_turns = [{"from": CANONICAL[ROLES[turn["from"]]], "value": turn["value"]} for turn in turns]
     names = _names(sample, "the sample")
-    lost = _renamed(turns, "human", "gpt")
-    if names and not any(PLACEHOLDER in turn["value"] for turn in said):
-        said = _leading(said, "from", "value", len(names))
-        lost.append("that the pictures have no placeholder: one each now leads the first question")
+    losses = _role_losses(turns, "human", "gpt")
+    if names and not any(PLACEHOLDER in turn["value"] for turn in sharegpt_turns):
+        sharegpt_turns = _leading(sharegpt_turns, "from", "value", len(names))
+        losses.append("that the pictures have no placeholder: one each now leads the first question")
     if isinstance(sample.get("image"), list) and len(names) == 1:
-        lost.append("that one picture is given as a list")
-    made: dict[str, Any] = {"conversations": said} | ({"images": names} if names else {})
-    made |= {key: value for key, value in sample.items() if key not in ("conversations", "image", "images")}
+        losses.append("that one picture is given as a list")
+    sharegpt_sample: dict[str, Any] = {"conversations": sharegpt_turns} | ({"images": names} if names else {})
+    sharegpt_sample |= {
+        key: value for key, value in sample.items() if key not in ("conversations", "image", "images")
+    }
     if "images" in sample:
-        lost.append("the key 'images'")
-    return Converted(made, tuple(lost))
+        losses.append("the key 'images'")
+    return Conversion(sharegpt_sample, tuple(losses))
 
 
-def from_sharegpt(sample: Mapping[str, Any]) -> Converted:
+def from_sharegpt(sample: Mapping[str, Any]) -> Conversion:
     """ShareGPT with `images` as a LLaVA sample."""
     names = sample.get("images")
-    made = {key: value for key, value in sample.items() if key != "images"}
-    lost = []
+    llava_sample = {key: value for key, value in sample.items() if key != "images"}
+    losses = []
     if isinstance(names, list) and names:
-        made["image"] = names[0] if len(names) == 1 else names
+        llava_sample["image"] = names[0] if len(names) == 1 else names
     elif names is not None:
-        lost.append("that the list of pictures is empty")
-    return Converted(made, tuple(lost))
+        losses.append("that the list of pictures is empty")
+    return Conversion(llava_sample, tuple(losses))
 
 
-def to_qwen(sample: Mapping[str, Any]) -> Converted:
+def to_qwen(sample: Mapping[str, Any]) -> Conversion:
     """Return a LLaVA sample as Qwen messages: content blocks, each picture at its place in the text.
 
     >>> to_qwen({"image": "a.jpg", "conversations": [{"from": "human", "value": "<image>Hi"}]}).sample["messages"]
@@ -189,26 +191,26 @@ def to_qwen(sample: Mapping[str, Any]) -> Converted:
     """
     turns = _turns(sample, "the sample")
     names = _names(sample, "the sample")
-    lost = _renamed(turns, "human", "gpt")
-    said = [{"role": ROLES[turn["from"]], "text": turn["value"]} for turn in turns]
-    if names and not any(PLACEHOLDER in turn["text"] for turn in said):
-        said = _leading(said, "role", "text", len(names), after="")
-        lost.append("that the pictures have no placeholder: one each now leads the first question")
+    losses = _role_losses(turns, "human", "gpt")
+    qwen_turns = [{"role": ROLES[turn["from"]], "text": turn["value"]} for turn in turns]
+    if names and not any(PLACEHOLDER in turn["text"] for turn in qwen_turns):
+        qwen_turns = _leading(qwen_turns, "role", "text", len(names), after="")
+        losses.append("that the pictures have no placeholder: one each now leads the first question")
     if isinstance(sample.get("image"), list) and len(names) == 1:
-        lost.append("that one picture is given as a list")
+        losses.append("that one picture is given as a list")
     waiting = iter(names)
-    messages = [{"role": turn["role"], "content": _blocks(turn["text"], waiting)} for turn in said]
-    lost += [
+    messages = [{"role": turn["role"], "content": _blocks(turn["text"], waiting)} for turn in qwen_turns]
+    losses += [
         f"turn {i}: its key {key!r}"
         for i, turn in enumerate(turns)
         for key in turn
         if key not in ("from", "value")
     ]
-    lost += [f"the key {key!r}" for key in sample if key not in ("conversations", "image")]
-    return Converted({"messages": messages}, tuple(lost))
+    losses += [f"the key {key!r}" for key in sample if key not in ("conversations", "image")]
+    return Conversion({"messages": messages}, tuple(losses))
 
 
-def from_qwen(sample: Mapping[str, Any]) -> Converted:
+def from_qwen(sample: Mapping[str, Any]) -> Conversion:
     """Qwen messages (content a text or blocks) as a LLaVA sample; pictures in the blocks, or in a list `images`."""
     beside = sample.get("images")
     if beside is not None and not (
@@ -216,7 +218,7 @@ def from_qwen(sample: Mapping[str, Any]) -> Converted:
     ):
         raise TypeError("'images' is no list of names")
     names: list[str] = list(beside or ())
-    turns, lost = [], []
+    turns, losses = [], []
     for number, message in enumerate(sample["messages"]):
         content = message["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -228,18 +230,18 @@ def from_qwen(sample: Mapping[str, Any]) -> Converted:
                 parts.append(PLACEHOLDER)
                 names.append(block["image"])
             else:
-                lost.append(f"turn {number}: a block of type {block.get('type')!r}")
+                losses.append(f"turn {number}: a block of type {block.get('type')!r}")
             extra = sorted(set(block) - {"type", "text", "image"})
-            lost += [f"turn {number}: {key!r} of a block" for key in extra]
+            losses += [f"turn {number}: {key!r} of a block" for key in extra]
         turns.append({"from": CANONICAL[message["role"]], "value": "".join(parts)})
-    made: dict[str, Any] = {"image": names[0] if len(names) == 1 else names} if names else {}
-    made["conversations"] = turns
-    made |= {
+    llava_sample: dict[str, Any] = {"image": names[0] if len(names) == 1 else names} if names else {}
+    llava_sample["conversations"] = turns
+    llava_sample |= {
         key: value
         for key, value in sample.items()
         if key not in ("messages", "image", "images", "conversations")
     }
-    return Converted(made, tuple(lost))
+    return Conversion(llava_sample, tuple(losses))
 
 
 def _blocks(text: str, names: Any) -> list[dict[str, str]]:
@@ -256,13 +258,13 @@ def _leading(
     turns: Sequence[Mapping[str, str]], role: str, text: str, count: int, after: str = "\n"
 ) -> list[dict[str, str]]:
     """Put placeholders in front of the first question."""
-    said = [dict(turn) for turn in turns]
-    first = next((turn for turn in said if turn[role] in ("human", "user")), said[0])
+    new_turns = [dict(turn) for turn in turns]
+    first = next((turn for turn in new_turns if turn[role] in ("human", "user")), new_turns[0])
     first[text] = f"{PLACEHOLDER}{after}" * count + first[text]
-    return said
+    return new_turns
 
 
-def _renamed(turns: Sequence[Mapping[str, Any]], human: str, gpt: str) -> list[str]:
+def _role_losses(turns: Sequence[Mapping[str, Any]], human: str, gpt: str) -> list[str]:
     others = sorted({turn["from"] for turn in turns} - {human, gpt, "system"})
     return [f"the role name {name!r}" for name in others]
 

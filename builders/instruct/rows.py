@@ -14,7 +14,7 @@ from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files import parquet, pictures
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.frames.entry import FrameLabels
-from surgvqa.builders.instruct.folder import FRAMES_PER_SHARD, ROWS_PER_GROUP, emptied
+from surgvqa.builders.instruct.folder import FRAMES_PER_SHARD, ROWS_PER_GROUP, empty_folder
 from surgvqa.builders.row_types import InstructRow, Picture
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.builders.teachers.asking import Teacher
@@ -49,32 +49,32 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     weak: int = 0
 
-    def add(self, split: str, frame: FrameLabels, kept: Sequence[Sample]) -> None:
+    def add(self, split: str, frame: FrameLabels, samples: Sequence[Sample]) -> None:
         """Count the samples of a frame that are left."""
-        self.splits[split]["frames"] += bool(kept)
-        self.splits[split]["samples"] += len(kept)
-        self.weak += len(kept) if frame.weak else 0
+        self.splits[split]["frames"] += bool(samples)
+        self.splits[split]["samples"] += len(samples)
+        self.weak += len(samples) if frame.weak else 0
 
     def report(self, teacher: str) -> InstructReport:
         """Return the report on all that was counted; something must have been accepted."""
-        accepted = sum(count for (_, verdict), count in self.turns.items() if verdict == "accepted")
+        accepted_turns = sum(count for (_, verdict), count in self.turns.items() if verdict == "accepted")
         return {
             "schema": SCHEMA,
-            "splits": {name: sizes(found) for name, found in self.splits.items() if found["cases"]},
+            "splits": {name: sizes(counts) for name, counts in self.splits.items() if counts["cases"]},
             "teacher": teacher,
             "samples": {
                 kind: {verdict: self.turns[kind, verdict] for verdict in ("accepted", "refused")}
                 for kind in SAMPLE_KINDS
             },
-            "accepted_share": accepted / sum(self.turns.values()) if accepted else 0.0,
+            "accepted_share": accepted_turns / sum(self.turns.values()) if accepted_turns else 0.0,
             "reasons": dict(sorted(self.reasons.items(), key=lambda one: (-one[1], one[0]))),
             "weak": self.weak,
         }
 
 
-def sizes(found: Mapping[str, int]) -> SplitCounts:
+def sizes(counts: Mapping[str, int]) -> SplitCounts:
     """Return the size of a split of instruction data."""
-    return {"cases": found["cases"], "frames": found["frames"], "samples": found["samples"]}
+    return {"cases": counts["cases"], "frames": counts["frames"], "samples": counts["samples"]}
 
 
 def write(material: Material, out: Path, beside: Path) -> tuple[list[Path], InstructReport]:
@@ -87,7 +87,7 @@ def write(material: Material, out: Path, beside: Path) -> tuple[list[Path], Inst
     """
     verifier, tally = Verifier(material.teacher.taxonomy), Tally()
     beside.mkdir(parents=True, exist_ok=True)
-    folder = emptied(out)
+    folder = empty_folder(out)
     files: list[Path] = []
     with (
         tqdm(total=len(material.frames), desc="verify", unit="frame", disable=None) as bar,
@@ -101,10 +101,12 @@ def write(material: Material, out: Path, beside: Path) -> tuple[list[Path], Inst
                 path = folder / f"{name}-{number:05d}-of-{total:05d}.parquet"
                 with parquet.writer(path, INSTRUCT_FEATURES, ROWS_PER_GROUP) as put:
                     for frame in mine[number * FRAMES_PER_SHARD : (number + 1) * FRAMES_PER_SHARD]:
-                        kept = sifted(frame, material.teacher.samples(frame), verifier, tally, refused_file)
-                        for row in rows(frame, kept, material):
+                        kept_samples = sift_samples(
+                            frame, material.teacher.samples(frame), verifier, tally, refused_file
+                        )
+                        for row in rows(frame, kept_samples, material):
                             put(row)
-                        tally.add(name, frame, kept)
+                        tally.add(name, frame, kept_samples)
                         bar.update()
                 if path.is_file():
                     files.append(path)
@@ -117,25 +119,25 @@ def write(material: Material, out: Path, beside: Path) -> tuple[list[Path], Inst
     return files, report
 
 
-def sifted(
+def sift_samples(
     frame: FrameLabels, samples: Sequence[Sample], verifier: Verifier, tally: Tally, refused_file: TextIO
 ) -> list[Sample]:
     """Return what the verifier leaves of a frame's samples; count the rest, and write it down with the reasons."""
-    kept = []
+    kept_samples = []
     for sample in samples:
-        left, refused = verifier.sift(sample, frame)
-        note(refused_file, frame, sample.kind, refused)
-        tally.reasons.update(cause.split(":")[0] for _, cause in refused)
-        tally.turns[sample.kind, "refused"] += len(refused)
+        left, refusals = verifier.sift(sample, frame)
+        note(refused_file, frame, sample.kind, refusals)
+        tally.reasons.update(cause.split(":")[0] for _, cause in refusals)
+        tally.turns[sample.kind, "refused"] += len(refusals)
         if left is not None:
             tally.turns[sample.kind, "accepted"] += len(left.turns)
-            kept.append(left)
-    return kept
+            kept_samples.append(left)
+    return kept_samples
 
 
-def note(file: TextIO, frame: FrameLabels, kind: str, refused: Sequence[tuple[Turn, str]]) -> None:
+def note(file: TextIO, frame: FrameLabels, kind: str, refusals: Sequence[tuple[Turn, str]]) -> None:
     """Write what was refused, with its reason, for a person to look at."""
-    for turn, cause in refused:
+    for turn, cause in refusals:
         entry = {
             "image": frame.image,
             "video_id": frame.video_id,
@@ -146,15 +148,15 @@ def note(file: TextIO, frame: FrameLabels, kind: str, refused: Sequence[tuple[Tu
         file.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
-def rows(frame: FrameLabels, kept: Sequence[Sample], material: Material) -> Iterator[InstructRow]:
+def rows(frame: FrameLabels, samples: Sequence[Sample], material: Material) -> Iterator[InstructRow]:
     """Yield a row per sample of a frame; its picture is read and encoded once."""
     config = material.config
     images: list[Picture] = []
-    if kept and config.media == "frames":
+    if samples and config.media == "frames":
         pixels = pictures.resize(pictures.read_picture(material.path(frame)), config.max_side or None)
         images = [{"bytes": pictures.encode_jpeg(pixels), "path": None}]
-    scene = to_json(frame_labels.scene_of(frame)) if kept else None
-    for sample in kept:
+    scene = to_json(frame_labels.scene_of(frame)) if samples else None
+    for sample in samples:
         yield {
             "id": f"{frame.video_id}@{round(1000 * frame.timestamp_s)}#{sample.kind}",
             "case_id": frame.video_id,

@@ -13,18 +13,18 @@ from pathlib import Path
 from surgvqa.builders.cases.splits import assign
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.frames.entry import FrameLabels
-from surgvqa.builders.instruct.folder import Made, facts_of, finish, picture, refuse_foreign, teacher_folder
+from surgvqa.builders.instruct.folder import Build, facts_of, finish, picture, refuse_foreign, teacher_folder
 from surgvqa.builders.instruct.rows import Material, write
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.schema import Case
 from surgvqa.builders.settings.instruct import Instruct
-from surgvqa.builders.teachers.asking import Teacher, asked, costs
+from surgvqa.builders.teachers.asking import Teacher, collect_answers, costs
 from surgvqa.builders.teachers.server import Server
 from surgvqa.builders.teachers.server import server as server_at
 from surgvqa.cards.arguments.option import options
-from surgvqa.cards.arguments.words import printed
+from surgvqa.cards.arguments.words import command_words
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files.documents import InstructReport, LeftOut
 
@@ -48,17 +48,17 @@ def instruct(config: Instruct, *, server: Server | None = None) -> InstructRepor
     names = load_pseudonyms(config.pseudonyms, out) if config.pseudonyms is not None else None
     places = {names.file(frame.image) if names else frame.image: frame.image for frame in frames}
     if names is not None:
-        frames, test_cases = renamed(frames, config.test_cases, names)
+        frames, test_cases = pseudonymise(frames, config.test_cases, names)
         config = replace(config, test_cases=tuple(test_cases))
         names.save()
-    dropped: list[LeftOut] = []
+    omissions: list[LeftOut] = []
     if config.media == "frames":
-        frames, dropped = present(frames, labels.parent, places, config.on_error)
+        frames, omissions = present(frames, labels.parent, places, config.on_error)
     split = splits(frames, config)
     teacher = Teacher(taxonomy, config.seed, server)
     if server is not None:
-        answers, unanswered = asked(frames, taxonomy, server, beside, config.on_error)
-        teacher, dropped = replace(teacher, answers=answers), [*dropped, *unanswered]
+        answers, failures = collect_answers(frames, taxonomy, server, beside, config.on_error)
+        teacher, omissions = replace(teacher, answers=answers), [*omissions, *failures]
     try:
         material = Material(frames=frames, split=split, places=places, teacher=teacher, config=config)
         files, report = write(material, out, beside)
@@ -69,17 +69,17 @@ def instruct(config: Instruct, *, server: Server | None = None) -> InstructRepor
         "max_side": config.max_side or None, "test_cases": sorted(config.test_cases), "validation": config.validation,
         "test": config.test, "seed": config.seed, "system": config.system, "on_error": config.on_error,
     }  # fmt: skip
-    made = Made(
+    build = Build(
         facts=facts_of(taxonomy),
         source=labels,
         files=files,
         report=report,
         parameters=parameters,
         split=split,
-        command=printed("surgvqa-build", "instruct", options(Instruct), config),
-        dropped=dropped,
+        command=command_words("surgvqa-build", "instruct", options(Instruct), config),
+        omissions=omissions,
     )
-    finish(out, made, names)
+    finish(out, build, names)
     return report
 
 
@@ -92,7 +92,7 @@ def server_of(config: Instruct) -> Server | None:
     return server_at(config.teacher, config.model, config.concurrency)
 
 
-def expected(config: Instruct) -> str:
+def estimate(config: Instruct) -> str:
     """Say what asking costs, for what the cache lacks."""
     taxonomy, server = load(config.taxonomy), server_of(config)
     if server is None:
@@ -102,16 +102,20 @@ def expected(config: Instruct) -> str:
     return costs(frames, taxonomy, server, teacher_folder(config.out), prices)
 
 
-def renamed(
+def pseudonymise(
     frames: Sequence[FrameLabels], test_cases: Sequence[str], names: Pseudonyms
 ) -> tuple[list[FrameLabels], list[str]]:
     """Return frames and held-out videos under their other names."""
-    known = {frame.video_id for frame in frames}
-    real = {names.case(video_id): video_id for video_id in sorted(known)}  # a card's command has these names
+    video_ids = {frame.video_id for frame in frames}
+    real = {
+        names.case(video_id): video_id for video_id in sorted(video_ids)
+    }  # a card's command has these names
     test_cases = [real.get(video_id, video_id) for video_id in test_cases]
     for video_id in test_cases:
-        if video_id not in known:
-            raise InputError(f"--test-cases {video_id}: no such video; {nearest(video_id, sorted(known))}")
+        if video_id not in video_ids:
+            raise InputError(
+                f"--test-cases {video_id}: no such video; {nearest(video_id, sorted(video_ids))}"
+            )
     others = [
         replace(frame, image=names.file(frame.image), video_id=names.case(frame.video_id)) for frame in frames
     ]
@@ -123,13 +127,13 @@ def present(
     frames: Sequence[FrameLabels], root: Path, places: Mapping[str, str], on_error: str
 ) -> tuple[list[FrameLabels], list[LeftOut]]:
     """Return the frames whose pictures are there, below ``root``, by ``places``, and the others as faults."""
-    found: list[FrameLabels] = []
+    present_frames: list[FrameLabels] = []
     faults: list[LeftOut] = []
     first = ""
     for frame in frames:
         try:
             picture(root, places[frame.image])
-            found.append(frame)
+            present_frames.append(frame)
         except InputError as error:  # what is published of it says no place on this disk
             cause = "no such picture below the labels' folder"
             faults.append({"item": f"{frame.video_id}: {frame.image}", "cause": cause, "fault": True})
@@ -139,9 +143,9 @@ def present(
             f"{len(faults)} pictures of {len(frames)} can't be read: {first}; correct the labels, or leave "
             "these frames out with --on-error quarantine"
         )
-    if not found:
+    if not present_frames:
         raise InputError(f"no picture of the labels is below {root}; --media none writes text alone")
-    return found, faults
+    return present_frames, faults
 
 
 def splits(frames: Sequence[FrameLabels], config: Instruct) -> dict[str, str]:

@@ -14,12 +14,12 @@ from surgvqa.builders.schema import Scene
 
 def entered(look: Look) -> Iterator[Draft]:
     """Instruments at the last frame that aren't there at the first."""
-    yield from _changed(look, first=False)
+    yield from _change(look, first=False)
 
 
 def exited(look: Look) -> Iterator[Draft]:
     """Instruments at the first frame that aren't there at the last."""
-    yield from _changed(look, first=True)
+    yield from _change(look, first=True)
 
 
 def _ends(look: Look) -> tuple[Scene, Scene] | None:
@@ -34,7 +34,7 @@ def _names(scene: Scene) -> list[str]:
     return [node.name for node in scene.nodes if node.type == "instrument"]
 
 
-def _changed(look: Look, *, first: bool) -> Iterator[Draft]:
+def _change(look: Look, *, first: bool) -> Iterator[Draft]:
     ends = _ends(look)
     if ends is None:
         return
@@ -42,14 +42,14 @@ def _changed(look: Look, *, first: bool) -> Iterator[Draft]:
         return
     here, there = (ends[0], ends[1]) if first else (ends[1], ends[0])
     other = set(_names(there))
-    ordered = [*look.taxonomy.instruments, *sorted(set(_names(here)) - set(look.taxonomy.instruments))]
-    names = [name for name in ordered if name in _names(here) and name not in other]
+    order = [*look.taxonomy.instruments, *sorted(set(_names(here)) - set(look.taxonomy.instruments))]
+    names = [name for name in order if name in _names(here) and name not in other]
     sizes = [look.large(node, here) for node in here.nodes if node.name in names]
     yield Draft(
         ", ".join(names) or NONE,
         (ends[0].time_s, ends[1].time_s),
         {},
-        said=wording.listed(names),
+        answer_phrase=wording.join_names(names),
         nothing=not names,
         visible=None if None in sizes else all(sizes),
         stable=True,
@@ -61,15 +61,15 @@ def enters_at(look: Look) -> Iterator[Draft]:
     ends = _ends(look)
     if ends is None or not look.dense():
         return
-    found: dict[str, int] = {}
+    entry_moments: dict[str, int] = {}
     for name in sorted(set(_names(ends[1])) - set(_names(ends[0]))):
-        seen = [name in _names(scene) for scene in look.moments]
-        if sum(a != b for a, b in pairwise(seen)) == 1:
-            found[name] = seen.index(True)
-    if not found:
+        in_view = [name in _names(scene) for scene in look.moments]
+        if sum(a != b for a, b in pairwise(in_view)) == 1:
+            entry_moments[name] = in_view.index(True)
+    if not entry_moments:
         return
-    name = look.one_of(list(found), "enters_at")
-    at = found[name]
+    name = look.one_of(list(entry_moments), "enters_at")
+    at = entry_moments[name]
     seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
     evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
     yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=True)

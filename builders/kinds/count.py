@@ -10,11 +10,11 @@ from surgvqa.builders.schema import Scene
 
 def count(look: Look) -> Iterator[Draft]:
     """Yield the instruments of a moment, counted; not where some are only named or drawn as a crowd."""
-    if look.annotates("instrument") and look.known.located and not look.known.crowded:
-        yield from look.at_ends(lambda scene: _counted(look, scene))
+    if look.annotates("instrument") and look.transitions.located and not look.transitions.crowded:
+        yield from look.at_ends(lambda scene: _count(look, scene))
 
 
-def _counted(look: Look, scene: Scene) -> Iterator[Draft]:
+def _count(look: Look, scene: Scene) -> Iterator[Draft]:
     nodes = [node for node in scene.nodes if node.type == "instrument"]
     if not any(node.granularity == "presence" for node in nodes):
         yield Draft(
@@ -31,12 +31,12 @@ def _counted(look: Look, scene: Scene) -> Iterator[Draft]:
 def count_class(look: Look) -> Iterator[Draft]:
     """Yield how many of one class are visible; only classes of which training ever shows two at once."""
     scene = look.last
-    if scene is None or look.known.crowded:
+    if scene is None or look.transitions.crowded:
         return
     nodes = [node for node in scene.nodes if node.type == "instrument"]
     if any(node.granularity == "presence" or node.crowd for node in nodes):
         return
-    for number, name in enumerate(look.known.several, 1):
+    for number, name in enumerate(look.transitions.several, 1):
         own = [node for node in nodes if node.name == name]
         yield Draft(
             str(len(own)),
@@ -51,7 +51,7 @@ def count_class(look: Look) -> Iterator[Draft]:
 
 def classes(look: Look) -> Iterator[Draft]:
     """Yield how many different instruments are in view, where they are only named."""
-    if look.names("instrument") and not look.known.located:
+    if look.names("instrument") and not look.transitions.located:
         yield from look.at_ends(lambda scene: _different(look, scene))
 
 

@@ -11,11 +11,11 @@ from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
 def drafts(look: Look) -> Iterator[Draft]:
     """Yield the phase at the last frame that no change is near, and at the first where that is another one."""
-    known = [at_s for at_s in look.frames if look.view.label(at_s) is not None]
-    if not known:
+    labelled_frames = [at_s for at_s in look.frames if look.view.label(at_s) is not None]
+    if not labelled_frames:
         return
-    clear = [at_s for at_s in known if _clear(look, at_s)]
-    last = _phase(look, (clear or known)[-1], stable=bool(clear))
+    clear = [at_s for at_s in labelled_frames if _clear(look, at_s)]
+    last = _phase(look, (clear or labelled_frames)[-1], stable=bool(clear))
     yield last
     if clear and (first := _phase(look, clear[0], stable=True)).answer != last.answer:
         yield replace(first, suffix="-start")

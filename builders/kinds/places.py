@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS
-from surgvqa.builders.kinds.tips import QUARTERS, stated
-from surgvqa.builders.kinds.view import Draft, Look, nameless, numbered
+from surgvqa.builders.kinds.tips import QUARTERS, instrument_places
+from surgvqa.builders.kinds.view import Draft, Look, nameless, with_suffixes
 
 MOST = 2  # instruments of a clip
 MOSTLY = 2 / 3  # of the annotated seconds
@@ -32,7 +32,7 @@ def reaches(look: Look) -> Iterator[Draft]:
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
         slots = {"a": _words(look, name), "b": place, "choices": ", ".join(seconds)}
         drafts.append(Draft(seconds[at - 1], evidence, slots, seconds, stable=True))
-    yield from numbered(drafts[:MOST])
+    yield from with_suffixes(drafts[:MOST])
 
 
 def mostly_at(look: Look) -> Iterator[Draft]:
@@ -46,7 +46,7 @@ def mostly_at(look: Look) -> Iterator[Draft]:
         evidence = (look.moments[0].time_s, look.moments[-1].time_s)
         slots = {"a": _words(look, name), "choices": ", ".join(choices)}
         drafts.append(Draft(place, evidence, slots, choices, stable=True))
-    yield from numbered(drafts[:MOST])
+    yield from with_suffixes(drafts[:MOST])
 
 
 def _granularity(look: Look, name: str) -> str:
@@ -64,12 +64,12 @@ def _courses(look: Look) -> dict[str, list[str | None]]:
         return {}
     places = []
     for scene in look.moments:
-        found: dict[str, str | None] = {
+        cells: dict[str, str | None] = {
             node.name: UNSURE for node in scene.nodes if node.type == "instrument"
         }
-        found |= {name: node.grid if stable else UNSURE for name, node, stable in stated(scene)}
-        places.append(found)
-    names = sorted({name for found in places for name in found if not nameless(name)})
+        cells |= {name: node.grid if stable else UNSURE for name, node, stable in instrument_places(scene)}
+        places.append(cells)
+    names = sorted({name for cells in places for name in cells if not nameless(name)})
     return {
-        name: [found.get(name) for found in places] for name in draws.shuffled(names, *look.key("courses"))
+        name: [cells.get(name) for cells in places] for name in draws.shuffle(names, *look.key("courses"))
     }

@@ -19,14 +19,14 @@ def presence(look: Look) -> Iterator[Draft]:
     absent = look.absent(scene)
     if not there or not absent:
         return
-    shares = {name: look.known.share(look.clip.phase, name) for name in {*there, *absent}}
+    shares = {name: look.transitions.share(look.clip.phase, name) for name in {*there, *absent}}
     yes = {name: min(p, 1 - p) / p for name, p in shares.items() if name in there}
     no = {name: min(p, 1 - p) / (1 - p) for name, p in shares.items() if name in absent}
-    drawn = [
-        (draws.weighted(yes, *look.key("present")), "yes"),
-        (draws.weighted(no, *look.key("absent")), "no"),
+    picks = [
+        (draws.pick_by_weight(yes, *look.key("present")), "yes"),
+        (draws.pick_by_weight(no, *look.key("absent")), "no"),
     ]
-    for number, (name, answer) in enumerate(draws.shuffled(drawn, *look.key("order")), 1):
+    for number, (name, answer) in enumerate(draws.shuffle(picks, *look.key("order")), 1):
         yield Draft(
             answer,
             (scene.time_s,),

@@ -13,20 +13,20 @@ from surgvqa.builders.schema import Role, Scene
 
 def instruments(look: Look) -> Iterator[Draft]:
     """Yield the instruments of the last moment."""
-    yield from _named(look, "instrument", look.taxonomy.instruments)
+    yield from _things_of_role(look, "instrument", look.taxonomy.instruments)
 
 
 def anatomy(look: Look) -> Iterator[Draft]:
     """Yield the structures of the last moment."""
-    yield from _named(look, "anatomy", look.taxonomy.anatomy)
+    yield from _things_of_role(look, "anatomy", look.taxonomy.anatomy)
 
 
-def _named(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
+def _things_of_role(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
     if look.names(role):
-        yield from look.at_ends(lambda scene: _listed(look, scene, role, order))
+        yield from look.at_ends(lambda scene: _list_names(look, scene, role, order))
 
 
-def _listed(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
+def _list_names(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
     names = listed_names(scene, role, order)
     if any(map(nameless, names)):  # which ones, nobody said
         return
@@ -34,7 +34,7 @@ def _listed(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Ite
         ", ".join(names) or NONE,
         (scene.time_s,),
         {"when": look.when(scene.time_s)},
-        said=wording.listed(names),
+        answer_phrase=wording.join_names(names),
         nothing=not names,
         visible=all_large(look, (node for node in scene.nodes if node.type == role), scene),
         stable=True,

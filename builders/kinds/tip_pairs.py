@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.geometry.instrument_tip import clock_hour
-from surgvqa.builders.kinds.tips import EYE, HOURS, eye_of, pointed, step_at
-from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, numbered
+from surgvqa.builders.kinds.tips import EYE, HOURS, eye_of, instrument_tips, step_at
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, with_suffixes
 from surgvqa.builders.schema import Entity, Scene
 
 REACHES = (
@@ -28,7 +28,7 @@ APART = 0.05  # of the diagonal: of two tips that are closer no direction is ask
 
 def tip_reach(look: Look) -> Iterator[Draft]:
     """Yield how far from the middle of the pupil a tip lies, in radii of the pupil."""
-    yield from look.at_ends(lambda scene: numbered(_reaches(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_reaches(look, scene)))
 
 
 def _reaches(look: Look, scene: Scene) -> Iterator[Draft]:
@@ -37,10 +37,12 @@ def _reaches(look: Look, scene: Scene) -> Iterator[Draft]:
         return
     radius = math.sqrt(eye.area / math.pi)
     noise = NOISE + step_at(scene)
-    for name, node, found in pointed(look, scene, "tip_reach"):
-        away = math.dist(found.tip, eye.centroid)
+    for name, node, tool in instrument_tips(look, scene, "tip_reach"):
+        away = math.dist(tool.tip, eye.centroid)
         answer = REACHES[sum(away / radius > border for border in BORDERS)]
-        stable = all(abs(away - border * radius) > noise for border in BORDERS) and look.outlined(eye, scene)
+        stable = all(abs(away - border * radius) > noise for border in BORDERS) and look.has_whole_mask(
+            eye, scene
+        )
         slots = {"a": name, "b": eye.name, "when": look.when(scene.time_s), "choices": ", ".join(REACHES)}
         visible = all_large(look, (node, eye), scene)
         yield Draft(answer, (scene.time_s,), slots, REACHES, visible=visible, stable=stable)
@@ -53,21 +55,21 @@ def tip_nears(look: Look) -> Iterator[Draft]:
     first, last = look.moments[0], look.moments[-1]
     before, after = _away(look, first), _away(look, last)
     drafts = []
-    for name in draws.shuffled(sorted(before.keys() & after.keys()), *look.key("tip_nears")):
+    for name in draws.shuffle(sorted(before.keys() & after.keys()), *look.key("tip_nears")):
         (one, away, radius), (other, then, wide) = before[name], after[name]
-        gone = then / wide - away / radius
+        change = then / wide - away / radius
         noise = 2 * (NOISE + step_at(last)) / min(radius, wide)
         drafts.append(
             Draft(
-                NEARS[gone > 0],
+                NEARS[change > 0],
                 (first.time_s, last.time_s),
                 {"a": name, "b": EYE, "choices": ", ".join(NEARS)},
                 NEARS,
                 visible=both(look.large(one, first), look.large(other, last)),
-                stable=abs(gone) > max(NEARER, noise) and one.track == other.track,
+                stable=abs(change) > max(NEARER, noise) and one.track == other.track,
             )
         )
-    yield from numbered(drafts)
+    yield from with_suffixes(drafts)
 
 
 def _away(look: Look, scene: Scene) -> dict[str, tuple[Entity, float, float]]:
@@ -78,13 +80,13 @@ def _away(look: Look, scene: Scene) -> dict[str, tuple[Entity, float, float]]:
         or eye.centroid is None
         or eye.rle is None
         or not eye.area
-        or not look.outlined(eye, scene)
+        or not look.has_whole_mask(eye, scene)
     ):
         return {}
     radius, middle = math.sqrt(eye.area / math.pi), eye.centroid
     return {
-        name: (node, math.dist(found.tip, middle), radius)
-        for name, node, found in pointed(look, scene, "tip_nears")
+        name: (node, math.dist(tool.tip, middle), radius)
+        for name, node, tool in instrument_tips(look, scene, "tip_nears")
     }
 
 
@@ -94,10 +96,10 @@ def tip_from_tip(look: Look) -> Iterator[Draft]:
 
 
 def _between(look: Look, scene: Scene) -> Iterator[Draft]:
-    tips = {name: (node, found.tip) for name, node, found in pointed(look, scene, "tip_from_tip")}
+    tips = {name: (node, tool.tip) for name, node, tool in instrument_tips(look, scene, "tip_from_tip")}
     if len(tips) < 2:
         return
-    a, b = draws.shuffled(sorted(tips), *look.key("tip_from_tip"))[:2]
+    a, b = draws.shuffle(sorted(tips), *look.key("tip_from_tip"))[:2]
     (one, at), (other, of) = tips[a], tips[b]
     hour, more = clock_hour(at, of), step_at(scene)
     steady = {clock_hour(p, of) for p in around(*at, more=more)} | {

@@ -9,7 +9,7 @@ from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour, step_of
-from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, both, numbered, single, tip
+from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, both, single, tip, with_suffixes
 from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
 from surgvqa.builders.schema import Entity, Point, Scene
 
@@ -22,11 +22,12 @@ NOTHING = "none of them"
 INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
-def pointed(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
+def instrument_tips(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
     """Return the instruments of a moment that their names alone mean and whose tips their masks tell, in drawn order."""
-    found = single(scene, "instrument")
+    instruments = single(scene, "instrument")
     ends = [
-        (name, found[name], tip(found[name], scene)) for name in draws.shuffled(list(found), *look.key(kind))
+        (name, instruments[name], tip(instruments[name], scene))
+        for name in draws.shuffle(list(instruments), *look.key(kind))
     ]
     return [(name, node, end) for name, node, end in ends if end is not None]
 
@@ -51,18 +52,18 @@ def tip_clock(look: Look) -> Iterator[Draft]:
         slots = {"a": name, "b": EYE, "when": look.when(scene.time_s)}
         yield Draft(NOT_VISIBLE, (scene.time_s,), slots, (*HOURS, NOT_VISIBLE), nothing=True, stable=True)
         return
-    yield from look.at_ends(lambda scene: numbered(_hours(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_hours(look, scene)))
 
 
 def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
     eye = eye_of(scene)
     if eye is None or eye.centroid is None:
         return
-    for name, node, found in pointed(look, scene, "tip_clock"):
-        hour = clock_hour(found.tip, eye.centroid)
-        near = math.dist(found.tip, eye.centroid) < 4 * (NOISE + step_at(scene))
+    for name, node, tool in instrument_tips(look, scene, "tip_clock"):
+        hour = clock_hour(tool.tip, eye.centroid)
+        near = math.dist(tool.tip, eye.centroid) < 4 * (NOISE + step_at(scene))
         stable = not near and all(
-            clock_hour(at, eye.centroid) == hour for at in around(*found.tip, more=step_at(scene))
+            clock_hour(at, eye.centroid) == hour for at in around(*tool.tip, more=step_at(scene))
         )
         yield Draft(
             hour,
@@ -76,15 +77,15 @@ def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
 
 def tip_cell(look: Look) -> Iterator[Draft]:
     """Yield the cell of the frame that a tip lies in, where there is no eye to go by."""
-    if EYE not in look.known.roles:
-        yield from look.at_ends(lambda scene: numbered(_cells(look, scene)))
+    if EYE not in look.transitions.roles:
+        yield from look.at_ends(lambda scene: with_suffixes(_cells(look, scene)))
 
 
 def _cells(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in pointed(look, scene, "tip_cell") if eye_of(scene) is None else ():
-        cells = {grid_cell(at, scene.width, scene.height) for at in around(*found.tip, more=step_at(scene))}
+    for name, node, tool in instrument_tips(look, scene, "tip_cell") if eye_of(scene) is None else ():
+        cells = {grid_cell(at, scene.width, scene.height) for at in around(*tool.tip, more=step_at(scene))}
         yield Draft(
-            grid_cell(found.tip, scene.width, scene.height),
+            grid_cell(tool.tip, scene.width, scene.height),
             (scene.time_s,),
             {"a": name, "when": look.when(scene.time_s)},
             CELLS,
@@ -95,10 +96,10 @@ def _cells(look: Look, scene: Scene) -> Iterator[Draft]:
 
 def position(look: Look) -> Iterator[Draft]:
     """Yield the position of an instrument that the source itself states, or that its box has: one word of its own few."""
-    yield from look.at_ends(lambda scene: numbered(_stated(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_positions(look, scene)))
 
 
-def stated(scene: Scene) -> Iterator[tuple[str, Entity, bool]]:
+def instrument_places(scene: Scene) -> Iterator[tuple[str, Entity, bool]]:
     """Yield the instruments that have a place, and whether it is sure: the middle of a box clear of the cells' borders."""
     for name, node in single(scene, "instrument").items():
         if node.granularity not in ("cell", "quadrant", "box") or node.grid not in CELLS:
@@ -111,10 +112,10 @@ def stated(scene: Scene) -> Iterator[tuple[str, Entity, bool]]:
         yield name, node, stable
 
 
-def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
-    found = {name: (node, stable) for name, node, stable in stated(scene)}
-    for name in draws.shuffled(list(found), *look.key("position")):
-        node, stable = found[name]
+def _positions(look: Look, scene: Scene) -> Iterator[Draft]:
+    places = {name: (node, stable) for name, node, stable in instrument_places(scene)}
+    for name in draws.shuffle(list(places), *look.key("position")):
+        node, stable = places[name]
         words = f"middle of the {look.boxed_part(name)}" if node.granularity == "box" else name
         choices = QUARTERS if node.granularity == "quadrant" else CELLS
         slots = {"a": f"the {words}", "when": look.when(scene.time_s), "choices": ", ".join(choices)}
@@ -124,20 +125,20 @@ def _stated(look: Look, scene: Scene) -> Iterator[Draft]:
 
 def tip_in(look: Look) -> Iterator[Draft]:
     """Yield the innermost structure that a tip lies in, of those outlined in the picture."""
-    yield from look.at_ends(lambda scene: numbered(_held(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_tip_in(look, scene)))
 
 
-def _held(look: Look, scene: Scene) -> Iterator[Draft]:
+def _tip_in(look: Look, scene: Scene) -> Iterator[Draft]:
     structures = single(scene, "anatomy")
-    ordered = sorted(structures, key=lambda name: (structures[name].area or 0.0, name))
-    outlined = {name: structures[name] for name in ordered if structures[name].rle is not None}
-    if len(outlined) < 2:
+    names_by_area = sorted(structures, key=lambda name: (structures[name].area or 0.0, name))
+    masked_structures = {name: structures[name] for name in names_by_area if structures[name].rle is not None}
+    if len(masked_structures) < 2:
         return
-    choices = (*sorted(outlined), NOTHING)
-    for name, node, found in pointed(look, scene, "tip_in"):
-        inside = {_innermost(outlined, at, scene) for at in around(*found.tip, more=step_at(scene))}
+    choices = (*sorted(masked_structures), NOTHING)
+    for name, node, tool in instrument_tips(look, scene, "tip_in"):
+        inside = {_innermost(masked_structures, at, scene) for at in around(*tool.tip, more=step_at(scene))}
         yield Draft(
-            _innermost(outlined, found.tip, scene),
+            _innermost(masked_structures, tool.tip, scene),
             (scene.time_s,),
             {"a": name, "when": look.when(scene.time_s), "choices": ", ".join(choices)},
             choices,
@@ -146,8 +147,8 @@ def _held(look: Look, scene: Scene) -> Iterator[Draft]:
         )
 
 
-def _innermost(outlined: dict[str, Entity], at: Point, scene: Scene) -> str:
-    for name, node in outlined.items():
+def _innermost(masked_structures: dict[str, Entity], at: Point, scene: Scene) -> str:
+    for name, node in masked_structures.items():
         if masks.holds(node.rle or "", at, scene.width, scene.height):
             return name
     return NOTHING
@@ -159,11 +160,11 @@ def tip_shift(look: Look) -> Iterator[Draft]:
         return
     first, last = look.moments[0], look.moments[-1]
     before, after = single(first, "instrument"), single(last, "instrument")
-    found = {}
+    shifts = {}
     for name in sorted(before.keys() & after.keys()):
         one, other = tip(before[name], first), tip(after[name], last)
         if before[name].track == after[name].track and one is not None and other is not None:
-            found[name] = (one.tip, other.tip)
+            shifts[name] = (one.tip, other.tip)
     if (first.width, first.height) != (last.width, last.height):
         return
     drafts = [
@@ -175,10 +176,10 @@ def tip_shift(look: Look) -> Iterator[Draft]:
             visible=both(look.large(before[name], first), look.large(after[name], last)),
             stable=_clear_shift(x2 - x1, y2 - y1, last),
         )
-        for name in draws.shuffled(list(found), *look.key("tip_shift"))
-        for (x1, y1), (x2, y2) in [found[name]]
+        for name in draws.shuffle(list(shifts), *look.key("tip_shift"))
+        for (x1, y1), (x2, y2) in [shifts[name]]
     ]
-    yield from numbered(drafts)
+    yield from with_suffixes(drafts)
 
 
 def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
@@ -191,26 +192,26 @@ def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
 
 def entry_side(look: Look) -> Iterator[Draft]:
     """Over which side of the frame an instrument reaches in."""
-    yield from look.at_ends(lambda scene: numbered(_sides(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_sides(look, scene)))
 
 
 def _sides(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in pointed(look, scene, "entry_side"):
+    for name, node, tool in instrument_tips(look, scene, "entry_side"):
         slots = {"a": name, "when": look.when(scene.time_s)}
-        visible, stable = look.large(node, scene), found.side is not None
-        yield Draft(found.side or "", (scene.time_s,), slots, SIDES, visible=visible, stable=stable)
+        visible, stable = look.large(node, scene), tool.side is not None
+        yield Draft(tool.side or "", (scene.time_s,), slots, SIDES, visible=visible, stable=stable)
 
 
 def points_to(look: Look) -> Iterator[Draft]:
     """Yield the hour that an instrument points to, from where it comes in to its tip, 12 o'clock being up."""
-    yield from look.at_ends(lambda scene: numbered(_pointing(look, scene)))
+    yield from look.at_ends(lambda scene: with_suffixes(_pointing(look, scene)))
 
 
 def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
-    for name, node, found in pointed(look, scene, "points_to"):
-        hour = clock_hour(found.tip, found.entry)
-        ends = [clock_hour(at, found.entry) for at in around(*found.tip, more=step_at(scene))]
-        ends += [clock_hour(found.tip, at) for at in around(*found.entry, more=step_at(scene))]
+    for name, node, tool in instrument_tips(look, scene, "points_to"):
+        hour = clock_hour(tool.tip, tool.entry)
+        ends = [clock_hour(at, tool.entry) for at in around(*tool.tip, more=step_at(scene))]
+        ends += [clock_hour(tool.tip, at) for at in around(*tool.entry, more=step_at(scene))]
         yield Draft(
             hour,
             (scene.time_s,),
@@ -223,19 +224,19 @@ def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
 
 def tip_order(look: Look) -> Iterator[Draft]:
     """Which of two tips lies further to the left."""
-    yield from _ordered(look, "tip_order", 0)
+    yield from _compare_tips(look, "tip_order", 0)
 
 
 def tip_height(look: Look) -> Iterator[Draft]:
     """Which of two tips lies higher in the frame."""
-    yield from _ordered(look, "tip_height", 1)
+    yield from _compare_tips(look, "tip_height", 1)
 
 
-def _ordered(look: Look, kind: str, axis: int) -> Iterator[Draft]:
+def _compare_tips(look: Look, kind: str, axis: int) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    places = {name: found.tip[axis] for name, _, found in pointed(look, scene, kind)}
+    places = {name: tool.tip[axis] for name, _, tool in instrument_tips(look, scene, kind)}
     names = sorted(places)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     if not pairs:

@@ -23,7 +23,7 @@ NOISE = 3.0  # pixels that an annotator's outline is off by
 LEAST = 64.0  # pixels of a thing in the picture that the model is shown: eight by eight
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
 GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
-UNSPECIFIED = "unspecified "
+UNSPECIFIED_PREFIX = "unspecified "
 TRIVIAL = (
     0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations
 )
@@ -39,7 +39,7 @@ class Draft:
     evidence: tuple[float, ...]
     slots: dict[str, str]
     choices: tuple[str, ...] = ()
-    said: str | None = None  # how the sentence says the answer
+    answer_phrase: str | None = None  # how the sentence says the answer
     nothing: bool = False  # the answer is that there is nothing
     visible: bool | None = None
     stable: bool | None = None
@@ -65,7 +65,7 @@ class Look:
     clip: Clip
     view: CaseIndex
     taxonomy: Taxonomy
-    known: Transitions
+    transitions: Transitions
     seed: int
     frames: tuple[float, ...]  # seconds of the frames that are shown
     max_side: int | None = 512
@@ -107,11 +107,11 @@ class Look:
 
         The same question with the same answer at both ends of a clip is one fact asked twice.
         """
-        said: dict[tuple[str | None, ...], set[str]] = {}
+        answers: dict[tuple[str | None, ...], set[str]] = {}
         inner = (self.between,) if self.between is not None else ()
         for suffix, scene in zip(("", "-start", "-between"), (*self.ends, *inner), strict=False):
             for draft in drafts(scene):
-                about = said.setdefault((draft.slots.get("a"), draft.slots.get("b")), set())
+                about = answers.setdefault((draft.slots.get("a"), draft.slots.get("b")), set())
                 if draft.answer not in about:
                     yield replace(draft, suffix=f"{suffix}{draft.suffix}")
                 about.add(draft.answer)
@@ -135,7 +135,7 @@ class Look:
 
     def annotates(self, role: Role) -> bool:
         """Whether the annotations ever hold a role; where they never do, "none" would be a guess."""
-        return role in self.view.roles or role in self.known.roles.values()
+        return role in self.view.roles or role in self.transitions.roles.values()
 
     def large(self, node: Entity, scene: Scene) -> bool | None:
         """Whether a thing is large enough to be seen at the size that it is shown; None where no size is known."""
@@ -148,16 +148,16 @@ class Look:
     def names(self, role: Role) -> bool:
         """Whether the annotations ever say which thing of a role it is; where they never do, only "none" could be said."""
         return self.annotates(role) and any(
-            known == role and not nameless(name) for name, known in self.known.roles.items()
+            its_role == role and not nameless(name) for name, its_role in self.transitions.roles.items()
         )
 
-    def outlined(self, node: Entity, scene: Scene) -> bool:
+    def has_whole_mask(self, node: Entity, scene: Scene) -> bool:
         """Whether a thing's mask is all of it: no pixels worth the name lie in its box of which nobody says what they show."""
         if scene.unsaid_rle is None or node.bbox is None or not node.area:
             return True
-        hidden = masks.rle_to_mask(scene.unsaid_rle, scene.width, scene.height)
+        unsaid_mask = masks.rle_to_mask(scene.unsaid_rle, scene.width, scene.height)
         x1, y1, x2, y2 = (round(at) for at in node.bbox)
-        return bool(hidden[y1:y2, x1:x2].sum() <= UNSAID * node.area)
+        return bool(unsaid_mask[y1:y2, x1:x2].sum() <= UNSAID * node.area)
 
     def unsaid(self, times: Sequence[float]) -> bool:
         """Whether a part of one of some moments shows what nobody says: whatever isn't seen elsewhere may be there."""
@@ -180,22 +180,28 @@ class Look:
 
     def trivial(self, name: str) -> bool:
         """Whether nobody need look to know that a thing is in view: nearly all moments of the phase show it."""
-        return self.known.share(self.clip.phase, name) > TRIVIAL
+        return self.transitions.share(self.clip.phase, name) > TRIVIAL
 
     def likely(self, role: Role) -> list[str]:
         """Names of a role that training shows, those that it shows the most often in this phase first."""
-        names = [name for name, known in self.known.roles.items() if known == role and not nameless(name)]
-        return sorted(names, key=lambda name: (-self.known.share(self.clip.phase, name), name))
+        names = [
+            name
+            for name, its_role in self.transitions.roles.items()
+            if its_role == role and not nameless(name)
+        ]
+        return sorted(names, key=lambda name: (-self.transitions.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
         if scene.unsaid_rle:
             return []
         there = {node.name for node in scene.nodes}
-        shown = self.known.shown.get(self.clip.phase or "", {})
-        for names in (shown, self.known.roles):
+        phase_names = self.transitions.shown_counts.get(self.clip.phase or "", {})
+        for names in (phase_names, self.transitions.roles):
             fit = {
-                name for name in names if role in (None, self.known.roles.get(name)) and not nameless(name)
+                name
+                for name in names
+                if role in (None, self.transitions.roles.get(name)) and not nameless(name)
             }
             if fit - there:
                 return sorted(fit - there)
@@ -210,7 +216,7 @@ def _shows(scene: Scene) -> tuple[object, ...]:
 
 def nameless(name: str) -> bool:
     """Whether a name says that nobody said which thing it is; it is no answer, and no question is about it."""
-    return name.startswith(UNSPECIFIED)
+    return name.startswith(UNSPECIFIED_PREFIX)
 
 
 def single(scene: Scene, role: Role) -> dict[str, Entity]:
@@ -223,7 +229,7 @@ def single(scene: Scene, role: Role) -> dict[str, Entity]:
     }
 
 
-def numbered(drafts: Iterable[Draft]) -> Iterator[Draft]:
+def with_suffixes(drafts: Iterable[Draft]) -> Iterator[Draft]:
     """Yield the drafts of a moment with suffixes that tell them apart; the first one has none."""
     for number, draft in enumerate(drafts, 1):
         yield draft if number == 1 else replace(draft, suffix=f"{draft.suffix}-{number}")
@@ -234,13 +240,13 @@ def all_large(look: Look, nodes: Iterable[Entity], scene: Scene) -> bool | None:
     return both(*(look.large(node, scene) for node in nodes))
 
 
-def both(*known: bool | None) -> bool | None:
+def both(*facts: bool | None) -> bool | None:
     """Whether all of some facts hold; None where none fails and one isn't known.
 
     >>> both(True, None, False), both(True, None), both()
     (False, None, True)
     """
-    return False if False in known else None if None in known else True
+    return False if False in facts else None if None in facts else True
 
 
 def tip(node: Entity, scene: Scene) -> Tip | None:

@@ -11,7 +11,7 @@ CHANNELS = 4  # red, green, blue, alpha; a brushed pixel has an alpha above 0
 LARGEST = 2**27  # pixels; what unpacking takes is four bytes each
 
 
-def decode(packed: Sequence[int], width: int, height: int) -> np.ndarray:
+def decode(packed_bytes: Sequence[int], width: int, height: int) -> np.ndarray:
     """Return the brushed pixels as a boolean height x width array.
 
     The code: 32 bits of how many values, 5 of a value's bits less one, four times 4 of how many bits a count has less
@@ -23,7 +23,7 @@ def decode(packed: Sequence[int], width: int, height: int) -> np.ndarray:
     """
     if width * height > LARGEST:
         raise InputError(f"a brush on {width}x{height} pixels; up to {LARGEST} pixels are read")
-    data = np.asarray(packed)
+    data = np.asarray(packed_bytes)
     if data.ndim != 1 or data.dtype.kind not in "iu" or not ((data >= 0) & (data < 256)).all():
         raise InputError("its brush is no list of bytes")
     bits = _Bits(np.unpackbits(data.astype(np.uint8)))
@@ -36,14 +36,14 @@ def decode(packed: Sequence[int], width: int, height: int) -> np.ndarray:
     values = np.zeros(count, np.uint32)
     at = 0
     while at < count:
-        repeated = bits.number(1)
+        is_run = bits.number(1)
         end = at + bits.number(lengths[bits.number(2)]) + 1
         if end > count:
             raise InputError("its brush holds more values than it says")
-        values[at:end] = bits.numbers(1, size) if repeated else bits.numbers(end - at, size)
+        values[at:end] = bits.numbers(1, size) if is_run else bits.numbers(end - at, size)
         at = end
-    shown: np.ndarray = values.reshape(height, width, CHANNELS)[:, :, 3] > 0
-    return shown
+    mask: np.ndarray = values.reshape(height, width, CHANNELS)[:, :, 3] > 0
+    return mask
 
 
 class _Bits:
@@ -57,9 +57,9 @@ class _Bits:
         end = self.at + count * size
         if end > len(self.bits):
             raise InputError("its brush breaks off")
-        taken = self.bits[self.at : end].reshape(count, size)
+        bit_rows = self.bits[self.at : end].reshape(count, size)
         self.at = end
-        whole: np.ndarray = taken @ (1 << np.arange(size - 1, -1, -1, dtype=np.int64))
+        whole: np.ndarray = bit_rows @ (1 << np.arange(size - 1, -1, -1, dtype=np.int64))
         return whole
 
     def number(self, size: int) -> int:

@@ -13,8 +13,8 @@ from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import parts
 from surgvqa.builders.annotations.shapes import (
-    MALFORMED,
-    Annotated,
+    MALFORMED_ERRORS,
+    Annotations,
     Faults,
     Picture,
     Shape,
@@ -23,7 +23,7 @@ from surgvqa.builders.annotations.shapes import (
 )
 from surgvqa.builders.geometry import checks, elsewhere
 from surgvqa.builders.label_exports import tracks
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
@@ -53,10 +53,10 @@ def is_darwin(file: Mapping[str, Any]) -> bool:
     )
 
 
-def read(file: Mapping[str, Any], known: Known, shown: str) -> Annotated:
+def read(file: Mapping[str, Any], context: ExportContext, file_name: str) -> Annotations:
     """Read the annotations of one item."""
-    found = Faults(shown)
-    name = shown
+    faults = Faults(file_name)
+    name = file_name
     try:
         item = file.get("item") or file["image"]
         slots = item.get("slots") or [item]
@@ -66,17 +66,17 @@ def read(file: Mapping[str, Any], known: Known, shown: str) -> Annotated:
         if "/" not in name and parts(str(item.get("path") or "")) != ("",):
             name = "/".join((*parts(str(item["path"])), name))
         if (why := beside.not_looked_at(item)) is not None:
-            found.note(name, why)
-            return found.annotated(())
+            faults.note(name, why)
+            return faults.sum_up(())
         size = frame_size(slots[0]["width"], slots[0]["height"])
         if any("frames" in one for one in file["annotations"]):
-            return found.annotated(_video(file["annotations"], name, size, slots[0], known, found))
+            return faults.sum_up(_video(file["annotations"], name, size, slots[0], context, faults))
         shapes = [_shape(one, f"annotation {index}") for index, one in enumerate(file["annotations"])]
-        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
-        return found.annotated([Picture(name, *size, nodes)])
-    except (InputError, *MALFORMED) as error:
-        found.add(name, error)
-        return found.annotated(())
+        nodes = entities(shapes, context.names, size, faults.cuts, masked=False, picture=name)
+        return faults.sum_up([Picture(name, *size, nodes)])
+    except (InputError, *MALFORMED_ERRORS) as error:
+        faults.add(name, error)
+        return faults.sum_up(())
 
 
 def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | None = None) -> Shape:
@@ -91,26 +91,26 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
         kind = next(iter(places), "tag" if "tag" in one else None)
         if kind is None:
             raise InputError("an annotation without a place, and no tag")
-        said = one.get("inference") or {}
-        score = confidence(said.get("confidence"), "a confidence of")
+        inference = one.get("inference") or {}
+        score = confidence(inference.get("confidence"), "a confidence of")
         if kind == "tag":
             return Shape(label, where=where, track=track, score=score)
         if len(places) > 1 and (len(places) > 2 or "bounding_box" not in places):
             raise InputError(
                 f"an annotation with {' and '.join(places)}; one place is due, perhaps with its box"
             )
-        placed = _placed(kind, one[kind], label, where, track)
+        shape = _place_shape(kind, one[kind], label, where, track)
         if kind == "bounding_box" and places[1:]:
-            beside_it = _placed(places[1], one[places[1]], label, where, track)
+            beside_it = _place_shape(places[1], one[places[1]], label, where, track)
             checks.refuse_beside(beside_it.trace, _box(one[kind]))
         around = _box(one["bounding_box"]) if "bounding_box" in places[1:] else None
-        return replace(placed, score=score, around=around)
-    except (InputError, *MALFORMED) as error:
+        return replace(shape, score=score, around=around)
+    except (InputError, *MALFORMED_ERRORS) as error:
         error.add_note(where)
         raise
 
 
-def _placed(kind: str, value: Mapping[str, Any], label: str, where: str, track: str | None) -> Shape:
+def _place_shape(kind: str, value: Mapping[str, Any], label: str, where: str, track: str | None) -> Shape:
     if kind in ("polygon", "complex_polygon"):
         paths = value["paths"] if "paths" in value else value["path"]
         if paths and isinstance(paths[0], Mapping):
@@ -150,11 +150,11 @@ def _video(
     name: str,
     size: tuple[int, int],
     slot: Mapping[str, Any],
-    known: Known,
-    found: Faults,
+    context: ExportContext,
+    faults: Faults,
 ) -> Iterator[Picture]:
     """Yield the tracks of a video; frames count from 0."""
-    rate = known.rate_of(float(slot.get("fps") or 0), f"{found.shown}: {name}")
+    rate = context.rate_of(float(slot.get("fps") or 0), f"{faults.shown_name}: {name}")
     read = []
     for index, one in enumerate(entries):
         unknown = [key for key in one if key not in (*BESIDE, *PLACES)]
@@ -172,44 +172,44 @@ def _video(
         for frame, there in frames:
             shape = _shape({"tag": {}, **there}, f"annotation {index}, frame {frame}", label, track)
             keys.append(tracks.Key(frame, shape, moves))
-        hidden = [(int(start), int(end)) for start, end in one.get("hidden_areas") or ()]
+        gaps = [(int(start), int(end)) for start, end in one.get("hidden_areas") or ()]
         # the end of a range is the first frame without it
-        hidden += [(end, start - 1) for (_, end), (start, _) in pairwise(ranges) if end < start]
+        gaps += [(end, start - 1) for (_, end), (start, _) in pairwise(ranges) if end < start]
         if ranges:
             keys.append(tracks.Key(ranges[-1][1] - 0.5, None))
-        read.append(_without(keys, hidden))
+        read.append(_without(keys, gaps))
     count = slot.get("frame_count")
     last = int(count) - 1 if count else None
-    yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), known, found)
+    yield from tracks.pictures(read, tracks.Film(name=name, size=size, rate=rate, last=last), context, faults)
 
 
-def _without(keys: Iterable[tracks.Key], hidden: Iterable[tuple[int, int]]) -> list[tracks.Key]:
+def _without(keys: Iterable[tracks.Key], gaps: Iterable[tuple[int, int]]) -> list[tracks.Key]:
     """Return a track that is out of view in some stretches of frames, and goes on behind each as if it had moved."""
     keys = sorted(keys, key=lambda key: key.frame)
     frames = [key.frame for key in keys]
-    kept: list[tracks.Key] = []
-    done = 0
-    for start, end in _joined(hidden):
+    kept_keys: list[tracks.Key] = []
+    next_index = 0
+    for start, end in _join(gaps):
         first, behind = bisect_left(frames, start), bisect_right(frames, end)
-        kept += keys[done:first]
-        kept.append(tracks.Key(start - 0.5, None))
+        kept_keys += keys[next_index:first]
+        kept_keys.append(tracks.Key(start - 0.5, None))
         if behind and (shape := keys[behind - 1]).shape is not None:
             after = keys[behind] if behind < len(keys) else tracks.Key(end + 1, None)
-            kept.append(replace(shape, frame=end, shape=tracks.between(shape, after, end)))
-        done = behind
-    return kept + keys[done:]
+            kept_keys.append(replace(shape, frame=end, shape=tracks.between(shape, after, end)))
+        next_index = behind
+    return kept_keys + keys[next_index:]
 
 
-def _joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _join(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Stretches in order, those that overlap as one.
 
-    >>> _joined([(5, 9), (0, 2), (1, 4)])
+    >>> _join([(5, 9), (0, 2), (1, 4)])
     [(0, 4), (5, 9)]
     """
-    joined: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for start, end in sorted(stretches):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        if runs and start <= runs[-1][1]:
+            runs[-1] = runs[-1][0], max(end, runs[-1][1])
         elif start <= end:
-            joined.append((start, end))
-    return joined
+            runs.append((start, end))
+    return runs

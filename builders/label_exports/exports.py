@@ -10,43 +10,43 @@ from typing import Any
 from surgvqa.builders.annotations.coco import coco
 from surgvqa.builders.annotations.labelme import labelme
 from surgvqa.builders.annotations.picture_names import inside
-from surgvqa.builders.annotations.shapes import Annotated, read_json, read_json_lines
+from surgvqa.builders.annotations.shapes import Annotations, read_json, read_json_lines
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 TOOLS = "CVAT, Label Studio, COCO, LabelMe, Darwin, Pascal VOC, YOLO, MOT, masks, a table or a detector"
 
 
-def read(path: Path, known: Known) -> Annotated:
+def read(path: Path, context: ExportContext) -> Annotations:
     """Read an export, a file or a folder of files.
 
     Raises:
         InputError: no such file, or none of the tools'.
     """
-    return joined(each(path, known))
+    return join(each(path, context))
 
 
-def joined(found: Sequence[Annotated]) -> Annotated:
+def join(exports: Sequence[Annotations]) -> Annotations:
     """Return what several exports hold."""
-    return Annotated(
-        tuple(picture for one in found for picture in one.pictures),
-        tuple(fault for one in found for fault in one.faults),
-        tuple(note for one in found for note in one.notes),
+    return Annotations(
+        tuple(picture for one in exports for picture in one.pictures),
+        tuple(fault for one in exports for fault in one.faults),
+        tuple(note for one in exports for note in one.notes),
     )
 
 
-def each(path: Path, known: Known) -> list[Annotated]:
+def each(path: Path, context: ExportContext) -> list[Annotations]:
     """Read an export, or those of a folder one by one: each names what its own annotator looked for.
 
     Raises:
         InputError: no such file, or none of the tools'.
     """
-    return _folder(path, known) if path.is_dir() else [_file(path, known)]
+    return _folder(path, context) if path.is_dir() else [_file(path, context)]
 
 
-def _file(path: Path, known: Known) -> Annotated:
+def _file(path: Path, context: ExportContext) -> Annotations:
     """Return a file in the form of one of the tools."""
     if not path.is_file():
         raise InputError(f"no file {path}")
@@ -54,55 +54,55 @@ def _file(path: Path, known: Known) -> Annotated:
     if ending == ".xml":
         root = cvat.document(path)
         if root.tag == "annotation":
-            return voc.read(path, root, known)
+            return voc.read(path, root, context)
         if root.tag == "annotations":
-            return cvat.read(path, root, known)
+            return cvat.read(path, root, context)
         raise InputError(
             f"{path.name}: its document is {root.tag!r}; annotations (CVAT) or annotation (VOC) are read"
         )
     if ending == ".csv":
-        return tables.table(path, known)
+        return tables.table(path, context)
     if ending == ".jsonl":
-        return tables.detections(read_json_lines(path, path.name), known, path.name)
-    return _json(read_json(path, path.name), path, known)
+        return tables.detections(read_json_lines(path, path.name), context, path.name)
+    return _json(read_json(path, path.name), path, context)
 
 
-def _json(file: Any, path: Path, known: Known) -> Annotated:
+def _json(file: Any, path: Path, context: ExportContext) -> Annotations:
     """Return the value of a JSON file."""
     if isinstance(file, list):
         first = file[0] if file else None
         studio = isinstance(first, Mapping) and ("annotations" in first or "completions" in first)
         if isinstance(first, Mapping) and "annotation_id" in first and not studio:
             raise InputError(f"{path.name}: Label Studio's JSON-MIN; export it as JSON")
-        return (label_studio.read if studio else tables.detections)(file, known, path.name)
+        return (label_studio.read if studio else tables.detections)(file, context, path.name)
     if not isinstance(file, Mapping):
         raise InputError(f"{path.name}: neither a list nor an object, so none of the known tools wrote it")
     if "shapes" in file:
-        return labelme(path, known.names.taxonomy, file=file, masked=False)
+        return labelme(path, context.names.taxonomy, file=file, masked=False)
     if darwin.is_darwin(file):
-        return darwin.read(file, known, path.name)
+        return darwin.read(file, context, path.name)
     if "detections" in file:
-        return tables.detections([file], known, path.name)
-    return coco(path, known.names.taxonomy, file=file, masked=False)
+        return tables.detections([file], context, path.name)
+    return coco(path, context.names.taxonomy, file=file, masked=False)
 
 
-def _folder(folder: Path, known: Known) -> list[Annotated]:
+def _folder(folder: Path, context: ExportContext) -> list[Annotations]:
     """Return a folder in the form of one of the tools, or its files one by one."""
     if mot.ground_truth(folder) is not None:
-        return [mot.read(folder, known)]
+        return [mot.read(folder, context)]
     if mask_pictures.class_file(folder) is not None:
-        return [mask_pictures.read(folder, known)]
+        return [mask_pictures.read(folder, context)]
     files = files_below(folder, "*.xml", "*.json", "*.jsonl")
     if yolo.class_file(folder) is not None and (
         not files or any(path.parent.name == "labels" for path in files_below(folder, "*.txt"))
     ):
-        return [yolo.read(folder, known)]
+        return [yolo.read(folder, context)]
     if not files:
         raise InputError(f"{folder}: nothing in it that one of these tools wrote: {TOOLS}")
-    return [_named(_file(path, known), path.relative_to(folder).parts[:-1]) for path in files]
+    return [_name_pictures(_file(path, context), path.relative_to(folder).parts[:-1]) for path in files]
 
 
-def _named(one: Annotated, folders: Sequence[str]) -> Annotated:
+def _name_pictures(one: Annotations, folders: Sequence[str]) -> Annotations:
     """Return what a file holds, its pictures named behind the folders that may tell their recording."""
     pictures = (replace(picture, name=inside(folders, picture.name)) for picture in one.pictures)
     return one._replace(pictures=tuple(pictures)) if folders else one

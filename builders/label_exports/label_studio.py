@@ -12,10 +12,17 @@ from typing import Any
 
 from surgvqa.builders.annotations.entities import entities, phase_of
 from surgvqa.builders.annotations.picture_names import recordings
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED_ERRORS,
+    Annotations,
+    Faults,
+    Picture,
+    Shape,
+    frame_size,
+)
 from surgvqa.builders.geometry import checks, elsewhere, masks
 from surgvqa.builders.label_exports import brush, tracks
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
@@ -28,43 +35,44 @@ CLOCK_SLACK = 0.02  # of a time; rates are rounded
 ON_TIME = ("videorectangle", "timelinelabels")
 
 
-def read(file: Sequence[Any], known: Known, shown: str) -> Annotated:
+def read(file: Sequence[Any], context: ExportContext, file_name: str) -> Annotations:
     """Read every task of an export."""
-    found = Faults(shown)
+    faults = Faults(file_name)
     pictures: list[Picture] = []
     for index, task in enumerate(file):
         item = f"task {task.get('id') if isinstance(task, Mapping) else index}"
         try:
-            pictures += _task(task, item, known, found)
-        except (InputError, *MALFORMED) as error:
-            found.add(item, error)
-    return found.annotated(pictures)
+            pictures += _task(task, item, context, faults)
+        except (InputError, *MALFORMED_ERRORS) as error:
+            faults.add(item, error)
+    return faults.sum_up(pictures)
 
 
-def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> list[Picture]:
+def _task(task: Mapping[str, Any], item: str, context: ExportContext, faults: Faults) -> list[Picture]:
     """Return the pictures of a task: one, or those of a video."""
     data = task["data"]
     if not isinstance(data, Mapping):
         raise InputError("its data is no object")
-    given = task.get("annotations", task.get("completions")) or ()
-    done = [one for one in given if not one.get("was_cancelled")]
-    if not done:
+    task_annotations = task.get("annotations", task.get("completions")) or ()
+    candidates = [one for one in task_annotations if not one.get("was_cancelled")]
+    if not candidates:
         return []  # nobody looked
-    if len(done) > 1:
-        found.note(item, "annotated several times; the ground truth, or else the latest one, is read")
-    results = list(_chosen(done)["result"])
-    placed = {one["id"] for one in results if one.get("id") is not None and _geometry(one)}
+    if len(candidates) > 1:
+        faults.note(item, "annotated several times; the ground truth, or else the latest one, is read")
+    results = list(_choose_annotation(candidates)["result"])
+    region_ids = {one["id"] for one in results if one.get("id") is not None and _geometry(one)}
     things = [
         one
         for one in results
-        if one["type"] not in NO_THINGS and not (one["type"] in SAYS_OF_REGIONS and one.get("id") in placed)
+        if one["type"] not in NO_THINGS
+        and not (one["type"] in SAYS_OF_REGIONS and one.get("id") in region_ids)
     ]
     name = _name(data, things)
     if any(one["type"] in ON_TIME for one in things):
-        return list(_video(things, name, known, found))
+        return list(_video(things, name, context, faults))
     width = height = 0
     shapes: list[Shape] = []
-    labelled = {one["id"]: one for one in things if one.get("id") is not None and _labels(one)}
+    labelled_results = {one["id"]: one for one in things if one.get("id") is not None and _labels(one)}
     for number, one in enumerate(things):
         where = f"result {one.get('id', number)}"
         try:
@@ -73,20 +81,20 @@ def _task(task: Mapping[str, Any], item: str, known: Known, found: Faults) -> li
                 if width and size != (width, height):
                     raise InputError(f"pictures of {width}x{height} and {size[0]}x{size[1]} in one task")
                 width, height = size
-            if not _labels(one) and one.get("id") in labelled and _geometry(one):
-                _refuse_two_places(one["value"], labelled[one["id"]]["value"])
+            if not _labels(one) and one.get("id") in labelled_results and _geometry(one):
+                _refuse_two_places(one["value"], labelled_results[one["id"]]["value"])
                 continue  # the same region, once with and once without its label
             shapes += _shapes(one, where, width, height)
-        except (InputError, *MALFORMED) as error:
+        except (InputError, *MALFORMED_ERRORS) as error:
             error.add_note(f"{where} of {item}")
-            found.add(name, error)
+            faults.add(name, error)
             return []
     try:
-        shapes, phase = phase_of(shapes, known.names)
-        nodes = entities(shapes, known.names, (width, height), found.cuts, masked=False, picture=name)
+        shapes, phase = phase_of(shapes, context.names)
+        nodes = entities(shapes, context.names, (width, height), faults.cuts, masked=False, picture=name)
     except InputError as error:
         error.add_note(item)
-        found.add(name, error)
+        faults.add(name, error)
         return []
     return [Picture(name, width, height, nodes, phase=phase, recordings=recordings(data))]
 
@@ -98,34 +106,34 @@ def _refuse_two_places(one: Mapping[str, Any], other: Mapping[str, Any]) -> None
             raise InputError(f"its region is there twice, with {key} {one[key]!r} and {other[key]!r}")
 
 
-def _chosen(done: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _choose_annotation(candidates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the annotation that counts: the ground truth, else the latest one, by its time where all have one."""
-    done = [one for one in done if one.get("ground_truth")] or done
+    candidates = [one for one in candidates if one.get("ground_truth")] or candidates
     for key in ("updated_at", "created_at"):
-        if all(isinstance(one.get(key), str) for one in done):
-            return max(done, key=lambda one: str(one[key]))
-    return done[-1]
+        if all(isinstance(one.get(key), str) for one in candidates):
+            return max(candidates, key=lambda one: str(one[key]))
+    return candidates[-1]
 
 
 def _name(data: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> str:
     """Return the file that a task shows, of several the one that its results were drawn in."""
-    shown = sorted(
+    targets = sorted(
         {str(one["to_name"]) for one in things if one.get("to_name") is not None and _geometry(one)}
     )
     files = sorted(
         {value for value in data.values() if isinstance(value, str) and _ENDING.search(_file(value))}
     )
     if len(files) > 1:
-        if len(shown) > 1:
-            raise InputError(f"its results lie in {' and '.join(shown)} (to_name); export a task a picture")
-        if shown and isinstance(data.get(shown[0]), str):
-            return _file(data[shown[0]])
+        if len(targets) > 1:
+            raise InputError(f"its results lie in {' and '.join(targets)} (to_name); export a task a picture")
+        if targets and isinstance(data.get(targets[0]), str):
+            return _file(data[targets[0]])
     values = [data.get(key) for key in ("image", "img", "video")]
     texts = [value for value in (*values, *data.values()) if isinstance(value, str)]
     if not texts:
         raise InputError("its data names no picture")
-    named = [one for one in map(_file, texts) if _ENDING.search(one)]
-    return next(iter(named), texts[0].split("?d=")[-1])
+    file_names = [one for one in map(_file, texts) if _ENDING.search(one)]
+    return next(iter(file_names), texts[0].split("?d=")[-1])
 
 
 _ENDING = re.compile(r"\.[A-Za-z0-9]{2,4}$")
@@ -144,13 +152,13 @@ def _file(text: str) -> str:
 def _labels(one: Mapping[str, Any]) -> list[str]:
     """Return the labels of a result: "rectanglelabels", "labels", "choices", the ends of a taxonomy's paths."""
     value = one["value"]
-    found: list[str] = []
-    for key, given in value.items():
+    labels: list[str] = []
+    for key, entries in value.items():
         if key == "taxonomy":
-            found += [str(path[-1]) for path in given]
+            labels += [str(path[-1]) for path in entries]
         elif key.endswith("labels") or key in ("choices", "choice"):
-            found += [given] if isinstance(given, str) else [str(label) for label in given]
-    return list(dict.fromkeys(found))
+            labels += [entries] if isinstance(entries, str) else [str(label) for label in entries]
+    return list(dict.fromkeys(labels))
 
 
 def _geometry(one: Mapping[str, Any]) -> bool:
@@ -212,7 +220,7 @@ def _region(value: Mapping[str, Any], label: str, kind: str, where: str, width: 
         box, degrees = _box(value, width, height), float(value.get("rotation") or 0)
         if degrees % 360:
             about = _at(value, width, height)
-            return Shape(label, turned=checks.turned(box, degrees, about), where=where)
+            return Shape(label, turned_box=checks.turn_box(box, degrees, about), where=where)
         return Shape(label, box=box, where=where)
     raise InputError(f"a {kind}; rectangle, polygon, brush, ellipse, keypoint and choices are read")
 
@@ -231,21 +239,23 @@ def _box(value: Mapping[str, Any], width: int, height: int) -> Box:
 # ---- videos
 
 
-def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: Faults) -> Iterator[Picture]:
+def _video(
+    things: Sequence[Mapping[str, Any]], name: str, context: ExportContext, faults: Faults
+) -> Iterator[Picture]:
     """Yield the tracks and timelines of a video."""
     sizes = (
         frame_size(one["original_width"], one["original_height"]) for one in things if "original_width" in one
     )
-    boxed = any(one["type"] == "videorectangle" for one in things)
-    size = next(sizes, None) or (known.needed_size("") if boxed else (1, 1))
+    has_boxes = any(one["type"] == "videorectangle" for one in things)
+    size = next(sizes, None) or (context.needed_size("") if has_boxes else (1, 1))
     rates = {rate for one in things if (rate := _rate(one["value"])) is not None}
-    counted = [int(one["value"]["framesCount"]) for one in things if _rate(one["value"]) is not None]
-    stated = next(iter(rates)) if len(rates) == 1 else None
+    frame_counts = [int(one["value"]["framesCount"]) for one in things if _rate(one["value"]) is not None]
+    export_rate = next(iter(rates)) if len(rates) == 1 else None
     slack = 2 / max(
-        min(counted, default=1), 1
+        min(frame_counts, default=1), 1
     )  # the number of frames is rounded, and the last one may count or not
-    rate = known.rate_of(stated, f"{found.shown}: {name}", slack)
-    rate = known.rate if known.rate > 0 else rate
+    rate = context.rate_of(export_rate, f"{faults.shown_name}: {name}", slack)
+    rate = context.rate if context.rate > 0 else rate
     _refuse_other_clock(things, rate)
     read = []
     for number, one in enumerate(things):
@@ -260,7 +270,7 @@ def _video(things: Sequence[Mapping[str, Any]], name: str, known: Known, found: 
     counts = [int(one["value"]["framesCount"]) for one in things if one["value"].get("framesCount")]
     last = max(counts) - 1 if counts else None
     yield from tracks.pictures(
-        read, tracks.Film(name=name, size=size, rate=rate, last=last, begins=1), known, found
+        read, tracks.Film(name=name, size=size, rate=rate, last=last, begins=1), context, faults
     )
 
 
@@ -271,10 +281,10 @@ def _refuse_other_clock(things: Sequence[Mapping[str, Any]], rate: float) -> Non
             at, frame = key.get("time"), key.get("frame")
             if at is None or frame is None:
                 continue
-            expected = (float(frame) - 1) / rate
-            if abs(float(at) - expected) > 2.5 / rate + CLOCK_SLACK * expected:
+            expected_s = (float(frame) - 1) / rate
+            if abs(float(at) - expected_s) > 2.5 / rate + CLOCK_SLACK * expected_s:
                 raise InputError(
-                    f"frame {frame} is at {expected:.2f} s at {rate:g} frames a second, and its time says {at} s; "
+                    f"frame {frame} is at {expected_s:.2f} s at {rate:g} frames a second, and its time says {at} s; "
                     "correct --image-rate, or the export"
                 )
 
@@ -292,8 +302,8 @@ def _sequence(one: Mapping[str, Any], label: str, where: str, size: tuple[int, i
         box, degrees = _box(key, *size), float(key.get("rotation") or 0)
         track = str(one.get("id", ""))
         if degrees % 360:
-            turned = checks.turned(box, degrees, _at(key, *size))
-            shape = Shape(label, turned=turned, track=track, where=where)
+            corners = checks.turn_box(box, degrees, _at(key, *size))
+            shape = Shape(label, turned_box=corners, track=track, where=where)
         else:
             shape = Shape(label, box=box, track=track, where=where)
         yield tracks.Key(frame, shape)

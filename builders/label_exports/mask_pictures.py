@@ -13,13 +13,13 @@ import numpy as np
 from PIL import ImageOps
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import inside
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
+from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Annotations, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import opened_picture
 from surgvqa.builders.files.tables import number, rows
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.label_exports.known import Known, same_classes
+from surgvqa.builders.label_exports.export_context import ExportContext, same_classes
 from surgvqa.cards.command import InputError
 
 NOTHING = ("background", "void", "unlabelled", "unlabeled", "")
@@ -32,37 +32,39 @@ def class_file(folder: Path) -> Path | None:
     return same_classes(folder, there, classes) if there else None
 
 
-def read(folder: Path, known: Known) -> Annotated:
+def read(folder: Path, context: ExportContext) -> Annotations:
     """Read every PNG of a folder. A class is one thing: where it is, not how many there are."""
-    found = Faults(folder.name)
+    faults = Faults(folder.name)
     path = class_file(folder)
     if path is None:
         raise InputError(f"{folder}: no labelmap.txt or classes.csv that says which value is which class")
-    values, coloured = classes(path)
+    values, has_colours = classes(path)
     pictures = []
     for mask in files_below(folder, "*.png"):
         if {"SegmentationObject", "JPEGImages"} & set(mask.parts):
             continue  # instances without their classes, and the pictures themselves
         name = inside(mask.relative_to(folder).parts[:-1], mask.name)
         try:
-            coded = _coded(mask, coloured)
-            height, width = coded.shape
-            shapes = _shapes(coded, values, coloured)
-            nodes = entities(shapes, known.names, (width, height), found.cuts, masked=False, picture=name)
+            codes = _read_codes(mask, has_colours)
+            height, width = codes.shape
+            shapes = _shapes(codes, values, has_colours)
+            nodes = entities(shapes, context.names, (width, height), faults.cuts, masked=False, picture=name)
             pictures.append(Picture(name, width, height, nodes))
         except InputError as error:
-            found.add(mask.relative_to(folder).as_posix(), error)
-    return found.annotated(pictures)
+            faults.add(mask.relative_to(folder).as_posix(), error)
+    return faults.sum_up(pictures)
 
 
 def classes(path: Path) -> tuple[Values, bool]:
     """Read the labels of values, and whether these are colours."""
-    found: dict[int, str] = {}
+    labels_by_value: dict[int, str] = {}
     table = path.suffix == ".csv"
     for where, label, value in _rows(path) if table else _lines(path):
-        if found.setdefault(value, label) != label:
-            raise InputError(f"{where}: {label} has the value of {found[value]}; every class needs its own")
-    return found, not table or "id" not in next(iter(rows(path, ("name",))), {})
+        if labels_by_value.setdefault(value, label) != label:
+            raise InputError(
+                f"{where}: {label} has the value of {labels_by_value[value]}; every class needs its own"
+            )
+    return labels_by_value, not table or "id" not in next(iter(rows(path, ("name",))), {})
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str, int]]:
@@ -89,11 +91,11 @@ def _lines(path: Path) -> Iterator[tuple[str, str, int]]:
         yield where, label.strip(), red + 256 * green + 65536 * blue
 
 
-def _coded(path: Path, coloured: bool) -> np.ndarray:
+def _read_codes(path: Path, coloured: bool) -> np.ndarray:
     """Return the picture as it is shown as a number a pixel; what is transparent is 0."""
     try:
-        with opened_picture(path, path.name) as stored:
-            picture = ImageOps.exif_transpose(stored)
+        with opened_picture(path, path.name) as raw_picture:
+            picture = ImageOps.exif_transpose(raw_picture)
             if coloured:
                 channels = np.asarray(picture.convert("RGBA")).astype(np.int64)
                 if not np.isin(channels[..., 3], (0, 255)).all():
@@ -103,22 +105,22 @@ def _coded(path: Path, coloured: bool) -> np.ndarray:
             if picture.mode not in ("1", "L", "P", "I", "I;16"):
                 raise InputError(f"a picture of mode {picture.mode}; ids are grey values or palette indices")
             return np.asarray(picture).astype(np.int64)
-    except (InputError, *MALFORMED) as error:
-        said = str(error).removeprefix(f"{path.name}: ")
-        raise InputError(f"no mask that can be read: {said}") from error
+    except (InputError, *MALFORMED_ERRORS) as error:
+        cause = str(error).removeprefix(f"{path.name}: ")
+        raise InputError(f"no mask that can be read: {cause}") from error
 
 
-def _shapes(coded: np.ndarray, values: Values, coloured: bool) -> Iterator[Shape]:
+def _shapes(codes: np.ndarray, values: Values, coloured: bool) -> Iterator[Shape]:
     """Yield a shape for every class that is in the picture."""
-    for value in np.unique(coded).tolist():
+    for value in np.unique(codes).tolist():
         if value not in values:
             if value == 0:
                 continue  # black is background where nobody says otherwise
-            shown = (
+            value_text = (
                 f"colour {value % 256},{value // 256 % 256},{value // 65536}"
                 if coloured
                 else f"value {value}"
             )
-            raise InputError(f"the {shown}, which no class has; add it to the classes")
+            raise InputError(f"the {value_text}, which no class has; add it to the classes")
         if values[value].lower() not in NOTHING:
-            yield Shape(values[value], rle=masks.mask_to_rle(coded == value), where=values[value])
+            yield Shape(values[value], rle=masks.mask_to_rle(codes == value), where=values[value])

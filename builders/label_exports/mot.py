@@ -5,11 +5,11 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Shape, frame_size
+from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Annotations, Faults, Shape, frame_size
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import tracks
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 
@@ -22,17 +22,17 @@ def ground_truth(folder: Path) -> Path | None:
     return next(iter(there), None)
 
 
-def read(folder: Path, known: Known) -> Annotated:
+def read(folder: Path, context: ExportContext) -> Annotations:
     """Read the boxes of a sequence, by its frames, which count from 1. A box of a track holds for its frame alone."""
-    found = Faults(folder.name)
+    faults = Faults(folder.name)
     path = ground_truth(folder)
     if path is None:
         raise InputError(f"{folder}: no gt.txt below it")
-    listed = path.parent / "labels.txt"
-    if not listed.is_file():
+    class_list = path.parent / "labels.txt"
+    if not class_list.is_file():
         raise InputError(f"{folder}: no labels.txt beside {path.name} that names the classes, one a line")
-    labels = [line.strip() for line in read_text(listed, listed.name).strip().split("\n")]
-    film = _sequence(path, known)
+    labels = [line.strip() for line in read_text(class_list, class_list.name).strip().split("\n")]
+    film = _sequence(path, context)
     keys: dict[str, list[tracks.Key]] = {}
     for number, line in enumerate(read_text(path, path.name).split("\n"), start=1):
         if not line.strip():
@@ -51,31 +51,33 @@ def read(folder: Path, known: Known) -> Annotated:
                 raise InputError("a box of visibility 0; delete the line if the thing isn't in view")
             kind = int(cells[7])
             if not 1 <= kind <= len(labels):
-                raise InputError(f"class {kind} is none of the {len(labels)} of {listed.name}, from 1 on")
+                raise InputError(f"class {kind} is none of the {len(labels)} of {class_list.name}, from 1 on")
             box = (x, y, x + w, y + h)
             shape = Shape(labels[kind - 1], box=box, track=cells[1], where=where, form="xywh")
             keys.setdefault(cells[1], []).extend((tracks.Key(frame, shape), tracks.Key(frame + 0.5, None)))
-        except (InputError, *MALFORMED) as error:
-            found.add(where, error)
-    if found.faults:
-        return found.annotated(())  # the frame of a line that can't be read lacks a thing
-    return found.annotated(tracks.pictures(list(keys.values()), film, known, found))
+        except (InputError, *MALFORMED_ERRORS) as error:
+            faults.add(where, error)
+    if faults.faults:
+        return faults.sum_up(())  # the frame of a line that can't be read lacks a thing
+    return faults.sum_up(tracks.pictures(list(keys.values()), film, context, faults))
 
 
-def _sequence(path: Path, known: Known) -> tracks.Film:
+def _sequence(path: Path, context: ExportContext) -> tracks.Film:
     """Return what seqinfo.ini says of a video; without it the size is that of the frames, the rate --image-rate."""
     there = [folder / "seqinfo.ini" for folder in (path.parent, path.parent.parent)]
     info = next((one for one in there if one.is_file()), None)
     if info is None:
-        return tracks.Film(name="", size=known.needed_size(""), rate=known.needed_rate(path.name), begins=1)
+        return tracks.Film(
+            name="", size=context.needed_size(""), rate=context.needed_rate(path.name), begins=1
+        )
     parser = configparser.ConfigParser()
     try:
         parser.read_string(read_text(info, info.name))
         sequence = parser["Sequence"]
         size = frame_size(int(sequence["imWidth"]), int(sequence["imHeight"]))
-        stated, count = float(sequence["frameRate"]), sequence.get("seqLength")
+        export_rate, count = float(sequence["frameRate"]), sequence.get("seqLength")
         last = int(count) - 1 if count else None
-    except (configparser.Error, *MALFORMED) as error:
+    except (configparser.Error, *MALFORMED_ERRORS) as error:
         raise InputError(f"{info.name}: imWidth, imHeight or frameRate can't be read: {error}") from error
-    rate = known.rate_of(stated, info.name)
+    rate = context.rate_of(export_rate, info.name)
     return tracks.Film(name=sequence.get("name", ""), size=size, rate=rate, last=last, begins=1, held=False)

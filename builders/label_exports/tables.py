@@ -10,8 +10,8 @@ from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import FOLDERS, recordings
 from surgvqa.builders.annotations.shapes import (
-    MALFORMED,
-    Annotated,
+    MALFORMED_ERRORS,
+    Annotations,
     Faults,
     Picture,
     Shape,
@@ -20,13 +20,13 @@ from surgvqa.builders.annotations.shapes import (
 )
 from surgvqa.builders.files.tables import letters, number, rows
 from surgvqa.builders.geometry import elsewhere
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 SAYS_NO = (
-    beside.GONE
-    | beside.SEEN
-    | beside.PASSED
+    beside.ABSENT_KEYS
+    | beside.VISIBLE_KEYS
+    | beside.SKIPPED_KEYS
     | frozenset(
         ("conf", "prob", "probs", "p", "value", "count", "number", "score", "probability", "certainty")
     )
@@ -34,15 +34,15 @@ SAYS_NO = (
 CORNERS = ("x1", "y1", "x2", "y2")
 
 
-def table(path: Path, known: Known) -> Annotated:
+def table(path: Path, context: ExportContext) -> Annotations:
     """Read ``image,label`` with perhaps ``x1,y1,x2,y2,width,height`` and ``confidence``; a line per thing.
 
     A picture of which nothing is in view has one line with an empty label.
     """
-    found = Faults(path.name)
+    faults = Faults(path.name)
     shapes: dict[str, list[Shape]] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    broken: set[str] = set()
+    faulty_names: set[str] = set()
     bare: set[str] = set()  # pictures of which a row says that nothing is in view
     table_rows = rows(path, ("image", "label"))
     unread = [column for row in table_rows[:1] for column in row if _elsewhere(column)]
@@ -54,7 +54,7 @@ def table(path: Path, known: Known) -> Annotated:
     for index, row in enumerate(table_rows, start=2):
         name, where = row["image"], f"row {index}"
         if not name:
-            found.add(where, "a row without an image; merged cells hold their text in the first row alone")
+            faults.add(where, "a row without an image; merged cells hold their text in the first row alone")
             continue
         shapes.setdefault(name, [])
         try:
@@ -63,46 +63,46 @@ def table(path: Path, known: Known) -> Annotated:
             if shape is None:
                 bare.add(name)
         except InputError as error:
-            found.add(where, error)
-            broken.add(name)
+            faults.add(where, error)
+            faulty_names.add(name)
     pictures = []
-    told = recordings(table_rows[0]) if table_rows else ()  # more than one are refused above
+    recording_names = recordings(table_rows[0]) if table_rows else ()  # more than one are refused above
     for name, there in shapes.items():
-        if name in broken:
+        if name in faulty_names:
             continue
         if there and name in bare:
-            found.add(
+            faults.add(
                 name, "a row says that nothing is in view, and another one names a thing; keep one of them"
             )
             continue
         size = sizes.get(name, (0, 0))
         try:
-            nodes = entities(there, known.names, size, found.cuts, masked=False, picture=name)
-            pictures.append(Picture(name, *size, nodes, recordings=told))
+            nodes = entities(there, context.names, size, faults.cuts, masked=False, picture=name)
+            pictures.append(Picture(name, *size, nodes, recordings=recording_names))
         except InputError as error:
-            found.add(name, error)
-    return found.annotated(pictures)
+            faults.add(name, error)
+    return faults.sum_up(pictures)
 
 
-def _refuse_unread(shown: str, table: Sequence[Mapping[str, str]]) -> None:
+def _refuse_unread(file_name: str, table: Sequence[Mapping[str, str]]) -> None:
     """Refuse columns that may say of a row that its thing isn't in view, or that its picture is another video's."""
     for column in table[0] if table else ():
-        said = letters(column)
-        if said in SAYS_NO:
+        word = letters(column)
+        if word in SAYS_NO:
             raise InputError(
-                f"{shown}: a column {column}, which isn't read: every row names a thing in view. Delete the rows of "
+                f"{file_name}: a column {column}, which isn't read: every row names a thing in view. Delete the rows of "
                 "things that aren't, and the column; how sure a model was is read from confidence"
             )
-        if said in FOLDERS and len({row[column] for row in table}) > 1:
+        if word in FOLDERS and len({row[column] for row in table}) > 1:
             raise InputError(
-                f"{shown}: a column {column} with several of them; write them before the image: op1/1.jpg"
+                f"{file_name}: a column {column} with several of them; write them before the image: op1/1.jpg"
             )
 
 
 def _elsewhere(column: str) -> bool:
     """Whether a column places or turns a thing in a way that isn't read: without it the thing would lie elsewhere."""
     word = elsewhere.word(column)
-    return word in elsewhere.ELSEWHERE | elsewhere.FORMS | elsewhere.MOVED or (
+    return word in elsewhere.ELSEWHERE | elsewhere.FORMS | elsewhere.MOVE_KEYS or (
         word in CORNERS and column not in CORNERS
     )
 
@@ -125,17 +125,17 @@ def _row(row: Mapping[str, str], where: str, sizes: dict[str, tuple[int, int]]) 
     return Shape(row["label"], box=(x1, y1, x2, y2), score=score, where=where)
 
 
-def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
+def detections(file: Sequence[Any], context: ExportContext, file_name: str) -> Annotations:
     """Read objects of ``image, width, height, detections[{label, bbox [x1, y1, x2, y2], confidence}]``."""
-    found = Faults(shown)
+    faults = Faults(file_name)
     pictures = []
     for index, entry in enumerate(file):
         where = f"entry {index}"
         if not isinstance(entry, Mapping) or not isinstance(entry.get("detections"), list):
             cause = "neither a tool's export nor an object of image, width, height, detections"
-            raise InputError(f"{shown}: {where}: {cause}")
+            raise InputError(f"{file_name}: {where}: {cause}")
         if (why := beside.not_looked_at(entry)) is not None:
-            found.note(f"{where}: {entry.get('image')}", why)
+            faults.note(f"{where}: {entry.get('image')}", why)
             continue
         try:
             elsewhere.refuse_elsewhere(entry)
@@ -143,11 +143,11 @@ def detections(file: Sequence[Any], known: Known, shown: str) -> Annotated:
             size = frame_size(entry["width"], entry["height"])
             shapes = [_detection(one) for one in entry["detections"]]
             name = str(entry["image"])
-            nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
+            nodes = entities(shapes, context.names, size, faults.cuts, masked=False, picture=name)
             pictures.append(Picture(name, *size, nodes, recordings=recordings(entry)))
-        except (InputError, *MALFORMED) as error:
-            found.add(f"{where}: {entry.get('image')}", error)
-    return found.annotated(pictures)
+        except (InputError, *MALFORMED_ERRORS) as error:
+            faults.add(f"{where}: {entry.get('image')}", error)
+    return faults.sum_up(pictures)
 
 
 def _detection(one: Mapping[str, Any]) -> Shape:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from surgvqa.builders.annotations.entities import entities, phase_of
-from surgvqa.builders.annotations.shapes import MALFORMED, Faults, Picture, Shape
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Faults, Picture, Shape
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
 
@@ -39,14 +39,16 @@ class Film:
     held: bool = True  # a track that hasn't ended holds up to the last frame
 
 
-def pictures(tracks: Sequence[Sequence[Key]], film: Film, known: Known, found: Faults) -> Iterator[Picture]:
+def pictures(
+    tracks: Sequence[Sequence[Key]], film: Film, context: ExportContext, faults: Faults
+) -> Iterator[Picture]:
     """Yield a picture for every wanted moment that the tracks cover, or for their own frames where none is wanted.
 
     Args:
         tracks: the keys of every track.
         film: their video.
-        known: the names and the moments.
-        found: gets the faults.
+        context: the names and the moments.
+        faults: gets the faults.
     """
     tracks = [sorted(keys, key=lambda key: key.frame) for keys in tracks if keys]
     if not tracks:
@@ -55,35 +57,37 @@ def pictures(tracks: Sequence[Sequence[Key]], film: Film, known: Known, found: F
     last = max(keys[-1].frame for keys in tracks)
     if first < 0:
         cause = f"a shape at frame {first + film.begins:g}; frames of this form count from {film.begins}"
-        found.add(film.name or "the video", cause)
+        faults.add(film.name or "the video", cause)
         return
     beyond = max((key.frame for keys in tracks for key in keys if key.shape is not None), default=0)
     if (
         film.last is not None and beyond > film.last + 1
     ):  # how many frames there are is said with or without the last
         cause = f"a shape at frame {beyond + film.begins:g} of a video that ends at {film.last + film.begins}"
-        found.add(film.name or "the video", cause)
+        faults.add(film.name or "the video", cause)
         return
     if film.held and film.last is not None and any(keys[-1].shape is not None for keys in tracks):
         last = max(last, film.last)
     size, rate = film.size, film.rate
     own = {key.frame: key.frame / rate for keys in tracks for key in keys if key.frame % 1 == 0}
-    shown = {round(at * rate): at for at in known.moments} or {int(frame): at for frame, at in own.items()}
-    wanted = sorted(frame for frame in shown if first <= frame <= last)
-    there: list[list[Shape]] = [[] for _ in wanted]
+    moments_by_frame = {round(at * rate): at for at in context.moments} or {
+        int(frame): at for frame, at in own.items()
+    }
+    frames = sorted(frame for frame in moments_by_frame if first <= frame <= last)
+    there: list[list[Shape]] = [[] for _ in frames]
     for keys in tracks:
         for key, after in pairwise([*keys, Key(last + 1, None)]):
             if key.shape is None:
                 continue
-            for at in range(bisect_left(wanted, key.frame), bisect_left(wanted, after.frame)):
-                there[at].append(between(key, after, wanted[at]))
-    for frame, shapes in zip(wanted, there, strict=True):
+            for at in range(bisect_left(frames, key.frame), bisect_left(frames, after.frame)):
+                there[at].append(between(key, after, frames[at]))
+    for frame, shapes in zip(frames, there, strict=True):
         try:
-            things, phase = phase_of(shapes, known.names)
-            nodes = entities(things, known.names, size, found.cuts, masked=False, picture=f"frame {frame}")
-            yield Picture(film.name, *size, nodes, time_s=shown[frame], phase=phase)
-        except (InputError, *MALFORMED) as error:
-            found.add(f"frame {frame}", error)
+            things, phase = phase_of(shapes, context.names)
+            nodes = entities(things, context.names, size, faults.cuts, masked=False, picture=f"frame {frame}")
+            yield Picture(film.name, *size, nodes, time_s=moments_by_frame[frame], phase=phase)
+        except (InputError, *MALFORMED_ERRORS) as error:
+            faults.add(f"frame {frame}", error)
 
 
 def between(key: Key, after: Key, frame: float) -> Shape:
@@ -95,7 +99,7 @@ def between(key: Key, after: Key, frame: float) -> Shape:
     if after.shape is None and shape.box is not None and key.moves:
         return shape
     if shape.box is None or after.shape is None or after.shape.box is None or not key.moves:
-        return replace(shape, box=None, polygons=(), rle=None, turned=(), trace=())
+        return replace(shape, box=None, polygons=(), rle=None, turned_box=(), trace=())
     share = (frame - key.frame) / (after.frame - key.frame)
     x1, y1, x2, y2 = (a + share * (b - a) for a, b in zip(shape.box, after.shape.box, strict=True))
     return replace(shape, box=(x1, y1, x2, y2))

@@ -9,9 +9,16 @@ from xml.etree.ElementTree import Element
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import parts
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape, frame_size
+from surgvqa.builders.annotations.shapes import (
+    MALFORMED_ERRORS,
+    Annotations,
+    Faults,
+    Picture,
+    Shape,
+    frame_size,
+)
 from surgvqa.builders.geometry import checks, elsewhere
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
 
@@ -29,14 +36,14 @@ PLACES = ("bndbox", "robndbox", "polygon")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def read(path: Path, root: Element, known: Known) -> Annotated:
+def read(path: Path, root: Element, context: ExportContext) -> Annotations:
     """Read one picture's objects; corners are taken as they are, as most tools count them from 0."""
-    found = Faults(path.name)
+    faults = Faults(path.name)
     name = root.findtext("filename") or f"{path.stem}.xml"
     try:
         width, height = root.findtext("size/width"), root.findtext("size/height")
-        stated = width and height and (int(width), int(height)) != (0, 0)
-        size = frame_size(int(width or 0), int(height or 0)) if stated else known.needed_size(name)
+        has_size = width and height and (int(width), int(height)) != (0, 0)
+        size = frame_size(int(width or 0), int(height or 0)) if has_size else context.needed_size(name)
         unknown = [child.tag for child in root if child.tag not in (*BESIDES, "object")]
         if unknown:
             raise InputError(
@@ -44,13 +51,13 @@ def read(path: Path, root: Element, known: Known) -> Annotated:
             )
         there = [one for one in root.findall("object") if not beside.flag(one.findtext("deleted"), "deleted")]
         shapes = [_object(one, f"object {index}") for index, one in enumerate(there)]
-        nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
+        nodes = entities(shapes, context.names, size, faults.cuts, masked=False, picture=name)
         places = parts(root.findtext("path") or "")[:-1]
-        told = tuple(one for one in (root.findtext("folder") or "", *places) if one)
-        return found.annotated([Picture(name, *size, nodes, recordings=told)])
-    except (InputError, *MALFORMED) as error:
-        found.add(name, error)
-        return found.annotated(())
+        recording_names = tuple(one for one in (root.findtext("folder") or "", *places) if one)
+        return faults.sum_up([Picture(name, *size, nodes, recordings=recording_names)])
+    except (InputError, *MALFORMED_ERRORS) as error:
+        faults.add(name, error)
+        return faults.sum_up(())
 
 
 def _object(one: Element, where: str) -> Shape:
@@ -66,19 +73,26 @@ def _object(one: Element, where: str) -> Shape:
             if (count := len(one.findall(tag))) > 1:
                 raise InputError(f"an object with {count} elements {tag}; one is due")
         beside.refuse_gone(
-            {said.findtext("name", ""): said.findtext("value") for said in one.iter("attribute")}
+            {
+                attribute.findtext("name", ""): attribute.findtext("value")
+                for attribute in one.iter("attribute")
+            }
         )
         around = _corners(place) if (place := one.find("bndbox")) is not None else None
         if (polygon := one.find("polygon")) is not None:
             return Shape(label, polygons=[_polygon(polygon)], where=where, around=around)
-        if (turned := one.find("robndbox")) is not None:
-            x, y, w, h, angle = (float(turned.findtext(key, "")) for key in ("cx", "cy", "w", "h", "angle"))
+        if (turned_box := one.find("robndbox")) is not None:
+            x, y, w, h, angle = (
+                float(turned_box.findtext(key, "")) for key in ("cx", "cy", "w", "h", "angle")
+            )
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-            return Shape(label, turned=checks.turned(box, math.degrees(angle)), where=where, around=around)
+            return Shape(
+                label, turned_box=checks.turn_box(box, math.degrees(angle)), where=where, around=around
+            )
         if around is not None:
             return Shape(label, box=around, where=where)
         raise InputError("an object without a bndbox")
-    except (InputError, *MALFORMED) as error:
+    except (InputError, *MALFORMED_ERRORS) as error:
         error.add_note(where)
         raise
 

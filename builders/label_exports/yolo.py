@@ -13,12 +13,12 @@ from typing import Any
 import yaml
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import inside
-from surgvqa.builders.annotations.shapes import MALFORMED, Annotated, Faults, Picture, Shape
+from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Annotations, Faults, Picture, Shape
 from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import checks
-from surgvqa.builders.label_exports.known import Known, same_classes
+from surgvqa.builders.label_exports.export_context import ExportContext, same_classes
 from surgvqa.builders.schema import Point
 from surgvqa.cards.command import InputError
 
@@ -44,9 +44,9 @@ def class_file(folder: Path) -> Path | None:
     return same_classes(folder, there, lambda path: classes(path)[0]) if there else None
 
 
-def read(folder: Path, known: Known) -> Annotated:
+def read(folder: Path, context: ExportContext) -> Annotations:
     """Read every text file of a folder; an empty one says that nothing is in view."""
-    found = Faults(folder.name)
+    faults = Faults(folder.name)
     path = class_file(folder)
     if path is None:
         raise InputError(f"{folder}: no data.yaml, classes.txt or obj.names that names the classes")
@@ -60,18 +60,18 @@ def read(folder: Path, known: Known) -> Annotated:
             continue
         try:
             name = _name(text, folder)
-            size = _size(name, images, known)
+            size = _size(name, images, context)
             lines = read_text(text, text.name).split("\n")
             shapes = [
                 _line(line.split(), labels, shape, f"line {number}", size)
                 for number, line in enumerate(lines, start=1)
                 if line.strip()
             ]
-            nodes = entities(shapes, known.names, size, found.cuts, masked=False, picture=name)
+            nodes = entities(shapes, context.names, size, faults.cuts, masked=False, picture=name)
             pictures.append(Picture(name, *size, nodes))
-        except (InputError, *MALFORMED) as error:
-            found.add(text.relative_to(folder).as_posix(), error)
-    return found.annotated(pictures)
+        except (InputError, *MALFORMED_ERRORS) as error:
+            faults.add(text.relative_to(folder).as_posix(), error)
+    return faults.sum_up(pictures)
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -79,12 +79,12 @@ def _name(path: Path, folder: Path) -> str:
     return inside(path.relative_to(folder).parts[:-1], path.name)
 
 
-def _size(name: str, images: Mapping[str, Path], known: Known) -> tuple[int, int]:
+def _size(name: str, images: Mapping[str, Path], context: ExportContext) -> tuple[int, int]:
     """Return the size of a picture: of the frame it means, else of the picture in the export."""
     own = images.get(name.rsplit(".", 1)[0])
-    if known.size(name) is None and own is not None:
-        return sizes_of(own).shown
-    return known.needed_size(name)
+    if context.size(name) is None and own is not None:
+        return sizes_of(own).viewed_size
+    return context.needed_size(name)
 
 
 def classes(path: Path) -> tuple[dict[int, str], tuple[int, int]]:
@@ -100,12 +100,15 @@ def classes(path: Path) -> tuple[dict[int, str], tuple[int, int]]:
     if not isinstance(names, list | dict):
         raise InputError(f"{path.name}: no list `names` of the classes")
     try:
-        numbered = dict(enumerate(names)) if isinstance(names, list) else names
-        if file.get("nc") is not None and int(file["nc"]) != len(numbered):
-            raise InputError(f"{path.name}: nc is {file['nc']}, and {len(numbered)} names are there")
+        names_by_number = dict(enumerate(names)) if isinstance(names, list) else names
+        if file.get("nc") is not None and int(file["nc"]) != len(names_by_number):
+            raise InputError(f"{path.name}: nc is {file['nc']}, and {len(names_by_number)} names are there")
         across = list(file.get("kpt_shape") or (0, 0))
-        return {int(key): str(value) for key, value in numbered.items()}, (int(across[0]), int(across[1]))
-    except MALFORMED as error:
+        return {int(key): str(value) for key, value in names_by_number.items()}, (
+            int(across[0]),
+            int(across[1]),
+        )
+    except MALFORMED_ERRORS as error:
         raise InputError(f"{path.name}: names or kpt_shape can't be read: {error}") from error
 
 
@@ -136,25 +139,29 @@ def _line(
             score, count = values.pop(), count - 1
         if score is not None and not 0 <= score <= 1:
             raise InputError(f"a confidence of {score:g}; give 0 to 1")
-        placed = values if count > 5 else values[:4]
-        if not all(-BEYOND < value < BEYOND for value in placed):
-            raise InputError(f"{max(placed, key=abs):g} is not from 0 to 1; these look like pixels")
+        coordinates = values if count > 5 else values[:4]
+        if not all(-BEYOND < value < BEYOND for value in coordinates):
+            raise InputError(f"{max(coordinates, key=abs):g} is not from 0 to 1; these look like pixels")
         if count in (4, 5):
             x, y, w, h = values[0] * width, values[1] * height, values[2] * width, values[3] * height
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-            if seen := _seen(values[len(values) - keypoints :], shape[1], size):
-                checks.refuse_beside(seen, box)
+            if visible_points := _visible_points(values[len(values) - keypoints :], shape[1], size):
+                checks.refuse_beside(visible_points, box)
             return Shape(label, box=box, score=score, where=where)
         if count < 6 or count % 2 or keypoints:
             raise InputError(f"{len(values)} numbers behind the class; a box has 4 or 5, an outline 6, 8, …")
         points = [(x * width, y * height) for x, y in zip(values[::2], values[1::2], strict=True)]
         return Shape(label, polygons=[points], score=score, where=where)
-    except (InputError, *MALFORMED) as error:
+    except (InputError, *MALFORMED_ERRORS) as error:
         error.add_note(where)
         raise
 
 
-def _seen(values: list[float], each: int, size: tuple[int, int]) -> list[Point]:
+def _visible_points(values: list[float], each: int, size: tuple[int, int]) -> list[Point]:
     """Return the key points of a line that are in view, in pixels: x and y, perhaps with 0 where it isn't."""
     points = [values[at : at + each] for at in range(0, len(values), each or 1)]
-    return [(x * size[0], y * size[1]) for x, y, *seen in points if (seen[0] if seen else x or y)]
+    return [
+        (x * size[0], y * size[1])
+        for x, y, *visibility in points
+        if (visibility[0] if visibility else x or y)
+    ]

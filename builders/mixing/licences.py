@@ -24,8 +24,8 @@ def family(licence: str) -> str | None:
 
 def rank(licence: str) -> int:
     """Return a licence's place between the freest and the strictest."""
-    known = family(licence)
-    return ORDER.index(known) if known is not None else len(ORDER)
+    known_family = family(licence)
+    return ORDER.index(known_family) if known_family is not None else len(ORDER)
 
 
 def strictest(licences: Mapping[str, str]) -> str:
@@ -37,10 +37,10 @@ def strictest(licences: Mapping[str, str]) -> str:
     return min(licences, key=lambda name: (-rank(licences[name]), name))
 
 
-def joined(licences: Mapping[str, str]) -> str:
+def combine(licences: Mapping[str, str]) -> str:
     """Return the licence of the whole: the strictest, where several are unknown all of those.
 
-    >>> joined({"a": "CC-BY-4.0", "b": "other: research use"}), joined({"a": "MIT", "b": "CC-BY-4.0"})
+    >>> combine({"a": "CC-BY-4.0", "b": "other: research use"}), combine({"a": "MIT", "b": "CC-BY-4.0"})
     ('other: research use', 'CC-BY-4.0')
     """
     unknown = sorted({one for one in licences.values() if family(one) is None})
@@ -53,20 +53,20 @@ def warnings(licences: Mapping[str, str]) -> list[str]:
     >>> warnings({"a": "CC-BY-NC-ND-4.0", "b": "CC-BY-4.0"})
     ['a is under CC-BY-NC-ND-4.0, which lets nobody share what is made of it: keep this mix to yourself']
     """
-    found = [
+    messages = [
         f"{name} is under {one}, which lets nobody share what is made of it: keep this mix to yourself"
         for name, one in sorted(licences.items())
         if (family(one) or "").endswith("-nd")
     ]
     same = sorted({kind for one in licences.values() if (kind := family(one) or "").endswith("-sa")})
     if len(same) > 1:
-        found.append(
+        messages.append(
             f"{' and '.join(same)} each ask that what is made of them has their own licence: the mix can't have both, "
             "so keep it to yourself"
         )
     unknown = [name for name, one in sorted(licences.items()) if family(one) is None]
     if unknown:
-        found.append(
+        messages.append(
             f"{', '.join(unknown)}: a licence of its own words; ask its owner before you share the mix"
         )
-    return found
+    return messages

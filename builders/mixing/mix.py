@@ -12,9 +12,9 @@ from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.mixing import licences, people, write
 from surgvqa.builders.mixing.people import Part, Plan
 from surgvqa.builders.pipeline import report
-from surgvqa.builders.pipeline.count_shards import counted
+from surgvqa.builders.pipeline.count_shards import count_file
 from surgvqa.builders.pipeline.staging import remove
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 from surgvqa.builders.settings.mix import Mix
 from surgvqa.builders.shards.write import made_with
 from surgvqa.cards.command import InputError
@@ -33,33 +33,33 @@ def mix(config: Mix) -> Manifest:
     parts = read(config.folders)
     refuse(parts, config)
     plan = people.plan(parts, config.drop_shared)
-    unfinished = config.out.with_name(f"{config.out.name}.part")
-    with alone(unfinished):  # under its own name it is whole
-        for old in unfinished.iterdir():
+    staging = config.out.with_name(f"{config.out.name}.part")
+    with alone(staging):  # under its own name it is whole
+        for old in staging.iterdir():
             remove(old)
-        found = _write(parts, plan, config, unfinished)
+        manifest = _write(parts, plan, config, staging)
         refuse_full(config.out)
         if config.out.exists():
             config.out.rmdir()
-        unfinished.replace(config.out)
-    return found
+        staging.replace(config.out)
+    return manifest
 
 
 def read(folders: Sequence[Path]) -> list[Part]:
     """Read the sets' manifests; each is held against its files."""
     if len(folders) < 2:
         raise InputError(f"{len(folders)} data set given; a mix is made of two or more")
-    found = [manifests.whole(folder) for folder in folders]
-    for folder, manifest in zip(folders, found, strict=True):
-        wrong = [*manifests.faults(folder, manifest["files"]), *manifests.unsealed(folder, manifest)]
+    set_manifests = [manifests.whole(folder) for folder in folders]
+    for folder, manifest in zip(folders, set_manifests, strict=True):
+        wrong = [*manifests.faults(folder, manifest["files"]), *manifests.seal_faults(folder, manifest)]
         if wrong:
             raise InputError(f"{folder} is not as it was written: {wrong[0]}; {manifests.MEND}")
         if "clips" not in data_configs(manifest["files"]) or "splits" not in manifest:
             raise InputError(f"{folder} has no config clips; mix takes what `surgvqa-build SOURCE` writes")
-    named = people.labels(folders, found)
+    labels = people.labels(folders, set_manifests)
     return [
         Part(label=label, folder=folder, manifest=manifest)
-        for label, folder, manifest in zip(named, folders, found, strict=True)
+        for label, folder, manifest in zip(labels, folders, set_manifests, strict=True)
     ]
 
 
@@ -75,8 +75,8 @@ def refuse(parts: Sequence[Part], config: Mix) -> None:
         )
     media = {part.label: part.manifest["parameters"].get("media") for part in parts}
     if len(set(media.values())) > 1:
-        said = ", ".join(f"{label} has {kind}" for label, kind in media.items())
-        raise InputError(f"the sets differ in --media ({said}); build them with the same")
+        media_text = ", ".join(f"{label} has {kind}" for label, kind in media.items())
+        raise InputError(f"the sets differ in --media ({media_text}); build them with the same")
     refuse_full(config.out)
 
 
@@ -88,31 +88,31 @@ def refuse_full(out: Path) -> None:
 
 def _write(parts: Sequence[Part], plan: Plan, config: Mix, out: Path) -> Manifest:
     shards = write.write(parts, plan, config.weights, out)
-    left_out = [*plan.left_out, *_unmixed(parts), *_inherited(parts)]
-    described = report.describe(
-        {split: report.together(counted(path) for path in paths) for split, paths in shards.items()},
-        dropped=[Dropped(one["item"], one["cause"]) for one in left_out],
+    left_out = [*plan.left_out, *_config_omissions(parts), *_inherited_omissions(parts)]
+    mix_report = report.describe(
+        {split: report.together(count_file(path) for path in paths) for split, paths in shards.items()},
+        omissions=[Omission(one["item"], one["cause"]) for one in left_out],
         notes=_notes(parts, plan),
     )
-    leakage.refuse(described["leaks"])
-    text = manifests.dump(described)
-    manifest = _manifest(parts, plan, config, described)
+    leakage.refuse(mix_report["leaks"])
+    text = manifests.dump(mix_report)
+    manifest = _manifest(parts, plan, config, mix_report)
     manifest["dropped"] = left_out
     manifest["files"] = {
-        name: manifests.described(out / name)
+        name: manifests.shard_of(out / name)
         for name in manifests.walk(out)
-        if name not in manifests.UNLISTED
+        if name not in manifests.UNLISTED_FILES
     }
     card = dataset_card(manifest, json.loads(text))
-    manifest["derived"] = manifests.derived({manifests.REPORT: text, manifests.CARD: card})
+    manifest["derived"] = manifests.text_hashes({manifests.REPORT: text, manifests.CARD: card})
     manifests.put(out / manifests.REPORT, text)
     manifests.put(out / manifests.CARD, card)
-    sealed = manifests.sealed(manifest)
-    manifests.put(out / manifests.NAME, manifests.dump(sealed))
-    return sealed
+    sealed_manifest = manifests.with_seal(manifest)
+    manifests.put(out / manifests.NAME, manifests.dump(sealed_manifest))
+    return sealed_manifest
 
 
-def _manifest(parts: Sequence[Part], plan: Plan, config: Mix, described: Report) -> Manifest:
+def _manifest(parts: Sequence[Part], plan: Plan, config: Mix, mix_report: Report) -> Manifest:
     code = made_with()
     words = ["surgvqa-build", "mix", *(part.label.upper() for part in parts), "--out", "OUT"]
     words += ["--weights", *(f"{one:g}" for one in config.weights)] if config.weights else []
@@ -136,7 +136,7 @@ def _manifest(parts: Sequence[Part], plan: Plan, config: Mix, described: Report)
             for part, case_id, split in people.cases(parts)
             if (part.label, case_id) in plan.names
         },
-        "counts": described["splits"],
+        "counts": mix_report["splits"],
         "files": {},
         "source_files": {
             f"{part.label}/{name}": digest
@@ -149,14 +149,14 @@ def _manifest(parts: Sequence[Part], plan: Plan, config: Mix, described: Report)
 
 def source(parts: Sequence[Part]) -> Source:
     """Join what the sets' cards say of where they come from."""
-    named = {part.label: part.licence for part in parts}
-    strictest = licences.strictest(named)
+    licence_by_label = {part.label: part.licence for part in parts}
+    strictest = licences.strictest(licence_by_label)
     facts: Mapping[str, Source] = {part.label: part.manifest["source"] for part in parts}
     procedures = sorted({one["procedure"] for one in facts.values()})
     return {
         "name": " + ".join(one["name"] for one in facts.values()),
         "homepage": facts[strictest]["homepage"],
-        "licence": licences.joined(named),
+        "licence": licences.combine(licence_by_label),
         "access": "; ".join(f"{label}: {one['access']}" for label, one in facts.items()),
         "citation": "\n".join(dict.fromkeys(one["citation"].strip() for one in facts.values())),
         "procedure": " and ".join(procedures),
@@ -165,18 +165,18 @@ def source(parts: Sequence[Part]) -> Source:
 
 def _notes(parts: Sequence[Part], plan: Plan) -> list[str]:
     """Return what the card says of the sets: licences, what they share, and the sets' own notes."""
-    named = {part.label: part.licence for part in parts}
-    said = ", ".join(f"{label} {licence}" for label, licence in named.items())
-    found = [f"Licences: {said}; the strictest is that of {licences.strictest(named)}"]
-    found += [*licences.warnings(named), *people.notes(parts, plan)]
+    licence_by_label = {part.label: part.licence for part in parts}
+    licence_text = ", ".join(f"{label} {licence}" for label, licence in licence_by_label.items())
+    notes = [f"Licences: {licence_text}; the strictest is that of {licences.strictest(licence_by_label)}"]
+    notes += [*licences.warnings(licence_by_label), *people.notes(parts, plan)]
     for part in parts:
-        found += [
+        notes += [
             f"{part.label}: {note}" for note in manifests.report_of(part.folder, part.manifest)["notes"]
         ]
-    return found
+    return notes
 
 
-def _unmixed(parts: Sequence[Part]) -> list[LeftOut]:
+def _config_omissions(parts: Sequence[Part]) -> list[LeftOut]:
     """List the configs that don't go into a mix."""
     return [
         {"item": f"{part.label}: config {config}", "cause": "a mix holds clips and qa", "fault": False}
@@ -186,7 +186,7 @@ def _unmixed(parts: Sequence[Part]) -> list[LeftOut]:
     ]
 
 
-def _inherited(parts: Sequence[Part]) -> list[LeftOut]:
+def _inherited_omissions(parts: Sequence[Part]) -> list[LeftOut]:
     """List what the sets themselves left out."""
     return [
         cast(LeftOut, {**one, "item": f"{part.label}: {one['item']}"})

@@ -10,7 +10,7 @@ from pathlib import Path
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.documents import LeftOut, Manifest
-from surgvqa.cards.patients.operations import SEPARATOR, listed, operation, public_set, unmapped
+from surgvqa.cards.patients.operations import SEPARATOR, list_first, mapping_gap, operation, public_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +52,15 @@ def labels(folders: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
     """Return a name for each set: its source, and its folder where several are of one source."""
     sources = [str(one["parameters"].get("source", "")) for one in manifests]
     often = Counter(sources)
-    found = [
+    names = [
         source if often[source] == 1 else folder.resolve().name.replace(SEPARATOR, "_")
         for source, folder in zip(sources, folders, strict=True)
     ]
-    if len(set(found)) < len(found):
+    if len(set(names)) < len(names):
         raise InputError(
-            f"two sets would both be called {Counter(found).most_common(1)[0][0]}; give each folder another name"
+            f"two sets would both be called {Counter(names).most_common(1)[0][0]}; give each folder another name"
         )
-    return found
+    return names
 
 
 def plan(parts: Sequence[Part], drop_shared: bool) -> Plan:
@@ -71,25 +71,25 @@ def plan(parts: Sequence[Part], drop_shared: bool) -> Plan:
             nobody knows which case shows which operation.
     """
     refuse_unmapped(parts)
-    seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    cases_by_operation: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for part, case_id, split in cases(parts):
         for one in split.split("+"):
-            seen[part.operation(case_id)][one].append(f"{part.label} {case_id}")
-    torn = {name: by_split for name, by_split in seen.items() if len(by_split) > 1}
-    if torn and not drop_shared:
-        said = [
+            cases_by_operation[part.operation(case_id)][one].append(f"{part.label} {case_id}")
+    torn_operations = {name: by_split for name, by_split in cases_by_operation.items() if len(by_split) > 1}
+    if torn_operations and not drop_shared:
+        clashes = [
             f"{name}: " + ", ".join(f"{names[0]} in {split}" for split, names in sorted(by_split.items()))
-            for name, by_split in sorted(torn.items())
+            for name, by_split in sorted(torn_operations.items())
         ]
         raise InputError(
-            f"{len(torn)} operations would be in two splits ({listed(said, 5)}); --drop-shared leaves them out of "
+            f"{len(torn_operations)} operations would be in two splits ({list_first(clashes, 5)}); --drop-shared leaves them out of "
             "training, or build a set again with other splits (--test-cases, --protocol)"
         )
-    kept: dict[tuple[str, str], str] = {}
+    kept_cases: dict[tuple[str, str], str] = {}
     left_out: list[LeftOut] = []
     often = Counter(case_id for _, case_id, _ in cases(parts))
     for part, case_id, split in cases(parts):
-        last = max(torn.get(part.operation(case_id), {split: []}), key=SPLITS.index)
+        last = max(torn_operations.get(part.operation(case_id), {split: []}), key=SPLITS.index)
         if "+" in split:
             raise InputError(
                 f"{part.folder}: {case_id} lies in several splits ({split}); a mix holds an operation in one"
@@ -98,8 +98,10 @@ def plan(parts: Sequence[Part], drop_shared: bool) -> Plan:
             cause = f"the mix has this operation in {last}, and this set in {split}"
             left_out.append({"item": f"{part.label} {case_id}", "cause": cause, "fault": False})
             continue
-        kept[part.label, case_id] = case_id if often[case_id] == 1 else f"{part.label}{SEPARATOR}{case_id}"
-    return Plan(kept, tuple(left_out))
+        kept_cases[part.label, case_id] = (
+            case_id if often[case_id] == 1 else f"{part.label}{SEPARATOR}{case_id}"
+        )
+    return Plan(kept_cases, tuple(left_out))
 
 
 def cases(parts: Sequence[Part]) -> Iterator[tuple[Part, str, str]]:
@@ -113,9 +115,9 @@ def refuse_unmapped(parts: Sequence[Part]) -> None:
     """Raise where two sets show the same operations under names that nobody has matched, in several splits."""
     for index, one in enumerate(parts):
         for other in parts[index + 1 :]:
-            why = unmapped(one.source, other.source)
-            used = {split for _, _, split in cases([one, other])}
-            if why is not None and len(used) > 1:
+            why = mapping_gap(one.source, other.source)
+            used_splits = {split for _, _, split in cases([one, other])}
+            if why is not None and len(used_splits) > 1:
                 raise InputError(f"{why}; mix only one of them, or put all of their cases into one split")
 
 
@@ -127,7 +129,7 @@ def notes(parts: Sequence[Part], plan: Plan) -> list[str]:
             places[part.operation(case_id)].append(f"{part.label} {case_id}")
     twice = [f"{name} ({', '.join(names)})" for name, names in sorted(places.items()) if len(names) > 1]
     return (
-        [f"{len(twice)} operations are in several of the sets, in one split: {listed(twice, 5)}"]
+        [f"{len(twice)} operations are in several of the sets, in one split: {list_first(twice, 5)}"]
         if twice
         else []
     )

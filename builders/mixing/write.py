@@ -25,8 +25,8 @@ BATCH = 16  # rows held at once
 
 def shards(part: Part, config: str, split: str) -> list[Path]:
     """Return the files of a split of a set; those of another version's columns are refused."""
-    found = sorted((part.folder / config).glob(f"{split}-*.parquet"))
-    for path in found:
+    paths = sorted((part.folder / config).glob(f"{split}-*.parquet"))
+    for path in paths:
         if (
             not pq.read_schema(path)
             .remove_metadata()
@@ -35,7 +35,7 @@ def shards(part: Part, config: str, split: str) -> list[Path]:
             raise InputError(
                 f"{path} has the columns of another version of surgvqa; build {part.folder} again"
             )
-    return found
+    return paths
 
 
 def factors(parts: Sequence[Part], plan: Plan, weights: Sequence[float]) -> dict[str, float]:
@@ -65,31 +65,31 @@ def factors(parts: Sequence[Part], plan: Plan, weights: Sequence[float]) -> dict
 def write(parts: Sequence[Part], plan: Plan, weights: Sequence[float], out: Path) -> dict[str, list[Path]]:
     """Write the files of all configs, one per set and split; returns those of config ``clips`` by split."""
     factor = factors(parts, plan, weights)
-    made: dict[str, list[Path]] = {}
+    clip_paths: dict[str, list[Path]] = {}
     for config, (features, group) in CONFIGS.items():
         (out / config).mkdir()
         for split in SPLITS:
-            written: list[Path] = []
+            unnumbered_paths: list[Path] = []
             for part in tqdm(parts, desc=f"{config} {split}", unit="set", disable=None):
-                path = out / config / f"{split}-{len(written)}.unnumbered"
+                path = out / config / f"{split}-{len(unnumbered_paths)}.unnumbered"
                 with writer(path, features, group) as put:
                     for row in rows(part, config, split):
                         if (part.label, row["case_id"]) in plan.names:
-                            changed = renamed(row, part, plan)
+                            new_row = rename_row(row, part, plan)
                             if config == "clips" and split == "train":
-                                changed["weight"] = row["weight"] * factor[part.label]
+                                new_row["weight"] = row["weight"] * factor[part.label]
                             if config == "clips":
-                                changed["video"] = moved(row, part, split, out)
-                            put(changed)
+                                new_row["video"] = copy_video(row, part, split, out)
+                            put(new_row)
                 if path.is_file():
-                    written.append(path)
-            named = [
-                path.rename(path.with_name(f"{split}-{number:05d}-of-{len(written):05d}.parquet"))
-                for number, path in enumerate(written)
+                    unnumbered_paths.append(path)
+            numbered_paths = [
+                path.rename(path.with_name(f"{split}-{number:05d}-of-{len(unnumbered_paths):05d}.parquet"))
+                for number, path in enumerate(unnumbered_paths)
             ]
-            if named and config == "clips":
-                made[split] = named
-    return made
+            if numbered_paths and config == "clips":
+                clip_paths[split] = numbered_paths
+    return clip_paths
 
 
 def rows(part: Part, config: str, split: str) -> Iterator[Mapping[str, Any]]:
@@ -100,7 +100,7 @@ def rows(part: Part, config: str, split: str) -> Iterator[Mapping[str, Any]]:
                 yield from batch.to_pylist()
 
 
-def renamed(row: Mapping[str, Any], part: Part, plan: Plan) -> dict[str, object]:
+def rename_row(row: Mapping[str, Any], part: Part, plan: Plan) -> dict[str, object]:
     """Return a row under its case's name in the mix; ids begin with that of their case."""
     old, new = row["case_id"], plan.names[part.label, row["case_id"]]
     if old == new:
@@ -109,17 +109,17 @@ def renamed(row: Mapping[str, Any], part: Part, plan: Plan) -> dict[str, object]
     def again(name: str | None) -> str | None:
         return f"{part.label}.{name}" if name is not None else None
 
-    changed: dict[str, object] = {**row, "case_id": new, "clip_id": again(row["clip_id"])}
+    new_row: dict[str, object] = {**row, "case_id": new, "clip_id": again(row["clip_id"])}
     if "qa_id" in row:
-        changed |= {"qa_id": again(row["qa_id"]), "pair_id": again(row["pair_id"])}
+        new_row |= {"qa_id": again(row["qa_id"]), "pair_id": again(row["pair_id"])}
     if "qa" in row:
-        changed["qa"] = [
+        new_row["qa"] = [
             qa | {"qa_id": again(qa["qa_id"]), "pair_id": again(qa["pair_id"])} for qa in row["qa"]
         ]
-    return changed
+    return new_row
 
 
-def moved(row: Mapping[str, Any], part: Part, split: str, out: Path) -> str | None:
+def copy_video(row: Mapping[str, Any], part: Part, split: str, out: Path) -> str | None:
     """Copy a row's cut video to its place in the mix; a source's own file is named below the folder of its set."""
     if row["video"] is None:
         return None

@@ -22,9 +22,9 @@ def swift(target: Target) -> None:
 
 def _swift(target: Target, split: str) -> Iterator[Mapping[str, object]]:
     for row in target.clips(split):
-        if said := turns(row, target):
+        if messages := turns(row, target):
             names = target.pictures(row)
-            yield {"messages": said, "images": names, REST: rest(row)}
+            yield {"messages": messages, "images": names, REST: rest(row)}
 
 
 def llamafactory(target: Target) -> None:
@@ -33,8 +33,8 @@ def llamafactory(target: Target) -> None:
     for split in target.splits():
         samples = []
         for row in target.clips(split):
-            if said := turns(row, target):
-                samples.append({"messages": said, "images": target.pictures(row), REST: rest(row)})
+            if messages := turns(row, target):
+                samples.append({"messages": messages, "images": target.pictures(row), REST: rest(row)})
         write_json(target.out / f"{split}.json", samples)
         info[f"{target.name}_{split}"] = {
             "file_name": f"{split}.json",
@@ -53,10 +53,10 @@ def llamafactory(target: Target) -> None:
 
 def turns(row: ClipRow, target: Target) -> list[dict[str, str]]:
     """Return a clip's conversation, its pictures before the first question."""
-    said = [{"role": one["role"], "content": one["content"]} for one in row["messages"]]
-    first = next((one for one in said if one["role"] == "user"), None)
+    messages = [{"role": one["role"], "content": one["content"]} for one in row["messages"]]
+    first = next((one for one in messages if one["role"] == "user"), None)
     if first is None:
-        target.lost["clips without a question"] += 1
+        target.losses["clips without a question"] += 1
         return []
     first["content"] = IMAGE * len(row["images"] or ()) + first["content"]
-    return said
+    return messages

@@ -26,17 +26,17 @@ def write(target: Target) -> None:
         images: list[Mapping[str, object]] = []
         annotations: list[Mapping[str, object]] = []
         for row in target.clips(split):
-            found = shown(row)
-            target.lost["question"] += len(row["qa"])
-            if found is None:
-                target.lost["annotated moment without its picture"] += row["scene"] is not None
+            moment = pictured_scene(row)
+            target.losses["question"] += len(row["qa"])
+            if moment is None:
+                target.losses["annotated moment without its picture"] += row["scene"] is not None
                 continue
-            scene, at = found
+            scene, at = moment
             pictures = target.pictures(row)
             with Image.open(io.BytesIO(row["images"][at]["bytes"])) as picture:
                 size = picture.size
-            target.lost["mask or box scaled to its picture"] += size != (scene.width, scene.height)
-            target.lost["relation, event or action of a moment"] += bool(scene.edges or scene.events)
+            target.losses["mask or box scaled to its picture"] += size != (scene.width, scene.height)
+            target.losses["relation, event or action of a moment"] += bool(scene.edges or scene.events)
             number = len(images) + 1
             images.append(
                 {
@@ -45,16 +45,16 @@ def write(target: Target) -> None:
                 }
             )  # fmt: skip
             for node in scene.nodes:
-                drawn = annotation(node, scene, size)
-                if drawn is None:
-                    target.lost["thing without a box or a mask"] += 1
+                entry = annotation(node, scene, size)
+                if entry is None:
+                    target.losses["thing without a box or a mask"] += 1
                     continue
                 annotations.append(
                     {
                         "id": len(annotations) + 1,
                         "image_id": number,
                         "category_id": categories[node.name],
-                        **drawn,
+                        **entry,
                     }
                 )
         write_json(
@@ -73,7 +73,7 @@ def scene_of(row: ClipRow) -> Scene | None:
     return from_json(row["scene"]) if row["scene"] else None
 
 
-def shown(row: ClipRow) -> tuple[Scene, int] | None:
+def pictured_scene(row: ClipRow) -> tuple[Scene, int] | None:
     """Return a clip's annotated moment and the number of the picture that shows it."""
     scene = scene_of(row)
     if scene is None or not row["images"] or not row["frame_times_s"]:
@@ -85,7 +85,7 @@ def shown(row: ClipRow) -> tuple[Scene, int] | None:
 def annotation(node: Entity, scene: Scene, size: tuple[int, int]) -> Mapping[str, Any] | None:
     """Return a thing as COCO has it, in the pixels of a picture of ``size``; None where it has neither box nor mask."""
     if node.rle is not None:
-        mask = masks.scaled(node.rle, scene, size)
+        mask = masks.scaled_mask(node.rle, scene, size)
         if not mask.any():
             return None
         rle = masks.mask_to_rle(mask)

@@ -17,7 +17,7 @@ from surgvqa.builders.schema import FEATURES, QA_COLUMNS
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 
-LOST = "lost.json"
+LOSSES = "lost.json"
 NO_PICTURE = "clip without a picture"
 SOURCE = "source.json"  # licence and citation: they go where the data go
 BATCH = 16  # rows held at once: their pictures are 5 MB
@@ -31,7 +31,7 @@ class Target:
 
     folder: Path
     out: Path
-    lost: Counter[str] = field(default_factory=Counter)  # what -> rows or questions
+    losses: Counter[str] = field(default_factory=Counter)  # what -> rows or questions
 
     @property
     def name(self) -> str:
@@ -43,10 +43,10 @@ class Target:
 
     def splits(self) -> list[str]:
         """Return the splits that there are."""
-        found = [one for one in SPLITS if any((self.folder / "clips").glob(f"{one}-*.parquet"))]
-        if not found:
+        names = [one for one in SPLITS if any((self.folder / "clips").glob(f"{one}-*.parquet"))]
+        if not names:
             raise InputError(f"{self.folder} has no config clips; `surgvqa-build SOURCE` writes it")
-        return found
+        return names
 
     def clips(self, split: str) -> Iterator[ClipRow]:
         """Yield the clips of a split in their order."""
@@ -74,21 +74,21 @@ class Target:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(image["bytes"])
         if not names:
-            self.lost[NO_PICTURE] += 1
+            self.losses[NO_PICTURE] += 1
         return names
 
-    def lose(self, row: Mapping[str, object], kept: Sequence[str], what: str = "column") -> None:
+    def lose(self, row: Mapping[str, object], kept_columns: Sequence[str], what: str = "column") -> None:
         """Count the columns of a row that say something and aren't kept."""
         for name, value in row.items():
-            if name not in kept and value not in EMPTY:
-                self.lost[f"{what} {name}"] += 1
+            if name not in kept_columns and value not in EMPTY:
+                self.losses[f"{what} {name}"] += 1
 
-    def asked(self, row: ClipRow) -> list[QAColumns]:
+    def questions(self, row: ClipRow) -> list[QAColumns]:
         """Return a clip's questions, for formats of questions; counts what such formats can't say."""
         if not row["qa"]:
-            self.lost["clip without a question"] += 1
+            self.losses["clip without a question"] += 1
         if any(message["role"] == "system" for message in row["messages"]):
-            self.lost["system message"] += 1
+            self.losses["system message"] += 1
         return row["qa"]
 
     def say_source(self) -> None:
@@ -98,15 +98,15 @@ class Target:
 
     def say_lost(self) -> dict[str, int]:
         """Write what is lost beside the files, and return it."""
-        found = dict(sorted(self.lost.items()))
-        (self.out / LOST).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        return found
+        losses = dict(sorted(self.losses.items()))
+        (self.out / LOSSES).write_text(json.dumps(losses, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        return losses
 
 
 def rest(row: ClipRow) -> str:
     """Return all of a clip but its pictures as JSON, for formats with a place for more keys."""
-    said = {name: row[name] for name in FEATURES if name != "images"}  # type: ignore[literal-required]
-    return json.dumps(said, ensure_ascii=False)
+    columns = {name: row[name] for name in FEATURES if name != "images"}  # type: ignore[literal-required]
+    return json.dumps(columns, ensure_ascii=False)
 
 
 def question_rest(row: ClipRow, qa: QAColumns) -> str:
@@ -131,8 +131,8 @@ def letters(qa: QAColumns) -> dict[str, str]:
 
 def answer_letter(qa: QAColumns) -> str | None:
     """Return the letter of the right answer, None where no single choice is it."""
-    found = [letter for letter, choice in letters(qa).items() if choice == qa["short_answer"]]
-    return found[0] if len(found) == 1 else None
+    matches = [letter for letter, choice in letters(qa).items() if choice == qa["short_answer"]]
+    return matches[0] if len(matches) == 1 else None
 
 
 def write_json(path: Path, value: object) -> None:

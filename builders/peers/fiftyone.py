@@ -6,12 +6,12 @@ import io
 from collections.abc import Mapping
 
 from PIL import Image
-from surgvqa.builders.peers.coco import annotation, shown
+from surgvqa.builders.peers.coco import annotation, pictured_scene
 from surgvqa.builders.peers.common import Target, question_rest, write_json
 from surgvqa.builders.row_types import ClipRow
 from surgvqa.builders.schema import FEATURES
 
-KEPT = ("clip_id", "case_id", "source", "phase", "frame_times_s", "images", "qa", "messages", "scene")
+KEPT_COLUMNS = ("clip_id", "case_id", "source", "phase", "frame_times_s", "images", "qa", "messages", "scene")
 
 
 def write(target: Target) -> None:
@@ -20,8 +20,8 @@ def write(target: Target) -> None:
     for split in target.splits():
         for row in target.clips(split):
             names = target.pictures(row)
-            target.lose({name: row[name] for name in FEATURES}, KEPT)  # type: ignore[literal-required]
-            found = shown(row)
+            target.lose({name: row[name] for name in FEATURES}, KEPT_COLUMNS)  # type: ignore[literal-required]
+            moment = pictured_scene(row)
             for number, name in enumerate(names):
                 sample: dict[str, object] = {
                     "filepath": name,
@@ -34,7 +34,7 @@ def write(target: Target) -> None:
                 }
                 if row["phase"] is not None:
                     sample["phase"] = {"_cls": "Classification", "label": row["phase"]}
-                if found is not None and found[1] == number:
+                if moment is not None and moment[1] == number:
                     sample["things"] = {"_cls": "Detections", "detections": detections(row, number)}
                 samples.append(sample)
     write_json(target.out / "samples.json", {"name": target.name, "media_type": "image", "samples": samples})
@@ -42,17 +42,17 @@ def write(target: Target) -> None:
 
 def detections(row: ClipRow, number: int) -> list[Mapping[str, object]]:
     """Return the things of a picture, boxes as shares of it."""
-    found = shown(row)
-    if found is None:
+    moment = pictured_scene(row)
+    if moment is None:
         return []
-    scene, _ = found
+    scene, _ = moment
     with Image.open(io.BytesIO(row["images"][number]["bytes"])) as picture:
         width, height = picture.size
-    drawn: list[Mapping[str, object]] = []
+    entries: list[Mapping[str, object]] = []
     for node in scene.nodes:
         one = annotation(node, scene, (width, height))
         if one is not None:
             x, y, across, down = one["bbox"]
             box = [x / width, y / height, across / width, down / height]
-            drawn.append({"_cls": "Detection", "label": node.name, "bounding_box": box, "entity": node.id})
-    return drawn
+            entries.append({"_cls": "Detection", "label": node.name, "bounding_box": box, "entity": node.id})
+    return entries

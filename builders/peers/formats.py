@@ -18,7 +18,7 @@ from surgvqa.builders.peers import (
     surgvu,
     vlmevalkit,
 )
-from surgvqa.builders.peers.common import LOST, Target
+from surgvqa.builders.peers.common import LOSSES, Target
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.cards.command import InputError, nearest, parse_json
 
@@ -32,7 +32,7 @@ FORMATS: Mapping[str, Callable[[Target], None]] = {
     "coco": coco.write,
     "fiftyone": fiftyone.write,
 }
-ANSWERED: Mapping[str, Callable[[Target, Mapping[str, str] | None], None]] = {
+ANSWER_FORMATS: Mapping[str, Callable[[Target, Mapping[str, str] | None], None]] = {
     "medvidbench": medvidbench.write,
     "surgvu": surgvu.write,
 }
@@ -40,7 +40,7 @@ ANSWERED: Mapping[str, Callable[[Target, Mapping[str, str] | None], None]] = {
 
 def names() -> list[str]:
     """Return the names of all formats."""
-    return sorted({*FORMATS, *ANSWERED})
+    return sorted({*FORMATS, *ANSWER_FORMATS})
 
 
 def export(folder: Path, out: Path, form: str, predictions: Path | None = None) -> dict[str, int]:
@@ -57,36 +57,36 @@ def export(folder: Path, out: Path, form: str, predictions: Path | None = None) 
     """
     if form not in names():
         raise InputError(f"--to {form}: {nearest(form, names())}")
-    if predictions is not None and form not in ANSWERED:
+    if predictions is not None and form not in ANSWER_FORMATS:
         raise InputError(
-            f"--predictions: {form} has no file of answers; {' and '.join(sorted(ANSWERED))} have"
+            f"--predictions: {form} has no file of answers; {' and '.join(sorted(ANSWER_FORMATS))} have"
         )
     if out.is_file() or (out.exists() and any(out.iterdir())):
         raise InputError(f"{out} is not empty; give a new folder")
     answers = read_predictions(predictions) if predictions is not None else None
-    with alone(unfinished := out.with_name(f"{out.name}.part")):  # under its own name it is whole
-        for old in unfinished.iterdir():
+    with alone(pending := out.with_name(f"{out.name}.part")):  # under its own name it is whole
+        for old in pending.iterdir():
             remove(old)
-        target = Target(folder, unfinished)
+        target = Target(folder, pending)
         if form in FORMATS:
             FORMATS[form](target)
         else:
-            ANSWERED[form](target, answers)
-        for what in [what for what, count in target.lost.items() if not count]:
-            del target.lost[what]
+            ANSWER_FORMATS[form](target, answers)
+        for what in [what for what, count in target.losses.items() if not count]:
+            del target.losses[what]
         target.say_source()
-        lost = target.say_lost()
+        losses = target.say_lost()
         if out.exists():
             out.rmdir()
-        unfinished.replace(out)
-    return lost
+        pending.replace(out)
+    return losses
 
 
 def read_predictions(path: Path) -> dict[str, str]:
     """Read predictions by the id of their question; a line ends at a line feed alone."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give what `surgvqa-eval predict` wrote")
-    found: dict[str, str] = {}
+    predictions: dict[str, str] = {}
     for number, line in enumerate(read_text(path, path.name).split("\n"), start=1):
         if not line.strip():
             continue
@@ -98,10 +98,10 @@ def read_predictions(path: Path) -> dict[str, str]:
             isinstance(row.get(key), str) for key in ("qa_id", "prediction")
         ):
             raise InputError(f"{path.name}, line {number}: an object with texts qa_id and prediction is due")
-        if row["qa_id"] in found:
+        if row["qa_id"] in predictions:
             raise InputError(f"{path.name}, line {number}: a second prediction for {row['qa_id']}")
-        found[row["qa_id"]] = row["prediction"]
-    return found
+        predictions[row["qa_id"]] = row["prediction"]
+    return predictions
 
 
-__all__ = ["ANSWERED", "FORMATS", "LOST", "export", "names", "read_predictions"]
+__all__ = ["ANSWER_FORMATS", "FORMATS", "LOSSES", "export", "names", "read_predictions"]

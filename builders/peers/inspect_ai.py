@@ -33,7 +33,7 @@ KINDS = ("choice", "open")
 
 def write(target: Target) -> None:
     """Write ``choice`` and ``open`` as Parquet, ``eval.yaml`` and the card's settings."""
-    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    splits_by_kind: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for split in target.splits():
         for kind in KINDS:
             path = target.out / kind / f"{split}-00000-of-00001.parquet"
@@ -42,24 +42,24 @@ def write(target: Target) -> None:
                 for row in questions(target, split, kind):
                     put(row)
             if path.is_file():
-                found[kind].append(split)
-    kept = {kind: splits for kind, splits in found.items() if splits}
-    text = yaml.safe_dump({"name": target.name, "tasks": tasks(kept)}, sort_keys=False)
+                splits_by_kind[kind].append(split)
+    kept_kinds = {kind: splits for kind, splits in splits_by_kind.items() if splits}
+    text = yaml.safe_dump({"name": target.name, "tasks": tasks(kept_kinds)}, sort_keys=False)
     (target.out / "eval.yaml").write_text(text, "utf-8")
     configs = [
         {
             "config_name": kind,
             "data_files": [{"split": split, "path": f"{kind}/{split}-*.parquet"} for split in splits],
         }
-        for kind, splits in kept.items()
+        for kind, splits in kept_kinds.items()
     ]
     card = yaml.safe_dump({"configs": configs}, sort_keys=False)
     (target.out / "README.md").write_text(f"---\n{card}---\n\n# {target.name}\n", "utf-8")
 
 
-def tasks(found: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
+def tasks(splits_by_kind: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
     """Return a task for each config, on its test split or the last that it has."""
-    solved = {
+    methods = {
         "choice": ([{"name": "multiple_choice"}], [{"name": "choice"}]),
         "open": ([{"name": "generate"}], [{"name": "match", "args": {"location": "any"}}]),
     }
@@ -75,10 +75,10 @@ def tasks(found: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
                 "metadata": ["id", "kind", "case_id"],
                 **({"choices": "choices"} if kind == "choice" else {}),
             },
-            "solvers": solved[kind][0],
-            "scorers": solved[kind][1],
+            "solvers": methods[kind][0],
+            "scorers": methods[kind][1],
         }
-        for kind, splits in found.items()
+        for kind, splits in splits_by_kind.items()
     ]
 
 
@@ -87,13 +87,13 @@ def questions(target: Target, split: str, kind: str) -> Iterator[dict[str, objec
     for row in target.clips(split):
         image = None
         if kind == "choice" and not row["images"]:  # a clip is read once for each of the two kinds
-            target.lost[NO_PICTURE] += 1
-        for qa in target.asked(row) if kind == "choice" else row["qa"]:
+            target.losses[NO_PICTURE] += 1
+        for qa in target.questions(row) if kind == "choice" else row["qa"]:
             letter = answer_letter(qa)
             if (letter is not None) != (kind == "choice"):
                 continue
             image = sheet(row) if image is None else image
-            target.lost["clip's pictures joined into one"] += len(row["images"] or ()) > 1
+            target.losses["clip's pictures joined into one"] += len(row["images"] or ()) > 1
             yield {
                 "id": qa["qa_id"],
                 "question": qa["question"],

@@ -48,28 +48,28 @@ def _split(target: Target, split: str) -> None:
     root = target.out / split
     episodes: list[Mapping[str, object]] = []
     tasks: dict[str, int] = {}
-    seen = Seen()
+    sums = FrameSums()
     data = root / "data" / "chunk-000" / "file-000.parquet"
     data.parent.mkdir(parents=True)
     with writer(data, FRAMES, ROWS_PER_GROUP) as put:
         for row in target.clips(split):
             if not row["images"]:
-                target.lost[NO_PICTURE] += 1
+                target.losses[NO_PICTURE] += 1
                 continue
             task = tasks.setdefault(row["phase"] or row["procedure"], len(tasks))
-            first = seen.count
+            first = sums.count
             for frame in frames(row, len(episodes), first, task):
                 put(frame)
-                seen.add(frame)
+                sums.add(frame)
             episodes.append(
                 {
                     "episode_index": len(episodes),
                     "tasks": [row["phase"] or row["procedure"]],
-                    "length": seen.count - first,
+                    "length": sums.count - first,
                     "data/chunk_index": 0,
                     "data/file_index": 0,
                     "dataset_from_index": first,
-                    "dataset_to_index": seen.count,
+                    "dataset_to_index": sums.count,
                     "meta/episodes/chunk_index": 0,
                     "meta/episodes/file_index": 0,
                     REST: rest(row),
@@ -81,8 +81,8 @@ def _split(target: Target, split: str) -> None:
     (meta / "episodes" / "chunk-000").mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(episodes), meta / "episodes" / "chunk-000" / "file-000.parquet")
     pd.DataFrame({"task_index": list(tasks.values())}, index=list(tasks)).to_parquet(meta / "tasks.parquet")
-    write_json(meta / "stats.json", seen.stats())
-    write_json(meta / "info.json", info(seen, len(episodes), len(tasks)))
+    write_json(meta / "stats.json", sums.stats())
+    write_json(meta / "info.json", info(sums, len(episodes), len(tasks)))
 
 
 def frames(row: ClipRow, episode: int, first: int, task: int) -> Iterator[Mapping[str, Any]]:
@@ -99,7 +99,7 @@ def frames(row: ClipRow, episode: int, first: int, task: int) -> Iterator[Mappin
         }
 
 
-class Seen:
+class FrameSums:
     """Sums over frames, for the statistics that the format holds."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Seen:
 
     def stats(self) -> dict[str, dict[str, list[Any]]]:
         """Return minimum, maximum, mean and deviation of every feature; of pictures by channel, 0 to 1."""
-        found = {}
+        statistics = {}
         for name, (first, second) in self._sums.items():
             n = self._pixels if name == VIEW else self.count
             mean = first / n
@@ -144,16 +144,16 @@ class Seen:
                 "mean": mean,
                 "std": deviation,
             }
-            found[name] = {
+            statistics[name] = {
                 key: [[[float(one)]] for one in values] if name == VIEW else [float(one) for one in values]
                 for key, values in each.items()
             } | {"count": [self.count]}
-        return found
+        return statistics
 
 
-def info(seen: Seen, episodes: int, tasks: int) -> dict[str, object]:
+def info(sums: FrameSums, episodes: int, tasks: int) -> dict[str, object]:
     """Return ``info.json``."""
-    width, height = seen.size or (0, 0)
+    width, height = sums.size or (0, 0)
     numbers: dict[str, object] = {
         name: {"dtype": "float32" if name in NUMBERS[:2] else "int64", "shape": [1], "names": None}
         for name in NUMBERS
@@ -162,7 +162,7 @@ def info(seen: Seen, episodes: int, tasks: int) -> dict[str, object]:
         "codebase_version": "v3.0",
         "robot_type": None,
         "total_episodes": episodes,
-        "total_frames": seen.count,
+        "total_frames": sums.count,
         "total_tasks": tasks,
         "chunks_size": 1000,
         "data_files_size_in_mb": 100,

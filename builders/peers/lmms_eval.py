@@ -76,7 +76,7 @@ def questions(target: Target, split: str) -> Iterator[Mapping[str, object]]:
     """Yield every question of a split with the names of its pictures."""
     for row in target.clips(split):
         names = target.pictures(row)
-        for qa in target.asked(row):
+        for qa in target.questions(row):
             yield {
                 "id": qa["qa_id"],
                 "case_id": row["case_id"],

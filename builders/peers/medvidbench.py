@@ -18,10 +18,10 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
         answers: list[dict[str, str]] = []
         for row in target.clips(split):
             names = target.pictures(row)
-            said = metadata(row)
-            for qa in target.asked(row):
+            clip_metadata = metadata(row)
+            for qa in target.questions(row):
                 identity = "&&".join(
-                    said[key]
+                    clip_metadata[key]
                     for key in ("video_id", "input_video_start_frame", "input_video_end_frame", "fps")
                 )
                 samples.append(
@@ -32,7 +32,7 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
                             {"from": "gpt", "value": qa["short_answer"]},
                         ],
                         "video": names,
-                        "metadata": said,
+                        "metadata": clip_metadata,
                         "qa_type": qa["kind"],
                         "data_source": row["source"],
                         "struc_info": [],
@@ -44,7 +44,7 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
                 if predictions is None:
                     continue
                 if qa["qa_id"] not in predictions:
-                    target.lost[f"{split}: questions without a prediction"] += 1
+                    target.losses[f"{split}: questions without a prediction"] += 1
                 answers.append(
                     {"id": identity, "qa_type": qa["kind"], "prediction": predictions.get(qa["qa_id"], "")}
                 )

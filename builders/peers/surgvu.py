@@ -19,7 +19,7 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
     for split in target.splits():
         index: list[Mapping[str, object]] = []
         for row in target.clips(split):
-            for qa in target.asked(row):
+            for qa in target.questions(row):
                 case = f"case{len(index):06d}"
                 folder = target.out / split / case
                 write_json(folder / f"{case}_question.json", qa["question"])
@@ -30,9 +30,9 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
                     (folder / f"frame_{number:06d}.jpg").write_bytes(image["bytes"])
                 if predictions is not None:
                     if qa["qa_id"] not in predictions:
-                        target.lost[f"{split}: questions without a prediction"] += 1
-                    said = json.dumps(predictions.get(qa["qa_id"], ""), ensure_ascii=False)
-                    (folder / "visual-context-response.json").write_text(said, "utf-8")
+                        target.losses[f"{split}: questions without a prediction"] += 1
+                    reply = json.dumps(predictions.get(qa["qa_id"], ""), ensure_ascii=False)
+                    (folder / "visual-context-response.json").write_text(reply, "utf-8")
                 index.append(
                     {"case": case, "qa_id": qa["qa_id"], "clip_id": row["clip_id"], "case_id": row["case_id"]}
                 )

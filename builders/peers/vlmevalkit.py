@@ -18,13 +18,13 @@ OPEN = ("index", "question", "answer", "category", "split", "image_path", REST)
 def write(target: Target) -> None:
     """Write ``NAME_SPLIT_MCQ.tsv`` and ``NAME_SPLIT_VQA.tsv``."""
     for split in target.splits():
-        chosen: list[Mapping[str, object]] = []
-        opened: list[Mapping[str, object]] = []
+        choice_rows: list[Mapping[str, object]] = []
+        open_rows: list[Mapping[str, object]] = []
         for row in target.clips(split):
             names = target.pictures(row)
-            for qa in target.asked(row):
-                said = {
-                    "index": len(chosen) + len(opened),
+            for qa in target.questions(row):
+                cells = {
+                    "index": len(choice_rows) + len(open_rows),
                     "question": qa["question"],
                     "category": qa["kind"],
                     "split": split,
@@ -32,13 +32,13 @@ def write(target: Target) -> None:
                     REST: question_rest(row, qa),
                 }
                 if (letter := answer_letter(qa)) is not None:
-                    chosen.append({**said, **letters(qa), "answer": letter})
+                    choice_rows.append({**cells, **letters(qa), "answer": letter})
                 else:
-                    opened.append({**said, "answer": qa["short_answer"]})
-        most = max((len([name for name in one if len(name) == 1]) for one in chosen), default=0)
+                    open_rows.append({**cells, "answer": qa["short_answer"]})
+        most = max((len([name for name in one if len(name) == 1]) for one in choice_rows), default=0)
         columns = [*OPEN[:2], *(chr(65 + number) for number in range(most)), *OPEN[2:]]
-        _table(target, f"{split}_MCQ", chosen, columns)
-        _table(target, f"{split}_VQA", opened, OPEN)
+        _table(target, f"{split}_MCQ", choice_rows, columns)
+        _table(target, f"{split}_VQA", open_rows, OPEN)
 
 
 def _table(target: Target, name: str, rows: list[Mapping[str, object]], columns: object) -> None:

@@ -12,23 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from surgvqa.builders.asking import extensions
-from surgvqa.builders.files.process_pool import Failed
+from surgvqa.builders.files.process_pool import Failure
 from surgvqa.builders.pipeline.executors import Engine, run
 from surgvqa.builders.pipeline.parameters import complete, parameters_of
 from surgvqa.builders.pipeline.prepare import (
     Ready,
-    listed,
+    list_faults,
     parallel,
     prepare,
-    published,
+    public_omissions,
     refuse_faults,
 )
-from surgvqa.builders.pipeline.publish import Built, finish, left_out
-from surgvqa.builders.pipeline.staging import clear, locked, reopen
+from surgvqa.builders.pipeline.publish import Publication, finish, left_out
+from surgvqa.builders.pipeline.staging import clear, lock, reopen
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import MEDIA, Job, Record
 from surgvqa.builders.shards.write import code_version, whole
@@ -53,30 +53,34 @@ def build(config: Build) -> Manifest:
     engine = Engine(config.engine, config.partition, config.time, config.memory_gb)
     # On a cluster N is the number of ranks; looking and counting are done here, on as many cores as there are.
     here = config.workers if engine.name == "local" else min(config.workers, os.cpu_count() or 1)
-    with locked(out) as staging:
+    with lock(out) as staging:
         ready = prepare(config, workers=here, pseudonyms=names)
         if names is not None:
             names.save()
         code = code_version()
         keys = keys_of(ready, code, names)
-        finished = unchanged(out, parameters, set(keys.values()), code, ready.dropped)
-        if finished is not None:
+        manifest = finished_manifest(out, parameters, set(keys.values()), code, ready.omissions)
+        if manifest is not None:
             clear(staging)
-            return finished
+            return manifest
         reopen(out, staging, set(keys.values()))
-        records, failed = build_shards(ready.jobs, keys, staging, config.workers, engine)
-        refuse_faults(failed, root, config.on_error)
+        records, failures = build_shards(ready.jobs, keys, staging, config.workers, engine)
+        refuse_faults(failures, root, config.on_error)
         jobs = [job for job in ready.jobs if job.name in records]
         if not jobs:
-            raise InputError(f"nothing is left of {root} to build from: {listed(failed)}")
-        gone = published(failed, root, names)
-        ready = replace(ready, jobs=tuple(jobs), dropped=(*ready.dropped, *gone, *unshown(jobs, records)))
+            raise InputError(f"nothing is left of {root} to build from: {list_faults(failures)}")
+        public_failures = public_omissions(failures, root, names)
+        ready = replace(
+            ready, jobs=tuple(jobs), omissions=(*ready.omissions, *public_failures, *unshown(jobs, records))
+        )
         if not any("clips" in record["files"] for record in records.values()):
             raise InputError(
                 f"nothing is left of {root}: every clip has a frame outside the body (--outside)"
             )
-        built = Built(config=config, parameters=parameters, ready=ready, records=records, names=names)
-        return finish(built, staging, parallel(here, config.media))
+        publication = Publication(
+            config=config, parameters=parameters, ready=ready, records=records, names=names
+        )
+        return finish(publication, staging, parallel(here, config.media))
 
 
 def refuse(config: Build) -> None:
@@ -91,8 +95,8 @@ def refuse(config: Build) -> None:
         raise InputError("--pointing needs pictures; leave out --media none")
     if config.segmentation is not None and config.media == "none":
         raise InputError("--segmentation needs pictures; leave out --media none")
-    hidden = config.cover or config.cover_text or config.outside is not None or config.pseudonyms is not None
-    if config.media == "reference" and hidden:
+    hides = config.cover or config.cover_text or config.outside is not None or config.pseudonyms is not None
+    if config.media == "reference" and hides:
         raise InputError("--media reference names the source's own files; nothing of them can be hidden")
 
 
@@ -102,38 +106,38 @@ def keys_of(ready: Ready, code: str, names: Pseudonyms | None) -> dict[str, str]
     return {name: names.key(key) for name, key in keys.items()} if names is not None else keys
 
 
-def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Dropped]:
+def unshown(jobs: Sequence[Job], records: Mapping[str, Record]) -> list[Omission]:
     """List what the shards left out once their pixels were seen."""
-    return [Dropped(item, cause) for job in jobs for item, cause in records[job.name]["dropped"]]
+    return [Omission(item, cause) for job in jobs for item, cause in records[job.name]["dropped"]]
 
 
 def build_shards(
     jobs: Sequence[Job], keys: Mapping[str, str], staging: Path, workers: int, engine: Engine
-) -> tuple[dict[str, Record], list[Dropped]]:
+) -> tuple[dict[str, Record], list[Omission]]:
     """Build what isn't there whole; returns the record of every case and the cases that failed."""
     records: dict[str, Record] = {}
-    failed: list[Dropped] = []
+    failures: list[Omission] = []
     for job in jobs:
-        found = whole(staging, keys[job.name])
-        if found is not None:
-            records[job.name] = found
+        record = whole(staging, keys[job.name])
+        if record is not None:
+            records[job.name] = record
     # The longest first: begun last, it would keep one worker busy while all others wait.
     left = sorted((job for job in jobs if job.name not in records), key=lambda job: -len(job.clips))
     tasks = [(job, keys[job.name], staging) for job in left]
     bar = tqdm(total=len(jobs), initial=len(records), desc="build", unit="case", disable=None)
     for index, result in run(engine, tasks, parallel(workers, jobs[0].options.media)):
         name = left[index].name
-        if isinstance(result, Failed):
-            failed.append(Dropped(name, result.cause, fault=True))
+        if isinstance(result, Failure):
+            failures.append(Omission(name, result.cause, fault=True))
         else:
             records[name] = result
         bar.update()
     bar.close()
-    return records, sorted(failed, key=lambda one: one.item)
+    return records, sorted(failures, key=lambda one: one.item)
 
 
-def unchanged(
-    out: Path, parameters: Mapping[str, object], keys: set[str], code: str, dropped: Sequence[Dropped]
+def finished_manifest(
+    out: Path, parameters: Mapping[str, object], keys: set[str], code: str, omissions: Sequence[Omission]
 ) -> Manifest | None:
     """Return the manifest of a finished build of the very same things, if every file is still as it was written."""
     try:
@@ -141,17 +145,21 @@ def unchanged(
         manifest = manifests.read(out)
     except InputError:
         return None
-    seen = [Dropped(item, cause) for shard in manifest["shards"].values() for item, cause in shard["dropped"]]
-    wanted = json.loads(json.dumps([parameters, sorted(keys), code, ordered(left_out([*dropped, *seen]))]))
-    found = [
+    shard_omissions = [
+        Omission(item, cause) for shard in manifest["shards"].values() for item, cause in shard["dropped"]
+    ]
+    expected_facts = json.loads(
+        json.dumps([parameters, sorted(keys), code, sort_omissions(left_out([*omissions, *shard_omissions]))])
+    )
+    recorded_facts = [
         manifest["parameters"],
         sorted(manifest["shards"]),
         manifest["code"],
-        ordered(manifest["dropped"]),
+        sort_omissions(manifest["dropped"]),
     ]
-    return manifest if found == wanted and (out / manifests.CARD).is_file() else None
+    return manifest if recorded_facts == expected_facts and (out / manifests.CARD).is_file() else None
 
 
-def ordered(dropped: Sequence[LeftOut]) -> list[LeftOut]:
+def sort_omissions(omissions: Sequence[LeftOut]) -> list[LeftOut]:
     """Sort what is left out, whatever the order it was found in."""
-    return sorted(dropped, key=lambda one: (one["item"], one["cause"]))
+    return sorted(omissions, key=lambda one: (one["item"], one["cause"]))

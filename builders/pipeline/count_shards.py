@@ -8,11 +8,11 @@ from typing import cast
 
 import pyarrow.parquet as pq
 from surgvqa.builders.cases.splits import SPLITS
-from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
-from surgvqa.builders.pipeline.report import Counted, count, together
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
+from surgvqa.builders.pipeline.report import RowTally, count, together
 from surgvqa.builders.row_types import CountedRow
 from surgvqa.builders.shards.job import Job, Record
-from surgvqa.builders.shards.write import staged
+from surgvqa.builders.shards.write import staging_path
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -21,24 +21,24 @@ COUNT_S = 3600.0  # of one case: 700 hours of video at 2 frames a second
 
 def tally(
     staging: Path, jobs: Sequence[Job], records: Mapping[str, Record], workers: int
-) -> dict[str, Counted]:
+) -> dict[str, RowTally]:
     """Count every split for the report, in the order of the jobs, whichever worker is first."""
-    shown = [job for job in jobs if "clips" in records[job.name]["files"]]
-    tasks = [(staged(staging, records[job.name]["key"], "clips"),) for job in shown]
-    parts: dict[int, Counted] = {}
-    results = run_tasks(counted, tasks, workers, COUNT_S, MEMORY_BYTES)
+    jobs_with_clips = [job for job in jobs if "clips" in records[job.name]["files"]]
+    tasks = [(staging_path(staging, records[job.name]["key"], "clips"),) for job in jobs_with_clips]
+    parts: dict[int, RowTally] = {}
+    results = run_tasks(count_file, tasks, workers, COUNT_S, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(tasks), desc="report", unit="case", disable=None):
-        if isinstance(result, Failed):
-            raise InputError(f"{shown[index].name}: its shard cannot be counted: {result.cause}")
+        if isinstance(result, Failure):
+            raise InputError(f"{jobs_with_clips[index].name}: its shard cannot be counted: {result.cause}")
         parts[index] = result
     return {
-        split: together(parts[index] for index, job in enumerate(shown) if job.split == split)
+        split: together(parts[index] for index, job in enumerate(jobs_with_clips) if job.split == split)
         for split in SPLITS
         if any(job.split == split for job in jobs)
     }
 
 
-def counted(path: Path) -> Counted:
+def count_file(path: Path) -> RowTally:
     """Count a file of config ``clips`` for the report."""
     return count(described_rows(path))
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders.files.parquet import write_text
-from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.builders.shards.job import Job
 from surgvqa.builders.shards.write import build_shard, whole
@@ -74,7 +74,7 @@ class Shards:
         if whole(staging, key) is not None:
             return
         for _, result in run_tasks(build_shard, [(job, key, staging)], 1, SHARD_S, MEMORY_BYTES):
-            if isinstance(result, Failed):
+            if isinstance(result, Failure):
                 write_text(failure(staging, key), json.dumps(result.cause))
 
 
@@ -100,17 +100,17 @@ def run(engine: Engine, tasks: Sequence[Task], workers: int) -> Iterator[tuple[i
         execute(engine, tasks, max(1, workers), staging / LOGS)
     except ImportError as error:
         raise InputError(f"--engine {engine.name} needs pip install 'surgvqa[scale]': {error}") from error
-    lost = 0
+    missing = 0
     for index, (_, key, _) in enumerate(tasks):
         if (record := whole(staging, key)) is not None:
             yield index, record
         elif failure(staging, key).is_file():
-            yield index, Failed(json.loads(failure(staging, key).read_text("utf-8")))
+            yield index, Failure(json.loads(failure(staging, key).read_text("utf-8")))
         else:
-            lost += 1
-    if lost:
+            missing += 1
+    if missing:
         raise InputError(
-            f"{lost} of {len(tasks)} shards were not built: a node or a job ended early, see {staging / LOGS}; "
+            f"{missing} of {len(tasks)} shards were not built: a node or a job ended early, see {staging / LOGS}; "
             "run the same command again, what is whole is kept"
         )
 
@@ -131,13 +131,13 @@ def execute(engine: Engine, tasks: tuple[Task, ...], workers: int, logs: Path) -
         import ray
         from datatrove.executor import RayPipelineExecutor
 
-        started = not ray.is_initialized()
-        if started:  # the cluster of RAY_ADDRESS or of this machine; without one, this machine alone
+        starts_ray = not ray.is_initialized()
+        if starts_ray:  # the cluster of RAY_ADDRESS or of this machine; without one, this machine alone
             ray.init(log_to_driver=False)
         try:
             RayPipelineExecutor(**common, mem_per_cpu_gb=engine.memory_gb).run()
         finally:
-            if started:
+            if starts_ray:
                 ray.shutdown()
     else:
         from datatrove.executor import SlurmPipelineExecutor
@@ -162,10 +162,10 @@ def execute(engine: Engine, tasks: tuple[Task, ...], workers: int, logs: Path) -
 def wait_for(slurm: Any) -> None:
     """Until every rank is done or none of the job is left in the queue."""
     while slurm.get_incomplete_ranks():
-        asked = subprocess.run(
+        queue = subprocess.run(
             ["squeue", "--noheader", "--jobs", str(slurm.job_id)], capture_output=True, text=True, check=False
         )
         # A job that is gone is no error of ours: a dead node's ranks are counted by who asked.
-        if asked.returncode or not asked.stdout.strip():
+        if queue.returncode or not queue.stdout.strip():
             return
         time.sleep(float(os.environ.get("SURGVQA_POLL_S", POLL_S)))

@@ -8,20 +8,20 @@ from pathlib import Path
 from surgvqa.builders.annotations.picture_names import refuse_beyond
 from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.windows import windows
-from surgvqa.builders.files.faults import listed
-from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.faults import summarise
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.pipeline.prepare import SURVEY_S, remarks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.rendering.example import write as write_example
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.case_media import Pixels, fit, look, with_media
 from surgvqa.cards.command import InputError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 LINE_ENDS = re.compile(r"[\r\n]+")
-LISTED = 20
+MOST_NAMES = 20
 EXAMPLE = "example"  # every name of the template that is to be replaced begins so
 CLIP_S = 5.0  # what is wrong with a case is wrong at any length of its clips
 PROCEDURE = """# The names of one procedure: what its phases, structures and instruments are called in every question and answer.
@@ -127,45 +127,47 @@ def check(folder: Path, image_rate: float = 0.0) -> list[str]:
     left = placeholders(taxonomy)
     if left:
         raise InputError(
-            f"{path}: {', '.join(left[:LISTED])}: names of the template; put your own in their place"
+            f"{path}: {', '.join(left[:MOST_NAMES])}: names of the template; put your own in their place"
         )
-    said = [
+    lines = [
         f"{path}: {len(taxonomy.phases)} phases, {len(taxonomy.anatomy)} structures, "
         f"{len(taxonomy.instruments)} instruments, {len(taxonomy.gates)} safety gates"
     ]
     if not _any_data(folder):
-        return [*said, "phases.csv, tools.csv and annotations/ hold nothing yet"]
-    found = list(procedure.cases(folder, image_rate=image_rate or None))
-    cases = [one for one in found if isinstance(one, Case)]
-    looked = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
-    faults = [one for one in found if isinstance(one, Dropped) and one.fault]
-    said += [f"note: {one.item}: {one.cause}" for one in found if isinstance(one, Dropped) and not one.fault]
+        return [*lines, "phases.csv, tools.csv and annotations/ hold nothing yet"]
+    items = list(procedure.cases(folder, image_rate=image_rate or None))
+    cases = [one for one in items if isinstance(one, Case)]
+    looks = dict(run_tasks(look, [(case,) for case in cases], 1, SURVEY_S, MEMORY_BYTES))
+    faults = [one for one in items if isinstance(one, Omission) and one.fault]
+    lines += [
+        f"note: {one.item}: {one.cause}" for one in items if isinstance(one, Omission) and not one.fault
+    ]
     for index, case in enumerate(cases):
-        if isinstance(looked[index], Failed):
-            faults.append(Dropped(case.case_id, looked[index].cause))
+        if isinstance(looks[index], Failure):
+            faults.append(Omission(case.case_id, looks[index].cause))
         else:
-            cases[index] = seen = with_media(case, looked[index])
-            faults += faults_of(seen, looked[index])
+            cases[index] = case_with_media = with_media(case, looks[index])
+            faults += faults_of(case_with_media, looks[index])
     if faults:
-        raise InputError(f"{folder}: {len(faults)} faults: {listed(faults)}")
+        raise InputError(f"{folder}: {len(faults)} faults: {summarise(faults)}")
     for index, case in enumerate(cases):
         stills = f"{len(case.frames)} pictures" if case.frames else "no recording"
-        length = f"{looked[index].duration_s:.1f} s of video" if case.video else stills
-        said.append(
+        length = f"{looks[index].duration_s:.1f} s of video" if case.video else stills
+        lines.append(
             f"{case.case_id}: {length}, {len(case.phases)} phases, {len(case.scenes)} labelled moments"
         )
-    return [*said, *overlaps(cases), *remarks(cases)]
+    return [*lines, *overlaps(cases), *remarks(cases)]
 
 
-def faults_of(case: Case, pixels: Pixels | None) -> list[Dropped]:
+def faults_of(case: Case, pixels: Pixels | None) -> list[Omission]:
     """List what is wrong with a case's labels beside its recording, as a build would find it."""
     try:
         if pixels is not None:
             case = fit(case, pixels)
         refuse_beyond(case)
-        return [one for one in windows(case, CLIP_S).dropped if one.fault]
+        return [one for one in windows(case, CLIP_S).omissions if one.fault]
     except InputError as error:
-        return [Dropped(case.case_id, str(error), fault=True)]
+        return [Omission(case.case_id, str(error), fault=True)]
 
 
 def placeholders(taxonomy: Taxonomy) -> list[str]:

@@ -22,7 +22,7 @@ from surgvqa.builders.questions.ask import NINE
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import ASKING, Asking, Options
 from surgvqa.cards.arguments.option import options
-from surgvqa.cards.arguments.words import printed
+from surgvqa.cards.arguments.words import command_words
 from surgvqa.cards.command import InputError, nearest
 
 
@@ -107,20 +107,20 @@ def complete(config: Build, names: Pseudonyms | None = None) -> Build:
 
 def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
     """Return a complete configuration as a manifest has it: what decides the data set, no place on this disk."""
-    chosen = options_of(config)
+    row_options = options_of(config)
     return {
         "source": config.source,
         **{
             name: value
-            for name, value in asdict(chosen).items()
+            for name, value in asdict(row_options).items()
             if name not in ("pointing", "segmentation", "screen")
         },
-        **(chosen.pointing.parameters() if chosen.pointing else {}),
+        **(row_options.pointing.parameters() if row_options.pointing else {}),
         **({"segmentation": config.segmentation} if config.segmentation else {}),
-        **(chosen.screen.parameters() if chosen.screen else {}),
+        **(row_options.screen.parameters() if row_options.screen else {}),
         **({"coarse_times": config.coarse_times} if config.coarse_times is not None else {}),
         **({"pseudonyms": "FILE"} if names else {}),
-        **{name: ["FILE"] * len(given) for name, given in own_files(config).items()},
+        **{name: ["FILE"] * len(paths) for name, paths in own_files(config).items()},
         "test_cases": sorted(map(names.case, config.test_cases) if names else config.test_cases),
         "validation": config.validation,
         "test": config.test,
@@ -133,8 +133,8 @@ def parameters_of(config: Build, names: Pseudonyms | None) -> dict[str, object]:
 
 def own_files(config: Build) -> dict[str, tuple[Path, ...]]:
     """Return the files of a user's own kinds and wording, where there are any."""
-    given = {"kinds_from": config.kinds_from, "templates": config.templates}
-    return {name: paths for name, paths in given.items() if paths}
+    files = {"kinds_from": config.kinds_from, "templates": config.templates}
+    return {name: paths for name, paths in files.items() if paths}
 
 
 def bare(value: Any, hide: bool) -> Any:
@@ -147,23 +147,23 @@ def bare(value: Any, hide: bool) -> Any:
 def command_of(config: Build, names: Pseudonyms | None) -> list[str]:
     """Return the command that builds the same again, in words, for a card: placeholders for places, no real names."""
     own = source_options.options(config.source)
-    shown = tuple(one for one in options(Build) if one.name != "source")
+    shown_options = tuple(one for one in options(Build) if one.name != "source")
     held_out = tuple(map(names.case, config.test_cases)) if names else config.test_cases
     usual = defaults(sources.load(config.source))
-    told = config.source_options.get(
+    own_questions = config.source_options.get(
         "questions"
     )  # a set of the source's own goes before a way to choose among ours
-    questions = config.questions if told == usual.get("questions") else told
+    questions = config.questions if own_questions == usual.get("questions") else own_questions
     config = replace(config, test_cases=held_out, questions=questions)
     files = own_files(config)
-    shown = tuple(one for one in shown if one.name not in ("kinds_from", "templates"))
-    given = [
+    shown_options = tuple(one for one in shown_options if one.name not in ("kinds_from", "templates"))
+    file_words = [
         word
         for name, paths in files.items()
         for word in (f"--{name.replace('_', '-')}", *["FILE"] * len(paths))
     ]
-    words = printed("surgvqa-build", config.source, (*shown, *own), config) + given
-    return [words[0], "--source", "FILE", *words[2:]] if sources.added(config.source) else words
+    words = command_words("surgvqa-build", config.source, (*shown_options, *own), config) + file_words
+    return [words[0], "--source", "FILE", *words[2:]] if sources.is_user_file(config.source) else words
 
 
 def config_of(parameters: Mapping[str, Any], root: Path, out: Path) -> Build:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from surgvqa.builders import sources
-from surgvqa.builders.asking.pool import asked
+from surgvqa.builders.asking.pool import certified_questions
 from surgvqa.builders.asking.pool import kinds as informative
 from surgvqa.builders.asking.templates import wording
 from surgvqa.builders.bits.choose import Part, choose
@@ -22,15 +22,15 @@ from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
-from surgvqa.builders.files.faults import listed as faults_of_kinds
-from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.faults import summarise as faults_of_kinds
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import refuse_links_of
 from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.privacy.coarse import coarse
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, NINE
-from surgvqa.builders.schema import QA, Case, Clip, Dropped, Survey
+from surgvqa.builders.schema import QA, Case, Clip, Omission, Survey
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import Job, Options
 from surgvqa.builders.shards.rows import questions
@@ -49,7 +49,7 @@ class Ready:
 
     jobs: tuple[Job, ...]
     surveys: Mapping[str, Survey]
-    dropped: tuple[Dropped, ...]
+    omissions: tuple[Omission, ...]
     notes: tuple[str, ...]
     left_out: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict
@@ -63,6 +63,61 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     What is said of bad input names it as it is; what is returned has the other names where there are some.
     """
     source, root, options, test_cases = config.source, config.root, options_of(config), config.test_cases
+    _refuse_unknown_kinds(options)
+    module = sources.load(source)
+    cases, omissions = read(module, root, config.source_options)
+    if config.coarse_times is not None:
+        coarser = [coarse(case, config.coarse_times) for case in cases]
+        cases = [case for case, _ in coarser]
+        omissions = [*omissions, *(one for _, case_omissions in coarser for one in case_omissions)]
+    surveys, unseen = look_at(cases, root, options, workers)
+    omissions = [*omissions, *unseen]
+    refuse_faults(omissions, root, config.on_error)
+    if pseudonyms is not None:
+        unknown = sorted(set(test_cases) - set(surveys))
+        if unknown:
+            raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
+        public_surveys = sorted((pseudonyms.survey(one, root) for one in surveys.values()), key=_case_id)
+        surveys = {_case_id(survey): survey for survey in public_surveys}
+        test_cases = tuple(pseudonyms.case(case_id) for case_id in test_cases)
+    pointing = options.pointing
+    if pointing and not any(places(survey.case, pointing) for survey in surveys.values()):
+        raise InputError(
+            f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
+            "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
+        )
+    masks = options.segmentation
+    if masks and not any(segmentation.scenes(survey.case, masks.task) for survey in surveys.values()):
+        raise InputError(
+            f"--segmentation {masks.task}: {source} has no picture in which everything has a mask; "
+            f"another of {', '.join(segmentation.TASKS)}, or leave it out"
+        )
+    jobs = plan(surveys, options, replace(config, test_cases=test_cases))
+    surveyed_cases = [one.case for one in surveys.values()]
+    notes = tuple(module.notes(surveyed_cases)) if hasattr(module, "notes") else ()
+    notes += (
+        *overlaps(surveyed_cases),
+        *remarks(surveyed_cases),
+        *shared_with(source, [one.case_id for one in surveyed_cases]),
+    )
+    left_out: Mapping[str, Mapping[str, int]] = {}
+    if options.asking == "informative":
+        jobs, choice_notes, left_out = choose_questions(jobs)
+        notes += choice_notes
+    if jobs[0].balance is not None:
+        notes += tuple(jobs[0].balance.notes)
+    notes += (pointing.note(),) if pointing else ()
+    notes += options.screen.notes() if options.screen else ()
+    notes += segmentation.notes([job.case for job in jobs], masks) if masks else ()
+    return Ready(tuple(jobs), surveys, public_omissions(omissions, root, pseudonyms), notes, left_out)
+
+
+def _case_id(survey: Survey) -> str:
+    return survey.case.case_id
+
+
+def _refuse_unknown_kinds(options: Options) -> None:
+    """Refuse a kind that isn't asked this way, or that has no wording."""
     kinds = informative() if options.asking == "informative" else KINDS
     for kind in options.kinds:
         if kind not in kinds:
@@ -72,148 +127,110 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
             raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, kinds)}")
     if options.asking == "informative" and (silent := set(options.kinds) - wording().kinds.keys()):
         raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
-    module = sources.load(source)
-    cases, dropped = read(module, root, config.source_options)
-    if config.coarse_times is not None:
-        coarser = [coarse(case, config.coarse_times) for case in cases]
-        cases = [case for case, _ in coarser]
-        dropped = [*dropped, *(one for _, gone in coarser for one in gone)]
-    surveys, found = look_at(cases, root, options, workers)
-    dropped = [*dropped, *found]
-    refuse_faults(dropped, root, config.on_error)
-    if pseudonyms is not None:
-        unknown = sorted(set(test_cases) - set(surveys))
-        if unknown:
-            raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
-        renamed = [pseudonyms.survey(found, root) for found in surveys.values()]
-        surveys = {found.case.case_id: found for found in sorted(renamed, key=lambda one: one.case.case_id)}
-        test_cases = tuple(pseudonyms.case(case_id) for case_id in test_cases)
-    pointing = options.pointing
-    if pointing and not any(places(found.case, pointing) for found in surveys.values()):
-        raise InputError(
-            f"--pointing {pointing.form}: {source} says where nothing is as finely as that; --pointing words, "
-            "or --pointing-spread 0.1 to write the middle of a position, moved by up to a tenth of the frame"
-        )
-    drawn = options.segmentation
-    if drawn and not any(segmentation.scenes(found.case, drawn.task) for found in surveys.values()):
-        raise InputError(
-            f"--segmentation {drawn.task}: {source} has no picture in which everything has a mask; "
-            f"another of {', '.join(segmentation.TASKS)}, or leave it out"
-        )
-    jobs = plan(surveys, options, replace(config, test_cases=test_cases))
-    looked = [one.case for one in surveys.values()]
-    notes = tuple(module.notes(looked)) if hasattr(module, "notes") else ()
-    notes += (*overlaps(looked), *remarks(looked), *shared_with(source, [one.case_id for one in looked]))
-    left_out: Mapping[str, Mapping[str, int]] = {}
-    if options.asking == "informative":
-        jobs, said, left_out = chosen(jobs)
-        notes += said
-    if jobs[0].balance is not None:
-        notes += tuple(jobs[0].balance.notes)
-    notes += (pointing.note(),) if pointing else ()
-    notes += options.screen.notes() if options.screen else ()
-    notes += segmentation.notes([job.case for job in jobs], drawn) if drawn else ()
-    return Ready(tuple(jobs), surveys, published(dropped, root, pseudonyms), notes, left_out)
 
 
-def chosen(jobs: Sequence[Job]) -> tuple[list[Job], tuple[str, ...], Mapping[str, Mapping[str, int]]]:
+def choose_questions(
+    jobs: Sequence[Job],
+) -> tuple[list[Job], tuple[str, ...], Mapping[str, Mapping[str, int]]]:
     """Return the jobs with the questions of every clip chosen, what was left out by name, and counts of it by cause."""
-    failed: Counter[tuple[str, str]] = Counter()
+    failures: Counter[tuple[str, str]] = Counter()
     parts: dict[int, Part] = {}
     for index, job in enumerate(tqdm(jobs, desc="ask", unit="case", disable=None)):
         if not asks_itself(job.case):  # a source's own questions stay as they are
             taxonomy, options = load(job.case.taxonomy or job.case.procedure), job.options
             pool = tuple(
-                asked(
+                certified_questions(
                     clip,
                     job.case,
                     taxonomy,
-                    job.known,
+                    job.transitions,
                     options.selection,
-                    failed,
+                    failures,
                 )
                 for clip in job.clips
             )
             parts[index] = Part(job.case.case_id, job.split, job.clips, pool)
-    found = choose(tuple(parts.values()), jobs[0].options.seed)
-    clips = dict(zip(parts, found.clips, strict=True))
+    choice = choose(tuple(parts.values()), jobs[0].options.seed)
+    clips = dict(zip(parts, choice.clips, strict=True))
     ready = [replace(job, clips=clips.get(index, job.clips)) for index, job in enumerate(jobs)]
-    left_out = {kind: dict(causes) for kind, causes in found.left_out.items()}
-    for (kind, cause), n in sorted(failed.items()):
+    left_out = {kind: dict(causes) for kind, causes in choice.left_out.items()}
+    for (kind, cause), n in sorted(failures.items()):
         left_out.setdefault(kind, {})[cause] = n
     if not any(job.clips for job in ready):
         raise InputError(
-            f"nothing is left to ask of {len(jobs)} cases: {'; '.join(found.notes)}; --questions nine asks anyway"
+            f"nothing is left to ask of {len(jobs)} cases: {'; '.join(choice.notes)}; --questions nine asks anyway"
         )
-    return ready, found.notes, left_out
+    return ready, choice.notes, left_out
 
 
 def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
     """Return the notes of readers and recordings, each once, with the cases that it is true of."""
-    found: dict[str, list[str]] = {}
+    cases_by_note: dict[str, list[str]] = {}
     for case in cases:
         for note in case.notes:
-            found.setdefault(note, []).append(case.case_id)
+            cases_by_note.setdefault(note, []).append(case.case_id)
     return tuple(
         f"{', '.join(sorted(names)[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}: {note}"
-        for note, names in sorted(found.items())
+        for note, names in sorted(cases_by_note.items())
     )
 
 
-def published(dropped: Sequence[Dropped], root: Path, pseudonyms: Pseudonyms | None) -> tuple[Dropped, ...]:
+def public_omissions(
+    omissions: Sequence[Omission], root: Path, pseudonyms: Pseudonyms | None
+) -> tuple[Omission, ...]:
     """Return what was left out, as the data set says it: no place on this disk, no name where names are hidden."""
     if pseudonyms is not None:
-        dropped = pseudonyms.dropped(dropped, root)
+        omissions = pseudonyms.redact(omissions, root)
     return tuple(
         replace(one, cause=one.cause.replace(f"{root.resolve()}/", "").replace(f"{root}/", ""))
-        for one in dropped
+        for one in omissions
     )
 
 
-def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Dropped]]:
+def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Omission]]:
     """All cases of a source and what it leaves out; two cases of one id are a fault of both, and links out of the root."""
-    found = list(module.cases(root, **options))
-    dropped = [one for one in found if isinstance(one, Dropped)]
+    items = list(module.cases(root, **options))
+    omissions = [one for one in items if isinstance(one, Omission)]
     cases = []
-    for case in (one for one in found if isinstance(one, Case)):
+    for case in (one for one in items if isinstance(one, Case)):
         try:
             refuse_links_of(case, root, options.get("videos"))
             cases.append(case)
         except InputError as error:
-            dropped.append(Dropped(case.case_id, str(error), fault=True))
+            omissions.append(Omission(case.case_id, str(error), fault=True))
     times = Counter(case.case_id for case in cases)
     for case_id, count in sorted(times.items()):
         if count > 1:
-            dropped.append(Dropped(case_id, f"{count} cases have this id; ids must be unique", fault=True))
-    return [case for case in cases if times[case.case_id] == 1], dropped
+            omissions.append(Omission(case_id, f"{count} cases have this id; ids must be unique", fault=True))
+    return [case for case in cases if times[case.case_id] == 1], omissions
 
 
 def look_at(
     cases: Sequence[Case], root: Path, options: Options, workers: int
-) -> tuple[dict[str, Survey], list[Dropped]]:
+) -> tuple[dict[str, Survey], list[Omission]]:
     """Survey every case; a fault of one leaves that case out."""
     if options.media != "none" and cases and not any(case.video or case.frames for case in cases):
         raise InputError(f"no case below {root} has a video or a picture; add them, or use --media none")
     surveys: dict[str, Survey] = {}
-    dropped: list[Dropped] = []
+    omissions: list[Omission] = []
     tasks = [(case, root, options) for case in cases]
     limit_s = READING_S if options.screen is not None and options.screen.reader else SURVEY_S
     results = run_tasks(survey, tasks, parallel(workers, options.media), limit_s, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(tasks), desc="check", unit="case", disable=None):
         case_id = cases[index].case_id
-        if isinstance(result, Failed):
-            dropped.append(Dropped(case_id, result.cause, fault=True))
+        if isinstance(result, Failure):
+            omissions.append(Omission(case_id, result.cause, fault=True))
             continue
         try:
             refuse_repeated(result.clips)
         except InputError as error:
-            dropped.append(Dropped(case_id, str(error), fault=True))
+            omissions.append(Omission(case_id, str(error), fault=True))
             continue
         surveys[case_id] = result
-    for found in surveys.values():
-        dropped.extend(found.dropped)
-    ordered = {case_id: surveys[case_id] for case_id in sorted(surveys) if surveys[case_id].clips}
-    return ordered, sorted(dropped, key=lambda one: (one.item, one.cause))
+    for case_survey in surveys.values():
+        omissions.extend(case_survey.omissions)
+    surveys_with_clips = {case_id: surveys[case_id] for case_id in sorted(surveys) if surveys[case_id].clips}
+    return surveys_with_clips, sorted(omissions, key=lambda one: (one.item, one.cause))
 
 
 def parallel(workers: int, media: str) -> int:
@@ -221,17 +238,17 @@ def parallel(workers: int, media: str) -> int:
     return 0 if media == "none" and workers == 1 else workers
 
 
-def listed(dropped: Sequence[Dropped]) -> str:
+def list_faults(omissions: Sequence[Omission]) -> str:
     """Faults on one line, those of a kind together."""
-    return faults_of_kinds(dropped) or "no case was found"
+    return faults_of_kinds(omissions) or "no case was found"
 
 
-def refuse_faults(dropped: Sequence[Dropped], root: Path, on_error: str) -> None:
+def refuse_faults(omissions: Sequence[Omission], root: Path, on_error: str) -> None:
     """Raise with one list of everything that is wrong, unless it is to be left out."""
-    faults = [one for one in dropped if one.fault]
+    faults = [one for one in omissions if one.fault]
     if faults and on_error == "fail":
         raise InputError(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} below {root}: {listed(faults)}. Correct them, "
+            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} below {root}: {list_faults(faults)}. Correct them, "
             "or leave them out with --on-error quarantine"
         )
 
@@ -241,17 +258,20 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     root, balance = config.root, config.balance
     if not surveys:
         raise InputError(f"no case below {root} has a clip that could be shown; look at --media")
-    cases = [found.case for found in surveys.values()]
+    cases = [survey.case for survey in surveys.values()]
 
-    known = transitions(cases)
+    transition_counts = transitions(cases)
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
     # Over the same windows too: informative questions have windows of their own.
     nine = replace(options, kinds=NINE, asking="nine")
-    undecided = [Job(found.case, usual(found, options), "", known, nine, root) for found in surveys.values()]
+    unsplit_jobs = [
+        Job(survey.case, usual(survey, options), "", transition_counts, nine, root)
+        for survey in surveys.values()
+    ]
     kinds = {
         job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
-        for job in undecided
+        for job in unsplit_jobs
     }
     split = assign(
         cases,
@@ -261,15 +281,15 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
         validation=config.validation,
         test=config.test,
     )
-    known = transitions(case for case in cases if split[case.case_id] == "train")
+    transition_counts = transitions(case for case in cases if split[case.case_id] == "train")
     if balance != "none" and options.asking == "informative":
         raise InputError(
             f"--balance {balance} goes with --questions nine; informative questions are evened out"
         )
     jobs = [
-        Job(found.case, clips, part, known, options, root)
-        for case_id, found in surveys.items()
-        for part, clips in divided(found, split[case_id]).items()
+        Job(survey.case, clips, part, transition_counts, options, root)
+        for case_id, survey in surveys.items()
+        for part, clips in clips_by_split(survey, split[case_id]).items()
     ]
     if balance == "answers":
         by_split: dict[str, list[QA]] = {name: [] for name in SPLITS}
@@ -288,19 +308,19 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     return jobs
 
 
-def usual(found: Survey, options: Options) -> tuple[Clip, ...]:
+def usual(case_survey: Survey, options: Options) -> tuple[Clip, ...]:
     """Return the windows that the nine are asked of."""
     if options.asking == "nine":
-        return found.clips
-    return windows(found.case, options.clip_seconds).clips
+        return case_survey.clips
+    return windows(case_survey.case, options.clip_seconds).clips
 
 
-def divided(found: Survey, split: str) -> dict[str, tuple[Clip, ...]]:
+def clips_by_split(case_survey: Survey, split: str) -> dict[str, tuple[Clip, ...]]:
     """Return a case's clips by their split: all in one, unless its source divides a case that is trained on."""
     if split != "train":
-        return {split: found.clips}
+        return {split: case_survey.clips}
     parts: dict[str, list[Clip]] = {}
-    for clip in found.clips:
+    for clip in case_survey.clips:
         if clip.split not in (None, *SPLITS):
             raise InputError(f"clip {clip.clip_id}: split {clip.split!r} is none of {', '.join(SPLITS)}")
         parts.setdefault(clip.split or split, []).append(clip)

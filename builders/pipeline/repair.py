@@ -7,19 +7,19 @@ from pathlib import Path
 
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files.parquet import write_text
-from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.pipeline import report
 from surgvqa.builders.pipeline.build import keys_of
 from surgvqa.builders.pipeline.count_shards import described_rows
 from surgvqa.builders.pipeline.executors import SHARD_S
 from surgvqa.builders.pipeline.parameters import config_of
 from surgvqa.builders.pipeline.prepare import Ready, prepare
-from surgvqa.builders.pipeline.staging import clear, locked
-from surgvqa.builders.pipeline.verify import damaged
+from surgvqa.builders.pipeline.staging import clear, lock
+from surgvqa.builders.pipeline.verify import find_damage
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.row_types import CountedRow
-from surgvqa.builders.schema import Dropped
-from surgvqa.builders.shards.write import build_shard, code_version, staged
+from surgvqa.builders.schema import Omission
+from surgvqa.builders.shards.write import build_shard, code_version, staging_path
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files.documents import CaseShard, Manifest, PlacedShard
@@ -35,7 +35,7 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
         InputError: what cannot be mended this way: a damaged manifest, files that aren't the data set's, configs that
             were added later, another version of the code, another source; nothing is changed then.
     """
-    faults = damaged(folder)
+    faults = find_damage(folder)
     if not faults:
         return []
     manifest = manifests.read(folder)
@@ -45,7 +45,7 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
     refuse_hopeless(folder, manifest, faults)
     if ("pseudonyms" in manifest["parameters"]) != (pseudonyms is not None):
         raise InputError(f"{folder}: its build {'had' if pseudonyms is None else 'had no'} --pseudonyms FILE")
-    with locked(folder) as staging:
+    with lock(folder) as staging:
         names = load_pseudonyms(pseudonyms, folder) if pseudonyms is not None else None
         parameters = manifest["parameters"]
         if names is not None:  # the manifest has the other names; the source the real ones
@@ -54,19 +54,21 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
         ready = prepare(config_of(parameters, root, folder), workers=workers, pseudonyms=names)
         keys = keys_of(ready, manifest["code"], names)
         jobs = {keys[job.name]: job for job in ready.jobs}
-        broken = {key: shard for key, shard in manifest["shards"].items() if paths(shard) & set(faults)}
-        if missing := sorted(set(broken) - set(jobs)):
+        damaged_shards = {
+            key: shard for key, shard in manifest["shards"].items() if paths(shard) & set(faults)
+        }
+        if missing := sorted(set(damaged_shards) - set(jobs)):
             digests = {path: sha for one in ready.surveys.values() for path, sha in one.digests.items()}
-            changed = changed_files(manifest, digests) or f"{len(missing)} shards differ"
+            changes = changed_files(manifest, digests) or f"{len(missing)} shards differ"
             raise InputError(
-                f"{root} is not what {folder} was built from ({changed}); give the source as it was, or build again"
+                f"{root} is not what {folder} was built from ({changes}); give the source as it was, or build again"
             )
-        tasks = [(jobs[key], key, staging) for key in sorted(broken)]
+        tasks = [(jobs[key], key, staging) for key in sorted(damaged_shards)]
         for index, record in run_tasks(build_shard, tasks, workers, SHARD_S, MEMORY_BYTES):
             key = tasks[index][1]
-            if isinstance(record, Failed):
+            if isinstance(record, Failure):
                 raise InputError(f"{tasks[index][0].name}: {record.cause}")
-            put(folder, staging, key, broken[key], record["files"], set(faults))
+            put(folder, staging, key, damaged_shards[key], record["files"], set(faults))
         if manifests.REPORT in faults:
             write_report(folder, manifest, ready, staging)
         if manifests.CARD in faults:
@@ -83,7 +85,7 @@ def write_card(folder: Path, manifest: Manifest, aside: Path) -> None:
 
 def still_damaged(folder: Path) -> list[str]:
     """Raise where something is damaged; return nothing."""
-    if left := damaged(folder):
+    if left := find_damage(folder):
         raise InputError(f"{folder}: still damaged after repair: {'; '.join(left.values())}")
     return []
 
@@ -97,10 +99,10 @@ def refuse_hopeless(folder: Path, manifest: Manifest, faults: Mapping[str, str])
         raise InputError(
             f"{folder}: {faults[strange[0]]}: it isn't the data set's; move it away, then repair"
         )
-    added = [name for name in faults if name.startswith("spoken/")]
-    if added:
+    spoken_files = [name for name in faults if name.startswith("spoken/")]
+    if spoken_files:
         raise InputError(
-            f"{folder}: {faults[added[0]]}: `surgvqa-build spoken {folder}` writes config spoken again"
+            f"{folder}: {faults[spoken_files[0]]}: `surgvqa-build spoken {folder}` writes config spoken again"
         )
     if "shards" not in manifest or "code" not in manifest:
         raise InputError(f"{folder} is no data set of a source; make it again the way it was made")
@@ -113,7 +115,7 @@ def refuse_hopeless(folder: Path, manifest: Manifest, faults: Mapping[str, str])
 
 def paths(shard: CaseShard) -> set[str]:
     """Return the files of a shard, below the folder."""
-    return {found["path"] for found in shard["files"].values()}
+    return {file["path"] for file in shard["files"].values()}
 
 
 def put(
@@ -121,35 +123,35 @@ def put(
     staging: Path,
     key: str,
     shard: CaseShard,
-    made: Mapping[str, PlacedShard],
+    new_files: Mapping[str, PlacedShard],
     faults: set[str],
 ) -> None:
     """Give the damaged files of a shard their place, if they came out as they were."""
-    for name, known in shard["files"].items():
-        if known["path"] not in faults:
+    for name, file in shard["files"].items():
+        if file["path"] not in faults:
             continue
-        if name not in made or made[name]["sha256"] != known["sha256"]:
+        if name not in new_files or new_files[name]["sha256"] != file["sha256"]:
             raise InputError(
-                f"{known['path']} comes out with other bytes than it had; run the same build again"
+                f"{file['path']} comes out with other bytes than it had; run the same build again"
             )
-        path = folder / known["path"]
+        path = folder / file["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        staged(staging, key, name).replace(path)
+        staging_path(staging, key, name).replace(path)
 
 
 def write_report(folder: Path, manifest: Manifest, ready: Ready, staging: Path) -> None:
     """Write the report from the rows and the manifest, as the build wrote it."""
-    described = report.describe(
-        {split: stored(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
-        dropped=[Dropped(**one) for one in manifest["dropped"]],
+    build_report = report.describe(
+        {split: rows_of_split(folder, manifest, split) for split in SPLITS if manifest["counts"].get(split)},
+        omissions=[Omission(**one) for one in manifest["dropped"]],
         notes=ready.notes,
         left_out=ready.left_out,
         max_blind=manifest["parameters"]["max_blind"],
     )
-    write_text(folder / manifests.REPORT, manifests.dump(described), staging)
+    write_text(folder / manifests.REPORT, manifests.dump(build_report), staging)
 
 
-def stored(folder: Path, manifest: Manifest, split: str) -> Iterator[CountedRow]:
+def rows_of_split(folder: Path, manifest: Manifest, split: str) -> Iterator[CountedRow]:
     """Yield the rows of config ``clips`` of a split, in the order they were built."""
     for name in sorted(name for name in manifest["files"] if name.startswith(f"clips/{split}-")):
         yield from described_rows(folder / name)
@@ -157,6 +159,6 @@ def stored(folder: Path, manifest: Manifest, split: str) -> Iterator[CountedRow]
 
 def changed_files(manifest: Manifest, digests: Mapping[str, str]) -> str:
     """Say which source files differ from those that were read then."""
-    known = manifest["source_files"]
-    other = sorted(name for name in known if digests.get(name) != known[name])
+    recorded_digests = manifest["source_files"]
+    other = sorted(name for name in recorded_digests if digests.get(name) != recorded_digests[name])
     return f"{len(other)} files differ, such as {other[0]}" if other else ""

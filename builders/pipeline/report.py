@@ -11,50 +11,50 @@ from surgvqa.builders.bits import figures as bits
 from surgvqa.builders.bits.thin import FEWEST, most_frequent
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 from surgvqa.builders.settings.build import Build
 from surgvqa.cards.files.documents import SCHEMA, Bits, KindFigures, Leaks, Report, SplitCounts
 
-Asked = Counter[
+QuestionCounts = Counter[
     tuple[str, tuple[str, ...], str, str | None]
 ]  # question, choices, short answer, phase -> times
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class RowTally:
     """What a report keeps of rows of config ``clips``."""
 
     windows: Sequence[leakage.Window]
-    asked: Mapping[str, Asked]  # by kind
+    questions: Mapping[str, QuestionCounts]  # by kind
 
 
-def count(rows: Iterable[Mapping[str, Any]]) -> Counted:
+def count(rows: Iterable[Mapping[str, Any]]) -> RowTally:
     """Count rows of config ``clips``, each read once, so that they can stream from Parquet."""
     windows: list[leakage.Window] = []
-    asked: dict[str, Asked] = defaultdict(Counter)
+    questions: dict[str, QuestionCounts] = defaultdict(Counter)
     for row in rows:
         windows.append(leakage.window(row))
         for qa in row["qa"]:
             choices = tuple(sorted(qa.get("choices") or ()))
-            asked[qa["kind"]][qa["question"], choices, qa["short_answer"], row.get("phase")] += 1
-    return Counted(windows, dict(asked))
+            questions[qa["kind"]][qa["question"], choices, qa["short_answer"], row.get("phase")] += 1
+    return RowTally(windows, dict(questions))
 
 
-def together(parts: Iterable[Counted]) -> Counted:
+def together(parts: Iterable[RowTally]) -> RowTally:
     """Join what was counted in parts, as if their rows had been counted one after the other."""
     windows: list[leakage.Window] = []
-    asked: dict[str, Asked] = defaultdict(Counter)
+    questions: dict[str, QuestionCounts] = defaultdict(Counter)
     for part in parts:
         windows.extend(part.windows)
-        for kind, counts in part.asked.items():
-            asked[kind].update(counts)
-    return Counted(windows, dict(asked))
+        for kind, counts in part.questions.items():
+            questions[kind].update(counts)
+    return RowTally(windows, dict(questions))
 
 
 def describe(
-    rows_by_split: Mapping[str, Iterable[Mapping[str, Any]] | Counted],
+    rows_by_split: Mapping[str, Iterable[Mapping[str, Any]] | RowTally],
     *,
-    dropped: Sequence[Dropped] = (),
+    omissions: Sequence[Omission] = (),
     notes: Sequence[str] = (),
     max_blind: float = Build.max_blind,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
@@ -67,31 +67,31 @@ def describe(
     `blind_by_text` the most frequent one for the question's very words; both keep to the question's choices.
     `bits.figures` has those of a classifier; ``left_out`` counts what isn't asked, by kind and cause.
     """
-    ordered = [name for name in SPLITS if name in rows_by_split]
-    counted: dict[str, Counted] = {}
-    for split in (*ordered, *sorted(set(rows_by_split) - set(SPLITS))):
+    usual_splits = [name for name in SPLITS if name in rows_by_split]
+    tallies: dict[str, RowTally] = {}
+    for split in (*usual_splits, *sorted(set(rows_by_split) - set(SPLITS))):
         rows = rows_by_split[split]
-        counted[split] = rows if isinstance(rows, Counted) else count(rows)
-    answers = {split: found.asked for split, found in counted.items()}
+        tallies[split] = rows if isinstance(rows, RowTally) else count(rows)
+    answers = {split: tally.questions for split, tally in tallies.items()}
     splits: dict[str, SplitCounts] = {
         split: {
-            "cases": len({one.case_id for one in found.windows}),
-            "clips": len(found.windows),
-            "qa": sum(counts.total() for counts in found.asked.values()),
+            "cases": len({one.case_id for one in tally.windows}),
+            "clips": len(tally.windows),
+            "qa": sum(counts.total() for counts in tally.questions.values()),
         }
-        for split, found in counted.items()
+        for split, tally in tallies.items()
     }
     held_out = next(
         (name for name in ("test", "validation", "train") if name in splits and splits[name]["qa"]), None
     )
-    names = sorted({kind for asked in answers.values() for kind in asked})
+    names = sorted({kind for by_kind in answers.values() for kind in by_kind})
     kinds = {kind: _kind(kind, answers, held_out) for kind in names}
-    nothing: Asked = Counter()
+    nothing: QuestionCounts = Counter()
     for kind in kinds:
         train = answers.get("train", {}).get(kind, nothing)
-        tested = answers[held_out or "test"].get(kind, nothing)
-        kinds[kind] = cast(KindFigures, {**kinds[kind], **bits.figures(kind, train, tested)})
-    found = leakage.find({split: one.windows for split, one in counted.items()})
+        test = answers[held_out or "test"].get(kind, nothing)
+        kinds[kind] = cast(KindFigures, {**kinds[kind], **bits.figures(kind, train, test)})
+    leaks = leakage.find({split: one.windows for split, one in tallies.items()})
     return {
         "schema": SCHEMA,
         "splits": splits,
@@ -99,57 +99,59 @@ def describe(
         "blind_on": held_out,
         "bits": bits.together(kinds, splits[held_out]["clips"]) if held_out else Bits(),
         "left_out": {kind: dict(causes) for kind, causes in (left_out or {}).items()},
-        "leaks": found,
-        "dropped": [{"item": one.item, "cause": one.cause} for one in dropped],
+        "leaks": leaks,
+        "dropped": [{"item": one.item, "cause": one.cause} for one in omissions],
         "notes": list(notes),
-        "warnings": [*_blind_warnings(kinds, held_out, max_blind), *_leak_warnings(found)],
+        "warnings": [*_blind_warnings(kinds, held_out, max_blind), *_leak_warnings(leaks)],
     }
 
 
-def _kind(kind: str, answers: Mapping[str, Mapping[str, Asked]], held_out: str | None) -> KindFigures:
+def _kind(
+    kind: str, answers: Mapping[str, Mapping[str, QuestionCounts]], held_out: str | None
+) -> KindFigures:
     """Return a kind's size, answers and blind figures."""
     everywhere: Counter[str] = Counter()
-    for asked in answers.values():
-        everywhere += _answers(asked.get(kind, Counter()))
+    for by_kind in answers.values():
+        everywhere += _answers(by_kind.get(kind, Counter()))
     train = answers.get("train", {}).get(kind, Counter())
-    tested = answers.get(held_out or "", {}).get(kind, Counter())
-    taught = _answers(train)
+    test = answers.get(held_out or "", {}).get(kind, Counter())
+    train_answers = _answers(train)
     by_text: dict[str, Counter[str]] = defaultdict(Counter)
     for (question, _, short, _), n in train.items():
         by_text[question][short] += n
-    repeated = [counts for counts in by_text.values() if counts.total() > 1]
+    repeats = [counts for counts in by_text.values() if counts.total() > 1]
     return {
         "n": everywhere.total(),
-        "n_blind": tested.total(),
-        "majority_answer": most_frequent(taught),
-        "blind_majority": _share(tested, {}, taught),
-        "blind_by_text": _share(tested, by_text, taught),
+        "n_blind": test.total(),
+        "majority_answer": most_frequent(train_answers),
+        "blind_majority": _share(test, {}, train_answers),
+        "blind_by_text": _share(test, by_text, train_answers),
         "single_class": len(everywhere) == 1,
-        "single_answer_texts": sum(len(counts) == 1 for counts in repeated),
+        "single_answer_texts": sum(len(counts) == 1 for counts in repeats),
         "answers": dict(sorted(everywhere.items(), key=lambda item: (-item[1], item[0]))),
     }
 
 
-def _answers(asked: Asked) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for (_, _, short, _), n in asked.items():
-        found[short] += n
-    return found
+def _answers(questions: QuestionCounts) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for (_, _, short, _), n in questions.items():
+        counts[short] += n
+    return counts
 
 
 def _share(
-    tested: Asked, by_text: Mapping[str, Mapping[str, int]], taught: Mapping[str, int]
+    test: QuestionCounts, by_text: Mapping[str, Mapping[str, int]], train_answers: Mapping[str, int]
 ) -> float | None:
     """How many questions a guesser gets right; None where it has learned nothing or is asked nothing."""
-    if not taught or not tested:
+    if not train_answers or not test:
         return None
     right = 0
-    for (question, choices, short, _), n in tested.items():
-        counts = by_text.get(question, taught)
+    for (question, choices, short, _), n in test.items():
+        counts = by_text.get(question, train_answers)
         if choices and counts.keys().isdisjoint(choices):
-            counts = taught
+            counts = train_answers
         right += n * (most_frequent(counts, choices) == short)
-    return round(right / tested.total(), 4)
+    return round(right / test.total(), 4)
 
 
 def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_blind: float) -> list[str]:
@@ -167,10 +169,10 @@ def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_
     return warnings
 
 
-def _leak_warnings(found: Leaks) -> list[str]:
+def _leak_warnings(leaks: Leaks) -> list[str]:
     return [
         f"leak: {n} {kind.replace('_', ' ')} between {pair.replace('/', ' and ')}"
-        for pair, counts in found["pairs"].items()
+        for pair, counts in leaks["pairs"].items()
         for kind, n in counts.items()
         if n
     ]

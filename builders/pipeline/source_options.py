@@ -11,10 +11,10 @@ from typing import Any
 
 from surgvqa.builders import sources
 from surgvqa.builders.settings.build import Build
-from surgvqa.cards.arguments.option import Given, Option
+from surgvqa.cards.arguments.option import Option, Usage
 
 KINDS: dict[str, type] = {"str": str, "int": int, "float": float, "Path": Path, "bool": bool}
-SHARED = {one.name for one in fields(Build)}  # a source's option of such a name is given in that field
+BUILD_OPTIONS = {one.name for one in fields(Build)}  # a source's option of such a name is given in that field
 
 
 def code(source: str) -> Path:
@@ -40,8 +40,8 @@ def about(source: str) -> str:
         return f"{name[1] if name else source}: a source of your own"
     if name is None or (text and line is None):
         raise ValueError(f"{source}: a source has FACTS = Facts(name=...) or {source}.yaml, and a docstring")
-    said = " ".join(line[1].split()).rstrip(".") if line else name[1]
-    return said if said.startswith(name[1]) else f"{name[1]}: {said}"
+    summary = " ".join(line[1].split()).rstrip(".") if line else name[1]
+    return summary if summary.startswith(name[1]) else f"{name[1]}: {summary}"
 
 
 @functools.cache
@@ -52,38 +52,38 @@ def options(source: str) -> tuple[Option, ...]:
         for node in ast.walk(ast.parse(code(source).read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and node.name == "cases"
     )
-    said = described(ast.get_docstring(function) or "")
-    found = []
+    help_by_name = argument_help(ast.get_docstring(function) or "")
+    own_options = []
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         kinds = [part.strip() for part in ast.unparse(argument.annotation).split("|")]  # type: ignore[arg-type]
-        if argument.arg in SHARED:
+        if argument.arg in BUILD_OPTIONS:
             continue
         value: Any = MISSING if default is None else ast.literal_eval(default)
-        found.append(
+        own_options.append(
             Option(
                 name=argument.arg,
                 kind=KINDS[next(part for part in kinds if part != "None")],
-                help=said.get(argument.arg, ""),
+                help=help_by_name.get(argument.arg, ""),
                 default=value,
                 group=f"options of {source}",
-                given=Given(),
+                usage=Usage(),
             )
         )
-    return tuple(found)
+    return tuple(own_options)
 
 
-def described(docstring: str) -> dict[str, str]:
+def argument_help(docstring: str) -> dict[str, str]:
     r"""Read the ``Args:`` of a docstring, on one line each.
 
-    >>> described('Read.\n\nArgs:\n    root: a folder.\n    fold: which of\n        five.\n\nRaises:\n    X: y')
+    >>> argument_help('Read.\n\nArgs:\n    root: a folder.\n    fold: which of\n        five.\n\nRaises:\n    X: y')
     {'root': 'a folder.', 'fold': 'which of five.'}
     """
     part = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n(?=[ \t]))*)", docstring, re.MULTILINE)
-    found: dict[str, str] = {}
+    help_by_name: dict[str, str] = {}
     name = ""
     for line in (part[1] if part else "").splitlines():
         if match := re.match(r" {4}(\w+): (.*)", line):
-            name, found[match[1]] = match[1], match[2].strip()
+            name, help_by_name[match[1]] = match[1], match[2].strip()
         elif name and line.strip():
-            found[name] += " " + line.strip()
-    return found
+            help_by_name[name] += " " + line.strip()
+    return help_by_name

@@ -19,7 +19,7 @@ from pathlib import Path
 from surgvqa.builders.files.one_command import hold
 from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.shards.job import Job, Record
-from surgvqa.builders.shards.write import staged
+from surgvqa.builders.shards.write import staging_path
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files.documents import CaseShard, PlacedShard
@@ -29,11 +29,11 @@ FOLDERS = ("clips", "qa", "pointing", "segmentation", "spoken", "videos")
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[Path]:
+def lock(out: Path) -> Iterator[Path]:
     """Yield the staging folder of ``out``, for one build at a time; gone again if nothing is left in it."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder")
-    made = not out.exists()
+    is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     folder = os.open(out, os.O_RDONLY)
     staging = out / STAGING
@@ -58,7 +58,7 @@ def locked(out: Path) -> Iterator[Path]:
             owner.unlink(missing_ok=True)
             if staging.is_dir() and not any(staging.iterdir()):
                 staging.rmdir()
-            if made and not any(out.iterdir()):
+            if is_new and not any(out.iterdir()):
                 out.rmdir()
     finally:
         os.close(folder)
@@ -66,11 +66,11 @@ def locked(out: Path) -> Iterator[Path]:
 
 def refuse_foreign(out: Path) -> None:
     """Raise where ``out`` holds what no build wrote: it would be published with the data set."""
-    known = {*manifests.UNLISTED, ".gitattributes"}
+    own_names = {*manifests.UNLISTED_FILES, ".gitattributes"}
     ours = any((out / name).exists() for name in (manifests.NAME, STAGING))
     for path in sorted(out.iterdir()):
-        written = ours and path.name in FOLDERS
-        if not written and path.name not in known and path.name != STAGING:
+        is_from_build = ours and path.name in FOLDERS
+        if not is_from_build and path.name not in own_names and path.name != STAGING:
             raise InputError(
                 f"--out {out} holds {path.name}, which no build wrote; give an empty or a new folder"
             )
@@ -94,8 +94,8 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
     elif plan_file.is_file():
         earlier = json.loads(plan_file.read_text("utf-8"))
     for key, record in earlier.items():
-        for name, found in record["files"].items():
-            there, here = out / found["path"], staged(staging, key, name)
+        for name, file in record["files"].items():
+            there, here = out / file["path"], staging_path(staging, key, name)
             if key in keys and there.is_file() and not here.exists():
                 here.parent.mkdir(parents=True, exist_ok=True)
                 there.replace(here)
@@ -128,7 +128,7 @@ def clear(staging: Path) -> None:
             remove(path)
 
 
-def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, CaseShard]:
+def name_shards(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, CaseShard]:
     """Return every shard's files with their final names: a number per split and config, in the order of cases."""
     totals = Counter(
         (name, job.split) for job in jobs for name in records[job.name]["files"] if "/" not in name
@@ -138,13 +138,13 @@ def named(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, CaseS
     for job in jobs:
         record = records[job.name]
         files: dict[str, PlacedShard] = {}
-        for name, found in record["files"].items():
+        for name, file in record["files"].items():
             at = (name, job.split)
             path = f"{name}/{job.split}-{numbers[at]:05d}-of-{totals[at]:05d}.parquet"
             if "/" in name:
                 path = f"videos/{job.split}/{name.split('/', 1)[1]}"
             else:
                 numbers[at] += 1
-            files[name] = {"sha256": found["sha256"], "bytes": found["bytes"], "path": path}
+            files[name] = {"sha256": file["sha256"], "bytes": file["bytes"], "path": path}
         shards[record["key"]] = {"files": files, "dropped": record["dropped"]}
     return shards

@@ -10,7 +10,7 @@ from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files import sums
 
 # What the Hub and its client add to a repository's folder.
-DOWNLOADED = (".gitattributes:", ".cache/huggingface/")
+HUB_FILES = (".gitattributes:", ".cache/huggingface/")
 
 
 def verify(folder: Path) -> int:
@@ -19,23 +19,23 @@ def verify(folder: Path) -> int:
     Raises ``InputError`` that names each file that is missing, changed or not of the data set.
     """
     if not (folder / manifests.NAME).exists() and (folder / sums.NAME).is_file():
-        found, kept = sums.faults(folder), "Train again, or copy the folder again"
+        faults, remedy = sums.faults(folder), "Train again, or copy the folder again"
         count = sums.count(folder)
     else:
-        found = list(damaged(folder).values())
-        kept = "`surgvqa-build verify DIR --repair ROOT` builds them again; so does the same build: what is whole is kept"
+        faults = list(find_damage(folder).values())
+        remedy = "`surgvqa-build verify DIR --repair ROOT` builds them again; so does the same build: what is whole is kept"
         count = 0
-        if not found:
+        if not faults:
             manifest = manifests.read(folder)
             count = len(manifest["files"]) + len(manifest.get("derived", ())) + 1
-    if found:
+    if faults:
         raise InputError(
-            f"{folder}: {len(found)} file{'s' if len(found) > 1 else ''} damaged: {'; '.join(found)}. {kept}"
+            f"{folder}: {len(faults)} file{'s' if len(faults) > 1 else ''} damaged: {'; '.join(faults)}. {remedy}"
         )
     return count
 
 
-def damaged(folder: Path) -> dict[str, str]:
+def find_damage(folder: Path) -> dict[str, str]:
     """Every damaged, missing or foreign file of a data set, with what is wrong with it.
 
     Raises ``InputError`` where the manifest itself is damaged: nobody knows then what the others should be.
@@ -46,7 +46,7 @@ def damaged(folder: Path) -> dict[str, str]:
     faults = [
         one
         for one in manifests.faults(folder, manifest["files"])
-        if not one.startswith((f"{STAGING}/", *DOWNLOADED))
+        if not one.startswith((f"{STAGING}/", *HUB_FILES))
     ]
-    faults += manifests.unsealed(folder, manifest)
+    faults += manifests.seal_faults(folder, manifest)
     return {one.split(": ", 1)[0]: one for one in faults}

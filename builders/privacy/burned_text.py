@@ -22,7 +22,7 @@ EDGE = 24  # grey levels between a pixel's neighbours that make an edge, 0-255
 WINDOW = (31, 11)  # pixels: three to five letters of the smallest readable font
 STROKES = 12  # pixels of rising, and as many of falling edge in a window: two letters and a half of that font
 MARGIN = 6  # pixels around what was found: the halo of a compressed letter
-MOVED = 2.0  # mean difference of grey levels between frames that count as two
+MOTION = 2.0  # mean difference of grey levels between frames that count as two
 
 
 def find(frames: Sequence[np.ndarray]) -> tuple[Region, ...]:
@@ -33,32 +33,34 @@ def find(frames: Sequence[np.ndarray]) -> tuple[Region, ...]:
     different: list[np.ndarray] = []
     for frame in frames:
         grey = np.asarray(Image.fromarray(frame).convert("L"), np.int16)
-        if not different or np.abs(grey - different[-1][..., 3]).mean() > MOVED:
+        if not different or np.abs(grey - different[-1][..., 3]).mean() > MOTION:
             different.append(np.dstack([frame.astype(np.int16), grey]))
     if len(different) < MIN_FRAMES:
         return ()
     # A red or green letter on tissue can be as bright as the tissue: every channel is looked at by itself.
-    written = np.logical_or.reduce(
-        [_written([one[..., channel] for one in different]) for channel in range(4)]
+    strokes = np.logical_or.reduce(
+        [_still_strokes([one[..., channel] for one in different]) for channel in range(4)]
     )
-    return _regions(written)
+    return _regions(strokes)
 
 
-def _written(channel: Sequence[np.ndarray]) -> np.ndarray:
+def _still_strokes(channel: Sequence[np.ndarray]) -> np.ndarray:
     """Where strokes stand still in one channel of all frames."""
     slopes = np.stack([one[:, 2:] - one[:, :-2] for one in channel])
     # Compression blurs a letter in some frame; nine of ten must show the edge.
     rising = np.pad(np.quantile(slopes, 0.1, axis=0) > EDGE, ((0, 0), (1, 1)))
     falling = np.pad(np.quantile(slopes, 0.9, axis=0) < -EDGE, ((0, 0), (1, 1)))
-    written: np.ndarray = np.minimum(_counts(rising), _counts(falling)) >= STROKES
-    return written
+    strokes: np.ndarray = np.minimum(_counts(rising), _counts(falling)) >= STROKES
+    return strokes
 
 
 def _counts(mask: np.ndarray) -> np.ndarray:
     """How many pixels of a mask lie in the window around each pixel."""
     width, height = WINDOW
-    padded = np.pad(mask.astype(np.int32), ((height // 2 + 1, height // 2), (width // 2 + 1, width // 2)))
-    total: np.ndarray = padded.cumsum(0).cumsum(1)
+    padded_mask = np.pad(
+        mask.astype(np.int32), ((height // 2 + 1, height // 2), (width // 2 + 1, width // 2))
+    )
+    total: np.ndarray = padded_mask.cumsum(0).cumsum(1)
     counts: np.ndarray = (
         total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
     )
@@ -103,7 +105,7 @@ def cover(frame: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
     """
     if not regions:
         return frame
-    covered = frame.copy()
+    picture = frame.copy()
     for x1, y1, x2, y2 in regions:
-        covered[y1:y2, x1:x2] = 0
-    return covered
+        picture[y1:y2, x1:x2] = 0
+    return picture

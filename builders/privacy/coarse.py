@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from surgvqa.builders.schema import Case, Dropped, Phase
+from surgvqa.builders.schema import Case, Omission, Phase
 from surgvqa.cards.command import InputError
 
 Span = tuple[float, float]
 
 
-def coarse(case: Case, step_s: float) -> tuple[Case, tuple[Dropped, ...]]:
+def coarse(case: Case, step_s: float) -> tuple[Case, tuple[Omission, ...]]:
     """Return a case whose phases, steps and stated idle times begin and end at multiples of a step; and what is gone.
 
     Raises:
@@ -30,23 +30,23 @@ def coarse(case: Case, step_s: float) -> tuple[Case, tuple[Dropped, ...]]:
         )
     phases, strips = _inward(case.phases, step_s)
     steps, _ = _inward(case.steps, step_s)
-    idle = tuple(found for span in case.idle_s if (found := inside(span, step_s)))
+    idle = tuple(core for span in case.idle_s if (core := inside(span, step_s)))
     idle_strips = [strip for span in case.idle_s for strip in _cut(span, step_s)]
-    kept = {id(phase) for phase, found in zip(case.phases, phases, strict=True) if found is not None}
-    dropped = tuple(
-        Dropped(f"{case.case_id}: {phase.label}", f"shorter than --coarse-times {step_s:g} leaves whole")
+    kept_ids = {id(phase) for phase, core in zip(case.phases, phases, strict=True) if core is not None}
+    omissions = tuple(
+        Omission(f"{case.case_id}: {phase.label}", f"shorter than --coarse-times {step_s:g} leaves whole")
         for phase in case.phases
-        if id(phase) not in kept
+        if id(phase) not in kept_ids
     )
     unknown = (*case.unknown, *strips, *idle_strips)
-    changed = replace(
+    coarse_case = replace(
         case,
         phases=tuple(one for one in phases if one is not None),
         steps=tuple(one for one in steps if one is not None),
         idle_s=idle,
         unknown=tuple(sorted(unknown)),
     )
-    return changed, dropped
+    return coarse_case, omissions
 
 
 def inside(span: Span, step_s: float) -> Span | None:
@@ -61,17 +61,17 @@ def inside(span: Span, step_s: float) -> Span | None:
 
 def _cut(span: Span, step_s: float) -> list[Span]:
     """Return what of a span lies outside ``inside``."""
-    found = inside(span, step_s)
-    parts = [span] if found is None else [(span[0], found[0]), (found[1], span[1])]
+    core = inside(span, step_s)
+    parts = [span] if core is None else [(span[0], core[0]), (core[1], span[1])]
     return [part for part in parts if part[0] < part[1]]
 
 
 def _inward(phases: tuple[Phase, ...], step_s: float) -> tuple[list[Phase | None], list[Span]]:
-    made: list[Phase | None] = []
+    inner_phases: list[Phase | None] = []
     strips: list[Span] = []
     for phase in phases:
         span = (phase.start_s, phase.end_s)
-        found = inside(span, step_s)
+        core = inside(span, step_s)
         strips += _cut(span, step_s)
-        made.append(None if found is None else replace(phase, start_s=found[0], end_s=found[1]))
-    return made, strips
+        inner_phases.append(None if core is None else replace(phase, start_s=core[0], end_s=core[1]))
+    return inner_phases, strips

@@ -21,7 +21,7 @@ from typing import Any
 
 from surgvqa.builders.files.names import require_regular
 from surgvqa.builders.files.tree import below
-from surgvqa.builders.schema import Clip, Dropped, Survey
+from surgvqa.builders.schema import Clip, Omission, Survey
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files.manifest import read_json
@@ -32,7 +32,7 @@ OWNER_ONLY = 0o600
 WORDS_PER_RULE = 500  # RE2 refuses patterns of some ten thousand names
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
-QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+QUOTATION = re.compile(r"'[^']*'|\"[^\"]*\"")
 SHORTEST = 4  # characters of a name that can be looked for
 WORD = re.compile(r"\w+")
 
@@ -74,37 +74,41 @@ class Pseudonyms:
         """Return a source file's digest, of which nobody without the secret can tell what it is the digest of."""
         return hmac.new(self.salt, f"digest\0{sha256}".encode(), hashlib.sha256).hexdigest()
 
-    def survey(self, found: Survey, root: Path) -> Survey:
+    def survey(self, case_survey: Survey, root: Path) -> Survey:
         """Return a looked-at case under its other name; ids of clips and questions follow."""
-        case_id = self.case(found.case.case_id)
-        clips = {clip: self.clip(clip, case_id) for clip in (*found.clips, *found.case.clips)}
-        case = replace(found.case, case_id=case_id, clips=tuple(clips[clip] for clip in found.case.clips))
+        case_id = self.case(case_survey.case.case_id)
+        clips = {clip: self.clip(clip, case_id) for clip in (*case_survey.clips, *case_survey.case.clips)}
+        case = replace(
+            case_survey.case, case_id=case_id, clips=tuple(clips[clip] for clip in case_survey.case.clips)
+        )
         return Survey(
             case,
-            tuple(clips[clip] for clip in found.clips),
-            found.dropped,
-            {self.file(name): self.digest(sha256) for name, sha256 in found.digests.items()},
+            tuple(clips[clip] for clip in case_survey.clips),
+            case_survey.omissions,
+            {self.file(name): self.digest(sha256) for name, sha256 in case_survey.digests.items()},
         )
 
     def clip(self, clip: Clip, case_id: str) -> Clip:
         """Return a clip of a case under its other name."""
-        named = replace(clip, case_id=case_id)
-        qa = tuple(replace(one, qa_id=f"{named.clip_id}#{self.of('qa', one.qa_id)[3:]}") for one in clip.qa)
-        return replace(named, qa=qa)
+        public_clip = replace(clip, case_id=case_id)
+        qa = tuple(
+            replace(one, qa_id=f"{public_clip.clip_id}#{self.of('qa', one.qa_id)[3:]}") for one in clip.qa
+        )
+        return replace(public_clip, qa=qa)
 
-    def known(self, root: Path) -> Iterator[str]:
+    def real_names(self, root: Path) -> Iterator[str]:
         """Every name of the source that must not be published: cases, and files and folders below the root."""
         yield from self.cases
         for path in below(root):
             yield path.name
             yield path.stem
 
-    def dropped(self, found: Iterable[Dropped], root: Path) -> tuple[Dropped, ...]:
+    def redact(self, omissions: Iterable[Omission], root: Path) -> tuple[Omission, ...]:
         """Return what was left out, as it is published: pseudonyms for cases, … for every other name and quotation."""
-        hide = Hidden(self.cases, self.known(root), root)
-        hidden = (replace(one, item=hide(one.item), cause=hide(one.cause)) for one in found)
+        hide = Redactor(self.cases, self.real_names(root), root)
+        public_omissions = (replace(one, item=hide(one.item), cause=hide(one.cause)) for one in omissions)
         return tuple(
-            sorted(hidden, key=lambda one: (one.item, one.cause))
+            sorted(public_omissions, key=lambda one: (one.item, one.cause))
         )  # the old order is that of the names
 
     def save(self) -> None:
@@ -125,7 +129,7 @@ class Pseudonyms:
         part.replace(self.path)
 
 
-class Hidden:
+class Redactor:
     """Takes names out of a text; an object, so that ten thousand names are sorted in once."""
 
     def __init__(self, cases: Mapping[str, str], names: Iterable[str], root: Path) -> None:
@@ -141,9 +145,11 @@ class Hidden:
         """Return the text without them."""
         for root in self.roots:
             text = text.replace(root, "")
-        text = QUOTED.sub("'…'", text)
-        met = {name for word in WORD.findall(text) for name in self.names.get(word, ())}
-        for name in sorted({*met, *(one for one in self.cases if one in text)}, key=lambda n: (-len(n), n)):
+        text = QUOTATION.sub("'…'", text)
+        matches = {name for word in WORD.findall(text) for name in self.names.get(word, ())}
+        for name in sorted(
+            {*matches, *(one for one in self.cases if one in text)}, key=lambda n: (-len(n), n)
+        ):
             other = self.cases.get(name, "…")
             text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w])", other, text)
         return text
@@ -162,15 +168,15 @@ def load(path: Path, out: Path) -> Pseudonyms:
     if not path.exists():
         if not path.parent.is_dir():
             raise InputError(f"--pseudonyms {path}: no folder {path.parent}")
-        made = Pseudonyms(path, secrets.token_bytes(32))
-        made.save()
-        return made
+        pseudonyms = Pseudonyms(path, secrets.token_bytes(32))
+        pseudonyms.save()
+        return pseudonyms
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise InputError(f"--pseudonyms {path} says who is who and others may read it; chmod 600 it")
-    known = read_json(require_regular(path), "give the file that an earlier build wrote, or a new name")
+    document = read_json(require_regular(path), "give the file that an earlier build wrote, or a new name")
     try:
-        salt = bytes.fromhex(known["salt"])
-        cases, files = dict(known["cases"]), dict(known["files"])
+        salt = bytes.fromhex(document["salt"])
+        cases, files = dict(document["cases"]), dict(document["files"])
     except (KeyError, TypeError, ValueError):
         raise InputError(f"--pseudonyms {path} is no file of pseudonyms; give a new name") from None
     if len(salt) < 16:
@@ -180,9 +186,9 @@ def load(path: Path, out: Path) -> Pseudonyms:
 
 def refuse_named(out: Path, manifest: Mapping[str, Any], names: Pseudonyms) -> None:
     """Raise where a real name of a case, a recording or a picture got into what is to be published."""
-    wanted = private_words([*names.cases, *telling(names.files)])
-    written = [*manifest["files"], manifests.REPORT, manifests.CARD]
-    hits = [*audit(out, written, wanted), *in_json(manifests.NAME, dict(manifest), wanted)]
+    rules = private_words([*names.cases, *telling(names.files)])
+    file_names = [*manifest["files"], manifests.REPORT, manifests.CARD]
+    hits = [*audit(out, file_names, rules), *in_json(manifests.NAME, dict(manifest), rules)]
     if hits:
         raise InputError(
             f"{out} would name {len(hits)} of what --pseudonyms hides: {'; '.join(map(str, hits[:5]))}. "
@@ -202,8 +208,10 @@ def telling(files: Iterable[str]) -> Iterator[str]:
             yield path.stem
             continue
         yield from (part for part in path.parts[:-1] if not part.isalpha())
-        counted = path.suffix.lower() in PICTURES and path.stem.isdigit()  # 00017.jpg: a number of a frame
-        if not path.stem.isalpha() and not counted:
+        is_frame_number = (
+            path.suffix.lower() in PICTURES and path.stem.isdigit()
+        )  # 00017.jpg: a number of a frame
+        if not path.stem.isalpha() and not is_frame_number:
             yield path.stem
 
 

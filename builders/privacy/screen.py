@@ -125,17 +125,19 @@ def model_of(path: Path) -> Detector:
     Raises:
         InputError: the file has no function ``outside``, or it answers something else.
     """
-    found = getattr(module_of(path), "outside", None)
-    if not callable(found):
+    function = getattr(module_of(path), "outside", None)
+    if not callable(function):
         raise InputError(
             f"--outside {path.name}: it needs a function outside(frame) that returns True or False"
         )
 
     def detector(frame: np.ndarray) -> bool:
-        said = found(frame)
-        if not isinstance(said, bool | np.bool_):
-            raise InputError(f"--outside {path.name}: outside(frame) returned {said!r}; True or False is due")
-        return bool(said)
+        verdict = function(frame)
+        if not isinstance(verdict, bool | np.bool_):
+            raise InputError(
+                f"--outside {path.name}: outside(frame) returned {verdict!r}; True or False is due"
+            )
+        return bool(verdict)
 
     return detector
 
@@ -182,15 +184,15 @@ def shown_outside(frame: np.ndarray) -> bool:
     return bool(reddish.sum() < INSIDE * lit.sum())
 
 
-def covered(
-    how: Screen, size: tuple[int, int], sampled: Frames, every: Callable[[], Iterable[np.ndarray]]
+def black_regions(
+    how: Screen, size: tuple[int, int], sample: Frames, every: Callable[[], Iterable[np.ndarray]]
 ) -> tuple[Region, ...]:
     """Return the regions of a case's pictures (``size`` is width x height) that are painted black.
 
-    ``sampled`` gives a few pictures of it, ``every`` those that are looked at one by one.
+    ``sample`` gives a few pictures of it, ``every`` those that are looked at one by one.
     """
     width, height = size
-    found = [
+    regions = [
         (
             int(x * width),
             int(y * height),
@@ -200,7 +202,7 @@ def covered(
         for x, y, w, h in how.cover
     ]
     if how.find_text:
-        found += burned_text.find(sampled())
+        regions += burned_text.find(sample())
     if how.reader:
-        found += text_reader.find(every())
-    return tuple(found)
+        regions += text_reader.find(every())
+    return tuple(regions)

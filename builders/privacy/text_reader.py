@@ -26,7 +26,7 @@ MARGIN = 0.15  # around a box, in heights of its line: the halo of a compressed 
 LARGEST = (
     1080  # pixels of the shorter side; PP-OCR enlarges to 736 by itself, and words of 12 pixels stay readable
 )
-RAISED = 4.0  # times the contrast of the second view
+CONTRAST = 4.0  # times the contrast of the second view
 NEAR = 12  # pixels of blur: what is wider than a letter is no letter
 GREY = 128
 
@@ -49,14 +49,14 @@ def _reader() -> Any:
 
 def find(frames: Iterable[np.ndarray]) -> tuple[Region, ...]:
     """Where text is on any of the frames (height x width x 3, uint8, RGB); they are taken one at a time."""
-    found: set[Region] = set()
+    regions: set[Region] = set()
     for frame in frames:
         times = max(1.0, min(frame.shape[:2]) / LARGEST)
         small = frame if times == 1 else resize(frame, round(max(frame.shape[:2]) / times))
-        for view in (small, raised(small)):
-            found |= {_within(tuple(times * at for at in box), frame) for box in lines(view)}
-        found = set(merged(found))
-    return tuple(sorted(found))
+        for view in (small, raise_contrast(small)):
+            regions |= {_within(tuple(times * at for at in box), frame) for box in lines(view)}
+        regions = set(outer_regions(regions))
+    return tuple(sorted(regions))
 
 
 def lines(frame: np.ndarray) -> list[Box]:
@@ -83,16 +83,16 @@ def lines(frame: np.ndarray) -> list[Box]:
 def _one_line(box: Box, text: Box) -> bool:
     """Whether a box continues a line of text: as high, beside it, at most two heights away."""
     height = text[3] - text[1]
-    shared = min(box[3], text[3]) - max(box[1], text[1])
+    overlap = min(box[3], text[3]) - max(box[1], text[1])
     gap = max(box[0], text[0]) - min(box[2], text[2])
-    return shared > 0.5 * height and box[3] - box[1] < 2 * height and gap < 2 * height
+    return overlap > 0.5 * height and box[3] - box[1] < 2 * height and gap < 2 * height
 
 
-def raised(frame: np.ndarray) -> np.ndarray:
+def raise_contrast(frame: np.ndarray) -> np.ndarray:
     """Return the frame with the contrast of everything as small as a letter raised, the rest grey."""
-    blurred = np.asarray(Image.fromarray(frame).filter(ImageFilter.BoxBlur(NEAR)), np.float32)
-    shown: np.ndarray = np.clip(GREY + RAISED * (frame - blurred), 0, 255).astype(np.uint8)
-    return shown
+    background = np.asarray(Image.fromarray(frame).filter(ImageFilter.BoxBlur(NEAR)), np.float32)
+    view: np.ndarray = np.clip(GREY + CONTRAST * (frame - background), 0, 255).astype(np.uint8)
+    return view
 
 
 def _within(box: Box, frame: np.ndarray) -> Region:
@@ -101,14 +101,14 @@ def _within(box: Box, frame: np.ndarray) -> Region:
     return max(0, int(x1)), max(0, int(y1)), min(width, int(np.ceil(x2))), min(height, int(np.ceil(y2)))
 
 
-def merged(regions: Iterable[Region]) -> tuple[Region, ...]:
+def outer_regions(regions: Iterable[Region]) -> tuple[Region, ...]:
     """Return the regions without those that lie inside another, in order.
 
-    >>> merged({(0, 0, 9, 9), (1, 1, 8, 8), (5, 0, 20, 9)})
+    >>> outer_regions({(0, 0, 9, 9), (1, 1, 8, 8), (5, 0, 20, 9)})
     ((0, 0, 9, 9), (5, 0, 20, 9))
     """
-    kept: list[Region] = []
+    outer: list[Region] = []
     for x1, y1, x2, y2 in sorted(regions, key=lambda one: (-(one[2] - one[0]) * (one[3] - one[1]), one)):
-        if not any(a <= x1 and b <= y1 and x2 <= c and y2 <= d for a, b, c, d in kept):
-            kept.append((x1, y1, x2, y2))
-    return tuple(sorted(kept))
+        if not any(a <= x1 and b <= y1 and x2 <= c and y2 <= d for a, b, c, d in outer):
+            outer.append((x1, y1, x2, y2))
+    return tuple(sorted(outer))

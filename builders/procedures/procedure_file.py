@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from surgvqa.builders.files.user_yaml import Checked, Text
+from surgvqa.builders.files.user_yaml import StrictModel, Text
 
 
-class Term(Checked):
+class Term(StrictModel):
     """A name, with other spellings of it; the name alone will do."""
 
     name: Text
@@ -28,7 +28,7 @@ class PhaseTerm(Term):
     outside: bool = False
 
 
-class SafetyGate(Checked):
+class SafetyGate(StrictModel):
     """What must hold before a phase begins, and the event that says that it does."""
 
     name: Text
@@ -37,7 +37,7 @@ class SafetyGate(Checked):
     event: Text | None = None
 
 
-class ProcedureFile(Checked):
+class ProcedureFile(StrictModel):
     """A procedure."""
 
     procedure: Text

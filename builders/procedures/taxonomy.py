@@ -21,7 +21,7 @@ from surgvqa.builders.procedures.procedure_file import ProcedureFile, Term
 from surgvqa.cards.command import InputError, nearest
 
 Kind = Literal["phase", "anatomy", "instrument", "event"]
-RESERVED = (IDLE, NONE, "not visible", "yes", "no")
+RESERVED_WORDS = (IDLE, NONE, "not visible", "yes", "no")
 SECTIONS: Mapping[str, Kind] = {
     "phases": "phase",
     "anatomy": "anatomy",
@@ -69,14 +69,14 @@ class Taxonomy:
 
 
 def _look_up(spellings: Mapping[tuple[str, str], str], role: Kind, label: str, path: str) -> str:
-    found = spellings.get((role, plain(label)))
-    if found is None:
-        known = [spelling for kind, spelling in spellings if kind == role]
-        hint = nearest(plain(label), known) if known else f"{path} names no {role} at all"
+    name = spellings.get((role, plain(label)))
+    if name is None:
+        candidates = [spelling for kind, spelling in spellings if kind == role]
+        hint = nearest(plain(label), candidates) if candidates else f"{path} names no {role} at all"
         raise UnknownLabel(
             f"unknown {role} {label!r}: {hint}; add it, or a synonym of a known one, to {path}"
         )
-    return found
+    return name
 
 
 def plain(label: str) -> str:
@@ -85,14 +85,14 @@ def plain(label: str) -> str:
     >>> plain("Viscoelastic_Suction"), plain("CalotTriangleDissection"), plain("Irrigation/Aspiration ")
     ('viscoelastic suction', 'calot triangle dissection', 'irrigation aspiration')
     """
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
-    return " ".join(re.sub(r"[\s_\-/.,&]+", " ", spaced).casefold().split())
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
+    return " ".join(re.sub(r"[\s_\-/.,&]+", " ", words).casefold().split())
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_procedures() -> tuple[str, ...]:
     """Return the procedures that come with the package.
 
-    >>> {"cataract", "cholecystectomy", "hysterectomy"} <= {*shipped()}
+    >>> {"cataract", "cholecystectomy", "hysterectomy"} <= {*shipped_procedures()}
     True
     """
     folder = resources.files("surgvqa.builders") / "procedures"
@@ -103,14 +103,16 @@ def load(name_or_path: str | Path) -> Taxonomy:
     """Return a shipped procedure by its name, or a file by its path (ends in .yaml or .yml)."""
     text = str(name_or_path)
     if not text.endswith((".yaml", ".yml")):
-        if text not in shipped():
-            raise InputError(f"unknown procedure {text!r}: {nearest(text, shipped())}, or give a .yaml file")
+        if text not in shipped_procedures():
+            raise InputError(
+                f"unknown procedure {text!r}: {nearest(text, shipped_procedures())}, or give a .yaml file"
+            )
         return _load_shipped(text)
     path = Path(text)
     if not path.is_file():
         raise InputError(f"no procedure file {text}; `surgvqa-build new PROCEDURE` writes one")
-    found = path.stat()
-    return _load_own(text, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+    status = path.stat()
+    return _load_own(text, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @lru_cache(maxsize=8)
@@ -132,46 +134,46 @@ def parse(text: str, path: str) -> Taxonomy:
         InputError: everything that is wrong, each with its line.
     """
     file = user_yaml.read(text, path)
-    written = file.check(ProcedureFile)
+    content = file.check(ProcedureFile)
     spellings = _Spellings(path)
     for section, role in SECTIONS.items():
-        for number, term in enumerate(getattr(written, section)):
+        for number, term in enumerate(getattr(content, section)):
             spellings.enter(role, term, (section, number))
-    for number, label in enumerate(written.idle):
+    for number, label in enumerate(content.idle):
         spellings.spell("phase", label, IDLE, ("idle", number))
-    for number, term in enumerate(written.instruments):
+    for number, term in enumerate(content.instruments):
         if ("anatomy", plain(term.name)) in spellings.names:
             spellings.faults.append((("instruments", number), f"{term.name!r} is among the anatomy already"))
     used_in = {
         phase.name: tuple(
-            spellings.known("instrument", label, ("phases", number, "instruments", place))
+            spellings.resolve("instrument", label, ("phases", number, "instruments", place))
             for place, label in enumerate(phase.instruments)
         )
-        for number, phase in enumerate(written.phases)
+        for number, phase in enumerate(content.phases)
         if phase.instruments is not None
     }
     gates = tuple(
         Gate(
             gate.name,
             gate.conditions,
-            gate.before and spellings.known("phase", gate.before, ("safety_gates", number, "before")),
-            gate.event and spellings.known("event", gate.event, ("safety_gates", number, "event")),
+            gate.before and spellings.resolve("phase", gate.before, ("safety_gates", number, "before")),
+            gate.event and spellings.resolve("event", gate.event, ("safety_gates", number, "event")),
         )
-        for number, gate in enumerate(written.safety_gates)
+        for number, gate in enumerate(content.safety_gates)
     )
     file.refuse(spellings.faults)
     return Taxonomy(
-        name=written.procedure,
-        title=written.title or written.procedure,
+        name=content.procedure,
+        title=content.title or content.procedure,
         path=path,
-        phases=tuple(term.name for term in written.phases),
-        anatomy=tuple(term.name for term in written.anatomy),
-        instruments=tuple(term.name for term in written.instruments),
-        events=tuple(term.name for term in written.events),
+        phases=tuple(term.name for term in content.phases),
+        anatomy=tuple(term.name for term in content.anatomy),
+        instruments=tuple(term.name for term in content.instruments),
+        events=tuple(term.name for term in content.events),
         gates=gates,
         used_in=used_in,
         spellings=spellings.names,
-        outside=tuple(term.name for term in written.phases if term.outside),
+        outside=tuple(term.name for term in content.phases if term.outside),
     )
 
 
@@ -185,12 +187,12 @@ class _Spellings:
 
     def enter(self, role: Kind, term: Term, place: user_yaml.Place) -> None:
         """Note a term's name and synonyms."""
-        if plain(term.name) in RESERVED:
+        if plain(term.name) in RESERVED_WORDS:
             self.faults.append(
                 (place, f"{term.name!r} has a meaning of its own in answers; choose another name")
             )
-        elif taken := self.names.get((role, plain(term.name))):
-            self.faults.append((place, f"{term.name!r} already stands for the {role} {taken!r}"))
+        elif owner := self.names.get((role, plain(term.name))):
+            self.faults.append((place, f"{term.name!r} already stands for the {role} {owner!r}"))
         else:
             self.names[role, plain(term.name)] = term.name
             for number, label in enumerate(term.synonyms):
@@ -198,11 +200,11 @@ class _Spellings:
 
     def spell(self, role: Kind, label: str, name: str, place: user_yaml.Place) -> None:
         """Note another spelling of a name."""
-        taken = self.names.setdefault((role, plain(label)), name)
-        if taken != name:
-            self.faults.append((place, f"{label!r} already stands for the {role} {taken!r}"))
+        owner = self.names.setdefault((role, plain(label)), name)
+        if owner != name:
+            self.faults.append((place, f"{label!r} already stands for the {role} {owner!r}"))
 
-    def known(self, role: Kind, label: str, place: user_yaml.Place) -> str:
+    def resolve(self, role: Kind, label: str, place: user_yaml.Place) -> str:
         """Return the name that a label stands for."""
         try:
             return _look_up(self.names, role, label, self.path)

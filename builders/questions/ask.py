@@ -75,7 +75,7 @@ class _Asker:
     clip: Clip
     case: Case
     taxonomy: Taxonomy
-    known: Transitions
+    transitions: Transitions
     seed: int
     frames: int
 
@@ -83,18 +83,18 @@ class _Asker:
         self,
         kind: str,
         short: str,
-        said: str | None = None,
+        answer_phrase: str | None = None,
         choices: Sequence[str] = (),
         evidence: Sequence[float] = (),
         suffix: str = "",
         **slots: str,
     ) -> QA:
-        """Put a question's words together; ``said`` is how the sentence says the short answer."""
+        """Put a question's words together; ``answer_phrase`` is how the sentence says the short answer."""
         qa_id = f"{self.clip.clip_id}#{kind}{suffix}"
         question = draws.pick(wording.QUESTIONS[kind], "wording", self.seed, qa_id).format(**slots)
         something, nothing = wording.ANSWERS[kind]
         empty = short in (NONE, IDLE, NOT_VISIBLE, "0", "no", "still")
-        sentence = (nothing if empty else something).format(x=said or short, **slots)
+        sentence = (nothing if empty else something).format(x=answer_phrase or short, **slots)
         return QA(qa_id, kind, REASONING[kind], question, sentence, short, tuple(choices), tuple(evidence))
 
 
@@ -102,44 +102,44 @@ def ask(
     clip: Clip,
     case: Case,
     taxonomy: Taxonomy,
-    known: Transitions,
+    transition_counts: Transitions,
     selection: Selection = NINE_OF_EVERY_CLIP,
 ) -> tuple[QA, ...]:
     """Return all questions of the given kinds whose true answer is known for a clip, in the order of ``KINDS``.
 
-    ``case`` is linked (`scene.link`); ``known`` comes from the training cases.
+    ``case`` is linked (`scene.link`); ``transition_counts`` comes from the training cases.
     """
     kinds, seed, frames = selection.kinds, selection.seed, selection.frames
     for kind in kinds:
         if kind not in KINDS:
             raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
-    asker = _Asker(clip, case, taxonomy, known, seed, frames)
-    asked: list[QA] = []
+    asker = _Asker(clip, case, taxonomy, transition_counts, seed, frames)
+    questions: list[QA] = []
     for kind in (kind for kind in KINDS if kind in kinds):
         if kind in _PHASE and clip.phase is not None:
-            asked.extend(_PHASE[kind](asker))
+            questions.extend(_PHASE[kind](asker))
         elif kind in _SCENE and clip.scene is not None and not (kind in _WHOLE and clip.scene.unsaid_rle):
-            asked.extend(_SCENE[kind](asker, clip.scene))
+            questions.extend(_SCENE[kind](asker, clip.scene))
     moving = [kind for kind in kinds if kind in MOTION]
-    asked.extend(_motion(asker, moving) if moving else ())
+    questions.extend(_motion(asker, moving) if moving else ())
     if captions.KIND in kinds:
         roles: tuple[Role, ...] = ("anatomy", "instrument")
         known_roles = [role for role in roles if _annotates(asker, role)]
-        asked.extend(captions.caption(clip, taxonomy, known_roles, seed))
+        questions.extend(captions.caption(clip, taxonomy, known_roles, seed))
     if captions.REGION in kinds:
-        asked.extend(captions.region_captions(clip, taxonomy, seed, directions(clip, case, frames)))
-    return tuple(marked(asked, case))
+        questions.extend(captions.region_captions(clip, taxonomy, seed, directions(clip, case, frames)))
+    return tuple(with_confidence(questions, case))
 
 
-def marked(asked: Sequence[QA], case: Case) -> Iterator[QA]:
+def with_confidence(questions: Sequence[QA], case: Case) -> Iterator[QA]:
     """Questions with how sure the machine was of the moments they rest on, where a machine made any of them."""
     sure = of_case(case).sure
     if not sure:
-        yield from asked
+        yield from questions
         return
-    for qa in asked:
-        found = [sure[time_s] for time_s in qa.evidence_s if time_s in sure]
-        yield replace(qa, label_confidence=min(found)) if found else qa
+    for qa in questions:
+        confidences = [sure[time_s] for time_s in qa.evidence_s if time_s in sure]
+        yield replace(qa, label_confidence=min(confidences)) if confidences else qa
 
 
 # ---- phases
@@ -175,12 +175,12 @@ def likely_next(asker: _Asker, truth: str) -> list[str]:
     current one would name the current one, and with it the answer.
     """
     usual = list(dict.fromkeys([*asker.taxonomy.phases, NONE, truth]))
-    ring = [name for name in usual if name in asker.known.following or name == truth]
+    ring = [name for name in usual if name in asker.transitions.following or name == truth]
     if len(ring) < LIKELY:  # training shows too few
         ring = usual
     start = ring.index(truth) - draws.pick(range(LIKELY), "next", asker.seed, asker.clip.clip_id)
     run = [ring[(start + step) % len(ring)] for step in range(min(LIKELY, len(ring)))]
-    return draws.shuffled(run, "choices", asker.seed, asker.clip.clip_id)
+    return draws.shuffle(run, "choices", asker.seed, asker.clip.clip_id)
 
 
 # ---- what is there
@@ -188,36 +188,36 @@ def likely_next(asker: _Asker, truth: str) -> list[str]:
 
 def _annotates(asker: _Asker, role: Role) -> bool:
     """Whether the annotations ever hold this role; where they never do, "none" would be a guess."""
-    return role in asker.known.roles.values() or role in of_case(asker.case).roles
+    return role in asker.transitions.roles.values() or role in of_case(asker.case).roles
 
 
-def _named(asker: _Asker, kind: str, names: Sequence[str], evidence: Sequence[float]) -> QA:
-    return asker.qa(kind, ", ".join(names) or NONE, wording.listed(names), evidence=evidence)
+def _list_question(asker: _Asker, kind: str, names: Sequence[str], evidence: Sequence[float]) -> QA:
+    return asker.qa(kind, ", ".join(names) or NONE, wording.join_names(names), evidence=evidence)
 
 
 def _anatomy(asker: _Asker, scene: Scene) -> Iterator[QA]:
     names = captions.listed_names(scene, "anatomy", asker.taxonomy.anatomy)
     if _annotates(asker, "anatomy"):
-        yield _named(asker, "anatomy", names, [scene.time_s])
+        yield _list_question(asker, "anatomy", names, [scene.time_s])
 
 
 def _instruments(asker: _Asker, scene: Scene) -> Iterator[QA]:
     names = captions.listed_names(scene, "instrument", asker.taxonomy.instruments)
     if _annotates(asker, "instrument"):
-        yield _named(asker, "instruments", names, [scene.time_s])
+        yield _list_question(asker, "instruments", names, [scene.time_s])
 
 
 def _count(asker: _Asker, scene: Scene) -> Iterator[QA]:
     instruments = [node for node in scene.nodes if node.type == "instrument"]
     if (
         _annotates(asker, "instrument")
-        and asker.known.located
+        and asker.transitions.located
         and all(node.granularity != "presence" and not node.crowd for node in instruments)
     ):
         yield asker.qa("count", str(len(instruments)), evidence=[scene.time_s])
 
 
-def _changed(asker: _Asker, kind: str, scene: Scene, names: Sequence[str]) -> Iterator[QA]:
+def _change(asker: _Asker, kind: str, scene: Scene, names: Sequence[str]) -> Iterator[QA]:
     if not _annotates(asker, "instrument"):
         return
     if scene.first or scene.previous_s is None:
@@ -226,7 +226,7 @@ def _changed(asker: _Asker, kind: str, scene: Scene, names: Sequence[str]) -> It
         )
         yield replace(asker.qa(kind, NO_EARLIER, evidence=[scene.time_s]), answer=sentence)
     else:
-        yield _named(asker, kind, list(dict.fromkeys(names)), [scene.previous_s, scene.time_s])
+        yield _list_question(asker, kind, list(dict.fromkeys(names)), [scene.previous_s, scene.time_s])
 
 
 def _presence(asker: _Asker, scene: Scene) -> Iterator[QA]:
@@ -240,12 +240,15 @@ def _presence(asker: _Asker, scene: Scene) -> Iterator[QA]:
     absent = _absent(asker, scene)
     if not there or not absent:
         return
-    shares = {name: asker.known.share(asker.clip.phase, name) for name in {*there, *absent}}
+    shares = {name: asker.transitions.share(asker.clip.phase, name) for name in {*there, *absent}}
     yes = {name: min(p, 1 - p) / p for name, p in shares.items() if name in there}
     no = {name: min(p, 1 - p) / (1 - p) for name, p in shares.items() if name in absent}
     key = (asker.seed, asker.clip.clip_id)
-    drawn = [(draws.weighted(yes, "present", *key), "yes"), (draws.weighted(no, "absent", *key), "no")]
-    for number, (name, short) in enumerate(draws.shuffled(drawn, "order", *key), 1):
+    picks = [
+        (draws.pick_by_weight(yes, "present", *key), "yes"),
+        (draws.pick_by_weight(no, "absent", *key), "no"),
+    ]
+    for number, (name, short) in enumerate(draws.shuffle(picks, "order", *key), 1):
         yield asker.qa("presence", short, None, ("yes", "no"), [scene.time_s], f"-{number}", a=name)
 
 
@@ -256,11 +259,15 @@ def _absent(asker: _Asker, scene: Scene) -> list[str]:
     """
     if scene.unsaid_rle:
         return []
-    known = asker.known
+    transition_counts = asker.transitions
     there = {node.name for node in scene.nodes}
-    shown = known.shown.get(asker.clip.phase or "", {})
-    used = [name for name in asker.taxonomy.used_in.get(asker.clip.phase or "", ()) if name in known.roles]
-    for names in (shown, used, known.roles):
+    phase_names = transition_counts.shown_counts.get(asker.clip.phase or "", {})
+    used_names = [
+        name
+        for name in asker.taxonomy.used_in.get(asker.clip.phase or "", ())
+        if name in transition_counts.roles
+    ]
+    for names in (phase_names, used_names, transition_counts.roles):
         plausible = sorted(set(names) - there)
         if plausible:
             return plausible
@@ -272,19 +279,21 @@ def _absent(asker: _Asker, scene: Scene) -> list[str]:
 
 def _somewhere(asker: _Asker, scene: Scene) -> bool:
     """Whether positions are known: they are annotated at all, and every entity of this scene has one."""
-    return asker.known.located and all(centre(n, scene.width, scene.height) is not None for n in scene.nodes)
+    return asker.transitions.located and all(
+        centre(n, scene.width, scene.height) is not None for n in scene.nodes
+    )
 
 
 def _absolute_position(asker: _Asker, scene: Scene) -> Iterator[QA]:
     if not _somewhere(asker, scene):
         return
     key = ("absolute", asker.seed, asker.clip.clip_id)
-    found = {words: node for words, node in positions.references(scene).items() if node.grid in CELLS}
-    tools = [words for words, node in found.items() if node.type == "instrument"]
+    things = {words: node for words, node in positions.references(scene).items() if node.grid in CELLS}
+    tools = [words for words, node in things.items() if node.type == "instrument"]
     choices = (*CELLS, NOT_VISIBLE)
-    if found:
-        words = draws.pick(tools or list(found), *key)
-        yield asker.qa("absolute_position", found[words].grid or "", None, choices, [scene.time_s], a=words)
+    if things:
+        words = draws.pick(tools or list(things), *key)
+        yield asker.qa("absolute_position", things[words].grid or "", None, choices, [scene.time_s], a=words)
     elif absent := _absent(asker, scene):
         name = draws.pick(absent, *key)
         yield asker.qa("absolute_position", NOT_VISIBLE, None, choices, [scene.time_s], a=name)
@@ -295,14 +304,14 @@ def _relative_position(asker: _Asker, scene: Scene) -> Iterator[QA]:
         return
     key = ("relative", asker.seed, asker.clip.clip_id)
     choices = (*positions.RELATIVE, NOT_VISIBLE)
-    found = positions.references(scene)
-    if pair := positions.clearest_pair(scene, found, *key):
+    things = positions.references(scene)
+    if pair := positions.clearest_pair(scene, things, *key):
         a, b, short = pair
-        said = f"{short} as" if short == positions.SAME_PLACE else short
-        yield asker.qa("relative_position", short, said, choices, [scene.time_s], a=a, b=b)
-    elif len(found) < 2 and (absent := _absent(asker, scene)):
+        answer_phrase = f"{short} as" if short == positions.SAME_PLACE else short
+        yield asker.qa("relative_position", short, answer_phrase, choices, [scene.time_s], a=a, b=b)
+    elif len(things) < 2 and (absent := _absent(asker, scene)):
         a = draws.pick(absent, *key)
-        if others := list(found) or [name for name in absent if name != a]:
+        if others := list(things) or [name for name in absent if name != a]:
             b = draws.pick(others, "b", *key)
             yield asker.qa("relative_position", NOT_VISIBLE, None, choices, [scene.time_s], a=a, b=b)
 
@@ -326,8 +335,8 @@ _SCENE: Mapping[str, Callable[[_Asker, Scene], Iterator[QA]]] = {
     "instruments": _instruments,
     "relative_position": _relative_position,
     "absolute_position": _absolute_position,
-    "entered": lambda asker, scene: _changed(asker, "entered", scene, scene.entered),
-    "exited": lambda asker, scene: _changed(asker, "exited", scene, scene.exited),
+    "entered": lambda asker, scene: _change(asker, "entered", scene, scene.entered),
+    "exited": lambda asker, scene: _change(asker, "exited", scene, scene.exited),
     "presence": _presence,
     "count": _count,
 }

@@ -23,11 +23,11 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 def caption(
-    clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role] = (), seed: int = 0
+    clip: Clip, taxonomy: Taxonomy, annotated_roles: Collection[Role] = (), seed: int = 0
 ) -> tuple[QA, ...]:
     """Return the caption of a clip as a whole; empty where there is nothing to say.
 
-    ``annotated`` are the roles that the case's annotations ever hold: none of such a role in the scene is said
+    ``annotated_roles`` are the roles that the case's annotations ever hold: none of such a role in the scene is said
     as such. Names and the order they are listed in are the taxonomy's.
 
     >>> from surgvqa.builders.procedures.taxonomy import load
@@ -36,7 +36,7 @@ def caption(
     >>> [qa.answer for qa in caption(clip, load("cataract"))]
     ['The current phase is incision. In view: slit knife.']
     """
-    whole = " ".join(_whole(clip, taxonomy, annotated))
+    whole = " ".join(_whole(clip, taxonomy, annotated_roles))
     return (_qa(clip, KIND, "", whole, seed, {}),) if whole else ()
 
 
@@ -53,7 +53,7 @@ def region_captions(
     >>> [qa.answer for qa in region_captions(clip, load("cataract"), moving={"slit knife": "left"})]
     ['The slit knife is at the top-right of the frame and moves left.']
     """
-    singled = singled_out(clip.scene, taxonomy) if clip.scene is not None else {}
+    things = singled_out(clip.scene, taxonomy) if clip.scene is not None else {}
     return tuple(
         _qa(
             clip,
@@ -63,7 +63,7 @@ def region_captions(
             seed,
             {"a": words},
         )
-        for number, (words, node) in enumerate(singled.items(), 1)
+        for number, (words, node) in enumerate(things.items(), 1)
     )
 
 
@@ -74,7 +74,7 @@ def _qa(clip: Clip, kind: str, suffix: str, sentence: str, seed: int, slots: dic
     return QA(qa_id, kind, REASONING, question, sentence, sentence, (), evidence)
 
 
-def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[str]:
+def _whole(clip: Clip, taxonomy: Taxonomy, annotated_roles: Collection[Role]) -> list[str]:
     """Return the sentences of the caption of the whole."""
     sentences = []
     if clip.phase is not None:
@@ -91,8 +91,8 @@ def _whole(clip: Clip, taxonomy: Taxonomy, annotated: Collection[Role]) -> list[
         names = listed_names(clip.scene, role, order)
         something, nothing = wording.ANSWERS[kind]
         if names:
-            sentences.append(something.format(x=wording.listed(names)))
-        elif role in annotated and not clip.scene.unsaid_rle:
+            sentences.append(something.format(x=wording.join_names(names)))
+        elif role in annotated_roles and not clip.scene.unsaid_rle:
             sentences.append(nothing)
     return sentences
 
@@ -121,19 +121,19 @@ def singled_out(scene: Scene, taxonomy: Taxonomy) -> dict[str, Entity]:
     Of several with one name, by their order from the left: "second gauge from the left". Those of one name that
     aren't all located, or that lie at the same distance from the left, are left out.
     """
-    found: dict[str, Entity] = {}
+    things: dict[str, Entity] = {}
     anatomy = listed_names(scene, "anatomy", taxonomy.anatomy)
     for name in (*anatomy, *listed_names(scene, "instrument", taxonomy.instruments)):
         same = [node for node in scene.nodes if node.name == name]
         if any(node.crowd for node in same):
             continue
         if len(same) == 1:
-            found[name] = same[0]
+            things[name] = same[0]
             continue
         places = {node.id: centre(node, scene.width, scene.height) for node in same}
         across = {node.id: at[0] for node in same if (at := places[node.id]) is not None}
         if len(set(across.values())) < len(same) or len(same) > len(ORDINALS):
             continue
         for ordinal, node in zip(ORDINALS, sorted(same, key=lambda node: across[node.id]), strict=False):
-            found[f"{ordinal} {name} from the left"] = node
-    return found
+            things[f"{ordinal} {name} from the left"] = node
+    return things

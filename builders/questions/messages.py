@@ -44,9 +44,9 @@ def llava(row: Mapping[str, Any]) -> dict[str, object]:
     {'from': 'human', 'value': '<image>\nWhich phase?'}
     """
     names = image_names(row["clip_id"], len(row["images"]))
-    said = [turn for turn in row["messages"] if turn["role"] != "system"]
+    dialogue = [turn for turn in row["messages"] if turn["role"] != "system"]
     turns = [
-        {"from": "human" if turn["role"] == "user" else "gpt", "value": turn["content"]} for turn in said
+        {"from": "human" if turn["role"] == "user" else "gpt", "value": turn["content"]} for turn in dialogue
     ]
     if turns:
         turns[0]["value"] = "<image>\n" * len(names) + turns[0]["value"]

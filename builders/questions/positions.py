@@ -14,7 +14,7 @@ from surgvqa.builders.cases.scene import centre
 from surgvqa.builders.schema import Entity, Scene
 
 SAME_PLACE = "at the same place"
-SAID = {"left-of": "left of", "right-of": "right of", "inside": "inside", "surrounds": "around"}
+RELATION_WORDS = {"left-of": "left of", "right-of": "right of", "inside": "inside", "surrounds": "around"}
 RELATIVE = ("left of", "right of", "above", "below", "inside", "around", SAME_PLACE)
 CLEAR = 1.25  # a direction is clear where one offset is this many times the other
 FINE = ("mask", "box", "point")
@@ -22,39 +22,39 @@ FINE = ("mask", "box", "point")
 
 def references(scene: Scene) -> dict[str, Entity]:
     """Located entities by words that mean one of them alone: "pupil", of two gauges the "leftmost gauge"."""
-    found: dict[str, Entity] = {}
+    things: dict[str, Entity] = {}
     for name in dict.fromkeys(node.name for node in scene.nodes):
         same = [node for node in scene.nodes if node.name == name]
         across = {
             node.id: at[0] for node in same if (at := centre(node, scene.width, scene.height)) is not None
         }
-        placed = sorted(
+        from_left = sorted(
             (node for node in same if node.id in across), key=lambda node: (across[node.id], node.id)
         )
-        if len(placed) < len(same) or any(node.crowd for node in same):
+        if len(from_left) < len(same) or any(node.crowd for node in same):
             continue
-        if len(placed) == 1:
-            found[name] = placed[0]
-        elif across[placed[0].id] < across[placed[1].id]:
-            found[f"leftmost {name}"] = placed[0]
-    return found
+        if len(from_left) == 1:
+            things[name] = from_left[0]
+        elif across[from_left[0].id] < across[from_left[1].id]:
+            things[f"leftmost {name}"] = from_left[0]
+    return things
 
 
-def clearest_pair(scene: Scene, found: Mapping[str, Entity], *key: object) -> tuple[str, str, str] | None:
+def clearest_pair(scene: Scene, things: Mapping[str, Entity], *key: object) -> tuple[str, str, str] | None:
     """Words for two things and how the first lies to the second; None where no pair has one true answer.
 
     Clear ones before unclear ones, an instrument to a structure before two of a role; else drawn by the key.
     """
-    pairs = [(a, b) for a, b in combinations(found, 2) if found[a].name != found[b].name]
-    ranked: list[tuple[bool, bool, str, str, str]] = []
-    for a, b in draws.shuffled(pairs, *key):
-        same_role = found[a].type == found[b].type
-        if found[b].type == "instrument" if not same_role else draws.fraction("flip", *key) < 0.5:
+    pairs = [(a, b) for a, b in combinations(things, 2) if things[a].name != things[b].name]
+    ranking: list[tuple[bool, bool, str, str, str]] = []
+    for a, b in draws.shuffle(pairs, *key):
+        same_role = things[a].type == things[b].type
+        if things[b].type == "instrument" if not same_role else draws.fraction("flip", *key) < 0.5:
             a, b = b, a
-        short, clear = relative(scene, found[a], found[b])
+        short, clear = relative(scene, things[a], things[b])
         if short:
-            ranked.append((not clear, same_role, a, b, short))
-    best = min(ranked, key=lambda one: one[:2], default=None)
+            ranking.append((not clear, same_role, a, b, short))
+    best = min(ranking, key=lambda one: one[:2], default=None)
     return best[2:] if best else None
 
 
@@ -66,17 +66,17 @@ def relative(scene: Scene, a: Entity, b: Entity) -> tuple[str, bool]:
     rels = {edge.rel for edge in scene.edges if edge.src == a.id and edge.dst == b.id}
     for rel in ("inside", "surrounds"):
         if rel in rels:
-            return SAID[rel], True
+            return RELATION_WORDS[rel], True
     sides = rels & {"left-of", "right-of", "above", "below"}
     if not sides:
         return SAME_PLACE, False
     if len(sides) == 1:
         side = sides.pop()
-        return SAID.get(side, side), True
+        return RELATION_WORDS.get(side, side), True
     at, to = centre(a, scene.width, scene.height), centre(b, scene.width, scene.height)
     if at is None or to is None or a.granularity not in FINE or b.granularity not in FINE:
         return "", False
     across, down = abs(at[0] - to[0]), abs(at[1] - to[1])
     axis = {"left-of", "right-of"} if across >= down else {"above", "below"}
     side = (sides & axis).pop()
-    return SAID.get(side, side), max(across, down) >= CLEAR * min(across, down)
+    return RELATION_WORDS.get(side, side), max(across, down) >= CLEAR * min(across, down)

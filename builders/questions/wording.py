@@ -141,10 +141,10 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def listed(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Names as a sentence lists them.
 
-    >>> listed(["cornea", "pupil", "lens"]), listed(["cornea"])
+    >>> join_names(["cornea", "pupil", "lens"]), join_names(["cornea"])
     ('cornea, pupil and lens', 'cornea')
     """
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

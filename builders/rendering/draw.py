@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
-from surgvqa.builders.rendering.figures import OVERSAMPLE, Colour, Disc, Pen, Points, figure, placed
+from surgvqa.builders.rendering.figures import OVERSAMPLE, Colour, Disc, Pen, Points, figure, place_points
 from surgvqa.builders.rendering.plan import HUES, INSTRUMENTS, Beat, Plan, stream
 
 CATEGORIES = ("Cornea", "Pupil", "Lens", *INSTRUMENTS)
@@ -78,10 +78,10 @@ class Stage:
     def offset(self, time_s: float) -> tuple[float, float]:
         """Camera shake, as parts of the frame."""
         size = 0.012 * self.plan.difficulty
-        moved = [0.0, 0.0]
+        shift = [0.0, 0.0]
         for speed, start, axis in self.shake:
-            moved[axis] += size * math.sin(speed * 2 * math.pi * time_s + start) / 2
-        return moved[0], moved[1]
+            shift[axis] += size * math.sin(speed * 2 * math.pi * time_s + start) / 2
+        return shift[0], shift[1]
 
     def eye(self, time_s: float) -> tuple[float, float]:
         """Return the pupil's middle in pixels; the eye drifts between beats."""
@@ -95,33 +95,35 @@ class Stage:
     def tools(self, time_s: float) -> list[tuple[int, str, float, float, float]]:
         """(track, name, x, y, angle) in pixels of the instruments that may be in view."""
         shake_x, shake_y = self.offset(time_s)
-        found = []
+        instruments = []
         for track in self.plan.tracks:
             place = track.at(time_s)
             if place is not None:
                 x, y = (place[0] + shake_x) * self.width, (place[1] + shake_y) * self.height
-                found.append((track.id, track.name, x, y, track.angle))
-        return found
+                instruments.append((track.id, track.name, x, y, track.angle))
+        return instruments
 
     def body(self, name: str, x: float, y: float, angle: float) -> Points:
         """Return the outline of an instrument's working end, in pixels."""
         outline = OUTLINES[INSTRUMENTS.index(name) % len(OUTLINES)]
-        return placed(outline, x, y, angle, LENGTH * self.width, WIDTH * self.width)
+        return place_points(outline, x, y, angle, LENGTH * self.width, WIDTH * self.width)
 
     def shapes(self, time_s: float) -> list[Shape]:
         """Return the outlines that an annotator would draw at a moment, clipped to the frame."""
         x, y = self.eye(time_s)
-        found = [
+        whole_shapes = [
             Shape("Cornea", _ellipse(x, y, self.cornea_r * self.height, 36)),
             Shape("Pupil", _ellipse(x, y, self.pupil_r * self.height, 28)),
         ]
         beat = self.beat(time_s)
         if beat.lens:
-            found.append(Shape("Lens", _ellipse(*self.lens(x, y), 24)))
+            whole_shapes.append(Shape("Lens", _ellipse(*self.lens(x, y), 24)))
         for track, name, tool_x, tool_y, angle in self.tools(time_s):
-            found.append(Shape(name, self.body(name, tool_x, tool_y, angle), track))
-        clipped = [Shape(one.name, clip(one.points, self.width, self.height), one.track) for one in found]
-        return [one for one in clipped if area(one.points) > 0.0005 * self.width * self.height]
+            whole_shapes.append(Shape(name, self.body(name, tool_x, tool_y, angle), track))
+        clipped_shapes = [
+            Shape(one.name, clip(one.points, self.width, self.height), one.track) for one in whole_shapes
+        ]
+        return [one for one in clipped_shapes if area(one.points) > 0.0005 * self.width * self.height]
 
     def lens(self, x: float, y: float) -> tuple[float, float, float]:
         """Middle and radius of the implanted lens."""
@@ -180,13 +182,15 @@ class Stage:
         """Draw the thin handle, the coloured working end and the common tip mark."""
         index = INSTRUMENTS.index(name)
         size = (LENGTH * self.width, WIDTH * self.width)
-        pen.line(placed([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width)
+        pen.line(
+            place_points([(-6.0, 0.0), (-0.5, 0.0)], x, y, angle, *size), (150, 152, 158), 0.03 * self.width
+        )
         colour = self._hue(index % HUES)
         pen.polygon(self.body(name, x, y, angle), colour)
         if index >= HUES:
             band = [(-0.36, -0.42), (0.02, -0.42), (0.02, 0.42), (-0.36, 0.42)]
-            pen.polygon(placed(band, x, y, angle, *size), _shade(colour, -170))
-        tip = placed([(0.32, 0.0)], x, y, angle, *size)[0]
+            pen.polygon(place_points(band, x, y, angle, *size), _shade(colour, -170))
+        tip = place_points([(0.32, 0.0)], x, y, angle, *size)[0]
         for radius, fill in ((0.040, (255, 255, 255)), (0.018, (0, 0, 0))):
             pen.oval(tip, (radius * self.width,) * 2, fill)
 
@@ -221,17 +225,17 @@ def clip(points: Points, width: float, height: float) -> Points:
     [(0.0, 1.0), (2.0, 1.0), (2.0, 3.0), (0.0, 3.0)]
     """
     for axis, limit, sign in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
-        kept: Points = []
+        vertices: Points = []
         for here, after in zip(points, [*points[1:], *points[:1]], strict=True):
             inside, next_inside = sign * (here[axis] - limit) >= 0, sign * (after[axis] - limit) >= 0
             if inside:
-                kept.append(here)
+                vertices.append(here)
             if inside != next_inside:
                 part = (limit - here[axis]) / (after[axis] - here[axis])
                 crossing = [here[k] + part * (after[k] - here[k]) for k in (0, 1)]
                 crossing[axis] = float(limit)
-                kept.append((crossing[0], crossing[1]))
-        points = kept
+                vertices.append((crossing[0], crossing[1]))
+        points = vertices
     return points if points[-1:] != points[:1] or len(points) < 2 else points[:-1]
 
 

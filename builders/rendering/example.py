@@ -43,33 +43,35 @@ def write(name: str, folder: Path) -> list[Path]:
     """Render the example's recordings into ``folder`` and write their tables and masks; returns the files."""
     for child in ("videos", "annotations"):
         (folder / child).mkdir(parents=True, exist_ok=True)
-    listed = "".join(f"  - name: {phase}\n    instruments: [{', '.join(USUAL[phase])}]\n" for phase in PHASES)
-    (folder / "procedure.yaml").write_text(PROCEDURE.format(name=name, phases=listed), encoding="utf-8")
+    phase_lines = "".join(
+        f"  - name: {phase}\n    instruments: [{', '.join(USUAL[phase])}]\n" for phase in PHASES
+    )
+    (folder / "procedure.yaml").write_text(PROCEDURE.format(name=name, phases=phase_lines), encoding="utf-8")
     phases: list[list[object]] = [["case", "phase", "start", "end"]]
     tools: list[list[object]] = [["case", "time", *NAMES]]
-    written = [folder / "procedure.yaml", folder / "phases.csv", folder / "tools.csv"]
+    files = [folder / "procedure.yaml", folder / "phases.csv", folder / "tools.csv"]
     for number in tqdm(range(1, CASES + 1), desc="render", unit="case", disable=None):
-        made, case = Laparoscopy(number), f"lap{number:02d}"
-        phases += [[case, one.phase, one.start_s, one.end_s] for one in made.stretches]
-        outlined, seen = labelled(made, case)
-        tools += seen
-        written += [folder / "videos" / f"{case}.mp4", folder / "annotations" / f"{case}.json"]
-        encode(made, written[-2])
-        written[-1].write_text(json.dumps(outlined), encoding="utf-8")
+        laparoscopy, case = Laparoscopy(number), f"lap{number:02d}"
+        phases += [[case, one.phase, one.start_s, one.end_s] for one in laparoscopy.stretches]
+        coco_document, tool_rows = label_moments(laparoscopy, case)
+        tools += tool_rows
+        files += [folder / "videos" / f"{case}.mp4", folder / "annotations" / f"{case}.json"]
+        encode(laparoscopy, files[-2])
+        files[-1].write_text(json.dumps(coco_document), encoding="utf-8")
     for path, rows in ((folder / "phases.csv", phases), (folder / "tools.csv", tools)):
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
-    return written
+    return files
 
 
-def labelled(made: Laparoscopy, case: str) -> tuple[dict[str, object], list[list[object]]]:
+def label_moments(laparoscopy: Laparoscopy, case: str) -> tuple[dict[str, object], list[list[object]]]:
     """Label a moment every two seconds: by turns as COCO instances and as a row of ``tools.csv``."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     rows: list[list[object]] = []
-    for index in range(int(made.duration_s / STEP_S)):
+    for index in range(int(laparoscopy.duration_s / STEP_S)):
         time_s = index * STEP_S
-        _, labels = made.paint(time_s)
+        _, labels = laparoscopy.paint(time_s)
         counts = [int((labels == 1 + k).sum()) for k in range(len(NAMES))]
         if index % 2:
             rows.append([case, time_s, *(int(count >= LEAST_PIXELS) for count in counts)])
@@ -84,12 +86,12 @@ def labelled(made: Laparoscopy, case: str) -> tuple[dict[str, object], list[list
         for category, count in enumerate(counts, start=1):
             if count >= LEAST_PIXELS:
                 entry = {"id": len(annotations) + 1, "image_id": index, "category_id": category, "iscrowd": 0}
-                annotations.append(entry | outlined(labels == category))
+                annotations.append(entry | coco_shape(labels == category))
     categories = [{"id": k, "name": name} for k, name in enumerate(NAMES, start=1)]
     return {"images": images, "annotations": annotations, "categories": categories}, rows
 
 
-def outlined(mask: np.ndarray) -> dict[str, object]:
+def coco_shape(mask: np.ndarray) -> dict[str, object]:
     """Return a mask as COCO has it: run lengths, area, box."""
     runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     box = [float(value) for value in coco_mask.toBbox(runs)]
@@ -100,14 +102,14 @@ def outlined(mask: np.ndarray) -> dict[str, object]:
     }
 
 
-def encode(made: Laparoscopy, path: Path) -> None:
+def encode(laparoscopy: Laparoscopy, path: Path) -> None:
     """Draw and encode a recording; equal bytes for equal library versions."""
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(FRAME_RATE))
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.thread_count = 1
         stream.options = {"preset": "superfast", "crf": "23", "g": str(2 * FRAME_RATE)}
-        for index in range(int(made.duration_s * FRAME_RATE)):
-            picture = np.ascontiguousarray(made.paint(index / FRAME_RATE)[0])
+        for index in range(int(laparoscopy.duration_s * FRAME_RATE)):
+            picture = np.ascontiguousarray(laparoscopy.paint(index / FRAME_RATE)[0])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())

@@ -38,8 +38,8 @@ class Pen:
 
     def line(self, points: Points, fill: tuple[int, ...], width: float) -> None:
         """Draw a line through points."""
-        scaled = [(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points]
-        self.ink.line(scaled, fill=fill, width=max(1, round(OVERSAMPLE * width)))
+        canvas_points = [(OVERSAMPLE * x, OVERSAMPLE * y) for x, y in points]
+        self.ink.line(canvas_points, fill=fill, width=max(1, round(OVERSAMPLE * width)))
 
 
 class Disc(NamedTuple):
@@ -64,16 +64,16 @@ def figure(pen: Pen, phase: str, disc: Disc, colour: Colour) -> None:
                 (reach, offset + half),
                 (-reach, offset + half),
             ]
-            pen.polygon(placed(corners, x, y, angle + turn, r, r), colour)
+            pen.polygon(place_points(corners, x, y, angle + turn, r, r), colour)
 
     def dots(places: Points, radius: float) -> None:
-        for dot_x, dot_y in placed(places, x, y, turn, r, r):
+        for dot_x, dot_y in place_points(places, x, y, turn, r, r):
             pen.oval((dot_x, dot_y), (radius * r, radius * r), colour)
 
     def pie(start: float, stop: float) -> None:
         steps = [start + (stop - start) * step / 12 for step in range(13)]
         rim = [(math.cos(angle), math.sin(angle)) for angle in steps]
-        pen.polygon(placed([(0.0, 0.0), *rim], x, y, turn, r, r), colour)
+        pen.polygon(place_points([(0.0, 0.0), *rim], x, y, turn, r, r), colour)
 
     half_pi = math.pi / 2
     match phase:
@@ -103,11 +103,11 @@ def figure(pen: Pen, phase: str, disc: Disc, colour: Colour) -> None:
             dots([(a, b) for a in (-0.55, 0.55) for b in (-0.55, 0.55)] + [(0.0, 0.0)], 0.2)
         case "Tonifying/Antibiotics":
             corners = [(math.cos(k * 2.094 - half_pi), math.sin(k * 2.094 - half_pi)) for k in range(3)]
-            pen.polygon(placed(corners, x, y, turn, r, r), colour)
+            pen.polygon(place_points(corners, x, y, turn, r, r), colour)
 
 
-def placed(points: Points, x: float, y: float, angle: float, along: float, across: float) -> Points:
+def place_points(points: Points, x: float, y: float, angle: float, along: float, across: float) -> Points:
     """Points of a unit shape, scaled, turned and moved."""
     cos, sin = math.cos(angle), math.sin(angle)
-    scaled = [(u * along, v * across) for u, v in points]
-    return [(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in scaled]
+    scaled_points = [(u * along, v * across) for u, v in points]
+    return [(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in scaled_points]

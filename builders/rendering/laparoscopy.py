@@ -102,8 +102,8 @@ class Laparoscopy:
 
         now = self.stretch(time_s)
         dx, dy = _between(self.camera, time_s)
-        lifted = 0.0 if now.phase == "inspection" else 0.06
-        self._organs(fill, dx, dy, lifted, shown=PHASES.index(now.phase) >= 2)
+        lift = 0.0 if now.phase == "inspection" else 0.06
+        self._organs(fill, dx, dy, lift, shown=PHASES.index(now.phase) >= 2)
         since = time_s - self.bleeding_s
         if 0 < since < 5:
             fill(_oval(0.55 + dx, 0.68 + dy, 0.02 + 0.012 * since, 0.03), (150, 8, 12), None)
@@ -117,36 +117,36 @@ class Laparoscopy:
         picture = np.clip(lit + self.grain[int(time_s * 1000) * 7919 % 4], 0, 255) * self.inside[..., None]
         return picture.astype(np.uint8), np.asarray(labels) * self.inside
 
-    def _organs(self, fill: Fill, dx: float, dy: float, lifted: float, *, shown: bool) -> None:
+    def _organs(self, fill: Fill, dx: float, dy: float, lift: float, *, shown: bool) -> None:
         """Paint fat, liver, gallbladder and, once it is dissected, the duct, as a rolled camera sees them."""
         cos, sin = math.cos(self.roll), math.sin(self.roll)
 
-        def seen(points: Points) -> Points:
-            moved = [(x + dx + self.shift[0] - 0.5, y + dy + self.shift[1] - 0.5) for x, y in points]
-            return [(0.5 + x * cos - y * sin, 0.5 + x * sin + y * cos) for x, y in moved]
+        def project(points: Points) -> Points:
+            moved_points = [(x + dx + self.shift[0] - 0.5, y + dy + self.shift[1] - 0.5) for x, y in points]
+            return [(0.5 + x * cos - y * sin, 0.5 + x * sin + y * cos) for x, y in moved_points]
 
-        edge = [(x / 10, 0.36 + 0.05 * math.sin(x * 0.9 + self.turn * 9) - lifted / 2) for x in range(-4, 15)]
-        fill(seen([(-0.4, -0.6), *edge, (1.4, -0.6)]), self.liver, "liver")
+        edge = [(x / 10, 0.36 + 0.05 * math.sin(x * 0.9 + self.turn * 9) - lift / 2) for x in range(-4, 15)]
+        fill(project([(-0.4, -0.6), *edge, (1.4, -0.6)]), self.liver, "liver")
         tilt = 0.5 + self.turn
         if shown:
             duct = [(0.5, 0.56), (0.53, 0.54), (0.68, 0.84), (0.64, 0.86)]
-            fill(seen([(x, y - lifted) for x, y in duct]), (222, 206, 160), "cystic duct")
-        fill(seen(_oval(0.42, 0.46 - lifted, 0.19, 0.13, tilt)), self.gallbladder, "gallbladder")
+            fill(project([(x, y - lift) for x, y in duct]), (222, 206, 160), "cystic duct")
+        fill(project(_oval(0.42, 0.46 - lift, 0.19, 0.13, tilt)), self.gallbladder, "gallbladder")
         shine: Colour = tuple(min(255, value + 45) for value in self.gallbladder)  # type: ignore[assignment]
-        fill(seen(_oval(0.38, 0.42 - lifted, 0.05, 0.02, tilt)), shine, "gallbladder")
+        fill(project(_oval(0.38, 0.42 - lift, 0.05, 0.02, tilt)), shine, "gallbladder")
 
 
 def _stretches(rng: random.Random) -> tuple[Stretch, ...]:
     """Draw how long each phase takes, and what is used."""
-    found, start = [], 0.0
+    stretches, start = [], 0.0
     for phase in PHASES:
         end = start + STEP_S * rng.randint(2, 4)
         tools = list(USUAL[phase])
         if rng.random() < UNUSUAL:
             tools = [*tools[:1], rng.choice([name for name in INSTRUMENTS if name not in tools])]
-        found.append(Stretch(phase, start, end, tuple(dict.fromkeys(tools))))
+        stretches.append(Stretch(phase, start, end, tuple(dict.fromkeys(tools))))
         start = end
-    return tuple(found)
+    return tuple(stretches)
 
 
 def _places(rng: random.Random, steps: int) -> Points:

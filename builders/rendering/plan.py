@@ -153,13 +153,13 @@ def beat_phases(rng: random.Random, phase_seconds: float) -> list[str | None]:
     return beats
 
 
-def spot(rng: random.Random, taken: list[tuple[float, float]]) -> tuple[float, float]:
+def spot(rng: random.Random, places: list[tuple[float, float]]) -> tuple[float, float]:
     """Return a place for an instrument's middle: any of nine cells, none that is taken or next to its border."""
     cells = [(col, row) for col in range(3) for row in range(3)]
     free = [
         (col, row)
         for col, row in cells
-        if all(math.hypot((col + 0.5) / 3 - x, (row + 0.5) / 3 - y) > 0.3 for x, y in taken)
+        if all(math.hypot((col + 0.5) / 3 - x, (row + 0.5) / 3 - y) > 0.3 for x, y in places)
     ]
     col, row = rng.choice(free)
     return (col + 0.5) / 3 + rng.uniform(-0.035, 0.035), (row + 0.5) / 3 + rng.uniform(-0.035, 0.035)
@@ -220,28 +220,28 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
         for n in range(3, 3 + len(labels))
     ]
     beats: list[Beat] = []
-    done: list[Track] = []
+    tracks: list[Track] = []
     paths: dict[str, _Path] = {}
-    implanted, born = rng.random() < 0.1, 0
+    has_lens, track_count = rng.random() < 0.1, 0
     for phase, (start_s, end_s) in zip(labels, spans, strict=True):
-        implanted = implanted or phase == "Lens Implantation"
+        has_lens = has_lens or phase == "Lens Implantation"
         names = choose(rng, phase, sorted(paths))
         middle_s, start_s, end_s = (start_s + end_s) / 2, start_s + LATE_S, end_s + LATE_S
-        done += [path.track(start_s) for name, path in sorted(paths.items()) if name not in names]
+        tracks += [path.track(start_s) for name, path in sorted(paths.items()) if name not in names]
         paths = {name: path for name, path in paths.items() if name in names}
-        taken: list[tuple[float, float]] = []
+        places: list[tuple[float, float]] = []
         motions: dict[int, str] = {}
         for name in names:
             if name not in paths:
-                born += 1
-                paths[name] = _Path(rng, born, name)
-            taken.append(spot(rng, taken))
+                track_count += 1
+                paths[name] = _Path(rng, track_count, name)
+            places.append(spot(rng, places))
             motions[paths[name].id] = rng.choice(sorted(DIRECTIONS))
-            paths[name].add(start_s, end_s, taken[-1], motions[paths[name].id])
-        beats.append(_beat(rng, _Act(middle_s, phase, names, motions, implanted), difficulty))
-    done += [path.track(spans[-1][1] + LATE_S) for _, path in sorted(paths.items())]
+            paths[name].add(start_s, end_s, places[-1], motions[paths[name].id])
+        beats.append(_beat(rng, _Act(middle_s, phase, names, motions, has_lens), difficulty))
+    tracks += [path.track(spans[-1][1] + LATE_S) for _, path in sorted(paths.items())]
     return Plan(
-        number, seed, difficulty, tuple(beats), tuple(done), _phases(rng, labels, spans), spans[-1][1]
+        number, seed, difficulty, tuple(beats), tuple(tracks), _phases(rng, labels, spans), spans[-1][1]
     )
 
 
@@ -294,8 +294,8 @@ def _patches(
         dark = DARK_AREA[0] + rng.random() * DARK_AREA[1] * difficulty
         for name in names:
             if INSTRUMENTS.index(name) % HUES == hue:
-                covered = BANDED_AREAS if INSTRUMENTS.index(name) >= HUES else PLAIN_AREAS
-                bright, dark = bright - covered[0], dark - covered[1]
+                areas = BANDED_AREAS if INSTRUMENTS.index(name) >= HUES else PLAIN_AREAS
+                bright, dark = bright - areas[0], dark - areas[1]
         bright, dark = max(0.001, bright), max(0.0, dark)
         aspect = rng.uniform(0.6, 1.6)
         radius = math.sqrt((bright + dark) / math.pi)

@@ -55,7 +55,7 @@ class Job:
     case: Case
     clips: tuple[Clip, ...]
     split: str
-    known: Transitions
+    transitions: Transitions
     options: Options
     root: Path
     balance: Balance | None = None
@@ -64,8 +64,8 @@ class Job:
     @property
     def name(self) -> str:
         """The case, and the split where several share it."""
-        divided = any(clip.split for clip in self.case.clips) and len(self.clips) < len(self.case.clips)
-        return f"{self.case.case_id} ({self.split})" if divided else self.case.case_id
+        is_divided = any(clip.split for clip in self.case.clips) and len(self.clips) < len(self.case.clips)
+        return f"{self.case.case_id} ({self.split})" if is_divided else self.case.case_id
 
     def key(self, code: str, digests: dict[str, str]) -> str:
         """Return a name for these bytes: other inputs, options or code give another."""

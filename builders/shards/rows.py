@@ -17,7 +17,7 @@ from surgvqa.builders.row_types import ClipRow, QAColumns, QARow
 from surgvqa.builders.schema import QA, QA_COLUMNS, QA_FEATURES, Clip
 from surgvqa.builders.shards.job import Job, below
 from surgvqa.builders.shards.survey import OUTSIDE
-from surgvqa.builders.video.case_media import Taken, take
+from surgvqa.builders.video.case_media import ClipFrames, take
 from surgvqa.builders.video.cut import Cut, cut
 from surgvqa.builders.video.timing import read_timeline
 
@@ -28,54 +28,59 @@ def questions(job: Job, clip: Clip) -> tuple[QA, ...]:
     if options.asking == "informative":  # chosen over all cases before any shard is built
         return clip.qa
     taxonomy = load(job.case.taxonomy or job.case.procedure)
-    asked = clip.qa or ask(clip, job.case, taxonomy, job.known, options.selection)
-    return tuple(qa for qa in asked if job.balance is None or job.balance.keeps(job.split, qa))
+    candidates = clip.qa or ask(clip, job.case, taxonomy, job.transitions, options.selection)
+    return tuple(qa for qa in candidates if job.balance is None or job.balance.keeps(job.split, qa))
 
 
-def rows(job: Job, videos: Path | None = None, dropped: list[list[str]] | None = None) -> Iterator[ClipRow]:
+def rows(job: Job, videos: Path | None = None, omissions: list[list[str]] | None = None) -> Iterator[ClipRow]:
     """Yield the rows of config ``clips``; cut files go below ``videos`` with ``--media clips``.
 
-    Clips with a frame outside the body are left out and go into ``dropped`` as (item, cause).
+    Clips with a frame outside the body are left out and go into ``omissions`` as (item, cause).
     """
     options, case = job.options, job.case
     detector = options.screen.detector if options.screen is not None else None
-    left = [] if dropped is None else dropped
+    left = [] if omissions is None else omissions
     if options.media == "frames":
-        for taken in take(case, job.clips, options.frames, options.max_side, options.decoder, detector):
-            if taken.outside:
-                left.append([taken.clip.clip_id, OUTSIDE])
+        for pictures in take(case, job.clips, options.frames, options.max_side, options.decoder, detector):
+            if pictures.outside:
+                left.append([pictures.clip.clip_id, OUTSIDE])
             else:
-                yield row(job, taken, None)
+                yield row(job, pictures, None)
         return
     timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
     for clip in job.clips:
         offset, name = case.video_offset_s, None
         times: tuple[float, ...] = clip.frames_s
         if timeline is not None:
-            asked = (time_s + offset for time_s in frame_times(clip, options.frames))
-            times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in asked)
+            video_times = (time_s + offset for time_s in frame_times(clip, options.frames))
+            times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in video_times)
             name = below(timeline.path, job.root)
         elif options.media == "clips" and case.video is not None and videos is not None:
             safe = clip.clip_id.replace("/", "_").replace("\\", "_")
             name = f"videos/{job.split}/{safe}.mp4"
             shift = round(offset * 1000)
             how = Cut(
-                max_side=options.max_side, decoder=options.decoder, covered=case.covered, detector=detector
+                max_side=options.max_side,
+                decoder=options.decoder,
+                covered_regions=case.covered_regions,
+                detector=detector,
             )
-            shown = cut(case.video, clip.start_ms + shift, clip.end_ms + shift, videos / f"{safe}.mp4", how)
-            if shown is None:
+            shown_times = cut(
+                case.video, clip.start_ms + shift, clip.end_ms + shift, videos / f"{safe}.mp4", how
+            )
+            if shown_times is None:
                 left.append([clip.clip_id, OUTSIDE])
                 continue
-            times = tuple(time_s - offset for time_s in shown)
-        yield row(job, Taken(clip, (), times), name)
+            times = tuple(time_s - offset for time_s in shown_times)
+        yield row(job, ClipFrames(clip, (), times), name)
 
 
-def row(job: Job, taken: Taken, video: str | None) -> ClipRow:
+def row(job: Job, pictures: ClipFrames, video: str | None) -> ClipRow:
     """Return one row of config ``clips``."""
-    clip, case = taken.clip, job.case
+    clip, case = pictures.clip, job.case
     qa = questions(job, clip)
-    if job.options.asking == "informative" and not moments.asks_itself(case) and taken.times_s:
-        qa = tuple(replace(one, evidence_s=within(one.evidence_s, taken.times_s)) for one in qa)
+    if job.options.asking == "informative" and not moments.asks_itself(case) and pictures.times_s:
+        qa = tuple(replace(one, evidence_s=within(one.evidence_s, pictures.times_s)) for one in qa)
     start = None
     if video is not None:
         start = clip.start_ms / 1000 + case.video_offset_s if job.options.media == "reference" else 0.0
@@ -87,8 +92,8 @@ def row(job: Job, taken: Taken, video: str | None) -> ClipRow:
         "phase": clip.phase,
         "start_s": clip.start_ms / 1000,
         "end_s": clip.end_ms / 1000,
-        "frame_times_s": list(taken.times_s),
-        "images": [{"bytes": data, "path": None} for data in taken.images],
+        "frame_times_s": list(pictures.times_s),
+        "images": [{"bytes": data, "path": None} for data in pictures.images],
         "video": video,
         "video_start_s": start,
         "weight": job.weight,
@@ -98,13 +103,13 @@ def row(job: Job, taken: Taken, video: str | None) -> ClipRow:
     }
 
 
-def within(evidence: Sequence[float], shown: Sequence[float]) -> tuple[float, ...]:
+def within(evidence: Sequence[float], times: Sequence[float]) -> tuple[float, ...]:
     """Moments as seconds of the frames shown: a frame that shows a moment began up to its length before it.
 
     >>> within((0.0, 9.5), (0.0, 4.76, 9.48))
     (0.0, 9.48)
     """
-    return tuple(min(max(at, shown[0]), shown[-1]) for at in evidence)
+    return tuple(min(max(at, times[0]), times[-1]) for at in evidence)
 
 
 def columns(qa: QA) -> QAColumns:
@@ -115,7 +120,7 @@ def columns(qa: QA) -> QAColumns:
 
 def qa_rows(clip: ClipRow) -> Iterator[QARow]:
     """Yield the rows of config ``qa`` that belong to a row of ``clips``."""
-    known: dict[str, object] = {**clip}
-    shared = {name: known[name] for name in QA_FEATURES if name not in QA_COLUMNS}
+    clip_columns: dict[str, object] = {**clip}
+    shared_columns = {name: clip_columns[name] for name in QA_FEATURES if name not in QA_COLUMNS}
     for one in clip["qa"]:
-        yield cast(QARow, {**one, **shared})
+        yield cast(QARow, {**one, **shared_columns})

@@ -34,14 +34,14 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
     videos = folder / f"{key}.videos"
     if job.options.media == "clips":
         videos.mkdir(exist_ok=True)
-    dropped: list[list[str]] = []
+    omissions: list[list[str]] = []
     detector = job.options.screen.detector if job.options.screen is not None else None
 
     def refuse(time_s: float, picture: np.ndarray) -> bool:
         outside = detector is not None and detector(picture)
         item = [f"{job.case.case_id}: picture at {time_s:g} s", OUTSIDE]
-        if outside and item not in dropped:
-            dropped.append(item)
+        if outside and item not in omissions:
+            omissions.append(item)
         return outside
 
     tables = {"clips": folder / f"{key}.clips.parquet", "qa": folder / f"{key}.qa.parquet"}
@@ -49,30 +49,30 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
         writer(tables["clips"], FEATURES, CLIPS_PER_GROUP) as write_clip,
         writer(tables["qa"], QA_FEATURES, ROWS_PER_GROUP) as write_qa,
     ):
-        for clip in rows(job, videos, dropped):
+        for clip in rows(job, videos, omissions):
             write_clip(clip)
             for one in qa_rows(clip):
                 write_qa(one)
     if job.options.pointing is not None:
         tables["pointing"] = folder / f"{key}.pointing.parquet"
         with writer(tables["pointing"], pointing.POINTING_FEATURES, ROWS_PER_PICTURE_GROUP) as write_row:
-            for pointed in pointing.rows(
+            for pointing_row in pointing.rows(
                 job.case, job.options.pointing, job.options.max_side, job.options.decoder, refuse
             ):
-                write_row(pointed)
+                write_row(pointing_row)
     if job.options.segmentation is not None:
         tables["segmentation"] = folder / f"{key}.segmentation.parquet"
         features = segmentation.SEGMENTATION_FEATURES
         with writer(tables["segmentation"], features, ROWS_PER_PICTURE_GROUP) as write_row:
-            for outlined in segmentation.rows(
+            for segmentation_row in segmentation.rows(
                 job.case, job.options.segmentation, job.options.max_side, job.options.decoder, refuse
             ):
-                write_row(outlined)
+                write_row(segmentation_row)
     files = {name: path for name, path in tables.items() if path.is_file()}
     if job.options.media == "clips":
         files |= {f"videos/{path.name}": path for path in sorted(videos.iterdir())}
     record = Record(
-        key=key, files={name: digest(path) for name, path in sorted(files.items())}, dropped=dropped
+        key=key, files={name: digest(path) for name, path in sorted(files.items())}, dropped=omissions
     )
     write_text(folder / f"{key}.json", json.dumps(record, sort_keys=True))
     return record
@@ -87,7 +87,7 @@ def digest(path: Path) -> PlacedShard:
         }
 
 
-def staged(folder: Path, key: str, name: str) -> Path:
+def staging_path(folder: Path, key: str, name: str) -> Path:
     """Where a shard's file lies until the data set is whole."""
     return folder / f"{key}.{name}.parquet" if "/" not in name else folder / f"{key}.{name}"
 
@@ -99,7 +99,7 @@ def whole(folder: Path, key: str) -> Record | None:
         return None
     try:
         record: Record = json.loads(path.read_text("utf-8"))
-        if all(digest(staged(folder, key, name)) == found for name, found in record["files"].items()):
+        if all(digest(staging_path(folder, key, name)) == entry for name, entry in record["files"].items()):
             return record
     except (ValueError, KeyError, OSError):
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from surgvqa.builders.files.tables import rows
 from surgvqa.builders.files.tree import files_below
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 from surgvqa.cards.command import InputError
 
 FOLDER = re.compile(r"case_?(\d+)", re.IGNORECASE)
@@ -31,10 +31,10 @@ class Files:
     images: dict[int, list[Path]] = field(default_factory=dict)
 
 
-def find(root: Path) -> tuple[dict[str, Files], list[Dropped]]:
+def find(root: Path) -> tuple[dict[str, Files], list[Omission]]:
     """Return every case's files, by the folder ``case_NNNN`` they lie in, else by their own name."""
-    found: dict[str, Files] = defaultdict(Files)
-    nowhere: list[Dropped] = []
+    files_by_case: dict[str, Files] = defaultdict(Files)
+    nowhere: list[Omission] = []
     for path in files_below(root):
         name = path.name
         kinds = ((kind, kind.fullmatch(name)) for kind in (PHASES, MASKS, VIDEO, IMAGE))
@@ -46,17 +46,17 @@ def find(root: Path) -> tuple[dict[str, Files], list[Dropped]]:
         inside = next((match for match in matches if match), None) or FOLDER.match(name)
         if inside is None:
             cause = "it belongs to no case: no folder above it is named case_NNNN"
-            nowhere.append(Dropped(shown(root, path), cause, fault=True))
+            nowhere.append(Omission(relative_path(root, path), cause, fault=True))
             continue
-        files = found[f"case_{inside[1]}"]
+        files = files_by_case[f"case_{inside[1]}"]
         if kind is IMAGE:
             files.images.setdefault(int(match[2]), []).append(path)
         else:
             {PHASES: files.phases, MASKS: files.masks, VIDEO: files.videos}[kind].append(path)
-    return dict(found), nowhere
+    return dict(files_by_case), nowhere
 
 
-def shown(root: Path, path: Path) -> str:
+def relative_path(root: Path, path: Path) -> str:
     """Return a file's path as messages have it."""
     return path.relative_to(root).as_posix()
 
@@ -80,12 +80,12 @@ def official_splits(folder: Path, fold: int, *, required: bool = True) -> dict[s
         path = lists[fold, part]
         for row in rows(path, ("imgs",), path.name):
             matches = [FOLDER.fullmatch(folder) for folder in Path(row["imgs"]).parts]
-            found = next((match for match in matches if match), None)
-            if found is None:
+            folder_match = next((match for match in matches if match), None)
+            if folder_match is None:
                 raise InputError(f"{path.name}: {row['imgs']!r} has no folder case_NNNN")
-            if splits.setdefault(f"case_{found[1]}", part) != part:
+            if splits.setdefault(f"case_{folder_match[1]}", part) != part:
                 raise InputError(
-                    f"{path.name}: case_{found[1]} is in the train and in the test list of fold {fold}"
+                    f"{path.name}: case_{folder_match[1]} is in the train and in the test list of fold {fold}"
                 )
     return splits
 

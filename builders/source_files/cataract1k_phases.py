@@ -9,13 +9,13 @@ from pathlib import Path
 from surgvqa.builders.cases.timeline import IDLE
 from surgvqa.builders.files.tables import number, rows, span
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Dropped, Phase
+from surgvqa.builders.schema import Omission, Phase
 from surgvqa.builders.source_files.cataract1k_files import FOLDER, PHASES
 from surgvqa.cards.command import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CasePhases:
     """What a case's table says of its time."""
 
     phases: list[Phase] = field(default_factory=list)
@@ -23,49 +23,51 @@ class Told:
     unknown: list[tuple[float, float]] = field(
         default_factory=list
     )  # up to infinity where the end can't be read
-    dropped: list[Dropped] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
 
 
-def read(case_id: str, path: Path, shown: str, taxonomy: Taxonomy) -> Told:
+def read(case_id: str, path: Path, file_name: str, taxonomy: Taxonomy) -> CasePhases:
     """Read the phases of a case. ``sec`` and ``endSec`` count; frame numbers don't, the frame rate varies.
 
-    ``shown`` is how messages call the file. Rows that can't be read make their time unknown.
+    ``file_name`` is how messages call the file. Rows that can't be read make their time unknown.
     """
-    told = Told()
+    case_phases = CasePhases()
     try:
-        table = rows(path, ("caseId", "comment", "sec", "endSec"), shown)
-        agree(case_id, path, shown, {row["caseId"] for row in table})
+        table = rows(path, ("caseId", "comment", "sec", "endSec"), file_name)
+        agree(case_id, path, file_name, {row["caseId"] for row in table})
     except InputError as error:
-        told.dropped.append(Dropped(shown, str(error), fault=True))
-        return told
+        case_phases.omissions.append(Omission(file_name, str(error), fault=True))
+        return case_phases
     for index, row in enumerate(table, start=2):
-        where = f"{shown} row {index}"
+        where = f"{file_name} row {index}"
         try:
             label = taxonomy.canonical("phase", row["comment"])
             start_s, end_s = number(row, "sec", where), number(row, "endSec", where)
         except InputError as error:
-            told.dropped.append(Dropped(where, str(error), fault=True))
-            told.unknown.append(span(row, "sec", "endSec"))
+            case_phases.omissions.append(Omission(where, str(error), fault=True))
+            case_phases.unknown.append(span(row, "sec", "endSec"))
             continue
         if end_s <= start_s:
-            told.dropped.append(Dropped(where, f"{label} from {start_s:g} to {end_s:g} s has no length"))
-            told.unknown.append((end_s, start_s))
+            case_phases.omissions.append(
+                Omission(where, f"{label} from {start_s:g} to {end_s:g} s has no length")
+            )
+            case_phases.unknown.append((end_s, start_s))
         elif label == IDLE:
-            told.idle.append((start_s, end_s))
+            case_phases.idle.append((start_s, end_s))
         else:
-            told.phases.append(Phase(label, start_s, end_s))
-    told.phases.sort(key=lambda phase: (phase.start_s, phase.end_s, phase.label))
-    return told
+            case_phases.phases.append(Phase(label, start_s, end_s))
+    case_phases.phases.sort(key=lambda phase: (phase.start_s, phase.end_s, phase.label))
+    return case_phases
 
 
-def agree(case_id: str, path: Path, shown: str, stated: set[str]) -> None:
+def agree(case_id: str, path: Path, file_name: str, case_numbers: set[str]) -> None:
     """Refuse a table unless two of folder, file name and ``caseId`` say its case; one of them may be wrong."""
     number = case_id.removeprefix("case_")
-    named = PHASES.fullmatch(path.name)
-    votes = Counter([*stated, named[1] if named else "", folder_number(path)])
-    if len(stated) > 1 or votes[number] < 2:
+    name_match = PHASES.fullmatch(path.name)
+    votes = Counter([*case_numbers, name_match[1] if name_match else "", folder_number(path)])
+    if len(case_numbers) > 1 or votes[number] < 2:
         raise InputError(
-            f"{shown}: folder or file name say case {number}, its caseId column {', '.join(sorted(stated))}; "
+            f"{file_name}: folder or file name say case {number}, its caseId column {', '.join(sorted(case_numbers))}; "
             "correct the one that is wrong"
         )
 

@@ -27,26 +27,26 @@ class Labels:
         self.scenes, self.phases, self.blank = scenes, phases, blank
 
 
-def read_labels(path: Path, shown: str, taxonomy: Taxonomy, size: tuple[int, int]) -> Labels:
+def read_labels(path: Path, file_name: str, taxonomy: Taxonomy, size: tuple[int, int]) -> Labels:
     """Return the labels of a JSON file."""
-    file = read_json(path, shown)
+    file = read_json(path, file_name)
     try:
         names: Mapping[str, Mapping[str, str]] = file["categories"]
         rate = float(file["fps"])
         frames = {int(frame): instances for frame, instances in file["annotations"].items()}
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{shown}: not labels of CholecT50: it lacks {error}") from error
+        raise InputError(f"{file_name}: not labels of CholecT50: it lacks {error}") from error
     scenes: list[Scene] = []
     phases: dict[float, str] = {}
     blank = 0
     for frame, instances in sorted(frames.items()):
-        where = f"{shown} frame {frame}"
+        where = f"{file_name} frame {frame}"
         if not instances or any(len(one) != LENGTH for one in instances):
             raise InputError(f"{where}: an instance has {LENGTH} numbers, and a frame at least one instance")
-        stated = {int(one[-1]) for one in instances}
-        if len(stated) != 1:
-            raise InputError(f"{where}: its instances lie in phases {sorted(stated)}; a frame has one")
-        phase = stated.pop()
+        phase_ids = {int(one[-1]) for one in instances}
+        if len(phase_ids) != 1:
+            raise InputError(f"{where}: its instances lie in phases {sorted(phase_ids)}; a frame has one")
+        phase = phase_ids.pop()
         if phase >= 0:
             phases[frame / rate] = taxonomy.canonical("phase", names["phase"][str(phase)])
         else:
@@ -64,14 +64,14 @@ def _scene(
 ) -> Scene:
     """Return the instruments of a frame, and what they do."""
     nodes: list[Entity] = []
-    boxed = any(float(one[3]) >= 0 for one in instances)
+    has_boxes = any(float(one[3]) >= 0 for one in instances)
     for one in instances:
         if int(one[1]) < 0:
             continue
         name = taxonomy.canonical("instrument", names["instrument"][str(int(one[1]))])
         number = sum(node.name == name for node in nodes) + 1
         identity = name if number == 1 else f"{name}#{number}"
-        if not boxed:
+        if not has_boxes:
             if number == 1:  # without boxes two instances can be one instrument that does two things
                 nodes.append(Entity(identity, name, "instrument", "presence"))
             continue
@@ -82,7 +82,7 @@ def _scene(
             continue  # one instrument that does two things
         nodes.append(thing)
     actions = tuple(dict.fromkeys(_actions(instances, names)))
-    width, height = size if boxed else (0, 0)
+    width, height = size if has_boxes else (0, 0)
     return Scene(
         time_s, width, height, tuple(nodes), events=actions, actions=_triplets(instances, names, taxonomy)
     )
@@ -111,14 +111,14 @@ def _triplets(
     """Return what the instruments of a frame do; None where the action of one of them was not said."""
     if any(int(one[1]) >= 0 and int(one[0]) < 0 for one in instances):
         return None
-    found: dict[Action, None] = {}
+    actions: dict[Action, None] = {}
     for one in instances:
         if int(one[0]) < 0:
             continue
         tool, verb, target = names["triplet"][str(int(one[0]))].split(",")
-        said = [None if word in NOTHING else word.replace("_", " ") for word in (verb, target)]
-        found[Action(taxonomy.canonical("instrument", tool), *said)] = None
-    return tuple(found)
+        words = [None if word in NOTHING else word.replace("_", " ") for word in (verb, target)]
+        actions[Action(taxonomy.canonical("instrument", tool), *words)] = None
+    return tuple(actions)
 
 
 def _actions(instances: list[list[Any]], names: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

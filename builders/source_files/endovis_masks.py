@@ -21,7 +21,7 @@ from surgvqa.cards.command import InputError
 
 Window = tuple[int, int, int, int]  # x, y, width, height in the frame as it was recorded
 
-RECORDED = (1920, 1080)
+RECORDED_SIZE = (1920, 1080)
 # The camera's picture inside the recorded frame, between black borders; the crop of the set's description.
 CROP: Window = (320, 28, 1280, 1024)
 
@@ -38,7 +38,7 @@ TYPES = {
     7: "other instrument",
 }
 TYPE, PART, BINARY = "typesegmentation", "partssegmentation", "binarysegmentation"
-UNTYPED = "robotic instrument"
+UNTYPED_NAME = "robotic instrument"
 
 # EndoVis 2018: class -> (label, colour) as its labels.json says.
 SCENE_CLASSES: dict[int, tuple[str, tuple[int, int, int]]] = {
@@ -63,63 +63,67 @@ def window(width: int, height: int) -> Window | None:
     >>> window(1920, 1080), window(1280, 1024)
     ((320, 28, 1280, 1024), None)
     """
-    return CROP if (width, height) == RECORDED else None
+    return CROP if (width, height) == RECORDED_SIZE else None
 
 
-def read(path: Path, shown: str, size: tuple[int, int]) -> tuple[np.ndarray, str]:
+def read(path: Path, file_name: str, size: tuple[int, int]) -> tuple[np.ndarray, str]:
     """Return a label picture as height x width (labels) or height x width x 3 (colours), and its mode.
 
     Raises ``InputError`` where it is damaged or not of the frame's ``size`` (width, height).
     """
-    with opened_picture(path, shown) as picture:
+    with opened_picture(path, file_name) as picture:
         mode = picture.mode
         upright = ImageOps.exif_transpose(picture)
         values = np.asarray(upright if mode != "1" else upright.convert("L"))
     if values.shape[1::-1] != size:
         raise InputError(
-            f"{shown}: the mask is {values.shape[1]}x{values.shape[0]}, its frame {size[0]}x{size[1]}; "
+            f"{file_name}: the mask is {values.shape[1]}x{values.shape[0]}, its frame {size[0]}x{size[1]}; "
             "masks and frames must be of one size"
         )
     return values, mode
 
 
-def labels(path: Path, shown: str, size: tuple[int, int], known: Mapping[int, str] | None) -> np.ndarray:
-    """Return a label picture of one channel whose values are all in ``known`` (or 0); None knows any."""
-    values, mode = read(path, shown, size)
+def labels(
+    path: Path, file_name: str, size: tuple[int, int], class_names: Mapping[int, str] | None
+) -> np.ndarray:
+    """Return a label picture of one channel whose values are all in ``class_names`` (or 0); None knows any."""
+    values, mode = read(path, file_name, size)
     if values.ndim != 2:
         raise InputError(
-            f"{shown}: an {mode} picture where labels are expected; a mask has one channel that holds classes"
+            f"{file_name}: an {mode} picture where labels are expected; a mask has one channel that holds classes"
         )
-    if known is not None:
+    if class_names is not None:
         present, counts = np.unique(values, return_counts=True)
-        strange = {int(v): int(n) for v, n in zip(present, counts, strict=True) if v and int(v) not in known}
+        strange = {
+            int(v): int(n) for v, n in zip(present, counts, strict=True) if v and int(v) not in class_names
+        }
         if strange:
             value, pixels = next(iter(strange.items()))
-            listed = ", ".join(f"{number} {name}" for number, name in sorted(known.items()))
+            listing = ", ".join(f"{number} {name}" for number, name in sorted(class_names.items()))
             raise InputError(
-                f"{shown}: unknown class {value} in {pixels} pixels; known: 0 background, {listed}"
+                f"{file_name}: unknown class {value} in {pixels} pixels; known: 0 background, {listing}"
             )
     return values
 
 
-def scene_labels(path: Path, shown: str, size: tuple[int, int]) -> np.ndarray:
+def scene_labels(path: Path, file_name: str, size: tuple[int, int]) -> np.ndarray:
     """Return an EndoVis 2018 picture as class numbers, from its colours or, with one channel, as they are."""
-    values, mode = read(path, shown, size)
+    values, mode = read(path, file_name, size)
     if values.ndim == 2:
-        return labels(path, shown, size, {k: v[0] for k, v in SCENE_CLASSES.items()})
+        return labels(path, file_name, size, {k: v[0] for k, v in SCENE_CLASSES.items()})
     if mode not in ("RGB", "RGBA"):
-        raise InputError(f"{shown}: a {mode} picture; EndoVis 2018's labels are RGB")
-    packed = (values[..., :3].astype(np.int32) * (65536, 256, 1)).sum(axis=2)
-    found = np.full(packed.shape, 255, np.uint8)
+        raise InputError(f"{file_name}: a {mode} picture; EndoVis 2018's labels are RGB")
+    colour_codes = (values[..., :3].astype(np.int32) * (65536, 256, 1)).sum(axis=2)
+    classes = np.full(colour_codes.shape, 255, np.uint8)
     for number, (_, (red, green, blue)) in SCENE_CLASSES.items():
-        found[packed == red * 65536 + green * 256 + blue] = number
-    if (found == 255).any():
-        value, pixels = int(packed[found == 255][0]), int((found == 255).sum())
+        classes[colour_codes == red * 65536 + green * 256 + blue] = number
+    if (classes == 255).any():
+        value, pixels = int(colour_codes[classes == 255][0]), int((classes == 255).sum())
         colour = (value >> 16, value >> 8 & 255, value & 255)
         raise InputError(
-            f"{shown}: unknown class, colour {colour}, {pixels} pixels are of no class of labels.json"
+            f"{file_name}: unknown class, colour {colour}, {pixels} pixels are of no class of labels.json"
         )
-    return found
+    return classes
 
 
 def instrument_name(folder: str) -> tuple[str, str]:
@@ -135,7 +139,7 @@ def instrument_name(folder: str) -> tuple[str, str]:
 
 def entities(
     pictures: Mapping[str, Path],
-    shown: Mapping[str, str],
+    file_names: Mapping[str, str],
     size: tuple[int, int],
     crop: Window | None,
     taxonomy: Taxonomy,
@@ -144,24 +148,24 @@ def entities(
 
     Args:
         pictures: its label pictures by the name of their folder.
-        shown: how messages call them.
+        file_names: how messages call them.
         size: width and height of the frame.
         crop: what of the frame is kept; masks are cut to it.
         taxonomy: knows the names.
     """
     nodes: list[Entity] = []
-    seen: dict[str, int] = {}
-    for label, track, mask, parts in _things(pictures, shown, size):
+    counts: dict[str, int] = {}
+    for label, track, mask, parts in _things(pictures, file_names, size):
         role, name = role_of(taxonomy, label)
         inside, cut = _cut(mask, crop), {part: _cut(one, crop) for part, one in parts.items()}
         if not inside.any():
             continue
         height, width = inside.shape
         rle = masks.mask_to_rle(inside)
-        seen[name] = seen.get(name, 0) + 1
+        counts[name] = counts.get(name, 0) + 1
         nodes.append(
             Entity(
-                name if seen[name] == 1 else f"{name}#{seen[name]}",
+                name if counts[name] == 1 else f"{name}#{counts[name]}",
                 name,
                 role,
                 "mask",
@@ -192,16 +196,18 @@ def _cut(mask: np.ndarray, crop: Window | None) -> np.ndarray:
 Thing = tuple[str, str | None, np.ndarray, dict[str, np.ndarray]]
 
 
-def _things(pictures: Mapping[str, Path], shown: Mapping[str, str], size: tuple[int, int]) -> Iterator[Thing]:
+def _things(
+    pictures: Mapping[str, Path], file_names: Mapping[str, str], size: tuple[int, int]
+) -> Iterator[Thing]:
     """(label, track, mask, masks of its parts) of everything in a frame."""
-    named = {folder.lower(): folder for folder in pictures}
+    folders = {folder.lower(): folder for folder in pictures}
 
-    def task(name: str, known: Mapping[int, str] | None) -> np.ndarray | None:
-        folder = named.get(name)
-        return None if folder is None else labels(pictures[folder], shown[folder], size, known)
+    def task(name: str, class_names: Mapping[int, str] | None) -> np.ndarray | None:
+        folder = folders.get(name)
+        return None if folder is None else labels(pictures[folder], file_names[folder], size, class_names)
 
-    if "labels" in named:
-        yield from _scene(scene_labels(pictures[named["labels"]], shown[named["labels"]], size))
+    if "labels" in folders:
+        yield from _scene(scene_labels(pictures[folders["labels"]], file_names[folders["labels"]], size))
         return
     types, parts, binary = task(TYPE, TYPES), task(PART, TASK_PARTS), task(BINARY, None)
     if types is not None:
@@ -209,31 +215,31 @@ def _things(pictures: Mapping[str, Path], shown: Mapping[str, str], size: tuple[
             mask = types == number
             yield label, None, mask, _parts(parts, mask) if parts is not None else {}
     elif parts is not None:
-        yield UNTYPED, None, parts > 0, _parts(parts, parts > 0)
+        yield UNTYPED_NAME, None, parts > 0, _parts(parts, parts > 0)
     elif binary is not None:
-        yield UNTYPED, None, binary > 0, {}
+        yield UNTYPED_NAME, None, binary > 0, {}
     for folder in sorted(pictures):
         if folder.lower() in (TYPE, PART, BINARY):
             continue
         label, which = instrument_name(folder)
         other = label.lower() == "other"
-        values = labels(pictures[folder], shown[folder], size, None if other else PART_VALUES)
+        values = labels(pictures[folder], file_names[folder], size, None if other else PART_VALUES)
         yield label, which, values > 0, {} if other else _parts(values, values > 0)
 
 
 def _parts(values: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+    part_masks: dict[str, np.ndarray] = {}
     for part in PARTS:
         numbers = [number for number, name in TASK_PARTS.items() if name == part]
-        found[part] = np.isin(values, numbers) & mask
-    return found
+        part_masks[part] = np.isin(values, numbers) & mask
+    return part_masks
 
 
 def _scene(classes: np.ndarray) -> Iterator[Thing]:
     """EndoVis 2018: shaft, clasper and wrist are parts of the instruments, which it doesn't tell apart."""
     numbers = {name: number for number, (name, _) in SCENE_CLASSES.items()}
     parts = {part: classes == numbers[f"instrument-{part}"] for part in PARTS}
-    yield UNTYPED, None, np.logical_or.reduce(list(parts.values())), parts
+    yield UNTYPED_NAME, None, np.logical_or.reduce(list(parts.values())), parts
     for number, (label, _) in SCENE_CLASSES.items():
         if number and not label.startswith("instrument-"):
             yield label, None, classes == number, {}

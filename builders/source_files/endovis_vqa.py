@@ -23,7 +23,7 @@ from surgvqa.builders.schema import QA, Clip, Scene
 from surgvqa.cards.command import InputError
 
 
-class Said(NamedTuple):
+class WrittenQuestion(NamedTuple):
     """One question as it was written."""
 
     question: str
@@ -32,7 +32,7 @@ class Said(NamedTuple):
 
 
 Key = tuple[int, int, int]  # year, sequence, frame
-Asked = Mapping[Key, Sequence[Said]]
+QuestionsByFrame = Mapping[Key, Sequence[WrittenQuestion]]
 
 _TEXT = re.compile(r"frame_?0*(\d+)_QA\.txt", re.IGNORECASE)
 _YEAR = re.compile(r"endovis\D{0,2}(?:20)?(17|18)", re.IGNORECASE)
@@ -60,7 +60,7 @@ def kind_of(question: str) -> tuple[str, str]:
     return "open", "recognition"
 
 
-def read(path: Path) -> dict[Key, list[Said]]:
+def read(path: Path) -> dict[Key, list[WrittenQuestion]]:
     """Every question below a folder or in a JSON file, by the frame it is on.
 
     Raises ``InputError`` where there is none or one cannot be read.
@@ -72,26 +72,26 @@ def read(path: Path) -> dict[Key, list[Said]]:
     return _texts(path)
 
 
-def _texts(folder: Path) -> dict[Key, list[Said]]:
-    found: dict[Key, list[Said]] = defaultdict(list)
+def _texts(folder: Path) -> dict[Key, list[WrittenQuestion]]:
+    questions: dict[Key, list[WrittenQuestion]] = defaultdict(list)
     short: dict[Key, dict[str, str]] = defaultdict(dict)
     files = [path for path in files_below(folder, "*_qa.txt") if _TEXT.fullmatch(path.name)]
-    classified = [path for path in files if path.parent.name.lower() == "classification"]
-    sentences = [path for path in files if path not in set(classified)]
+    short_files = [path for path in files if path.parent.name.lower() == "classification"]
+    sentences = [path for path in files if path not in set(short_files)]
     if not files:
         raise InputError(
             f"--vqa {folder}: no frame000_QA.txt below it, as seq_1/vqa/Sentence/frame000_QA.txt"
         )
-    for path in classified:
+    for path in short_files:
         short[_key(path.resolve().as_posix(), path.name)].update(_lines(path))
     for path in sentences:
         key = _key(path.resolve().as_posix(), path.name)
         for question, answer in _lines(path):
-            found[key].append(Said(question, answer, short[key].get(question, answer)))
+            questions[key].append(WrittenQuestion(question, answer, short[key].get(question, answer)))
     if not sentences:
         for key, pairs in short.items():
-            found[key] = [Said(question, answer, answer) for question, answer in pairs.items()]
-    return dict(found)
+            questions[key] = [WrittenQuestion(question, answer, answer) for question, answer in pairs.items()]
+    return dict(questions)
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
@@ -106,8 +106,8 @@ def _lines(path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def _conversations(path: Path) -> dict[Key, list[Said]]:
-    found: dict[Key, list[Said]] = defaultdict(list)
+def _conversations(path: Path) -> dict[Key, list[WrittenQuestion]]:
+    questions: dict[Key, list[WrittenQuestion]] = defaultdict(list)
     items = read_json(path, path.name)
     if not isinstance(items, list):
         raise InputError(f"{path}: not a list of conversations")
@@ -117,7 +117,7 @@ def _conversations(path: Path) -> dict[Key, list[Said]]:
             key = _key(str(item["image"]).replace("\\", "/"), where)
             turns = item["conversations"]
             pairs = zip(turns[::2], turns[1::2], strict=True)
-            said = [
+            texts = [
                 (_turn(one, ("human", "user"), where), _turn(two, ("gpt", "assistant"), where))
                 for one, two in pairs
             ]
@@ -125,10 +125,12 @@ def _conversations(path: Path) -> dict[Key, list[Said]]:
             raise InputError(
                 f"{where}: not {{image, conversations: [{{from, value}}, …]}}: {error}"
             ) from error
-        found[key] += [Said(_HOW.sub("", question), answer, answer) for question, answer in said]
-    if not found:
+        questions[key] += [
+            WrittenQuestion(_HOW.sub("", question), answer, answer) for question, answer in texts
+        ]
+    if not questions:
         raise InputError(f"{path}: holds no conversation")
-    return dict(found)
+    return dict(questions)
 
 
 def _turn(turn: Any, roles: Container[str], where: str) -> str:
@@ -152,12 +154,12 @@ class Questions:
     """The questions of all sequences, and which of them a frame was found for."""
 
     file: Path | None = None  # or folder that they were read from
-    asked: Asked = field(default_factory=dict)
-    used: set[Key] = field(default_factory=set)
+    by_frame: QuestionsByFrame = field(default_factory=dict)
+    matched_frames: set[Key] = field(default_factory=set)
 
     def left(self) -> list[Key]:
         """Frames with questions that were not found."""
-        return sorted(set(self.asked) - self.used)
+        return sorted(set(self.by_frame) - self.matched_frames)
 
 
 def clips(
@@ -172,21 +174,21 @@ def clips(
 
     ``sequence`` is its year and number, ``rate`` its frames per second.
     """
-    shown = {to_ms(scene.time_s): scene for scene in scenes}
-    made = []
-    asked = questions.asked
-    for key in sorted(key for key in asked if key[:2] == sequence and key[2] in frames):
-        questions.used.add(key)
+    scenes_by_start = {to_ms(scene.time_s): scene for scene in scenes}
+    frame_clips = []
+    by_frame = questions.by_frame
+    for key in sorted(key for key in by_frame if key[:2] == sequence and key[2] in frames):
+        questions.matched_frames.add(key)
         start = to_ms(key[2] / rate)
-        clip = Clip(case_id, start, start + to_ms(1 / rate), None, shown.get(start))
-        made.append(_with_questions(clip, asked[key]))
-    return tuple(made)
+        clip = Clip(case_id, start, start + to_ms(1 / rate), None, scenes_by_start.get(start))
+        frame_clips.append(_with_questions(clip, by_frame[key]))
+    return tuple(frame_clips)
 
 
-def _with_questions(clip: Clip, said: Sequence[Said]) -> Clip:
+def _with_questions(clip: Clip, questions: Sequence[WrittenQuestion]) -> Clip:
     qa: list[QA] = []
     counts: dict[str, int] = {}
-    for one in dict.fromkeys(said):
+    for one in dict.fromkeys(questions):
         kind, reasoning = kind_of(one.question)
         counts[kind] = counts.get(kind, 0) + 1
         name = f"{clip.clip_id}#{kind}" + (f"-{counts[kind]}" if counts[kind] > 1 else "")

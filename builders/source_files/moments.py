@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from surgvqa.builders.cases.scene import link
-from surgvqa.builders.cases.timeline import annotated as laid_flat
+from surgvqa.builders.cases.timeline import annotated_course as laid_flat
 from surgvqa.builders.cases.timeline import label_at, to_ms
 from surgvqa.builders.schema import Case, Clip, Phase
 
@@ -16,28 +16,28 @@ def phases(labels: dict[float, str], step_s: float) -> tuple[Phase, ...]:
     >>> [(one.label, one.start_s, one.end_s) for one in phases({0: "a", 5: "a", 9: "b"}, 1)]
     [('a', 0, 6), ('b', 9, 10)]
     """
-    found: list[Phase] = []
+    runs: list[Phase] = []
     for at, label in sorted(labels.items()):
-        if found and found[-1].label == label:
-            found[-1] = Phase(label, found[-1].start_s, at + step_s)
+        if runs and runs[-1].label == label:
+            runs[-1] = Phase(label, runs[-1].start_s, at + step_s)
         else:
-            found.append(Phase(label, at, at + step_s))
-    return tuple(found)
+            runs.append(Phase(label, at, at + step_s))
+    return tuple(runs)
 
 
 def clips(case: Case, length_s: float) -> tuple[Clip, ...]:
     """Return a clip from each annotated moment on, no longer than until the next one; its scene is linked."""
-    linked = link(case)
+    linked_case = link(case)
     stretches = laid_flat(case).stretches
-    made = []
-    for at, after in zip(linked.scenes, (*linked.scenes[1:], None), strict=True):
+    moment_clips = []
+    for at, after in zip(linked_case.scenes, (*linked_case.scenes[1:], None), strict=True):
         start = to_ms(at.time_s)
         end = start + to_ms(length_s)
         if after is not None:
             end = min(end, to_ms(after.time_s))
         label = label_at(stretches, start) if stretches else None
-        made.append(Clip(case.case_id, start, end, label, at))
-    return tuple(made)
+        moment_clips.append(Clip(case.case_id, start, end, label, at))
+    return tuple(moment_clips)
 
 
 def at_moments(case: Case, length_s: float) -> Case:

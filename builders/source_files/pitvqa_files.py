@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surgvqa.builders.files.texts import read_bytes
-from surgvqa.builders.schema import Dropped
+from surgvqa.builders.schema import Omission
 from surgvqa.cards.command import InputError
 
 POSITIONS = {1: "top-left", 2: "top-right", 3: "center", 4: "bottom-left", 5: "bottom-right"}
@@ -64,10 +64,10 @@ class Ledger:
         """Leave out one second of a file."""
         self.seconds[file, cause].append(second)
 
-    def items(self) -> Iterator[Dropped]:
+    def items(self) -> Iterator[Omission]:
         """One entry per file and cause, with the number of rows and their seconds."""
         for (file, cause), seconds in sorted(self.seconds.items()):
-            yield Dropped(f"{file}: {len(seconds)} rows at second {_ranges(seconds)}", cause)
+            yield Omission(f"{file}: {len(seconds)} rows at second {_ranges(seconds)}", cause)
 
 
 def _ranges(seconds: Sequence[int]) -> str:
@@ -152,12 +152,12 @@ def step_rows(path: Path, video: int) -> list[Step]:
     return rows
 
 
-def numbered(root: Path, kind: str) -> dict[str, Path]:
+def files_by_number(root: Path, kind: str) -> dict[str, Path]:
     """``kind``_XX.csv in the root or one folder below it, by number."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted([*root.glob(f"{kind}_*.csv"), *root.glob(f"*/{kind}_*.csv")]):
         if match := re.fullmatch(rf"{kind}_(\d{{2}})\.csv", path.name):
-            if other := found.get(match[1]):
+            if other := files.get(match[1]):
                 raise InputError(f"{root}: {other} and {path} are the same video; keep one")
-            found[match[1]] = path
-    return found
+            files[match[1]] = path
+    return files

@@ -13,7 +13,7 @@ from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
 from surgvqa.builders.files.tables import letters, number, refuse_thousands, rows, seconds, span
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Dropped, Entity, Idle, Phase, Scene
+from surgvqa.builders.schema import Entity, Idle, Omission, Phase, Scene
 from surgvqa.cards.command import InputError
 
 
@@ -38,17 +38,17 @@ LENGTHS = ("duration", "length", "lasts", "durations", "lengths")
 def refuse_otherwise(row: Mapping[str, str], case: str, length_s: float, where: str) -> None:
     """Refuse a row of phases of which another column says that it doesn't hold: gone, of another recording, as long as not."""
     beside.refuse_gone(row)
-    if (passed := beside.not_looked_at(row)) is not None:
-        raise InputError(f"{passed.removeprefix('left out: ')}; delete the row, or the column")
+    if (cause := beside.not_looked_at(row)) is not None:
+        raise InputError(f"{cause.removeprefix('left out: ')}; delete the row, or the column")
     others = {column: value for column, value in row.items() if column != "case"}
     if of_another(recordings(others), (case,)):
         raise InputError(f"the row is of {case}, and another column names {', '.join(recordings(others))}")
     for column in row:
         if letters(column) in LENGTHS and row[column]:
-            said = seconds(row, column, where)
-            if abs(said - length_s) > ROUNDED_S:
+            stated_s = seconds(row, column, where)
+            if abs(stated_s - length_s) > ROUNDED_S:
                 raise InputError(
-                    f"{column} is {said:g}, and from start to end it is {length_s:g} s; give seconds"
+                    f"{column} is {stated_s:g}, and from start to end it is {length_s:g} s; give seconds"
                 )
 
 
@@ -60,20 +60,20 @@ class Tables:
         own = Path(taxonomy.path)  # of a shipped procedure it is no file's path
         self.own = (own,) if own.is_file() else ()
         self.parts: dict[str, Part] = {}
-        self.folded: dict[str, str] = {}  # ids without capital letters, to ids
-        self.faults: list[Dropped] = []
+        self.folded_ids: dict[str, str] = {}  # ids without capital letters, to ids
+        self.faults: list[Omission] = []
         self.gaps: Idle = "stated"
         self.listings: dict[Path, dict[str, Path]] = {}
 
     def fault(self, item: str, cause: object) -> None:
         """Note bad input."""
-        self.faults.append(Dropped(item, str(cause).removeprefix(f"{item}: "), fault=True))
+        self.faults.append(Omission(item, str(cause).removeprefix(f"{item}: "), fault=True))
 
     def part(self, name: str, file: Path | None = None) -> Part:
         """Return the part of a case of a name, made when it is first met."""
         name = unicodedata.normalize("NFC", name)
         case_id = safe_id(name)
-        alike = self.folded.setdefault(case_id.casefold(), case_id)
+        alike = self.folded_ids.setdefault(case_id.casefold(), case_id)
         if alike != case_id:
             raise InputError(f"{alike!r} and {case_id!r} differ in capital letters alone; write one of them")
         part = self.parts.setdefault(case_id, Part(name))
@@ -85,11 +85,11 @@ class Tables:
             part.files.append(file)
         return part
 
-    def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    def rows(self, name: str, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
         """(where, row) of a table, if it is there."""
         path = self.root / name
         try:
-            table = rows(path, needed) if path.exists() else []
+            table = rows(path, columns) if path.exists() else []
             for column in ("start", "end", "time"):
                 refuse_thousands([row[column] for row in table if column in row], column)
         except InputError as error:
@@ -144,14 +144,14 @@ class Tables:
         if (
             not path.exists()
         ):  # a letter with its accent may be one character in the table and two on the disk
-            path = self.named(path.parent).get(unicodedata.normalize("NFC", path.name), path)
+            path = self.paths_by_name(path.parent).get(unicodedata.normalize("NFC", path.name), path)
         if Path(name).is_absolute() or ".." in Path(name.replace("\\", "/")).parts:
             raise InputError(f"the video {name!r} lies outside {self.videos}")
         if not path.is_file():
             raise InputError(f"no video {path}")
         return path
 
-    def named(self, folder: Path) -> dict[str, Path]:
+    def paths_by_name(self, folder: Path) -> dict[str, Path]:
         """Return what lies in a folder by its name in composed characters; the folder is listed once."""
         if folder not in self.listings:
             there = sorted(folder.glob("*"), reverse=True) if folder.is_dir() else ()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from surgvqa.builders.cases.timeline import to_ms
 from surgvqa.builders.files.texts import read_text
-from surgvqa.builders.schema import QA, Case, Clip, Dropped
+from surgvqa.builders.schema import QA, Case, Clip, Omission
 from surgvqa.builders.tabular.find import Tree
 from surgvqa.cards.command import InputError
 
@@ -61,7 +61,7 @@ def kind_of(question: str) -> tuple[str, str]:
     return "open", "recognition"
 
 
-def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
+def read(root: Path, family: Family) -> Iterator[Case | Omission]:
     """Yield a case a video, a clip a frame that is asked about."""
     if not root.is_dir():
         raise InputError(
@@ -70,28 +70,32 @@ def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
     tree = Tree(root)
     frames: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for one in tree.find(family.files):
-        name = one.said["case"]
+        name = one.fields["case"]
         case_id = family.case.format(case=int(name) if name.isdigit() and ":" in family.case else name)
-        frames[case_id][int(one.said["frame"])].append(one.path)
+        frames[case_id][int(one.fields["frame"])].append(one.path)
     if not frames:
         raise InputError(
-            f"nothing of {family.name} below {root}: no file like {' or '.join(family.files)}; {tree.held()}; "
+            f"nothing of {family.name} below {root}: no file like {' or '.join(family.files)}; {tree.describe()}; "
             f"get it at {family.access}"
         )
     short: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     left: Counter[str] = Counter()
     for one in tree.find(family.short) if family.short else ():
-        name = one.said["case"]
+        name = one.fields["case"]
         key = family.case.format(case=int(name) if name.isdigit() and ":" in family.case else name)
-        short[key, str(int(one.said["frame"]))].update(_lines(one.path, tree.shown(one.path), family, left))
+        short[key, str(int(one.fields["frame"]))].update(
+            _lines(one.path, tree.relative_path(one.path), family, left)
+        )
     for case_id, files in sorted(frames.items()):
         clips: list[Clip] = []
         try:
             for frame, paths in sorted(files.items()):
-                pairs = [pair for path in paths for pair in _lines(path, tree.shown(path), family, left)]
+                pairs = [
+                    pair for path in paths for pair in _lines(path, tree.relative_path(path), family, left)
+                ]
                 clips.append(_clip(case_id, frame, family.fps, pairs, short[case_id, str(frame)]))
         except InputError as error:
-            yield Dropped(case_id, str(error), fault=True)
+            yield Omission(case_id, str(error), fault=True)
             continue
         yield Case(
             case_id,
@@ -101,13 +105,13 @@ def read(root: Path, family: Family) -> Iterator[Case | Dropped]:
             split=_split(case_id, family),
             files=tuple(path for paths in files.values() for path in paths),
         )
-    yield from (Dropped(f"{count:,} lines", why) for why, count in sorted(left.items()))
+    yield from (Omission(f"{count:,} lines", why) for why, count in sorted(left.items()))
 
 
-def _lines(path: Path, shown: str, family: Family, left: Counter[str]) -> list[tuple[str, str]]:
+def _lines(path: Path, file_name: str, family: Family, left: Counter[str]) -> list[tuple[str, str]]:
     """Return the questions and answers of a file."""
     pairs = []
-    for number, line in enumerate(read_text(path, shown).split("\n"), start=1):
+    for number, line in enumerate(read_text(path, file_name).split("\n"), start=1):
         if not line.strip():
             continue
         cells = [cell.strip() for cell in line.split("|")]
@@ -115,7 +119,7 @@ def _lines(path: Path, shown: str, family: Family, left: Counter[str]) -> list[t
             left["where a frame lies in its video stands before the question: it gives the phase away"] += 1
             cells = cells[1:]
         if len(cells) < 2 or not cells[0] or not cells[1] or (len(cells) > 2 and not family.longer):
-            raise InputError(f"{shown} line {number}: {line[:60]!r} is not question|answer")
+            raise InputError(f"{file_name} line {number}: {line[:60]!r} is not question|answer")
         if len(cells) > 2:
             left["fields after the answer"] += 1
         pairs.append((cells[0], cells[1]))
@@ -143,4 +147,6 @@ def _split(case_id: str, family: Family) -> str | None:
         return None
     numbers = re.findall(r"\d+", case_id)
     number = int(numbers[-1]) if numbers else -1
-    return next((split for split, held in family.held_out.items() if number in held), "train")
+    return next(
+        (split for split, held_out_numbers in family.held_out.items() if number in held_out_numbers), "train"
+    )

@@ -20,7 +20,7 @@ from surgvqa.cards.command import InputError, nearest
 
 GROUP = "surgvqa.sources"
 FOLDERS = (Path(__path__[0]), Path(__path__[0]).parent / "text_sources")
-_added: dict[str, Path] = {}  # by name, files that this process was given
+_user_files: dict[str, Path] = {}  # by name, files that this process was given
 
 
 def names() -> list[str]:
@@ -29,19 +29,19 @@ def names() -> list[str]:
     >>> {"cataract1k", "cholec80"} <= {*names()}
     True
     """
-    return sorted({*_shipped(), *_installed(), *_added})
+    return sorted({*_shipped_names(), *_package_modules(), *_user_files})
 
 
 @cache
-def _shipped() -> frozenset[str]:
+def _shipped_names() -> frozenset[str]:
     modules = (module.name for module in pkgutil.iter_modules([str(folder) for folder in FOLDERS]))
     return frozenset({*modules, *(path.stem for path in Path(__path__[0]).glob("*.yaml"))})
 
 
 @cache
-def _installed() -> dict[str, str]:
+def _package_modules() -> dict[str, str]:
     """Modules of installed packages by the name of their source; what ships goes before them."""
-    return {one.name: one.value for one in entry_points(group=GROUP) if one.name not in _shipped()}
+    return {one.name: one.value for one in entry_points(group=GROUP) if one.name not in _shipped_names()}
 
 
 def add(path: Path) -> str:
@@ -50,32 +50,32 @@ def add(path: Path) -> str:
         raise InputError(
             f"--source {path}: a file of Python with FACTS and cases, or a description in YAML, is due"
         )
-    if path.stem in _shipped():
+    if path.stem in _shipped_names():
         raise InputError(f"--source {path}: {path.stem} is the name of a source that ships; rename the file")
-    _added[path.stem] = path.resolve()
+    _user_files[path.stem] = path.resolve()
     load.cache_clear()
     return path.stem
 
 
 def ships(name: str) -> bool:
     """Whether a source is one of ours."""
-    return name in _shipped()
+    return name in _shipped_names()
 
 
-def added(name: str) -> bool:
+def is_user_file(name: str) -> bool:
     """Whether a source is a file that this process was given."""
-    return name in _added
+    return name in _user_files
 
 
 def file_of(name: str) -> Path:
     """Return the file of a source: its module, or its description where it has no module."""
-    if name in _added:
-        return _added[name]
-    if name in _installed():
-        spec = importlib.util.find_spec(_installed()[name])
+    if name in _user_files:
+        return _user_files[name]
+    if name in _package_modules():
+        spec = importlib.util.find_spec(_package_modules()[name])
         if spec is None or spec.origin is None:
             raise InputError(
-                f"the entry point of source {name} names {_installed()[name]}, which isn't installed"
+                f"the entry point of source {name} names {_package_modules()[name]}, which isn't installed"
             )
         return Path(spec.origin)
     own = next((path for folder in FOLDERS if (path := folder / f"{name}.py").is_file()), None)
@@ -100,14 +100,14 @@ def load(name: str) -> ModuleType:
     full = f"{__name__}.{name}"
     if (path := description(name)) is not None:
         return importlib.import_module("surgvqa.builders.tabular.source").module(path, full)  # type: ignore[no-any-return]
-    if name in _added:
-        return checked(module_of(_added[name]), name)
-    if name in _installed():
-        return checked(importlib.import_module(_installed()[name]), name)
+    if name in _user_files:
+        return check_module(module_of(_user_files[name]), name)
+    if name in _package_modules():
+        return check_module(importlib.import_module(_package_modules()[name]), name)
     return importlib.import_module(f"surgvqa.builders.{file_of(name).parent.name}.{name}")
 
 
-def checked(module: ModuleType, name: str) -> ModuleType:
+def check_module(module: ModuleType, name: str) -> ModuleType:
     """Return a user's module; it has ``FACTS`` and ``cases``."""
     from surgvqa.builders.schema import Facts  # imports datasets; `--help` lists the names of sources, too
 

@@ -15,17 +15,17 @@ from math import isfinite
 from pathlib import Path
 
 from surgvqa.builders.annotations import outlines
-from surgvqa.builders.annotations.one_thing import joined
+from surgvqa.builders.annotations.one_thing import join_outlines
 from surgvqa.builders.cases.agreement import measure, sentence
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import size_of
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
-from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Scene
+from surgvqa.builders.schema import Case, Facts, Frame, Idle, Omission, Scene
 from surgvqa.builders.source_files import cataract1k_phases, cataract1k_second
-from surgvqa.builders.source_files.cataract1k_files import IMAGE, Files, find, official_splits, shown
-from surgvqa.builders.source_files.cataract1k_phases import Told
+from surgvqa.builders.source_files.cataract1k_files import IMAGE, Files, find, official_splits, relative_path
+from surgvqa.builders.source_files.cataract1k_phases import CasePhases
 from surgvqa.builders.source_files.cataract1k_times import IMAGE_LEAD_S, IMAGE_STEP_S, image_time
 from surgvqa.cards.command import InputError
 
@@ -49,7 +49,7 @@ FACTS = Facts(
     several_outlines="of a class in a picture are one thing: so in all of 51 pictures, the jaws of a forceps or a "
     "tool that another one crosses",
 )
-TRIED = "real files"
+TRIED_ON = "real files"
 READS = "phases, masks, videos, frames"
 
 BELONGS = {
@@ -64,7 +64,7 @@ BELONGS = {
 SAME_IOU = 0.9  # masks of cornea and pupil of two images of one moment
 
 
-def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[Case | Dropped]:
+def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[Case | Omission]:
     """Read every case below ``root``.
 
     Args:
@@ -79,24 +79,24 @@ def cases(root: Path, *, folds: Path | None = None, fold: int = 0) -> Iterator[C
 
 def _things(scene: Scene) -> Scene:
     """Return a scene in which the outlines of one thing are one entity."""
-    return replace(scene, nodes=joined(scene.nodes, scene.width, scene.height))
+    return replace(scene, nodes=join_outlines(scene.nodes, scene.width, scene.height))
 
 
 def read(
     root: Path, *, source: str, folds: Path | None = None, fold: int = 0, idle: Idle = "until_last"
-) -> Iterator[Case | Dropped]:
+) -> Iterator[Case | Omission]:
     """Read a tree in Cataract-1K's format for a source of any name; every outline is an entity of its own.
 
     Its authors leave gaps where a case is idle.
     """
     if not root.is_dir():
         raise InputError(f"no folder {root}; get Cataract-1K at {FACTS.access} and give its folder as --root")
-    found, left_out = find(root)
-    labelled = any(files.phases or files.masks for files in found.values())
-    if not labelled and files_below(root, "annotations.csv"):
+    files_by_case, left_out = find(root)
+    has_labels = any(files.phases or files.masks for files in files_by_case.values())
+    if not has_labels and files_below(root, "annotations.csv"):
         yield from cataract1k_second.read(root, source)
         return
-    if not labelled:
+    if not has_labels:
         raise InputError(
             f"nothing of Cataract-1K below {root}: no case_NNNN_annotations_phases.csv, no instances.json "
             f"below a folder case_NNNN; get it at {FACTS.access}"
@@ -104,70 +104,79 @@ def read(
     splits = official_splits(folds or root, fold, required=folds is not None)
     yield from left_out
     taxonomy = load(FACTS.procedure)
-    for case_id in sorted(found):
-        drops: list[Dropped] = []
-        case = _case(root, case_id, found, taxonomy, idle, drops)
+    for case_id in sorted(files_by_case):
+        drops: list[Omission] = []
+        case = _case(root, case_id, files_by_case, taxonomy, idle, drops)
         yield from drops
         if case is not None:
             yield replace(case, source=source, split=splits.get(case_id))
 
 
 def _case(
-    root: Path, case_id: str, found: Mapping[str, Files], taxonomy: Taxonomy, idle: Idle, drops: list[Dropped]
+    root: Path,
+    case_id: str,
+    files_by_case: Mapping[str, Files],
+    taxonomy: Taxonomy,
+    idle: Idle,
+    drops: list[Omission],
 ) -> Case | None:
     """Return a case, if anything of it can be read; what is left out goes into ``drops``."""
-    files = found[case_id]
+    files = files_by_case[case_id]
     if not files.phases and not files.masks:
-        drops.append(Dropped(case_id, "neither phases nor masks: only videos or pictures"))
+        drops.append(Omission(case_id, "neither phases nor masks: only videos or pictures"))
         return None
     table = _one(root, files.phases, f"the phases of {case_id}", drops)
     instances = _one(root, files.masks, f"the masks of {case_id}", drops)
     video = _one(root, files.videos, f"the video of {case_id}", drops)
-    told = cataract1k_phases.read(case_id, table, shown(root, table), taxonomy) if table else Told()
-    drops += told.dropped
-    scenes = _scenes(root, instances, case_id, found.keys(), taxonomy, drops) if instances else {}
+    case_phases = (
+        cataract1k_phases.read(case_id, table, relative_path(root, table), taxonomy)
+        if table
+        else CasePhases()
+    )
+    drops += case_phases.omissions
+    scenes = _scenes(root, instances, case_id, files_by_case.keys(), taxonomy, drops) if instances else {}
     frames: tuple[Frame, ...] = ()
     try:
         if video is None:
             frames = _frames(root, case_id, files.images, scenes, drops)
     except InputError as error:
         # without its pictures the case would pass for one that never had any
-        drops.append(Dropped(case_id, str(error), fault=True))
+        drops.append(Omission(case_id, str(error), fault=True))
         return None
-    if not told.phases and not scenes:
+    if not case_phases.phases and not scenes:
         return None
     return Case(
         case_id,
         FACTS.name,
         FACTS.procedure,
-        phases=tuple(told.phases),
+        phases=tuple(case_phases.phases),
         scenes=tuple(scenes.values()),
         video=video,
         frames=frames,
         squeezed=True,  # surgery-sft's square videos are the 4:3 frames squeezed, as its README says
-        idle=idle if all(isfinite(end) for _, end in told.unknown) else "stated",
-        idle_s=tuple(told.idle),
-        unknown=tuple(span for span in told.unknown if isfinite(span[1])),
+        idle=idle if all(isfinite(end) for _, end in case_phases.unknown) else "stated",
+        idle_s=tuple(case_phases.idle),
+        unknown=tuple(span for span in case_phases.unknown if isfinite(span[1])),
         files=tuple(path for path in (table, instances, video) if path)
         + tuple(frame.path for frame in frames),
     )
 
 
-def _one(root: Path, paths: list[Path], what: str, drops: list[Dropped]) -> Path | None:
-    kept, left_out = choose(paths, root, what)
+def _one(root: Path, paths: list[Path], what: str, drops: list[Omission]) -> Path | None:
+    path, left_out = choose(paths, root, what)
     drops += left_out
-    return kept
+    return path
 
 
 def _scenes(
-    root: Path, path: Path, case_id: str, known: Set[str], taxonomy: Taxonomy, drops: list[Dropped]
+    root: Path, path: Path, case_id: str, case_ids: Set[str], taxonomy: Taxonomy, drops: list[Omission]
 ) -> dict[int, Scene]:
     """Return a scene per annotated image, by the image's index."""
-    where = shown(root, path)
+    where = relative_path(root, path)
     try:
         read = outlines.coco(path, taxonomy, where)
     except InputError as error:
-        drops.append(Dropped(where, str(error), fault=True))
+        drops.append(Omission(where, str(error), fault=True))
         return {}
     drops += [*read.faults, *read.notes]
     pictures: dict[int, outlines.Picture] = {}
@@ -178,19 +187,19 @@ def _scenes(
             cause = f"{picture.name!r} has no index; Cataract-1K's images are named case5013_01.png"
         elif index in pictures:
             cause = f"two images have the index {index}: {pictures[index].name}, {picture.name}"
-        elif f"case_{match[1]}" in known - {case_id}:
+        elif f"case_{match[1]}" in case_ids - {case_id}:
             # a number of no case is a slip of the pen (case_5315's images are named case_53153_01.png)
             cause = f"{picture.name} is named after another case, in the folder of {case_id}"
         else:
             pictures[index] = picture
             continue
-        drops.append(Dropped(where, cause, fault=True))
+        drops.append(Omission(where, cause, fault=True))
     if 1 in pictures and 2 in pictures:
         first, second = pictures.pop(1), pictures[2]
         agreement = _agreement(first, second)
         same = "both show the first frame" if agreement >= SAME_IOU else "but they differ"
         cause = f"taken at the moment of {second.name}; {same} (masks agree to {agreement:.2f})"
-        drops.append(Dropped(f"{where}: {first.name}", cause))
+        drops.append(Omission(f"{where}: {first.name}", cause))
     return {
         index: Scene(
             image_time(index) if picture.time_s is None else picture.time_s,
@@ -222,7 +231,7 @@ def _frames(
     case_id: str,
     images: dict[int, list[Path]],
     scenes: Mapping[int, Scene],
-    drops: list[Dropped],
+    drops: list[Omission],
 ) -> tuple[Frame, ...]:
     """Return the stills of a case, all of one size; image 1 is left out where image 2, the same frame, is there."""
     frames: list[Frame] = []
@@ -231,10 +240,12 @@ def _frames(
         path = _one(root, paths, f"picture {index} of {case_id}", drops)
         if path is None or (index == 1 and 2 in images) or index < 1:
             continue
-        sizes.setdefault(size_of(path, shown(root, path)), path)
+        sizes.setdefault(size_of(path, relative_path(root, path)), path)
         frames.append(Frame(scenes[index].time_s if index in scenes else image_time(index), path))
     if len(sizes) > 1:
-        sample = ", ".join(f"{shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
+        sample = ", ".join(
+            f"{relative_path(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items())
+        )
         raise InputError(f"{case_id}: its pictures differ in size: {sample}")
     return tuple(frames)
 
@@ -247,10 +258,10 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
         f"image n of a case is taken at {IMAGE_STEP_S:g} (n - 2) - {IMAGE_LEAD_S:g} s, "
         "images 1 and 2 at 0 s (the same frame)"
     )
-    measured = f"{sentence(measure(read, BELONGS))}; 5 s later: {sentence(measure(read, BELONGS, 5.0))}"
-    pictured = [
+    agreement = f"{sentence(measure(read, BELONGS))}; 5 s later: {sentence(measure(read, BELONGS, 5.0))}"
+    picture_gaps = [
         f"{case.case_id}: {len(missing)} of {len(case.scenes)} annotated images have no picture"
         for case in read
         if case.frames and (missing := {s.time_s for s in case.scenes} - {f.time_s for f in case.frames})
     ]
-    return (f"{rule}; {measured}", *pictured)
+    return (f"{rule}; {agreement}", *picture_gaps)

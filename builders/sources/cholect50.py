@@ -15,7 +15,7 @@ from pathlib import Path
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import size_of
 from surgvqa.builders.procedures.taxonomy import load
-from surgvqa.builders.schema import Case, Dropped, Facts, Frame
+from surgvqa.builders.schema import Case, Facts, Frame, Omission
 from surgvqa.builders.source_files import cholect, moments
 from surgvqa.builders.tabular.find import Tree
 from surgvqa.cards.command import InputError, nearest
@@ -32,7 +32,7 @@ FACTS = Facts(
 }""",
     procedure="cholecystectomy",
 )
-TRIED = "real files"
+TRIED_ON = "real files"
 READS = "phases, instruments, actions, boxes, frames"
 # Nwoye and Padoy 2022, https://arxiv.org/abs/2204.05235: the split of Rendezvous and the 2022 challenge's.
 PROTOCOLS = {
@@ -41,7 +41,7 @@ PROTOCOLS = {
 }
 
 
-def cases(root: Path, *, protocol: str = "rdv") -> Iterator[Case | Dropped]:
+def cases(root: Path, *, protocol: str = "rdv") -> Iterator[Case | Omission]:
     """Read every video below ``root``.
 
     Args:
@@ -55,12 +55,12 @@ def cases(root: Path, *, protocol: str = "rdv") -> Iterator[Case | Dropped]:
     tree = Tree(root)
     labels: dict[int, list[Path]] = {}
     for one in tree.find(["VID{number}.json"]):
-        labels.setdefault(int(one.said["case"]), []).append(one.path)
+        labels.setdefault(int(one.fields["case"]), []).append(one.path)
     if not labels:
         raise InputError(f"nothing of CholecT50 below {root}: no labels/VID01.json; get it at {FACTS.access}")
     pictures: dict[int, list[Frame]] = {}
     for one in tree.find(["VID{number}/{frame}.png"]):
-        pictures.setdefault(int(one.said["case"]), []).append(Frame(float(one.said["frame"]), one.path))
+        pictures.setdefault(int(one.fields["case"]), []).append(Frame(float(one.fields["frame"]), one.path))
     taxonomy = load(FACTS.procedure)
     for number in sorted(labels, key=lambda one: f"VID{one:02}"):
         case_id = f"VID{number:02}"
@@ -70,26 +70,26 @@ def cases(root: Path, *, protocol: str = "rdv") -> Iterator[Case | Dropped]:
         assert path is not None
         try:
             size = size_of(frames[0].path) if frames else cholect.FRAME_SIZE
-            said = cholect.read_labels(path, tree.shown(path), taxonomy, size)
+            video_labels = cholect.read_labels(path, tree.relative_path(path), taxonomy, size)
         except (InputError, KeyError) as error:
-            yield Dropped(
+            yield Omission(
                 case_id, f"its labels lack {error}" if isinstance(error, KeyError) else str(error), fault=True
             )
             continue
-        if said.blank:
-            yield Dropped(case_id, f"{said.blank} frames without a phase")
+        if video_labels.blank:
+            yield Omission(case_id, f"{video_labels.blank} frames without a phase")
         case = Case(
             case_id,
             "cholect50",
             taxonomy.name,
-            phases=moments.phases(said.phases, 1.0),
-            scenes=tuple(said.scenes),
+            phases=moments.phases(video_labels.phases, 1.0),
+            scenes=tuple(video_labels.scenes),
             frames=frames,
             split=_split(number, protocol),
             files=(path, *(frame.path for frame in frames)),
             end_boxes=True,  # in pictures of VID73 a box holds the jaws; the shaft reaches far out of it
         )
-        dense = all(after.time_s - at.time_s <= 1 for at, after in itertools.pairwise(said.scenes))
+        dense = all(after.time_s - at.time_s <= 1 for at, after in itertools.pairwise(video_labels.scenes))
         yield case if dense else moments.at_moments(case, 1.0)
 
 
@@ -102,11 +102,11 @@ def _split(number: int, protocol: str) -> str | None:
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """State what the reader of a score must know."""
     scenes = [scene for case in read for scene in case.scenes]
-    boxed = sum(bool(scene.width) for scene in scenes)
+    with_boxes = sum(bool(scene.width) for scene in scenes)
     actions = sum(event.startswith("action: ") for scene in scenes for event in scene.events)
     several = sum(sum(e.startswith("action: ") for e in scene.events) > 1 for scene in scenes)
     return (
-        f"{len(read)} of the data set's 50 videos, {len(scenes):,} annotated seconds, {boxed:,} of them with boxes",
+        f"{len(read)} of the data set's 50 videos, {len(scenes):,} annotated seconds, {with_boxes:,} of them with boxes",
         f"{actions:,} actions; {several:,} seconds have more than one",
         "45 of the 50 videos are Cholec80's; VID92, VID96, VID103, VID110 and VID111 are not",
     )

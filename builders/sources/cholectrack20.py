@@ -19,7 +19,7 @@ from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import size_of
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
-from surgvqa.builders.schema import Action, Case, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.builders.schema import Action, Case, Entity, Facts, Frame, Omission, Phase, Scene
 from surgvqa.builders.source_files import cholect, moments
 from surgvqa.builders.tabular import clock
 from surgvqa.builders.tabular.find import Tree
@@ -37,7 +37,7 @@ FACTS = Facts(
 }""",
     procedure="cholecystectomy",
 )
-TRIED = "invented tree"
+TRIED_ON = "invented tree"
 READS = "phases, instruments, tracks, boxes, actions, videos, frames"
 FPS = 25
 SPLITS = {"training": "train", "validation": "validation", "testing": "test"}
@@ -61,7 +61,7 @@ Size = tuple[int, int]
 Ids = Mapping[str, Mapping[str, str]]  # kind -> id -> name
 
 
-def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]:
+def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission]:
     """Read every video below ``root``.
 
     Args:
@@ -78,17 +78,17 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]
     labels: dict[int, list[Path]] = {}
     splits: dict[Path, str | None] = {}
     for one in tree.find(["{split}/VID*/VID{number}.json", "VID{number}.json"]):
-        labels.setdefault(int(one.said["case"]), []).append(one.path)
-        splits[one.path] = SPLITS.get((one.said.get("split") or "").casefold())
+        labels.setdefault(int(one.fields["case"]), []).append(one.path)
+        splits[one.path] = SPLITS.get((one.fields.get("split") or "").casefold())
     if not labels:
         raise InputError(
             f"nothing of CholecTrack20 below {root}: no Training/VID01/vid01.json; get it at {FACTS.access}"
         )
     pictures: dict[int, list[Frame]] = {}
     for one in tree.find(["VID{number}/Frames/{frame}.png"]):
-        frame = Frame(int(one.said["frame"]) / FPS, one.path)
-        pictures.setdefault(int(one.said["case"]), []).append(frame)
-    videos = {int(one.said["case"]): one.path for one in tree.find(["VID{number}.mp4"])}
+        frame = Frame(int(one.fields["frame"]) / FPS, one.path)
+        pictures.setdefault(int(one.fields["case"]), []).append(frame)
+    videos = {int(one.fields["case"]): one.path for one in tree.find(["VID{number}.mp4"])}
     taxonomy = load(FACTS.procedure)
     for number in sorted(labels, key=lambda one: f"VID{one:02}"):
         path, left = choose(labels[number], root, f"the labels of VID{number:02}")
@@ -97,24 +97,24 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]
         split = splits[path] if protocol == "official" else None
         video, frames = videos.get(number), pictures.get(number, [])
         if number in WRONG_PICTURES and (video or frames):
-            yield Dropped(f"VID{number:02}", WRONG_PICTURES[number])
+            yield Omission(f"VID{number:02}", WRONG_PICTURES[number])
             video, frames = None, []
-        yield from _case(f"VID{number:02}", path, tree.shown(path), (video, frames, split), taxonomy)
+        yield from _case(f"VID{number:02}", path, tree.relative_path(path), (video, frames, split), taxonomy)
 
 
-def _case(case_id: str, path: Path, shown: str, media: Media, taxonomy: Taxonomy) -> Iterator[Case | Dropped]:
+def _case(case_id: str, path: Path, name: str, media: Media, taxonomy: Taxonomy) -> Iterator[Case | Omission]:
     """Yield a video, or what is wrong with its labels."""
     video, frames, split = media
     frames = [] if video else sorted(frames, key=lambda frame: frame.time_s)
     left: Counter[str] = Counter()
     try:
         size = size_of(frames[0].path) if frames else cholect.FRAME_SIZE
-        scenes, phases = _labels(path, shown, taxonomy, size, left)
+        scenes, phases = _labels(path, name, taxonomy, size, left)
         length = clock.recording(video)[1] if video else None
     except InputError as error:
-        yield Dropped(case_id, str(error), fault=True)
+        yield Omission(case_id, str(error), fault=True)
         return
-    yield from (Dropped(f"{case_id}, {count:,} times", why) for why, count in sorted(left.items()))
+    yield from (Omission(f"{case_id}, {count:,} times", why) for why, count in sorted(left.items()))
     yield Case(
         case_id,
         "cholectrack20",
@@ -130,49 +130,49 @@ def _case(case_id: str, path: Path, shown: str, media: Media, taxonomy: Taxonomy
 
 
 def _labels(
-    path: Path, shown: str, taxonomy: Taxonomy, size: tuple[int, int], left: Counter[str]
+    path: Path, name: str, taxonomy: Taxonomy, size: tuple[int, int], left: Counter[str]
 ) -> tuple[tuple[Scene, ...], tuple[Phase, ...]]:
     """Return the scenes of a file, and its phases, each no longer than its labelled seconds follow each other."""
-    file = read_json(path, shown)
+    file = read_json(path, name)
     try:
-        said = file.get("categories") or {}
+        categories = file.get("categories") or {}
         # Files that don't say what ids mean: the taxonomy lists tools and phases in the order of Cholec80 and CholecT50.
         own = {"instrument": _by_id(taxonomy.instruments), "phase": _by_id(taxonomy.phases)}
-        ids = {**own, **{kind: _by_id(said[kind]) for kind in said}}
+        ids = {**own, **{kind: _by_id(categories[kind]) for kind in categories}}
         frames = {int(frame): list(things) for frame, things in file["annotations"].items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{shown}: expected 'annotations' with a list of instruments a frame, as CholecTrack20 has; {error!r}"
+            f"{name}: expected 'annotations' with a list of instruments a frame, as CholecTrack20 has; {error!r}"
         ) from error
     scenes: list[Scene] = []
     labels: list[dict[float, str]] = []
     before = None
     for frame, things in sorted(frames.items()):
-        where = f"{shown} frame {frame}"
+        where = f"{name} frame {frame}"
         scenes.append(_scene((frame, where), things, ids, taxonomy, size, left))
-        stated = {_number(one, "phase", where) for one in things if one.get("phase") is not None}
-        if len(stated) > 1:
-            raise InputError(f"{where}: its instruments lie in phases {sorted(stated)}; a frame has one")
+        phase_ids = {_number(one, "phase", where) for one in things if one.get("phase") is not None}
+        if len(phase_ids) > 1:
+            raise InputError(f"{where}: its instruments lie in phases {sorted(phase_ids)}; a frame has one")
         if before is None or frame - before > FPS:
             labels.append({})
-        if stated:
-            labels[-1][frame / FPS] = taxonomy.canonical("phase", _name(ids, "phase", stated.pop(), where))
+        if phase_ids:
+            labels[-1][frame / FPS] = taxonomy.canonical("phase", _name(ids, "phase", phase_ids.pop(), where))
         before = frame
     return tuple(scenes), tuple(phase for run in labels for phase in moments.phases(run, 1.0))
 
 
-def _by_id(named: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+def _by_id(names: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     """Return names by id, of a list or of a mapping."""
-    pairs = named.items() if isinstance(named, Mapping) else enumerate(named)
+    pairs = names.items() if isinstance(names, Mapping) else enumerate(names)
     return {str(number): str(name) for number, name in pairs}
 
 
 def _name(ids: Ids, kind: str, number: int, where: str) -> str:
     """Return the name of an id; an unknown id is refused."""
-    known = ids.get(kind, {})
-    if str(number) not in known:
-        raise InputError(f"{where}: {kind} {number} has no name; expected one of {', '.join(known)}")
-    return known[str(number)]
+    names = ids.get(kind, {})
+    if str(number) not in names:
+        raise InputError(f"{where}: {kind} {number} has no name; expected one of {', '.join(names)}")
+    return names[str(number)]
 
 
 def _scene(
@@ -186,8 +186,8 @@ def _scene(
     for one in things:
         if not isinstance(one, dict):
             raise InputError(f"{where}: expected an object an instrument, found {str(one)[:40]!r}")
-        said = _name(ids, "instrument", _number(one, "instrument", where), where)
-        name = taxonomy.canonical("instrument", said)
+        label = _name(ids, "instrument", _number(one, "instrument", where), where)
+        name = taxonomy.canonical("instrument", label)
         alike = sum(node.name == name for node in nodes) + 1
         identity = name if alike == 1 else f"{name}#{alike}"
         nodes.append(_entity(one, identity, name, size, where))
@@ -200,8 +200,8 @@ def _scene(
             actions = None
         elif actions is not None:
             actions[action] = None
-    done = None if actions is None else tuple(actions)
-    return Scene(frame / FPS, *size, tuple(nodes), events=tuple(events), actions=done)
+    scene_actions = None if actions is None else tuple(actions)
+    return Scene(frame / FPS, *size, tuple(nodes), events=tuple(events), actions=scene_actions)
 
 
 def _entity(one: Mapping[str, Any], identity: str, name: str, size: tuple[int, int], where: str) -> Entity:
@@ -211,8 +211,8 @@ def _entity(one: Mapping[str, Any], identity: str, name: str, size: tuple[int, i
     if len(numbers) != 4 or min(numbers) < -0.01 or max(numbers) > 1.01 or min(numbers[2:]) <= 0:
         raise InputError(f"{where}: tool_bbox is {box!r}; expected left, top, width, height from 0 to 1")
     track = one.get("intraoperative_track")
-    followed = f"{name} {track}" if isinstance(track, int) and track >= 0 else None
-    return cholect.boxed_tool(identity, name, numbers, size, followed)
+    track_id = f"{name} {track}" if isinstance(track, int) and track >= 0 else None
+    return cholect.boxed_tool(identity, name, numbers, size, track_id)
 
 
 def _action(one: Mapping[str, Any], name: str, ids: Ids, where: str, left: Counter[str]) -> Action | None:
@@ -223,8 +223,8 @@ def _action(one: Mapping[str, Any], name: str, ids: Ids, where: str, left: Count
     if "verb" not in ids or "target" not in ids:
         left["an action whose ids no list of the file explains"] += 1
         return None
-    said = [_name(ids, kind, _number(one, kind, where), where) for kind in ("verb", "target")]
-    words = [None if word in cholect.NOTHING else word.replace("_", " ") for word in said]
+    names = [_name(ids, kind, _number(one, kind, where), where) for kind in ("verb", "target")]
+    words = [None if word in cholect.NOTHING else word.replace("_", " ") for word in names]
     return Action(name, *words)
 
 

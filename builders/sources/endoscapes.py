@@ -16,7 +16,7 @@ from typing import Any
 
 from surgvqa.builders.annotations.outlines import read_json
 from surgvqa.builders.cases.timeline import to_ms
-from surgvqa.builders.schema import QA, Case, Clip, Dropped, Rating
+from surgvqa.builders.schema import QA, Case, Clip, Omission, Rating
 from surgvqa.builders.source_files import moments
 from surgvqa.builders.tabular import description, find, source
 from surgvqa.builders.tabular.parts import Tally
@@ -49,7 +49,7 @@ SCENE_S = 1.0
 Tags = dict[str, dict[float, tuple[tuple[float, ...], Path]]]  # case -> second -> criteria, file
 
 
-def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]:
+def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission]:
     """Read every video below ``root``.
 
     Args:
@@ -57,18 +57,18 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]
         protocol: official, or none to leave the splits to the build.
     """
     last["tally"] = tally = Tally()
-    tags, splits = tagged(root) if root.is_dir() else ({}, {})
+    tags, splits = read_tags(root) if root.is_dir() else ({}, {})
     for one in source.read_tree(root, DESCRIPTION, tally, protocol, None, 0.0):
-        if isinstance(one, Dropped):
+        if isinstance(one, Omission):
             yield one
             continue
         split = one.split or (splits.get(one.case_id) if protocol != "none" else None)
-        rated = tags.get(one.case_id, {})
-        files = tuple(dict.fromkeys([*one.files, *(path for _, path in rated.values())]))
-        views = tuple(_view(one.case_id, at, ds) for at, (ds, _) in sorted(rated.items()))
+        case_tags = tags.get(one.case_id, {})
+        files = tuple(dict.fromkeys([*one.files, *(path for _, path in case_tags.values())]))
+        views = tuple(_view(one.case_id, at, ds) for at, (ds, _) in sorted(case_tags.items()))
         ratings = tuple(
             Rating(at, criterion, round(mean * RATERS), RATERS)
-            for at, (ds, _) in sorted(rated.items())
+            for at, (ds, _) in sorted(case_tags.items())
             for (_, _, criterion), mean in zip(CRITERIA, ds, strict=True)
         )
         clips = (*moments.clips(one, SCENE_S), *views)
@@ -78,39 +78,39 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Dropped]
 last: dict[str, Tally] = {}
 
 
-def tagged(root: Path) -> tuple[Tags, dict[str, str]]:
+def read_tags(root: Path) -> tuple[Tags, dict[str, str]]:
     """Read the raters' means of every picture that has them, and the splits that matches.json states."""
     tags: Tags = {}
     splits: dict[str, str] = {}
     tree = find.Tree(root)
-    wanted = ["annotation_ds_coco.json", "matches.json"]
-    for one in tree.find([*wanted, "annotation_coco.json"]):
-        shown = tree.shown(one.path)
-        file = read_json(one.path, shown)
+    patterns = ["annotation_ds_coco.json", "matches.json"]
+    for one in tree.find([*patterns, "annotation_coco.json"]):
+        file_name = tree.relative_path(one.path)
+        file = read_json(one.path, file_name)
         if one.path.name == "matches.json":
             images = [image for entry in file.values() for image in entry["annotations"]]
             for name, entry in file.items():
-                stated = {"val": "validation"}.get(entry["folders"][-1], entry["folders"][-1])
-                splits[name.split("_")[0]] = stated
+                split = {"val": "validation"}.get(entry["folders"][-1], entry["folders"][-1])
+                splits[name.split("_")[0]] = split
         else:
             images = file.get("images", [])
         for image in images:
-            _tag(tags, image, one.path, shown)
+            _tag(tags, image, one.path, file_name)
     return tags, splits
 
 
-def _tag(tags: Tags, image: Mapping[str, Any], path: Path, shown: str) -> None:
+def _tag(tags: Tags, image: Mapping[str, Any], path: Path, file_name: str) -> None:
     """Return the criteria of one picture, where it is one that was rated."""
     if not image.get("is_ds_keyframe") or image.get("ds") is None:
         return
-    said = find.said(DESCRIPTION.coco[0].name, str(image["file_name"]))
+    fields = find.fields_of(DESCRIPTION.coco[0].name, str(image["file_name"]))
     ds = tuple(float(value) for value in image["ds"])
     thirds = [value * RATERS for value in ds]
-    if said is None or len(ds) != len(CRITERIA) or any(abs(one - round(one)) > 0.05 for one in thirds):
+    if fields is None or len(ds) != len(CRITERIA) or any(abs(one - round(one)) > 0.05 for one in thirds):
         raise InputError(
-            f"{shown}: {image['file_name']}: ds is {image['ds']}; three means of three raters are due"
+            f"{file_name}: {image['file_name']}: ds is {image['ds']}; three means of three raters are due"
         )
-    tags.setdefault(said["case"], {}).setdefault(int(said["frame"]) / RATE, (ds, path))
+    tags.setdefault(fields["case"], {}).setdefault(int(fields["frame"]) / RATE, (ds, path))
 
 
 def _view(case_id: str, time_s: float, ds: Sequence[float]) -> Clip:

@@ -26,7 +26,7 @@ from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.files.pictures import size_of
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.procedures.taxonomy import load
-from surgvqa.builders.schema import Case, Clip, Dropped, Facts, Frame, Scene
+from surgvqa.builders.schema import Case, Clip, Facts, Frame, Omission, Scene
 from surgvqa.builders.source_files import endovis_masks, endovis_vqa
 from surgvqa.cards.command import InputError, nearest
 
@@ -49,7 +49,7 @@ FACTS = Facts(
 }""",
     procedure="nephrectomy",
 )
-TRIED = "real files"
+TRIED_ON = "real files"
 READS = "masks, questions, frames"
 
 RATE = 2.0  # frames per second; of 2018, stretches without motion were cut out, so its seconds are nominal
@@ -70,7 +70,7 @@ _FRAME = re.compile(r"frame_?0*(\d+)\.(png|bmp|jpe?g)", re.IGNORECASE)
 _TASKS = (endovis_masks.TYPE, endovis_masks.PART, endovis_masks.BINARY)
 
 
-def cases(root: Path, *, fold: str = "official", vqa: Path | None = None) -> Iterator[Case | Dropped]:
+def cases(root: Path, *, fold: str = "official", vqa: Path | None = None) -> Iterator[Case | Omission]:
     """Read every sequence below ``root``.
 
     Args:
@@ -82,30 +82,30 @@ def cases(root: Path, *, fold: str = "official", vqa: Path | None = None) -> Ite
         raise InputError(f"no folder {root}; get EndoVis at {FACTS.access} and give its folder as --root")
     if fold != "official" and fold not in FOLDS:
         raise InputError(f"--fold {fold}: {nearest(fold, ['official', *FOLDS])}")
-    found = _find(root)
-    if not found:
+    sequences = _find(root)
+    if not sequences:
         raise InputError(
             f"nothing of EndoVis below {root}: no instrument_dataset_N/left_frames, no seq_N/left_frames with "
             f"pictures frame000.png; get it at {FACTS.access}"
         )
-    missing = _missing(found)
+    missing = _missing(sequences)
     if fold != "official":
         year, _ = FOLDS[fold]
         if lacking := [name for name, its_year in missing if its_year == year] or (
-            [f"all of EndoVis 20{year}"] if not any(one.year == year for one in found.values()) else []
+            [f"all of EndoVis 20{year}"] if not any(one.year == year for one in sequences.values()) else []
         ):
             raise InputError(
                 f"--fold {fold} needs every training sequence of EndoVis 20{year}; missing below {root}: "
                 f"{', '.join(lacking)}"
             )
-    yield from (Dropped(name, "not below the root: this sequence is missing") for name, _ in missing)
+    yield from (Omission(name, "not below the root: this sequence is missing") for name, _ in missing)
     questions = endovis_vqa.Questions(vqa, endovis_vqa.read(vqa)) if vqa else endovis_vqa.Questions()
-    for case_id in sorted(found):
-        yield from _case(root, case_id, found[case_id], fold, questions)
+    for case_id in sorted(sequences):
+        yield from _case(root, case_id, sequences[case_id], fold, questions)
     if left := questions.left():
         year, number, frame = left[0]
         cause = f"{len(left)} frames with questions are not below the root, such as 20{year} seq {number} frame {frame}"
-        yield Dropped(vqa.name if vqa else "vqa", cause)
+        yield Omission(vqa.name if vqa else "vqa", cause)
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class _Sequence:
 
 def _find(root: Path) -> dict[str, _Sequence]:
     """Every sequence with frames, by its case id."""
-    found: dict[str, _Sequence] = {}
+    sequences: dict[str, _Sequence] = {}
     for path in files_below(root):
         match = _FRAME.fullmatch(path.name)
         if match is None:
@@ -133,15 +133,15 @@ def _find(root: Path) -> dict[str, _Sequence]:
         test = any("test" in name.lower() for name in inside[1 : at + 1])
         label = f"seq{number:02d}" if number else re.sub(r"[^a-z0-9]+", "-", inside[at].lower())
         case_id = f"endovis{year}_{'test_' if test and number else ''}{label}"
-        kept = found.setdefault(case_id, _Sequence(year, number, test))
+        sequence = sequences.setdefault(case_id, _Sequence(year, number, test))
         folder, frame = inside[-1], int(match[1])
         if folder.lower() in ("left_frames", "images"):
-            kept.frames.setdefault(frame, []).append(path)
+            sequence.frames.setdefault(frame, []).append(path)
         elif folder.lower() == "ground_truth":  # a copy with all instruments in one picture
-            kept.masks[endovis_masks.PART].setdefault(frame, []).append(path)
+            sequence.masks[endovis_masks.PART].setdefault(frame, []).append(path)
         elif "ground_truth" in map(str.lower, inside) or folder.lower() in (*_TASKS, "labels"):
-            kept.masks[folder].setdefault(frame, []).append(path)
-    return {case_id: one for case_id, one in found.items() if one.frames}
+            sequence.masks[folder].setdefault(frame, []).append(path)
+    return {case_id: one for case_id, one in sequences.items() if one.frames}
 
 
 def _place(inside: Sequence[str]) -> tuple[int | None, int, int]:
@@ -154,14 +154,15 @@ def _place(inside: Sequence[str]) -> tuple[int | None, int, int]:
     return None, 0, 0
 
 
-def _missing(found: dict[str, _Sequence]) -> list[tuple[str, int]]:
+def _missing(sequences: dict[str, _Sequence]) -> list[tuple[str, int]]:
     """List the missing training sequences of each year of which any is there."""
-    named = {17: "instrument_dataset", 18: "seq"}
+    prefixes = {17: "instrument_dataset", 18: "seq"}
     there = {
-        year: {one.number for one in found.values() if one.year == year and not one.test} for year in named
+        year: {one.number for one in sequences.values() if one.year == year and not one.test}
+        for year in prefixes
     }
     return [
-        (f"{named[year]}_{number}", year)
+        (f"{prefixes[year]}_{number}", year)
         for year, numbers in SEQUENCES.items()
         if there[year] - {0}
         for number in numbers
@@ -171,12 +172,12 @@ def _missing(found: dict[str, _Sequence]) -> list[tuple[str, int]]:
 
 def _case(
     root: Path, case_id: str, files: _Sequence, fold: str, questions: endovis_vqa.Questions
-) -> Iterator[Case | Dropped]:
+) -> Iterator[Case | Omission]:
     """Yield what of a sequence is left out, then the sequence."""
-    drops: list[Dropped] = []
+    drops: list[Omission] = []
     pictures = {number: _one(root, paths, drops) for number, paths in sorted(files.frames.items())}
     size = _size(root, case_id, pictures.values())
-    if isinstance(size, Dropped):
+    if isinstance(size, Omission):
         yield size
         return
     crop = endovis_masks.window(*size)
@@ -192,16 +193,16 @@ def _case(
             masks = {
                 folder: _mask(root, folder, there, number, drops) for folder, there in files.masks.items()
             }
-            shown = {folder: _shown(root, one) for folder, one in masks.items()}
-            nodes = endovis_masks.entities(masks, shown, size, crop, taxonomy)
+            file_names = {folder: _relative_path(root, one) for folder, one in masks.items()}
+            nodes = endovis_masks.entities(masks, file_names, size, crop, taxonomy)
         except InputError as error:
-            drops.append(Dropped(f"{case_id}: frame {number}", str(error), fault=True))
+            drops.append(Omission(f"{case_id}: frame {number}", str(error), fault=True))
             continue
         read += masks.values()
         scenes.append(Scene(number / RATE, width, height, nodes))
     alone = sorted({number for there in files.masks.values() for number in there} - set(pictures))
     if alone:
-        drops.append(Dropped(case_id, f"{len(alone)} masks have no frame, of frame {alone[0]} for one"))
+        drops.append(Omission(case_id, f"{len(alone)} masks have no frame, of frame {alone[0]} for one"))
     yield from drops
     clips: tuple[Clip, ...] = ()
     if not files.test or not files.number:
@@ -222,17 +223,19 @@ def _case(
     )
 
 
-def _size(root: Path, case_id: str, pictures: Iterable[Path]) -> tuple[int, int] | Dropped:
+def _size(root: Path, case_id: str, pictures: Iterable[Path]) -> tuple[int, int] | Omission:
     """Return the size of a sequence's frames, or why it has none."""
     sizes: dict[tuple[int, int], Path] = {}
     for path in pictures:
         try:
-            sizes.setdefault(size_of(path, _shown(root, path)), path)
+            sizes.setdefault(size_of(path, _relative_path(root, path)), path)
         except InputError as error:
-            return Dropped(_shown(root, path), str(error).partition(": ")[2], fault=True)
+            return Omission(_relative_path(root, path), str(error).partition(": ")[2], fault=True)
     if len(sizes) > 1:
-        listed = ", ".join(f"{_shown(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items()))
-        return Dropped(case_id, f"its frames differ in size: {listed}", fault=True)
+        listing = ", ".join(
+            f"{_relative_path(root, path)} is {w}x{h}" for (w, h), path in sorted(sizes.items())
+        )
+        return Omission(case_id, f"its frames differ in size: {listing}", fault=True)
     return next(iter(sizes))
 
 
@@ -245,35 +248,35 @@ def _split(files: _Sequence, fold: str) -> str | None:
     return "test" if files.test else "train"
 
 
-def _one(root: Path, paths: list[Path], drops: list[Dropped]) -> Path:
-    kept, left_out = choose(paths, root, paths[0].name)
+def _one(root: Path, paths: list[Path], drops: list[Omission]) -> Path:
+    path, left_out = choose(paths, root, paths[0].name)
     drops += left_out
-    return kept or paths[0]
+    return path or paths[0]
 
 
-def _mask(root: Path, folder: str, there: dict[int, list[Path]], number: int, drops: list[Dropped]) -> Path:
+def _mask(root: Path, folder: str, there: dict[int, list[Path]], number: int, drops: list[Omission]) -> Path:
     if number not in there:
         raise InputError(f"it has a frame and no mask in {folder}; add it, or take the frame away")
     return _one(root, there[number], drops)
 
 
-def _shown(root: Path, path: Path) -> str:
+def _relative_path(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """State what the reader of a score must know about these splits."""
-    told = []
+    lines = []
     numbers = {case.case_id.removeprefix("endovis17_test_") for case in read if "17_test_" in case.case_id}
     again = sorted(n for n in numbers if any(case.case_id == f"endovis17_{n}" for case in read))
     if again:
-        told.append(
+        lines.append(
             f"EndoVis 2017's test {', '.join(again)} go on where the training sequences of those numbers end: the same "
             "operations are on both sides of the official split; only test sequences 9 and 10 are operations of their own"
         )
-    cropped = sum(case.crop is not None for case in read)
+    crop_count = sum(case.crop is not None for case in read)
     x, y, width, height = endovis_masks.CROP
-    told.append(
-        f"{cropped} of {len(read)} sequences are cut to {width}x{height} at ({x}, {y}), the camera's picture"
+    lines.append(
+        f"{crop_count} of {len(read)} sequences are cut to {width}x{height} at ({x}, {y}), the camera's picture"
     )
-    return tuple(told)
+    return tuple(lines)

@@ -20,16 +20,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from surgvqa.builders.procedures import taxonomy
-from surgvqa.builders.schema import Case, Clip, Dropped, Entity, Facts, Frame, Phase, Scene
+from surgvqa.builders.schema import Case, Clip, Entity, Facts, Frame, Omission, Phase, Scene
 from surgvqa.builders.source_files.pitvqa_files import (
     POSITIONS,
     BadFileError,
     Ledger,
     Row,
     Step,
+    files_by_number,
     instrument_codes,
     instrument_rows,
-    numbered,
     step_rows,
 )
 from surgvqa.builders.source_files.pitvqa_official import NOT_A_STEP, OUT, frame_clips
@@ -50,16 +50,16 @@ FACTS = Facts(
 }""",
     procedure="pituitary",
 )
-TRIED = "real files"
+TRIED_ON = "real files"
 READS = "phases, instruments, positions, questions, videos, frames"
 
 FRAME_SIZE = (1280, 720)  # metadata/video_encoder_details.txt
 HELD_OUT = ("02", "06", "12", "13", "24")  # the authors' val_seq, on which their results are reported
 NONE = ("no_visible_instrument", "no_secondary_instrument")
-OCCLUDED = "occluded_image_inside_patient"
+OCCLUDED_IMAGE = "occluded_image_inside_patient"
 
 
-def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Dropped]:
+def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Omission]:
     """Every video, in order; the official questions keep the authors' split where their held-out videos are there.
 
     Args:
@@ -71,8 +71,8 @@ def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Dropped]:
     """
     if questions not in ("official", "ours"):
         raise InputError(f"--questions {questions}: the pitvqa source knows official and ours")
-    files = numbered(root, "instruments")
-    steps = numbered(root, "steps")
+    files = files_by_number(root, "instruments")
+    steps = files_by_number(root, "steps")
     if not files:
         raise InputError(
             f"no instruments_csv/instruments_XX.csv below {root}; get the ground truth from {FACTS.homepage} "
@@ -86,10 +86,12 @@ def cases(root: Path, *, questions: str = "ours") -> Iterator[Case | Dropped]:
                 held_out = "test" if number in HELD_OUT else "train"
                 yield replace(item, split=held_out) if split and isinstance(item, Case) else item
         else:
-            yield Dropped(f"video_{number}", f"{path.name} is there and steps_{number}.csv isn't", fault=True)
+            yield Omission(
+                f"video_{number}", f"{path.name} is there and steps_{number}.csv isn't", fault=True
+            )
     for number, path in sorted(steps.items()):
         cause = f"{path.name} is there and instruments_{number}.csv isn't"
-        yield Dropped(f"video_{number}", cause, fault=True)
+        yield Omission(f"video_{number}", cause, fault=True)
 
 
 def notes(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -113,7 +115,7 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
 
 def _case(
     root: Path, number: str, path: Path, steps_path: Path, codes: dict[str, int], questions: str
-) -> Iterator[Case | Dropped]:
+) -> Iterator[Case | Omission]:
     case_id = f"video_{number}"
     left_out = Ledger()
     try:
@@ -130,21 +132,21 @@ def _case(
         unknown: list[tuple[float, float]] = []
         if questions == "ours":
             scenes = tuple(scene for scene in _scenes(rows, path.name, left_out) if scene.time_s in on_disk)
-            told = _timeline(steps, last, out, int(number))
-            phases, idle, unknown = tuple(told.phases), told.idle, told.unknown
-            for step in told.strange:
+            timeline = _timeline(steps, last, out, int(number))
+            phases, idle, unknown = tuple(timeline.phases), timeline.idle, timeline.unknown
+            for step in timeline.strange:
                 left_out.add(steps_path.name, f"the row names video {step.video}", step.start)
         else:
-            known = taxonomy.load(FACTS.procedure)
-            names = {step.name: known.canonical("phase", step.name) for step in steps}
+            vocabulary = taxonomy.load(FACTS.procedure)
+            names = {step.name: vocabulary.canonical("phase", step.name) for step in steps}
             changes = [(step.start, step.name) for step in steps]
-            asked = frame_clips(case_id, rows, changes, names.__getitem__, left_out.add)
-            clips = tuple(clip for clip in asked if (clip.end_ms - 500) / 1000 in on_disk)
+            official_clips = frame_clips(case_id, rows, changes, names.__getitem__, left_out.add)
+            clips = tuple(clip for clip in official_clips if (clip.end_ms - 500) / 1000 in on_disk)
         for row in rows:
             if row.second not in on_disk:
                 left_out.add(path.name, "its frame is not on disk", row.second)
     except (BadFileError, taxonomy.UnknownLabel) as problem:
-        yield Dropped(case_id, str(problem), fault=True)
+        yield Omission(case_id, str(problem), fault=True)
         return
     yield Case(
         case_id=case_id,
@@ -165,12 +167,12 @@ def _case(
 
 def _scenes(rows: Sequence[Row], file: str, left_out: Ledger) -> Iterator[Scene]:
     """Yield a scene for every second that doesn't contradict itself."""
-    known = taxonomy.load(FACTS.procedure)
+    vocabulary = taxonomy.load(FACTS.procedure)
     for row in rows:
         pairs = [(row.name1, row.position1), (row.name2, row.position2)]
         if OUT in (row.name1, row.name2):
             cause = "out of the patient"
-        elif row.name1 == OCCLUDED:
+        elif row.name1 == OCCLUDED_IMAGE:
             cause = "the image is occluded"
         elif row.flaw:
             cause = row.flaw
@@ -179,17 +181,17 @@ def _scenes(rows: Sequence[Row], file: str, left_out: Ledger) -> Iterator[Scene]
         elif any(name not in NONE and not place for name, place in pairs):
             cause = "an instrument without a position"
         else:
-            named = [
-                (known.canonical("instrument", name), place) for name, place in pairs if name not in NONE
+            instruments = [
+                (vocabulary.canonical("instrument", name), place) for name, place in pairs if name not in NONE
             ]
-            yield Scene(float(row.second), *FRAME_SIZE, nodes=tuple(_entities(named)))
+            yield Scene(float(row.second), *FRAME_SIZE, nodes=tuple(_entities(instruments)))
             continue
         left_out.add(file, cause, row.second)
 
 
-def _entities(named: Sequence[tuple[str, int | None]]) -> Iterator[Entity]:
-    for rank, (name, place) in enumerate(named, start=1):
-        twice = rank == 2 and named[0][0] == name
+def _entities(instruments: Sequence[tuple[str, int | None]]) -> Iterator[Entity]:
+    for rank, (name, place) in enumerate(instruments, start=1):
+        twice = rank == 2 and instruments[0][0] == name
         yield Entity(
             id=f"{name}#2" if twice else name,
             name=name,
@@ -216,27 +218,27 @@ def _timeline(steps: Sequence[Step], last: int, out: set[int], video: int) -> _T
     The stretch of a row that names another video is unknown; seconds in ``out``, out of the patient, are idle:
     nothing in the picture tells which step it is.
     """
-    told = _Timeline()
-    known = taxonomy.load(FACTS.procedure)
-    ordered = sorted(steps, key=lambda step: step.start)
-    for step, following in zip(ordered, [*ordered[1:], None], strict=True):
+    timeline = _Timeline()
+    vocabulary = taxonomy.load(FACTS.procedure)
+    steps_in_order = sorted(steps, key=lambda step: step.start)
+    for step, following in zip(steps_in_order, [*steps_in_order[1:], None], strict=True):
         end = min(last, following.start if following else last)
         if step.video != video:
-            told.strange.append(step)
-            told.unknown.append((float(step.start), float(end)))
+            timeline.strange.append(step)
+            timeline.unknown.append((float(step.start), float(end)))
         elif step.name in NOT_A_STEP:
             if step.start < end:
-                told.idle.append((float(step.start), float(end)))
+                timeline.idle.append((float(step.start), float(end)))
         else:
-            label = known.canonical("phase", step.name)
+            label = vocabulary.canonical("phase", step.name)
             start = step.start
             for second in (*sorted(at for at in out if step.start <= at < end), end):
                 if second > start:
-                    told.phases.append(Phase(label, float(start), float(second)))
+                    timeline.phases.append(Phase(label, float(start), float(second)))
                 if second < end:
-                    told.idle.append((float(second), float(second + 1)))
+                    timeline.idle.append((float(second), float(second + 1)))
                 start = second + 1
-    return told
+    return timeline
 
 
 def _media(root: Path, case_id: str) -> tuple[Path | None, tuple[Frame, ...]]:

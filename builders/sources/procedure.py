@@ -31,8 +31,8 @@ from surgvqa.builders.files.names import require_regular, safe_id
 from surgvqa.builders.files.pictures import one_size
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry.checks import refuse_other_shape
-from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
-from surgvqa.builders.schema import Case, Dropped, Facts, Frame, Idle, Scene
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped_procedures
+from surgvqa.builders.schema import Case, Facts, Frame, Idle, Omission, Scene
 from surgvqa.builders.source_files.procedure_tables import Part, Tables
 from surgvqa.cards.command import InputError, nearest
 
@@ -44,13 +44,13 @@ FACTS = Facts(
     citation="@misc{own_procedure, title = {Recordings of the data set's author}}",
     procedure="procedure.yaml",
 )
-TRIED = "invented tree"
+TRIED_ON = "invented tree"
 READS = "phases, presence, boxes, masks, videos, frames"
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
 STILLS = (".png", ".jpg", ".jpeg")
 GAPS: dict[str, Idle] = {"unknown": "stated", "idle": "until_last"}
-RENAMED = "its name was made an id: spaces and letters beyond ASCII were replaced"
+RENAMED_NOTE = "its name was made an id: spaces and letters beyond ASCII were replaced"
 
 
 def cases(
@@ -62,7 +62,7 @@ def cases(
     segmenter: Path | None = None,
     every: float = 5.0,
     gaps: str = "unknown",
-) -> Iterator[Case | Dropped]:
+) -> Iterator[Case | Omission]:
     """Read every case below ``root``; see the module's text for the files.
 
     Args:
@@ -84,7 +84,7 @@ def cases(
     read = _Reader(root, names, image_rate, videos or root / "videos")
     read.gaps = GAPS[gaps]
     read.tables()
-    read.drawn()
+    read.read_outlines()
     read.recordings(named=videos is not None, unlabelled=segmenter is not None)
     if segmenter is not None:
         read.machine(segmenter, every)
@@ -106,7 +106,7 @@ def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
     if not taxonomy and not own.is_file():
         raise InputError(
             f"no {own} and no --taxonomy; write one (`surgvqa-build new`) or name a shipped one: "
-            f"{', '.join(shipped())}"
+            f"{', '.join(shipped_procedures())}"
         )
     return load(taxonomy or own)
 
@@ -119,60 +119,64 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
 class _Reader(Tables):
     """Collects the parts of all cases, and everything that is wrong."""
 
-    def drawn(self) -> None:
+    def read_outlines(self) -> None:
         """Read the COCO and LabelMe files below annotations/, then give the pictures of every case their times."""
         folder = self.root / "annotations"
-        drawn: dict[str, list[tuple[str, outlines.Picture]]] = {}
+        pictures_by_case: dict[str, list[tuple[str, outlines.Picture]]] = {}
         for path in files_below(folder, "*.json"):
             inside = path.relative_to(folder).parts
             name = inside[0] if len(inside) > 1 else path.stem
-            shown = path.relative_to(self.root).as_posix()
+            file_name = path.relative_to(self.root).as_posix()
             try:
-                part = self.part(name, require_regular(path, shown))
-                read = outlines.read(path, self.taxonomy, shown)
+                part = self.part(name, require_regular(path, file_name))
+                read = outlines.read(path, self.taxonomy, file_name)
             except InputError as error:
-                self.fault(shown, error)
+                self.fault(file_name, error)
                 continue
             self.faults += [*read.faults, *read.notes]
-            drawn.setdefault(safe_id(part.name), []).extend((shown, picture) for picture in read.pictures)
-        for case_id, pictures in drawn.items():
-            self.placed(self.parts[case_id], pictures)
+            pictures_by_case.setdefault(safe_id(part.name), []).extend(
+                (file_name, picture) for picture in read.pictures
+            )
+        for case_id, pictures in pictures_by_case.items():
+            self.add_pictures(self.parts[case_id], pictures)
 
-    def placed(self, part: Part, pictures: Sequence[tuple[str, outlines.Picture]]) -> None:
+    def add_pictures(self, part: Part, pictures: Sequence[tuple[str, outlines.Picture]]) -> None:
         """Add the scenes of a case's pictures, at their own times or by the numbers of their names."""
         try:
             times = self.times(one.name for _, one in pictures if one.time_s is None)
         except InputError as error:
             self.fault(f"{pictures[0][0]}: {pictures[0][1].name}", error)
             return
-        for shown, picture in pictures:
+        for file_name, picture in pictures:
             try:
                 folders = picture_names.parts(picture.name)[:-1]
                 if picture_names.of_another((*folders, *picture.recordings), (part.name, safe_id(part.name))):
-                    told = ", ".join((*folders, *picture.recordings))
-                    raise InputError(f"the file is of {part.name}, and the picture of {told}, as it says")
+                    recording_names = ", ".join((*folders, *picture.recordings))
+                    raise InputError(
+                        f"the file is of {part.name}, and the picture of {recording_names}, as it says"
+                    )
                 time_s = times[picture.name] if picture.time_s is None else picture.time_s
                 self.add(part, Scene(time_s, picture.width, picture.height, picture.nodes))
             except InputError as error:
-                self.fault(f"{shown}: {picture.name}", error)
+                self.fault(f"{file_name}: {picture.name}", error)
 
     def times(self, names: Iterable[str]) -> dict[str, float]:
         """Return the seconds of pictures, from the numbers of their names, by one pattern that fits all of them."""
-        found = picture_names.numbers(names)
-        if found and (self.rate is None or self.rate <= 0):
+        numbers = picture_names.numbers(names)
+        if numbers and (self.rate is None or self.rate <= 0):
             raise InputError("give --image-rate, how much the numbers in picture names grow per second")
-        return {name: value / (self.rate or 1.0) for name, value in found.items()}
+        return {name: value / (self.rate or 1.0) for name, value in numbers.items()}
 
     def machine(self, segmenter: Path, every: float) -> None:
         """Outline by machine: scenes for the cases without outlines, files to compare with for the others."""
         if not every > 0:
             raise InputError(f"--every {every:g}: give seconds, more than 0")
-        moments: dict[str, machine_scenes.Asked] = {}
+        moments: dict[str, machine_scenes.CaseMoments] = {}
         for case_id, part in sorted(self.parts.items()):
             there = [scene.time_s for scene in part.scenes.values() if scene.width]
             try:
                 frames = () if part.video else self.stills(case_id)
-                moments[case_id] = machine_scenes.asked(
+                moments[case_id] = machine_scenes.choose_moments(
                     part.video, part.offset_s, frames, sorted(there), every
                 )
             except InputError as error:
@@ -190,9 +194,9 @@ class _Reader(Tables):
             if named:
                 raise InputError(f"no folder {self.videos}; give the folder of the videos as --videos")
             return
-        taken = {part.video for part in self.parts.values()}
+        videos_in_use = {part.video for part in self.parts.values()}
         for path in sorted(self.videos.iterdir()):
-            if path.suffix.lower() not in VIDEOS or path in taken or path.name.startswith("._"):
+            if path.suffix.lower() not in VIDEOS or path in videos_in_use or path.name.startswith("._"):
                 continue
             try:
                 case_id = safe_id(unicodedata.normalize("NFC", path.stem))
@@ -205,7 +209,7 @@ class _Reader(Tables):
                 self.fault(path.name, error)
                 continue
             if part is None:
-                self.faults.append(Dropped(path.name, "a video of no case in the tables and annotations"))
+                self.faults.append(Omission(path.name, "a video of no case in the tables and annotations"))
             elif part.video is not None:
                 self.fault(path.name, f"{part.name} has a second video, {part.video.name}; keep one")
             else:
@@ -218,7 +222,7 @@ class _Reader(Tables):
 
     def folder(self, case_id: str) -> Path | None:
         """Return the folder of a case's stills, if there is one."""
-        folder = self.named(self.root / "frames").get(self.parts[case_id].name)
+        folder = self.paths_by_name(self.root / "frames").get(self.parts[case_id].name)
         return folder if folder is not None and folder.is_dir() else None
 
     def stills(self, case_id: str) -> tuple[Frame, ...]:
@@ -233,21 +237,21 @@ class _Reader(Tables):
         size = one_size(paths)
         for scene in self.parts[case_id].scenes.values():
             if scene.width and size is not None:
-                refuse_other_shape((scene.width, scene.height), size.shown, size.stored)
+                refuse_other_shape((scene.width, scene.height), size.viewed_size, size.stored_size)
         return tuple(sorted((Frame(times[p.name], p) for p in paths), key=lambda frame: frame.time_s))
 
-    def case(self, case_id: str) -> Iterator[Case | Dropped]:
+    def case(self, case_id: str) -> Iterator[Case | Omission]:
         """Yield a case with its recording."""
         part = self.parts[case_id]
         if not part.phases and not part.scenes and not part.idle:
-            yield Dropped(case_id, "neither phases nor instruments nor outlines of it could be read")
+            yield Omission(case_id, "neither phases nor instruments nor outlines of it could be read")
             return
         frames: tuple[Frame, ...] = ()
         try:
             if part.video is None:
                 frames = self.stills(case_id)
         except InputError as error:
-            yield Dropped(case_id, str(error), fault=True)
+            yield Omission(case_id, str(error), fault=True)
             return
         scenes = [part.scenes[at] for at in sorted(part.scenes)]
         width, height = next(((scene.width, scene.height) for scene in scenes if scene.width), (0, 0))
@@ -264,7 +268,7 @@ class _Reader(Tables):
             idle=self.gaps if all(isfinite(end) for _, end in part.unknown) else "stated",
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(span for span in part.unknown if isfinite(span[1]))),
-            notes=() if part.name == case_id else (RENAMED,),
+            notes=() if part.name == case_id else (RENAMED_NOTE,),
             files=(
                 *self.own,
                 *part.files,

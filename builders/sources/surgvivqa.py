@@ -22,7 +22,7 @@ from surgvqa.builders.cases.splits import part
 from surgvqa.builders.files.tables import number, rows
 from surgvqa.builders.files.texts import read_bytes
 from surgvqa.builders.files.tree import files_below
-from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
+from surgvqa.builders.schema import QA, Case, Clip, Facts, Frame, Omission
 from surgvqa.cards.command import InputError, parse_json
 
 FACTS = Facts(
@@ -40,7 +40,7 @@ FACTS = Facts(
 }""",
     procedure="colonoscopy",
 )
-TRIED = "real files"
+TRIED_ON = "real files"
 READS = "questions, videos, frames"
 
 TEMPLATES = {"in_template": "", "out_template": "-out"}  # file -> ending of its questions' ids
@@ -77,7 +77,7 @@ TEXTS = ("video_id", "question", "question_type", "answer", "short_answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SourceQuestion:
     """A line of a question file."""
 
     video: str
@@ -93,7 +93,7 @@ class Asked:
 
 def cases(
     root: Path, *, template: str = "both", official_splits: bool = False, held_out: str = "002-004"
-) -> Iterator[Case | Dropped]:
+) -> Iterator[Case | Omission]:
     """Every video, in order.
 
     Args:
@@ -104,33 +104,33 @@ def cases(
     """
     if template not in ("in", "out", "both"):
         raise InputError(f"--template {template}: known: in, out, both")
-    wanted = OFFICIAL if official_splits else TEMPLATES
+    meanings = OFFICIAL if official_splits else TEMPLATES
     if not official_splits and template != "both":
-        wanted = {f"{template}_template": TEMPLATES[f"{template}_template"]}
-    files = _files(root, wanted, official_splits)
-    lines: dict[str, list[Asked]] = defaultdict(list)
+        meanings = {f"{template}_template": TEMPLATES[f"{template}_template"]}
+    files = _files(root, meanings, official_splits)
+    lines: dict[str, list[SourceQuestion]] = defaultdict(list)
     for name, path in files.items():
-        for found in _read(path, root, wanted[name], official_splits):
-            if isinstance(found, Dropped):
-                yield found
+        for entry in _read(path, root, meanings[name], official_splits):
+            if isinstance(entry, Omission):
+                yield entry
             else:
-                lines[found.video].append(found)
-    seen: dict[str, set[str]] = defaultdict(set)
-    for line in (line for asked in lines.values() for line in asked):
-        seen[line.kind].add(line.short_answer)
+                lines[entry.video].append(entry)
+    answers_by_kind: dict[str, set[str]] = defaultdict(set)
+    for line in (line for video_lines in lines.values() for line in video_lines):
+        answers_by_kind[line.kind].add(line.short_answer)
     rates, lengths, tables = _rates(root)
     test = held_out if held_out in lines else max(lines, default=None)
     for video in sorted(lines):
         fps = rates.get(video) or FPS.get(video)
         if fps is None:
-            yield Dropped(
+            yield Omission(
                 video, "no frame rate of it; put REAL-Colon's video_info.csv below --root", fault=True
             )
             continue
-        clips, repeated = _clips(video, lines[video], fps, seen, official_splits)
-        yield from repeated
-        frames, lost = _frames(root, video, clips, fps)
-        yield from lost
+        clips, repeats = _clips(video, lines[video], fps, answers_by_kind, official_splits)
+        yield from repeats
+        frames, faults = _frames(root, video, clips, fps)
+        yield from faults
         of_clips = {clip.split for clip in clips}
         if official_splits:
             split = "test" if of_clips == {"test"} else "train"
@@ -161,57 +161,64 @@ def notes(cases: Sequence[Case]) -> tuple[str, ...]:
                 held_out[qa.kind][qa.short_answer] += 1
     single = sorted(kind for kind, counts in answers.items() if len(counts) == 1)
     in_test = sorted(kind for kind, counts in held_out.items() if len(counts) == 1)
-    found = (
+    lines = (
         f"{sum(len(clip.qa) for clip in windows):,} questions on {len(windows):,} windows of {len(cases)} videos.",
         f"One answer only, so they measure nothing: {', '.join(single) or 'no kind'}; "
         f"in the held-out video also {', '.join(kind for kind in in_test if kind not in single) or 'no other'}.",
     )
     official = [(case.case_id, clip) for case in cases for clip in case.clips if case.split != "test"]
-    trained = {(video, at) for video, clip in official if clip.split == "train" for at in clip.frames_s}
-    checked = [(video, clip) for video, clip in official if clip.split == "validation"]
-    total = sum(len(clip.qa) for _, clip in checked)
-    leaked = sum(len(c.qa) for video, c in checked if trained & {(video, at) for at in c.frames_s})
-    share = f" ({leaked / total:.1%})" if total else ""
-    return (*found, f"{leaked} of {total} validation questions{share} are on a frame that is also in train.")
+    train_frames = {(video, at) for video, clip in official if clip.split == "train" for at in clip.frames_s}
+    validation_clips = [(video, clip) for video, clip in official if clip.split == "validation"]
+    total = sum(len(clip.qa) for _, clip in validation_clips)
+    leak_count = sum(
+        len(c.qa) for video, c in validation_clips if train_frames & {(video, at) for at in c.frames_s}
+    )
+    share = f" ({leak_count / total:.1%})" if total else ""
+    return (
+        *lines,
+        f"{leak_count} of {total} validation questions{share} are on a frame that is also in train.",
+    )
 
 
-def _files(root: Path, wanted: Mapping[str, str], official: bool) -> dict[str, Path]:
+def _files(root: Path, meanings: Mapping[str, str], official: bool) -> dict[str, Path]:
     """Return the question files by name."""
-    found = {}
-    for name in wanted:
+    files = {}
+    for name in meanings:
         paths = files_below(root, f"{name}.jsonl")
         if len(paths) > 1:
             raise InputError(f"{paths[0]} and {paths[1]}: one {name}.jsonl below --root, please")
         if paths:
-            found[name] = paths[0]
-    missing = [f"{name}.jsonl" for name in wanted if name not in found]
-    if not found or (official and missing):
+            files[name] = paths[0]
+    missing = [f"{name}.jsonl" for name in meanings if name not in files]
+    if not files or (official and missing):
         raise InputError(
             f"no {', '.join(missing)} below {root}; the question files are at {FACTS.homepage}"
             + (", the split's at https://github.com/kulsoom-abdullah/SurgViVQA-Audio" if official else "")
         )
-    return found
+    return files
 
 
-def _read(path: Path, root: Path, meaning: str, official: bool) -> Iterator[Asked | Dropped]:
+def _read(path: Path, root: Path, meaning: str, official: bool) -> Iterator[SourceQuestion | Omission]:
     """Read the questions of a file; a bad line is a fault that names it. The last line may lack its line break."""
-    shown = path.relative_to(root).as_posix()
-    for index, line in enumerate(read_bytes(path, shown).split(b"\n"), start=1):
+    file_name = path.relative_to(root).as_posix()
+    for index, line in enumerate(read_bytes(path, file_name).split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
-            yield _asked(parse_json(line), "" if official else meaning, meaning if official else None)
+            yield _parse_question(
+                parse_json(line), "" if official else meaning, meaning if official else None
+            )
         except (ValueError, KeyError, TypeError) as error:
-            yield Dropped(f"{shown} line {index}", f"not a question: {_said(error)}", fault=True)
+            yield Omission(f"{file_name} line {index}", f"not a question: {_reason(error)}", fault=True)
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"no field {error.args[0]}"
     return "not whole JSON" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
-def _asked(row: Any, suffix: str, split: str | None) -> Asked:
+def _parse_question(row: Any, suffix: str, split: str | None) -> SourceQuestion:
     """Return a checked row; raises ValueError, KeyError or TypeError."""
     if not isinstance(row, dict):
         raise ValueError(f"expected an object, found {type(row).__name__}")
@@ -232,31 +239,39 @@ def _asked(row: Any, suffix: str, split: str | None) -> Asked:
     support: Any = tuple(row.get(name) for name in ("support_frames", "total_frames", "support_ratio"))
     if any(isinstance(n, bool) or not isinstance(n, int | float | None) for n in support):
         raise ValueError(f"support_frames, total_frames, support_ratio are {support}, expected numbers")
-    return Asked(texts[0], tuple(numbers), texts[2], texts[1], texts[3], texts[4], support, suffix, split)
+    return SourceQuestion(
+        texts[0], tuple(numbers), texts[2], texts[1], texts[3], texts[4], support, suffix, split
+    )
 
 
 def _clips(
-    video: str, lines: Sequence[Asked], fps: float, seen: Mapping[str, set[str]], official: bool
-) -> tuple[tuple[Clip, ...], list[Dropped]]:
+    video: str,
+    lines: Sequence[SourceQuestion],
+    fps: float,
+    answers_by_kind: Mapping[str, set[str]],
+    official: bool,
+) -> tuple[tuple[Clip, ...], list[Omission]]:
     """Return a clip per window (and official split), in order, with its questions; repeated lines are left out, named."""
-    windows: dict[tuple[tuple[int, ...], str | None], list[Asked]] = defaultdict(list)
+    windows: dict[tuple[tuple[int, ...], str | None], list[SourceQuestion]] = defaultdict(list)
     for line in lines:
         windows[line.numbers, line.split].append(line)
-    clips, repeated = [], []
-    used: Counter[str] = Counter()
-    for (numbers, split), asked in sorted(windows.items(), key=lambda item: (item[0][0], item[0][1] or "")):
+    clips, repeats = [], []
+    name_counts: Counter[str] = Counter()
+    for (numbers, split), window_lines in sorted(
+        windows.items(), key=lambda item: (item[0][0], item[0][1] or "")
+    ):
         start, end = round(1000 * numbers[0] / fps), round(1000 * (numbers[-1] + 1) / fps)
         clip = Clip(video, start, end, None, frames_s=tuple(round(n / fps, 6) for n in numbers), split=split)
         qa: list[QA] = []
-        for line in dict.fromkeys(asked):
-            if asked.count(line) > 1:
-                repeated.append(Dropped(f"{clip.clip_id} {line.kind}", "the same line is there twice"))
+        for line in dict.fromkeys(window_lines):
+            if window_lines.count(line) > 1:
+                repeats.append(Omission(f"{clip.clip_id} {line.kind}", "the same line is there twice"))
             name = f"{clip.clip_id}#{line.kind}{line.suffix}"
-            used[name] += 1
-            if used[name] > 1:
-                name += f"-{used[name]}"
+            name_counts[name] += 1
+            if name_counts[name] > 1:
+                name += f"-{name_counts[name]}"
             reasoning, choices = KINDS.get(line.kind, ("recognition", ()))
-            choices = (*choices, *sorted(seen[line.kind] - {*choices}))
+            choices = (*choices, *sorted(answers_by_kind[line.kind] - {*choices}))
             frames, of, ratio = line.support
             qa.append(
                 QA(
@@ -265,12 +280,12 @@ def _clips(
                 )
             )  # fmt: skip
         clips.append(replace(clip, qa=tuple(qa)))
-    return tuple(clips), repeated
+    return tuple(clips), repeats
 
 
 def _frames(
     root: Path, video: str, clips: Sequence[Clip], fps: float
-) -> tuple[tuple[Frame, ...], list[Dropped]]:
+) -> tuple[tuple[Frame, ...], list[Omission]]:
     """Return the pictures of a video's windows; none at all is no fault, a gap among them is."""
     paths: dict[float, Path] = {}
     name = re.compile(rf"{re.escape(video)}_0*(\d+)\.(jpe?g|png)", re.IGNORECASE)
@@ -279,15 +294,17 @@ def _frames(
             paths.setdefault(round(int(match[1]) / fps, 6), path)
     if not paths:
         return (), []
-    lost = [
-        Dropped(
-            clip.clip_id, f"{len(gone)} of its {len(clip.frames_s)} frames are not below the root", fault=True
+    faults = [
+        Omission(
+            clip.clip_id,
+            f"{len(missing)} of its {len(clip.frames_s)} frames are not below the root",
+            fault=True,
         )
         for clip in clips
-        if (gone := [at for at in clip.frames_s if at not in paths])
+        if (missing := [at for at in clip.frames_s if at not in paths])
     ]
-    used = sorted({at for clip in clips for at in clip.frames_s if at in paths})
-    return tuple(Frame(at, paths[at]) for at in used), lost
+    times = sorted({at for clip in clips for at in clip.frames_s if at in paths})
+    return tuple(Frame(at, paths[at]) for at in times), faults
 
 
 def _rates(root: Path) -> tuple[dict[str, float], dict[str, int], list[Path]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from surgvqa.builders.annotations.outlines import read_json
-from surgvqa.builders.schema import QA, Case, Clip, Dropped, Facts, Frame
+from surgvqa.builders.schema import QA, Case, Clip, Facts, Frame, Omission
 from surgvqa.builders.source_files.question_files import kind_of
 from surgvqa.builders.tabular import clock
 from surgvqa.builders.tabular.find import Tree
@@ -30,44 +30,44 @@ FACTS = Facts(
 }""",
     procedure="bench_suturing",
 )
-TRIED = "real files"
+TRIED_ON = "real files"
 READS = "questions, videos, frames"
 
 
-def cases(root: Path) -> Iterator[Case | Dropped]:
+def cases(root: Path) -> Iterator[Case | Omission]:
     """Read every question below ``root``."""
     if not root.is_dir():
         raise InputError(f"no folder {root}; get SurgVU at {FACTS.access} and give its folder as --root")
     tree = Tree(root)
-    asked = {one.said["case"]: one.path for one in tree.find(["{case}_question.json"])}
-    told = {one.said["case"]: one.path for one in tree.find(["{case:case}.json", "!*_question.json"])}
-    if not asked:
-        there = f"; there are references of {', '.join(sorted(told))} without their questions" if told else ""
+    questions = {one.fields["case"]: one.path for one in tree.find(["{case}_question.json"])}
+    references = {one.fields["case"]: one.path for one in tree.find(["{case:case}.json", "!*_question.json"])}
+    if not questions:
+        there = f", only references of {', '.join(sorted(references))}" if references else ""
         raise InputError(
             f"nothing of SurgVU below {root}: no case122_question.json{there}; get it at {FACTS.access}"
         )
-    videos = {one.said["case"]: one.path for one in tree.find(["{case}.mp4"])}
-    for case_id in sorted(asked.keys() | told.keys()):
-        if case_id not in asked or case_id not in told:
-            lacking = "question" if case_id not in asked else "references"
-            yield Dropped(case_id, f"its {lacking} are not below the root")
+    videos = {one.fields["case"]: one.path for one in tree.find(["{case}.mp4"])}
+    for case_id in sorted(questions.keys() | references.keys()):
+        if case_id not in questions or case_id not in references:
+            lacking = "question" if case_id not in questions else "references"
+            yield Omission(case_id, f"its {lacking} are not below the root")
             continue
         try:
-            yield _case(tree, case_id, asked[case_id], told[case_id], videos.get(case_id))
+            yield _case(tree, case_id, questions[case_id], references[case_id], videos.get(case_id))
         except InputError as error:
-            yield Dropped(case_id, str(error), fault=True)
+            yield Omission(case_id, str(error), fault=True)
 
 
-def _case(tree: Tree, case_id: str, asked: Path, told: Path, video: Path | None) -> Case:
+def _case(tree: Tree, case_id: str, question_file: Path, reference_file: Path, video: Path | None) -> Case:
     """Return a video with its question."""
-    question = read_json(asked, tree.shown(asked))
-    references = read_json(told, tree.shown(told))
+    question = read_json(question_file, tree.relative_path(question_file))
+    references = read_json(reference_file, tree.relative_path(reference_file))
     if not isinstance(question, str) or not question.strip():
-        raise InputError(f"{tree.shown(asked)}: not a question in quotes")
+        raise InputError(f"{tree.relative_path(question_file)}: not a question in quotes")
     if not isinstance(references, list) or not references or not all(isinstance(r, str) for r in references):
-        raise InputError(f"{tree.shown(told)}: not a list of references in quotes")
+        raise InputError(f"{tree.relative_path(reference_file)}: not a list of references in quotes")
     frames = tuple(
-        Frame(float(one.said["frame"]), one.path)
+        Frame(float(one.fields["frame"]), one.path)
         for one in tree.find([f"{case_id}/frame_{{frame}}.jpg"])
         if video is None
     )
@@ -85,7 +85,7 @@ def _case(tree: Tree, case_id: str, asked: Path, told: Path, video: Path | None)
         frames=frames,
         duration_s=length,
         clips=(Clip(case_id, 0, clip.end_ms, None, None, (qa,)),),
-        files=(asked, told, *([video] if video else []), *(frame.path for frame in frames)),
+        files=(question_file, reference_file, *([video] if video else []), *(frame.path for frame in frames)),
     )
 
 

@@ -19,11 +19,11 @@ import av
 import numpy as np
 from PIL import Image
 from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
-from surgvqa.builders.files.process_pool import Failed, run_tasks
+from surgvqa.builders.files.process_pool import Failure, run_tasks
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.rendering.draw import CATEGORIES, Shape, Stage, area
 from surgvqa.builders.rendering.plan import USUAL, Plan, plan
-from surgvqa.builders.schema import Case, Dropped, Facts
+from surgvqa.builders.schema import Case, Facts, Omission
 from surgvqa.builders.sources import cataract1k
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
@@ -36,7 +36,7 @@ FACTS = Facts(
     citation="@misc{surgvqa_synthetic, title = {Synthetic cataract operations, rendered by surgvqa}}",
     procedure="cataract",
 )
-TRIED = "invented tree"
+TRIED_ON = "invented tree"
 READS = "what it renders itself"
 
 PHASES = Path("Phase_recognition_dataset")
@@ -49,7 +49,7 @@ MOMENTS = (0.0, 0.8, 1.6)
 STILL_MOMENTS = (-1.9, -0.7, 0.5, 1.7)
 CASES_A_WORKER = 8  # a process takes as long to start as two cases to draw
 RENDER_S = 600.0  # a case; it takes two seconds
-STATED = "synthetic.json"  # what the cases below a root were rendered with; written last
+PARAMETERS_FILE = "synthetic.json"  # what the cases below a root were rendered with; written last
 
 
 def cases(
@@ -62,7 +62,7 @@ def cases(
     phase_seconds: float = 10.0,
     frame_rate: int = 5,
     stills: bool = False,
-) -> Iterator[Case | Dropped]:
+) -> Iterator[Case | Omission]:
     """Read the rendered cases below ``root``, after rendering them there if need be.
 
     Args:
@@ -78,7 +78,7 @@ def cases(
     Raises:
         InputError: ``root`` holds something else, or cases rendered with other parameters.
     """
-    asked = {
+    parameters = {
         "render_cases": render_cases,
         "render_seed": render_seed,
         "difficulty": difficulty,
@@ -87,23 +87,23 @@ def cases(
         "frame_rate": frame_rate,
         "stills": stills,
     }
-    _check(asked)
-    stated = root / STATED
-    if stated.is_file():
-        found = json.loads(stated.read_text())
-        if found != asked:
-            other = sorted(key for key in asked if found.get(key) != asked[key])
+    _check(parameters)
+    parameters_file = root / PARAMETERS_FILE
+    if parameters_file.is_file():
+        earlier = json.loads(parameters_file.read_text())
+        if earlier != parameters:
+            other = sorted(key for key in parameters if earlier.get(key) != parameters[key])
             raise InputError(
                 f"{root} holds cases rendered with other {', '.join(other)} "
-                f"({', '.join(f'{key}={found.get(key)}' for key in other)}); give another --root or the same values"
+                f"({', '.join(f'{key}={earlier.get(key)}' for key in other)}); give another --root or the same values"
             )
     else:
         if root.is_file() or (root.is_dir() and any(path.name not in _OWN for path in root.iterdir())):
             raise InputError(
-                f"{root} holds something else and no {STATED}; give an empty or a new folder as --root"
+                f"{root} holds something else and no {PARAMETERS_FILE}; give an empty or a new folder as --root"
             )
-        render(root, asked)
-        stated.write_text(json.dumps(asked, indent=1) + "\n")
+        render(root, parameters)
+        parameters_file.write_text(json.dumps(parameters, indent=1) + "\n")
     yield from cataract1k.read(root, source="synthetic", idle="throughout")
 
 
@@ -117,20 +117,24 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
         taxonomy.canonical("phase", phase): taxonomy.canonical("instrument", name)
         for phase, name in USUAL.items()
     }
-    shown = alone = total = 0
+    in_view = alone = total = 0
     for case in read:
         for scene in case.scenes:
-            expected = usual.get(phase_at(case, to_ms(scene.time_s)) or IDLE)
+            usual_instrument = usual.get(phase_at(case, to_ms(scene.time_s)) or IDLE)
             names = {node.name for node in scene.nodes if node.type == "instrument"}
-            if expected is not None:
-                shown, alone, total = shown + (expected in names), alone + (names == {expected}), total + 1
+            if usual_instrument is not None:
+                in_view, alone, total = (
+                    in_view + (usual_instrument in names),
+                    alone + (names == {usual_instrument}),
+                    total + 1,
+                )
     return (
-        f"the phase's usual instrument is in view in {shown} of {total} images and alone in {alone}; "
+        f"the phase's usual instrument is in view in {in_view} of {total} images and alone in {alone}; "
         "place, motion and distractors are drawn independently of phase and instrument",
     )
 
 
-def _check(asked: dict[str, float]) -> None:
+def _check(parameters: dict[str, float]) -> None:
     """Refuse parameters that cannot be rendered."""
     for key, least, most in (
         ("render_cases", 1, 9999),
@@ -139,67 +143,77 @@ def _check(asked: dict[str, float]) -> None:
         ("phase_seconds", 5, 600),
         ("frame_rate", 1, 60),
     ):
-        if not least <= asked[key] <= most:
-            raise InputError(f"{key} is {asked[key]}; give {least} to {most}")
-    if asked["size"] % 2:
-        raise InputError(f"size is {asked['size']}; give an even number, video frames are made of 2x2 pixels")
+        if not least <= parameters[key] <= most:
+            raise InputError(f"{key} is {parameters[key]}; give {least} to {most}")
+    if parameters["size"] % 2:
+        raise InputError(
+            f"size is {parameters['size']}; give an even number, video frames are made of 2x2 pixels"
+        )
 
 
-def render(root: Path, asked: Mapping[str, Any]) -> None:
+def render(root: Path, parameters: Mapping[str, Any]) -> None:
     """Render all cases that were asked for, on every core.
 
     Raises:
         InputError: a process died over a case, or took too long.
     """
-    count = asked["render_cases"]
+    count = parameters["render_cases"]
     workers = min(os.cpu_count() or 1, count // CASES_A_WORKER)
-    drawn = run_tasks(draw, [(number, root, asked) for number in range(1, count + 1)], workers, RENDER_S)
-    for index, made in tqdm(drawn, total=count, desc="render", unit="case", disable=None):
-        if isinstance(made, Failed):
-            raise InputError(f"case {index + 1} could not be rendered: {made.cause}")
-
-
-def draw(number: int, root: Path, asked: Mapping[str, Any]) -> None:
-    """Plan and write one case; the same bytes in any process."""
-    made = plan(
-        number,
-        seed=asked["render_seed"],
-        difficulty=asked["difficulty"],
-        phase_seconds=asked["phase_seconds"],
+    outcomes = run_tasks(
+        draw, [(number, root, parameters) for number in range(1, count + 1)], workers, RENDER_S
     )
-    write(made, root, size=asked["size"], frame_rate=asked["frame_rate"], stills=asked["stills"])
+    for index, outcome in tqdm(outcomes, total=count, desc="render", unit="case", disable=None):
+        if isinstance(outcome, Failure):
+            raise InputError(f"case {index + 1} could not be rendered: {outcome.cause}")
 
 
-def write(made: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, stills: bool = False) -> None:
+def draw(number: int, root: Path, parameters: Mapping[str, Any]) -> None:
+    """Plan and write one case; the same bytes in any process."""
+    case_plan = plan(
+        number,
+        seed=parameters["render_seed"],
+        difficulty=parameters["difficulty"],
+        phase_seconds=parameters["phase_seconds"],
+    )
+    write(
+        case_plan,
+        root,
+        size=parameters["size"],
+        frame_rate=parameters["frame_rate"],
+        stills=parameters["stills"],
+    )
+
+
+def write(case_plan: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, stills: bool = False) -> None:
     """Write one case: its phase and video CSV, masks, and its video or, of ``stills``, its pictures."""
-    case = f"case_{made.number:04d}"
-    stage = Stage(made, size)
-    shown = root / IMAGES / case / "img" if stills else root / PHASES / "videos"
+    case = f"case_{case_plan.number:04d}"
+    stage = Stage(case_plan, size)
+    media_folder = root / IMAGES / case / "img" if stills else root / PHASES / "videos"
     phases = root / PHASES / "annotations" / case
     masks = root / MASKS / case / "annotations"
-    for folder in (shown, phases, masks):
+    for folder in (media_folder, phases, masks):
         folder.mkdir(parents=True, exist_ok=True)
-    times = moments(made, STILL_MOMENTS if stills else MOMENTS)
+    times = moments(case_plan, STILL_MOMENTS if stills else MOMENTS)
     if stills:
         for number, time_s in enumerate(times, start=1):
-            Image.fromarray(stage.draw(time_s)).save(shown / image_name(made.number, number))
+            Image.fromarray(stage.draw(time_s)).save(media_folder / image_name(case_plan.number, number))
     else:
-        encode(stage, shown / f"{case}.mp4", frame_rate)
+        encode(stage, media_folder / f"{case}.mp4", frame_rate)
     rows = [
-        f"{made.number:04d},{label},{round(start * frame_rate)},{round(end * frame_rate)},{start:.3f},{end:.3f}"
-        for label, start, end in made.phases
+        f"{case_plan.number:04d},{label},{round(start * frame_rate)},{round(end * frame_rate)},{start:.3f},{end:.3f}"
+        for label, start, end in case_plan.phases
     ]
     header = "caseId,comment,frame,endFrame,sec,endSec"
     (phases / f"{case}_annotations_phases.csv").write_text("\n".join([header, *rows]) + "\n")
     (phases / f"{case}_video.csv").write_text(
-        f"caseId,physician,done,date,fps\n{made.number:04d},none,0,,{frame_rate:.3f}\n"
+        f"caseId,physician,done,date,fps\n{case_plan.number:04d},none,0,,{frame_rate:.3f}\n"
     )
     (masks / "instances.json").write_text(json.dumps(coco(stage, times)))
 
 
-def moments(made: Plan, later: Sequence[float] = MOMENTS) -> tuple[float, ...]:
+def moments(case_plan: Plan, later: Sequence[float] = MOMENTS) -> tuple[float, ...]:
     """When a case's annotated images are taken: twice the first frame, then so many seconds after every beat's middle."""
-    return (0.0, 0.0, *(round(beat.middle_s + at, 3) for beat in made.beats for at in later))
+    return (0.0, 0.0, *(round(beat.middle_s + at, 3) for beat in case_plan.beats for at in later))
 
 
 def image_name(case: int, number: int) -> str:

@@ -22,11 +22,11 @@ from surgvqa.builders.pipeline.staging import STAGING, remove
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.row_types import QARow, SpokenRow
 from surgvqa.builders.schema import QA_FEATURES, STRING
-from surgvqa.builders.settings.spoken import Spoken
+from surgvqa.builders.settings.spoken import SpokenQuestions
 from surgvqa.builders.speech.sound import RATE, encode_flac
 from surgvqa.builders.speech.voices import Voice, speak, with_noise
 from surgvqa.cards.arguments.option import options
-from surgvqa.cards.arguments.words import printed
+from surgvqa.cards.arguments.words import command_words
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files.documents import Manifest
@@ -51,13 +51,13 @@ SPOKEN_FEATURES = Features(
 )
 
 
-def choices(how: Spoken, split: str) -> list[Voice]:
+def choices(how: SpokenQuestions, split: str) -> list[Voice]:
     """Every voice of a split at every pace."""
     held_out = how.test_voices if split != "train" else ()
     return [Voice.parse(voice, rate) for voice in held_out or how.voices for rate in how.rates]
 
 
-def add_spoken(how: Spoken) -> dict[str, int]:
+def add_spoken(how: SpokenQuestions) -> dict[str, int]:
     """Add config ``spoken`` to a built data set, replacing an earlier one; returns the rows of each split.
 
     Raises:
@@ -78,7 +78,7 @@ def add_spoken(how: Spoken) -> dict[str, int]:
         raise InputError(f"--test-voices {common[0]}: it speaks in training too; name voices that don't")
 
     @lru_cache(maxsize=4096)
-    def said(text: str, voice: Voice) -> Any:
+    def say(text: str, voice: Voice) -> Any:
         return speak(text, voice, how.tts_command)
 
     total = sum(pq.read_metadata(path).num_rows for paths in tables.values() for path in paths)
@@ -92,12 +92,12 @@ def add_spoken(how: Spoken) -> dict[str, int]:
             voices = choices(how, split)
             with writer(out, SPOKEN_FEATURES, ROWS_PER_SOUND_GROUP) as write:
                 for row in _read(paths):
-                    write(spoken_row(row, voices, how, said))
+                    write(spoken_row(row, voices, how, say))
                     bar.update()
             counts[split] = pq.read_metadata(out).num_rows
     files = {path: facts for path, facts in manifest["files"].items() if not path.startswith(f"{NAME}/")}
     for path in sorted(pending.glob("*.parquet")):
-        files[f"{NAME}/{path.name}"] = manifests.described(path)
+        files[f"{NAME}/{path.name}"] = manifests.shard_of(path)
     manifest["files"] = files
     manifest["spoken"] = {
         "voices": list(how.voices),
@@ -110,7 +110,7 @@ def add_spoken(how: Spoken) -> dict[str, int]:
         "rows": counts,
     }
     builds = [words for words in manifest.get("commands", ()) if words[1] != NAME]
-    manifest["commands"] = [*builds, printed("surgvqa-build", NAME, options(Spoken), how)]
+    manifest["commands"] = [*builds, command_words("surgvqa-build", NAME, options(SpokenQuestions), how)]
     write_text(folder / STAGING / PLAN, manifests.dump(manifest))
     publish(folder)
     return counts
@@ -139,11 +139,11 @@ def _read(paths: Sequence[Path]) -> Iterator[QARow]:
                 yield from cast(list[QARow], batch.to_pylist())
 
 
-def spoken_row(row: QARow, voices: Sequence[Voice], how: Spoken, said: Any) -> SpokenRow:
+def spoken_row(row: QARow, voices: Sequence[Voice], how: SpokenQuestions, say: Any) -> SpokenRow:
     """Return a question as sound, in the voice, pace and noise that its id draws."""
     digest = hashlib.sha256(f"spoken\0{how.seed}\0{row['qa_id']}".encode()).digest()
     voice = voices[int.from_bytes(digest[:8], "big") % len(voices)]
-    samples = said(row["question"], voice)
+    samples = say(row["question"], voice)
     snr = how.snr[int.from_bytes(digest[8:16], "big") % len(how.snr)] if how.snr else None
     if snr is not None:
         samples = with_noise(samples, snr, how.seed, row["qa_id"])

@@ -80,12 +80,14 @@ def _run(template: str, text: str, voice: Voice, out: Path) -> None:
         hint = "; apt-get install espeak-ng" if words[0] == "espeak-ng" else ""
         raise InputError(f"no program {words[0]} to speak with{hint}")
     try:
-        done = subprocess.run(words, input=text.encode(), capture_output=True, timeout=TIMEOUT_S, check=False)
+        process = subprocess.run(
+            words, input=text.encode(), capture_output=True, timeout=TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise InputError(f"{words[0]} took more than {TIMEOUT_S:g} s for {text!r}") from None
-    if done.returncode:
-        told = done.stderr.decode(errors="replace").strip() or "no message"
-        raise InputError(f"{words[0]} failed with {done.returncode} for {text!r}: {told}")
+    if process.returncode:
+        message = process.stderr.decode(errors="replace").strip() or "no message"
+        raise InputError(f"{words[0]} failed with {process.returncode} for {text!r}: {message}")
 
 
 def _edge(text: str, voice: Voice, out: Path) -> Path:

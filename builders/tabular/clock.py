@@ -7,20 +7,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from surgvqa.builders.tabular.description import Clock
-from surgvqa.builders.video.timing import opened
+from surgvqa.builders.video.timing import open_video
 from surgvqa.cards.command import InputError
 
 UNITS = {"s": 1.0, "ms": 1000.0}
 
 
-def rate(clock: Clock, video: Path | None, tabled: float | None) -> float:
+def rate(clock: Clock, video: Path | None, table_rate: float | None) -> float:
     """How much a clock grows in a second."""
     if clock.unit in UNITS:
         return UNITS[clock.unit]
     if not isinstance(clock.fps, str):
         return float(clock.fps)
-    if clock.fps == "cases" and tabled:
-        return tabled
+    if clock.fps == "cases" and table_rate:
+        return table_rate
     if clock.fps == "video" and video is not None:
         return recording(video)[0]
     need = "its recording" if clock.fps == "video" else "a row in the table of cases"
@@ -44,7 +44,7 @@ def seconds(text: str, clock: Clock, per_second: float, where: str) -> float:
 @lru_cache(maxsize=512)
 def recording(video: Path) -> tuple[float, float]:
     """Return a recording's frames per second and its length in seconds, as its container states them."""
-    with opened(video) as (container, stream):
+    with open_video(video) as (container, stream):
         per_second = float(stream.average_rate or stream.base_rate or 0)
         length = (
             float(stream.duration * stream.time_base)

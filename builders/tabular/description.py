@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from surgvqa.builders.files import user_yaml
 from surgvqa.builders.files.texts import read_text
-from surgvqa.builders.files.user_yaml import Checked
+from surgvqa.builders.files.user_yaml import StrictModel
 from surgvqa.builders.schema import Facts
 from surgvqa.cards.command import InputError
 
@@ -25,7 +25,7 @@ def _many(value: Any) -> Any:
     return [value] if isinstance(value, str | Mapping) else value
 
 
-def _numbered(value: Any) -> Any:
+def _by_number(value: Any) -> Any:
     """Return a list as a mapping from each entry's number, from 0."""
     return {str(number): one for number, one in enumerate(value)} if isinstance(value, list) else value
 
@@ -38,23 +38,23 @@ def _rate(value: Any) -> Any:
         raise ValueError("expected a number, video or cases") from None
 
 
-def _told(value: Any) -> str:
+def _protocol_tag(value: Any) -> str:
     """Return whether a split is told elsewhere, or says its cases."""
     return "said" if isinstance(value, str) else "cases"
 
 
 Many = Annotated[tuple[T, ...], BeforeValidator(_many)]
 Patterns = Many[str]
-Ids = Annotated[Mapping[str, str], BeforeValidator(_numbered)]  # what a file says -> a label of the taxonomy
+Ids = Annotated[Mapping[str, str], BeforeValidator(_by_number)]  # what a file says -> a label of the taxonomy
 Line = Annotated[str, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
 Split = Literal["train", "validation", "test"]
 Protocol = Annotated[
     Annotated[Literal["said"], Tag("said")] | Annotated[Mapping[Split, str | tuple[str, ...]], Tag("cases")],
-    Discriminator(_told),
+    Discriminator(_protocol_tag),
 ]
 
 
-class Clock(Checked):
+class Clock(StrictModel):
     """How a file counts time; seconds are ``(value - first) / fps``."""
 
     column: str | None = None  # of a moment, or of a start; None: the row's place in the file
@@ -66,7 +66,7 @@ class Clock(Checked):
     first: float = 0  # the first frame's number
 
 
-class Names(Checked):
+class Names(StrictModel):
     """A table of ids and what they mean."""
 
     files: Patterns
@@ -74,7 +74,7 @@ class Names(Checked):
     label: str  # column
 
 
-class Table(Checked):
+class Table(StrictModel):
     """A kind of files with rows, and what a row says."""
 
     files: Patterns
@@ -93,7 +93,7 @@ class Table(Checked):
     every: float = 0.0  # of presence: seconds from one moment that is read to the next; 0: all
 
 
-class Masks(Checked):
+class Masks(StrictModel):
     """Label pictures: a grey value, or a colour ``r,g,b``, is a class."""
 
     files: Patterns
@@ -106,7 +106,7 @@ class Masks(Checked):
     wrong: Ids = Field(default_factory=dict)  # value -> why a picture that holds it isn't read
 
 
-class Coco(Checked):
+class Coco(StrictModel):
     """COCO files of several cases; a picture's name says which case and which frame."""
 
     files: Patterns
@@ -114,7 +114,7 @@ class Coco(Checked):
     name: Patterns
 
 
-class Ask(Checked):
+class Ask(StrictModel):
     """A question that a column answers."""
 
     label: str  # the column
@@ -126,7 +126,7 @@ class Ask(Checked):
     choices: Patterns = ()  # the labels of ids where not given
 
 
-class Questions(Checked):
+class Questions(StrictModel):
     """Questions that a table answers, a row a case."""
 
     table: Table
@@ -134,14 +134,14 @@ class Questions(Checked):
     seconds: float = 0.0  # of the clip they are on, where neither video nor labels say
 
 
-class Frames(Checked):
+class Frames(StrictModel):
     """Still pictures of a case."""
 
     files: Patterns
     time: Clock
 
 
-class Cases(Checked):
+class Cases(StrictModel):
     """A table with a row a case: its rate and length."""
 
     files: Patterns
@@ -150,7 +150,7 @@ class Cases(Checked):
     frames: str | None = None
 
 
-class Description(Checked):
+class Description(StrictModel):
     """A data set."""
 
     source: str  # its short name: the file's
@@ -185,8 +185,8 @@ class Description(Checked):
 
     def reads(self) -> str:
         """Say what is read, for a list of all sources."""
-        named = ("phases", "steps", "presence", "masks", "coco", "questions", "videos", "frames")
-        return ", ".join(name for name in named if getattr(self, name))
+        kinds = ("phases", "steps", "presence", "masks", "coco", "questions", "videos", "frames")
+        return ", ".join(name for name in kinds if getattr(self, name))
 
     def name_of(self, case: str) -> str:
         """Return a case's name.

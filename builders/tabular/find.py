@@ -24,18 +24,18 @@ PARTS: Mapping[str, str] = {
 }
 
 
-class Found(NamedTuple):
+class FileMatch(NamedTuple):
     """A file and what its path says."""
 
     path: Path
-    said: Mapping[str, str]
+    fields: Mapping[str, str]
 
 
 @cache
-def compiled(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Return a pattern as a regular expression.
 
-    >>> compiled("video{case}-phase.txt").search("a/b/video07-phase.txt")["case"]
+    >>> compile_pattern("video{case}-phase.txt").search("a/b/video07-phase.txt")["case"]
     '07'
     """
     text = re.escape(pattern).replace(r"\*", "[^/]*")
@@ -56,28 +56,30 @@ class Tree:
         files = (path for path in files_below(root) if path.name[0] != ".")
         self.files = [(path, f"{name}/{path.relative_to(root).as_posix()}") for path in files]
 
-    def find(self, patterns: Sequence[str]) -> Iterator[Found]:
+    def find(self, patterns: Sequence[str]) -> Iterator[FileMatch]:
         """Yield the files that fit one of the patterns, in order of their paths."""
-        wanted = [one for one in patterns if one[0] != "!"]
+        wanted_patterns = [one for one in patterns if one[0] != "!"]
         not_wanted = [one[1:] for one in patterns if one[0] == "!"]
         for path, text in self.files:
-            match = next((match for one in wanted if (match := compiled(one).search(text))), None)
-            if match and not any(compiled(one).search(text) for one in not_wanted):
-                yield Found(path, match.groupdict())
+            match = next(
+                (match for one in wanted_patterns if (match := compile_pattern(one).search(text))), None
+            )
+            if match and not any(compile_pattern(one).search(text) for one in not_wanted):
+                yield FileMatch(path, match.groupdict())
 
-    def held(self) -> str:
+    def describe(self) -> str:
         """Say how many files there are, and name three of them."""
-        names = ", ".join(self.shown(path) for path, _ in self.files[:3])
+        names = ", ".join(self.relative_path(path) for path, _ in self.files[:3])
         return f"it holds {len(self.files):,} files, such as {names}" if names else "it holds no file"
 
-    def shown(self, path: Path) -> str:
+    def relative_path(self, path: Path) -> str:
         """Return a path below the root, as messages and notes call it."""
         return path.relative_to(self.root).as_posix()
 
 
-def said(patterns: Sequence[str], name: str) -> Mapping[str, str] | None:
+def fields_of(patterns: Sequence[str], name: str) -> Mapping[str, str] | None:
     """Return what a name says by the first pattern that it fits, or None."""
     for pattern in patterns:
-        if match := compiled(pattern).search(name.replace("\\", "/")):
+        if match := compile_pattern(pattern).search(name.replace("\\", "/")):
             return match.groupdict()
     return None

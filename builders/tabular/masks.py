@@ -21,9 +21,9 @@ from surgvqa.builders.tabular.description import Masks
 from surgvqa.cards.command import InputError
 
 
-def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
+def values_of(path: Path, file_name: str) -> dict[str, np.ndarray]:
     """Where each value of a label picture is; grey values by number, colours as ``r,g,b``."""
-    with opened_picture(path, shown) as picture:
+    with opened_picture(path, file_name) as picture:
         grey = picture.mode in ("L", "P", "I", "I;16")
         upright = ImageOps.exif_transpose(picture)
         pixels = np.asarray(upright if grey else upright.convert("RGB"))
@@ -38,20 +38,20 @@ def values_of(path: Path, shown: str) -> dict[str, np.ndarray]:
 
 
 def scene(
-    spec: Masks, path: Path, shown: str, time_s: float, taxonomy: Taxonomy, left_out: Counter[str]
+    spec: Masks, path: Path, file_name: str, time_s: float, taxonomy: Taxonomy, left_out: Counter[str]
 ) -> Scene:
     """Return a label picture's scene; ``left_out`` counts the pictures in which a value has no class."""
-    found = values_of(path, shown)
-    shape = next(iter(found.values())).shape
+    masks_by_value = values_of(path, file_name)
+    shape = next(iter(masks_by_value.values())).shape
     height, width = outlines.frame_size(shape[1], shape[0])[::-1]
-    unknown = sorted(found.keys() - {*spec.values, *spec.background, *spec.leave_out, *spec.unknown})
+    unknown = sorted(masks_by_value.keys() - {*spec.values, *spec.background, *spec.leave_out, *spec.unknown})
     if unknown:
         raise InputError(
-            f"{shown}: the value {', '.join(unknown)} is none of {', '.join(spec.values)}; what is it?"
+            f"{file_name}: the value {', '.join(unknown)} is none of {', '.join(spec.values)}; what is it?"
         )
     nodes: dict[str, Entity] = {}
     unsaid = np.zeros(shape, bool)
-    for value, mask in found.items():
+    for value, mask in masks_by_value.items():
         if value in spec.leave_out or value in spec.unknown:
             left_out[value] += 1
         if value in spec.unknown:
@@ -74,11 +74,11 @@ def scene(
             # One mask for all tools of a class: how many they are, nobody drew apart.
             crowd=True if role == "instrument" else None,
         )
-    hidden = masks.mask_to_rle(unsaid) if unsaid.any() else None
-    return Scene(time_s, width, height, tuple(nodes.values()), unsaid_rle=hidden)
+    unsaid_rle = masks.mask_to_rle(unsaid) if unsaid.any() else None
+    return Scene(time_s, width, height, tuple(nodes.values()), unsaid_rle=unsaid_rle)
 
 
-def wrong(spec: Masks, path: Path, shown: str) -> str | None:
+def wrong(spec: Masks, path: Path, file_name: str) -> str | None:
     """Return why a label picture isn't read, where it holds a value that says that its values are wrong."""
-    values = values_of(path, shown).keys() if spec.wrong else ()
+    values = values_of(path, file_name).keys() if spec.wrong else ()
     return next((f"value {one}: {spec.wrong[one]}" for one in sorted(values) if one in spec.wrong), None)

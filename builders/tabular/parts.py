@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from surgvqa.builders.cases.timeline import to_ms
-from surgvqa.builders.schema import QA, Clip, Dropped, Frame, Phase, Scene
+from surgvqa.builders.schema import QA, Clip, Frame, Omission, Phase, Scene
 from surgvqa.builders.tabular.description import Ask
 from surgvqa.cards.command import InputError
 
@@ -41,7 +41,7 @@ class Part:
         if there is None or not there.width:
             self.scenes[at] = scene
 
-    def labelled(self) -> bool:
+    def has_labels(self) -> bool:
         """Whether anything at all is known of it."""
         return bool(self.phases or self.steps or self.scenes or self.answers)
 
@@ -58,53 +58,53 @@ class Tally:
     cases: int = 0
     momentary: int = 0  # cases of which nobody says how long they are
 
-    def notes(self, expected: dict[str, int], known: Sequence[str]) -> tuple[str, ...]:
+    def notes(self, expected_counts: dict[str, int], remarks: Sequence[str]) -> tuple[str, ...]:
         """Return the counts as sentences, against those of the whole data set."""
-        found = dict(self.rows) | {"cases": self.cases}
-        told = [
+        counts = dict(self.rows) | {"cases": self.cases}
+        lines = [
             f"{kind}: {count:,} rows in {self.files[kind]:,} files"
             for kind, count in sorted(self.rows.items())
         ]
-        told += [
-            f"{kind}: {found.get(kind, 0):,} of the data set's {count:,} are below the root"
-            if found.get(kind, 0) < count
-            else f"{kind}: {found[kind]:,} are below the root, more than the data set's {count:,}; look for files of others"
-            for kind, count in expected.items()
-            if found.get(kind, 0) != count and (kind == "cases" or kind in found)
+        lines += [
+            f"{kind}: {counts.get(kind, 0):,} of the data set's {count:,} are below the root"
+            if counts.get(kind, 0) < count
+            else f"{kind}: {counts[kind]:,} are below the root, more than the data set's {count:,}; look for files of others"
+            for kind, count in expected_counts.items()
+            if counts.get(kind, 0) != count and (kind == "cases" or kind in counts)
         ]
         if self.overlaps:
-            told.append(
+            lines.append(
                 f"{self.overlaps.total():,} phases of {len(self.overlaps):,} cases begin before the one before "
                 f"them ends, in {min(self.overlaps)} for one; at every moment the one that began last holds"
             )
         if self.unknown_s:
             seconds = sum(self.unknown_s.values())
-            told.append(
+            lines.append(
                 f"{seconds:,.0f} s of {len(self.unknown_s):,} cases lie before their first label: what happens "
                 "there is unknown, not idle"
             )
         if self.momentary:
-            told.append(
+            lines.append(
                 f"{self.momentary:,} cases have neither a recording nor labels in time: how long they are is unknown, "
                 "and a clip of a millisecond stands for the whole"
             )
-        told += [f"left out {count:,} times: {why}" for why, count in sorted(self.left_out.items())]
-        return (*told, *known)
+        lines += [f"left out {count:,} times: {why}" for why, count in sorted(self.left_out.items())]
+        return (*lines, *remarks)
 
-    def dropped(self) -> list[Dropped]:
+    def omissions(self) -> list[Omission]:
         """Return what was left out, for the manifest."""
-        return [Dropped(f"{count:,} times", why) for why, count in sorted(self.left_out.items())]
+        return [Omission(f"{count:,} times", why) for why, count in sorted(self.left_out.items())]
 
 
 MOMENT_MS = 1  # the clip of a case of which nobody says how long it is
 
 
-def answered(spec: Ask, clip: Clip, said: str, where: str) -> QA:
+def make_question(spec: Ask, clip: Clip, value: str, where: str) -> QA:
     """One question on a clip, with what its table says as the answer."""
-    short = spec.ids.get(said, said)
+    short = spec.ids.get(value, value)
     choices = spec.choices or tuple(dict.fromkeys(spec.ids.values()))
     if not short or (choices and short not in choices):
-        raise InputError(f"{where}: {spec.label} is {said!r}, none of {', '.join(spec.ids or choices)}")
+        raise InputError(f"{where}: {spec.label} is {value!r}, none of {', '.join(spec.ids or choices)}")
     name, answer = f"{clip.clip_id}#{spec.kind}", spec.answer.format(x=short)
     return QA(name, spec.kind, spec.reasoning, spec.question, answer, short, choices)
 

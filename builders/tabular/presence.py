@@ -15,7 +15,7 @@ from surgvqa.cards.command import InputError
 YES, NO = ("1", "1.0", "True", "true"), ("0", "0.0", "False", "false")
 
 
-class Shown(NamedTuple):
+class Presence(NamedTuple):
     """The scenes of a table's rows on one case."""
 
     scenes: tuple[Scene, ...]
@@ -23,14 +23,16 @@ class Shown(NamedTuple):
     unsure: int  # moments left out because their raters disagree
 
 
-def read(table: Table, given: Sequence[rows.Row], where: str, per_second: float, taxonomy: Taxonomy) -> Shown:
+def read(
+    table: Table, case_rows: Sequence[rows.Row], where: str, per_second: float, taxonomy: Taxonomy
+) -> Presence:
     """Scenes from a case's rows; a moment with an unsure cell is left out, for its absence would be a claim."""
-    taken = {table.time.column, table.case, table.split}
-    columns = table.columns or {name: name for name in given[0] if name not in taken}
+    key_columns = {table.time.column, table.case, table.split}
+    columns = table.columns or {name: name for name in case_rows[0] if name not in key_columns}
     things = {name: _thing(taxonomy, label) for name, label in columns.items()}
     scenes: dict[float, Scene] = {}
     unsure, due = 0, 0.0
-    for number, row in enumerate(given, start=1):
+    for number, row in enumerate(case_rows, start=1):
         at = f"{where} row {number}"
         column = table.time.column
         text = rows.cell(row, column, at) if column else str(number - 1 + table.time.first)
@@ -49,7 +51,7 @@ def read(table: Table, given: Sequence[rows.Row], where: str, per_second: float,
             raise InputError(f"{at}: the moment {time_s:g} s is there twice")
         nodes = {things[name].id: things[name] for name, value in values.items() if value in YES}
         scenes[time_s] = Scene(time_s, 0, 0, tuple(nodes.values()))
-    return Shown(tuple(scenes[at] for at in sorted(scenes)), len(given), unsure)
+    return Presence(tuple(scenes[at] for at in sorted(scenes)), len(case_rows), unsure)
 
 
 def _thing(taxonomy: Taxonomy, label: str) -> Entity:

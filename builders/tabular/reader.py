@@ -14,16 +14,16 @@ from surgvqa.builders.annotations.outlines import role_of
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.duplicate_files import choose
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, plain
-from surgvqa.builders.schema import Case, Clip, Dropped, Frame
+from surgvqa.builders.schema import Case, Clip, Frame, Omission
 from surgvqa.builders.tabular import clock, coco_files, masks, parts, presence, rows, stretches
 from surgvqa.builders.tabular.description import Clock, Description, Questions, Table
-from surgvqa.builders.tabular.find import Found, Tree
+from surgvqa.builders.tabular.find import FileMatch, Tree
 from surgvqa.builders.tabular.parts import Part, Tally
 from surgvqa.cards.command import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Excerpt:
     """The rows of one case in one table's file."""
 
     kind: str  # of table: phases, steps, presence, answers
@@ -33,7 +33,7 @@ class Given:
     video: Path | None  # the case's recording
 
 
-Use = Callable[[Given, Part], None]
+Use = Callable[[Excerpt, Part], None]
 
 
 class Reader:
@@ -55,7 +55,7 @@ class Reader:
         self.videos: dict[str, Path] = {}
         self.rates: dict[str, tuple[float | None, float | None]] = {}
         self.extra: list[Path] = []  # files that speak of every case
-        self.dropped: list[Dropped] = []
+        self.omissions: list[Omission] = []
 
     def patterns(self) -> Iterator[tuple[str, ...]]:
         """Yield the patterns of all that can label a case."""
@@ -78,83 +78,87 @@ class Reader:
         self.videos = {
             case_id: one.path for case_id, one in self.one_each(self.recordings, self.spec.videos).items()
         }
-        self.rates = self.tabled()
+        self.rates = self.rates_and_lengths()
         spec = self.spec
         for kind, tables in (("phases", spec.phases), ("steps", spec.steps), ("presence", spec.presence)):
-            seen: set[str] = set()
+            case_ids: set[str] = set()
             for table in tables:
-                seen |= self.table(kind, table, self.presence if kind == "presence" else self.stretches, seen)
-        seen = set()
+                case_ids |= self.table(
+                    kind, table, self.presence if kind == "presence" else self.stretches, case_ids
+                )
+        case_ids = set()
         for one in spec.questions:
-            seen |= self.table("answers", one.table, partial(self.answers, one), seen)
+            case_ids |= self.table("answers", one.table, partial(self.answers, one), case_ids)
         self.outlines()
         for case_id, video in self.videos.items():
             if (part := self.parts.get(case_id)) is not None:
                 part.video = video
                 part.files.append(video)
             else:
-                self.dropped.append(Dropped(video.name, "a recording without annotations"))
+                self.omissions.append(Omission(video.name, "a recording without annotations"))
         self.stills()
 
-    def one_each(self, tree: Tree, patterns: Sequence[str]) -> dict[str, Found]:
+    def one_each(self, tree: Tree, patterns: Sequence[str]) -> dict[str, FileMatch]:
         """One file a case; copies with the same bytes count once."""
-        several: dict[str, list[Found]] = {}
+        several: dict[str, list[FileMatch]] = {}
         for one in tree.find(patterns):
-            several.setdefault(self.spec.name_of(one.said["case"]), []).append(one)
-        kept: dict[str, Found] = {}
-        for case_id, found in sorted(several.items()):
-            path, left = choose((one.path for one in found), tree.root, f"a file of {case_id}")
-            self.dropped += left
-            kept[case_id] = next(one for one in found if one.path == path)
-        return kept
+            several.setdefault(self.spec.name_of(one.fields["case"]), []).append(one)
+        files_by_case: dict[str, FileMatch] = {}
+        for case_id, copies in sorted(several.items()):
+            path, left = choose((one.path for one in copies), tree.root, f"a file of {case_id}")
+            self.omissions += left
+            files_by_case[case_id] = next(one for one in copies if one.path == path)
+        return files_by_case
 
-    def tabled(self) -> dict[str, tuple[float | None, float | None]]:
+    def rates_and_lengths(self) -> dict[str, tuple[float | None, float | None]]:
         """Frames per second and length of each case, from the table of cases."""
-        found: dict[str, tuple[float | None, float | None]] = {}
+        rates_by_case: dict[str, tuple[float | None, float | None]] = {}
         table = self.spec.cases
         for one in self.tree.find(table.files) if table else ():
             assert table is not None
-            shown = self.tree.shown(one.path)
+            file_name = self.tree.relative_path(one.path)
             self.extra.append(one.path)
-            for number, row in enumerate(rows.read(one.path, shown), start=2):
-                where = f"{shown} row {number}"
+            for number, row in enumerate(rows.read(one.path, file_name), start=2):
+                where = f"{file_name} row {number}"
                 rate = rows.number(row, table.fps, where) if table.fps else None
                 frames = rows.number(row, table.frames, where) if table.frames else None
                 case_id = self.spec.name_of(rows.cell(row, table.case, where))
-                found[case_id] = (rate, frames / rate if frames and rate else None)
-        return found
+                rates_by_case[case_id] = (rate, frames / rate if frames and rate else None)
+        return rates_by_case
 
     def table(self, kind: str, table: Table, use: Use, skip: AbstractSet[str]) -> set[str]:
         """Read a table's files and give each case's rows to ``use``; the cases that were read.
 
         Cases in ``skip`` are left out: another table, named first, says the same of them.
         """
-        named: dict[str, str] = {}
+        names_by_id: dict[str, str] = {}
         if table.names is not None:
             for one in self.tree.find(table.names.files):
-                shown = self.tree.shown(one.path)
+                file_name = self.tree.relative_path(one.path)
                 self.extra.append(one.path)
-                for row in rows.read(one.path, shown):
-                    named[rows.cell(row, table.names.id, shown)] = rows.cell(row, table.names.label, shown)
-        table = table.model_copy(update={"ids": named | dict(table.ids)})
-        found = (
+                for row in rows.read(one.path, file_name):
+                    names_by_id[rows.cell(row, table.names.id, file_name)] = rows.cell(
+                        row, table.names.label, file_name
+                    )
+        table = table.model_copy(update={"ids": names_by_id | dict(table.ids)})
+        matches = (
             self.one_each(self.tree, table.files).values()
             if table.case is None
             else self.tree.find(table.files)
         )
-        seen: set[str] = set()
-        for one in found:
-            shown = self.tree.shown(one.path)
+        case_ids: set[str] = set()
+        for one in matches:
+            file_name = self.tree.relative_path(one.path)
             try:
-                given = rows.read(one.path, shown, table.header, table.rows)
-                grouped = self.by_case(table, one, given, shown)
+                file_rows = rows.read(one.path, file_name, table.header, table.rows)
+                rows_by_case = self.by_case(table, one, file_rows, file_name)
             except InputError as error:
-                self.dropped.append(Dropped(shown, str(error), fault=True))
+                self.omissions.append(Omission(file_name, str(error), fault=True))
                 continue
-            new = {case_id: own for case_id, own in grouped.items() if case_id not in skip}
+            new = {case_id: own for case_id, own in rows_by_case.items() if case_id not in skip}
             self.tally.files[kind] += bool(new)
             self.tally.rows[kind] += sum(map(len, new.values()))
-            seen |= new.keys()
+            case_ids |= new.keys()
             for case_id, own in new.items():
                 part = self.part(case_id, one.path)
                 try:
@@ -163,10 +167,10 @@ class Reader:
                     video = self.videos.get(case_id)
                     if video is not None and part.duration_s is None:
                         part.duration_s = clock.recording(video)[1]
-                    use(Given(kind, table, own, shown, video), part)
+                    use(Excerpt(kind, table, own, file_name, video), part)
                 except InputError as error:
                     part.faults.append(str(error))
-        return seen
+        return case_ids
 
     def rate(self, time: Clock, video: Path | None, part: Part) -> float:
         """Return how much a clock grows in a second: of the recording, or ``--fps`` where there is no recording."""
@@ -175,125 +179,125 @@ class Reader:
         return clock.rate(time, video, part.fps)
 
     def by_case(
-        self, table: Table, one: Found, given: Sequence[rows.Row], shown: str
+        self, table: Table, one: FileMatch, file_rows: Sequence[rows.Row], file_name: str
     ) -> dict[str, list[rows.Row]]:
         """Return the rows of each case of a file."""
         if table.case is None:
-            return {self.spec.name_of(one.said["case"]): list(given)}
-        grouped: dict[str, list[rows.Row]] = {}
-        for number, row in enumerate(given, start=2):
-            case = rows.cell(row, table.case, f"{shown} row {number}")
-            grouped.setdefault(self.spec.name_of(case), []).append(row)
-        return grouped
+            return {self.spec.name_of(one.fields["case"]): list(file_rows)}
+        rows_by_case: dict[str, list[rows.Row]] = {}
+        for number, row in enumerate(file_rows, start=2):
+            case = rows.cell(row, table.case, f"{file_name} row {number}")
+            rows_by_case.setdefault(self.spec.name_of(case), []).append(row)
+        return rows_by_case
 
-    def said_split(self, table: Table, given: Sequence[rows.Row], one: Found) -> str | None:
+    def said_split(self, table: Table, case_rows: Sequence[rows.Row], one: FileMatch) -> str | None:
         """Return the split that a column or a folder states."""
         if table.split is None:
-            return one.said.get("split")
-        stated = sorted({row.get(table.split, "") for row in given})
-        if len(stated) > 1:
-            raise InputError(f"its rows say split {' and '.join(stated)}; give it one split")
-        return stated[0]
+            return one.fields.get("split")
+        splits = sorted({row.get(table.split, "") for row in case_rows})
+        if len(splits) > 1:
+            raise InputError(f"its rows say split {' and '.join(splits)}; give it one split")
+        return splits[0]
 
-    def stretches(self, given: Given, part: Part) -> None:
+    def stretches(self, excerpt: Excerpt, part: Part) -> None:
         """Add phases or steps to a case."""
-        names, phases = self.taxonomy, given.kind == "phases"
-        laid = stretches.lay(
-            given.table,
-            given.rows,
-            given.where,
-            self.rate(given.table.time, given.video, part),
+        names, phases = self.taxonomy, excerpt.kind == "phases"
+        case_phases = stretches.lay(
+            excerpt.table,
+            excerpt.rows,
+            excerpt.where,
+            self.rate(excerpt.table.time, excerpt.video, part),
             lambda label: names.canonical("phase", label) if phases else step_name(label),
             part.duration_s,
         )
         if phases:
-            part.phases.extend(one for one in laid.phases if one.label != IDLE)
-            part.idle.extend((one.start_s, one.end_s) for one in laid.phases if one.label == IDLE)
+            part.phases.extend(one for one in case_phases.phases if one.label != IDLE)
+            part.idle.extend((one.start_s, one.end_s) for one in case_phases.phases if one.label == IDLE)
         else:
-            part.steps.extend(laid.phases)
-        part.unknown.extend(laid.unknown if phases else ())
-        for why, count in laid.left_out.items():
+            part.steps.extend(case_phases.phases)
+        part.unknown.extend(case_phases.unknown if phases else ())
+        for why, count in case_phases.left_out.items():
             self.tally.left_out[why] += count
 
-    def presence(self, given: Given, part: Part) -> None:
+    def presence(self, excerpt: Excerpt, part: Part) -> None:
         """Add things in view to a case."""
-        rate = self.rate(given.table.time, given.video, part)
-        shown = presence.read(given.table, given.rows, given.where, rate, self.taxonomy)
-        for scene in shown.scenes:
+        rate = self.rate(excerpt.table.time, excerpt.video, part)
+        in_view = presence.read(excerpt.table, excerpt.rows, excerpt.where, rate, self.taxonomy)
+        for scene in in_view.scenes:
             part.add(scene)
-        if shown.unsure:
-            self.tally.left_out["a moment on which its raters disagree"] += shown.unsure
+        if in_view.unsure:
+            self.tally.left_out["a moment on which its raters disagree"] += in_view.unsure
 
-    def answers(self, spec: Questions, given: Given, part: Part) -> None:
+    def answers(self, spec: Questions, excerpt: Excerpt, part: Part) -> None:
         """Add what a row says of a case, as answers."""
-        where = given.where
-        if len(given.rows) > 1:
-            raise InputError(f"{where}: {len(given.rows)} rows of one case; one is due")
+        where = excerpt.where
+        if len(excerpt.rows) > 1:
+            raise InputError(f"{where}: {len(excerpt.rows)} rows of one case; one is due")
         part.stated_s = max(part.stated_s, spec.seconds)
-        for row in given.rows:
+        for row in excerpt.rows:
             part.answers.extend((ask, rows.cell(row, ask.label, where), where) for ask in spec.ask)
 
     def outlines(self) -> None:
         """Label pictures and COCO files."""
         for spec in self.spec.masks:
             for one in self.tree.find(spec.files):
-                shown = self.tree.shown(one.path)
-                part = self.part(self.spec.name_of(one.said["case"]), one.path)
-                part.split = one.said.get("split") or part.split
+                file_name = self.tree.relative_path(one.path)
+                part = self.part(self.spec.name_of(one.fields["case"]), one.path)
+                part.split = one.fields.get("split") or part.split
                 self.tally.files["masks"] += 1
                 self.tally.rows["masks"] += 1
                 try:
-                    if (why := masks.wrong(spec, one.path, shown)) is not None:
-                        self.dropped.append(Dropped(shown, why))
+                    if (why := masks.wrong(spec, one.path, file_name)) is not None:
+                        self.omissions.append(Omission(file_name, why))
                         continue
                     per_second = self.rate(spec.time, None, part)
-                    time_s = clock.seconds(one.said["frame"], spec.time, per_second, shown)
-                    gone = Counter[str]()
-                    part.add(masks.scene(spec, one.path, shown, time_s, self.taxonomy, gone))
-                    for value in gone:
+                    time_s = clock.seconds(one.fields["frame"], spec.time, per_second, file_name)
+                    left_out = Counter[str]()
+                    part.add(masks.scene(spec, one.path, file_name, time_s, self.taxonomy, left_out))
+                    for value in left_out:
                         why = {**spec.leave_out, **spec.unknown}[value]
                         self.tally.left_out[f"pixels of value {value}: {why}"] += 1
                 except InputError as error:
-                    self.dropped.append(Dropped(shown, str(error), fault=True))
+                    self.omissions.append(Omission(file_name, str(error), fault=True))
         for coco in self.spec.coco:
             for one in self.tree.find(coco.files):
-                shown = self.tree.shown(one.path)
+                file_name = self.tree.relative_path(one.path)
                 self.tally.files["coco"] += 1
-                for placed in coco_files.read(coco, one.path, shown, self.taxonomy):
-                    if isinstance(placed, Dropped):
-                        self.dropped.append(placed)
+                for case_scene in coco_files.read(coco, one.path, file_name, self.taxonomy):
+                    if isinstance(case_scene, Omission):
+                        self.omissions.append(case_scene)
                         continue
-                    part = self.part(self.spec.name_of(placed.case), one.path)
-                    part.split = one.said.get("split") or part.split
+                    part = self.part(self.spec.name_of(case_scene.case), one.path)
+                    part.split = one.fields.get("split") or part.split
                     self.tally.rows["coco"] += 1
-                    there = part.scenes.get(to_ms(placed.scene.time_s))
+                    there = part.scenes.get(to_ms(case_scene.scene.time_s))
                     if there is not None and there.width:
                         self.tally.left_out["boxes of a picture that has masks"] += 1
                     else:
-                        part.add(placed.scene)
+                        part.add(case_scene.scene)
 
     def stills(self) -> None:
         """Pictures of cases that have no recording."""
         spec = self.spec.frames
         for one in self.tree.find(spec.files) if spec else ():
             assert spec is not None
-            part = self.parts.get(self.spec.name_of(one.said["case"]))
+            part = self.parts.get(self.spec.name_of(one.fields["case"]))
             if part is None or part.video is not None:
                 continue
-            shown = self.tree.shown(one.path)
+            file_name = self.tree.relative_path(one.path)
             per_second = self.rate(spec.time, None, part)
             part.frames.append(
-                Frame(clock.seconds(one.said["frame"], spec.time, per_second, shown), one.path)
+                Frame(clock.seconds(one.fields["frame"], spec.time, per_second, file_name), one.path)
             )
             part.files.append(one.path)
 
-    def case(self, case_id: str, part: Part) -> Iterator[Case | Dropped]:
+    def case(self, case_id: str, part: Part) -> Iterator[Case | Omission]:
         """Yield a case, or what is wrong with it."""
         if part.faults:
-            yield from (Dropped(case_id, fault, fault=True) for fault in part.faults)
+            yield from (Omission(case_id, fault, fault=True) for fault in part.faults)
             return
-        if not part.labelled():
-            yield Dropped(case_id, "no row of it says anything")
+        if not part.has_labels():
+            yield Omission(case_id, "no row of it says anything")
             return
         if count := stretches.overlaps(part.phases):
             self.tally.overlaps[case_id] = count
@@ -304,7 +308,7 @@ class Reader:
         try:
             clips = self.clips(case_id, part)
         except InputError as error:
-            yield Dropped(case_id, str(error), fault=True)
+            yield Omission(case_id, str(error), fault=True)
             return
         yield Case(
             case_id,
@@ -329,7 +333,7 @@ class Reader:
         last = max((phase.end_s for phase in part.phases), default=0.0)
         self.tally.momentary += not (part.duration_s or part.stated_s or last)
         whole = parts.whole(case_id, part.duration_s or part.stated_s or last or None)
-        qa = tuple(parts.answered(ask, whole, said, where) for ask, said, where in part.answers)
+        qa = tuple(parts.make_question(ask, whole, value, where) for ask, value, where in part.answers)
         phases = tuple(
             Clip(case_id, round(one.start_s * 1000), round(one.end_s * 1000), one.label)
             for one in part.phases

@@ -19,30 +19,30 @@ SEPARATORS = "\t;,"
 Row = Mapping[str, str]
 
 
-def read(path: Path, shown: str, header: Sequence[str] = (), json_path: str | None = None) -> list[Row]:
+def read(path: Path, file_name: str, header: Sequence[str] = (), json_path: str | None = None) -> list[Row]:
     """Return the rows of a file as dictionaries.
 
     Args:
         path: the file.
-        shown: how messages call it.
+        file_name: how messages call it.
         header: the columns, where the first line is data; further columns are passed over.
         json_path: of a JSON file, the dotted way to its list of objects.
     """
     if json_path is not None:
-        return _json(path, shown, json_path)
-    cells = _cells(read_text(path, shown), shown)
+        return _json(path, file_name, json_path)
+    cells = _cells(read_text(path, file_name), file_name)
     if not cells:
-        raise InputError(f"{shown}: it is empty; a table has rows")
+        raise InputError(f"{file_name}: it is empty; a table has rows")
     names, body = (list(header), cells) if header else (cells[0], cells[1:])
     if len(set(names)) != len(names):
-        raise InputError(f"{shown}: a column is there twice in its first line {','.join(names)!r}")
+        raise InputError(f"{file_name}: a column is there twice in its first line {','.join(names)!r}")
     for number, row in enumerate(body, start=1 if header else 2):
         if len(row) < len(names) or (not header and len(row) != len(names)):
-            raise InputError(f"{shown}: row {number} has {len(row)} cells, {len(names)} are due")
+            raise InputError(f"{file_name}: row {number} has {len(row)} cells, {len(names)} are due")
     return [dict(zip(names, row, strict=False)) for row in body]
 
 
-def _cells(text: str, shown: str) -> list[list[str]]:
+def _cells(text: str, file_name: str) -> list[list[str]]:
     """Return the cells of every line that isn't empty."""
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     first = next(iter(lines), "")
@@ -53,18 +53,18 @@ def _cells(text: str, shown: str) -> list[list[str]]:
         table = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         return [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise InputError(f"{shown}: not a table: {error}") from error
+        raise InputError(f"{file_name}: not a table: {error}") from error
 
 
-def _json(path: Path, shown: str, way: str) -> list[Row]:
+def _json(path: Path, file_name: str, way: str) -> list[Row]:
     """Return the list of objects at a place of a JSON file; numbers as text, so that all tables are alike."""
-    value: Any = read_json(path, shown)
+    value: Any = read_json(path, file_name)
     for name in way.split(".") if way else ():
         if not isinstance(value, Mapping) or name not in value:
-            raise InputError(f"{shown}: nothing at {way!r}; it needs a list of objects there")
+            raise InputError(f"{file_name}: nothing at {way!r}; it needs a list of objects there")
         value = value[name]
     if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
-        raise InputError(f"{shown}: {way!r} is not a list of objects")
+        raise InputError(f"{file_name}: {way!r} is not a list of objects")
     return [{str(key): str(cell) for key, cell in row.items()} for row in value]
 
 

@@ -13,7 +13,7 @@ from surgvqa.cards.command import InputError, nearest
 
 NONE = "none"
 OFFICIAL = "official"
-SAID: Literal["said"] = "said"  # by a folder's name or a column
+BY_FILES: Literal["said"] = "said"  # by a folder's name or a column
 
 
 def choose(description: Description, protocol: str) -> Protocol | None:
@@ -29,18 +29,22 @@ def choose(description: Description, protocol: str) -> Protocol | None:
     return description.splits[protocol]
 
 
-def split_of(description: Description, chosen: Protocol | None, case_id: str, said: str | None) -> str | None:
+def split_of(
+    description: Description, split_protocol: Protocol | None, case_id: str, stated_split: str | None
+) -> str | None:
     """Return a case's split, or None where none is stated for it."""
-    if chosen is None:
+    if split_protocol is None:
         return None
-    if chosen == SAID:
-        if said is None:
+    if split_protocol == BY_FILES:
+        if stated_split is None:
             return None
-        name = description.split_names.get(said, said).lower()
+        name = description.split_names.get(stated_split, stated_split).lower()
         if name not in SPLITS:
-            raise InputError(f"{case_id}: its split is {said!r}; {nearest(said, description.split_names)}")
+            raise InputError(
+                f"{case_id}: its split is {stated_split!r}; {nearest(stated_split, description.split_names)}"
+            )
         return name
-    return next((split for split, cases in chosen.items() if holds(cases, case_id)), None)
+    return next((split for split, cases in split_protocol.items() if holds(cases, case_id)), None)
 
 
 def holds(cases: str | Sequence[str], case_id: str) -> bool:
@@ -60,5 +64,5 @@ def holds(cases: str | Sequence[str], case_id: str) -> bool:
 
 
 def _number(case_id: str) -> int | None:
-    found = re.findall(r"\d+", case_id)
-    return int(found[-1]) if found else None
+    numbers = re.findall(r"\d+", case_id)
+    return int(numbers[-1]) if numbers else None

@@ -19,7 +19,7 @@ SLACK = 1.5  # rows further apart than this many steps have something missing be
 Canonical = Callable[[str], str]
 
 
-class Laid(NamedTuple):
+class CasePhases(NamedTuple):
     """The phases of a table's rows on one case."""
 
     phases: tuple[Phase, ...]
@@ -30,23 +30,23 @@ class Laid(NamedTuple):
 
 def lay(
     table: Table,
-    given: Sequence[rows.Row],
+    case_rows: Sequence[rows.Row],
     where: str,
     per_second: float,
     canonical: Canonical,
     end_s: float | None = None,
-) -> Laid:
+) -> CasePhases:
     """Phases from a case's rows; ``end_s`` is the recording's length, for starts alone.
 
     Raises ``InputError`` for a label that nobody knows, a moment labelled twice, a row between that lacks.
     """
     left_out: dict[str, int] = {}
-    labelled: list[tuple[float, float, str]] = []
-    for number, row in enumerate(given, start=1):
+    spans: list[tuple[float, float, str]] = []
+    for number, row in enumerate(case_rows, start=1):
         at = f"{where} row {number}"
-        said = rows.cell(row, table.label or "", at)
-        if said in table.leave_out:
-            why = table.leave_out[said]
+        value = rows.cell(row, table.label or "", at)
+        if value in table.leave_out:
+            why = table.leave_out[value]
             left_out[why] = left_out.get(why, 0) + 1
             continue
         column = table.time.column
@@ -56,14 +56,14 @@ def lay(
         if table.holds == "interval":
             end = clock.seconds(rows.cell(row, table.time.end or "", at), table.time, per_second, at)
             if end < start:
-                raise InputError(f"{at}: {said} ends at {end:g} s, before it starts at {start:g} s")
-        labelled.append((start, end, canonical(table.ids.get(said, said))))
-    if not labelled:
-        return Laid((), len(given), left_out)
+                raise InputError(f"{at}: {value} ends at {end:g} s, before it starts at {start:g} s")
+        spans.append((start, end, canonical(table.ids.get(value, value))))
+    if not spans:
+        return CasePhases((), len(case_rows), left_out)
     if table.holds == "interval":
-        found = [Phase(label, start, end) for start, end, label in labelled]
-        return Laid(_sorted(found), len(given), left_out)
-    moments = sorted((start, label) for start, _, label in labelled)
+        intervals = [Phase(label, start, end) for start, end, label in spans]
+        return CasePhases(_in_order(intervals), len(case_rows), left_out)
+    moments = sorted((start, label) for start, _, label in spans)
     for (one, _), (other, _) in itertools.pairwise(moments):
         if one == other:
             raise InputError(f"{where}: the moment {one:g} s is labelled twice")
@@ -71,7 +71,7 @@ def lay(
         phases, unknown = _starts(moments, where, end_s)
     else:
         phases, unknown = _runs(moments, where, per_second), ()
-    return Laid(_sorted(phases), len(given), left_out, unknown)
+    return CasePhases(_in_order(phases), len(case_rows), left_out, unknown)
 
 
 def _starts(
@@ -83,44 +83,44 @@ def _starts(
     if moments[-1][0] > end_s:
         raise InputError(f"{where}: {moments[-1][1]} starts at {moments[-1][0]:g} s of {end_s:g} s")
     ends = [at for at, _ in moments[1:]] + [end_s]
-    found = [Phase(label, at, end) for (at, label), end in zip(moments, ends, strict=True)]
-    return joined(found), ((0.0, moments[0][0]),) if moments[0][0] > 0 else ()
+    phases = [Phase(label, at, end) for (at, label), end in zip(moments, ends, strict=True)]
+    return join_neighbours(phases), ((0.0, moments[0][0]),) if moments[0][0] > 0 else ()
 
 
 def _runs(moments: list[tuple[float, str]], where: str, per_second: float) -> list[Phase]:
     """Phases from labels of single frames; each holds until the next frame."""
     steps = [after - at for (at, _), (after, _) in itertools.pairwise(moments)]
     step = statistics.median_low(steps) if steps else 1 / per_second
-    found: list[Phase] = []
+    phases: list[Phase] = []
     for (at, label), gap in zip(moments, [*steps, step], strict=True):
         if gap > SLACK * step:
             raise InputError(
                 f"{where}: no label from {at + step:g} to {at + gap:g} s, while rows are {step:g} s apart; "
                 "what nobody labelled is not idle"
             )
-        found.append(Phase(label, at, at + gap))
-    return joined(found)
+        phases.append(Phase(label, at, at + gap))
+    return join_neighbours(phases)
 
 
-def joined(phases: Sequence[Phase]) -> list[Phase]:
+def join_neighbours(phases: Sequence[Phase]) -> list[Phase]:
     """Neighbours of one label as one phase.
 
-    >>> [(one.start_s, one.end_s) for one in joined([Phase("a", 0, 1), Phase("a", 1, 2), Phase("a", 3, 4)])]
+    >>> [(one.start_s, one.end_s) for one in join_neighbours([Phase("a", 0, 1), Phase("a", 1, 2), Phase("a", 3, 4)])]
     [(0, 2), (3, 4)]
     """
-    found: list[Phase] = []
+    runs: list[Phase] = []
     for phase in phases:
-        if found and found[-1].label == phase.label and abs(found[-1].end_s - phase.start_s) < 1e-9:
-            found[-1] = Phase(phase.label, found[-1].start_s, phase.end_s)
+        if runs and runs[-1].label == phase.label and abs(runs[-1].end_s - phase.start_s) < 1e-9:
+            runs[-1] = Phase(phase.label, runs[-1].start_s, phase.end_s)
         else:
-            found.append(phase)
-    return found
+            runs.append(phase)
+    return runs
 
 
-def _sorted(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+def _in_order(phases: Sequence[Phase]) -> tuple[Phase, ...]:
     return tuple(sorted(phases, key=lambda one: (one.start_s, one.end_s, one.label)))
 
 
 def overlaps(phases: Sequence[Phase]) -> int:
     """How many phases begin before the one that began before them has ended."""
-    return sum(after.start_s < one.end_s for one, after in itertools.pairwise(_sorted(phases)))
+    return sum(after.start_s < one.end_s for one, after in itertools.pairwise(_in_order(phases)))

@@ -11,7 +11,7 @@ from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.teachers import template_teacher
 from surgvqa.builders.teachers.prompt import Messages, estimate, parse, prompt
 from surgvqa.builders.teachers.samples import Sample
-from surgvqa.builders.teachers.server import Cache, Server, Unanswered, ask_all, cache_key
+from surgvqa.builders.teachers.server import Cache, NoAnswer, Server, ask_all, cache_key
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.documents import LeftOut
 from tqdm import tqdm
@@ -51,11 +51,11 @@ def cache_of(folder: Path) -> Cache:
 
 def prompts_of(frames: Sequence[FrameLabels], taxonomy: Taxonomy, server: Server) -> dict[str, Messages]:
     """Return what there is to ask, each different prompt once."""
-    found: dict[str, Messages] = {}
+    prompts: dict[str, Messages] = {}
     for frame in frames:
         messages = prompt(frame, taxonomy)
-        found.setdefault(cache_key(messages, server), messages)
-    return found
+        prompts.setdefault(cache_key(messages, server), messages)
+    return prompts
 
 
 def costs(
@@ -70,15 +70,15 @@ def costs(
     cache = cache_of(folder)
     missing = [messages for key, messages in prompts.items() if cache.get(key) is None]
     cache.close()
-    found = estimate(missing, *prices)
-    money = f", {found['cost']:g} at the given prices" if any(prices) else ""
+    totals = estimate(missing, *prices)
+    money = f", {totals['cost']:g} at the given prices" if any(prices) else ""
     return (
         f"{len(frames)} frames, {len(prompts)} different scenes, {len(prompts) - len(missing)} answered before: "
-        f"{found['requests']} requests, about {found['tokens_in']} tokens in and {found['tokens_out']} out{money}"
+        f"{totals['requests']} requests, about {totals['tokens_in']} tokens in and {totals['tokens_out']} out{money}"
     )
 
 
-def asked(
+def collect_answers(
     frames: Sequence[FrameLabels], taxonomy: Taxonomy, server: Server, folder: Path, on_error: str
 ) -> tuple[Cache, list[LeftOut]]:
     """Ask for every scene that has no answer yet; returns the answers, and the frames that got none.
@@ -88,30 +88,32 @@ def asked(
     prompts = prompts_of(frames, taxonomy, server)
     cache = cache_of(folder)
     try:
-        unanswered = _unanswered(server, prompts, cache)
-        if unanswered and on_error == "fail":
+        failures = _ask_missing(server, prompts, cache)
+        if failures and on_error == "fail":
             raise InputError(
-                f"{len(unanswered)} scenes of {len(prompts)} have no answer: {next(iter(unanswered.values())).cause}. "
+                f"{len(failures)} scenes of {len(prompts)} have no answer: {next(iter(failures.values())).cause}. "
                 "The others are kept: run the same command again, or leave these out with --on-error quarantine"
             )
     except BaseException:
         cache.close()
         raise
-    dropped: list[LeftOut] = []
-    for frame in frames if unanswered else ():
-        if failed := unanswered.get(cache_key(prompt(frame, taxonomy), server)):
-            dropped.append({"item": f"{frame.video_id}: {frame.image}", "cause": failed.cause, "fault": True})
-    return cache, dropped
+    omissions: list[LeftOut] = []
+    for frame in frames if failures else ():
+        if failure := failures.get(cache_key(prompt(frame, taxonomy), server)):
+            omissions.append(
+                {"item": f"{frame.video_id}: {frame.image}", "cause": failure.cause, "fault": True}
+            )
+    return cache, omissions
 
 
-def _unanswered(server: Server, prompts: Mapping[str, Messages], cache: Cache) -> dict[str, Unanswered]:
+def _ask_missing(server: Server, prompts: Mapping[str, Messages], cache: Cache) -> dict[str, NoAnswer]:
     """Ask, and return why which prompt has no answer."""
     missing = sum(cache.get(key) is None for key in prompts)
-    unanswered: dict[str, Unanswered] = {}
-    known = len(prompts) - missing
-    with tqdm(total=len(prompts), initial=known, desc="teacher", unit="scene", disable=None) as bar:
-        for key, failed in ask_all(server, prompts, cache):
+    failures: dict[str, NoAnswer] = {}
+    answer_count = len(prompts) - missing
+    with tqdm(total=len(prompts), initial=answer_count, desc="teacher", unit="scene", disable=None) as bar:
+        for key, failure in ask_all(server, prompts, cache):
             bar.update()
-            if failed is not None:
-                unanswered[key] = failed
-    return unanswered
+            if failure is not None:
+                failures[key] = failure
+    return failures

@@ -66,7 +66,7 @@ def prompt(frame: FrameLabels, taxonomy: Taxonomy) -> Messages:
     at = phases.index(frame.phase) if frame.phase in phases else len(phases)
     if at + 1 < len(phases):
         after = phases[at + 1]
-        tools = wording.listed(taxonomy.used_in.get(after, ()))
+        tools = wording.join_names(taxonomy.used_in.get(after, ()))
         lines.append(f"- Usual next phase: {after}" + (f", with {tools}" if tools else ""))
     for gate in taxonomy.gates:
         when = f"before {gate.before}" if gate.before else "before the end"
@@ -85,16 +85,16 @@ def parse(content: str) -> tuple[Sample, ...]:
         BadAnswerError: not JSON, or not of the schema.
     """
     try:
-        found = json.loads(content)
+        answer = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BadAnswerError(f"not JSON: {error}") from error
-    if not isinstance(found, dict) or set(found) != set(SCHEMA["required"]):
+    if not isinstance(answer, dict) or set(answer) != set(SCHEMA["required"]):
         raise BadAnswerError("not an object of conversation, description and reasoning")
-    if not isinstance(found["description"], str):
+    if not isinstance(answer["description"], str):
         raise BadAnswerError("the description is no text")
-    talk, thoughts = _pairs(found["conversation"], 3, 6), _pairs(found["reasoning"], 1, 2)
-    described = Turn("Describe the frame in detail.", found["description"])
-    return Sample("conversation", talk), Sample("description", (described,)), Sample("reasoning", thoughts)
+    talk, thoughts = _pairs(answer["conversation"], 3, 6), _pairs(answer["reasoning"], 1, 2)
+    turn = Turn("Describe the frame in detail.", answer["description"])
+    return Sample("conversation", talk), Sample("description", (turn,)), Sample("reasoning", thoughts)
 
 
 def _pairs(value: Any, least: int, most: int) -> tuple[Turn, ...]:

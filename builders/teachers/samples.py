@@ -57,8 +57,8 @@ def messages_of(turns: Sequence[Turn], system: str | None = None) -> list[Messag
     >>> messages_of([Turn("Which phase?", "Incision.")])
     [{'role': 'user', 'content': 'Which phase?'}, {'role': 'assistant', 'content': 'Incision.'}]
     """
-    said: list[Message] = [{"role": "system", "content": system}] if system else []
+    messages: list[Message] = [{"role": "system", "content": system}] if system else []
     for turn in turns:
-        said.append({"role": "user", "content": turn.question})
-        said.append({"role": "assistant", "content": turn.answer})
-    return said
+        messages.append({"role": "user", "content": turn.question})
+        messages.append({"role": "assistant", "content": turn.answer})
+    return messages

@@ -65,12 +65,12 @@ def server(url: str, model: str, concurrency: int = 8) -> Server:
     return Server(f"{parts.scheme}://{parts.netloc}{path}", model, concurrency, key=key)
 
 
-def body(messages: Messages, asked: Server) -> dict[str, object]:
+def body(messages: Messages, endpoint: Server) -> dict[str, object]:
     """Return the request, without the key."""
     return {
-        "model": asked.model,
+        "model": endpoint.model,
         "messages": messages,
-        "temperature": asked.temperature,
+        "temperature": endpoint.temperature,
         "max_tokens": 4 * ANSWER_TOKENS,
         "response_format": {
             "type": "json_schema",
@@ -79,9 +79,9 @@ def body(messages: Messages, asked: Server) -> dict[str, object]:
     }
 
 
-def cache_key(messages: Messages, asked: Server) -> str:
+def cache_key(messages: Messages, endpoint: Server) -> str:
     """Return the cache key of an answer: everything it depends on."""
-    return hashlib.sha256(json.dumps(body(messages, asked), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(body(messages, endpoint), sort_keys=True).encode()).hexdigest()
 
 
 class Cache:
@@ -114,32 +114,32 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class NoAnswer:
     """Why a prompt has no answer after all attempts."""
 
     cause: str
 
 
 def ask_all(
-    asked: Server, prompts: Mapping[str, Messages], cache: Cache
-) -> Iterator[tuple[str, Unanswered | None]]:
+    endpoint: Server, prompts: Mapping[str, Messages], cache: Cache
+) -> Iterator[tuple[str, NoAnswer | None]]:
     """Ask what the cache lacks, ``concurrency`` at a time; yields each key when it is answered or given up.
 
     Raises:
         InputError: the server refuses (key, model, request), or nothing comes of `GIVE_UP` requests in a row.
     """
     waiting = iter([key for key in prompts if cache.get(key) is None])
-    limits = httpx.Limits(max_connections=asked.concurrency)
+    limits = httpx.Limits(max_connections=endpoint.concurrency)
     stop, busy = Event(), dict[Future[str], str]()
     failures = 0
-    threads = ThreadPoolExecutor(asked.concurrency, thread_name_prefix="teacher")
+    threads = ThreadPoolExecutor(endpoint.concurrency, thread_name_prefix="teacher")
     client = httpx.Client(
-        timeout=asked.timeout_s, limits=limits, headers=_headers(asked), follow_redirects=False
+        timeout=endpoint.timeout_s, limits=limits, headers=_headers(endpoint), follow_redirects=False
     )
 
     def fill() -> None:
-        while len(busy) < 2 * asked.concurrency and (key := next(waiting, None)) is not None:
-            busy[threads.submit(_answer, client, asked, prompts[key], stop)] = key
+        while len(busy) < 2 * endpoint.concurrency and (key := next(waiting, None)) is not None:
+            busy[threads.submit(_answer, client, endpoint, prompts[key], stop)] = key
 
     try:
         fill()
@@ -152,10 +152,10 @@ def ask_all(
                     yield key, None
                 except BadAnswerError as error:
                     failures += 1
-                    yield key, Unanswered(str(error))
+                    yield key, NoAnswer(str(error))
             if failures >= GIVE_UP:
                 raise InputError(
-                    f"the last {failures} requests to {asked.url} came to nothing; what was answered is kept, "
+                    f"the last {failures} requests to {endpoint.url} came to nothing; what was answered is kept, "
                     "run the same command again"
                 )
             fill()
@@ -168,53 +168,53 @@ def ask_all(
                 cache.put(key, future.result())
 
 
-def _headers(asked: Server) -> dict[str, str]:
+def _headers(endpoint: Server) -> dict[str, str]:
     # A compressed answer of a few bytes can be gigabytes: none is asked for, and none is taken.
     plain = {"Accept-Encoding": "identity"}
-    return {**plain, "Authorization": f"Bearer {asked.key}"} if asked.key else plain
+    return {**plain, "Authorization": f"Bearer {endpoint.key}"} if endpoint.key else plain
 
 
-def _answer(client: httpx.Client, asked: Server, messages: Messages, stop: Event) -> str:
+def _answer(client: httpx.Client, endpoint: Server, messages: Messages, stop: Event) -> str:
     """One answer of the schema, after as many attempts as it takes and is allowed."""
     cause = ""
-    for attempt in range(asked.attempts):
-        wait_s = min(LONGEST_WAIT_S, asked.backoff_s * 2**attempt * random.uniform(0.5, 1.5))
+    for attempt in range(endpoint.attempts):
+        wait_s = min(LONGEST_WAIT_S, endpoint.backoff_s * 2**attempt * random.uniform(0.5, 1.5))
         try:
-            status, after_s, text = _post(client, asked, messages)
+            status, after_s, text = _post(client, endpoint, messages)
             if status == 200:
-                content = _content(text).replace(asked.key, "[key]") if asked.key else _content(text)
+                content = _content(text).replace(endpoint.key, "[key]") if endpoint.key else _content(text)
                 parse(content)
                 return content
-            cause = f"status {status}: {hidden(text, asked)}"
+            cause = f"status {status}: {hide_key(text, endpoint)}"
             if status not in (408, 409, 425, 429) and status < 500:
-                raise InputError(f"{asked.url} refuses with {cause}; {_advice(status)}")
+                raise InputError(f"{endpoint.url} refuses with {cause}; {_advice(status)}")
             wait_s = max(wait_s, min(LONGEST_WAIT_S, after_s))
         except httpx.TransportError as error:
-            cause = f"{type(error).__name__}: {hidden(str(error), asked)}"
+            cause = f"{type(error).__name__}: {hide_key(str(error), endpoint)}"
         except BadAnswerError as error:
-            cause = hidden(str(error), asked)
-        if attempt + 1 < asked.attempts and stop.wait(wait_s):
+            cause = hide_key(str(error), endpoint)
+        if attempt + 1 < endpoint.attempts and stop.wait(wait_s):
             break
-    raise BadAnswerError(f"no answer in {asked.attempts} attempts, the last: {cause}")
+    raise BadAnswerError(f"no answer in {endpoint.attempts} attempts, the last: {cause}")
 
 
-def _post(client: httpx.Client, asked: Server, messages: Messages) -> tuple[int, float, str]:
+def _post(client: httpx.Client, endpoint: Server, messages: Messages) -> tuple[int, float, str]:
     """Status, seconds the server asks to wait, text; of bounded size and within the time of one request."""
-    until = time.monotonic() + asked.timeout_s
+    until = time.monotonic() + endpoint.timeout_s
     parts: list[bytes] = []
     size = 0
-    with client.stream("POST", f"{asked.url}/chat/completions", json=body(messages, asked)) as response:
-        if (packed := response.headers.get("content-encoding", "identity")) != "identity":
-            raise BadAnswerError(f"an answer packed by {one_line(packed)[:40]}, which was not asked for")
+    with client.stream("POST", f"{endpoint.url}/chat/completions", json=body(messages, endpoint)) as response:
+        if (encoding := response.headers.get("content-encoding", "identity")) != "identity":
+            raise BadAnswerError(f"an answer packed by {one_line(encoding)[:40]}, which was not asked for")
         for part in response.iter_raw():
             parts.append(part)
             size += len(part)
             if size > MOST_BYTES:
                 raise BadAnswerError(f"an answer of more than {MOST_BYTES} bytes")
             if time.monotonic() > until:
-                raise BadAnswerError(f"no end of the answer after {asked.timeout_s:g} s")
-        given = response.headers.get("retry-after", "")
-        after_s = float(given) if given.replace(".", "", 1).isdecimal() and given.isascii() else 0.0
+                raise BadAnswerError(f"no end of the answer after {endpoint.timeout_s:g} s")
+        delay = response.headers.get("retry-after", "")
+        after_s = float(delay) if delay.replace(".", "", 1).isdecimal() and delay.isascii() else 0.0
         return response.status_code, after_s, b"".join(parts).decode("utf-8", "replace")
 
 
@@ -232,9 +232,9 @@ def _content(text: str) -> str:
     return content
 
 
-def hidden(text: str, asked: Server) -> str:
+def hide_key(text: str, endpoint: Server) -> str:
     """Return a server's words for a message of ours: on one line, short, without the key."""
-    return one_line(text.replace(asked.key, "[key]") if asked.key else text)[:200]
+    return one_line(text.replace(endpoint.key, "[key]") if endpoint.key else text)[:200]
 
 
 def _advice(status: int) -> str:

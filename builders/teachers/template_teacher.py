@@ -54,15 +54,17 @@ def samples(frame: FrameLabels, taxonomy: Taxonomy, seed: int = 0) -> tuple[Samp
         list(writer.description()),
         list(writer.reasoning()),
     )
-    found = []
+    all_samples = []
     if talk:
-        found.append(Sample("conversation", tuple(talk)))
+        all_samples.append(Sample("conversation", tuple(talk)))
     if points:
         question = writer.pick(DESCRIBE, "description")
-        found.append(Sample("description", (Turn(question, "\n".join(f"- {point}" for point in points)),)))
+        all_samples.append(
+            Sample("description", (Turn(question, "\n".join(f"- {point}" for point in points)),))
+        )
     if thoughts:
-        found.append(Sample("reasoning", tuple(thoughts)))
-    return tuple(found)
+        all_samples.append(Sample("reasoning", tuple(thoughts)))
+    return tuple(all_samples)
 
 
 class _Writer:
@@ -78,7 +80,7 @@ class _Writer:
             "anatomy": frame.anatomy,
             "instrument": frame.tools,
         }
-        self.found = {
+        self.placed_instruments = {
             words: node for words, node in positions.references(self.scene).items() if node.grid in CELLS
         }
 
@@ -86,12 +88,12 @@ class _Writer:
         """One of several phrasings, the same for the same picture."""
         return draws.pick(phrasings, "wording", *self.key, *what)
 
-    def ask(self, kind: str, said: str | None, **slots: str) -> Turn:
-        """Return a question and answer in the words of `builders/questions/wording.py`; ``said`` is None where there is nothing."""
+    def ask(self, kind: str, answer: str | None, **slots: str) -> Turn:
+        """Return a question and answer in the words of `builders/questions/wording.py`; ``answer`` is None where there is nothing."""
         question = self.pick(wording.QUESTIONS[kind], kind).format(**slots)
         something, nothing = wording.ANSWERS[kind]
         nothing = NO_STRUCTURE if kind == "anatomy" else nothing
-        return Turn(question, (nothing if said is None else something).format(x=said, **slots))
+        return Turn(question, (nothing if answer is None else something).format(x=answer, **slots))
 
     def names(self, role: Role) -> list[str]:
         """Return the names of a role, in the taxonomy's order."""
@@ -108,17 +110,17 @@ class _Writer:
             turns.append(self.ask("phase", None if self.frame.phase == IDLE else self.frame.phase))
         for role, kind in (("instrument", "instruments"), ("anatomy", "anatomy")):
             if self.things[role] is not None:  # type: ignore[index]
-                turns.append(self.ask(kind, wording.listed(self.names(role)) or None))  # type: ignore[arg-type]
+                turns.append(self.ask(kind, wording.join_names(self.names(role)) or None))  # type: ignore[arg-type]
         turns.extend(self._where())
         turns.extend(self._whether())
         return turns[:MOST]
 
     def _where(self) -> Iterator[Turn]:
-        tools = [words for words, node in self.found.items() if node.type == "instrument"]
-        if self.found:
-            words = draws.pick(tools or list(self.found), "where", *self.key)
-            yield self.ask("absolute_position", self.found[words].grid or "", a=words)
-        if pair := positions.clearest_pair(self.scene, self.found, "pair", *self.key):
+        tools = [words for words, node in self.placed_instruments.items() if node.type == "instrument"]
+        if self.placed_instruments:
+            words = draws.pick(tools or list(self.placed_instruments), "where", *self.key)
+            yield self.ask("absolute_position", self.placed_instruments[words].grid or "", a=words)
+        if pair := positions.clearest_pair(self.scene, self.placed_instruments, "pair", *self.key):
             a, b, short = pair
             if short != positions.SAME_PLACE:
                 yield self.ask("relative_position", short, a=a, b=b)
@@ -128,9 +130,12 @@ class _Writer:
         names = [name for role in self.things for name in self.names(role)]
         absent = [
             name
-            for role, known in (("instrument", self.taxonomy.instruments), ("anatomy", self.taxonomy.anatomy))
+            for role, vocabulary in (
+                ("instrument", self.taxonomy.instruments),
+                ("anatomy", self.taxonomy.anatomy),
+            )
             if self.things[role] is not None  # type: ignore[index]
-            for name in known
+            for name in vocabulary
             if name not in names
         ]
         usual = [name for name in self.taxonomy.used_in.get(self.frame.phase or "", ()) if name in absent]
@@ -153,8 +158,8 @@ class _Writer:
             )
         for role, title in (("anatomy", "Anatomy"), ("instrument", "Instruments")):
             if self.things[role] is not None:  # type: ignore[index]
-                yield f"{title}: {wording.listed(self.names(role)) or 'none'}."  # type: ignore[arg-type]
-        for words, node in self.found.items():
+                yield f"{title}: {wording.join_names(self.names(role)) or 'none'}."  # type: ignore[arg-type]
+        for words, node in self.placed_instruments.items():
             yield wording.ANSWERS["absolute_position"][0].format(a=words, x=node.grid)
         for event, holds in self.events.items():
             if gate := self.gates.get(event):
@@ -173,8 +178,8 @@ class _Writer:
         elif flags:
             true = [event for event in flags if self.events[event]]
             event = draws.pick(true or flags, "flag", *self.key)
-            said = f"Yes, {event} is present." if true else f"No, {event} is not present."
-            yield Turn(self.pick(FLAG, "flag").format(event=event), said)
+            answer = f"Yes, {event} is present." if true else f"No, {event} is not present."
+            yield Turn(self.pick(FLAG, "flag").format(event=event), answer)
         phases = self.taxonomy.phases
         if self.frame.phase in phases:
             at = phases.index(self.frame.phase)
@@ -186,15 +191,15 @@ class _Writer:
                 )
             else:
                 tools = self.taxonomy.used_in.get(after, ())
-                ready = f" Prepare {wording.listed(tools)}." if tools else ""
+                ready = f" Prepare {wording.join_names(tools)}." if tools else ""
                 yield Turn(question, f"After {self.frame.phase} usually comes {after}.{ready}")
 
     def _due(self) -> Gate | None:
         """Return the next gate whose state is known: the first one before a later phase."""
         phases = self.taxonomy.phases
         at = phases.index(self.frame.phase) if self.frame.phase in phases else -1
-        known = [gate for gate in self.taxonomy.gates if gate.event in self.events]
-        ahead = [gate for gate in known if gate.before is None or phases.index(gate.before) >= at]
+        known_gates = [gate for gate in self.taxonomy.gates if gate.event in self.events]
+        ahead = [gate for gate in known_gates if gate.before is None or phases.index(gate.before) >= at]
         return min(
             ahead, key=lambda gate: phases.index(gate.before) if gate.before else len(phases), default=None
         )
@@ -203,10 +208,10 @@ class _Writer:
         holds = self.events[gate.event or ""]
         conditions = ", ".join(gate.conditions)
         when = f"Before {gate.before}" if gate.before else "Before the end of the operation"
-        said = (
+        verdict = (
             f"Yes, the safety check {gate.name} is met."
             if holds
             else f"No, the safety check {gate.name} is not met."
         )
         question = self.pick(CHECK, "check").format(gate=gate.name)
-        return Turn(question, f"{said} {when} the safety check {gate.name} requires: {conditions}.")
+        return Turn(question, f"{verdict} {when} the safety check {gate.name} requires: {conditions}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from surgvqa.builders.schema import Case, Dropped, Facts
+from surgvqa.builders.schema import Case, Facts, Omission
 from surgvqa.builders.source_files.question_files import Family, read
 
 FACTS = Facts(
@@ -20,7 +20,7 @@ FACTS = Facts(
 }""",
     procedure="cholecystectomy",
 )
-TRIED = "invented tree"
+TRIED_ON = "invented tree"
 READS = "questions"
 FAMILY = Family(
     "cholec80_vqa",
@@ -36,6 +36,6 @@ FAMILY = Family(
 )
 
 
-def cases(root: Path) -> Iterator[Case | Dropped]:
+def cases(root: Path) -> Iterator[Case | Omission]:
     """Read every question below ``root``."""
     yield from read(root, FAMILY)

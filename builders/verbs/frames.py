@@ -11,10 +11,10 @@ def run(config: Frames) -> None:
     from surgvqa.builders.frames.extract import extract
 
     with alone(config.out):
-        taken = extract(config)
-    if taken.outside:
-        print(f"{taken.outside} moments outside the body were left out")
+        extraction = extract(config)
+    if extraction.outside:
+        print(f"{extraction.outside} moments outside the body were left out")
     print(
-        f"{taken.frames} frames, {taken.labelled} of them labelled at that very moment; {taken.duplicates} that look "
-        f"like another were left out; labels in {taken.path}"
+        f"{extraction.frames} frames, {extraction.labelled_frames} of them labelled at that very moment; {extraction.duplicates} that look "
+        f"like another were left out; labels in {extraction.path}"
     )

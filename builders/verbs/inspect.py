@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inspect:
     """Look at questions with their frames, and put what was found onto the card."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """what a build wrote"""
-    n: Annotated[int, Given("N")] = 200
+    n: Annotated[int, Usage("N")] = 200
     """questions, drawn at random, as many of each kind as there are"""
-    page: Annotated[Path | None, Given("FILE", shown="DIR-inspect.html, beside DIR")] = None
+    page: Annotated[Path | None, Usage("FILE", default_text="DIR-inspect.html, beside DIR")] = None
     """where the page goes; it holds pictures and is not for publishing"""
-    seed: Annotated[int, Given("N")] = 0
+    seed: Annotated[int, Usage("N")] = 0
     """of the draw"""
-    result: Annotated[Path | None, Given("FILE")] = None
+    result: Annotated[Path | None, Usage("FILE")] = None
     """the JSON that the page saved: onto the card as a rate of errors with its interval"""
 
 
@@ -30,11 +30,11 @@ def run(config: Inspect) -> None:
     if config.result is not None:
         from surgvqa.builders.inspection.result import put
 
-        found = put(config.folder, config.result)
-        low, high = found["ci95"]
+        summary = put(config.folder, config.result)
+        low, high = summary["ci95"]
         print(
-            f"{found['n']} judged: {found['right']} right, {found['wrong']} wrong, {found['unclear']} unclear; "
-            f"{found['error_rate']:.1%} wrong or unclear (95 %: {low:.1%} to {high:.1%}); it is on the card"
+            f"{summary['n']} judged: {summary['right']} right, {summary['wrong']} wrong, {summary['unclear']} unclear; "
+            f"{summary['error_rate']:.1%} wrong or unclear (95 %: {low:.1%} to {high:.1%}); it is on the card"
         )
         return
     from surgvqa.builders.inspection.page import write

@@ -11,7 +11,7 @@ def run(config: Instruct) -> None:
     from surgvqa.builders.instruct import write
 
     if config.teacher is not None or config.estimate:
-        print(write.expected(config))
+        print(write.estimate(config))
         if config.estimate:
             return
     with alone(config.out):

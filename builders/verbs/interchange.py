@@ -32,9 +32,9 @@ def export(config: Export) -> None:
     print(f"{config.out} is ready")
 
 
-def say_lost(lost: dict[str, int]) -> None:
+def say_lost(losses: dict[str, int]) -> None:
     """Print what the other form could not say."""
-    for what, count in lost.items():
+    for what, count in losses.items():
         print(f"lost in {count} samples: {what}")
-    if not lost:
+    if not losses:
         print("nothing is lost")

@@ -7,12 +7,14 @@ from surgvqa.builders.settings.labels import Labels
 
 def run(config: Labels) -> None:
     """Refine frame labels by those of other tools."""
-    from surgvqa.builders.files.faults import listed
+    from surgvqa.builders.files.faults import summarise
     from surgvqa.builders.frames.label_files import merge
 
-    merged = merge(config)
-    print(f"labels of {merged.frames} frames went into {config.into}")
-    if merged.left_out:
-        print(f"cut or left out: {listed(merged.left_out)}")
-    if merged.unmatched:
-        print(f"{len(merged.unmatched)} pictures are no frame of it, such as {merged.unmatched[0]}")
+    outcome = merge(config)
+    print(f"labels of {outcome.frames} frames went into {config.into}")
+    if outcome.left_out:
+        print(f"cut or left out: {summarise(outcome.left_out)}")
+    if outcome.unmatched_pictures:
+        print(
+            f"{len(outcome.unmatched_pictures)} pictures are no frame of it, such as {outcome.unmatched_pictures[0]}"
+        )

@@ -19,11 +19,11 @@ class Sources:
 
 def run(config: Sources) -> None:
     """List every data set that can be read."""
-    found = listed()
-    print(json.dumps([one._asdict() for one in found], indent=1) if config.json else table(found))
+    entries = list_entries()
+    print(json.dumps([one._asdict() for one in entries], indent=1) if config.json else table(entries))
 
 
-class Listed(NamedTuple):
+class SourceEntry(NamedTuple):
     """One data set."""
 
     source: str
@@ -34,27 +34,29 @@ class Listed(NamedTuple):
     tried: str  # on real files, or on an invented tree alone
 
 
-def listed() -> list[Listed]:
+def list_entries() -> list[SourceEntry]:
     """Every source, in order of its name."""
-    found = []
+    entries = []
     for name in sources.names():
         module = sources.load(name)
-        facts, said = module.FACTS, getattr(module, "DESCRIPTION", None)
-        reads = said.reads() if said is not None else module.READS
-        tried = said.tried if said is not None else module.TRIED
-        found.append(Listed(name, facts.name, facts.licence, " ".join(facts.access.split()), reads, tried))
-    return found
+        facts, description = module.FACTS, getattr(module, "DESCRIPTION", None)
+        reads = description.reads() if description is not None else module.READS
+        tried_on = description.tried if description is not None else module.TRIED_ON
+        entries.append(
+            SourceEntry(name, facts.name, facts.licence, " ".join(facts.access.split()), reads, tried_on)
+        )
+    return entries
 
 
-def table(found: list[Listed]) -> str:
+def table(entries: list[SourceEntry]) -> str:
     """Return the list as lines to print, a block a data set.
 
-    >>> print(table([Listed("a", "A", "CC0", "a form", "phases", "invented tree")]))
+    >>> print(table([SourceEntry("a", "A", "CC0", "a form", "phases", "invented tree")]))
     a                   A
                         phases; tried: invented tree
                         CC0; a form
     """
     return "\n".join(
         f"{one.source:<20}{one.name}\n{'':<20}{one.reads}; tried: {one.tried}\n{'':<20}{one.licence}; {one.access}"
-        for one in found
+        for one in entries
     )

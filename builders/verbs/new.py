@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.builders.settings.frames import Rated
-from surgvqa.cards.arguments.option import Given
+from surgvqa.builders.settings.frames import RateOptions
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.arguments.words import shell
 
 
 @dataclass(frozen=True, kw_only=True)
-class New(Rated):
+class New(RateOptions):
     """Write the commented files that a new procedure begins with."""
 
-    procedure: Annotated[str, Given("PROCEDURE", position=True)]
+    procedure: Annotated[str, Usage("PROCEDURE", position=True)]
     """its name"""
-    dir: Annotated[Path | None, Given("DIR", shown="the procedure's name")] = None
+    dir: Annotated[Path | None, Usage("DIR", default_text="the procedure's name")] = None
     """the folder"""
     check: bool = False
     """write nothing; say what is wrong with the folder"""
@@ -38,9 +38,9 @@ def run(config: New) -> None:
     again = shell(
         ["surgvqa-build", "new", config.procedure, *(["--dir", str(folder)] if config.dir else []), "--check"]
     )
-    built = shell(["surgvqa-build", "procedure", "--root", str(folder), "--out", f"{folder}_dataset"])
+    build_command = shell(["surgvqa-build", "procedure", "--root", str(folder), "--out", f"{folder}_dataset"])
     print(
-        f"next: {built}"
+        f"next: {build_command}"
         if config.example
         else f"edit them, put recordings into {folder / 'videos'}, then: {again}"
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.command import InputError
 
 
@@ -14,11 +14,11 @@ from surgvqa.cards.command import InputError
 class Probe:
     """Decode every video of a folder and list what is wrong."""
 
-    root: Annotated[Path, Given("ROOT", position=True)]
+    root: Annotated[Path, Usage("ROOT", position=True)]
     """a folder or a video"""
-    json: Annotated[Path | None, Given("FILE")] = None
+    json: Annotated[Path | None, Usage("FILE")] = None
     """also write the list as JSON"""
-    workers: Annotated[int, Given("N")] = 1
+    workers: Annotated[int, Usage("N")] = 1
     """processes"""
 
 

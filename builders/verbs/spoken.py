@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from surgvqa.builders.files.one_command import alone
-from surgvqa.builders.settings.spoken import Spoken
+from surgvqa.builders.settings.spoken import SpokenQuestions
 from surgvqa.cards.command import InputError
 
 
-def run(config: Spoken) -> None:
+def run(config: SpokenQuestions) -> None:
     """Add config spoken and say how many questions are spoken."""
     from surgvqa.builders.speech.spoken import add_spoken
 

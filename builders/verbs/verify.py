@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.files import manifest
 
 
@@ -14,15 +14,15 @@ from surgvqa.cards.files import manifest
 class Verify:
     """Check every file of a data set or an adapter, bit for bit."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """what a build or a training wrote"""
-    repair: Annotated[Path | None, Given("ROOT")] = None
+    repair: Annotated[Path | None, Usage("ROOT")] = None
     """build what is damaged again, from the source's folder"""
-    pseudonyms: Annotated[Path | None, Given("FILE")] = None
+    pseudonyms: Annotated[Path | None, Usage("FILE")] = None
     """for --repair, where the build had it"""
-    signer: Annotated[Path | None, Given("FILE")] = None
+    signer: Annotated[Path | None, Usage("FILE")] = None
     """only a data set signed by one of FILE (allowed signers of ssh-keygen; `surgvqa-card sign` signs)"""
-    workers: Annotated[int, Given("N")] = 1
+    workers: Annotated[int, Usage("N")] = 1
     """processes of --repair"""
 
 

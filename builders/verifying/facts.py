@@ -12,7 +12,7 @@ from surgvqa.builders.verifying.plain_speech import Refusal
 from surgvqa.builders.verifying.sentence_reader import Clause, Mention, Place, normal
 
 # Words of sides, which are judged as such.
-PLACED = frozenset((*lexicon.RELATIONS, *lexicon.DEPTH, "surrounded"))
+PLACE_WORDS = frozenset((*lexicon.RELATIONS, *lexicon.DEPTH, "surrounded"))
 
 
 class FrameFacts:
@@ -27,13 +27,19 @@ class FrameFacts:
     def _plain(self, clause: Clause, further: frozenset[str], more: frozenset[str] = frozenset()) -> None:
         """Refuse any word that could claim more than labels and procedure file say."""
         for word in clause.free.split():
-            known = word in lexicon.SAYS or word in further or normal(word) in further or normal(word) in more
+            is_known = (
+                word in lexicon.SAYS or word in further or normal(word) in further or normal(word) in more
+            )
             if not (
-                known or word == "|" or word in PLACED or word in lexicon.NUMBERS or re.search(r"\d", word)
+                is_known
+                or word == "|"
+                or word in PLACE_WORDS
+                or word in lexicon.NUMBERS
+                or re.search(r"\d", word)
             ):
                 raise Refusal(f"claim: {word!r} says more than the labels")
 
-    def _known(self, mention: Mention) -> None:
+    def _refuse_foreign(self, mention: Mention) -> None:
         """Refuse what is of another procedure; a gate's conditions may name more than the procedure's lists."""
         of_condition = set(mention.words.split()) <= self.foreign_words
         if mention.foreign and not of_condition:
@@ -46,9 +52,9 @@ class FrameFacts:
         causes = [self._false(kind, name, positive) for kind, name in mention.options if kind]
         events = [kind == "event" for kind, _ in mention.options]
         # "no bleeding" denies every kind of bleeding; "bleeding" means one of them
-        failed = [cause for cause in causes if cause]
-        if (any if all(events) and not positive else all)(causes) and failed:
-            raise Refusal(failed[0])
+        faults = [cause for cause in causes if cause]
+        if (any if all(events) and not positive else all)(causes) and faults:
+            raise Refusal(faults[0])
 
     def _false(self, kind: str, name: str, positive: bool) -> str:
         """Name what is wrong with a claim about one name; "" where it holds."""
@@ -74,13 +80,13 @@ class FrameFacts:
             raise Refusal(f"{role}: said that there are {'some' if there else 'none'}")
 
     def _counts(self, clause: Clause) -> None:
-        for number, counted in clause.counts:
-            if counted.startswith("="):
-                options = next(m.options for m in clause.mentions if m.words == counted[1:])
+        for number, target in clause.counts:
+            if target.startswith("="):
+                options = next(m.options for m in clause.mentions if m.words == target[1:])
                 names = {name for _, name in options}
                 true = sum(node.name in names for node in self.scene.nodes)
-            elif counted:
-                true = len(self.things[counted] or ()) if self.things[counted] is not None else -2
+            elif target:
+                true = len(self.things[target] or ()) if self.things[target] is not None else -2
             else:
                 true = -2
             if number != true:
@@ -89,9 +95,9 @@ class FrameFacts:
     def _only(self, clause: Clause) -> None:
         """Refuse a list that claims to be complete and isn't."""
         for role, things in self.things.items():
-            named = {name for m in clause.mentions for kind, name in m.options if kind == role}
+            names = {name for m in clause.mentions for kind, name in m.options if kind == role}
             there = {thing.name for thing in things or ()}
-            if named and named != there:
+            if names and names != there:
                 raise Refusal(f"{role}: said to be all, {', '.join(sorted(there))} are there")
 
     def _places(self, clause: Clause, subject: Mention | None) -> None:
@@ -99,7 +105,7 @@ class FrameFacts:
             if not self._true_place(place, clause, subject):
                 raise Refusal(f"side: {place.value} is not borne out")
 
-    def _placed(self, clause: Clause) -> bool:
+    def _places_hold(self, clause: Clause) -> bool:
         return all(self._true_place(place, clause, None) for place in clause.places)
 
     def _true_place(self, place: Place, clause: Clause, subject: Mention | None) -> bool:
@@ -111,12 +117,14 @@ class FrameFacts:
                 return False
             to = clause.mentions[place.to]
             return any(
-                self._related(a, place.value, b) for a in self._nodes(subjects[-1]) for b in self._nodes(to)
+                self._is_related(a, place.value, b)
+                for a in self._nodes(subjects[-1])
+                for b in self._nodes(to)
             )
         # something without a cell (a phase, an event) in a list of things is no claim about it
-        located = [mention for mention in subjects if self._nodes(mention)]
-        return bool(located) and all(
-            any(_in_place(node, place) for node in self._nodes(mention)) for mention in located
+        located_mentions = [mention for mention in subjects if self._nodes(mention)]
+        return bool(located_mentions) and all(
+            any(_in_place(node, place) for node in self._nodes(mention)) for mention in located_mentions
         )
 
     def _nodes(self, mention: Mention) -> list[Entity]:
@@ -128,7 +136,7 @@ class FrameFacts:
             return nodes[mention.order :][:1] if nodes else []
         return nodes
 
-    def _related(self, a: Entity, rel: str, b: Entity) -> bool:
+    def _is_related(self, a: Entity, rel: str, b: Entity) -> bool:
         there = {edge.rel for edge in self.scene.edges if edge.src == a.id and edge.dst == b.id}
         return bool(there & {"near", "overlaps", "inside", "surrounds"}) if rel == "near" else rel in there
 

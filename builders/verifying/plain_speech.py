@@ -45,8 +45,8 @@ def checked_form(turn: Turn, frame: FrameLabels, scene: Scene) -> Turn:
     for name in names:
         if len(name) > 2 and name in both and not name.isalpha():
             raise Refusal(f"leak: the name {name!r}")
-    asked = lexicon.ASKS_PLACE.search(question)
-    if asked and _true_numbers(answer, scene):
+    asks_place = lexicon.ASKS_PLACE.search(question)
+    if asks_place and _true_numbers(answer, scene):
         return Turn(turn.question, NUMBERS.sub("", turn.answer))
     for text in (question, answer):
         if cause := _leak(text):
@@ -77,8 +77,8 @@ def _leak(text: str) -> str:
 
 def _true_numbers(answer: str, scene: Scene) -> bool:
     """Whether an answer holds numbers, and all of them are, to a pixel, of one thing of the scene."""
-    given = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", answer)]
-    known = [[*(node.bbox or ()), *(node.centroid or ())] for node in scene.nodes]
-    return bool(given) and any(
-        all(any(abs(number - true) <= 1 for true in of_one) for number in given) for of_one in known
+    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", answer)]
+    coordinates = [[*(node.bbox or ()), *(node.centroid or ())] for node in scene.nodes]
+    return bool(numbers) and any(
+        all(any(abs(number - true) <= 1 for true in of_one) for number in numbers) for of_one in coordinates
     )

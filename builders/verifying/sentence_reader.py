@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped
+from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped_procedures
 from surgvqa.builders.verifying import lexicon
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 CLAUSE = re.compile(r";|,? \b(?:but|while|whereas|although|though|so|however)\b", re.IGNORECASE)
 LISTING = frozenset(("and", "or", "a", "an", "the", "one", "two"))
-REMEMBERED = 20_000  # sentences: frames of one video say the same over and over
+CACHE_SIZE = 20_000  # sentences: frames of one video say the same over and over
 ORDER = {"leftmost": 0, "rightmost": -1}
 
 
@@ -44,7 +44,7 @@ def words_of(text: str) -> list[str]:
 class Mention:
     """Something named: every (kind, name) that the words may stand for; kind "" for what the procedure lacks."""
 
-    covered: tuple[
+    word_indices: tuple[
         int, ...
     ]  # the words' places in the clause; "carotids" and "located" in "carotids are located"
     options: tuple[tuple[str, str], ...]
@@ -55,12 +55,12 @@ class Mention:
     @property
     def start(self) -> int:
         """Where its first word is."""
-        return self.covered[0]
+        return self.word_indices[0]
 
     @property
     def end(self) -> int:
         """Where the word after its last is."""
-        return self.covered[-1] + 1
+        return self.word_indices[-1] + 1
 
     @property
     def foreign(self) -> bool:
@@ -98,13 +98,13 @@ class Clause:
         return self.progressive or any(word in lexicon.PRESENT for word in self.free.split())
 
     @property
-    def cued(self) -> bool:
+    def has_cue(self) -> bool:
         """Whether it says what is to come or usual."""
         return any(word in lexicon.CUES for word in self.free.split())
 
 
 PLAIN = frozenset(normal(word) for word in lexicon.SAYS)
-RELATED = {normal(word): rel for word, rel in lexicon.RELATIONS.items()}
+RELATIONS = {normal(word): rel for word, rel in lexicon.RELATIONS.items()}
 DEEP = frozenset(map(normal, lexicon.DEPTH))
 
 
@@ -116,9 +116,9 @@ class Reader:
         self.index: dict[str, list[tuple[tuple[str, ...], tuple[tuple[str, str], ...]]]] = {}
         for spelling, options in _vocabulary(taxonomy).items():
             self.index.setdefault(spelling[0], []).append((spelling, tuple(sorted(options))))
-        for found in self.index.values():
-            found.sort(key=lambda entry: -len(entry[0]))
-        self.clauses = lru_cache(maxsize=REMEMBERED)(self._clauses)
+        for entries in self.index.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+        self.clauses = lru_cache(maxsize=CACHE_SIZE)(self._clauses)
 
     def sentences(self, text: str) -> list[tuple[Clause, ...]]:
         """Return the clauses of each sentence or bullet of a text."""
@@ -134,51 +134,53 @@ class Reader:
         at = 0
         while at < len(words):
             for spelling, options in self.index.get(words[at], ()):
-                if covered := _match(words, at, spelling, any(kind == "event" for kind, _ in options)):
+                if word_indices := _match(words, at, spelling, any(kind == "event" for kind, _ in options)):
                     order = ORDER.get(words[at - 1]) if at else None
-                    yield Mention(covered, options, " ".join(spelling), order=order)
-                    at = covered[-1]
+                    yield Mention(word_indices, options, " ".join(spelling), order=order)
+                    at = word_indices[-1]
                     break
             at += 1
 
     def _clause(self, text: str) -> Clause:
         text = re.sub(r"\b3 ?x ?3 grid\b|\bright now\b|\bunder way\b", " ", text.lower())
         words = words_of(text)
-        found = list(self.mentions(words))
-        inside = {i for mention in found for i in mention.covered}
-        found = [_denied(mention, words, inside) for mention in found]
+        mentions = list(self.mentions(words))
+        inside = {i for mention in mentions for i in mention.word_indices}
+        mentions = [_with_negation(mention, words, inside) for mention in mentions]
         free = [word if i not in inside else "" for i, word in enumerate(words)]
         raw = WORD.findall(text)
-        kept = " ".join("|" if i in inside else word.lower() for i, word in enumerate(raw))
+        free_text = " ".join("|" if i in inside else word.lower() for i, word in enumerate(raw))
         generic = [
-            (lexicon.GENERIC[word], _denied(Mention((i,), (), word), words, inside).negated)
+            (lexicon.GENERIC[word], _with_negation(Mention((i,), (), word), words, inside).negated)
             for i, word in enumerate(free)
             if word in lexicon.GENERIC
         ]
         return Clause(
             words=tuple(words),
-            mentions=tuple(found),
+            mentions=tuple(mentions),
             generic=tuple(generic),
-            counts=tuple(_counts(free, found)),
-            places=tuple(_places(free, found)),
-            free=kept,
+            counts=tuple(_counts(free, mentions)),
+            places=tuple(_places(free, mentions)),
+            free=free_text,
             only=any(word in ("only", "sole", "solely", "alone", "other") for word in free),
-            progressive=re.search(r"\b(?:is|are)(?: being)? (?:\w+ly )?[a-z]+ing\b", kept) is not None,
+            progressive=re.search(r"\b(?:is|are)(?: being)? (?:\w+ly )?[a-z]+ing\b", free_text) is not None,
             idle=IDLE in free or "no phase" in " ".join(free) or ("phase" in free and "none" in free),
         )
 
 
 def _match(words: Sequence[str], at: int, spelling: Sequence[str], gaps: bool) -> tuple[int, ...]:
     """Where the words of a spelling stand from ``at`` on; with gaps, auxiliaries may stand between them."""
-    covered: list[int] = []
+    word_indices: list[int] = []
     for word in spelling:
-        while gaps and covered and at < len(words) and words[at] != word and words[at] in lexicon.AUXILIARY:
+        while (
+            gaps and word_indices and at < len(words) and words[at] != word and words[at] in lexicon.AUXILIARY
+        ):
             at += 1
         if at >= len(words) or words[at] != word:
             return ()
-        covered.append(at)
+        word_indices.append(at)
         at += 1
-    return tuple(covered)
+    return tuple(word_indices)
 
 
 def _says(key: Sequence[str]) -> bool:
@@ -188,89 +190,89 @@ def _says(key: Sequence[str]) -> bool:
 
 def _vocabulary(taxonomy: Taxonomy) -> Mapping[tuple[str, ...], set[tuple[str, str]]]:
     """Spellings as normal words, and what each may stand for; the procedure's own meanings go first."""
-    found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    meanings: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for (kind, spelling), name in taxonomy.spellings.items():
         for key in {tuple(words_of(spelling)), tuple(words_of(name))}:  # spellings take "CamelCase" apart
             # "instrument" as a synonym stays a plain word
             generic = set(key) <= PLAIN and key != tuple(words_of(name))
             if _says(key) and name != IDLE and not generic:
-                found.setdefault(key, set()).add((kind, name))
+                meanings.setdefault(key, set()).add((kind, name))
     for gate in taxonomy.gates:
         if gate.event is not None:
-            found.setdefault(tuple(words_of(gate.name)), set()).add(("event", gate.event))
+            meanings.setdefault(tuple(words_of(gate.name)), set()).add(("event", gate.event))
     for event in taxonomy.events:  # "bleeding" of "minor bleeding" and "major bleeding"
         head = tuple(words_of(event)[-1:])
         if head and len(words_of(event)) > 1 and head[0] in {normal(word) for word in lexicon.EVENTS}:
-            found.setdefault(head, set()).add(("event", event))
-    own = set(found)
-    others = [load(name) for name in shipped()]
+            meanings.setdefault(head, set()).add(("event", event))
+    own = set(meanings)
+    others = [load(name) for name in shipped_procedures()]
     for other in others:
         for kind, spelling in other.spellings:
             key = tuple(words_of(spelling))
-            named = (
+            is_name = (
                 not set(key) <= PLAIN
             )  # a procedure that calls something just "instrument" invents nothing
-            if named and _says(key) and key not in own and other.spellings[kind, spelling] != IDLE:
-                found.setdefault(key, set()).add(("", f"{kind} {spelling}"))
+            if is_name and _says(key) and key not in own and other.spellings[kind, spelling] != IDLE:
+                meanings.setdefault(key, set()).add(("", f"{kind} {spelling}"))
     for kind, names in lexicon.FOREIGN.items():
         for name in names:
             if (key := tuple(words_of(name))) not in own:
-                found.setdefault(key, set()).add(("", f"{kind} {name}"))
-    return found
+                meanings.setdefault(key, set()).add(("", f"{kind} {name}"))
+    return meanings
 
 
-def _denied(mention: Mention, words: Sequence[str], inside: set[int]) -> Mention:
+def _with_negation(mention: Mention, words: Sequence[str], inside: set[int]) -> Mention:
     """Return the mention, negated where a word of its clause denies it."""
     free = [(i, word) for i, word in enumerate(words) if i not in inside]
-    negated = any(word in lexicon.WHOLE for _, word in free) or any(
+    is_negated = any(word in lexicon.WHOLE for _, word in free) or any(
         word in lexicon.AFTER for i, word in free if i < mention.start
     )
-    return replace(mention, negated=negated)
+    return replace(mention, negated=is_negated)
 
 
-def _counts(free: Sequence[str], found: Sequence[Mention]) -> Iterator[tuple[int, str]]:
+def _counts(free: Sequence[str], mentions: Sequence[Mention]) -> Iterator[tuple[int, str]]:
     """Numbers and what they count: the first noun we know within three words."""
-    starts = {mention.start: mention for mention in found}
+    starts = {mention.start: mention for mention in mentions}
     for i, word in enumerate(free):
         digits = re.search(r"\d", word)
         if not digits and word not in lexicon.NUMBERS:
             continue
-        if word == "both" and "and" in free[i:] and sum(mention.start > i for mention in found) > 1:
+        if word == "both" and "and" in free[i:] and sum(mention.start > i for mention in mentions) > 1:
             continue  # "both the duct and the artery" counts nothing
         number = int(word) if word.isascii() and word.isdigit() else lexicon.NUMBERS.get(word, -1)
-        counted = ""
+        target = ""
         for j in range(i + 1, min(i + 4, len(free))):
             if free[j] in lexicon.GENERIC:
-                counted = lexicon.GENERIC[free[j]]
+                target = lexicon.GENERIC[free[j]]
                 break
             if j in starts:
-                counted = f"={starts[j].words}"
+                target = f"={starts[j].words}"
                 break
-        if word != "one" or counted:
-            yield number, counted
+        if word != "one" or target:
+            yield number, target
 
 
-def _places(free: Sequence[str], found: Sequence[Mention]) -> Iterator[Place]:
+def _places(free: Sequence[str], mentions: Sequence[Mention]) -> Iterator[Place]:
     at = 0
     while at < len(free):
-        what, value, used = _side(free, at)
+        what, value, word_count = _side(free, at)
         if what:
-            subjects, to = _bound(found, free, at, used, what)
+            subjects, to = _bound(mentions, free, at, word_count, what)
             yield Place(what, value, subjects, to)
-        at += used
+        at += word_count
 
 
 def _side(free: Sequence[str], at: int) -> tuple[str, str, int]:
     """Return the side that is named at a word: what it is, its value, how many words say so; what is "" for none."""
     word, then = free[at], free[at + 1] if at + 1 < len(free) else ""
     later = [one for one in free[at + 1 : at + 4] if one not in ("the", "of", "a", "to")]
-    framed = bool(later) and later[0] in lexicon.FRAME
+    is_of_frame = bool(later) and later[0] in lexicon.FRAME
     if word in lexicon.ROWS and then in lexicon.COLUMNS:
         cell = f"{lexicon.ROWS[word]}-{lexicon.COLUMNS[then]}"
         return "cell", "center" if cell == "middle-center" else cell, 2
     if word in ("left", "right") and then in ("top", "upper", "bottom", "lower"):
         return "cell", f"{lexicon.ROWS[then]}-{word}", 2
-    if word in ("left", "right") and then == "of" and not framed:
+    if word in ("left", "right") and then == "of" and not is_of_frame:
         return "relation", f"{word}-of", 2
     if word in lexicon.CENTRE:
         return "cell", "center", 1
@@ -282,30 +284,30 @@ def _side(free: Sequence[str], at: int) -> tuple[str, str, int]:
         return "relation", "near", 2
     if word == "surrounded":
         return "relation", "inside", 1
-    if word in RELATED and not framed:
-        return "relation", RELATED[word], 1
+    if word in RELATIONS and not is_of_frame:
+        return "relation", RELATIONS[word], 1
     if word in DEEP:
         return "depth", word, 1
     return "", "", 1
 
 
 def _bound(
-    found: Sequence[Mention], free: Sequence[str], at: int, used: int, what: str
+    mentions: Sequence[Mention], free: Sequence[str], at: int, word_count: int, what: str
 ) -> tuple[tuple[int, ...], int | None]:
     """Which mentions a side is said of: those before it that form one list, else those after; and the other."""
-    before = [i for i, mention in enumerate(found) if mention.end <= at]
-    after = [i for i, mention in enumerate(found) if mention.start >= at + used]
+    before = [i for i, mention in enumerate(mentions) if mention.end <= at]
+    after = [i for i, mention in enumerate(mentions) if mention.start >= at + word_count]
     if what == "relation":
         return tuple(before[-1:]), (after[0] if after else None)
-    group = _list_of(found, free, before[::-1]) if before else _list_of(found, free, after)
+    group = _list_of(mentions, free, before[::-1]) if before else _list_of(mentions, free, after)
     return tuple(group), None
 
 
-def _list_of(found: Sequence[Mention], free: Sequence[str], order: Sequence[int]) -> list[int]:
+def _list_of(mentions: Sequence[Mention], free: Sequence[str], order: Sequence[int]) -> list[int]:
     """Return the first mention of an order and those that a list ("the a, b and c") joins to it."""
     group = list(order[:1])
     for i in order[1:]:
-        one, other = sorted((found[i], found[group[-1]]), key=lambda mention: mention.start)
+        one, other = sorted((mentions[i], mentions[group[-1]]), key=lambda mention: mention.start)
         between = [word for word in free[one.end : other.start] if word]
         if any(word not in LISTING for word in between):
             break

@@ -37,13 +37,13 @@ class Verifier:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self.reader = Reader(taxonomy)
-        self.seen: set[bytes] = set()
+        self.seen_keys: set[bytes] = set()
         self.last: tuple[FrameLabels, Scene] | None = None  # the samples of a frame come one after the other
         conditions = [condition for gate in taxonomy.gates for condition in gate.conditions]
         longest = sorted(map(re.escape, conditions), key=len, reverse=True)
         self.conditions = re.compile("|".join(longest) or r"(?!)", re.IGNORECASE)
-        said = " ".join(condition for gate in taxonomy.gates for condition in gate.conditions)
-        self.condition_words = frozenset(words_of(said))
+        condition_text = " ".join(condition for gate in taxonomy.gates for condition in gate.conditions)
+        self.condition_words = frozenset(words_of(condition_text))
         # a question may call a thing or, looking ahead, a phase by a part of its name
         self.thing_words = frozenset(words_of(" ".join((*taxonomy.anatomy, *taxonomy.instruments))))
         self.phase_words = frozenset(words_of(" ".join(taxonomy.phases)))
@@ -52,7 +52,7 @@ class Verifier:
         self.asks = {False: asks, True: asks | self.plans}
         self.condition_names = {
             name
-            for mention in self.reader.mentions(words_of(said))
+            for mention in self.reader.mentions(words_of(condition_text))
             for kind, name in mention.options
             if kind == "anatomy"
         }
@@ -68,20 +68,20 @@ class Verifier:
 
     def sift(self, sample: Sample, frame: FrameLabels) -> tuple[Sample | None, list[tuple[Turn, str]]]:
         """Judge each turn of a sample by itself; return what is left and why the others are refused."""
-        kept: list[Turn] = []
-        refused: list[tuple[Turn, str]] = []
-        asked: set[tuple[str, ...]] = set()
+        kept_turns: list[Turn] = []
+        refusals: list[tuple[Turn, str]] = []
+        questions: set[tuple[str, ...]] = set()
         for turn in sample.turns:
             question = tuple(words_of(turn.question))
             cause = self.reason(Sample(sample.kind, (turn,)), frame)
-            if cause is None and question in asked:
+            if cause is None and question in questions:
                 cause = "duplicate: a question is asked twice"
             if cause is None:
-                asked.add(question)
-                kept.append(turn)
+                questions.add(question)
+                kept_turns.append(turn)
             else:
-                refused.append((turn, cause))
-        return (Sample(sample.kind, tuple(kept)) if kept else None), refused
+                refusals.append((turn, cause))
+        return (Sample(sample.kind, tuple(kept_turns)) if kept_turns else None), refusals
 
     def _check(self, sample: Sample, frame: FrameLabels) -> None:
         if not sample.turns:
@@ -89,16 +89,16 @@ class Verifier:
         questions = [" ".join(words_of(turn.question)) for turn in sample.turns]
         if len(set(questions)) < len(questions):
             raise Refusal("duplicate: a question is asked twice")
-        said = (text for turn in sample.turns for text in (turn.question, turn.answer))
-        key = hashlib.sha256("\x1f".join((frame.video_id, frame.image, *said)).encode()).digest()[:8]
-        if key in self.seen:
+        texts = (text for turn in sample.turns for text in (turn.question, turn.answer))
+        key = hashlib.sha256("\x1f".join((frame.video_id, frame.image, *texts)).encode()).digest()[:8]
+        if key in self.seen_keys:
             raise Refusal("duplicate: the same sample of the same picture")
         if self.last is None or self.last[0] is not frame:
             self.last = (frame, scene_of(frame))
         view = _View(self, frame, self.last[1], sample.kind == "reasoning")
         for turn in sample.turns:
             view.turn(checked_form(turn, frame, view.scene))
-        self.seen.add(key)
+        self.seen_keys.add(key)
 
 
 class _View(FrameFacts):
@@ -116,9 +116,11 @@ class _View(FrameFacts):
 
     def turn(self, turn: Turn) -> None:
         """Refuse a question with a false premise, and an answer that isn't true."""
-        asked = [clause for clauses in self.of.reader.sentences(turn.question) for clause in clauses]
+        question_clauses = [
+            clause for clauses in self.of.reader.sentences(turn.question) for clause in clauses
+        ]
         match = PARTICLE.match(turn.answer)
-        said = match[1].lower() if match else ""
+        particle = match[1].lower() if match else ""
         rest = turn.answer[match.end() :] if match else turn.answer
         if (
             self.reasoning
@@ -126,46 +128,48 @@ class _View(FrameFacts):
             rest = self.of.conditions.sub("condition", rest)
         sentences = self.of.reader.sentences(rest)
         answers = [clause for clauses in sentences for clause in clauses]
-        mentions = [mention for clause in asked for mention in clause.mentions]
+        mentions = [mention for clause in question_clauses for mention in clause.mentions]
         self.asked_phases = {name for m in mentions for kind, name in m.options if kind == "phase"}
-        planned = self.reasoning and any(clause.cued and not clause.progressive for clause in asked)
+        is_planned = self.reasoning and any(
+            clause.has_cue and not clause.progressive for clause in question_clauses
+        )
         polar = POLAR.match(turn.question) is not None
         further = lexicon.ASKS | lexicon.HAPPENS | self.of.thing_words
         if self.reasoning:
             further |= (
                 lexicon.PLANS | self.of.condition_words | (frozenset() if polar else self.of.phase_words)
             )
-        for clause in asked:
+        for clause in question_clauses:
             self._plain(clause, further)
-        if polar and said:
-            self._polar(asked, said == "yes", answers, planned)
+        if polar and particle:
+            self._polar(question_clauses, particle == "yes", answers, is_planned)
         else:
-            self._premise(asked, answers, planned)
+            self._premise(question_clauses, answers, is_planned)
         subject = mentions[0] if mentions else None
         for clauses in sentences:
-            grounded = [self._clause(clause, planned, subject, asked) for clause in clauses]
-            if not any(grounded):
+            has_content = [self._clause(clause, is_planned, subject, question_clauses) for clause in clauses]
+            if not any(has_content):
                 raise Refusal(f"unfounded: {' '.join(clauses[0].words)[:60]!r} says nothing of the scene")
-        if not sentences and not said:
+        if not sentences and not particle:
             raise Refusal("unfounded: nothing of the scene")
-        if not planned and not self.reasoning:
-            self._whole_list(turn, asked, answers)
+        if not is_planned and not self.reasoning:
+            self._whole_list(turn, question_clauses, answers)
 
-    def _polar(self, asked: list[Clause], yes: bool, answers: list[Clause], planned: bool) -> None:
+    def _polar(self, question_clauses: list[Clause], yes: bool, answers: list[Clause], planned: bool) -> None:
         """Read a yes-or-no question as a claim of its own."""
         claims = False
-        for clause in asked:
-            if self.reasoning and clause.cued and not clause.about_now:
+        for clause in question_clauses:
+            if self.reasoning and clause.has_cue and not clause.about_now:
                 continue
             for mention in clause.mentions:
-                self._known(mention)
+                self._refuse_foreign(mention)
             if clause.places and clause.mentions:
                 claims = True
                 for mention in clause.mentions:
                     self._holds(mention, positive=True)
                 if yes:
                     self._places(clause, None)
-                elif self._placed(clause):
+                elif self._places_hold(clause):
                     raise Refusal("side: a true one is denied")
             elif clause.counts:
                 claims = True
@@ -178,22 +182,22 @@ class _View(FrameFacts):
                         self._holds(mention, positive=yes != mention.negated)
             elif clause.generic and not clause.mentions and not clause.places:
                 claims = True
-                for role, denied in clause.generic:
-                    self._any(role, there=yes != denied)
+                for role, is_denied in clause.generic:
+                    self._any(role, there=yes != is_denied)
         if not claims and not planned and not any(_names_event(clause) or clause.idle for clause in answers):
             raise Refusal("unfounded: yes or no to what no label says")
         if not claims and planned and not answers:
             raise Refusal("unfounded: yes or no without a reason")
 
-    def _premise(self, asked: list[Clause], answers: list[Clause], planned: bool) -> None:
+    def _premise(self, question_clauses: list[Clause], answers: list[Clause], planned: bool) -> None:
         """Refuse an open question about an absent thing, unless the answer denies it."""
-        denied = {m.options for clause in answers for m in clause.mentions if m.negated}
-        for mention in (mention for clause in asked for mention in clause.mentions):
-            self._known(mention)
+        denied_options = {m.options for clause in answers for m in clause.mentions if m.negated}
+        for mention in (mention for clause in question_clauses for mention in clause.mentions):
+            self._refuse_foreign(mention)
             kinds = {kind for kind, _ in mention.options}
             if (
                 mention.foreign
-                or mention.options in denied
+                or mention.options in denied_options
                 or planned
                 or "event" in kinds
                 or (self.reasoning and "phase" in kinds)
@@ -203,18 +207,20 @@ class _View(FrameFacts):
 
     # ---- a clause
 
-    def _clause(self, clause: Clause, planned: bool, subject: Mention | None, asked: list[Clause]) -> bool:
+    def _clause(
+        self, clause: Clause, planned: bool, subject: Mention | None, question_clauses: list[Clause]
+    ) -> bool:
         """Refuse what isn't true; whether it says anything of the scene or the procedure at all."""
         for mention in clause.mentions:
-            self._known(mention)
-        if self.reasoning and (clause.cued or planned) and not clause.about_now:
+            self._refuse_foreign(mention)
+        if self.reasoning and (clause.has_cue or planned) and not clause.about_now:
             return self._planning(clause)
         for mention in clause.mentions:
             self._holds(mention, positive=not mention.negated)
-        for role, denied in clause.generic:
-            if denied and clause.only:
+        for role, is_denied in clause.generic:
+            if is_denied and clause.only:
                 continue  # "no other instrument": `_only` looks at it
-            self._any(role, there=not denied)
+            self._any(role, there=not is_denied)
         if clause.idle and self.frame.phase != IDLE:
             raise Refusal("phase: said to be idle")
         self._counts(clause)
@@ -240,7 +246,7 @@ class _View(FrameFacts):
         follows = any(word in ("next", "follow", "following") for word in clause.words)
         tools = {thing.name for thing in self.frame.tools or ()}
         tools |= {tool for phase in phases for tool in of.taxonomy.used_in.get(phase, ())}
-        allowed = {
+        allowed_names = {
             "phase": {self.frame.phase, self.usual_next} if follows else phases,
             "instrument": tools,
             "anatomy": {thing.name for thing in self.frame.anatomy or ()} | of.condition_names,
@@ -248,17 +254,17 @@ class _View(FrameFacts):
         }
         for mention in clause.mentions:
             if mention.foreign:
-                continue  # `_known` has let it pass
-            if not any(name in allowed[kind] for kind, name in mention.options if kind):
+                continue  # `_refuse_foreign` has let it pass
+            if not any(name in allowed_names[kind] for kind, name in mention.options if kind):
                 kind, name = next(option for option in mention.options if option[0])
                 raise Refusal(f"{kind}: the procedure doesn't bring {name} here")
-        named = {place for mention in clause.mentions for place in mention.covered}
-        free = [word for place, word in enumerate(clause.words) if place not in named]
+        mentioned_indices = {place for mention in clause.mentions for place in mention.word_indices}
+        free = [word for place, word in enumerate(clause.words) if place not in mentioned_indices]
         words = {word for word in free if re.search(r"\d", word) or word in lexicon.NUMBERS}
         if words - of.condition_words - {"one"}:
             raise Refusal(f"number: {sorted(words - of.condition_words)[0]!r} is in no condition")
         sides = {place.value for place in clause.places if place.what in ("cell", "half")}
-        if any(not set(map(normal, _spoken(side))) & of.condition_words for side in sides):
+        if any(not set(map(normal, _side_words(side))) & of.condition_words for side in sides):
             raise Refusal("side: one is named of what is to come")
         return bool(clause.mentions)
 
@@ -270,16 +276,16 @@ class _View(FrameFacts):
 
     # ---- lists
 
-    def _whole_list(self, turn: Turn, asked: Iterable[Clause], answers: Iterable[Clause]) -> None:
+    def _whole_list(self, turn: Turn, question_clauses: Iterable[Clause], answers: Iterable[Clause]) -> None:
         """Asked for all instruments (structures), an answer that leaves some out teaches to leave some out."""
         if not LISTS.match(turn.question):
             return
-        for clause in asked:
+        for clause in question_clauses:
             if clause.places or clause.mentions or clause.counts or not clause.about_now:
                 continue
             for role, _ in clause.generic:
                 there = {thing.name for thing in self.things[role] or ()}
-                named = {
+                names = {
                     name
                     for c in answers
                     for m in c.mentions
@@ -287,18 +293,18 @@ class _View(FrameFacts):
                     for kind, name in m.options
                     if kind == role
                 }
-                if there - named:
-                    raise Refusal(f"incomplete: {', '.join(sorted(there - named))} left out")
+                if there - names:
+                    raise Refusal(f"incomplete: {', '.join(sorted(there - names))} left out")
 
 
 def _names_event(clause: Clause) -> bool:
     return any(kind == "event" for mention in clause.mentions for kind, _ in mention.options)
 
 
-def _spoken(side: str) -> list[str]:
+def _side_words(side: str) -> list[str]:
     """Return the words that may say a side.
 
-    >>> _spoken("bottom")
+    >>> _side_words("bottom")
     ['bottom', 'lower']
     """
     return [side, *(word for word, row in lexicon.ROWS.items() if row == side and word != side)]

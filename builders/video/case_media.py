@@ -17,7 +17,7 @@ from surgvqa.builders.privacy.screen import Detector
 from surgvqa.builders.schema import Case, Clip, Entity, Frame, Scene, Transform
 from surgvqa.builders.video.decode import Decoder, iterate_frames, read_frames
 from surgvqa.builders.video.display import SQUARE, Orientation, orientation, remarks, stretch
-from surgvqa.builders.video.timing import opened, read_timeline
+from surgvqa.builders.video.timing import open_video, read_timeline
 from surgvqa.cards.command import InputError
 
 SHAPE = 0.01  # a difference in aspect that rounding a size to whole pixels explains
@@ -33,12 +33,12 @@ class Pixels:
     width: int
     height: int
     duration_s: float | None = None
-    stored: tuple[int, int] | None = None  # as the file holds it, where its pixels aren't square
+    stored_size: tuple[int, int] | None = None  # as the file holds it, where its pixels aren't square
     notes: tuple[str, ...] = ()  # what isn't stored as it is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ClipFrames:
     """The frames of one clip: JPEG bytes and the seconds of the case at which they were taken."""
 
     clip: Clip
@@ -64,13 +64,13 @@ def look(case: Case) -> Pixels | None:
 def look_at_video(path: Path) -> Pixels:
     """Return the size of a video's picture as a player shows it, and what else must be known of it."""
     height, width = read_frames(path, [0.0])[0].image.shape[:2]
-    with opened(path) as (container, stream):
+    with open_video(path) as (container, stream):
         frame = next(container.decode(stream))
         notes = remarks(stream, frame, path)
         square = stretch(stream.sample_aspect_ratio, path) == SQUARE
         upright = orientation(frame, path) == Orientation()
-        stored = (frame.width, frame.height) if upright and not square else None
-    return Pixels(width, height, read_timeline(path).duration_s, stored, notes)
+        stored_size = (frame.width, frame.height) if upright and not square else None
+    return Pixels(width, height, read_timeline(path).duration_s, stored_size, notes)
 
 
 def with_media(case: Case, pixels: Pixels | None) -> Case:
@@ -87,21 +87,21 @@ def sample(case: Case, pixels: Pixels, count: int = FRAMES) -> list[np.ndarray]:
         times = [length * (i + 0.5) / count for i in range(count)]
         return [shot.image for shot in read_frames(case.video, times)]
     step = max(1, len(case.frames) // count)
-    found = [still(case, frame.path) for frame in case.frames[::step][:count]]
-    return [picture for picture in found if picture.shape == found[0].shape]
+    pictures = [still(case, frame.path) for frame in case.frames[::step][:count]]
+    return [picture for picture in pictures if picture.shape == pictures[0].shape]
 
 
 def still(case: Case, path: Path) -> np.ndarray:
     """One of the case's stills, cut to what of it is kept, with its covered regions black."""
     picture = read_picture(path)
     if case.crop is None:
-        return cover(picture, case.covered)
+        return cover(picture, case.covered_regions)
     x, y, width, height = case.crop
     if picture.shape[0] < y + height or picture.shape[1] < x + width:
         raise InputError(
             f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels; {width}x{height} at ({x}, {y}) are kept of it"
         )
-    return cover(picture[y : y + height, x : x + width], case.covered)
+    return cover(picture[y : y + height, x : x + width], case.covered_regions)
 
 
 def fit(case: Case, pixels: Pixels) -> Case:
@@ -112,24 +112,26 @@ def fit(case: Case, pixels: Pixels) -> Case:
     """
     return replace(
         case,
-        scenes=tuple(_fitted(case, scene, pixels) for scene in case.scenes),
+        scenes=tuple(_fit_scene(case, scene, pixels) for scene in case.scenes),
         clips=tuple(
-            replace(clip, scene=_fitted(case, clip.scene, pixels)) if clip.scene else clip
+            replace(clip, scene=_fit_scene(case, clip.scene, pixels)) if clip.scene else clip
             for clip in case.clips
         ),
     )
 
 
-def _fitted(case: Case, scene: Scene, pixels: Pixels) -> Scene:
+def _fit_scene(case: Case, scene: Scene, pixels: Pixels) -> Scene:
     if not scene.width:  # labels without a place, of a frame whose size the source doesn't say
         return replace(scene, width=pixels.width, height=pixels.height)
-    annotated, size = (scene.width, scene.height), (pixels.width, pixels.height)
-    by = case.transform or scaled(annotated, size, case.squeezed)
-    if by is None and annotated == pixels.stored:  # a tool that shows stored pixels as if they were square
-        by = coordinates.resize(Space(*annotated), Space(*size))
+    annotated_size, size = (scene.width, scene.height), (pixels.width, pixels.height)
+    by = case.transform or scaling(annotated_size, size, case.squeezed)
+    if (
+        by is None and annotated_size == pixels.stored_size
+    ):  # a tool that shows stored pixels as if they were square
+        by = coordinates.resize(Space(*annotated_size), Space(*size))
     if by is not None:
-        return moved(scene, by, pixels)
-    if annotated != size and any(node.bbox or node.rle or node.centroid for node in scene.nodes):
+        return move_scene(scene, by, pixels)
+    if annotated_size != size and any(node.bbox or node.rle or node.centroid for node in scene.nodes):
         raise InputError(
             f"case {case.case_id}: its boxes are of a {scene.width}x{scene.height} frame, its pixels "
             f"{pixels.width}x{pixels.height}, and how one became the other is not known; use media in the "
@@ -138,25 +140,27 @@ def _fitted(case: Case, scene: Scene, pixels: Pixels) -> Scene:
     return scene
 
 
-def scaled(annotated: tuple[int, int], media: tuple[int, int], squeezed: bool = False) -> Transform | None:
+def scaling(
+    annotated_size: tuple[int, int], media: tuple[int, int], squeezed: bool = False
+) -> Transform | None:
     """From annotated pixels to those of a copy of another size; None where they are the same, or not known.
 
     Only a copy of the same shape (within 1 %) is known to be scaled and not cropped or letterboxed; with
     ``squeezed`` a square one is, too.
 
-    >>> scaled((1024, 768), (512, 384))
+    >>> scaling((1024, 768), (512, 384))
     Transform(scale_x=0.5, scale_y=0.5, offset_x=0.0, offset_y=0.0)
-    >>> scaled((1024, 768), (1024, 576)) is None
+    >>> scaling((1024, 768), (1024, 576)) is None
     True
     """
-    by = coordinates.resize(Space(*annotated), Space(*media))
+    by = coordinates.resize(Space(*annotated_size), Space(*media))
     whole = abs(by.scale_x / by.scale_y - 1) <= SHAPE or (squeezed and media[0] == media[1])
-    return by if whole and annotated != media else None
+    return by if whole and annotated_size != media else None
 
 
-def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:
+def move_scene(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:
     """Return a scene in the media's pixels; what falls outside of them is cut off."""
-    nodes = (_moved(node, scene, transform, pixels) for node in scene.nodes)
+    nodes = (_move_entity(node, scene, transform, pixels) for node in scene.nodes)
     return replace(
         scene,
         width=pixels.width,
@@ -166,7 +170,7 @@ def moved(scene: Scene, transform: Transform, pixels: Pixels) -> Scene:
     )
 
 
-def _moved(node: Entity, scene: Scene, by: Transform, pixels: Pixels) -> Entity | None:
+def _move_entity(node: Entity, scene: Scene, by: Transform, pixels: Pixels) -> Entity | None:
     box, centroid, area, rle = node.bbox, node.centroid, node.area, node.rle
     if box is not None:
         x1, x2 = (min(max(x * by.scale_x + by.offset_x, 0), pixels.width) for x in (box[0], box[2]))
@@ -215,9 +219,11 @@ def stills(case: Case, clip: Clip) -> tuple[Frame, ...]:
     Of a clip whose frames the source names it is those and no others, or none where one is missing.
     """
     if clip.frames_s:
-        named = {round(time_s * 1000) for time_s in clip.frames_s}
-        found = {at: f for f in case.frames if (at := round(f.time_s * 1000)) in named}
-        return tuple(found[at] for at in sorted(found)) if found.keys() == named else ()
+        named_ms = {round(time_s * 1000) for time_s in clip.frames_s}
+        frames_by_ms = {at: f for f in case.frames if (at := round(f.time_s * 1000)) in named_ms}
+        return (
+            tuple(frames_by_ms[at] for at in sorted(frames_by_ms)) if frames_by_ms.keys() == named_ms else ()
+        )
     inside = [f for f in case.frames if clip.start_ms <= round(f.time_s * 1000) < clip.end_ms]
     return tuple(sorted(inside, key=lambda frame: frame.time_s))
 
@@ -229,49 +235,49 @@ def take(
     max_side: int | None,
     decoder: Decoder,
     detector: Detector | None = None,
-) -> Iterator[Taken]:
+) -> Iterator[ClipFrames]:
     """Yield the frames of every clip, clip by clip in the order given; one pass over the video, flat memory.
 
     ``detector`` tells frames outside the body; a clip with one is marked.
     """
     if case.video is None:
         for clip in clips:
-            found = stills(case, clip)
+            clip_stills = stills(case, clip)
             if clip.frames_s:
                 times = {round(time_s * 1000) for time_s in frame_times(clip, frames)}
-                found = tuple(frame for frame in found if round(frame.time_s * 1000) in times)
-            pictures = [resize(still(case, frame.path), max_side) for frame in found]
+                clip_stills = tuple(frame for frame in clip_stills if round(frame.time_s * 1000) in times)
+            pictures = [resize(still(case, frame.path), max_side) for frame in clip_stills]
             images = tuple(encode_jpeg(picture) for picture in pictures)
             outside = detector is not None and any(map(detector, pictures))
-            yield Taken(clip, images, tuple(frame.time_s for frame in found), outside)
+            yield ClipFrames(clip, images, tuple(frame.time_s for frame in clip_stills), outside)
         return
     video: Path = case.video
     timeline = read_timeline(video)
-    asked = {
+    times_by_clip = {
         clip.clip_id: tuple(time_s + case.video_offset_s for time_s in frame_times(clip, frames))
         for clip in clips
     }
-    waiting = deque(sorted(clips, key=lambda clip: asked[clip.clip_id]))
-    taken: dict[str, list[tuple[float, bytes]]] = {clip.clip_id: [] for clip in clips}
-    owners = sorted((time_s, clip_id) for clip_id, times in asked.items() for time_s in times)
+    waiting = deque(sorted(clips, key=lambda clip: times_by_clip[clip.clip_id]))
+    jpegs_by_clip: dict[str, list[tuple[float, bytes]]] = {clip.clip_id: [] for clip in clips}
+    owners = sorted((time_s, clip_id) for clip_id, times in times_by_clip.items() for time_s in times)
     before, jpeg, away = -1.0, b"", False
-    marked: set[str] = set()
+    outside_clips: set[str] = set()
     for (_, clip_id), shot in zip(
         owners, iterate_frames(video, [time_s for time_s, _ in owners], decoder, timeline), strict=True
     ):
         if shot.time_s != before:
-            picture = resize(cover(shot.image, case.covered), max_side)
+            picture = resize(cover(shot.image, case.covered_regions), max_side)
             before, jpeg = shot.time_s, encode_jpeg(picture)
             away = detector is not None and detector(picture)
         if away:
-            marked.add(clip_id)
-        taken[clip_id].append((shot.time_s - case.video_offset_s, jpeg))
-        while waiting and len(taken[waiting[0].clip_id]) == len(asked[waiting[0].clip_id]):
+            outside_clips.add(clip_id)
+        jpegs_by_clip[clip_id].append((shot.time_s - case.video_offset_s, jpeg))
+        while waiting and len(jpegs_by_clip[waiting[0].clip_id]) == len(times_by_clip[waiting[0].clip_id]):
             clip = waiting.popleft()
-            done = taken.pop(clip.clip_id)
-            yield Taken(
+            jpegs = jpegs_by_clip.pop(clip.clip_id)
+            yield ClipFrames(
                 clip,
-                tuple(data for _, data in done),
-                tuple(time_s for time_s, _ in done),
-                clip.clip_id in marked,
+                tuple(data for _, data in jpegs),
+                tuple(time_s for time_s, _ in jpegs),
+                clip.clip_id in outside_clips,
             )

@@ -28,14 +28,14 @@ EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 VIDEO = int.from_bytes(b"vide", "big")
 SYNC = 0x47  # the first byte of a packet of MPEG-TS
 # Codes that FFmpeg knows; which of them it decodes depends on how it was built.
-REGISTERED = {
+KNOWN_CODES = {
     "avc1", "avc3", "hvc1", "hev1", "vvc1", "vvi1", "av01", "vp08", "vp09", "evc1", "lvc1", "apv1", "avs3", "mp4v",
     "apch", "apcn", "apcs", "apco", "ap4h", "ap4x", "mjp2", "jpeg", "mjpa", "CFHD", "AVdn", "AVdh", "icod",
     "V_AV1", "V_VP8", "V_VP9", "V_MPEG4/ISO/AVC", "V_MPEGH/ISO/HEVC", "V_MPEGI/ISO/VVC", "V_MPEG4/ISO/ASP",
     "V_MPEG1", "V_MPEG2", "V_THEORA", "V_PRORES", "V_FFV1", "V_AVS2", "V_AVS3",
 }  # fmt: skip
-EXPLAINED = "copy it again from its source"
-JOINED = "join recordings with FFmpeg's concat demuxer, not byte by byte"
+COPY_AGAIN = "copy it again from its source"
+HOW_TO_JOIN = "join recordings with FFmpeg's concat demuxer, not byte by byte"
 
 
 class Box(NamedTuple):
@@ -85,9 +85,9 @@ def require_whole(path: Path, family: str) -> None:
             _mpegts(path, file, size)
 
 
-def _cut(path: Path, what: str, needed: int, size: int) -> DamagedVideoError:
+def _cut(path: Path, what: str, end: int, size: int) -> DamagedVideoError:
     return DamagedVideoError(
-        f"{path}: cut short: its {what} reaches to byte {needed}, the file ends at {size}; {EXPLAINED}"
+        f"{path}: cut short: its {what} reaches to byte {end}, the file ends at {size}; {COPY_AGAIN}"
     )
 
 
@@ -104,16 +104,20 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> None:
             raise _cut(path, f"box {box.kind.decode()}", end, size)
         if box.kind == b"moov":
             if movie is not None:
-                raise DamagedVideoError(f"{path}: a second recording begins at byte {box.start}; {JOINED}")
+                raise DamagedVideoError(
+                    f"{path}: a second recording begins at byte {box.start}; {HOW_TO_JOIN}"
+                )
             movie, scales = box, time_scales(file, box)
         elif box.kind == b"moof":
             for track, clock in fragment_clocks(file, box):
                 if clock < clocks.get(track, 0):
                     at_s = clocks[track] / scales.get(track, 1)
-                    raise DamagedVideoError(f"{path}: its clock starts again after {at_s:.3f} s; {JOINED}")
+                    raise DamagedVideoError(
+                        f"{path}: its clock starts again after {at_s:.3f} s; {HOW_TO_JOIN}"
+                    )
                 clocks[track] = clock
-        elif box.kind == b"sidx" and (promised := indexed_end(file, box)) > size:
-            raise _cut(path, "index (sidx)", promised, size)
+        elif box.kind == b"sidx" and (promised_end := indexed_end(file, box)) > size:
+            raise _cut(path, "index (sidx)", promised_end, size)
     file.seek(end)
     if 0 < size - end < 8 and any(file.read()):
         raise _cut(path, "last box", end + 8, size)
@@ -123,8 +127,8 @@ def code_of(path: Path, family: str) -> str | None:
     """Return the name under which an MP4 or Matroska file says how its first video is coded."""
     with path.open("rb") as file:
         if "matroska" in family:
-            found = re.search(rb"V_[A-Z0-9/_]+", file.read(1 << 16))
-            return found[0].decode() if found else None
+            match = re.search(rb"V_[A-Z0-9/_]+", file.read(1 << 16))
+            return match[0].decode() if match else None
         size = path.stat().st_size
         whole = Box(b"", 0, size)
         for table in video_tables(file, whole) if "mp4" in family else ():
@@ -168,14 +172,14 @@ def inside(file: BinaryIO, box: Box, *kinds: bytes) -> Iterator[Box]:
 
 def time_scales(file: BinaryIO, movie: Box) -> dict[int, int]:
     """Ticks a second of every track."""
-    found: dict[int, int] = {}
+    scales: dict[int, int] = {}
     for track in inside(file, movie, b"trak"):
         head = next(inside(file, track, b"tkhd"), None)
         media = next(inside(file, track, b"mdia", b"mdhd"), None)
         if head is not None and media is not None:
             number = _int(file, head.start + (20 if _version(file, head) else 12), 4)
-            found[number] = _int(file, media.start + (20 if _version(file, media) else 12), 4) or 1
-    return found
+            scales[number] = _int(file, media.start + (20 if _version(file, media) else 12), 4) or 1
+    return scales
 
 
 def fragment_clocks(file: BinaryIO, fragment: Box) -> Iterator[tuple[int, int]]:
@@ -218,7 +222,7 @@ def _matroska(path: Path, file: BinaryIO, size: int) -> None:
             return
         name, start, length = element
         if name == EBML and at:
-            raise DamagedVideoError(f"{path}: a second recording begins at byte {at}; {JOINED}")
+            raise DamagedVideoError(f"{path}: a second recording begins at byte {at}; {HOW_TO_JOIN}")
         if length is not None and start + length > size:
             raise _cut(path, "segment" if name == SEGMENT else f"element {name:X}", start + length, size)
         if name == SEGMENT or (name == CLUSTER and length is None):
@@ -256,7 +260,7 @@ def _avi(path: Path, file: BinaryIO, size: int) -> None:
         if kind != b"RIFF":
             return
         if at and form == b"AVI ":
-            raise DamagedVideoError(f"{path}: a second recording begins at byte {at}; {JOINED}")
+            raise DamagedVideoError(f"{path}: a second recording begins at byte {at}; {HOW_TO_JOIN}")
         if not length:  # a recorder that was switched off
             return
         if at + 8 + length > size:

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.privacy.burned_text import Region
-from surgvqa.builders.privacy.screen import Screen, covered
+from surgvqa.builders.privacy.screen import Screen, black_regions
 from surgvqa.builders.schema import Case, Clip
 from surgvqa.builders.video.case_media import Pixels, sample, still
 from surgvqa.builders.video.decode import iterate_frames
@@ -28,7 +28,7 @@ def regions(case: Case, how: Screen, pixels: Pixels, seconds: Iterable[float]) -
         pixels: size and length of the case's media.
         seconds: of the recording, at which a picture of it is published.
     """
-    return covered(
+    return black_regions(
         how,
         (pixels.width, pixels.height),
         lambda: sample(case, pixels),
@@ -36,12 +36,12 @@ def regions(case: Case, how: Screen, pixels: Pixels, seconds: Iterable[float]) -
     )
 
 
-def published(case: Case, clips: Sequence[Clip], frames: int) -> set[float]:
+def published_seconds(case: Case, clips: Sequence[Clip], frames: int) -> set[float]:
     """Seconds of the recording that clips and annotated moments show."""
-    shown = {at for clip in clips for at in frame_times(clip, frames)}
-    shown |= {scene.time_s for scene in case.scenes}
-    shown |= {scene.time_s for clip in clips if (scene := clip.scene) is not None}
-    return {at + case.video_offset_s for at in shown}
+    seconds = {at for clip in clips for at in frame_times(clip, frames)}
+    seconds |= {scene.time_s for scene in case.scenes}
+    seconds |= {scene.time_s for clip in clips if (scene := clip.scene) is not None}
+    return {at + case.video_offset_s for at in seconds}
 
 
 def every_picture(case: Case, pixels: Pixels, seconds: Iterable[float]) -> Iterator[np.ndarray]:
@@ -73,8 +73,8 @@ def without_gaps(seconds: Iterable[float], length_s: float) -> list[float]:
     [0.0, 0.75, 1.5, 2.25]
     """
     inside = sorted({0.0, *(at for at in seconds if 0 <= at < length_s), length_s})
-    found: list[float] = []
+    times: list[float] = []
     for start, end in pairwise(inside):
         parts = max(1, ceil((end - start) / GAP_S))
-        found += [start + (end - start) * i / parts for i in range(parts)]
-    return found or [0.0]
+        times += [start + (end - start) * i / parts for i in range(parts)]
+    return times or [0.0]

@@ -12,7 +12,7 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.video.stream import VideoStream
-from surgvqa.builders.files.parquet import replace, unfinished
+from surgvqa.builders.files.parquet import pending_path, replace
 from surgvqa.builders.files.pictures import resize
 from surgvqa.builders.privacy.burned_text import Region, cover
 from surgvqa.builders.privacy.screen import Detector
@@ -32,7 +32,7 @@ class Cut:
 
     max_side: int | None = None  # longest side
     decoder: Decoder = "pyav"
-    covered: Sequence[Region] = ()  # black
+    covered_regions: Sequence[Region] = ()  # black
     detector: Detector | None = None  # of frames outside the body
 
 
@@ -46,18 +46,18 @@ def cut(video: Path, start_ms: int, end_ms: int, out: Path, how: Cut = Cut()) ->
     timeline = read_timeline(video)
     first = timeline.at(start_ms / 1000)
     ticks = [
-        int(pts) for pts in timeline.shown if pts >= first and timeline.seconds(int(pts)) * 1000 < end_ms
+        int(pts) for pts in timeline.shown_pts if pts >= first and timeline.seconds(int(pts)) * 1000 < end_ms
     ]
     times = tuple(timeline.seconds(pts) for pts in ticks)
     # An asked time must not fall before its own frame by rounding; `at` allows a nanosecond.
     shots = iterate_frames(video, times, how.decoder, timeline)
-    pending = unfinished(out)
+    pending = pending_path(out)
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(pending), "w", format="mp4", options=options) as container:
         stream = None
         outside = False
         for shot in shots:
-            picture = even(resize(cover(shot.image, how.covered), how.max_side))
+            picture = even(resize(cover(shot.image, how.covered_regions), how.max_side))
             if how.detector is not None and how.detector(picture):
                 outside = True
                 break

@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from surgvqa.builders.video.display import Orientation, Shower, orientation, stretch, wide_colours
-from surgvqa.builders.video.timing import DamagedVideoError, Timeline, opened, read_timeline
+from surgvqa.builders.video.timing import DamagedVideoError, Timeline, open_video, read_timeline
 from surgvqa.cards.command import InputError, MachineError
 
 Decoder = Literal["pyav", "decord", "torchcodec"]
@@ -43,8 +43,8 @@ def read_frames(path: Path, times_s: Sequence[float], decoder: Decoder = "pyav")
     """
     order = sorted(range(len(times_s)), key=lambda i: times_s[i])
     shots = list(iterate_frames(path, [times_s[i] for i in order], decoder))
-    placed = sorted(zip(order, shots, strict=True), key=lambda pair: pair[0])
-    return [shot for _, shot in placed]
+    shots_by_place = sorted(zip(order, shots, strict=True), key=lambda pair: pair[0])
+    return [shot for _, shot in shots_by_place]
 
 
 def iterate_frames(
@@ -58,59 +58,59 @@ def iterate_frames(
     if not times_s:
         return
     timeline = timeline or read_timeline(path)
-    wanted = [timeline.at(time_s) for time_s in times_s]
-    unique = sorted(set(wanted))
+    ticks = [timeline.at(time_s) for time_s in times_s]
+    unique = sorted(set(ticks))
     images = iter({"pyav": _pyav, "decord": _decord, "torchcodec": _torchcodec}[decoder](timeline, unique))
     pts, image = -1, np.empty(0)
-    for time_s, tick in zip(times_s, wanted, strict=True):
+    for time_s, tick in zip(times_s, ticks, strict=True):
         while tick != pts or not image.size:
             pts, image = next(images)
         yield Shot(timeline.seconds(pts), image, time_s)
 
 
-def _pyav(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-    with opened(timeline.path) as (_, stream):
+def _pyav(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    with open_video(timeline.path) as (_, stream):
         show = Shower(timeline.path, stream.sample_aspect_ratio)
-    done = 0
+    position = 0
     paths: tuple[Callable[[Timeline, Sequence[int]], Iterator[VideoFrame]], ...]
     paths = (_skipping, _plain) if timeline.key.any() else (_plain,)
     for frames in paths:
         try:
-            for frame in frames(timeline, wanted[done:]):
-                yield wanted[done], show(frame)
-                done += 1
+            for frame in frames(timeline, ticks[position:]):
+                yield ticks[position], show(frame)
+                position += 1
         except DamagedVideoError:
             # A stream that cannot be entered at its "key" frames (intra refresh) decodes from the front.
             if frames is _plain:
                 raise
-        if done == len(wanted):
+        if position == len(ticks):
             return
     raise DamagedVideoError(
-        f"{timeline.path}: the frame at {timeline.seconds(wanted[done]):.3f} s is announced but never decoded"
+        f"{timeline.path}: the frame at {timeline.seconds(ticks[position]):.3f} s is announced but never decoded"
     )
 
 
-def _plain(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
+def _plain(timeline: Timeline, ticks: Sequence[int]) -> Iterator[VideoFrame]:
     """Yield the wanted frames out of a decode of everything up to the last of them."""
-    with opened(timeline.path) as (container, stream):
-        done = 0
+    with open_video(timeline.path) as (container, stream):
+        position = 0
         for number, frame in enumerate(container.decode(stream)):
             _refuse_corrupt(frame, timeline)
-            pts = frame.pts if timeline.key.size else int(timeline.shown[number])
-            if done < len(wanted) and pts == wanted[done]:
+            pts = frame.pts if timeline.key.size else int(timeline.shown_pts[number])
+            if position < len(ticks) and pts == ticks[position]:
                 yield frame
-                done += 1
-            if done == len(wanted):
+                position += 1
+            if position == len(ticks):
                 return
 
 
-def _skipping(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]:
+def _skipping(timeline: Timeline, ticks: Sequence[int]) -> Iterator[VideoFrame]:
     """Yield the wanted frames, decoding only what they need; stops early where one is missing."""
-    last = _last_packets(timeline, wanted)
+    last = _last_packets(timeline, ticks)
     starts = np.flatnonzero(timeline.key)
-    targets = set(wanted)
-    done = 0
-    with opened(timeline.path) as (container, stream):
+    targets = set(ticks)
+    position = 0
+    with open_video(timeline.path) as (container, stream):
         gop = -1
         packets = (packet for packet in container.demux(stream) if packet.size)
         for number, packet in enumerate(packets):
@@ -120,12 +120,12 @@ def _skipping(timeline: Timeline, wanted: Sequence[int]) -> Iterator[VideoFrame]
             cut = number == last[gop] and not (gop + 1 in last and number + 1 == starts[gop + 1])
             for frame in _decode(stream, packet, targets, drain=cut):
                 _refuse_corrupt(frame, timeline)
-                if done < len(wanted) and frame.pts == wanted[done]:
+                if position < len(ticks) and frame.pts == ticks[position]:
                     yield frame
-                    done += 1
+                    position += 1
             if cut:
                 stream.codec_context.flush_buffers()
-            if done == len(wanted):
+            if position == len(ticks):
                 return
 
 
@@ -139,11 +139,11 @@ def _decode(
     return frames + stream.decode(None) if drain else frames
 
 
-def _last_packets(timeline: Timeline, wanted: Sequence[int]) -> dict[int, int]:
+def _last_packets(timeline: Timeline, ticks: Sequence[int]) -> dict[int, int]:
     """For each GOP that must be decoded, the last packet of it that is needed (both by number)."""
     starts = np.flatnonzero(timeline.key)
     order = np.argsort(timeline.pts)
-    numbers = order[np.searchsorted(timeline.pts, wanted, sorter=order)]
+    numbers = order[np.searchsorted(timeline.pts, ticks, sorter=order)]
     last: dict[int, int] = {}
     for number in (int(n) for n in numbers):
         gop = bisect_right(starts, number) - 1
@@ -160,30 +160,30 @@ def _refuse_corrupt(frame: VideoFrame, timeline: Timeline) -> None:
         raise DamagedVideoError(f"{timeline.path}: the frame at {time_s:.3f} s is corrupt in the file")
 
 
-def _indices(timeline: Timeline, wanted: Sequence[int]) -> list[int]:
-    return [int(i) for i in np.searchsorted(timeline.shown, wanted)]
+def _indices(timeline: Timeline, ticks: Sequence[int]) -> list[int]:
+    return [int(i) for i in np.searchsorted(timeline.shown_pts, ticks)]
 
 
 def _require_plain(path: Path, decoder: Decoder) -> None:
     """Refuse a file that another decoder than ours shows otherwise than a player does."""
-    with opened(path) as (container, stream):
+    with open_video(path) as (container, stream):
         frame = next(container.decode(stream), None)
-        turned = Orientation() if frame is None else orientation(frame, path)
+        way = Orientation() if frame is None else orientation(frame, path)
         unlike = {
-            "is mirrored": turned.turned is None,
+            "is mirrored": way.degrees is None,
             "has pixels that aren't square": stretch(stream.sample_aspect_ratio, path) != 1,
             "is interlaced": frame is not None and frame.interlaced_frame,
             "is of high dynamic range or wide gamut": frame is not None and wide_colours(frame) is not None,
         }
-        if found := [what for what, true in unlike.items() if true]:
+        if differences := [what for what, true in unlike.items() if true]:
             raise InputError(
-                f"{path}: {', '.join(found)}, which {decoder} doesn't show as a player does; use --decoder pyav"
+                f"{path}: {', '.join(differences)}, which {decoder} doesn't show as a player does; use --decoder pyav"
             )
 
 
 def _require_first_stream(path: Path, decoder: Decoder) -> None:
     _require_plain(path, decoder)
-    with opened(path) as (container, _):
+    with open_video(path) as (container, _):
         if len(container.streams.video) > 1:
             raise InputError(
                 f"{path}: has {len(container.streams.video)} video streams and {decoder} chooses by itself; "
@@ -191,7 +191,7 @@ def _require_first_stream(path: Path, decoder: Decoder) -> None:
             )
 
 
-def _decord(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+def _decord(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
     try:
         import decord
     except ImportError as error:
@@ -203,21 +203,21 @@ def _decord(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np
     try:
         # fault_tol: without it decord repeats a neighbour for a frame that it cannot decode
         reader = decord.VideoReader(str(timeline.path), num_threads=1, fault_tol=1)
-        if len(reader) != len(timeline.shown):
+        if len(reader) != len(timeline.shown_pts):
             raise DamagedVideoError(
-                f"{timeline.path}: decord counts {len(reader)} frames, the file shows {len(timeline.shown)}; "
+                f"{timeline.path}: decord counts {len(reader)} frames, the file shows {len(timeline.shown_pts)}; "
                 "use --decoder pyav"
             )
         # In order, never by its seek: that lands on other frames in AVI and some HEVC files (0.6.0).
         pictures = enumerate(iter(reader.next, None))
-        for pts, index in zip(wanted, _indices(timeline, wanted), strict=True):
+        for pts, index in zip(ticks, _indices(timeline, ticks), strict=True):
             yield pts, next(picture for number, picture in pictures if number == index).asnumpy()
     except (decord.DECORDError, decord.DECORDLimitReachedError) as error:
-        said = str(error).splitlines()[0]
-        raise DamagedVideoError(f"{timeline.path}: decord cannot read it: {said}") from error
+        message = str(error).splitlines()[0]
+        raise DamagedVideoError(f"{timeline.path}: decord cannot read it: {message}") from error
 
 
-def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+def _torchcodec(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
     try:
         from torchcodec.decoders import VideoDecoder  # type: ignore[attr-defined]
     except (ImportError, RuntimeError, OSError) as error:
@@ -231,23 +231,27 @@ def _torchcodec(timeline: Timeline, wanted: Sequence[int]) -> Iterator[tuple[int
             f"{timeline.path}: torchcodec finds frames by packet times, which this file lacks; use pyav"
         )
     _require_plain(timeline.path, "torchcodec")
-    with opened(timeline.path) as (_, stream):
+    with open_video(timeline.path) as (_, stream):
         number = stream.index
     try:
         decoder = VideoDecoder(
             str(timeline.path), stream_index=number, num_ffmpeg_threads=1, dimension_order="NHWC"
         )
-        if len(decoder) != len(timeline.shown):
+        if len(decoder) != len(timeline.shown_pts):
             raise DamagedVideoError(
                 f"{timeline.path}: torchcodec counts {len(decoder)} frames, the file shows "
-                f"{len(timeline.shown)}; use --decoder pyav"
+                f"{len(timeline.shown_pts)}; use --decoder pyav"
             )
         # By number, not get_frame_played_at: that one is a frame late on some files with B-frames
         # (0.17 with FFmpeg 5.1).
-        for pts, index in zip(wanted, _indices(timeline, wanted), strict=True):
+        for pts, index in zip(ticks, _indices(timeline, ticks), strict=True):
             yield pts, decoder.get_frame_at(index).data.numpy()
     except RuntimeError as error:
-        said = str(error).splitlines()[0]
-        if "libtorchcodec" in said:  # 0.17 loads them when the first video is opened, not when it is imported
-            raise InputError(f"--decoder torchcodec needs FFmpeg (apt-get install ffmpeg): {said}") from error
-        raise DamagedVideoError(f"{timeline.path}: torchcodec cannot read it: {said}") from error
+        message = str(error).splitlines()[0]
+        if (
+            "libtorchcodec" in message
+        ):  # 0.17 loads them when the first video is opened, not when it is imported
+            raise InputError(
+                f"--decoder torchcodec needs FFmpeg (apt-get install ffmpeg): {message}"
+            ) from error
+        raise DamagedVideoError(f"{timeline.path}: torchcodec cannot read it: {message}") from error

@@ -27,8 +27,8 @@ STRETCH = (Fraction(1, 4), Fraction(4))  # past it a header is broken
 EXACT = 0.01  # of a display matrix against the quarter turn nearest to it
 HDR = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 BT2020 = 9  # the number of its primaries and of its matrix
-UNSTATED = 2
-INTERLACED = (
+UNSPECIFIED_COLOURS = 2
+INTERLACED_NOTE = (
     "interlaced: each frame holds two moments; the first is shown, its missing lines are interpolated"
 )
 TO_SDR = "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_range=pc"
@@ -43,15 +43,15 @@ class Orientation:
     flipped: bool = False  # top and bottom change places
 
     @property
-    def turned(self) -> int | None:
+    def degrees(self) -> int | None:
         """Degrees clockwise; None for a mirrored picture."""
-        found = {
+        turns = {
             (False, False, False): 0,
             (True, True, False): 90,
             (False, True, True): 180,
             (True, False, True): 270,
         }
-        return found.get((self.transposed, self.mirrored, self.flipped))
+        return turns.get((self.transposed, self.mirrored, self.flipped))
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return the picture upright."""
@@ -59,10 +59,10 @@ class Orientation:
             pixels = pixels.swapaxes(0, 1)
         return np.ascontiguousarray(pixels[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """Say in words what a player does; empty where it does nothing."""
-        if self.turned is not None:
-            return f"turned by {self.turned} degrees clockwise" if self.turned else ""
+        if self.degrees is not None:
+            return f"turned by {self.degrees} degrees clockwise" if self.degrees else ""
         if not self.transposed:
             return "mirrored left to right" if self.mirrored else "mirrored top to bottom"
         return "turned by 90 degrees clockwise and mirrored " + (
@@ -72,10 +72,10 @@ class Orientation:
 
 def orientation(frame: VideoFrame, path: Path) -> Orientation:
     """How a frame is to be shown, by its display matrix; refused where that is no quarter turn."""
-    found = frame.side_data.get("DISPLAYMATRIX")
-    if found is None:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
         return Orientation()
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(found)[:36])  # type: ignore[call-overload]
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])  # type: ignore[call-overload]
     along, across = max(abs(a), abs(d)), max(abs(b), abs(c))
     if not along and not across:  # some writers leave it empty
         return Orientation()
@@ -88,13 +88,13 @@ def orientation(frame: VideoFrame, path: Path) -> Orientation:
     return Orientation(False, a < 0, d < 0)
 
 
-def stretch(stated: Fraction | None, path: Path) -> Fraction:
+def stretch(ratio: Fraction | None, path: Path) -> Fraction:
     """How much wider than high a stored pixel is shown; 1 where it is square, nearly, or nothing is stated."""
-    if stated is None or stated <= 0 or abs(float(stated) - 1) <= NEARLY_SQUARE:
+    if ratio is None or ratio <= 0 or abs(float(ratio) - 1) <= NEARLY_SQUARE:
         return SQUARE
-    if not STRETCH[0] <= stated <= STRETCH[1]:
-        raise DamagedVideoError(f"{path}: its pixels are said to be {float(stated):g} times as wide as high")
-    return stated
+    if not STRETCH[0] <= ratio <= STRETCH[1]:
+        raise DamagedVideoError(f"{path}: its pixels are said to be {float(ratio):g} times as wide as high")
+    return ratio
 
 
 ALPHA = (
@@ -118,33 +118,33 @@ def wide_colours(frame: VideoFrame) -> str | None:
 
 def remarks(stream: VideoStream, frame: VideoFrame, path: Path) -> tuple[str, ...]:
     """Say what of a recording isn't stored as it is shown, or is doubtful, for people to know."""
-    found: list[str] = []
-    if way := orientation(frame, path).said():
-        found.append(f"stored {'mirrored' if 'mirrored' in way else 'turned'}; shown {way}")
+    notes: list[str] = []
+    if way := orientation(frame, path).describe():
+        notes.append(f"stored {'mirrored' if 'mirrored' in way else 'turned'}; shown {way}")
     wider = stretch(stream.sample_aspect_ratio, path)
     if wider != SQUARE:
-        shown = f"{max(1, round(frame.width * wider))}x{frame.height}"
-        found.append(f"its {frame.width}x{frame.height} pixels aren't square ({wider}); shown as {shown}")
+        size = f"{max(1, round(frame.width * wider))}x{frame.height}"
+        notes.append(f"its {frame.width}x{frame.height} pixels aren't square ({wider}); shown as {size}")
     if colours := wide_colours(frame):
-        found.append(f"its colours are {colours}; shown mapped to BT.709")
+        notes.append(f"its colours are {colours}; shown mapped to BT.709")
     if frame.interlaced_frame:
-        found.append(INTERLACED)
+        notes.append(INTERLACED_NOTE)
     views = frame.side_data.get("STEREO3D")
     if views is not None and bytes(views)[:4] != bytes(4):  # type: ignore[call-overload]
-        found.append(
+        notes.append(
             "two views in one frame (stereo 3D); shown as they are stored, so every thing is seen twice"
         )
     beside = {key.lower(): value for key, value in stream.metadata.items()}.get(
         "alpha_mode"
     )  # WebM's second picture
     if frame.format.name.startswith(ALPHA) or beside == "1":
-        found.append("it has transparency, which isn't applied: what is hidden by it is shown")
+        notes.append("it has transparency, which isn't applied: what is hidden by it is shown")
     cut = clean_aperture(path, stream.container.format.name)
     if cut is not None and cut != (frame.width, frame.height):
-        found.append(
+        notes.append(
             f"it asks to be cut to {cut[0]}x{cut[1]} (clap), which QuickTime does and most players don't; shown whole"
         )
-    return tuple(found)
+    return tuple(notes)
 
 
 class Shower:
@@ -153,7 +153,7 @@ class Shower:
     def __init__(self, path: Path, pixel_shape: Fraction | None = None) -> None:
         self.path, self.pixel_shape = path, stretch(pixel_shape, path)
         self.reformatter = VideoReformatter()
-        self.mapped: dict[tuple[int, int, str], Callable[[VideoFrame], VideoFrame]] = {}
+        self.tone_maps: dict[tuple[int, int, str], Callable[[VideoFrame], VideoFrame]] = {}
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
         """RGB by the frame's own range and matrix (BT.601 where it states none, as FFmpeg does), upright."""
@@ -170,13 +170,13 @@ class Shower:
 
     def _to_sdr(self, frame: VideoFrame) -> VideoFrame:
         key = (frame.width, frame.height, frame.format.name)
-        if key not in self.mapped:
-            self.mapped[key] = tone_mapper(*key)
-        if frame.color_primaries == UNSTATED:
+        if key not in self.tone_maps:
+            self.tone_maps[key] = tone_mapper(*key)
+        if frame.color_primaries == UNSPECIFIED_COLOURS:
             frame.color_primaries = BT2020
-        if frame.colorspace == UNSTATED:
+        if frame.colorspace == UNSPECIFIED_COLOURS:
             frame.colorspace = BT2020
-        return self.mapped[key](frame)
+        return self.tone_maps[key](frame)
 
 
 def first_field(frame: VideoFrame) -> VideoFrame:
@@ -215,10 +215,10 @@ def tone_mapper(width: int, height: int, pixel_format: str) -> Callable[[VideoFr
         one.link_to(following)
     graph.configure()
 
-    def mapped(frame: VideoFrame) -> VideoFrame:
+    def map_tones(frame: VideoFrame) -> VideoFrame:
         graph.push(frame)  # by the graph: its steps hold no reference to it, and outlive it into a crash
-        found = graph.pull()
-        assert isinstance(found, VideoFrame)
-        return found
+        mapped_frame = graph.pull()
+        assert isinstance(mapped_frame, VideoFrame)
+        return mapped_frame
 
-    return mapped
+    return map_tones

@@ -14,10 +14,10 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
-from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failed, run_tasks
+from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import files_below
-from surgvqa.builders.video.display import INTERLACED, orientation, remarks, stretch
-from surgvqa.builders.video.timing import Timeline, cause, opened, read_timeline, stated_duration
+from surgvqa.builders.video.display import INTERLACED_NOTE, orientation, remarks, stretch
+from surgvqa.builders.video.timing import Timeline, cause, open_video, read_timeline, stated_duration
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -55,41 +55,45 @@ def probe(path: Path) -> VideoReport:
     """Decode a whole video and say what it is and all that is wrong with it; raises for a missing file only."""
     if not path.exists():
         raise InputError(f"{path}: no such video file")
-    found = _Found()
+    findings = _Findings()
     try:
-        _decode_all(path, found)
-        if found.times:
+        _decode_all(path, findings)
+        if findings.times:
             timeline = read_timeline(path)
-            found.notes += timing_notes(timeline)
-            found.decoded_duration_s = timeline.duration_s
-            steps = [b - a for a, b in pairwise(timeline.shown.tolist())]
+            findings.notes += timing_notes(timeline)
+            findings.decoded_duration_s = timeline.duration_s
+            steps = [b - a for a, b in pairwise(timeline.shown_pts.tolist())]
             # One tick more or less is how containers round (Matroska's milliseconds at 30 fps).
-            found.vfr = max(steps) - min(steps) > 1 if steps else None
+            findings.vfr = max(steps) - min(steps) > 1 if steps else None
     except InputError as error:
-        found.add(_without(path, str(error)))
-    if found.decoded_duration_s is None and found.fps and found.frames:
-        span = (found.times[-1] - found.times[0]) * found.tick_s + 1 / found.fps if found.times else None
-        found.decoded_duration_s = span if span is not None else found.frames / found.fps
-    notes = found.notes
-    if found.vfr:
+        findings.add(_without(path, str(error)))
+    if findings.decoded_duration_s is None and findings.fps and findings.frames:
+        span = (
+            (findings.times[-1] - findings.times[0]) * findings.tick_s + 1 / findings.fps
+            if findings.times
+            else None
+        )
+        findings.decoded_duration_s = span if span is not None else findings.frames / findings.fps
+    notes = findings.notes
+    if findings.vfr:
         notes.append("variable frame rate: frame numbers are no measure of time")
-    if found.streams > 1:
-        notes.append(f"{found.streams} video streams; the first is taken")
-    if found.interlaced and INTERLACED not in notes:
-        notes.append(INTERLACED)
+    if findings.streams > 1:
+        notes.append(f"{findings.streams} video streams; the first is taken")
+    if findings.is_interlaced and INTERLACED_NOTE not in notes:
+        notes.append(INTERLACED_NOTE)
     return VideoReport(
         path=str(path),
-        codec=found.codec,
-        width=found.width,
-        height=found.height,
-        fps=found.fps,
-        vfr=found.vfr,
-        rotation=found.rotation,
-        duration_s=found.duration_s,
-        decoded_duration_s=found.decoded_duration_s,
-        frames=found.frames,
-        unreadable=not found.frames,
-        faults=tuple(found.faults),
+        codec=findings.codec,
+        width=findings.width,
+        height=findings.height,
+        fps=findings.fps,
+        vfr=findings.vfr,
+        rotation=findings.rotation,
+        duration_s=findings.duration_s,
+        decoded_duration_s=findings.decoded_duration_s,
+        frames=findings.frames,
+        unreadable=not findings.frames,
+        faults=tuple(findings.faults),
         notes=tuple(notes),
     )
 
@@ -97,17 +101,17 @@ def probe(path: Path) -> VideoReport:
 def timing_notes(timeline: Timeline) -> list[str]:
     """State what must be known of when the frames of a video are shown."""
     notes = []
-    trimmed = len(timeline.pts) - len(timeline.shown)
-    if trimmed > 0:
-        notes.append(f"trimmed: {trimmed} of its {len(timeline.pts)} frames are never shown")
-    steps = np.diff(timeline.shown) * float(timeline.time_base)
+    hidden_frames = len(timeline.pts) - len(timeline.shown_pts)
+    if hidden_frames > 0:
+        notes.append(f"trimmed: {hidden_frames} of its {len(timeline.pts)} frames are never shown")
+    steps = np.diff(timeline.shown_pts) * float(timeline.time_base)
     if len(steps) and steps.max() > LONG_S:
-        at = timeline.seconds(int(timeline.shown[int(steps.argmax())]))
+        at = timeline.seconds(int(timeline.shown_pts[int(steps.argmax())]))
         notes.append(f"one frame stands for {steps.max():.1f} s, from second {at:.1f} on")
     return notes
 
 
-class _Found:
+class _Findings:
     """What is known of a file so far; kept when the rest of it cannot be read."""
 
     def __init__(self) -> None:
@@ -121,7 +125,7 @@ class _Found:
         self.decoded_duration_s: float | None = None
         self.tick_s = 0.0
         self.frames = self.streams = 0
-        self.interlaced = self.untimed = False
+        self.is_interlaced = self.is_untimed = False
         self.times: list[int] = []
         self.faults: list[str] = []
         self.notes: list[str] = []
@@ -132,63 +136,65 @@ class _Found:
             self.faults.append(fault)
 
 
-def _decode_all(path: Path, found: _Found) -> None:
+def _decode_all(path: Path, findings: _Findings) -> None:
     # FFmpeg mentions a reference picture that never came only at this level, and goes on without it.
-    with opened(path) as (container, stream), _listening(av.logging.DEBUG) as said:
-        found.codec = stream.codec_context.name
-        found.streams = sum(not one.disposition & Disposition.attached_pic for one in container.streams.video)
-        found.notes += late_pictures(container, stream)
-        found.width, found.height = stream.codec_context.width, stream.codec_context.height
-        found.fps = float(stream.average_rate) if stream.average_rate else None
-        found.tick_s = float(stream.time_base or 0)
-        found.duration_s = stated_duration(container, stream)
-        if found.duration_s is None and container.duration:
-            found.duration_s = container.duration / av.time_base
-        packets = broken = corrupt = sizes = gaps = 0
+    with open_video(path) as (container, stream), _listening(av.logging.DEBUG) as messages:
+        findings.codec = stream.codec_context.name
+        films = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+        findings.streams = len(films)
+        findings.notes += late_pictures(container, stream)
+        findings.width, findings.height = stream.codec_context.width, stream.codec_context.height
+        findings.fps = float(stream.average_rate) if stream.average_rate else None
+        findings.tick_s = float(stream.time_base or 0)
+        findings.duration_s = stated_duration(container, stream)
+        if findings.duration_s is None and container.duration:
+            findings.duration_s = container.duration / av.time_base
+        packets = bad_packets = corrupt = sizes = gaps = 0
         first: str | None = None
-        shown = None
+        shown_size = None
         for packet in container.demux(stream):
             packets += bool(packet.size) and not packet.is_discard
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:
-                broken, first = broken + 1, first or cause(error)
+                bad_packets, first = bad_packets + 1, first or cause(error)
                 continue
-            gaps += sum("Frame num gap" in text for _, _, text in said)
-            said.clear()
+            gaps += sum("Frame num gap" in text for _, _, text in messages)
+            messages.clear()
             for frame in frames:
                 corrupt += frame.is_corrupt
-                found.frames += not frame.is_corrupt
-                found.interlaced |= frame.interlaced_frame
-                found.untimed |= frame.pts is None
+                findings.frames += not frame.is_corrupt
+                findings.is_interlaced |= frame.interlaced_frame
+                findings.is_untimed |= frame.pts is None
                 if frame.pts is not None:
-                    found.times.append(frame.pts)
-                if shown is not None and (frame.width, frame.height) != shown:
+                    findings.times.append(frame.pts)
+                if shown_size is not None and (frame.width, frame.height) != shown_size:
                     sizes += 1
-                shown = (frame.width, frame.height)
-                if found.rotation is None:
+                shown_size = (frame.width, frame.height)
+                if findings.rotation is None:
                     way = orientation(frame, path)
-                    found.rotation = way.turned if way.turned is not None else 90 * way.transposed
+                    findings.rotation = way.degrees if way.degrees is not None else 90 * way.transposed
                     wide = round(frame.width * stretch(stream.sample_aspect_ratio, path)), frame.height
-                    found.width, found.height = wide[::-1] if way.transposed else wide
-                    found.notes += remarks(stream, frame, path)
-        if broken:
-            found.add(f"{broken} of {packets} packets cannot be decoded: {first}")
+                    findings.width, findings.height = wide[::-1] if way.transposed else wide
+                    findings.notes += remarks(stream, frame, path)
+        if bad_packets:
+            findings.add(f"{bad_packets} of {packets} packets cannot be decoded: {first}")
         if corrupt:
-            found.add(f"{corrupt} of {packets} frames are corrupt")
-        if not broken and found.frames + corrupt < packets and found.codec not in ("vp8", "libvpx"):
-            found.add(f"{packets - found.frames - corrupt} of {packets} packets gave no frame")
+            findings.add(f"{corrupt} of {packets} frames are corrupt")
+        silent = packets - findings.frames - corrupt
+        if not bad_packets and silent > 0 and findings.codec not in ("vp8", "libvpx"):
+            findings.add(f"{silent} of {packets} packets gave no frame")
         if gaps:
-            found.add(f"pictures are missing: the stream's own count jumps {gaps} times")
+            findings.add(f"pictures are missing: the stream's own count jumps {gaps} times")
         if sizes:
-            found.add(f"the picture changes its size {sizes} times")
-        if not found.frames:
-            found.add("no frame can be decoded")
-        if found.untimed:
-            found.notes.append(
+            findings.add(f"the picture changes its size {sizes} times")
+        if not findings.frames:
+            findings.add("no frame can be decoded")
+        if findings.is_untimed:
+            findings.notes.append(
                 "a raw stream has no presentation times: no build can take it, put it into MP4 or MKV"
             )
-        found.times.sort()
+        findings.times.sort()
 
 
 def late_pictures(container: InputContainer, stream: VideoStream) -> list[str]:
@@ -212,8 +218,8 @@ def _listening(level: int) -> Iterator[list[tuple[int, str, str]]]:
     usual = av.logging.get_level()
     av.logging.set_level(level)
     try:
-        with av.logging.Capture() as said:
-            yield said
+        with av.logging.Capture() as messages:
+            yield messages
     finally:
         av.logging.set_level(usual)
 
@@ -236,7 +242,7 @@ def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
     reports: dict[int, VideoReport] = {}
     results = run_tasks(probe, [(path,) for path in paths], workers, PROBE_S, MEMORY_BYTES)
     for index, result in tqdm(results, total=len(paths), desc="probe", unit="file", disable=None):
-        if isinstance(result, Failed):
+        if isinstance(result, Failure):
             result = VideoReport(
                 path=str(paths[index]),
                 codec=None,

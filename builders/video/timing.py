@@ -27,7 +27,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 from surgvqa.builders.files.names import require_regular
-from surgvqa.builders.video.containers import EXPLAINED, JOINED, REGISTERED, code_of, require_whole
+from surgvqa.builders.video.containers import COPY_AGAIN, HOW_TO_JOIN, KNOWN_CODES, code_of, require_whole
 from surgvqa.builders.video.containers import DamagedVideoError as DamagedVideoError
 from surgvqa.cards.command import InputError, MachineError, machine_fault
 
@@ -44,13 +44,13 @@ logging.getLogger("libav").addHandler(logging.NullHandler())
 class Timeline:
     """The times of a video's first video stream, in ticks of ``time_base``.
 
-    ``pts`` and ``key`` run over the packets in decode order; ``shown`` holds the presentation times of the
+    ``pts`` and ``key`` run over the packets in decode order; ``shown_pts`` holds the presentation times of the
     frames that are shown, ascending; ``end`` is where the last of them ends.
     """
 
     path: Path
     time_base: Fraction
-    shown: np.ndarray
+    shown_pts: np.ndarray
     end: int
     pts: np.ndarray
     key: np.ndarray
@@ -58,11 +58,11 @@ class Timeline:
     @property
     def duration_s(self) -> float:
         """Seconds from the first frame shown to the end of the last."""
-        return float((self.end - int(self.shown[0])) * self.time_base)
+        return float((self.end - int(self.shown_pts[0])) * self.time_base)
 
     def seconds(self, pts: int) -> float:
         """Seconds from the first frame shown."""
-        return float((pts - int(self.shown[0])) * self.time_base)
+        return float((pts - int(self.shown_pts[0])) * self.time_base)
 
     def at(self, time_s: float) -> int:
         """Return the presentation time (ticks) of the frame on screen at ``time_s``.
@@ -71,13 +71,13 @@ class Timeline:
         """
         if not time_s >= 0:
             raise InputError(f"{self.path}: a frame was asked for at {time_s} s; times start at 0")
-        tick = floor((Fraction(time_s) + ROUNDING_S) / self.time_base) + int(self.shown[0])
+        tick = floor((Fraction(time_s) + ROUNDING_S) / self.time_base) + int(self.shown_pts[0])
         if tick >= self.end:
             raise InputError(
                 f"{self.path}: a frame was asked for at {time_s:.3f} s, but the video ends at "
                 f"{self.duration_s:.3f} s; check that the annotations belong to this file"
             )
-        return int(self.shown[bisect_right(self.shown, tick) - 1])
+        return int(self.shown_pts[bisect_right(self.shown_pts, tick) - 1])
 
 
 # Recordings, and nothing that names other files (hls, concat, dash, image sequences).
@@ -100,7 +100,7 @@ def require_recording(path: Path) -> None:
     with path.open("rb") as file:
         begin = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not begin and not path.stat().st_size:
-        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); {EXPLAINED}")
+        raise DamagedVideoError(f"{path}: the file is empty (0 bytes); {COPY_AGAIN}")
     if begin.startswith(PLAYLISTS):
         raise DamagedVideoError(
             f"{path}: a playlist, not a recording; it may name other files, so it isn't opened: give those"
@@ -118,7 +118,9 @@ class Packet(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(
+    path: Path, options: dict[str, str] | None = None
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Yield the container and its first video stream that is not a cover picture; one decode thread.
 
     Anything the libraries raise about the file comes out as ``DamagedVideoError`` with the cause, a decoder
@@ -167,7 +169,7 @@ def memory_left() -> bool:
 def undecodable(path: Path, family: str) -> Exception:
     """Say why no decoder takes a file: a registered code is missing in this FFmpeg, another is the file's."""
     code = code_of(path, family)
-    if code in REGISTERED:
+    if code in KNOWN_CODES:
         return MachineError(
             f"{path}: its video is {code}, for which FFmpeg has no decoder here; install one that has"
         )
@@ -176,8 +178,8 @@ def undecodable(path: Path, family: str) -> Exception:
 
 def cause(error: av.error.FFmpegError) -> str:
     """Return the decoder's message, with the line of its own log where there is one."""
-    said = str(error.log[-1]).strip() if error.log else ""
-    return f"{error.strerror}: {said}" if said else str(error.strerror)
+    message = str(error.log[-1]).strip() if error.log else ""
+    return f"{error.strerror}: {message}" if message else str(error.strerror)
 
 
 def read_timeline(path: Path) -> Timeline:
@@ -188,13 +190,13 @@ def read_timeline(path: Path) -> Timeline:
     """
     path = Path(path)
     require_recording(path)
-    found = path.stat()
-    return _read_timeline(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+    stat = path.stat()
+    return _read_timeline(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
 
 
 @lru_cache(maxsize=2)
 def _read_timeline(path: Path, version: tuple[int, ...]) -> Timeline:
-    with opened(path) as (container, stream):
+    with open_video(path) as (container, stream):
         rows = [
             Packet(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
             for packet in container.demux(stream)
@@ -209,14 +211,14 @@ def _read_timeline(path: Path, version: tuple[int, ...]) -> Timeline:
     times = [row.pts for row in rows if row.pts is not None]
     if len(set(times)) < len(rows) or hides:
         return decoded_timeline(path)
-    shown = sorted((row.pts, row.duration) for row in rows if not row.discard and row.pts is not None)
-    if not shown or time_base is None:
+    shown_frames = sorted((row.pts, row.duration) for row in rows if not row.discard and row.pts is not None)
+    if not shown_frames or time_base is None:
         raise DamagedVideoError(f"{path}: no frame of this file is ever shown")
     return Timeline(
         path=Path(path),
         time_base=time_base,
-        shown=np.array([pts for pts, _ in shown], np.int64),
-        end=_end([pts for pts, _ in shown], shown[-1][1], time_base, rate),
+        shown_pts=np.array([pts for pts, _ in shown_frames], np.int64),
+        end=_end([pts for pts, _ in shown_frames], shown_frames[-1][1], time_base, rate),
         pts=np.array(times, np.int64),
         key=np.array([row.key for row in rows], bool),
     )
@@ -234,14 +236,14 @@ def _refuse_cut(
         # Its index counts every frame, those that an edit list trims, too; that of fragments is known by now.
         # An entry points into its container's memory: it is read while that is open.
         ends = [one.pos + one.size for one in stream.index_entries]
-        with opened(path, {"ignore_editlist": "1"}) as (_, indexed):
-            untrimmed = [one.pos + one.size for one in indexed.index_entries]
-            stated = max(stream.frames, len(untrimmed))
-        most = max(ends, untrimmed, key=len)
-        held = sum(end <= size for end in most)
-        if held < max(stated, len(most)):
+        with open_video(path, {"ignore_editlist": "1"}) as (_, full_stream):
+            untrimmed_ends = [one.pos + one.size for one in full_stream.index_entries]
+            stated_frames = max(stream.frames, len(untrimmed_ends))
+        most = max(ends, untrimmed_ends, key=len)
+        frames_in_file = sum(end <= size for end in most)
+        if frames_in_file < max(stated_frames, len(most)):
             raise DamagedVideoError(
-                f"{path}: cut short: {held} of the {max(stated, len(most))} frames its header states; {EXPLAINED}"
+                f"{path}: cut short: {frames_in_file} of the {max(stated_frames, len(most))} frames its header states; {COPY_AGAIN}"
             )
     require_whole(path, family)
     if "mp4" in family:
@@ -264,17 +266,17 @@ def refuse_restart(path: Path, rows: Sequence[Packet], tick_s: float) -> None:
 
     Packets are decoded in ascending order, and key frames are shown in it.
     """
-    decoded: int | None = None
+    last_dts: int | None = None
     key: int | None = None
     first = latest = next((row.pts for row in rows if row.pts is not None), 0)
     for row in rows:
-        back = row.dts is not None and decoded is not None and row.dts < decoded
+        back = row.dts is not None and last_dts is not None and row.dts < last_dts
         back |= row.key and row.pts is not None and key is not None and row.pts < key
         if back:
             raise DamagedVideoError(
-                f"{path}: its clock starts again after {(latest - first) * tick_s:.3f} s; {JOINED}"
+                f"{path}: its clock starts again after {(latest - first) * tick_s:.3f} s; {HOW_TO_JOIN}"
             )
-        decoded = row.dts if row.dts is not None else decoded
+        last_dts = row.dts if row.dts is not None else last_dts
         key = row.pts if row.key and row.pts is not None else key
         latest = max(latest, row.pts) if row.pts is not None else latest
 
@@ -298,29 +300,29 @@ def decoded_timeline(path: Path) -> Timeline:
     Its ``pts`` and ``key`` are empty: the n-th frame that comes out of the decoder is ``shown[n]``.
     Raises ``InputError`` for a raw stream, which has no times at all.
     """
-    with opened(path) as (container, stream):
-        shown: list[int | None] = []
+    with open_video(path) as (container, stream):
+        shown_pts: list[int | None] = []
         clock: list[int | None] = []
         for packet in container.demux(stream):
             if packet.size:
                 clock.append(packet.dts)
-            shown += [frame.pts for frame in packet.decode()]
+            shown_pts += [frame.pts for frame in packet.decode()]
         time_base, rate, name = stream.time_base, stream.average_rate, stream.codec_context.name
-    if not shown or time_base is None:
+    if not shown_pts or time_base is None:
         raise DamagedVideoError(f"{path}: there is no frame in this file")
-    if not _ascends(shown):
+    if not _ascends(shown_pts):
         # AVI has one clock, that of decoding, at a fixed rate: the n-th frame is shown at its n-th tick.
-        if not _ascends(clock) or len(clock) != len(shown):
+        if not _ascends(clock) or len(clock) != len(shown_pts):
             raise InputError(
                 f"{path}: this {name} stream has no presentation times, so no second of it can be found; "
                 "put it into a container (MP4, MKV) with its true frame rate"
             )
-        shown = clock
-    ticks = [pts for pts in shown if pts is not None]
+        shown_pts = clock
+    ticks = [pts for pts in shown_pts if pts is not None]
     return Timeline(
         path=Path(path),
         time_base=time_base,
-        shown=np.array(ticks, np.int64),
+        shown_pts=np.array(ticks, np.int64),
         end=_end(ticks, 0, time_base, rate),
         pts=np.empty(0, np.int64),
         key=np.empty(0, bool),
@@ -331,10 +333,10 @@ def _ascends(ticks: Sequence[int | None]) -> bool:
     return all(a is not None and b is not None and a < b for a, b in pairwise([-(2**63), *ticks]))
 
 
-def _end(shown: Sequence[int], last: int, time_base: Fraction, rate: Fraction | None) -> int:
+def _end(ticks: Sequence[int], last: int, time_base: Fraction, rate: Fraction | None) -> int:
     """Where the last frame ends: its own duration, else the gap before it, else a frame of the rate."""
     if last > 0:
-        return shown[-1] + last
-    if len(shown) > 1:
-        return shown[-1] + shown[-1] - shown[-2]
-    return shown[-1] + max(1, round(1 / (rate * time_base))) if rate else shown[-1] + 1
+        return ticks[-1] + last
+    if len(ticks) > 1:
+        return ticks[-1] + ticks[-1] - ticks[-2]
+    return ticks[-1] + max(1, round(1 / (rate * time_base))) if rate else ticks[-1] + 1

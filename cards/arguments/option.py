@@ -26,14 +26,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Usage:
     """The look of an option on the command line, where its type and its name don't say it."""
 
     metavar: str = ""
     position: bool = False  # an argument without a flag
     flag: str = ""  # where it isn't the field's name
     repeat: bool = False  # of several values: a flag before each, in place of one flag before all
-    shown: str = ""  # the default in words, where the value says nothing by itself
+    default_text: str = ""  # the default in words, where the value says nothing by itself
     place: str = ""  # the word that stands for the value where a command is printed for others
     aside: bool = False  # says where and how fast, never what: no part of a printed command
 
@@ -49,12 +49,12 @@ class Option:
     many: bool = False
     choices: tuple[str, ...] = ()
     group: str = ""
-    given: Given = Given()
+    usage: Usage = Usage()
 
     @property
     def flag(self) -> str:
         """The name on the command line."""
-        return self.given.flag or "--" + self.name.replace("_", "-")
+        return self.usage.flag or "--" + self.name.replace("_", "-")
 
     @property
     def text(self) -> str:
@@ -62,7 +62,7 @@ class Option:
         value = "" if self.default in (MISSING, None, (), "", False) else self.default
         if isinstance(value, tuple):
             value = " ".join(map(str, value))
-        value = self.given.shown or (f"{value:g}" if isinstance(value, float) else str(value))
+        value = self.usage.default_text or (f"{value:g}" if isinstance(value, float) else str(value))
         return f"{self.help.rstrip('.')}{f' [{value}]' if value else ''}"
 
 
@@ -74,25 +74,25 @@ class Verb:
     config: type
     run: Callable[[Any], None]
     help: str = ""  # the first line of the configuration's docstring where not given
-    fixed: Mapping[str, Any] = field(default_factory=dict)  # fields that the verb decides itself
+    fixed_fields: Mapping[str, Any] = field(default_factory=dict)  # fields that the verb decides itself
     more: Callable[[], tuple[Option, ...]] = tuple  # options that go into the field `source_options`
 
     @property
     def options(self) -> tuple[Option, ...]:
         """All options but those that ``more`` adds."""
-        return tuple(one for one in options(self.config) if one.name not in self.fixed)
+        return tuple(one for one in options(self.config) if one.name not in self.fixed_fields)
 
 
 @functools.cache
 def options(config: type) -> tuple[Option, ...]:
     """Return the options of a configuration in the order of its fields; a field that is a mapping is none."""
     hints = typing.get_type_hints(config, include_extras=True)
-    said, groups = documented(config)
+    texts, groups = read_docstrings(config)
     return tuple(
         option_of(
             one.name,
             hints[one.name],
-            said.get(one.name, ""),
+            texts.get(one.name, ""),
             one.default,
             groups[one.name],
         )
@@ -107,7 +107,7 @@ def option_of(name: str, hint: Any, text: str, default: Any, group: str = "") ->
     >>> option_of("snr_db", tuple[float, ...], "Noise.", ()).many, option_of("x", int | None, "", None).kind
     (True, <class 'int'>)
     """
-    given = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Given)), Given())
+    usage = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Usage)), Usage())
     kind = hint.__origin__ if hasattr(hint, "__metadata__") else hint
     if get_origin(kind) in (Union, UnionType):
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
@@ -118,19 +118,19 @@ def option_of(name: str, hint: Any, text: str, default: Any, group: str = "") ->
         raise TypeError(f"{name}: an option can't be {kind}")
     return Option(
         name=name, kind=str if choices else kind, help=text, default=default, many=many, choices=choices, group=group,
-        given=given,
+        usage=usage,
     )  # fmt: skip
 
 
-def documented(config: type) -> tuple[dict[str, str], dict[str, str]]:
+def read_docstrings(config: type) -> tuple[dict[str, str], dict[str, str]]:
     """Read the docstring of every field of a class and its bases, and the heading (``HEADING``) each stands under."""
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     groups: dict[str, str] = {}
     for one in reversed(config.__mro__[:-1]):
         for name, text in field_docstrings(one.__module__, one.__name__):
-            said[name] = text
+            texts[name] = text
             groups[name] = vars(one).get("HEADING", "")
-    return said, groups
+    return texts, groups
 
 
 def field_docstrings(module: str, name: str) -> Iterator[tuple[str, str]]:

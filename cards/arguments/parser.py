@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from surgvqa.cards.arguments.option import Option, Verb
-from surgvqa.cards.command import guarded, nearest, one_line
+from surgvqa.cards.command import nearest, one_line, run_guarded
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,38 +39,40 @@ class Version(argparse.Action):
         parser.exit()
 
 
-def parser_of(prog: str, description: str | None, verbs: Sequence[Verb], named: str | None = None) -> Parser:
-    """Return the parser of a command. Of verbs with options of a source only ``named`` gets them."""
+def parser_of(
+    prog: str, description: str | None, verbs: Sequence[Verb], verb_name: str | None = None
+) -> Parser:
+    """Return the parser of a command. Of verbs with options of a source only ``verb_name`` gets them."""
     root = Parser(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     subs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in verbs:
         about = verb.help or str(verb.config.__doc__).splitlines()[0].rstrip(".")
-        sub = subs.add_parser(verb.name, help=escaped(about), description=escaped(about))
+        sub = subs.add_parser(verb.name, help=escape_percent(about), description=escape_percent(about))
         groups: dict[str, Any] = {"": sub}
-        for option in (*verb.options, *(verb.more() if verb.name == named else ())):
+        for option in (*verb.options, *(verb.more() if verb.name == verb_name else ())):
             if option.group not in groups:
                 groups[option.group] = sub.add_argument_group(option.group)
             add(groups[option.group], option)
     return root
 
 
-def escaped(text: str) -> str:
+def escape_percent(text: str) -> str:
     """Text as argparse wants it."""
     return text.replace("%", "%%")
 
 
 def add(group: Any, option: Option) -> None:
     """Add an option to a parser. Its default stays out: what isn't given is left to the configuration."""
-    how: dict[str, Any] = {"help": escaped(option.text), "default": argparse.SUPPRESS}
+    how: dict[str, Any] = {"help": escape_percent(option.text), "default": argparse.SUPPRESS}
     if option.kind is bool:
         action = argparse.BooleanOptionalAction if option.default is True else "store_true"
         group.add_argument(option.flag, dest=option.name, action=action, **how)
         return
-    how |= {"type": READERS[option.kind], "metavar": option.given.metavar or metavar(option)}
+    how |= {"type": READERS[option.kind], "metavar": option.usage.metavar or metavar(option)}
     if option.choices:
         how["choices"] = option.choices
-    if option.given.position:
+    if option.usage.position:
         if option.many:
             how["nargs"] = "+"
         elif option.default is not MISSING:
@@ -81,7 +83,7 @@ def add(group: Any, option: Option) -> None:
         group.add_argument(option.name, **how)
         return
     if option.many:
-        how |= {"action": "append"} if option.given.repeat else {"action": "extend", "nargs": "+"}
+        how |= {"action": "append"} if option.usage.repeat else {"action": "extend", "nargs": "+"}
     group.add_argument(option.flag, dest=option.name, required=option.default is MISSING, **how)
 
 
@@ -116,20 +118,20 @@ READERS: dict[type, Callable[[str], Any]] = {str: str, int: whole, float: number
 
 def parse(parser: Parser, verbs: Sequence[Verb], argv: Sequence[str]) -> tuple[Verb, Any]:
     """Return the verb and its configuration that the words of a command line say."""
-    known = {verb.name: verb for verb in verbs}
-    if argv and not argv[0].startswith("-") and argv[0] not in known:
-        parser.error(f"no verb {argv[0]!r}; {nearest(argv[0], known)}")
-    if argv and argv[0] in known:
-        refuse_named_positions(parser, known[argv[0]], argv[1:])
+    verbs_by_name = {verb.name: verb for verb in verbs}
+    if argv and not argv[0].startswith("-") and argv[0] not in verbs_by_name:
+        parser.error(f"no verb {argv[0]!r}; {nearest(argv[0], verbs_by_name)}")
+    if argv and argv[0] in verbs_by_name:
+        refuse_named_positions(parser, verbs_by_name[argv[0]], argv[1:])
     args, rest = parser.parse_known_args(argv)
-    verb = known[args.verb]
+    verb = verbs_by_name[args.verb]
     more = verb.more()
     if rest:
         flags = [option.flag for option in (*verb.options, *more)]
         close = difflib.get_close_matches(rest[0].split("=")[0], flags, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         parser.error(f"{verb.name} has no {' '.join(rest)}{hint}")
-    values = dict(verb.fixed)
+    values = dict(verb.fixed_fields)
     for option in verb.options:
         if hasattr(args, option.name):
             value = getattr(args, option.name)
@@ -142,12 +144,12 @@ def parse(parser: Parser, verbs: Sequence[Verb], argv: Sequence[str]) -> tuple[V
 def refuse_named_positions(parser: Parser, verb: Verb, words: Sequence[str]) -> None:
     """End where a word that is given by its place comes as an option: ``score --file x`` for ``score x``."""
     options = (*verb.options, *verb.more())
-    flags = {option.flag for option in options if not option.given.position}
+    flags = {option.flag for option in options if not option.usage.position}
     places = {
-        name: option.given.metavar or metavar(option)
+        name: option.usage.metavar or metavar(option)
         for option in options
-        if option.given.position
-        for name in (f"--{option.name}".replace("_", "-"), f"--{option.given.metavar}".lower())
+        if option.usage.position
+        for name in (f"--{option.name}".replace("_", "-"), f"--{option.usage.metavar}".lower())
     }
     for word in words:
         flag = word.split("=")[0]
@@ -161,4 +163,4 @@ def run(prog: str, description: str | None, verbs: Sequence[Verb], argv: Sequenc
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = parser_of(prog, description, verbs, argv[0] if argv else None)
     verb, config = parse(parser, verbs, argv)
-    return guarded(prog, lambda: verb.run(config))
+    return run_guarded(prog, lambda: verb.run(config))

@@ -24,8 +24,8 @@ def help_text() -> str:
     """Return the list of commands."""
     lines = ["usage: surgvqa [-h] [--version] COMMAND ...", "", str(__doc__), "", "commands:"]
     for name, target in sorted(commands().items()):
-        said = str(importlib.import_module(target.split(":")[0]).__doc__).splitlines()[0]
-        lines.append(f"  {name:8}{said.split(': ', 1)[-1].rstrip('.')}")
+        summary = str(importlib.import_module(target.split(":")[0]).__doc__).splitlines()[0]
+        lines.append(f"  {name:8}{summary.split(': ', 1)[-1].rstrip('.')}")
     lines += ["", "`surgvqa COMMAND --help` lists its verbs; `surgvqa-COMMAND` is the same command."]
     return "\n".join(lines)
 
@@ -39,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"surgvqa {distribution('surgvqa').version}")
         return 0
-    known = commands()
-    if words[0] not in known:
-        print(one_line(f"surgvqa: no command {words[0]!r}; {nearest(words[0], known)}"), file=sys.stderr)
+    targets = commands()
+    if words[0] not in targets:
+        print(one_line(f"surgvqa: no command {words[0]!r}; {nearest(words[0], targets)}"), file=sys.stderr)
         return 2
-    module, function = known[words[0]].split(":")
+    module, function = targets[words[0]].split(":")
     call: Callable[[list[str]], int] = getattr(importlib.import_module(module), function)
     return call(words[1:])
 

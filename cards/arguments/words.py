@@ -17,11 +17,11 @@ def to_argv(verb: str, options: Sequence[Option], config: Any) -> list[str]:
     """Return the shortest words that a verb reads as this configuration: arguments by position first, no defaults."""
     words = [verb]
     for option in options:
-        if option.given.position and (value := value_of(config, option)) is not None:
+        if option.usage.position and (value := value_of(config, option)) is not None:
             words += [positional(str(item)) for item in (value if option.many else [value])]
     for option in options:
-        if not option.given.position:
-            words += flagged(option, value_of(config, option))
+        if not option.usage.position:
+            words += flag_words(option, value_of(config, option))
     return words
 
 
@@ -38,7 +38,7 @@ def positional(text: str) -> str:
     return f"./{text}" if text.startswith("-") else text
 
 
-def flagged(option: Option, value: Any) -> Iterator[str]:
+def flag_words(option: Option, value: Any) -> Iterator[str]:
     """Write an option with its value; nothing where the value is the default."""
     if value is None or value == option.default:
         return
@@ -48,23 +48,24 @@ def flagged(option: Option, value: Any) -> Iterator[str]:
     texts = [
         repr(item) if isinstance(item, float) else str(item) for item in (value if option.many else [value])
     ]
-    if option.many and not option.given.repeat and not any(text.startswith("-") for text in texts):
+    if option.many and not option.usage.repeat and not any(text.startswith("-") for text in texts):
         yield from (option.flag, *texts)
         return
     for text in texts:
         yield from (f"{option.flag}={text}",) if text.startswith("-") else (option.flag, text)
 
 
-def printed(command: str, verb: str, options: Sequence[Option], config: Any) -> list[str]:
+def command_words(command: str, verb: str, options: Sequence[Option], config: Any) -> list[str]:
     """Return the words that make the same again, for others: with placeholders for places, without what says how fast."""
-    shown = [
-        replace(one, default=None) if one.kind is Path else one for one in options if not one.given.aside
+    printed_options = [
+        replace(one, default=None) if one.kind is Path else one for one in options if not one.usage.aside
     ]
-    values = {one.name: value_of(config, one) for one in shown}
+    values = {one.name: value_of(config, one) for one in printed_options}
     places = {
-        one.name: place(one, values[one.name]) if values[one.name] is not None else None for one in shown
+        one.name: place(one, values[one.name]) if values[one.name] is not None else None
+        for one in printed_options
     }
-    return [command, *to_argv(verb, shown, Values(places))]
+    return [command, *to_argv(verb, printed_options, Values(places))]
 
 
 class Values:
@@ -76,11 +77,11 @@ class Values:
 
 def place(option: Option, value: Any) -> Any:
     """Return the placeholder of a value that says where something lies; any other value as it is."""
-    metavar = option.given.metavar
-    if option.given.place:
-        return option.given.place
+    metavar = option.usage.metavar
+    if option.usage.place:
+        return option.usage.place
     if option.kind is Path:
-        suffix = value.suffix if option.given.position and re.fullmatch(r"\.\w{1,8}", value.suffix) else ""
+        suffix = value.suffix if option.usage.position and re.fullmatch(r"\.\w{1,8}", value.suffix) else ""
         return (option.name.upper() if metavar in ("", "DIR", "PATH") else metavar) + suffix
     if option.kind is str and not option.many:
         if "FILE" in metavar and (os.sep in value or Path(value).suffix):
@@ -105,10 +106,10 @@ def shell(words: Sequence[str]) -> str:
 def ansi(word: str) -> str:
     """Quote a word with control characters as bash, zsh and ksh read them."""
     text = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
-    return "$'" + re.sub(r"[^ -~]| (?= )", _hexed, text) + "'"
+    return "$'" + re.sub(r"[^ -~]| (?= )", _hex_escape, text) + "'"
 
 
-def _hexed(match: re.Match[str]) -> str:
+def _hex_escape(match: re.Match[str]) -> str:
     """Write a character by its number, where it can't be seen."""
     number = ord(match[0])
     if match[0] != " " and match[0].isprintable():

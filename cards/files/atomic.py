@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def unfinished(path: Path) -> Path:
+def pending_path(path: Path) -> Path:
     """Where a file is written until it is whole; a process that outlived its build disturbs no other."""
     return path.with_name(f"{path.name}.{os.getpid()}.tmp")
 
@@ -47,7 +47,7 @@ def left_behind(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str, aside: Path | None = None) -> None:
     """Write a small text file; ``aside`` is the folder that holds it until it is whole."""
-    pending = unfinished((aside or path.parent) / path.name)
+    pending = pending_path((aside or path.parent) / path.name)
     for old in left_behind(pending.with_name(path.name)):
         old.unlink(missing_ok=True)
     try:

@@ -214,7 +214,7 @@ class Verdicts(TypedDict):
     """the frames don't show it, or the question can be read in several ways"""
 
 
-class Inspected(TypedDict):
+class Inspection(TypedDict):
     """What a person found who looked at questions with their frames."""
 
     right: int
@@ -280,7 +280,7 @@ class Report(TypedDict):
     """what guessers leave open of that split"""
     left_out: dict[str, dict[str, int]]
     """questions not asked, by kind and cause"""
-    inspected: NotRequired[Inspected]
+    inspected: NotRequired[Inspection]
     """what a person found of a sample; absent until ``surgvqa-build inspect --result``"""
     leaks: Leaks
     """what splits show of each other"""

@@ -14,9 +14,9 @@ def json_schema(document: type) -> dict[str, object]:
     >>> json_schema(Shard)["properties"]["bytes"]
     {'description': 'its size', 'title': 'Bytes', 'type': 'integer'}
     """
-    made: dict[str, Any] = _adapter(document).json_schema()
-    own = made["$defs"].pop(document.__name__)
-    return {"$schema": DIALECT, **own, **({"$defs": made["$defs"]} if made["$defs"] else {})}
+    schema: dict[str, Any] = _adapter(document).json_schema()
+    own = schema["$defs"].pop(document.__name__)
+    return {"$schema": DIALECT, **own, **({"$defs": schema["$defs"]} if schema["$defs"] else {})}
 
 
 def faults(document: type, value: object) -> list[str]:
@@ -55,10 +55,10 @@ def key_table(document: type) -> str:
 
 
 def _table(schema: Any) -> str:
-    needed = set(schema.get("required", ()))
+    required_keys = set(schema.get("required", ()))
     lines = ["| key | type | meaning |\n|---|---|---|\n"]
     for key, field in schema["properties"].items():
-        always = "" if key in needed else " (not always there)"
+        always = "" if key in required_keys else " (not always there)"
         meaning = field.get("description", "").strip().replace("|", "\\|")
         lines.append(f"| `{key}` | {_kind(field)} | {meaning}{always} |\n")
     return "".join(lines)

@@ -16,7 +16,7 @@ NAME = "manifest.json"
 REPORT = "report.json"
 CARD = "README.md"
 SIGNATURE = "manifest.json.sig"  # by `surgvqa-card sign`
-UNLISTED = {
+UNLISTED_FILES = {
     NAME,
     REPORT,
     CARD,
@@ -46,17 +46,17 @@ def _document(folder: Path, name: str) -> object:
         raise InputError(
             f"{folder}: no such folder; build one with `surgvqa-build SOURCE --root … --out {folder}`"
         )
-    found = read_json(folder / name, f"{folder} is no finished data set; run the build again")
-    if not isinstance(found, dict):
+    document = read_json(folder / name, f"{folder} is no finished data set; run the build again")
+    if not isinstance(document, dict):
         raise InputError(
-            f"{folder / name}: a JSON object was expected, a {type(found).__name__} found; {MEND}"
+            f"{folder / name}: a JSON object was expected, a {type(document).__name__} found; {MEND}"
         )
-    version = found.get("schema", 1)
+    version = document.get("schema", 1)
     if not isinstance(version, int) or version > SCHEMA:
         raise InputError(
             f"{folder / name} has schema {version!r}, and this surgvqa knows {SCHEMA} and earlier; install a newer one"
         )
-    return found
+    return document
 
 
 def read_json(path: Path, hint: str) -> Any:
@@ -74,7 +74,7 @@ def dump(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
 
 
-def sealed(manifest: Manifest) -> Manifest:
+def with_seal(manifest: Manifest) -> Manifest:
     """Return a manifest with the sha256 of its own text, so that a flipped bit in it shows."""
     content = manifest.copy()
     content.pop("sha256", None)
@@ -88,19 +88,19 @@ def whole(folder: Path) -> Manifest:
     Raises:
         InputError: there is none, or somebody changed it: nothing can be held against it then.
     """
-    found = read(folder)
-    if (folder / NAME).read_bytes() != dump(sealed(found)).encode():
+    manifest = read(folder)
+    if (folder / NAME).read_bytes() != dump(with_seal(manifest)).encode():
         raise InputError(
             f"{folder / NAME} is damaged: its text is not the one that was written, so nothing can be held against it; "
             "run the same build again"
         )
-    return found
+    return manifest
 
 
-def derived(texts: Mapping[str, str]) -> dict[str, str]:
+def text_hashes(texts: Mapping[str, str]) -> dict[str, str]:
     """Return the hashes of report and card, as the manifest lists them.
 
-    >>> derived({"README.md": ""})["README.md"][:8]
+    >>> text_hashes({"README.md": ""})["README.md"][:8]
     'e3b0c442'
     """
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
@@ -108,21 +108,21 @@ def derived(texts: Mapping[str, str]) -> dict[str, str]:
 
 def seal(folder: Path, content: Mapping[str, object]) -> Manifest:
     """Write the manifest of a folder as it lies there: ``content``, and the hash of every file."""
-    files = {name: described(folder / name) for name in walk(folder) if name not in UNLISTED}
+    files = {name: shard_of(folder / name) for name in walk(folder) if name not in UNLISTED_FILES}
     texts = {name: sha256(folder / name) for name in (REPORT, CARD) if (folder / name).is_file()}
-    made = sealed(cast(Manifest, {"schema": SCHEMA, **content, "files": files, "derived": texts}))
-    put(folder / NAME, dump(made))
-    return made
+    manifest = with_seal(cast(Manifest, {"schema": SCHEMA, **content, "files": files, "derived": texts}))
+    put(folder / NAME, dump(manifest))
+    return manifest
 
 
-def described(path: Path) -> Shard:
+def shard_of(path: Path) -> Shard:
     """Return a file's hash and size, as the manifest lists them."""
     return {"sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def report_of(folder: Path, manifest: Manifest) -> Report:
     """Return the report of a data set, as the manifest knows it."""
-    wrong = [one for one in unsealed(folder, manifest) if one.startswith(f"{REPORT}:")]
+    wrong = [one for one in seal_faults(folder, manifest) if one.startswith(f"{REPORT}:")]
     if wrong:
         raise InputError(f"{folder}: {wrong[0]}; {MEND}")
     return read_report(folder)
@@ -131,9 +131,9 @@ def report_of(folder: Path, manifest: Manifest) -> Report:
 def rewrite(folder: Path, manifest: Manifest, name: str, text: str) -> None:
     """Put another card or report in its place and seal the manifest with its hash."""
     content = manifest.copy()
-    content["derived"] = {**manifest.get("derived", {}), **derived({name: text})}
+    content["derived"] = {**manifest.get("derived", {}), **text_hashes({name: text})}
     put(folder / name, text)
-    put(folder / NAME, dump(sealed(content)))
+    put(folder / NAME, dump(with_seal(content)))
 
 
 def sha256(path: Path) -> str:
@@ -149,36 +149,36 @@ def walk(folder: Path) -> Iterator[str]:
             yield path.relative_to(folder).as_posix()
 
 
-def unsealed(folder: Path, manifest: Manifest) -> list[str]:
+def seal_faults(folder: Path, manifest: Manifest) -> list[str]:
     """List what of report and card isn't as the manifest says."""
-    known: Mapping[str, str] = manifest.get("derived", {})
-    found = []
-    for name in sorted({name for name in (REPORT, CARD) if (folder / name).exists()} | set(known)):
+    hashes: Mapping[str, str] = manifest.get("derived", {})
+    messages = []
+    for name in sorted({name for name in (REPORT, CARD) if (folder / name).exists()} | set(hashes)):
         path = folder / name
         if not path.is_file() or path.is_symlink():
-            found.append(f"{name}: {'a link' if path.is_symlink() else 'listed, but not there'}")
-        elif name not in known:
-            found.append(f"{name}: there, but not listed")
-        elif sha256(path) != known[name]:
-            found.append(f"{name}: its SHA-256 is not the one in {NAME}")
-    return found
+            messages.append(f"{name}: {'a link' if path.is_symlink() else 'listed, but not there'}")
+        elif name not in hashes:
+            messages.append(f"{name}: there, but not listed")
+        elif sha256(path) != hashes[name]:
+            messages.append(f"{name}: its SHA-256 is not the one in {NAME}")
+    return messages
 
 
 def faults(folder: Path, files: Mapping[str, Shard]) -> list[str]:
     """List what of the folder disagrees with its manifest: files missing, changed or not listed; links; escapes."""
-    found = []
+    messages = []
     present = set(walk(folder))
     for name, shard in sorted(files.items()):
         path = folder / name
         if name.startswith("/") or ".." in name.split("/") or "\\" in name:
-            found.append(f"{name}: a path that leaves the folder")
+            messages.append(f"{name}: a path that leaves the folder")
         elif name not in present:
-            found.append(f"{name}: listed, but not there")
+            messages.append(f"{name}: listed, but not there")
         elif path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
-            found.append(f"{name}: a link; the data set must hold the file itself")
+            messages.append(f"{name}: a link; the data set must hold the file itself")
         elif path.stat().st_size != shard["bytes"]:
-            found.append(f"{name}: {path.stat().st_size} bytes, should be {shard['bytes']}")
+            messages.append(f"{name}: {path.stat().st_size} bytes, should be {shard['bytes']}")
         elif sha256(path) != shard["sha256"]:
-            found.append(f"{name}: its SHA-256 is not the one in {NAME}")
-    found += [f"{name}: there, but not listed" for name in sorted(present - set(files) - UNLISTED)]
-    return found
+            messages.append(f"{name}: its SHA-256 is not the one in {NAME}")
+    messages += [f"{name}: there, but not listed" for name in sorted(present - set(files) - UNLISTED_FILES)]
+    return messages

@@ -18,23 +18,23 @@ from surgvqa.cards.command import InputError
 from surgvqa.cards.files.manifest import CARD, put, sha256
 
 NAME, HOME = "sha256sums.txt", "sha256sums.home"
-UNFINISHED = ".unfinished"  # there while a model's files are written
+UNFINISHED_MARK = ".unfinished"  # there while a model's files are written
 # A model's repository holds weights that cannot run code, and text. Everything else stays at home.
-PUBLISHED = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
+PUBLIC_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
 TRAINER = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
 EARS = "audio/preprocessor_config.json"  # of a model that hears: what its Whisper is given, in a folder of its own
 LOGS = ("runs", "logs", "trackio", "wandb")  # folders that go on changing after training
-DAMAGED = "{}: its text is not the one that was written"
+DAMAGE = "{}: its text is not the one that was written"
 LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)")
 
 
-def published(name: str) -> bool:
+def is_published(name: str) -> bool:
     """Whether a file of a model's folder is published.
 
-    >>> [published(name) for name in ("model.safetensors", "training_args.bin", "trainer_state.json", "deep/x.json", EARS)]
+    >>> [is_published(name) for name in ("model.safetensors", "training_args.bin", "trainer_state.json", "deep/x.json", EARS)]
     [True, False, False, False, True]
     """
-    plain = "/" not in name and name not in TRAINER and Path(name).suffix in PUBLISHED
+    plain = "/" not in name and name not in TRAINER and Path(name).suffix in PUBLIC_SUFFIXES
     return plain or name == EARS
 
 
@@ -42,9 +42,9 @@ def names(folder: Path) -> Iterator[str]:
     """Every file of the model, below the folder; without checkpoints, logs and hidden files."""
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") for part in parts)
+        is_hidden = any(part.startswith(".") for part in parts)
         passing = parts[0].startswith("checkpoint-") or (len(parts) > 1 and parts[0] in LOGS)
-        if path.is_file() and not hidden and not passing and parts[-1] not in (NAME, HOME):
+        if path.is_file() and not is_hidden and not passing and parts[-1] not in (NAME, HOME):
             yield "/".join(parts)
 
 
@@ -55,10 +55,10 @@ def writing(folder: Path) -> Iterator[None]:
     A run that is killed in between leaves the mark, and nothing loads or publishes the folder then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    put(folder / UNFINISHED, "a model is being written here\n")
+    put(folder / UNFINISHED_MARK, "a model is being written here\n")
     yield
     write(folder)
-    (folder / UNFINISHED).unlink()
+    (folder / UNFINISHED_MARK).unlink()
 
 
 def refuse(folder: Path) -> None:
@@ -67,18 +67,18 @@ def refuse(folder: Path) -> None:
     Raises:
         InputError: with the first files that differ. A folder without hashes is somebody else's, and passes.
     """
-    if (folder / UNFINISHED).exists():
+    if (folder / UNFINISHED_MARK).exists():
         raise InputError(
-            f"{folder} is unfinished: whoever wrote a model there was stopped (it holds {UNFINISHED}); "
+            f"{folder} is unfinished: whoever wrote a model there was stopped (it holds {UNFINISHED_MARK}); "
             "run the same command again, a training with --resume_from_checkpoint true"
         )
     if not (folder / NAME).is_file():
         return
-    found = [one for one in faults(folder, checkpoints=False) if not one.startswith(f"{CARD}:")]
-    if found:
+    messages = [one for one in faults(folder, checkpoints=False) if not one.startswith(f"{CARD}:")]
+    if messages:
         raise InputError(
-            f"{folder} is not what was written: {'; '.join(found[:3])}"
-            + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
+            f"{folder} is not what was written: {'; '.join(messages[:3])}"
+            + (f"; and {len(messages) - 3} more" if len(messages) > 3 else "")
             + "; copy or train it again"
         )
 
@@ -86,19 +86,19 @@ def refuse(folder: Path) -> None:
 def digest(path: Path) -> str:
     """Return a file's SHA-256; once for a file that stays as it is."""
     facts = path.stat()
-    return _known(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return _cached_hash(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 @lru_cache(maxsize=10_000)
-def _known(path: Path, *_: int) -> str:
+def _cached_hash(path: Path, *_: int) -> str:
     return sha256(path)
 
 
 def write(folder: Path) -> Path:
     """Write the hashes of a model's folder and of its checkpoints; returns the file of those that are published."""
-    known = {name: sha256(folder / name) for name in names(folder)}
-    _put(folder / NAME, {name: known[name] for name in known if published(name)})
-    home = {name: known[name] for name in known if not published(name)}
+    hashes = {name: sha256(folder / name) for name in names(folder)}
+    _put(folder / NAME, {name: hashes[name] for name in hashes if is_published(name)})
+    home = {name: hashes[name] for name in hashes if not is_published(name)}
     if home:
         _put(folder / HOME, home)
     else:
@@ -113,9 +113,9 @@ def update(folder: Path, name: str) -> None:
     """Write the hash of a file that was meant to change (the card), where the folder has hashes; no other."""
     if not (folder / NAME).is_file():
         return
-    known = read(folder)
-    if known is not None:
-        _put(folder / NAME, {**known, name: sha256(folder / name)})
+    hashes = read(folder)
+    if hashes is not None:
+        _put(folder / NAME, {**hashes, name: sha256(folder / name)})
 
 
 def _put(path: Path, hashes: dict[str, str]) -> None:
@@ -131,8 +131,8 @@ def read(folder: Path, name: str = NAME) -> dict[str, str] | None:
         return None
     if first != f"# {hashlib.sha256(lines.encode()).hexdigest()}":
         return None
-    found = [LINE.fullmatch(line) for line in lines.split("\n")[:-1]]
-    return {match[2]: match[1] for match in found if match}
+    matches = [LINE.fullmatch(line) for line in lines.split("\n")[:-1]]
+    return {match[2]: match[1] for match in matches if match}
 
 
 def faults(folder: Path, checkpoints: bool = True) -> list[str]:
@@ -141,31 +141,31 @@ def faults(folder: Path, checkpoints: bool = True) -> list[str]:
     Without ``checkpoints`` those below it are passed over, and a file that was hashed before isn't again.
     """
     digest_of = sha256 if checkpoints else digest
-    found: list[str] = []
-    listed: set[str] = set()
+    messages: list[str] = []
+    listed_names: set[str] = set()
     for file in (NAME, HOME) if (folder / HOME).is_file() else (NAME,):
         hashes = read(folder, file)
         if hashes is None:
-            found.append(DAMAGED.format(file))
+            messages.append(DAMAGE.format(file))
             continue
-        listed |= set(hashes)
-        for name, wanted in sorted(hashes.items()):
+        listed_names |= set(hashes)
+        for name, expected_hash in sorted(hashes.items()):
             path = folder / name
             if not _within(path, folder):
-                found.append(f"{name}: not a file of this folder")
+                messages.append(f"{name}: not a file of this folder")
             elif not path.is_file():
-                found.append(f"{name}: listed, but not there")
-            elif digest_of(path) != wanted:
-                found.append(f"{name}: its SHA-256 is not the one in {file}")
-    if (folder / UNFINISHED).exists():
-        found.append(f"{UNFINISHED}: whoever wrote a model there was stopped")
-    if found[:1] != [DAMAGED.format(NAME)]:
-        acting = (name for name in names(folder) if _acts(name) and name not in listed)
-        found += [f"{name}: there, but not listed" for name in acting]
+                messages.append(f"{name}: listed, but not there")
+            elif digest_of(path) != expected_hash:
+                messages.append(f"{name}: its SHA-256 is not the one in {file}")
+    if (folder / UNFINISHED_MARK).exists():
+        messages.append(f"{UNFINISHED_MARK}: whoever wrote a model there was stopped")
+    if messages[:1] != [DAMAGE.format(NAME)]:
+        acting = (name for name in names(folder) if _acts(name) and name not in listed_names)
+        messages += [f"{name}: there, but not listed" for name in acting]
     for checkpoint in sorted(folder.glob("checkpoint-*")) if checkpoints else ():
         if (checkpoint / NAME).is_file():
-            found += [f"{checkpoint.name}/{one}" for one in faults(checkpoint)]
-    return found
+            messages += [f"{checkpoint.name}/{one}" for one in faults(checkpoint)]
+    return messages
 
 
 def _within(path: Path, folder: Path) -> bool:
@@ -178,7 +178,7 @@ def _within(path: Path, folder: Path) -> bool:
 def _acts(name: str) -> bool:
     """Whether a file changes what the model does."""
     return name.endswith((".safetensors", ".jinja", ".model", CARD)) or (
-        published(name) and name.endswith("config.json")
+        is_published(name) and name.endswith("config.json")
     )
 
 

@@ -25,7 +25,7 @@ class PublicSet:
     cases: re.Pattern[str] | None  # finds the number in a case id; None where nobody published which is which
     numbers: Mapping[int, int] | None  # its own number -> the group's; None: the same
     operations: frozenset[int] | None  # what it holds; None where that isn't known
-    said: str
+    reference: str
 
     def number(self, case_id: str) -> int | None:
         """Return the operation's number in the group, None where the case is in no other set or isn't named so."""
@@ -39,39 +39,39 @@ class PublicSet:
 @cache
 def table() -> tuple[PublicSet, ...]:
     """Read the table of sets that share operations."""
-    found = []
+    sets = []
     for group in yaml.safe_load(TABLE.read_text("utf-8")):
         for name, one in group["sets"].items():
             pattern = one.get("cases", group.get("cases"))
-            found.append(
+            sets.append(
                 PublicSet(
                     name=name,
                     group=group["group"],
                     sources=tuple(plain(source) for source in one["sources"]),
                     cases=re.compile(pattern, re.IGNORECASE) if pattern else None,
                     numbers=one.get("numbers"),
-                    operations=_held(one),
-                    said=one["said"],
+                    operations=_operations_of(one),
+                    reference=one["said"],
                 )
             )
-    return tuple(found)
+    return tuple(sets)
 
 
-def _held(one: Mapping[str, Any]) -> frozenset[int] | None:
+def _operations_of(one: Mapping[str, Any]) -> frozenset[int] | None:
     """Return the group's numbers of the operations that a set holds.
 
-    >>> sorted(_held({"operations": "1-3 7"}))
+    >>> sorted(_operations_of({"operations": "1-3 7"}))
     [1, 2, 3, 7]
     """
     if "numbers" in one:
         return frozenset(cast(Mapping[int, int], one["numbers"]).values())
     if "operations" not in one:
         return None
-    held: set[int] = set()
+    numbers: set[int] = set()
     for word in str(one["operations"]).split():
         first, _, last = word.partition("-")
-        held.update(range(int(first), int(last or first) + 1))
-    return frozenset(held)
+        numbers.update(range(int(first), int(last or first) + 1))
+    return frozenset(numbers)
 
 
 def plain(name: str) -> str:
@@ -91,8 +91,8 @@ def public_set(name: str) -> PublicSet | None:
     ('Cholec80', 'CholecT50', None)
     """
     bare = plain(name.rstrip("/").rpartition("/")[2])
-    known = [(source, one) for one in table() for source in one.sources if source in bare]
-    return max(known, key=lambda pair: len(pair[0]), default=(None, None))[1]
+    matches = [(source, one) for one in table() for source in one.sources if source in bare]
+    return max(matches, key=lambda pair: len(pair[0]), default=(None, None))[1]
 
 
 @cache
@@ -102,9 +102,9 @@ def operation(name: str, case_id: str) -> str | None:
     >>> operation("cholect50", "VID68"), operation("endoscapes", "2"), operation("endoscapes", "5")
     ('CAMMA cholecystectomy 68', 'CAMMA cholecystectomy 68', None)
     """
-    found = public_set(name)
-    number = found.number(case_id.rpartition(SEPARATOR)[2]) if found is not None else None
-    return f"{found.group} {number}" if found is not None and number is not None else None
+    own_set = public_set(name)
+    number = own_set.number(case_id.rpartition(SEPARATOR)[2]) if own_set is not None else None
+    return f"{own_set.group} {number}" if own_set is not None and number is not None else None
 
 
 def shared_with(name: str, case_ids: Iterable[str]) -> list[str]:
@@ -125,12 +125,12 @@ def shared_with(name: str, case_ids: Iterable[str]) -> list[str]:
         both = [case_id for case_id, number in numbers.items() if number in other.operations]
         if both:
             sentences.append(
-                f"{other.name} shows {len(both)} of these operations, too: {listed(both)} ({other.said})"
+                f"{other.name} shows {len(both)} of these operations, too: {list_first(both)} ({other.reference})"
             )
     return sentences
 
 
-def unmapped(a: str, b: str) -> str | None:
+def mapping_gap(a: str, b: str) -> str | None:
     """Say that two sets show the same operations and nobody can tell which; None where that isn't so."""
     one, other = public_set(a), public_set(b)
     if one is None or other is None or one.group != other.group or one.name == other.name:
@@ -140,10 +140,10 @@ def unmapped(a: str, b: str) -> str | None:
     return f"{one.name} and {other.name} show the same operations; which case shows which isn't published"
 
 
-def listed(names: Sequence[str], most: int = 10) -> str:
+def list_first(names: Sequence[str], most: int = 10) -> str:
     """Name the first of several.
 
-    >>> listed(["a", "b", "c"], 2)
+    >>> list_first(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""

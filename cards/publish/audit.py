@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from surgvqa.cards.command import one_line, parse_json
 from surgvqa.cards.files import manifest
-from surgvqa.cards.publish.identifiers import CONFIRMED, LISTED, RULES
+from surgvqa.cards.publish.identifiers import CONFIRMATIONS, RULES, WORD_LIST_RULES
 from surgvqa.cards.publish.pictures import beside_pixels
 
 TEXT = (
@@ -99,28 +99,28 @@ def rules() -> dict[str, str]:
     return RULES | own
 
 
-def masked(found: str) -> str:
+def excerpt_of(text: str) -> str:
     """Return the first and the last two characters of a hit, so that it is recognised and not published again.
 
-    >>> masked("john@clinic.org")
+    >>> excerpt_of("john@clinic.org")
     "'jo…rg'"
     """
-    found = one_line(found)
-    return repr(f"{found[:2]}…{found[-2:]}" if len(found) > 8 else "…")
+    text = one_line(text)
+    return repr(f"{text[:2]}…{text[-2:]}" if len(text) > 8 else "…")
 
 
 def match_of(what: str, rule: str, text: str) -> str | None:
     """Return what of a text a rule hits, confirmed where the pattern alone would hit too much."""
     match = re.search(rule, text)
-    if match and what in CONFIRMED:
-        return CONFIRMED[what](text)
+    if match and what in CONFIRMATIONS:
+        return CONFIRMATIONS[what](text)
     return match[0] if match else None
 
 
-def shown(text: str) -> str:
+def normalise(text: str) -> str:
     r"""Return a text as a reader sees it, in one spelling: HTML, addresses, wide digits, accents apart from letters.
 
-    >>> shown("M&uuml;ller 19%36 Ju\u0308rgen Jo\u200bhn \uff11\uff19")
+    >>> normalise("M&uuml;ller 19%36 Ju\u0308rgen Jo\u200bhn \uff11\uff19")
     'Müller 196 Jürgen John 19'
     """
     if "&" in text:
@@ -130,7 +130,7 @@ def shown(text: str) -> str:
     return text if text.isascii() else re.sub(UNSEEN, "", unicodedata.normalize("NFKC", text))
 
 
-def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterator[Hit]:
+def in_text(file: str, where: str, text: str, patterns: dict[str, str]) -> Iterator[Hit]:
     """Yield the hits in one string.
 
     >>> [hit.what for hit in in_text("a", "b", "left-of, cut 2/3 at 12.5 s, 1024x768, phase 3.1.2", RULES)]
@@ -138,37 +138,37 @@ def in_text(file: str, where: str, text: str, wanted: dict[str, str]) -> Iterato
     >>> [hit.what for hit in in_text("a", "b", "case DOE^JOHN, 1961-04-12, /home/x/7.mp4", RULES)]
     ['a path of a disk', 'a date', 'a DICOM name']
     """
-    text = TIMES.sub("", shown(text))
-    for what, rule in wanted.items():
-        if (found := match_of(what, rule, text)) is not None:
-            yield Hit(file, where, what, masked(found))
+    text = TIMES.sub("", normalise(text))
+    for what, rule in patterns.items():
+        if (match := match_of(what, rule, text)) is not None:
+            yield Hit(file, where, what, excerpt_of(match))
 
 
-def in_json(file: str, value: Any, wanted: dict[str, str], where: str = "") -> Iterator[Hit]:
+def in_json(file: str, value: Any, patterns: dict[str, str], where: str = "") -> Iterator[Hit]:
     """Yield the hits in the keys and strings of a JSON value."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from in_text(file, where or "top", key, wanted)
+            yield from in_text(file, where or "top", key, patterns)
             if where or key not in PUBLIC_KEYS:
                 if isinstance(item, str | int) and not isinstance(item, bool):
-                    yield from in_text(file, f"{where}.{key}".lstrip("."), f"{key}: {item}", wanted)
-                yield from in_json(file, item, wanted, f"{where}.{key}".lstrip("."))
+                    yield from in_text(file, f"{where}.{key}".lstrip("."), f"{key}: {item}", patterns)
+                yield from in_json(file, item, patterns, f"{where}.{key}".lstrip("."))
     elif isinstance(value, list):
         for item in value:
-            yield from in_json(file, item, wanted, where)
+            yield from in_json(file, item, patterns, where)
     elif isinstance(value, str):
-        yield from in_text(file, where or "top", value, wanted)
+        yield from in_text(file, where or "top", value, patterns)
 
 
-def in_line(file: str, number: int, line: str, wanted: dict[str, str]) -> Iterator[Hit]:
+def in_line(file: str, number: int, line: str, patterns: dict[str, str]) -> Iterator[Hit]:
     """Yield the hits in a line of text; of JSON Lines in its value, where letters can be written as numbers."""
     if file.endswith(".jsonl"):
         try:
-            yield from in_json(file, parse_json(line), wanted, f"line {number}")
+            yield from in_json(file, parse_json(line), patterns, f"line {number}")
             return
         except ValueError:
             pass  # not JSON after all: searched as it stands
-    yield from in_text(file, f"line {number}", line, wanted)
+    yield from in_text(file, f"line {number}", line, patterns)
 
 
 def in_picture(file: str, where: str, data: bytes) -> Iterator[Hit]:
@@ -187,8 +187,8 @@ def in_video(file: str, path: Path) -> Iterator[Hit]:
                 yield Hit(file, f"track {stream.index}", f"a track of {stream.type}", "to be left out")
         tags = [("container", container.metadata)]
         tags += [(f"track {stream.index}", stream.metadata) for stream in container.streams]
-        for where, found in tags:
-            for key, value in found.items():
+        for where, metadata in tags:
+            for key, value in metadata.items():
                 odd = key == "handler_name" and value.strip("\0 ") not in PLAIN_HANDLERS
                 if key.lower() not in PLAIN_TAGS or odd:
                     yield Hit(file, where, f"a container's tag {one_line(key)!r}", f"{len(value)} characters")
@@ -196,21 +196,23 @@ def in_video(file: str, path: Path) -> Iterator[Hit]:
             yield Hit(file, "container", "chapters", f"{len(container.chapters())} of them")
 
 
-def in_table(file: str, path: Path, wanted: dict[str, str]) -> Iterator[Hit]:
+def in_table(file: str, path: Path, patterns: dict[str, str]) -> Iterator[Hit]:
     """Yield the strings and the pictures of a Parquet file, and the text in its own header; a row group at a time."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as table:
         for key, value in (table.schema_arrow.metadata or {}).items():
-            yield from in_text(file, key.decode("utf-8", "replace"), value.decode("utf-8", "replace"), wanted)
+            yield from in_text(
+                file, key.decode("utf-8", "replace"), value.decode("utf-8", "replace"), patterns
+            )
         for group in range(table.num_row_groups):
             for name in table.schema_arrow.names:
                 if group == 0:
-                    yield from in_text(file, "a column's name", name, wanted)
-                yield from in_column(file, name, table.read_row_group(group, columns=[name])[name], wanted)
+                    yield from in_text(file, "a column's name", name, patterns)
+                yield from in_column(file, name, table.read_row_group(group, columns=[name])[name], patterns)
 
 
-def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Iterator[Hit]:
+def in_column(file: str, where: str, column: Any, patterns: dict[str, str]) -> Iterator[Hit]:
     """Yield the hits in an Arrow array of any nesting: pictures by their headers, strings by the rules."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -223,13 +225,13 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
             kind = pa.large_string() if kind == pa.string_view() else pa.large_binary()
             array = array.cast(kind)
         if pa.types.is_map(kind):
-            yield from in_column(file, f"{where}.key", array.keys, wanted)
+            yield from in_column(file, f"{where}.key", array.keys, patterns)
             array, kind = array.items, kind.item_type
-            yield from in_column(file, where, array, wanted)
+            yield from in_column(file, where, array, patterns)
         elif pa.types.is_struct(kind):
             names = [kind.field(index).name for index in range(kind.num_fields)]
             for name in names:
-                yield from in_column(file, f"{where}.{name}", pc.struct_field(array, name), wanted)
+                yield from in_column(file, f"{where}.{name}", pc.struct_field(array, name), patterns)
             if set(names) == {"bytes", "path"}:  # an Image or Video; its path is where it lay
                 for value in pc.unique(pc.struct_field(array, "path").drop_null()):
                     yield Hit(
@@ -239,7 +241,7 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
                         repr("…" + one_line(value.as_py())[-4:]),
                     )
         elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-            yield from in_column(file, where, pc.list_flatten(array), wanted)
+            yield from in_column(file, where, pc.list_flatten(array), patterns)
         elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             for value in array.drop_null():
                 yield from in_picture(file, where, value.as_py())
@@ -250,26 +252,30 @@ def in_column(file: str, where: str, column: Any, wanted: dict[str, str]) -> Ite
                 array = array.filter(pc.invert(pc.match_substring_regex(array, ONLY_RUN_LENGTHS)))
             array = pc.replace_substring_regex(readable(array), CLIP_TIMES, "")
             wide = pc.unique(array.filter(pc.invert(pc.string_is_ascii(array))))
-            for what, rule in wanted.items():
-                matched = array.filter(pc.match_substring_regex(array, rule))
+            for what, rule in patterns.items():
+                matches = array.filter(pc.match_substring_regex(array, rule))
                 # A rule that has to be confirmed may hit what comes first for nothing; and for RE2 a word ends before "ü".
-                tried = pc.unique(pa.concat_arrays([matched, wide])) if what in CONFIRMED else matched[:1]
-                for value in tried:
-                    found = match_of(what, rule, value.as_py())
-                    if found is not None or what not in CONFIRMED:
-                        yield Hit(file, where, what, masked(found) if found is not None else "by RE2 alone")
+                candidates = (
+                    pc.unique(pa.concat_arrays([matches, wide])) if what in CONFIRMATIONS else matches[:1]
+                )
+                for value in candidates:
+                    match = match_of(what, rule, value.as_py())
+                    if match is not None or what not in CONFIRMATIONS:
+                        yield Hit(
+                            file, where, what, excerpt_of(match) if match is not None else "by RE2 alone"
+                        )
                         break
 
 
 def readable(array: Any) -> Any:
-    """Return an Arrow array of strings as ``shown`` does, one by one only where a string needs it."""
+    """Return an Arrow array of strings as ``normalise`` does, one by one only where a string needs it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     plain = pc.all(pc.and_(pc.string_is_ascii(array), pc.invert(pc.match_substring_regex(array, "[&%]"))))
     if plain.as_py() is not False:
         return array
-    return pa.array([None if one is None else shown(one) for one in array.to_pylist()], array.type)
+    return pa.array([None if one is None else normalise(one) for one in array.to_pylist()], array.type)
 
 
 def public_words(folder: Path) -> list[str]:
@@ -282,21 +288,23 @@ def public_words(folder: Path) -> list[str]:
     return sorted((word for word in words if len(word) > 3), key=len, reverse=True)
 
 
-def audit(folder: Path, names: Iterable[str], wanted: dict[str, str] | None = None) -> list[Hit]:
-    """Everything in the files ``names`` below ``folder`` that must not be published, by ``wanted`` or all rules."""
-    everything = rules() if wanted is None else wanted
-    spared = public_words(folder)
+def audit(folder: Path, names: Iterable[str], patterns: dict[str, str] | None = None) -> list[Hit]:
+    """Everything in the files ``names`` below ``folder`` that must not be published, by ``patterns`` or all rules."""
+    everything = rules() if patterns is None else patterns
+    spared_words = public_words(folder)
     hits: list[Hit] = []
     for name in names:
         path = folder / name
-        listed = path.name in WORD_LISTS
-        wanted = {what: rule for what, rule in everything.items() if not (listed and what in LISTED)}
-        hits += in_text(name, "its name", name, wanted)
+        is_word_list = path.name in WORD_LISTS
+        patterns = {
+            what: rule for what, rule in everything.items() if not (is_word_list and what in WORD_LIST_RULES)
+        }
+        hits += in_text(name, "its name", name, patterns)
         suffix = path.suffix.lower()
         if suffix == ".parquet":
-            hits += in_table(name, path, wanted)
+            hits += in_table(name, path, patterns)
         elif suffix in JSON:
-            hits += in_json(name, parse_json(path.read_text("utf-8")), wanted)
+            hits += in_json(name, parse_json(path.read_text("utf-8")), patterns)
         elif suffix in PICTURES:
             hits += in_picture(name, "header", path.read_bytes())
         elif suffix in VIDEOS:
@@ -304,13 +312,13 @@ def audit(folder: Path, names: Iterable[str], wanted: dict[str, str] | None = No
         elif suffix == ".safetensors":
             with path.open("rb") as file:
                 header = parse_json(file.read(int.from_bytes(file.read(8), "little")))
-            hits += in_json(name, header.get("__metadata__", {}), wanted, "header")
+            hits += in_json(name, header.get("__metadata__", {}), patterns, "header")
         elif suffix in TEXT:
             text = path.read_text("utf-8", errors="replace")
-            for word in spared:
+            for word in spared_words:
                 text = text.replace(word, "")
             for number, line in enumerate(text.split("\n"), 1):
-                hits += in_line(name, number, line, wanted)
+                hits += in_line(name, number, line, patterns)
         else:
             hits.append(
                 Hit(name, "its kind", "a file of a kind that cannot be audited", suffix or "no suffix")

@@ -1,7 +1,7 @@
 """Patterns of what tells who somebody is: the identifiers of HIPAA's safe harbour, as four languages write them.
 
 Written for RE2 (no look-around), which pyarrow runs over whole columns. A pattern alone would hit too much; where
-``CONFIRMED`` has a function, what matched counts only if that says so.
+``CONFIRMATIONS`` has a function, what matched counts only if that says so.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DATES = "|".join(
         rf"[{CHINESE}]{{4}}年[{CHINESE}]{{1,2}}月[{CHINESE}]{{1,3}}[日号號]",
     )
 )
-NUMBERED = (  # what stands before a number that only one person or device has
+NUMBER_LABELS = (  # what stands before a number that only one person or device has
     r"mrn|pat(?:ient(?:en)?|\.)?[ ._-]*(?:id|nr|no|number|nummer)|pid|pat-?id|fall[ ._-]*(?:id|nr|nummer)|aufnahme[ ._-]*nr"
     r"|hospital[ ._-]*(?:no|nr|number|id)?|medical record(?:[ ._-]*(?:no|number))?|(?:case|chart|record|file)[ ._-]*(?:no|number)"
     r"|nhs(?:[ ._-]*(?:no|number))?|ssn|social security|sozialversicherung\w*|svnr|kvnr|versicherten\w*|krankenkasse\w*"
@@ -58,7 +58,7 @@ IDENTITIES = "|".join(
         r"(?i:\b(?:mrn|patient[ _-]?(?:name|id)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S)",
         r"(?i:_mrn[_-]?\d|\bmrn[_-]?\d)|\b\d{3}-\d{2}-\d{4}\b|\b\d{3} \d{2} \d{4}\b|\b\d{3} \d{3} \d{4}\b",
         r"(?i:\b(?:patient(?:en)?[ _-]?name|name des patienten|nom du patient|nombre del paciente|geburtsdatum|birth ?day)[ _:=#-]+\S)",
-        rf"(?i:\b(?:{NUMBERED})\.?[ .:=#_-]*(?:is |ist )?[a-z]{{0,3}}[ -]?\d[\d ./-]{{2,}}\d)",
+        rf"(?i:\b(?:{NUMBER_LABELS})\.?[ .:=#_-]*(?:is |ist )?[a-z]{{0,3}}[ -]?\d[\d ./-]{{2,}}\d)",
         rf"(?:{CHINESE_NUMBERED})[ :：#]*(?:[A-Z]?\d{{4,}}|[+(]?\d[\d() -]{{5,}}\d)",
         r"(?:患者)?(?:姓名|名字)[ :：]*[一-鿿]{2,4}|出生日期[ :：]*\d",
         r"(?i:\b(?:case|patient|pat|fall|video|operation|op|study|id|nr|no)[ _:#.-]*[1-9]\d{6,9})(?:[^0-9A-Za-z@.-]|[.]$|$)",
@@ -164,12 +164,12 @@ def secret(text: str) -> str | None:
     """
     for match in re.finditer(SECRETS, text):
         before = text[max(0, match.start() - 40) : match.start()].lower()
-        named = re.search(r"commit|revision|sha|git|blob|tree|@|rev", before)
+        commit_word = re.search(r"commit|revision|sha|git|blob|tree|@|rev", before)
         if not (
             len(match[0]) == 40
             and match[0].isalnum()
             and match[0].islower()
-            and (named or (match[0].isalpha() and len(set(match[0])) > 1))
+            and (commit_word or (match[0].isalpha() and len(set(match[0])) > 1))
         ):
             return match[0]
     return None
@@ -183,12 +183,12 @@ def machine(text: str) -> str | None:
     return None
 
 
-CONFIRMED: dict[str, Callable[[str], str | None]] = {
+CONFIRMATIONS: dict[str, Callable[[str], str | None]] = {
     "an address of the web": stranger,
     "a secret": secret,
     "an address of a machine": machine,
     "a person's name": lambda text: names.recogniser(text),
 }
 # What a tokenizer's word list may hold: half of the world's names, and numbers of every length.
-LISTED = ("a person's name", "a phone number", "a patient's identity", "a postal address", "a date", "an address of the web",
+WORD_LIST_RULES = ("a person's name", "a phone number", "a patient's identity", "a postal address", "a date", "an address of the web",
           "a year of birth", "an age over 89", "a path of a disk", "an address of a machine", "a DICOM UID")  # fmt: skip

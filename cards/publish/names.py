@@ -24,8 +24,8 @@ ROLES = (
 CANDIDATE = rf"[{CAPITAL}][\w'’.-]*[ ,_.]+(?:[{CAPITAL}]\.? )?[{CAPITAL}]|{TITLES}\.? *[{CAPITAL}]|{ROLES}[ :=]+[{CAPITAL}]|[a-z]+_[a-z]+|[一-鿿]{{2,}}"
 PAIR = re.compile(rf"(?<![\w-])({WORD})((?:,\s?|\s|_|\.)(?:[{CAPITAL}]\.?\s)?)({WORD})(?![\w])")
 LOWER = re.compile(r"(?<![a-zA-Z0-9_])([a-z]{3,})_([a-z]{3,})(?![a-zA-Z0-9])")
-TITLED = re.compile(rf"(?<!\w){TITLES}\.?(?:\s?(?:med|Dr|Prof|rer|nat)\.?)*\s+({WORD})")
-CALLED = re.compile(rf"(?<!\w){ROLES}(?:\s?name)?[ :=]+({WORD})[ ,]+({WORD})")
+TITLE_AND_NAME = re.compile(rf"(?<!\w){TITLES}\.?(?:\s?(?:med|Dr|Prof|rer|nat)\.?)*\s+({WORD})")
+ROLE_AND_NAME = re.compile(rf"(?<!\w){ROLES}(?:\s?name)?[ :=]+({WORD})[ ,]+({WORD})")
 CHINESE = re.compile("[一-鿿]+")
 CHINESE_ROLE = re.compile(
     "(?:患者姓名|患者|病人|姓名|主刀医生|主刀|医生|医师|护士|术者)[ :：]*(?=([一-鿿]{2,4}))"
@@ -40,18 +40,18 @@ PLACEHOLDERS = {"Doe", "Roe", "Moe", "Mustermann", "Musterfrau"}
 @cache
 def lists() -> dict[str, frozenset[str]]:
     """Return the lists: given, family, and the Chinese ones."""
-    found: dict[str, set[str]] = {
+    words_by_list: dict[str, set[str]] = {
         name: set() for name in ("given", "family", "word", "term", "zh given", "zh family")
     }
     for line in (resources.files("surgvqa.cards.publish") / "names.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             language, kind, *words = line.split(" ")
-            found[f"zh {kind}" if language == "zh" else kind].update(words)
-    found["family"] |= PLACEHOLDERS
-    return {name: frozenset(words) for name, words in found.items()}
+            words_by_list[f"zh {kind}" if language == "zh" else kind].update(words)
+    words_by_list["family"] |= PLACEHOLDERS
+    return {name: frozenset(words) for name, words in words_by_list.items()}
 
 
-def known(word: str, kind: str) -> bool:
+def is_listed(word: str, kind: str) -> bool:
     """Whether a word stands in a list, however it is written; of two names with a hyphen the first."""
     plain = word.strip("'’.-_").split("-")[0]
     return (plain.capitalize() if plain.isupper() or plain.islower() else plain) in lists()[kind]
@@ -70,31 +70,31 @@ def by_lists(text: str) -> str | None:
     >>> [by_lists(text) for text in ("Large Needle Driver", "Is the Maryland Dissector near Calot Triangle?", "什么器械")]
     [None, None, None]
     """
-    if match := TITLED.search(text):
+    if match := TITLE_AND_NAME.search(text):
         return match[0]
     for pattern in (PAIR, LOWER):
         at = 0
         while match := pattern.search(text, at):
             first, last = match[1], match[match.lastindex or 0]
-            turned = known(first, "family") and known(last, "given")
-            straight = known(first, "given") and known(last, "family")
+            is_reversed = is_listed(first, "family") and is_listed(last, "given")
+            straight = is_listed(first, "given") and is_listed(last, "family")
             plain = "," in match[0] or "_" in match[0] or straight
-            if (straight or (turned and plain)) and not (is_word(first) or is_word(last)):
+            if (straight or (is_reversed and plain)) and not (is_word(first) or is_word(last)):
                 return match[0]
             if (
                 straight and pattern is PAIR and is_word(first) != is_word(last)
             ):  # Amber Griffiths, Anna Walker
                 return match[0]
             at = match.start() + max(1, len(first))
-    if (found := _half_known(text)) is not None:
-        return found
-    for match in CALLED.finditer(text):
+    if (name := _half_known(text)) is not None:
+        return name
+    for match in ROLE_AND_NAME.finditer(text):
         first, last = match.groups()
-        turned = known(first, "family") and known(last, "given")
+        is_reversed = is_listed(first, "family") and is_listed(last, "given")
         if (
             all(map(could_be_name, (first, last)))
-            or (known(first, "given") and known(last, "family"))
-            or turned
+            or (is_listed(first, "given") and is_listed(last, "family"))
+            or is_reversed
         ):
             return match[0]
     return _chinese(text)
@@ -105,8 +105,13 @@ def _half_known(text: str) -> str | None:
     at = 0
     while match := PAIR.search(text, at):
         first, last = match[1], match[match.lastindex or 0]
-        given, other = (last, first) if "," in match[2] else (first, last)
-        if known(given, "given") and could_be_name(given) and could_be_name(other) and _one_case(first, last):
+        given_name, other = (last, first) if "," in match[2] else (first, last)
+        if (
+            is_listed(given_name, "given")
+            and could_be_name(given_name)
+            and could_be_name(other)
+            and _one_case(first, last)
+        ):
             return match[0]
         at = match.start() + max(1, len(first))
     return None
@@ -149,11 +154,11 @@ def _chinese(text: str) -> str | None:
 
 def by_presidio(text: str) -> str | None:
     """Return the first name that presidio finds, with the spaCy model that the user installed; by the lists first."""
-    found = by_lists(text)
-    if found is None:
+    name = by_lists(text)
+    if name is None:
         spans = _presidio().analyze(text, language="en", entities=["PERSON"])
-        found = text[spans[0].start : spans[0].end] if spans else None
-    return found
+        name = text[spans[0].start : spans[0].end] if spans else None
+    return name
 
 
 @cache

@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterator
 
 # What a PNG needs to be shown; every other chunk is text, a profile, a time, or of somebody's own.
-SHOWN = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs"}
+PNG_CHUNKS = {
+    b"IHDR",
+    b"PLTE",
+    b"IDAT",
+    b"IEND",
+    b"tRNS",
+    b"gAMA",
+    b"cHRM",
+    b"sRGB",
+    b"sBIT",
+    b"bKGD",
+    b"pHYs",
+}
 PNG = b"\x89PNG\r\n\x1a\n"
 START, SCAN, END = 0xD8, 0xDA, 0xD9
 MARKER = re.compile(
@@ -52,7 +64,7 @@ def _png(data: bytes) -> Iterator[tuple[str, int]]:
     while place + 8 <= len(data):
         size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
         place += 12 + size
-        if kind not in SHOWN:
+        if kind not in PNG_CHUNKS:
             yield f"a picture's header chunk {kind.decode('latin-1')}", size
         if kind == b"IEND":
             if rest := data[place:].strip(b"\0"):

@@ -31,7 +31,7 @@ SILENCE_S = (
 TRIES = 5
 FIRST_WAIT_S = 1.0  # doubles with every try
 SMALL = 2**20  # bytes
-KEPT = ".gitattributes"  # the Hub's own file
+HUB_FILE = ".gitattributes"  # the Hub's own file
 
 
 class Digest(NamedTuple):
@@ -70,23 +70,23 @@ def push(
     api = HfApi(token=token)
     try:
         patiently(lambda: api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True))
-        sent = {name: before[name] for name in files}
-        made = commit(api, folder, sent, repo_id, repo_type)
-        wrong = differences(sent, remote_files(api, repo_id, repo_type, made))
+        sent_files = {name: before[name] for name in files}
+        revision = commit(api, folder, sent_files, repo_id, repo_type)
+        wrong = differences(sent_files, remote_files(api, repo_id, repo_type, revision))
     except Exception as error:
-        raise refused(repo_id, error) from error
+        raise refusal(repo_id, error) from error
     if wrong:
         raise InputError(
             f"the Hub holds something else than what was sent to {repo_id}: {'; '.join(wrong[:5])}. "
             "Do not use this revision; push again"
         )
-    if read_back and (wrong := spoilt(sent, repo_id, repo_type, made, token)):
+    if read_back and (wrong := spoilt(sent_files, repo_id, repo_type, revision, token)):
         raise InputError(
             f"{repo_id} hands out other bytes than were sent, under their right hashes: {'; '.join(wrong[:5])}. "
             "Do not use this revision. Another push would send nothing, as the Hub believes to hold them: "
             "delete the repository first, or publish under another name"
         )
-    return made
+    return revision
 
 
 def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
@@ -127,14 +127,14 @@ def commit(api: HfApi, folder: Path, files: Mapping[str, Digest], repo_id: str, 
     there = remote_files(api, repo_id, repo_type, parent)
     adds = [CommitOperationAdd(name, (folder / name).read_bytes() if small(folder / name) else folder / name)
             for name in files]  # fmt: skip
-    changed = [
+    changed_names = [
         add.path_in_repo for add in adds if add.upload_info.sha256.hex() != files[add.path_in_repo].sha256
     ]
-    if changed:
+    if changed_names:
         raise InputError(
-            f"{changed[0]} was changed while it was read; push again once nothing writes to {folder}"
+            f"{changed_names[0]} was changed while it was read; push again once nothing writes to {folder}"
         )
-    gone = [CommitOperationDelete(name) for name in sorted(set(there) - set(files) - {KEPT})]
+    deletions = [CommitOperationDelete(name) for name in sorted(set(there) - set(files) - {HUB_FILE})]
     api.preupload_lfs_files(repo_id, adds, repo_type=repo_type, free_memory=False)
     message = f"surgvqa: {repo_type} of {len(files)} files"
 
@@ -144,7 +144,7 @@ def commit(api: HfApi, folder: Path, files: Mapping[str, Digest], repo_id: str, 
         if head != parent and not differences(files, remote_files(api, repo_id, repo_type, head)):
             return head
         return api.create_commit(
-            repo_id, [*adds, *gone], repo_type=repo_type, commit_message=message, parent_commit=parent
+            repo_id, [*adds, *deletions], repo_type=repo_type, commit_message=message, parent_commit=parent
         ).oid
 
     return patiently(send)
@@ -169,19 +169,19 @@ def files_of(folder: Path, repo_type: RepoType | None = None) -> list[str]:
 
 def dataset_files(folder: Path) -> list[str]:
     """Return the files of a data set, after holding each against the manifest."""
-    known = manifest.whole(folder)
-    shards = known["files"]
+    content = manifest.whole(folder)
+    shards = content["files"]
     if faults := manifest.faults(folder, shards):
         raise InputError(
             f"{folder} is not what its {manifest.NAME} says: {'; '.join(faults[:5])}"
             + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
             + "; build it again (what is whole is kept)"
         )
-    if faults := manifest.unsealed(folder, known):
+    if faults := manifest.seal_faults(folder, content):
         raise InputError(
             f"{folder} is not what its {manifest.NAME} says: {'; '.join(faults)}; {manifest.MEND}"
         )
-    return sorted([*shards, *(name for name in manifest.UNLISTED if (folder / name).is_file())])
+    return sorted([*shards, *(name for name in manifest.UNLISTED_FILES if (folder / name).is_file())])
 
 
 def model_files(folder: Path) -> list[str]:
@@ -194,7 +194,7 @@ def model_files(folder: Path) -> list[str]:
     names = sorted(
         name
         for name in [*sums.names(folder), sums.NAME]
-        if sums.published(name) and (folder / name).is_file()
+        if sums.is_published(name) and (folder / name).is_file()
     )
     if not any(name.endswith(".safetensors") for name in names):
         raise InputError(
@@ -215,14 +215,14 @@ def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | 
 
 def differences(files: Mapping[str, Digest], there: Mapping[str, str]) -> list[str]:
     """How a revision differs from what was searched: files missing, with other bytes, or too many."""
-    found = []
+    messages = []
     for name, digest in files.items():
-        known = there.get(name)
-        if known is None:
-            found.append(f"{name} is missing")
-        elif known not in digest:
-            found.append(f"{name} has other bytes")
-    return found + [f"{name} should be gone" for name in sorted(set(there) - set(files) - {KEPT})]
+        remote_hash = there.get(name)
+        if remote_hash is None:
+            messages.append(f"{name} is missing")
+        elif remote_hash not in digest:
+            messages.append(f"{name} has other bytes")
+    return messages + [f"{name} should be gone" for name in sorted(set(there) - set(files) - {HUB_FILE})]
 
 
 def spoilt(
@@ -235,7 +235,7 @@ def spoilt(
     hub = HfFileSystem(token=token, skip_instance_cache=True)
     root = f"{'datasets/' if repo_type == 'dataset' else ''}{repo_id}@{revision}"
 
-    def fetched(name: str) -> str:
+    def fetch_hash(name: str) -> str:
         """Return the SHA-256 of a file as the Hub serves it; the file isn't stored."""
         digest = hashlib.sha256()
         with hub.open(f"{root}/{name}", "rb", block_size=0) as file:
@@ -243,19 +243,19 @@ def spoilt(
                 digest.update(chunk)
         return digest.hexdigest()
 
-    found = []
+    messages = []
     try:
         for name in tqdm(files, desc="read back", unit="file", disable=None):
-            if patiently(lambda name=name: fetched(name)) != files[name].sha256:  # type: ignore[misc]
-                found.append(f"{name} has other bytes")
+            if patiently(lambda name=name: fetch_hash(name)) != files[name].sha256:  # type: ignore[misc]
+                messages.append(f"{name} has other bytes")
     except Exception as error:
-        cause = refused(repo_id, error)
+        cause = refusal(repo_id, error)
         if isinstance(cause, InputError):
             raise InputError(
                 f"{repo_id} is published at {revision}, but could not be read back: {error}"
             ) from error
         raise
-    return found
+    return messages
 
 
 def small(path: Path) -> bool:
@@ -301,7 +301,7 @@ def passing(error: BaseException) -> bool:
     )
 
 
-def refused(repo_id: str, error: Exception) -> Exception:
+def refusal(repo_id: str, error: Exception) -> Exception:
     """Return the Hub's or the line's refusal as one clear line; anything else as it is."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError

@@ -18,39 +18,39 @@ def sign(folder: Path, key: Path) -> Path:
     Raises:
         InputError: no finished data set, or no key that can sign.
     """
-    known = manifests.whole(folder)
-    if found := [*manifests.unsealed(folder, known), *manifests.faults(folder, known["files"])]:
+    manifest = manifests.whole(folder)
+    if messages := [*manifests.seal_faults(folder, manifest), *manifests.faults(folder, manifest["files"])]:
         raise InputError(
-            f"{folder} is not what its {manifests.NAME} says: {'; '.join(found[:5])}; {manifests.MEND}"
+            f"{folder} is not what its {manifests.NAME} says: {'; '.join(messages[:5])}; {manifests.MEND}"
         )
-    signed = folder / manifests.SIGNATURE
-    signed.unlink(missing_ok=True)
-    done = _ssh_keygen("-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder / manifests.NAME))
-    if done.returncode or not signed.is_file():
-        raise InputError(f"--key {key} can't sign: {one_line(done.stderr)}")
-    return signed
+    signature = folder / manifests.SIGNATURE
+    signature.unlink(missing_ok=True)
+    process = _ssh_keygen("-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder / manifests.NAME))
+    if process.returncode or not signature.is_file():
+        raise InputError(f"--key {key} can't sign: {one_line(process.stderr)}")
+    return signature
 
 
-def signer(folder: Path, allowed: Path) -> str:
+def signer(folder: Path, signers_file: Path) -> str:
     """Return who of a file of allowed signers (``ssh-keygen``'s form: NAME KEYTYPE KEY) signed a folder's manifest.
 
     Raises:
         InputError: no signature, one of somebody else, or the manifest isn't the one that was signed.
     """
-    signed = folder / manifests.SIGNATURE
-    if not allowed.is_file():
+    signature = folder / manifests.SIGNATURE
+    if not signers_file.is_file():
         raise InputError(
-            f"--signer {allowed}: no such file; give lines of NAME KEYTYPE KEY, as in allowed_signers"
+            f"--signer {signers_file}: no such file; give lines of NAME KEYTYPE KEY, as in allowed_signers"
         )
-    if not signed.is_file():
+    if not signature.is_file():
         raise InputError(f"{folder} is not signed: it has no {manifests.SIGNATURE}")
-    found = _ssh_keygen("-Y", "find-principals", "-s", str(signed), "-f", str(allowed))
-    names = found.stdout.split("\n")[0].strip()
-    if found.returncode or not names:
-        raise InputError(f"{folder} is signed by nobody in {allowed}")
+    process = _ssh_keygen("-Y", "find-principals", "-s", str(signature), "-f", str(signers_file))
+    names = process.stdout.split("\n")[0].strip()
+    if process.returncode or not names:
+        raise InputError(f"{folder} is signed by nobody in {signers_file}")
     text = (folder / manifests.NAME).read_text("utf-8")
-    said = ("-Y", "verify", "-f", str(allowed), "-I", names, "-n", NAMESPACE, "-s", str(signed))
-    if _ssh_keygen(*said, text=text).returncode:
+    words = ("-Y", "verify", "-f", str(signers_file), "-I", names, "-n", NAMESPACE, "-s", str(signature))
+    if _ssh_keygen(*words, text=text).returncode:
         raise InputError(f"{folder / manifests.NAME} is not what {names} signed; don't use this folder")
     return names
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.command import InputError
 
 
@@ -14,15 +14,15 @@ from surgvqa.cards.command import InputError
 class Audit:
     """Search a folder for what must not be published; exit 2 on a hit."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """a data set or a model"""
-    sheets: Annotated[Path | None, Given("OUT")] = None
+    sheets: Annotated[Path | None, Usage("OUT")] = None
     """write contact sheets of random frames for a person to look at"""
-    frames: Annotated[int, Given("N")] = 3000
+    frames: Annotated[int, Usage("N")] = 3000
     """how many"""
-    looked_at: Annotated[int | None, Given("N")] = None
+    looked_at: Annotated[int | None, Usage("N")] = None
     """record that a person looked at so many of them"""
-    hits: Annotated[int, Given("K", shown="0")] = 0
+    hits: Annotated[int, Usage("K", default_text="0")] = 0
     """with --looked-at: how many showed what they must not"""
 
 
@@ -41,9 +41,9 @@ def run(config: Audit) -> None:
         raise InputError(f"{len(hits)} hits in {folder}; `push` would refuse it")
     print(f"no hit in {len(files)} files")
     if config.sheets is not None:
-        written = frame_audit.sheets(folder, config.sheets, config.frames)
+        sheets = frame_audit.sheets(folder, config.sheets, config.frames)
         print(
-            f"{config.frames} frames on {len(written)} sheets in {config.sheets}; look at them, then --looked-at"
+            f"{config.frames} frames on {len(sheets)} sheets in {config.sheets}; look at them, then --looked-at"
         )
     if config.looked_at is not None:
         frame_audit.record(folder, config.looked_at, config.hits)

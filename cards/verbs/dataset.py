@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Write the card of a data set from its manifest and report."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """what surgvqa-build wrote"""
-    repo: Annotated[str | None, Given("ORG/NAME")] = None
+    repo: Annotated[str | None, Usage("ORG/NAME")] = None
     """where it will be on the Hub, for the snippet"""
 
 
@@ -24,9 +24,9 @@ def run(config: Dataset) -> None:
     from surgvqa.cards.files import manifest
     from surgvqa.cards.write.dataset import dataset_card
 
-    known = manifest.whole(config.folder)
+    content = manifest.whole(config.folder)
     if config.repo:
-        known["repo"] = config.repo
-    text = dataset_card(known, manifest.report_of(config.folder, known), known.get("repo"))
-    manifest.rewrite(config.folder, known, manifest.CARD, text)
+        content["repo"] = config.repo
+    text = dataset_card(content, manifest.report_of(config.folder, content), content.get("repo"))
+    manifest.rewrite(config.folder, content, manifest.CARD, text)
     print(config.folder / manifest.CARD)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.command import InputError
 
 
@@ -14,15 +14,15 @@ from surgvqa.cards.command import InputError
 class Model:
     """Write the card of a model or adapter, with its score beside blind."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """what surgvqa-train wrote"""
-    score: Annotated[tuple[Path, ...], Given("FILE")] = ()
+    score: Annotated[tuple[Path, ...], Usage("FILE")] = ()
     """what `surgvqa-eval score --out` wrote"""
-    parity: Annotated[tuple[Path, ...], Given("FILE")] = ()
+    parity: Annotated[tuple[Path, ...], Usage("FILE")] = ()
     """what `surgvqa-eval compare --out` wrote on the answers of two engines (predict --engine hf|vllm|openai)"""
-    dataset: Annotated[str | None, Given("DIR|ORG/NAME")] = None
+    dataset: Annotated[str | None, Usage("DIR|ORG/NAME")] = None
     """the data set it was trained on"""
-    repo: Annotated[str | None, Given("ORG/NAME")] = None
+    repo: Annotated[str | None, Usage("ORG/NAME")] = None
     """where it will be on the Hub, for the snippet"""
 
 

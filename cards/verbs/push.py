@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
     """Check, audit and publish a folder in one commit."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """a data set or a model"""
-    repo: Annotated[str, Given("ORG/NAME", position=True)]
+    repo: Annotated[str, Usage("ORG/NAME", position=True)]
     """the repository; made, private, where it isn't there"""
-    type: Annotated[Literal["dataset", "model"] | None, Given(shown="as the folder says")] = None
+    type: Annotated[Literal["dataset", "model"] | None, Usage(default_text="as the folder says")] = None
     """what the folder is"""
     public: bool = False
     """make a new repository public"""

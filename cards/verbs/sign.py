@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sign:
     """Sign a data set with an SSH key; `surgvqa-build verify DIR --signer FILE` holds it against allowed signers."""
 
-    folder: Annotated[Path, Given("DIR", position=True)]
+    folder: Annotated[Path, Usage("DIR", position=True)]
     """what surgvqa-build wrote"""
-    key: Annotated[Path, Given("FILE")]
+    key: Annotated[Path, Usage("FILE")]
     """the SSH key; of one in ssh-agent its .pub"""
 
 

@@ -53,7 +53,7 @@ def _card(manifest: Manifest, report: Mapping[str, Any], repo_id: str) -> str:
     source, splits = manifest["source"], report["splits"]
     totals = {key: sum(split[key] for split in splits.values()) for key in ("cases", "clips", "qa")}
     kinds = sorted(report["kinds"].items())
-    dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
+    omission_causes = Counter(general_cause(item["cause"]) for item in manifest["dropped"])
     single = [code(name) for name, kind in kinds if kind["single_class"]]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     configs = data_configs(manifest["files"])
@@ -64,10 +64,10 @@ def _card(manifest: Manifest, report: Mapping[str, Any], repo_id: str) -> str:
         manifest=manifest,
         source=source,
         totals=totals,
-        splits=[(name, splits[name]) for name in ordered(splits)],
+        splits=[(name, splits[name]) for name in sort_splits(splits)],
         kinds=kinds,
         report=report,
-        dropped=dropped.most_common(20),
+        dropped=omission_causes.most_common(20),
         dropped_total=len(manifest["dropped"]),
         notes=[without_paths(note) for note in report["notes"]],
         command=commands(manifest),
@@ -88,12 +88,12 @@ def metadata(source: Source, configs: Mapping[str, list[str]], rows: int, conten
     from huggingface_hub import DatasetCardData  # a third of a second; not before a card is really written
 
     licence = re.sub(r"[\s_]+", "-", source["licence"].strip().lower())
-    known = licence in LICENCES
+    is_known = licence in LICENCES
     data = DatasetCardData(
         language="en",
-        license=licence if known else "other",
-        license_name=None if known else re.sub(r"[^a-z0-9.]+", "-", licence)[:60].strip("-.") or "unnamed",
-        license_link=None if known else one_line(source["homepage"]),
+        license=licence if is_known else "other",
+        license_name=None if is_known else re.sub(r"[^a-z0-9.]+", "-", licence)[:60].strip("-.") or "unnamed",
+        license_link=None if is_known else one_line(source["homepage"]),
         annotations_creators=["expert-generated"],
         pretty_name=one_line(f"{source['name']} VQA"),
         size_categories=[next((name for limit, name in SIZES if rows < limit), "1M<n<10M")],
@@ -104,8 +104,8 @@ def metadata(source: Source, configs: Mapping[str, list[str]], rows: int, conten
             {"config_name": name}
             | ({"default": True} if name == "clips" else {})
             | {"description": f"content {content}"}
-            | {"data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in found]}
-            for name, found in configs.items()
+            | {"data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits]}
+            for name, splits in configs.items()
         ],
     )
     return data.to_yaml()
@@ -123,14 +123,17 @@ def data_configs(files: Mapping[str, Any]) -> dict[str, list[str]]:
     >>> data_configs({"qa/test-00000.parquet": 0, "clips/test-00000.parquet": 0, "clips/train-00000.parquet": 0})
     {'clips': ['train', 'test'], 'qa': ['test']}
     """
-    found: dict[str, set[str]] = {}
+    splits_by_config: dict[str, set[str]] = {}
     for path in files:
         if match := re.fullmatch(r"(\w+)/(\w+)-[^/]*\.parquet", path):
-            found.setdefault(match[1], set()).add(match[2])
-    return {name: ordered(found[name]) for name in sorted(found, key=lambda name: (name != "clips", name))}
+            splits_by_config.setdefault(match[1], set()).add(match[2])
+    return {
+        name: sort_splits(splits_by_config[name])
+        for name in sorted(splits_by_config, key=lambda name: (name != "clips", name))
+    }
 
 
-def ordered(splits: Any) -> list[str]:
+def sort_splits(splits: Any) -> list[str]:
     """Split names in the usual order."""
     return sorted(splits, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
 
@@ -168,10 +171,10 @@ def command_line(parameters: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def grouped(cause: str) -> str:
+def general_cause(cause: str) -> str:
     """Return a cause without what differs from item to item, so that equal ones are counted together.
 
-    >>> grouped("clip ends at 312.5 s, /data/7.mp4 at 300 s")
+    >>> general_cause("clip ends at 312.5 s, /data/7.mp4 at 300 s")
     'clip ends at N s, FILE at N s'
     """
     return re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "N", without_paths(cause))
@@ -183,15 +186,15 @@ def privacy(audit: FrameAudit | None) -> Markdown:
     ``audit`` is the manifest's ``privacy``: frames looked at, and how many showed what they must not.
     With no hit in n frames, at most 3/n of all frames show it, at 95 % (the rule of three).
     """
-    written = (
+    statement = (
         "Frames are encoded anew, without EXIF. `surgvqa-card audit` searches every text, picture header and "
         "container of this folder for names, dates, addresses, paths and tokens; `surgvqa-card push` runs it and "
         f"publishes nothing on a hit. It misses {AUDIT_MISSES}."
     )
     if not audit or not audit.get("frames"):
         return Markdown(
-            f"{written} The pixels have not been audited: look at them before you publish or share."
+            f"{statement} The pixels have not been audited: look at them before you publish or share."
         )
     frames, hits = int(audit["frames"]), int(audit["hits"])
     bound = f"at most {300 / frames:.2g} % of all frames (95 %)" if not hits else "do not publish"
-    return Markdown(f"{written} Pixels: {hits} hits in {frames} frames audited; {bound}.")
+    return Markdown(f"{statement} Pixels: {hits} hits in {frames} frames audited; {bound}.")

@@ -39,29 +39,31 @@ def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
         raise InputError(f"--frames {frames}: 1 is the least; 3000 without a hit bound the share at 0.1 %")
     manifest = manifests.read(folder)
     places = [
-        (name, group, row, n) for name, group, row, count in counted(folder, manifest) for n in range(count)
+        (name, group, row, n)
+        for name, group, row, count in picture_counts(folder, manifest)
+        for n in range(count)
     ]
     if len(places) < frames:
         raise InputError(f"{folder} has {len(places)} pictures, --frames {frames} were to be drawn")
     content = hashlib.sha256("".join(sorted(f["sha256"] for f in manifest["files"].values())).encode())
-    drawn = sorted(random.Random(content.hexdigest()).sample(places, frames))
+    sample = sorted(random.Random(content.hexdigest()).sample(places, frames))
     out.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
+    paths: list[Path] = []
     size = COLUMNS * ROWS
     sheet = Image.new("RGB", (COLUMNS * WIDTH, ROWS * HEIGHT))
-    for number, data in enumerate(pictures(folder, drawn)):
+    for number, data in enumerate(pictures(folder, sample)):
         with Image.open(io.BytesIO(data)) as picture:
             small = picture.convert("RGB")
             small.thumbnail((WIDTH, HEIGHT))
         sheet.paste(small, (number % COLUMNS * WIDTH, number % size // COLUMNS * HEIGHT))
         if number % size == size - 1 or number == frames - 1:
-            written.append(out / f"sheet-{len(written):04d}.jpg")
-            sheet.save(written[-1], quality=85)
+            paths.append(out / f"sheet-{len(paths):04d}.jpg")
+            sheet.save(paths[-1], quality=85)
             sheet = Image.new("RGB", (COLUMNS * WIDTH, ROWS * HEIGHT))
-    return written
+    return paths
 
 
-def counted(folder: Path, manifest: Manifest) -> Iterator[tuple[str, int, int, int]]:
+def picture_counts(folder: Path, manifest: Manifest) -> Iterator[tuple[str, int, int, int]]:
     """Yield (file, row group, row, number of pictures) of every row with pictures, without reading a picture."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -73,31 +75,31 @@ def counted(folder: Path, manifest: Manifest) -> Iterator[tuple[str, int, int, i
                     if column == "image":
                         counts = [1] * table.metadata.row_group(group).num_rows
                     else:  # the paths are null and tell how many there are at almost no cost
-                        told = table.read_row_group(group, columns=[f"{column}.list.element.path"])
-                        counts = pc.list_value_length(told[column]).to_pylist()
+                        paths = table.read_row_group(group, columns=[f"{column}.list.element.path"])
+                        counts = pc.list_value_length(paths[column]).to_pylist()
                     yield from ((name, group, row, count) for row, count in enumerate(counts) if count)
 
 
-def pictures(folder: Path, drawn: list[tuple[str, int, int, int]]) -> Iterator[bytes]:
+def pictures(folder: Path, sample: list[tuple[str, int, int, int]]) -> Iterator[bytes]:
     """Yield the bytes of drawn pictures, in order; a row group is read once."""
     import pyarrow.parquet as pq
 
     at: tuple[str, int] | None = None
     column: Any = None
-    for name, group, row, number in drawn:
+    for name, group, row, number in sample:
         if at != (name, group):
             with pq.ParquetFile(folder / name) as table:
                 field = min(PICTURES & set(table.schema_arrow.names))
                 column = table.read_row_group(group, columns=[field])[field]
             at = (name, group)
-        found = column[row].as_py()
-        yield (found[number] if isinstance(found, list) else found)["bytes"]
+        cell = column[row].as_py()
+        yield (cell[number] if isinstance(cell, list) else cell)["bytes"]
 
 
 def record(folder: Path, looked_at: int, hits: int) -> None:
     """Write what a person saw into the manifest, and the bound that follows into the card."""
     manifest = manifests.whole(folder)
-    total = sum(one[3] for one in counted(folder, manifest))
+    total = sum(one[3] for one in picture_counts(folder, manifest))
     if not 1 <= looked_at <= total or not 0 <= hits <= looked_at:
         raise InputError(f"--looked-at {looked_at} --hits {hits}: {folder} has {total} pictures")
     manifest["privacy"] = {"frames": looked_at, "hits": hits}

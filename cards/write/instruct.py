@@ -11,11 +11,11 @@ from surgvqa.cards.write.dataset import (
     commands,
     content,
     data_configs,
-    grouped,
+    general_cause,
     metadata,
-    ordered,
     privacy,
     snippet,
+    sort_splits,
 )
 from surgvqa.cards.write.markdown import Markdown, render
 
@@ -27,9 +27,9 @@ def instruct_card(manifest: Manifest, report: Mapping[str, Any], repo_id: str = 
     totals = {
         key: sum(split.get(key, 0) for split in splits.values()) for key in ("cases", "frames", "samples")
     }
-    dropped = Counter(grouped(item["cause"]) for item in manifest["dropped"])
+    omission_causes = Counter(general_cause(item["cause"]) for item in manifest["dropped"])
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
-    checked = sum(sum(counts.values()) for counts in report["samples"].values())
+    turn_count = sum(sum(counts.values()) for counts in report["samples"].values())
     card_data = metadata(manifest["source"], configs, totals["samples"], content(manifest["files"]))
     return render(
         "instruct.md",
@@ -38,9 +38,9 @@ def instruct_card(manifest: Manifest, report: Mapping[str, Any], repo_id: str = 
         source=manifest["source"],
         report=report,
         totals=totals,
-        checked=checked,
-        splits=[(name, splits[name]) for name in ordered(splits)],
-        dropped=dropped.most_common(20),
+        checked=turn_count,
+        splits=[(name, splits[name]) for name in sort_splits(splits)],
+        dropped=omission_causes.most_common(20),
         command=commands(manifest),
         versions=versions,
         snippet=snippet(repo_id, configs),

@@ -25,7 +25,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class TrainedModel:
     """What a model's folder says of the model and its training."""
 
     adapter: bool
@@ -36,7 +36,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class CardScore:
     """A score as a card shows it."""
 
     n: int
@@ -64,7 +64,7 @@ class Parity:
     kinds: Sequence[tuple[str, int]]
 
 
-def describe(folder: Path) -> Trained:
+def describe(folder: Path) -> TrainedModel:
     """Read a model's folder: its adapter's or model's config, and the training's settings."""
     names = [name for name in (ADAPTER, "config.json") if (folder / name).is_file()]
     if not names:
@@ -77,7 +77,7 @@ def describe(folder: Path) -> Trained:
     }
     run = read.get(RUN, {})
     losses = [entry["train_loss"] for entry in run.get("log_history", ()) if "train_loss" in entry]
-    return Trained(
+    return TrainedModel(
         adapter=names[0] == ADAPTER,
         config=manifest.read_json(folder / names[0], hint),
         budget=read.get(BUDGET, {}),
@@ -90,7 +90,7 @@ def describe(folder: Path) -> Trained:
 
 
 def model_card(
-    model: Trained,
+    model: TrainedModel,
     scores: Mapping[str, Mapping[str, Any]],
     *,
     parity: Sequence[Parity] = (),
@@ -108,7 +108,7 @@ def model_card(
     base = str(config.get("base_model_name_or_path") or "") if model.adapter else ""
     settings = {name: config[name] for name in LORA if name in config} | dict(model.run)
     try:
-        table = [(label, scored(score)) for label, score in scores.items()]
+        table = [(label, card_score(score)) for label, score in scores.items()]
     except KeyError as error:
         raise InputError(
             f"a score file lacks {error}; give files that `surgvqa-eval score --out` wrote"
@@ -126,12 +126,12 @@ def model_card(
         parity=list(parity),
         snippet=snippet(name, base, model),
         budget=[(key.replace("_", " "), value) for key, value in model.budget.items()],
-        settings=[(key, shown(value)) for key, value in settings.items() if value is not None],
+        settings=[(key, table_value(value)) for key, value in settings.items() if value is not None],
         licence=data["source"]["licence"] if data else "",
     )
 
 
-def scored(score: Mapping[str, Any]) -> Scored:
+def card_score(score: Mapping[str, Any]) -> CardScore:
     """Return a score file's content, with its kinds in order and a remark on those that say little."""
     kinds = []
     for name, kind in sorted(score["by_kind"].items()):
@@ -139,7 +139,7 @@ def scored(score: Mapping[str, Any]) -> Scored:
             kind["collapsed"]
         )
         kinds.append((name, dict(kind) | {"remark": ", ".join(remarks)}))
-    return Scored(
+    return CardScore(
         n=score["n"],
         rule=score["rule"],
         accuracy=score["accuracy"],
@@ -162,8 +162,10 @@ def parity_of(figures: Mapping[str, Any], file: str) -> Parity:
     try:
         runs, answers = figures["runs"], figures["answers"]
         engines = [runs[side]["engine"] for side in ("a", "b")]
-        asked = [{key: runs[side].get(key) for key in ("config", "split", "control")} for side in ("a", "b")]
-        found = {key: answers[key] for key in ("n", "differ", "verdict_differs")}
+        conditions = [
+            {key: runs[side].get(key) for key in ("config", "split", "control")} for side in ("a", "b")
+        ]
+        counts = {key: answers[key] for key in ("n", "differ", "verdict_differs")}
     except (KeyError, TypeError):
         raise InputError(
             f"{file} doesn't say which engines answered; give what `surgvqa-eval compare A B --out` wrote on two "
@@ -173,17 +175,17 @@ def parity_of(figures: Mapping[str, Any], file: str) -> Parity:
         raise InputError(
             f"{file} compares {engines[0]} with itself; answer with another --engine and compare again"
         )
-    if asked[0] != asked[1]:
-        raise InputError(f"{file} compares runs on other questions: {asked[0]} and {asked[1]}")
+    if conditions[0] != conditions[1]:
+        raise InputError(f"{file} compares runs on other questions: {conditions[0]} and {conditions[1]}")
     kinds = [(name, count) for name, count in sorted(answers.get("by_kind", {}).items())]
-    return Parity(a=engines[0], b=engines[1], split=asked[0]["split"], kinds=kinds, **found)
+    return Parity(a=engines[0], b=engines[1], split=conditions[0]["split"], kinds=kinds, **counts)
 
 
 def metadata(
     name: str,
     base: str,
     adapter: bool,
-    scores: Sequence[tuple[str, Scored]],
+    scores: Sequence[tuple[str, CardScore]],
     data: Manifest | None,
     data_id: str | None,
 ) -> str:
@@ -205,9 +207,9 @@ def metadata(
 
 
 def eval_results(
-    scores: Sequence[tuple[str, Scored]], data_name: str, data_id: str | None
+    scores: Sequence[tuple[str, CardScore]], data_name: str, data_id: str | None
 ) -> list[EvalResult]:
-    """Return the Hub's entries for the accuracies of each labelled score, as ``scored`` returns it."""
+    """Return the Hub's entries for the accuracies of each labelled score, as ``card_score`` returns it."""
     from huggingface_hub import EvalResult
 
     where: dict[str, Any] = {
@@ -249,16 +251,16 @@ def data_name(data: Manifest | None, data_id: str | None) -> Markdown:
     return Markdown(", ".join(part for part in (where, what) if part) or "not stated")
 
 
-def shown(value: Any) -> Any:
+def table_value(value: Any) -> Any:
     """Return a setting as a table shows it.
 
-    >>> shown(["q_proj", "k_proj"]), shown(1e-4)
+    >>> table_value(["q_proj", "k_proj"]), table_value(1e-4)
     ('k_proj, q_proj', 0.0001)
     """
     return ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else value
 
 
-def snippet(name: str, base: str, model: Trained) -> str:
+def snippet(name: str, base: str, model: TrainedModel) -> str:
     """Return the code that loads the model and its processor."""
     base_id = hub_id(base) or "BASE_MODEL"
     lines = ["from transformers import AutoModelForImageTextToText, AutoProcessor", ""]

@@ -1,7 +1,7 @@
 """A model's answers: to every question of a split, by transformers, vLLM or an OpenAI server; to one; to a running video."""
 
 __all__ = [
-    "drawn",
+    "control_frames",
     "ensemble",
     "hf_engine",
     "live_stream",

@@ -34,7 +34,7 @@ from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring.match import SET_KINDS
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import OTHER, label, options
-from surgvqa.eval.spatial.pointing import Truth, located, match, place, same_label, word
+from surgvqa.eval.spatial.pointing import Truth, is_located, match, place, same_label, word
 
 ENSEMBLES = ("vote",)
 Same = Callable[[Prediction, Prediction], bool]
@@ -50,11 +50,11 @@ class Vote:
 
     def line(self) -> str:
         """As a line of JSON: a prediction with ``votes`` and ``models``."""
-        said = json.loads(predictions.to_line(self.answer))
-        return json.dumps(said | {"votes": self.votes, "models": self.models}, ensure_ascii=False)
+        fields = json.loads(predictions.to_line(self.answer))
+        return json.dumps(fields | {"votes": self.votes, "models": self.models}, ensure_ascii=False)
 
 
-def run(asked: Run, models: Sequence[str], how: str | None) -> None:
+def run(request: Run, models: Sequence[str], how: str | None) -> None:
     """Ask every model, vote, and print how often they agree and what each is worth.
 
     Raises:
@@ -65,28 +65,28 @@ def run(asked: Run, models: Sequence[str], how: str | None) -> None:
     if how is None and len(models) > 1:
         raise InputError(f"{len(models)} models are given: add --ensemble vote, or ask them one by one")
     if how is None:
-        predict(asked)
+        predict(request)
         return
     if len(models) < 2:
         raise InputError(f"--ensemble {how} needs two models or more, one is given: repeat --model")
     if twice := sorted({model for model in models if models.count(model) > 1}):
         raise InputError(f"--model {twice[0]} is given twice: its answers would count twice")
-    if asked.engine == "openai":
+    if request.engine == "openai":
         raise InputError("--engine openai asks what one server serves; predict each, without --ensemble")
-    about = asked.out.with_suffix(".run.json")
-    if asked.out.exists() and not (about.is_file() and "ensemble" in json.loads(about.read_text("utf-8"))):
-        raise InputError(f"{asked.out} holds one model's answers; give another --out")
+    about = request.out.with_suffix(".run.json")
+    if request.out.exists() and not (about.is_file() and "ensemble" in json.loads(about.read_text("utf-8"))):
+        raise InputError(f"{request.out} holds one model's answers; give another --out")
     files = [
-        asked.out.with_name(f"{asked.out.stem}.{number}{asked.out.suffix}")
+        request.out.with_name(f"{request.out.stem}.{number}{request.out.suffix}")
         for number in range(1, 1 + len(models))
     ]
     for model in models:
-        parts(model, asked.base)  # refuses one that isn't there, before the first is asked for hours
+        parts(model, request.base)  # refuses one that isn't there, before the first is asked for hours
     for model, file in zip(models, files, strict=True):
-        predict(dataclasses.replace(asked, model=model, out=file))
-    said = [predictions.read(file) for file in files]
-    votes = combined(said, sameness(asked, said[0]))
-    figures = compared(said, votes, places=asked.config == "pointing")
+        predict(dataclasses.replace(request, model=model, out=file))
+    runs = [predictions.read(file) for file in files]
+    votes = combine(runs, sameness(request, runs[0]))
+    figures = agreement(runs, votes, places=request.config == "pointing")
     facts: EnsembleFile = {
         "schema_version": documents.SCHEMA_VERSION,
         "ensemble": how,
@@ -94,29 +94,29 @@ def run(asked: Run, models: Sequence[str], how: str | None) -> None:
         "files": [file.name for file in files],
         **figures,
     }
-    put(asked.out, "".join(vote.line() + "\n" for vote in votes))
+    put(request.out, "".join(vote.line() + "\n" for vote in votes))
     about.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(table(figures))
 
 
-def combined(said: Sequence[Sequence[Prediction]], same: Same) -> list[Vote]:
+def combine(runs: Sequence[Sequence[Prediction]], same: Same) -> list[Vote]:
     """One answer per question, in the first model's order.
 
     Args:
-        said: each model's answers to the same questions.
+        runs: each model's answers to the same questions.
         same: whether two answers to a question say the same.
 
     Raises:
         InputError: the models weren't asked the same.
     """
-    by_id = [{one.qa_id: one for one in own} for own in said]
+    by_id = [{one.qa_id: one for one in own} for own in runs]
     for number, own in enumerate(by_id[1:], start=2):
         if own.keys() != by_id[0].keys():
             apart = len(own.keys() ^ by_id[0].keys())
             raise InputError(
                 f"models 1 and {number} differ in {apart} questions: was the data set built again?"
             )
-    return [vote([own[first.qa_id] for own in by_id], same) for first in said[0]]
+    return [vote([own[first.qa_id] for own in by_id], same) for first in runs[0]]
 
 
 def vote(answers: Sequence[Prediction], same: Same) -> Vote:
@@ -138,16 +138,16 @@ def vote(answers: Sequence[Prediction], same: Same) -> Vote:
     agreeing = [[other for other in whole if other is one or same(one, other)] for one in whole]
     sure = [sum(one.confidence or 0.0 for one in group) for group in agreeing]
     best = max(range(len(whole)), key=lambda index: (len(agreeing[index]), round(sure[index], 6), -index))
-    known = all(one.confidence is not None for one in agreeing[best])
-    confidence = round(sure[best] / len(answers), 6) if known else None
+    has_confidence = all(one.confidence is not None for one in agreeing[best])
+    confidence = round(sure[best] / len(answers), 6) if has_confidence else None
     return Vote(dataclasses.replace(whole[best], confidence=confidence), len(agreeing[best]), len(answers))
 
 
-def sameness(asked: Run, rows: Sequence[Prediction]) -> Same:
+def sameness(request: Run, rows: Sequence[Prediction]) -> Same:
     """Return how answers are told apart on a run's data: by their words, or by their places."""
-    if asked.config != "pointing":
+    if request.config != "pointing":
         return sameness_of_texts(rows)
-    clips = split_of(load_clips(asked.data, asked.config), asked.split, asked.data)
+    clips = split_of(load_clips(request.data, request.config), request.split, request.data)
     light = clips.select_columns([name for name in clips.features if name != "images"])
     facts = {
         qa["qa_id"]: {**row, "kind": qa["kind"], "granularity": "point"} for row in light for qa in row["qa"]
@@ -163,15 +163,15 @@ def sameness_of_texts(rows: Sequence[Prediction]) -> Same:
     >>> same(said("It is red."), said("Red")), same(said("red"), said("blue")), same(said("both"), said("green"))
     (True, False, False)
     """
-    known = options(rows)
+    answers_by_kind = options(rows)
 
     def same(one: Prediction, other: Prediction) -> bool:
         if words(final(one.prediction)) == words(final(other.prediction)):
             return True
-        answers = known.get(one.kind) or ()
+        answers = answers_by_kind.get(one.kind) or ()
         if one.choices and one.kind not in SET_KINDS:
             answers = one.choices
-        labels = [label(said, answers) for said in (one, other)]
+        labels = [label(prediction, answers) for prediction in (one, other)]
         return bool(answers) and labels[0] == labels[1] and OTHER not in labels
 
     return same
@@ -182,29 +182,29 @@ def same_places(row: Mapping[str, Any], one: Prediction, other: Prediction) -> b
 
     Points lie within ``pointing.NEAR`` of each other, boxes share half of their area, words are equal.
     """
-    steps, parsed = [], []
+    steps, readings = [], []
     for text in (one.prediction, other.prediction):
         first, _, rest = text.strip().partition("\n")
-        grounded = row["kind"] == "grounded" and first.startswith(STEP)
-        steps.append(words(first) if grounded else ())
-        parsed.append(parse(rest if grounded else text, row["form"], Space(*row["space"])))
-    if steps[0] != steps[1] or any(reading.error for reading in parsed):
+        is_grounded = row["kind"] == "grounded" and first.startswith(STEP)
+        steps.append(words(first) if is_grounded else ())
+        readings.append(parse(rest if is_grounded else text, row["form"], Space(*row["space"])))
+    if steps[0] != steps[1] or any(reading.error for reading in readings):
         return words(one.prediction) == words(other.prediction)
-    if parsed[0].absent != parsed[1].absent:
+    if readings[0].absent != readings[1].absent:
         return False
     truths = [
         Truth(item.label.strip().lower(), word(row, item) or "", place(item), item.box, "")
-        for item in parsed[0].objects
+        for item in readings[0].objects
     ]
-    pairs = match(row, truths, parsed[1].objects)
+    pairs = match(row, truths, readings[1].objects)
     return all(
-        located(row, pair) and pair.truth is not None and pair.found is not None
-        and same_label(row, pair.truth, pair.found)
+        is_located(row, pair) and pair.truth is not None and pair.item is not None
+        and same_label(row, pair.truth, pair.item)
         for pair in pairs
     )  # fmt: skip
 
 
-def compared(said: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places: bool) -> Agreement:
+def agreement(runs: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places: bool) -> Agreement:
     """How often all models agree, by kind, and what each of them and the vote is worth (of texts, not of places)."""
     kinds: dict[str, list[Vote]] = defaultdict(list)
     for one in votes:
@@ -215,10 +215,10 @@ def compared(said: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places
         "by_kind": {kind: {"n": len(own), "agreement": share(own)} for kind, own in sorted(kinds.items())},
     }
     if not places and all(one.answer.short_answer.strip() for one in votes):
-        scored = [score(own) for own in (*said, [one.answer for one in votes])]
-        figures["accuracy"] = [one["accuracy_all_kinds"] for one in scored]
+        scores = [score(own) for own in (*runs, [one.answer for one in votes])]
+        figures["accuracy"] = [one["accuracy_all_kinds"] for one in scores]
         for kind, own in figures["by_kind"].items():
-            own["accuracy"] = [one["by_kind"][kind]["accuracy"] for one in scored]
+            own["accuracy"] = [one["by_kind"][kind]["accuracy"] for one in scores]
     return figures
 
 
@@ -229,8 +229,8 @@ def share(votes: Sequence[Vote]) -> float:
 
 def table(figures: Agreement) -> str:
     """Agreement and accuracies for the terminal, a line per kind; the last column is the vote."""
-    scored = figures.get("accuracy")
-    names = [f"model {number}" for number in range(1, len(scored))] + ["vote"] if scored else []
+    accuracies = figures.get("accuracy")
+    names = [f"model {number}" for number in range(1, len(accuracies))] + ["vote"] if accuracies else []
     lines: list[Sequence[str]] = [("kind", "n", "all agree", *names)]
     every: list[tuple[str, KindAgreement]] = [*figures["by_kind"].items(), ("all", figures)]
     for kind, own in every:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from surgvqa.eval.models.encode import Encoded, Encoder
+from surgvqa.eval.models.encode import EncodedClip, Encoder
 from surgvqa.eval.models.processor_encoder import ProcessorEncoder
 from surgvqa.eval.sharing.interfaces import cache_of, cache_word
 from surgvqa.eval.sharing.linear_attention import is_linear
@@ -50,7 +50,7 @@ def common_length(rows: Sequence[Sequence[int]], own: int | None = None) -> int:
 def answers(
     model: PreTrainedModel,
     encoder: Encoder,
-    clips: Sequence[Encoded],
+    clips: Sequence[EncodedClip],
     longest: int,
     began: Callable[[], None] | None = None,
 ) -> list[list[Answer]]:
@@ -81,27 +81,27 @@ def answers(
     )
     cache = cache_of(inner, inner(**batch, position_ids=positions, use_cache=True))
     began = once(began)
-    seen = Seen(cache, batch["attention_mask"], positions[:, :, -1])
+    memory = ClipMemory(cache, batch["attention_mask"], positions[:, :, -1])
     owners = [i for i, clip in enumerate(clips) for _ in clip.ids]
     rests = [ids[common:] for clip, common in zip(clips, commons, strict=True) for ids in clip.ids]
-    heard = encoder.heard(clips)
+    sound_inputs = encoder.sound_inputs(clips)
     groups = together(rests, any(is_linear(module) for module in inner.modules()))
-    found: dict[int, Answer] = {}
+    answer_by_number: dict[int, Answer] = {}
     for group in groups:
         questions = Questions(
-            seen=seen if len(groups) == 1 else copy.deepcopy(seen),
+            memory=memory if len(groups) == 1 else copy.deepcopy(memory),
             owners=[owners[i] for i in group],
             rests=[rests[i] for i in group],
-            heard=heard,
+            sound_inputs=sound_inputs,
         )
-        said = asked(outer, encoder, questions, longest, began)
-        found.update(zip(group, said, strict=True))
-    flat = (found[number] for number in range(len(rests)))
+        replies = answer_batch(outer, encoder, questions, longest, began)
+        answer_by_number.update(zip(group, replies, strict=True))
+    flat = (answer_by_number[number] for number in range(len(rests)))
     return [[next(flat) for _ in clip.ids] for clip in clips]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClipMemory:
     """What a model keeps of the clips it has seen."""
 
     cache: Any
@@ -113,10 +113,10 @@ class Seen:
 class Questions:
     """Questions that go through the model as one batch, behind their clips."""
 
-    seen: Seen  # of the clips; used up by the answers
+    memory: ClipMemory  # of the clips; used up by the answers
     owners: Sequence[int]  # each question's clip
     rests: Sequence[Sequence[int]]  # each question's tokens behind its clip's
-    heard: Mapping[str, Tensor]  # their sounds, in their order
+    sound_inputs: Mapping[str, Tensor]  # their sounds, in their order
 
 
 def once(call: Callable[[], None] | None) -> Callable[[], None] | None:
@@ -166,7 +166,7 @@ def left_padded(rests: Sequence[Sequence[int]], pad: int, device: torch.device) 
     return tokens, own
 
 
-def asked(
+def answer_batch(
     outer: Any, encoder: Encoder, questions: Questions, longest: int, began: Callable[[], None] | None
 ) -> list[Answer]:
     """Return the answers to some questions, from what was kept of their clips.
@@ -179,20 +179,20 @@ def asked(
         began: is called once the first tokens are there.
     """
     inner, tokenizer, device = outer.model, encoder.tokenizer, outer.device
-    seen, count = questions.seen, len(questions.rests)
+    memory, count = questions.memory, len(questions.rests)
     owner = torch.tensor(questions.owners, device=device)
-    cache = seen.cache
+    cache = memory.cache
     cache.reorder_cache(owner)
     tokens, own = left_padded(questions.rests, tokenizer.pad_token_id, device)
-    mask = torch.cat([seen.mask[owner], own], dim=1)
+    mask = torch.cat([memory.mask[owner], own], dim=1)
     # A clip ends in text, where time, height and width agree: its questions go on from there.
-    steps = seen.last[:, owner][..., None] + own.cumsum(1)
+    steps = memory.last[:, owner][..., None] + own.cumsum(1)
 
     ends = torch.tensor(end_tokens(outer, encoder), device=device)
-    said: list[Tensor] = []
+    answer_tokens: list[Tensor] = []
     chances: list[Tensor] = []
     running = torch.ones(count, dtype=torch.bool, device=device)
-    heard = {key: value.to(device) for key, value in questions.heard.items()}
+    sound_inputs = {key: value.to(device) for key, value in questions.sound_inputs.items()}
     while True:
         out = inner(
             input_ids=tokens,
@@ -200,23 +200,23 @@ def asked(
             position_ids=steps,
             use_cache=True,
             **{cache_word(inner): cache},
-            **heard,
+            **sound_inputs,
         )
-        heard = {}  # from now on it is in the cache
+        sound_inputs = {}  # from now on it is in the cache
         chance, token = outer.lm_head(out.last_hidden_state[:, -1]).float().softmax(-1).max(-1)
-        said.append(torch.where(running, token, tokenizer.pad_token_id))
+        answer_tokens.append(torch.where(running, token, tokenizer.pad_token_id))
         chances.append(torch.where(running, chance, 0.0))
         running = running & ~torch.isin(token, ends)
-        if began is not None and len(said) == 1:
+        if began is not None and len(answer_tokens) == 1:
             token.tolist()  # the device has come this far
             began()
-        if len(said) == longest or not running.any():
+        if len(answer_tokens) == longest or not running.any():
             break
-        tokens, steps = said[-1][:, None], steps[:, :, -1:] + 1
+        tokens, steps = answer_tokens[-1][:, None], steps[:, :, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    spoken, sure = torch.stack(said, 1), torch.stack(chances, 1)
+    answer_ids, sure = torch.stack(answer_tokens, 1), torch.stack(chances, 1)
     counts = (sure > 0).sum(1).clamp(min=1)
-    texts = tokenizer.batch_decode(spoken, skip_special_tokens=True)
+    texts = tokenizer.batch_decode(answer_ids, skip_special_tokens=True)
     return [
         Answer(text.strip(), float(total / count))
         for text, total, count in zip(texts, sure.sum(1), counts, strict=True)
@@ -226,7 +226,7 @@ def asked(
 def one_by_one(
     model: PreTrainedModel,
     encoder: ProcessorEncoder,
-    clips: Sequence[Encoded],
+    clips: Sequence[EncodedClip],
     longest: int,
     began: Callable[[], None] | None = None,
 ) -> list[list[Answer]]:
@@ -245,13 +245,16 @@ def one_by_one(
         return_dict_in_generate=True,
         stopping_criteria=StoppingCriteriaList([First(began)] if began is not None else []),
     )
-    said = out.sequences[:, batch["input_ids"].shape[1] :]
-    chances = torch.stack(out.logits, 1).float().softmax(-1).gather(2, said[..., None])[..., 0]
-    ended = torch.isin(said, torch.tensor(ends, device=said.device)).cumsum(1)
-    counted = ended - torch.isin(said, torch.tensor(ends, device=said.device)).long() == 0  # its end included
-    sure = (chances * counted).sum(1) / counted.sum(1)
+    answer_ids = out.sequences[:, batch["input_ids"].shape[1] :]
+    chances = torch.stack(out.logits, 1).float().softmax(-1).gather(2, answer_ids[..., None])[..., 0]
+    end_counts = torch.isin(answer_ids, torch.tensor(ends, device=answer_ids.device)).cumsum(1)
+    answer_mask = (
+        end_counts - torch.isin(answer_ids, torch.tensor(ends, device=answer_ids.device)).long() == 0
+    )  # its end included
+    sure = (chances * answer_mask).sum(1) / answer_mask.sum(1)
     texts = encoder.tokenizer.batch_decode(
-        [row[keep].tolist() for row, keep in zip(said, counted, strict=True)], skip_special_tokens=True
+        [row[keep].tolist() for row, keep in zip(answer_ids, answer_mask, strict=True)],
+        skip_special_tokens=True,
     )
     flat = iter(Answer(text.strip(), float(chance)) for text, chance in zip(texts, sure, strict=True))
     return [[next(flat) for _ in clip.ids] for clip in clips]
@@ -274,7 +277,11 @@ class First(StoppingCriteria):
 
 def end_tokens(model: PreTrainedModel, encoder: Encoder) -> list[int]:
     """Token ids that end an answer: the generation config's, and the tokenizer's end of a turn."""
-    configured = model.generation_config.eos_token_id
-    known = configured if isinstance(configured, list) else [configured]
-    known = [*known, encoder.tokenizer.eos_token_id, encoder.tokenizer.convert_tokens_to_ids(encoder.closing)]
-    return sorted({token for token in known if token is not None})
+    configured_ids = model.generation_config.eos_token_id
+    token_ids = configured_ids if isinstance(configured_ids, list) else [configured_ids]
+    token_ids = [
+        *token_ids,
+        encoder.tokenizer.eos_token_id,
+        encoder.tokenizer.convert_tokens_to_ids(encoder.closing),
+    ]
+    return sorted({token for token in token_ids if token is not None})

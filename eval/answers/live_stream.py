@@ -27,19 +27,19 @@ from numpy.typing import NDArray
 from surgvqa.builders.speech.sound import read_sound
 from surgvqa.builders.speech.spoken import PROMPT
 from surgvqa.builders.video.display import Shower
-from surgvqa.builders.video.timing import cause, opened
+from surgvqa.builders.video.timing import cause, open_video
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.answers.one_question import ears_for, turn
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
-from surgvqa.eval.models.load import Loaded, load_model
+from surgvqa.eval.models.load import LoadedModel, load_model
 from surgvqa.eval.models.pixels import evenly
 from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.eval.settings.predict import Predict
 
-KEPT = 3  # frames in memory for each one that the model sees
+MEMORY_FACTOR = 3  # frames in memory for each one that the model sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +71,24 @@ class Window:
     began: float = 0.0  # time.monotonic() at second 0 of the video
     ended: bool = False
     error: InputError | None = None
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    change: threading.Condition = field(default_factory=threading.Condition)
 
     def put(self, second: float, read: Any) -> None:
         """Take note of a frame on screen; ``read`` gives its pixels where it is kept."""
         keep = not self.shots or second >= self.shots[-1][0] + self.step_s - 1e-6
         pixels = read() if keep else None
-        with self.changed:
+        with self.change:
             if pixels is not None:
                 self.shots.append((second, pixels))
                 while self.shots[0][0] < second - 2 * self.span_s:
                     self.shots.popleft()
             self.latest_s = second
-            self.changed.notify_all()
+            self.change.notify_all()
 
     def wait(self, second: float) -> bool:
         """Wait until the video has come this far; False if it ended before."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.ended or self.latest_s >= second)
+        with self.change:
+            self.change.wait_for(lambda: self.ended or self.latest_s >= second)
             return self.latest_s >= second
 
     def take(self, end_s: float, count: int) -> tuple[NDArray[np.uint8], list[float]]:
@@ -98,15 +98,17 @@ class Window:
             InputError: there are fewer.
         """
         start = end_s - self.span_s
-        with self.changed:
+        with self.change:
             inside = [shot for shot in self.shots if start <= shot[0] <= end_s]
         if len(inside) < count:
             raise InputError(
                 f"{len(inside)} frames in the {self.span_s:g} s before second {end_s:.1f}, the model sees {count}; "
                 "give a longer --window"
             )
-        chosen = [inside[index] for index in evenly(len(inside), count)]
-        return np.stack([pixels for _, pixels in chosen]), [second - start for second, _ in chosen]
+        chosen_shots = [inside[index] for index in evenly(len(inside), count)]
+        return np.stack([pixels for _, pixels in chosen_shots]), [
+            second - start for second, _ in chosen_shots
+        ]
 
 
 @contextmanager
@@ -116,15 +118,15 @@ def camera(name: str) -> Iterator[tuple[Any, Any]]:
         with av.open(name, format="v4l2") as container:
             yield container, container.streams.video[0]
     except (av.error.FFmpegError, ValueError) as error:
-        told = cause(error) if isinstance(error, av.error.FFmpegError) else str(error)
-        raise InputError(f"no picture from {name}: {told}") from None
+        reason = cause(error) if isinstance(error, av.error.FFmpegError) else str(error)
+        raise InputError(f"no picture from {name}: {reason}") from None
 
 
 def watch(source: str, window: Window, stop: threading.Event) -> None:
     """Put a video's frames into the window as they are due; a camera's, as they come."""
     live = source.startswith("/dev/")
     try:
-        with camera(source) if live else opened(Path(source)) as (container, stream):
+        with camera(source) if live else open_video(Path(source)) as (container, stream):
             show = Shower(Path(source), stream.sample_aspect_ratio)
             first = None
             for frame in container.decode(stream):
@@ -140,9 +142,9 @@ def watch(source: str, window: Window, stop: threading.Event) -> None:
     except InputError as error:
         window.error = error
     finally:
-        with window.changed:
+        with window.change:
             window.ended = True
-            window.changed.notify_all()
+            window.change.notify_all()
 
 
 class StreamFigures(TypedDict):
@@ -157,7 +159,7 @@ class StreamFigures(TypedDict):
 class Asker:
     """A model, and what it is asked of every window."""
 
-    loaded: Loaded
+    loaded_model: LoadedModel
     encoder: Encoder
     row: Row  # a clip's row with the questions
     names: Sequence[str]  # of the questions, for the file
@@ -177,18 +179,18 @@ def asker(live: Live) -> Asker:
     if bool(live.questions) == bool(live.sound):
         raise InputError("--stream needs a question: --ask TEXT (it may be repeated), or --ask-aloud FILE")
     sound = read_sound(live.sound).samples if live.sound else None
-    loaded = load_model(live.model, live.dtype, live.device, live.base)
-    budget = loaded.budget or Budget(live.frames or 8)
-    ears = None if sound is None else ears_for(loaded, sound)
-    asked = list(live.questions) or [PROMPT]
+    loaded_model = load_model(live.model, live.dtype, live.device, live.base)
+    budget = loaded_model.budget or Budget(live.frames or 8)
+    ears = None if sound is None else ears_for(loaded_model, sound)
+    questions = list(live.questions) or [PROMPT]
     row: Row = {
         "clip_id": Path(live.source).name,
-        "messages": [part for text in asked for part in (turn("user", text), turn("assistant", ""))],
+        "messages": [part for text in questions for part in (turn("user", text), turn("assistant", ""))],
     }
     if sound is not None:
         row["sounds"] = [0]
-    encoder = encoder_for(loaded.model_type, loaded.processor, budget, None, ears)
-    return Asker(loaded, encoder, row, [live.sound.name] if live.sound else asked)
+    encoder = encoder_for(loaded_model.model_type, loaded_model.processor, budget, None, ears)
+    return Asker(loaded_model, encoder, row, [live.sound.name] if live.sound else questions)
 
 
 def stream(live: Live) -> StreamFigures:
@@ -199,15 +201,15 @@ def stream(live: Live) -> StreamFigures:
     """
     if live.window_s <= 0 or live.every_s <= 0:
         raise InputError(f"--window {live.window_s:g} --every {live.every_s:g}: more than 0 seconds")
-    asked = asker(live)
-    window = Window(live.window_s, live.window_s / (KEPT * max(asked.frames, 1)))
+    live_asker = asker(live)
+    window = Window(live.window_s, live.window_s / (MEMORY_FACTOR * max(live_asker.frames, 1)))
     stop = threading.Event()
     reader = threading.Thread(target=watch, args=(live.source, window, stop), daemon=True)
     live.out.parent.mkdir(parents=True, exist_ok=True)
     with live.out.open("w", encoding="utf-8") as file:
         reader.start()
         try:
-            delays, dropped = follow(live, asked, window, file)
+            delays, omissions = follow(live, live_asker, window, file)
         finally:
             stop.set()
     if window.error is not None:
@@ -218,26 +220,26 @@ def stream(live: Live) -> StreamFigures:
         )
     figures: StreamFigures = {
         "windows": len(delays),
-        "dropped": dropped,
+        "dropped": omissions,
         "median_delay_s": round(median(delays), 3),
     }
     print(json.dumps(figures), file=sys.stderr)
     return figures
 
 
-def follow(live: Live, asked: Asker, window: Window, file: TextIO) -> tuple[list[float], int]:
+def follow(live: Live, live_asker: Asker, window: Window, file: TextIO) -> tuple[list[float], int]:
     """Answer window after window until the video ends; returns how late each was, and how many were left out."""
     delays: list[float] = []
-    dropped, end_s = 0, live.window_s
+    omissions, end_s = 0, live.window_s
     while window.wait(end_s):
         if late := int((window.latest_s - end_s) // live.every_s):
-            end_s, dropped = end_s + late * live.every_s, dropped + late
+            end_s, omissions = end_s + late * live.every_s, omissions + late
             write(file, {"dropped": late, "next_end_s": round(end_s, 3)})
-        frames, times = window.take(end_s, asked.frames)
-        said, first_s = answer(asked, frames, times, live.max_new_tokens)
+        frames, times = window.take(end_s, live_asker.frames)
+        replies, first_s = answer(live_asker, frames, times, live.max_new_tokens)
         delay = time.monotonic() - window.began - end_s
         delays.append(delay)
-        for question, reply in zip(asked.names, said, strict=True):
+        for question, reply in zip(live_asker.names, replies, strict=True):
             write(
                 file,
                 {
@@ -251,20 +253,26 @@ def follow(live: Live, asked: Asker, window: Window, file: TextIO) -> tuple[list
                 },
             )
         end_s += live.every_s
-    return delays, dropped
+    return delays, omissions
 
 
 def answer(
-    asked: Asker, frames: NDArray[np.uint8], times: Sequence[float], longest: int
+    live_asker: Asker, frames: NDArray[np.uint8], times: Sequence[float], longest: int
 ) -> tuple[list[Answer], float]:
     """Return a window's answers, and the seconds until their first token."""
     began = time.monotonic()
     first: list[float] = []
-    clip = asked.encoder.encode_frames(asked.row, range(len(asked.names)), False, frames, times)
-    said = answers(
-        asked.loaded.model, asked.encoder, [clip], longest, lambda: first.append(time.monotonic() - began)
+    clip = live_asker.encoder.encode_frames(
+        live_asker.row, range(len(live_asker.names)), False, frames, times
     )
-    return said[0], first[0]
+    replies = answers(
+        live_asker.loaded_model.model,
+        live_asker.encoder,
+        [clip],
+        longest,
+        lambda: first.append(time.monotonic() - began),
+    )
+    return replies[0], first[0]
 
 
 def write(file: TextIO, line: Mapping[str, object]) -> None:

@@ -17,15 +17,15 @@ from surgvqa.eval.answers.hf_engine import answers
 from surgvqa.eval.data.row_media import decode
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.load import Loaded, load_model
+from surgvqa.eval.models.load import LoadedModel, load_model
 from surgvqa.eval.models.processor_encoder import encoder_for
 
 Row = Mapping[str, Any]
-KEPT = 4  # models in memory at a time
+MOST_IN_MEMORY = 4  # models in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TimedReply:
     """A model's answer to one question, or why there is none."""
 
     text: str
@@ -39,16 +39,16 @@ class Models:
 
     def __init__(self, dtype: str = "auto", device: str | None = None, frames: int | None = None) -> None:
         self.dtype, self.device, self.frames = dtype, device, frames
-        self.loaded: dict[str, Loaded] = {}
+        self.loaded_models: dict[str, LoadedModel] = {}
         self.lock = threading.Lock()
 
-    def get(self, name: str) -> Loaded:
+    def get(self, name: str) -> LoadedModel:
         """Load a model, or take the one in memory."""
-        if name not in self.loaded:
-            self.loaded[name] = load_model(name, self.dtype, self.device)
-            for oldest in list(self.loaded)[:-KEPT]:
-                del self.loaded[oldest]
-        return self.loaded[name]
+        if name not in self.loaded_models:
+            self.loaded_models[name] = load_model(name, self.dtype, self.device)
+            for oldest in list(self.loaded_models)[:-MOST_IN_MEMORY]:
+                del self.loaded_models[oldest]
+        return self.loaded_models[name]
 
     def hears(self, name: str) -> bool:
         """Whether a model takes a question as sound."""
@@ -63,7 +63,7 @@ class Models:
         root: Path | None,
         longest: int = 64,
         sound: Samples | None = None,
-    ) -> Said:
+    ) -> TimedReply:
         """Ask a model a question on a clip; returns the answer, or why there is none, with the seconds it took.
 
         Args:
@@ -77,52 +77,58 @@ class Models:
         began = time.perf_counter()
         try:
             with self.lock:
-                loaded = self.get(name)
-                ears = None if sound is None else ears_for(loaded, sound)
+                loaded_model = self.get(name)
+                ears = None if sound is None else ears_for(loaded_model, sound)
                 encoder = encoder_for(
-                    loaded.model_type, loaded.processor, self.budget(loaded, row), root, ears
+                    loaded_model.model_type,
+                    loaded_model.processor,
+                    self.budget(loaded_model, row),
+                    root,
+                    ears,
                 )
                 began = time.perf_counter()  # loading isn't answering
-                asked = {**row, "messages": [turn("user", question), turn("assistant", "")]}
+                prompt_row = {**row, "messages": [turn("user", question), turn("assistant", "")]}
                 if sound is not None:
-                    asked["sounds"] = [0]
-                clip = encoder.encode(asked, [0], answered=False)
-                answer = answers(loaded.model, encoder, [clip], longest)[0][0]
+                    prompt_row["sounds"] = [0]
+                clip = encoder.encode(prompt_row, [0], answered=False)
+                answer = answers(loaded_model.model, encoder, [clip], longest)[0][0]
         except torch.OutOfMemoryError:
-            return Said("", time.perf_counter() - began, error="the card is full; choose one model at a time")
+            return TimedReply(
+                "", time.perf_counter() - began, error="the card is full; choose one model at a time"
+            )
         except (InputError, OSError, ValueError) as error:
-            return Said("", time.perf_counter() - began, error=str(error))
-        return Said(answer.text, time.perf_counter() - began, answer.confidence)
+            return TimedReply("", time.perf_counter() - began, error=str(error))
+        return TimedReply(answer.text, time.perf_counter() - began, answer.confidence)
 
-    def budget(self, loaded: Loaded, row: Row) -> Budget:
+    def budget(self, loaded_model: LoadedModel, row: Row) -> Budget:
         """Return the frames that the model sees of this clip."""
-        if loaded.budget is not None:
-            return loaded.budget
+        if loaded_model.budget is not None:
+            return loaded_model.budget
         return Budget(self.frames or len(row["images"] or ()) or 8)
 
     def space(self, name: str, row: Row) -> Space | None:
         """Return the space that the coordinates in a loaded model's answers run over."""
-        loaded = self.loaded.get(name)
-        if loaded is None or not row["images"]:
+        loaded_model = self.loaded_models.get(name)
+        if loaded_model is None or not row["images"]:
             return None
         height, width = decode(row["images"][0]["bytes"]).shape[:2]
         try:
-            kind = loaded.model.config.model_type.removeprefix("audio_")
-            return model_space(kind, width, height, Grid.of(loaded.processor.image_processor))
+            kind = loaded_model.model.config.model_type.removeprefix("audio_")
+            return model_space(kind, width, height, Grid.of(loaded_model.processor.image_processor))
         except InputError:  # a family without a convention of its own draws nothing
             return None
 
 
-def ears_for(loaded: Loaded, sound: Samples) -> Ears:
+def ears_for(loaded_model: LoadedModel, sound: Samples) -> Ears:
     """Return a model's ears for one recording.
 
     Raises:
         InputError: it has none.
     """
-    if loaded.extractor is None:
+    if loaded_model.extractor is None:
         raise InputError("this model reads text, it doesn't hear; type the question")
-    pool, tokenizer = loaded.model.config.audio_pool, loaded.processor.tokenizer
-    return Ears(loaded.extractor, pool, tokenizer, lambda _: sound)
+    pool, tokenizer = loaded_model.model.config.audio_pool, loaded_model.processor.tokenizer
+    return Ears(loaded_model.extractor, pool, tokenizer, lambda _: sound)
 
 
 def turn(role: str, content: str) -> dict[str, str]:

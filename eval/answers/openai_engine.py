@@ -48,11 +48,11 @@ class Chat(Server):
                 f"{run.model} was taught on videos, and a chat shows images; train with --media images what is to be served"
             )
         self.longest = run.max_new_tokens
-        served = [one["id"] for one in self.send("GET", "/models")["data"]]
-        if not served:
+        model_names = [one["id"] for one in self.send("GET", "/models")["data"]]
+        if not model_names:
             raise InputError(f"{run.url} serves no model")
-        own = next((name for name in served if run.model.rstrip("/").endswith(name)), None)
-        self.model = own or served[0]
+        own = next((name for name in model_names if run.model.rstrip("/").endswith(name)), None)
+        self.model = own or model_names[0]
         self.path = f"server, {self.model}"
         self.fallback = None if own else f"the server serves {self.model}, asked was {Path(run.model).name}"
 
@@ -61,18 +61,18 @@ class Chat(Server):
     ) -> list[list[Message]]:
         """One conversation per question, each with the clip's frames before it."""
         system, pairs = turns(row)
-        shown = [{"type": "image_url", "image_url": {"url": data_uri(frame)}} for frame in frames]
+        pictures = [{"type": "image_url", "image_url": {"url": data_uri(frame)}} for frame in frames]
         start = [] if system is None else [{"role": "system", "content": system}]
         return [
-            [*start, {"role": "user", "content": [*shown, {"type": "text", "text": pairs[number][0]}]}]
+            [*start, {"role": "user", "content": [*pictures, {"type": "text", "text": pairs[number][0]}]}]
             for number in questions
         ]
 
     def answer(self, clips: Sequence[list[list[Message]]]) -> list[list[Answer]]:
         """Greedy answers, with the mean probability of their tokens where the server tells it."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            said = iter(list(pool.map(self.ask, [chat for clip in clips for chat in clip])))
-        return [[next(said) for _ in clip] for clip in clips]
+            replies = iter(list(pool.map(self.ask, [chat for clip in clips for chat in clip])))
+        return [[next(replies) for _ in clip] for clip in clips]
 
     def ask(self, messages: list[Message]) -> Answer:
         """One question."""

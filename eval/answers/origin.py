@@ -25,7 +25,7 @@ WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin", "config.j
 DIGITS = 16  # hexadecimal: two different models or clips agree by chance once in 10^19
 
 
-def weights_digest(found: Parts) -> str:
+def weights_digest(model_parts: Parts) -> str:
     """Return a digest of a model's weights and configuration; an adapter's own and its base's, joined by "+".
 
     Files that `parts` has compared with their hashes are not read a second time.
@@ -33,7 +33,11 @@ def weights_digest(found: Parts) -> str:
     Raises:
         InputError: the base isn't there.
     """
-    folders = [found.folder] if found.adapter is None else [found.folder, local(found.source)]
+    folders = (
+        [model_parts.folder]
+        if model_parts.adapter is None
+        else [model_parts.folder, local(model_parts.source)]
+    )
     return "+".join(map(_folder_digest, folders))
 
 
@@ -50,9 +54,9 @@ def frames_digest(frames: Frames, times: Sequence[float]) -> str:
     >>> frames_digest(still, [0.5]) == frames_digest(still.copy(), [0.5]), frames_digest(still, [0.5]) == frames_digest(still, [1.0])
     (True, False)
     """
-    shown = hashlib.sha256(repr((frames.shape, [round(float(time), 6) for time in times])).encode())
-    shown.update(np.ascontiguousarray(frames).tobytes())
-    return shown.hexdigest()[:DIGITS]
+    digest = hashlib.sha256(repr((frames.shape, [round(float(time), 6) for time in times])).encode())
+    digest.update(np.ascontiguousarray(frames).tobytes())
+    return digest.hexdigest()[:DIGITS]
 
 
 def remember(run: Run, budget: Budget, weights: str | None) -> None:
@@ -82,9 +86,9 @@ def remember(run: Run, budget: Budget, weights: str | None) -> None:
     path = run.out.with_suffix(".run.json")
     if run.out.exists() and run.out.stat().st_size and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
-        for key, wanted in facts.items():
-            if key != "schema_version" and before.get(key) != wanted:
+        for key, value in facts.items():
+            if key != "schema_version" and before.get(key) != value:
                 raise InputError(
-                    f"{run.out} was begun with {key} = {before.get(key)}, asked with {wanted}; give another --out"
+                    f"{run.out} was begun with {key} = {before.get(key)}, asked with {value}; give another --out"
                 )
     write_text(path, json.dumps(facts, indent=2) + "\n")

@@ -18,7 +18,7 @@ import numpy as np
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.answers.drawn import disorder, stranger
+from surgvqa.eval.answers.control_frames import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.answers.origin import frames_digest, remember, weights_digest
 from surgvqa.eval.controls.necessity import heard_otherwise
@@ -30,17 +30,17 @@ from surgvqa.eval.data.row_media import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoded, Encoder, turns
+from surgvqa.eval.models.encode import EncodedClip, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
-from surgvqa.eval.models.out_of_memory import advised
+from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.pixels import Frames
 from surgvqa.eval.models.processor_encoder import (
-    PATCHED,
+    PATCH_FAMILIES,
     ProcessorEncoder,
     encoder_for,
     raise_if_resized,
 )
-from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.eval.settings.predict import Predict
 from tqdm import tqdm
 
@@ -98,17 +98,17 @@ class Transformers:
         alone = isinstance(encoder, ProcessorEncoder)
         self.path = f"transformers, {'one by one' if alone else 'clip shared'}"
         self.fallback: str | None = None
-        with advised(LARGER_CARD):
+        with memory_advice(LARGER_CARD):
             self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
-    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> Encoded:
+    def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> EncodedClip:
         """Patches and token ids."""
         return self.encoder.encode_frames(row, questions, False, frames, times)
 
-    def answer(self, clips: Sequence[Encoded]) -> list[list[Answer]]:
+    def answer(self, clips: Sequence[EncodedClip]) -> list[list[Answer]]:
         """Greedy answers."""
         half = self.run.batch_size // 2
-        with advised([f"--batch-size {half}", *LARGER_CARD] if half else LARGER_CARD):
+        with memory_advice([f"--batch-size {half}", *LARGER_CARD] if half else LARGER_CARD):
             return answers(self.model, self.encoder, clips, self.run.max_new_tokens)
 
 
@@ -120,9 +120,9 @@ def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
         from surgvqa.eval.answers.openai_engine import Chat
 
         return Chat(run, encoder)
-    from surgvqa.eval.answers.vllm_engine import Served
+    from surgvqa.eval.answers.vllm_engine import VllmModel
 
-    return Served(run, encoder, rows)
+    return VllmModel(run, encoder, rows)
 
 
 def predict(run: Run) -> None:
@@ -136,75 +136,82 @@ def predict(run: Run) -> None:
         raise InputError(f"no engine {run.engine!r}; {nearest(run.engine, ENGINES)}")
     if run.control not in CONTROLS:
         raise InputError(f"no control {run.control!r}; {nearest(run.control, CONTROLS)}")
-    spoken = load_spoken(run.data) if run.config == SPOKEN else None
-    if spoken is None and run.control in SOUND_CONTROLS:
+    spoken_clips = load_spoken(run.data) if run.config == SPOKEN else None
+    if spoken_clips is None and run.control in SOUND_CONTROLS:
         raise InputError(f"--control {run.control} is for spoken questions; give --config {SPOKEN}")
-    rows = split_of(spoken.splits if spoken else load_clips(run.data, run.config), run.split, run.data)
-    if spoken:
+    rows = split_of(
+        spoken_clips.splits if spoken_clips else load_clips(run.data, run.config), run.split, run.data
+    )
+    if spoken_clips:
         rows = heard_otherwise(rows, run.control, run.seed)
     if run.control == "wrong-video" and len(set(rows["case_id"])) < 2:
         raise InputError("--control wrong-video needs two cases in the split")
-    found = parts(run.model, run.base)
-    budget = budget_of(run, found.budget, rows)
+    model_parts = parts(run.model, run.base)
+    budget = budget_of(run, model_parts.budget, rows)
     if not run.max_new_tokens:
         run = replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
     # A server has weights of its own, that nobody here can read.
-    weights = weights_digest(found) if run.engine != "openai" else None
+    weights = weights_digest(model_parts) if run.engine != "openai" else None
     with predictions.alone(run.out) as file:
         remember(run, budget, weights)
-        ask_the_rest(replace(run, weights=weights), file, rows, found, budget, spoken)
+        ask_the_rest(replace(run, weights=weights), file, rows, model_parts, budget, spoken_clips)
 
 
 def ask_the_rest(
-    run: Run, file: IO[str], rows: Dataset, found: Parts, budget: Budget, spoken: Spoken | None
+    run: Run,
+    file: IO[str],
+    rows: Dataset,
+    model_parts: Parts,
+    budget: Budget,
+    spoken_clips: SpokenClips | None,
 ) -> None:
     """Answer what has no answer yet, and append it to the file."""
-    known = {prediction.qa_id for prediction in predictions.reopen(run.out)}
-    ears = ears_of(found, spoken, run) if spoken else None
-    model_type = found.model_type
+    answered_ids = {prediction.qa_id for prediction in predictions.reopen(run.out)}
+    ears = ears_of(model_parts, spoken_clips, run) if spoken_clips else None
+    model_type = model_parts.model_type
     raise_if_resized(model_type, run.model, min_pixels=run.min_pixels, max_pixels=run.max_pixels)
-    if run.engine == "vllm" and model_type not in PATCHED:
+    if run.engine == "vllm" and model_type not in PATCH_FAMILIES:
         raise InputError(f"--engine vllm is for Qwen-VL, {run.model} is a {model_type}; leave --engine away")
-    encoder = encoder_for(model_type, found.processor, budget, Path(run.video_root or run.data), ears)
-    asked = engine(run, encoder, rows)
+    encoder = encoder_for(model_type, model_parts.processor, budget, Path(run.video_root or run.data), ears)
+    chosen_engine = engine(run, encoder, rows)
     if budget.frames and is_written(rows.features):
-        raise_if_other_pixels(rows, model_type, found.processor.image_processor, run.data)
+        raise_if_other_pixels(rows, model_type, model_parts.processor.image_processor, run.data)
     total = sum(len(qa) for qa in rows["qa"])
     with (
         predictions.seconds_beside(run.out) as clock,
-        tqdm(total=total, initial=len(known), unit="question", file=sys.stderr) as bar,
+        tqdm(total=total, initial=len(answered_ids), unit="question", file=sys.stderr) as bar,
     ):
-        for batch in batches(rows, known, run.batch_size):
+        for batch in batches(rows, answered_ids, run.batch_size):
             began = time.perf_counter()
-            answered = list(answer(asked, encoder, rows, batch, run))
-            predictions.append_seconds(clock, answered, time.perf_counter() - began)
-            predictions.append(file, answered)
-            bar.update(len(answered))
+            new_answers = list(answer(chosen_engine, encoder, rows, batch, run))
+            predictions.append_seconds(clock, new_answers, time.perf_counter() - began)
+            predictions.append(file, new_answers)
+            bar.update(len(new_answers))
 
 
-def ears_of(found: Parts, spoken: Spoken, run: Run) -> Ears:
+def ears_of(model_parts: Parts, spoken_clips: SpokenClips, run: Run) -> Ears:
     """Return the model's ears for a data set's recordings.
 
     Raises:
         InputError: it has none.
     """
-    if found.extractor is None:
+    if model_parts.extractor is None:
         raise InputError(
             f"{run.model} reads, it doesn't hear; `surgvqa-train audio` gives a model ears, and without "
             f"--config {SPOKEN} it is asked in writing"
         )
     if run.engine != "hf":
         raise InputError(f"--engine {run.engine} doesn't hear; leave it away for --config {SPOKEN}")
-    read = spoken.silence if run.control == "silence" else spoken.read
-    return Ears(found.extractor, found.pool, found.processor.tokenizer, read)
+    read = spoken_clips.silence if run.control == "silence" else spoken_clips.read
+    return Ears(model_parts.extractor, model_parts.pool, model_parts.processor.tokenizer, read)
 
 
-def batches(rows: Dataset, known: set[str], size: int) -> Iterator[list[tuple[int, list[int]]]]:
+def batches(rows: Dataset, answered_ids: set[str], size: int) -> Iterator[list[tuple[int, list[int]]]]:
     """Clips with their open questions, about ``size`` questions at a time."""
     batch: list[tuple[int, list[int]]] = []
     count = 0
-    for index, asked in enumerate(rows["qa"]):
-        todo = [number for number, qa in enumerate(asked) if qa["qa_id"] not in known]
+    for index, questions in enumerate(rows["qa"]):
+        todo = [number for number, qa in enumerate(questions) if qa["qa_id"] not in answered_ids]
         for start in range(0, len(todo), size):
             part = todo[start : start + size]
             if batch and count + len(part) > size:
@@ -227,17 +234,21 @@ def answer(
         batch = [one for index, questions in batch for one in audible(encoder, rows[index], index, questions)]
     for place, (index, questions) in enumerate(batch):
         try:
-            frames, times = seen(encoder, rows, index, run)
+            frames, times = shown_frames(encoder, rows, index, run)
             clips.append(engine.prepare(rows[index], questions, frames, times))
             looks[place] = frames_digest(frames, times)
         except (InputError, OSError, ValueError) as error:
             errors[place] = f"{type(error).__name__}: {error}"
-    said = iter(engine.answer(clips) if clips else [])
+    clip_replies = iter(engine.answer(clips) if clips else [])
     for place, (index, questions) in enumerate(batch):
         row = rows[index]
-        replies: list[Answer | None] = [None] * len(questions) if place in errors else list(next(said))
+        replies: list[Answer | None] = (
+            [None] * len(questions) if place in errors else list(next(clip_replies))
+        )
         for number, reply in zip(questions, replies, strict=True):
-            qa = {key: value for key, value in row["qa"][number].items() if key in predictions.ASKED}
+            qa = {
+                key: value for key, value in row["qa"][number].items() if key in predictions.QUESTION_FIELDS
+            }
             yield Prediction(
                 clip_id=row["clip_id"],
                 case_id=row["case_id"],
@@ -256,17 +267,17 @@ def audible(
     encoder: Encoder, row: Mapping[str, Any], index: int, questions: Sequence[int]
 ) -> list[tuple[int, list[int]]]:
     """Return a clip's questions that can be heard, together; one without a whole sound stands alone, to fail alone."""
-    whole, broken = [], []
+    whole, faulty = [], []
     for number in questions:
         try:
             encoder.sounds(row, [number])
             whole.append(number)
         except InputError:
-            broken.append(number)
-    return [(index, part) for part in (whole, *([number] for number in broken)) if part]
+            faulty.append(number)
+    return [(index, part) for part in (whole, *([number] for number in faulty)) if part]
 
 
-def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames, Sequence[float]]:
+def shown_frames(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames, Sequence[float]]:
     """Return a clip's frames and their times, as the control wants them."""
     row = rows[index]
     if len(turns(row)[1]) != len(row["qa"]):
@@ -283,27 +294,29 @@ def seen(encoder: Encoder, rows: Dataset, index: int, run: Run) -> tuple[Frames,
     return frames, times
 
 
-def budget_of(run: Run, taught: Budget | None, rows: Dataset) -> Budget:
+def budget_of(run: Run, model_budget: Budget | None, rows: Dataset) -> Budget:
     """Return the budget of frames and pixels: the one a model was taught with, else the options'.
 
     Raises:
         InputError: an option that contradicts the adapter's own budget.
     """
-    asked = {
+    options = {
         key: value
         for key in ("frames", "media", "max_pixels", "min_pixels")
         if (value := getattr(run, key)) is not None
     }
-    if taught is not None:
-        for key, value in asked.items():
-            if value != getattr(taught, key):
+    if model_budget is not None:
+        for key, value in options.items():
+            if value != getattr(model_budget, key):
                 raise InputError(
-                    f"{run.model} was trained with {key} = {getattr(taught, key)}, asked with {value}; "
+                    f"{run.model} was trained with {key} = {getattr(model_budget, key)}, asked with {value}; "
                     f"leave --{key.replace('_', '-')} away"
                 )
-        return taught
-    if "frames" not in asked:
-        asked["frames"] = min((len(images) for images in rows.select_columns("images")["images"]), default=0)
-        if not asked["frames"]:
+        return model_budget
+    if "frames" not in options:
+        options["frames"] = min(
+            (len(images) for images in rows.select_columns("images")["images"]), default=0
+        )
+        if not options["frames"]:
             raise InputError(f"{run.model} doesn't say how many frames it sees; give --frames")
-    return Budget(**asked)
+    return Budget(**options)

@@ -46,13 +46,13 @@ class Server:
                 cause = f"{type(error).__name__}: {error}"
             else:
                 text = text.replace(self.key, "…") if self.key else text  # it would get into files of answers
-                said = one_line(text)[:300]
+                excerpt = one_line(text)[:300]
                 if 200 <= status < 300:
                     try:
                         return parse_json(text)
                     except ValueError:
-                        raise InputError(f"{self.url}{path}: expected JSON, got {said!r}") from None
-                cause = f"status {status}, {said}"
+                        raise InputError(f"{self.url}{path}: expected JSON, got {excerpt!r}") from None
+                cause = f"status {status}, {excerpt}"
                 if status < 500 and status != 429:
                     break
             if attempt + 1 < ATTEMPTS:
@@ -63,8 +63,8 @@ class Server:
         """Status and text of one answer, of a bounded size and time; a redirect is not followed: it would take the key along."""
         until, parts, size = time.monotonic() + TIMEOUT_S, list[bytes](), 0
         with self.client.stream(method, self.url + path, json=body) as reply:
-            if (packed := reply.headers.get("content-encoding", "identity")) != "identity":
-                raise InputError(f"{self.url}{path}: an answer packed by {packed}, which was not asked for")
+            if (encoding := reply.headers.get("content-encoding", "identity")) != "identity":
+                raise InputError(f"{self.url}{path}: an answer packed by {encoding}, which was not asked for")
             for part in reply.iter_raw():
                 parts.append(part)
                 size += len(part)

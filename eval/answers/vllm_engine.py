@@ -28,7 +28,7 @@ from surgvqa.eval.models.row_frames import metadata
 Prompt = dict[str, Any]  # text and pictures, as vLLM takes them
 
 
-class Served:
+class VllmModel:
     """A model in vLLM.
 
     Args:
@@ -48,15 +48,18 @@ class Served:
         from vllm import LLM, SamplingParams
         from vllm.lora.request import LoRARequest
 
-        found = parts(run.model, run.base)
+        model_parts = parts(run.model, run.base)
         self.encoder = encoder
         self.sampling = SamplingParams(temperature=0.0, max_tokens=run.max_new_tokens, logprobs=0)
         self.adapter = None
         options: dict[str, Any] = {}
-        if found.adapter is not None:
-            refuse_what_vllm_ignores(found)
-            self.adapter = LoRARequest("adapter", 1, str(found.folder))
-            options = {"enable_lora": True, "max_lora_rank": max(8, int(getattr(found.adapter, "r", 8)))}
+        if model_parts.adapter is not None:
+            refuse_what_vllm_ignores(model_parts)
+            self.adapter = LoRARequest("adapter", 1, str(model_parts.folder))
+            options = {
+                "enable_lora": True,
+                "max_lora_rank": max(8, int(getattr(model_parts.adapter, "r", 8))),
+            }
         self.path = "vLLM"
         self.fallback: str | None = None
         budget = encoder.budget
@@ -67,7 +70,7 @@ class Served:
             }
             options["mm_processor_kwargs"] = {"size": size}
         self.model = LLM(
-            found.source,
+            model_parts.source,
             dtype=dtype_for(run.dtype, "cuda" if torch.cuda.is_available() else "cpu"),
             max_model_len=longest(encoder, rows) + run.max_new_tokens,
             limit_mm_per_prompt={"image": 0, "video": 0} | self.pictures(budget.frames),
@@ -90,12 +93,12 @@ class Served:
         if self.encoder.budget.media == "images":
             data: dict[str, Any] = {"image": [Image.fromarray(frame) for frame in frames]}
         else:
-            known = metadata(times)
+            video_metadata = metadata(times)
             about = {
-                "fps": known.fps,
-                "total_num_frames": known.total_num_frames,
-                "duration": known.duration,
-                "frames_indices": known.frames_indices,
+                "fps": video_metadata.fps,
+                "total_num_frames": video_metadata.total_num_frames,
+                "duration": video_metadata.duration,
+                "frames_indices": video_metadata.frames_indices,
                 "video_backend": "opencv",
                 "do_sample_frames": False,
             }
@@ -105,8 +108,8 @@ class Served:
     def answer(self, clips: Sequence[list[Prompt]]) -> list[list[Answer]]:
         """Greedy answers, with the mean probability of their tokens."""
         prompts = [prompt for clip in clips for prompt in clip]
-        said = iter(self.model.generate(prompts, self.sampling, use_tqdm=False, lora_request=self.adapter))
-        return [[reply(next(said).outputs[0]) for _ in clip] for clip in clips]
+        outputs = iter(self.model.generate(prompts, self.sampling, use_tqdm=False, lora_request=self.adapter))
+        return [[reply(next(outputs).outputs[0]) for _ in clip] for clip in clips]
 
 
 def reply(output: Any) -> Answer:
@@ -118,7 +121,7 @@ def reply(output: Any) -> Answer:
     return Answer(output.text.strip(), sum(chances) / max(len(chances), 1))
 
 
-def refuse_what_vllm_ignores(found: Parts) -> None:
+def refuse_what_vllm_ignores(model_parts: Parts) -> None:
     """Refuse an adapter that is more than LoRA on the language model's linears: vLLM would leave the rest out.
 
     Raises:
@@ -126,12 +129,12 @@ def refuse_what_vllm_ignores(found: Parts) -> None:
     """
     from safetensors import safe_open
 
-    with safe_open(found.folder / "adapter_model.safetensors", "pt") as weights:
+    with safe_open(model_parts.folder / "adapter_model.safetensors", "pt") as weights:
         names = list(weights.keys())
     others = [name for name in names if ".language_model." not in name or "lora_" not in name]
     if others:
         raise InputError(
-            f"{found.folder}: vLLM would leave out {len(others)} weights of the adapter (the first {others[0]}); "
+            f"{model_parts.folder}: vLLM would leave out {len(others)} weights of the adapter (the first {others[0]}); "
             "`surgvqa-train merge` it, and give the merged model"
         )
 

@@ -10,7 +10,7 @@ __all__ = [
     "service",
     "shapes",
     "shown_clip",
-    "stored",
+    "stored_answers",
     "tracks",
     "web",
 ]

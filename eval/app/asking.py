@@ -13,10 +13,10 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.app import shapes
 from surgvqa.eval.app.clips import Row
 from surgvqa.eval.app.marks import marks_in
-from surgvqa.eval.app.service import Service, Wanted, annotated, shapes_of
+from surgvqa.eval.app.service import ClipRequest, Service, find_question, shapes_of
 
 if TYPE_CHECKING:  # these take PyTorch, which nothing needs before a question is asked
-    from surgvqa.eval.answers.one_question import Models, Said
+    from surgvqa.eval.answers.one_question import Models, TimedReply
 
 DEAF = "this model reads text, it doesn't hear; start the app with --recogniser MODEL, or type the question"
 Hear = Callable[[Sound], str]
@@ -36,7 +36,7 @@ class Asker:
                 self.models = self.load()
             return self.models
 
-    def ask(self, wanted: Wanted, answerer: str, question: str) -> shapes.Card:
+    def ask(self, request: ClipRequest, answerer: str, question: str) -> shapes.Card:
         """Ask a model a question on a clip, or look its answer up in a file.
 
         Raises:
@@ -46,32 +46,35 @@ class Asker:
         if not question:
             raise InputError("there is no question; choose one, type one, or speak")
         place = self.place(answerer)
-        split = self.service.split(wanted)
-        asked = annotated(split.clip(wanted.clip), question)
-        if place in map(str, self.service.opened.predictions):
-            card = self.service.card(wanted, answerer, asked)
+        split = self.service.split(request)
+        annotated_question = find_question(split.clip(request.clip), question)
+        if place in map(str, self.service.inputs.predictions):
+            card = self.service.card(request, answerer, annotated_question)
             if card is None:
                 raise InputError(f"{answerer} holds no answer to this question; choose a model to ask it")
             return card
-        row = split.row(wanted.clip)
-        said = self.ready().ask(place, row, question, self.service.root(wanted))
-        card = self.card(place, row, said)
-        own = self.service.answers(wanted.data, answerer)
-        if asked and own and not said.error:
+        row = split.row(request.clip)
+        reply = self.ready().ask(place, row, question, self.service.root(request))
+        card = self.card(place, row, reply)
+        own = self.service.answers(request.data, answerer)
+        if annotated_question and own and not reply.error:
             answer = dataclasses.replace(
-                asked, prediction=said.text, confidence=said.confidence, seconds=round(said.seconds, 3)
+                annotated_question,
+                prediction=reply.text,
+                confidence=reply.confidence,
+                seconds=round(reply.seconds, 3),
             )
             card["right"] = own.add(split, answer)
         return card
 
-    def ask_aloud(self, wanted: Wanted, answerer: str, recording: bytes) -> shapes.Card:
+    def ask_aloud(self, request: ClipRequest, answerer: str, recording: bytes) -> shapes.Card:
         """Give a recording to a model that hears, its words to one that reads where a recogniser is at hand."""
         place = self.place(answerer)
-        if place in map(str, self.service.opened.predictions):
+        if place in map(str, self.service.inputs.predictions):
             raise InputError(f"{answerer} is a file of answers, it doesn't hear; choose a model")
         sound = self.sound(recording)
-        row = self.service.split(wanted).row(wanted.clip)
-        root = self.service.root(wanted)
+        row = self.service.split(request).row(request.clip)
+        root = self.service.root(request)
         models = self.ready()
         if models.hears(place):
             return self.card(place, row, models.ask(place, row, PROMPT, root, sound=sound.samples))
@@ -79,7 +82,7 @@ class Asker:
             raise InputError(DEAF)
         return self.card(place, row, models.ask(place, row, self.hear(sound), root))
 
-    def write_down(self, recording: bytes) -> shapes.Heard:
+    def write_down(self, recording: bytes) -> shapes.Transcript:
         """Return a spoken question as text."""
         sound = self.sound(recording)
         if self.hear is None:
@@ -102,37 +105,37 @@ class Asker:
         """Return where a model or a file of answers lies, if the app was started with it."""
         if not answerer:
             raise InputError("no model is chosen; choose one")
-        if answerer in self.service.allowed.labels(self.service.opened.data):
+        if answerer in self.service.allowlist.labels(self.service.inputs.data):
             raise InputError(f"{answerer} is a data set; choose a model")
-        return self.service.allowed.check(answerer, "models")
+        return self.service.allowlist.check(answerer, "models")
 
-    def card(self, place: str, row: Row, said: Said) -> shapes.Card:
+    def card(self, place: str, row: Row, reply: TimedReply) -> shapes.Card:
         """Return an answer as the page shows it, with what it points at."""
-        space = self.ready().space(place, row) if said.text else None
+        space = self.ready().space(place, row) if reply.text else None
         return {
-            "text": said.text,
-            "seconds": round(said.seconds, 3),
-            "confidence": said.confidence,
-            "error": None if said.error is None else self.service.allowed.hidden(said.error),
+            "text": reply.text,
+            "seconds": round(reply.seconds, 3),
+            "confidence": reply.confidence,
+            "error": None if reply.error is None else self.service.allowlist.hide_places(reply.error),
             "right": None,
-            "marks": shapes_of(marks_in(said.text, space) if space else ()),
+            "marks": shapes_of(marks_in(reply.text, space) if space else ()),
         }
 
 
 def recogniser(model: str) -> Hear:
     """Return a recogniser of transformers, loaded when something is first heard."""
-    loaded: list[Callable[..., dict[str, str]]] = []
+    pipelines: list[Callable[..., dict[str, str]]] = []
 
     def hear(sound: Sound) -> str:
         from transformers import pipeline
 
-        if not loaded:
+        if not pipelines:
             try:
-                loaded.append(pipeline("automatic-speech-recognition", model=model))
+                pipelines.append(pipeline("automatic-speech-recognition", model=model))
             except (OSError, ValueError) as error:
                 raise InputError(
                     f"no speech recogniser at {Path(model).name}: {str(error).splitlines()[0]}"
                 ) from None
-        return str(loaded[0](sound.samples)["text"]).strip()
+        return str(pipelines[0](sound.samples)["text"]).strip()
 
     return hear

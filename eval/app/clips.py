@@ -66,8 +66,8 @@ class Split:
 
     def __init__(self, rows: Dataset) -> None:
         self.rows = rows
-        found = [short(row, place) for place, row in enumerate(rows.select_columns(LIGHT))]
-        self.clips = sorted(found, key=lambda clip: (clip.case_id, clip.start_s, clip.end_s))
+        clips = [short(row, place) for place, row in enumerate(rows.select_columns(LIGHT))]
+        self.clips = sorted(clips, key=lambda clip: (clip.case_id, clip.start_s, clip.end_s))
         self.at = {clip.clip_id: place for place, clip in enumerate(self.clips)}
         self.questions = {one.qa_id: one for clip in self.clips for one in clip.questions}
 
@@ -93,8 +93,8 @@ class Split:
 
     def row(self, clip_id: str) -> Row:
         """Return a clip with its pictures."""
-        found: Row = self.rows[self.clip(clip_id).place]
-        return found
+        clip_row: Row = self.rows[self.clip(clip_id).place]
+        return clip_row
 
     def of(self, case: str) -> list[ShortClip]:
         """Return a case's clips, in time."""
@@ -112,14 +112,14 @@ class Clips:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.loaded: DatasetDict = load_clips(name)
+        self.dataset: DatasetDict = load_clips(name)
         self.lock = threading.Lock()
         self.read: dict[str, Split] = {}
 
     @property
     def splits(self) -> list[str]:
         """The names of the splits, the one that is shown first in front."""
-        return sorted(self.loaded, key=lambda name: (name != "test", list(self.loaded).index(name)))
+        return sorted(self.dataset, key=lambda name: (name != "test", list(self.dataset).index(name)))
 
     def split(self, name: str | None = None) -> Split:
         """Return a split; without a name, the one that is shown first.
@@ -128,33 +128,33 @@ class Clips:
             InputError: there is none.
         """
         name = name or self.splits[0]
-        if name not in self.loaded:
-            raise InputError(f"there is no split {name}; {nearest(name, self.loaded)}")
+        if name not in self.dataset:
+            raise InputError(f"there is no split {name}; {nearest(name, self.dataset)}")
         with self.lock:
             if name not in self.read:
-                self.read[name] = Split(self.loaded[name])
+                self.read[name] = Split(self.dataset[name])
             return self.read[name]
 
     @cached_property
-    def learned(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
+    def answer_counts(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
         """How often training gives each answer, by the question's text and by its kind."""
         by_text: dict[str, Counter[str]] = defaultdict(Counter)
         by_kind: dict[str, Counter[str]] = defaultdict(Counter)
-        for one in self.split("train" if "train" in self.loaded else None).questions.values():
+        for one in self.split("train" if "train" in self.dataset else None).questions.values():
             by_text[one.question][one.short_answer] += 1
             by_kind[one.kind][one.short_answer] += 1
         return by_text, by_kind
 
     def guess(self, question: str, kind: str | None) -> str | None:
         """Return the answer of a guesser who has read the training questions and sees nothing."""
-        by_text, by_kind = self.learned
+        by_text, by_kind = self.answer_counts
         counts = by_text.get(question) or by_kind.get(kind or "")
         return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
 
 
 def short(row: Row, place: int) -> ShortClip:
     """Return a row without its pictures, its questions as predictions that nobody has made yet."""
-    shared = {"clip_id": row["clip_id"], "case_id": row["case_id"]}
+    ids = {"clip_id": row["clip_id"], "case_id": row["case_id"]}
     return ShortClip(
         clip_id=row["clip_id"],
         case_id=row["case_id"],
@@ -162,5 +162,5 @@ def short(row: Row, place: int) -> ShortClip:
         start_s=row["start_s"],
         end_s=row["end_s"],
         place=place,
-        questions=tuple(reference.question({**qa, **shared}) for qa in row["qa"]),
+        questions=tuple(reference.question({**qa, **ids}) for qa in row["qa"]),
     )

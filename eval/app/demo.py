@@ -20,35 +20,37 @@ from surgvqa.eval.settings.pages import Demo
 
 if TYPE_CHECKING:
     from surgvqa.eval.answers.one_question import Models
-    from surgvqa.eval.app.service import Opened, Service
+    from surgvqa.eval.app.service import AppInputs, Service
 
-EMBEDDED = Path("demo")  # where `make demo` leaves its data set, adapter, answers and score
+DEMO_FOLDER = Path("demo")  # where `make demo` leaves its data set, adapter, answers and score
 
 
-def opened(config: Demo) -> Opened:
+def app_inputs(config: Demo) -> AppInputs:
     """Return the data sets, models and answers to show: those that are named, else those of ``make demo``.
 
     Raises:
         InputError: nothing to show; a folder that isn't a data set; a file that isn't there.
     """
-    from surgvqa.eval.app.service import Opened
+    from surgvqa.eval.app.service import AppInputs
 
     data, models = list(config.data), list(config.model)
     predictions, score = list(config.predictions), config.score
-    if not data and (EMBEDDED / "dataset").is_dir():
-        data = [str(EMBEDDED / "dataset")]
-        models = models or [str(path) for path in (EMBEDDED / "adapter", EMBEDDED / "base") if path.is_dir()]
-        predictions = predictions or [path for path in (EMBEDDED / "predictions.jsonl",) if path.is_file()]
-        score = score or next((path for path in (EMBEDDED / "score.json",) if path.is_file()), None)
-    return Opened(
+    if not data and (DEMO_FOLDER / "dataset").is_dir():
+        data = [str(DEMO_FOLDER / "dataset")]
+        models = models or [
+            str(path) for path in (DEMO_FOLDER / "adapter", DEMO_FOLDER / "base") if path.is_dir()
+        ]
+        predictions = predictions or [path for path in (DEMO_FOLDER / "predictions.jsonl",) if path.is_file()]
+        score = score or next((path for path in (DEMO_FOLDER / "score.json",) if path.is_file()), None)
+    return AppInputs(
         data=data, models=models, predictions=predictions, score=score, video_root=config.video_root
     )
 
 
 def refuse_mistakes(config: Demo) -> None:
     """Raise for what can be told from the names alone, before anything heavy is imported."""
-    if not config.data and not (EMBEDDED / "dataset").is_dir():
-        raise InputError(f"no --data, and no {EMBEDDED / 'dataset'} here; `make demo` makes one")
+    if not config.data and not (DEMO_FOLDER / "dataset").is_dir():
+        raise InputError(f"no --data, and no {DEMO_FOLDER / 'dataset'} here; `make demo` makes one")
     for name in config.data:
         refuse_nowhere(name, "data set")
         if Path(name).is_dir() and not any(Path(name).rglob("*.parquet")):
@@ -89,7 +91,7 @@ def serve(config: Demo) -> None:
     from surgvqa.eval.app.service import Service
     from surgvqa.eval.app.web import application
 
-    service = Service(opened(config))
+    service = Service(app_inputs(config))
 
     def models() -> Models:
         from surgvqa.eval.answers.one_question import Models

@@ -27,7 +27,7 @@ Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
-class Allowed:
+class Allowlist:
     """What a client may name: the data sets, models and files of the command line."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -45,14 +45,14 @@ class Allowed:
 
     def labels(self, names: Iterable[str]) -> list[str]:
         """Return what clients call places: where they lie on this machine's disk is nobody's business."""
-        called = {place: label for label, place in self.real.items()}
-        return [called[name.strip()] for name in names]
+        label_by_place = {place: label for label, place in self.real.items()}
+        return [label_by_place[name.strip()] for name in names]
 
-    def hidden(self, text: str) -> str:
+    def hide_places(self, text: str) -> str:
         """Return a message without the places on this machine's disk."""
         for label, place in sorted(self.real.items(), key=lambda one: -len(one[1])):
-            for spelled in {str(Path(place).resolve()), place} if label != place else ():
-                text = text.replace(spelled, label)
+            for spelling in {str(Path(place).resolve()), place} if label != place else ():
+                text = text.replace(spelling, label)
         return text
 
 
@@ -62,14 +62,14 @@ def shown_names(names: Iterable[str]) -> dict[str, str]:
     >>> shown_names(["org/set", "/"])
     {'org/set': 'org/set', '/': '/'}
     """
-    found: dict[str, str] = {}
+    place_by_label: dict[str, str] = {}
     for name in dict.fromkeys(one.strip() for one in names):
         label = plain = (Path(name).resolve().name or name) if Path(name).exists() else name
         number = 2
-        while label in found:
+        while label in place_by_label:
             label, number = f"{plain} ({number})", number + 1
-        found[label] = name
-    return found
+        place_by_label[label] = name
+    return place_by_label
 
 
 def password_for(host: str) -> str | None:
@@ -115,10 +115,10 @@ class OwnHost:
         """Whether a request is somebody else's."""
         headers = {key.lower(): value.decode("latin-1") for key, value in scope.get("headers", ())}
         origin = headers.get(b"origin")
-        named = name_of(headers.get(b"host", "")) in self.hosts
+        is_own_name = name_of(headers.get(b"host", "")) in self.hosts
         if headers.get(b"sec-fetch-site") == "cross-site" and headers.get(b"sec-fetch-mode") != "navigate":
             return True  # a picture or script that another page asks for: browsers send no Origin with it
-        return not named or (origin is not None and name_of(urlsplit(origin).netloc) not in self.hosts)
+        return not is_own_name or (origin is not None and name_of(urlsplit(origin).netloc) not in self.hosts)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Answer 403, or hand the request on."""
@@ -137,17 +137,17 @@ class Password:
     """Ask for the user and the password before anything is answered."""
 
     def __init__(self, app: App, password: str) -> None:
-        self.app, self.wanted = app, f"{USER}:{password}".encode()
+        self.app, self.credentials = app, f"{USER}:{password}".encode()
 
     def knows(self, scope: Scope) -> bool:
         """Whether a request carries them."""
         headers = {key.lower(): value for key, value in scope.get("headers", ())}
-        kind, _, given = headers.get(b"authorization", b"").partition(b" ")
+        kind, _, credentials = headers.get(b"authorization", b"").partition(b" ")
         try:
-            said = base64.b64decode(given, validate=True)
+            user_and_password = base64.b64decode(credentials, validate=True)
         except binascii.Error:
             return False
-        return kind.lower() == b"basic" and hmac.compare_digest(said, self.wanted)
+        return kind.lower() == b"basic" and hmac.compare_digest(user_and_password, self.credentials)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Answer 401, or hand the request on."""

@@ -11,7 +11,7 @@ from surgvqa.builders.schema import Box, Scene
 
 NUMBERS = re.compile(r"[(\[]\s*(-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?)+)\s*[)\]]")
 MOLMO = re.compile(r'<point\s+x="(\d+(?:\.\d+)?)"\s+y="(\d+(?:\.\d+)?)"')
-SAID = "answer"
+ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ def marks_in(text: str, space: Space) -> tuple[Mark, ...]:
     >>> marks_in('<point x="25" y="50">tip</point>', Space(640, 480))[0].box
     (0.25, 0.5, 0.25, 0.5)
     """
-    found: list[Mark] = []
+    marks: list[Mark] = []
 
     def add(numbers: Sequence[float], over: Space) -> None:
         scale = resize(over, Space(1, 1))
         x1, y1 = move_point(scale, (numbers[0], numbers[1]))
         x2, y2 = move_point(scale, (numbers[-2], numbers[-1]))
         if 0 <= x1 <= x2 <= 1 and 0 <= y1 <= y2 <= 1:
-            found.append(Mark((x1, y1, x2, y2), "", SAID))
+            marks.append(Mark((x1, y1, x2, y2), "", ANSWER))
 
     for match in NUMBERS.finditer(text):
         numbers = [float(number) for number in match[1].split(",")]
@@ -46,17 +46,17 @@ def marks_in(text: str, space: Space) -> tuple[Mark, ...]:
             add(numbers, space)
     for match in MOLMO.finditer(text):
         add([float(match[1]), float(match[2])], PERCENT)
-    return tuple(found)
+    return tuple(marks)
 
 
 def marks_of(scene: Scene) -> tuple[Mark, ...]:
     """Return the annotations of a scene as marks: boxes, or points where there is no box."""
     scale = resize(Space(scene.width, scene.height), Space(1, 1))
-    found = []
+    marks = []
     for node in scene.nodes:
         place = node.bbox or ((*node.centroid, *node.centroid) if node.centroid else None)
         if place is not None:
             x1, y1 = move_point(scale, (place[0], place[1]))
             x2, y2 = move_point(scale, (place[2], place[3]))
-            found.append(Mark((x1, y1, x2, y2), node.name, node.type))
-    return tuple(found)
+            marks.append(Mark((x1, y1, x2, y2), node.name, node.type))
+    return tuple(marks)

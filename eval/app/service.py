@@ -14,21 +14,21 @@ from surgvqa.builders.cases.scene import from_json
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import film, shapes
 from surgvqa.eval.app.clips import Clips, Search, ShortClip, Split
-from surgvqa.eval.app.listener import Allowed
+from surgvqa.eval.app.listener import Allowlist
 from surgvqa.eval.app.marks import Mark, marks_of
-from surgvqa.eval.app.stored import Answers, read_answers
+from surgvqa.eval.app.stored_answers import Answers, read_answers
 from surgvqa.eval.app.tracks import in_words, phase_in_words, time_line
 from surgvqa.eval.data.predictions import Prediction
 
 # Which clips the strip shows: all, those that the first or the second answerer got wrong, those where they differ.
-SHOWN = ("all", "a", "b", "apart")
+FILTERS = ("all", "a", "b", "apart")
 PART = 60  # clips of the strip at a time
 FILMS = 24  # kept in memory
 NO_TALLY: shapes.Tally = {"right": 0, "wrong": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class AppInputs:
     """What the app was started with, as the command line says it."""
 
     data: Sequence[str]
@@ -39,7 +39,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ClipRequest:
     """What a request names: a clip of a data set, and two answerers ("" is nobody)."""
 
     data: str = ""
@@ -64,52 +64,52 @@ class Strip:
 class Service:
     """Everything the page can look at; a mistake raises ``InputError``."""
 
-    def __init__(self, opened: Opened) -> None:
-        self.opened = opened
-        self.allowed = Allowed([*opened.data, *opened.models, *map(str, opened.predictions)])
+    def __init__(self, inputs: AppInputs) -> None:
+        self.inputs = inputs
+        self.allowlist = Allowlist([*inputs.data, *inputs.models, *map(str, inputs.predictions)])
         self.lock = threading.RLock()
         self.read: dict[str, Clips] = {}
         self.live: dict[tuple[str, str], Answers] = {}
-        self.stored: dict[str, Answers] = {}
+        self.stored_answers: dict[str, Answers] = {}
         self.films: OrderedDict[tuple[str, str | None, str], bytes] = OrderedDict()
 
     def start(self, recogniser: bool) -> shapes.Start:
         """Return what there is to choose from."""
-        labels = self.allowed.labels
-        files = labels(map(str, self.opened.predictions))
+        labels = self.allowlist.labels
+        files = labels(map(str, self.inputs.predictions))
         return {
-            "data": labels(self.opened.data),
-            "answerers": [*labels(self.opened.models), *files],
+            "data": labels(self.inputs.data),
+            "answerers": [*labels(self.inputs.models), *files],
             "files": files,
             "recogniser": recogniser,
         }
 
     def clips(self, data: str) -> Clips:
         """Return a data set, read once."""
-        if data not in self.allowed.labels(self.opened.data):
+        if data not in self.allowlist.labels(self.inputs.data):
             raise InputError("this app opens only the data sets it was started with; choose one of the list")
-        name = self.allowed.check(data, "data sets")
+        name = self.allowlist.check(data, "data sets")
         with self.lock:
             if name not in self.read:
                 self.read[name] = Clips(name)
             return self.read[name]
 
-    def split(self, wanted: Wanted) -> Split:
+    def split(self, request: ClipRequest) -> Split:
         """Return the split that is named, or the one that is shown first."""
-        return self.clips(wanted.data).split(wanted.split)
+        return self.clips(request.data).split(request.split)
 
-    def root(self, wanted: Wanted) -> Path | None:
+    def root(self, request: ClipRequest) -> Path | None:
         """Return where a data set's video paths start."""
-        name = Path(self.clips(wanted.data).name)
-        return self.opened.video_root or (name if name.is_dir() else None)
+        name = Path(self.clips(request.data).name)
+        return self.inputs.video_root or (name if name.is_dir() else None)
 
-    def facts(self, wanted: Wanted) -> shapes.DataFacts:
+    def facts(self, request: ClipRequest) -> shapes.DataFacts:
         """Return what a data set can be searched by, and its figures by kind."""
-        clips, split = self.clips(wanted.data), self.split(wanted)
-        title, figures = figures_of(Path(clips.name), self.opened.score)
+        clips, split = self.clips(request.data), self.split(request)
+        title, figures = figures_of(Path(clips.name), self.inputs.score)
         return {
             "splits": clips.splits,
-            "split": wanted.split or clips.splits[0],
+            "split": request.split or clips.splits[0],
             "cases": split.cases,
             "kinds": [{"name": kind, "words": in_words(kind)} for kind in split.kinds],
             "figures": figures,
@@ -120,27 +120,27 @@ class Service:
         """Return what an answerer has said so far on a data set; None of nobody."""
         if not answerer:
             return None
-        place = self.allowed.check(answerer, "models")
+        place = self.allowlist.check(answerer, "models")
         with self.lock:
-            if place in map(str, self.opened.predictions):
-                if place not in self.stored:
-                    self.stored[place] = read_answers(Path(place))
-                return self.stored[place]
+            if place in map(str, self.inputs.predictions):
+                if place not in self.stored_answers:
+                    self.stored_answers[place] = read_answers(Path(place))
+                return self.stored_answers[place]
             return self.live.setdefault((data, place), Answers())
 
-    def verdicts(self, wanted: Wanted) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
+    def verdicts(self, request: ClipRequest) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
         """Return which questions the two answerers got right and wrong."""
-        split = self.split(wanted)
-        both = [self.answers(wanted.data, name) for name in (wanted.a, wanted.b)]
+        split = self.split(request)
+        both = [self.answers(request.data, name) for name in (request.a, request.b)]
         first, second = (one.verdicts(split) if one else {} for one in both)
         return first, second
 
-    def find(self, wanted: Wanted, strip: Strip) -> shapes.Found:
+    def find(self, request: ClipRequest, strip: Strip) -> shapes.FoundClips:
         """Search the clips of a split."""
-        if strip.show not in SHOWN:
-            raise InputError(f"show {strip.show}: known are {', '.join(SHOWN)}")
-        split = self.split(wanted)
-        first, second = self.verdicts(wanted)
+        if strip.show not in FILTERS:
+            raise InputError(f"show {strip.show}: known are {', '.join(FILTERS)}")
+        split = self.split(request)
+        first, second = self.verdicts(request)
         verdict = {
             "all": None,
             "a": lambda one: first.get(one.qa_id) is False,
@@ -150,13 +150,13 @@ class Service:
             ),
         }[strip.show]
         search = Search(case=strip.case, kind=strip.kind, answer=strip.answer, verdict=verdict)
-        found = [clip for clip in split.clips if search.finds(clip)]
-        at = next((place for place, clip in enumerate(found) if clip.clip_id == wanted.clip), -1)
+        matching_clips = [clip for clip in split.clips if search.finds(clip)]
+        at = next((place for place, clip in enumerate(matching_clips) if clip.clip_id == request.clip), -1)
         begin = strip.first if strip.first is not None else max(0, at - strip.count // 3)
-        begin = max(0, min(begin, max(0, len(found) - 1)))
-        shown = found[begin : begin + max(1, min(strip.count, 200))]
-        lines = [self.line(clip, first, second) for clip in shown]
-        return {"total": len(found), "first": begin, "at": at, "clips": lines}
+        begin = max(0, min(begin, max(0, len(matching_clips) - 1)))
+        shown_clips = matching_clips[begin : begin + max(1, min(strip.count, 200))]
+        lines = [self.line(clip, first, second) for clip in shown_clips]
+        return {"total": len(matching_clips), "first": begin, "at": at, "clips": lines}
 
     def line(self, clip: ShortClip, first: Mapping[str, bool], second: Mapping[str, bool]) -> shapes.ClipLine:
         """Return a clip as the strip shows it."""
@@ -170,18 +170,18 @@ class Service:
             "b": tally(second, clip),
         }
 
-    def clip(self, wanted: Wanted) -> shapes.ClipPage:
+    def clip(self, request: ClipRequest) -> shapes.ClipPage:
         """Return everything about a clip but its pixels."""
-        split = self.split(wanted)
-        row = split.row(wanted.clip)
-        first, second = self.verdicts(wanted)
+        split = self.split(request)
+        row = split.row(request.clip)
+        first, second = self.verdicts(request)
         when = film.moments(row)
-        width, height = film.size(row, self.root(wanted))
-        short = split.clip(wanted.clip)
+        width, height = film.size(row, self.root(request))
+        short = split.clip(request.clip)
         return {
             "clip": short.clip_id,
             "case": short.case_id,
-            "split": wanted.split or self.clips(wanted.data).splits[0],
+            "split": request.split or self.clips(request.data).splits[0],
             "start_s": short.start_s,
             "end_s": short.end_s,
             "phase": phase_in_words(short.phase),
@@ -202,63 +202,67 @@ class Service:
             ],
         }
 
-    def case(self, wanted: Wanted) -> shapes.TimeLine:
+    def case(self, request: ClipRequest) -> shapes.TimeLine:
         """Return the time line of a clip's case."""
-        split = self.split(wanted)
-        case = split.clip(wanted.clip).case_id
+        split = self.split(request)
+        case = split.clip(request.clip).case_id
         return time_line(case, split.scenes(case))
 
-    def at(self, wanted: Wanted, seconds: float) -> shapes.Place:
+    def at(self, request: ClipRequest, seconds: float) -> shapes.Place:
         """Return the clip of the same case that shows a moment, or the nearest one."""
-        split = self.split(wanted)
-        clips = split.of(split.clip(wanted.clip).case_id)
+        split = self.split(request)
+        clips = split.of(split.clip(request.clip).case_id)
         near = min(clips, key=lambda clip: max(clip.start_s - seconds, seconds - clip.end_s, 0.0))
         return {"clip": near.clip_id}
 
-    def picture(self, wanted: Wanted, index: int | None) -> tuple[bytes, str]:
+    def picture(self, request: ClipRequest, index: int | None) -> tuple[bytes, str]:
         """Return a frame of a clip, or the one in its middle, and its type."""
-        row = self.split(wanted).row(wanted.clip)
+        row = self.split(request).row(request.clip)
         if index is None:
             index = len(film.moments(row).times) // 2
-        return film.picture(row, self.root(wanted), index)
+        return film.picture(row, self.root(request), index)
 
-    def film(self, wanted: Wanted) -> bytes:
+    def film(self, request: ClipRequest) -> bytes:
         """Return a clip as an MP4 file; the latest ones are kept."""
-        key = (wanted.data, wanted.split, wanted.clip)
+        key = (request.data, request.split, request.clip)
         with self.lock:
             if key in self.films:
                 self.films.move_to_end(key)
                 return self.films[key]
-        made = film.film(self.split(wanted).row(wanted.clip), self.root(wanted))
+        mp4 = film.film(self.split(request).row(request.clip), self.root(request))
         with self.lock:
-            self.films[key] = made
+            self.films[key] = mp4
             while len(self.films) > FILMS:
                 self.films.popitem(last=False)
-        return made
+        return mp4
 
-    def known(self, wanted: Wanted, question: str) -> shapes.Known:
+    def known_answers(self, request: ClipRequest, question: str) -> shapes.KnownAnswers:
         """Return the truth, a blind guess and the answers so far to a question."""
-        split = self.split(wanted)
-        asked = annotated(split.clip(wanted.clip), question)
+        split = self.split(request)
+        annotated_question = find_question(split.clip(request.clip), question)
         return {
-            "truth": asked.answer if asked else None,
-            "blind": self.clips(wanted.data).guess(question, asked.kind if asked else None),
-            "a": self.card(wanted, wanted.a, asked),
-            "b": self.card(wanted, wanted.b, asked),
+            "truth": annotated_question.answer if annotated_question else None,
+            "blind": self.clips(request.data).guess(
+                question, annotated_question.kind if annotated_question else None
+            ),
+            "a": self.card(request, request.a, annotated_question),
+            "b": self.card(request, request.b, annotated_question),
         }
 
-    def card(self, wanted: Wanted, answerer: str, asked: Prediction | None) -> shapes.Card | None:
+    def card(
+        self, request: ClipRequest, answerer: str, annotated_question: Prediction | None
+    ) -> shapes.Card | None:
         """Return the answer that is known already, if there is one."""
-        own = self.answers(wanted.data, answerer)
-        said = own.said.get(asked.qa_id) if own and asked else None
-        if own is None or asked is None or said is None:
+        own = self.answers(request.data, answerer)
+        answer = own.by_question.get(annotated_question.qa_id) if own and annotated_question else None
+        if own is None or annotated_question is None or answer is None:
             return None
         return {
-            "text": said.prediction,
-            "seconds": said.seconds,
-            "confidence": said.confidence,
-            "error": None if said.error is None else self.allowed.hidden(said.error),
-            "right": own.verdicts(self.split(wanted)).get(asked.qa_id),
+            "text": answer.prediction,
+            "seconds": answer.seconds,
+            "confidence": answer.confidence,
+            "error": None if answer.error is None else self.allowlist.hide_places(answer.error),
+            "right": own.verdicts(self.split(request)).get(annotated_question.qa_id),
             "marks": [],
         }
 
@@ -267,25 +271,28 @@ def annotated_frames(
     clip: ShortClip, times: Sequence[float], scenes: Sequence[tuple[ShortClip, str | None]]
 ) -> list[shapes.AnnotatedFrame]:
     """Return what is annotated within a clip, in time, of the scenes of all clips of its case."""
-    found: dict[float, shapes.AnnotatedFrame] = {}
+    frame_by_moment: dict[float, shapes.AnnotatedFrame] = {}
     for other, text in scenes:
         moment = json.loads(text)["time_s"] if text else None
         if text is None or moment is None or not clip.start_s <= moment <= clip.end_s:
             continue
         scene = from_json(text)
         marks = marks_of(scene)
-        placed = {mark.label for mark in marks}
-        found[moment] = {
+        placed_labels = {mark.label for mark in marks}
+        frame_by_moment[moment] = {
             "index": min(range(len(times)), key=lambda index: abs(times[index] - moment)),
             "time_s": moment,
             "marks": shapes_of(marks),
-            "present": sorted({in_words(node.name) for node in scene.nodes if node.name not in placed}),
-            "own": other.clip_id == clip.clip_id or (moment in found and found[moment]["own"]),
+            "present": sorted(
+                {in_words(node.name) for node in scene.nodes if node.name not in placed_labels}
+            ),
+            "own": other.clip_id == clip.clip_id
+            or (moment in frame_by_moment and frame_by_moment[moment]["own"]),
         }
-    return [found[moment] for moment in sorted(found)]
+    return [frame_by_moment[moment] for moment in sorted(frame_by_moment)]
 
 
-def annotated(clip: ShortClip, question: str) -> Prediction | None:
+def find_question(clip: ShortClip, question: str) -> Prediction | None:
     """Return a clip's question of that text; None of a question of one's own."""
     return next((one for one in clip.questions if one.question == question), None)
 
@@ -312,9 +319,9 @@ def figures_of(data: Path, score: Path | None) -> tuple[str, list[shapes.Figures
     """
     if score is not None:
         try:
-            found = json.loads(score.read_text("utf-8"))
-            title = f"{score.name}: {found['accuracy']:.0%} of {found['n']} right"
-            return title, [figure(kind, facts) for kind, facts in sorted(found["by_kind"].items())]
+            figures = json.loads(score.read_text("utf-8"))
+            title = f"{score.name}: {figures['accuracy']:.0%} of {figures['n']} right"
+            return title, [figure(kind, facts) for kind, facts in sorted(figures["by_kind"].items())]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{score} is not what `surgvqa-eval score --out` wrote: {error}") from None
     report = data / "report.json"

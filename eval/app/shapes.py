@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class Named(TypedDict):
+class NameInWords(TypedDict):
     """A name for the program, and its words for people."""
 
     name: str
@@ -40,7 +40,7 @@ class DataFacts(TypedDict):
     splits: list[str]
     split: str
     cases: list[str]
-    kinds: list[Named]
+    kinds: list[NameInWords]
     figures: list[Figures]
     title: str
     """of the figures"""
@@ -65,7 +65,7 @@ class ClipLine(TypedDict):
     b: Tally
 
 
-class Found(TypedDict):
+class FoundClips(TypedDict):
     """A part of the clips that were searched for."""
 
     total: int
@@ -170,7 +170,7 @@ class Card(TypedDict):
     marks: list[Shape]
 
 
-class Known(TypedDict):
+class KnownAnswers(TypedDict):
     """What is known of a question before anybody is asked."""
 
     truth: str | None
@@ -180,7 +180,7 @@ class Known(TypedDict):
     b: Card | None
 
 
-class Heard(TypedDict):
+class Transcript(TypedDict):
     """A recording in words."""
 
     text: str

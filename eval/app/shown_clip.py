@@ -31,7 +31,7 @@ class ShownClip:
         """Draw the frames with their seconds, and a table of the questions."""
         pictures = [bytes_of(image) for image in self.row.get("images") or ()]
         times = list(self.row.get("frame_times_s") or ())
-        shown = "".join(
+        figures = "".join(
             f'<figure style="{STYLE}"><img width="{WIDTH}" src="{uri(data)}"><figcaption>{f"{times[at]:.2f} s" if at < len(times) else ""}'
             "</figcaption></figure>"
             for at, data in enumerate(pictures)
@@ -43,7 +43,7 @@ class ShownClip:
         )
         title = escape(f"{self.row['clip_id']} · {self.row.get('phase') or 'phase unknown'}")
         head = "<tr><th>kind</th><th>question</th><th>answer</th></tr>"
-        return f"<h4>{title}</h4><div>{shown or 'no frames in this row'}</div><table>{head}{rows}</table>"
+        return f"<h4>{title}</h4><div>{figures or 'no frames in this row'}</div><table>{head}{rows}</table>"
 
 
 def bytes_of(image: Any) -> bytes:

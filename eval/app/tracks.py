@@ -69,14 +69,14 @@ def stretch(start_s: float, end_s: float, label: str, clip: ShortClip) -> Stretc
 
 def phases(clips: Iterable[ShortClip]) -> list[Stretch]:
     """Return the phases of clips in order of time; neighbours of one phase that touch are one stretch."""
-    found: list[Stretch] = []
+    stretches: list[Stretch] = []
     for clip in clips:
         if clip.phase is None:
             continue
         label = phase_in_words(clip.phase)
-        last = found[-1] if found else None
+        last = stretches[-1] if stretches else None
         if last and last["label"] == label and clip.start_s <= last["end_s"] + TOUCHING_S:
             last["end_s"] = max(last["end_s"], clip.end_s)
         else:
-            found.append(stretch(clip.start_s, clip.end_s, label, clip))
-    return found
+            stretches.append(stretch(clip.start_s, clip.end_s, label, clip))
+    return stretches

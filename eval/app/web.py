@@ -18,7 +18,7 @@ from starlette.routing import Route
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app.asking import Asker
 from surgvqa.eval.app.listener import MOST_UPLOADED, MOST_WAITING, OwnHost, Password
-from surgvqa.eval.app.service import PART, Service, Strip, Wanted
+from surgvqa.eval.app.service import PART, ClipRequest, Service, Strip
 
 Words = Mapping[str, str]
 PAGES = {
@@ -37,12 +37,12 @@ POLICY = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
-KEPT = {"cache-control": "private, max-age=600"}
+CACHE_HEADERS = {"cache-control": "private, max-age=600"}
 
 
-def wanted(words: Words) -> Wanted:
+def clip_request(words: Words) -> ClipRequest:
     """Return what a request names."""
-    return Wanted(
+    return ClipRequest(
         data=words.get("data", ""),
         split=words.get("split") or None,
         clip=words.get("clip", ""),
@@ -74,12 +74,12 @@ def number(words: Words, name: str) -> int | None:
 def second(words: Words) -> float:
     """Return the second that a request gives."""
     try:
-        found = float(words.get("seconds", ""))
+        seconds = float(words.get("seconds", ""))
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+        seconds = math.nan
+    if not math.isfinite(seconds):
         raise InputError(f"seconds is {words.get('seconds', '')!r}, expected a number")
-    return found
+    return seconds
 
 
 def page(name: str) -> Response:
@@ -125,22 +125,22 @@ class Answering:
     def __init__(self, service: Service, asker: Asker) -> None:
         self.service, self.asker, self.waiting = service, asker, Waiting()
 
-    def answered(self, give: Callable[[], Response]) -> Response:
+    def respond(self, give: Callable[[], Response]) -> Response:
         """Return a response, or the sentence that says why there is none."""
         try:
             return give()
         except InputError as error:
-            return JSONResponse({"error": self.service.allowed.hidden(str(error))}, 400, POLICY)
+            return JSONResponse({"error": self.service.allowlist.hide_places(str(error))}, 400, POLICY)
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            told = f"the app failed ({type(error).__name__}); the terminal that it runs in has the details"
-            return JSONResponse({"error": told}, 500, POLICY)
+            reason = f"the app failed ({type(error).__name__}); the terminal that it runs in has the details"
+            return JSONResponse({"error": reason}, 500, POLICY)
 
     def look(self, give: Callable[[Words], object]) -> Callable[..., Response]:
         """Return an endpoint that only reads; Starlette runs it in a thread."""
 
         def endpoint(request: Request) -> Response:
-            return self.answered(lambda: JSONResponse(give(request.query_params), headers=POLICY))
+            return self.respond(lambda: JSONResponse(give(request.query_params), headers=POLICY))
 
         return endpoint
 
@@ -148,15 +148,15 @@ class Answering:
         """Return an endpoint of pictures or films."""
 
         def endpoint(request: Request) -> Response:
-            def made() -> Response:
+            def make_response() -> Response:
                 data, kind = give(request.query_params)
-                return Response(data, media_type=kind, headers=POLICY | KEPT)
+                return Response(data, media_type=kind, headers=POLICY | CACHE_HEADERS)
 
-            return self.answered(made)
+            return self.respond(make_response)
 
         return endpoint
 
-    def said(self, give: Callable[[Words, bytes], object]) -> Callable[..., object]:
+    def ask(self, give: Callable[[Words, bytes], object]) -> Callable[..., object]:
         """Return an endpoint of questions, of which only so many wait at a time."""
 
         async def endpoint(request: Request) -> Response:
@@ -164,7 +164,7 @@ class Answering:
                 with self.waiting:
                     body = await body_of(request)
                     return await run_in_threadpool(
-                        self.answered, lambda: JSONResponse(give(request.query_params, body), headers=POLICY)
+                        self.respond, lambda: JSONResponse(give(request.query_params, body), headers=POLICY)
                     )
             except InputError as error:
                 return JSONResponse({"error": str(error)}, 400, POLICY)
@@ -176,27 +176,31 @@ class Answering:
         service, asker = self.service, self.asker
         looks: dict[str, Callable[[Words], object]] = {
             "start": lambda _: service.start(asker.hear is not None),
-            "facts": lambda words: service.facts(wanted(words)),
-            "clips": lambda words: service.find(wanted(words), strip(words)),
-            "clip": lambda words: service.clip(wanted(words)),
-            "case": lambda words: service.case(wanted(words)),
-            "at": lambda words: service.at(wanted(words), second(words)),
-            "known": lambda words: service.known(wanted(words), words.get("question", "")),
+            "facts": lambda words: service.facts(clip_request(words)),
+            "clips": lambda words: service.find(clip_request(words), strip(words)),
+            "clip": lambda words: service.clip(clip_request(words)),
+            "case": lambda words: service.case(clip_request(words)),
+            "at": lambda words: service.at(clip_request(words), second(words)),
+            "known": lambda words: service.known_answers(clip_request(words), words.get("question", "")),
         }
         media: dict[str, Callable[[Words], tuple[bytes, str]]] = {
-            "frame": lambda words: service.picture(wanted(words), number(words, "index")),
-            "film": lambda words: (service.film(wanted(words)), "video/mp4"),
+            "frame": lambda words: service.picture(clip_request(words), number(words, "index")),
+            "film": lambda words: (service.film(clip_request(words)), "video/mp4"),
         }
         asks: dict[str, Callable[[Words, bytes], object]] = {
-            "ask": lambda words, body: asker.ask(wanted(words), words.get("answerer", ""), question(body)),
-            "ask-aloud": lambda words, body: asker.ask_aloud(wanted(words), words.get("answerer", ""), body),
+            "ask": lambda words, body: asker.ask(
+                clip_request(words), words.get("answerer", ""), question(body)
+            ),
+            "ask-aloud": lambda words, body: asker.ask_aloud(
+                clip_request(words), words.get("answerer", ""), body
+            ),
             "hear": lambda _, body: asker.write_down(body),
         }
         return [
             *(Route(f"/{name}", lambda _, name=name: page(name)) for name in PAGES),
             *(Route(f"/api/{name}", self.look(give)) for name, give in looks.items()),
             *(Route(f"/media/{name}", self.media(give)) for name, give in media.items()),
-            *(Route(f"/api/{name}", self.said(give), methods=["POST"]) for name, give in asks.items()),
+            *(Route(f"/api/{name}", self.ask(give), methods=["POST"]) for name, give in asks.items()),
         ]
 
 

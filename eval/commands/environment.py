@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from surgvqa.cards.command import guarded
+from surgvqa.cards.command import run_guarded
 
 # What each extra adds, in the order in which people need them; a test holds that pyproject.toml has the same ones.
 EXTRAS = {
@@ -47,7 +47,7 @@ class Line:
 
     name: str
     good: bool | None
-    found: str
+    finding: str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words:
         print(f"usage: surgvqa doctor\n\n{__doc__}")
         return 0 if words[0] in ("-h", "--help") else 2
-    return guarded("surgvqa doctor", lambda: print(table([*machine(), *media(), *extras(), *programs()])))
+    return run_guarded("surgvqa doctor", lambda: print(table([*machine(), *media(), *extras(), *programs()])))
 
 
 def table(lines: Sequence[Line]) -> str:
     """Return the lines below each other."""
     width = max(len(line.name) for line in lines)
-    return "\n".join(f"{MARKS[line.good]} {line.name:{width}}  {line.found}" for line in lines)
+    return "\n".join(f"{MARKS[line.good]} {line.name:{width}}  {line.finding}" for line in lines)
 
 
 def machine() -> Iterator[Line]:
@@ -98,8 +98,8 @@ def gpu() -> Line:
         return Line(
             "GPU", None, "no NVIDIA driver; everything runs on the CPU, 3B models and larger too slowly"
         )
-    asked = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    run = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
+    command = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     cards = [" ".join(line.split()) for line in run.stdout.splitlines() if line.strip()]
     if run.returncode or not cards:
         return Line("GPU", False, f"nvidia-smi: {(run.stdout + run.stderr).strip()[:120]}")
@@ -110,9 +110,9 @@ def precision() -> Line:
     """Say what ``--dtype auto`` will be."""
     if importlib.util.find_spec("torch") is None:
         return Line("precision", None, "PyTorch isn't installed")
-    from surgvqa.eval.models.precision import described
+    from surgvqa.eval.models.precision import describe_bfloat16
 
-    return Line("precision", True, described())
+    return Line("precision", True, describe_bfloat16())
 
 
 def media() -> Iterator[Line]:
@@ -121,14 +121,14 @@ def media() -> Iterator[Line]:
 
     missing = [codec for codec in CODECS if codec not in av.codecs_available]
     version = ".".join(map(str, av.library_versions["libavcodec"]))
-    found = f"PyAV {av.__version__} (libavcodec {version}) reads {', '.join(c for c in CODECS if c not in missing)}"
-    yield Line("video", not missing, found + (f"; not {', '.join(missing)}" if missing else ""))
+    summary = f"PyAV {av.__version__} (libavcodec {version}) reads {', '.join(c for c in CODECS if c not in missing)}"
+    yield Line("video", not missing, summary + (f"; not {', '.join(missing)}" if missing else ""))
 
 
 def extras() -> Iterator[Line]:
     """Yield every extra: what it adds, and how to install it where it isn't whole."""
     for extra, use in EXTRAS.items():
-        lacking = [name for name in packages(extra) if not installed(name)]
+        lacking = [name for name in packages(extra) if not is_installed(name)]
         if not lacking:
             yield Line(f"[{extra}]", True, use)
             continue
@@ -140,15 +140,15 @@ def packages(extra: str) -> list[str]:
     """List the packages that an extra installs on this machine."""
     from packaging.requirements import Requirement
 
-    required = [Requirement(line) for line in metadata.requires("surgvqa") or ()]
+    requirements = [Requirement(line) for line in metadata.requires("surgvqa") or ()]
     return [
         one.name
-        for one in required
+        for one in requirements
         if one.marker and not one.marker.evaluate({"extra": ""}) and one.marker.evaluate({"extra": extra})
     ]
 
 
-def installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Whether a package is installed, by the name that pip knows."""
     try:
         metadata.version(name)

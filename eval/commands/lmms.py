@@ -73,7 +73,7 @@ def write(where: str, out: Path, name: str | None, split: str, rule: str | None)
     Raises:
         InputError: no questions of that split, or a name the harness can't take.
     """
-    asked = reference.questions(where, split)
+    questions = reference.questions(where, split)
     stem = re.sub(
         r"[^a-z0-9]+", "_", Path(where).resolve().name.lower() if Path(where).exists() else where.lower()
     )
@@ -83,7 +83,7 @@ def write(where: str, out: Path, name: str | None, split: str, rule: str | None)
     if rule is not None and rule not in match.RULES:
         raise InputError(f"--rule {rule}: one of {', '.join(match.RULES)}")
     data = str(Path(where).resolve()) if Path(where).exists() else where
-    rule = rule or ("choice" if any(row.choices for row in asked) else "word")
+    rule = rule or ("choice" if any(row.choices for row in questions) else "word")
     out.mkdir(parents=True, exist_ok=True)
     module = f"{name}_task"
     code = CODE.format(name=name, data=data, split=split, rule=rule)
@@ -91,7 +91,7 @@ def write(where: str, out: Path, name: str | None, split: str, rule: str | None)
     (out / f"{module}.py").write_text(code, encoding="utf-8")
     text = yaml.dump(task_file(data, name, module, split), Dumper=TaskDumper, sort_keys=False)
     (out / f"{name}.yaml").write_text(f"# Written by `surgvqa-eval lmms`.\n{text}", encoding="utf-8")
-    print(f"{out / name}.yaml: {len(asked)} questions; run it with")
+    print(f"{out / name}.yaml: {len(questions)} questions; run it with")
     print(f"    python -m lmms_eval --model MODEL --tasks {name} --include_path {out}")
 
 
@@ -141,7 +141,7 @@ class Task:
         rows, places = _clips(self.data, self.split)
         if doc["clip_id"] not in places:
             raise InputError(f"{self.data}: no clip {doc['clip_id']} in split {self.split}")
-        return [_opened(cell) for cell in rows[places[doc["clip_id"]]]["images"] or ()]
+        return [_open_picture(cell) for cell in rows[places[doc["clip_id"]]]["images"] or ()]
 
     def prompt(self, doc: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
         r"""Return the question, between the texts that the task file may add.
@@ -159,14 +159,14 @@ class Task:
         names = ("qa_id", "clip_id", "case_id", "kind", "reasoning", "question", "answer", "short_answer")
         row = {name: doc[name] or "" for name in names} | {"choices": list(doc["choices"] or ())}
         row["prediction"] = results[0] if results else ""
-        asked = match.Asked(
+        target = match.Target(
             answer=row["short_answer"],
             choices=tuple(row["choices"]) or _names(self.data, self.split).get(row["kind"], ()),
             kind=row["kind"],
             sentence=row["answer"],
             question=row["question"],
         )
-        right = match.matches(self.rule, row["prediction"], asked)
+        right = match.matches(self.rule, row["prediction"], target)
         return {f"surgvqa_{figure}": row | {"score": float(right)} for figure in FIGURES}
 
     def figure(self, name: str, items: Sequence[Mapping[str, Any]]) -> float:
@@ -197,10 +197,10 @@ def _train(data: str) -> tuple[Prediction, ...] | None:
 @cache
 def _names(data: str, split: str) -> dict[str, tuple[str, ...]]:
     """Return the names that a kind's lists may hold, as the score knows them."""
-    known = options([*reference.questions(data, split), *(_train(data) or ())])
-    return {kind: names for kind, names in known.items() if kind in match.SET_KINDS}
+    names_by_kind = options([*reference.questions(data, split), *(_train(data) or ())])
+    return {kind: names for kind, names in names_by_kind.items() if kind in match.SET_KINDS}
 
 
-def _opened(cell: Mapping[str, Any]) -> Image.Image:
+def _open_picture(cell: Mapping[str, Any]) -> Image.Image:
     with Image.open(io.BytesIO(picture(dict(cell)))) as image:
         return image.convert("RGB")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from surgvqa.cards.command import InputError
-from surgvqa.eval.controls.baselines import BLIND, MEANING, answered, answerers
+from surgvqa.eval.controls.baselines import BLIND, MEANING, answer_all, answerers
 from surgvqa.eval.controls.colour import nearest_colour
 from surgvqa.eval.data import columns, predictions, reference
 from surgvqa.eval.data.predictions import Prediction
@@ -33,36 +33,39 @@ def compare(
     test: Sequence[Row],
     train: Sequence[Row],
     nearest: Mapping[str, Sequence[str]] | None,
-    given: Mapping[str, Sequence[Prediction]],
+    given_runs: Mapping[str, Sequence[Prediction]],
     rule: str | None = None,
     seed: int = 0,
 ) -> tuple[Controls, dict[str, list[Prediction]]]:
     """Every baseline and every given run, scored on the same questions, and what the first one is worth.
 
-    ``given`` holds the model's predictions under ``model``, where there are any, and control runs.
+    ``given_runs`` holds the model's predictions under ``model``, where there are any, and control runs.
     Differences are paired over questions and their intervals resample cases. The answers that the
     baselines gave come back beside the figures.
     """
-    data, taught = _unanswered(test), _unanswered(train)
-    runs = {name: answered(test, answerer) for name, answerer in answerers(train, nearest).items()}
+    data, train_questions = _without_answers(test), _without_answers(train)
+    runs = {name: answer_all(test, answerer) for name, answerer in answerers(train, nearest).items()}
     figures = {
-        name: score(run, rule=rule, train=taught, data=data, seed=seed)
-        for name, run in (runs | dict(given)).items()
+        name: score(run, rule=rule, train=train_questions, data=data, seed=seed)
+        for name, run in (runs | dict(given_runs)).items()
     }
     rule = figures["majority"]["rule"]
     single = figures["majority"]["single_class_kinds"]
-    counted = [row.kind not in single for row in data]
-    counted = counted if any(counted) else [True] * len(data)
-    cases = [row.case_id for row, counts in zip(data, counted, strict=True) if counts]
+    counted_rows = [row.kind not in single for row in data]
+    counted_rows = counted_rows if any(counted_rows) else [True] * len(data)
+    cases = [row.case_id for row, counts in zip(data, counted_rows, strict=True) if counts]
     best = max(BLIND, key=lambda name: figures[name]["accuracy"])
     worth: dict[str, Worth] = {}
-    if "model" in given:
+    if "model" in given_runs:
         right = {
             name: np.array(
-                [judged.verdicts[rule].correct for judged in judge(reference.lay(run, data).rows, taught)],
+                [
+                    judgement.verdicts[rule].correct
+                    for judgement in judge(reference.lay(run, data).rows, train_questions)
+                ],
                 dtype=float,
-            )[counted]
-            for name, run in (runs | dict(given)).items()
+            )[counted_rows]
+            for name, run in (runs | dict(given_runs)).items()
         }
         for name in (best, *(name for name in figures if name not in ("model", best))):
             values = right["model"] - right[name]
@@ -70,7 +73,7 @@ def compare(
                 "difference": round(float(values.mean()), 6),
                 "ci95": difference(values, cases, seed)[0],
             }
-    found: Controls = {
+    controls: Controls = {
         "n": figures["majority"]["n"],
         "n_headline": figures["majority"]["n_headline"],
         "cases": figures["majority"]["cases"],
@@ -81,7 +84,7 @@ def compare(
         "verdicts": verdicts(worth, best),
         "not_run": {} if nearest else {"colour": "the data set holds no frames"},
     }
-    return found, runs
+    return controls, runs
 
 
 def verdicts(worth: Mapping[str, Worth], best: str) -> list[str]:
@@ -111,8 +114,8 @@ def verdicts(worth: Mapping[str, Worth], best: str) -> list[str]:
     return unshown
 
 
-def _unanswered(rows: Sequence[Row]) -> list[Prediction]:
-    return answered(rows, lambda row: "")
+def _without_answers(rows: Sequence[Row]) -> list[Prediction]:
+    return answer_all(rows, lambda row: "")
 
 
 def _brief(figures: Scores) -> BriefScore:
@@ -131,9 +134,9 @@ def _brief(figures: Scores) -> BriefScore:
     }
 
 
-def table(found: Controls) -> str:
+def table(controls: Controls) -> str:
     """Return a column per run, a row per kind, and what stands between the model and each of the others."""
-    runs = found["runs"]
+    runs = controls["runs"]
     first = next(iter(runs.values()))["by_kind"]
     rows = [["kind", "n", *runs]]
     rows += [
@@ -143,7 +146,7 @@ def table(found: Controls) -> str:
     rows.append(
         [
             "all that count",
-            str(found["n_headline"]),
+            str(controls["n_headline"]),
             *(terminal.percent(run["accuracy"]) for run in runs.values()),
         ]
     )
@@ -151,13 +154,13 @@ def table(found: Controls) -> str:
     rows.append(["macro", "", *(terminal.percent(run["macro_accuracy"]) for run in runs.values())])
     text = [terminal.table(rows), ""]
     text += [f"{name}: {meaning}" for name, meaning in MEANING.items() if name in runs]
-    text += [f"not run: {name}, {cause}" for name, cause in found["not_run"].items()]
-    text.append(f"best without the video: {found['best_blind']}")
-    for name, worth in found["model_minus"].items():
+    text += [f"not run: {name}, {cause}" for name, cause in controls["not_run"].items()]
+    text.append(f"best without the video: {controls['best_blind']}")
+    for name, worth in controls["model_minus"].items():
         text.append(
             f"model minus {name}: {100 * worth['difference']:+.1f} points ({terminal.span(worth['ci95'])})"
         )
-    text += found["verdicts"]
+    text += controls["verdicts"]
     return "\n".join(text)
 
 
@@ -171,20 +174,20 @@ def run(config: Baselines) -> None:
             raise InputError(
                 f"{where}: no questions of split {split}; found {', '.join(sorted(by_split)) or 'none'}"
             )
-    given = {"model": model} if model else {}
+    files = {"model": model} if model else {}
     for pair in controls:
         name, equals, path = pair.partition("=")
         if not equals or not path:
             raise InputError(f"--control {pair}: write NAME=FILE, as in no-pixels=blind.jsonl")
-        if name in (*MEANING, *given):
+        if name in (*MEANING, *files):
             raise InputError(f"--control {pair}: {name} is taken; give the run another name")
-        given[name] = Path(path)
-    runs = {name: columns.read(path).predictions for name, path in given.items()}
+        files[name] = Path(path)
+    runs = {name: columns.read(path).predictions for name, path in files.items()}
     nearest = nearest_colour(where)
-    found, answers = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
-    print(table(found))
+    figures, answers = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
+    print(table(figures))
     if out:
-        documents.write(out, found)
+        documents.write(out, figures)
     if save:
         save.mkdir(parents=True, exist_ok=True)
         for name, rows in answers.items():

@@ -19,11 +19,11 @@ def run(files: Sequence[Path], mapping: str, out: Path | None) -> None:
     """Audit the files; print the table, and write ``out`` (.html, its JSON beside it)."""
     if out and out.suffix != ".html":
         raise InputError(f"--out {out}: give a name that ends in .html; the JSON is written beside it")
-    found = audit(files, columns.parse_columns(mapping))
-    print("\n".join(lines(found)))
+    findings = audit(files, columns.parse_columns(mapping))
+    print("\n".join(lines(findings)))
     if out:
-        numbers: dict[str, Any] = dataclasses.asdict(found) | {"guessers": GUESSERS}
-        title = "Audit of " + ", ".join(file.file for file in found.files)
+        numbers: dict[str, Any] = dataclasses.asdict(findings) | {"guessers": GUESSERS}
+        title = "Audit of " + ", ".join(file.file for file in findings.files)
         page.write(
             out,
             page.render(
@@ -40,11 +40,11 @@ def command(files: Sequence[Path], mapping: str, out: Path) -> str:
     return shlex.join([*words, *(["--columns", mapping] if mapping else []), "--out", out.name])
 
 
-def lines(found: BenchmarkAudit) -> Iterator[str]:
+def lines(findings: BenchmarkAudit) -> Iterator[str]:
     """Write the audit as text for the terminal."""
-    for file in found.files:
+    for file in findings.files:
         yield from _file(file)
-    for pair in found.shared:
+    for pair in findings.shared:
         yield (
             f"{pair['a']} and {pair['b']} share {pair['cases']} cases, {pair['clips']} clips, "
             f"{pair['overlapping_windows']} overlapping windows"

@@ -21,25 +21,25 @@ def run(config: Board) -> None:
     mapping = columns.parse_columns(config.columns)
     files = {name: [Path(file) for file in own] for name, own in boards.groups_of(config.files).items()}
     runs = {
-        name: [columns.answered(columns.read(file, mapping), file).predictions for file in own]
+        name: [columns.require_answers(columns.read(file, mapping), file).predictions for file in own]
         for name, own in files.items()
     }
     first = next(iter(files.values()))[0]
     data, _ = truth(config)
-    found = boards.board(
+    board = boards.board(
         runs,
         rule=config.rule,
         data=data,
         buckets=bucket_of(first, config.buckets, mapping) if config.buckets else None,
         seed=config.seed,
     )
-    show("\n".join(lines(found)))
+    show("\n".join(lines(board)))
     if config.out:
         write(
             config.out,
             {
                 "files": {name: [file.name for file in own] for name, own in files.items()},
-                **dataclasses.asdict(found),
+                **dataclasses.asdict(board),
             },
         )
 
@@ -53,19 +53,19 @@ def bucket_of(file: Path, column: str, mapping: dict[str, str]) -> dict[str, str
     rows = list(records.rows(file))
     if not any(column in row for row in rows):
         raise InputError(f"{file}: --buckets {column}: no row has it; {nearest(column, map(str, rows[0]))}")
-    found: dict[str, str] = {}
+    bucket_by_id: dict[str, str] = {}
     for row, own in zip(rows, columns.read(file, mapping).predictions, strict=True):
         bucket = str(row.get(column, ""))
-        if found.setdefault(own.qa_id, bucket) != bucket:
+        if bucket_by_id.setdefault(own.qa_id, bucket) != bucket:
             raise InputError(
-                f"{file}: --buckets {column}: question {own.qa_id!r} is in {found[own.qa_id]!r} and {bucket!r}"
+                f"{file}: --buckets {column}: question {own.qa_id!r} is in {bucket_by_id[own.qa_id]!r} and {bucket!r}"
             )
-    return found
+    return bucket_by_id
 
 
-def lines(found: boards.Board) -> Iterator[str]:
+def lines(board: boards.Board) -> Iterator[str]:
     """Write the board as text for the terminal."""
-    several = list(found.buckets) if len(found.buckets) > 1 else []
+    several = list(board.buckets) if len(board.buckets) > 1 else []
     heads = ("model", "rank", "95 %", "first in", "seeds", "accuracy", "±", "95 %", "lift", *several)
     rows = [
         (
@@ -80,26 +80,26 @@ def lines(found: boards.Board) -> Iterator[str]:
             percent(one.lift),
             *(percent(one.buckets[name]) for name in several),
         )
-        for one in found.entries
+        for one in board.entries
     ]
     yield table([heads, *rows])
     yield ""
     pairs = [
         (f"{one.b} - {one.a}", percent(one.difference), span(one.ci95), _p(one.p), _p(one.p_holm))
-        for one in found.differences
+        for one in board.differences
     ]
     yield table([("difference", "points", "95 %", "p", "p, Holm"), *pairs])
     yield ""
     yield (
-        f"{found.n} questions of {found.cases} cases, rule {found.rule}; a blind guess is right in {percent(found.blind_majority)} %; "
+        f"{board.n} questions of {board.cases} cases, rule {board.rule}; a blind guess is right in {percent(board.blind_majority)} %; "
         "rank by Copeland over kinds, its 95 % and the share of first ranks over resampled cases"
     )
     yield (
         "these cases are too few to see any difference"
-        if found.visible is None
-        else f"with these cases a difference of {percent(found.visible)} points can be seen (in four of five studies)"
+        if board.visible is None
+        else f"with these cases a difference of {percent(board.visible)} points can be seen (in four of five studies)"
     )
-    yield from (f"note: {note}" for note in found.notes)
+    yield from (f"note: {note}" for note in board.notes)
 
 
 def _p(value: float | None) -> str:

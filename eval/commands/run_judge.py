@@ -20,8 +20,8 @@ def run(config: settings.Judge) -> None:
     mapping = columns.parse_columns(config.columns)
     if config.human:
         mapping["counted"] = config.human
-    loaded = columns.answered(columns.read(config.file, mapping), config.file)
-    rows = loaded.predictions
+    contents = columns.require_answers(columns.read(config.file, mapping), config.file)
+    rows = contents.predictions
     if lacking := next(
         (i for i, row in enumerate(rows, 1) if not (row.answer or row.short_answer).strip()), None
     ):
@@ -32,7 +32,7 @@ def run(config: settings.Judge) -> None:
         Case(
             question=row.question,
             truth=row.answer or row.short_answer,
-            said=row.prediction,
+            reply=row.prediction,
             case_id=row.case_id,
         )
         for row in rows
@@ -44,15 +44,15 @@ def run(config: settings.Judge) -> None:
         for i, (verdict, row) in enumerate(zip(verdicts, rows, strict=True))
         if config.human and row.counted is not None
     ]
-    known = [(ours, bool(theirs), case) for ours, theirs, case in both]
-    found = (
+    pairs = [(ours, bool(theirs), case) for ours, theirs, case in both]
+    human_agreement = (
         agreement(
-            [ours for ours, *_ in known], [people for _, people, _ in known], [case for *_, case in known]
+            [ours for ours, *_ in pairs], [people for _, people, _ in pairs], [case for *_, case in pairs]
         )
-        if len(known) >= FEWEST
+        if len(pairs) >= FEWEST
         else None
     )
-    show("\n".join(lines(verdicts, len(known), found, judge.model)))
+    show("\n".join(lines(verdicts, len(pairs), human_agreement, judge.model)))
     if config.out:
         write(
             config.out,
@@ -62,8 +62,8 @@ def run(config: settings.Judge) -> None:
                 "prompts": {"system": SYSTEM, "ask": ASK, "salt": judge.salt},
                 "n": len(rows),
                 "unreadable": verdicts.count(None),
-                "agreement": None if found is None else dataclasses.asdict(found),
-                "accuracy": None if found is None else verdicts.count(True) / len(rows),
+                "agreement": None if human_agreement is None else dataclasses.asdict(human_agreement),
+                "accuracy": None if human_agreement is None else verdicts.count(True) / len(rows),
                 "verdicts": [
                     {"qa_id": row.qa_id, "right": verdict}
                     for row, verdict in zip(rows, verdicts, strict=True)
@@ -72,21 +72,27 @@ def run(config: settings.Judge) -> None:
         )
 
 
-def lines(verdicts: Sequence[bool | None], known: int, found: Agreement | None, model: str) -> list[str]:
+def lines(
+    verdicts: Sequence[bool | None], pair_count: int, human_agreement: Agreement | None, model: str
+) -> list[str]:
     """Return what is printed: no figure of a judge whom too few people have checked."""
     unreadable = verdicts.count(None)
-    said = (
+    warnings = (
         [f"{unreadable} of {len(verdicts)} verdicts can't be read; they count as wrong"] if unreadable else []
     )
-    if found is None:
+    if human_agreement is None:
         return [
-            *said,
-            f"no figure: people's verdicts are known for {known} answers, and it takes {FEWEST} to know what {model}'s are "
+            *warnings,
+            f"no figure: people's verdicts are known for {pair_count} answers, and it takes {FEWEST} to know what {model}'s are "
             "worth; add a column of true and false and name it with --human",
         ]
-    ends = "" if found.ci95 is None else f" (95 % {found.ci95[0]:.2f} to {found.ci95[1]:.2f})"
+    ends = (
+        ""
+        if human_agreement.ci95 is None
+        else f" (95 % {human_agreement.ci95[0]:.2f} to {human_agreement.ci95[1]:.2f})"
+    )
     return [
-        *said,
-        f"{model} and people agree on {percent(found.agree)} % of {found.n} answers, kappa {found.kappa:.2f}{ends}",
+        *warnings,
+        f"{model} and people agree on {percent(human_agreement.agree)} % of {human_agreement.n} answers, kappa {human_agreement.kappa:.2f}{ends}",
         f"right by {model}: {percent(verdicts.count(True) / len(verdicts))} % of {len(verdicts)}",
     ]

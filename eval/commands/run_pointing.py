@@ -37,24 +37,26 @@ def pointing(config: Pointing) -> None:
         raise InputError(
             f"{config.data} has no pointing/{config.split}-*.parquet; build it with the config pointing"
         )
-    said = {item.qa_id: None if item.error else item.prediction for item in predictions.read(config.file)}
-    known = {row["row_id"] for row in rows}
-    if strange := sorted(set(said) - known):
+    answer_by_id = {
+        item.qa_id: None if item.error else item.prediction for item in predictions.read(config.file)
+    }
+    row_ids = {row["row_id"] for row in rows}
+    if strange := sorted(set(answer_by_id) - row_ids):
         raise InputError(
             f"{config.file}: {len(strange)} predictions are on no row of {config.data} pointing/{config.split}, "
-            f"{strange[0]!r} for one; {nearest(strange[0], known) if len(known) < 10_000 else 'is it another split?'}"
+            f"{strange[0]!r} for one; {nearest(strange[0], row_ids) if len(row_ids) < 10_000 else 'is it another split?'}"
         )
-    texts = [said.get(row["row_id"]) for row in rows]
+    texts = [answer_by_id.get(row["row_id"]) for row in rows]
     figures = report(rows, texts, read_rows(config.data, "train"), config.seed)
-    told: Told = {
+    summary: Told = {
         "file": config.file.name,
         "split": config.split,
-        "missing": len(known - set(said)),
+        "missing": len(row_ids - set(answer_by_id)),
         **figures,
     }
-    print(shown(told))
+    print(table(summary))
     if config.out:
-        write(config.out, told)
+        write(config.out, summary)
 
 
 def read_rows(folder: Path, split: str) -> list[Row]:
@@ -66,10 +68,10 @@ def read_rows(folder: Path, split: str) -> list[Row]:
     return pa.concat_tables(tables).to_pylist() if tables else []
 
 
-def shown(figures: Told) -> str:
+def table(figures: Told) -> str:
     """Return the figures with the guessers beside them, in percent.
 
-    >>> print(shown({"n": 2, "missing": 0, "noise_floor": 0.05, "guessers": {"centre": {"mae_x": 0.1}},
+    >>> print(table({"n": 2, "missing": 0, "noise_floor": 0.05, "guessers": {"centre": {"mae_x": 0.1}},
     ...              "metrics": {"mae_x": {"value": 0.06, "n": 2, "ci95": None}}}))
     measure    n  value  95 %  centre
     -------  ---  -----  ----  ------

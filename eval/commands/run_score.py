@@ -26,7 +26,7 @@ TABLES = {".csv": score_table.as_csv, ".tex": score_table.as_latex}
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Hold back the collector of cycles: rows have none, and looking for them in 100,000 takes a fifth of the time."""
     gc.disable()
     try:
@@ -37,7 +37,7 @@ def uncollected() -> Iterator[None]:
 
 def score(config: Score) -> None:
     """Score one predictions file: print the table, write the figures."""
-    figures = scored(config)
+    figures = score_figures(config)
     show(terminal.scores(figures))
     if config.out and (as_text := TABLES.get(config.out.suffix.lower())):
         write_text(config.out, as_text(figures))
@@ -45,24 +45,26 @@ def score(config: Score) -> None:
         write(config.out, figures)
 
 
-@uncollected()
-def scored(config: Score) -> ScoreFile:
+@without_collector()
+def score_figures(config: Score) -> ScoreFile:
     """Return the figures of one predictions file."""
-    loaded = columns.answered(columns.read(config.file, columns.parse_columns(config.columns)), config.file)
+    contents = columns.require_answers(
+        columns.read(config.file, columns.parse_columns(config.columns)), config.file
+    )
     data, train = truth(config)
     figures = scoring.score(
-        loaded.predictions,
+        contents.predictions,
         rule=config.rule,
         train=train,
         data=data,
         spellings=spellings(config.taxonomy),
         seed=config.seed,
     )
-    read_as = dict(sorted(loaded.read_as.items()))
+    read_as = dict(sorted(contents.read_as.items()))
     return {
         "schema_version": SCHEMA_VERSION,
         "file": config.file.name,
-        "layout": loaded.layout,
+        "layout": contents.layout,
         "read_as": read_as,
         **figures,
     }
@@ -70,20 +72,20 @@ def scored(config: Score) -> ScoreFile:
 
 def compare(config: Compare) -> None:
     """Compare two predictions files on the same questions: print the table, write the figures."""
-    figures = compared(config)
+    figures = comparison_figures(config)
     show(terminal.comparison(figures))
     if config.out:
         write(config.out, figures)
 
 
-@uncollected()
-def compared(config: Compare) -> ComparisonFile:
+@without_collector()
+def comparison_figures(config: Compare) -> ComparisonFile:
     """Return the figures of two predictions files on the same questions."""
     mapping = columns.parse_columns(config.columns)
-    a, b = (columns.answered(columns.read(file, mapping), file) for file in (config.a, config.b))
+    a, b = (columns.require_answers(columns.read(file, mapping), file) for file in (config.a, config.b))
     data, _ = truth(config)
     figures = comparing.compare(a.predictions, b.predictions, rule=config.rule, data=data, seed=config.seed)
-    runs = {"a": asked(config.a), "b": asked(config.b)}
+    runs = {"a": provenance(config.a), "b": provenance(config.b)}
     files = {"a": config.a.name, "b": config.b.name}
     return {"schema_version": SCHEMA_VERSION, "files": files, "runs": runs, **figures}
 
@@ -96,14 +98,14 @@ def show(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def asked(file: Path) -> Provenance:
+def provenance(file: Path) -> Provenance:
     """How the answers of a file came about, as `predict` left it beside them: nothing that names a place."""
     path = file.with_suffix(".run.json")
     if not path.is_file():
         return {}
-    said = read_json(path, "delete it, or answer again")
-    known: Provenance = {}
+    facts = read_json(path, "delete it, or answer again")
+    origin: Provenance = {}
     for key in ("engine", "config", "split", "control"):
-        if key in said:
-            known[key] = said[key]
-    return known
+        if key in facts:
+            origin[key] = facts[key]
+    return origin

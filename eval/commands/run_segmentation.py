@@ -27,32 +27,32 @@ from surgvqa.eval.settings.spatial import Segmentation
 from surgvqa.eval.spatial.segmentation import Frame, Masks, frame, report
 
 COLUMNS = ("row_id", "case_id", "width", "height", "classes", "label_map", "absent")
-SHOWN = ("dice", "iou", "boundary_f", "challenge_iou", "isi_iou", "mean_class_iou", "false_masks")
+MEASURES = ("dice", "iou", "boundary_f", "challenge_iou", "isi_iou", "mean_class_iou", "false_masks")
 
 
 def segmentation(config: Segmentation) -> None:
     """Every row of the split is scored; one without a prediction counts as empty masks."""
-    predicted = read(config.file)
+    predictions = read(config.file)
     frames: list[Frame] = []
-    known: set[str] = set()
+    row_ids: set[str] = set()
     for row in rows(config.data, config.split, COLUMNS):
-        known.add(row["row_id"])
-        guess = guessed(predicted.get(row["row_id"]), row)
+        row_ids.add(row["row_id"])
+        guess = decode_masks(predictions.get(row["row_id"]), row)
         frames.append(frame(row["case_id"], truth(row), guess, row["absent"]))
-    if strange := sorted(set(predicted) - known):
+    if strange := sorted(set(predictions) - row_ids):
         raise InputError(
             f"{config.file}: {len(strange)} predictions are on no row of {config.data} segmentation/{config.split}, "
             f"{strange[0]!r} for one; is it another split or task?"
         )
-    times = [float(ms) for one in predicted.values() if (ms := one.get("ms")) is not None]
+    times = [float(ms) for one in predictions.values() if (ms := one.get("ms")) is not None]
     figures: Told = {
         "file": config.file.name,
         "split": config.split,
-        "missing": len(known - set(predicted)),
+        "missing": len(row_ids - set(predictions)),
         "ms_per_image": float(np.median(times)) if times else None,
         **report(frames, config.seed),
     }
-    print(shown(figures))
+    print(table(figures))
     if config.out:
         write(config.out, figures)
 
@@ -76,45 +76,45 @@ def truth(row: Row) -> dict[str, np.ndarray]:
     return {row["classes"][int(value)]: labels == value for value in np.unique(labels) if value}
 
 
-def guessed(said: MaskLine | None, row: Row) -> Masks:
+def decode_masks(line: MaskLine | None, row: Row) -> Masks:
     """Return the masks of one prediction. Raises ``InputError`` for a class or a size that isn't the row's."""
-    found = {}
-    for name, rle in (said["masks"] if said else {}).items():
+    masks_by_class = {}
+    for name, rle in (line["masks"] if line else {}).items():
         if name not in row["classes"][1:]:
             raise InputError(f"{row['row_id']}: unknown class {name!r}; {nearest(name, row['classes'][1:])}")
         try:
-            found[name] = masks.rle_to_mask(rle, row["width"], row["height"])
+            masks_by_class[name] = masks.rle_to_mask(rle, row["width"], row["height"])
         except InputError as error:
             raise InputError(f"{row['row_id']}, {name}: {error}; masks must be of the row's size") from error
-    return found
+    return masks_by_class
 
 
 def read(path: Path) -> dict[str, MaskLine]:
     """Predictions by row; two of one row are a mistake."""
     if not path.is_file():
         raise InputError(f"no file {path}; `surgvqa-train segment` writes masks.jsonl")
-    found: dict[str, MaskLine] = {}
+    line_by_row: dict[str, MaskLine] = {}
     for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         if not line.strip():
             continue
         try:
             one = parse_json(line)
-            name, said = one["row_id"], one["masks"]
+            name, run_lengths = one["row_id"], one["masks"]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} line {number}: not an object with row_id and masks: {error}") from error
-        if not isinstance(name, str) or name in found:
+        if not isinstance(name, str) or name in line_by_row:
             raise InputError(f"{path} line {number}: row_id {name!r} is there twice, or no text")
-        if not isinstance(said, dict) or not all(isinstance(rle, str) for rle in said.values()):
+        if not isinstance(run_lengths, dict) or not all(isinstance(rle, str) for rle in run_lengths.values()):
             raise InputError(f"{path} line {number}: the masks of {name} are no object of run lengths")
-        found[name] = one
-    return found
+        line_by_row[name] = one
+    return line_by_row
 
 
-def shown(figures: Told) -> str:
+def table(figures: Told) -> str:
     """Return the figures in percent, then the classes."""
     lines: list[tuple[str, ...]] = [("measure", "n", "value", "95 %")]
     measures: Mapping[str, Any] = figures
-    for name in SHOWN:
+    for name in MEASURES:
         one: Measure = measures[name]
         cells = str(one["n"]), terminal.percent(one["value"]), terminal.span(one.get("ci95"))
         lines.append((f"{name} ↓" if name == "false_masks" else name, *cells))

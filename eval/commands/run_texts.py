@@ -28,19 +28,19 @@ def run(config: Texts) -> None:
                 f"{config.file}: --references {config.references}: no row has it; {nearest(config.references, map(str, rows[0]))}"
             )
         mapping.setdefault("short_answer", f"{config.references}.0|{config.references}")
-    loaded = columns.answered(columns.read(config.file, mapping), config.file)
+    contents = columns.require_answers(columns.read(config.file, mapping), config.file)
     right = [
         several(row.get(config.references)) if config.references else [own.answer or own.short_answer]
-        for row, own in zip(rows, loaded.predictions, strict=True)
+        for row, own in zip(rows, contents.predictions, strict=True)
     ]
     if lacking := next((i for i, own in enumerate(right, 1) if not any(own)), None):
         raise InputError(
             f"{config.file}, row {lacking}: no right answer; name its column with --columns answer=COLUMN or --references"
         )
-    found = measure(
-        [row.prediction for row in loaded.predictions], right, [row.kind for row in loaded.predictions]
+    measures = measure(
+        [row.prediction for row in contents.predictions], right, [row.kind for row in contents.predictions]
     )
-    show(text(found, len(right)))
+    show(text(measures, len(right)))
     if config.out:
         write(
             config.out,
@@ -48,7 +48,7 @@ def run(config: Texts) -> None:
                 "file": config.file.name,
                 "n": len(right),
                 "references": max(map(len, right)),
-                "measures": {name: dataclasses.asdict(one) for name, one in found.items()},
+                "measures": {name: dataclasses.asdict(one) for name, one in measures.items()},
             },
         )
 
@@ -63,11 +63,11 @@ def several(value: object) -> list[str]:
     return [str(one) for one in own if one is not None and str(one).strip()]
 
 
-def text(found: dict[str, Measure], questions: int) -> str:
+def text(measures: dict[str, Measure], questions: int) -> str:
     """Return the table of measures and floors."""
     rows: list[Sequence[str]] = [("measure", "value", "floor", "above it", "the floor is")]
     rows += [
         (name, f"{one.value:.1f}", f"{one.floor:.1f}", f"{one.value - one.floor:+.1f}", one.floor_by)
-        for name, one in found.items()
+        for name, one in measures.items()
     ]
     return f"{table(rows)}\n\n{questions} questions; replies that never look reach the floor"

@@ -36,15 +36,15 @@ def most_frequent(train: Iterable[Row], *keys: Callable[[Row], Hashable]) -> Ans
 
     Behind the last key stand the question's own choices, then nothing: an empty answer, which is wrong.
     """
-    known: list[dict[Hashable, Counter[str]]] = [defaultdict(Counter) for _ in keys]
+    counters: list[dict[Hashable, Counter[str]]] = [defaultdict(Counter) for _ in keys]
     for row in train:
-        for counts, key in zip(known, keys, strict=True):
+        for counts, key in zip(counters, keys, strict=True):
             counts[key(row)][row["short_answer"]] += 1
 
     def answer(row: Row) -> str:
-        for counts, key in zip(known, keys, strict=True):
-            if (found := _pick(counts.get(key(row), {}), row)) is not None:
-                return found
+        for counts, key in zip(counters, keys, strict=True):
+            if (choice := _pick(counts.get(key(row), {}), row)) is not None:
+                return choice
         return min(row["choices"], default="")
 
     return answer
@@ -70,9 +70,9 @@ def phase_key(train: Sequence[Row]) -> Callable[[Row], Hashable]:
 
     Whether it is, is read off the training rows: knowing the answer is not a baseline.
     """
-    asked = Counter(row["kind"] for row in train)
-    told = Counter(row["kind"] for row in train if row["phase"] == row["short_answer"])
-    telling = {kind for kind in asked if told[kind] > asked[kind] / 2}
+    kind_counts = Counter(row["kind"] for row in train)
+    phase_counts = Counter(row["kind"] for row in train if row["phase"] == row["short_answer"])
+    telling = {kind for kind in kind_counts if phase_counts[kind] > kind_counts[kind] / 2}
     return lambda row: (row["kind"], None if row["kind"] in telling else row["phase"])
 
 
@@ -91,8 +91,8 @@ def text_model(train: Sequence[Row]) -> Answerer:
 
     models = {}
     for kind in sorted({row["kind"] for row in train}):
-        seen = Counter((_words(row), row["short_answer"]) for row in train if row["kind"] == kind)
-        pairs = sorted(seen)
+        pair_counts = Counter((_words(row), row["short_answer"]) for row in train if row["kind"] == kind)
+        pairs = sorted(pair_counts)
         labels = [answer for _, answer in pairs]
         if len(set(labels)) == 1:
             continue  # one answer only: the fallback gives it
@@ -101,7 +101,7 @@ def text_model(train: Sequence[Row]) -> Answerer:
         model = LogisticRegression(C=10.0, max_iter=300)
         with warnings.catch_warnings():  # "many classes; is it a regression?" - answers are words
             warnings.simplefilter("ignore", UserWarning)
-            model.fit(table, labels, sample_weight=[seen[pair] for pair in pairs])
+            model.fit(table, labels, sample_weight=[pair_counts[pair] for pair in pairs])
         models[kind] = words, model
     fallback = most_frequent(train, by_kind)
     cache: dict[tuple[str, str], Counter[str]] = {}
@@ -134,21 +134,21 @@ def colour_neighbours(train: Sequence[Row], nearest: Mapping[str, Sequence[str]]
 
     ``nearest`` lists, for each test clip, the training clips from the nearest on.
     """
-    asked: dict[str, dict[Hashable, list[str]]] = defaultdict(lambda: defaultdict(list))
+    answers_by_clip: dict[str, dict[Hashable, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in train:
-        asked[row["clip_id"]][by_text(row)].append(row["short_answer"])
-        asked[row["clip_id"]][by_kind(row)].append(row["short_answer"])
+        answers_by_clip[row["clip_id"]][by_text(row)].append(row["short_answer"])
+        answers_by_clip[row["clip_id"]][by_kind(row)].append(row["short_answer"])
     fallback = most_frequent(train, by_text, by_kind)
 
     def answer(row: Row) -> str:
         for key in (by_text(row), by_kind(row)):
             votes: list[str] = []
             for clip in nearest.get(row["clip_id"], ()):
-                votes += asked[clip].get(key, ())
+                votes += answers_by_clip[clip].get(key, ())
                 if len(votes) >= NEIGHBOURS:
                     break
-            if votes and (found := _pick(Counter(votes), row)) is not None:
-                return found
+            if votes and (choice := _pick(Counter(votes), row)) is not None:
+                return choice
         return fallback(row)
 
     return answer
@@ -157,16 +157,16 @@ def colour_neighbours(train: Sequence[Row], nearest: Mapping[str, Sequence[str]]
 def answerers(train: Sequence[Row], nearest: Mapping[str, Sequence[str]] | None) -> dict[str, Answerer]:
     """Every baseline by its name, trained."""
     phase = phase_key(train)
-    found = {
+    baselines = {
         "majority": most_frequent(train, by_kind),
         "text": most_frequent(train, by_text, by_kind),
         "text model": text_model(train),
         "phase": most_frequent(train, phase, by_kind),
         "phase+text": most_frequent(train, lambda row: (phase(row), by_text(row)), phase, by_kind),
     }
-    return found | ({"colour": colour_neighbours(train, nearest)} if nearest else {})
+    return baselines | ({"colour": colour_neighbours(train, nearest)} if nearest else {})
 
 
-def answered(rows: Sequence[Row], answerer: Answerer) -> list[Prediction]:
+def answer_all(rows: Sequence[Row], answerer: Answerer) -> list[Prediction]:
     """Return the questions with what a baseline says to them."""
     return [dataclasses.replace(reference.question(row), prediction=answerer(row)) for row in rows]

@@ -89,8 +89,8 @@ def audit(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> Be
         )
     read = {path.name: read_questions(path, columns) for path in paths}
     files = [_file(name, rows) for name, rows in read.items()]
-    shared = [_shared(a, read[a], b, read[b]) for a, b in itertools.combinations(read, 2)]
-    return BenchmarkAudit(schema_version=1, files=files, shared=shared)
+    shared_counts = [_count_shared(a, read[a], b, read[b]) for a, b in itertools.combinations(read, 2)]
+    return BenchmarkAudit(schema_version=1, files=files, shared=shared_counts)
 
 
 def _file(name: str, rows: Sequence[Prediction]) -> FileAudit:
@@ -204,8 +204,8 @@ def _choice_habits(train: Sequence[Row]) -> Callable[[Row], str]:
     """Answer with the choice at the place, or at the rank of length, that training found right most often."""
     habits: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for row in train:
-        for name, ranked in _rankings(row).items():
-            for place, choice in enumerate(ranked):
+        for name, choices in _rankings(row).items():
+            for place, choice in enumerate(choices):
                 if _same(choice, row["short_answer"]):
                     habits[row["kind"], name][place] += 1
     fallback = most_frequent(train, by_kind)
@@ -232,21 +232,21 @@ def _rankings(row: Row) -> dict[str, list[str]]:
 
 def _faults(rows: Sequence[Prediction]) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Count what is broken in a file, with the first three of each."""
-    found: dict[str, list[str]] = defaultdict(list)
-    asked: dict[Hashable, list[Prediction]] = defaultdict(list)
+    faults: dict[str, list[str]] = defaultdict(list)
+    rows_by_question: dict[Hashable, list[Prediction]] = defaultdict(list)
     for row in rows:
         name = row.qa_id or row.question[:60]
         if not row.question.strip():
-            found["empty question"].append(name)
+            faults["empty question"].append(name)
         if not row.short_answer.strip():
-            found["empty answer"].append(name)
+            faults["empty answer"].append(name)
         if row.choices and not any(_same(choice, row.short_answer) for choice in row.choices):
-            found["answer is not among the choices"].append(name)
+            faults["answer is not among the choices"].append(name)
         if len({choice.casefold() for choice in row.choices}) < len(row.choices):
-            found["a choice stands twice"].append(name)
+            faults["a choice stands twice"].append(name)
         if row.question.strip() and (row.clip_id or row.case_id):
-            asked[row.case_id, row.clip_id, " ".join(row.question.casefold().split())].append(row)
-    for same in asked.values():
+            rows_by_question[row.case_id, row.clip_id, " ".join(row.question.casefold().split())].append(row)
+    for same in rows_by_question.values():
         answers = {" ".join(row.short_answer.casefold().split()) for row in same}
         if len(same) > 1:
             fault = (
@@ -254,25 +254,27 @@ def _faults(rows: Sequence[Prediction]) -> tuple[dict[str, int], dict[str, list[
                 if len(answers) == 1
                 else "asked twice, answered differently"
             )
-            found[fault].append(same[0].qa_id or same[0].question[:60])
+            faults[fault].append(same[0].qa_id or same[0].question[:60])
     ids = Counter(row.qa_id for row in rows if row.qa_id)
-    found["id that names several questions"] = [name for name, count in ids.items() if count > 1]
-    counts = {name: len(items) for name, items in sorted(found.items()) if items}
-    return counts, {name: found[name][:3] for name in counts}
+    faults["id that names several questions"] = [name for name, count in ids.items() if count > 1]
+    counts = {name: len(items) for name, items in sorted(faults.items()) if items}
+    return counts, {name: faults[name][:3] for name in counts}
 
 
-def _shared(a: str, rows: Sequence[Prediction], b: str, others: Sequence[Prediction]) -> dict[str, int | str]:
+def _count_shared(
+    a: str, rows: Sequence[Prediction], b: str, others: Sequence[Prediction]
+) -> dict[str, int | str]:
     """Count what two files share: cases, clips, windows that overlap, questions on the same clip."""
 
-    def named(some: Iterable[Prediction], name: str) -> set[str]:
+    def values_of(some: Iterable[Prediction], name: str) -> set[str]:
         return {value for row in some if (value := getattr(row, name))}
 
     return {
         "a": a,
         "b": b,
-        "cases": len(named(rows, "case_id") & named(others, "case_id")),
-        "clips": len(named(rows, "clip_id") & named(others, "clip_id")),
-        "overlapping_windows": _overlaps(named(rows, "clip_id"), named(others, "clip_id")),
+        "cases": len(values_of(rows, "case_id") & values_of(others, "case_id")),
+        "clips": len(values_of(rows, "clip_id") & values_of(others, "clip_id")),
+        "overlapping_windows": _overlaps(values_of(rows, "clip_id"), values_of(others, "clip_id")),
     }
 
 

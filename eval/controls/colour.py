@@ -28,7 +28,11 @@ def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
 def nearest_colour(where: str, keep: int = 200) -> dict[str, list[str]]:
     """For each test clip with frames the ``keep`` training clips of most similar colours, nearest first."""
     train, test = (
-        {row["clip_id"]: signature(shown) for row in clips(where, split) if (shown := frames(row, where))}
+        {
+            row["clip_id"]: signature(pictures)
+            for row in clips(where, split)
+            if (pictures := frames(row, where))
+        }
         for split in ("train", "test")
     )
     if not train:

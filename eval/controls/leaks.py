@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 from datasets import Features, Image, List
-from surgvqa.builders.cases.leakage import COUNTS, WORDS, Found, Window, between, digest, perceptual_hash
+from surgvqa.builders.cases.leakage import COUNTS, WORDS, Finding, Window, between, digest, perceptual_hash
 from surgvqa.cards.command import InputError, nearest, one_line
-from surgvqa.cards.patients.operations import operation, unmapped
+from surgvqa.cards.patients.operations import mapping_gap, operation
 from surgvqa.eval.controls.texts import one_answer_texts, questions_of
 from surgvqa.eval.data.streams import Row, picture, splits
 from surgvqa.eval.data.streams import frames as ours
-from surgvqa.eval.documents.controls import LeakExample, Shared, SharedByPair, SplitSize
+from surgvqa.eval.documents.controls import CheckFinding, LeakExample, SharedByPair, SplitSize
 from surgvqa.eval.documents.controls import Leaks as Report
 from surgvqa.eval.output import documents
 from surgvqa.eval.settings.controls import Leaks
@@ -42,23 +42,23 @@ NAMES = {
 EXAMPLES = 20
 
 
-def columns_of(features: Features, where: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Which column plays which part; ``given`` overrides, and must name columns that exist.
+def columns_of(features: Features, where: str, overrides: Mapping[str, str]) -> dict[str, str]:
+    """Which column plays which part; ``overrides`` overrides, and must name columns that exist.
 
     >>> columns_of(Features({"video_id": Features({}), "question": Features({})}), "x", {})
     {'case_id': 'video_id', 'question': 'question'}
     """
-    for role, column in given.items():
+    for role, column in overrides.items():
         if role not in NAMES:
             raise InputError(f"--columns {role}={column}: no such part; {nearest(role, NAMES)}")
         if column not in features:
             raise InputError(f"{where}: no column {column!r}; {nearest(column, features)}")
-    found = {}
+    columns = {}
     for role, names in NAMES.items():
-        chosen = given.get(role) or next((name for name in names if name in features), None)
-        if chosen is not None:
-            found[role] = chosen
-    return found
+        choice = overrides.get(role) or next((name for name in names if name in features), None)
+        if choice is not None:
+            columns[role] = choice
+    return columns
 
 
 def image_columns(features: Features) -> list[str]:
@@ -99,13 +99,13 @@ class Split:
 
 
 def read_split(
-    name: str, rows: Iterable[Row], features: Features, given: Mapping[str, str], where: str = ""
+    name: str, rows: Iterable[Row], features: Features, overrides: Mapping[str, str], where: str = ""
 ) -> Split:
     """Go through a split once; a picture that stands in many rows is decoded once.
 
     Cut videos of a data set of ours are looked at too, where they lie below ``where``.
     """
-    columns = columns_of(features, name, given)
+    columns = columns_of(features, name, overrides)
     pictures = image_columns(features)
     looks: dict[int, list[int] | None] = {}
     windows: dict[tuple[Any, ...], Window] = {}
@@ -122,7 +122,7 @@ def read_split(
                 looks[key] = _look(content, f"{name}, row {number}")
                 blank += looks[key] is None
             frames[key] = looks[key]
-        shown = {key: look for key, look in frames.items() if look is not None}
+        shown_frames = {key: look for key, look in frames.items() if look is not None}
         source = str(row.get(columns.get("source", "")) or where)
         sources.add(source)
         case_id = _text(row.get(columns.get("case_id", "")))
@@ -133,15 +133,15 @@ def read_split(
             start_ms=_ms(row.get(columns.get("start_s", "")), name, number),
             end_ms=_ms(row.get(columns.get("end_s", "")), name, number),
             frames=np.array(
-                [*shown, *(digest(f"{case_id} {frame}".encode()) for frame in numbers)], np.uint64
+                [*shown_frames, *(digest(f"{case_id} {frame}".encode()) for frame in numbers)], np.uint64
             ),
-            hashes=np.array(list(shown.values()), np.uint64).reshape(-1, WORDS),
+            hashes=np.array(list(shown_frames.values()), np.uint64).reshape(-1, WORDS),
             operation=operation(source, _stem(case_id)) if case_id is not None else None,
         )
         key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
         windows.setdefault(key_of, window)
-    told = tuple(windows.values()), tuple(questions)
-    return Split(name, columns, *told, bool(pictures), blank, frozenset(sources))
+    windows_and_questions = tuple(windows.values()), tuple(questions)
+    return Split(name, columns, *windows_and_questions, bool(pictures), blank, frozenset(sources))
 
 
 def _cells(value: Any) -> list[Row]:
@@ -180,18 +180,18 @@ def _look(content: bytes, where: str) -> list[int] | None:
 
 def compare(a: Split, b: Split) -> SharedByPair:
     """Count what ``b`` shows of ``a``: per check its cases or windows, and the first of them."""
-    found = between(a.windows, b.windows)
+    by_check = between(a.windows, b.windows)
     return {
         "a": a.name,
         "b": b.name,
-        "shared_cases": _shared(found["shared_cases"]),
-        "overlapping_windows": _shared(found["overlapping_windows"]),
-        "shared_frames": _shared(found["shared_frames"]),
-        "near_duplicates": _shared(found["near_duplicates"]),
+        "shared_cases": _finding(by_check["shared_cases"]),
+        "overlapping_windows": _finding(by_check["overlapping_windows"]),
+        "shared_frames": _finding(by_check["shared_frames"]),
+        "near_duplicates": _finding(by_check["near_duplicates"]),
     }
 
 
-def _shared(items: Sequence[str | Found]) -> Shared:
+def _finding(items: Sequence[str | Finding]) -> CheckFinding:
     examples: list[str | LeakExample] = [
         item if isinstance(item, str) else {"clip_id": item.clip_id, "like": item.like, "amount": item.amount}
         for item in items[:EXAMPLES]
@@ -199,7 +199,7 @@ def _shared(items: Sequence[str | Found]) -> Shared:
     return {"n": len(items), "examples": examples}
 
 
-def checks(pair: SharedByPair) -> dict[str, Shared]:
+def checks(pair: SharedByPair) -> dict[str, CheckFinding]:
     """Return what each check found on two splits, in the order of ``COUNTS``."""
     return {
         "shared_cases": pair["shared_cases"],
@@ -222,14 +222,14 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:
     if all({"shared cases", "overlapping windows", "frames"} <= set(split.missing) for split in everyone):
         why = "; ".join(f"{check}: {cause}" for check, cause in everyone[0].missing.items())
         raise InputError(f"{everyone[0].name}: no check can be made ({why})")
-    found = [compare(a, b) for a, b in pairs]
+    pair_findings = [compare(a, b) for a, b in pairs]
     texts = [pair for split in everyone for pair in split.questions]
     single = one_answer_texts(texts)
-    leaks = {check: sum(checks(pair)[check]["n"] for pair in found) for check in COUNTS}
+    leaks = {check: sum(checks(pair)[check]["n"] for pair in pair_findings) for check in COUNTS}
     return {
         "ok": not any(leaks.values()),
         "leaks": leaks,
-        "pairs": found,
+        "pairs": pair_findings,
         "one_answer_questions": {
             "n": len(single),
             "share": round(sum(item.times for item in single) / len(texts), 4) if texts else None,
@@ -246,15 +246,15 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:
                 for split in everyone
                 for check, cause in split.missing.items()
             ),
-            *_unmapped(pairs),
+            *_unmapped_sets(pairs),
         ],
     }
 
 
-def _unmapped(pairs: Iterable[tuple[Split, Split]]) -> list[str]:
+def _unmapped_sets(pairs: Iterable[tuple[Split, Split]]) -> list[str]:
     """Say of which sets nobody knows which case shows which operation."""
-    found = {unmapped(one, other) for a, b in pairs for one in a.sources for other in b.sources}
-    return sorted(f"shared cases: {why}" for why in found if why is not None)
+    reasons = {mapping_gap(one, other) for a, b in pairs for one in a.sources for other in b.sources}
+    return sorted(f"shared cases: {why}" for why in reasons if why is not None)
 
 
 def _size(split: Split) -> SplitSize:
@@ -267,23 +267,23 @@ def _size(split: Split) -> SplitSize:
     }
 
 
-def lines(found: Report) -> list[str]:
+def lines(report: Report) -> list[str]:
     """Return the finding as text: a line per pair of splits, then what was not checked."""
     text = []
-    for pair in found["pairs"]:
-        shared = checks(pair)
-        counts = ", ".join(f"{own['n']} {check.replace('_', ' ')}" for check, own in shared.items())
+    for pair in report["pairs"]:
+        findings = checks(pair)
+        counts = ", ".join(f"{own['n']} {check.replace('_', ' ')}" for check, own in findings.items())
         text.append(f"{pair['a']} / {pair['b']}: {counts}")
-        for check, own in shared.items():
+        for check, own in findings.items():
             text += [f"    {check}: {_example(example, check)}" for example in own["examples"][:3]]
-    single = found["one_answer_questions"]
+    single = report["one_answer_questions"]
     if single["n"]:
         text.append(
             f"{single['n']} question texts always have the same answer ({single['share']:.0%} of questions)"
         )
         text += [f"    {e['times']} x {e['question']!r}: {e['answer']!r}" for e in single["examples"][:3]]
-    text += [f"not checked: {line}" for line in found["not_checked"]]
-    text.append("no leak found" if found["ok"] else "LEAK: a score on these splits is not to be trusted")
+    text += [f"not checked: {line}" for line in report["not_checked"]]
+    text.append("no leak found" if report["ok"] else "LEAK: a score on these splits is not to be trusted")
     return text
 
 
@@ -307,24 +307,24 @@ def mapping(text: str) -> dict[str, str]:
     return {ours.strip(): theirs.strip() for ours, theirs in parts}
 
 
-def run(asked: Leaks) -> bool:
+def run(options: Leaks) -> bool:
     """Read, compare, print, write ``asked.out``; returns whether there is no leak."""
-    where, config, columns, out = asked.data, asked.config, asked.columns, asked.out
+    where, config, columns, out = options.data, options.config, options.columns, options.out
     if len(where) > 2:
         raise InputError(f"{len(where)} data sets given; one or two can be compared")
-    given = mapping(columns)
+    overrides = mapping(columns)
     sides = []
     for number, place in enumerate(where):
         prefix = f"{place}:" if len(where) == 2 else ""
         prefix = f"{number + 1}:{prefix}" if len(set(where)) < len(where) else prefix
         sides.append(
             [
-                read_split(prefix + name, rows, rows.features or Features({}), given, place)
+                read_split(prefix + name, rows, rows.features or Features({}), overrides, place)
                 for name, rows in splits(place, config, leaking=True).items()
             ]
         )
-    found = find(*sides)
+    report = find(*sides)
     if out is not None:
-        documents.write(out, found)
-    print("\n".join(lines(found)))
-    return bool(found["ok"])
+        documents.write(out, report)
+    print("\n".join(lines(report)))
+    return bool(report["ok"])

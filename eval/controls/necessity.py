@@ -29,7 +29,7 @@ from surgvqa.eval.documents.controls import Necessity as Measured
 from surgvqa.eval.output import documents, terminal
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
-from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.scoring.verdicts import Judgement, judge
 from surgvqa.eval.settings.controls import Necessity
 
 WRONG = ("swapped-audio", "silence")  # a model that listens must lose by these
@@ -44,18 +44,18 @@ def heard_otherwise(rows: Dataset, control: str, seed: int) -> Dataset:
     """
     texts = rows.select_columns(["qa", "messages", "sounds"])
     if control == "swapped-audio":
-        return replaced(rows, "sounds", swapped(texts, seed))
+        return replace_column(rows, "sounds", swap_sounds(texts, seed))
     if control == "text-and-audio":
-        return replaced(rows, "messages", [written(row) for row in texts])
+        return replace_column(rows, "messages", [written_messages(row) for row in texts])
     return rows
 
 
-def replaced(rows: Dataset, column: str, values: list[Any]) -> Dataset:
+def replace_column(rows: Dataset, column: str, values: list[Any]) -> Dataset:
     """Return the rows with other values in a column."""
     return rows.remove_columns(column).add_column(column, values, feature=rows.features[column])
 
 
-def swapped(texts: Dataset, seed: int) -> list[list[int]]:
+def swap_sounds(texts: Dataset, seed: int) -> list[list[int]]:
     """For each question the recording of another kind of question; of another text, where there is one kind.
 
     Raises:
@@ -65,29 +65,29 @@ def swapped(texts: Dataset, seed: int) -> list[list[int]]:
     for row in texts:
         for qa, place in zip(row["qa"], row["sounds"], strict=True):
             places[qa["kind"], qa["question"]].append(place)
-    asked = sorted(places)
-    if len(asked) < 2:
+    questions = sorted(places)
+    if len(questions) < 2:
         raise InputError("--control swapped-audio needs two different questions in the split")
-    own = 0 if len({kind for kind, _ in asked}) > 1 else 1  # what must differ: the kind, else the text
-    others = {key: [one for one in asked if one[own] != key[own]] for key in asked}
+    own = 0 if len({kind for kind, _ in questions}) > 1 else 1  # what must differ: the kind, else the text
+    others = {key: [one for one in questions if one[own] != key[own]] for key in questions}
     out = []
     for row in texts:
-        drawn = []
+        picks = []
         for qa in row["qa"]:
             digest = hashlib.sha256(f"swapped-audio\0{seed}\0{qa['qa_id']}".encode()).digest()
             generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
             choices = others[qa["kind"], qa["question"]]
-            found = places[choices[int(generator.integers(len(choices)))]]
-            drawn.append(found[int(generator.integers(len(found)))])
-        out.append(drawn)
+            candidates = places[choices[int(generator.integers(len(choices)))]]
+            picks.append(candidates[int(generator.integers(len(candidates)))])
+        out.append(picks)
     return out
 
 
-def written(row: Mapping[str, Any]) -> list[dict[str, str]]:
+def written_messages(row: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return a row's messages with each question's words behind its prompt."""
-    asked = iter(row["qa"])
+    questions = iter(row["qa"])
     return [
-        {"role": turn["role"], "content": f"{turn['content']} {next(asked)['question']}"}
+        {"role": turn["role"], "content": f"{turn['content']} {next(questions)['question']}"}
         if turn["role"] == "user"
         else turn
         for turn in row["messages"]
@@ -95,7 +95,7 @@ def written(row: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def necessity(
-    heard: Sequence[Prediction],
+    heard_answers: Sequence[Prediction],
     controls: Mapping[str, Sequence[Prediction]],
     train: Sequence[Prediction] | None = None,
     data: Sequence[Prediction] | None = None,
@@ -108,27 +108,33 @@ def necessity(
     listens is a claim on the model, and one operation is enough to see it.
 
     Args:
-        heard: with the right sounds.
+        heard_answers: with the right sounds.
         controls: by their names.
         train: training questions, for the blind guess.
         data: the split's questions, the denominator.
         rule: how answers are matched.
         seed: of the resampling.
     """
-    figures = score(heard, rule=rule, train=train, data=data, seed=seed)
-    asked = list(data) if data is not None else [*heard]
-    verdicts = {name: _judged(run, asked, train) for name, run in {"heard": heard, **controls}.items()}
+    figures = score(heard_answers, rule=rule, train=train, data=data, seed=seed)
+    questions = list(data) if data is not None else [*heard_answers]
+    verdicts = {
+        name: _judge_run(run, questions, train) for name, run in {"heard": heard_answers, **controls}.items()
+    }
     _raise_if_failed(verdicts)
     own = verdicts["heard"]
     single = figures["single_class_kinds"]
-    counted = [place for place, one in enumerate(own) if one.row.kind not in single] or list(range(len(own)))
+    counted_places = [place for place, one in enumerate(own) if one.row.kind not in single] or list(
+        range(len(own))
+    )
     runs = _falls(
-        {name: [run[place] for place in counted] for name, run in verdicts.items()}, figures["rule"], seed
+        {name: [run[place] for place in counted_places] for name, run in verdicts.items()},
+        figures["rule"],
+        seed,
     )
     deaf = _deaf(runs)
-    kinds = sorted({own[place].row.kind for place in counted})
+    kinds = sorted({own[place].row.kind for place in counted_places})
     return {
-        "n": len(counted),
+        "n": len(counted_places),
         "rule": figures["rule"],
         "blind_majority": figures["blind_majority"],
         "blind_by_kind": {kind: figures["by_kind"][kind]["blind_majority"] for kind in kinds},
@@ -138,22 +144,22 @@ def necessity(
     }
 
 
-def _raise_if_failed(verdicts: Mapping[str, Sequence[Judged]]) -> None:
+def _raise_if_failed(verdicts: Mapping[str, Sequence[Judgement]]) -> None:
     """Refuse a run that crashed where the right sound had an answer: that would look like listening."""
-    for name, judged in verdicts.items():
-        failed = [
+    for name, judgements in verdicts.items():
+        failures = [
             one.row
-            for one, was in zip(judged, verdicts["heard"], strict=True)
+            for one, was in zip(judgements, verdicts["heard"], strict=True)
             if one.row.error and not was.row.error
         ]
-        if failed:
+        if failures:
             raise InputError(
-                f"{name}: {len(failed)} questions have no answer ({failed[0].qa_id}: {failed[0].error}), and had "
+                f"{name}: {len(failures)} questions have no answer ({failures[0].qa_id}: {failures[0].error}), and had "
                 "one with the right sound; ask again before you compare"
             )
 
 
-def _falls(verdicts: Mapping[str, Sequence[Judged]], rule: str, seed: int) -> dict[str, HeardRun]:
+def _falls(verdicts: Mapping[str, Sequence[Judgement]], rule: str, seed: int) -> dict[str, HeardRun]:
     """Return each run's accuracy and how far it falls below the run with the right sounds."""
     own = verdicts["heard"]
     clips = [one.row.clip_id for one in own]
@@ -176,31 +182,31 @@ def _falls(verdicts: Mapping[str, Sequence[Judged]], rule: str, seed: int) -> di
 
 def _deaf(runs: Mapping[str, HeardRun]) -> list[str]:
     """Return a sentence for each wrong sound by which the model doesn't lose."""
-    found = []
+    sentences = []
     for name in WRONG:
         ends = runs[name]["fall_ci95"] if name in runs else None
         if name in runs and (ends is None or ends[0] <= 0):
-            found.append(
+            sentences.append(
                 f"the model answers as well with {MEANING[name]}: the score falls by "
                 f"{100 * runs[name]['fall']:.1f} points ({terminal.span(ends)})"
             )
-    return found
+    return sentences
 
 
 MEANING = {"swapped-audio": "another question's sound", "silence": "silence"}
 
 
-def _judged(
-    run: Sequence[Prediction], asked: Sequence[Prediction], train: Sequence[Prediction] | None
-) -> list[Judged]:
-    return judge(lay(run, asked).rows, train or ())
+def _judge_run(
+    run: Sequence[Prediction], questions: Sequence[Prediction], train: Sequence[Prediction] | None
+) -> list[Judgement]:
+    return judge(lay(run, questions).rows, train or ())
 
 
-def table(found: Measured) -> str:
+def table(figures: Measured) -> str:
     """Return a column per run, a row per kind, and how far each falls."""
-    runs = found["runs"]
+    runs = figures["runs"]
     rows = [["kind", "blind", *runs]]
-    for kind, blind in found["blind_by_kind"].items():
+    for kind, blind in figures["blind_by_kind"].items():
         rows.append(
             [
                 kind,
@@ -211,7 +217,7 @@ def table(found: Measured) -> str:
     rows.append(
         [
             "all that count",
-            terminal.percent(found["blind_majority"]),
+            terminal.percent(figures["blind_majority"]),
             *(terminal.percent(run["accuracy"]) for run in runs.values()),
         ]
     )
@@ -221,7 +227,7 @@ def table(found: Measured) -> str:
         for name, run in runs.items()
         if name != "heard"
     ]
-    lines += found["failed"] or ["the model listens: with the wrong sound it doesn't answer as well"]
+    lines += figures["failed"] or ["the model listens: with the wrong sound it doesn't answer as well"]
     return "\n".join(lines)
 
 
@@ -240,9 +246,9 @@ def run(config: Necessity) -> bool:
     if not set(WRONG) & set(controls):
         raise InputError(f"give a run with the wrong sound: --control {WRONG[0]}=FILE")
     data, train = truth(config)
-    heard = columns.read(config.file, mapping).predictions
-    found = necessity(heard, controls, train, data, config.rule, config.seed)
-    print(table(found))
+    heard_answers = columns.read(config.file, mapping).predictions
+    figures = necessity(heard_answers, controls, train, data, config.rule, config.seed)
+    print(table(figures))
     if config.out:
-        documents.write(config.out, found)
-    return bool(found["listens"])
+        documents.write(config.out, figures)
+    return bool(figures["listens"])

@@ -31,7 +31,7 @@ from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.eval.data import whole
-from surgvqa.eval.scoring.probes import REPHRASED
+from surgvqa.eval.scoring.probes import PHRASING_MARK
 
 Row = dict[str, Any]
 GATE = (
@@ -91,9 +91,9 @@ def probe_set(
         _writer(_part(files[1]), QA_FEATURES.arrow_schema) as questions,
     ):
         for row in _rows(shards):
-            asked = list(_asked(row, surroundings, phrasings, seed))
-            counts.update(group for group, _ in asked)
-            row["qa"] = [_filled(qa) for _, qa in asked]
+            probes = list(_probes(row, surroundings, phrasings, seed))
+            counts.update(group for group, _ in probes)
+            row["qa"] = [_fill_row(qa) for _, qa in probes]
             system = [turn for turn in row["messages"] if turn["role"] == "system"]
             row["messages"] = system + [turn for qa in row["qa"] for turn in _turns(qa)]
             clips.write_table(pa.Table.from_pylist([row], schema=FEATURES.arrow_schema))
@@ -106,8 +106,10 @@ def probe_set(
         _part(path).replace(path)
     for shard in sorted((folder / "qa").glob("train-*.parquet")):  # what a blind guesser learns from
         shutil.copyfile(shard, out / "qa" / shard.name)
-    said = ", ".join(f"{number} {group}" for group, number in counts.items())
-    (out / "README.md").write_text(CARD.format(split=split, name=folder.name, counts=said), encoding="utf-8")
+    summary = ", ".join(f"{number} {group}" for group, number in counts.items())
+    (out / "README.md").write_text(
+        CARD.format(split=split, name=folder.name, counts=summary), encoding="utf-8"
+    )
     manifests.seal(
         out, {"probes": {"of": folder.name, "split": split, "phrasings": phrasings, "seed": seed, **counts}}
     )
@@ -128,7 +130,7 @@ def _rows(shards: Sequence[Path], columns: Sequence[str] | None = None) -> Itera
             yield from batch.to_pylist()
 
 
-def _filled(qa: Row) -> Row:
+def _fill_row(qa: Row) -> Row:
     return {
         name: qa.get(name, [] if isinstance(column, List) else None)
         for name, column in FEATURES["qa"].feature.items()
@@ -143,15 +145,15 @@ class _Surroundings:
     """What the split's scenes show around a clip: things per phase, and events per case."""
 
     def __init__(self, shards: Sequence[Path], procedure: str | None) -> None:
-        self.shown: dict[str | None, set[str]] = defaultdict(set)
+        self.shown_names: dict[str | None, set[str]] = defaultdict(set)
         self.events: dict[str, list[tuple[float, str]]] = defaultdict(list)
         self.procedure: taxonomy.Taxonomy | None = None
         for row in _rows(shards, ["case_id", "procedure", "phase", "scene"]):
-            if self.procedure is None and (procedure or row["procedure"] in taxonomy.shipped()):
+            if self.procedure is None and (procedure or row["procedure"] in taxonomy.shipped_procedures()):
                 self.procedure = taxonomy.load(procedure or row["procedure"])
             if row["scene"]:
                 scene = json.loads(row["scene"])
-                self.shown[row["phase"]].update(node["name"] for node in scene.get("nodes", ()))
+                self.shown_names[row["phase"]].update(node["name"] for node in scene.get("nodes", ()))
                 self.events[row["case_id"]] += [
                     (scene["time_s"], name)
                     for event in scene.get("events", ())
@@ -165,11 +167,11 @@ class _Surroundings:
 
     def absent(self, row: Row, there: set[str]) -> list[str]:
         """Things the split shows in this phase but not in this scene; else in any phase."""
-        everywhere = set().union(*self.shown.values())
-        return sorted(self.shown[row["phase"]] - there) or sorted(everywhere - there)
+        everywhere = set().union(*self.shown_names.values())
+        return sorted(self.shown_names[row["phase"]] - there) or sorted(everywhere - there)
 
 
-def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterator[tuple[str, Row]]:
+def _probes(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterator[tuple[str, Row]]:
     """Yield a clip's questions, each with the probe it belongs to."""
     scene = json.loads(row["scene"]) if row["scene"] else None
     own = [("original", qa) for qa in row["qa"]]
@@ -180,7 +182,7 @@ def _asked(row: Row, around: _Surroundings, phrasings: int, seed: int) -> Iterat
     for group, qa in own:
         yield group, qa
         for number, question in enumerate(others(qa["kind"], qa["question"])[:phrasings], start=1):
-            yield "rephrased", qa | {"qa_id": f"{qa['qa_id']}{REPHRASED}{number}", "question": question}
+            yield "rephrased", qa | {"qa_id": f"{qa['qa_id']}{PHRASING_MARK}{number}", "question": question}
 
 
 def others(kind: str, question: str) -> list[str]:
@@ -194,8 +196,8 @@ def others(kind: str, question: str) -> list[str]:
         parts = re.split(r"\{(\w+)\}", template)
         names = parts[1::2]
         pattern = "(.+)".join(re.escape(part) for part in parts[::2])
-        if found := re.fullmatch(pattern, question):
-            slots = dict(zip(names, found.groups(), strict=True))
+        if match := re.fullmatch(pattern, question):
+            slots = dict(zip(names, match.groups(), strict=True))
             return [other.format(**slots) for other in templates if other != template]
     return []
 
@@ -243,9 +245,9 @@ def _safety(
     row: Row, scene: Mapping[str, Any] | None, around: _Surroundings, procedure: taxonomy.Taxonomy, seed: int
 ) -> Iterator[Row]:
     """Gates whose event the case has, met from then on; red flags of a scene, and as many that aren't there."""
-    met = around.events[row["case_id"]]
+    case_events = around.events[row["case_id"]]
     for number, gate in enumerate(procedure.gates):
-        times = [time for time, name in met if name == gate.event]
+        times = [time for time, name in case_events if name == gate.event]
         if times:
             met_by_then = min(times) < row["end_s"]
             yield _YesNo(kind="gate", suffix=str(number), words=GATE, name=gate.name, truth=met_by_then).row(
@@ -254,7 +256,7 @@ def _safety(
     gates = {gate.event for gate in procedure.gates}
     flags = {name for own in around.events.values() for _, name in own} - gates
     if scene and flags:
-        here = {name for time, name in met if row["start_s"] <= time < row["end_s"]} & flags
+        here = {name for time, name in case_events if row["start_s"] <= time < row["end_s"]} & flags
         for name in sorted(here):
             suffix = f"yes-{taxonomy.plain(name)}"
             yield _YesNo(kind="red_flag", suffix=suffix, words=RED_FLAG, name=name, truth=True).row(row, seed)

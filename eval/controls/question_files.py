@@ -42,18 +42,20 @@ def _samples(path: Path) -> list[dict[str, Any]]:
             values = parse_json(text)
     except (ValueError, OSError):
         return []  # the reader of columns says what is wrong with the file
-    found = values if isinstance(values, list) else []
-    talks = [s for s in found if isinstance(s, dict) and any(isinstance(s.get(name), list) for name in TURNS)]
-    return talks if len(talks) == len(found) else []
+    samples = values if isinstance(values, list) else []
+    talks = [
+        s for s in samples if isinstance(s, dict) and any(isinstance(s.get(name), list) for name in TURNS)
+    ]
+    return talks if len(talks) == len(samples) else []
 
 
 def _turns(sample: Mapping[str, Any], number: int) -> Iterator[Prediction]:
-    shown = next((str(sample[name]) for name in PICTURES if sample.get(name)), "")
+    media = next((str(sample[name]) for name in PICTURES if sample.get(name)), "")
     name = str(sample.get("id", number))
     kind = next((str(sample[key]) for key in KINDS if sample.get(key)), "")
     for turn, (question, answer) in enumerate(questions_of(dict(sample), {})):
         text = question.replace("<image>", "").replace("<video>", "").strip()
-        yield Prediction(f"{name}#{turn}", shown, "", kind, "", text, answer, answer)
+        yield Prediction(f"{name}#{turn}", media, "", kind, "", text, answer, answer)
 
 
 def _lines(path: Path) -> Iterator[Prediction]:

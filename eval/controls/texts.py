@@ -23,10 +23,12 @@ def questions_of(row: Row, columns: Mapping[str, str]) -> list[tuple[str, str]]:
     if {"question", "answer"} <= set(columns):
         return [(str(row[columns["question"]]), str(row[columns["answer"]]))]
     turns = row.get("messages") or row.get("conversations") or []
-    said = [(turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))) for turn in turns]
+    utterances = [
+        (turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))) for turn in turns
+    ]
     return [
         (str(question), str(answer))
-        for (asker, question), (teller, answer) in itertools.pairwise(said)
+        for (asker, question), (teller, answer) in itertools.pairwise(utterances)
         if asker in ("user", "human") and teller in ("assistant", "gpt")
     ]
 

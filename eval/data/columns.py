@@ -16,7 +16,7 @@ from typing import Any
 from surgvqa.cards.command import InputError, nearest, parse_json
 from surgvqa.eval.data import records
 from surgvqa.eval.data.predictions import DIGESTS, FIELDS, ORIGIN, Prediction, with_seconds
-from surgvqa.eval.data.recognise import lettered, recognise
+from surgvqa.eval.data.recognise import lettered_choices, recognise
 from surgvqa.eval.data.records import Row
 
 RIGHT = frozenset(
@@ -130,7 +130,7 @@ LAYOUTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class FileContents:
     """What a file held, and how it was read."""
 
     predictions: list[Prediction]
@@ -157,7 +157,7 @@ def parse_columns(text: str) -> dict[str, str]:
     return columns
 
 
-def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
+def read(path: Path, columns: Mapping[str, str] | None = None) -> FileContents:
     """Read every row of a predictions or questions file as a prediction; rows with one id are all kept.
 
     Raises:
@@ -171,17 +171,17 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
         raise InputError(
             f"{path}: each sample was run {1 + len(epochs)} times (epochs), a question counts once; run one epoch"
         )
-    told = dict(columns or {})
-    guessed = {} if layout else recognise(rows, told)
-    mapping = {field: field for field in FIELDS} | dict(layout.columns if layout else guessed) | told
-    if guessed.get("prediction") == "answer" or guessed.get("short_answer") == "answer":
+    given_columns = dict(columns or {})
+    guesses = {} if layout else recognise(rows, given_columns)
+    mapping = {field: field for field in FIELDS} | dict(layout.columns if layout else guesses) | given_columns
+    if guesses.get("prediction") == "answer" or guesses.get("short_answer") == "answer":
         mapping["answer"] = mapping["short_answer"]
     for field, column in (columns or {}).items():
         if all(_get(row, column) is None for row in rows):
             raise InputError(
                 f"{path}: --columns {field}={column}: no row has {column}; {nearest(column, map(str, rows[0]))}"
             )
-    filled = frozenset(
+    filled_fields = frozenset(
         field for field in FIELDS if any(_get(row, mapping[field]) is not None for row in rows)
     )
     predictions = [_prediction(row, mapping, f"{path}, row {i}") for i, row in enumerate(rows, start=1)]
@@ -191,28 +191,30 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> Loaded:
             "one is true or false, 1 or 0, C or I"
         )
     predictions = with_seconds(predictions, path)
-    read_as = {field: column for field, column in mapping.items() if column != field and field in filled}
-    return Loaded(
-        predictions, layout.name if layout else "as given", filled, read_as, tuple(map(str, rows[0]))
+    read_as = {
+        field: column for field, column in mapping.items() if column != field and field in filled_fields
+    }
+    return FileContents(
+        predictions, layout.name if layout else "as given", filled_fields, read_as, tuple(map(str, rows[0]))
     )
 
 
-def answered(loaded: Loaded, path: Path) -> Loaded:
+def require_answers(contents: FileContents, path: Path) -> FileContents:
     """Return the same, where there is an answer or a crash in at least one row.
 
     Raises:
         InputError: no column holds answers: that is the file's fault, and not the model's silence.
     """
-    if any(row.prediction.strip() or row.error for row in loaded.predictions):
-        return loaded
-    column = loaded.read_as.get("prediction", "prediction")
+    if any(row.prediction.strip() or row.error for row in contents.predictions):
+        return contents
+    column = contents.read_as.get("prediction", "prediction")
     where = (
-        f"column {column} is empty in all {len(loaded.predictions)} rows"
-        if column in loaded.columns
+        f"column {column} is empty in all {len(contents.predictions)} rows"
+        if column in contents.columns
         else ("no column with the model's answers")
     )
     raise InputError(
-        f"{path}: {where}; found {', '.join(loaded.columns)}; name it with --columns prediction=COLUMN"
+        f"{path}: {where}; found {', '.join(contents.columns)}; name it with --columns prediction=COLUMN"
     )
 
 
@@ -234,7 +236,7 @@ def _get(row: Any, column: str) -> Any:
     if plain and column.isidentifier():
         return None
     if "|" in column:
-        return next((found for one in column.split("|") if (found := _get(row, one)) is not None), None)
+        return next((cell for one in column.split("|") if (cell := _get(row, one)) is not None), None)
     if "." not in column:
         return None
     value = row
@@ -271,7 +273,7 @@ def _prediction(row: Row, mapping: Mapping[str, str], where: str) -> Prediction:
         for field, value in values.items()
         if field not in ("choices", "confidence", "error", *ORIGIN)
     }
-    choices = _choices(values["choices"], where) or tuple(lettered(row))
+    choices = _choices(values["choices"], where) or tuple(lettered_choices(row))
     answer = texts["short_answer"] or texts["answer"]
     if len(answer) == 1 and answer.isupper() and choices and answer not in choices:
         place = ord(answer) - ord("A")  # the letter of a choice
@@ -300,8 +302,8 @@ def _verdict(value: Any) -> bool | None:
     >>> _verdict("C"), _verdict(0), _verdict(0.5)
     (True, False, None)
     """
-    said = str(value).strip().casefold()
-    return True if said in RIGHT else False if said in WRONG else None
+    text = str(value).strip().casefold()
+    return True if text in RIGHT else False if text in WRONG else None
 
 
 def _choices(value: Any, where: str) -> tuple[str, ...]:
@@ -321,10 +323,10 @@ def _reason(value: Any, where: str) -> str | None:
     >>> _reason("out of memory", ""), _reason(True, ""), _reason("False", "")
     ('out of memory', 'no reason given', None)
     """
-    said = "" if value is None else _text(value, "fallback", where).strip()
-    if said.casefold() in ("", "false", "no", "none", "0", "nan"):
+    reason = "" if value is None else _text(value, "fallback", where).strip()
+    if reason.casefold() in ("", "false", "no", "none", "0", "nan"):
         return None
-    return "no reason given" if said.casefold() in ("true", "yes", "1") else said
+    return "no reason given" if reason.casefold() in ("true", "yes", "1") else reason
 
 
 def _number(value: Any, where: str) -> float | None:

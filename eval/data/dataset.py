@@ -27,9 +27,9 @@ def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
     )
     for split, rows in splits.items():
         if "messages" not in rows.features:
-            found = ", ".join(rows.features)
+            column_names = ", ".join(rows.features)
             raise InputError(
-                f"{name}, split {split}: no column messages; found {found}. Is this config clips?"
+                f"{name}, split {split}: no column messages; found {column_names}. Is this config clips?"
             )
     return splits
 
@@ -53,18 +53,18 @@ def load_rows(name: str, config: str | None) -> DatasetDict:
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
     refuse_shared(name, splits)
-    return DatasetDict({split: undecoded(rows) for split, rows in splits.items()})
+    return DatasetDict({split: without_decoding(rows) for split, rows in splits.items()})
 
 
 def refuse_shared(name: str, splits: DatasetDict) -> None:
     """Raise where a case lies in two splits, unless the manifest says that the source divides it."""
-    named = {split: rows for split, rows in splits.items() if whole.CASE in rows.column_names}
-    cases = {split: set(rows.unique(whole.CASE)) - {None} for split, rows in named.items()}
-    seen = [case for found in cases.values() for case in found]
-    if len(set(seen)) == len(seen):
+    rows_by_split = {split: rows for split, rows in splits.items() if whole.CASE in rows.column_names}
+    cases = {split: set(rows.unique(whole.CASE)) - {None} for split, rows in rows_by_split.items()}
+    all_cases = [case for group in cases.values() for case in group]
+    if len(set(all_cases)) == len(all_cases):
         return
-    known = whole.manifest_of(Path(name)) if Path(name).is_dir() else hub_manifest(name)
-    whole.refuse_undeclared(cases, known, name)
+    manifest = whole.manifest_of(Path(name)) if Path(name).is_dir() else hub_manifest(name)
+    whole.refuse_undeclared(cases, manifest, name)
 
 
 def hub_manifest(name: str) -> Any:
@@ -102,7 +102,7 @@ def split_of(splits: DatasetDict, split: str, where: str) -> Dataset:
     return splits[split]
 
 
-def undecoded(rows: Dataset) -> Dataset:
+def without_decoding(rows: Dataset) -> Dataset:
     """Rows whose ``images`` come as ``{"bytes", "path"}``: decoding is the encoder's."""
     if "images" in rows.features:
         return rows.cast_column("images", List(Image(decode=False)))

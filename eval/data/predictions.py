@@ -46,12 +46,12 @@ class Prediction:
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Prediction))
-ASKED = FIELDS[
+QUESTION_FIELDS = FIELDS[
     : FIELDS.index("choices") + 1
 ]  # those that a data set's question fills, the others are the answer's
 ORIGIN = FIELDS[FIELDS.index("counted") :]  # what is left out of a line where it isn't known
 DIGESTS = ("weights", "frames")
-REQUIRED = ("qa_id", "kind", "short_answer", "prediction")
+REQUIRED_FIELDS = ("qa_id", "kind", "short_answer", "prediction")
 
 
 def to_line(prediction: Prediction) -> str:
@@ -76,7 +76,7 @@ def from_dict(row: Mapping[str, Any], where: str, columns: Mapping[str, str] | N
     if not isinstance(row, Mapping):
         raise InputError(f"{where}: expected a JSON object per line, found {type(row).__name__}")
     name = {field: (columns or {}).get(field, field) for field in FIELDS}
-    missing = [name[field] for field in REQUIRED if name[field] not in row]
+    missing = [name[field] for field in REQUIRED_FIELDS if name[field] not in row]
     if missing:
         raise InputError(f"{where}: no field {', '.join(missing)}; found {', '.join(sorted(map(str, row)))}")
     values = {field: row[name[field]] for field in FIELDS if row.get(name[field]) is not None}
@@ -109,7 +109,7 @@ def read(path: Path, columns: Mapping[str, str] | None = None) -> list[Predictio
 def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; `surgvqa-eval predict … --out {path}` writes one")
-    seen: dict[str, int] = {}
+    line_by_id: dict[str, int] = {}
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -122,12 +122,12 @@ def _rows(path: Path, columns: Mapping[str, str] | None) -> Iterator[Prediction]
             except UnicodeDecodeError as error:
                 raise InputError(f"{where}: not UTF-8 at byte {error.start}") from None
             prediction = from_dict(row, where, columns)
-            if prediction.qa_id in seen:
+            if prediction.qa_id in line_by_id:
                 raise InputError(
-                    f"{where}: {prediction.qa_id!r} is already on line {seen[prediction.qa_id]}; "
+                    f"{where}: {prediction.qa_id!r} is already on line {line_by_id[prediction.qa_id]}; "
                     "a question counts once"
                 )
-            seen[prediction.qa_id] = number
+            line_by_id[prediction.qa_id] = number
             yield prediction
 
 
@@ -142,8 +142,8 @@ def alone(path: Path) -> Iterator[IO[str]]:
     with path.open("a", encoding="utf-8") as file:
         if not hold(file.fileno()):
             raise InputError(f"{path}: another run is writing there; wait for it, or give another --out")
-        for stopped in path.parent.glob(f"{path.stem}.run.json.*.tmp"):  # of a run that was killed
-            stopped.unlink()
+        for leftover in path.parent.glob(f"{path.stem}.run.json.*.tmp"):  # of a run that was killed
+            leftover.unlink()
         try:
             yield file
         finally:

@@ -15,9 +15,9 @@ from surgvqa.builders.geometry.coordinates import Grid, Space, model_space
 from surgvqa.cards.command import InputError
 
 STRING = Value("string")
-NEEDED = ("row_id", "case_id", "time_s", "kind", "form", "prompt", "completion", "images", "space")
-KEPT = ("case_id", "source", "procedure", "phase", "images", "form", "width", "height", "space")
-ADDED = Features(
+PROMPT_COLUMNS = ("row_id", "case_id", "time_s", "kind", "form", "prompt", "completion", "images", "space")
+FRAME_COLUMNS = ("case_id", "source", "procedure", "phase", "images", "form", "width", "height", "space")
+CLIP_FEATURES = Features(
     {
         "clip_id": STRING,
         "start_s": Value("float64"),
@@ -37,7 +37,7 @@ ADDED = Features(
 
 def is_prompts(features: Mapping[str, Any]) -> bool:
     """Whether rows are of this kind: a prompt and its completion, and where that is written."""
-    return set(NEEDED) <= set(features)
+    return set(PROMPT_COLUMNS) <= set(features)
 
 
 def as_clips(rows: Dataset) -> Dataset:
@@ -46,33 +46,33 @@ def as_clips(rows: Dataset) -> Dataset:
     Raises:
         InputError: a prompt of more than a system and a user turn, or two different systems on one frame.
     """
-    texts = rows.select_columns([name for name in NEEDED if name != "images"])
+    texts = rows.select_columns([name for name in PROMPT_COLUMNS if name != "images"])
     first: list[int] = []
-    added: dict[str, list[Any]] = {name: [] for name in ADDED}
+    new_columns: dict[str, list[Any]] = {name: [] for name in CLIP_FEATURES}
     for (case, time_s), group in groupby(
         enumerate(texts), key=lambda item: (item[1]["case_id"], item[1]["time_s"])
     ):
-        asked = list(group)
-        first.append(asked[0][0])
+        frame_rows = list(group)
+        first.append(frame_rows[0][0])
         system, messages, qa = None, [], []
-        for index, (_, row) in enumerate(asked):
+        for index, (_, row) in enumerate(frame_rows):
             own, question = _question(row)
             if index and own != system:
                 raise InputError(f"{row['row_id']}: another system message than its frame's first row")
             system, answer = own, row["completion"][0]["content"]
             messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-            said = {"question": question, "answer": answer, "short_answer": answer, "choices": []}
-            qa.append({"qa_id": row["row_id"], "kind": row["kind"], "reasoning": "spatial", **said})
+            question_texts = {"question": question, "answer": answer, "short_answer": answer, "choices": []}
+            qa.append({"qa_id": row["row_id"], "kind": row["kind"], "reasoning": "spatial", **question_texts})
         values = {
             "clip_id": f"{case}@{round(time_s * 1000)}",
             **{"start_s": time_s, "end_s": time_s, "frame_times_s": [time_s], "qa": qa},
             "messages": ([{"role": "system", "content": system}] if system else []) + messages,
         }
         for name, value in values.items():
-            added[name].append(value)
-    kept = rows.select_columns([name for name in KEPT if name in rows.features])
-    kept = kept if first == list(range(len(rows))) else kept.select(first).flatten_indices()
-    return concatenate_datasets([kept, Dataset.from_dict(added, features=ADDED)], axis=1)
+            new_columns[name].append(value)
+    kept_rows = rows.select_columns([name for name in FRAME_COLUMNS if name in rows.features])
+    kept_rows = kept_rows if first == list(range(len(rows))) else kept_rows.select(first).flatten_indices()
+    return concatenate_datasets([kept_rows, Dataset.from_dict(new_columns, features=CLIP_FEATURES)], axis=1)
 
 
 def _question(row: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -102,7 +102,7 @@ def raise_if_other_pixels(rows: Dataset, model_type: str, image_processor: Any, 
         return
     model_space(model_type, 1, 1, Grid(1, 1, 1))  # refuses a family that has no such form
     grid = Grid.of(image_processor)
-    given = f"{grid.factor},{grid.min_pixels},{grid.max_pixels}"
+    grid_option = f"{grid.factor},{grid.min_pixels},{grid.max_pixels}"
     shapes: dict[tuple[int, int], Sequence[float]] = {}
     for form, width, height, space in zip(
         rows["form"], rows["width"], rows["height"], rows["space"], strict=True
@@ -110,12 +110,12 @@ def raise_if_other_pixels(rows: Dataset, model_type: str, image_processor: Any, 
         if form == "json":
             shapes.setdefault((width, height), space)
     for (width, height), space in shapes.items():
-        written, seen = Space(*space), model_space(model_type, width, height, grid)
-        if written != seen:
+        written_space, seen_space = Space(*space), model_space(model_type, width, height, grid)
+        if written_space != seen_space:
             raise InputError(
-                f"{where} writes places in {written.width:g} x {written.height:g} for a {width} x {height} picture, "
-                f"a {model_type} with these pixel limits in {seen.width:g} x {seen.height:g}; build it with "
-                f"--pointing-model-type {model_type} --pointing-grid {given}, or give the --min_pixels and "
+                f"{where} writes places in {written_space.width:g} x {written_space.height:g} for a {width} x {height} picture, "
+                f"a {model_type} with these pixel limits in {seen_space.width:g} x {seen_space.height:g}; build it with "
+                f"--pointing-model-type {model_type} --pointing-grid {grid_option}, or give the --min_pixels and "
                 "--max_pixels it was built for"
             )
 

@@ -31,55 +31,63 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "fallback": ("fallback", "fallback_reason", "fell_back", "rescued_by"),
     "seconds": ("seconds", "latency", "latency_s", "latency_seconds", "generation_seconds", "inference_time", "time_s", "elapsed", "elapsed_s"),
 }  # fmt: skip
-SEARCHED = 1000  # rows in which a column may turn up for the first time
+SEARCH_ROWS = 1000  # rows in which a column may turn up for the first time
 LETTERS = "ABCDEFGH"
 ALIKE = 0.3  # share of a column's values that are right answers somewhere, from which on it holds answers
 LONGEST_ANSWER = 60  # characters of a value that can be compared so
 
 
-def recognise(rows: Sequence[Row], taken: Mapping[str, str]) -> dict[str, str]:
-    """Return the columns of our fields that the file names otherwise; ``taken`` are those that are known.
+def recognise(rows: Sequence[Row], known_columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the columns of our fields that the file names otherwise; ``known_columns`` are those that are known.
 
     >>> recognise([{"question": "Is it?", "answer": "yes", "generated_answer": "no"}], {})
     {'prediction': 'generated_answer', 'short_answer': 'answer', 'question': 'question'}
     >>> recognise([{"question": "Is it?", "answer": "No", "gnd": "Yes"}], {})
     {'prediction': 'answer', 'short_answer': 'gnd', 'question': 'question'}
     """
-    columns = dict.fromkeys(str(column) for row in rows[:SEARCHED] for column in row)
+    columns = dict.fromkeys(str(column) for row in rows[:SEARCH_ROWS] for column in row)
     there = {column.strip().casefold().replace(" ", "_").replace("-", "_"): column for column in columns}
-    found = {
+    column_by_field = {
         field: there[name]
         for field, names in NAMES.items()
-        if field not in taken and (name := next((name for name in names if name in there), None)) is not None
+        if field not in known_columns
+        and (name := next((name for name in names if name in there), None)) is not None
     }
     answer = there.get("answer")
-    used = {*taken.values(), *found.values()}
-    if answer and answer not in used:
+    used_columns = {*known_columns.values(), *column_by_field.values()}
+    if answer and answer not in used_columns:
         free = [
-            field for field in ("prediction", "short_answer") if field not in taken and field not in found
+            field
+            for field in ("prediction", "short_answer")
+            if field not in known_columns and field not in column_by_field
         ]
         if free == ["prediction"]:
-            found["prediction"] = answer
+            column_by_field["prediction"] = answer
         elif free:
-            found["short_answer"] = answer
+            column_by_field["short_answer"] = answer
     if (
-        "prediction" not in taken
-        and "prediction" not in found
-        and "short_answer" in found
-        and (column := _like_answers(rows, found["short_answer"], {*taken.values(), *found.values()}))
+        "prediction" not in known_columns
+        and "prediction" not in column_by_field
+        and "short_answer" in column_by_field
+        and (
+            column := _like_answers(
+                rows, column_by_field["short_answer"], {*known_columns.values(), *column_by_field.values()}
+            )
+        )
         is not None
     ):
-        found["prediction"] = column
-    return {field: found[field] for field in NAMES if field in found}
+        column_by_field["prediction"] = column
+    return {field: column_by_field[field] for field in NAMES if field in column_by_field}
 
 
-def _like_answers(rows: Sequence[Row], truth: str, used: set[str]) -> str | None:
+def _like_answers(rows: Sequence[Row], truth: str, used_columns: set[str]) -> str | None:
     """Return the one other column whose values are right answers of the file."""
     answers = {_plain(row.get(truth)) for row in rows} - {""}
     alike = [
         str(column)
         for column in rows[0]
-        if column not in used and sum(_plain(row.get(column)) in answers for row in rows) >= ALIKE * len(rows)
+        if column not in used_columns
+        and sum(_plain(row.get(column)) in answers for row in rows) >= ALIKE * len(rows)
     ]
     return alike[0] if len(alike) == 1 else None
 
@@ -89,10 +97,10 @@ def _plain(value: Any) -> str:
     return text.strip().strip(".").casefold() if len(text) <= LONGEST_ANSWER else ""
 
 
-def lettered(row: Row) -> list[str]:
+def lettered_choices(row: Row) -> list[str]:
     """Return the choices that stand in columns A, B, C, … of a table.
 
-    >>> lettered({"A": "left", "B": "right", "C": ""})
+    >>> lettered_choices({"A": "left", "B": "right", "C": ""})
     ['left', 'right']
     """
     own = [str(row[letter]).strip() for letter in LETTERS if row.get(letter) not in (None, "")]

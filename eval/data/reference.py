@@ -28,7 +28,7 @@ KEYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class Alignment:
     """One row per question of the data set, and what didn't fit."""
 
     rows: list[Prediction]
@@ -48,11 +48,11 @@ def questions(
     """
     path = Path(source)
     if path.is_file():
-        loaded = columns.read(path, mapping)
-        if not loaded.fields & {"short_answer", "answer"}:
-            raise InputError(f"{path}: no answers in it; found {', '.join(sorted(loaded.fields))}")
+        contents = columns.read(path, mapping)
+        if not contents.fields & {"short_answer", "answer"}:
+            raise InputError(f"{path}: no answers in it; found {', '.join(sorted(contents.fields))}")
         return [
-            dataclasses.replace(row, prediction="", error=None, counted=None) for row in loaded.predictions
+            dataclasses.replace(row, prediction="", error=None, counted=None) for row in contents.predictions
         ]
     return [question(row) for row in _dataset_rows(str(source), path, split or "test")]
 
@@ -72,11 +72,11 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
         whole.check(path, "qa")
         shards = sorted((path / "qa").glob(f"{split}-*.parquet"))
         if not shards:
-            found = sorted(
+            splits = sorted(
                 {shard.name.rpartition("-")[0].split("-")[0] for shard in (path / "qa").glob("*.parquet")}
             )
             raise InputError(
-                f"{path}: no questions of split {split} (qa/{split}-*.parquet); found {', '.join(found) or 'none'}"
+                f"{path}: no questions of split {split} (qa/{split}-*.parquet); found {', '.join(splits) or 'none'}"
             )
         import pyarrow.parquet as parquet
 
@@ -110,35 +110,35 @@ def question(row: Mapping[str, Any]) -> Prediction:
     )
 
 
-def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = None) -> Laid:
+def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = None) -> Alignment:
     """One row per question, in the order of the questions.
 
     Without ``data`` the file's own rows are the questions, and missing ones cannot be seen.
 
-    >>> asked = Prediction("q", "c", "c", "phase", "", "Q?", "", "incision")
-    >>> [row.error for row in lay([], [asked]).rows]
+    >>> question = Prediction("q", "c", "c", "phase", "", "Q?", "", "incision")
+    >>> [row.error for row in lay([], [question]).rows]
     ['missing: no prediction for this question']
     """
     if data is None:
         return _alone(predictions)
     fields = _telling(data, predictions)
-    given = _by_key(predictions, fields)
-    asked = [key(question, fields) for question in data]
-    known = set(asked)
-    extra = sum(len(answers) for name, answers in given.items() if name not in known)
+    answers_by_key = _by_key(predictions, fields)
+    question_keys = [key(question, fields) for question in data]
+    known_keys = set(question_keys)
+    extra = sum(len(answers) for name, answers in answers_by_key.items() if name not in known_keys)
     if predictions and extra == len(predictions):
         raise InputError(
             f"none of the {len(predictions)} predictions is on a question of the data set, "
             f"as {predictions[0].qa_id!r} isn't; is it the right data set and split?"
         )
     rows, notes = [], []
-    missing = duplicates = changed = 0
-    for name, question in zip(asked, data, strict=True):
-        answers = given.get(name, [])
+    missing = duplicates = changes = 0
+    for name, question in zip(question_keys, data, strict=True):
+        answers = answers_by_key.get(name, [])
         missing += not answers
         duplicates += max(0, len(answers) - 1)
         answer = _one(answers)
-        changed += (
+        changes += (
             bool(answers and answers[0].short_answer) and answers[0].short_answer != question.short_answer
         )
         rows.append(
@@ -150,15 +150,17 @@ def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None = N
                 counted=answer.counted if answer else None,
             )
         )
-    if changed:
-        notes.append(f"{changed} right answers in the file are not the data set's; the data set's count")
-    return Laid(rows, missing, extra, duplicates, tuple(notes))
+    if changes:
+        notes.append(f"{changes} right answers in the file are not the data set's; the data set's count")
+    return Alignment(rows, missing, extra, duplicates, tuple(notes))
 
 
-def _alone(predictions: Sequence[Prediction]) -> Laid:
+def _alone(predictions: Sequence[Prediction]) -> Alignment:
     notes = ["no data set given: the denominator is the file's own, and a missing question cannot be seen"]
     if not any(prediction.qa_id for prediction in predictions):
-        return Laid(list(predictions), notes=(*notes, "no question ids: a repeated question cannot be seen"))
+        return Alignment(
+            list(predictions), notes=(*notes, "no question ids: a repeated question cannot be seen")
+        )
     fields = KEYS[0] if _names_one_question(predictions) else KEYS[-1]
     if fields != KEYS[0]:
         notes.append("ids name more than one question; told apart by case, clip, question and answer too")
@@ -168,7 +170,7 @@ def _alone(predictions: Sequence[Prediction]) -> Laid:
         rows.append(
             _one(answers) or dataclasses.replace(answers[0], prediction="", error=CONFLICT, counted=None)
         )
-    return Laid(rows, duplicates=len(predictions) - len(rows), notes=tuple(notes))
+    return Alignment(rows, duplicates=len(predictions) - len(rows), notes=tuple(notes))
 
 
 def _one(answers: Sequence[Prediction]) -> Prediction | None:

@@ -29,38 +29,42 @@ def splits(where: str, config: str | None = None, leaking: bool = False) -> dict
     """
     set_verbosity_error()
     if (Path(where) / "dataset_dict.json").is_file() or (Path(where) / "dataset_info.json").is_file():
-        saved = load_from_disk(where)
-        saved = saved if isinstance(saved, DatasetDict) else DatasetDict({"all": saved})
-        return {name: split.to_iterable_dataset().decode(False) for name, split in saved.items()}
+        saved_splits = load_from_disk(where)
+        saved_splits = (
+            saved_splits if isinstance(saved_splits, DatasetDict) else DatasetDict({"all": saved_splits})
+        )
+        return {name: split.to_iterable_dataset().decode(False) for name, split in saved_splits.items()}
     if Path(where).is_dir():
         whole.refuse_unfinished(Path(where), config)
-    named = _config(where, config)
+    config_name = _config(where, config)
     if Path(where).is_dir() and not leaking:
-        whole.refuse_leaks(Path(where), named)
+        whole.refuse_leaks(Path(where), config_name)
     try:
-        loaded = load_dataset(where, named, streaming=True)
+        split_streams = load_dataset(where, config_name, streaming=True)
     except (
         OSError,
         ValueError,
     ) as error:  # datasets raises these for absent, unreachable and unreadable ones
         raise InputError(f"{where}: not a data set that can be read here ({error})") from error
-    return {str(name): split.decode(False) for name, split in loaded.items()}
+    return {str(name): split.decode(False) for name, split in split_streams.items()}
 
 
-def _config(where: str, asked: str | None) -> str:
+def _config(where: str, config: str | None) -> str:
     if not Path(where).exists() and where.count("/") != 1:
         raise InputError(f"{where}: no such folder, and not a data set's name on the Hub (org/name)")
     names = get_dataset_config_names(where)
-    if asked is None and "clips" in names:
+    if config is None and "clips" in names:
         return "clips"
-    if asked is None and len(names) == 1:
+    if config is None and len(names) == 1:
         return str(names[0])
-    if asked is None or asked not in names:
-        wanted = (
-            f"no config {asked!r}; {nearest(asked, names)}" if asked else f"which config of {sorted(names)}?"
+    if config is None or config not in names:
+        problem = (
+            f"no config {config!r}; {nearest(config, names)}"
+            if config
+            else f"which config of {sorted(names)}?"
         )
-        raise InputError(f"{where}: {wanted} (--config)")
-    return asked
+        raise InputError(f"{where}: {problem} (--config)")
+    return config
 
 
 def questions(where: str, leaking: bool = False) -> dict[str, list[Row]]:
@@ -74,10 +78,10 @@ def clips(where: str, split: str, leaking: bool = False) -> Iterator[Row]:
     Raises:
         InputError: no such split.
     """
-    found = splits(where, "clips", leaking)
-    if split not in found:
-        raise InputError(f"{where}: no split {split!r}; {nearest(split, found)}")
-    yield from found[split]
+    rows_by_split = splits(where, "clips", leaking)
+    if split not in rows_by_split:
+        raise InputError(f"{where}: no split {split!r}; {nearest(split, rows_by_split)}")
+    yield from rows_by_split[split]
 
 
 def picture(value: Row) -> bytes:
@@ -100,10 +104,10 @@ def frames(row: Row, where: str, count: int = 8) -> list[bytes]:
     from surgvqa.builders.video.decode import read_frames
 
     start, begins = row["start_s"], row["video_start_s"]
-    known = row["frame_times_s"] or [start]
-    picks = sorted({round(i * (len(known) - 1) / max(1, count - 1)) for i in range(count)})
+    known_times = row["frame_times_s"] or [start]
+    picks = sorted({round(i * (len(known_times) - 1) / max(1, count - 1)) for i in range(count)})
     # The first frame of a cut clip can be from before its start: it stands at the clip's second 0.
-    times = [begins + max(0.0, known[i] - start) for i in picks]
+    times = [begins + max(0.0, known_times[i] - start) for i in picks]
     return [encode_jpeg(shot.image) for shot in read_frames(path, times)]
 
 

@@ -38,28 +38,28 @@ def refuse_unfinished(folder: Path, config: str | None = None) -> None:
                 f"{folder} is unfinished: it has no {manifests.NAME}, which a build writes last; {AGAIN}"
             )
         return
-    known = manifests.whole(folder)
-    if not isinstance(known.get("files"), dict):
+    manifest = manifests.whole(folder)
+    if not isinstance(manifest.get("files"), dict):
         return  # a manifest of another program
-    found = [one for one in manifests.unsealed(folder, known) if one.startswith(manifests.REPORT)]
-    listed: Mapping[str, Shard] = known["files"]
-    for name, shard in sorted(listed.items()):
+    faults = [one for one in manifests.seal_faults(folder, manifest) if one.startswith(manifests.REPORT)]
+    shards: Mapping[str, Shard] = manifest["files"]
+    for name, shard in sorted(shards.items()):
         path = folder / name
         read = config is None or name.split("/")[0] in (config, "videos")
         if not path.is_file():
-            found.append(f"{name}: listed, but not there")
+            faults.append(f"{name}: listed, but not there")
         elif path.stat().st_size != shard["bytes"]:
-            found.append(f"{name}: {path.stat().st_size} bytes, should be {shard['bytes']}")
+            faults.append(f"{name}: {path.stat().st_size} bytes, should be {shard['bytes']}")
         elif read and name.endswith(".parquet") and _digest(path) != shard["sha256"]:
-            found.append(f"{name}: its SHA-256 is not the one in {manifests.NAME}")
+            faults.append(f"{name}: its SHA-256 is not the one in {manifests.NAME}")
     there = {
         path.relative_to(folder).as_posix() for name in CONFIGS for path in (folder / name).glob("*.parquet")
     }
-    found += [f"{name}: there, but not listed" for name in sorted(there - set(listed))]
-    if found:
-        more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
+    faults += [f"{name}: there, but not listed" for name in sorted(there - set(shards))]
+    if faults:
+        more = f"; and {len(faults) - MOST} more" if len(faults) > MOST else ""
         raise InputError(
-            f"{folder} is not what was built: {'; '.join(found[:MOST])}{more}; {AGAIN} "
+            f"{folder} is not what was built: {'; '.join(faults[:MOST])}{more}; {AGAIN} "
             f"(`surgvqa-build verify {folder}` looks at every byte)"
         )
 
@@ -69,8 +69,8 @@ def refuse_other_video(root: Path, path: Path) -> None:
 
     Its bytes are read when it is first shown, not all videos before the first step: of 100 GB that would take minutes.
     """
-    wanted = _videos(root, *_stat(root / manifests.NAME)).get(path.relative_to(root).as_posix())
-    if wanted is not None and _digest(path) != wanted:
+    expected_digest = _videos(root, *_stat(root / manifests.NAME)).get(path.relative_to(root).as_posix())
+    if expected_digest is not None and _digest(path) != expected_digest:
         raise InputError(f"{path}: its SHA-256 is not the one in {manifests.NAME}; {AGAIN}")
 
 
@@ -82,11 +82,11 @@ def _stat(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=8)
 def _videos(root: Path, *_: int) -> Mapping[str, str]:
     """Return the digests of a data set's videos; none of a folder that is no data set."""
-    known = manifest_of(root)
-    listed = known.get("files") if isinstance(known, dict) else None
-    if not isinstance(listed, dict):
+    manifest = manifest_of(root)
+    shards = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(shards, dict):
         return {}
-    return {name: shard["sha256"] for name, shard in listed.items() if name.startswith("videos/")}
+    return {name: shard["sha256"] for name, shard in shards.items() if name.startswith("videos/")}
 
 
 def ours(folder: Path) -> bool:
@@ -103,11 +103,11 @@ def ours(folder: Path) -> bool:
 def _digest(path: Path) -> str:
     """Return a file's SHA-256; once for a file that stays as it is."""
     facts = path.stat()
-    return _known(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return _cached_digest(path.resolve(), facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 @lru_cache(maxsize=100_000)
-def _known(path: Path, *_: int) -> str:
+def _cached_digest(path: Path, *_: int) -> str:
     return manifests.sha256(path)
 
 
@@ -129,12 +129,12 @@ def manifest_of(folder: Path) -> Any:
     return manifests.read(folder) if (folder / manifests.NAME).is_file() else {}
 
 
-def refuse_undeclared(cases: Mapping[str, Iterable[str]], known: Any, where: str) -> None:
-    """Raise where a case lies in two splits and the manifest ``known`` doesn't say that its source divides it."""
-    declared: Mapping[str, str] = known.get("splits", {}) if isinstance(known, dict) else {}
-    divided = {case for case, split in declared.items() if "+" in str(split)}
+def refuse_undeclared(cases: Mapping[str, Iterable[str]], manifest: Any, where: str) -> None:
+    """Raise where a case lies in two splits and the manifest ``manifest`` doesn't say that its source divides it."""
+    declared_splits: Mapping[str, str] = manifest.get("splits", {}) if isinstance(manifest, dict) else {}
+    divided_cases = {case for case, split in declared_splits.items() if "+" in str(split)}
     try:
-        refuse_shared_cases({split: set(found) - divided for split, found in cases.items()})
+        refuse_shared_cases({split: set(group) - divided_cases for split, group in cases.items()})
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

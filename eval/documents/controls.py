@@ -127,7 +127,7 @@ class LeakExample(TypedDict):
     """seconds of overlap, or bits of difference"""
 
 
-class Shared(TypedDict):
+class CheckFinding(TypedDict):
     """What one check finds."""
 
     n: int
@@ -143,13 +143,13 @@ class SharedByPair(TypedDict):
     """one split"""
     b: str
     """the other"""
-    shared_cases: Shared
+    shared_cases: CheckFinding
     """cases in both"""
-    overlapping_windows: Shared
+    overlapping_windows: CheckFinding
     """clips that overlap in time"""
-    shared_frames: Shared
+    shared_frames: CheckFinding
     """clips with the same frame"""
-    near_duplicates: Shared
+    near_duplicates: CheckFinding
     """clips with frames that look alike"""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from surgvqa.cards.files.documents import Bits, Inspected
+from surgvqa.cards.files.documents import Bits, Inspection
 from surgvqa.eval.documents.controls import BaselinesFile, Leaks, NecessityFile
 from surgvqa.eval.documents.scores import Interval, Scores
 from typing_extensions import TypedDict
@@ -292,7 +292,7 @@ class BuildNotes(TypedDict):
     """over the whole data set"""
     kinds: list[KindBits]
     """bits of each kind"""
-    inspected: Inspected | None
+    inspected: Inspection | None
     """what persons found in a sample"""
 
 

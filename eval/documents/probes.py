@@ -14,7 +14,7 @@ class Group(TypedDict):
     """share that is right, 0 to 1"""
 
 
-class Invented(TypedDict):
+class InventedNames(TypedDict):
     """Names given as in view that aren't."""
 
     answers: int
@@ -87,7 +87,7 @@ class Probes(TypedDict):
 
     groups: dict[str, Group | None]
     """accuracy on groups of kinds"""
-    invented: Invented | None
+    invented: InventedNames | None
     """names of what isn't in view"""
     asked_absent: AskedAbsent | None
     """questions on things as often absent as present"""

@@ -22,7 +22,7 @@ class Example(TypedDict):
     """its first 200 characters"""
 
 
-class Undecided(TypedDict):
+class UndecidedReplies(TypedDict):
     """Replies in which the rule finds none of the kind's answers."""
 
     n: int
@@ -55,7 +55,7 @@ class Differences(Apart):
     """why the other rule has its own wrong"""
 
 
-class AsCounted(Apart):
+class FileVerdicts(Apart):
     """What the predictions' file itself counts as right."""
 
     n: int
@@ -257,7 +257,7 @@ class Scores(Headline):
     """answers that decline"""
     echoes: int
     """answers that repeat the question"""
-    undecided: Undecided
+    undecided: UndecidedReplies
     """answers that no rule can read"""
     missing: int
     """questions without an answer"""
@@ -271,7 +271,7 @@ class Scores(Headline):
     """kinds whose answers have less than half the truth's entropy"""
     wrong_because: dict[str, int]
     """how often for which cause"""
-    as_counted: AsCounted | None
+    as_counted: FileVerdicts | None
     """what the file itself counts as right"""
     rules_differ: dict[str, Differences]
     """by the other rule"""

@@ -26,7 +26,7 @@ class Precision:
     ap50: float
 
 
-def average_precision(said: Sequence[Box], true: Sequence[Box]) -> Precision:
+def average_precision(predictions: Sequence[Box], true: Sequence[Box]) -> Precision:
     """Return the mean average precision of predicted boxes over all labels and pictures.
 
     >>> box = Box(picture="a", label="hook", corners=(0, 0, 10, 10))
@@ -36,16 +36,16 @@ def average_precision(said: Sequence[Box], true: Sequence[Box]) -> Precision:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    if not said:
+    if not predictions:
         return Precision(ap=0.0, ap50=0.0) if true else Precision(ap=-1.0, ap50=-1.0)
-    pictures = {name: i for i, name in enumerate(sorted({box.picture for box in (*said, *true)}), 1)}
-    labels = {name: i for i, name in enumerate(sorted({box.label for box in (*said, *true)}), 1)}
+    pictures = {name: i for i, name in enumerate(sorted({box.picture for box in (*predictions, *true)}), 1)}
+    labels = {name: i for i, name in enumerate(sorted({box.label for box in (*predictions, *true)}), 1)}
 
     def rows(boxes: Sequence[Box]) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = []
+        records: list[dict[str, object]] = []
         for i, box in enumerate(boxes, 1):
             x1, y1, x2, y2 = box.corners
-            found.append(
+            records.append(
                 {
                     "id": i,
                     "image_id": pictures[box.picture],
@@ -56,7 +56,7 @@ def average_precision(said: Sequence[Box], true: Sequence[Box]) -> Precision:
                     "score": box.score,
                 }
             )
-        return found
+        return records
 
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         truth = COCO()
@@ -65,8 +65,8 @@ def average_precision(said: Sequence[Box], true: Sequence[Box]) -> Precision:
             "categories": [{"id": i, "name": name} for name, i in labels.items()],
         }  # fmt: skip
         truth.createIndex()
-        judged = COCOeval(truth, truth.loadRes(rows(said)), "bbox")
-        judged.evaluate()
-        judged.accumulate()
-        judged.summarize()
-    return Precision(ap=float(judged.stats[0]), ap50=float(judged.stats[1]))
+        evaluation = COCOeval(truth, truth.loadRes(rows(predictions)), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return Precision(ap=float(evaluation.stats[0]), ap50=float(evaluation.stats[1]))

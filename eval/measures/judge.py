@@ -39,7 +39,7 @@ class Case:
 
     question: str
     truth: str
-    said: str
+    reply: str
     case_id: str = ""
 
 
@@ -56,18 +56,18 @@ class Agreement:
 def words_of(case: Case, salt: str) -> tuple[str, str]:
     """Return the two words of one request: nobody who doesn't know the salt can write them.
 
-    >>> case = Case(question="Which?", truth="left", said="left")
+    >>> case = Case(question="Which?", truth="left", reply="left")
     >>> words_of(case, "a") == words_of(case, "b")
     False
     """
-    digest = hashlib.sha256(f"{salt}\n{case.question}\n{case.truth}\n{case.said}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{salt}\n{case.question}\n{case.truth}\n{case.reply}".encode()).hexdigest()
     return f"R{digest[:8]}", f"W{digest[8:16]}"
 
 
 def messages(case: Case, salt: str) -> list[dict[str, str]]:
     """Return the request: what is asked, the data as JSON, and the two words."""
     right, wrong = words_of(case, salt)
-    data = {"question": case.question, "right_answer": case.truth, "answer": case.said}
+    data = {"question": case.question, "right_answer": case.truth, "answer": case.reply}
     return [
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": json.dumps(data, ensure_ascii=False)},
@@ -80,12 +80,12 @@ class Judge(Server):
 
     def __init__(self, url: str, model: str, salt: str) -> None:
         super().__init__(url, "judge: give --url")
-        served = [one["id"] for one in self.send("GET", "/models")["data"]]
-        if not served or (model and model not in served):
+        models = [one["id"] for one in self.send("GET", "/models")["data"]]
+        if not models or (model and model not in models):
             raise InputError(
-                f"{url} serves {', '.join(served) or 'no model'}" + (f", not {model}" if model else "")
+                f"{url} serves {', '.join(models) or 'no model'}" + (f", not {model}" if model else "")
             )
-        self.model, self.salt = model or served[0], salt
+        self.model, self.salt = model or models[0], salt
 
     def verdict(self, case: Case) -> bool | None:
         """Return whether an answer is right; None where the reply is neither of the two words."""
@@ -95,15 +95,15 @@ class Judge(Server):
             "temperature": 0.0,
             "max_tokens": 32,
         }
-        said = self.send("POST", "/chat/completions", body)["choices"][0]["message"]["content"] or ""
+        reply = self.send("POST", "/chat/completions", body)["choices"][0]["message"]["content"] or ""
         right, wrong = words_of(case, self.salt)
-        word = said.strip().strip(".\"'`* ")
+        word = reply.strip().strip(".\"'`* ")
         return True if word == right else False if word == wrong else None
 
     def verdicts(self, cases: Sequence[Case]) -> list[bool | None]:
         """Judge all answers, in their order; an empty one is wrong unasked."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda case: self.verdict(case) if case.said.strip() else False, cases))
+            return list(pool.map(lambda case: self.verdict(case) if case.reply.strip() else False, cases))
 
 
 def agreement(

@@ -24,33 +24,35 @@ class Measure:
     floor_by: str  # "most frequent answer" or "another question's answer"
 
 
-def token_f1(said: str, references: Sequence[str]) -> float:
+def token_f1(reply: str, references: Sequence[str]) -> float:
     """Return the F1 of the words in common with the best reference (SQuAD's, without its articles rule).
 
     >>> round(token_f1("the left forceps", ["left forceps", "right"]), 2)
     0.8
     """
-    return max((_token_f1(said, reference) for reference in references), default=0.0)
+    return max((_token_f1(reply, reference) for reference in references), default=0.0)
 
 
-def _token_f1(said: str, reference: str) -> float:
-    given, true = Counter(words(said)), Counter(words(reference))
-    common = (given & true).total()
-    return 2 * common / (given.total() + true.total()) if common else float(not given and not true)
+def _token_f1(reply: str, reference: str) -> float:
+    reply_words, true = Counter(words(reply)), Counter(words(reference))
+    common = (reply_words & true).total()
+    return (
+        2 * common / (reply_words.total() + true.total()) if common else float(not reply_words and not true)
+    )
 
 
-def bleu(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+def bleu(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Return sacrebleu's corpus BLEU, case kept, its standard tokens."""
     import sacrebleu
 
-    return float(sacrebleu.corpus_bleu(list(said), _streams(references)).score)
+    return float(sacrebleu.corpus_bleu(list(predictions), _streams(references)).score)
 
 
-def chrf(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+def chrf(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Return sacrebleu's corpus chrF2."""
     import sacrebleu
 
-    return float(sacrebleu.corpus_chrf(list(said), _streams(references)).score)
+    return float(sacrebleu.corpus_chrf(list(predictions), _streams(references)).score)
 
 
 def _streams(references: Sequence[Sequence[str]]) -> list[list[Any]]:
@@ -63,26 +65,33 @@ def _streams(references: Sequence[Sequence[str]]) -> list[list[Any]]:
     return [[own[i] if i < len(own) else None for own in references] for i in range(most)]
 
 
-def rouge_l(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+def rouge_l(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Return the mean of rouge-score's ROUGE-L F, with stemmer, of the best reference."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
     best = [
         max(scorer.score(reference, reply)["rougeL"].fmeasure for reference in own)
-        for reply, own in zip(said, references, strict=True)
+        for reply, own in zip(predictions, references, strict=True)
     ]
     return 100 * sum(best) / len(best)
 
 
-def mean_token_f1(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+def mean_token_f1(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Return the mean of `token_f1`, times 100."""
-    return 100 * sum(token_f1(reply, own) for reply, own in zip(said, references, strict=True)) / len(said)
+    return (
+        100
+        * sum(token_f1(reply, own) for reply, own in zip(predictions, references, strict=True))
+        / len(predictions)
+    )
 
 
-def exact(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+def exact(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Return the share of replies that are one of their references, word for word, times 100."""
-    right = [words(reply) in {words(one) for one in own} for reply, own in zip(said, references, strict=True)]
+    right = [
+        words(reply) in {words(one) for one in own}
+        for reply, own in zip(predictions, references, strict=True)
+    ]
     return 100 * sum(right) / len(right)
 
 
@@ -96,12 +105,12 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Sequence[Sequence[str]]], float]
 
 
 def measure(
-    said: Sequence[str], references: Sequence[Sequence[str]], kinds: Sequence[str]
+    predictions: Sequence[str], references: Sequence[Sequence[str]], kinds: Sequence[str]
 ) -> dict[str, Measure]:
     """Return every measure of the replies, each beside the better of two replies that never look.
 
     Args:
-        said: the replies, as they are.
+        predictions: the replies, as they are.
         references: right answers, at least one a question.
         kinds: kinds of the questions: both guesses stay within a kind.
     """
@@ -109,12 +118,12 @@ def measure(
         "most frequent answer": usual(references, kinds),
         "another question's answer": neighbours(references, kinds),
     }
-    found = {}
+    measures = {}
     for name, value in MEASURES.items():
         floors = {by: value(replies, references) for by, replies in blind.items()}
         best = max(floors, key=lambda by: floors[by])
-        found[name] = Measure(value=value(said, references), floor=floors[best], floor_by=best)
-    return found
+        measures[name] = Measure(value=value(predictions, references), floor=floors[best], floor_by=best)
+    return measures
 
 
 def usual(references: Sequence[Sequence[str]], kinds: Sequence[str]) -> list[str]:

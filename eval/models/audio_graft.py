@@ -124,15 +124,15 @@ class Hearing:
         self.audio_tower.eval()  # a trainer's train() reaches it too; frozen is frozen, dropout included
         with torch.no_grad():
             dtype = next(self.audio_tower.parameters()).dtype
-            heard = self.audio_tower(input_features.to(dtype)).last_hidden_state
+            states = self.audio_tower(input_features.to(dtype)).last_hidden_state
         pool = self.config.audio_pool
-        pooled = [
-            torch.stack([part.mean(0) for part in heard[index, :count].split(pool)])
+        pooled_states = [
+            torch.stack([part.mean(0) for part in states[index, :count].split(pool)])
             for index, count in enumerate(audio_frames.tolist())
         ]
         width = next(self.audio_projector.parameters()).dtype  # a LoRA run may keep a float32 copy of it
-        embedded: Tensor = self.audio_projector(torch.cat(pooled).to(width))
-        return embedded
+        embeddings: Tensor = self.audio_projector(torch.cat(pooled_states).to(width))
+        return embeddings
 
     def forward(
         self,
@@ -149,13 +149,13 @@ class Hearing:
             return super().forward(input_ids, *args, **kwargs)  # type: ignore[misc]
         if input_ids is None or audio_frames is None:
             raise ValueError("sound needs input_ids, to know where it stands, and audio_frames, its lengths")
-        embedded = self.get_audio_features(input_features, audio_frames)
+        embeddings = self.get_audio_features(input_features, audio_frames)
         here = input_ids == self.config.audio_token_id
-        if int(here.sum()) != len(embedded):
-            raise ValueError(f"{int(here.sum())} {AUDIO_PAD} tokens, {len(embedded)} tokens of sound")
+        if int(here.sum()) != len(embeddings):
+            raise ValueError(f"{int(here.sum())} {AUDIO_PAD} tokens, {len(embeddings)} tokens of sound")
 
         def put(_: nn.Module, __: Any, out: Tensor) -> Tensor:
-            return out.masked_scatter(here[..., None].to(out.device), embedded.to(out.device, out.dtype))
+            return out.masked_scatter(here[..., None].to(out.device), embeddings.to(out.device, out.dtype))
 
         hook = self.get_input_embeddings().register_forward_hook(put)  # type: ignore[attr-defined]
         try:
@@ -179,7 +179,7 @@ class HearingQwen3VLModel(Hearing, Qwen3VLModel):
 SOUND = ("input_features", "audio_frames")
 
 
-class Spoken:
+class SoundGeneration:
     """The outer model's part: it passes sound on, and drops it once it is in the cache."""
 
     inner: ClassVar[type]
@@ -210,21 +210,21 @@ class Spoken:
         return inputs
 
 
-class AudioQwen2VLForConditionalGeneration(Spoken, Qwen2VLForConditionalGeneration):
+class AudioQwen2VLForConditionalGeneration(SoundGeneration, Qwen2VLForConditionalGeneration):
     """Qwen2-VL that hears."""
 
     config_class = AudioQwen2VLConfig
     inner = HearingQwen2VLModel
 
 
-class AudioQwen2_5VLForConditionalGeneration(Spoken, Qwen2_5_VLForConditionalGeneration):  # noqa: N801
+class AudioQwen2_5VLForConditionalGeneration(SoundGeneration, Qwen2_5_VLForConditionalGeneration):  # noqa: N801
     """Qwen2.5-VL that hears."""
 
     config_class = AudioQwen2_5VLConfig
     inner = HearingQwen2_5VLModel
 
 
-class AudioQwen3VLForConditionalGeneration(Spoken, Qwen3VLForConditionalGeneration):
+class AudioQwen3VLForConditionalGeneration(SoundGeneration, Qwen3VLForConditionalGeneration):
     """Qwen3-VL that hears."""
 
     config_class = AudioQwen3VLConfig
@@ -272,20 +272,22 @@ def from_base(
         for table in (seeing.get_input_embeddings(), seeing.get_output_embeddings()):
             with torch.no_grad():  # the same for everyone: an adapter must meet the base it was trained on
                 table.weight[token] = table.weight[:token].float().mean(0).to(table.weight.dtype)
-    told = {
+    base_config = {
         key: value
         for key, value in seeing.config.to_dict().items()
         if key not in ("model_type", "architectures")
     }
-    heard = hearing.config.to_dict()
-    heard.pop("_name_or_path", None)  # a place on this disk, which is nobody's business
+    audio_config = hearing.config.to_dict()
+    audio_config.pop("_name_or_path", None)  # a place on this disk, which is nobody's business
     graft: Any = GRAFTS[kind]
-    config = graft.config_class(**told, audio_config=heard, audio_token_id=token, audio_pool=pool)
+    config = graft.config_class(
+        **base_config, audio_config=audio_config, audio_token_id=token, audio_pool=pool
+    )
     model = graft._from_config(config, dtype=seeing.dtype)
-    missing, unexpected = model.load_state_dict(seeing.state_dict(), strict=False)
-    lost = [key for key in missing if not key.startswith("model.audio_")]
-    if lost or unexpected:
-        raise RuntimeError(f"the graft lost weights: {[*lost, *unexpected][:5]}")
+    missing, extra_keys = model.load_state_dict(seeing.state_dict(), strict=False)
+    lost_keys = [key for key in missing if not key.startswith("model.audio_")]
+    if lost_keys or extra_keys:
+        raise RuntimeError(f"the graft lost weights: {[*lost_keys, *extra_keys][:5]}")
     model.model.audio_tower.load_state_dict(hearing.encoder.state_dict())
     model.generation_config = seeing.generation_config
     return model, processor, ears
@@ -320,9 +322,9 @@ def listen(ears: WhisperFeatureExtractor, sounds: Sequence[Samples]) -> dict[str
                 f"a sound of {len(samples) / RATE:.1f} s; the model hears up to {longest / RATE:g} s"
             )
     with torch.autocast("cpu", enabled=False):  # a run in bfloat16 looks here too; NumPy has no such type
-        found = ears([np.asarray(s) for s in sounds], sampling_rate=RATE, return_tensors="pt")
+        features = ears([np.asarray(s) for s in sounds], sampling_rate=RATE, return_tensors="pt")
     frames = torch.tensor([math.ceil(len(samples) / SAMPLES_PER_FRAME) for samples in sounds])
-    return {"input_features": found["input_features"], "audio_frames": frames}
+    return {"input_features": features["input_features"], "audio_frames": frames}
 
 
 def insert_sound(ids: Sequence[int], count: int, tokenizer: Any) -> list[int]:

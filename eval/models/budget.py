@@ -41,7 +41,7 @@ class Budget:
                 f"{folder} has no {BUDGET_FILE}: it doesn't say what its model saw; give --frames"
             )
         values = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or not known >= set(values) >= {"frames"}:
-            raise InputError(f"{path}: expected {', '.join(sorted(known))}; found {values}")
+        field_names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or not field_names >= set(values) >= {"frames"}:
+            raise InputError(f"{path}: expected {', '.join(sorted(field_names))}; found {values}")
         return cls(**values)

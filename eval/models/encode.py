@@ -37,7 +37,7 @@ PLACES = re.compile(r"<\|(?:object_ref|box|quad)_(?:start|end)\|>")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedClip:
     """One clip and some of its questions, ready to be batched."""
 
     ids: tuple[list[int], ...]  # token ids, one list per question, each a whole conversation
@@ -51,14 +51,14 @@ class Lengths(NamedTuple):
     """Tokens of the conversations about a clip."""
 
     alone: list[int]  # of each, with the clip
-    packed: int  # of all of them, one behind the other, after what they begin with in common
+    joint: int  # of all of them, one behind the other, after what they begin with in common
 
 
 def lengths(ids: Sequence[list[int]], more: Sequence[int]) -> Lengths:
     """Of conversations by their token ids; ``more`` tokens are put into each later, for what is heard.
 
     >>> lengths([[7, 7, 1, 5], [7, 7, 2]], [0, 10])
-    Lengths(alone=[4, 13], packed=15)
+    Lengths(alone=[4, 13], joint=15)
     """
     alone = [len(text) + extra for text, extra in zip(ids, more, strict=True)]
     columns = enumerate(zip(*ids, strict=False))
@@ -105,7 +105,7 @@ def plain(content: str | Sequence[Mapping[str, Any]]) -> str:
 
 
 class Encoder:
-    """Turns rows of a ``clips`` data set into ``Encoded``, for one processor and one budget.
+    """Turns rows of a ``clips`` data set into ``EncodedClip``, for one processor and one budget.
 
     Args:
         processor: of a Qwen2-VL, Qwen2.5-VL or Qwen3-VL; its pixel limits are set to the budget's.
@@ -141,7 +141,7 @@ class Encoder:
         self.pad: str = self.processor.image_token if images else self.processor.video_token
         self.pad_id = self.tokenizer.convert_tokens_to_ids(self.pad)
 
-    def encode(self, row: Mapping[str, Any], questions: Sequence[int], answered: bool) -> Encoded:
+    def encode(self, row: Mapping[str, Any], questions: Sequence[int], answered: bool) -> EncodedClip:
         """Return the clip's pixels, and one conversation per chosen question, with or without its answer."""
         return self.encode_frames(row, questions, answered, *self.frames(row))
 
@@ -152,7 +152,7 @@ class Encoder:
         answered: bool,
         frames: Frames,
         times: Sequence[float],
-    ) -> Encoded:
+    ) -> EncodedClip:
         """As ``encode``, with these frames and their seconds in the clip."""
         patches, grid = patchify(frames, self.part, self.budget.media)
         return self.encode_patches(row, questions, answered, patches, grid, times)
@@ -165,7 +165,7 @@ class Encoder:
         patches: Tensor,
         grid: Tensor,
         times: Sequence[float],
-    ) -> Encoded:
+    ) -> EncodedClip:
         """As ``encode_frames``, with the frames cut up; no patches at all where the model gets features."""
         step = None
         if self.budget.media == "video":
@@ -175,7 +175,7 @@ class Encoder:
         if self.ears is not None and sounds:
             pairs = zip(ids, sounds, strict=True)
             ids = tuple(self.ears.put(text, len(sound)) for text, sound in pairs)
-        return Encoded(ids, patches, grid, step, sounds)
+        return EncodedClip(ids, patches, grid, step, sounds)
 
     def sounds(self, row: Mapping[str, Any], questions: Sequence[int]) -> tuple[Samples, ...]:
         """Return the recordings of a row's chosen questions; none where its questions are text.
@@ -192,7 +192,7 @@ class Encoder:
         except InputError as error:
             raise InputError(f"{name(row)}: {error}") from None
 
-    def heard(self, clips: Sequence[Encoded]) -> dict[str, Tensor]:
+    def sound_inputs(self, clips: Sequence[EncodedClip]) -> dict[str, Tensor]:
         """Return the sounds of a batch in the order in which they stand; empty without any."""
         sounds = [sound for clip in clips for sound in clip.sounds]
         return self.ears.features(sounds) if self.ears is not None and sounds else {}
@@ -280,8 +280,8 @@ class Encoder:
         for number in questions:
             question, answer = pairs[number]
             for text in (system or "", question, PLACES.sub("", answer)):
-                if found := self._special.search(text):
-                    raise InputError(f"{name(row)}: the text {text!r} holds the control token {found[0]}")
+                if match := self._special.search(text):
+                    raise InputError(f"{name(row)}: the text {text!r} holds the control token {match[0]}")
             user = [*blocks, {"type": "text", "text": question}]
             conversation: list[Message] = [{"role": "user", "content": user}]
             if system is not None:
@@ -293,14 +293,14 @@ class Encoder:
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
         """Return what stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""
-        merged = self.part.merge_size**2
+        patches_per_token = self.part.merge_size**2
         if self.budget.media == "images":
-            return self.pad, (grid.prod(-1) // merged).tolist()
+            return self.pad, (grid.prod(-1) // patches_per_token).tolist()
         inputs = {"video_grid_thw": grid, "video_metadata": [metadata(times)]}
         text = self.processor.replace_video_token(inputs, 0)
         runs = re.findall(f"(?:{re.escape(self.pad)})+", text)
-        collapsed = re.sub(f"(?:{re.escape(self.pad)})+", self.pad, text)
-        return collapsed, [len(run) // len(self.pad) for run in runs]
+        short_text = re.sub(f"(?:{re.escape(self.pad)})+", self.pad, text)
+        return short_text, [len(run) // len(self.pad) for run in runs]
 
     def multiply(self, ids: Sequence[int], counts: Sequence[int]) -> list[int]:
         """Token ids with the n-th pad repeated ``counts[n]`` times."""
@@ -310,7 +310,9 @@ class Encoder:
             out.extend([token] * next(left) if token == self.pad_id else [token])
         return out
 
-    def inputs(self, ids: Sequence[Sequence[int]], clips: Sequence[Encoded], left: bool) -> dict[str, Tensor]:
+    def inputs(
+        self, ids: Sequence[Sequence[int]], clips: Sequence[EncodedClip], left: bool
+    ) -> dict[str, Tensor]:
         """Return a batch of token ids, padded on the left or right, with the clips' pixels in the order they stand."""
         width = max(map(len, ids))
         input_ids = torch.full((len(ids), width), self.tokenizer.pad_token_id)

@@ -14,7 +14,7 @@ from surgvqa.eval.models.audio_graft import load_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.precision import dtype_for
-from surgvqa.eval.models.processor_encoder import PATCHED
+from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES
 from surgvqa.eval.models.vision_attention import side_by_side
 from transformers import (
     AutoConfig,
@@ -27,7 +27,7 @@ from transformers import (
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model in evaluation mode, its processor, and its budget where the folder has one."""
 
     model: PreTrainedModel
@@ -42,7 +42,9 @@ class Loaded:
         return kind
 
 
-def load_model(where: str, dtype: str = "auto", device: str | None = None, base: str | None = None) -> Loaded:
+def load_model(
+    where: str, dtype: str = "auto", device: str | None = None, base: str | None = None
+) -> LoadedModel:
     """Load a base model or an adapter, from a folder or the Hub.
 
     Args:
@@ -64,32 +66,32 @@ def load_model(where: str, dtype: str = "auto", device: str | None = None, base:
         hint = "; give --base MODEL" if config else ""
         raise InputError(f"cannot load {where}: {str(error).splitlines()[0]}{hint}") from None
     if config is not None:
-        model = adapted(model, found_parts)
+        model = add_adapter(model, found_parts)
     model.to(device).eval()
     side_by_side(model)
-    if found_parts.model_type in PATCHED:
+    if found_parts.model_type in PATCH_FAMILIES:
         normalise_on_device(model, processor)
-    return Loaded(model, processor, found_parts.budget, found_parts.extractor)
+    return LoadedModel(model, processor, found_parts.budget, found_parts.extractor)
 
 
-def adapted(model: PreTrainedModel, found: Parts, trainable: bool = False) -> PeftModel:
+def add_adapter(model: PreTrainedModel, model_parts: Parts, trainable: bool = False) -> PeftModel:
     """Return the base model with its adapter on top.
 
     Raises:
         InputError: weights of the adapter that don't find their place.
     """
-    assert found.adapter is not None
-    found.adapter.inference_mode = not trainable
-    wrapped = PeftModel(model, found.adapter)
-    loaded = wrapped.load_adapter(str(found.folder), "default", is_trainable=trainable)
-    wrong = [key for key in loaded.missing_keys if "lora_" in key or "modules_to_save" in key]
-    wrong += loaded.unexpected_keys
+    assert model_parts.adapter is not None
+    model_parts.adapter.inference_mode = not trainable
+    peft_model = PeftModel(model, model_parts.adapter)
+    load_report = peft_model.load_adapter(str(model_parts.folder), "default", is_trainable=trainable)
+    wrong = [key for key in load_report.missing_keys if "lora_" in key or "modules_to_save" in key]
+    wrong += load_report.unexpected_keys
     if wrong:
         raise InputError(
-            f"{found.folder} doesn't fit its base model {found.source}: {len(wrong)} weights without a place, "
+            f"{model_parts.folder} doesn't fit its base model {model_parts.source}: {len(wrong)} weights without a place, "
             f"the first {wrong[0]}; it would change nothing, or the wrong thing"
         )
-    return wrapped
+    return peft_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from surgvqa.cards.command import InputError
 
 
 @contextmanager
-def advised(steps: Sequence[str]) -> Iterator[None]:
+def memory_advice(steps: Sequence[str]) -> Iterator[None]:
     """Say what to do where the card's memory runs out.
 
     Args:
@@ -22,5 +22,5 @@ def advised(steps: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        said = (str(error).splitlines() or ["out of memory"])[0]
-        raise InputError(f"the card is full ({said}); in this order: {', '.join(steps)}") from None
+        message = (str(error).splitlines() or ["out of memory"])[0]
+        raise InputError(f"the card is full ({message}); in this order: {', '.join(steps)}") from None

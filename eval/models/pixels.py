@@ -49,13 +49,13 @@ def decode_all(pictures: Sequence[bytes]) -> Frames:
 Words = dict[str, Any]  # what a forward is called with, by name
 
 
-def evenly(count: int, wanted: int) -> list[int]:
-    """Return the indices of ``wanted`` out of ``count`` things: the middle of each of ``wanted`` equal parts.
+def evenly(count: int, parts: int) -> list[int]:
+    """Return the indices of ``parts`` out of ``count`` things: the middle of each of ``parts`` equal parts.
 
     >>> evenly(8, 4), evenly(8, 8)
     ([1, 3, 5, 7], [0, 1, 2, 3, 4, 5, 6, 7])
     """
-    return [int((2 * part + 1) * count / (2 * wanted)) for part in range(wanted)]
+    return [int((2 * part + 1) * count / (2 * parts)) for part in range(parts)]
 
 
 def patchify(frames: Frames, part: Any, media: str) -> tuple[Tensor, Tensor]:
@@ -84,8 +84,8 @@ def patchify(frames: Frames, part: Any, media: str) -> tuple[Tensor, Tensor]:
     # One item is a patch's row of `size` bytes: numpy then moves 7, 14 or 16 bytes at a time, 3-4x faster.
     items = planes.contiguous().numpy().view(f"V{size}")
     items = items.reshape(steps, together, 3, rows // merge, merge, size, columns // merge, merge)
-    ordered = np.ascontiguousarray(items.transpose(0, 3, 6, 4, 7, 2, 1, 5)).view(np.uint8)
-    flat = torch.from_numpy(ordered.reshape(steps * rows * columns, 3 * together * size * size))
+    patches = np.ascontiguousarray(items.transpose(0, 3, 6, 4, 7, 2, 1, 5)).view(np.uint8)
+    flat = torch.from_numpy(patches.reshape(steps * rows * columns, 3 * together * size * size))
     grid = [[steps, rows, columns]] if media == "video" else [[1, rows, columns]] * steps
     return flat, torch.tensor(grid, dtype=torch.int64)
 

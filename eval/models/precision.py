@@ -21,21 +21,21 @@ def native_bfloat16(device: str | torch.device = "cpu") -> bool:
         return True
     has: dict[str, Any] = dict(torch.cpu.get_capabilities())
     if platform.machine().lower() in ("x86_64", "amd64"):
-        allowed = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-        return allowed and bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+        has_avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+        return has_avx512 and bool(has.get("avx512_bf16") or has.get("amx_bf16"))
     return bool(has.get("bf16") or has.get("sve_bf16"))
 
 
-def dtype_for(asked: str | None, device: str | torch.device = "cpu") -> str | None:
+def dtype_for(dtype: str | None, device: str | torch.device = "cpu") -> str | None:
     """Return the dtype to load weights in: what was asked for, but float32 for ``auto`` where bfloat16 is emulated.
 
     >>> dtype_for("float32"), dtype_for("bfloat16")
     ('float32', 'bfloat16')
     """
-    return "float32" if asked == "auto" and not native_bfloat16(device) else asked
+    return "float32" if dtype == "auto" and not native_bfloat16(device) else dtype
 
 
-def described(device: str | torch.device = "cpu") -> str:
+def describe_bfloat16(device: str | torch.device = "cpu") -> str:
     """One line for a person: what a device does with bfloat16."""
     kind = torch.device(device).type
     if kind != "cpu":

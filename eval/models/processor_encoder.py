@@ -17,18 +17,18 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoded, Encoder, Lengths, without_thoughts
+from surgvqa.eval.models.encode import EncodedClip, Encoder, Lengths, without_thoughts
 from surgvqa.eval.models.pixels import Frames
 from torch import Tensor
 from transformers import ProcessorMixin
 
 HYBRIDS = ("qwen3_5", "qwen3_5_moe")  # three layers of linear attention to one of full
-PATCHED = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", *HYBRIDS, *HEARING)  # whose patches we make ourselves
+PATCH_FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", *HYBRIDS, *HEARING)  # whose patches we make ourselves
 KINDS = ("token_type_ids", "mm_token_type_ids")  # which tokens stand for an image: 1, else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Processed(Encoded):
+class ProcessedClip(EncodedClip):
     """As ``Encoded``; the pixels in ``media``, as the model's own processor hands them over."""
 
     media: Mapping[str, Tensor] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def encoder_for(
     Raises:
         InputError: a processor that doesn't follow the contract, or a budget that such a model can't keep.
     """
-    if model_type in PATCHED:
+    if model_type in PATCH_FAMILIES:
         encoder = Encoder(processor, budget, root, ears)
         if model_type in HYBRIDS:  # an answer begins behind its thoughts
             encoder.opening, encoder.closing = marks(processor)
@@ -54,27 +54,27 @@ def encoder_for(
     return ProcessorEncoder(processor, budget, root)
 
 
-def raise_if_resized(model_type: str, where: str, **asked: int | None) -> None:
+def raise_if_resized(model_type: str, where: str, **limits: int | None) -> None:
     """Pixel limits mean nothing to a processor that isn't Qwen-VL's.
 
     Args:
         model_type: of the model.
         where: what to call it.
-        asked: ``min_pixels`` and ``max_pixels``; None (or the default of a budget) where they weren't given.
+        limits: ``min_pixels`` and ``max_pixels``; None (or the default of a budget) where they weren't given.
 
     Raises:
         InputError: a limit was given.
     """
     usual = {one.name: one.default for one in fields(Budget)}
-    given = [key for key, value in asked.items() if value not in (None, usual[key])]
-    if given and model_type not in PATCHED:
+    given_limits = [key for key, value in limits.items() if value not in (None, usual[key])]
+    if given_limits and model_type not in PATCH_FAMILIES:
         raise InputError(
-            f"{where} is a {model_type}: its processor sizes frames by its own configuration; leave --{given[0]} away"
+            f"{where} is a {model_type}: its processor sizes frames by its own configuration; leave --{given_limits[0]} away"
         )
 
 
 class ProcessorEncoder(Encoder):
-    """Turns rows of a ``clips`` data set into ``Processed``, by the processor alone.
+    """Turns rows of a ``clips`` data set into ``ProcessedClip``, by the processor alone.
 
     The processor sees a clip's frames once per question: it alone knows how many tokens they take.
 
@@ -109,14 +109,14 @@ class ProcessorEncoder(Encoder):
         answered: bool,
         frames: Frames,
         times: Sequence[float],
-    ) -> Processed:
+    ) -> ProcessedClip:
         """Token ids per question, and the clip's pixels as the processor gives them."""
         self.sounds(row, questions)  # refuses: it reads text only
         blocks = [{"type": "image", "image": Image.fromarray(frame)} for frame in frames]
         ids: list[list[int]] = []
         media: dict[str, Tensor] = {}
         for messages in self.chats(row, questions, blocks, answered):
-            made = self.processor.apply_chat_template(
+            encoding = self.processor.apply_chat_template(
                 messages,
                 tokenize=True,
                 return_dict=True,
@@ -124,15 +124,17 @@ class ProcessorEncoder(Encoder):
                 add_generation_prompt=not answered,
                 **without_thoughts(self.processor),
             )
-            ids.append(made["input_ids"][0].tolist())
+            ids.append(encoding["input_ids"][0].tolist())
             media = {
                 key: value
-                for key, value in made.items()
+                for key, value in encoding.items()
                 if key not in ("input_ids", "attention_mask", *KINDS)
             }
         if not len(frames):
             media = {}
-        return Processed(tuple(ids), torch.zeros(0, 0), torch.zeros(0, 3, dtype=torch.int64), None, (), media)
+        return ProcessedClip(
+            tuple(ids), torch.zeros(0, 0), torch.zeros(0, 3, dtype=torch.int64), None, (), media
+        )
 
     def lengths(self, row: Mapping[str, Any], questions: Sequence[int]) -> Lengths:
         """Tokens of the questions' conversations, each with its clip; frames are processed once for each of their sizes."""
@@ -148,7 +150,9 @@ class ProcessorEncoder(Encoder):
         alone = [length + self._places[size] for length in texts]
         return Lengths(alone, sum(alone))
 
-    def inputs(self, ids: Sequence[Sequence[int]], clips: Sequence[Encoded], left: bool) -> dict[str, Tensor]:
+    def inputs(
+        self, ids: Sequence[Sequence[int]], clips: Sequence[EncodedClip], left: bool
+    ) -> dict[str, Tensor]:
         """Return a batch of token ids, padded on the left or right, with a clip's pixels for each sequence.
 
         Raises:
@@ -164,7 +168,7 @@ class ProcessorEncoder(Encoder):
         batch = {"input_ids": input_ids, "attention_mask": mask}
         if self.kinds is not None:
             batch[self.kinds] = torch.isin(input_ids, torch.tensor(self.image_ids)).long()
-        whole = [clip for clip in clips if isinstance(clip, Processed)]
+        whole = [clip for clip in clips if isinstance(clip, ProcessedClip)]
         for key in sorted({key for clip in whole for key in clip.media}):
             parts = [clip.media[key] for clip in whole if key in clip.media]
             if len({part.shape[1:] for part in parts}) > 1:
@@ -187,19 +191,19 @@ def marks(processor: Any) -> tuple[str, str]:
         messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": "Which phase?"}]}]
         if answer is not None:
             messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
-        said: str = processor.apply_chat_template(
+        chat: str = processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=prompt, **without_thoughts(processor)
         )
-        return said
+        return chat
 
-    asked, begun, said = text(None), text(None, prompt=True), text("Incision")
-    opening, _, end = said.removeprefix(asked).partition("Incision")
+    question_text, begun, answer_text = text(None), text(None, prompt=True), text("Incision")
+    opening, _, end = answer_text.removeprefix(question_text).partition("Incision")
     special = processor.tokenizer.all_special_tokens
     closing = max((token for token in special if end.startswith(token)), key=len, default=None)
-    if not opening or begun != asked + opening:
+    if not opening or begun != question_text + opening:
         raise InputError(
-            f"the chat template writes {said.removeprefix(asked)!r} for an answer and begins one with "
-            f"{begun.removeprefix(asked)!r}: what is taught wouldn't be what is generated; take another template"
+            f"the chat template writes {answer_text.removeprefix(question_text)!r} for an answer and begins one with "
+            f"{begun.removeprefix(question_text)!r}: what is taught wouldn't be what is generated; take another template"
         )
     if closing is None:
         raise InputError(f"the chat template ends an answer with {end!r}, which is no special token")

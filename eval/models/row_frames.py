@@ -20,25 +20,25 @@ def frames_of(row: Mapping[str, Any], budget: Budget, root: Path | None) -> tupl
     Raises:
         InputError: fewer frames than the budget, frames of several sizes, or no media at all.
     """
-    wanted = budget.frames
+    count = budget.frames
     images, video = row.get("images") or [], row.get("video")
     times = list(row.get("frame_times_s") or [])
-    if wanted == 0:
+    if count == 0:
         return np.zeros((0, 1, 1, 3), np.uint8), []
     if images:
-        if len(images) < wanted:
+        if len(images) < count:
             raise InputError(
-                f"{name(row)} has {len(images)} frames, the model is to see {wanted}; "
-                f"build the data set with --frames {wanted} or more"
+                f"{name(row)} has {len(images)} frames, the model is to see {count}; "
+                f"build the data set with --frames {count} or more"
             )
-        chosen = evenly(len(images), wanted)
+        picks = evenly(len(images), count)
         try:
-            frames = decode_all([images[index]["bytes"] for index in chosen])
+            frames = decode_all([images[index]["bytes"] for index in picks])
         except SizeError:
             raise InputError(
                 f"{name(row)} has frames of several sizes; a clip comes from one video"
             ) from None
-        times = [times[index] for index in chosen] if len(times) == len(images) else []
+        times = [times[index] for index in picks] if len(times) == len(images) else []
     elif video:
         frames, times = read_video(row, video, budget, root)
     else:

@@ -27,7 +27,7 @@ MESSAGES = List({"role": STRING, "content": STRING})
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenClips:
     """A data set's clips with their spoken questions, and the recordings."""
 
     splits: DatasetDict
@@ -79,8 +79,8 @@ class Spoken:
             )
 
 
-def load_spoken(name: str, task: Task = "answer") -> Spoken:
-    """Join configs ``clips`` and ``spoken`` of a data set.
+def load_spoken(name: str, task: Task = "answer") -> SpokenClips:
+    """Join configs ``clips`` and ``spoken_splits`` of a data set.
 
     Args:
         name: a folder or a Hub name.
@@ -91,32 +91,38 @@ def load_spoken(name: str, task: Task = "answer") -> Spoken:
     """
     if Path(name).is_dir() and not any((Path(name) / SPOKEN).glob("*.parquet")):
         raise InputError(f"{name} has no config {SPOKEN}; `surgvqa-build spoken {name}` adds it")
-    clips, spoken = load_clips(name, "clips"), load_clips(name, SPOKEN)
-    joined, recordings, before = {}, [], 0
-    for split, asked in spoken.items():
-        if "audio" not in asked.features:
-            raise InputError(f"{name}, config {SPOKEN}: no column audio; found {', '.join(asked.features)}")
+    clips, spoken_splits = load_clips(name, "clips"), load_clips(name, SPOKEN)
+    joined_clips, recordings, before = {}, [], 0
+    for split, spoken_rows in spoken_splits.items():
+        if "audio" not in spoken_rows.features:
+            raise InputError(
+                f"{name}, config {SPOKEN}: no column audio; found {', '.join(spoken_rows.features)}"
+            )
         if split not in clips:
             raise InputError(f"{name}: config {SPOKEN} has a split {split}, config clips hasn't")
-        kept = [column for column in ("audio", "audio_s", "question") if column in asked.features]
-        recordings.append(asked.select_columns(kept).cast_column("audio", Audio(decode=False)))
-        joined[split] = join(clips[split], asked.remove_columns("audio"), before, task, f"{name}, {split}")
-        before += len(asked)
-    return Spoken(DatasetDict(joined), concatenate_datasets(recordings))
+        kept_columns = [
+            column for column in ("audio", "audio_s", "question") if column in spoken_rows.features
+        ]
+        recordings.append(spoken_rows.select_columns(kept_columns).cast_column("audio", Audio(decode=False)))
+        joined_clips[split] = join(
+            clips[split], spoken_rows.remove_columns("audio"), before, task, f"{name}, {split}"
+        )
+        before += len(spoken_rows)
+    return SpokenClips(DatasetDict(joined_clips), concatenate_datasets(recordings))
 
 
-def join(clips: Dataset, asked: Dataset, before: int, task: Task, where: str) -> Dataset:
+def join(clips: Dataset, spoken_rows: Dataset, before: int, task: Task, where: str) -> Dataset:
     """Return a split's clips with their spoken questions; a clip without one has an empty list.
 
     Args:
         clips: config ``clips``.
-        asked: config ``spoken`` without its sounds.
+        spoken_rows: config ``spoken`` without its sounds.
         before: recordings of earlier splits.
         task: as for ``load_spoken``.
         where: for messages.
     """
     groups: dict[str, list[tuple[int, Row]]] = defaultdict(list)
-    for place, row in enumerate(asked):
+    for place, row in enumerate(spoken_rows):
         groups[row["clip_id"]].append((before + place, row))
     names = clips["clip_id"]
     if strangers := sorted(set(groups) - set(names)):
@@ -131,8 +137,10 @@ def join(clips: Dataset, asked: Dataset, before: int, task: Task, where: str) ->
         "messages": [[turn for _, row in group for turn in conversation(row, task)] for group in own],
         "sounds": [[place for place, _ in group] for group in own],
     }
-    kept = clips.remove_columns([name for name in ("qa", "messages", "sounds") if name in clips.features])
-    return concatenate_datasets([kept, Dataset.from_dict(columns, features=features)], axis=1)
+    bare_clips = clips.remove_columns(
+        [name for name in ("qa", "messages", "sounds") if name in clips.features]
+    )
+    return concatenate_datasets([bare_clips, Dataset.from_dict(columns, features=features)], axis=1)
 
 
 def question(row: Row, task: Task) -> Row:

@@ -65,8 +65,8 @@ def attention(
     for length in kinds:
         starts = cu_seq_lens_q[:-1][lengths == length]
         places = (starts[:, None] + torch.arange(length, device=starts.device)).flatten()
-        found = within([state[:, places] for state in states], length, scaling, dropout)
-        out = out.index_copy(0, places, found)
+        outputs = within([state[:, places] for state in states], length, scaling, dropout)
+        out = out.index_copy(0, places, outputs)
     return out[None], None
 
 
@@ -74,5 +74,5 @@ def within(states: Sequence[Tensor], length: int, scaling: float, dropout: float
     """Attention within windows of one length: query, key and value, heads x (n * length) x size, to (n * length) x heads x size."""
     heads, _, size = states[0].shape
     query, key, value = (state.view(heads, -1, length, size).transpose(0, 1) for state in states)
-    found = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
-    return found.transpose(1, 2).flatten(0, 1)
+    outputs = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
+    return outputs.transpose(1, 2).flatten(0, 1)

@@ -63,11 +63,11 @@ def colours(labels: Iterable[str]) -> dict[str, str]:
     >>> colours(["incision", "(empty)", "idle", "incision"])
     {'incision': 'c0', '(empty)': 'cx', 'idle': 'c1'}
     """
-    found: dict[str, str] = {}
+    classes: dict[str, str] = {}
     for label in dict.fromkeys(labels):
-        used = len(set(found.values()) - {"cx"})
-        found[label] = "cx" if label.startswith("(") or used == COLOURS else f"c{used}"
-    return found
+        count = len(set(classes.values()) - {"cx"})
+        classes[label] = "cx" if label.startswith("(") or count == COLOURS else f"c{count}"
+    return classes
 
 
 def render(template: str, numbers: Mapping[str, object], **pictures: Any) -> str:

@@ -26,8 +26,8 @@ def as_csv(figures: Mapping[str, Any]) -> str:
     writer.writerow(("kind", *COLUMNS))
     for kind, own in _rows(figures):
         low, high = own["ci95"] or ("", "")
-        found = {**own, "low": low, "high": high}
-        writer.writerow((kind, *(found[column] for column in COLUMNS)))
+        cells = {**own, "low": low, "high": high}
+        writer.writerow((kind, *(cells[column] for column in COLUMNS)))
     return text.getvalue()
 
 
@@ -39,13 +39,13 @@ def as_latex(figures: Mapping[str, Any]) -> str:
     a\_b & 4 & 75.0 & 50.0--90.0 & 50.0 & 50.0 & 50.0 & 25.0 \\
     """
     lines = [rf"\begin{{tabular}}{{l{'r' * (len(HEADS) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(map(_escaped, HEADS)) + r" \\", r"\midrule"]
+    lines += [" & ".join(map(_escape, HEADS)) + r" \\", r"\midrule"]
     for kind, own in _rows(figures):
         if kind == ALL:
             lines.append(r"\midrule")
         ends = "--".join(f"{100 * end:.1f}" for end in own["ci95"]) if own["ci95"] else "--"
         shares = [f"{100 * own[name]:.1f}" for name in ("chance", "blind_majority", "best_constant", "lift")]
-        cells = [_escaped(kind), str(own["n"]), f"{100 * own['accuracy']:.1f}", ends, *shares]
+        cells = [_escape(kind), str(own["n"]), f"{100 * own['accuracy']:.1f}", ends, *shares]
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
@@ -54,5 +54,5 @@ def _rows(figures: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [*figures["by_kind"].items(), (ALL, {**figures, "n": figures["n_headline"]})]
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return "".join(SPECIAL.get(letter, letter) for letter in text)

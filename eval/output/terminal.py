@@ -72,7 +72,7 @@ def scores(figures: Mapping[str, Any]) -> str:
     )
 
 
-UNDECIDED = 0.02  # share of undecided replies beyond which the headline says so
+MOST_UNDECIDED = 0.02  # share of undecided replies beyond which the headline says so
 
 
 def _warnings(figures: Mapping[str, Any]) -> list[str]:
@@ -84,10 +84,10 @@ def _warnings(figures: Mapping[str, Any]) -> list[str]:
     own = figures["undecided"]
     if own["n"]:
         first = own["examples"][0]
-        said = " ".join(first["prediction"].split())[:60]
+        reply = " ".join(first["prediction"].split())[:60]
         lines.append(
-            f"{'WARNING: ' if own['share'] > UNDECIDED else ''}{own['n']} replies ({percent(own['share'])} %) state none of "
-            f"the known answers and count as wrong; the first: {said!r} (right: {first['short_answer']})"
+            f"{'WARNING: ' if own['share'] > MOST_UNDECIDED else ''}{own['n']} replies ({percent(own['share'])} %) state none of "
+            f"the known answers and count as wrong; the first: {reply!r} (right: {first['short_answer']})"
         )
     return lines
 
@@ -98,11 +98,11 @@ FELL_BACK = 0.01  # share of answers from another path than was asked beyond whi
 def _made_by(own: Mapping[str, Any]) -> list[str]:
     """Say what gave the answers, how long they took, and how many came from something else than was asked."""
     lines = []
-    said = [f"{path} {times}" for path, times in own["paths"].items()]
+    phrases = [f"{path} {times}" for path, times in own["paths"].items()]
     if seconds := own["seconds"]:
-        said.append(f"{seconds['p50']:.2f} s an answer, one in a hundred {seconds['p99']:.2f} s and more")
-    if said:
-        lines.append("answered by: " + ", ".join(said))
+        phrases.append(f"{seconds['p50']:.2f} s an answer, one in a hundred {seconds['p99']:.2f} s and more")
+    if phrases:
+        lines.append("answered by: " + ", ".join(phrases))
     if own["fallbacks"]:
         why = ", ".join(f"{reason} {times}" for reason, times in own["fallbacks"].items())
         mark = "WARNING: " if own["fallback_share"] > FELL_BACK else ""
@@ -184,16 +184,16 @@ def comparison(figures: Mapping[str, Any]) -> str:
     lines: list[tuple[str, ...]] = [
         ("kind", "n", "A", "B", "B - A", "95 %", "p", "p (Holm)", "only A", "only B")
     ]
-    lines += [(kind, str(own["n"]), *_compared(own)) for kind, own in figures["by_kind"].items()]
-    lines.append(("all kinds that count", str(figures["n_headline"]), *_compared(figures)))
+    lines += [(kind, str(own["n"]), *_comparison_cells(own)) for kind, own in figures["by_kind"].items()]
+    lines.append(("all kinds that count", str(figures["n_headline"]), *_comparison_cells(figures)))
     rules = [f"{rule} {100 * by:+.1f}" for rule, by in figures["difference_by_rule"].items()]
     nothing = "none" if figures["can_move"] else "too few cases for any to be told from chance"
-    moved, answers = ", ".join(figures["moved_kinds"]) or nothing, figures["answers"]
+    moved_kinds, answers = ", ".join(figures["moved_kinds"]) or nothing, figures["answers"]
     return "\n".join(
         [
             table(lines),
             "",
-            f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; kinds that moved: {moved}",
+            f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; kinds that moved: {moved_kinds}",
             f"difference under each rule: {', '.join(rules)}",
             f"answers in other words: {answers['differ']} of {answers['n']}, "
             f"{answers['verdict_differs']} of them right in one run only",
@@ -202,7 +202,7 @@ def comparison(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _compared(own: Mapping[str, Any]) -> tuple[str, ...]:
+def _comparison_cells(own: Mapping[str, Any]) -> tuple[str, ...]:
     def p(value: float | None) -> str:
         return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 

@@ -10,7 +10,7 @@ KEYS = re.compile(
     re.I,
 )
 LABEL = re.compile(r"^\W*((?:[A-Za-z_]+ ){0,2}[A-Za-z_]+)\s*[:=]\W*(.*)$")
-RATED = re.compile(  # "incision (p=0.7)", "closure: 20 %"
+RATED_ANSWER = re.compile(  # "incision (p=0.7)", "closure: 20 %"
     r"\W*(?P<name>[^\d=:(%]*[A-Za-z][^\d=:(%]*?)[\s:=(\[–-]*(?:p|prob\w*|confidence|score)?\s*[=:]?\s*"
     r"(?:(?P<share>[01]?\.\d+)|(?P<percent>\d{1,3}(?:\.\d+)?)\s*%)[)\]\s.]*",
     re.I,
@@ -56,14 +56,14 @@ def without(text: str) -> str:
     """
     if "\n" not in text:
         return text
-    kept: list[str] = []
+    kept_lines: list[str] = []
     beside = False
     for line in text.splitlines():
-        if found := LABEL.match(line):
-            beside = KEYS.search(found.group(1)) is not None
+        if label := LABEL.match(line):
+            beside = KEYS.search(label.group(1)) is not None
         if not beside:
-            kept.append(line)
-    return "\n".join(kept) if any(line.strip() for line in kept) else text
+            kept_lines.append(line)
+    return "\n".join(kept_lines) if any(line.strip() for line in kept_lines) else text
 
 
 def likeliest(text: str) -> str:
@@ -74,13 +74,13 @@ def likeliest(text: str) -> str:
     """
     if "." not in text and "%" not in text:
         return text
-    found = [RATED.fullmatch(piece) for piece in re.split(r"[,;\n]", text) if piece.strip()]
+    matches = [RATED_ANSWER.fullmatch(piece) for piece in re.split(r"[,;\n]", text) if piece.strip()]
     shares = {
         one["name"].strip(): float(one["share"]) if one["share"] else float(one["percent"]) / 100
-        for one in found
+        for one in matches
         if one
     }
-    if len(shares) < len(found):
+    if len(shares) < len(matches):
         return text
     return most(shares) or text
 

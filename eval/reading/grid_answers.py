@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import negated
+from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.tokens import clauses, word_set, words
 
 Cell = tuple[int, int]  # row and column, 0 at the top left
@@ -66,7 +66,7 @@ def said_cell(text: str) -> Cell | None:
     near = False  # whether only words that join stand between this place word and the last
     joint = ""
     for i, token in enumerate(tokens):
-        if token in PLACES and not negated(tokens, i, i + 1):
+        if token in PLACES and not is_negated(tokens, i, i + 1):
             if not BEYOND.isdisjoint(tokens[max(0, i - 1 - (tokens[i - 1 : i] == ("the",))) : i]):
                 return None
             if (
@@ -108,8 +108,8 @@ def within(text: str, question: str) -> str:
     >>> within("in the pupil", "Where is the tip relative to the pupil?"), within("in the frame", "Where is it?")
     ('inside the pupil', 'in the frame')
     """
-    found = RELATIVE.search(" ".join(words(question))) if "in the " in text.casefold() else None
-    other = found and found.group("other").strip()
+    match = RELATIVE.search(" ".join(words(question))) if "in the " in text.casefold() else None
+    other = match and match.group("other").strip()
     return re.sub(rf"\bin the (?={re.escape(other)}\b)", "inside the ", text, flags=re.I) if other else text
 
 
@@ -120,12 +120,12 @@ def converse(text: str, question: str, relation: str) -> str:
     >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
     ('left of', 'right of')
     """
-    found = RELATIVE.search(" ".join(words(question)))
+    match = RELATIVE.search(" ".join(words(question)))
     inverse = INVERSE.get(relation)
-    if found is None or inverse is None:
+    if match is None or inverse is None:
         return relation
-    said = f" {' '.join(words(text))} "
-    first, second = (said.find(f" {found.group(name)} ") for name in ("thing", "other"))
+    plain_text = f" {' '.join(words(text))} "
+    first, second = (plain_text.find(f" {match.group(name)} ") for name in ("thing", "other"))
     return inverse if 0 <= second < first else relation
 
 

@@ -14,7 +14,7 @@ from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
 ARTICLES = word_set("the a an to in on at either maybe perhaps possibly even also")
 CLOSE = 3  # words between two answers that are still joined: "left or to the right"
 MANY = 3  # different answers that are too many, wherever they stand
-LISTED = re.compile(r"[,;/\n|&]|\bor\b|\band\b|\bund\b|\bou\b", re.I)
+LIST_SEPARATOR = re.compile(r"[,;/\n|&]|\bor\b|\band\b|\bund\b|\bou\b", re.I)
 REFUSAL = re.compile(
     r"\bi(?: am|'m) (?:sorry|unable|not able|not sure)\b|\bi (?:can ?not|can't|don't know|do not know)\b"
     r"|\b(?:unable|impossible) to (?:determine|tell|say|see|answer|assess)\b|\bas an ai\b"
@@ -22,7 +22,7 @@ REFUSAL = re.compile(
     r"|\bnot enough information\b|\binsufficient information\b"
 )
 REFUSING = frozenset(["i", "i'm", "unable", "impossible", "ai", "cannot", "can't", "can", "information"])
-SUPPOSED = re.compile(
+SUPPOSITION = re.compile(
     r"^if (?!i (?:had to|have to|must|were to|was to|am))(?:\w+ ){1,6}?(?:were|was|had|could)\b.*\b(?:would|could)\b"
     r"|^(?:\w+ ){0,3}would (?:\w+ ){0,5}if (?:\w+ ){1,6}?(?:were|was|had|could)\b"
 )
@@ -38,8 +38,8 @@ def refuses(text: str) -> bool:
     >>> refuses("I'm sorry, I can't tell."), refuses("The tip can be seen")
     (True, False)
     """
-    said = words(text)
-    return not REFUSING.isdisjoint(said) and REFUSAL.search(" ".join(said)) is not None
+    reply_words = words(text)
+    return not REFUSING.isdisjoint(reply_words) and REFUSAL.search(" ".join(reply_words)) is not None
 
 
 def unseen(text: str) -> bool:
@@ -58,23 +58,25 @@ def supposes(text: str) -> bool:
     >>> supposes("If it were visible, I would say yes."), supposes("If I had to choose, I would say left.")
     (True, False)
     """
-    return SUPPOSED.search(" ".join(words(text))) is not None
+    return SUPPOSITION.search(" ".join(words(text))) is not None
 
 
 @lru_cache(maxsize=32768)
-def joined(text: str, options: tuple[str, ...]) -> bool:
+def joins(text: str, options: tuple[str, ...]) -> bool:
     """Whether two different options stand joined: by "or", "and", a comma, or in sentences built alike.
 
-    >>> joined("liver or stomach", ("liver", "stomach")), joined("the liver above the stomach", ("liver", "stomach"))
+    >>> joins("liver or stomach", ("liver", "stomach")), joins("the liver above the stomach", ("liver", "stomach"))
     (True, False)
     """
     tokens = clauses(text)
-    found = [mention for mention in mentions(text, options) if mention.state in ("stated", "subordinate")]
-    if len({mention.option for mention in found}) >= MANY:
+    occurrences = [
+        mention for mention in mentions(text, options) if mention.state in ("stated", "subordinate")
+    ]
+    if len({mention.option for mention in occurrences}) >= MANY:
         return True
     return any(
         a.option != b.option and (_beside(tokens, a, b) or _alike(tokens, a, b))
-        for a, b in itertools.pairwise(found)
+        for a, b in itertools.pairwise(occurrences)
     )
 
 
@@ -107,19 +109,21 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
     (False, False)
     """
     text = AND_OR.sub(" or ", text)
-    found = mentions(text, options)
-    if not found:
+    occurrences = mentions(text, options)
+    if not occurrences:
         return False
     tokens = clauses(text)
-    for mention in found:
+    for mention in occurrences:
         if mention.state == "negated":
             continue
-        before, behind = _skipped(tokens[: mention.start][::-1]), _skipped(tokens[mention.end :])
-        if (before[:1] == ("or",) and not _same(before[1:], mention, tokens, found)) or (
-            behind[:1] == ("or",) and not _another_number(behind) and not _same_behind(tokens, mention, found)
+        before, behind = _skip_articles(tokens[: mention.start][::-1]), _skip_articles(tokens[mention.end :])
+        if (before[:1] == ("or",) and not _same(before[1:], mention, tokens, occurrences)) or (
+            behind[:1] == ("or",)
+            and not _another_number(behind)
+            and not _same_behind(tokens, mention, occurrences)
         ):
             return True
-    pieces = [piece for piece in LISTED.split(_options_whole(text, options)) if words(piece)]
+    pieces = [piece for piece in LIST_SEPARATOR.split(_options_whole(text, options)) if words(piece)]
     if len(pieces) == 2 and (
         all(_is_name(piece, options) for piece in pieces) or _and_another(pieces, text, options)
     ):  # "forceps, hook", of which one is no answer here
@@ -143,10 +147,10 @@ def _options_whole(text: str, options: tuple[str, ...]) -> str:
 def _piece(piece: str, options: tuple[str, ...]) -> tuple[str, ...]:
     """Return what a piece of a list names: the option that its words are, else its words."""
     own = words(piece)
-    found = mentions(piece, options)
+    occurrences = mentions(piece, options)
     bare = tuple(word for word in own if word not in ARTICLES)
-    if found and sum(mention.end - mention.start for mention in found) >= len(bare):
-        return tuple(sorted({mention.option for mention in found}))
+    if occurrences and sum(mention.end - mention.start for mention in occurrences) >= len(bare):
+        return tuple(sorted({mention.option for mention in occurrences}))
     return bare or own
 
 
@@ -163,7 +167,7 @@ def _is_name(piece: str, options: tuple[str, ...]) -> bool:
     return bool(own) and (" ".join(own) in term_names() or own in map(words, options))
 
 
-def _skipped(tokens: tuple[str, ...]) -> tuple[str, ...]:
+def _skip_articles(tokens: tuple[str, ...]) -> tuple[str, ...]:
     place = next((i for i, token in enumerate(tokens) if token not in ARTICLES), len(tokens))
     return tokens[place:]
 
@@ -173,12 +177,12 @@ def _another_number(behind: tuple[str, ...]) -> bool:
 
 
 def _same(
-    before: tuple[str, ...], mention: Mention, tokens: tuple[str, ...], found: tuple[Mention, ...]
+    before: tuple[str, ...], mention: Mention, tokens: tuple[str, ...], occurrences: tuple[Mention, ...]
 ) -> bool:
     """Whether what stands before the "or" is the same answer in other words."""
-    return any(other.option == mention.option and other.end <= mention.start for other in found)
+    return any(other.option == mention.option and other.end <= mention.start for other in occurrences)
 
 
-def _same_behind(tokens: tuple[str, ...], mention: Mention, found: tuple[Mention, ...]) -> bool:
+def _same_behind(tokens: tuple[str, ...], mention: Mention, occurrences: tuple[Mention, ...]) -> bool:
     place = tokens.index("or", mention.end)
-    return any(other.option == mention.option and other.start > place for other in found)
+    return any(other.option == mention.option and other.start > place for other in occurrences)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
-NAMED = re.compile(
+NAMED_LETTER = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter)(?:\s+is)?\s*[:(\[]?\s*\(?([A-Z])\b(?!\s+[a-z])"
 )
-NUMBERED = re.compile(
+CHOICE_NUMBER = re.compile(
     r"^\W*(?:option|choice|answer)?\s*(?:number|no\.?|#)?\s*[(\[]?(\d{1,2})[)\].]?\W*$", re.I
 )
-BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
+BRACKETED_LETTER = re.compile(r"[(\[]([A-Z])[)\]]")
 LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
 ARTICLE = re.compile(r"['’]|\s(?!(?:or|and|because|since|as|is)\b)[a-z]")  # what follows an article, or "I"
 STANDING = re.compile(r"(?<![\w'’.])([A-Z])(?![\w'’])")
@@ -27,41 +27,41 @@ def letter(text: str) -> str | None:
     (True, True)
     """
     text = text.strip()
-    if found := ALONE.match(text):
-        return found.group(1).upper()
+    if match := ALONE.match(text):
+        return match.group(1).upper()
     standing = _standing(text)
-    for pattern in (NAMED, BRACKETED):
-        chosen = set(pattern.findall(text))
-        if len(chosen) == 1 and standing <= chosen:
-            return chosen.pop()
-        if chosen:
+    for pattern in (NAMED_LETTER, BRACKETED_LETTER):
+        letters = set(pattern.findall(text))
+        if len(letters) == 1 and standing <= letters:
+            return letters.pop()
+        if letters:
             return None
     if (leading := LEADING.match(text)) and standing <= {leading.group(1)}:
         return leading.group(1)
     return standing.pop() if len(standing) == 1 else None
 
 
-def numbered(text: str, choices: Sequence[str]) -> str | None:
+def letter_of_number(text: str, choices: Sequence[str]) -> str | None:
     """Return the letter of a choice that is given by its number; None where choices have numbers of their own.
 
-    >>> numbered("Option 2", ("liver", "stomach")), numbered("Option 2", ("1", "2")), numbered("Option 2: liver", ("liver", "stomach"))
+    >>> letter_of_number("Option 2", ("liver", "stomach")), letter_of_number("Option 2", ("1", "2")), letter_of_number("Option 2: liver", ("liver", "stomach"))
     ('B', None, None)
     """
-    found = NUMBERED.match(text)
-    if found is None or any(letter.isdigit() for choice in choices for letter in choice):
+    match = CHOICE_NUMBER.match(text)
+    if match is None or any(letter.isdigit() for choice in choices for letter in choice):
         return None
-    place = int(found.group(1))
+    place = int(match.group(1))
     return chr(ord("A") + place - 1) if 1 <= place <= len(choices) else None
 
 
 def _standing(text: str) -> set[str]:
     """Letters that stand alone; "A" before a word and "I" are none."""
-    found = set()
+    letters = set()
     for spot in STANDING.finditer(text):
         word = spot.group(1) in "AI" and ARTICLE.match(text, spot.end())
         if not word:
-            found.add(spot.group(1))
-    return found
+            letters.add(spot.group(1))
+    return letters
 
 
 def are_letters(answers: Iterable[str]) -> bool:

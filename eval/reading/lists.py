@@ -25,7 +25,7 @@ EXCEPTION = re.compile(  # "none except forceps"
     rf"\b(?:none|nothing|no (?:\w+ )?{THINGS}(?: (?:are|is))?(?: visible)?)\s+(?:except|but|besides|other than|apart from)\b",
     re.I,
 )
-DOUBTED = re.compile(  # "a grasper, possibly a hook": whether the hook is meant is open
+DOUBT = re.compile(  # "a grasper, possibly a hook": whether the hook is meant is open
     r"[,;\n(]?\s*\b(?:and|or|with|plus)?\s*\b(?:possibly|perhaps|maybe|potentially|(?:what )?(?:might|may|could) (?:also )?be)\b",
     re.I,
 )
@@ -38,7 +38,7 @@ SAYS_NOTHING = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def listed(
+def name_sets(
     prediction: str, answer: str, vocabulary: tuple[str, ...] = ()
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Return a list that was given and the true one, as sets of names.
@@ -47,46 +47,46 @@ def listed(
     counts as a name of its own, so that inventing one is seen. "None" is the empty list, and silence about
     every known name isn't.
 
-    >>> given, truth = listed("Spatula, forceps and a scalpel", "forceps, spatula", ("spatula", "forceps"))
-    >>> sorted(given), sorted(truth)
+    >>> names, truth = name_sets("Spatula, forceps and a scalpel", "forceps, spatula", ("spatula", "forceps"))
+    >>> sorted(names), sorted(truth)
     (['a scalpel', 'forceps', 'spatula'], ['forceps', 'spatula'])
-    >>> listed("No instruments are visible.", "none")
+    >>> name_sets("No instruments are visible.", "none")
     (frozenset(), frozenset())
     """
     truth = items(answer, vocabulary)
-    known = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
-    given = {name(entry) for entry in shown(prediction, known)}
+    known_names = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
+    names = {name(entry) for entry in names_in(prediction, known_names)}
     parts = pieces(prediction)
     if all(len(words(part)) <= 3 for part in parts):  # a plain list, not a sentence
-        strange = {name(piece) for piece in parts if not mentions(piece, known)}
-        given |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
+        strange = {name(piece) for piece in parts if not mentions(piece, known_names)}
+        names |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
     else:
-        given |= invented(parts, known)
-        if not given:  # "none of the above, a laser"
-            given |= {name(part) for part in parts if ARTICLE.match(part) and len(words(part)) <= 3}
-    if given and any(nothing(part) and not REST.search(part) for part in parts):
-        given.add("none")  # "none, forceps" says both
-    if not given and not says_nothing(prediction):
-        given = {name(prediction)}
-    return frozenset(given), truth
+        names |= inventions(parts, known_names)
+        if not names:  # "none of the above, a laser"
+            names |= {name(part) for part in parts if ARTICLE.match(part) and len(words(part)) <= 3}
+    if names and any(nothing(part) and not REST.search(part) for part in parts):
+        names.add("none")  # "none, forceps" says both
+    if not names and not says_nothing(prediction):
+        names = {name(prediction)}
+    return frozenset(names), truth
 
 
-def shown(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the known names that a text doesn't deny.
 
-    >>> shown("forceps, no spatula", ("forceps", "spatula"))
+    >>> names_in("forceps, no spatula", ("forceps", "spatula"))
     ('forceps',)
     """
-    excepted = EXCEPTION.search(text)
-    found = {
+    exception = EXCEPTION.search(text)
+    mentioned_names = {
         mention.option
-        for mention in mentions(EXCEPTION.sub(" , ", text) if excepted else text, known)
+        for mention in mentions(EXCEPTION.sub(" , ", text) if exception else text, known_names)
         if mention.state != "negated"
     }
-    return tuple(option for option in known if option in found)
+    return tuple(option for option in known_names if option in mentioned_names)
 
 
-def doubts(text: str, known: tuple[str, ...]) -> bool:
+def doubts(text: str, known_names: tuple[str, ...]) -> bool:
     """Whether a list names some of its things for sure and others perhaps.
 
     >>> own = ("grasper", "hook")
@@ -94,37 +94,38 @@ def doubts(text: str, known: tuple[str, ...]) -> bool:
     (True, False)
     """
     return any(
-        mentions(text[: found.start()], known) and mentions(text[found.end() :], known)
-        for found in DOUBTED.finditer(text)
+        mentions(text[: match.start()], known_names) and mentions(text[match.end() :], known_names)
+        for match in DOUBT.finditer(text)
     )
 
 
-def invented(parts: list[str], known: tuple[str, ...]) -> set[str]:
+def inventions(parts: list[str], known_names: tuple[str, ...]) -> set[str]:
     """Return the unknown things that a sentence lists beside known ones.
 
-    >>> invented(pieces("I see a laser probe, a forceps and a spatula at work on it now"), ("forceps", "spatula"))
+    >>> inventions(pieces("I see a laser probe, a forceps and a spatula at work on it now"), ("forceps", "spatula"))
     {'laser probe'}
     """
-    named = [bool(mentions(part, known)) for part in parts]
-    found = set()
+    has_known_name = [bool(mentions(part, known_names)) for part in parts]
+    names = set()
     for i, part in enumerate(parts):
-        beside = any(named[i + 1 :]) or (i > 0 and named[i - 1])
-        said = words(part)
-        if named[i] or not beside or may_negate(clauses(part)):
+        beside = any(has_known_name[i + 1 :]) or (i > 0 and has_known_name[i - 1])
+        part_words = words(part)
+        if has_known_name[i] or not beside or may_negate(clauses(part)):
             continue
         stop = next(
-            (j for j, word in enumerate(said) if j and (word in ENDS or word.endswith("ing"))), len(said)
+            (j for j, word in enumerate(part_words) if j and (word in ENDS or word.endswith("ing"))),
+            len(part_words),
         )
-        if stop < len(said) and said[stop] in (
+        if stop < len(part_words) and part_words[stop] in (
             "is",
             "was",
             "has",
         ):  # a sentence of its own: "the lens is clear"
             continue
-        core = [word for word in said[:stop] if word not in FRAME and not word.endswith("ly")]
-        if 1 <= len(core) <= 3 and (i > 0 or any(named[i + 1 :])):
-            found.add(" ".join(core))
-    return found
+        core = [word for word in part_words[:stop] if word not in FRAME and not word.endswith("ly")]
+        if 1 <= len(core) <= 3 and (i > 0 or any(has_known_name[i + 1 :])):
+            names.add(" ".join(core))
+    return names
 
 
 def pieces(text: str) -> list[str]:
@@ -146,12 +147,12 @@ def items(answer: str, vocabulary: tuple[str, ...] = ()) -> frozenset[str]:
     names = {name(entry) for entry in vocabulary if not nothing(entry)}
     if name(answer) in names:
         return frozenset({name(answer)})
-    found: set[str] = set()
+    item_names: set[str] = set()
     for piece in re.split(r"[,;\n]", answer):
         whole = name(re.sub(r"^\s*and\b", "", piece))
         parts = [whole] if whole in names else [name(part) for part in re.split(r"\band\b|&", piece)]
-        found.update(part for part in parts if part)
-    return frozenset(item for item in found if not nothing(item))
+        item_names.update(part for part in parts if part)
+    return frozenset(item for item in item_names if not nothing(item))
 
 
 @lru_cache(maxsize=4096)
@@ -170,8 +171,8 @@ def says_nothing(text: str) -> bool:
     >>> says_nothing("No new instruments have entered."), says_nothing("There is no spatula.")
     (True, False)
     """
-    hedged = OR_NOTHING.search(text) or EXCEPTION.search(text)  # "none or one", "none except forceps"
-    return hedged is None and SAYS_NOTHING.search(name(text)) is not None
+    hedge = OR_NOTHING.search(text) or EXCEPTION.search(text)  # "none or one", "none except forceps"
+    return hedge is None and SAYS_NOTHING.search(name(text)) is not None
 
 
 def is_list(answer: str) -> bool:

@@ -70,7 +70,7 @@ BEFORE_PAIRS = frozenset(
 PREFERRING = word_set(
     "go going goes prefer preferring choose choosing chose favour favor pick picking likelier likely"
 )
-BELIEVED = word_set(
+FIRST_THOUGHTS = word_set(
     "thought initially originally first assumed suspected considered guessed expected believed"
 )
 TURNS = word_set("but however yet actually though until")
@@ -107,7 +107,7 @@ def may_negate(tokens: tuple[str, ...]) -> bool:
     return any(token in DENYING or token.endswith("n't") for token in tokens)
 
 
-def negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
+def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
     """Whether a negation reaches ``tokens[start:end]``, from before ("not left") or behind ("left is absent")."""
     if not tokens or not may_negate(tokens):
         return False
@@ -131,14 +131,16 @@ def negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
     return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
 
 
-def affirmed(text: str) -> tuple[str, ...]:
+def affirmed_words(text: str) -> tuple[str, ...]:
     """Return the words of a text that no negation reaches.
 
-    >>> affirmed("not the left but the right")
+    >>> affirmed_words("not the left but the right")
     ('not', 'the', 'right')
     """
     tokens = clauses(text)
-    return tuple(token for i, token in enumerate(tokens) if token != MARK and not negated(tokens, i, i + 1))
+    return tuple(
+        token for i, token in enumerate(tokens) if token != MARK and not is_negated(tokens, i, i + 1)
+    )
 
 
 def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
@@ -166,7 +168,7 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         and ("to" in tokens[end : end + 3] or tokens[start] in DIRECTIONS)
     ):
         return True
-    if not BELIEVED.isdisjoint(tokens[max(0, start - 8) : start]) and not TURNS.isdisjoint(
+    if not FIRST_THOUGHTS.isdisjoint(tokens[max(0, start - 8) : start]) and not TURNS.isdisjoint(
         tokens[end : end + 4]
     ):
         return True  # "At first I thought of a, but it is b."

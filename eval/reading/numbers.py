@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.reading.negation import negated
+from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
@@ -29,7 +29,7 @@ PER_CENT = re.compile(r"\bper ?cent(?:age)?\b", re.I)
 NONE_OF = re.compile(  # "no grasper", "there is not one grasper", "it isn't a grasper"
     r"\b(?:no|not|without|never|\w+n't)(?: (?:even|any|a|an|one|1|single)){0,4} (?P<thing>\w+)"
 )
-BOUNDED = (  # what makes of a number a bound
+BOUND_BEFORE = (  # what makes of a number a bound
     ("more", "than"), ("less", "than"), ("fewer", "than"), ("greater", "than"), ("at", "least"), ("at", "most"),
     ("no", "more", "than"), ("up", "to"), ("over",), ("under",), ("above",), ("below",), ("minimum", "of"), ("maximum", "of"),
     ("not", "more", "than"), ("between",), ("around",)
@@ -56,7 +56,7 @@ LESS = frozenset([("less", "than"), ("smaller", "than"), ("fewer", "than"), ("sh
 MORE = frozenset(
     [("more", "than"), ("larger", "than"), ("greater", "than"), ("bigger", "than"), ("longer", "than")]
 )
-WORDED = re.compile(rf"\b(?:{'|'.join((*UNITS, *TENS))})\b", re.I)
+NUMBER_WORD = re.compile(rf"\b(?:{'|'.join((*UNITS, *TENS))})\b", re.I)
 TWICE = re.compile(r"(\d)\s*([a-zA-Z]{1,12})\s*((?:-|–|to|and)\s*\d[\d.]*\s*\2)\b")
 QUANTITY = re.compile(r"([<>≤≥]=?)?(-?\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
@@ -96,8 +96,8 @@ def number(word: str) -> float | None:
         return 10.0 * (2 + TENS.index(word))
     if word in OTHERS:
         return float(OTHERS[word])
-    if found := CJK.match(word):
-        return float(OTHERS[found.group(1)])
+    if match := CJK.match(word):
+        return float(OTHERS[match.group(1)])
     return None
 
 
@@ -107,10 +107,10 @@ def whole(answer: str) -> float | None:
     >>> whole("2"), whole("zero"), whole("2 mm"), whole("<5")
     (2.0, 0.0, None, None)
     """
-    said = words(answer)
+    answer_words = words(answer)
     return (
-        number(said[0])
-        if len(said) == 1 and said[0] not in ("single", "sole", "both", "couple", "pair")
+        number(answer_words[0])
+        if len(answer_words) == 1 and answer_words[0] not in ("single", "sole", "both", "couple", "pair")
         else None
     )
 
@@ -123,8 +123,8 @@ def none_of(text: str, question: str) -> bool:
     >>> none_of("There isn't a single grasper", "How many graspers are there?")
     True
     """
-    asked = _counted_thing(question)
-    return any(stem(found["thing"]) in asked for found in NONE_OF.finditer(" ".join(words(text))))
+    thing_stems = _counted_thing(question)
+    return any(stem(match["thing"]) in thing_stems for match in NONE_OF.finditer(" ".join(words(text))))
 
 
 def of_thing(text: str, question: str) -> frozenset[float] | None:
@@ -135,12 +135,12 @@ def of_thing(text: str, question: str) -> frozenset[float] | None:
     >>> of_thing("2 hooks or 3", "How many hooks?") is None
     True
     """
-    asked, said = _counted_thing(question), NONE_OF.sub("", " ".join(words(text))).split()
-    pairs = [(number(word), thing) for word, thing in itertools.pairwise([*said, ""])]
+    thing_stems, reply_words = _counted_thing(question), NONE_OF.sub("", " ".join(words(text))).split()
+    pairs = [(number(word), thing) for word, thing in itertools.pairwise([*reply_words, ""])]
     things = [(value, thing) for value, thing in pairs if value is not None]
     if any(len(thing) < 4 or not thing.isalpha() for _, thing in things):
         return None
-    return frozenset(value for value, thing in things if stem(thing) in asked)
+    return frozenset(value for value, thing in things if stem(thing) in thing_stems)
 
 
 def _counted_thing(question: str) -> set[str]:
@@ -162,7 +162,7 @@ def count(text: str) -> Count:
     if NOT_ONE.search(text):
         return Count(frozenset({0.0}))
     tokens = clauses(text)
-    found: list[tuple[int, int, float]] = []
+    numbers: list[tuple[int, int, float]] = []
     skip = 0
     for i, token in enumerate(tokens):
         if i < skip:
@@ -179,13 +179,13 @@ def count(text: str) -> Count:
         if token in TENS and end < len(tokens) and tokens[end] in UNITS[1:10]:
             value, end = value + UNITS.index(tokens[end]), end + 1
         skip = end
-        if negated(tokens, i, end):
+        if is_negated(tokens, i, end):
             continue
-        if _bounded(tokens, i, end):
+        if _is_bound(tokens, i, end):
             return Count(frozenset({value}), True)
-        found.append((i, end, value))
-    parts = [one for one in found if tokens[one[1] : one[1] + 2] in PARTS]  # "3 arms, 2 of which move"
-    return Count(_total(tokens, [one for one in found if one not in parts] or found))
+        numbers.append((i, end, value))
+    parts = [one for one in numbers if tokens[one[1] : one[1] + 2] in PARTS]  # "3 arms, 2 of which move"
+    return Count(_total(tokens, [one for one in numbers if one not in parts] or numbers))
 
 
 def _no_count(tokens: tuple[str, ...], i: int) -> bool:
@@ -195,8 +195,8 @@ def _no_count(tokens: tuple[str, ...], i: int) -> bool:
     if token[0].isdigit():
         return behind in ("nd", "rd", "th", "st")
     if token == "one":
-        counted = before == MARK or before in COUNTS or number(before) is not None
-        return not counted or behind in NOT_A_COUNT or (before == "and" and behind == MARK)
+        is_count = before == MARK or before in COUNTS or number(before) is not None
+        return not is_count or behind in NOT_A_COUNT or (before == "and" and behind == MARK)
     if token == "pair" and behind == "of":
         return not ONE_PAIR.isdisjoint(tokens[i + 2 : i + 5])
     return (
@@ -206,22 +206,22 @@ def _no_count(tokens: tuple[str, ...], i: int) -> bool:
     )
 
 
-def _bounded(tokens: tuple[str, ...], start: int, end: int) -> bool:
-    return any(tokens[max(0, start - len(bound)) : start] == bound for bound in BOUNDED) or any(
+def _is_bound(tokens: tuple[str, ...], start: int, end: int) -> bool:
+    return any(tokens[max(0, start - len(bound)) : start] == bound for bound in BOUND_BEFORE) or any(
         tokens[end : end + len(bound)] == bound for bound in BOUND_BEHIND
     )
 
 
-def _total(tokens: tuple[str, ...], found: list[tuple[int, int, float]]) -> frozenset[float]:
+def _total(tokens: tuple[str, ...], numbers: list[tuple[int, int, float]]) -> frozenset[float]:
     totals = {
         value
-        for start, end, value in found
+        for start, end, value in numbers
         if not TOTAL.isdisjoint(tokens[end : end + 3])
         or not TOTAL.isdisjoint(tokens[max(0, start - 2) : start])
     }
     if len(totals) == 1:
         return frozenset(totals)
-    values = [value for _, _, value in found]
+    values = [value for _, _, value in numbers]
     if len(values) > 2 and values == [*map(float, range(1, len(values))), values[-2]]:  # "1, 2, 3. So 3"
         return frozenset(values[-1:])
     if len(values) > 2 and values[0] == sum(values[1:]):  # two: one forceps and one spatula
@@ -247,10 +247,10 @@ def quantity(text: str) -> Quantity | None:
     if len(places) != 1:
         return None
     place = places[0]
-    found = QUANTITY.fullmatch(tokens[place])
-    if found is None or negated(tokens, place, place + 1):
+    match = QUANTITY.fullmatch(tokens[place])
+    if match is None or is_negated(tokens, place, place + 1):
         return None
-    sign, low, high = (found.group(1) or "").replace("=", ""), float(found.group(2)), found.group(3)
+    sign, low, high = (match.group(1) or "").replace("=", ""), float(match.group(2)), match.group(3)
     before = tokens[max(0, place - 2) : place]
     if before in LESS or before[-1:] in (("under",), ("below",)):
         sign = "<"
@@ -288,7 +288,7 @@ def is_share(text: str) -> bool:
 def _in_digits(text: str) -> str:
     """Return a text with numbers in digits, a range's unit once: "five mm to ten mm" is "5 to 10 mm"."""
     text = in_seconds(text)
-    text = WORDED.sub(lambda found: f"{number(found.group().casefold()):g}", text)
+    text = NUMBER_WORD.sub(lambda match: f"{number(match.group().casefold()):g}", text)
     return TWICE.sub(r"\1 \3", text)
 
 
@@ -301,9 +301,9 @@ def in_seconds(text: str) -> str:
     return CLOCK.sub(_seconds, text) if ":" in text else text
 
 
-def _seconds(found: re.Match[str]) -> str:
+def _seconds(match: re.Match[str]) -> str:
     """Return a clock's time as seconds: "1:05" is "65 s"."""
-    hours, minutes, seconds = found.groups()
+    hours, minutes, seconds = match.groups()
     return f"{3600 * int(hours or 0) + 60 * int(minutes) + float(seconds):g} s"
 
 
@@ -313,9 +313,9 @@ def is_quantity(answer: str) -> bool:
     >>> is_quantity("5-10 mm"), is_quantity("<5"), is_quantity("2"), is_quantity("class 2")
     (True, True, False, False)
     """
-    said = words(answer)
-    if not said or QUANTITY.fullmatch(said[0]) is None:
+    answer_words = words(answer)
+    if not answer_words or QUANTITY.fullmatch(answer_words[0]) is None:
         return False
-    if len(said) == 1:
-        return not said[0].replace(".", "").isdigit()
-    return len(said) == 2 and said[1] in UNIT_NAMES
+    if len(answer_words) == 1:
+        return not answer_words[0].replace(".", "").isdigit()
+    return len(answer_words) == 2 and answer_words[1] in UNIT_NAMES

@@ -6,7 +6,7 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, negated
+from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, is_negated
 from surgvqa.eval.reading.terms import root
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
@@ -70,13 +70,13 @@ EXISTS = word_set(
     "visible present seen see view there shown appear appears visualized visualised observed detected "
     "detectable apparent evident identified found absent missing"
 )
-LABELLED = EXISTS | {"none", "nil"}  # "bleeding: none"
+LABEL_VALUES = EXISTS | {"none", "nil"}  # "bleeding: none"
 AHEAD = re.compile(r"\b(?:about|ready|preparing|prepares|going) to\b")
 UNTRUE = re.compile(r"\b(?:not|isn't|wasn't|never) (?:true|right|correct|(?:really )?the case|so) that\b")
 UNLESS = re.compile(  # "not absent", "cannot see none"
     r"(?:\bnot|n't|\bnever|\bcannot)(?: \w+)? (?:absent|missing|without|free|lacking|invisible)\b"
 )
-FOUND = re.compile(r"(?:(?:it|this|that|the \w+) (?:is|was) )?(negative|positive) for ")
+FINDING = re.compile(r"(?:(?:it|this|that|the \w+) (?:is|was) )?(negative|positive) for ")
 SURELY = frozenset(["definitely", "certainly", "absolutely", "indeed", "surely", "clearly"])
 SHORT = {"y": "yes", "n": "no"}
 ELLIPTIC = re.compile(
@@ -85,7 +85,7 @@ ELLIPTIC = re.compile(
 BELIEF = re.compile(  # "I don't think so.", "Not that I can see."
     r"(?:i (?:(?:really )?((?:don't|do not|doubt)) ?)?(?:think|believe|guess|suppose|see)? ?(?:so|it)|(not) (?:that|as far as) i can (?:see|tell|make out))"
 )
-HELD = re.compile(  # "I believe it is.", "I don't think it does."
+OPINION = re.compile(  # "I believe it is.", "I don't think it does."
     r"i (?:really )?(don't |do not |doubt )?(?:(?:think|believe|guess|suppose|would say) )?(?:that )?(.+)"
 )
 ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
@@ -100,7 +100,7 @@ SMALL = word_set(
 )  # words of a question that don't tell what it is about
 SHOWS = word_set("show shows contain contains depict depicts display displays include includes")
 SCENE = word_set("clip image frame frames video picture view")
-DENIED = word_set(
+DENIALS = word_set(
     "nothing no not never nowhere cannot without neither nor none absent missing fails lacks free"
 )
 
@@ -128,32 +128,34 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
-    said = words(text)
-    if said == ("never",) or (said in (("nothing",), ("nil",)) and asks(question)):
+    reply_words = words(text)
+    if reply_words == ("never",) or (reply_words in (("nothing",), ("nil",)) and asks(question)):
         return "no", ""
-    if (found := FOUND.match(" ".join(said))) and {*said[-1:]} & {*words(question)}:
-        return "no" if found.group(1) == "negative" else "yes", ""
+    if (finding := FINDING.match(" ".join(reply_words))) and {*reply_words[-1:]} & {*words(question)}:
+        return "no" if finding.group(1) == "negative" else "yes", ""
     if belief := BELIEF.fullmatch(" ".join(words(text))):
         return "no" if any(belief.groups()) else "yes", ""
-    if (held := HELD.fullmatch(" ".join(said))) and (bare := ELLIPTIC.fullmatch(held.group(2))):
-        return "no" if bool(held.group(1)) != bool(bare.group(1)) else "yes", ""
+    if (opinion := OPINION.fullmatch(" ".join(reply_words))) and (
+        bare := ELLIPTIC.fullmatch(opinion.group(2))
+    ):
+        return "no" if bool(opinion.group(1)) != bool(bare.group(1)) else "yes", ""
     if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
         return short, ""
-    spoken = _spoken(tokens)
-    if len(spoken) > 1:
+    plain_answers = _plain_answers(tokens)
+    if len(plain_answers) > 1:
         return "", SEVERAL
-    shown = _sentences(tokens, question)
-    if len(spoken) == 1:
-        answer = next(iter(spoken))
-        return (answer, "") if not shown or answer in shown else ("", CONTRADICTS)
-    if len(shown) == 1:
-        return next(iter(shown)), ""
-    return "", SEVERAL if shown else NOTHING_SAID
+    sentence_answers = _sentences(tokens, question)
+    if len(plain_answers) == 1:
+        answer = next(iter(plain_answers))
+        return (answer, "") if not sentence_answers or answer in sentence_answers else ("", CONTRADICTS)
+    if len(sentence_answers) == 1:
+        return next(iter(sentence_answers)), ""
+    return "", SEVERAL if sentence_answers else NOTHING_SAID
 
 
-def _spoken(tokens: tuple[str, ...]) -> set[str]:
+def _plain_answers(tokens: tuple[str, ...]) -> set[str]:
     """Return the yes and no that stand for themselves, at the start or end of a clause."""
-    found: set[str] = set()
+    answers: set[str] = set()
     begin = 0
     for i, token in enumerate(tokens):
         if token == MARK:
@@ -162,10 +164,10 @@ def _spoken(tokens: tuple[str, ...]) -> set[str]:
         if token not in YES and token not in NO:
             continue
         following = tokens[i + 1] if i + 1 < len(tokens) else MARK
-        numbered = (
+        is_abbreviation = (
             token == "no" and following == MARK and tokens[i + 2 : i + 3] != () and tokens[i + 2].isdigit()
         )
-        if following == "if" or numbered:  # "yes if it were longer", "no. 1"
+        if following == "if" or is_abbreviation:  # "yes if it were longer", "no. 1"
             continue
         ends = following == MARK or following in YES or following in NO
         leads = all(word in BRINGS or word in YES or word in NO for word in tokens[begin:i])
@@ -180,23 +182,25 @@ def _spoken(tokens: tuple[str, ...]) -> set[str]:
         ):
             answer = "yes" if token in YES else "no"
             other = tokens[i - 1] == "not" if i > begin else False
-            found.add(answer if not other else "no" if answer == "yes" else "yes")
-    return found
+            answers.add(answer if not other else "no" if answer == "yes" else "yes")
+    return answers
 
 
 def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
     """Read the sentences that speak of the very thing that was asked: affirmed, "yes"; denied, "no"."""
-    asked = words(question)
-    if not asked or not asks(question) or not DENIED.isdisjoint(asked):
+    question_words = words(question)
+    if not question_words or not asks(question) or not DENIALS.isdisjoint(question_words):
         return set()
-    topic = {stem(word) for word in asked if word not in SMALL}
-    existence = not EXISTS.isdisjoint(asked) or "contain" in asked or "show" in asked
+    topic = {stem(word) for word in question_words if word not in SMALL}
+    existence = (
+        not EXISTS.isdisjoint(question_words) or "contain" in question_words or "show" in question_words
+    )
     own = tuple(word for word in tokens if word != MARK)
     if existence and _bare(own):
-        return {"yes" if DENIED.isdisjoint(own) else "no"}
-    if short := _predicate(own, asked):
+        return {"yes" if DENIALS.isdisjoint(own) else "no"}
+    if short := _predicate(own, question_words):
         return {short}
-    found: set[str] = set()
+    answers: set[str] = set()
     clause: list[str] = []
     for i, token in enumerate((*tokens, MARK, MARK)):
         if token == MARK and existence and _labels(tokens, i, clause, topic):  # "spatula: absent"
@@ -204,30 +208,32 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
         if token != MARK:
             clause.append(token)
             continue
-        said = _said(tuple(clause), topic, existence)
-        if said:
-            found.add(said)
+        answer = _clause_answer(tuple(clause), topic, existence)
+        if answer:
+            answers.add(answer)
         clause = []
-    return found
+    return answers
 
 
-def _predicate(own: tuple[str, ...], asked: tuple[str, ...]) -> str:
+def _predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
     """Read a reply that only affirms or denies what the question asks of its thing: "Not achieved.", "CVS achieved".
 
     >>> _predicate(("cvs", "not", "yet", "achieved"), words("Is the critical view of safety achieved?"))
     'no'
     """
-    if stem(asked[-1]) not in map(stem, own) or asked[-1] in SMALL or len(own) > 8:
+    if stem(question_words[-1]) not in map(stem, own) or question_words[-1] in SMALL or len(own) > 8:
         return ""
-    letters = "".join(word[0] for word in asked if len(word) > 2)
-    known = {stem(word) for word in asked} | SMALL | DENIED | {"yet", "fully", "completely", "been"}
-    rest = {word for word in own if stem(word) not in known and not word.endswith("n't")}
+    letters = "".join(word[0] for word in question_words if len(word) > 2)
+    known_stems = (
+        {stem(word) for word in question_words} | SMALL | DENIALS | {"yet", "fully", "completely", "been"}
+    )
+    rest = {word for word in own if stem(word) not in known_stems and not word.endswith("n't")}
     if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own}:
         return ""
-    return "no" if any(word in DENIED or word.endswith("n't") for word in own) else "yes"
+    return "no" if any(word in DENIALS or word.endswith("n't") for word in own) else "yes"
 
 
-def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
+def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
     """Read what one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
     if short := ELLIPTIC.fullmatch(" ".join(word for word in clause if word not in YES and word not in NO)):
         return "no" if short.group(1) else "yes"
@@ -238,15 +244,15 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
         or own[-1:] == ["none"]
         or not (SHOWS.isdisjoint(own) or SCENE.isdisjoint(own))
     )
-    pointed = not {"it", "they", "them"}.isdisjoint(own)
+    has_pronoun = not {"it", "they", "them"}.isdisjoint(own)
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
         things = [word for word in own if word not in SMALL]
-        denied = whole and clause[0] == "no" and len(things) == len(about)  # "No spatula"
-        speaks = denied or (exists and (bool(about) or pointed)) or (whole and "there" in own)
+        is_denied = whole and clause[0] == "no" and len(things) == len(about)  # "No spatula"
+        speaks = is_denied or (exists and (bool(about) or has_pronoun)) or (whole and "there" in own)
     else:
-        said = {root(word, 3) for word in own}
-        whole = whole or (len(topic) > 1 and all(root(word, 3) in said for word in topic))
+        roots = {root(word, 3) for word in own}
+        whole = whole or (len(topic) > 1 and all(root(word, 3) in roots for word in topic))
         speaks = whole and len(own) > len(topic)
     if not speaks:
         return ""
@@ -264,11 +270,11 @@ def _said(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
         inner = tuple(sentence[untrue.end() :].split())
     elif UNLESS.search(sentence):
         return "yes"
-    denied = any(
-        (word in DENIED or word.endswith("n't")) and pair not in AFFIRMING  # "not only is it visible"
+    is_denied = any(
+        (word in DENIALS or word.endswith("n't")) and pair not in AFFIRMING  # "not only is it visible"
         for word, pair in zip(inner, itertools.zip_longest(inner, inner[1:]), strict=True)
     )
-    return "no" if denied != (untrue is not None) else "yes"
+    return "no" if is_denied != (untrue is not None) else "yes"
 
 
 def _labels(tokens: tuple[str, ...], mark: int, clause: list[str], topic: set[str]) -> bool:
@@ -278,7 +284,7 @@ def _labels(tokens: tuple[str, ...], mark: int, clause: list[str], topic: set[st
         bool(clause and topic)
         and {stem(word) for word in clause if word not in SMALL} == topic
         and behind[:1] != ()
-        and behind[0] in LABELLED
+        and behind[0] in LABEL_VALUES
         and behind[1:] in ((), (MARK,))
     )
 
@@ -294,7 +300,7 @@ def _bare(own: tuple[str, ...]) -> bool:
 
 def denies(text: str, start: int, end: int) -> bool:
     """Whether a text denies its words at a place."""
-    return negated(clauses(text), start, end)
+    return is_negated(clauses(text), start, end)
 
 
 __all__ = ["ABSENT", "CONTRADICTS", "NOTHING_SAID", "SEVERAL", "YES_NO", "asks", "polarity"]

@@ -102,18 +102,18 @@ def synonyms(options: Iterable[str]) -> dict[str, str]:
     >>> synonyms(["left", "right"])["leftwards"], "leftwards" in synonyms(["left"])
     ('left', False)
     """
-    known = {name(option): option for option in options}
-    found: dict[str, set[str]] = {}
-    tables = [group for group in GROUPS if sum(name(answer) in known for answer in group) > 1]
+    option_by_name = {name(option): option for option in options}
+    options_by_spelling: dict[str, set[str]] = {}
+    tables = [group for group in GROUPS if sum(name(answer) in option_by_name for answer in group) > 1]
     for table in (*tables, ALONE, _terms()):
         for answer, spellings in table.items():
-            if name(answer) in known:
+            if name(answer) in option_by_name:
                 for spelling in spellings:
-                    found.setdefault(name(spelling), set()).add(known[name(answer)])
+                    options_by_spelling.setdefault(name(spelling), set()).add(option_by_name[name(answer)])
     return {
         spelling: next(iter(own))
-        for spelling, own in found.items()
-        if len(own) == 1 and spelling not in known
+        for spelling, own in options_by_spelling.items()
+        if len(own) == 1 and spelling not in option_by_name
     }
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.reading.negation import ORDER, aside, negated, subordinate
+from surgvqa.eval.reading.negation import ORDER, aside, is_negated, subordinate
 from surgvqa.eval.reading.synonyms import synonyms
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
 
@@ -30,7 +30,7 @@ ANNOUNCES = frozenset(
 )
 ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
 VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
-TIED = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
+Y_ENDING = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
 NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
@@ -58,7 +58,7 @@ class Mention(NamedTuple):
 class Index:
     """The options by what their words give when they are joined."""
 
-    joined: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    compounds: dict[str, tuple[str, ...]] = field(default_factory=dict)
     exact: dict[tuple[str, ...], str] = field(default_factory=dict)
     prefixes: frozenset[str] = frozenset()  # of what is joined: no other word begins a name
     long: dict[str, dict[str, str]] = field(default_factory=dict)  # by their first letters, spelled alike
@@ -73,7 +73,7 @@ def index(options: tuple[str, ...]) -> Index:
     for option in options:
         exact.setdefault(words(option), option)
     exact.pop((), None)
-    joined: dict[str, list[str]] = {}
+    compounds: dict[str, list[str]] = {}
     forms = list(exact.items())
     for form, option in exact.items():
         if (
@@ -92,25 +92,25 @@ def index(options: tuple[str, ...]) -> Index:
     prefixes: set[str] = set()
     for form, option in forms:
         longest = max(longest, len(form) + 2)
-        kept = tuple(word for word in form if word not in FILLERS)
-        turned = (
-            [kept[::-1]]
-            if len(kept) == 2 and form in exact and kept[::-1] not in exact and kept[0] not in DIRECTIONS
+        core = tuple(word for word in form if word not in FILLERS)
+        reversals = (
+            [core[::-1]]
+            if len(core) == 2 and form in exact and core[::-1] not in exact and core[0] not in DIRECTIONS
             else []
         )
-        shorter = [*turned, kept] if len(kept) > 1 and not singles.issuperset(kept) else turned
+        shorter = [*reversals, core] if len(core) > 1 and not singles.issuperset(core) else reversals
         for own in (form, *shorter):
             together = "".join(map(stem, own))
-            if option not in joined.setdefault(together, []):
-                joined[together].append(option)
+            if option not in compounds.setdefault(together, []):
+                compounds[together].append(option)
             prefixes.update(together[:size] for size in range(1, len(together) + 1))
     long: dict[str, dict[str, str]] = {}
-    for key, own in joined.items():
+    for key, own in compounds.items():
         alike = foreign(key)
         if len(key) >= LONG:
             long.setdefault(alike[:SAME_START], {})[alike] = own[0]
     return Index(
-        {key: tuple(own) for key, own in joined.items()},
+        {key: tuple(own) for key, own in compounds.items()},
         exact,
         frozenset(prefixes),
         long,
@@ -126,53 +126,53 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
     >>> [(mention.option, mention.state) for mention in mentions("the top left, not the center", ("left", "top-left", "center"))]
     [('top-left', 'stated'), ('center', 'negated')]
     """
-    known, tokens = index(options), clauses(text)
+    option_index, tokens = index(options), clauses(text)
     stems = tuple(map(stem, tokens))
     spans: list[tuple[int, int, str]] = []
-    prefixes = known.prefixes
+    prefixes = option_index.prefixes
     for start, word in enumerate(stems):
         if word in prefixes:
-            spans += _longest_at(tokens, stems, start, known)
-    taken: set[int] = set()
-    found: list[Mention] = []
+            spans += _longest_at(tokens, stems, start, option_index)
+    taken_tokens: set[int] = set()
+    occurrences: list[Mention] = []
     for start, end, option in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
-        if taken.isdisjoint(range(start, end)):
-            taken.update(range(start, end))
-            found.append(Mention(start, end, option, _state(tokens, start, end)))
-    if not found and len(options) <= OPEN:
-        others = list(_misspelled(tokens, known)) or list(_derived(tokens, known))
-        found = [Mention(*span, _state(tokens, *span[:2])) for span in others]
-    return tuple(_without_origins(sorted(found), tokens))
+        if taken_tokens.isdisjoint(range(start, end)):
+            taken_tokens.update(range(start, end))
+            occurrences.append(Mention(start, end, option, _state(tokens, start, end)))
+    if not occurrences and len(options) <= OPEN:
+        others = list(_find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
+        occurrences = [Mention(*span, _state(tokens, *span[:2])) for span in others]
+    return tuple(_without_origins(sorted(occurrences), tokens))
 
 
-def _without_origins(found: list[Mention], tokens: tuple[str, ...]) -> Iterator[Mention]:
+def _without_origins(occurrences: list[Mention], tokens: tuple[str, ...]) -> Iterator[Mention]:
     """Of "left to right" the left is where it comes from."""
-    for i, mention in enumerate(found):
-        follows = found[i + 1] if i + 1 < len(found) else mention
+    for i, mention in enumerate(occurrences):
+        follows = occurrences[i + 1] if i + 1 < len(occurrences) else mention
         towards = tokens[mention.end : follows.end - 1] if follows is not mention else ()
         origin = follows.option != mention.option and towards in (("to",), ("to", "the"))
         yield mention._replace(state="aside") if origin else mention
 
 
 def _longest_at(
-    tokens: tuple[str, ...], stems: tuple[str, ...], start: int, known: Index
+    tokens: tuple[str, ...], stems: tuple[str, ...], start: int, option_index: Index
 ) -> Iterator[tuple[int, int, str]]:
     """Yield the longest name that begins at a word, its parts written apart, together or with "and" between."""
     best: tuple[int, int, str] | None = None
     together = ""
     bare = ""
-    for end in range(start + 1, min(len(tokens), start + known.longest) + 1):
+    for end in range(start + 1, min(len(tokens), start + option_index.longest) + 1):
         if tokens[end - 1] == MARK:
             break
         together += stems[end - 1]
         bare += "" if tokens[end - 1] in FILLERS and end - 1 > start else stems[end - 1]
-        if together not in known.prefixes and bare not in known.prefixes:
+        if together not in option_index.prefixes and bare not in option_index.prefixes:
             break
-        if tokens[end - 1] in FILLERS and together not in known.joined:
+        if tokens[end - 1] in FILLERS and together not in option_index.compounds:
             continue
         for key in dict.fromkeys((together, bare)):
-            if own := known.joined.get(key):
-                exact = known.exact.get(tokens[start:end])
+            if own := option_index.compounds.get(key):
+                exact = option_index.exact.get(tokens[start:end])
                 if not (tokens[start] in ADVERBS and end == start + 1 and _adverb(tokens, end)):
                     best = (start, end, exact if exact in own else own[0])
                 break
@@ -187,49 +187,50 @@ def _adverb(tokens: tuple[str, ...], end: int) -> bool:
 
 
 def _state(tokens: tuple[str, ...], start: int, end: int) -> str:
-    if negated(tokens, start, end):
+    if is_negated(tokens, start, end):
         return "negated"
     if aside(tokens, start, end):
         return "aside"
     return "subordinate" if subordinate(tokens, start) else "stated"
 
 
-def _misspelled(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, int, str]]:
+def _find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[tuple[int, int, str]]:
     """Long names with a letter or two wrong, or spelled as in another language; only where one is nearest."""
-    if not known.long:
+    if not option_index.long:
         return
     for start, token in enumerate(tokens):
-        if len(token) < SHORTEST or foreign(token)[:1] not in known.firsts:
+        if len(token) < SHORTEST or foreign(token)[:1] not in option_index.firsts:
             continue
         together = ""
         for end in range(start + 1, min(len(tokens), start + 3) + 1):
             if tokens[end - 1] == MARK or not tokens[end - 1].isalpha():
                 break
             together += stem(tokens[end - 1])
-            said = foreign(together)
-            names = known.long.get(said[:SAME_START])
-            if names is None or len(said) < LONG - 1:
-                if names is None and len(said) >= SAME_START:
+            spelling = foreign(together)
+            names = option_index.long.get(spelling[:SAME_START])
+            if names is None or len(spelling) < LONG - 1:
+                if names is None and len(spelling) >= SAME_START:
                     break
                 continue
             near = {
                 option
                 for key, option in names.items()
-                if abs(len(key) - len(said)) <= 2 and _distance(said, key) <= (2 if len(key) >= LONGER else 1)
+                if abs(len(key) - len(spelling)) <= 2
+                and _distance(spelling, key) <= (2 if len(key) >= LONGER else 1)
             }
             if len(near) == 1:
                 yield start, end, near.pop()
                 return
 
 
-def _derived(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, int, str]]:
+def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tuple[int, int, str]]:
     """Yield the one name whose words all stand in a clause in another form: "the lens is implanted"."""
-    said: list[dict[str, int]] = [{}]
+    clause_roots: list[dict[str, int]] = [{}]
     for place, token in enumerate(tokens):
         if token == MARK:
-            said.append({})
+            clause_roots.append({})
         else:
-            said[-1].setdefault(root(token), place)
+            clause_roots[-1].setdefault(root(token), place)
     short: list[dict[str, int]] = [{}]  # as ``said``, with the roots of short words: "ties the knot"
     for place, token in enumerate(tokens):
         if token == MARK:
@@ -237,8 +238,8 @@ def _derived(tokens: tuple[str, ...], known: Index) -> Iterator[tuple[int, int, 
         else:
             short[-1].setdefault(root(token, 3), place)
     whole = {}
-    for form, option in known.exact.items():
-        least, own = (5, said) if len(form) == 1 else (3, short)
+    for form, option in option_index.exact.items():
+        least, own = (5, clause_roots) if len(form) == 1 else (3, short)
         roots = [root(word, least) for word in form if word not in FILLERS]
         if not roots or all(root(word, least) == word for word in form):
             continue
@@ -258,12 +259,12 @@ def root(word: str, least: int = 5) -> str:
     >>> root("tying", 3) == root("ties", 3) == root("tied", 3), root("cutting", 3) == root("cuts", 3)
     (True, True)
     """
-    if least < 5 and (tied := TIED.fullmatch(word)):
-        return f"{tied.group(1)}ie"
-    found = (VERB_ENDING if least < 5 else ENDING).sub("", word)
-    if least < 5 and len(found) > 3 and found[-1] == found[-2] and found != word:  # "cutting"
-        found = found[:-1]
-    return found if len(found) >= least and word != "lens" else word
+    if least < 5 and (match := Y_ENDING.fullmatch(word)):
+        return f"{match.group(1)}ie"
+    base = (VERB_ENDING if least < 5 else ENDING).sub("", word)
+    if least < 5 and len(base) > 3 and base[-1] == base[-2] and base != word:  # "cutting"
+        base = base[:-1]
+    return base if len(base) >= least and word != "lens" else word
 
 
 @lru_cache(maxsize=65536)
@@ -277,34 +278,38 @@ def _distance(a: str, b: str) -> int:
     return row[-1]
 
 
-def stated(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
+def stated_options(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
     """Return the options a text gives as its answer, in the options' order.
 
     What is only mentioned beside an answer doesn't count: a phase that has finished, a reason behind "because". A
     question about what comes next is answered by what "follows".
 
-    >>> stated("Incision has finished; now comes phaco, which follows it", ("incision", "phaco"))
+    >>> stated_options("Incision has finished; now comes phaco, which follows it", ("incision", "phaco"))
     ('phaco',)
-    >>> stated("Before phaco", ("incision", "phaco"))
+    >>> stated_options("Before phaco", ("incision", "phaco"))
     ()
     """
-    found = mentions(text, options)
-    own = {mention.option for mention in found if mention.state == "stated"}
-    own = own or {mention.option for mention in found if mention.state == "subordinate"}
+    occurrences = mentions(text, options)
+    own = {mention.option for mention in occurrences if mention.state == "stated"}
+    own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
     if NEXT.search(question.casefold()):
         tokens = clauses(text)
         own = {
-            mention.option for mention in found if mention.state != "negated" and _comes(tokens, mention)
+            mention.option
+            for mention in occurrences
+            if mention.state != "negated" and _comes(tokens, mention)
         } or own
     elif PREVIOUS.search(question.casefold()):
         tokens = clauses(text)
         if any(
-            _comes(tokens, mention) for mention in found
+            _comes(tokens, mention) for mention in occurrences
         ):  # "a comes next" is no answer to what came before
             return ()
-        own = {m.option for m in found if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")} or own
+        own = {
+            m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
+        } or own
     if not own and ORDER.search(question.casefold()):
-        own = {mention.option for mention in found if mention.state == "aside"}
+        own = {mention.option for mention in occurrences if mention.state == "aside"}
     return tuple(option for option in options if option in own)
 
 
@@ -317,10 +322,10 @@ def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:
     return behind in COMES or before[-2:] in ANNOUNCES
 
 
-def mentioned(text: str, options: tuple[str, ...]) -> bool:
+def mentions_any(text: str, options: tuple[str, ...]) -> bool:
     """Whether a text holds any of the options' words, negated or not.
 
-    >>> mentioned("not the top left", ("top-left",))
+    >>> mentions_any("not the top left", ("top-left",))
     True
     """
     return bool(mentions(text, options))

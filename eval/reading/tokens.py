@@ -20,7 +20,7 @@ ARROWS = {ord(sign): f" {way} " for sign, way in zip("←→↑↓", ("left", "r
 ARROWS |= {ord(sign): f" {way} " for signs, way in (("✅✔☑✓👍", "yes"), ("❌✖✗✘👎", "no")) for sign in signs}
 ARROWS |= {ord("∅"): " none "} | dict.fromkeys(map(ord, "™®©"), " ")
 LATIN = re.compile(r"[a-z]")
-MIXED = re.compile(r"[^\W\d_]+")
+LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -51,11 +51,11 @@ def plain(text: str) -> str:
         for i, sign in enumerate(spread)
         if not (unicodedata.combining(sign) and i and LATIN.match(spread[i - 1]))
     )
-    return MIXED.sub(_one_script, unicodedata.normalize("NFC", bare))
+    return LETTERS.sub(_one_script, unicodedata.normalize("NFC", bare))
 
 
-def _one_script(found: re.Match[str]) -> str:
-    word = found.group()
+def _one_script(match: re.Match[str]) -> str:
+    word = match.group()
     return word.translate(LOOK_ALIKE) if not word.isascii() and LATIN.search(word) else word
 
 
@@ -69,15 +69,15 @@ def clauses(text: str) -> tuple[str, ...]:
     (('5-10', 'mm'), ('-2',))
     """
     return tuple(
-        MARK if found in MARKS else found if found.isalnum() else _number(found)
-        for found in TOKEN.findall(plain(text))
+        MARK if token in MARKS else token if token.isalnum() else _number(token)
+        for token in TOKEN.findall(plain(text))
     )
 
 
-def _number(found: str) -> str:
-    if not found[-1:].isdigit():
-        return "".join(found.split())
-    return "".join(re.sub(r"\s*(?:–|—|−|to|and)\s*", "-", found.removeprefix("between")).split())
+def _number(token: str) -> str:
+    if not token[-1:].isdigit():
+        return "".join(token.split())
+    return "".join(re.sub(r"\s*(?:–|—|−|to|and)\s*", "-", token.removeprefix("between")).split())
 
 
 @lru_cache(maxsize=65536)
@@ -95,10 +95,10 @@ def after(text: str, count: int) -> str:
     """Return the text behind its first ``count`` words."""
     if not text.isascii():  # places must be those of the text that is searched
         text = plain(text)
-    for found in TOKEN.finditer(text.casefold()):
-        if count == 0 and found.group() not in MARKS:
-            return text[found.start() :]
-        count -= found.group() not in MARKS
+    for match in TOKEN.finditer(text.casefold()):
+        if count == 0 and match.group() not in MARKS:
+            return text[match.start() :]
+        count -= match.group() not in MARKS
     return ""
 
 

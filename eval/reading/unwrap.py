@@ -21,14 +21,14 @@ _THINKING = (
 _OPEN = rf"[<\[◁]\|?\s*(?:begin_of_|start_of_)?{_THINKING}\s*\|?[>\]▷]"
 _CLOSE = rf"[<\[◁]\|?\s*(?:/\s*|end_of_){_THINKING}\s*\|?[>\]▷]"
 # gpt-oss writes channels, MedGemma <unused94>thought … <unused95>.
-OPENED = re.compile(rf"{_OPEN}|<unused94>|<\|channel\|>\s*(?:analysis|commentary)", re.I)
-CLOSED = re.compile(rf"{_CLOSE}|<unused95>|<\|channel\|>\s*final\s*(?:<\|message\|>)?", re.I)
+THOUGHT_START = re.compile(rf"{_OPEN}|<unused94>|<\|channel\|>\s*(?:analysis|commentary)", re.I)
+THOUGHT_END = re.compile(rf"{_CLOSE}|<unused95>|<\|channel\|>\s*final\s*(?:<\|message\|>)?", re.I)
 ANSWER_TAG = re.compile(
     r"<\|?\s*(?:begin_of_)?(answer|final_answer|final|response|output|result|solution|conclusion|box)\s*\|?>(.*?)"
     r"(?:<\|?\s*(?:/|end_of_)\s*\1\s*\|?>|$)",
     re.I | re.S,
 )
-BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+BOX_START = re.compile(r"\\(?:boxed|fbox)\s*\{")
 LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n?(.*?)(?:```|$)", re.S)
 SPECIAL = re.compile(r"<\|[^|<>]*\|>|</?s>|<(?:eos|pad|bos|unk|end_of_turn|start_of_turn)>|\[/?INST\]", re.I)
@@ -54,7 +54,7 @@ CONCLUDES = re.compile(
     r"|(?<=[.!?\n])\s*so\b[\s,]+(?=(?:it|this|that|there|the|i)\b)",
     re.I,
 )
-BASED = re.compile(
+BASIS = re.compile(
     r"^\W*(?:based (?:up)?on|according to|judging (?:by|from)|looking at|given|from|in|considering|upon (?:reviewing|examining))"
     r"\s(?:[\w' -]+?\s)?(?:images?|frames?|clips?|videos?|pictures?|footage|scenes?|views?|sequence|evidence|information|"
     r"content|visuals?|question)\b[^,:.\n]{0,60}[,:]\s*",
@@ -103,18 +103,18 @@ def unwrap(prediction: str) -> Reply:
         return Reply("", cause)
     if text.isalpha():
         return Reply(text)
-    if tagged := [found.group(2) for found in ANSWER_TAG.finditer(text) if found.group(2).strip()]:
-        text = tagged[-1]
+    if tag_contents := [match.group(2) for match in ANSWER_TAG.finditer(text) if match.group(2).strip()]:
+        text = tag_contents[-1]
     text = SPECIAL.sub(" ", text).strip()
     if "\\" in text:
-        text = LATEX.sub(r"\1", _boxed(text))
-    text = _fenced(text)
+        text = LATEX.sub(r"\1", _box_content(text))
+    text = _fence_content(text)
     text = _from_json(text)
     text = EMPHASIS.sub("", TAG.sub(" ", text)).strip().strip("$").strip()
-    text = asides.likeliest(_unmarked(asides.without(asides.table(text))))
+    text = asides.likeliest(_without_markers(asides.without(asides.table(text))))
     if DANGLING.search(text):
         return Reply("", CUT_OFF_BEFORE)
-    return Reply(_introduced(text))
+    return Reply(_without_introduction(text))
 
 
 def final(prediction: str) -> str:
@@ -129,24 +129,26 @@ def final(prediction: str) -> str:
 def _without_thoughts(text: str) -> tuple[str, str]:
     if "<" not in text and "[" not in text and "◁" not in text:
         return text.strip(), ""
-    ends = [found.end() for found in CLOSED.finditer(text)]
+    ends = [match.end() for match in THOUGHT_END.finditer(text)]
     rest = text[ends[-1] :] if ends else text
-    if opened := OPENED.search(rest):
-        tagged = ANSWER_TAG.search(rest, opened.end())
-        if tagged and tagged.group(1).casefold() != "box":  # an answer in its own tag ends the thoughts
-            return tagged.group(0), ""
+    if thought_start := THOUGHT_START.search(rest):
+        answer_tag = ANSWER_TAG.search(rest, thought_start.end())
+        if (
+            answer_tag and answer_tag.group(1).casefold() != "box"
+        ):  # an answer in its own tag ends the thoughts
+            return answer_tag.group(0), ""
         return "", CUT_OFF
     if ends and not rest.strip():
         return "", NO_ANSWER
     return rest.strip(), ""
 
 
-def _boxed(text: str) -> str:
+def _box_content(text: str) -> str:
     """Return the content of the last box, whose braces may be nested."""
-    *_, found = [None, *BOXED.finditer(text)]
-    if found is None:
+    *_, box = [None, *BOX_START.finditer(text)]
+    if box is None:
         return text
-    depth, start = 1, found.end()
+    depth, start = 1, box.end()
     for place in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)
         if depth == 0:
@@ -154,7 +156,7 @@ def _boxed(text: str) -> str:
     return text[start:]
 
 
-def _fenced(text: str) -> str:
+def _fence_content(text: str) -> str:
     blocks = [block for block in FENCE.findall(text) if block.strip()] if "```" in text else []
     return blocks[-1].strip() if blocks else text
 
@@ -168,33 +170,35 @@ def _from_json(text: str) -> str:
         return text
     for parse in (json.loads, ast.literal_eval):
         try:
-            return _stated(parse(inner)) or text
+            return _answer_in(parse(inner)) or text
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     return text
 
 
-def _stated(value: Any) -> str:
+def _answer_in(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         lower = {str(key).casefold().strip().replace(" ", "_"): own for key, own in value.items()}
         if (key := next((key for key in ANSWER_KEYS if key in lower), None)) is not None:
-            return _stated(lower[key])
-        stated = {key: own for key, own in lower.items() if not asides.KEYS.search(key)}
-        if len(stated) > 1 and all(
-            isinstance(own, bool) for own in stated.values()
+            return _answer_in(lower[key])
+        answer_fields = {key: own for key, own in lower.items() if not asides.KEYS.search(key)}
+        if len(answer_fields) > 1 and all(
+            isinstance(own, bool) for own in answer_fields.values()
         ):  # {"hook": true, "clip": false}
-            return ", ".join(key.replace("_", " ") for key, own in stated.items() if own) or "none"
-        if all(isinstance(own, float) for own in stated.values()) and (likeliest := asides.most(stated)):
+            return ", ".join(key.replace("_", " ") for key, own in answer_fields.items() if own) or "none"
+        if all(isinstance(own, float) for own in answer_fields.values()) and (
+            likeliest := asides.most(answer_fields)
+        ):
             return likeliest
-        return ", ".join(_stated(own) for own in stated.values())
+        return ", ".join(_answer_in(own) for own in answer_fields.values())
     if isinstance(value, list | tuple | set):
-        return ", ".join(_stated(own) for own in value) or "none"
+        return ", ".join(_answer_in(own) for own in value) or "none"
     return "" if value is None else str(value)
 
 
-def _unmarked(text: str) -> str:
+def _without_markers(text: str) -> str:
     """Lines without their bullets and numbers; a single numbered line keeps its number."""
     markers = MARKER.findall(text)
     if not markers or (len(markers) == 1 and markers[0].strip()[:1].isdigit()):
@@ -202,16 +206,16 @@ def _unmarked(text: str) -> str:
     return MARKER.sub("", text)
 
 
-def _introduced(text: str) -> str:
+def _without_introduction(text: str) -> str:
     """Return the text behind "Based on the image," and the last "the answer is"."""
     while True:
-        shorter = POLITE.sub("", BASED.sub("", text, count=1), count=1)
+        shorter = POLITE.sub("", BASIS.sub("", text, count=1), count=1)
         if shorter == text or not shorter.strip():
             break
         text = shorter
     low = text.casefold()
     patterns = (LEAD, HEADING, CONCLUDES) if any(word in low for word in LEADING) else (CONCLUDES,)
-    ends = [found.end() for pattern in patterns for found in pattern.finditer(text)]
+    ends = [match.end() for pattern in patterns for match in pattern.finditer(text)]
     if ends and text[max(ends) :].strip(" .*"):
         text = text[max(ends) :].strip()
     return text.strip()

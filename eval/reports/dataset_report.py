@@ -47,11 +47,11 @@ def build(where: str, title: str | None = None) -> tuple[DatasetPage, dict[str, 
     }
     if not any(clips.values()) or not any(questions.values()):
         raise InputError(f"{where}: no clips or no questions in it")
-    shown = samples(clips, questions)
-    wanted = {item["clip_id"] for item in shown}
+    shown_samples = samples(clips, questions)
+    clip_ids = {item["clip_id"] for item in shown_samples}
     pictures: dict[str, list[str]] = {}
-    for split in {item["split"] for item in shown}:
-        pictures |= clip_frames(where, split, wanted)
+    for split in {item["split"] for item in shown_samples}:
+        pictures |= clip_frames(where, split, clip_ids)
     by_case = cases(clips, questions)
     numbers: DatasetPage = {
         "page": "dataset",
@@ -65,8 +65,8 @@ def build(where: str, title: str | None = None) -> tuple[DatasetPage, dict[str, 
         "cases": by_case[:CASES],
         "cases_left": len(by_case) - len(by_case[:CASES]),
         "leaks": _leaks(where),
-        "built": _built(where),
-        "samples": shown,
+        "built": _build_notes(where),
+        "samples": shown_samples,
         "frames": sum(row["frames"] for rows in clips.values() for row in rows),
         "videos": sum(row["video"] for rows in clips.values() for row in rows),
     }
@@ -94,22 +94,22 @@ def kinds(questions: Mapping[str, Sequence[Row]]) -> list[KindContents]:
     for split, rows in questions.items():
         for row in rows:
             groups[row["kind"]].append((split, row))
-    found: list[KindContents] = []
+    contents: list[KindContents] = []
     for kind, own in sorted(groups.items()):
         answers = Counter(row["short_answer"] for _, row in own)
-        ranked = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
-        found.append(
+        ranking = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
+        contents.append(
             {
                 "kind": kind,
                 "n": len(own),
                 "by_split": dict(Counter(split for split, _ in own)),
                 "texts": len({row["question"] for _, row in own}),
-                "answers": [{"answer": answer, "n": n} for answer, n in ranked[:ANSWERS]],
-                "answers_left": len(ranked[ANSWERS:]),
-                "single_class": len(ranked) == 1,
+                "answers": [{"answer": answer, "n": n} for answer, n in ranking[:ANSWERS]],
+                "answers_left": len(ranking[ANSWERS:]),
+                "single_class": len(ranking) == 1,
             }
         )
-    return found
+    return contents
 
 
 def blind(questions: Mapping[str, Sequence[Row]]) -> BlindGuess | None:
@@ -118,14 +118,16 @@ def blind(questions: Mapping[str, Sequence[Row]]) -> BlindGuess | None:
     held_out = next((name for name in ("test", "validation") if questions.get(name)), None)
     if not train or held_out is None:
         return None
-    asked = baselines.answered(questions[held_out], lambda row: "")
-    taught = baselines.answered(train, lambda row: "")
+    test_questions = baselines.answer_all(questions[held_out], lambda row: "")
+    train_questions = baselines.answer_all(train, lambda row: "")
     guessers = {
         "majority": baselines.most_frequent(train, baselines.by_kind),
         "text": baselines.most_frequent(train, baselines.by_text, baselines.by_kind),
     }
     scores = {
-        name: score(baselines.answered(questions[held_out], guesser), train=taught, data=asked)
+        name: score(
+            baselines.answer_all(questions[held_out], guesser), train=train_questions, data=test_questions
+        )
         for name, guesser in guessers.items()
     }
     first = scores["majority"]
@@ -179,26 +181,26 @@ def in_order(clips: Mapping[str, Iterable[Row]]) -> list[str]:
 
 def cases(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[CaseContents]:
     """Each case of each split with its clips, questions and phases along time."""
-    asked = {split: Counter(row["case_id"] for row in rows) for split, rows in questions.items()}
-    found: list[CaseContents] = []
+    question_counts = {split: Counter(row["case_id"] for row in rows) for split, rows in questions.items()}
+    contents: list[CaseContents] = []
     for split, rows in clips.items():
         own: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             own[row["case_id"]].append(row)
         for case, windows in sorted(own.items()):
             windows.sort(key=lambda row: (row["start_s"], row["end_s"]))
-            found.append(
+            contents.append(
                 {
                     "case_id": case,
                     "split": split,
                     "clips": len(windows),
-                    "qa": asked.get(split, Counter())[case],
+                    "qa": question_counts.get(split, Counter())[case],
                     "start_s": windows[0]["start_s"],
                     "end_s": max(row["end_s"] for row in windows),
                     "phases": [(row["start_s"], row["end_s"], row["phase"] or "(none)") for row in windows],
                 }
             )
-    return found
+    return contents
 
 
 def samples(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence[Row]]) -> list[Sample]:
@@ -215,10 +217,10 @@ def samples(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence
         for (_, split), group in sorted(groups.items())
         if i < len(group)
     ]
-    asked: dict[str, list[Row]] = defaultdict(list)
+    questions_by_clip: dict[str, list[Row]] = defaultdict(list)
     for rows in questions.values():
         for row in rows:
-            asked[row["clip_id"]].append(row)
+            questions_by_clip[row["clip_id"]].append(row)
     return [
         {
             "clip_id": row["clip_id"],
@@ -234,7 +236,7 @@ def samples(clips: Mapping[str, Sequence[Row]], questions: Mapping[str, Sequence
                     "answer": qa["answer"],
                     "short_answer": qa["short_answer"],
                 }
-                for qa in asked[row["clip_id"]]
+                for qa in questions_by_clip[row["clip_id"]]
             ],
         }
         for row, split in order[:SAMPLES]
@@ -254,23 +256,23 @@ def _leaks(where: str) -> Leaks | None:
     )
 
 
-def _built(where: str) -> BuildNotes | None:
+def _build_notes(where: str) -> BuildNotes | None:
     """Read the build's `report.json`: what was left out, its notes, and what guessers leave open."""
     path = Path(where) / "report.json"
     if not path.is_file():
         return None
-    said = json.loads(path.read_text(encoding="utf-8"))
-    dropped = said.get("dropped", [])
+    report = json.loads(path.read_text(encoding="utf-8"))
+    omissions = report.get("dropped", [])
     kinds: list[KindBits] = [
         {"kind": name, "bits": one["bits"], "phased": one.get("bits_with_phase")}
-        for name, one in said.get("kinds", {}).items()
+        for name, one in report.get("kinds", {}).items()
         if one.get("bits") is not None
     ]
     return {
-        "dropped": len(dropped),
-        "examples": dropped[:8],
-        "notes": said.get("notes", []),
-        "bits": said.get("bits") or None,
+        "dropped": len(omissions),
+        "examples": omissions[:8],
+        "notes": report.get("notes", []),
+        "bits": report.get("bits") or None,
         "kinds": kinds,
-        "inspected": said.get("inspected"),
+        "inspected": report.get("inspected"),
     }

@@ -31,7 +31,7 @@ from surgvqa.eval.reports import dataset_report
 from surgvqa.eval.reports.pictures import clip_frames
 from surgvqa.eval.scoring.probes import span
 from surgvqa.eval.scoring.score import lay, score
-from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.scoring.verdicts import Judgement, judge
 from surgvqa.eval.settings.pages import Report
 
 WORST = 12  # examples
@@ -55,25 +55,25 @@ def report(config: Report) -> None:
 
 def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[str]]]:
     """Return the numbers of the page on a predictions file, and the frames of its worst examples by clip."""
-    loaded = columns.read(Path(config.what), columns.parse_columns(config.columns))
-    asked, train = truth(config)
+    contents = columns.read(Path(config.what), columns.parse_columns(config.columns))
+    questions, train = truth(config)
     figures = score(
-        loaded.predictions,
+        contents.predictions,
         rule=config.rule,
         train=train,
-        data=asked,
+        data=questions,
         spellings=spellings(config.taxonomy),
         seed=config.seed,
     )
-    every = judge(lay(loaded.predictions, asked).rows, train or ())
+    every = judge(lay(contents.predictions, questions).rows, train or ())
     times = _times(every, config.data, config.split)
-    shown = worst(every, figures["rule"])
+    examples = worst(every, figures["rule"])
     lines, left = timelines(every, figures["rule"], times)
     counts: Mapping[str, Any] = figures
     probes = figures["probes"]
     data = config.data
     pictures = (
-        clip_frames(data, config.split, {item["clip_id"] for item in shown}) if _has_clips(data) else {}
+        clip_frames(data, config.split, {item["clip_id"] for item in examples}) if _has_clips(data) else {}
     )
     numbers: PredictionsPage = {
         "page": "predictions",
@@ -87,13 +87,17 @@ def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[st
         **lift(figures),
         "probed": any(probes["groups"].values())
         or any(own for name, own in probes.items() if name != "groups"),
-        "runs": _written(config.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}),
-        "sounds": _written(config.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}),
+        "runs": _read_figures(
+            config.baselines, "baselines", {"runs", "model_minus", "best_blind", "verdicts"}
+        ),
+        "sounds": _read_figures(
+            config.necessity, "necessity", {"runs", "blind_by_kind", "failed", "listens"}
+        ),
         "timelines": lines,
         "timeline_labels": _labels(lines),
         "cases_left": left,
-        "worst": shown,
-        "confident": any(item["confidence"] is not None for item in shown),
+        "worst": examples,
+        "confident": any(item["confidence"] is not None for item in examples),
         "frames_note": _frames_note(data, pictures),
     }
     return numbers, pictures
@@ -103,7 +107,7 @@ def model_index(figures: Scores, name: str, where: str | None) -> Any:
     """Return the score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
     data_id = where if where and not Path(where).exists() else None
     results = model.eval_results(
-        [(name, model.scored(figures))], data_id or Path(where or "surgvqa").name, data_id
+        [(name, model.card_score(figures))], data_id or Path(where or "surgvqa").name, data_id
     )
     return eval_results_to_model_index(name, results)
 
@@ -129,23 +133,23 @@ def lift(figures: Scores) -> LiftPlot:
     return {"lift": kinds, "low": -widest, "high": widest}
 
 
-def worst(every: Sequence[Judged], rule: str) -> list[WrongAnswer]:
+def worst(every: Sequence[Judgement], rule: str) -> list[WrongAnswer]:
     """One wrong answer of each confusion (kind, truth, what was said), the most frequent confusions first.
 
     Of a confusion the most confident answer is shown, where confidences are known, else the first by id.
     """
-    groups: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
-    asked: dict[str, int] = defaultdict(int)
-    for judged in every:
-        asked[judged.row.kind] += 1
-        if not judged.verdicts[rule].correct:
-            groups[judged.row.kind, judged.row.short_answer, judged.said].append(judged)
-    ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:WORST]
-    shown: list[WrongAnswer] = []
-    for (kind, _, _), group in ranked:
-        first = min(group, key=lambda judged: (-(judged.row.confidence or 0.0), judged.row.qa_id))
+    groups: dict[tuple[str, str, str], list[Judgement]] = defaultdict(list)
+    question_counts: dict[str, int] = defaultdict(int)
+    for judgement in every:
+        question_counts[judgement.row.kind] += 1
+        if not judgement.verdicts[rule].correct:
+            groups[judgement.row.kind, judgement.row.short_answer, judgement.label].append(judgement)
+    ranking = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))[:WORST]
+    examples: list[WrongAnswer] = []
+    for (kind, _, _), group in ranking:
+        first = min(group, key=lambda judgement: (-(judgement.row.confidence or 0.0), judgement.row.qa_id))
         row = first.row
-        shown.append(
+        examples.append(
             {
                 "qa_id": row.qa_id,
                 "clip_id": row.clip_id,
@@ -156,54 +160,54 @@ def worst(every: Sequence[Judged], rule: str) -> list[WrongAnswer]:
                 "cause": row.error or first.verdicts[rule].cause,
                 "confidence": row.confidence,
                 "times": len(group),
-                "of": asked[kind],
+                "of": question_counts[kind],
             }
         )
-    return shown
+    return examples
 
 
-def _times(every: Sequence[Judged], where: str | None, split: str) -> dict[str, tuple[float, float]]:
+def _times(every: Sequence[Judgement], where: str | None, split: str) -> dict[str, tuple[float, float]]:
     """Start and end of each clip in seconds: from our clip ids, else from the data set's rows."""
-    found = {}
-    for judged in every:
-        if at := span(judged.row.clip_id):
-            found[judged.row.clip_id] = at.start / 1000, at.end / 1000
-    if not found and _has_clips(where):
+    times = {}
+    for judgement in every:
+        if at := span(judgement.row.clip_id):
+            times[judgement.row.clip_id] = at.start / 1000, at.end / 1000
+    if not times and _has_clips(where):
         rows = streams.splits(str(where), "qa").get(split, ())
-        found = {row["clip_id"]: (row["start_s"], row["end_s"]) for row in rows}
-    return found
+        times = {row["clip_id"]: (row["start_s"], row["end_s"]) for row in rows}
+    return times
 
 
 def timelines(
-    every: Sequence[Judged], rule: str, times: Mapping[str, tuple[float, float]]
+    every: Sequence[Judgement], rule: str, times: Mapping[str, tuple[float, float]]
 ) -> tuple[list[Timeline], int]:
     """Truth and answer along each case, for phases, else for the kind asked on most clips; and how many
     cases are left out. Cases run from the lowest accuracy to the highest, evenly picked.
     """
-    placed = [judged for judged in every if judged.row.clip_id in times]
-    kinds = sorted({judged.row.kind for judged in placed})
+    with_times = [judgement for judgement in every if judgement.row.clip_id in times]
+    kinds = sorted({judgement.row.kind for judgement in with_times})
     if not kinds:
         return [], 0
-    clips = {kind: len({j.row.clip_id for j in placed if j.row.kind == kind}) for kind in kinds}
+    clips = {kind: len({j.row.clip_id for j in with_times if j.row.kind == kind}) for kind in kinds}
     kind = "phase" if "phase" in kinds else max(kinds, key=lambda name: clips[name])
-    cases: dict[str, dict[str, Judged]] = defaultdict(dict)
-    for judged in placed:
-        if judged.row.kind == kind:
-            cases[judged.row.case_id].setdefault(judged.row.clip_id, judged)
+    cases: dict[str, dict[str, Judgement]] = defaultdict(dict)
+    for judgement in with_times:
+        if judgement.row.kind == kind:
+            cases[judgement.row.case_id].setdefault(judgement.row.clip_id, judgement)
     lines = [_line(case, kind, list(own.values()), rule, times) for case, own in sorted(cases.items())]
     lines.sort(key=lambda line: (line["accuracy"], line["case_id"]))
     if len(lines) <= CASES:
         return lines, 0
-    picked = sorted({round(i * (len(lines) - 1) / (CASES - 1)) for i in range(CASES)})
-    return [lines[i] for i in picked], len(lines) - len(picked)
+    picks = sorted({round(i * (len(lines) - 1) / (CASES - 1)) for i in range(CASES)})
+    return [lines[i] for i in picks], len(lines) - len(picks)
 
 
 def _line(
-    case: str, kind: str, own: list[Judged], rule: str, times: Mapping[str, tuple[float, float]]
+    case: str, kind: str, own: list[Judgement], rule: str, times: Mapping[str, tuple[float, float]]
 ) -> Timeline:
-    own.sort(key=lambda judged: times[judged.row.clip_id])
-    spans = [times[judged.row.clip_id] for judged in own]
-    right = [judged.verdicts[rule].correct for judged in own]
+    own.sort(key=lambda judgement: times[judgement.row.clip_id])
+    spans = [times[judgement.row.clip_id] for judgement in own]
+    right = [judgement.verdicts[rule].correct for judgement in own]
     return {
         "case_id": case,
         "kind": kind,
@@ -211,10 +215,10 @@ def _line(
         "accuracy": sum(right) / len(right),
         "start_s": min(start for start, _ in spans),
         "end_s": max(end for _, end in spans),
-        "truth": [(*span, judged.row.short_answer) for span, judged in zip(spans, own, strict=True)],
+        "truth": [(*span, judgement.row.short_answer) for span, judgement in zip(spans, own, strict=True)],
         "said": [
-            (*span, judged.row.short_answer if correct else judged.said)
-            for span, judged, correct in zip(spans, own, right, strict=True)
+            (*span, judgement.row.short_answer if correct else judgement.label)
+            for span, judgement, correct in zip(spans, own, right, strict=True)
         ],
         "wrong": [span for span, correct in zip(spans, right, strict=True) if not correct],
     }
@@ -223,26 +227,26 @@ def _line(
 def _labels(lines: Iterable[Timeline]) -> list[str]:
     """Return the labels of the timelines: the true ones first, in the order of time, so that they have the colours."""
     starts: dict[str, list[float]] = defaultdict(list)
-    said: set[str] = set()
+    answer_labels: set[str] = set()
     for line in lines:
         for start, _, label in line["truth"]:
             starts[label].append(start)
-        said |= {label for _, _, label in line["said"]}
+        answer_labels |= {label for _, _, label in line["said"]}
     truths = sorted(starts, key=lambda label: (sum(starts[label]) / len(starts[label]), label))
-    return [*truths, *sorted(said - set(truths))]
+    return [*truths, *sorted(answer_labels - set(truths))]
 
 
-def _written(path: Path | None, verb: str, keys: set[str]) -> Any:
+def _read_figures(path: Path | None, verb: str, keys: set[str]) -> Any:
     """Read what `surgvqa-eval VERB --out` wrote."""
     if path is None:
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        figures = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"--{verb} {path}: not readable as JSON ({error})") from None
-    if not isinstance(found, dict) or not keys <= set(found):
+    if not isinstance(figures, dict) or not keys <= set(figures):
         raise InputError(f"{path}: not what `surgvqa-eval {verb} --out FILE.json` writes")
-    return found
+    return figures
 
 
 def _has_clips(where: str | None) -> TypeGuard[str]:

@@ -20,7 +20,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.scoring import kinds, statistics
 from surgvqa.eval.scoring.compare import LEVEL, same_order
-from surgvqa.eval.scoring.score import declared, grouped, lay
+from surgvqa.eval.scoring.score import choose_rule, group_by_kind, lay
 from surgvqa.eval.scoring.verdicts import judge
 
 Array = npt.NDArray[np.float64]
@@ -92,10 +92,13 @@ def board(
         )
     names = list(runs)
     rows = lay(runs[names[0]][0], data).rows
-    rule = declared(rule, rows)
-    kept, single = _several_answers(rows)
-    every = {name: np.stack([_marks(run, rows, data, rule) for run in runs[name]])[:, kept] for name in names}
-    rows = [rows[i] for i in kept]
+    rule = choose_rule(rule, rows)
+    kept_places, single = _several_answers(rows)
+    every = {
+        name: np.stack([_marks(run, rows, data, rule) for run in runs[name]])[:, kept_places]
+        for name in names
+    }
+    rows = [rows[i] for i in kept_places]
     marks = np.stack([every[name].mean(axis=0) for name in names])
     place = [_bucket(row, buckets) for row in rows]
     blind = _blind(rows, rule)
@@ -118,10 +121,10 @@ def board(
 def _several_answers(rows: Sequence[Prediction]) -> tuple[list[int], list[str]]:
     """Return the places of the questions whose kind has several answers, and a note on the others; all, where none has."""
     single = {kind for kind, own in _answers(rows).items() if len(own) == 1}
-    kept = [i for i, row in enumerate(rows) if row.kind not in single]
-    if not single or not kept:
+    kept_places = [i for i, row in enumerate(rows) if row.kind not in single]
+    if not single or not kept_places:
         return list(range(len(rows))), []
-    return kept, [f"left out, one answer only: {', '.join(sorted(single))}"]
+    return kept_places, [f"left out, one answer only: {', '.join(sorted(single))}"]
 
 
 def _answers(rows: Sequence[Prediction]) -> dict[str, set[str]]:
@@ -134,9 +137,9 @@ def _answers(rows: Sequence[Prediction]) -> dict[str, set[str]]:
 def _marks(
     run: Sequence[Prediction], rows: Sequence[Prediction], data: Sequence[Prediction] | None, rule: str
 ) -> Array:
-    laid = lay(run, data).rows
-    own = laid if data is not None else same_order(rows, laid)
-    return np.array([judged.verdicts[rule].correct for judged in judge(own, rows)], dtype=float)
+    run_rows = lay(run, data).rows
+    own = run_rows if data is not None else same_order(rows, run_rows)
+    return np.array([judgement.verdicts[rule].correct for judgement in judge(own, rows)], dtype=float)
 
 
 def _bucket(row: Prediction, buckets: Mapping[str, str] | None) -> str:
@@ -152,23 +155,25 @@ def _bucket(row: Prediction, buckets: Mapping[str, str] | None) -> str:
 def _blind(rows: Sequence[Prediction], rule: str) -> Array:
     """Return where each kind's best constant answer is right."""
     right = {}
-    for own in grouped(judge(rows)).values():
-        floor = kinds.floor([judged.row for judged in own], Counter(), rule)
-        right.update({id(judged.row): mark for judged, mark in zip(own, floor.blind, strict=True)})
+    for own in group_by_kind(judge(rows)).values():
+        floor = kinds.floor([judgement.row for judgement in own], Counter(), rule)
+        right.update({id(judgement.row): mark for judgement, mark in zip(own, floor.blind, strict=True)})
     return np.array([right[id(row)] for row in rows])
 
 
 def _differences(names: Sequence[str], marks: Array, cases: Sequence[str], seed: int) -> list[Difference]:
-    found = []
+    pairs = []
     for a, b in itertools.combinations(range(len(names)), 2):
         values = marks[b] - marks[a]
         ends, p = kinds.difference(values, cases, seed)
-        found.append((names[a], names[b], float(values.mean()), ends, p))
-    tested = [p for *_, p in found if p is not None]
-    adjusted = iter(statistics.holm(tested))
+        pairs.append((names[a], names[b], float(values.mean()), ends, p))
+    p_values = [p for *_, p in pairs if p is not None]
+    adjusted_p_values = iter(statistics.holm(p_values))
     return [
-        Difference(a=a, b=b, difference=value, ci95=ends, p=p, p_holm=None if p is None else next(adjusted))
-        for a, b, value, ends, p in found
+        Difference(
+            a=a, b=b, difference=value, ci95=ends, p=p, p_holm=None if p is None else next(adjusted_p_values)
+        )
+        for a, b, value, ends, p in pairs
     ]
 
 
@@ -258,13 +263,13 @@ def _visible(marks: Array, cases: Sequence[str], seed: int) -> float | None:
 
 
 def _notes(cases: int, pairs: int) -> list[str]:
-    needed = statistics.needed(pairs, LEVEL)
-    if cases >= needed:
+    least_cases = statistics.least_cases(pairs, LEVEL)
+    if cases >= least_cases:
         return []
     least = min(1.0, pairs * statistics.least(cases)) if cases > 1 else math.nan
     return [
         f"{pairs} pairs on {cases} cases: p can't fall below {least:.2g} after Holm's correction, so no difference "
-        f"can be shown; it takes {needed} cases"
+        f"can be shown; it takes {least_cases} cases"
     ]
 
 
@@ -274,12 +279,12 @@ def groups_of(files: Sequence[str]) -> dict[str, list[str]]:
     >>> groups_of(["a-seed1.jsonl", "a-seed2.jsonl", "big=b/x.jsonl"])
     {'a': ['a-seed1.jsonl', 'a-seed2.jsonl'], 'big': ['b/x.jsonl']}
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    files_by_model: dict[str, list[str]] = defaultdict(list)
     for word in files:
-        name, given, file = word.partition("=")
-        if not given:
+        name, separator, file = word.partition("=")
+        if not separator:
             file, stem = word, word.replace("\\", "/").rpartition("/")[2].partition(".")[0]
             head, _, tail = stem.replace("_seed", "-seed").rpartition("-seed")
             name = head if head and tail.isdigit() else stem
-        found[name].append(file)
-    return dict(found)
+        files_by_model[name].append(file)
+    return dict(files_by_model)

@@ -14,28 +14,28 @@ import numpy as np
 import numpy.typing as npt
 from surgvqa.cards.command import InputError
 from surgvqa.eval.documents.calibration import Bin, Calibration, Coverage
-from surgvqa.eval.scoring.verdicts import Judged
+from surgvqa.eval.scoring.verdicts import Judgement
 
 Array = npt.NDArray[np.float64]
 BINS = 10
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def calibration(every: Sequence[Judged], rule: str) -> Calibration | None:
+def calibration(every: Sequence[Judgement], rule: str) -> Calibration | None:
     """All figures of the answers that carry a confidence; None where none does.
 
     Raises:
         InputError: a confidence that is not between 0 and 1.
     """
-    sure = [judged for judged in every if judged.row.confidence is not None]
+    sure = [judgement for judgement in every if judgement.row.confidence is not None]
     if not sure:
         return None
-    confidence = np.array([judged.row.confidence for judged in sure], dtype=float)
-    if wrong := [judged.row for judged in sure if not 0 <= float(judged.row.confidence or 0) <= 1]:
+    confidence = np.array([judgement.row.confidence for judgement in sure], dtype=float)
+    if wrong := [judgement.row for judgement in sure if not 0 <= float(judgement.row.confidence or 0) <= 1]:
         raise InputError(
             f"confidence {wrong[0].confidence} of {wrong[0].qa_id!r} is not a mean probability: expected 0 to 1"
         )
-    right = np.array([judged.verdicts[rule].correct for judged in sure], dtype=float)
+    right = np.array([judgement.verdicts[rule].correct for judgement in sure], dtype=float)
     return {
         "n": len(sure),
         "without_confidence": len(every) - len(sure),

@@ -15,10 +15,10 @@ from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.documents.comparison import Comparison, Difference, OtherAnswers
 from surgvqa.eval.scoring import match, statistics
 from surgvqa.eval.scoring.kinds import difference
-from surgvqa.eval.scoring.score import declared, lay
-from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.scoring.score import choose_rule, lay
+from surgvqa.eval.scoring.verdicts import Judgement, judge
 
-Pair = tuple[Judged, Judged]
+Pair = tuple[Judgement, Judgement]
 LEVEL = statistics.LEVEL
 
 
@@ -40,27 +40,27 @@ def compare(
     """
     left, right = lay(a, data), lay(b, data)
     rows, others = left.rows, right.rows if data is not None else same_order(left.rows, right.rows)
-    rule = declared(rule, rows)
+    rule = choose_rule(rule, rows)
     pairs = list(zip(judge(rows, others), judge(others, rows), strict=True))
     kinds: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         kinds[pair[0].row.kind].append(pair)
     single = sorted(kind for kind, own in kinds.items() if _single_class(own))
-    kept = [pair for pair in pairs if pair[0].row.kind not in single] or pairs
+    kept_pairs = [pair for pair in pairs if pair[0].row.kind not in single] or pairs
     by_kind = _by_kind(kinds, rule, seed)
-    tested = [kind for kind, own in by_kind.items() if "p_holm" in own]
-    overall = _figures(kept, rule, seed)
+    tested_kinds = [kind for kind, own in by_kind.items() if "p_holm" in own]
+    overall = _figures(kept_pairs, rule, seed)
     cases = {row.case_id for row in rows}
     notes = [f"A: {note}" for note in left.notes] + [f"B: {note}" for note in right.notes]
     notes += _few(len(cases), overall)
-    can_move = not tested or _least_holm(kinds, tested) < LEVEL
+    can_move = not tested_kinds or _least_holm(kinds, tested_kinds) < LEVEL
     if not can_move:
-        notes.append(_unreachable(kinds, tested))
-    if single and len(kept) < len(pairs):
+        notes.append(_unreachable(kinds, tested_kinds))
+    if single and len(kept_pairs) < len(pairs):
         notes.append(f"left out, one answer only: {', '.join(single)}")
     return {
         "n": len(pairs),
-        "n_headline": len(kept),
+        "n_headline": len(kept_pairs),
         "cases": len(cases),
         "rule": rule,
         "a": overall["a"],
@@ -70,11 +70,11 @@ def compare(
         "p": overall["p"],
         "only_a": overall["only_a"],
         "only_b": overall["only_b"],
-        "difference_by_rule": {name: _figures(kept, name, seed)["difference"] for name in match.RULES},
+        "difference_by_rule": {name: _figures(kept_pairs, name, seed)["difference"] for name in match.RULES},
         "answers": _answers(pairs, rule),
         "missing": {"a": left.missing, "b": right.missing},
-        "errors": {"a": sum(x.crashed for x, _ in pairs), "b": sum(y.crashed for _, y in pairs)},
-        "moved_kinds": [kind for kind in tested if by_kind[kind]["p_holm"] < LEVEL],
+        "errors": {"a": sum(x.has_crashed for x, _ in pairs), "b": sum(y.has_crashed for _, y in pairs)},
+        "moved_kinds": [kind for kind in tested_kinds if by_kind[kind]["p_holm"] < LEVEL],
         "can_move": can_move,
         "single_class_kinds": single,
         "by_kind": by_kind,
@@ -85,8 +85,8 @@ def compare(
 def _by_kind(kinds: Mapping[str, Sequence[Pair]], rule: str, seed: int) -> dict[str, Difference]:
     """Return each kind's difference, its p corrected for all kinds that have one."""
     by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
-    measured = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
-    for kind, p in zip(measured, statistics.holm(list(measured.values())), strict=True):
+    p_by_kind = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
+    for kind, p in zip(p_by_kind, statistics.holm(list(p_by_kind.values())), strict=True):
         by_kind[kind]["p_holm"] = p
     return by_kind
 
@@ -95,18 +95,18 @@ def _cases(own: Sequence[Pair]) -> int:
     return len({x.row.case_id for x, _ in own})
 
 
-def _least_holm(kinds: Mapping[str, Sequence[Pair]], tested: Sequence[str]) -> float:
+def _least_holm(kinds: Mapping[str, Sequence[Pair]], tested_kinds: Sequence[str]) -> float:
     """Return the smallest p that any kind can get, after Holm, from as many cases as it has."""
-    return min(statistics.holm([statistics.least(_cases(kinds[kind])) for kind in tested]))
+    return min(statistics.holm([statistics.least(_cases(kinds[kind])) for kind in tested_kinds]))
 
 
-def _unreachable(kinds: Mapping[str, Sequence[Pair]], tested: Sequence[str]) -> str:
-    cases = max(_cases(kinds[kind]) for kind in tested)
-    needed = statistics.needed(len(tested), LEVEL)
+def _unreachable(kinds: Mapping[str, Sequence[Pair]], tested_kinds: Sequence[str]) -> str:
+    cases = max(_cases(kinds[kind]) for kind in tested_kinds)
+    least_cases = statistics.least_cases(len(tested_kinds), LEVEL)
     return (
-        f"{len(tested)} kinds on {cases} cases: even if every case agreed, p would be {statistics.least(cases):.2g} and "
-        f"{min(1.0, _least_holm(kinds, tested)):.2g} after Holm's correction for {len(tested)} kinds, so no kind can be shown "
-        f"to have moved; it takes {needed} cases. The differences and their intervals stand in the table"
+        f"{len(tested_kinds)} kinds on {cases} cases: even if every case agreed, p would be {statistics.least(cases):.2g} and "
+        f"{min(1.0, _least_holm(kinds, tested_kinds)):.2g} after Holm's correction for {len(tested_kinds)} kinds, so no kind can be shown "
+        f"to have moved; it takes {least_cases} cases. The differences and their intervals stand in the table"
     )
 
 
@@ -115,7 +115,7 @@ def _answers(pairs: Sequence[Pair], rule: str) -> OtherAnswers:
     other = [
         (x, y)
         for x, y in pairs
-        if (x.row.prediction.strip(), x.crashed) != (y.row.prediction.strip(), y.crashed)
+        if (x.row.prediction.strip(), x.has_crashed) != (y.row.prediction.strip(), y.has_crashed)
     ]
     return {
         "n": len(pairs),
@@ -178,13 +178,13 @@ def same_order(rows: Sequence[Prediction], others: Sequence[Prediction]) -> list
             f"{len(theirs.keys() - set(mine))} only in B, {len(theirs.keys() & set(mine))} in both; "
             "with --data DIR, what either lacks counts as wrong"
         )
-    paired = [theirs[name] for name in mine]
-    changed = sum(x.short_answer != y.short_answer for x, y in zip(rows, paired, strict=True))
-    if changed:
+    others_in_order = [theirs[name] for name in mine]
+    disagreements = sum(x.short_answer != y.short_answer for x, y in zip(rows, others_in_order, strict=True))
+    if disagreements:
         raise InputError(
-            f"A and B disagree on the right answer of {changed} questions: not the same data set"
+            f"A and B disagree on the right answer of {disagreements} questions: not the same data set"
         )
-    return paired
+    return others_in_order
 
 
 def _apart(rows: Sequence[Prediction], fields: tuple[str, ...]) -> bool:

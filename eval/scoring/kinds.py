@@ -15,7 +15,7 @@ from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match, statistics, verdicts
 from surgvqa.eval.scoring.shares import share_interval
-from surgvqa.eval.scoring.verdicts import Judged, constant, likeliest, options
+from surgvqa.eval.scoring.verdicts import Judgement, constant, likeliest, options
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
 CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(other)"
@@ -29,56 +29,57 @@ class Floor(NamedTuple):
     blind: np.ndarray
 
 
-def floor(rows: Sequence[Prediction], taught: Counter[str], rule: str) -> Floor:
+def floor(rows: Sequence[Prediction], train_counts: Counter[str], rule: str) -> Floor:
     """Return where the best constant answer and the blind guess would be right on a kind's questions."""
     truths = Counter(row.short_answer for row in rows)
     best = best_constant(rows, truths, rule, options(rows)[rows[0].kind])
-    return Floor(best[1], *blind_guess(rows, taught, rule, best))
+    return Floor(best[1], *blind_guess(rows, train_counts, rule, best))
 
 
 def figures(
-    own: Sequence[Judged], rule: str, taught: Counter[str], seed: int, without: Floor | None = None
+    own: Sequence[Judgement], rule: str, train_counts: Counter[str], seed: int, without: Floor | None = None
 ) -> KindFigures:
-    """One kind's figures; ``taught`` counts its answers in training, ``without`` is its floor where known."""
-    rows = [judged.row for judged in own]
-    right = np.array([judged.verdicts[rule].correct for judged in own], dtype=float)
+    """One kind's figures; ``train_counts`` counts its answers in training, ``without`` is its floor where known."""
+    rows = [judgement.row for judgement in own]
+    right = np.array([judgement.verdicts[rule].correct for judgement in own], dtype=float)
     share = float(right.sum()) / len(rows)  # twenty thousand kinds of one row: mean() would take seconds
-    told, said = [row.short_answer for row in rows], [judged.said for judged in own]
-    truths = Counter(told)
-    best, blind_answer, blind = without or floor(rows, taught, rule)
+    true_answers, labels = [row.short_answer for row in rows], [judgement.label for judgement in own]
+    truths = Counter(true_answers)
+    best, blind_answer, blind = without or floor(rows, train_counts, rule)
     blind_share = float(blind.sum()) / len(rows)
-    spread, true_spread = entropy(said), entropy(told)
+    spread, true_spread = entropy(labels), entropy(true_answers)
     cases = [row.case_id for row in rows]
-    found: KindFigures = {
+    kind_figures: KindFigures = {
         "n": len(rows),
         "accuracy": share,
         "ci95": interval(right, cases),
-        "macro_accuracy": _by_answer(told, right),
+        "macro_accuracy": _by_answer(true_answers, right),
         "accuracy_by_rule": {
-            name: sum(judged.verdicts[name].correct for judged in own) / len(own) for name in match.RULES
+            name: sum(judgement.verdicts[name].correct for judgement in own) / len(own)
+            for name in match.RULES
         },
-        "chance": _chance(rows, len(truths | taught)),
+        "chance": _chance(rows, len(truths | train_counts)),
         "blind_majority": blind_share,
         "blind_answer": blind_answer,
-        "blind_from": "train" if taught else "scored questions",
+        "blind_from": "train" if train_counts else "scored questions",
         "best_constant": float(best.sum()) / len(rows),
         "lift": share - blind_share,
         "lift_ci95": difference(right - blind, cases, seed)[0],
         "single_class": len(truths) == 1 and len(rows) > 1,
         "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
         "entropy_bits": {"answers": round(spread, 4), "truth": round(true_spread, 4)},
-        "errors": sum(judged.crashed for judged in own),
-        "empty": sum(judged.empty for judged in own),
-        "confusion": confusion(told, said),
+        "errors": sum(judgement.has_crashed for judgement in own),
+        "empty": sum(judgement.empty for judgement in own),
+        "confusion": confusion(true_answers, labels),
     }
     if rows[0].kind in match.SET_KINDS:
-        found["lists"] = _lists(own)
+        kind_figures["lists"] = _lists(own)
     if rows[0].kind in match.CELL_KINDS:
-        found["cells"] = _cells(rows)
+        kind_figures["cells"] = _cells(rows)
     points = [(grid_answers.point(row.short_answer), grid_answers.point(row.prediction)) for row in rows]
     if known_points := [pair for pair in points if pair[0] is not None]:
-        found["points"] = _off(known_points, math.dist)
-    return found
+        kind_figures["points"] = _off(known_points, math.dist)
+    return kind_figures
 
 
 def interval(values: np.ndarray, cases: Sequence[str]) -> Interval:
@@ -89,10 +90,10 @@ def interval(values: np.ndarray, cases: Sequence[str]) -> Interval:
 
 
 def difference(values: np.ndarray, cases: Sequence[str], seed: int) -> tuple[Interval, float | None]:
-    """Return the 95 % interval of paired differences as a list, and p of no difference (``statistics.paired``)."""
+    """Return the 95 % interval of paired differences as a list, and p of no difference (``statistics.paired_test``)."""
     if len(set(cases)) < 2:
         return None, None
-    ends, p = statistics.paired(values, cases, seed)
+    ends, p = statistics.paired_test(values, cases, seed)
     return _ends(ends), p
 
 
@@ -102,7 +103,7 @@ def _ends(ends: tuple[float, float] | None) -> Interval:
 
 def blind_guess(
     rows: Sequence[Prediction],
-    taught: Mapping[str, int],
+    train_counts: Mapping[str, int],
     rule: str,
     best: tuple[str, np.ndarray] | None = None,
 ) -> tuple[str, np.ndarray]:
@@ -111,25 +112,28 @@ def blind_guess(
     It says the most frequent training answer among a question's choices; where the kind was not asked in
     training, the best it could say on the very questions: ``best``, where that is known already.
     """
-    if not taught and best is not None and len(rows) == 1:  # the only answer is the only guess
+    if not train_counts and best is not None and len(rows) == 1:  # the only answer is the only guess
         return best
-    known = options(rows)[rows[0].kind]
-    learnt = taught or Counter(row.short_answer for row in rows)
-    usual = likeliest(learnt, rows[0].kind, ()) or "", verdicts.blind(rows, learnt, rule, known)
-    if taught:
+    known_answers = options(rows)[rows[0].kind]
+    answer_counts = train_counts or Counter(row.short_answer for row in rows)
+    usual = (
+        likeliest(answer_counts, rows[0].kind, ()) or "",
+        verdicts.blind(rows, answer_counts, rule, known_answers),
+    )
+    if train_counts:
         return usual
-    best = best or best_constant(rows, Counter(learnt), rule, known)
+    best = best or best_constant(rows, Counter(answer_counts), rule, known_answers)
     return best if best[1].sum() > usual[1].sum() else usual
 
 
 def best_constant(
-    rows: Sequence[Prediction], truths: Counter[str], rule: str, known: tuple[str, ...]
+    rows: Sequence[Prediction], truths: Counter[str], rule: str, known_answers: tuple[str, ...]
 ) -> tuple[str, np.ndarray]:
     """Return the one answer that would score best on these very questions, and where it is right."""
     likely = sorted(truths, key=lambda answer: (-truths[answer], answer))
-    best = (likely[0], constant(rows, likely[0], rule, known))
+    best = (likely[0], constant(rows, likely[0], rule, known_answers))
     for answer in likely[1:8]:  # a rarer one wins only by containing others, as "lower left" has "left"
-        right = constant(rows, answer, rule, known)
+        right = constant(rows, answer, rule, known_answers)
         if right.sum() > best[1].sum():
             best = (answer, right)
     return best
@@ -147,26 +151,26 @@ def entropy(labels: Sequence[str]) -> float:
     return abs(sum(-count / len(labels) * math.log2(count / len(labels)) for count in counts))
 
 
-def confusion(truth: Sequence[str], said: Sequence[str]) -> dict[str, dict[str, int]]:
+def confusion(truth: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, int]]:
     """How often each answer was given for each right one.
 
     >>> confusion(["left", "left", "right"], ["left", "right", "right"])
     {'left': {'left': 1, 'right': 1}, 'right': {'right': 1}}
     """
     if len(truth) == 1:
-        return {truth[0]: {said[0]: 1}}
-    common = {answer for answer, _ in Counter([*truth, *said]).most_common(CONFUSION_SIZE)}
+        return {truth[0]: {labels[0]: 1}}
+    common = {answer for answer, _ in Counter([*truth, *labels]).most_common(CONFUSION_SIZE)}
     table: dict[str, Counter[str]] = defaultdict(Counter)
-    for row, column in zip(truth, said, strict=True):
+    for row, column in zip(truth, labels, strict=True):
         table[row if row in common else "(other)"][column if column in common else "(other)"] += 1
     return {row: dict(sorted(counts.items())) for row, counts in sorted(table.items())}
 
 
-def _by_answer(told: Sequence[str], right: np.ndarray) -> float:
+def _by_answer(true_answers: Sequence[str], right: np.ndarray) -> float:
     """Return the mean over the right answers of how often each was found (balanced accuracy)."""
-    if len(told) == 1:
+    if len(true_answers) == 1:
         return float(right[0])
-    _, place = np.unique(np.asarray(told, dtype=object).astype(str), return_inverse=True)
+    _, place = np.unique(np.asarray(true_answers, dtype=object).astype(str), return_inverse=True)
     return float((np.bincount(place, weights=right) / np.bincount(place)).mean())
 
 
@@ -181,13 +185,16 @@ def _chance(rows: Sequence[Prediction], answers: int) -> float:
     return sum(guesses) / len(guesses)
 
 
-def _lists(own: Sequence[Judged]) -> Lists:
+def _lists(own: Sequence[Judgement]) -> Lists:
     """Precision, recall and F1 of the names in lists, over all names of the kind."""
-    hits = sum(len(judged.given & judged.true) for judged in own)
-    given, true = sum(len(judged.given) for judged in own), sum(len(judged.true) for judged in own)
-    precision, recall = hits / given if given else 0.0, hits / true if true else 0.0
+    hits = sum(len(judgement.names & judgement.true) for judgement in own)
+    name_count, true = (
+        sum(len(judgement.names) for judgement in own),
+        sum(len(judgement.true) for judgement in own),
+    )
+    precision, recall = hits / name_count if name_count else 0.0, hits / true if true else 0.0
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return {"precision": precision, "recall": recall, "f1": f1, "given": given, "true": true}
+    return {"precision": precision, "recall": recall, "f1": f1, "given": name_count, "true": true}
 
 
 def _cells(rows: Sequence[Prediction]) -> Distances:

@@ -23,9 +23,9 @@ from typing import NamedTuple
 from surgvqa.builders.geometry import regions
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
-from surgvqa.eval.reading.lists import doubts, is_list, items, listed, nothing, says_nothing
-from surgvqa.eval.reading.negation import negated
-from surgvqa.eval.reading.terms import mentions, stated
+from surgvqa.eval.reading.lists import doubts, is_list, items, name_sets, nothing, says_nothing
+from surgvqa.eval.reading.negation import is_negated
+from surgvqa.eval.reading.terms import mentions, stated_options
 from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
 
@@ -44,7 +44,7 @@ NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
     "no single cell",
     "names no number",
 )
-UNDECIDED = frozenset(
+UNDECIDED_CAUSES = frozenset(
     {NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER, NO_BOX, NO_SPAN, polarity.NOTHING_SAID, polarity.CONTRADICTS}
 )
 
@@ -56,16 +56,16 @@ class Verdict(NamedTuple):
     cause: str  # "" when right
 
     @property
-    def undecided(self) -> bool:
+    def is_undecided(self) -> bool:
         """No rule can tell what the reply says: it counts as wrong."""
-        return self.cause in UNDECIDED
+        return self.cause in UNDECIDED_CAUSES
 
 
 RIGHT = Verdict(True, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Target:
     """A question, its right answer, and what is known of its kind."""
 
     answer: str  # the short answer
@@ -73,124 +73,124 @@ class Asked:
     kind: str = ""
     sentence: str = ""  # the full answer
     question: str = ""
-    known: tuple[str, ...] = ()  # answers of the kind: naming a second one is no answer
+    known_answers: tuple[str, ...] = ()  # answers of the kind: naming a second one is no answer
     others: tuple[str, ...] = ()  # answers of related questions: joining or listing one is no answer
 
     @property
-    def listed(self) -> tuple[str, ...]:
+    def rival_answers(self) -> tuple[str, ...]:
         """Answers of which a reply may not list several."""
-        return self.others or self.known
+        return self.others or self.known_answers
 
 
-def matches(rule: str, prediction: str, asked: Asked) -> bool:
+def matches(rule: str, prediction: str, target: Target) -> bool:
     """Whether ``prediction`` is right under ``rule``.
 
-    >>> no = Asked(answer="no")
+    >>> no = Target(answer="no")
     >>> matches("substring", "The mucosa looks normal", no), matches("word", "The mucosa looks normal", no)
     (True, False)
-    >>> left = Asked(answer="left", choices=("left", "right"))
+    >>> left = Target(answer="left", choices=("left", "right"))
     >>> matches("word", "It is not left", left), matches("word", "It is not right but left", left)
     (False, True)
     >>> matches("choice", "left or right", left)
     False
     """
-    return judge(rule, prediction, asked).correct
+    return judge(rule, prediction, target).correct
 
 
-def judge(rule: str, prediction: str, asked: Asked) -> Verdict:
+def judge(rule: str, prediction: str, target: Target) -> Verdict:
     """As ``matches``, with the cause.
 
-    >>> judge("choice", "top left, or maybe the center", Asked(answer="left", choices=("left", "top left", "center")))
+    >>> judge("choice", "top left, or maybe the center", Target(answer="left", choices=("left", "top left", "center")))
     Verdict(correct=False, cause='names several answers')
-    >>> judge("word", "It might be left.</think> right", Asked(answer="left", known=("left", "right")))
+    >>> judge("word", "It might be left.</think> right", Target(answer="left", known_answers=("left", "right")))
     Verdict(correct=False, cause='another answer')
     """
-    return judge_by((rule,), prediction, asked)[rule]
+    return judge_by((rule,), prediction, target)[rule]
 
 
-def judge_by(rules: Sequence[str], prediction: str, asked: Asked) -> dict[str, Verdict]:
+def judge_by(rules: Sequence[str], prediction: str, target: Target) -> dict[str, Verdict]:
     """Return the verdict of each rule, the reply read once for all of them.
 
-    >>> [verdict.correct for verdict in judge_by(("exact", "word"), "to the left", Asked(answer="left")).values()]
+    >>> [verdict.correct for verdict in judge_by(("exact", "word"), "to the left", Target(answer="left")).values()]
     [False, True]
     """
     if unknown := next((rule for rule in rules if rule not in RULES), None):
         raise InputError(f"--rule {unknown}: no such rule; {nearest(unknown, RULES)}")
     if not prediction.strip():
         return dict.fromkeys(rules, Verdict(False, "empty"))
-    text, settled = _read(prediction, asked)
+    text, shared_verdict = _read(prediction, target)
     verdicts: dict[str, Verdict] = {}
     for rule in rules:
         if rule == "substring":
-            found = asked.answer.strip().lower() in prediction.lower()
-            verdicts[rule] = RIGHT if found else Verdict(False, "not in it")
-        elif settled is not None:
-            verdicts[rule] = settled
+            is_in_reply = target.answer.strip().lower() in prediction.lower()
+            verdicts[rule] = RIGHT if is_in_reply else Verdict(False, "not in it")
+        elif shared_verdict is not None:
+            verdicts[rule] = shared_verdict
         elif rule == "exact":
             verdicts[rule] = Verdict(False, "not the same words")
         else:
-            verdicts[rule] = _in_words(rule, text, asked)
+            verdicts[rule] = _in_words(rule, text, target)
     return verdicts
 
 
-def _read(prediction: str, asked: Asked) -> tuple[str, Verdict | None]:
+def _read(prediction: str, target: Target) -> tuple[str, Verdict | None]:
     """Return what a reply says, and the verdict where every rule but ``substring`` has the same."""
     reply = unwrap(prediction)
     if reply.cause:
         return "", Verdict(False, reply.cause)
     text = reply.text
-    said = words(text)
-    if said and said in (words(asked.answer), words(asked.sentence)):
+    reply_words = words(text)
+    if reply_words and reply_words in (words(target.answer), words(target.sentence)):
         return text, RIGHT
-    question = words(asked.question)
-    if question and said[: len(question)] == question:
-        text, said = after(text, len(question)), said[len(question) :]
-        if not said:
+    question = words(target.question)
+    if question and reply_words[: len(question)] == question:
+        text, reply_words = after(text, len(question)), reply_words[len(question) :]
+        if not reply_words:
             return text, Verdict(False, "repeats the question")
-        if said in (words(asked.answer), words(asked.sentence)):
+        if reply_words in (words(target.answer), words(target.sentence)):
             return text, RIGHT
-    if not said or not words(asked.answer):  # symbols only: nothing to find as words
-        same = text.strip().casefold() == asked.answer.strip().casefold()
+    if not reply_words or not words(target.answer):  # symbols only: nothing to find as words
+        same = text.strip().casefold() == target.answer.strip().casefold()
         return text, RIGHT if same else Verdict(False, "another answer" if text.strip() else "empty")
     return text, None
 
 
-def _in_words(rule: str, text: str, asked: Asked) -> Verdict:
-    short = asked.answer.strip()
+def _in_words(rule: str, text: str, target: Target) -> Verdict:
+    short = target.answer.strip()
     if hedges.supposes(text):
         return Verdict(False, "supposes something else")
     if short.casefold() in YES_NO:
-        return _yes_or_no(rule, text, short.casefold(), asked)
+        return _yes_or_no(rule, text, short.casefold(), target)
     if hedges.refuses(text):
         return RIGHT if name(short) == "not visible" and hedges.unseen(text) else Verdict(False, "refusal")
-    if letters.are_letters((short, *asked.known)) and not asked.choices:
+    if letters.are_letters((short, *target.known_answers)) and not target.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, short.upper(), NO_CHOICE)
     if (region := _as_region(text, short)) is not None:
         return region
-    options = _options(rule, asked)
-    if asked.kind in SET_KINDS or is_list(short):
-        return _as_set(rule, text, asked)
-    if (asked.kind in CELL_KINDS or grid_answers.are_cells(options)) and (
+    options = _options(rule, target)
+    if target.kind in SET_KINDS or is_list(short):
+        return _as_set(rule, text, target)
+    if (target.kind in CELL_KINDS or grid_answers.are_cells(options)) and (
         cell := grid_answers.cell(words(short))
     ) is not None:
-        return _as_cell(rule, text, cell, asked)
+        return _as_cell(rule, text, cell, target)
     if numbers.whole(short) is not None:
-        return _counted(rule, text, asked)
+        return _as_count(rule, text, target)
     if numbers.is_quantity(short):
-        given = numbers.quantity(text)
+        quantity = numbers.quantity(text)
         true = numbers.quantity(short)
-        if given and true and not true.unit:
-            given = given._replace(unit="")
-        return _compare(set() if given is None else {given}, true, NO_NUMBER)
-    return _named(rule, text, asked, options)
+        if quantity and true and not true.unit:
+            quantity = quantity._replace(unit="")
+        return _compare(set() if quantity is None else {quantity}, true, NO_NUMBER)
+    return _as_name(rule, text, target, options)
 
 
 def _as_region(text: str, short: str) -> Verdict | None:
     """Judge a reply to a question whose answer is a box or an interval; None where it is neither."""
     if (box := regions.true_box(short)) is not None:
-        given = regions.boxes(text)
-        return _overlapping([regions.same_box(one, box) for one in given], NO_BOX)
+        boxes = regions.boxes(text)
+        return _overlapping([regions.same_box(one, box) for one in boxes], NO_BOX)
     if (span := regions.true_span(short)) is not None:
         return _overlapping(
             [regions.same_span(one, span) for one in regions.spans(numbers.in_seconds(text))], NO_SPAN
@@ -205,37 +205,37 @@ def _overlapping(right: Sequence[bool], none: str) -> Verdict:
 
 
 @lru_cache(maxsize=4096)
-def _merged(answer: str, choices: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({*choices, answer, *known}))
+def _merge_options(answer: str, choices: tuple[str, ...], known_answers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*choices, answer, *known_answers}))
 
 
-def _options(rule: str, asked: Asked) -> tuple[str, ...]:
+def _options(rule: str, target: Target) -> tuple[str, ...]:
     """Return the answers a reply may state; a choice of letters only says nothing about the words."""
-    choices = asked.choices if rule == "choice" else ()
-    return _merged(asked.answer, choices, asked.known)
+    choices = target.choices if rule == "choice" else ()
+    return _merge_options(target.answer, choices, target.known_answers)
 
 
-def _compare(given: Set[object], true: object, none: str) -> Verdict:
-    if len(given) > 1:
+def _compare(values: Set[object], true: object, none: str) -> Verdict:
+    if len(values) > 1:
         return Verdict(False, SEVERAL)
-    if not given:
+    if not values:
         return Verdict(False, none)
-    return RIGHT if true in given else Verdict(False, "another answer")
+    return RIGHT if true in values else Verdict(False, "another answer")
 
 
-def _yes_or_no(rule: str, text: str, answer: str, asked: Asked) -> Verdict:
-    said, cause = polarity.polarity(text, asked.question)
-    chosen = _lettered(rule, text, asked)
-    if not said and cause == polarity.NOTHING_SAID:
+def _yes_or_no(rule: str, text: str, answer: str, target: Target) -> Verdict:
+    reply_answer, cause = polarity.polarity(text, target.question)
+    choice = _choice_by_letter(rule, text, target)
+    if not reply_answer and cause == polarity.NOTHING_SAID:
         if hedges.refuses(text):
             return Verdict(False, "refusal")
-        if chosen:
-            return _compare({chosen.casefold()}, answer, NO_CHOICE)
-    elif said and chosen and chosen.casefold() in YES_NO and chosen.casefold() != said:
+        if choice:
+            return _compare({choice.casefold()}, answer, NO_CHOICE)
+    elif reply_answer and choice and choice.casefold() in YES_NO and choice.casefold() != reply_answer:
         return Verdict(False, LETTER_AND_TEXT)
-    if said and hedges.joined(text, _but_yes_no(asked.listed)):
+    if reply_answer and hedges.joins(text, _but_yes_no(target.rival_answers)):
         return Verdict(False, SEVERAL)
-    return _compare({said} if said else set(), answer, cause)
+    return _compare({reply_answer} if reply_answer else set(), answer, cause)
 
 
 @lru_cache(maxsize=4096)
@@ -243,22 +243,25 @@ def _but_yes_no(options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(option for option in options if option.casefold() not in YES_NO)
 
 
-def _lettered(rule: str, text: str, asked: Asked) -> str | None:
+def _choice_by_letter(rule: str, text: str, target: Target) -> str | None:
     """Return the choice whose letter a reply gives."""
     if rule != "choice":
         return None
-    letter = letters.letter(text) or letters.numbered(text, asked.choices)
-    return dict(zip(ascii_uppercase, asked.choices, strict=False)).get(letter or "")
+    letter = letters.letter(text) or letters.letter_of_number(text, target.choices)
+    return dict(zip(ascii_uppercase, target.choices, strict=False)).get(letter or "")
 
 
-def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
-    vocabulary = (*asked.choices, *asked.known)
-    if asked.kind not in SET_KINDS:
+def _as_set(rule: str, text: str, target: Target) -> Verdict:
+    vocabulary = (*target.choices, *target.known_answers)
+    if target.kind not in SET_KINDS:
         vocabulary = tuple(sorted({item for entry in vocabulary for item in items(entry)}))
-    given, truth = listed(text, asked.answer, vocabulary)
-    if given.isdisjoint(map(name, vocabulary)) and (chosen := _lettered(rule, text, asked)) is not None:
-        given = items(chosen, vocabulary)
-    if given != truth:
+    names, truth = name_sets(text, target.answer, vocabulary)
+    if (
+        names.isdisjoint(map(name, vocabulary))
+        and (choice := _choice_by_letter(rule, text, target)) is not None
+    ):
+        names = items(choice, vocabulary)
+    if names != truth:
         return Verdict(False, "another list")
     own = tuple(sorted(truth))
     if doubts(text, own) or (OR.search(text) and hedges.alternatives(text, own)):
@@ -266,34 +269,34 @@ def _as_set(rule: str, text: str, asked: Asked) -> Verdict:
     return RIGHT
 
 
-def _as_cell(rule: str, text: str, cell: grid_answers.Cell, asked: Asked) -> Verdict:
+def _as_cell(rule: str, text: str, cell: grid_answers.Cell, target: Target) -> Verdict:
     there = grid_answers.said_cell(text)
-    elsewhere = tuple(option for option in _options(rule, asked) if grid_answers.cell(words(option)) is None)
-    if there is not None and stated(text, elsewhere):
+    elsewhere = tuple(option for option in _options(rule, target) if grid_answers.cell(words(option)) is None)
+    if there is not None and stated_options(text, elsewhere):
         return Verdict(False, SEVERAL)
-    if there is None and (chosen := _lettered(rule, text, asked)):
-        there = grid_answers.cell(words(chosen))
+    if there is None and (choice := _choice_by_letter(rule, text, target)):
+        there = grid_answers.cell(words(choice))
     return RIGHT if there == cell else Verdict(False, NO_CELL if there is None else "another cell")
 
 
-def _counted(rule: str, text: str, asked: Asked) -> Verdict:
+def _as_count(rule: str, text: str, target: Target) -> Verdict:
     """Return a whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
-    true = numbers.whole(asked.answer.strip())
-    given = numbers.count(text)
-    values = set(given.values)
-    if given.bounded:
+    true = numbers.whole(target.answer.strip())
+    count = numbers.count(text)
+    values = set(count.values)
+    if count.bounded:
         return Verdict(False, "only a bound")
-    own = numbers.of_thing(text, asked.question)
+    own = numbers.of_thing(text, target.question)
     if own:
         values = set(own)
     others_only = not (values if own is None else own)
-    if others_only and numbers.none_of(text, asked.question):
+    if others_only and numbers.none_of(text, target.question):
         values = {0.0}
     if not values:
-        values = {0.0} if says_nothing(text) else _whole(_lettered(rule, text, asked))
-    if values and hedges.joined(text, numbers.without_numbers(asked.listed)):
+        values = {0.0} if says_nothing(text) else _whole(_choice_by_letter(rule, text, target))
+    if values and hedges.joins(text, numbers.without_numbers(target.rival_answers)):
         return Verdict(False, SEVERAL)
-    if numbers.is_share(text) and not numbers.is_share(asked.question):
+    if numbers.is_share(text) and not numbers.is_share(target.question):
         return Verdict(False, "a share, no number")
     return _compare(values, true, NO_NUMBER)
 
@@ -303,44 +306,44 @@ def _whole(choice: str | None) -> set[float]:
     return set() if number is None else {number}
 
 
-def _named(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
+def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
-    text = grid_answers.within(text, asked.question)
-    found = stated(text, options, asked.question)
-    if len(found) == 1 and asked.question:
-        other = grid_answers.converse(text, asked.question, *map(name, found))
-        found = tuple(option for option in options if name(option) == other) or found
-    forms = {words(option) for option in found}
-    chosen = _lettered(rule, text, asked)
-    if chosen is not None:
-        if not forms and _only_denies_others(text, options, words(chosen)):
-            forms = {words(chosen)}
-        elif forms and words(chosen) not in forms:
+    text = grid_answers.within(text, target.question)
+    answers = stated_options(text, options, target.question)
+    if len(answers) == 1 and target.question:
+        other = grid_answers.converse(text, target.question, *map(name, answers))
+        answers = tuple(option for option in options if name(option) == other) or answers
+    forms = {words(option) for option in answers}
+    choice = _choice_by_letter(rule, text, target)
+    if choice is not None:
+        if not forms and _only_denies_others(text, options, words(choice)):
+            forms = {words(choice)}
+        elif forms and words(choice) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
-    if not forms and nothing(asked.answer) and says_nothing(text):
+    if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
-    if len(forms) > 1 or hedges.alternatives(text, options) or hedges.joined(text, asked.listed):
+    if len(forms) > 1 or hedges.alternatives(text, options) or hedges.joins(text, target.rival_answers):
         return Verdict(False, SEVERAL)
     if forms:
-        return RIGHT if words(asked.answer) in forms else Verdict(False, "another answer")
-    return _not_stated(rule, text, asked, options)
+        return RIGHT if words(target.answer) in forms else Verdict(False, "another answer")
+    return _not_stated(rule, text, target, options)
 
 
-def _only_denies_others(text: str, options: tuple[str, ...], chosen: tuple[str, ...]) -> bool:
-    """Whether a reply names no option but by denying another one than ``chosen``: "A, not the uterus"."""
+def _only_denies_others(text: str, options: tuple[str, ...], choice_words: tuple[str, ...]) -> bool:
+    """Whether a reply names no option but by denying another one than ``choice_words``: "A, not the uterus"."""
     tokens = clauses(text)
     return all(
-        words(mention.option) != chosen and negated(tokens, mention.start, mention.end)
+        words(mention.option) != choice_words and is_negated(tokens, mention.start, mention.end)
         for mention in mentions(text, options)
     )
 
 
-def _not_stated(rule: str, text: str, asked: Asked, options: tuple[str, ...]) -> Verdict:
-    found = mentions(text, options)
-    own = [mention for mention in found if words(mention.option) == words(asked.answer)]
+def _not_stated(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
+    occurrences = mentions(text, options)
+    own = [mention for mention in occurrences if words(mention.option) == words(target.answer)]
     tokens = clauses(text)
-    if own and all(negated(tokens, mention.start, mention.end) for mention in own):
+    if own and all(is_negated(tokens, mention.start, mention.end) for mention in own):
         return Verdict(False, "negated")
-    if found:
+    if occurrences:
         return Verdict(False, "another answer")
-    return Verdict(False, NO_CHOICE if rule == "choice" and asked.choices else NOT_NAMED)
+    return Verdict(False, NO_CHOICE if rule == "choice" and target.choices else NOT_NAMED)

@@ -14,25 +14,25 @@ from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.documents.scores import (
     Apart,
-    AsCounted,
     Differences,
     Example,
+    FileVerdicts,
     Headline,
     Interval,
     KindFigures,
     MadeBy,
     Scores,
     Share,
-    Undecided,
+    UndecidedReplies,
 )
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.scoring import kinds, match, statistics
 from surgvqa.eval.scoring.calibration import calibration
 from surgvqa.eval.scoring.probes import probe
-from surgvqa.eval.scoring.verdicts import Judged, judge
+from surgvqa.eval.scoring.verdicts import Judgement, judge
 from surgvqa.eval.scoring.vocabulary import alignment
 
-SHOWN = 10  # undecided replies that stand in the figures
+LIST_LENGTH = 10  # undecided replies that stand in the figures
 
 
 def score(
@@ -57,31 +57,31 @@ def score(
     Raises:
         InputError: an unknown rule, no predictions, or questions without an answer.
     """
-    laid = lay(predictions, data)
-    rule = declared(rule, laid.rows)
-    every = judge(laid.rows, train or ())
-    taught: dict[str, Counter[str]] = defaultdict(Counter)
+    overlay = lay(predictions, data)
+    rule = choose_rule(rule, overlay.rows)
+    every = judge(overlay.rows, train or ())
+    train_counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in train or ():
-        taught[row.kind][row.short_answer] += 1
-    groups = sorted(grouped(every).items())
-    floors = {kind: kinds.floor([judged.row for judged in own], taught[kind], rule) for kind, own in groups}
-    by_kind = {kind: kinds.figures(own, rule, taught[kind], seed, floors[kind]) for kind, own in groups}
+        train_counts[row.kind][row.short_answer] += 1
+    groups = sorted(group_by_kind(every).items())
+    floors = {kind: kinds.floor([one.row for one in own], train_counts[kind], rule) for kind, own in groups}
+    by_kind = {kind: kinds.figures(own, rule, train_counts[kind], seed, floors[kind]) for kind, own in groups}
     headline = _headline(every, by_kind, floors, rule, seed)
     single = [kind for kind, own in by_kind.items() if own["single_class"]]
     return {
         **headline,
-        "made_by": made_by(laid.rows),
+        "made_by": made_by(overlay.rows),
         "accuracy_by_rule": {name: _share(every, name) for name in match.RULES},
         "accuracy_all_kinds": _share(every, rule),
-        "blind_majority_all_kinds": _pooled((own["blind_majority"], own["n"]) for own in by_kind.values()),
-        "errors": sum(judged.crashed for judged in every),
-        "empty": sum(judged.empty for judged in every),
-        "refusals": _caused(every, "refusal"),
-        "echoes": _caused(every, "repeats the question"),
-        "undecided": _undecided(every, rule),
-        "missing": laid.missing,
-        "extra": laid.extra,
-        "duplicates": laid.duplicates,
+        "blind_majority_all_kinds": _pool((own["blind_majority"], own["n"]) for own in by_kind.values()),
+        "errors": sum(judgement.has_crashed for judgement in every),
+        "empty": sum(judgement.empty for judgement in every),
+        "refusals": _count_cause(every, "refusal"),
+        "echoes": _count_cause(every, "repeats the question"),
+        "undecided": _undecided_replies(every, rule),
+        "missing": overlay.missing,
+        "extra": overlay.extra,
+        "duplicates": overlay.duplicates,
         "single_class_kinds": single,
         "collapsed_kinds": [kind for kind, own in by_kind.items() if own["collapsed"]],
         "wrong_because": _causes(every, rule),
@@ -92,76 +92,76 @@ def score(
         "vocabulary": alignment(every, spellings) if spellings else None,
         "probes": probe(every, rule),
         "by_case": _by_case(every, rule),
-        "notes": [*laid.notes, *_notes(laid.rows, single, headline["n_headline"], train, by_kind)],
+        "notes": [*overlay.notes, *_notes(overlay.rows, single, headline["n_headline"], train, by_kind)],
     }
 
 
 def _headline(
-    every: Sequence[Judged],
+    every: Sequence[Judgement],
     by_kind: Mapping[str, KindFigures],
     floors: Mapping[str, kinds.Floor],
     rule: str,
     seed: int,
 ) -> Headline:
     """Return the figures over the kinds with several answers; over all where every kind has one only."""
-    counted = {kind: own for kind, own in by_kind.items() if not own["single_class"]} or by_kind
-    kept = [judged for judged in every if judged.row.kind in counted]
-    right = np.array([judged.verdicts[rule].correct for judged in kept], dtype=float)
-    own = list(counted.values())
+    counted_kinds = {kind: own for kind, own in by_kind.items() if not own["single_class"]} or by_kind
+    kept_answers = [judgement for judgement in every if judgement.row.kind in counted_kinds]
+    right = np.array([judgement.verdicts[rule].correct for judgement in kept_answers], dtype=float)
+    own = list(counted_kinds.values())
     return {
         "n": len(every),
-        "n_headline": len(kept),
-        "cases": len({judged.row.case_id for judged in every if judged.row.case_id}),
+        "n_headline": len(kept_answers),
+        "cases": len({judgement.row.case_id for judgement in every if judgement.row.case_id}),
         "rule": rule,
         "accuracy": float(right.mean()),
-        "ci95": kinds.interval(right, [judged.row.case_id for judged in kept]),
+        "ci95": kinds.interval(right, [judgement.row.case_id for judgement in kept_answers]),
         "macro_accuracy": sum(kind["accuracy"] for kind in own) / len(own),
-        "chance": _pooled((kind["chance"], kind["n"]) for kind in own),
-        "blind_majority": _pooled((kind["blind_majority"], kind["n"]) for kind in own),
-        "best_constant": _pooled((kind["best_constant"], kind["n"]) for kind in own),
-        "lift": _pooled((kind["lift"], kind["n"]) for kind in own),
-        "lift_ci95": _lift_interval(kept, floors, rule, seed),
+        "chance": _pool((kind["chance"], kind["n"]) for kind in own),
+        "blind_majority": _pool((kind["blind_majority"], kind["n"]) for kind in own),
+        "best_constant": _pool((kind["best_constant"], kind["n"]) for kind in own),
+        "lift": _pool((kind["lift"], kind["n"]) for kind in own),
+        "lift_ci95": _lift_interval(kept_answers, floors, rule, seed),
     }
 
 
 def _lift_interval(
-    kept: Sequence[Judged], floors: Mapping[str, kinds.Floor], rule: str, seed: int
+    kept_answers: Sequence[Judgement], floors: Mapping[str, kinds.Floor], rule: str, seed: int
 ) -> Interval:
     """Return the interval of how far the answers stand above a blind guess, over all questions that count."""
     values, cases = [], []
-    if len({judged.row.case_id for judged in kept}) < statistics.FEWEST:
+    if len({judgement.row.case_id for judgement in kept_answers}) < statistics.FEWEST:
         return None
-    for kind, own in grouped(kept).items():
-        values.append(np.array([judged.verdicts[rule].correct for judged in own]) - floors[kind].blind)
-        cases += [judged.row.case_id for judged in own]
+    for kind, own in group_by_kind(kept_answers).items():
+        values.append(np.array([judgement.verdicts[rule].correct for judgement in own]) - floors[kind].blind)
+        cases += [judgement.row.case_id for judgement in own]
     return kinds.difference(np.concatenate(values), cases, seed)[0]
 
 
-def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Laid:
+def lay(predictions: Sequence[Prediction], data: Sequence[Prediction] | None) -> reference.Alignment:
     """Return the predictions laid over the data set's questions; an ``InputError`` where nothing can be scored."""
-    laid = reference.lay(predictions, data)
-    if not laid.rows:
+    overlay = reference.lay(predictions, data)
+    if not overlay.rows:
         raise InputError("no predictions to score")
-    if unanswerable := [row.qa_id for row in laid.rows if not row.short_answer.strip()]:
+    if unanswerable := [row.qa_id for row in overlay.rows if not row.short_answer.strip()]:
         raise InputError(
-            f"{len(unanswerable)} of {len(laid.rows)} questions have no right answer (first: {unanswerable[0]!r}); "
+            f"{len(unanswerable)} of {len(overlay.rows)} questions have no right answer (first: {unanswerable[0]!r}); "
             "name its column with --columns short_answer=…, or give the data set with --data"
         )
-    return laid
+    return overlay
 
 
-def declared(rule: str | None, rows: Sequence[Prediction]) -> str:
+def choose_rule(rule: str | None, rows: Sequence[Prediction]) -> str:
     """Return the rule that was asked for, or the one the questions call for."""
     if rule is not None and rule not in match.RULES:
         raise InputError(f"--rule {rule}: no such rule; {nearest(rule, match.RULES)}")
     return rule or ("choice" if any(row.choices for row in rows) else "word")
 
 
-def grouped(every: Sequence[Judged]) -> dict[str, list[Judged]]:
+def group_by_kind(every: Sequence[Judgement]) -> dict[str, list[Judgement]]:
     """Return the judged questions by kind."""
-    groups: dict[str, list[Judged]] = defaultdict(list)
-    for judged in every:
-        groups[judged.row.kind].append(judged)
+    groups: dict[str, list[Judgement]] = defaultdict(list)
+    for judgement in every:
+        groups[judgement.row.kind].append(judgement)
     return groups
 
 
@@ -183,76 +183,94 @@ def made_by(rows: Sequence[Prediction]) -> MadeBy:
     }
 
 
-def _pooled(figures: Iterable[tuple[float, int]]) -> float:
+def _pool(figures: Iterable[tuple[float, int]]) -> float:
     """Return a figure of several kinds as one, from its value and number of questions in each."""
     own = list(figures)
     return float(sum(value * n for value, n in own) / sum(n for _, n in own))
 
 
-def _share(every: Sequence[Judged], rule: str) -> float:
-    return sum(judged.verdicts[rule].correct for judged in every) / len(every)
+def _share(every: Sequence[Judgement], rule: str) -> float:
+    return sum(judgement.verdicts[rule].correct for judgement in every) / len(every)
 
 
-def _caused(every: Sequence[Judged], cause: str) -> int:
-    return sum(judged.verdicts["word"].cause == cause for judged in every)
+def _count_cause(every: Sequence[Judgement], cause: str) -> int:
+    return sum(judgement.verdicts["word"].cause == cause for judgement in every)
 
 
-def _causes(every: Sequence[Judged], rule: str) -> dict[str, int]:
+def _causes(every: Sequence[Judgement], rule: str) -> dict[str, int]:
     """Count why answers are wrong under a rule, the most frequent cause first."""
-    causes = (judged.verdicts[rule].cause for judged in every)
+    causes = (judgement.verdicts[rule].cause for judgement in every)
     return dict(Counter(cause for cause in causes if cause).most_common())
 
 
-def _examples(every: Iterable[Judged]) -> list[Example]:
+def _examples(every: Iterable[Judgement]) -> list[Example]:
     return [
         {
-            "qa_id": judged.row.qa_id,
-            "short_answer": judged.row.short_answer,
-            "prediction": judged.row.prediction[:200],
+            "qa_id": judgement.row.qa_id,
+            "short_answer": judgement.row.short_answer,
+            "prediction": judgement.row.prediction[:200],
         }
-        for judged in every
+        for judgement in every
     ]
 
 
-def _undecided(every: Sequence[Judged], rule: str) -> Undecided:
+def _undecided_replies(every: Sequence[Judgement], rule: str) -> UndecidedReplies:
     """List the replies in which the rule finds none of the kind's answers: wrong, unless somebody reads them."""
-    own = [judged for judged in every if judged.verdicts[rule].undecided]
+    own = [judgement for judgement in every if judgement.verdicts[rule].is_undecided]
     return {
         "n": len(own),
         "share": len(own) / len(every),
         "causes": _causes(own, rule),
-        "examples": _examples(own[:SHOWN]),
+        "examples": _examples(own[:LIST_LENGTH]),
     }
 
 
-def _differences(every: Sequence[Judged], rule: str, other: str) -> Differences:
+def _differences(every: Sequence[Judgement], rule: str, other: str) -> Differences:
     """Where another rule judges differently than the declared one, and why."""
-    there = [judged for judged in every if judged.verdicts[other].correct > judged.verdicts[rule].correct]
-    here = [judged for judged in every if judged.verdicts[rule].correct > judged.verdicts[other].correct]
+    there = [
+        judgement
+        for judgement in every
+        if judgement.verdicts[other].correct > judgement.verdicts[rule].correct
+    ]
+    here = [
+        judgement
+        for judgement in every
+        if judgement.verdicts[rule].correct > judgement.verdicts[other].correct
+    ]
     return {**_apart(there, here, rule), "because_there": _causes(here, other)}
 
 
-def _as_counted(every: Sequence[Judged], rule: str) -> AsCounted | None:
+def _as_counted(every: Sequence[Judgement], rule: str) -> FileVerdicts | None:
     """Count what the file itself calls right, where it says so, and every question on which we differ."""
-    told = [judged for judged in every if judged.row.counted is not None]
-    if not told:
+    counted_answers = [judgement for judgement in every if judgement.row.counted is not None]
+    if not counted_answers:
         return None
-    there = [judged for judged in told if judged.row.counted and not judged.verdicts[rule].correct]
-    here = [judged for judged in told if not judged.row.counted and judged.verdicts[rule].correct]
-    right = sum(judged.row.counted is True for judged in told)
+    there = [
+        judgement
+        for judgement in counted_answers
+        if judgement.row.counted and not judgement.verdicts[rule].correct
+    ]
+    here = [
+        judgement
+        for judgement in counted_answers
+        if not judgement.row.counted and judgement.verdicts[rule].correct
+    ]
+    right = sum(judgement.row.counted is True for judgement in counted_answers)
     return {
-        "n": len(told),
+        "n": len(counted_answers),
         "right": right,
-        "accuracy": right / len(told),
+        "accuracy": right / len(counted_answers),
         "differ_by_rule": {
-            name: sum(judged.row.counted != judged.verdicts[name].correct for judged in told)
+            name: sum(
+                judgement.row.counted != judgement.verdicts[name].correct for judgement in counted_answers
+            )
             for name in match.RULES
         },
         **_apart(there, here, rule),
     }
 
 
-def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> Apart:
+def _apart(there: Sequence[Judgement], here: Sequence[Judgement], rule: str) -> Apart:
     """Return the questions that are right only by the other's measure, why, and only by the declared rule."""
     return {
         "only_there": len(there),
@@ -262,34 +280,34 @@ def _apart(there: Sequence[Judged], here: Sequence[Judged], rule: str) -> Apart:
     }
 
 
-def _by_case(every: Sequence[Judged], rule: str) -> dict[str, Share]:
+def _by_case(every: Sequence[Judgement], rule: str) -> dict[str, Share]:
     cases: dict[str, list[bool]] = defaultdict(list)
-    for judged in every:
-        cases[judged.row.case_id].append(judged.verdicts[rule].correct)
+    for judgement in every:
+        cases[judgement.row.case_id].append(judgement.verdicts[rule].correct)
     return {case: {"n": len(own), "accuracy": sum(own) / len(own)} for case, own in sorted(cases.items())}
 
 
 def _notes(
     rows: Sequence[Prediction],
     single: list[str],
-    kept: int,
+    kept_count: int,
     train: Sequence[Prediction] | None,
     by_kind: Mapping[str, KindFigures],
 ) -> list[str]:
     """List what a reader must know to read the figures."""
     notes = []
-    if single and kept < len(rows):
+    if single and kept_count < len(rows):
         notes.append(
-            f"accuracy leaves out {len(rows) - kept} questions of {len(single)} kinds with one answer only: "
+            f"accuracy leaves out {len(rows) - kept_count} questions of {len(single)} kinds with one answer only: "
             + ", ".join(single)
         )
     elif single:
         notes.append("every kind has one answer only: no figure here needs the video")
-    known = len({row.case_id for row in rows if row.case_id})
-    if known < statistics.FEWEST:
-        few = f"{known} cases: too few for an interval, they say little of others"
+    cases = len({row.case_id for row in rows if row.case_id})
+    if cases < statistics.FEWEST:
+        few = f"{cases} cases: too few for an interval, they say little of others"
         notes.append(
-            ("no case ids: no interval", "one case: no interval, it says nothing of other cases", few)[known]
+            ("no case ids: no interval", "one case: no interval, it says nothing of other cases", few)[cases]
         )
     if train is None:
         notes.append(

@@ -16,7 +16,7 @@ import numpy as np
 from surgvqa.eval.scoring.statistics import FEWEST, NORMAL, Array, Sums, student
 
 MANY = 200  # cases above which Wilson's interval with a measured design effect says the same, and is faster
-MIXED = 30  # as long as so many of them have both right and wrong answers
+MIXED_CASES = 30  # as long as so many of them have both right and wrong answers
 
 # The prior of the correlation: Beta(a, b), with a chance of its own for none at all. From three or four cases the
 # prior decides, so it must expect more correlation there to cover the truth where cases do lie apart.
@@ -55,8 +55,8 @@ def share_interval(data: Sums) -> tuple[float, float] | None:
     if size < FEWEST:
         return None
     independent = wilson(data.mean, total, NORMAL)
-    mixed = min(int((data.total < data.count).sum()), int((data.total > 0).sum()))
-    if size > MANY and mixed >= MIXED:
+    mixed_cases = min(int((data.total < data.count).sum()), int((data.total > 0).sum()))
+    if size > MANY and mixed_cases >= MIXED_CASES:
         wide = wilson(data.mean, total / design_effect(data), student(size - 1))
     else:
         wide = Likelihood(data).ends()
@@ -86,7 +86,7 @@ class Likelihood:
         self.cases = len(data.count)
         self.share = data.mean
         self.right, self.total = float(data.total.sum()), float(data.count.sum())
-        self.parts = [_counted(own) for own in (data.total, data.count - data.total, data.count)]
+        self.parts = [_tally(own) for own in (data.total, data.count - data.total, data.count)]
         a, b, none = PRIOR_OF_FEW if self.cases <= FEW_CASES else PRIOR
         weights = CORRELATIONS**a * (1 - CORRELATIONS) ** (
             b - 1
@@ -151,8 +151,8 @@ class Likelihood:
         The likelihood counts large cases for less than their questions. The share that is reported counts questions,
         so the interval is moved to it, and stretched by how much larger its error is.
         """
-        moved = points if self.extreme else self.centre + self.stretch * (points - self.top)
-        return np.asarray(1 / (1 + np.exp(-moved)))
+        logits = points if self.extreme else self.centre + self.stretch * (points - self.top)
+        return np.asarray(1 / (1 + np.exp(-logits)))
 
     def _stretch(self) -> float:
         """Return the standard error of the share by questions over that of the likeliest one."""
@@ -188,7 +188,7 @@ class Likelihood:
         return float(self._place(np.array([at]))[0])
 
 
-def _counted(values: Array) -> tuple[Array, Array]:
+def _tally(values: Array) -> tuple[Array, Array]:
     """Return the values above 0, each once, and how often each occurs."""
     own, times = np.unique(values[values > 0], return_counts=True)
     return own, times.astype(float)

@@ -83,7 +83,7 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
     return min(ends[0], least[0]), max(ends[1], least[1])
 
 
-def paired(
+def paired_test(
     values: Sequence[float] | Array, cases: Sequence[str], seed: int = 0
 ) -> tuple[tuple[float, float] | None, float | None]:
     """Return the 95 % interval of the mean of paired differences (-1 to 1 a question), and p of no difference.
@@ -93,9 +93,9 @@ def paired(
     interval over cases stands in, and it always holds 0. The interval is None for fewer than three cases and where
     no question differs, p is None for a single case.
 
-    >>> paired([0.0] * 40, ["a", "b", "c", "d"] * 10)
+    >>> paired_test([0.0] * 40, ["a", "b", "c", "d"] * 10)
     (None, 1.0)
-    >>> (low, high), p = paired([1.0, 1.0, -1.0, -1.0] * 10, ["a"] * 12 + ["b"] * 12 + ["c"] * 16)
+    >>> (low, high), p = paired_test([1.0, 1.0, -1.0, -1.0] * 10, ["a"] * 12 + ["b"] * 12 + ["c"] * 16)
     >>> round(low, 2), round(high, 2), p
     (-0.61, 0.61, 1.0)
     """
@@ -111,7 +111,7 @@ def paired(
         return (_students(differences, data, seed) if size >= FEWEST else None), p
     own, others = _halves(data, seed)
     p = _share_around_zero(own, others)
-    return _widened(_not_rejected(own, others), differences, data), p
+    return _widen(_not_rejected(own, others), differences, data), p
 
 
 def _students(differences: Array, data: Sums, seed: int) -> tuple[float, float]:
@@ -146,10 +146,12 @@ def _halves(data: Sums, seed: int) -> tuple[Array, Array]:
             if len(times) == size
             else random.binomial(times, 0.5, size=(draws, len(times)))
         ).astype(np.float32)
-    flipped, rest = flips @ pairs.T, (times if size > EXACT else 1) * pairs @ np.ones(pairs.shape[1])
-    kept = (flipped[:, 1] > 0) & (flipped[:, 1] < rest[1])
-    flipped = flipped[kept]
-    return flipped[:, 0] / flipped[:, 1], (rest[0] - flipped[:, 0]) / (rest[1] - flipped[:, 1])
+    flipped_sums, rest = flips @ pairs.T, (times if size > EXACT else 1) * pairs @ np.ones(pairs.shape[1])
+    kept_ways = (flipped_sums[:, 1] > 0) & (flipped_sums[:, 1] < rest[1])
+    flipped_sums = flipped_sums[kept_ways]
+    return flipped_sums[:, 0] / flipped_sums[:, 1], (rest[0] - flipped_sums[:, 0]) / (
+        rest[1] - flipped_sums[:, 1]
+    )
 
 
 def _share_around_zero(own: Array, others: Array) -> float:
@@ -160,12 +162,15 @@ def _share_around_zero(own: Array, others: Array) -> float:
 
 def _not_rejected(own: Array, others: Array) -> tuple[float, float]:
     """Return the lowest and the highest value whose p is not below the level."""
-    needed = math.ceil(LEVEL * (1 + len(own)) - 1e-9) - 1  # flips around it, beside the one of no case
-    low, high = np.sort(np.minimum(own, others))[needed - 1], np.sort(np.maximum(own, others))[-needed]
+    flip_count = math.ceil(LEVEL * (1 + len(own)) - 1e-9) - 1  # flips around it, beside the one of no case
+    low, high = (
+        np.sort(np.minimum(own, others))[flip_count - 1],
+        np.sort(np.maximum(own, others))[-flip_count],
+    )
     return tuple(0.0 if abs(end) < TINY else float(end) for end in (low, high))  # type: ignore[return-value]
 
 
-def _widened(ends: tuple[float, float], differences: Array, data: Sums) -> tuple[float, float]:
+def _widen(ends: tuple[float, float], differences: Array, data: Sums) -> tuple[float, float]:
     """Return the ends, no nearer than those of as many independent questions, unless 0 lies between: p has judged it.
 
     Cases that all differ by the same leave nothing to flip, and the interval would be a point.
@@ -193,9 +198,9 @@ def student(freedom: float) -> float:
     >>> round(student(9), 2), round(student(1.0), 2)
     (2.26, 12.71)
     """
-    known = sorted(STUDENT, reverse=True)  # 1/df rises
+    nodes = sorted(STUDENT, reverse=True)  # 1/df rises
     return float(
-        np.exp(np.interp(1 / freedom, [1 / df for df in known], [math.log(STUDENT[df]) for df in known]))
+        np.exp(np.interp(1 / freedom, [1 / df for df in nodes], [math.log(STUDENT[df]) for df in nodes]))
     )
 
 
@@ -261,10 +266,10 @@ def least(cases: int) -> float:
     return min(1.0, 2.0 / 2.0 ** min(cases, 1000))
 
 
-def needed(tests: int, level: float = 0.05) -> int:
+def least_cases(tests: int, level: float = 0.05) -> int:
     """Return the cases that one of so many tests needs to reach a level after Holm's correction.
 
-    >>> needed(1), needed(11)
+    >>> least_cases(1), least_cases(11)
     (6, 9)
     """
     return next(cases for cases in range(1, 1000) if tests * least(cases) < level)
@@ -277,9 +282,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     [0.03, 0.06, 0.06]
     """
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    adjusted = [0.0] * len(p_values)
+    adjusted_p_values = [0.0] * len(p_values)
     worst = 0.0
     for rank, i in enumerate(order):
         worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[i]))
-        adjusted[i] = worst
-    return adjusted
+        adjusted_p_values[i] = worst
+    return adjusted_p_values

@@ -12,31 +12,31 @@ import numpy.typing as npt
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
-from surgvqa.eval.reading.letters import letter, numbered
-from surgvqa.eval.reading.terms import stated
+from surgvqa.eval.reading.letters import letter, letter_of_number
+from surgvqa.eval.reading.terms import stated_options
 from surgvqa.eval.reading.tokens import name, words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match
 
-UNNAMED = "all"  # the kind of questions whose file names none
+UNNAMED_KIND = "all"  # the kind of questions whose file names none
 ERROR, EMPTY, OTHER = "(error)", "(empty)", "(other)"
 LABEL_LENGTH = 60
-CLOSED = 2000  # answers that a kind can have and still be a closed one
+MOST_ANSWERS = 2000  # answers that a kind can have and still be a closed one
 SEVERAL_QUESTIONS = 40  # answers beyond which a kind may ask several different things
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """One question with its verdicts."""
 
     row: Prediction
     verdicts: Mapping[str, match.Verdict]  # by rule
-    said: str  # the answer given, as one of the kind's answers where it names exactly one
-    given: frozenset[str] = frozenset()  # of a list: the names in it
+    label: str  # the answer given, as one of the kind's answers where it names exactly one
+    names: frozenset[str] = frozenset()  # of a list: the names in it
     true: frozenset[str] = frozenset()  # and those that should be
 
     @property
-    def crashed(self) -> bool:
+    def has_crashed(self) -> bool:
         """The run failed on this question (it was asked, once, and there is no answer)."""
         return self.row.error is not None and self.row.error not in (reference.MISSING, reference.CONFLICT)
 
@@ -46,7 +46,7 @@ class Judged:
         return self.row.error is None and not self.row.prediction.strip()
 
 
-def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[Judged]:
+def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[Judgement]:
     """All rows under all rules. The answers that a kind can have are learnt from ``rows`` and ``train``.
 
     A kind that asks many different things ("all", where a file names no kinds) knows the answers to each of its
@@ -58,13 +58,13 @@ def judge(rows: Sequence[Prediction], train: Iterable[Prediction] = ()) -> list[
     answers: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         answers[row.kind].add(row.short_answer)
-    known = {kind: tuple(sorted(own)) for kind, own in answers.items()}
+    answers_by_kind = {kind: tuple(sorted(own)) for kind, own in answers.items()}
     return [
-        _judged(
+        _judge_row(
             row,
             narrow.get((row.kind, row.question), vocabulary[row.kind]),
             vocabulary[row.kind],
-            known[row.kind],
+            answers_by_kind[row.kind],
         )
         for row in rows
     ]
@@ -74,47 +74,50 @@ def _by_question(
     rows: Sequence[Prediction], vocabulary: Mapping[str, tuple[str, ...]]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the answers to each question of the kinds that ask many things, where a question has several."""
-    wide = {kind for kind, own in vocabulary.items() if len(own) > SEVERAL_QUESTIONS or kind == UNNAMED}
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    wide = {kind for kind, own in vocabulary.items() if len(own) > SEVERAL_QUESTIONS or kind == UNNAMED_KIND}
+    answers: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
         if row.kind in wide and row.kind not in match.SET_KINDS and row.question:
-            found[row.kind, row.question].update((row.short_answer, *row.choices))
-    return {key: tuple(sorted(own)) for key, own in found.items() if len(own) > 1}
+            answers[row.kind, row.question].update((row.short_answer, *row.choices))
+    return {key: tuple(sorted(own)) for key, own in answers.items() if len(own) > 1}
 
 
-def _judged(
-    row: Prediction, known: tuple[str, ...], related: tuple[str, ...], answers: tuple[str, ...]
-) -> Judged:
+def _judge_row(
+    row: Prediction,
+    known_answers: tuple[str, ...],
+    related_answers: tuple[str, ...],
+    answers: tuple[str, ...],
+) -> Judgement:
     if row.error is not None:
         verdict = match.Verdict(False, "missing" if row.error == reference.MISSING else "error")
-        return Judged(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, related))
-    asked = match.Asked(
+        return Judgement(row, dict.fromkeys(match.RULES, verdict), ERROR, *_lists(row, related_answers))
+    target = match.Target(
         answer=row.short_answer,
         choices=row.choices,
         kind=row.kind,
         sentence=row.answer,
         question=row.question,
-        known=known,
-        others=related,
+        known_answers=known_answers,
+        others=related_answers,
     )
-    apart = not _as_words(row, known)
-    verdicts = match.judge_by(match.RULES if apart else match.RULES[:-1], row.prediction, asked)
+    apart = not _as_words(row, known_answers)
+    verdicts = match.judge_by(match.RULES if apart else match.RULES[:-1], row.prediction, target)
     if "choice" not in verdicts:
         verdicts["choice"] = _by_choice(verdicts["word"], bool(row.choices))
-    return Judged(row, verdicts, label(row, answers), *_lists(row, related))
+    return Judgement(row, verdicts, label(row, answers), *_lists(row, related_answers))
 
 
-def _as_words(row: Prediction, known: tuple[str, ...]) -> bool:
+def _as_words(row: Prediction, known_answers: tuple[str, ...]) -> bool:
     """Whether a reply reads the same without its choices: the kind's answers hold them all, and it names no letter."""
     return not row.choices or (
-        _known(known).issuperset(row.choices)
+        _option_set(known_answers).issuperset(row.choices)
         and letter(final(row.prediction)) is None
-        and numbered(final(row.prediction), row.choices) is None
+        and letter_of_number(final(row.prediction), row.choices) is None
     )
 
 
 @lru_cache(maxsize=4096)
-def _known(options: tuple[str, ...]) -> frozenset[str]:
+def _option_set(options: tuple[str, ...]) -> frozenset[str]:
     return frozenset(options)
 
 
@@ -129,7 +132,7 @@ def _lists(row: Prediction, vocabulary: tuple[str, ...]) -> tuple[frozenset[str]
         return frozenset(), frozenset()
     if row.error is not None or not row.prediction.strip():
         return frozenset(), lists.items(row.short_answer, vocabulary)
-    return lists.listed(final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
+    return lists.name_sets(final(row.prediction), row.short_answer, (*row.choices, *vocabulary))
 
 
 def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
@@ -140,16 +143,16 @@ def options(rows: Iterable[Prediction]) -> dict[str, tuple[str, ...]]:
     >>> options([Prediction("1", "", "", "instruments", "", "", "", "spatula, forceps")])
     {'instruments': ('forceps', 'spatula')}
     """
-    known: dict[str, set[str]] = defaultdict(set)
+    answers_by_kind: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row.kind in match.SET_KINDS and row.short_answer.casefold() not in match.YES_NO:
-            known[row.kind].update(lists.items(row.short_answer))
-            known[row.kind].update(name(choice) for choice in row.choices)
+            answers_by_kind[row.kind].update(lists.items(row.short_answer))
+            answers_by_kind[row.kind].update(name(choice) for choice in row.choices)
         else:
-            known[row.kind].update((row.short_answer, *row.choices))
+            answers_by_kind[row.kind].update((row.short_answer, *row.choices))
     return {
-        kind: tuple(sorted(answers)) if len(answers) <= CLOSED else ()
-        for kind, answers in sorted(known.items())
+        kind: tuple(sorted(answers)) if len(answers) <= MOST_ANSWERS else ()
+        for kind, answers in sorted(answers_by_kind.items())
     }
 
 
@@ -164,16 +167,18 @@ def label(row: Prediction, answers: tuple[str, ...]) -> str:
     if not row.prediction.strip():
         return EMPTY
     text = final(row.prediction)
-    said = words(text)
+    reply_words = words(text)
     if row.short_answer.casefold() in match.YES_NO:
         return polarity.polarity(text, row.question)[0] or OTHER
     if row.kind in match.SET_KINDS:
-        known = {lists.items(answer): answer for answer in answers}
-        said_names = lists.shown(text, tuple(sorted({entry for names in known for entry in names})))
-        return known.get(frozenset(said_names)) or ", ".join(said_names) or "none"
-    exact = [answer for answer in answers if words(answer) == said]
-    found = exact or list(stated(text, answers, row.question))
-    return found[0] if len(found) == 1 else " ".join(said)[:LABEL_LENGTH] or OTHER
+        answer_by_names = {lists.items(answer): answer for answer in answers}
+        said_names = lists.names_in(
+            text, tuple(sorted({entry for names in answer_by_names for entry in names}))
+        )
+        return answer_by_names.get(frozenset(said_names)) or ", ".join(said_names) or "none"
+    exact = [answer for answer in answers if words(answer) == reply_words]
+    stated_answers = exact or list(stated_options(text, answers, row.question))
+    return stated_answers[0] if len(stated_answers) == 1 else " ".join(reply_words)[:LABEL_LENGTH] or OTHER
 
 
 def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> str | None:
@@ -184,15 +189,15 @@ def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> s
     >>> likeliest({"left": 3, "right": 1}, "side", ["right", "above"])
     'right'
     """
-    ranked = sorted(counts, key=lambda answer: (-counts[answer], answer))
+    ranking = sorted(counts, key=lambda answer: (-counts[answer], answer))
     if not choices or kind in match.SET_KINDS:
-        return next(iter(ranked), None)
-    allowed = {choice.casefold() for choice in choices}
-    return next((answer for answer in ranked if answer.casefold() in allowed), None)
+        return next(iter(ranking), None)
+    folded_choices = {choice.casefold() for choice in choices}
+    return next((answer for answer in ranking if answer.casefold() in folded_choices), None)
 
 
 def blind(
-    rows: Sequence[Prediction], counts: Mapping[str, int], rule: str, known: tuple[str, ...] = ()
+    rows: Sequence[Prediction], counts: Mapping[str, int], rule: str, known_answers: tuple[str, ...] = ()
 ) -> npt.NDArray[np.float64]:
     """Where the most frequent of each question's choices would be right (1.0), and where not (0.0)."""
     usual = likeliest(counts, rows[0].kind, ()) or ""
@@ -204,20 +209,22 @@ def blind(
             guess[row.choices] = likeliest(counts, row.kind, row.choices) or usual
         groups[guess[row.choices]].append(i)
     for answer, places in groups.items():
-        right[places] = constant([rows[i] for i in places], answer, rule, known)
+        right[places] = constant([rows[i] for i in places], answer, rule, known_answers)
     return right
 
 
 def constant(
-    rows: Sequence[Prediction], answer: str, rule: str, known: tuple[str, ...] = ()
+    rows: Sequence[Prediction], answer: str, rule: str, known_answers: tuple[str, ...] = ()
 ) -> npt.NDArray[np.float64]:
     """Where the same answer to every question would be right (1.0), and where not (0.0)."""
-    seen: dict[tuple[str, tuple[str, ...]], bool] = {}
+    right_by_key: dict[tuple[str, tuple[str, ...]], bool] = {}
     right = np.zeros(len(rows))
     for i, row in enumerate(rows):
         key = (row.short_answer, row.choices)
-        if key not in seen:
-            asked = match.Asked(answer=row.short_answer, choices=row.choices, kind=row.kind, known=known)
-            seen[key] = match.matches(rule, answer, asked)
-        right[i] = seen[key]
+        if key not in right_by_key:
+            target = match.Target(
+                answer=row.short_answer, choices=row.choices, kind=row.kind, known_answers=known_answers
+            )
+            right_by_key[key] = match.matches(rule, answer, target)
+        right[i] = right_by_key[key]
     return right

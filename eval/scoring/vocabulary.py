@@ -11,7 +11,7 @@ from surgvqa.eval.reading import lists
 from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match
-from surgvqa.eval.scoring.verdicts import Judged
+from surgvqa.eval.scoring.verdicts import Judgement
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "phase": ("phase",),
@@ -22,7 +22,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "entered": ("instrument",),
     "exited": ("instrument",),
 }
-SHOWN = 20  # answers outside the vocabulary that are listed, the most frequent first
+LIST_LENGTH = 20  # answers outside the vocabulary that are listed, the most frequent first
 LIKE = 0.6  # how alike a term must be to be called the nearest (difflib's ratio)
 FREE = ("none", "idle", "not visible", "no earlier moment")  # answers that name nothing
 
@@ -36,22 +36,24 @@ def terms(spellings: Mapping[tuple[str, str], str], role: str) -> dict[str, str]
     return {spelling: name for (own, spelling), name in spellings.items() if own == role}
 
 
-def alignment(every: Sequence[Judged], spellings: Mapping[tuple[str, str], str]) -> dict[str, Vocabulary]:
+def alignment(every: Sequence[Judgement], spellings: Mapping[tuple[str, str], str]) -> dict[str, Vocabulary]:
     """Per kind whose answers are terms: how many answers name one, and the rest with their nearest term.
 
     The data set's own answer, word for word, is in its vocabulary.
     """
-    groups: dict[str, list[Judged]] = defaultdict(list)
-    for judged in every:
-        if judged.row.kind in ROLES and judged.row.error is None and judged.row.prediction.strip():
-            groups[judged.row.kind].append(judged)
+    groups: dict[str, list[Judgement]] = defaultdict(list)
+    for judgement in every:
+        if judgement.row.kind in ROLES and judgement.row.error is None and judgement.row.prediction.strip():
+            groups[judgement.row.kind].append(judgement)
     return {kind: _kind(own, kind, spellings) for kind, own in sorted(groups.items())}
 
 
-def _kind(own: Sequence[Judged], kind: str, spellings: Mapping[tuple[str, str], str]) -> Vocabulary:
-    known = {spelling: name for role in ROLES[kind] for spelling, name in terms(spellings, role).items()}
-    forms = tuple(dict.fromkeys((*known, *known.values(), *FREE)))
-    free = (final(judged.row.prediction) for judged in own if not judged.verdicts["exact"].correct)
+def _kind(own: Sequence[Judgement], kind: str, spellings: Mapping[tuple[str, str], str]) -> Vocabulary:
+    term_by_spelling = {
+        spelling: name for role in ROLES[kind] for spelling, name in terms(spellings, role).items()
+    }
+    forms = tuple(dict.fromkeys((*term_by_spelling, *term_by_spelling.values(), *FREE)))
+    free = (final(judgement.row.prediction) for judgement in own if not judgement.verdicts["exact"].correct)
     outside = Counter(answer for answer in free if strays(answer, forms, kind))
     inside = len(own) - outside.total()
     return {
@@ -59,8 +61,8 @@ def _kind(own: Sequence[Judged], kind: str, spellings: Mapping[tuple[str, str], 
         "aligned": inside,
         "share": inside / len(own),
         "outside": [
-            {"answer": answer[:200], "n": count, "nearest": nearest_term(answer, known)}
-            for answer, count in outside.most_common(SHOWN)
+            {"answer": answer[:200], "n": count, "nearest": nearest_term(answer, term_by_spelling)}
+            for answer, count in outside.most_common(LIST_LENGTH)
         ],
     }
 
@@ -84,11 +86,11 @@ def has_term(text: str, forms: tuple[str, ...]) -> bool:
     >>> has_term("the phaco-tip", ("phaco tip",)), has_term("phaco tips", ("phaco tip",))
     (True, False)
     """
-    said = f" {' '.join(words(text))} "
-    return any(f" {' '.join(words(form))} " in said for form in forms)
+    plain_text = f" {' '.join(words(text))} "
+    return any(f" {' '.join(words(form))} " in plain_text for form in forms)
 
 
-def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
+def nearest_term(answer: str, term_by_spelling: Mapping[str, str]) -> str | None:
     """Return the term whose spelling is most alike any stretch of the answer's words; None where none is.
 
     >>> nearest_term("This is the capsulorrhexes step", {"capsulorhexis": "capsulorhexis", "incision": "incision"})
@@ -96,13 +98,15 @@ def nearest_term(answer: str, known: Mapping[str, str]) -> str | None:
     >>> nearest_term("a dog", {"capsulorhexis": "capsulorhexis"}) is None
     True
     """
-    said = words(answer)
-    best, found = LIKE, None
-    for spelling, name in sorted(known.items()):
+    answer_words = words(answer)
+    best, best_term = LIKE, None
+    for spelling, name in sorted(term_by_spelling.items()):
         form = words(spelling)
-        stretches = {said[i : i + len(form)] for i in range(max(1, len(said) - len(form) + 1))}
+        stretches = {
+            answer_words[i : i + len(form)] for i in range(max(1, len(answer_words) - len(form) + 1))
+        }
         for stretch in stretches:
             ratio = difflib.SequenceMatcher(None, " ".join(stretch), " ".join(form)).ratio()
             if ratio > best:
-                best, found = ratio, name
-    return found
+                best, best_term = ratio, name
+    return best_term

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
-from surgvqa.eval.settings.score import Figures, Judged, Truth
+from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.score import Figures, Rule, Truth
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baselines(Figures, Judged):
+class Baselines(Figures, Rule):
     """Score what doesn't look at the video."""
 
-    data: Annotated[str, Given("DIR", position=True)]
+    data: Annotated[str, Usage("DIR", position=True)]
     """a data set: trained on its train, scored on its test"""
-    model: Annotated[Path | None, Given("FILE", position=True)] = None
+    model: Annotated[Path | None, Usage("FILE", position=True)] = None
     """a model's predictions, beside them"""
-    control: Annotated[tuple[str, ...], Given("NAME=FILE", repeat=True)] = ()
+    control: Annotated[tuple[str, ...], Usage("NAME=FILE", repeat=True)] = ()
     """predictions of `predict --control NAME`; may be repeated"""
-    save: Annotated[Path | None, Given("FOLDER")] = None
+    save: Annotated[Path | None, Usage("FOLDER")] = None
     """write each baseline's predictions"""
 
 
@@ -28,9 +28,9 @@ class Baselines(Figures, Judged):
 class Necessity(Figures, Truth):
     """Ask whether a model listens; exit 1 if it answers as well with wrong sound."""
 
-    file: Annotated[Path, Given("FILE", position=True)]
+    file: Annotated[Path, Usage("FILE", position=True)]
     """predictions of `predict --config spoken`"""
-    control: Annotated[tuple[str, ...], Given("NAME=FILE", repeat=True)] = ()
+    control: Annotated[tuple[str, ...], Usage("NAME=FILE", repeat=True)] = ()
     """predictions of `predict --control NAME`: swapped-audio, silence, text-and-audio; may be repeated"""
 
 
@@ -38,13 +38,13 @@ class Necessity(Figures, Truth):
 class Leaks:
     """List what splits share; exit 1 where they share anything."""
 
-    data: Annotated[tuple[str, ...], Given("DIR", position=True)]
+    data: Annotated[tuple[str, ...], Usage("DIR", position=True)]
     """one or two data sets: a folder or org/name"""
-    config: Annotated[str | None, Given("CONFIG", shown="clips, or the only one")] = None
+    config: Annotated[str | None, Usage("CONFIG", default_text="clips, or the only one")] = None
     """config of the data sets"""
-    columns: Annotated[str, Given("case_id=NAME,…")] = ""
+    columns: Annotated[str, Usage("case_id=NAME,…")] = ""
     """our names for its columns"""
-    out: Annotated[Path | None, Given("FILE.json")] = None
+    out: Annotated[Path | None, Usage("FILE.json")] = None
     """write all that was found as JSON"""
 
 
@@ -52,17 +52,17 @@ class Leaks:
 class Probes:
     """Write a data set's clips with the sanity suite's questions."""
 
-    data: Annotated[Path, Given("DIR", position=True)]
+    data: Annotated[Path, Usage("DIR", position=True)]
     """a folder that surgvqa-build wrote"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """folder of the probes, for predict and score"""
-    split: Annotated[str, Given("SPLIT")] = "test"
+    split: Annotated[str, Usage("SPLIT")] = "test"
     """whose clips are asked"""
-    phrasings: Annotated[int, Given("N")] = 3
+    phrasings: Annotated[int, Usage("N")] = 3
     """other wordings of each question"""
-    taxonomy: Annotated[str | None, Given("NAME", shown="the data's")] = None
+    taxonomy: Annotated[str | None, Usage("NAME", default_text="the data's")] = None
     """procedure with the safety gates"""
-    seed: Annotated[int, Given("N")] = 0
+    seed: Annotated[int, Usage("N")] = 0
     """of the wordings"""
 
 
@@ -70,9 +70,9 @@ class Probes:
 class Audit:
     """Find what gives the answers of question files away."""
 
-    files: Annotated[tuple[Path, ...], Given("FILE", position=True)]
+    files: Annotated[tuple[Path, ...], Usage("FILE", position=True)]
     """questions of any layout that score reads"""
-    columns: Annotated[str, Given("kind=NAME,…")] = ""
+    columns: Annotated[str, Usage("kind=NAME,…")] = ""
     """our names for its columns"""
-    out: Annotated[Path | None, Given("PAGE.html")] = None
+    out: Annotated[Path | None, Usage("PAGE.html")] = None
     """write a page, and its numbers as JSON beside it"""

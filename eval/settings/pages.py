@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
-from surgvqa.eval.settings.score import Judged, Termed, Truth
+from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.score import Rule, Terms, Truth
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(Termed, Truth):
+class Report(Terms, Truth):
     """Write one page on predictions, or on a data set."""
 
-    what: Annotated[str, Given("FILE|DIR", position=True)]
+    what: Annotated[str, Usage("FILE|DIR", position=True)]
     """predictions, or a data set: a folder or org/name"""
-    out: Annotated[Path, Given("PAGE.html")]
+    out: Annotated[Path, Usage("PAGE.html")]
     """the page; the JSON lies beside it"""
-    title: Annotated[str | None, Given("TEXT")] = None
+    title: Annotated[str | None, Usage("TEXT")] = None
     """of the page"""
-    baselines: Annotated[Path | None, Given("FILE.json")] = None
+    baselines: Annotated[Path | None, Usage("FILE.json")] = None
     """what `baselines --out` wrote, shown beside"""
-    necessity: Annotated[Path | None, Given("FILE.json")] = None
+    necessity: Annotated[Path | None, Usage("FILE.json")] = None
     """what `necessity --out` wrote: what the sound is worth"""
-    seed: Annotated[int, Given("N")] = 0
+    seed: Annotated[int, Usage("N")] = 0
     """of what is drawn: intervals, guesses"""
 
 
@@ -32,39 +32,39 @@ class Report(Termed, Truth):
 class Demo:
     """Serve an app: look through clips, ask models, by text or voice."""
 
-    data: Annotated[tuple[str, ...], Given("DIR", shown="demo/dataset")] = ()
+    data: Annotated[tuple[str, ...], Usage("DIR", default_text="demo/dataset")] = ()
     """data sets to choose from"""
-    model: Annotated[tuple[str, ...], Given("DIR", shown="demo/adapter")] = ()
+    model: Annotated[tuple[str, ...], Usage("DIR", default_text="demo/adapter")] = ()
     """models to choose from"""
-    predictions: Annotated[tuple[Path, ...], Given("FILE.jsonl", shown="demo/predictions.jsonl")] = ()
+    predictions: Annotated[tuple[Path, ...], Usage("FILE.jsonl", default_text="demo/predictions.jsonl")] = ()
     """answers on disk, to find wrong ones and where two differ"""
-    score: Annotated[Path | None, Given("FILE.json", shown="demo/score.json")] = None
+    score: Annotated[Path | None, Usage("FILE.json", default_text="demo/score.json")] = None
     """a score to show by kind"""
-    video_root: Annotated[Path | None, Given("DIR", shown="the data set's folder")] = None
+    video_root: Annotated[Path | None, Usage("DIR", default_text="the data set's folder")] = None
     """where the videos of a data set built with --media reference lie"""
-    recogniser: Annotated[str | None, Given("MODEL")] = None
+    recogniser: Annotated[str | None, Usage("MODEL")] = None
     """speech recogniser for models that read, openai/whisper-small, say"""
-    allow_host: Annotated[tuple[str, ...], Given("NAME")] = ()
+    allow_host: Annotated[tuple[str, ...], Usage("NAME")] = ()
     """names that the app goes by behind a proxy"""
-    host: Annotated[str, Given("HOST")] = "127.0.0.1"
+    host: Annotated[str, Usage("HOST")] = "127.0.0.1"
     """address"""
-    port: Annotated[int, Given("N")] = 7860
+    port: Annotated[int, Usage("N")] = 7860
     """port"""
-    dtype: Annotated[str, Given("DTYPE")] = "auto"
+    dtype: Annotated[str, Usage("DTYPE")] = "auto"
     """auto, float32 or bfloat16"""
-    device: Annotated[str | None, Given("DEVICE", shown="cuda where there is one")] = None
+    device: Annotated[str | None, Usage("DEVICE", default_text="cuda where there is one")] = None
     """cuda or cpu"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lmms(Judged):
+class Lmms(Rule):
     """Write a task file, so that lmms-eval runs a data set."""
 
-    data: Annotated[str, Given("DIR", position=True)]
+    data: Annotated[str, Usage("DIR", position=True)]
     """a data set of ours: a folder or org/name"""
-    out: Annotated[Path, Given("FOLDER")]
+    out: Annotated[Path, Usage("FOLDER")]
     """for the harness's --include_path"""
-    name: Annotated[str | None, Given("NAME", shown="surgvqa_ and the folder's name")] = None
+    name: Annotated[str | None, Usage("NAME", default_text="surgvqa_ and the folder's name")] = None
     """of the task"""
-    split: Annotated[str, Given("SPLIT")] = "test"
+    split: Annotated[str, Usage("SPLIT")] = "test"
     """whose questions are asked"""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.eval.settings.score import Figures
 
 
@@ -14,9 +14,9 @@ from surgvqa.eval.settings.score import Figures
 class Places(Figures):
     """The data set that was asked for places."""
 
-    data: Annotated[Path, Given("DIR")]
+    data: Annotated[Path, Usage("DIR")]
     """the data set"""
-    split: Annotated[str, Given("SPLIT")] = "test"
+    split: Annotated[str, Usage("SPLIT")] = "test"
     """the split that was asked"""
 
 
@@ -24,7 +24,7 @@ class Places(Figures):
 class Pointing(Places):
     """Score places: points, boxes and positions, beside guessers."""
 
-    file: Annotated[Path, Given("FILE", position=True)]
+    file: Annotated[Path, Usage("FILE", position=True)]
     """predictions on the config pointing: JSONL, qa_id being its row_id"""
 
 
@@ -32,5 +32,5 @@ class Pointing(Places):
 class Segmentation(Places):
     """Score masks: Dice, the three IoUs, boundaries."""
 
-    file: Annotated[Path, Given("FILE", position=True)]
+    file: Annotated[Path, Usage("FILE", position=True)]
     """predictions on the config segmentation: JSONL of masks"""

@@ -10,7 +10,7 @@ import inspect
 from typing import Any
 
 # Module and name, as `getattr` finds it; what we do with it.
-USED = {
+INTERFACES = {
     "transformers.cache_utils:LinearAttentionLayer.reorder_cache": "lend a clip's state to each of its questions",
     "transformers.cache_utils:DynamicLayer.reorder_cache": "lend a clip's keys and values to each of its questions",
     "transformers.integrations.sdpa_attention:sdpa_attention_forward": "attention of packed sequences",
@@ -28,8 +28,8 @@ USED = {
 
 def cache_word(inner: Any) -> str:
     """Return the name that a model's forward has for its cache: ``cache``, or ``past_key_values`` before transformers 5.24."""
-    known = inspect.signature(type(inner).forward).parameters
-    return "cache" if "cache" in known else "past_key_values"
+    parameters = inspect.signature(type(inner).forward).parameters
+    return "cache" if "cache" in parameters else "past_key_values"
 
 
 def cache_of(inner: Any, output: Any) -> Any:

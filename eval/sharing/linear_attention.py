@@ -22,7 +22,7 @@ class Layout(Protocol):
     prefix: int  # tokens of the longest clip, P
     lengths: Tensor  # batch, int64: tokens of each clip
     slots: Tensor  # S x Q, int64: a question's tokens in the flattened batch; 0 behind its end
-    filled: Tensor  # S x Q, bool: which of the slots hold a token
+    has_token: Tensor  # S x Q, bool: which of the slots hold a token
     owner: Tensor  # S, int64: the sequence a question belongs to
 
 
@@ -71,7 +71,7 @@ def is_linear(module: nn.Module) -> bool:
     return type(module).__name__.endswith("GatedDeltaNet")
 
 
-def branched(module: nn.Module) -> None:
+def branch_layer(module: nn.Module) -> None:
     """Let a layer of linear attention take packed sequences, where its forward is told their layout (``shared_prefix``)."""
     stock: Callable[..., Tensor] = module.forward
 
@@ -80,12 +80,12 @@ def branched(module: nn.Module) -> None:
     ) -> Tensor:
         if shared_prefix is None:
             return stock(hidden_states, *args, **kwargs)
-        return shared(stock, hidden_states, shared_prefix)
+        return forward_packed(stock, hidden_states, shared_prefix)
 
     module.forward = forward
 
 
-def shared(layer: Callable[..., Tensor], states: Tensor, plan: Layout) -> Tensor:
+def forward_packed(layer: Callable[..., Tensor], states: Tensor, plan: Layout) -> Tensor:
     """Return a layer's output for packed sequences: batch x length x width to the same.
 
     Clips are shifted to the right before they go in, so that each ends with its own last token: the layer leaves
@@ -98,11 +98,11 @@ def shared(layer: Callable[..., Tensor], states: Tensor, plan: Layout) -> Tensor
     inside = place >= 0
     rows = torch.arange(batch, device=states.device)[:, None]
     clips = states[rows, place.clamp(min=0)] * inside[..., None].to(states.dtype)
-    kept = Branch()
-    seen = layer(clips, cache=kept, attention_mask=inside)
+    branch = Branch()
+    clip_outputs = layer(clips, cache=branch, attention_mask=inside)
     flat = states.flatten(0, 1)
-    said = layer(flat[plan.slots], cache=kept.of(plan.owner), attention_mask=None)
+    question_outputs = layer(flat[plan.slots], cache=branch.of(plan.owner), attention_mask=None)
     out = torch.zeros_like(flat)
-    out = out.index_copy(0, (rows * length + place)[inside], seen[inside].to(out.dtype))
-    out = out.index_copy(0, plan.slots[plan.filled], said[plan.filled].to(out.dtype))
+    out = out.index_copy(0, (rows * length + place)[inside], clip_outputs[inside].to(out.dtype))
+    out = out.index_copy(0, plan.slots[plan.has_token], question_outputs[plan.has_token].to(out.dtype))
     return out.view(batch, length, width)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from surgvqa.builders.configs.pointing import STEP
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.geometry.coordinate_text import Located, Parsed, parse
+from surgvqa.builders.geometry.coordinate_text import Location, ParsedText, parse
 from surgvqa.builders.geometry.coordinates import Space, box_centre, cell, iou, quadrant
 from surgvqa.builders.schema import Box, Point
 
@@ -41,14 +41,14 @@ class Pair:
     """A target and the object matched to it; one of them None for what is missing or superfluous."""
 
     truth: Truth | None
-    found: Located | None
+    item: Location | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What an answer says about a row: parsed, matched, and the step it names."""
 
-    parsed: Parsed
+    answer: ParsedText
     pairs: tuple[Pair, ...]
     step: str | None
 
@@ -70,22 +70,22 @@ def read(row: Row, text: str) -> Reading:
         first, _, rest = text.strip().partition("\n")
         if first.startswith(STEP):
             step, text = first.removeprefix(STEP).strip(), rest
-    parsed = parse(text, row["form"], Space(*row["space"]))
-    return Reading(parsed, match(row, truths(row), parsed.objects), step)
+    answer = parse(text, row["form"], Space(*row["space"]))
+    return Reading(answer, match(row, truths(row), answer.objects), step)
 
 
-def match(row: Row, targets: Sequence[Truth], found: Sequence[Located]) -> tuple[Pair, ...]:
+def match(row: Row, targets: Sequence[Truth], items: Sequence[Location]) -> tuple[Pair, ...]:
     """Each target with at most one object, at the least total distance; then what is left of either."""
-    if not targets or not found:
-        return (*(Pair(target, None) for target in targets), *(Pair(None, item) for item in found))
-    cost = np.array([[_cost(row, target, item) for item in found] for target in targets])
-    rows, columns = (taken.tolist() for taken in linear_sum_assignment(cost))
-    pairs = [Pair(targets[i], found[j]) for i, j in zip(rows, columns, strict=True)]
+    if not targets or not items:
+        return (*(Pair(target, None) for target in targets), *(Pair(None, item) for item in items))
+    cost = np.array([[_cost(row, target, item) for item in items] for target in targets])
+    rows, columns = (places.tolist() for places in linear_sum_assignment(cost))
+    pairs = [Pair(targets[i], items[j]) for i, j in zip(rows, columns, strict=True)]
     pairs += [Pair(target, None) for i, target in enumerate(targets) if i not in rows]
-    return (*pairs, *(Pair(None, item) for j, item in enumerate(found) if j not in columns))
+    return (*pairs, *(Pair(None, item) for j, item in enumerate(items) if j not in columns))
 
 
-def _cost(row: Row, target: Truth, item: Located) -> float:
+def _cost(row: Row, target: Truth, item: Location) -> float:
     stranger = 0.0 if same_label(row, target, item) else 0.01  # of two as near, the one with the right name
     if item.box and target.box:
         return 1 - iou(item.box, target.box) + stranger
@@ -95,7 +95,7 @@ def _cost(row: Row, target: Truth, item: Located) -> float:
     return stranger + (0.0 if word(row, item) == target.position else 1.0)
 
 
-def place(item: Located | None) -> Point | None:
+def place(item: Location | None) -> Point | None:
     """Return the point of an object, or the middle of its box."""
     return None if item is None else item.point or (box_centre(item.box) if item.box else None)
 
@@ -110,7 +110,7 @@ def distance(row: Row, a: Point, b: Point) -> float:
     return math.hypot((a[0] - b[0]) * width, (a[1] - b[1]) * height) / math.hypot(width, height)
 
 
-def word(row: Row, item: Located) -> str | None:
+def word(row: Row, item: Location) -> str | None:
     """Return the position an object is at, in the words the row's source uses: cells, or quadrants."""
     point = place(item)
     if point is None:
@@ -118,7 +118,7 @@ def word(row: Row, item: Located) -> str | None:
     return quadrant(point) if row["granularity"] == "quadrant" else cell(point)
 
 
-def same_label(row: Row, target: Truth, item: Located) -> bool:
+def same_label(row: Row, target: Truth, item: Location) -> bool:
     """Whether an object is called as its target; one without a name answers the one name asked for."""
     plain = item.label.strip().lower().replace("_", " ")
     return plain == target.label.lower() or (not plain and row["kind"] == "locate")
@@ -136,9 +136,9 @@ def _mask(rle: str, width: int, height: int) -> np.ndarray:
     return masks.rle_to_mask(rle, width, height)
 
 
-def located(row: Row, pair: Pair) -> bool:
+def is_located(row: Row, pair: Pair) -> bool:
     """Whether an object is where its target is, as finely as the target is known and the form can say."""
-    target, item = pair.truth, pair.found
+    target, item = pair.truth, pair.item
     if target is None or item is None:
         return False
     point = place(item)
@@ -155,32 +155,34 @@ def located(row: Row, pair: Pair) -> bool:
 
 def measures(row: Row, reading: Reading) -> dict[str, float]:
     """Every figure that applies to a row, each in 0-1."""
-    pairs, parsed = reading.pairs, reading.parsed
-    out: dict[str, float] = {"unreadable": float(parsed.error is not None)}
+    pairs, answer = reading.pairs, reading.answer
+    out: dict[str, float] = {"unreadable": float(answer.error is not None)}
     if not row["visible"]:
-        out["false_pointing"] = float(bool(parsed.objects))
-        out["right_abstention"] = float(parsed.absent)
+        out["false_pointing"] = float(bool(answer.objects))
+        out["right_abstention"] = float(answer.absent)
         return out
-    out["wrong_abstention"] = float(parsed.absent)
+    out["wrong_abstention"] = float(answer.absent)
     if row["kind"] == "grounded":
         out["step_accuracy"] = float(reading.step == row["phase"])
     fine = row["granularity"] not in ("cell", "quadrant")
-    both = [(p.truth, p.found) for p in pairs if p.truth and p.found]
+    both = [(p.truth, p.item) for p in pairs if p.truth and p.item]
     points = [(t.point, place(i)) for t, i in both]
-    placed = [(a, b) for a, b in points if a and b]
+    point_pairs = [(a, b) for a, b in points if a and b]
     words = row["form"] == "words"
     if any(p.truth.mask for p in pairs if p.truth) and not words:
         hits = [t.mask != "" and (q := place(i)) is not None and in_mask(row, t, q) for t, i in both]
         out["point_in_mask"] = sum(hits) / len(pairs)
     if any(p.truth.point for p in pairs if p.truth) and not words:
-        off = len(pairs) - len(placed)  # each by the whole frame
-        out["distance"] = (sum(distance(row, a, b) for a, b in placed) + off) / len(pairs)
-        out["mae_x"] = (sum(abs(a[0] - b[0]) for a, b in placed) + off) / len(pairs)
-        out["mae_y"] = (sum(abs(a[1] - b[1]) for a, b in placed) + off) / len(pairs)
-        if placed:
-            out["distance_where_answered"] = sum(distance(row, a, b) for a, b in placed) / len(placed)
-    named = "cell_accuracy" if fine or row["granularity"] == "cell" else "quadrant_accuracy"
-    out[named] = sum(word(row, i) == t.position for t, i in both) / len(pairs)
+        off = len(pairs) - len(point_pairs)  # each by the whole frame
+        out["distance"] = (sum(distance(row, a, b) for a, b in point_pairs) + off) / len(pairs)
+        out["mae_x"] = (sum(abs(a[0] - b[0]) for a, b in point_pairs) + off) / len(pairs)
+        out["mae_y"] = (sum(abs(a[1] - b[1]) for a, b in point_pairs) + off) / len(pairs)
+        if point_pairs:
+            out["distance_where_answered"] = sum(distance(row, a, b) for a, b in point_pairs) / len(
+                point_pairs
+            )
+    metric = "cell_accuracy" if fine or row["granularity"] == "cell" else "quadrant_accuracy"
+    out[metric] = sum(word(row, i) == t.position for t, i in both) / len(pairs)
     if fine and not words:
         right = [a is not None and b is not None and quadrant(a) == quadrant(b) for a, b in points]
         out["quadrant_accuracy"] = sum(right) / len(pairs)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from surgvqa.builders.configs.pointing import STEP
-from surgvqa.builders.geometry.coordinate_text import Located, write
+from surgvqa.builders.geometry.coordinate_text import Location, write
 from surgvqa.builders.geometry.coordinates import CELLS, QUADRANTS, Space, cell, iou, quadrant
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
@@ -17,7 +17,7 @@ from surgvqa.eval.spatial.pointing import (
     Reading,
     Row,
     Truth,
-    located,
+    is_located,
     match,
     measures,
     read,
@@ -74,18 +74,18 @@ def _figures(rows: Sequence[Row], texts: Sequence[str | None], seed: int | None)
 
 def instrument_f1(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[str, float]:
     """Precision, recall and F1 of things that are named right and where they are; absent rows count too."""
-    right = found = due = 0
+    right = item_count = due = 0
     for row, reading in zip(rows, readings, strict=True):
-        found += len(reading.parsed.objects)
+        item_count += len(reading.answer.objects)
         due += len(row["labels"])
         right += sum(
             pair.truth is not None
-            and pair.found is not None
-            and same_label(row, pair.truth, pair.found)
-            and located(row, pair)
+            and pair.item is not None
+            and same_label(row, pair.truth, pair.item)
+            and is_located(row, pair)
             for pair in reading.pairs
         )
-    precision, recall = right / found if found else 0.0, right / due if due else 0.0
+    precision, recall = right / item_count if item_count else 0.0, right / due if due else 0.0
     f1 = 2 * precision * recall / (precision + recall) if right else 0.0
     return {"precision": precision, "recall": recall, "f1": f1}
 
@@ -99,7 +99,7 @@ def average_precision(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[
     if not any(
         row["form"] in ("box", "tokens") or item.box
         for row, r in _zip(rows, readings)
-        for item in r.parsed.objects
+        for item in r.answer.objects
     ):
         return {}
     overlaps: dict[str, list[float]] = defaultdict(list)
@@ -108,14 +108,16 @@ def average_precision(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[
         targets = [target for target in truths(row) if target.box]
         for target in targets:
             due[target.label] += 1
-        found = defaultdict(list)
-        for item in reading.parsed.objects:
-            found[asked(row) if row["kind"] != "grounded" and not item.label else item.label].append(item)
-        for label, items in found.items():
+        items_by_label = defaultdict(list)
+        for item in reading.answer.objects:
+            items_by_label[
+                asked_name(row) if row["kind"] != "grounded" and not item.label else item.label
+            ].append(item)
+        for label, items in items_by_label.items():
             for pair in match(row, [target for target in targets if target.label == label], items):
-                if pair.found:
+                if pair.item:
                     true = pair.truth.box if pair.truth else None
-                    overlaps[label].append(iou(pair.found.box, true) if pair.found.box and true else 0.0)
+                    overlaps[label].append(iou(pair.item.box, true) if pair.item.box and true else 0.0)
     classes = [label for label, count in due.items() if count]
     if not classes:
         return {}
@@ -141,13 +143,13 @@ def guessers(rows: Sequence[Row], train: Sequence[Row] = ()) -> dict[str, list[s
     middle for one that wasn't there), ``whole_image`` boxes everything, ``refuses`` says "not visible".
     ``quadrant_centre`` is no blind guesser: it knows the right quadrant and nothing finer.
     """
-    seen: dict[str, list[tuple[Point, Box]]] = defaultdict(list)
+    places_by_label: dict[str, list[tuple[Point, Box]]] = defaultdict(list)
     for row in train:
         for target in truths(row):
             point = target.point or _centre_of(row, target)
-            seen[target.label].append((point, target.box or (*point, *point)))
+            places_by_label[target.label].append((point, target.box or (*point, *point)))
     mean: dict[str, tuple[Point, Box]] = {}
-    for label, places in seen.items():
+    for label, places in places_by_label.items():
         x, y = (float(value) for value in np.mean([point for point, _ in places], axis=0))
         x1, y1, x2, y2 = (float(value) for value in np.mean([box for _, box in places], axis=0))
         mean[label] = ((x, y), (x1, y1, x2, y2))
@@ -156,15 +158,20 @@ def guessers(rows: Sequence[Row], train: Sequence[Row] = ()) -> dict[str, list[s
     step = max(sorted(phases), key=phases.__getitem__) if phases else ""
     out: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        names = row["labels"] or [asked(row)]
+        names = row["labels"] or [asked_name(row)]
         out["centre"].append(_answer(row, [(name, *middle) for name in names]))
         out["class_mean"].append(_answer(row, [(name, *mean.get(name, middle)) for name in names]))
         out["whole_image"].append(_answer(row, [(name, (0.5, 0.5), (0.0, 0.0, 1.0, 1.0)) for name in names]))
-        known = [(t.label, QUADRANTS[quadrant(t.point or _centre_of(row, t))]) for t in truths(row)]
+        quadrant_centres = [
+            (t.label, QUADRANTS[quadrant(t.point or _centre_of(row, t))]) for t in truths(row)
+        ]
         out["quadrant_centre"].append(
             _answer(
                 row,
-                [(name, at, (at[0] - 0.25, at[1] - 0.25, at[0] + 0.25, at[1] + 0.25)) for name, at in known],
+                [
+                    (name, at, (at[0] - 0.25, at[1] - 0.25, at[0] + 0.25, at[1] + 0.25))
+                    for name, at in quadrant_centres
+                ],
             )
         )
         out["refuses"].append(_answer(row, []))
@@ -178,7 +185,7 @@ def _centre_of(row: Row, target: Truth) -> Point:
     return (QUADRANTS if row["granularity"] == "quadrant" else CELLS)[target.position]
 
 
-def asked(row: Row) -> str:
+def asked_name(row: Row) -> str:
     """Return the name a row asks for, from its id ``case@ms#name``."""
     return str(row["row_id"]).split("#", 1)[1]
 
@@ -187,7 +194,7 @@ def _answer(row: Row, places: Sequence[tuple[str, Point, Box]]) -> str:
     boxes = row["form"] in ("box", "tokens") or "bbox_2d" in row["prompt"][-1]["content"]
     names = QUADRANTS if row["granularity"] == "quadrant" else None
     objects = [
-        Located(name, None if boxes else point, box if boxes else None, (quadrant if names else cell)(point))
+        Location(name, None if boxes else point, box if boxes else None, (quadrant if names else cell)(point))
         for name, point, box in places
     ]
     return write(objects, row["form"], Space(row["width"], row["height"]), Space(*row["space"]))

@@ -25,7 +25,7 @@ REACH = 0.008  # of the diagonal: how far off a boundary pixel may lie (Perazzi 
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ClassScore:
     """One class in one frame in which truth or prediction show it."""
 
     case_id: str
@@ -41,10 +41,10 @@ class Frame:
     """One frame: what was scored in it, and the names asked for that it doesn't show."""
 
     case_id: str
-    scored: tuple[Scored, ...]
+    scores: tuple[ClassScore, ...]
     empty: bool  # the truth shows nothing
     absent: int  # names asked for of which the frame shows none
-    invented: int  # of those, how many got a mask
+    inventions: int  # of those, how many got a mask
 
 
 def overlap(truth: np.ndarray, guess: np.ndarray) -> tuple[float, float]:
@@ -72,43 +72,43 @@ def boundary_f(truth: np.ndarray, guess: np.ndarray, reach: int | None = None) -
     one, other = edge(truth), edge(guess)
     if not one.any() or not other.any():
         return 0.0
-    precision = float((other & widened(one, reach)).sum() / other.sum())
-    recall = float((one & widened(other, reach)).sum() / one.sum())
+    precision = float((other & widen(one, reach)).sum() / other.sum())
+    recall = float((one & widen(other, reach)).sum() / one.sum())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def edge(mask: np.ndarray) -> np.ndarray:
     """Return the pixels of a mask with a neighbour above, below, left or right that isn't of it (or the frame's end)."""
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    padded_mask = np.pad(mask, 1)
+    inner = padded_mask[:-2, 1:-1] & padded_mask[2:, 1:-1] & padded_mask[1:-1, :-2] & padded_mask[1:-1, 2:]
     rim: np.ndarray = mask & ~inner
     return rim
 
 
-def widened(mask: np.ndarray, reach: int) -> np.ndarray:
+def widen(mask: np.ndarray, reach: int) -> np.ndarray:
     """All pixels within ``reach`` of the mask along row and column."""
     for axis in (0, 1):
         room = [(0, 0), (0, 0)]
         room[axis] = (reach + 1, reach)
-        counted = np.cumsum(np.pad(mask.astype(np.int32), room), axis=axis)
+        running_sum = np.cumsum(np.pad(mask.astype(np.int32), room), axis=axis)
         size = mask.shape[axis]
-        behind = np.take(counted, range(size), axis)
-        ahead = np.take(counted, range(2 * reach + 1, size + 2 * reach + 1), axis)
+        behind = np.take(running_sum, range(size), axis)
+        ahead = np.take(running_sum, range(2 * reach + 1, size + 2 * reach + 1), axis)
         mask = ahead > behind
     return mask
 
 
-def frame(case_id: str, truth: Masks, guess: Masks, asked: Sequence[str] = ()) -> Frame:
-    """Score one frame; ``asked`` are names for which a text-prompted model was asked in vain."""
-    scored = []
+def frame(case_id: str, truth: Masks, guess: Masks, absent_names: Sequence[str] = ()) -> Frame:
+    """Score one frame; ``absent_names`` are names for which a text-prompted model was asked in vain."""
+    scores = []
     for name in sorted({*truth, *guess}):
         blank = np.zeros(next(iter((*truth.values(), *guess.values()))).shape, bool)
         one, other = truth.get(name, blank), guess.get(name, blank)
         if one.any() or other.any():
             dice, iou = overlap(one, other)
-            scored.append(Scored(case_id, name, bool(one.any()), dice, iou, boundary_f(one, other)))
-    invented = sum(name in guess and bool(guess[name].any()) for name in asked)
-    return Frame(case_id, tuple(scored), not any(one.true for one in scored), len(asked), invented)
+            scores.append(ClassScore(case_id, name, bool(one.any()), dice, iou, boundary_f(one, other)))
+    inventions = sum(name in guess and bool(guess[name].any()) for name in absent_names)
+    return Frame(case_id, tuple(scores), not any(one.true for one in scores), len(absent_names), inventions)
 
 
 def report(frames: Sequence[Frame], seed: int = 0) -> MaskFigures:
@@ -116,11 +116,11 @@ def report(frames: Sequence[Frame], seed: int = 0) -> MaskFigures:
 
     Raises nothing: without a frame all values are None.
     """
-    scored = [one for each in frames for one in each.scored]
-    names = sorted({one.name for one in scored})
+    scores = [one for each in frames for one in each.scores]
+    names = sorted({one.name for one in scores})
     by_class: dict[str, ClassMasks] = {}
     for name in names:
-        mine = [one for one in scored if one.name == name]
+        mine = [one for one in scores if one.name == name]
         cases = [one.case_id for one in mine]
         by_class[name] = {
             "frames": sum(one.true for one in mine),
@@ -130,22 +130,22 @@ def report(frames: Sequence[Frame], seed: int = 0) -> MaskFigures:
             "iou": figure([one.iou for one in mine], cases, seed),
             "boundary_f": figure([one.boundary for one in mine], cases, seed),
         }
-    cases = [one.case_id for one in scored]
+    cases = [one.case_id for one in scores]
     per_frame = [one.case_id for one in frames]
-    asked = [each for each in frames for _ in range(each.absent)]
-    wrong = [float(number < each.invented) for each in frames for number in range(each.absent)]
+    asked_frames = [each for each in frames for _ in range(each.absent)]
+    wrong = [float(number < each.inventions) for each in frames for number in range(each.absent)]
     class_ious = [value for own in by_class.values() if (value := own["iou"]["value"]) is not None]
     never = [name for name, one in by_class.items() if not one["frames"]]
     return {
         "frames": len(frames),
         "sequences": len(set(per_frame)),
-        "dice": figure([one.dice for one in scored], cases, seed),
-        "iou": figure([one.iou for one in scored], cases, seed),
-        "boundary_f": figure([one.boundary for one in scored], cases, seed),
+        "dice": figure([one.dice for one in scores], cases, seed),
+        "iou": figure([one.iou for one in scores], cases, seed),
+        "boundary_f": figure([one.boundary for one in scores], cases, seed),
         "challenge_iou": figure([challenge(one) for one in frames], per_frame, seed),
         "isi_iou": figure([isi(one) for one in frames], per_frame, seed),
         "mean_class_iou": {"value": float(np.mean(class_ious)) if class_ious else None, "n": len(by_class)},
-        "false_masks": figure(wrong, [one.case_id for one in asked], seed),
+        "false_masks": figure(wrong, [one.case_id for one in asked_frames], seed),
         "classes_only_predicted": never,
         "by_class": by_class,
     }
@@ -154,15 +154,15 @@ def report(frames: Sequence[Frame], seed: int = 0) -> MaskFigures:
 def challenge(one: Frame) -> float:
     """Return the challenge IoU of a frame."""
     if one.empty:
-        return float(not one.scored)
-    return float(np.mean([each.iou for each in one.scored if each.true]))
+        return float(not one.scores)
+    return float(np.mean([each.iou for each in one.scores if each.true]))
 
 
 def isi(one: Frame) -> float:
     """Return the ISI IoU of a frame."""
     if one.empty:
-        return float(not one.scored)
-    return float(np.mean([each.iou for each in one.scored]))
+        return float(not one.scores)
+    return float(np.mean([each.iou for each in one.scores]))
 
 
 def figure(values: Sequence[float], cases: Sequence[str], seed: int = 0) -> Measure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from surgvqa.cards.command import InputError, refuse_nowhere
-from surgvqa.eval.settings.predict import Predict, Watched
+from surgvqa.eval.settings.predict import Predict, RunningVideo
 
 
 def run(config: Predict) -> None:
@@ -21,9 +21,9 @@ def run(config: Predict) -> None:
     from surgvqa.eval.answers import ensemble
     from surgvqa.eval.answers.predict import Run
 
-    apart = {"ensemble", "model", *(one.name for one in fields(Watched))}
-    asked = {name: value for name, value in vars(config).items() if name not in apart}
-    ensemble.run(Run(model=config.model[0], **asked), config.model, config.ensemble)
+    apart = {"ensemble", "model", *(one.name for one in fields(RunningVideo))}
+    options = {name: value for name, value in vars(config).items() if name not in apart}
+    ensemble.run(Run(model=config.model[0], **options), config.model, config.ensemble)
 
 
 def watch(config: Predict) -> None:

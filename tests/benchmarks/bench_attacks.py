@@ -23,7 +23,7 @@ from surgvqa.eval.controls import question_files
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.scoring import kinds
-from surgvqa.eval.scoring.score import declared, grouped
+from surgvqa.eval.scoring.score import choose_rule, group_by_kind
 from surgvqa.eval.scoring.verdicts import judge
 from test_attacks import GUESSERS, STYLES, row_with, said
 
@@ -82,7 +82,7 @@ def question_sets(root: Path, built: Path | None) -> Iterator[tuple[str, list[Pr
 
 def gain(rows: Sequence[Prediction], rule: str) -> tuple[float, float]:
     """Return the share of right answers, and how far it stands above the blind guess of each kind."""
-    groups = grouped(judge(rows))
+    groups = group_by_kind(judge(rows))
     right = sum(judged.verdicts[rule].correct for own in groups.values() for judged in own)
     blind = sum(
         float(kinds.floor([judged.row for judged in own], Counter(), rule).blind.sum())
@@ -103,7 +103,7 @@ def main(words: Sequence[str]) -> int:
         rows = [
             replace(row, kind=row.question if row.kind in ("", "all") else row.kind) for row in every[::step]
         ]
-        rule = declared(None, rows)
+        rule = choose_rule(None, rows)
         gains = {guesser: gain(said(rows, guess), rule)[1] for guesser, guess in GUESSERS.items()}
         shares = {
             style: gain([row_with(row, form.format(escaped(form, row.short_answer))) for row in rows], rule)[

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.builders.bits.blind import Asked, Guesser, chance, context, meant, usual
-from surgvqa.builders.bits.figures import REWORDED
+from surgvqa.builders.bits.blind import Guesser, QuestionCounts, answer_class, chance, context, usual
+from surgvqa.builders.bits.figures import REWORDED_SUFFIX
 from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.pipeline.parameters import complete
 from surgvqa.builders.pipeline.prepare import prepare
@@ -90,12 +90,14 @@ def rows(jobs: Iterable[Job], split: str, questions: Callable[[Job, Clip], Itera
 
 def nine(job: Job, clip: Clip) -> Iterable[QA]:
     """Ask the nine of a clip."""
-    return ask(clip, job.case, load(job.case.taxonomy or job.case.procedure), job.known, NINE_OF_EVERY_CLIP)
+    return ask(
+        clip, job.case, load(job.case.taxonomy or job.case.procedure), job.transitions, NINE_OF_EVERY_CLIP
+    )
 
 
-def counted(asked: list[Row], *, phase: bool) -> Asked:
+def counted(asked: list[Row], *, phase: bool) -> QuestionCounts:
     """Questions of one kind as guessers count them."""
-    return Counter((seen(row, phase=phase), meant(row.qa.short_answer)) for row in asked)
+    return Counter((seen(row, phase=phase), answer_class(row.qa.short_answer)) for row in asked)
 
 
 def seen(row: Row, *, phase: bool) -> Any:
@@ -109,11 +111,11 @@ def kind_of(name: str, train: list[Row], held: list[Row]) -> dict[str, Any]:
     taught = counted(train, phase=False)
     words, most, told = Guesser(taught), Guesser(usual(taught)), Guesser(counted(train, phase=True))
     known = {answer for _, answer in taught}
-    open_ = len({meant(row.qa.short_answer) for row in held} | known)
+    open_ = len({answer_class(row.qa.short_answer) for row in held} | known)
     losses: list[list[float]] = []
     hits: list[list[bool]] = []
     for row in held:
-        answer, plain = meant(row.qa.short_answer), seen(row, phase=False)
+        answer, plain = answer_class(row.qa.short_answer), seen(row, phase=False)
         bare, phased = type(plain)((), plain.choices), seen(row, phase=True)
         even = math.log2(len(plain.choices) or open_)  # who holds all choices for alike
         losses.append([words.bits(plain, answer), most.bits(bare, answer), even, told.bits(phased, answer)])
@@ -170,7 +172,7 @@ def measured(jobs: list[Job], questions: Callable[[Job, Clip], Iterable[QA]]) ->
     number = Counter(unit(clip) for _, clip in clips)
     sums = {name: defaultdict(list, {one: [] for one in number}) for name in ("bits", "phased", "all")}
     for row in held:
-        if row.guessed and not row.qa.kind.endswith(REWORDED):
+        if row.guessed and not row.qa.kind.endswith(REWORDED_SUFFIX):
             sums["all"][unit(row.clip)].append(row.bits)
             if row.inside:
                 sums["bits"][unit(row.clip)].append(row.bits)

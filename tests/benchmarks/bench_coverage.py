@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from studies import ACCURACIES, CASES, CORRELATIONS, Study
 from surgvqa.eval.scoring.shares import share_interval
-from surgvqa.eval.scoring.statistics import LEVEL, paired
+from surgvqa.eval.scoring.statistics import LEVEL, paired_test
 
 LOW, HIGH = 0.93, 0.97
 FIRST = Study(cases=10, accuracy=0.5)
@@ -73,7 +73,7 @@ def comparisons(study: Study, other: Study, studies: int) -> tuple[float, float,
         count = study.count(random)
         names = np.repeat(np.arange(study.cases), count).astype(str)
         difference = answers(other, count, random) - answers(study, count, random)
-        ends, p = paired(difference, names, seed)
+        ends, p = paired_test(difference, names, seed)
         rejected += p is not None and p < LEVEL
         if ends is not None and p is not None:
             shown += 1

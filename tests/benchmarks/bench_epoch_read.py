@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import simplejpeg
 from datasets import Dataset, Image, List
-from surgvqa.eval.data.dataset import undecoded
+from surgvqa.eval.data.dataset import without_decoding
 from surgvqa.eval.data.row_media import decode
 from surgvqa.eval.models.pixels import decode_all, evenly
 
@@ -65,7 +65,7 @@ def main(rounds: int = 7) -> int:
             rows.append([simplejpeg.encode_jpeg(frames[i], quality=90) for i in chosen])
         made = Dataset.from_dict({"images": [[{"bytes": b, "path": None} for b in row] for row in rows]})
         made.cast_column("images", List(Image())).to_parquet(folder / "clips.parquet")
-        data = undecoded(Dataset.from_parquet(str(folder / "clips.parquet")))
+        data = without_decoding(Dataset.from_parquet(str(folder / "clips.parquet")))
         ratios, times = [], []
         for _ in range(rounds):
             spent = []

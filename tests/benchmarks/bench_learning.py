@@ -21,7 +21,7 @@ from typing import Any
 from bench_segment import command
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.rendering.plan import INSTRUMENTS
-from surgvqa.train.vision_parts.scratch_captions import f1, named
+from surgvqa.train.vision_parts.scratch_captions import f1, names_in
 
 BARS = {
     "phase": 0.80,
@@ -79,7 +79,7 @@ def figures(here: Path) -> dict[str, float]:
     rows = answered(here / "predictions.jsonl")
     for kind in ("instruments", "entered", "exited"):
         pairs = [
-            (named(row["prediction"], RENDERED), named(row["answer"], RENDERED))
+            (names_in(row["prediction"], RENDERED), names_in(row["answer"], RENDERED))
             for row in rows
             if row["kind"] == kind
         ]

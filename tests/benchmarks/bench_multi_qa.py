@@ -20,7 +20,7 @@ from peft import LoraConfig, get_peft_model
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import normalise_on_device
-from surgvqa.train.clips.collate import pack, padded
+from surgvqa.train.clips.collate import pack, pad_rows
 from surgvqa.train.clips.shared_prefix import SharedPrefix
 from surgvqa.train.steps.labels import IGNORE, assistant_labels
 from surgvqa.train.steps.options import LORA_TARGETS
@@ -48,7 +48,7 @@ def batches(encoder: Encoder, count: int) -> tuple[dict[str, Any], dict[str, Any
     clip = encoder.encode_frames(row, range(count), True, noise, [0.3 + 0.6 * i for i in range(8)])
     labels = [assistant_labels(ids, encoder.tokenizer) for ids in clip.ids]
     rows = encoder.inputs(clip.ids, [clip] * count, left=False)
-    rows["labels"] = padded(labels, IGNORE, rows["input_ids"].shape[1])
+    rows["labels"] = pad_rows(labels, IGNORE, rows["input_ids"].shape[1])
     packed = pack(clip.ids, labels)
     shared = encoder.inputs([packed.ids], [clip], left=False)
     shared["labels"] = torch.tensor([packed.labels])

@@ -39,7 +39,7 @@ from surgvqa.eval.data.dataset import load_clips, load_rows
 from surgvqa.eval.models.load import load_model
 from surgvqa.eval.models.pixels import to_float
 from surgvqa.eval.models.processor_encoder import encoder_for
-from surgvqa.eval.scoring.statistics import interval, paired, sums
+from surgvqa.eval.scoring.statistics import interval, paired_test, sums
 from surgvqa.eval.spatial.pointing import measures, read
 from surgvqa.eval.spatial.pointing_figures import guessers
 from surgvqa.train.__main__ import main as train
@@ -163,7 +163,7 @@ def gain(
     before: np.ndarray, after: np.ndarray, cases: Sequence[str], widest: float = 1.0
 ) -> tuple[float, float, float]:
     """By how much the mean rose, with its paired interval over cases; ``widest`` is what an answer can differ by."""
-    ends, _ = paired((after - before) / widest, cases)
+    ends, _ = paired_test((after - before) / widest, cases)
     if ends is None:  # every answer is as good as it was
         return 0.0, 0.0, 0.0
     return float((after - before).mean()), widest * ends[0], widest * ends[1]

@@ -30,13 +30,13 @@ import torch
 from datasets import Dataset
 from surgvqa.builders.speech.sound import Samples
 from surgvqa.eval.answers.predict import Run, Transformers, answer, batches, ears_of
-from surgvqa.eval.controls.necessity import replaced
+from surgvqa.eval.controls.necessity import replace_column
 from surgvqa.eval.data.dataset import split_of
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.reference import training
 from surgvqa.eval.models.load import parts
 from surgvqa.eval.models.processor_encoder import encoder_for
-from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.eval.scoring.score import score
 from surgvqa.train import tiny
 from transformers import (
@@ -65,7 +65,7 @@ def words() -> WhisperTokenizer:
     )
 
 
-def taught_whisper(out: Path, spoken: Spoken, places: Sequence[int], steps: int) -> Path:
+def taught_whisper(out: Path, spoken: SpokenClips, places: Sequence[int], steps: int) -> Path:
     """A tiny Whisper that has learned to write down some recordings; made once."""
     if (out / "model.safetensors").is_file():
         return out
@@ -114,7 +114,7 @@ def taught_whisper(out: Path, spoken: Spoken, places: Sequence[int], steps: int)
 class Asked:
     """A model with what it takes to ask it a split's questions, by their words or by their sound."""
 
-    def __init__(self, data: str, model: str, spoken: Spoken | None, longest: int) -> None:
+    def __init__(self, data: str, model: str, spoken: SpokenClips | None, longest: int) -> None:
         self.run = Run(data, model, Path("unused"), batch_size=BATCH, max_new_tokens=longest, config="spoken")
         found = parts(model)
         if found.budget is None:
@@ -139,7 +139,7 @@ def reading(rows: Dataset, questions: Sequence[str]) -> Dataset:
         [turn if turn["role"] != "user" else {"role": "user", "content": next(said)} for turn in messages]
         for messages in rows["messages"]
     ]
-    return replaced(rows, "messages", turns).remove_columns("sounds")
+    return replace_column(rows, "messages", turns).remove_columns("sounds")
 
 
 def plain(text: str) -> str:

@@ -32,11 +32,11 @@ from simplejpeg import encode_jpeg
 from surgvqa.builders.configs import pointing
 from surgvqa.builders.configs.pointing_questions import Pointing, questions
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.geometry.coordinate_text import FORMS, Located
+from surgvqa.builders.geometry.coordinate_text import FORMS, Location
 from surgvqa.builders.geometry.coordinates import CELLS, Grid
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_rows
-from surgvqa.eval.spatial.pointing import located, read
+from surgvqa.eval.spatial.pointing import is_located, read
 from transformers import AutoConfig, AutoProcessor
 
 TRAIN, TEST, DRAWN, STEPS = range(1, 141), range(211, 223), 2, 300
@@ -97,7 +97,7 @@ def outline(row: Row) -> str:
     return uri(Image.fromarray(border), "PNG")
 
 
-def mark(item: Located, colour: str, width: float, height: float, stroke: float = 2.5) -> str:
+def mark(item: Location, colour: str, width: float, height: float, stroke: float = 2.5) -> str:
     """A point, a box or a position as SVG, in a frame of this size."""
     style = f'fill="none" stroke="{colour}" stroke-width="{stroke}"'
     if item.box:
@@ -124,7 +124,7 @@ def cell(row: Row, said: str) -> str:
     picture = Image.open(BytesIO(row["images"][0]["bytes"]))
     place = f'width="{width}" height="{height:.0f}" style="image-rendering:pixelated"'
     parts = [f'<image {place} href="{uri(picture, "JPEG")}"/>', f'<image {place} href="{outline(row)}"/>']
-    for objects, colour in ((truth.parsed.objects, GREEN), (answer.parsed.objects, ORANGE)):
+    for objects, colour in ((truth.answer.objects, GREEN), (answer.answer.objects, ORANGE)):
         parts += [
             mark(item, "#ffffff", width, height, 5) + mark(item, colour, width, height) for item in objects
         ]
@@ -164,7 +164,7 @@ def svg(chosen: Sequence[Sequence[tuple[Row, str]]], shares: Mapping[str, float]
 def is_right(row: Row, said: str) -> bool:
     """Whether an answer names every target where it is, and nothing else."""
     pairs = read(row, said).pairs
-    return bool(pairs) and all(located(row, pair) for pair in pairs)
+    return bool(pairs) and all(is_located(row, pair) for pair in pairs)
 
 
 def teach(folder: Path, base: Path) -> tuple[Path, Path]:

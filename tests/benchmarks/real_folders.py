@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surgvqa.builders import sources
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.cards.command import InputError
 
 # Every folder of the real files that holds a data set of `surgvqa-build sources`, and that set's name.
@@ -59,7 +59,7 @@ def reading(source: str, root: Path) -> Reading:
     except InputError as error:
         return Reading(f"refused: {error}")
     cases = [one for one in read if isinstance(one, Case)]
-    dropped = [one for one in read if isinstance(one, Dropped)]
+    dropped = [one for one in read if isinstance(one, Omission)]
     splits = Counter(one.split or "no split" for one in cases)
     counts = {
         "phases": sum(len(one.phases) for one in cases),

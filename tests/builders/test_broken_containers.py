@@ -12,7 +12,7 @@ import av
 import pytest
 from surgvqa.builders.video import timing
 from surgvqa.builders.video.containers import DamagedVideoError, boxes
-from surgvqa.builders.video.timing import opened, read_timeline
+from surgvqa.builders.video.timing import open_video, read_timeline
 from surgvqa.cards.command import MachineError
 
 
@@ -50,9 +50,9 @@ def test_an_unannounced_stream_is_the_files_fault_and_our_own_mistakes_are_ours(
     )
     with (
         pytest.raises(DamagedVideoError, match="a stream begins in the middle"),
-        opened(path) as (container, _),
+        open_video(path) as (container, _),
     ):
         container.streams[99]
     nothing: list[int] = []
-    with pytest.raises(IndexError), opened(path):
+    with pytest.raises(IndexError), open_video(path):
         nothing[0]

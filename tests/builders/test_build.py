@@ -166,10 +166,10 @@ def test_cut_clips_keep_uneven_times(tmp_path, make_video):
     inside = [p for p in pts if p < 3000 and p >= max(q for q in pts if q <= 1000)]
     assert [round(t * 1000) for t in times] == inside
     timeline = read_timeline(tmp_path / "clip.mp4")
-    assert [round(timeline.seconds(int(p)) * 1000) for p in timeline.shown] == [
+    assert [round(timeline.seconds(int(p)) * 1000) for p in timeline.shown_pts] == [
         max(0, p - 1000) for p in inside
     ]
-    shots = read_frames(tmp_path / "clip.mp4", [timeline.seconds(int(p)) for p in timeline.shown])
+    shots = read_frames(tmp_path / "clip.mp4", [timeline.seconds(int(p)) for p in timeline.shown_pts])
     assert [make_video.read(np.rot90(s.image)) for s in shots] == [pts.index(p) for p in inside]
     first = (tmp_path / "clip.mp4").read_bytes()
     cut(path, 1000, 3000, tmp_path / "clip.mp4")
@@ -289,7 +289,7 @@ def test_a_killed_command_goes_on(root, built, tmp_path):
 
 def test_two_builds_in_one_folder(root, tmp_path):
     with (
-        building.locked(tmp_path / "out"),
+        building.lock(tmp_path / "out"),
         pytest.raises(InputError, match=rf"process {os.getpid()} on .* is building"),
     ):
         make(root, tmp_path / "out")

@@ -19,7 +19,7 @@ from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.pipeline.prepare import look_at
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import ask
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.shards.job import Options
 from surgvqa.builders.sources import cataract1k
 from surgvqa.builders.video import case_media
@@ -36,10 +36,10 @@ def root(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FIXTURE, tmp_path / "set"))
 
 
-def read(root: Path, **options: Any) -> tuple[dict[str, Case], list[Dropped], list[Dropped]]:
+def read(root: Path, **options: Any) -> tuple[dict[str, Case], list[Omission], list[Omission]]:
     """Cases by id, what is left out by design, faults."""
     found = list(cataract1k.cases(root, **options))
-    dropped = [item for item in found if isinstance(item, Dropped)]
+    dropped = [item for item in found if isinstance(item, Omission)]
     return (
         {item.case_id: item for item in found if isinstance(item, Case)},
         [item for item in dropped if not item.fault],
@@ -372,15 +372,15 @@ def test_the_rule_is_stated_with_its_agreement(root: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def real(realdata: Path) -> list[Case | Dropped]:
+def real(realdata: Path) -> list[Case | Omission]:
     return list(cataract1k.cases(realdata / "cataract1k", folds=realdata / "cataract1k_official_folds"))
 
 
 def test_real_annotations_have_no_fault_and_every_image_counts(
-    realdata: Path, real: list[Case | Dropped]
+    realdata: Path, real: list[Case | Omission]
 ) -> None:
     cases = {case.case_id: case for case in real if isinstance(case, Case)}
-    assert not [item for item in real if isinstance(item, Dropped) and item.fault]
+    assert not [item for item in real if isinstance(item, Omission) and item.fault]
     for path in (realdata / "cataract1k").rglob("instances.json"):
         file = json.loads(path.read_text())
         scenes = cases[path.parents[1].name].scenes
@@ -394,7 +394,7 @@ def test_real_annotations_have_no_fault_and_every_image_counts(
             assert {node.name for node in scene.nodes} == by_image[image["id"]], image["file_name"]
 
 
-def test_real_images_have_a_clip_and_nine_questions_each(real: list[Case | Dropped]) -> None:
+def test_real_images_have_a_clip_and_nine_questions_each(real: list[Case | Omission]) -> None:
     cases = [link(case) for case in real if isinstance(case, Case)]
     known, taxonomy = transitions(cases), load("cataract")
     both = [case for case in cases if case.phases and case.scenes]
@@ -407,7 +407,7 @@ def test_real_images_have_a_clip_and_nine_questions_each(real: list[Case | Dropp
         assert all(len(ask(clip, case, taxonomy, known)) >= (9 if clip.phase else 6) for clip in clips)
 
 
-def test_the_rule_agrees_with_real_phases_better_than_its_neighbours(real: list[Case | Dropped]) -> None:
+def test_the_rule_agrees_with_real_phases_better_than_its_neighbours(real: list[Case | Omission]) -> None:
     cases = [case for case in real if isinstance(case, Case)]
 
     def share(shift_s: float) -> float:
@@ -418,7 +418,7 @@ def test_the_rule_agrees_with_real_phases_better_than_its_neighbours(real: list[
     assert share(0.0) > max(share(shift) for shift in (-2.0, -1.0, 1.0, 2.0, 5.0))
 
 
-def test_real_folds_split_by_case(real: list[Case | Dropped]) -> None:
+def test_real_folds_split_by_case(real: list[Case | Omission]) -> None:
     splits = {case.case_id: case.split for case in real if isinstance(case, Case)}
     assert splits["case_5013"] == "test" and splits["case_5015"] == "train" and splits["case_4687"] is None
 

@@ -14,8 +14,8 @@ from surgvqa.builders.annotations.picture_names import numbers
 from surgvqa.builders.files import faults
 from surgvqa.builders.files.pictures import Size, read_picture, sizes_of
 from surgvqa.builders.geometry import checks, masks
-from surgvqa.builders.geometry.checks import Misplaced
-from surgvqa.builders.schema import Case, Dropped, Entity, Scene
+from surgvqa.builders.geometry.checks import MisplacedShape
+from surgvqa.builders.schema import Case, Entity, Omission, Scene
 from surgvqa.builders.sources import procedure
 from surgvqa.cards.command import InputError
 
@@ -35,7 +35,7 @@ from surgvqa.cards.command import InputError
     ],
 )
 def test_a_box_that_can_not_be_is_refused_with_what_it_looks_like(box, form, said: str) -> None:
-    with pytest.raises(Misplaced) as error:
+    with pytest.raises(MisplacedShape) as error:
         checks.inside(box, 1280, 720, form)
     assert said in str(error.value)
 
@@ -55,7 +55,7 @@ def test_a_cut_outline_is_what_its_pixels_are() -> None:
         points = [(90 + r * math.cos(a), 40 + r * math.sin(a)) for r, a in zip(radii, angles, strict=True)]
         try:
             cut, _ = checks.outline(points, 110, 100)
-        except Misplaced:
+        except MisplacedShape:
             continue
         whole, kept = (
             masks.area_of(masks.polygons_to_rle([[v for point in one for v in point]], 110, 100), 110, 100)
@@ -68,7 +68,7 @@ def test_a_cut_outline_is_what_its_pixels_are() -> None:
 @pytest.mark.parametrize("points", [[(1, 1), (5, 5)], [(1, 1), (5, 5), (9, 9)][:1] * 3, [(0.1, 0.1), (0.9, 0.1), (0.5, 0.9)],
                                     [(1, 1), (9, 1), (math.nan, 5)], [(60, 60), (70, 60), (65, 70)]])  # fmt: skip
 def test_an_outline_that_can_not_be_is_refused(points) -> None:
-    with pytest.raises(Misplaced):
+    with pytest.raises(MisplacedShape):
         checks.outline(points, 50, 50)
 
 
@@ -158,20 +158,20 @@ def test_a_case_of_turned_stills_is_annotated_as_they_are_shown(size, said: str,
     (tmp_path / "annotations/op.json").write_text(json.dumps(file))
     (one,) = procedure.cases(tmp_path, image_rate=1.0)
     if said:
-        assert isinstance(one, Dropped) and one.fault and said in one.cause
+        assert isinstance(one, Omission) and one.fault and said in one.cause
     else:
         assert isinstance(one, Case) and one.scenes[0].time_s == 3.0
 
 
 def test_faults_are_listed_by_kind_and_the_rest_is_in_a_file() -> None:
-    many = [Dropped(f"a.json: picture {i}", f"row {i}: hook={i}; 0 or 1") for i in range(500)]
-    text = faults.listed([*many, Dropped("b.csv row 7", "unknown label 'staplr'")])
+    many = [Omission(f"a.json: picture {i}", f"row {i}: hook={i}; 0 or 1") for i in range(500)]
+    text = faults.summarise([*many, Omission("b.csv row 7", "unknown label 'staplr'")])
     assert "b.csv row 7: unknown label 'staplr'" in text and "and 481 more of this kind" in text
     assert text.count("; 0 or 1") == 19
     path = Path(text.rsplit(" ", 1)[1])
     assert len(path.read_text().splitlines()) == 501 and "picture 499\trow 499" in path.read_text()
     path.unlink()
-    same = [Dropped(f"a.json: picture {i}", "no area") for i in range(3)]
-    text = faults.listed(same)
+    same = [Omission(f"a.json: picture {i}", "no area") for i in range(3)]
+    text = faults.summarise(same)
     assert text.startswith("a.json: picture 0 and 2 more: no area; all 3 are in ")
     Path(text.rsplit(" ", 1)[1]).unlink()

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders import sources
-from surgvqa.builders.schema import Action, Case, Dropped
+from surgvqa.builders.schema import Action, Case, Omission
 
 TREE = Path(__file__).parents[1] / "fixtures" / "cholectrack20"
 
 
-def read(root: Path = TREE, **options: str) -> tuple[dict[str, Case], list[Dropped]]:
+def read(root: Path = TREE, **options: str) -> tuple[dict[str, Case], list[Omission]]:
     found = list(sources.load("cholectrack20").cases(root, **options))
     cases = {one.case_id: one for one in found if isinstance(one, Case)}
-    return cases, [one for one in found if isinstance(one, Dropped)]
+    return cases, [one for one in found if isinstance(one, Omission)]
 
 
-def changed(folder: Path, key: str, value: object) -> list[Dropped]:
+def changed(folder: Path, key: str, value: object) -> list[Omission]:
     """What is refused once the first instrument of VID91 has another value."""
     shutil.copytree(TREE, folder / "set")
     path = folder / "set" / "Training" / "VID91" / "vid91.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from surgvqa.builders.cases.timeline import annotated, course, label_at, neighbours
+from surgvqa.builders.cases.timeline import annotated_course, course, label_at, neighbours
 from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.schema import Case, Clip, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -150,7 +150,7 @@ def test_clip_seconds_under_one_are_refused():
 
 
 def test_previous_and_next_skip_interruptions_of_the_same_phase():
-    stretches = annotated(case([("a", 0, 4), ("b", 4, 6), ("b", 8, 10), ("c", 10, 12)])).stretches
+    stretches = annotated_course(case([("a", 0, 4), ("b", 4, 6), ("b", 8, 10), ("c", 10, 12)])).stretches
     assert neighbours(stretches, 9000) == ("a", "c")
     assert neighbours(stretches, 7000) == ("b", "b")
     assert neighbours(stretches, 1000) == ("none", "b")
@@ -160,7 +160,7 @@ def test_previous_and_next_skip_interruptions_of_the_same_phase():
 
 
 def test_an_outer_phase_that_resumes_comes_after_the_inner_one():
-    stretches = annotated(case([("a", 0, 10), ("b", 4, 6)])).stretches
+    stretches = annotated_course(case([("a", 0, 10), ("b", 4, 6)])).stretches
     assert neighbours(stretches, 8000) == ("b", "none")
 
 

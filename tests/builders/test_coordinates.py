@@ -11,7 +11,7 @@ from surgvqa.builders.geometry.coordinate_text import (
     FORMS,
     NOT_VISIBLE,
     POSITION_WORDS,
-    Located,
+    Location,
     parse,
     write,
 )
@@ -28,7 +28,7 @@ from surgvqa.builders.geometry.coordinates import (
     crop,
     inverse,
     iou,
-    jittered,
+    jitter,
     letterbox,
     model_space,
     move_box,
@@ -83,7 +83,7 @@ def test_resized_is_what_the_processor_makes(processors, family, width, height):
     processor = processors[family]
     assert Grid.of(processor) == grid_of(family)
     patch = processor.patch_size
-    space = Grid.of(processor).resized(width, height)
+    space = Grid.of(processor).smart_resize(width, height)
     assert space.width * space.height / patch**2 == processor.get_number_of_image_patches(height, width, {})
 
 
@@ -98,7 +98,7 @@ def test_resized_is_the_shape_of_real_pixels(processors):
             _, rows, columns = processor(images=[Image.new("RGB", (width, height))])["image_grid_thw"][
                 0
             ].tolist()
-            space = grid_of(family).resized(width, height)
+            space = grid_of(family).smart_resize(width, height)
             assert (space.width, space.height) == (
                 columns * processor.patch_size,
                 rows * processor.patch_size,
@@ -112,13 +112,13 @@ def test_video_frames_resize_like_images(width, height):
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import smart_resize
 
     expected = smart_resize(height, width, 28, 128 * 28 * 28, 28 * 28 * 768)
-    space = Grid(28, 128 * 28 * 28, 28 * 28 * 768).resized(width, height)
+    space = Grid(28, 128 * 28 * 28, 28 * 28 * 768).smart_resize(width, height)
     assert (space.height, space.width) == expected
 
 
 def test_too_long_an_image_is_a_clear_error():
     with pytest.raises(InputError, match="200:1"):
-        Grid(28, 3136, 100352).resized(20100, 100)
+        Grid(28, 3136, 100352).smart_resize(20100, 100)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -128,7 +128,7 @@ def test_a_point_comes_back_within_half_a_pixel(family, width, height, x, y):
     frame = Space(width, height)
     space = model_space(family, width, height, grid_of(family))
     for form in ("json", "point", "box", "tokens"):
-        text = write([Located("a b", point=(x, y))], form, frame, space)
+        text = write([Location("a b", point=(x, y))], form, frame, space)
         (found,) = parse(text, form, space).objects
         assert abs(found.point[0] - x) * width <= 0.5 + 1e-9
         assert abs(found.point[1] - y) * height <= 0.5 + 1e-9
@@ -141,7 +141,7 @@ def test_a_large_box_comes_back_with_iou_099(family, width, height, box):
     """Half a pixel at each corner of a box of 204 pixels a side still leaves 0.99."""
     frame, space = Space(width, height), model_space(family, width, height, grid_of(family))
     for form in ("json", "box", "tokens"):
-        (found,) = parse(write([Located("a", box=box)], form, frame, space), form, space).objects
+        (found,) = parse(write([Location("a", box=box)], form, frame, space), form, space).objects
         assert iou(found.box, box) >= 0.99
         assert (
             max(abs(a - b) * side for a, b, side in zip(found.box, box, (width, height) * 2, strict=True))
@@ -155,7 +155,13 @@ def test_spaces_without_rounding_are_exact(width, height, box):
     """Any chain of spaces, crop and letterbox and back: IoU 1 but for floating point."""
     frame = Space(width, height)
     pixels = move_box(resize(UNIT, frame), box)
-    for other in (UNIT, PERCENT, THOUSAND, grid_of("qwen2_5_vl").resized(width, height), Space(224, 224)):
+    for other in (
+        UNIT,
+        PERCENT,
+        THOUSAND,
+        grid_of("qwen2_5_vl").smart_resize(width, height),
+        Space(224, 224),
+    ):
         for way in (
             resize(frame, other),
             letterbox(frame, other),
@@ -176,7 +182,7 @@ def test_letterbox_keeps_the_aspect_and_the_middle():
 def test_the_convention_follows_the_model_type():
     grid = Grid(28, 3136, 28 * 28 * 100)
     assert model_space("qwen2_vl", 1280, 720) == model_space("qwen3_vl", 64, 64) == THOUSAND
-    assert model_space("qwen2_5_vl", 1280, 720, grid) == grid.resized(1280, 720) == Space(364, 196)
+    assert model_space("qwen2_5_vl", 1280, 720, grid) == grid.smart_resize(1280, 720) == Space(364, 196)
     with pytest.raises(InputError, match="grid"):
         model_space("qwen2_5_vl", 1280, 720)
     with pytest.raises(InputError, match="gemma3"):
@@ -196,22 +202,22 @@ def test_cells_and_quadrants():
 def test_jitter_is_the_same_for_the_same_frame_and_spreads_evenly():
     import numpy as np
 
-    points = np.array([jittered((0.5, 0.5), 0.1, "case", second, "suction") for second in range(4000)])
-    again = np.array([jittered((0.5, 0.5), 0.1, "case", second, "suction") for second in range(4000)])
+    points = np.array([jitter((0.5, 0.5), 0.1, "case", second, "suction") for second in range(4000)])
+    again = np.array([jitter((0.5, 0.5), 0.1, "case", second, "suction") for second in range(4000)])
     assert (points == again).all()
     assert points.min() >= 0.4 and points.max() <= 0.6
     # the guesser at the centre is 5 % off per axis: the floor a card must show
     assert np.abs(points - 0.5).mean(axis=0) == pytest.approx([0.05, 0.05], abs=0.002)
     assert abs(np.corrcoef(points.T)[0, 1]) < 0.05
-    assert jittered((0.5, 0.5), 0.1, "case", 1, "suction") != jittered((0.5, 0.5), 0.1, "case", 1, "drill")
+    assert jitter((0.5, 0.5), 0.1, "case", 1, "suction") != jitter((0.5, 0.5), 0.1, "case", 1, "drill")
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_several_objects_and_none(form):
     things = [
-        Located("suction", point=(0.25, 0.5), word="top-left"),
-        Located("ring curette", point=(0.5, 0.25), word="center"),
-        Located("suction", point=(0.75, 0.75), word="bottom-right"),
+        Location("suction", point=(0.25, 0.5), word="top-left"),
+        Location("ring curette", point=(0.5, 0.25), word="center"),
+        Location("suction", point=(0.75, 0.75), word="bottom-right"),
     ]
     parsed = parse(write(things, form, Space(800, 800), THOUSAND), form, THOUSAND)
     assert parsed.error is None and not parsed.absent
@@ -250,8 +256,8 @@ def test_what_models_write_is_read(form, text, expected):
 def test_words_are_read_from_sentences():
     assert parse("The tip is in the bottom left of the image.", "words").objects[0].word == "bottom-left"
     assert parse("suction: Centre\ndrill: top right", "words").objects == (
-        Located("suction", word="center"),
-        Located("drill", word="top-right"),
+        Location("suction", word="center"),
+        Location("drill", word="top-right"),
     )
 
 
@@ -323,20 +329,20 @@ def test_hostile_text_is_read_in_no_time():
 
 def test_labels_cannot_break_the_markup():
     for form in ("point", "box", "json"):
-        text = write([Located('a"><b', point=(0.5, 0.5))], form, Space(10, 10), THOUSAND)
+        text = write([Location('a"><b', point=(0.5, 0.5))], form, Space(10, 10), THOUSAND)
         parsed = parse(text, form, THOUSAND)
         assert parsed.error is None and parsed.objects[0].point == (0.5, 0.5)
     assert (
-        json.loads(write([Located('a"b', point=(0, 0))], "json", Space(10, 10), THOUSAND))[0]["label"]
+        json.loads(write([Location('a"b', point=(0, 0))], "json", Space(10, 10), THOUSAND))[0]["label"]
         == 'a"b'
     )
 
 
 def test_a_form_refuses_what_it_cannot_write():
     with pytest.raises(ValueError, match="no place"):
-        write([Located("a", box=(0, 0, 1, 1))], "point", Space(10, 10))
+        write([Location("a", box=(0, 0, 1, 1))], "point", Space(10, 10))
     with pytest.raises(ValueError, match="space"):
-        write([Located("a", point=(0, 0))], "json", Space(10, 10))
+        write([Location("a", point=(0, 0))], "json", Space(10, 10))
     with pytest.raises(ValueError, match="space"):
         parse("[]", "json")
 
@@ -353,6 +359,6 @@ def test_a_crop_and_a_middle_keep_both_axes_apart():
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1077, 2011), (1999, 643)])
 def test_a_large_image_shrinks_to_the_largest_sides_that_fit(width, height):
     grid = Grid(28, 3136, 28 * 28 * 700)
-    space = grid.resized(width, height)
+    space = grid.smart_resize(width, height)
     shrink = (width * height / grid.max_pixels) ** 0.5
     assert (space.width, space.height) == (int(width / shrink / 28) * 28, int(height / shrink / 28) * 28)

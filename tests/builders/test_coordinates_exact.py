@@ -7,7 +7,7 @@ import struct
 from fractions import Fraction
 
 import pytest
-from surgvqa.builders.geometry.coordinates import CELLS, QUADRANTS, Space, iou, jittered, letterbox, quadrant
+from surgvqa.builders.geometry.coordinates import CELLS, QUADRANTS, Space, iou, jitter, letterbox, quadrant
 
 
 def test_a_cell_is_named_by_the_middle_of_its_ninth() -> None:
@@ -75,4 +75,4 @@ def test_a_jitter_is_the_first_two_numbers_of_the_keys_hash() -> None:
     for key in (("video_01", 12, "suction"), ("v", 0, "x"), (3,)):
         digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
         first, second = (number / 2**63 - 1 for number in struct.unpack(">QQ", digest[:16]))
-        assert jittered((0.2, 0.7), 0.1, *key) == pytest.approx((0.2 + 0.1 * first, 0.7 + 0.1 * second))
+        assert jitter((0.2, 0.7), 0.1, *key) == pytest.approx((0.2 + 0.1 * first, 0.7 + 0.1 * second))

@@ -14,7 +14,7 @@ from surgvqa.builders import sources
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.cases.scene import from_json, to_json
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.tabular import clock, description, find, rows
 from surgvqa.cards.command import InputError
 
@@ -23,7 +23,7 @@ FOLDER = Path(sources.__path__[0])
 DESCRIBED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def read(name: str, root: Path | None = None, **options: object) -> list[Case | Dropped]:
+def read(name: str, root: Path | None = None, **options: object) -> list[Case | Omission]:
     return list(sources.load(name).cases(root or FIXTURES / name, **options))
 
 
@@ -85,7 +85,7 @@ def test_autolaparo_motion_is_one_question_a_clip() -> None:
 def test_heichole_counts_frames_of_its_own_recording(tmp_path: Path) -> None:
     root = tmp_path / "heichole"
     shutil.copytree(FIXTURES / "heichole", root)
-    faults = [one for one in read("heichole", root) if isinstance(one, Dropped)]
+    faults = [one for one in read("heichole", root) if isinstance(one, Omission)]
     assert faults and all(one.fault and "--fps" in one.cause for one in faults)
     assert phases("heichole", root, fps=2.0)["Hei-Chole2"][0] == ("preparation", 0, 4)
     render(root / "Videos" / "Full" / "Hei-Chole2.mp4", 6, 128, 96)  # four frames a second
@@ -113,7 +113,7 @@ def test_a_half_label_is_neither_yes_nor_no() -> None:
     (case,) = (one for one in read("cataracts") if isinstance(one, Case) and one.case_id == "train04")
     assert [scene.time_s for scene in case.scenes] == [0, 2, 3]
     assert [len(scene.nodes) for scene in case.scenes] == [0, 1, 1]
-    assert any(isinstance(one, Dropped) and "disagree" in one.cause for one in read("cataracts"))
+    assert any(isinstance(one, Omission) and "disagree" in one.cause for one in read("cataracts"))
 
 
 def test_ophnet_has_a_byte_order_mark_and_overlaps() -> None:
@@ -127,7 +127,7 @@ def test_ophnet_has_a_byte_order_mark_and_overlaps() -> None:
 
 def test_milliseconds_and_nested_phases() -> None:
     assert ("out of body", 5, 8) in phases("multibypass140")["BBP81"]
-    assert any(isinstance(one, Dropped) and "severe_index" in one.cause for one in read("multibypass140"))
+    assert any(isinstance(one, Omission) and "severe_index" in one.cause for one in read("multibypass140"))
 
 
 def test_a_trial_without_a_transcript_keeps_its_scores() -> None:
@@ -147,7 +147,7 @@ def test_a_tool_and_its_handle_are_one_thing_and_tape_is_left_out_by_name() -> N
     }
     tip = next(node for node in case.scenes[0].nodes if node.name == "phacoemulsification tip")
     assert tip.bbox == (20, 0, 26, 10) and case.scenes[0].time_s == 10
-    assert any(isinstance(one, Dropped) and "surgical tape" in one.cause for one in read("cadis"))
+    assert any(isinstance(one, Omission) and "surgical tape" in one.cause for one in read("cadis"))
 
 
 def test_a_mask_value_that_nobody_knows_is_a_fault(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_mask_value_that_nobody_knows_is_a_fault(tmp_path: Path) -> None:
     path = next((tmp_path / "cadis").rglob("Labels/Video12*.png"))
     Image.new("L", (32, 24), 77).save(path)
     assert any(
-        isinstance(one, Dropped) and one.fault and "77" in one.cause
+        isinstance(one, Omission) and one.fault and "77" in one.cause
         for one in read("cadis", tmp_path / "cadis")
     )
 
@@ -181,7 +181,7 @@ def test_pixels_of_no_known_class_are_kept_and_a_picture_of_wrong_values_is_not_
     Image.fromarray(pixels).save(path)
     found = read("endoscapes", tmp_path / "endoscapes")
     assert not any(node.rle for one in found if isinstance(one, Case) for s in one.scenes for node in s.nodes)
-    assert [one for one in found if isinstance(one, Dropped) and "value 7" in one.cause and not one.fault]
+    assert [one for one in found if isinstance(one, Omission) and "value 7" in one.cause and not one.fault]
 
 
 def test_criteria_are_what_two_of_three_raters_say() -> None:
@@ -214,7 +214,7 @@ def test_where_a_frame_lies_in_its_video_is_left_out() -> None:
     assert (
         questions[0].question == "what is the phase of image?" and questions[0].short_answer == "preparation"
     )
-    assert any(isinstance(one, Dropped) and "gives the phase away" in one.cause for one in found)
+    assert any(isinstance(one, Omission) and "gives the phase away" in one.cause for one in found)
 
 
 def test_a_box_behind_an_answer_is_left_out_by_name() -> None:
@@ -226,7 +226,7 @@ def test_a_box_behind_an_answer_is_left_out_by_name() -> None:
     ]
     assert (cases["seq_01"].split, cases["seq_02"].split) == ("validation", "train")
     assert ("3 lines", "fields after the answer") in [
-        (one.item, one.cause) for one in found if isinstance(one, Dropped)
+        (one.item, one.cause) for one in found if isinstance(one, Omission)
     ]
 
 
@@ -235,7 +235,7 @@ def test_an_unknown_label_is_a_fault_of_its_case(tmp_path: Path) -> None:
     path = tmp_path / "c" / "phase_annotations" / "video45-phase.txt"
     path.write_text("Frame,Phase\n0,1\n25,Closing\n50,1\n")
     found = read("cholec80", tmp_path / "c")
-    assert [one.item for one in found if isinstance(one, Dropped) and one.fault] == ["video45"]
+    assert [one.item for one in found if isinstance(one, Omission) and one.fault] == ["video45"]
 
 
 def test_a_row_that_lacks_is_named_and_not_idle(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_row_that_lacks_is_named_and_not_idle(tmp_path: Path) -> None:
     path = tmp_path / "c" / "phase_annotations" / "video45-phase.txt"
     path.write_text("Frame,Phase\n0,1\n25,1\n50,1\n200,1\n")
     assert any(
-        isinstance(one, Dropped) and "no label from 3 to 8 s" in one.cause
+        isinstance(one, Omission) and "no label from 3 to 8 s" in one.cause
         for one in read("cholec80", tmp_path / "c")
     )
 
@@ -298,7 +298,7 @@ def test_a_frame_before_the_first_one_is_refused() -> None:
 def test_a_pattern_needs_no_folder_above_or_below(tmp_path: Path) -> None:
     (tmp_path / "deep" / "Labels").mkdir(parents=True)
     (tmp_path / "deep" / "Labels" / "VIDEO07-Phase.txt").touch()
-    assert [one.said["case"] for one in find.Tree(tmp_path).find(["video{case}-phase.txt"])] == ["07"]
+    assert [one.fields["case"] for one in find.Tree(tmp_path).find(["video{case}-phase.txt"])] == ["07"]
     assert not [*find.Tree(tmp_path).find(["video{case}-phase.txt", "!labels/*"])]
 
 
@@ -326,7 +326,7 @@ def test_real_files_read_by_name_alone(name: str, realdata: Path) -> None:
     folder, count = REAL[name]
     found = read(name, realdata / folder)
     assert len([one for one in found if isinstance(one, Case)]) == count
-    assert not [one for one in found if isinstance(one, Dropped) and one.fault]
+    assert not [one for one in found if isinstance(one, Omission) and one.fault]
 
 
 @pytest.mark.parametrize("name", ["cholec80", "endovis18_vqa"])

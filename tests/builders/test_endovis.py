@@ -10,7 +10,7 @@ from building import build
 from datasets import load_dataset
 from PIL import Image
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.source_files.endovis_vqa import kind_of
 from surgvqa.builders.source_files.endovis_vqa import read as read_vqa
 from surgvqa.builders.sources.endovis import cases, notes
@@ -25,9 +25,9 @@ def root(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FIXTURE, tmp_path / "EndoVis"))
 
 
-def read(root: Path, **options) -> tuple[dict[str, Case], list[Dropped], list[Dropped]]:
+def read(root: Path, **options) -> tuple[dict[str, Case], list[Omission], list[Omission]]:
     found = list(cases(root, **options))
-    drops = [one for one in found if isinstance(one, Dropped)]
+    drops = [one for one in found if isinstance(one, Omission)]
     return (
         {one.case_id: one for one in found if isinstance(one, Case)},
         drops,

@@ -38,7 +38,7 @@ def test_a_mask_covers_what_is_seen_and_a_table_says_so(tmp_path: Path) -> None:
     assert not shown & (set(NAMES[3:]) - set(stretch.instruments))
     colours = picture[labels == 1 + NAMES.index("liver")].mean(0)
     assert colours[0] > 1.3 * colours[1], "the liver is red, under smoke too"
-    _, rows = example.labelled(made, "lap02")
+    _, rows = example.label_moments(made, "lap02")
     for row in rows:
         _, labels = made.paint(float(row[1]))
         assert row[2:] == [int((labels == 1 + k).sum() >= example.LEAST_PIXELS) for k in range(len(NAMES))]

@@ -65,9 +65,9 @@ def nothing_stays():
     """What is added holds for a process; here for a test."""
     yield
     extensions.use()
-    sources._added.clear()
-    sources._installed.cache_clear()
-    extensions._added.cache_clear()
+    sources._user_files.clear()
+    sources._package_modules.cache_clear()
+    extensions._load.cache_clear()
     sources.load.cache_clear()
 
 
@@ -167,8 +167,8 @@ def test_an_installed_package_brings_a_source_and_a_kind(tmp_path, kind, monkeyp
         "[surgvqa.sources]\nours = ours_package\n\n[surgvqa.kinds]\nbusy = busy_package\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    sources._installed.cache_clear()
-    extensions._added.cache_clear()
+    sources._package_modules.cache_clear()
+    extensions._load.cache_clear()
     assert "ours" in sources.names() and sources.load("ours").FACTS.name == "Ours"
     assert "busy" in extensions.use().kinds
     out = tmp_path / "out"
@@ -200,7 +200,7 @@ def test_people_judge_questions_and_the_card_says_so(tmp_path, capsys):
     assert command.main(["inspect", str(out), "--result", str(file)]) == 0
     assert "20 judged: 19 right, 1 wrong" in capsys.readouterr().out
     assert "of 20 questions" in (out / "README.md").read_text().replace("\n", " ")
-    assert manifests.unsealed(out, manifests.whole(out)) == []
+    assert manifests.seal_faults(out, manifests.whole(out)) == []
     assert manifests.read_report(out)["inspected"]["error_rate"] == 0.05
     for bad, cause in (
         ({"qa_id": "x", "verdict": "right"}, "no question of"),

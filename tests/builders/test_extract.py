@@ -11,7 +11,7 @@ from building import extract
 from PIL import Image
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import read_picture
-from surgvqa.builders.frames.choice import chosen, scene_changes, spread
+from surgvqa.builders.frames.choice import choose_times, scene_changes, spread
 from surgvqa.builders.frames.frame_labels import read
 from surgvqa.builders.pipeline import new_procedure as begin
 from surgvqa.builders.procedures.taxonomy import load
@@ -51,7 +51,7 @@ def test_uniform_frames_are_the_ones_on_screen_and_carry_their_labels(root: Path
     }
     assert by_time[8].tools is None, "a label holds for five seconds"
     assert by_time[10.5].tools == () and not by_time[10.5].weak and by_time[12].weak
-    assert found.labelled == 3
+    assert found.labelled_frames == 3
 
 
 def test_labels_made_by_hand_in_between_survive_another_extraction(root: Path, tmp_path: Path):
@@ -70,7 +70,7 @@ def test_a_budget_is_kept_and_bias_is_density_at_events():
     nodes = (Entity("hook", "hook", "instrument", "presence"),)
     phases = (Phase("preparation", 0, 50), Phase("clipping and cutting", 50, 100))
     case = Case("a", "x", "cholecystectomy", phases=phases, video=Path("a.mp4"), duration_s=100.0)
-    uniform, biased = chosen(case, 1.0, 40, False), chosen(case, 1.0, 40, True)
+    uniform, biased = choose_times(case, 1.0, 40, False), choose_times(case, 1.0, 40, True)
     assert len(uniform) == 40 and len(biased) == 40
 
     def near(times):
@@ -78,7 +78,7 @@ def test_a_budget_is_kept_and_bias_is_density_at_events():
 
     assert near(uniform) == 4 and near(biased) >= 8
     moments = tuple(Scene(at, 0, 0, nodes) for at in (3.25, 77.5))
-    labelled = chosen(
+    labelled = choose_times(
         Case("a", "x", "y", scenes=moments, video=Path("a.mp4"), duration_s=100.0), 1.0, 10, False
     )
     assert {3.25, 77.5} <= set(labelled) and len(labelled) == 10
@@ -104,7 +104,7 @@ def test_scene_changes_are_found_where_nothing_is_labelled(tmp_path: Path, make_
     path = make_video(tmp_path / "b.mp4", [100 * n for n in range(200)], draw=draw)
     assert scene_changes(path, 20.0) == [8.0, 16.0]
     found = extract(path, tmp_path / "out", budget=12, biased=True)
-    assert found.labelled == 0 and found.path.is_file()
+    assert found.labelled_frames == 0 and found.path.is_file()
 
 
 @pytest.mark.parametrize(

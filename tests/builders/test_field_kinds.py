@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from mask_answers import CHECKED
 from surgvqa.builders import sources
-from surgvqa.builders.asking.pool import POOL, asked
+from surgvqa.builders.asking.pool import POOL, certified_questions
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.scene import from_json, link, to_json
@@ -139,7 +139,7 @@ def world(
     cases = [link(one) for one in sources.load("cholect50").cases(root) if isinstance(one, Case)]
     known, taxonomy = transitions(cases), load("cholecystectomy")
     return [
-        (truths[case.case_id], case, clip.frames_s, asked(clip, case, taxonomy, known))
+        (truths[case.case_id], case, clip.frames_s, certified_questions(clip, case, taxonomy, known))
         for case in cases
         for clip in moments.windows(case, 5.0, 8).clips
     ]
@@ -358,7 +358,7 @@ def test_steps_and_their_changes(tmp_path):
     checked: Counter[str] = Counter()
     for case in cases:
         for clip in moments.windows(case, 5.0, 8).clips:
-            for qa in asked(clip, case, taxonomy, known):
+            for qa in certified_questions(clip, case, taxonomy, known):
                 at = qa.evidence_s[-1] * 1000
                 (label,) = [s["label_name"] for s in raws[case.case_id] if s["start"] <= at < s["end"]]
                 words = label.split("_", 1)[1].replace("_", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from surgvqa.builders.asking.pool import POOL, asked
+from surgvqa.builders.asking.pool import POOL, certified_questions
 from surgvqa.builders.asking.templates import wording
 from surgvqa.builders.bits.repeats import fresh
 from surgvqa.builders.cases import moments
@@ -22,7 +22,9 @@ W, H = 800, 600
 def questions(case: Case, *kinds: str) -> list[QA]:
     known, clips = transitions([case]), moments.windows(case, 5.0, 8).clips
     chosen = Selection(kinds=kinds or tuple(POOL))
-    return [qa for clip in clips for qa in asked(clip, case, load(case.procedure), known, chosen)]
+    return [
+        qa for clip in clips for qa in certified_questions(clip, case, load(case.procedure), known, chosen)
+    ]
 
 
 def eyes(scenes: Iterable[Iterable[Entity]]) -> Case:

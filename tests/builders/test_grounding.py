@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from surgvqa.builders.frames.entry import FrameLabels, from_json
-from surgvqa.builders.procedures.taxonomy import load, shipped
+from surgvqa.builders.procedures.taxonomy import load, shipped_procedures
 from surgvqa.builders.teachers.samples import Sample, Turn
 from surgvqa.builders.teachers.template_teacher import samples
 from surgvqa.builders.verifying.verifier import Verifier
 
-VERIFIERS = {name: Verifier(load(name)) for name in shipped()}
+VERIFIERS = {name: Verifier(load(name)) for name in shipped_procedures()}
 
 
 def reason(key: str, kind: str, *turns: tuple[str, str]) -> str | None:
     verifier = VERIFIERS[planted.taxonomy(key).name]
-    verifier.seen.clear()
+    verifier.seen_keys.clear()
     return verifier.reason(Sample(kind, tuple(Turn(*turn) for turn in turns)), planted.frame(key))
 
 
@@ -86,7 +86,7 @@ def test_the_reason_says_what_is_wrong(kind: str, fault: str, words: tuple[str, 
 
 def test_duplicates_are_refused_and_refused_samples_are_no_originals():
     verifier, frame = VERIFIERS["cholecystectomy"], planted.frame("A")
-    verifier.seen.clear()
+    verifier.seen_keys.clear()
     one = Sample("conversation", (Turn("Which phase is this?", "Calot triangle dissection."),))
     assert verifier.reason(one, frame) is None
     assert str(verifier.reason(one, frame)).startswith("duplicate:")
@@ -134,7 +134,7 @@ def test_coordinates_are_no_leak_where_they_are_asked_for_and_true():
 @st.composite
 def frames(draw) -> tuple[str, FrameLabels]:
     """Any labels that a procedure allows: known or not, located or not."""
-    name = draw(st.sampled_from(shipped()))
+    name = draw(st.sampled_from(shipped_procedures()))
     taxonomy = load(name)
     entry = {"image": f"{draw(st.integers(0, 10**6))}.jpg", "video_id": "v", "timestamp_s": 1.0}
     if draw(st.booleans()):
@@ -160,7 +160,7 @@ def frames(draw) -> tuple[str, FrameLabels]:
 @settings(max_examples=400, deadline=None)
 def test_the_template_teacher_is_always_borne_out(found, seed):
     name, frame = found
-    VERIFIERS[name].seen.clear()
+    VERIFIERS[name].seen_keys.clear()
     for sample in samples(frame, load(name), seed):
         assert VERIFIERS[name].reason(sample, frame) is None, sample
 
@@ -178,5 +178,5 @@ def test_a_true_sample_of_another_scene_is_refused(found, seed):
         gone = things[0].name
         other = replace(frame, **{key: tuple(thing for thing in things if thing.name != gone)})
         description = next(s for s in samples(frame, load(name), seed) if s.kind == "description")
-        verifier.seen.clear()
+        verifier.seen_keys.clear()
         assert verifier.reason(description, other) is not None, (gone, description)

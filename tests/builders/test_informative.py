@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders.asking import templates
-from surgvqa.builders.asking.pool import POOL, asked
+from surgvqa.builders.asking.pool import POOL, certified_questions
 from surgvqa.builders.bits.blind import Guesser, chance, context, right
 from surgvqa.builders.bits.choose import Part, choose
-from surgvqa.builders.bits.thin import Item, counted, most_frequent, thinned, weights
+from surgvqa.builders.bits.thin import Item, count_items, most_frequent, thin_items, weights
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -74,7 +74,7 @@ def questions(one: Case, frames: int = 8, kinds=tuple(POOL), failed=None) -> lis
             clip,
             {
                 qa.qa_id.split("#")[1]: qa
-                for qa in asked(
+                for qa in certified_questions(
                     clip, one, CATARACT, known, Selection(kinds=tuple(kinds), frames=frames), failed
                 )
             },
@@ -183,11 +183,11 @@ def test_thinning_ends_at_chance():
     """The spatula is nearly always there and the gauge never: the name gives the answer away."""
     items = [item(i, "spatula", "yes" if i % 10 else "no") for i in range(200)]
     items += [item(1000 + i, "gauge", "no" if i % 10 else "yes") for i in range(200)]
-    taught = counted(items)
+    taught = count_items(items)
     assert right(Guesser(taught), taught) > 0.85
-    kept, cause = thinned(items, taught, 0)
+    kept, cause = thin_items(items, taught, 0)
     assert cause is None and len(kept) >= 60
-    left = counted(kept)
+    left = count_items(kept)
     assert (
         right(Guesser(taught), left) <= chance(left) + 0.1
         and right(Guesser(left), left) <= chance(left) + 0.1
@@ -199,13 +199,13 @@ def test_chance_is_that_of_all_answers_that_training_shows():
     train = [item(i, "spatula", str(i % 5), ()) for i in range(100)]
     held = [item(200 + i, "spatula", "0" if i % 2 else "1", ()) for i in range(200)]
     held += [item(900 + i, "spatula", str(2 + i % 3), ()) for i in range(15)]
-    kept, _ = thinned(held, counted(train), 0)
+    kept, _ = thin_items(held, count_items(train), 0)
     answers = Counter(one.answer for one in kept)
     assert not kept or max(answers.values()) <= 0.3 * len(kept)
 
 
 def test_a_kind_with_one_answer_is_left_out_by_name():
-    kept, cause = thinned([item(i, "spatula", "yes") for i in range(50)], Counter(), 0)
+    kept, cause = thin_items([item(i, "spatula", "yes") for i in range(50)], Counter(), 0)
     assert not kept and cause
 
 
@@ -274,7 +274,7 @@ def test_twice_the_moments_take_about_twice_as_long(how):
                 ask(clip, one, CATARACT, known, Selection(kinds=(*NINE, "motion_direction")))
         else:
             for clip in moments.windows(one, 5.0, 8).clips:
-                asked(clip, one, CATARACT, known)
+                certified_questions(clip, one, CATARACT, known)
         return time.process_time() - begin
 
     took(900)
@@ -326,7 +326,7 @@ def test_thinning_holds_against_who_takes_the_likeliest_answer_of_those_offered(
     known = Counter(one.answer for one in train)
     assert most_frequent(known, ("duct", "liver")) == "duct"
     mixed = [*held, *(asked(3000 + i, ("liver", "plate"), "liver" if i % 4 else "plate") for i in range(200))]
-    kept, cause = thinned(mixed, counted(train), 0)
+    kept, cause = thin_items(mixed, count_items(train), 0)
     assert cause is None and len(kept) > 100
     hits = sum(most_frequent(known, one.context.choices) == one.answer for one in kept)
     assert hits <= 0.6 * len(kept)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from surgvqa.builders.__main__ import main
-from surgvqa.builders.annotations.shapes import Annotated, Names, Picture
+from surgvqa.builders.annotations.shapes import Annotations, Names, Picture
 from surgvqa.builders.frames import frame_labels
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.label_exports import brush, exports
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
@@ -24,12 +24,12 @@ CHOLE = load("cholecystectomy")
 WIDTH, HEIGHT = 100, 80
 
 
-def read(path: Path, content: Any = None, **known: Any) -> Annotated:
+def read(path: Path, content: Any = None, **known: Any) -> Annotations:
     """Read an export that holds ``content``."""
     if content is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return exports.read(path, Known(Names(CHOLE), **known))
+    return exports.read(path, ExportContext(Names(CHOLE), **known))
 
 
 def boxes(picture: Picture) -> dict[str, list[float]]:

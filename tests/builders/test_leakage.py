@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from surgvqa.builders.cases.leakage import (
-    Found,
+    Finding,
     Window,
     between,
     digest,
@@ -133,21 +133,21 @@ def test_overlaps_are_those_that_a_comparison_of_all_pairs_finds():
                 and None not in (one.start_ms, one.end_ms, other.start_ms, other.end_ms)
             ]  # fmt: skip
             if shared and max(shared)[0] > 0:
-                expected.append(Found(one.clip_id, max(shared)[1], max(shared)[0] / 1000))
+                expected.append(Finding(one.clip_id, max(shared)[1], max(shared)[0] / 1000))
         assert between(earlier, later)["overlapping_windows"] == expected
 
 
 def test_one_shared_millisecond_is_an_overlap_and_a_touch_is_none():
     first = [clip("a", end=5000)]
     assert between(first, [clip("b", start=4999, end=9000)])["overlapping_windows"] == [
-        Found("b", "a", 0.001)
+        Finding("b", "a", 0.001)
     ]
     assert between(first, [clip("b", start=5000, end=9000)])["overlapping_windows"] == []
 
 
 def test_a_clip_without_times_hides_no_later_one():
     later = [clip("l", start=None), clip("m", case="other"), clip("n", start=1000, end=2000)]
-    assert between([clip("e")], later)["overlapping_windows"] == [Found("n", "e", 1.0)]
+    assert between([clip("e")], later)["overlapping_windows"] == [Finding("n", "e", 1.0)]
 
 
 def test_a_clip_without_a_case_hides_no_shared_one():
@@ -157,14 +157,14 @@ def test_a_clip_without_a_case_hides_no_shared_one():
 
 def test_pictures_up_to_24_bits_apart_are_near_and_the_nearest_is_named():
     earlier = [clip("far", hashes=[bits(200)]), clip("none"), clip("near", hashes=[bits(256), bits(0)])]
-    assert between(earlier, [clip("l", hashes=[bits(24)])])["near_duplicates"] == [Found("l", "near", 24)]
+    assert between(earlier, [clip("l", hashes=[bits(24)])])["near_duplicates"] == [Finding("l", "near", 24)]
     assert between(earlier, [clip("l", hashes=[bits(25)])])["near_duplicates"] == []
     assert between(earlier, [clip("l", hashes=[bits(120), bits(3)])])["near_duplicates"] == [
-        Found("l", "near", 3)
+        Finding("l", "near", 3)
     ]
     assert between([clip("none")], [clip("l", hashes=[bits(0)])])["near_duplicates"] == []
     common = between([clip("e", hashes=[bits(100)])], [clip("l", hashes=[bits(110)])])
-    assert common["near_duplicates"] == [Found("l", "e", 10)], "bits that both have don't count"
+    assert common["near_duplicates"] == [Finding("l", "e", 10)], "bits that both have don't count"
     after = between(earlier, [clip("bare"), clip("l", hashes=[bits(24)])])
     assert [one.clip_id for one in after["near_duplicates"]] == ["l"]
     assert between(earlier, [clip("l")])["near_duplicates"] == []
@@ -173,7 +173,7 @@ def test_pictures_up_to_24_bits_apart_are_near_and_the_nearest_is_named():
 def test_the_first_clip_with_the_very_frame_is_named_and_is_no_near_duplicate_too():
     earlier = [clip("a", frames=[7], hashes=[bits(0)]), clip("b", frames=[8, 9]), clip("c", frames=[9])]
     found = between(earlier, [clip("l", frames=[1, 9], hashes=[bits(0)]), clip("m", frames=[3])])
-    assert found["shared_frames"] == [Found("l", "b", 0)] and found["near_duplicates"] == []
+    assert found["shared_frames"] == [Finding("l", "b", 0)] and found["near_duplicates"] == []
     later = [clip(name, frames=[frame]) for name, frame in (("x", 7), ("y", 8), ("z", 9))]
     assert [one.like for one in between(earlier, later)["shared_frames"]] == ["a", "b", "b"]
 

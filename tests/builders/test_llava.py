@@ -130,8 +130,8 @@ def test_sharegpt_and_qwen_say_a_plain_sample_whole():
     for there, back in ((llava.to_sharegpt, llava.from_sharegpt), (llava.to_qwen, llava.from_qwen)):
         other, lost = there(plain)
         assert lost == () and back(other) == (plain, ())
-    assert llava.to_qwen(ONE).lost == ("the key 'id'",)
-    assert "the role name 'assistant'" in llava.to_sharegpt(DOCUMENT).lost
+    assert llava.to_qwen(ONE).losses == ("the key 'id'",)
+    assert "the role name 'assistant'" in llava.to_sharegpt(DOCUMENT).losses
     interleaved, lost = llava.to_qwen(ODD[7])
     assert lost == ()
     assert [block["type"] for block in interleaved["messages"][0]["content"]] == ["text", "image"] * 2 + [
@@ -146,7 +146,7 @@ def test_all_conversations_of_endochat_come_back(realdata: Path):
     for number, sample in enumerate(found):
         row, lost = llava.to_row(sample, f"sample {number}")
         assert lost == () and json.dumps(llava.to_sample(row)) == json.dumps(sample)
-        assert llava.to_qwen(sample).lost[:1] == (
+        assert llava.to_qwen(sample).losses[:1] == (
             "that the pictures have no placeholder: one each now leads the first question",
         )
 

@@ -13,7 +13,7 @@ from surgvqa.builders.files.process_pool import run_tasks
 from surgvqa.builders.shards import survey
 from surgvqa.builders.video import cut
 from surgvqa.builders.video.timing import DamagedVideoError, read_timeline
-from surgvqa.cards.command import InputError, MachineError, guarded, machine_fault
+from surgvqa.cards.command import InputError, MachineError, machine_fault, run_guarded
 from surgvqa.cards.files.atomic import write_text
 
 
@@ -94,7 +94,7 @@ def test_too_little_memory_is_one_line_whoever_says_it(
     def fail() -> None:
         raise error
 
-    assert guarded("surgvqa-build", fail) == 2
+    assert run_guarded("surgvqa-build", fail) == 2
     assert "may take no more memory" in capsys.readouterr().err
 
 

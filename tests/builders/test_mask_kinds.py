@@ -18,7 +18,7 @@ from raw_masks import (
     write_endoscapes,
 )
 from surgvqa.builders import sources
-from surgvqa.builders.asking.pool import POOL, asked
+from surgvqa.builders.asking.pool import POOL, certified_questions
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -64,7 +64,8 @@ def questions(source: str, root: Path, kinds: tuple[str, ...] = tuple(POOL)) -> 
         for clip in moments.windows(case, 5.0, 8).clips:
             selection = Selection(kinds=kinds)
             yield from (
-                (case.case_id, qa) for qa in asked(clip, case, load(case.procedure), known, selection)
+                (case.case_id, qa)
+                for qa in certified_questions(clip, case, load(case.procedure), known, selection)
             )
 
 
@@ -165,7 +166,9 @@ def test_what_nobody_says_may_hide_anything():
         clips = [one for one in moments.windows(case, 5.0, 8).clips if one.scene and one.scene.time_s == 5.0]
         found: dict[str, set[str]] = {}
         for seed in range(20):
-            for qa in asked(clips[0], case, load("cataract"), known, Selection(kinds=tuple(POOL), seed=seed)):
+            for qa in certified_questions(
+                clips[0], case, load("cataract"), known, Selection(kinds=tuple(POOL), seed=seed)
+            ):
                 found.setdefault(qa.kind, set()).add(f"{qa.question} {qa.short_answer}")
         return found
 

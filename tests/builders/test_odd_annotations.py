@@ -9,7 +9,7 @@ from odd_exporters import MORE
 from odd_places import PLACES
 from surgvqa.builders.annotations.shapes import Names
 from surgvqa.builders.label_exports import exports
-from surgvqa.builders.label_exports.known import Known
+from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
@@ -25,7 +25,7 @@ def test_the_corpus_is_large_enough() -> None:
 def test_an_odd_export(name: str, tmp_path: Path) -> None:
     odd = CORPUS[name]
     path = odd.make(tmp_path)
-    known = Known(NAMES, odd.rate, odd.moments)
+    known = ExportContext(NAMES, odd.rate, odd.moments)
     if odd.fault is not None:
         try:
             found = exports.read(path, known)

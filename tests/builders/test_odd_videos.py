@@ -143,7 +143,7 @@ def test_decoders_that_show_it_otherwise_refuse(tmp_path, name, decoder):
 def test_boxes_drawn_on_stored_pixels_follow_the_shown_ones(tmp_path):
     path = CORPUS["pixels 4/3 mp4"].make(tmp_path)
     pixels = look_at_video(path)
-    assert (pixels.width, pixels.height, pixels.stored) == (171, 96, (128, 96))
+    assert (pixels.width, pixels.height, pixels.stored_size) == (171, 96, (128, 96))
     node = Entity("hook", "hook", "instrument", "box", bbox=(32, 10, 64, 20))
     (scene,) = fit(Case("a", "s", "p", scenes=(Scene(0, 128, 96, (node,)),), video=path), pixels).scenes
     assert scene.nodes[0].bbox == pytest.approx((42.75, 10, 85.5, 20))

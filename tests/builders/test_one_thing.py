@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from surgvqa.builders.annotations.one_thing import joined
+from surgvqa.builders.annotations.one_thing import join_outlines
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.geometry import masks
@@ -92,7 +92,7 @@ def test_outlines_that_overlap_are_not_counted_twice_in_the_area():
         Entity(str(i), "gauge", "instrument", "mask", masks.box_of(r, W, H), area=100.0, rle=r)
         for i, r in enumerate(rles)
     ]
-    (one,) = joined(nodes, W, H)
+    (one,) = join_outlines(nodes, W, H)
     assert one.area == 150
 
 
@@ -101,7 +101,7 @@ def test_what_is_told_apart_stays_apart(apart):
     other = {"track": {"track": "2"}, "name": {"name": "spatula"}, "crowd": {"crowd": True}}[apart]
     facts = {"name": "gauge", "type": "instrument", "granularity": "box", "bbox": (0, 0, 5, 5)}
     nodes = [Entity(id="a", **facts), Entity(id="b", **{**facts, **other})]
-    assert len(joined(nodes, W, H)) == 2
+    assert len(join_outlines(nodes, W, H)) == 2
 
 
 def test_a_crowd_region_is_no_thing_to_count_or_to_point_at():

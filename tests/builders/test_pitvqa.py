@@ -7,7 +7,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from surgvqa.builders.schema import Case, Dropped, Phase
+from surgvqa.builders.schema import Case, Omission, Phase
 from surgvqa.builders.source_files.pitvqa_official import PLACES
 from surgvqa.builders.sources import pitvqa
 from surgvqa.cards.command import InputError
@@ -36,12 +36,12 @@ def tree(root: Path, rows: list[str], steps: list[str] = STEPS, number: int = 1,
     return root
 
 
-def read(root: Path, questions: str = "ours") -> tuple[list[Case], list[Dropped]]:
+def read(root: Path, questions: str = "ours") -> tuple[list[Case], list[Omission]]:
     items = list(pitvqa.cases(root, questions=questions))
-    return [x for x in items if isinstance(x, Case)], [x for x in items if isinstance(x, Dropped)]
+    return [x for x in items if isinstance(x, Case)], [x for x in items if isinstance(x, Omission)]
 
 
-def causes(dropped: list[Dropped]) -> dict[str, int]:
+def causes(dropped: list[Omission]) -> dict[str, int]:
     """Rows left out per cause."""
     count: collections.Counter[str] = collections.Counter()
     for item in dropped:

@@ -17,7 +17,7 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.coordinate_text import NOT_VISIBLE, parse
 from surgvqa.builders.geometry.coordinates import QUADRANTS, Grid, Space
 from surgvqa.builders.geometry.masks import polygons_to_rle
-from surgvqa.builders.schema import Case, Dropped, Entity, Frame, Phase, Scene, Transform
+from surgvqa.builders.schema import Case, Entity, Frame, Omission, Phase, Scene, Transform
 from surgvqa.builders.video import case_media
 from surgvqa.cards.command import InputError
 from surgvqa.eval.__main__ import main
@@ -114,7 +114,7 @@ def test_a_moment_without_its_still_is_named(tmp_path):
     two = case(frames=stills(tmp_path, (1, 3)))
     assert {row["time_s"] for row in pointing.rows(two, Pointing("json", negatives=1.0))} == {1.0, 3.0}
     cause = "2 of 4 annotated moments have no picture: not in config pointing"
-    assert pointing.unshown(two) == (Dropped("c1", cause),)
+    assert pointing.unshown(two) == (Omission("c1", cause),)
 
 
 def test_what_is_absent_is_asked_as_often_as_it_is_there():
@@ -368,7 +368,7 @@ def test_guessers_stand_beside_every_figure():
     assert figures["metrics"]["quadrant_accuracy"]["ci95"] is not None
     # class means come from training rows: about the middle here, as places go round
     assert statistics.mean(
-        abs(read(row, text).parsed.objects[0].point[0] - 0.5)
+        abs(read(row, text).answer.objects[0].point[0] - 0.5)
         for row, text in zip(rows, guessers(rows, train)["class_mean"], strict=True)
     ) < 0.05  # fmt: skip
     with pytest.raises(InputError, match="one answer each"):

@@ -37,6 +37,6 @@ def test_a_plan_learns_from_the_training_cases_alone(tmp_path: Path) -> None:
     jobs = plan(surveys, Options(media="none"), config)
     assert {job.case.case_id: job.split for job in jobs}["held out"] == "test"
     for job in jobs:
-        assert set(job.known.roles) == {"phaco tip"}
-        assert "lens implantation" not in job.known.following and job.known.following["none"] == 3
-        assert job.known.scenes == {"incision": 3}
+        assert set(job.transitions.roles) == {"phaco tip"}
+        assert "lens implantation" not in job.transitions.following and job.transitions.following["none"] == 3
+        assert job.transitions.scenes == {"incision": 3}

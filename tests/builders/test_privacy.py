@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.files.pictures import decode_jpeg
 from surgvqa.builders.privacy import burned_text, text_reader
-from surgvqa.builders.privacy.pseudonyms import Hidden, private_words
+from surgvqa.builders.privacy.pseudonyms import Redactor, private_words
 from surgvqa.builders.privacy.screen import read_stretches, region, screen, shown_outside
 from surgvqa.builders.video.decode import read_frames
 from surgvqa.cards.__main__ import main as card_main
@@ -316,7 +316,7 @@ def test_who_is_who_stays_outside_and_private(planted: Path, tmp_path: Path) -> 
 
 
 def test_a_hidden_name_is_gone_and_other_words_stay() -> None:
-    hide = Hidden({"7": "case-a", "DOE": "case-b"}, ["phases.csv", "DOE John.mp4", "ab"], Path("/data/x"))
+    hide = Redactor({"7": "case-a", "DOE": "case-b"}, ["phases.csv", "DOE John.mp4", "ab"], Path("/data/x"))
     assert hide("DOE: /data/x/DOE John.mp4 row 7 is '1961', ab 17") == "case-b: … row case-a is '…', ab 17"
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from surgvqa.builders.__main__ import main
-from surgvqa.builders.files.process_pool import Failed, run_tasks
-from surgvqa.builders.video.display import INTERLACED
+from surgvqa.builders.files.process_pool import Failure, run_tasks
+from surgvqa.builders.video.display import INTERLACED_NOTE
 from surgvqa.builders.video.probe import probe
 from surgvqa.cards.command import InputError
 
@@ -35,7 +35,7 @@ ODDITIES = {
             "width": 660,
             "notes": [
                 "its 720x480 pixels aren't square (11/12); shown as 660x480",
-                INTERLACED,
+                INTERLACED_NOTE,
             ],
         },
     ),
@@ -151,7 +151,7 @@ def test_workers_survive_their_tasks():
     results = dict(run_tasks(work, tasks, workers=2, timeout_s=6, memory_bytes=4 * 2**30))
     assert [results[i] for i in (0, 2, 5, 7)] == ["a", "b", "c", "d"]
     assert "exit code -6" in results[1].cause
-    assert results[3] == Failed("case 7 is bad")
+    assert results[3] == Failure("case 7 is bad")
     assert "more memory" in results[4].cause
     assert "no result after 6 s" in results[6].cause
 

@@ -24,7 +24,7 @@ from surgvqa.builders.cases.timeline import phase_at
 from surgvqa.builders.pipeline import prepare
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions import ask
-from surgvqa.builders.schema import QA, Case, Dropped, Frame, Scene
+from surgvqa.builders.schema import QA, Case, Frame, Omission, Scene
 from surgvqa.builders.shards.job import Options
 from surgvqa.builders.shards.survey import survey
 from surgvqa.builders.sources import procedure
@@ -42,10 +42,10 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def read(root: Path, **options: Any) -> tuple[dict[str, Case], list[Dropped], list[Dropped]]:
+def read(root: Path, **options: Any) -> tuple[dict[str, Case], list[Omission], list[Omission]]:
     """Cases by id, what is left out by design, faults."""
     found = list(procedure.cases(root, **({"image_rate": 10.0} | options)))
-    dropped = [item for item in found if isinstance(item, Dropped)]
+    dropped = [item for item in found if isinstance(item, Omission)]
     return (
         {item.case_id: item for item in found if isinstance(item, Case)},
         [item for item in dropped if not item.fault],
@@ -155,7 +155,7 @@ def test_outlines_of_a_machine_say_how_sure_it_was(tmp_path: Path) -> None:
         QA(str(n), "instruments", "", "", "", "", evidence_s=at)
         for n, at in enumerate([(2.5, 7.5), (7.5,), (12.5,), ()])
     ]
-    assert [qa.label_confidence for qa in ask.marked(asked, case)] == [0.75, 0.9, None, None]
+    assert [qa.label_confidence for qa in ask.with_confidence(asked, case)] == [0.75, 0.9, None, None]
     entry["score"] = 75
     path.write_text(json.dumps(coco))
     with pytest.raises(InputError, match=r"its score is 75; give 0 to 1"):
@@ -165,11 +165,11 @@ def test_outlines_of_a_machine_say_how_sure_it_was(tmp_path: Path) -> None:
 def test_a_segmenter_is_shown_annotated_moments_or_every_few_seconds(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     render(video, 10, 128, 96)
-    assert machine_scenes.asked(video, 1.0, (), [], 4.0).moments == ((1.0, 2.0), (5.0, 6.0))
-    assert machine_scenes.asked(video, 1.0, (), [3.0, 60.0], 4.0).moments == ((3.0, 4.0),)
+    assert machine_scenes.choose_moments(video, 1.0, (), [], 4.0).moments == ((1.0, 2.0), (5.0, 6.0))
+    assert machine_scenes.choose_moments(video, 1.0, (), [3.0, 60.0], 4.0).moments == ((3.0, 4.0),)
     stills = [Frame(1.0, Path("1.png")), Frame(2.0, Path("2.png"))]
-    assert machine_scenes.asked(None, 0.0, stills, [2.0], 4.0).moments == ((2.0, "2.png"),)
-    assert len(machine_scenes.asked(None, 0.0, stills, [], 4.0).moments) == 2
+    assert machine_scenes.choose_moments(None, 0.0, stills, [2.0], 4.0).moments == ((2.0, "2.png"),)
+    assert len(machine_scenes.choose_moments(None, 0.0, stills, [], 4.0).moments) == 2
 
 
 def test_stills_stand_in_for_a_video(root: Path) -> None:
@@ -387,7 +387,7 @@ def test_names_with_spaces_and_umlauts_are_read_and_their_ids_said(tmp_path: Pat
     cases, dropped, faults = read(root, taxonomy="cataract")
     assert not dropped and not faults
     case = cases["Fall_3_Mueller"]
-    assert case.video is not None and case.notes == (procedure.RENAMED,)
+    assert case.video is not None and case.notes == (procedure.RENAMED_NOTE,)
     assert (case_media.look(case) or case_media.Pixels(0, 0)).duration_s == 5.0
     (root / "phases.csv").write_text("case,phase,start,end\na b,incision,0,5\na_b,incision,0,5\n")
     assert "get the same id" in read(root, taxonomy="cataract")[2][0].cause

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders.files.process_pool import run_tasks
-from surgvqa.builders.pipeline.staging import locked
+from surgvqa.builders.pipeline.staging import lock
 from surgvqa.cards.command import InputError, MachineError
 
 
@@ -21,12 +21,12 @@ def full(number: int) -> None:
 def test_a_full_disk_in_a_worker_is_one_line(tmp_path: Path, number: int, workers: int) -> None:
     with (
         pytest.raises((InputError, MachineError), match="free some") as refused,
-        locked(tmp_path / "out"),
+        lock(tmp_path / "out"),
     ):
         list(run_tasks(full, [(number,)], workers, 60.0))
     assert "\n" not in str(refused.value) and "Traceback" not in str(refused.value)
 
 
 def test_another_error_of_the_system_stays_a_bug(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="in a worker process"), locked(tmp_path / "out"):
+    with pytest.raises(RuntimeError, match="in a worker process"), lock(tmp_path / "out"):
         list(run_tasks(full, [(errno.EIO,)], 1, 60.0))

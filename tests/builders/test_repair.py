@@ -129,9 +129,9 @@ def test_what_repair_cannot_do_is_said_and_nothing_is_touched(root: Path, copy: 
     refused(r"manifest\.json is ")
     flip(manifest)
     changed = json.loads(manifest.read_text()) | {"code": "0" * 64}
-    from surgvqa.cards.files.manifest import dump, sealed
+    from surgvqa.cards.files.manifest import dump, with_seal
 
-    manifest.write_text(dump(sealed(changed)))
+    manifest.write_text(dump(with_seal(changed)))
     refused("written by another version")
 
 

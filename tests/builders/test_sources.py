@@ -23,7 +23,7 @@ from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import ask
 from surgvqa.builders.questions.messages import conversation
-from surgvqa.builders.schema import FEATURES, QA_COLUMNS, Case, Dropped
+from surgvqa.builders.schema import FEATURES, QA_COLUMNS, Case, Omission
 from surgvqa.builders.video.decode import read_frames
 from surgvqa.builders.video.timing import read_timeline
 from surgvqa.cards.command import InputError
@@ -38,7 +38,7 @@ class Tree(NamedTuple):
     root: Path
     options: dict[str, Any]
 
-    def read(self) -> list[Case | Dropped]:
+    def read(self) -> list[Case | Omission]:
         return list(sources.load(self.name).cases(self.root, **self.options))
 
 
@@ -67,12 +67,12 @@ def fixture_tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
-def found(fixture_tree: Tree) -> list[Case | Dropped]:
+def found(fixture_tree: Tree) -> list[Case | Omission]:
     return fixture_tree.read()
 
 
 @pytest.fixture(scope="module")
-def cases(found: list[Case | Dropped]) -> list[Case]:
+def cases(found: list[Case | Omission]) -> list[Case]:
     return [link(case) for case in found if isinstance(case, Case)]
 
 
@@ -83,12 +83,12 @@ def test_it_states_what_a_card_must_say(fixture_tree: Tree) -> None:
     assert facts["citation"].lstrip().startswith("@")
 
 
-def test_cases_are_sorted_unique_and_sound(fixture_tree: Tree, found: list[Case | Dropped]) -> None:
+def test_cases_are_sorted_unique_and_sound(fixture_tree: Tree, found: list[Case | Omission]) -> None:
     cases = [case for case in found if isinstance(case, Case)]
     assert cases, "the invented tree holds at least one case"
     ids = [case.case_id for case in cases]
     assert ids == sorted(set(ids))
-    assert not [item for item in found if isinstance(item, Dropped) and item.fault]
+    assert not [item for item in found if isinstance(item, Omission) and item.fault]
     for case in cases:
         assert case.source == fixture_tree.name
         taxonomy = load(case.taxonomy or case.procedure)
@@ -105,7 +105,7 @@ def test_cases_are_sorted_unique_and_sound(fixture_tree: Tree, found: list[Case 
         assert {*media} <= {*case.files}
 
 
-def test_two_readings_are_equal(fixture_tree: Tree, found: list[Case | Dropped]) -> None:
+def test_two_readings_are_equal(fixture_tree: Tree, found: list[Case | Omission]) -> None:
     assert fixture_tree.read() == found
 
 

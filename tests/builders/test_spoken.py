@@ -15,7 +15,7 @@ import pytest
 from building import build
 from datasets import Audio
 from surgvqa.builders.pipeline.verify import verify
-from surgvqa.builders.settings.spoken import Spoken
+from surgvqa.builders.settings.spoken import SpokenQuestions
 from surgvqa.builders.speech.sound import RATE, encode_flac, read_sound
 from surgvqa.builders.speech.spoken import PROMPT, SPOKEN_FEATURES, add_spoken
 from surgvqa.builders.speech.voices import Voice, speak, with_noise
@@ -59,12 +59,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
-def speaking(data: Path, seconds: float = 0.2, **options: Any) -> Spoken:
+def speaking(data: Path, seconds: float = 0.2, **options: Any) -> SpokenQuestions:
     command = (
         f"{sys.executable} -IS {data.parent / 'speak.py'} {{out}} {seconds}"  # no site: a start of 15 ms
     )
     voices = ("command:one", "command:two")
-    return Spoken(folder=data, voices=voices, tts_command=command, **options)
+    return SpokenQuestions(folder=data, voices=voices, tts_command=command, **options)
 
 
 def rows(data: Path) -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ def test_missing_empty_and_silent_speech_stop_it_and_leave_the_data_set_whole(
         silent = wav(tmp_path / "silent.wav", np.zeros(RATE))
         command = f"{sys.executable} {script} {{out}} {silent}"
         with pytest.raises(InputError, match=told):
-            add_spoken(Spoken(folder=data, voices=("command:x",), tts_command=command))
+            add_spoken(SpokenQuestions(folder=data, voices=("command:x",), tts_command=command))
         verify(data)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from building import build
 from PIL import Image
-from surgvqa.builders.schema import Case, Dropped
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.sources import surgvivqa
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data.dataset import load_clips
@@ -23,9 +23,9 @@ from surgvqa.eval.data.dataset import load_clips
 TREE = Path(__file__).parents[1] / "fixtures" / "surgvivqa"
 
 
-def read(root: Path, **options: Any) -> tuple[list[Case], list[Dropped]]:
+def read(root: Path, **options: Any) -> tuple[list[Case], list[Omission]]:
     found = list(surgvivqa.cases(root, **options))
-    return [o for o in found if isinstance(o, Case)], [o for o in found if isinstance(o, Dropped)]
+    return [o for o in found if isinstance(o, Case)], [o for o in found if isinstance(o, Omission)]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

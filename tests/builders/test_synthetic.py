@@ -79,7 +79,7 @@ def test_a_second_run_reads_and_other_parameters_are_refused(root: Path, tmp_pat
 
 def test_rendering_that_was_interrupted_goes_on(root: Path, tmp_path: Path) -> None:
     list(synthetic.cases(tmp_path / "x", **SMALL))
-    (tmp_path / "x" / synthetic.STATED).unlink()
+    (tmp_path / "x" / synthetic.PARAMETERS_FILE).unlink()
     (tmp_path / "x" / "Phase_recognition_dataset/videos/case_0002.mp4").write_bytes(b"half")
     list(synthetic.cases(tmp_path / "x", **SMALL))
     assert digests(tmp_path / "x") == digests(root)

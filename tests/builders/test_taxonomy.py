@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from surgvqa.builders.procedures.taxonomy import UnknownLabel, load, parse, shipped
+from surgvqa.builders.procedures.taxonomy import UnknownLabel, load, parse, shipped_procedures
 from surgvqa.cards.command import InputError
 
 GOOD = """\
@@ -130,7 +130,7 @@ def test_a_users_own_file_is_read_again_when_it_changed(tmp_path: Path):
     assert load(file).name == "other"
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_procedures())
 def test_shipped_procedures_are_complete(name: str):
     taxonomy = load(name)
     assert taxonomy.name == name and taxonomy.title and taxonomy.phases and taxonomy.instruments

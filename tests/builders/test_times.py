@@ -13,7 +13,7 @@ from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, ask
 from surgvqa.builders.questions.selection import Selection
-from surgvqa.builders.schema import Case, Dropped, Phase, Scene
+from surgvqa.builders.schema import Case, Omission, Phase, Scene
 from surgvqa.builders.sources import procedure
 from surgvqa.cards.command import InputError
 
@@ -53,7 +53,7 @@ def test_times_that_are_no_seconds_are_refused(spans, length_s, said):
     [([(0, 600), (600, 1190)], 1200.0), ([(0, 20)], 1200.0), ([(0, 8), (8, 40)], 1200.0), ([(0, 0.5), (10, 40)], 41.0), ([(0, 20_000)], None), ([(0, 50_000)], 50_400.0)],
 )  # fmt: skip
 def test_seconds_are_taken(spans, length_s):
-    assert not [one for one in windows(case(*spans, duration_s=length_s), 5.0).dropped if one.fault]
+    assert not [one for one in windows(case(*spans, duration_s=length_s), 5.0).omissions if one.fault]
 
 
 def test_annotated_moments_are_looked_at_like_phases():
@@ -138,7 +138,7 @@ def test_times_as_people_write_them(content: bytes, right: tuple[float, float] |
     (tmp_path / "phases.csv").write_bytes(content)
     found = list(procedure.cases(tmp_path, taxonomy="cataract"))
     if isinstance(right, str):
-        faults = [one.cause for one in found if isinstance(one, Dropped) and one.fault]
+        faults = [one.cause for one in found if isinstance(one, Omission) and one.fault]
         assert any(right in cause for cause in faults)
         return
     read = next(one for one in found if isinstance(one, Case))
@@ -148,4 +148,4 @@ def test_times_as_people_write_them(content: bytes, right: tuple[float, float] |
 def test_a_phase_before_its_recording_is_a_fault_and_before_an_excerpt_is_not() -> None:
     for offset, wrong in ((0.0, True), (-5.0, False)):
         early = case((-5.0, 4.0), duration_s=20.0, video_offset_s=offset)
-        assert any(one.fault for one in course(early).dropped) == wrong
+        assert any(one.fault for one in course(early).omissions) == wrong

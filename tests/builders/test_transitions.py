@@ -28,7 +28,7 @@ def test_everything_is_counted_once_per_stretch_and_moment() -> None:
     assert found == Transitions(
         following={"incision": 2, "none": 2, "phaco": 2},
         scenes={"incision": 3, "phaco": 1},
-        shown={"incision": {"knife": 2, "pupil": 1}, "phaco": {"pupil": 1}},
+        shown_counts={"incision": {"knife": 2, "pupil": 1}, "phaco": {"pupil": 1}},
         roles={"knife": "instrument", "pupil": "anatomy"},
         located=False,
         several=("knife",),
@@ -40,7 +40,7 @@ def test_everything_is_counted_once_per_stretch_and_moment() -> None:
 
 def test_moments_outside_of_all_phases_count_for_themselves() -> None:
     found = transitions([case("a", Scene(1.0, 4, 3, (KNIFE,)), phases=())])
-    assert found.following == {} and found.scenes == {"": 1} and found.shown == {"": {"knife": 1}}
+    assert found.following == {} and found.scenes == {"": 1} and found.shown_counts == {"": {"knife": 1}}
 
 
 @pytest.mark.parametrize("order", [0, 1])

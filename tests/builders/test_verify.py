@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders.pipeline.staging import STAGING
-from surgvqa.builders.pipeline.verify import damaged, verify
+from surgvqa.builders.pipeline.verify import find_damage, verify
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.cards.files import sums
@@ -39,7 +39,7 @@ def said(folder: Path) -> str:
 
 
 def test_a_whole_data_set_is_counted_with_its_manifest(data: Path) -> None:
-    assert damaged(data) == {} and verify(data) == 5
+    assert find_damage(data) == {} and verify(data) == 5
     (data / ".gitattributes").write_text("x")
     (data / ".cache" / "huggingface").mkdir(parents=True)
     (data / ".cache" / "huggingface" / "x").write_text("x")
@@ -64,15 +64,15 @@ def test_every_damaged_file_is_named_once_with_what_to_do(data: Path) -> None:
     message = said(data)
     assert ": 4 files damaged: " in message and "--repair ROOT` builds them again" in message
     for name in ("clips/a.parquet", "clips/b.parquet", "clips/new.parquet", "README.md"):
-        assert damaged(data)[name].startswith(f"{name}: ") and damaged(data)[name] in message
-    assert len(damaged(data)) == 4 and message.count("; ") >= 4
+        assert find_damage(data)[name].startswith(f"{name}: ") and find_damage(data)[name] in message
+    assert len(find_damage(data)) == 4 and message.count("; ") >= 4
 
 
 def test_a_damaged_manifest_is_refused_before_anything_else(data: Path) -> None:
     path = data / manifests.NAME
     path.write_text(path.read_text().replace("a.parquet", "A.parquet"))
     with pytest.raises(InputError, match="manifest"):
-        damaged(data)
+        find_damage(data)
 
 
 def test_an_unfinished_build_says_so(data: Path) -> None:

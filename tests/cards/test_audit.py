@@ -258,9 +258,9 @@ def test_a_sample_of_frames_is_drawn_looked_at_and_its_bound_is_on_the_card(
     assert (
         "0 hits in 7 frames audited; at most 43 % of all frames (95 %)" in (folder / "README.md").read_text()
     )
-    from surgvqa.builders.pipeline.verify import damaged
+    from surgvqa.builders.pipeline.verify import find_damage
 
-    assert damaged(folder) == {}
+    assert find_damage(folder) == {}
     assert main(["audit", str(folder), "--looked-at", "7", "--hits", "1"]) == 0
     assert "do not publish" in (folder / "README.md").read_text()
 

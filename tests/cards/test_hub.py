@@ -22,7 +22,7 @@ from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest
 from surgvqa.cards.publish import push as publishing
-from surgvqa.cards.publish.push import KEPT, push
+from surgvqa.cards.publish.push import HUB_FILE, push
 
 REPO = "clinic/cases"
 
@@ -158,7 +158,7 @@ def test_a_file_outside_the_folder_is_refused(hub: Hub, folder: Path, tmp_path: 
     (tmp_path / "secret.parquet").write_bytes(b"x")
     made = json.loads((folder / "manifest.json").read_text())
     made["files"]["../secret.parquet"] = {"sha256": "0", "bytes": 1}
-    (folder / "manifest.json").write_text(manifest.dump(manifest.sealed(made)))
+    (folder / "manifest.json").write_text(manifest.dump(manifest.with_seal(made)))
     with pytest.raises(InputError, match="leaves the folder"):
         push(folder, REPO)
 
@@ -267,7 +267,7 @@ def test_wherever_the_line_breaks_for_good_the_head_is_whole(
     """
 
     def shown() -> dict[str, bytes]:
-        return {name: blob.content for name, blob in hub.repo(REPO).head.tree.items() if name != KEPT}
+        return {name: blob.content for name, blob in hub.repo(REPO).head.tree.items() if name != HUB_FILE}
 
     def files() -> dict[str, bytes]:
         return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from surgvqa.builders import sources
-from surgvqa.cards.patients.operations import operation, plain, public_set, shared_with, table, unmapped
+from surgvqa.cards.patients.operations import mapping_gap, operation, plain, public_set, shared_with, table
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_counts_of_the_published_overlaps() -> None:
 
 
 def test_every_row_says_where_it_is_said_and_no_spelling_is_of_two_sets() -> None:
-    assert all(one.said for one in table())
+    assert all(one.reference for one in table())
     spelt = [source for one in table() for source in one.sources]
     assert len(spelt) == len(set(spelt))
     assert {plain(name) for name in sources.names()} & set(spelt) >= {"cholec80", "cholect50", "endoscapes"}
@@ -63,5 +63,5 @@ def test_a_set_says_who_else_shows_its_operations() -> None:
     (seg8k,) = (one for one in shared_with("endoscapes", ["1", "121", "9"]) if one.startswith("CholecInst"))
     assert "2 of these operations" in seg8k and "1, 121" in seg8k
     assert shared_with("jigsaws", ["Suturing_B001"]) == []
-    assert public_set("org/AutoLaparo") is not None and unmapped("autolaparo", "autolaparo_motion")
-    assert unmapped("cholec80", "cholect50") is None
+    assert public_set("org/AutoLaparo") is not None and mapping_gap("autolaparo", "autolaparo_motion")
+    assert mapping_gap("cholec80", "cholect50") is None

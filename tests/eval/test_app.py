@@ -14,10 +14,10 @@ import pytest
 from building import build
 from starlette.testclient import TestClient
 from surgvqa.cards.command import InputError
-from surgvqa.eval.app import demo, listener, stored, tracks
+from surgvqa.eval.app import demo, listener, stored_answers, tracks
 from surgvqa.eval.app.asking import Asker
 from surgvqa.eval.app.clips import ShortClip
-from surgvqa.eval.app.service import Opened, Service
+from surgvqa.eval.app.service import AppInputs, Service
 from surgvqa.eval.app.web import application
 from surgvqa.eval.data.predictions import Prediction, to_line
 from surgvqa.eval.settings.pages import Demo
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = {"render_cases": 3, "phase_seconds": 5.0, "size": 64}
     build("synthetic", folder / "cases", folder / "data", source_options=options, workers=0, frames=4)
     build("synthetic", folder / "cases", folder / "cut", source_options=options, workers=0, media="clips")
-    service = Service(Opened(data=[str(folder / "data")]))
+    service = Service(AppInputs(data=[str(folder / "data")]))
     questions = list(service.clips("data").split().questions.values())
     for name, wrong in (("first", 0), ("second", 1)):  # each is wrong on every other question
         rows = [
@@ -67,7 +67,7 @@ class Parrot:
 def client(folder: Path) -> Iterator[TestClient]:
     for name in ("model", "other"):
         (folder / name).mkdir(exist_ok=True)
-    opened = Opened(
+    opened = AppInputs(
         data=[str(folder / "data"), str(folder / "cut")],
         models=[str(folder / "model"), str(folder / "other")],
         predictions=[folder / "first.jsonl", folder / "second.jsonl"],
@@ -87,7 +87,7 @@ def found(client: TestClient, **words: Any) -> dict[str, Any]:
 def test_clips_are_searched_by_case_kind_answer_wrong_answers_and_disagreement(
     client: TestClient, folder: Path
 ) -> None:
-    split = Service(Opened(data=[str(folder / "data")])).clips("data").split()
+    split = Service(AppInputs(data=[str(folder / "data")])).clips("data").split()
     assert found(client)["total"] == len(split.clips) > 5
     case = split.cases[0]
     assert {one["case"] for one in found(client, case=case)["clips"]} == {case}
@@ -240,7 +240,7 @@ def test_a_moment_leads_to_its_clip(client: TestClient) -> None:
 def test_too_many_questions_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("surgvqa.eval.app.web.MOST_WAITING", 0)
     monkeypatch.setattr("surgvqa.eval.app.web.MOST_UPLOADED", 10)
-    service = Service(Opened(data=[str(folder / "data")]))
+    service = Service(AppInputs(data=[str(folder / "data")]))
     app = application(service, Asker(service, Parrot), listener.hosts_of("127.0.0.1"), None)  # type: ignore[arg-type]
     client = TestClient(app, base_url="http://127.0.0.1")
     assert "are waiting already" in client.post("/api/hear", content=b"x").json()["error"]
@@ -250,7 +250,7 @@ def test_too_many_questions_are_refused(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_password_is_asked_for(folder: Path) -> None:
-    service = Service(Opened(data=[str(folder / "data")]))
+    service = Service(AppInputs(data=[str(folder / "data")]))
     app = application(service, Asker(service, Parrot), listener.hosts_of("127.0.0.1"), "open sesame")  # type: ignore[arg-type]
     client = TestClient(app, base_url="http://127.0.0.1")
     assert client.get("/").status_code == 401
@@ -285,4 +285,4 @@ def test_a_file_without_answers_is_refused(tmp_path: Path) -> None:
     row = Prediction("q", "c", "c", "phase", "", "?", "a", "a")
     (tmp_path / "none.jsonl").write_text(to_line(row) + "\n")
     with pytest.raises(InputError, match="column prediction is empty"):
-        stored.read_answers(tmp_path / "none.jsonl")
+        stored_answers.read_answers(tmp_path / "none.jsonl")

@@ -7,7 +7,7 @@ import json
 import pytest
 import small_data
 from surgvqa.eval.__main__ import main
-from surgvqa.eval.controls.baselines import answered, by_kind, most_frequent, phase_key, text_model
+from surgvqa.eval.controls.baselines import answer_all, by_kind, most_frequent, phase_key, text_model
 from surgvqa.eval.data.streams import questions
 
 
@@ -185,7 +185,7 @@ def test_a_list_is_not_held_to_the_choices_and_an_unknown_kind_is_not_guessed():
 def test_rows_keep_their_names(invented):
     _, data = invented
     rows = questions(str(data))["test"]
-    said = answered(rows, lambda row: "x")
+    said = answer_all(rows, lambda row: "x")
     assert [row.qa_id for row in said] == [row["qa_id"] for row in rows]
     assert {row.case_id for row in said} == {"case_5", "case_6"}
 

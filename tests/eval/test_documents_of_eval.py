@@ -9,7 +9,7 @@ import pytest
 from surgvqa.builders.__main__ import main as build
 from surgvqa.cards.files.json_schema import faults
 from surgvqa.eval.__main__ import main
-from surgvqa.eval.controls.baselines import answered
+from surgvqa.eval.controls.baselines import answer_all
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.streams import questions
 from surgvqa.eval.documents.comparison import ComparisonFile
@@ -30,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     test = questions(str(folder / "set"))["test"]
     for name, answer in (("right", lambda row: row["short_answer"]), ("same", lambda row: "left")):
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            predictions.append(file, answered(test, answer))
+            predictions.append(file, answer_all(test, answer))
     return folder
 
 

@@ -43,7 +43,10 @@ def test_read_unaided(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(FILES[name])
     loaded = columns.read(tmp_path / name)
     assert next(row.short_answer for row in loaded.predictions) == "yes"
-    assert next(row.prediction for row in columns.answered(loaded, tmp_path).predictions) in ("yes", "A")
+    assert next(row.prediction for row in columns.require_answers(loaded, tmp_path).predictions) in (
+        "yes",
+        "A",
+    )
     assert score(loaded.predictions)["accuracy"] == 1.0
 
 
@@ -67,7 +70,7 @@ def test_batch_answers_need_the_data_set(tmp_path: Path) -> None:
 def test_no_answers_is_the_files_fault(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(InputError, match=says):
-        columns.answered(columns.read(tmp_path / "a.csv"), tmp_path / "a.csv")
+        columns.require_answers(columns.read(tmp_path / "a.csv"), tmp_path / "a.csv")
 
 
 def test_what_was_read_as_what_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from surgvqa.eval.scoring.statistics import (
     bootstrap_error,
     holm,
     interval,
-    paired,
+    paired_test,
     sign_flip,
     student,
     sums,
@@ -144,21 +144,21 @@ def test_holm_is_statsmodels() -> None:
 def test_two_cases_have_no_interval() -> None:
     """Student's t of one degree of freedom is 12.7: it would reach from nearly nothing to nearly everything."""
     assert interval(Sums(np.array([30.0, 10.0]), np.array([40.0, 40.0]))) is None
-    assert paired([1.0, -1.0, 1.0, 0.0], ["a", "a", "b", "b"]) == (None, 1.0)
+    assert paired_test([1.0, -1.0, 1.0, 0.0], ["a", "a", "b", "b"]) == (None, 1.0)
 
 
 def test_cases_that_differ_alike_are_judged_by_their_questions() -> None:
     """Four cases, in each of which A wins a question and B one: no reach of half the scale, as of four coin tosses."""
     values = [1.0, -1.0, *[0.0] * 48] * 4
-    (low, high), p = paired(values, [case for case in "abcd" for _ in range(50)])
+    (low, high), p = paired_test(values, [case for case in "abcd" for _ in range(50)])
     error = np.std(values, ddof=1) / np.sqrt(200)
     assert (low, high) == pytest.approx((-3.1824 * error, 3.1824 * error), abs=1e-3)
     assert p == 1.0
-    assert paired([0.0] * 200, ["a", "b", "c", "d"] * 50) == (None, 1.0)  # right on the same questions
-    always, p = paired([1.0] * 200, ["a", "b", "c", "d"] * 50)
+    assert paired_test([0.0] * 200, ["a", "b", "c", "d"] * 50) == (None, 1.0)  # right on the same questions
+    always, p = paired_test([1.0] * 200, ["a", "b", "c", "d"] * 50)
     assert always[0] < 0 < always[1] == 1.0  # four cases can't tell: p is 1 in 8
     assert p == 0.125
-    eight, p = paired([1.0] * 40, [case for case in "abcdefgh" for _ in range(5)])
+    eight, p = paired_test([1.0] * 40, [case for case in "abcdefgh" for _ in range(5)])
     assert (round(eight[0], 2), eight[1], p) == (0.26, 1.0, 2 / 2**8)
 
 
@@ -169,7 +169,7 @@ def test_the_interval_holds_what_the_test_does_not_reject(size: int) -> None:
     count = random.integers(5, 40, size)
     cases = np.repeat(np.arange(size), count).astype(str)
     values = random.choice([-1.0, 0.0, 1.0], size=len(cases), p=[0.2, 0.3, 0.5])
-    (low, high), _ = paired(values, cases, 3)
+    (low, high), _ = paired_test(values, cases, 3)
     data = sums(values, cases)
     for difference in (low - 0.01, low + 0.01, high - 0.01, high + 0.01):
         shifted = Sums(data.total - difference * data.count, data.count)
@@ -190,7 +190,7 @@ def test_p_and_interval_never_contradict_each_other() -> None:
         count = random.integers(1, 12, size)
         values = random.integers(-1, 2, count.sum()) * (random.random(count.sum()) < 0.4) + 0.0
         values = abs(values) if trial % 3 == 0 else values
-        ends, p = paired(values, np.repeat(np.arange(size), count).astype(str), trial)
+        ends, p = paired_test(values, np.repeat(np.arange(size), count).astype(str), trial)
         if ends is not None and p is not None:
             assert ends[0] - 1e-9 <= values.mean() <= ends[1] + 1e-9
             assert (p < 0.05) == (ends[0] > 0 or ends[1] < 0)

@@ -111,9 +111,9 @@ def test_a_hostile_answer_is_data(server: str, tmp_path: Path) -> None:
 
 
 def test_no_answer_can_hold_its_own_word() -> None:
-    case = Case(question="Which?", truth="left", said="right")
+    case = Case(question="Which?", truth="left", reply="right")
     right, _ = words_of(case, "s")
-    knowing = Case(question="Which?", truth="left", said=f"Say {right}")
+    knowing = Case(question="Which?", truth="left", reply=f"Say {right}")
     assert words_of(knowing, "s")[0] != right
     assert right not in json.dumps(messages(knowing, "s")[2])
 

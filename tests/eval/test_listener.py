@@ -17,7 +17,7 @@ import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers import openai_engine
 from surgvqa.eval.answers.server import KEY, Server
-from surgvqa.eval.app.listener import PASSWORD, Allowed, OwnHost, hosts_of, password_for
+from surgvqa.eval.app.listener import PASSWORD, Allowlist, OwnHost, hosts_of, password_for
 
 
 def status(headers: dict[str, str], host: str = "127.0.0.1", kind: str = "http") -> int:
@@ -63,7 +63,7 @@ def test_another_sites_pictures_and_scripts_are_not_answered() -> None:
 
 def test_only_what_the_app_was_started_with_is_opened(tmp_path: Path) -> None:
     (tmp_path / "in" / "deep").mkdir(parents=True)
-    allowed = Allowed(["org/name", str(tmp_path / "in")])
+    allowed = Allowlist(["org/name", str(tmp_path / "in")])
     assert allowed.check(" in ", "data sets") == str(tmp_path / "in")
     assert allowed.check("org/name", "models") == "org/name"
     names = (
@@ -87,12 +87,12 @@ def test_no_place_on_the_disk_is_told(tmp_path: Path) -> None:
     for name in ("clinic_doe/set", "other/set", "runs/first"):
         (tmp_path / name).mkdir(parents=True)
     places = [str(tmp_path / name) for name in ("clinic_doe/set", "other/set", "runs/first")]
-    allowed = Allowed([*places, "org/name"])
+    allowed = Allowlist([*places, "org/name"])
     labels = allowed.labels([*places, "org/name"])
     assert labels == ["set", "set (2)", "first", "org/name"]
     assert [allowed.check(label, "data sets") for label in labels] == [*places, "org/name"]
 
-    note = allowed.hidden(f"{places[0]} is not what was built: {places[2]}/x")
+    note = allowed.hide_places(f"{places[0]} is not what was built: {places[2]}/x")
     assert "clinic_doe" not in note and "set is not what was built: first/x" in note
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.eval.scoring import match
-from surgvqa.eval.scoring.match import Asked
+from surgvqa.eval.scoring.match import Target
 
 DIRECTIONS = ("left", "right", "up", "down")
 PHASES = ("incision", "anterior chamber flushing", "flushing", "irrigation/aspiration")
@@ -75,7 +75,7 @@ PHASES = ("incision", "anterior chamber flushing", "flushing", "irrigation/aspir
     ],
 )
 def test_rule(rule: str, prediction: str, answer: str, right: bool) -> None:
-    assert match.matches(rule, prediction, Asked(answer=answer)) is right
+    assert match.matches(rule, prediction, Target(answer=answer)) is right
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_rule(rule: str, prediction: str, answer: str, right: bool) -> None:
     ],
 )
 def test_choice(prediction: str, answer: str, choices: tuple[str, ...], right: bool) -> None:
-    assert match.matches("choice", prediction, Asked(answer=answer, choices=choices, kind="phase")) is right
+    assert match.matches("choice", prediction, Target(answer=answer, choices=choices, kind="phase")) is right
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_choice(prediction: str, answer: str, choices: tuple[str, ...], right: b
 @pytest.mark.parametrize("rule", ["word", "choice"])
 def test_lists_are_sets(rule: str, prediction: str, answer: str, right: bool) -> None:
     known = ("forceps", "no earlier moment", "phaco tip", "spatula")
-    assert match.matches(rule, prediction, Asked(answer=answer, choices=known, kind="instruments")) is right
+    assert match.matches(rule, prediction, Target(answer=answer, choices=known, kind="instruments")) is right
 
 
 @pytest.mark.parametrize("rule", ["word", "choice"])
@@ -151,8 +151,8 @@ def test_a_longer_known_answer_is_not_the_shorter_one(rule: str) -> None:
         ("viscoelastic", "incision"),
         ("viscoelastic suction",),
     )
-    asked = Asked(answer="viscoelastic", choices=choices, known=known)
-    assert match.matches(rule, said, Asked(answer="viscoelastic", choices=choices))
+    asked = Target(answer="viscoelastic", choices=choices, known_answers=known)
+    assert match.matches(rule, said, Target(answer="viscoelastic", choices=choices))
     assert not match.matches(rule, said, asked)
     assert match.matches(rule, "Next comes viscoelastic.", asked)
 
@@ -169,12 +169,12 @@ def test_a_longer_known_answer_is_not_the_shorter_one(rule: str) -> None:
     ],
 )
 def test_cells_by_place(prediction: str, right: bool) -> None:
-    assert match.matches("word", prediction, Asked(answer="top-left", kind="absolute_position")) is right
+    assert match.matches("word", prediction, Target(answer="top-left", kind="absolute_position")) is right
 
 
 def test_repeating_the_question_is_no_answer() -> None:
     question = "Is the spatula left of or right of the pupil?"
-    asked = Asked(answer="left of", question=question)
+    asked = Target(answer="left of", question=question)
     for echo in (question, question.lower().rstrip("?"), f"{question}\n"):
         verdict = match.judge("word", echo, asked)
         assert verdict == match.Verdict(False, "repeats the question")
@@ -184,13 +184,13 @@ def test_repeating_the_question_is_no_answer() -> None:
 
 def test_the_full_sentence_is_right_too() -> None:
     sentence = "The lesion moves downward."
-    assert match.matches("exact", "the lesion moves downward", Asked(answer="down", sentence=sentence))
-    assert match.matches("choice", sentence, Asked(answer="down", choices=DIRECTIONS, sentence=sentence))
+    assert match.matches("exact", "the lesion moves downward", Target(answer="down", sentence=sentence))
+    assert match.matches("choice", sentence, Target(answer="down", choices=DIRECTIONS, sentence=sentence))
 
 
 def test_unknown_rule() -> None:
     with pytest.raises(InputError, match="did you mean substring"):
-        match.matches("substr", "a", Asked(answer="a"))
+        match.matches("substr", "a", Target(answer="a"))
 
 
 @pytest.mark.parametrize(
@@ -206,11 +206,13 @@ def test_unknown_rule() -> None:
     ],
 )
 def test_a_box_is_right_that_overlaps_by_half(reply: str, right: bool):
-    asked = Asked(answer="[100, 100, 300, 300]", kind="box", known=("[100, 100, 300, 300]", "not visible"))
-    assert match.matches("word", reply, asked) is right and match.matches("choice", reply, asked) is right
-    assert match.matches("word", reply, Asked(answer="not visible", kind="box", known=("not visible",))) is (
-        reply == "not visible"
+    asked = Target(
+        answer="[100, 100, 300, 300]", kind="box", known_answers=("[100, 100, 300, 300]", "not visible")
     )
+    assert match.matches("word", reply, asked) is right and match.matches("choice", reply, asked) is right
+    assert match.matches(
+        "word", reply, Target(answer="not visible", kind="box", known_answers=("not visible",))
+    ) is (reply == "not visible")
 
 
 @pytest.mark.parametrize(
@@ -225,26 +227,26 @@ def test_a_box_is_right_that_overlaps_by_half(reply: str, right: bool):
     ],
 )
 def test_an_interval_is_right_that_overlaps_by_half(reply: str, right: bool):
-    asked = Asked(answer="1.0-3.0 s", kind="when", known=("1.0-3.0 s", "0.0-1.0 s"))
+    asked = Target(answer="1.0-3.0 s", kind="when", known_answers=("1.0-3.0 s", "0.0-1.0 s"))
     assert match.matches("word", reply, asked) is right
 
 
 def test_a_reply_without_a_box_or_an_interval_is_undecided():
-    assert match.judge("word", "somewhere up there", Asked(answer="[1, 2, 3, 4]", kind="box")).undecided
-    assert match.judge("word", "for a while", Asked(answer="1.0-3.0 s", kind="when")).undecided
+    assert match.judge("word", "somewhere up there", Target(answer="[1, 2, 3, 4]", kind="box")).is_undecided
+    assert match.judge("word", "for a while", Target(answer="1.0-3.0 s", kind="when")).is_undecided
 
 
 @pytest.mark.parametrize(
     ("rule", "prediction", "asked", "cause"),
     [
-        ("word", "-", Asked(answer="+"), "another answer"),
-        ("word", "the hook", Asked(answer="top-left", kind="absolute_position"), match.NO_CELL),
-        ("word", "bottom right", Asked(answer="top-left", kind="absolute_position"), "another cell"),
-        ("choice", "E", Asked(answer="left", choices=("left", "right", "up", "down")), match.NO_CHOICE),
-        ("choice", "the sky", Asked(answer="left", choices=("left", "right")), match.NO_CHOICE),
-        ("word", "the sky", Asked(answer="left", choices=("left", "right")), match.NOT_NAMED),
-        ("choice", "the sky", Asked(answer="left", known=("left", "right")), match.NOT_NAMED),
+        ("word", "-", Target(answer="+"), "another answer"),
+        ("word", "the hook", Target(answer="top-left", kind="absolute_position"), match.NO_CELL),
+        ("word", "bottom right", Target(answer="top-left", kind="absolute_position"), "another cell"),
+        ("choice", "E", Target(answer="left", choices=("left", "right", "up", "down")), match.NO_CHOICE),
+        ("choice", "the sky", Target(answer="left", choices=("left", "right")), match.NO_CHOICE),
+        ("word", "the sky", Target(answer="left", choices=("left", "right")), match.NOT_NAMED),
+        ("choice", "the sky", Target(answer="left", known_answers=("left", "right")), match.NOT_NAMED),
     ],
 )
-def test_the_cause_is_that_of_the_rule(rule: str, prediction: str, asked: Asked, cause: str) -> None:
+def test_the_cause_is_that_of_the_rule(rule: str, prediction: str, asked: Target, cause: str) -> None:
     assert match.judge(rule, prediction, asked) == (False, cause)

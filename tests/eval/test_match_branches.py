@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from surgvqa.eval.scoring.match import UNDECIDED, Asked, judge, judge_by
+from surgvqa.eval.scoring.match import UNDECIDED_CAUSES, Target, judge, judge_by
 
 ORGANS = ("liver", "gallbladder", "omentum", "uterus")
 TOOLS = ("grasper", "hook", "scissors")
-SIDES = Asked(answer="right", choices=("left", "right"), known=("left", "right"))
-FEMALE = Asked(answer="uterus", choices=ORGANS)
-LETTER = Asked(answer="B", known=("A", "B", "C"))
-PLACE = Asked(
+SIDES = Target(answer="right", choices=("left", "right"), known_answers=("left", "right"))
+FEMALE = Target(answer="uterus", choices=ORGANS)
+LETTER = Target(answer="B", known_answers=("A", "B", "C"))
+PLACE = Target(
     answer="top-left", choices=("center", "top-left", "bottom-right", "not visible"), kind="absolute_position"
 )
-GRASPERS = Asked(answer="3", question="How many graspers are visible?")
-SEEN = Asked(answer="no", choices=("yes", "no"), question="Is it seen?")
-BOTH = Asked(answer="grasper, hook", choices=TOOLS, kind="instruments")
-ONE = Asked(answer="grasper", choices=TOOLS, kind="instruments")
-LISTS = Asked(answer="grasper, hook", choices=("hook, scissors", "grasper, hook"), kind="pairs")
-LIVER = Asked(answer="liver", known=ORGANS, question="Which organ?", sentence="The liver is cut.")
-NONE = Asked(answer="none", known=("liver", "none"))
-SIDE = Asked(
+GRASPERS = Target(answer="3", question="How many graspers are visible?")
+SEEN = Target(answer="no", choices=("yes", "no"), question="Is it seen?")
+BOTH = Target(answer="grasper, hook", choices=TOOLS, kind="instruments")
+ONE = Target(answer="grasper", choices=TOOLS, kind="instruments")
+LISTS = Target(answer="grasper, hook", choices=("hook, scissors", "grasper, hook"), kind="pairs")
+LIVER = Target(answer="liver", known_answers=ORGANS, question="Which organ?", sentence="The liver is cut.")
+NONE = Target(answer="none", known_answers=("liver", "none"))
+SIDE = Target(
     answer="left",
-    known=("left", "right", "above", "below"),
+    known_answers=("left", "right", "above", "below"),
     question="Where is the hook relative to the liver?",
 )
 
@@ -43,8 +43,8 @@ SIDE = Asked(
         ("choice", "D, not the liver", FEMALE, ""),
         ("choice", "D, not the uterus", FEMALE, "negated"),
         ("choice", "A, not the uterus", FEMALE, "another answer"),
-        ("word", "left", Asked(answer="right", choices=("left", "right")), "not among its words"),
-        ("choice", "left", Asked(answer="right", choices=("left", "right")), "another answer"),
+        ("word", "left", Target(answer="right", choices=("left", "right")), "not among its words"),
+        ("choice", "left", Target(answer="right", choices=("left", "right")), "another answer"),
         # Letters that are a kind's answers.
         ("word", "B", LETTER, ""),
         ("word", "A", LETTER, "another answer"),
@@ -58,7 +58,7 @@ SIDE = Asked(
         ("choice", "over there", PLACE, "no single cell"),
         ("choice", "not visible", PLACE, "no single cell"),
         ("choice", "I cannot see the pupil.", PLACE, "refusal"),
-        ("choice", "I cannot see the pupil.", Asked(answer="not visible", choices=PLACE.choices, kind=PLACE.kind), ""),
+        ("choice", "I cannot see the pupil.", Target(answer="not visible", choices=PLACE.choices, kind=PLACE.kind), ""),
         ("choice", "top left, or not visible", PLACE, "names several answers"),
         # Whole numbers: of several, the one beside the thing that is counted.
         ("word", "3 graspers and 2 scissors", GRASPERS, ""),
@@ -68,34 +68,34 @@ SIDE = Asked(
         ("word", "at least 3", GRASPERS, "only a bound"),
         ("word", "many", GRASPERS, "names no number"),
         ("word", "3 %", GRASPERS, "a share, no number"),
-        ("word", "3 %", Asked(answer="3", question="What per cent of it is red?"), ""),
-        ("word", "3", Asked(answer="3", question="What per cent of it is red?"), ""),
-        ("word", "3: liver and gallbladder", Asked(answer="3", known=ORGANS), "names several answers"),
-        ("word", "no grasper", Asked(answer="0", question=GRASPERS.question), ""),
+        ("word", "3 %", Target(answer="3", question="What per cent of it is red?"), ""),
+        ("word", "3", Target(answer="3", question="What per cent of it is red?"), ""),
+        ("word", "3: liver and gallbladder", Target(answer="3", known_answers=ORGANS), "names several answers"),
+        ("word", "no grasper", Target(answer="0", question=GRASPERS.question), ""),
         ("word", "no grasper", GRASPERS, "another answer"),
-        ("word", "not a single one of them", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "There is not one grasper", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "There isn't a single grasper.", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "one hook but not one grasper", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "No grasper in frame 1", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "No graspers: 2", Asked(answer="0", question=GRASPERS.question), "another answer"),
-        ("word", "1 grasper on the left, no grasper on the right", Asked(answer="0", question=GRASPERS.question), "another answer"),
+        ("word", "not a single one of them", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "There is not one grasper", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "There isn't a single grasper.", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "one hook but not one grasper", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "No grasper in frame 1", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "No graspers: 2", Target(answer="0", question=GRASPERS.question), "another answer"),
+        ("word", "1 grasper on the left, no grasper on the right", Target(answer="0", question=GRASPERS.question), "another answer"),
         ("word", "2 scissors without a hook", GRASPERS, "another answer"),
-        ("word", "0 graspers, 2 scissors", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "none", Asked(answer="0", question=GRASPERS.question), ""),
-        ("word", "2 scissors, no grasper", Asked(answer="0", question=GRASPERS.question), ""),
-        ("choice", "B", Asked(answer="3", choices=("2", "3")), ""),
-        ("choice", "A", Asked(answer="3", choices=("2", "3")), "another answer"),
-        ("choice", "B", Asked(answer="3", choices=("3", "many")), "names no number"),
+        ("word", "0 graspers, 2 scissors", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "none", Target(answer="0", question=GRASPERS.question), ""),
+        ("word", "2 scissors, no grasper", Target(answer="0", question=GRASPERS.question), ""),
+        ("choice", "B", Target(answer="3", choices=("2", "3")), ""),
+        ("choice", "A", Target(answer="3", choices=("2", "3")), "another answer"),
+        ("choice", "B", Target(answer="3", choices=("3", "many")), "names no number"),
         # Quantities: a unit counts where the answer has one.
-        ("word", "5 mm", Asked(answer="5 mm"), ""),
-        ("word", "0.5 cm", Asked(answer="5 mm"), ""),
-        ("word", "5 cm", Asked(answer="5 mm"), "another answer"),
-        ("word", "about that", Asked(answer="5 mm"), "names no number"),
-        ("word", "2.5", Asked(answer="2.5"), ""),
-        ("word", "2.5 mm", Asked(answer="2.5"), ""),
-        ("word", "3.5", Asked(answer="2.5"), "another answer"),
-        ("word", "nice", Asked(answer="2.5"), "names no number"),
+        ("word", "5 mm", Target(answer="5 mm"), ""),
+        ("word", "0.5 cm", Target(answer="5 mm"), ""),
+        ("word", "5 cm", Target(answer="5 mm"), "another answer"),
+        ("word", "about that", Target(answer="5 mm"), "names no number"),
+        ("word", "2.5", Target(answer="2.5"), ""),
+        ("word", "2.5 mm", Target(answer="2.5"), ""),
+        ("word", "3.5", Target(answer="2.5"), "another answer"),
+        ("word", "nice", Target(answer="2.5"), "names no number"),
         # Yes and no.
         ("choice", "B", SEEN, ""),
         ("choice", "A", SEEN, "another answer"),
@@ -106,8 +106,8 @@ SIDE = Asked(
         ("choice", "I cannot tell", SEEN, "refusal"),
         ("choice", "green", SEEN, "no leading yes or no"),
         ("choice", "yes and no", SEEN, "names several answers"),
-        ("word", "no, liver and gallbladder and omentum", Asked(answer="no", known=("yes", "no", *ORGANS)), "names several answers"),
-        ("word", "no, it is the liver", Asked(answer="no", known=("yes", "no", *ORGANS)), ""),
+        ("word", "no, liver and gallbladder and omentum", Target(answer="no", known_answers=("yes", "no", *ORGANS)), "names several answers"),
+        ("word", "no, it is the liver", Target(answer="no", known_answers=("yes", "no", *ORGANS)), ""),
         ("choice", "B: yes and no", SEEN, "names several answers"),
         ("choice", "(B) yes, no", SEEN, "names several answers"),
         # Lists are compared as sets; a list of alternatives is no list.
@@ -120,7 +120,7 @@ SIDE = Asked(
         ("choice", "possibly grasper", ONE, ""),
         ("choice", "possibly grasper", BOTH, "another list"),
         ("choice", "possibly grasper, possibly hook, possibly scissors", BOTH, "another list"),
-        ("choice", "grasper or hook", Asked(answer="grasper, hook, scissors", choices=TOOLS, kind="instruments"), "another list"),
+        ("choice", "grasper or hook", Target(answer="grasper, hook, scissors", choices=TOOLS, kind="instruments"), "another list"),
         ("choice", "B", LISTS, ""),
         ("choice", "A", LISTS, "another list"),
         ("word", "B", LISTS, "another list"),
@@ -138,12 +138,12 @@ SIDE = Asked(
         ("word", "yes", LIVER, "not among its words"),
         ("word", "If this were the liver, it would be red", LIVER, "supposes something else"),
         ("word", "I cannot say", LIVER, "refusal"),
-        ("word", "spleen and gallbladder", Asked(answer="spleen"), "names several answers"),
-        ("word", "pause", Asked(answer="idle", known=("idle", "incision")), ""),
-        ("word", "none", Asked(answer="idle", known=("idle", "none")), "another answer"),
+        ("word", "spleen and gallbladder", Target(answer="spleen"), "names several answers"),
+        ("word", "pause", Target(answer="idle", known_answers=("idle", "incision")), ""),
+        ("word", "none", Target(answer="idle", known_answers=("idle", "none")), "another answer"),
         ("word", "nothing", NONE, ""),
         ("word", "liver", NONE, "another answer"),
-        ("word", "nothing", Asked(answer="liver", known=("liver", "none")), "not among its words"),
+        ("word", "nothing", Target(answer="liver", known_answers=("liver", "none")), "not among its words"),
         # The question in front of the answer, and the answer's sentence.
         ("exact", "The liver is cut.", LIVER, ""),
         ("exact", "Which organ? liver", LIVER, ""),
@@ -157,35 +157,35 @@ SIDE = Asked(
         ("word", "The liver is to the right of the hook", SIDE, ""),
         ("word", "The liver is to the left of the hook", SIDE, "another answer"),
         # Boxes and intervals.
-        ("word", "[1, 2, 30, 40]", Asked(answer="[1, 2, 30, 41]"), ""),
-        ("word", "[100, 200, 300, 400]", Asked(answer="[1, 2, 30, 40]"), "another answer"),
-        ("word", "[1, 2, 30, 40] and [1, 2, 31, 40]", Asked(answer="[1, 2, 30, 40]"), "names several answers"),
-        ("word", "somewhere", Asked(answer="[1, 2, 30, 40]"), "names no box"),
-        ("choice", "none of it", Asked(answer="liver", choices=ORGANS), "names no choice"),
+        ("word", "[1, 2, 30, 40]", Target(answer="[1, 2, 30, 41]"), ""),
+        ("word", "[100, 200, 300, 400]", Target(answer="[1, 2, 30, 40]"), "another answer"),
+        ("word", "[1, 2, 30, 40] and [1, 2, 31, 40]", Target(answer="[1, 2, 30, 40]"), "names several answers"),
+        ("word", "somewhere", Target(answer="[1, 2, 30, 40]"), "names no box"),
+        ("choice", "none of it", Target(answer="liver", choices=ORGANS), "names no choice"),
         # Symbols only.
-        ("word", "+", Asked(answer="+"), ""),
-        ("word", " + ", Asked(answer="+"), ""),
-        ("word", "-", Asked(answer="+"), "another answer"),
-        ("word", "+", Asked(answer="-"), "another answer"),
-        ("word", "?", Asked(answer="liver"), "another answer"),
-        ("word", "liver", Asked(answer="+"), "not among its words"),
+        ("word", "+", Target(answer="+"), ""),
+        ("word", " + ", Target(answer="+"), ""),
+        ("word", "-", Target(answer="+"), "another answer"),
+        ("word", "+", Target(answer="-"), "another answer"),
+        ("word", "?", Target(answer="liver"), "another answer"),
+        ("word", "liver", Target(answer="+"), "not among its words"),
         # Characters anywhere.
         ("substring", "a liver", LIVER, ""),
         ("substring", "live", LIVER, "not in it"),
         ("substring", "   ", LIVER, "empty"),
     ],
 )  # fmt: skip
-def test_cause(rule: str, reply: str, asked: Asked, cause: str) -> None:
+def test_cause(rule: str, reply: str, asked: Target, cause: str) -> None:
     verdict = judge(rule, reply, asked)
     assert verdict.cause == cause
     assert verdict.correct is (cause == "")
-    assert verdict.undecided is (cause in UNDECIDED)
+    assert verdict.is_undecided is (cause in UNDECIDED_CAUSES)
 
 
 def test_what_cannot_be_read_is_undecided() -> None:
     """A wrong answer that can be read is wrong for certain."""
     replies = {"the second one": True, "A": False, "B": False}
-    assert {reply: judge("word", reply, LETTER).undecided for reply in replies} == replies
+    assert {reply: judge("word", reply, LETTER).is_undecided for reply in replies} == replies
 
 
 def test_rules_agree_where_the_words_are_the_answer() -> None:
@@ -195,5 +195,5 @@ def test_rules_agree_where_the_words_are_the_answer() -> None:
 
 def test_related_answers_joined_are_several() -> None:
     """What may not be listed beside the answer: the answers of related questions, else those of the kind."""
-    related = Asked(answer="liver", known=ORGANS, others=("liver", "hook"))
-    assert related.listed == ("liver", "hook") and LIVER.listed == ORGANS
+    related = Target(answer="liver", known_answers=ORGANS, others=("liver", "hook"))
+    assert related.rival_answers == ("liver", "hook") and LIVER.rival_answers == ORGANS

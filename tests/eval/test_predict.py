@@ -78,13 +78,13 @@ def test_a_killed_run_goes_on_with_the_same_answers(
     facts = json.loads((tmp_path / "whole.run.json").read_text())
     (tmp_path / "cut.run.json").write_text(json.dumps(facts))
     seen: list[str] = []
-    stock = module.seen
+    stock = module.shown_frames
 
     def watched(encoder: Any, rows: Any, index: int, *rest: Any) -> Any:
         seen.append(rows[index]["clip_id"])
         return stock(encoder, rows, index, *rest)
 
-    monkeypatch.setattr(module, "seen", watched)
+    monkeypatch.setattr(module, "shown_frames", watched)
     again = ask(base, clips, out, batch_size=3)
     assert [one.qa_id for one in again] == [one.qa_id for one in whole]
     assert [one.prediction for one in again] == [one.prediction for one in whole]
@@ -108,7 +108,10 @@ def test_controls_change_what_is_seen_and_nothing_else(base: Path, clips: Path) 
     encoder = Encoder(AutoProcessor.from_pretrained(base), Budget(4))
     seen = {
         control: encoder.encode_frames(
-            rows[0], [0], False, *module.seen(encoder, rows, 0, Run("d", "m", Path("o"), control=control))
+            rows[0],
+            [0],
+            False,
+            *module.shown_frames(encoder, rows, 0, Run("d", "m", Path("o"), control=control)),
         )
         for control in ("none", *module.PIXEL_CONTROLS)
     }

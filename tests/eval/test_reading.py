@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from surgvqa.eval.scoring.match import Asked, judge
+from surgvqa.eval.scoring.match import Target, judge
 
 PHASES = (
     "incision",
@@ -308,7 +308,9 @@ def cases(table: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str, str]]
 def right(kind: str, truth: str, reply: str) -> bool:
     choices = CHOICES.get(kind, ())
     known = choices or KNOWN[kind]
-    asked = Asked(answer=truth, choices=choices, kind=kind, question=QUESTIONS.get(kind, ""), known=known)
+    asked = Target(
+        answer=truth, choices=choices, kind=kind, question=QUESTIONS.get(kind, ""), known_answers=known
+    )
     return judge("choice", reply, asked).correct
 
 
@@ -327,12 +329,12 @@ def test_wrong_however_alike(kind: str, truth: str, reply: str) -> None:
     "reply", ["<think>left", "left <think> left?", "<Reasoning> left", "[THINK]left", "<think>left</think>"]
 )
 def test_thoughts_are_no_answer(rule: str, reply: str) -> None:
-    assert not judge(rule, reply, Asked(answer="left", known=("left", "right"))).correct
+    assert not judge(rule, reply, Target(answer="left", known_answers=("left", "right"))).correct
 
 
 def test_a_verdict_that_no_rule_can_give_is_undecided() -> None:
-    assert judge("word", "There it goes", Asked(answer="left", known=("left", "right"))).undecided
-    assert not judge("word", "right", Asked(answer="left", known=("left", "right"))).undecided
+    assert judge("word", "There it goes", Target(answer="left", known_answers=("left", "right"))).is_undecided
+    assert not judge("word", "right", Target(answer="left", known_answers=("left", "right"))).is_undecided
 
 
 @pytest.mark.parametrize(
@@ -345,5 +347,5 @@ def test_a_verdict_that_no_rule_can_give_is_undecided() -> None:
     ],
 )
 def test_a_reason_is_no_contradiction(question: str, truth: str, reply: str) -> None:
-    asked = Asked(answer=truth, kind="seen", question=question, known=("yes", "no"))
+    asked = Target(answer=truth, kind="seen", question=question, known_answers=("yes", "no"))
     assert judge("word", reply, asked).correct

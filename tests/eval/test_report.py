@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from surgvqa.builders.cases import balance, leakage
 from surgvqa.builders.pipeline.report import blind_table, describe
-from surgvqa.builders.schema import QA, Dropped
+from surgvqa.builders.schema import QA, Omission
 from surgvqa.cards.command import InputError
 
 
@@ -104,7 +104,7 @@ def test_warnings_past_the_threshold_and_for_a_single_answer():
 
 
 def test_dropped_items_and_notes_are_listed():
-    report = describe({"train": []}, dropped=[Dropped("a.csv", "no header", True)], notes=["a note"])
+    report = describe({"train": []}, omissions=[Omission("a.csv", "no header", True)], notes=["a note"])
     assert report["dropped"] == [{"item": "a.csv", "cause": "no header"}] and report["notes"] == ["a note"]
     assert report["leaks"]["shared_cases"] == 0 and report["blind_on"] is None
 

@@ -10,7 +10,7 @@ from surgvqa.builders.configs.segmentation import SEGMENTATION_FEATURES, encode_
 from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.geometry import masks
 from surgvqa.eval.__main__ import main
-from surgvqa.eval.spatial.segmentation import boundary_f, edge, frame, overlap, report, widened
+from surgvqa.eval.spatial.segmentation import boundary_f, edge, frame, overlap, report, widen
 
 
 def strip(start: int, end: int) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_intervals_count_sequences_not_frames():
 def test_boundaries():
     square = np.zeros((20, 20), bool)
     square[5:15, 5:15] = True
-    assert edge(square).sum() == 36 and widened(strip(4, 5), 2).sum() == 5
+    assert edge(square).sum() == 36 and widen(strip(4, 5), 2).sum() == 5
     assert boundary_f(square, square, 0) == 1
     assert boundary_f(square, np.roll(square, 3, 0), 2) < 1 == boundary_f(square, np.roll(square, 2, 0), 2)
     assert boundary_f(square, np.zeros_like(square)) == 0
@@ -102,7 +102,7 @@ def brute_force(mask: np.ndarray, reach: int) -> np.ndarray:
 @pytest.mark.parametrize("reach", [0, 1, 3])
 def test_widening_against_brute_force(reach: int):
     mask = np.random.default_rng(1).random((13, 11)) < 0.05
-    assert (widened(mask, reach) == brute_force(mask, reach)).all()
+    assert (widen(mask, reach) == brute_force(mask, reach)).all()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from surgvqa.eval.scoring.shares import (
     share_interval,
     wilson,
 )
-from surgvqa.eval.scoring.statistics import NORMAL, Sums, paired
+from surgvqa.eval.scoring.statistics import NORMAL, Sums, paired_test
 
 STUDIES = 300
 
@@ -191,7 +191,7 @@ def test_two_equal_models(cases: int) -> None:
             ).astype(float)
             for _ in range(2)
         )
-        ends, p = paired(b - a, names, seed)
+        ends, p = paired_test(b - a, names, seed)
         assert p is not None
         rejected += p < 0.05
         assert ends is None or (p < 0.05) == (ends[0] > 0 or ends[1] < 0)

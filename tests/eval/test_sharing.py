@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from surgvqa.eval.sharing.interfaces import USED, cache_word
+from surgvqa.eval.sharing.interfaces import INTERFACES, cache_word
 from surgvqa.eval.sharing.linear_attention import Branch
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", USED)
+@pytest.mark.parametrize("name", INTERFACES)
 def test_it_is_there(name: str) -> None:
     module, _, path = name.partition(":")
     found = importlib.import_module(module)

@@ -20,8 +20,8 @@ from surgvqa.eval.scoring.statistics import (
     holm,
     interval,
     least,
-    needed,
-    paired,
+    least_cases,
+    paired_test,
     sign_flip,
     student,
     sums,
@@ -94,14 +94,14 @@ def test_the_p_is_that_of_every_way_to_flip(seed: int):
     data = sums(values, names)
     assert sign_flip(data) == pytest.approx(every_flip(data, 0.0))
     if any(values):
-        assert paired(values, names)[1] == pytest.approx(every_flip(data, 0.0))
+        assert paired_test(values, names)[1] == pytest.approx(every_flip(data, 0.0))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_interval_of_a_difference_holds_what_the_test_does_not_reject(seed: int):
     values, names = drawn(100 + seed, 6 + seed % 5)
     data = sums(values, names)
-    ends, p = paired(values, names)
+    ends, p = paired_test(values, names)
     assert ends is not None and p is not None
     # The flips alone; both ends may lie further out, as far as those of independent questions.
     low, high = statistics._not_rejected(*statistics._halves(data, 0))
@@ -133,18 +133,18 @@ def test_the_error_of_the_mean_is_that_of_resampled_cases():
 
 def test_no_interval_of_too_few_cases():
     assert interval(of([1, 2], [2, 3])) is None and interval(of([1, 2, 2], [2, 3, 3])) is not None
-    assert paired([1.0], ["a"]) == (None, None)
-    assert paired([1.0, 0.0], ["a", "b"])[0] is None and paired([1.0, 0.0], ["a", "b"])[1] == 1.0
-    assert paired([0.0, 0.0, 0.0], ["a", "b", "c"]) == (None, 1.0)
+    assert paired_test([1.0], ["a"]) == (None, None)
+    assert paired_test([1.0, 0.0], ["a", "b"])[0] is None and paired_test([1.0, 0.0], ["a", "b"])[1] == 1.0
+    assert paired_test([0.0, 0.0, 0.0], ["a", "b", "c"]) == (None, 1.0)
     assert sign_flip(of([1], [1])) is None
 
 
 def test_the_smallest_p_and_the_cases_that_it_takes():
     assert [least(n) for n in (1, 2, 5, 6)] == [1.0, 0.5, 0.0625, 0.03125] and least(5000) > 0
-    assert [needed(tests) for tests in (1, 2, 3, 11, 20)] == [
+    assert [least_cases(tests) for tests in (1, 2, 3, 11, 20)] == [
         next(n for n in range(1, 40) if tests * 2 / 2**n < 0.05) for tests in (1, 2, 3, 11, 20)
     ]
-    assert needed(1, 0.01) == 8
+    assert least_cases(1, 0.01) == 8
 
 
 @pytest.mark.parametrize(("mean", "reach"), [(0.5, 0.1), (0.97, 0.2), (0.02, 0.3), (0.0, 0.1), (1.0, 0.2)])
@@ -168,8 +168,8 @@ def test_figures_stay_as_they_are():
     for seed in range(60):
         values, names = drawn(seed, 2 + seed % 25)
         right = [float(value > 0) for value in values]
-        ends, p = paired(values, names)
-        same = paired([abs(value) for value in values], names)
+        ends, p = paired_test(values, names)
+        same = paired_test([abs(value) for value in values], names)
         shares = interval(sums(right, names)), interval(sums(values, names), 3, -1.0, 1.0)
         alike = interval(of([1.0] * (3 + seed % 12), [1.0 + seed % 2] * (3 + seed % 12)))
         figures.append([ends, p, same, *shares, alike])
@@ -190,7 +190,7 @@ def test_figures_stay_as_they_are():
 def test_cases_that_all_differ_by_one_and_the_same(cases: int, sign: float):
     """Nothing to flip and nothing to resample: the interval is the binomial one of as many cases, on the scale from -1 to 1."""
     names = [f"c{n:02d}" for n in range(cases) for _ in range(3)]
-    ends, p = paired([sign] * len(names), names)
+    ends, p = paired_test([sign] * len(names), names)
     far = 2 * 0.025 ** (1 / cases) - 1
     expected = (min(far, 0.0) if cases < 6 else far, 1.0)
     assert ends == pytest.approx(expected if sign > 0 else (-expected[1], -expected[0]))
@@ -201,9 +201,9 @@ def test_the_interval_leaves_out_zero_where_the_test_does_though_questions_alone
     """Six cases, each with one question more for B of forty: p is 0.03, and 40 questions a case scatter far more than that."""
     values = ([1.0] + [1.0, -1.0] * 12 + [0.0] * 15) * 6
     names = [f"c{n}" for n in range(6) for _ in range(40)]
-    ends, p = paired(values, names)
+    ends, p = paired_test(values, names)
     assert p == 0.03125 and ends is not None and 0 < ends[0] <= 1 / 40 < ends[1]
-    mirrored, _ = paired([-value for value in values], names)
+    mirrored, _ = paired_test([-value for value in values], names)
     assert mirrored is not None and mirrored[1] < 0 and mirrored == pytest.approx((-ends[1], -ends[0]))
 
 
@@ -211,6 +211,6 @@ def test_the_interval_leaves_out_zero_where_the_test_does_though_questions_alone
 def test_of_so_few_cases_that_no_p_can_be_small_the_interval_holds_zero(sign: float) -> None:
     """Four cases, each far on one side: Student's interval alone would leave 0 out."""
     values = np.repeat([0.9, 0.92, 0.88, 0.9], 50) * sign
-    (low, high), p = paired(values, np.repeat(list("abcd"), 50))
+    (low, high), p = paired_test(values, np.repeat(list("abcd"), 50))
     assert p >= 0.05 and low <= 0.0 <= high
     assert (low == 0.0) is (sign > 0) and (high == 0.0) is (sign < 0)

@@ -11,15 +11,73 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 IRREGULAR = frozenset(
-    "found told asked shown seen known kept held drawn given taken said made written done gone sent built spoken heard "
-    "learnt thrown born worn torn bent lost meant met paid sold sought spent stood struck taught thought understood won "
-    "chosen broken frozen hidden fallen forgotten grown blown stolen laid".split()
+    [
+        "found",
+        "told",
+        "asked",
+        "shown",
+        "seen",
+        "known",
+        "kept",
+        "held",
+        "drawn",
+        "given",
+        "taken",
+        "said",
+        "made",
+        "written",
+        "done",
+        "gone",
+        "sent",
+        "built",
+        "spoken",
+        "heard",
+        "learnt",
+        "thrown",
+        "born",
+        "worn",
+        "torn",
+        "bent",
+        "lost",
+        "meant",
+        "met",
+        "paid",
+        "sold",
+        "sought",
+        "spent",
+        "stood",
+        "struck",
+        "taught",
+        "thought",
+        "understood",
+        "won",
+        "chosen",
+        "broken",
+        "frozen",
+        "hidden",
+        "fallen",
+        "forgotten",
+        "grown",
+        "blown",
+        "stolen",
+        "laid",
+    ]
 )
-NOUNS = frozenset("seed speed need feed bed embed shed hundred".split())
+NOUNS = frozenset(["seed", "speed", "need", "feed", "bed", "embed", "shed", "hundred"])
 # Kinds of question, and their functions: a kind is named in every data set.
 KINDS = frozenset({"entered", "exited"})
 # Stored documents, rows and options keep the keys that others read.
 STORED = ("cards/files/documents.py", "builders/row_types.py", "/settings/", "/verbs/")
+KEYS = frozenset(
+    {
+        "builders/tabular/description.py Description expected",  # of a source's YAML
+        "builders/tabular/description.py Description known",
+        "builders/tabular/description.py Description tried",
+        "eval/controls/benchmark_audit.py BenchmarkAudit shared",  # of the audit's JSON
+        "eval/data/predictions.py Prediction counted",  # of a file of predictions
+        "eval/documents/scores.py Scores undecided",  # of the score's JSON
+    }
+)
 
 
 def is_participle(name: str) -> bool:
@@ -50,6 +108,12 @@ def names(tree: ast.AST, stored: bool, scope: str = ".") -> Iterator[tuple[int, 
             continue
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.lineno, scope, node.id
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and _word(node.value) == "self"
+        ):
+            yield node.lineno, scope, node.attr
         yield from names(node, stored, inner)
 
 
@@ -63,22 +127,39 @@ def participles(top: str) -> list[str]:
     for path in sorted((ROOT / top).rglob("*.py")):
         place = path.relative_to(ROOT).as_posix()
         stored = any(part in place for part in STORED)
-        seen = {(scope, name) for _, scope, name in names(ast.parse(path.read_text("utf-8")), stored) if is_participle(name)}
+        seen = {
+            (scope, name)
+            for _, scope, name in names(ast.parse(path.read_text("utf-8")), stored)
+            if is_participle(name)
+        }
         lines.extend(f"{place} {scope} {name}" for scope, name in sorted(seen))
     return lines
 
 
 @pytest.mark.parametrize("top", ["cards", "builders", "eval", "train"])
 def test_no_name_is_a_bare_participle(top):
-    faults = participles(top)
+    faults = [line for line in participles(top) if line not in KEYS]
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("line", ["def told(): ...", "class Found: ...", "def f(asked): ...", "def f():\n    shown = 1", "for kept in (): ..."])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "def told(): ...",
+        "class Found: ...",
+        "def f(asked): ...",
+        "def f():\n    shown = 1",
+        "for kept in (): ...",
+        "class A:\n    def f(self): self.seen = 1",
+    ],
+)
 def test_a_participle_is_noticed(line):
     assert [name for *_, name in names(ast.parse(line), False) if is_participle(name)]
 
 
-@pytest.mark.parametrize("line", ["seed = 1", "def f(hidden: bool): ...", "class A(TypedDict):\n    dropped: int", "is_known = True"])
+@pytest.mark.parametrize(
+    "line",
+    ["seed = 1", "def f(hidden: bool): ...", "class A(TypedDict):\n    dropped: int", "is_known = True"],
+)
 def test_a_noun_a_flag_and_a_stored_key_are_not(line):
     assert not [name for *_, name in names(ast.parse(line), False) if is_participle(name)]

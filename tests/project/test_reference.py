@@ -30,14 +30,14 @@ def test_every_verb_and_option_is_there_once(command: str) -> None:
         section = text[text.index(f"# {verb.name}\n") :].split("\n## ")[0].split("\n### ")[0]
         for option in verb.more():
             assert f"| `{option.flag}` |" in section, (verb.name, option.flag)
-        if verb.fixed and verb.config in shared:
+        if verb.fixed_fields and verb.config in shared:
             continue
         shared.add(verb.config)
-        where = text if verb.fixed else section
+        where = text if verb.fixed_fields else section
         for option in verb.options:
             name = (
-                f"| `{option.given.metavar or option.name.upper()}` |"
-                if option.given.position
+                f"| `{option.usage.metavar or option.name.upper()}` |"
+                if option.usage.position
                 else f"| `{option.flag}` |"
             )
             assert name in where, (verb.name, option.flag)

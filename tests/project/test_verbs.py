@@ -41,7 +41,7 @@ KINDS: dict[type, st.SearchStrategy[Any]] = {
 def value_of(option: Option) -> st.SearchStrategy[Any]:
     """Any value of an option that a command line can say."""
     one = st.sampled_from(option.choices) if option.choices else KINDS[option.kind]
-    if option.given.position and option.kind is str:
+    if option.usage.position and option.kind is str:
         one = NAMES.filter(lambda text: not text.startswith("-"))
     if option.many:
         least = 1 if option.default in (MISSING, None) or option.default else 0
@@ -53,7 +53,9 @@ def configs(verb: Verb) -> st.SearchStrategy[Any]:
     fields: dict[str, st.SearchStrategy[Any]] = {one.name: value_of(one) for one in verb.options}
     if more := verb.more():
         fields["source_options"] = st.fixed_dictionaries({one.name: value_of(one) for one in more})
-    return st.builds(verb.config, **fields, **{name: st.just(value) for name, value in verb.fixed.items()})
+    return st.builds(
+        verb.config, **fields, **{name: st.just(value) for name, value in verb.fixed_fields.items()}
+    )
 
 
 def read(command: str, words: list[str]) -> Any:
@@ -93,7 +95,7 @@ def test_a_shell_reads_printed_words_as_they_are(words: list[str]) -> None:
 def test_every_option_has_its_help_and_names_have_dashes(command: str, verb: Verb) -> None:
     for option in (*verb.options, *verb.more()):
         assert option.help, f"{verb.name} {option.flag}: a docstring is due below the field"
-        assert "_" not in option.flag or option.given.position
+        assert "_" not in option.flag or option.usage.position
     assert verb.help or str(verb.config.__doc__).splitlines()[0].endswith(".")
 
 

@@ -25,7 +25,7 @@ def build(source: str, root: Path, out: Path, **options: Any) -> dict[str, Any]:
     return building.build(Build(source=source, root=root, out=out, **frozen(options)))
 
 
-def extract(root: Path, out: Path, taxonomy: str | None = None, **options: Any) -> extracting.Extracted:
+def extract(root: Path, out: Path, taxonomy: str | None = None, **options: Any) -> extracting.Extraction:
     return extracting.extract(Frames(root=root, out=out, taxonomy=taxonomy, **frozen(options)))
 
 

@@ -69,9 +69,9 @@ def row(number: int, frames: int = 4, size: int = 56, questions: int = 3) -> dic
 
 def dataset(rows: list[dict[str, Any]]) -> Dataset:
     """The rows with our features, images as bytes."""
-    from surgvqa.eval.data.dataset import undecoded
+    from surgvqa.eval.data.dataset import without_decoding
 
-    return undecoded(Dataset.from_list(rows, features=FEATURES))
+    return without_decoding(Dataset.from_list(rows, features=FEATURES))
 
 
 def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:

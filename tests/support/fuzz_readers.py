@@ -322,7 +322,7 @@ def readers() -> dict[str, Reader]:
     def drawn(path: Path) -> None:
         row = {"row_id": "a", "width": 5, "height": 4, "classes": ["background", "hook"]}
         for said in run_segmentation.read(path).values():
-            run_segmentation.guessed(said, row)
+            run_segmentation.decode_masks(said, row)
 
     phases = "case_0901/case_0901_annotations_phases.csv"
     pictured = {**COCO, "images": [{**COCO["images"][0], "file_name": "case0901_02.png"}]}

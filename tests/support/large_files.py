@@ -159,7 +159,7 @@ def read(path: Path) -> str:
     from surgvqa.builders.cases.timeline import course
     from surgvqa.builders.frames import frame_labels, label_files
     from surgvqa.builders.label_exports import exports
-    from surgvqa.builders.label_exports.known import Known
+    from surgvqa.builders.label_exports.export_context import ExportContext
     from surgvqa.builders.procedures.taxonomy import load
     from surgvqa.builders.schema import Case
     from surgvqa.builders.settings.labels import Labels
@@ -179,7 +179,7 @@ def read(path: Path) -> str:
             found = list(procedure.cases(path, image_rate=1.0))
             cases = [one for one in found if isinstance(one, Case)]
             return f"{len(cases)} cases, {sum(len(course(case).stretches) for case in cases)} stretches"
-        found = exports.read(path, Known(Names(load("cholecystectomy")), 25.0))
+        found = exports.read(path, ExportContext(Names(load("cholecystectomy")), 25.0))
     except InputError as error:
         return f"refused: {str(error).replace(str(path), path.name)[:60]}"
     return f"{len(found.pictures)} pictures, {len(found.faults)} faults"

@@ -73,14 +73,14 @@ def seal(folder: Path, **changes: Any) -> dict[str, Any]:
                    "procedure": "cataract"},
         "parameters": {"source": "synthetic", "clip_seconds": 5.0, "frames": 2, "seed": 0},
         "files": {name: {"sha256": manifest.sha256(folder / name), "bytes": (folder / name).stat().st_size}
-                  for name in manifest.walk(folder) if name not in manifest.UNLISTED},
+                  for name in manifest.walk(folder) if name not in manifest.UNLISTED_FILES},
         "source_files": {"a.csv": "0" * 64}, "dropped": [],
     } | changes  # fmt: skip
     texts = {"report.json": json.dumps(report()), "README.md": dataset_card(made, report())}
-    made["derived"] = manifest.derived(texts)
+    made["derived"] = manifest.text_hashes(texts)
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
-    (folder / "manifest.json").write_text(manifest.dump(manifest.sealed(made)), "utf-8")
+    (folder / "manifest.json").write_text(manifest.dump(manifest.with_seal(made)), "utf-8")
     return made
 
 

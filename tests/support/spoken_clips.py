@@ -9,7 +9,7 @@ import colour_clips
 import numpy as np
 import torch
 from datasets import Dataset
-from surgvqa.builders.settings.spoken import Spoken
+from surgvqa.builders.settings.spoken import SpokenQuestions
 from surgvqa.builders.speech.sound import RATE, Samples
 from surgvqa.builders.speech.spoken import SPOKEN_FEATURES, spoken_row
 from surgvqa.builders.speech.voices import Voice
@@ -36,7 +36,9 @@ def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
         ]
         Dataset.from_list(asked).to_parquet(folder / "qa" / f"{split}-00000.parquet")
         voices = [Voice("command", "tone", 150)]
-        rows = [spoken_row(row, voices, Spoken(folder=folder, answers="short"), tone) for row in asked]
+        rows = [
+            spoken_row(row, voices, SpokenQuestions(folder=folder, answers="short"), tone) for row in asked
+        ]
         save(folder, split, rows)
     return folder
 

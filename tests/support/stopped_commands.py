@@ -59,7 +59,7 @@ def sealed(folder: Path) -> bool:
         known = manifest.whole(folder)
     except InputError:
         return False
-    return not manifest.unsealed(folder, known) and not manifest.faults(folder, known["files"])
+    return not manifest.seal_faults(folder, known) and not manifest.faults(folder, known["files"])
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -239,7 +239,7 @@ def of_training(folder: Path, out: Path, wanted: str) -> Case:
     def learned(where: Path) -> dict[str, bytes]:
         """The weights, and the losses of every step; a run's own times differ."""
         weights = where / "adapter_model.safetensors"
-        if not weights.is_file() or (where / sums.UNFINISHED).exists():
+        if not weights.is_file() or (where / sums.UNFINISHED_MARK).exists():
             return {}
         log = json.loads((where / "trainer_state.json").read_text())["log_history"]
         losses = [one["loss"] for one in log if "loss" in one]

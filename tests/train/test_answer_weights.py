@@ -9,7 +9,7 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.train.clips.clip_trainer import Draws
 from surgvqa.train.clips.collate import units
-from surgvqa.train.clips.sequences import drawn
+from surgvqa.train.clips.sequences import draw_weights
 
 
 def rows(*, weighed: bool = True) -> Dataset:
@@ -34,7 +34,7 @@ def rows(*, weighed: bool = True) -> Dataset:
 def test_a_rare_answer_is_drawn_as_often_as_a_frequent_one():
     table = rows()
     sequences = units(table, 1)
-    plain, even = drawn(sequences, table), drawn(sequences, table, by_answers=True)
+    plain, even = draw_weights(sequences, table), draw_weights(sequences, table, by_answers=True)
     assert set(plain) == {1.0} and sum(even) == pytest.approx(len(sequences))
     found: dict[str, Counter[str]] = {}
     for name, weights in (("plain", plain), ("even", even)):
@@ -52,4 +52,4 @@ def test_a_rare_answer_is_drawn_as_often_as_a_frequent_one():
 def test_questions_without_weights_are_refused():
     table = rows(weighed=False)
     with pytest.raises(InputError, match="--answer_weights"):
-        drawn(units(table, 0), table, by_answers=True)
+        draw_weights(units(table, 0), table, by_answers=True)

@@ -20,7 +20,7 @@ from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.load import load_model
 from surgvqa.train import sft, tiny
-from surgvqa.train.clips.answering import Answering, chosen
+from surgvqa.train.clips.answering import Answering, choose_questions
 from surgvqa.train.clips.clip_trainer import checkpoint_to_resume, last_checkpoint
 from surgvqa.train.steps.options import parse
 
@@ -51,13 +51,13 @@ def options(base: Path, clips: Path, out: Path, *more: str) -> list[str]:
 
 def test_the_subset_is_fixed_and_even_over_kinds() -> None:
     rows = dataset([row(number) for number in range(30)])
-    first = chosen(rows, 12)
-    assert first == chosen(rows, 12) != chosen(rows, 12, seed=1)
+    first = choose_questions(rows, 12)
+    assert first == choose_questions(rows, 12) != choose_questions(rows, 12, seed=1)
     assert Counter(number for _, numbers in first for number in numbers) == {0: 4, 1: 4, 2: 4}
-    assert len(chosen(rows, 10_000)) == 30
+    assert len(choose_questions(rows, 10_000)) == 30
     shuffled = rows.select(list(reversed(range(30))))
     names = {rows[index]["clip_id"] for index, _ in first}
-    assert names == {shuffled[index]["clip_id"] for index, _ in chosen(shuffled, 12)}
+    assert names == {shuffled[index]["clip_id"] for index, _ in choose_questions(shuffled, 12)}
 
 
 def test_lift_is_measured_against_a_blind_guess(base: Path) -> None:

@@ -20,7 +20,7 @@ from surgvqa.eval.answers.predict import Run, predict
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
 from surgvqa.eval.models.load import load_model
-from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.train import audio, tiny
 from surgvqa.train.__main__ import main
 from surgvqa.train.merge import merge
@@ -275,8 +275,8 @@ def test_training_refuses_a_missing_sound_before_step_one(learned: Path, clips: 
 def test_training_on_silence_is_refused(
     learned: Path, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Spoken, "read", lambda self, place: np.zeros(8000, np.float32))
-    monkeypatch.setattr(Spoken, "length", lambda self, place: 8000)
+    monkeypatch.setattr(SpokenClips, "read", lambda self, place: np.zeros(8000, np.float32))
+    monkeypatch.setattr(SpokenClips, "length", lambda self, place: 8000)
     with pytest.raises(InputError, match="swapping the recordings of two questions leaves the loss"):
         run(learned, clips, tmp_path / "out", "--max_steps", "1")
 

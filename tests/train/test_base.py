@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from surgvqa.cards.command import InputError
-from surgvqa.train.base import shipped as base
+from surgvqa.train.base import shipped_base as base
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 ROOT = Path(__file__).parents[2]

@@ -126,7 +126,7 @@ def test_pixels_lost_behind_the_batch(arguments: Callable[..., list[str]]) -> No
 
 
 def test_grey_pixels(arguments: Callable[..., list[str]], monkeypatch: Patch) -> None:
-    def grey(clip: encode.Encoded) -> encode.Encoded:
+    def grey(clip: encode.EncodedClip) -> encode.EncodedClip:
         clip.patches.fill_(127)
         return clip
 
@@ -148,7 +148,7 @@ def test_half_precision_weights(arguments: Callable[..., list[str]]) -> None:
     run = prepare.prepare(arguments("--dtype", "float32"))
     run.trainer.model.half()
     checks = {doctor.dtypes(run).name: doctor.dtypes(run)}
-    assert checks["dtypes"].good is False and "float16" in checks["dtypes"].found
+    assert checks["dtypes"].good is False and "float16" in checks["dtypes"].finding
 
 
 def test_adapter_that_does_nothing(arguments: Callable[..., list[str]]) -> None:
@@ -205,7 +205,7 @@ def test_frames_at_any_rate_have_times_of_their_own_or_are_refused(
         check = doctor.time_axis(run)
         assert check.good == (family != "qwen2_5_vl" or rate <= 4), (rate, check)
         if not check.good:
-            assert "positions in time don't ascend" in check.found and "fewer --frames" in check.advice
+            assert "positions in time don't ascend" in check.finding and "fewer --frames" in check.advice
 
 
 def test_truncated_pads(arguments: Callable[..., list[str]], monkeypatch: Patch) -> None:

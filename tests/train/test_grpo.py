@@ -20,7 +20,7 @@ from surgvqa.eval.data import predictions
 from surgvqa.eval.models.budget import Budget
 from surgvqa.train import grpo, rewards, tiny
 from surgvqa.train.__main__ import main as train
-from surgvqa.train.pointing.blind_rewards import earned, examine
+from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
 from surgvqa.train.pointing.grpo_options import reward_functions
 
 SMALL = (
@@ -199,7 +199,7 @@ def test_help_is_fast() -> None:
 def test_what_a_guesser_nearly_fills_is_refused() -> None:
     some = [row for case in range(9) for row in rows(case)]
     mix = list(zip(*reward_functions(None, None, {row["kind"] for row in some}), strict=True))
-    values = earned(some, mix)
+    values = mean_rewards(some, mix)
     assert values["right"] > 0.95 and examine(values) < 0.6 * values["right"]
     # the same frames, but everything is in the middle
     central = [
@@ -213,4 +213,4 @@ def test_what_a_guesser_nearly_fills_is_refused() -> None:
         for row in central if len(row["labels"]) == 1
     ]  # fmt: skip
     with pytest.raises(InputError, match="sees no pixel"):
-        examine(earned(central, [(rewards.spatial_reward, 1.0)]))
+        examine(mean_rewards(central, [(rewards.spatial_reward, 1.0)]))

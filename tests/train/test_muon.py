@@ -69,7 +69,7 @@ def test_float32_agrees_with_pytorch(
     stock = torch.optim._muon._zeropower_via_newtonschulz
 
     def whole(grad: torch.Tensor, *rest: object) -> torch.Tensor:
-        return muon.orthogonalised(grad, *rest, eps, torch.float32)  # type: ignore[arg-type]
+        return muon.orthogonalise(grad, *rest, eps, torch.float32)  # type: ignore[arg-type]
 
     eps = 1e-7
     monkeypatch.setattr(
@@ -81,13 +81,13 @@ def test_float32_agrees_with_pytorch(
         assert torch.allclose(a, b, atol=1e-6)
     matrix = torch.randn(9, 5)
     coefficients = (3.4445, -4.7750, 2.0315)
-    ours_half = muon.orthogonalised(matrix, coefficients, 5, eps, torch.bfloat16)
+    ours_half = muon.orthogonalise(matrix, coefficients, 5, eps, torch.bfloat16)
     assert (ours_half - stock(matrix, coefficients, 5, eps)).abs().max() <= 0.02
 
 
 def test_it_orthogonalises() -> None:
     for shape in ((30, 10), (10, 30)):
-        made = muon.orthogonalised(torch.randn(shape), (3.4445, -4.7750, 2.0315), 5, 1e-7, torch.float32)
+        made = muon.orthogonalise(torch.randn(shape), (3.4445, -4.7750, 2.0315), 5, 1e-7, torch.float32)
         values = torch.linalg.svdvals(made)
         assert made.shape == shape and values.min() > 0.6 and values.max() < 1.3
 
@@ -112,7 +112,7 @@ def test_a_closure_is_called(emulated: None) -> None:
 
 def test_the_environment_is_heard() -> None:
     """PyTorch itself may be kept from the instructions that the CPU has."""
-    code = "from surgvqa.eval.models.precision import *; print(native_bfloat16(), dtype_for('auto'), described())"
+    code = "from surgvqa.eval.models.precision import *; print(native_bfloat16(), dtype_for('auto'), describe_bfloat16())"
     limited = os.environ | {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=limited, capture_output=True, text=True, check=True

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.train.pointing import grpo_options
-from surgvqa.train.steps.options import DataOptions, TrainingOptions, given, parse
-from surgvqa.train.steps.refused import REFUSED, REFUSED_BY_GRPO, raise_if_impossible
+from surgvqa.train.steps.options import DataOptions, TrainingOptions, option_names, parse
+from surgvqa.train.steps.refused_options import REFUSALS, REFUSED_BY_GRPO, raise_if_impossible
 from trl import GRPOConfig, ModelConfig, ScriptArguments, SFTConfig
 
 # What TRL and transformers do by themselves in our runs: the trainer's loop, optimiser, logging, saving, the hub,
@@ -90,10 +90,10 @@ def line(tmp_path: Path, *options: str) -> list[str]:
 
 def test_every_field_is_in_one_list() -> None:
     known = {one.name for cls in (SFTConfig, ModelConfig, ScriptArguments) for one in fields(cls)}
-    assert not HONOURED & set(REFUSED)
-    assert not known - HONOURED - set(REFUSED), "new options: does a run honour them?"
+    assert not HONOURED & set(REFUSALS)
+    assert not known - HONOURED - set(REFUSALS), "new options: does a run honour them?"
     ours = {one.name for cls in (TrainingOptions, DataOptions) for one in fields(cls)} - known
-    assert not ours & (HONOURED | set(REFUSED))
+    assert not ours & (HONOURED | set(REFUSALS))
 
 
 def test_every_field_of_a_grpo_run_is_in_one_list() -> None:
@@ -111,7 +111,7 @@ def test_what_a_grpo_run_cannot_honour_is_refused(name: str, tmp_path: Path) -> 
         grpo_options.parse(line(tmp_path, f"--{name}", asked.get(name, "true")))
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED))
+@pytest.mark.parametrize("name", sorted(REFUSALS))
 def test_what_cannot_be_honoured_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"--{name} .*leave it away"):
         parse(line(tmp_path, f"--{name}", ASKED.get(name, "true")))
@@ -126,7 +126,7 @@ def test_what_is_done_anyway_may_be_said(tmp_path: Path) -> None:
 def test_a_configuration_file_is_read_too(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("label_smoothing_factor: 0.1\n")
-    assert "label_smoothing_factor" in given(["--config", str(file)])
+    assert "label_smoothing_factor" in option_names(["--config", str(file)])
     with pytest.raises(InputError, match=r"--label_smoothing_factor 0\.1: .*leave it away"):
         parse(line(tmp_path, "--config", str(file)))
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import pytest
 from surgvqa.builders.configs import pointing
 from surgvqa.builders.configs.pointing_questions import Pointing, questions
-from surgvqa.builders.geometry.coordinate_text import NOT_VISIBLE, Located, write
+from surgvqa.builders.geometry.coordinate_text import NOT_VISIBLE, Location, write
 from surgvqa.builders.geometry.coordinates import CELLS, QUADRANTS, THOUSAND, Grid, Space, cell, quadrant
 from surgvqa.builders.geometry.masks import polygons_to_rle
 from surgvqa.builders.schema import Case, Entity, Phase, Scene
 from surgvqa.cards.command import InputError
-from surgvqa.eval.spatial.pointing_figures import asked
+from surgvqa.eval.spatial.pointing_figures import asked_name
 from surgvqa.train import rewards
 from surgvqa.train.pointing.blind_rewards import total as paid
 
@@ -92,7 +92,7 @@ def answer(row: dict, places: list[tuple[str, float, float, float]]) -> str:
     for name, x, y, half in places:
         x, y = min(1, max(0, x)), min(1, max(0, y))
         box = (max(0, x - half), max(0, y - half), min(1, x + half), min(1, y + half))
-        objects.append(Located(name, None if boxes else (x, y), box if boxes else None, words((x, y))))
+        objects.append(Location(name, None if boxes else (x, y), box if boxes else None, words((x, y))))
     text = write(objects, row["form"], Space(WIDTH, HEIGHT), Space(*row["space"]))
     return f"Step: {row['phase']}\n{text}" if row["kind"] == "grounded" else text
 
@@ -109,7 +109,7 @@ def weak(row: dict, rng: random.Random) -> str:
     if not row["visible"]:
         if rng.random() < 0.5:
             return write([], row["form"], Space(WIDTH, HEIGHT), THOUSAND)
-        return answer(row, [(asked(row), rng.random(), rng.random(), 0.1)])
+        return answer(row, [(asked_name(row), rng.random(), rng.random(), 0.1)])
     if rng.random() < 0.1:
         return NOT_VISIBLE
     return answer(
@@ -129,26 +129,26 @@ def weak(row: dict, rng: random.Random) -> str:
 GRID = [(x / 10 + 0.05, y / 10 + 0.05) for y in range(10) for x in range(10)]
 EXPLOITS: dict[str, Callable[[dict], str]] = {
     # the middle of the frame, with the right names (the prompt gives them)
-    "centre": lambda row: answer(row, [(name, 0.5, 0.5, 0.1) for name in row["labels"] or [asked(row)]]),
+    "centre": lambda row: answer(row, [(name, 0.5, 0.5, 0.1) for name in row["labels"] or [asked_name(row)]]),
     # a box around everything contains every target
-    "whole image": lambda row: answer(row, [(name, 0.5, 0.5, 0.5) for name in row["labels"] or [asked(row)]]),
+    "whole image": lambda row: answer(row, [(name, 0.5, 0.5, 0.5) for name in row["labels"] or [asked_name(row)]]),
     # one of a hundred points is surely right
-    "every point at once": lambda row: answer(row, [(asked(row), x, y, 0.05) for x, y in GRID]),
+    "every point at once": lambda row: answer(row, [(asked_name(row), x, y, 0.05) for x, y in GRID]),
     # each name everywhere
     "every name at every quadrant": lambda row: answer(row, [(n, *at, 0.2) for n in NAMES for at in QUADRANTS.values()]),
     # the same tag again and again, in case each counts
-    "repeated tags": lambda row: answer(row, [(name, x, y, 0.1) for name, x, y in centres(row)] * 10 or [(asked(row), 0.5, 0.5, 0.1)] * 10),
+    "repeated tags": lambda row: answer(row, [(name, x, y, 0.1) for name, x, y in centres(row)] * 10 or [(asked_name(row), 0.5, 0.5, 0.1)] * 10),
     # clipped instead of refused, these would land on the border or overflow
-    "huge numbers": lambda row: f'[{{"point_2d": [1e308, {"9" * 400}], "label": "{asked(row)}"}}] <point x="1e999" y="99999">a</point>',
+    "huge numbers": lambda row: f'[{{"point_2d": [1e308, {"9" * 400}], "label": "{asked_name(row)}"}}] <point x="1e999" y="99999">a</point>',
     # the prompt holds an example of the markup
     "copying the prompt": lambda row: row["prompt"][0]["content"],
     # right on every negative
     "refusing always": lambda row: NOT_VISIBLE,
     # both at once: right whatever is there
-    "refusing and pointing": lambda row: f"{NOT_VISIBLE}\n" + answer(row, [(asked(row), 0.5, 0.5, 0.1)]),
-    "names alone": lambda row: ", ".join(row["labels"] or [asked(row)]),
+    "refusing and pointing": lambda row: f"{NOT_VISIBLE}\n" + answer(row, [(asked_name(row), 0.5, 0.5, 0.1)]),
+    "names alone": lambda row: ", ".join(row["labels"] or [asked_name(row)]),
     "nothing": lambda row: "",
-    "the corner": lambda row: answer(row, [(name, 0, 0, 0.05) for name in row["labels"] or [asked(row)]]),
+    "the corner": lambda row: answer(row, [(name, 0, 0, 0.05) for name in row["labels"] or [asked_name(row)]]),
 }  # fmt: skip
 
 

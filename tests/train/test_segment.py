@@ -98,7 +98,7 @@ def test_a_unet_learns_and_is_scored_on_cases_it_has_not_seen(data: Path, tmp_pa
 def test_a_stopped_run_ends_as_a_straight_one(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     options = ("--epochs", "3", "--batch-size", "8")
     run(data, tmp_path / "straight", *options)
-    scored, calls = recipe.scored, []
+    scored, calls = recipe.score_rows, []
 
     def stop(*args, **kwargs):
         calls.append(1)
@@ -107,7 +107,7 @@ def test_a_stopped_run_ends_as_a_straight_one(data: Path, tmp_path: Path, monkey
         return scored(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(recipe, "scored", stop)
+        patch.setattr(recipe, "score_rows", stop)
         told = ["segment", "--data", str(data), "--out", str(tmp_path / "stopped"), "--size", "64", *options]
         assert main([*told, "--device", "cpu"]) == 130
     run(data, tmp_path / "stopped", *options)
@@ -141,10 +141,10 @@ def test_a_picture_read_once_gives_what_transformers_gives():
 def test_clipseg_asks_for_what_is_there_and_for_what_is_not():
     model, labels = clipseg(), torch.zeros(64, 64, dtype=torch.long)
     labels[:9, :9] = 1
-    asked = [model.asked(labels, seed) for seed in range(20)]
+    asked = [model.draw_prompts(labels, seed) for seed in range(20)]
     assert all({value for value, _ in one} == {1, 2, 3} for one in asked)
     assert {text for one in asked for value, text in one if value == 1} == {"hook", "l hook"}
-    assert {value for value, _ in model.asked(torch.zeros_like(labels), 0)} == {1, 2, 3}, (
+    assert {value for value, _ in model.draw_prompts(torch.zeros_like(labels), 0)} == {1, 2, 3}, (
         "nothing there: all absent"
     )
 
@@ -158,7 +158,7 @@ def test_random_encoders_learn_and_given_ones_are_left_alone():
     model.loss(batch).backward()
     assert text.weight.grad.abs().sum() > 0 and any(p.grad is not None for p in tower.parameters())
     model.zero_grad()
-    model.frozen = True
+    model.is_frozen = True
     model.loss(batch).backward()
     assert text.weight.grad is None and all(p.grad is None for p in tower.parameters())
     assert all(p.grad is not None for p in model.net.decoder.reduces.parameters())
@@ -210,7 +210,7 @@ def test_a_given_sam_keeps_its_encoder_and_learns_words_and_masks():
     batch = Batch(torch.rand(2, 3, 64, 64), labels, (1, 2))
     for frozen in (False, True):
         model = sam()
-        model.frozen = frozen
+        model.is_frozen = frozen
         model.loss(batch).backward()
         encoder = [
             p.grad is not None and bool(p.grad.abs().sum()) for p in model.net.vision_encoder.parameters()
@@ -268,7 +268,7 @@ def test_a_text_unet_goes_through_the_command_and_finds_no_word_it_does_not_know
     model, _ = load(tmp_path)
     assert isinstance(model, TextUNet)
     row = next(iter(recipe.run_segmentation.rows(data, "test", recipe.COLUMNS)))
-    picture, _ = recipe.decoded(row)
+    picture, _ = recipe.decode_row(row)
     image = to_tensor(augment.apply(augment.plain(64), picture, np.zeros((48, 64), np.uint8), 0)[0])
     texts = ["hook", "l hook", "grasper", "umbrella", "coffee cup"]
     with torch.no_grad():

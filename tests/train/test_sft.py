@@ -16,7 +16,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.predict import Run, predict
 from surgvqa.eval.data import predictions
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
-from surgvqa.eval.models.encode import Encoded, Encoder
+from surgvqa.eval.models.encode import EncodedClip, Encoder
 from surgvqa.eval.models.load import load_model
 from surgvqa.train import sft, tiny
 from surgvqa.train.__main__ import main
@@ -128,7 +128,7 @@ def test_blind_training_is_refused(
 ) -> None:
     stock = Encoder.encode
 
-    def grey(self: Encoder, *args: object, **kwargs: object) -> Encoded:
+    def grey(self: Encoder, *args: object, **kwargs: object) -> EncodedClip:
         clip = stock(self, *args, **kwargs)  # type: ignore[arg-type]
         clip.patches.fill_(127)
         return clip

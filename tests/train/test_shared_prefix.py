@@ -14,7 +14,7 @@ from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.train import tiny
 from surgvqa.train.clips.collate import Collator, units
-from surgvqa.train.clips.sequences import measured
+from surgvqa.train.clips.sequences import measure_units
 from surgvqa.train.clips.shared_prefix import SharedPrefix
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -86,7 +86,7 @@ def test_what_is_measured_is_what_goes_through(checkpoint: Path) -> None:
     """Sequences are grouped by it: the longest question says nothing of how many there are."""
     rows = dataset([row(0, questions=5), row(1, questions=1), row(2, questions=3)])
     encoder = encoder_at(checkpoint, Budget(frames=4))
-    found = measured(rows, encoder, 0, limit=1000)
+    found = measure_units(rows, encoder, 0, limit=1000)
     for unit in found:
         batch = Collator(rows, encoder, shared=True)([unit])
         count = len(unit["questions"])

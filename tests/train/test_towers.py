@@ -71,8 +71,8 @@ def test_a_picture_has_the_same_features_alone_and_beside_others(name: str, mode
     random = np.random.default_rng(0)
     pictures = [Image.fromarray(random.integers(0, 255, (40, 40, 3), dtype=np.uint8)) for _ in range(3)]
     device = torch.device("cpu")
-    together = towers.described(models[name], pictures, device)
-    alone = np.concatenate([towers.described(models[name], [one], device) for one in pictures])
+    together = towers.features_of(models[name], pictures, device)
+    alone = np.concatenate([towers.features_of(models[name], [one], device) for one in pictures])
     assert np.allclose(together, alone, atol=1e-4) and not np.allclose(together[0], together[1], atol=1e-3)
 
 

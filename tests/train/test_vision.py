@@ -78,7 +78,7 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
         shown, marked = black.copy(), labels.copy()
         shown[square], marked[square] = 255, 2
         pair = pairs.Pair(moment(0, labels, black, part), moment(1, marked, shown, part), 0)
-        patches, grid, truth = pairs.encoded([pair], part)
+        patches, grid, truth = pairs.encode_pairs([pair], part)
         merged = (
             patches.float().mean(1).view(-1, part.merge_size**2).mean(1)
         )  # of both frames: half as bright
@@ -92,7 +92,7 @@ def test_a_tokens_label_is_what_lies_in_its_patches(bases: dict[str, Path], fami
 
 def test_cells_are_the_nine_parts_of_the_frame(part: Any) -> None:
     blank = moment(0, np.zeros((168, 168), np.uint8), np.zeros((168, 168, 3), np.uint8), part)
-    truth = pairs.encoded([pairs.Pair(blank, blank, 0)], part)[2]
+    truth = pairs.encode_pairs([pairs.Pair(blank, blank, 0)], part)[2]
     names = np.array(CELLS)[truth.cells[0].numpy()].reshape(6, 6)
     assert names[0, 0] == "top-left" and names[3, 2] == "center" and names[5, 0] == "bottom-left"
     assert (np.unique(names, return_counts=True)[1] == 4).all()
@@ -102,7 +102,7 @@ def test_every_way_is_read_from_the_label_maps(data: Path, part: Any) -> None:
     found = Counter(
         way
         for pair in pairs.pairs(data, "train", part, {}, [])
-        for way in pairs.moved(pair.before.centres, pair.after.centres)
+        for way in pairs.class_ways(pair.before.centres, pair.after.centres)
     )
     assert {*found} == {pairs.UNKNOWN, *range(len(pairs.WAYS))}
 

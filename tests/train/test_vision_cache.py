@@ -31,7 +31,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Calls(TrainerCallback):
     """How often the tower runs: before step 1, and from then on."""
 
-    def __init__(self, run: prepare.Prepared) -> None:
+    def __init__(self, run: prepare.PreparedRun) -> None:
         self.before = self.training = 0
         self.began = False
         run.trainer.add_callback(self)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from surgvqa.eval.answers.hf_engine import answers
-from surgvqa.eval.data.predictions import ASKED, Prediction
+from surgvqa.eval.data.predictions import QUESTION_FIELDS, Prediction
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.scoring.score import score
@@ -23,26 +23,26 @@ from transformers import PreTrainedModel
 CLIPS_AT_ONCE = 4
 
 
-def chosen(rows: Dataset, count: int, seed: int = 0) -> list[tuple[int, list[int]]]:
+def choose_questions(rows: Dataset, count: int, seed: int = 0) -> list[tuple[int, list[int]]]:
     """``count`` questions of a split, as evenly over its kinds as they go, the same for the same seed.
 
     Returns:
         Indices of rows, each with the numbers of its questions.
     """
     kinds: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
-    for index, asked in enumerate(rows["qa"]):
-        for number, qa in enumerate(asked):
+    for index, clip_questions in enumerate(rows["qa"]):
+        for number, qa in enumerate(clip_questions):
             order = hashlib.sha256(f"{seed}\0{qa['qa_id']}".encode()).hexdigest()
             kinds[qa["kind"]].append((order, index, number))
     queues = [sorted(kinds[kind]) for kind in sorted(kinds)]
-    taken = [
+    picks = [
         queue[place]
         for place in range(max(map(len, queues), default=0))
         for queue in queues
         if place < len(queue)
     ]
     clips: dict[int, list[int]] = defaultdict(list)
-    for _, index, number in taken[:count]:
+    for _, index, number in picks[:count]:
         clips[index].append(number)
     return [(index, sorted(clips[index])) for index in sorted(clips)]
 
@@ -50,14 +50,14 @@ def chosen(rows: Dataset, count: int, seed: int = 0) -> list[tuple[int, list[int
 def questions(rows: Dataset) -> list[Prediction]:
     """Return a split's questions, for the blind guess."""
     texts = rows.select_columns(["clip_id", "case_id", "qa"])
-    return [asked(row, qa) for row in texts for qa in row["qa"]]
+    return [as_prediction(row, qa) for row in texts for qa in row["qa"]]
 
 
-def asked(row: Row, qa: Row, **said: Any) -> Prediction:
+def as_prediction(row: Row, qa: Row, **reply: Any) -> Prediction:
     """Return a question as a prediction, with or without what was said."""
-    known = {key: value for key, value in qa.items() if key in ASKED}
-    known["choices"] = tuple(known.get("choices") or ())
-    return Prediction(clip_id=row["clip_id"], case_id=row["case_id"], **known, **said)
+    question = {key: value for key, value in qa.items() if key in QUESTION_FIELDS}
+    question["choices"] = tuple(question.get("choices") or ())
+    return Prediction(clip_id=row["clip_id"], case_id=row["case_id"], **question, **reply)
 
 
 class Answering:
@@ -73,11 +73,17 @@ class Answering:
     """
 
     def __init__(
-        self, rows: Dataset, taught: Dataset, encoder: Encoder, count: int, seed: int = 0, longest: int = 64
+        self,
+        rows: Dataset,
+        train_rows: Dataset,
+        encoder: Encoder,
+        count: int,
+        seed: int = 0,
+        longest: int = 64,
     ) -> None:
         self.rows, self.encoder, self.longest = rows, encoder, longest
-        self.clips = chosen(rows, count, seed)
-        self.taught = questions(taught)
+        self.clips = choose_questions(rows, count, seed)
+        self.taught_questions = questions(train_rows)
 
     def answer(self, model: PreTrainedModel, share: slice = slice(None)) -> Iterator[Prediction]:
         """Yield the answers to a share of the questions; a clip that can't be read stops the run, as it would in training."""
@@ -85,25 +91,25 @@ class Answering:
         for start in range(0, len(clips), CLIPS_AT_ONCE):
             part = clips[start : start + CLIPS_AT_ONCE]
             rows = [self.rows[index] for index, _ in part]
-            encoded = [
+            encodings = [
                 self.encoder.encode(row, numbers, False) for row, (_, numbers) in zip(rows, part, strict=True)
             ]
-            said = answers(model, self.encoder, encoded, self.longest)
-            for row, (_, numbers), replies in zip(rows, part, said, strict=True):
+            replies_by_row = answers(model, self.encoder, encodings, self.longest)
+            for row, (_, numbers), replies in zip(rows, part, replies_by_row, strict=True):
                 for number, reply in zip(numbers, replies, strict=True):
-                    yield asked(row, row["qa"][number], prediction=reply.text)
+                    yield as_prediction(row, row["qa"][number], prediction=reply.text)
 
-    def figures(self, said: Sequence[Prediction]) -> dict[str, float]:
+    def figures(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         """``accuracy``, ``blind`` and ``lift`` over all, and each kind's accuracy and lift.
 
         The lift is the mean over the kinds that have more than one answer, so that no frequent kind decides.
         """
-        scored = score(said, train=self.taught)
-        kinds = {kind: own for kind, own in scored["by_kind"].items() if not own["single_class"]}
+        scores = score(predictions, train=self.taught_questions)
+        kinds = {kind: own for kind, own in scores["by_kind"].items() if not own["single_class"]}
         lifts = [own["lift"] for own in kinds.values()]
         out = {
-            "accuracy": scored["accuracy"],
-            "blind": scored["blind_majority"],
+            "accuracy": scores["accuracy"],
+            "blind": scores["blind_majority"],
             "lift": sum(lifts) / len(lifts) if lifts else 0.0,
         }
         for kind, own in kinds.items():
@@ -117,11 +123,11 @@ def measure(answering: Answering, model: PreTrainedModel, process: int, processe
     was_training = model.training
     model.eval()
     try:
-        said = list(answering.answer(model, slice(process, None, processes)))
+        predictions = list(answering.answer(model, slice(process, None, processes)))
     finally:
         model.train(was_training)
     if processes > 1:
         from accelerate.utils import gather_object
 
-        said = gather_object(said)
-    return answering.figures(said)
+        predictions = gather_object(predictions)
+    return answering.figures(predictions)

@@ -8,7 +8,7 @@ from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.audio_graft import HEARING, from_base, load_ears
 from surgvqa.eval.models.load import local
 from surgvqa.eval.models.precision import dtype_for
-from surgvqa.eval.models.spoken_rows import Spoken
+from surgvqa.eval.models.spoken_rows import SpokenClips
 from surgvqa.train.steps.options import AudioOptions, TrainingOptions, quantisation
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -93,7 +93,7 @@ def ears_of(
     model: PreTrainedModel,
     processor: ProcessorMixin,
     extractor: WhisperFeatureExtractor | None,
-    spoken: Spoken | None,
+    spoken_questions: SpokenClips | None,
     where: str,
 ) -> Ears | None:
     """Ears for a run on spoken questions.
@@ -101,11 +101,17 @@ def ears_of(
     Raises:
         InputError: spoken questions, and a model that has none.
     """
-    if spoken is None:
+    if spoken_questions is None:
         return None
     if extractor is None:
         raise InputError(
             f"{where} reads, it doesn't hear: `surgvqa-train audio --stage align --model_name_or_path {where} "
             "--whisper openai/whisper-large-v3-turbo …` gives it ears"
         )
-    return Ears(extractor, model.config.audio_pool, processor.tokenizer, spoken.read, spoken.length)
+    return Ears(
+        extractor,
+        model.config.audio_pool,
+        processor.tokenizer,
+        spoken_questions.read,
+        spoken_questions.length,
+    )

@@ -61,15 +61,15 @@ class Draws(Sampler[int]):
         order = torch.randperm(len(self), generator=generator)
         ends = torch.tensor(self.weights, dtype=torch.float64)[order].cumsum(0)
         points = torch.arange(len(self), dtype=torch.float64) + torch.rand((), generator=generator)
-        drawn = order[
+        indices = order[
             torch.searchsorted(ends, points * ends[-1] / len(self), right=True).clamp(max=len(self) - 1)
         ]
-        drawn = drawn[torch.randperm(len(self), generator=generator)]
+        indices = indices[torch.randperm(len(self), generator=generator)]
         if self.lengths is None:
-            return iter(drawn.tolist())
-        lengths = [self.lengths[index] for index in drawn.tolist()]
-        grouped = get_length_grouped_indices(lengths, self.together, generator=generator)
-        return iter(drawn[grouped].tolist())
+            return iter(indices.tolist())
+        lengths = [self.lengths[index] for index in indices.tolist()]
+        places = get_length_grouped_indices(lengths, self.together, generator=generator)
+        return iter(indices[places].tolist())
 
 
 class EndsOnce:
@@ -100,8 +100,8 @@ class ClipTrainer(EndsOnce, SFTTrainer):
         if self.optimizer is None:
             model = self.model if model is None else model
             cls, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
-            decayed = self.get_decay_parameter_names(model)
-            self.optimizer = optimizer_for(model, self.args, decayed, cls, settings)
+            decay_names = self.get_decay_parameter_names(model)
+            self.optimizer = optimizer_for(model, self.args, decay_names, cls, settings)
         return self.optimizer
 
     def compute_loss(
@@ -157,8 +157,8 @@ class ClipTrainer(EndsOnce, SFTTrainer):
         transformers 5.23 saves Qwen2-VL and Qwen2.5-VL under the names of older releases, and its trainer then
         finds none of them again: it warns, and goes on with the base model's.
         """
-        saved = type(self.model).from_pretrained(checkpoint, dtype=self.model.dtype, device_map=None)
-        self.model.load_state_dict(saved.state_dict(), strict=True)
+        saved_model = type(self.model).from_pretrained(checkpoint, dtype=self.model.dtype, device_map=None)
+        self.model.load_state_dict(saved_model.state_dict(), strict=True)
 
 
 class SaveBudget(TrainerCallback):
@@ -185,19 +185,19 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
 
 
-def checkpoint_to_resume(asked: str | None, folder: Path) -> str | None:
+def checkpoint_to_resume(option: str | None, folder: Path) -> str | None:
     """``--resume_from_checkpoint``: true for the last whole one (none yet: from the start), or a folder.
 
     Raises:
         InputError: a folder that is no whole checkpoint.
     """
-    if asked is None or asked.lower() == "false":
+    if option is None or option.lower() == "false":
         return None
-    if asked.lower() == "true":
-        found = last_checkpoint(folder)
-        return None if found is None else str(found)
-    if not (Path(asked) / BUDGET_FILE).is_file():
+    if option.lower() == "true":
+        newest = last_checkpoint(folder)
+        return None if newest is None else str(newest)
+    if not (Path(option) / BUDGET_FILE).is_file():
         raise InputError(
-            f"{asked} is no whole checkpoint of ours (no {BUDGET_FILE}); give true for the last one"
+            f"{option} is no whole checkpoint of ours (no {BUDGET_FILE}); give true for the last one"
         )
-    return asked
+    return option

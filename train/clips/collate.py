@@ -15,7 +15,7 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.encode import Encoder, turns
-from surgvqa.train.clips.vision_cache import Seen, VisionCache
+from surgvqa.train.clips.vision_cache import ClipFeatures, VisionCache
 from surgvqa.train.steps.labels import IGNORE, assistant_labels
 from torch import Tensor
 
@@ -24,7 +24,7 @@ PREFIX, PAD = 0, -1  # in `question_index`; a question's tokens carry its number
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class TrainingSequence:
     """Token ids of one training sequence, what is taught of them, and which question each belongs to."""
 
     ids: list[int]
@@ -32,26 +32,28 @@ class Taught:
     questions: list[int]
 
 
-def pack(rows: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], own: int | None = None) -> Taught:
+def pack(
+    rows: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], own: int | None = None
+) -> TrainingSequence:
     """Several conversations about one clip as one sequence: what they begin with, once, then each one's rest.
 
     The common start never reaches an answer, and what follows an answer's ``<|im_end|>`` (a line break
     that nothing is learned from) is dropped. Tokens ``own``, which stand for sound, are never common.
 
     >>> pack([[7, 7, 1, 5], [7, 7, 2, 6]], [[-100, -100, -100, 5], [-100, -100, -100, 6]])
-    Taught(ids=[7, 7, 1, 5, 2, 6], labels=[-100, -100, -100, 5, -100, 6], questions=[0, 0, 1, 1, 2, 2])
+    TrainingSequence(ids=[7, 7, 1, 5, 2, 6], labels=[-100, -100, -100, 5, -100, 6], questions=[0, 0, 1, 1, 2, 2])
     """
     first = min(next(i for i, label in enumerate(row) if label != IGNORE) for row in labels)
     common = 0
     while common < first - 1 and rows[0][common] != own and len({row[common] for row in rows}) == 1:
         common += 1
-    packed = Taught(list(rows[0][:common]), [IGNORE] * common, [PREFIX] * common)
-    for number, (ids, taught) in enumerate(zip(rows, labels, strict=True), start=1):
-        end = max(i for i, label in enumerate(taught) if label != IGNORE) + 1
-        packed.ids.extend(ids[common:end])
-        packed.labels.extend(taught[common:end])
-        packed.questions.extend([number] * (end - common))
-    return packed
+    sequence = TrainingSequence(list(rows[0][:common]), [IGNORE] * common, [PREFIX] * common)
+    for number, (ids, row_labels) in enumerate(zip(rows, labels, strict=True), start=1):
+        end = max(i for i, label in enumerate(row_labels) if label != IGNORE) + 1
+        sequence.ids.extend(ids[common:end])
+        sequence.labels.extend(row_labels[common:end])
+        sequence.questions.extend([number] * (end - common))
+    return sequence
 
 
 def units(rows: Dataset, questions_per_sequence: int) -> Dataset:
@@ -91,42 +93,42 @@ class Collator:
     def __init__(self, rows: Dataset | Sequence[Dataset], encoder: Encoder, shared: bool) -> None:
         self.tables = [rows] if isinstance(rows, Dataset) else list(rows)
         self.encoder = encoder
-        self.shared = shared
+        self.shares_prefix = shared
 
     def __call__(self, units: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Encode, label, pack and pad."""
         sequences, clips = [], []
-        features: list[Seen] = []
+        features: list[ClipFeatures] = []
         for unit in units:
             table, index = unit.get("table", 0), unit["row"]
             row = self.tables[table][index]
             if self.cache is None:
                 clip = self.encoder.encode(row, unit["questions"], answered=True)
             else:
-                seen = self.cache.seen(table, index)
+                clip_features = self.cache.load(table, index)
                 clip = self.encoder.encode_patches(
-                    row, unit["questions"], True, NO_PATCHES, seen.grid, seen.times
+                    row, unit["questions"], True, NO_PATCHES, clip_features.grid, clip_features.times
                 )
-                features += [seen] * (1 if self.shared else len(clip.ids))
+                features += [clip_features] * (1 if self.shares_prefix else len(clip.ids))
             try:
                 labels = [self.labels(ids) for ids in clip.ids]
             except InputError as error:
                 raise InputError(f"{name(row)}: {error}") from None
-            if self.shared:
+            if self.shares_prefix:
                 sequences.append(pack(clip.ids, labels, self.encoder.sound_id))
                 clips.append(clip)
             else:
-                for number, (ids, taught) in enumerate(zip(clip.ids, labels, strict=True)):
-                    sequences.append(Taught(ids, taught, []))
+                for number, (ids, row_labels) in enumerate(zip(clip.ids, labels, strict=True)):
+                    sequences.append(TrainingSequence(ids, row_labels, []))
                     clips.append(replace(clip, sounds=clip.sounds[number : number + 1]))
         batch = self.encoder.inputs([sequence.ids for sequence in sequences], clips, left=False)
-        batch |= self.encoder.heard(clips)
+        batch |= self.encoder.sound_inputs(clips)
         if self.cache is not None:
             batch |= self.cache.batch(features)
         width = batch["input_ids"].shape[1]
-        batch["labels"] = padded([sequence.labels for sequence in sequences], IGNORE, width)
-        if self.shared:
-            batch["question_index"] = padded([sequence.questions for sequence in sequences], PAD, width)
+        batch["labels"] = pad_rows([sequence.labels for sequence in sequences], IGNORE, width)
+        if self.shares_prefix:
+            batch["question_index"] = pad_rows([sequence.questions for sequence in sequences], PAD, width)
         return batch
 
     def labels(self, ids: Sequence[int]) -> list[int]:
@@ -135,10 +137,10 @@ class Collator:
         return assistant_labels(ids, encoder.tokenizer, encoder.opening, encoder.closing)
 
 
-def padded(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:
+def pad_rows(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:
     """Rows of integers as a tensor ``rows x width``, filled up on the right.
 
-    >>> padded([[1], [2, 3]], -1, 2).tolist()
+    >>> pad_rows([[1], [2, 3]], -1, 2).tolist()
     [[1, -1], [2, 3]]
     """
     out = torch.full((len(rows), width), value)

@@ -22,13 +22,13 @@ def language_model(model: Any) -> tuple[str, nn.Module]:
         InputError: transformers doesn't say which part it is.
     """
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
-    found = next((name for name, module in model.named_modules() if module is decoder and name), None)
-    if found is None:
+    full_name = next((name for name, module in model.named_modules() if module is decoder and name), None)
+    if full_name is None:
         raise InputError(
             f"transformers doesn't say which part of a {model.config.model_type} is its language model; "
             "give --lora_target_modules"
         )
-    return found, decoder  # type: ignore[return-value]
+    return full_name, decoder  # type: ignore[return-value]
 
 
 def linears(model: Any) -> list[str]:
@@ -38,16 +38,16 @@ def linears(model: Any) -> list[str]:
         InputError: as ``language_model``; a language model without one.
     """
     prefix, decoder = language_model(model)
-    found = [
+    names = [
         f"{prefix}.{name}"
         for name, module in decoder.named_modules()
         if isinstance(module, nn.Linear) and not HEADS.search(name)
     ]
-    if not found:
+    if not names:
         raise InputError(
             f"the language model of a {model.config.model_type} has no linear layer; give --lora_target_modules"
         )
-    return found
+    return names
 
 
 def pattern(names: list[str]) -> str:
@@ -70,11 +70,11 @@ def without_adapter(model: Any) -> list[str]:
     """
     base = model.get_base_model()
     _, decoder = language_model(base)
-    adapted = {name for name, module in decoder.named_modules() if hasattr(module, "lora_A")}
+    adapted_layers = {name for name, module in decoder.named_modules() if hasattr(module, "lora_A")}
     out = set()
     for name, weight in decoder.named_parameters():
         owner = name.rpartition(".")[0]
-        inside = any(owner == one or owner.startswith(f"{one}.") for one in adapted)
+        inside = any(owner == one or owner.startswith(f"{one}.") for one in adapted_layers)
         if weight.ndim >= 2 and not inside and "lora_" not in name:
             out.add(re.sub(r"(^|\.)\d+\.", r"\1", name.removesuffix(".weight")).removeprefix("layers."))
     return sorted(out)
@@ -88,14 +88,14 @@ def coverage(model: Any) -> tuple[int, int]:
     """
     base = model.get_base_model()
     _, decoder = language_model(base)
-    adapted = {name for name, module in decoder.named_modules() if hasattr(module, "lora_A")}
+    adapted_layers = {name for name, module in decoder.named_modules() if hasattr(module, "lora_A")}
     kinds = [
         name
         for name, module in decoder.named_modules()
         if not HEADS.search(name)
         and (
-            name in adapted
+            name in adapted_layers
             or (isinstance(module, nn.Linear) and "lora_" not in name and "base_layer" not in name)
         )
     ]
-    return len(adapted & set(kinds)), len(kinds)
+    return len(adapted_layers & set(kinds)), len(kinds)

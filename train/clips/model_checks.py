@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.train.clips.collate import PREFIX, Collator
-from surgvqa.train.clips.prepare import Prepared
+from surgvqa.train.clips.prepare import PreparedRun
 from surgvqa.train.steps.optimizer import part_of
 from surgvqa.train.steps.options import AudioOptions
 from torch import Tensor
@@ -45,10 +45,10 @@ def swap_pixels(trainer: SFTTrainer, units: Dataset) -> tuple[float, float, floa
     if key is None:
         raise InputError("no pixels in the batch: the collator lost them, or the clips have none")
     other = different(trainer, units, batch[key], key)
-    first, again, swapped = (
+    first, again, after_swap = (
         loss_of(trainer, {**batch, key: pixels}) for pixels in (batch[key], batch[key], other)
     )
-    return first, abs(again - first), abs(swapped - first)
+    return first, abs(again - first), abs(after_swap - first)
 
 
 def swap_sounds(trainer: SFTTrainer, units: Dataset) -> tuple[float, float, float]:
@@ -63,10 +63,10 @@ def swap_sounds(trainer: SFTTrainer, units: Dataset) -> tuple[float, float, floa
         raise InputError("no sound in the batch: the collator lost it")
     others = (trainer.data_collator([units[index]])["input_features"] for index in range(min(len(units), 64)))
     other = next((sound[:1] for sound in others if not torch.equal(sound[0], own[0])), own[:1].flip(-1))
-    first, again, swapped = (
+    first, again, after_swap = (
         loss_of(trainer, {**batch, "input_features": sound}) for sound in (own, own, other.expand_as(own))
     )
-    return first, abs(again - first), abs(swapped - first)
+    return first, abs(again - first), abs(after_swap - first)
 
 
 def different(trainer: SFTTrainer, units: Dataset, own: Tensor, key: str) -> Tensor:
@@ -80,7 +80,7 @@ def different(trainer: SFTTrainer, units: Dataset, own: Tensor, key: str) -> Ten
     return own.flip(0 if own.ndim == 2 else -2)
 
 
-def positions_collapse(run: Prepared, batch: Mapping[str, Tensor]) -> str:
+def positions_collapse(run: PreparedRun, batch: Mapping[str, Tensor]) -> str:
     """Say what is wrong with the frames' rotary positions on the time axis; empty if nothing is."""
     inner = inner_model(run.trainer)
     length = int((batch["question_index"][0] == PREFIX).sum()) if "question_index" in batch else None
@@ -118,7 +118,7 @@ def dtype_summary(model: torch.nn.Module) -> dict[str, set[str]]:
     return dict(out)
 
 
-def what_learns(run: Prepared) -> tuple[dict[str, int], str]:
+def what_learns(run: PreparedRun) -> tuple[dict[str, int], str]:
     """How many weights of each part learn, and what of it wasn't asked for."""
     counts: dict[str, int] = defaultdict(int)
     strangers = []
@@ -137,25 +137,25 @@ def what_learns(run: Prepared) -> tuple[dict[str, int], str]:
     if strangers:
         return counts, f"{strangers[0]} learns, beside the adapter"
     for part, rate in rates.items():
-        wanted = bool(rate) if run.model_options.use_peft else rate != 0
+        should_learn = bool(rate) if run.model_options.use_peft else rate != 0
         if run.model_options.use_peft and run.own_targets:
             continue
-        if wanted != (part in counts):
-            return counts, f"{part} {'is frozen' if wanted else 'learns'}"
+        if should_learn != (part in counts):
+            return counts, f"{part} {'is frozen' if should_learn else 'learns'}"
     return counts, "" if counts else "nothing learns"
 
 
-def shared_against_alone(run: Prepared) -> tuple[float, float, float]:
+def shared_against_alone(run: PreparedRun) -> tuple[float, float, float]:
     """Return the loss of some questions in one sequence and in one each, and how much they may differ (relative)."""
-    packed: Collator = run.trainer.data_collator
-    alone = Collator(packed.tables, packed.encoder, shared=False)
+    packer: Collator = run.trainer.data_collator
+    alone = Collator(packer.tables, packer.encoder, shared=False)
     count = max(len(questions) for questions in run.units[:64]["questions"])
     unit = next(unit for unit in run.units if len(unit["questions"]) == count)
     unit = {**unit, "questions": unit["questions"][:3]}
-    together, apart = (loss_of(run.trainer, collate([unit])) for collate in (packed, alone))
+    together, apart = (loss_of(run.trainer, collate([unit])) for collate in (packer, alone))
     exact = {parameter.dtype for parameter in run.trainer.model.parameters()} == {torch.float32}
-    mixed = run.trainer.accelerator.mixed_precision != "no"
-    return together, apart, 1e-6 if exact and not mixed else 2e-2
+    is_mixed = run.trainer.accelerator.mixed_precision != "no"
+    return together, apart, 1e-6 if exact and not is_mixed else 2e-2
 
 
 def module_of(name: str) -> str:
@@ -167,11 +167,11 @@ def module_of(name: str) -> str:
     'model.visual.merger.mlp.0'
     """
     name = name.removeprefix("base_model.model.")
-    adapted = re.match(r"(.*?)\.(lora_\w+|modules_to_save|base_layer)\.", name)
-    return adapted[1] if adapted else name.rpartition(".")[0]
+    match = re.match(r"(.*?)\.(lora_\w+|modules_to_save|base_layer)\.", name)
+    return match[1] if match else name.rpartition(".")[0]
 
 
-def gradients(run: Prepared) -> tuple[int, list[str], list[str]]:
+def gradients(run: PreparedRun) -> tuple[int, list[str], list[str]]:
     """One step's gradients, not taken: how many modules get one, which that learn don't, which frozen ones do.
 
     An adapter's first matrix gets none while its second is zero, so modules are looked at and not weights.
@@ -192,11 +192,11 @@ def gradients(run: Prepared) -> tuple[int, list[str], list[str]]:
     trainer._metrics["train"].clear()
     trainer._total_train_tokens = tokens
     live: dict[str, bool] = {}
-    frozen = []
+    frozen_names = []
     for name, parameter in model.named_parameters():
         gradient = parameter.grad
         if gradient is not None and not parameter.requires_grad:
-            frozen.append(name)
+            frozen_names.append(name)
         if parameter.requires_grad:
             if gradient is not None and not bool(torch.isfinite(gradient).all()):
                 raise InputError(f"the gradient of {name} is not a number")
@@ -204,10 +204,10 @@ def gradients(run: Prepared) -> tuple[int, list[str], list[str]]:
             live[module] = live.get(module, False) or (gradient is not None and bool(gradient.any()))
     model.zero_grad(set_to_none=True)
     model.train(was_training)
-    return sum(live.values()), [module for module, alive in live.items() if not alive], frozen
+    return sum(live.values()), [module for module, alive in live.items() if not alive], frozen_names
 
 
-def adapter_change(run: Prepared) -> float:
+def adapter_change(run: PreparedRun) -> float:
     """How much the loss changes, relative, when the adapter's second matrices are disturbed; they are put back.
 
     Raises:
@@ -216,20 +216,20 @@ def adapter_change(run: Prepared) -> float:
     trainer = run.trainer
     model: Any = trainer.model
     batch = trainer.data_collator([run.units[0]])
-    kept = {name: p.detach().clone() for name, p in model.named_parameters() if "lora_B" in name}
+    originals = {name: p.detach().clone() for name, p in model.named_parameters() if "lora_B" in name}
     with model.disable_adapter():
         before = loss_of(trainer, batch)
     generator = torch.Generator().manual_seed(0)
     parameters = dict(model.named_parameters())
     try:
-        for name, value in kept.items():
+        for name, value in originals.items():
             noise = torch.randn(value.shape, generator=generator) * 0.05
             parameters[name].data.add_(noise.to(value.device, value.dtype))
         with model.disable_adapter():
             off = loss_of(trainer, batch)
         on = loss_of(trainer, batch)
     finally:
-        for name, value in kept.items():
+        for name, value in originals.items():
             parameters[name].data.copy_(value)
     if off != before:
         raise InputError("switched off, the adapter still changes the loss")

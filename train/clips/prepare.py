@@ -16,10 +16,10 @@ from surgvqa.eval.data.prompts import raise_if_other_pixels
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
-from surgvqa.eval.models.out_of_memory import advised
+from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.pixels import normalise_on_device
-from surgvqa.eval.models.processor_encoder import PATCHED, encoder_for, raise_if_resized
-from surgvqa.eval.models.spoken_rows import Spoken, load_spoken
+from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, encoder_for, raise_if_resized
+from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
@@ -49,7 +49,7 @@ from trl import ModelConfig, get_peft_config
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """A run before step 1."""
 
     trainer: ClipTrainer
@@ -65,7 +65,9 @@ class Prepared:
     own_targets: bool = False  # whether the user said where the adapter goes
 
 
-def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = TrainingOptions) -> Prepared:
+def prepare(
+    arguments: Sequence[str], training_options: type[TrainingOptions] = TrainingOptions
+) -> PreparedRun:
     """Read the options, load model and data, and measure every sequence.
 
     Args:
@@ -76,23 +78,23 @@ def prepare(arguments: Sequence[str], training_options: type[TrainingOptions] = 
         InputError: an option, a model or a data set that doesn't fit; a sequence longer than the budget.
     """
     data, training, model_options = parse(arguments, training_options)
-    with advised(less_memory(training, model_options)):
-        return assembled(data, training, model_options)
+    with memory_advice(less_memory(training, model_options)):
+        return assemble(data, training, model_options)
 
 
-def assembled(data: DataOptions, training: TrainingOptions, model_options: ModelConfig) -> Prepared:
+def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelConfig) -> PreparedRun:
     """As ``prepare``, from options.
 
     Raises:
         InputError: as ``prepare``.
     """
-    spoken = spoken_of(data, training)
-    splits = spoken.splits if spoken else load_clips(data.dataset_name, data.dataset_config)
+    sound = spoken_of(data, training)
+    splits = sound.splits if sound else load_clips(data.dataset_name, data.dataset_config)
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
 
     processor, model, extractor = base_of(model_options, training)
     budget = budget_of(training, frames_of(rows, training.frames))
-    ears = ears_of(model, processor, extractor, spoken, model_options.model_name_or_path)
+    ears = ears_of(model, processor, extractor, sound, model_options.model_name_or_path)
     model_type = model.config.model_type
     raise_if_unfit(model_type, training, model_options)
     encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)
@@ -127,7 +129,7 @@ def assembled(data: DataOptions, training: TrainingOptions, model_options: Model
     # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
     # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
     trainer.model_accepts_loss_kwargs = True
-    return Prepared(
+    return PreparedRun(
         trainer,
         training,
         model_options,
@@ -148,7 +150,7 @@ def budget_of(training: TrainingOptions, frames: int) -> Budget:
     return Budget(frames, media, training.min_pixels, training.max_pixels)
 
 
-def spoken_of(data: DataOptions, training: TrainingOptions) -> Spoken | None:
+def spoken_of(data: DataOptions, training: TrainingOptions) -> SpokenClips | None:
     """Return the spoken questions of a run that hears; None for one that reads.
 
     Raises:
@@ -157,9 +159,9 @@ def spoken_of(data: DataOptions, training: TrainingOptions) -> Spoken | None:
     if not isinstance(training, AudioOptions) and data.dataset_config != SPOKEN:
         return None
     align = isinstance(training, AudioOptions) and training.stage == "align"
-    spoken = load_spoken(data.dataset_name, "transcribe" if align else "answer")
-    spoken.refuse_missing(data.dataset_name)
-    return spoken
+    spoken_questions = load_spoken(data.dataset_name, "transcribe" if align else "answer")
+    spoken_questions.refuse_missing(data.dataset_name)
+    return spoken_questions
 
 
 def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: ModelConfig) -> None:
@@ -170,7 +172,7 @@ def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: Mo
     """
     where = model_options.model_name_or_path
     raise_if_resized(model_type, where, min_pixels=training.min_pixels, max_pixels=training.max_pixels)
-    if model_type in PATCHED:
+    if model_type in PATCH_FAMILIES:
         return
     if training.questions_per_sequence != 1:
         raise InputError(
@@ -183,7 +185,7 @@ def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: Mo
 
 def fit_model(model: PreTrainedModel, processor: Any, training: TrainingOptions) -> None:
     """Give the model the hooks that our collator's batches need."""
-    if model.config.model_type in PATCHED:
+    if model.config.model_type in PATCH_FAMILIES:
         normalise_on_device(model, processor)
     if training.questions_per_sequence != 1:
         SharedPrefix(model)
@@ -221,8 +223,8 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
             targets = pattern(linears(model))
             options.lora_target_modules = f"{targets}|{VISION_TARGETS}" if vision else targets
         if projector:
-            found = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
-            options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *found]
+            modules = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
+            options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *modules]
         return
     for parameter_name, parameter in model.named_parameters():
         if {"projector": projector, "vision": vision}.get(part_of(parameter_name)) == 0:

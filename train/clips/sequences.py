@@ -38,11 +38,11 @@ def sequences_of(
     Raises:
         InputError: one that is longer than ``limit``; evaluation questions for a sharded model.
     """
-    shared = training.questions_per_sequence != 1
-    train = measured(rows, encoder, training.questions_per_sequence, limit, training.answer_weights)
+    is_shared = training.questions_per_sequence != 1
+    train = measure_units(rows, encoder, training.questions_per_sequence, limit, training.answer_weights)
     if held_out is None:
-        return Sequences(train, None, Collator(rows, encoder, shared), None)
-    units = measured(held_out, encoder, training.questions_per_sequence, limit)
+        return Sequences(train, None, Collator(rows, encoder, is_shared), None)
+    units = measure_units(held_out, encoder, training.questions_per_sequence, limit)
     answering = None
     if training.eval_questions:
         raise_if_sharded(training)
@@ -50,19 +50,19 @@ def sequences_of(
     return Sequences(
         train.add_column("table", [0] * len(train)),
         units.add_column("table", [1] * len(units)),
-        Collator([rows, held_out], encoder, shared),
+        Collator([rows, held_out], encoder, is_shared),
         answering,
     )
 
 
-def frames_of(rows: Dataset, wanted: int | None) -> int:
+def frames_of(rows: Dataset, frames: int | None) -> int:
     """How many frames every row can give.
 
     Raises:
         InputError: rows with neither frames nor a video, or videos and no ``--frames``.
     """
-    if wanted is not None:
-        return wanted
+    if frames is not None:
+        return frames
     counts = pc.list_value_length(rows.with_format("arrow")["images"].combine_chunks()) if len(rows) else []
     fewest = min((count.as_py() or 0 for count in counts), default=0)
     if fewest:
@@ -74,7 +74,7 @@ def frames_of(rows: Dataset, wanted: int | None) -> int:
     )
 
 
-def drawn(sequences: Dataset, rows: Dataset, by_answers: bool = False) -> list[float]:
+def draw_weights(sequences: Dataset, rows: Dataset, by_answers: bool = False) -> list[float]:
     """Return how often each unit is drawn: its clip's weight; by answers, times the mean weight of its questions.
 
     Raises:
@@ -84,23 +84,23 @@ def drawn(sequences: Dataset, rows: Dataset, by_answers: bool = False) -> list[f
     weights = [clips[index] for index in sequences["row"]]
     if not by_answers:
         return weights
-    asked = rows.select_columns([name for name in ("qa", "messages") if name in rows.features])
-    known = {}
+    questions = rows.select_columns([name for name in ("qa", "messages") if name in rows.features])
+    weights_by_row = {}
     for index in set(sequences["row"]):
-        row = asked[index]
-        known[index] = [one.get("weight") for one in row.get("qa") or ()]
-        if len(known[index]) != len(turns(row)[1]) or None in known[index]:
+        row = questions[index]
+        weights_by_row[index] = [one.get("weight") for one in row.get("qa") or ()]
+        if len(weights_by_row[index]) != len(turns(row)[1]) or None in weights_by_row[index]:
             raise InputError(
                 "--answer_weights: the questions have no weights; build with --questions informative, or leave it away"
             )
     means = [
-        sum(known[unit["row"]][number] for number in unit["questions"]) / len(unit["questions"])
+        sum(weights_by_row[unit["row"]][number] for number in unit["questions"]) / len(unit["questions"])
         for unit in sequences
     ]
     return [weight * mean for weight, mean in zip(weights, means, strict=True)]
 
 
-def measured(
+def measure_units(
     rows: Dataset, encoder: Encoder, questions_per_sequence: int, limit: int, answer_weights: bool = False
 ) -> Dataset:
     """Units with their row's weight, the tokens of their longest conversation (``longest``) and of what goes through the model (``length``).
@@ -111,20 +111,20 @@ def measured(
         InputError: names the longest sequence and what to lower.
     """
     out = units(rows, questions_per_sequence)
-    found = [
+    lengths = [
         encoder.lengths(rows[unit["row"]], unit["questions"])
         for unit in tqdm(out, desc="measuring sequences", disable=len(out) < 500, file=sys.stderr)
     ]
-    longest = [max(one.alone) for one in found]
+    longest = [max(one.alone) for one in lengths]
     worst = max(range(len(longest)), key=longest.__getitem__)
     if longest[worst] > limit:
         raise InputError(
             f"{name(rows[out[worst]['row']])} takes {longest[worst]} tokens, the budget is {limit}; "
             "lower --max_pixels or --frames, or raise --max_length (nothing is cut: a cut would fall on pixels)"
         )
-    out = out.add_column("weight", drawn(out, rows, answer_weights))
+    out = out.add_column("weight", draw_weights(out, rows, answer_weights))
     out = out.add_column("longest", longest)
-    return out.add_column("length", [one.packed for one in found])
+    return out.add_column("length", [one.joint for one in lengths])
 
 
 def raise_if_test(split: str) -> None:
@@ -137,8 +137,8 @@ def raise_if_test(split: str) -> None:
 
 def is_sharded(training: TrainingOptions) -> bool:
     """Whether no process holds whole weights (FSDP, DeepSpeed ZeRO-3), by the options or by `accelerate launch`."""
-    launched = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
-    return bool(training.fsdp) or launched or is_deepspeed_zero3_enabled()
+    is_fsdp_launch = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return bool(training.fsdp) or is_fsdp_launch or is_deepspeed_zero3_enabled()
 
 
 def raise_if_sharded(training: TrainingOptions) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from surgvqa.cards.command import InputError
-from surgvqa.eval.sharing.linear_attention import branched, is_linear
+from surgvqa.eval.sharing.linear_attention import branch_layer, is_linear
 from surgvqa.train.clips.collate import PREFIX
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
@@ -35,7 +35,7 @@ class Layout:
     prefix: int  # tokens of the longest clip, P
     lengths: Tensor  # batch, int64: tokens of each clip
     slots: Tensor  # S x Q, int64: a question's tokens in the flattened batch; 0 behind its end
-    filled: Tensor  # S x Q, bool: which of the slots hold a token
+    has_token: Tensor  # S x Q, bool: which of the slots hold a token
     owner: Tensor  # S, int64: the sequence a question belongs to
     mask: Tensor  # S x 1 x Q x (P + Q), bool: what a question's tokens may look at
     positions: Tensor  # 3 x batch x length, int64: time, height, width
@@ -61,8 +61,8 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     shape = (len(counts), int(counts.max()))
     slots = row.new_zeros(shape)
     slots[question, offset] = row * length + column
-    filled = torch.zeros(shape, dtype=torch.bool, device=row.device)
-    filled[question, offset] = True
+    has_token = torch.zeros(shape, dtype=torch.bool, device=row.device)
+    has_token[question, offset] = True
     owner = row[starts]
     clip = torch.arange(prefix, device=row.device) < lengths[owner][:, None]  # S x P
     own = torch.ones(shape[1], shape[1], dtype=torch.bool, device=row.device).tril()
@@ -72,7 +72,7 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     # The clip ends in text, where time, height and width agree: a question goes on from there.
     last = prefix_positions.gather(2, (lengths - 1).view(1, batch, 1).expand(3, -1, -1))[:, :, 0]
     positions[:, row, column] = last[:, row] + 1 + offset
-    return Layout(prefix, lengths, slots, filled, owner, mask[:, None], positions)
+    return Layout(prefix, lengths, slots, has_token, owner, mask[:, None], positions)
 
 
 def attention(
@@ -104,7 +104,7 @@ def attention(
     answers, _ = sdpa_attention_forward(module, questions(query), keys, values, plan.mask, **kwargs)
     batch, heads, length, size = query.shape
     out = torch.cat([clip, clip.new_zeros(batch, length - prefix, heads, size)], dim=1)
-    flat = out.flatten(0, 1).index_copy(0, plan.slots[plan.filled], answers[plan.filled])
+    flat = out.flatten(0, 1).index_copy(0, plan.slots[plan.has_token], answers[plan.has_token])
     return flat.view(batch, length, heads, size), None
 
 
@@ -131,7 +131,7 @@ class SharedPrefix:
         model.set_attn_implementation({"text_config": ATTENTION})
         for module in model.modules():
             if is_linear(module):
-                branched(module)
+                branch_layer(module)
         inner = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
         inner.register_forward_pre_hook(self._plan, with_kwargs=True)
         inner.language_model.register_forward_pre_hook(self._hand_over, with_kwargs=True)

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.pixels import evenly
-from surgvqa.train.clips.prepare import Prepared
+from surgvqa.train.clips.prepare import PreparedRun
 from torch import Tensor
 
 
-def wrongly_told(run: Prepared, batch: Mapping[str, Tensor], times: list[float], step: float) -> str:
+def wrongly_told(run: PreparedRun, batch: Mapping[str, Tensor], times: list[float], step: float) -> str:
     """Say what a batch gets wrong of a video's times; empty if nothing.
 
     Qwen2.5-VL is told seconds between steps, Qwen3-VL reads each step's middle in the text.
     """
-    told = batch.get("second_per_grid_ts")
-    if told is not None and abs(float(told[0]) - step) > 0.02 * step:
-        return f"{float(told[0]):.3f} s between steps are told, {step:.3f} s are true"
+    grid_seconds = batch.get("second_per_grid_ts")
+    if grid_seconds is not None and abs(float(grid_seconds[0]) - step) > 0.02 * step:
+        return f"{float(grid_seconds[0]):.3f} s between steps are told, {step:.3f} s are true"
     together = run.encoder.part.temporal_patch_size
     stamps = re.findall(r"<(\d+\.?\d*) seconds>", run.encoder.tokenizer.decode(batch["input_ids"][0]))
     groups = [times[i : i + together] for i in range(0, len(times), together)]
@@ -34,9 +34,9 @@ def frame_times(row: Row, frames: int) -> list[float]:
     >>> frame_times({"start_s": 2.0, "end_s": 4.0}, 2)
     [0.5, 1.5]
     """
-    start, known = row.get("start_s") or 0.0, list(row.get("frame_times_s") or [])
-    if row.get("images") and len(known) == len(row["images"]):
-        return [known[index] - start for index in evenly(len(known), frames)]
+    start, stored_times = row.get("start_s") or 0.0, list(row.get("frame_times_s") or [])
+    if row.get("images") and len(stored_times) == len(row["images"]):
+        return [stored_times[index] - start for index in evenly(len(stored_times), frames)]
     if row.get("images"):
         return [float(index) for index in range(frames)]
     part = (row["end_s"] - start) / frames

@@ -44,7 +44,7 @@ PROOFS = 2  # clips found in the cache that a run computes again, to see that th
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClipFeatures:
     """What tower and projector made of one clip."""
 
     features: Tensor  # tokens x hidden
@@ -95,28 +95,28 @@ class VisionCache:
         (self.folder / "settings.json").write_text(text, encoding="utf-8")
         self.paths: dict[tuple[int, int], Path] = {}
 
-    def fill(self, wanted: Sequence[tuple[int, int]], show: bool = True) -> int:
+    def fill(self, clips: Sequence[tuple[int, int]], show: bool = True) -> int:
         """Compute what is missing or damaged of these clips (table, row); returns how many were.
 
         Raises:
             InputError: a disk that is too small; features in the cache that this model doesn't give.
         """
         missing: list[tuple[int, int]] = []
-        found: list[tuple[int, int]] = []
-        for table, index in wanted:
+        hits: list[tuple[int, int]] = []
+        for table, index in clips:
             path = self.path(table, index)
-            (found if whole(path) else missing).append((table, index))
-        for place in evenly(len(found), min(PROOFS, len(found))):
-            self.prove(*found[place])
+            (hits if whole(path) else missing).append((table, index))
+        for place in evenly(len(hits), min(PROOFS, len(hits))):
+            self.prove(*hits[place])
         for count, (table, index) in enumerate(
             tqdm(missing, desc="vision", unit="clip", disable=not show, file=sys.stderr)
         ):
             path = self.path(table, index)
-            stored = self.compute(self.tables[table][index]).tensors()
+            tensors = self.compute(self.tables[table][index]).tensors()
             if not count:
-                raise_if_too_small(self.folder, len(missing) * sum(t.nbytes for t in stored.values()))
+                raise_if_too_small(self.folder, len(missing) * sum(t.nbytes for t in tensors.values()))
             part = path.with_name(f".{path.name}.{os.getpid()}")
-            save_file(stored, part, {"sha256": digest(stored)})
+            save_file(tensors, part, {"sha256": digest(tensors)})
             part.replace(path)
         return len(missing)
 
@@ -127,14 +127,14 @@ class VisionCache:
             InputError: it isn't what is stored.
         """
         row = self.tables[table][index]
-        stored, fresh = load_file(self.path(table, index)), self.compute(row).tensors()
-        if stored.keys() != fresh.keys() or not all(torch.equal(stored[key], fresh[key]) for key in fresh):
+        tensors, fresh = load_file(self.path(table, index)), self.compute(row).tensors()
+        if tensors.keys() != fresh.keys() or not all(torch.equal(tensors[key], fresh[key]) for key in fresh):
             raise InputError(
                 f"{self.folder} holds other features of {name(row)} than the model gives; delete that folder"
             )
 
     @torch.no_grad()
-    def compute(self, row: Mapping[str, Any]) -> Seen:
+    def compute(self, row: Mapping[str, Any]) -> ClipFeatures:
         """Return a clip through tower and projector, alone."""
         media, part = self.encoder.budget.media, self.encoder.part
         frames, times = self.encoder.frames(row)
@@ -149,7 +149,7 @@ class VisionCache:
         tower.train(was_training)
         features = torch.cat(list(out.pooler_output))
         deep = [torch.cat(list(layer)) for layer in getattr(out, "deepstack_features", None) or []]
-        return Seen(
+        return ClipFeatures(
             features.cpu(), torch.stack(deep).cpu() if deep else features.new_zeros(0).cpu(), grid, times
         )
 
@@ -160,18 +160,18 @@ class VisionCache:
             self.paths[table, index] = self.folder / f"{key}.safetensors"
         return self.paths[table, index]
 
-    def seen(self, table: int, index: int) -> Seen:
+    def load(self, table: int, index: int) -> ClipFeatures:
         """Return the features of a row, from the disk."""
-        stored = load_file(self.path(table, index))
-        features = stored["features"]
-        return Seen(
+        tensors = load_file(self.path(table, index))
+        features = tensors["features"]
+        return ClipFeatures(
             features,
-            stored.get("deepstack", features.new_zeros(0)),
-            stored["grid"],
-            stored["times"].tolist(),
+            tensors.get("deepstack", features.new_zeros(0)),
+            tensors["grid"],
+            tensors["times"].tolist(),
         )
 
-    def batch(self, clips: Sequence[Seen]) -> dict[str, Tensor]:
+    def batch(self, clips: Sequence[ClipFeatures]) -> dict[str, Tensor]:
         """Return what a model that ``takes_features`` is given in place of pixels."""
         out = {"vision_features": torch.cat([clip.features for clip in clips])}
         if len(clips[0].deepstack):
@@ -240,18 +240,18 @@ def whole(path: Path) -> bool:
         return False
     try:
         with safetensors.safe_open(path, "pt") as file:
-            said = (file.metadata() or {}).get("sha256")
-        return said == digest(load_file(path))
+            written_hash = (file.metadata() or {}).get("sha256")
+        return written_hash == digest(load_file(path))
     except safetensors.SafetensorError:
         return False
 
 
-def raise_if_too_small(folder: Path, needed: int) -> None:
+def raise_if_too_small(folder: Path, size: int) -> None:
     """Before the disk is full."""
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if size > free:
         raise InputError(
-            f"--cache_vision needs {needed / 1e9:.1f} GB in {folder.parent}, {free / 1e9:.1f} GB are free; "
+            f"--cache_vision needs {size / 1e9:.1f} GB in {folder.parent}, {free / 1e9:.1f} GB are free; "
             "give a folder on another disk, lower --max_pixels or --frames, or leave it away"
         )
 

@@ -17,7 +17,7 @@ from surgvqa.eval.output import terminal
 from surgvqa.eval.spatial.pointing_figures import guessers
 from surgvqa.train.pointing.grpo_options import Reward
 
-SAMPLED = 512  # rows that are paid, drawn by seed
+SAMPLE_SIZE = 512  # rows that are paid, drawn by seed
 MOST = 0.9  # of what the right answers earn
 BLIND = ("centre", "class_mean", "whole_image", "refuses")  # quadrant_centre knows the right quadrant
 
@@ -27,12 +27,12 @@ def total(
 ) -> float:
     """Return the mean weighted reward of an answer per row, as TRL adds it up: a reward that doesn't apply counts 0."""
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    said = [[{"role": "assistant", "content": text}] for text in texts]
-    values = [(reward(completions=said, **columns), weight) for reward, weight in mix]
-    return sum(weight * (value or 0.0) for paid, weight in values for value in paid) / len(rows)
+    completions = [[{"role": "assistant", "content": text}] for text in texts]
+    values = [(reward(completions=completions, **columns), weight) for reward, weight in mix]
+    return sum(weight * (value or 0.0) for amounts, weight in values for value in amounts) / len(rows)
 
 
-def earned(
+def mean_rewards(
     rows: Sequence[Mapping[str, Any]], mix: Sequence[tuple[Reward, float]], seed: int = 0
 ) -> dict[str, float]:
     """Return the mean reward of the right answers (``right``) and of each guesser, on up to 512 rows.
@@ -42,7 +42,7 @@ def earned(
         mix: rewards with their weights.
         seed: of the draw.
     """
-    some = random.Random(seed).sample(list(rows), min(SAMPLED, len(rows)))
+    some = random.Random(seed).sample(list(rows), min(SAMPLE_SIZE, len(rows)))
     right = [row["completion"][0]["content"] for row in some]
     guesses = guessers(some, rows)
     return {

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.train import rewards
-from surgvqa.train.steps.options import DataOptions, given, parsed
-from surgvqa.train.steps.refused import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
+from surgvqa.train.steps.options import DataOptions, option_names, parse_groups
+from surgvqa.train.steps.refused_options import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
 from trl import GRPOConfig, ModelConfig
 
 Reward = Callable[..., list[float | None]]
@@ -61,10 +61,10 @@ def parse(arguments: Sequence[str]) -> tuple[RewardOptions, GrpoOptions, ModelCo
         InputError: as ``options.parse``, with what a GRPO run can't honour; numbers that TRL can't batch.
     """
     try:
-        data, training, model = parsed(arguments, (RewardOptions, GrpoOptions, ModelConfig), "grpo")
+        data, training, model = parse_groups(arguments, (RewardOptions, GrpoOptions, ModelConfig), "grpo")
     except ValueError as error:  # GRPOConfig's own, on generations and batch sizes that don't fit
         raise InputError(str(error).splitlines()[0]) from None
-    raise_if_refused(given(arguments), training, model, data, REFUSED_BY_GRPO)
+    raise_if_refused(option_names(arguments), training, model, data, REFUSED_BY_GRPO)
     raise_if_no_optimizer(training)
     return data, training, model
 
@@ -84,12 +84,12 @@ def reward_functions(
     """
     if names is None:
         names = [name for name in rewards.WEIGHTS if name != "step_reward" or "grounded" in kinds]
-    found = [_function(name) for name in names]
+    functions = [_function(name) for name in names]
     if weights is None:
         weights = [rewards.WEIGHTS.get(name.rsplit(".", 1)[-1], 1.0) for name in names]
-    if len(weights) != len(found):
-        raise InputError(f"{len(weights)} --reward_weights for {len(found)} rewards: {', '.join(names)}")
-    return found, list(weights)
+    if len(weights) != len(functions):
+        raise InputError(f"{len(weights)} --reward_weights for {len(functions)} rewards: {', '.join(names)}")
+    return functions, list(weights)
 
 
 def _function(name: str) -> Reward:
@@ -97,9 +97,9 @@ def _function(name: str) -> Reward:
     if not module and last not in OURS:
         raise InputError(f"no reward {name!r}; {nearest(name, OURS)}; another's by its path, module.function")
     try:
-        found: Any = getattr(importlib.import_module(module or rewards.__name__), last)
+        function: Any = getattr(importlib.import_module(module or rewards.__name__), last)
     except (ImportError, AttributeError) as error:
         raise InputError(f"no reward {name!r}: {error}") from None
-    if not callable(found):
+    if not callable(function):
         raise InputError(f"{name} is no function")
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]

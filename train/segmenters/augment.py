@@ -93,5 +93,5 @@ def apply(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(picture, labels) after the change that follows from the seed."""
     change.set_random_seed(seed)
-    done = change(image=picture, mask=labels)
-    return done["image"], done["mask"]
+    sample = change(image=picture, mask=labels)
+    return sample["image"], sample["mask"]

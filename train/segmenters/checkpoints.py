@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 from surgvqa.cards.command import InputError
-from surgvqa.train.segmenters.parts import Prompted, Words, split
+from surgvqa.train.segmenters.parts import PromptSegmenter, Words, split
 from torch import Tensor, nn
 from torch.nn import functional
 
 PROMPTS = 6  # of a picture and step: the decoder runs once for each
 
 
-class ClipSeg(Prompted):
+class ClipSeg(PromptSegmenter):
     """CLIPSeg of transformers: its decoder is told a phrase."""
 
     def __init__(
@@ -23,7 +23,7 @@ class ClipSeg(Prompted):
         super().__init__(classes, phrases)
         from transformers import AutoTokenizer, CLIPSegForImageSegmentation
 
-        self.frozen = checkpoint is not None  # as its authors train it; random encoders must learn
+        self.is_frozen = checkpoint is not None  # as its authors train it; random encoders must learn
         self.prompts = PROMPTS
         if checkpoint is None:
             self.net, self.tokenizer = small_clipseg(
@@ -44,27 +44,29 @@ class ClipSeg(Prompted):
         The same computation as CLIPSegForImageSegmentation.forward, which reads a picture once per phrase and
         lets no gradient into either encoder.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            seen = self.net.clip.vision_model(
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
+            states = self.net.clip.vision_model(
                 pixel_values=(images - self.mean) / self.std,
                 output_hidden_states=True,
                 interpolate_pos_encoding=True,
             ).hidden_states
             words = self.tokenizer(list(texts), padding=True, return_tensors="pt").to(images.device)
-            asked = self.text(words)
+            phrase_vectors = self.text(words)
         at = torch.tensor(where, device=images.device)
-        levels = [seen[level + 1][at] for level in self.net.extract_layers]
-        found = self.net.decoder(levels, asked).logits.reshape(len(texts), 1, *_square(images, self.net))
-        resized: Tensor = functional.interpolate(
-            found, images.shape[-2:], mode="bilinear", align_corners=False
+        levels = [states[level + 1][at] for level in self.net.extract_layers]
+        maps = self.net.decoder(levels, phrase_vectors).logits.reshape(
+            len(texts), 1, *_square(images, self.net)
         )
-        return resized[:, 0]
+        resized_maps: Tensor = functional.interpolate(
+            maps, images.shape[-2:], mode="bilinear", align_corners=False
+        )
+        return resized_maps[:, 0]
 
     def text(self, words: Any) -> Tensor:
         """(phrases, projection) of tokenized phrases."""
         read = self.net.clip.text_model(input_ids=words["input_ids"], attention_mask=words["attention_mask"])
-        found: Tensor = self.net.clip.text_projection(read.pooler_output)
-        return found
+        phrase_vectors: Tensor = self.net.clip.text_projection(read.pooler_output)
+        return phrase_vectors
 
 
 def _square(images: Tensor, net: Any) -> tuple[int, int]:
@@ -103,7 +105,7 @@ def small_clipseg(texts: Sequence[str], size: int) -> tuple[Any, Any]:
     return CLIPSegForImageSegmentation(config), tokenizer
 
 
-class Sam(Prompted):
+class Sam(PromptSegmenter):
     """SAM (Kirillov et al. 2023) whose prompt is a phrase, as SurgicalSAM's is a class (Yue et al. 2023).
 
     SAM itself is asked with boxes and points, which nobody gives for a new picture. Here words make the tokens that a
@@ -118,7 +120,7 @@ class Sam(Prompted):
         super().__init__(classes, phrases)
         from transformers import SamModel
 
-        self.frozen = checkpoint is not None
+        self.is_frozen = checkpoint is not None
         self.prompts = PROMPTS
         if checkpoint is None:
             self.net = small_sam(size)
@@ -135,22 +137,22 @@ class Sam(Prompted):
         """(pairs, size, size): a phrase each, about the picture at its place of ``where``; a picture is read once."""
         side = self.net.config.vision_config.image_size
         pixels = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            seen = self.net.vision_encoder((pixels - self.mean) / self.std).last_hidden_state
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
+            embeddings = self.net.vision_encoder((pixels - self.mean) / self.std).last_hidden_state
         at = torch.tensor(where, device=images.device)
         places = self.net.get_image_wide_positional_embeddings().expand(len(texts), -1, -1, -1)
         no_mask = self.net.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1).expand_as(places)
-        found, _ = self.net.mask_decoder(
-            image_embeddings=seen[at],
+        maps, _ = self.net.mask_decoder(
+            image_embeddings=embeddings[at],
             image_positional_embeddings=places,
             sparse_prompt_embeddings=self.text(texts).view(len(texts), 1, self.TOKENS, -1),
             dense_prompt_embeddings=no_mask,
             multimask_output=False,
         )
-        resized: Tensor = functional.interpolate(
-            found[:, 0], images.shape[-2:], mode="bilinear", align_corners=False
+        resized_maps: Tensor = functional.interpolate(
+            maps[:, 0], images.shape[-2:], mode="bilinear", align_corners=False
         )
-        return resized[:, 0] + self.bias
+        return resized_maps[:, 0] + self.bias
 
 
 def small_sam(size: int) -> Any:

@@ -42,7 +42,7 @@ def recipe_of(config: Segment) -> Recipe:
     }
 
 
-class Stated(TypedDict):
+class SegmenterSpec(TypedDict):
     """A recipe and the classes it is for."""
 
     recipe: Recipe
@@ -51,7 +51,7 @@ class Stated(TypedDict):
     task: str
 
 
-class SegmenterFile(Stated):
+class SegmenterFile(SegmenterSpec):
     """What ``segmenter.json`` says of the weights beside it."""
 
     schema_version: int

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from surgvqa.cards.command import InputError
 from surgvqa.train.segmenters.checkpoints import ClipSeg, Sam
 from surgvqa.train.segmenters.documents import Recipe, SegmenterFile
-from surgvqa.train.segmenters.parts import Batch, Prompted, Segmenter, Words, grown, soft_dice
+from surgvqa.train.segmenters.parts import Batch, PromptSegmenter, Segmenter, Words, enlarge, soft_dice
 from surgvqa.train.steps.distributed import mean, total
 from torch import Tensor, nn
 from torch.nn import functional
@@ -49,29 +49,29 @@ class UNet(Segmenter):
 
     def logits(self, images: Tensor) -> Tensor:
         """(n, classes, size, size)."""
-        found: Tensor = self.net((images - self.mean) / self.std)
-        return found
+        maps: Tensor = self.net((images - self.mean) / self.std)
+        return maps
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy, and Dice over the classes that the batch shows."""
         logits = self.logits(batch.images).float()
         truth = functional.one_hot(batch.labels, len(self.classes)).movedim(-1, 1).float()
         dice = soft_dice(logits.softmax(1), truth, (0, 2, 3))
-        shown = total(truth.sum((0, 2, 3))) > 0
+        in_view = total(truth.sum((0, 2, 3))) > 0
         entropy = functional.cross_entropy(logits, batch.labels, reduction="sum")
-        return mean(entropy, batch.labels.numel()) + dice[shown].mean()
+        return mean(entropy, batch.labels.numel()) + dice[in_view].mean()
 
     def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
         """Those of the softmax."""
-        return grown(self.logits(image[None])[0].float(), shape).softmax(0)[1:]
+        return enlarge(self.logits(image[None])[0].float(), shape).softmax(0)[1:]
 
-    def chosen(self, shares: Tensor) -> Tensor:
+    def to_masks(self, shares: Tensor) -> Tensor:
         """Every pixel is of its likeliest class, or of the background."""
         best = torch.cat([1 - shares.sum(0, keepdim=True), shares]).argmax(0)
         return functional.one_hot(best, len(self.classes)).movedim(-1, 0)[1:] > 0
 
 
-class TextUNet(Prompted):
+class TextUNet(PromptSegmenter):
     """A U-Net whose pixels meet phrases in one space (LSeg, Li et al. 2022): learns from nothing in minutes.
 
     A phrase is the mean of its words; words that training hasn't seen all mean the same, which is nowhere.
@@ -91,17 +91,17 @@ class TextUNet(Prompted):
         self.text = Words(self.phrases.values(), 2 * EMBEDDING, EMBEDDING)
         self.bias = nn.Parameter(torch.tensor(-3.0))  # most pixels are of no phrase
 
-    def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
+    def draw_prompts(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
         """All classes, and a word that nobody knows."""
-        return [*super().asked(labels, seed), (-1, "")]
+        return [*super().draw_prompts(labels, seed), (-1, "")]
 
     def logits(self, images: Tensor, where: Sequence[int], texts: Sequence[str]) -> Tensor:
         """(pairs, size, size); a picture is read once."""
         pixels = self.net((images - self.mean) / self.std)
-        known = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        every = torch.einsum("td,ndhw->nthw", self.text(list(known)).to(pixels.dtype), pixels)
-        found: Tensor = every[list(where), [known[text] for text in texts]]
-        return found + self.bias
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        every = torch.einsum("td,ndhw->nthw", self.text(list(numbers)).to(pixels.dtype), pixels)
+        maps: Tensor = every[list(where), [numbers[text] for text in texts]]
+        return maps + self.bias
 
 
 def make(recipe: Recipe, classes: Sequence[str], phrases: Mapping[str, Sequence[str]]) -> Segmenter:
@@ -111,18 +111,18 @@ def make(recipe: Recipe, classes: Sequence[str], phrases: Mapping[str, Sequence[
         return UNet(classes, *towers)
     if recipe["model"] == TEXT_UNET:
         return TextUNet(classes, phrases, *towers)
-    asked = {CLIPSEG: ClipSeg, SAM: Sam}[recipe["model"]]
-    return asked(classes, phrases, recipe["checkpoint"], recipe["size"])
+    kind = {CLIPSEG: ClipSeg, SAM: Sam}[recipe["model"]]
+    return kind(classes, phrases, recipe["checkpoint"], recipe["size"])
 
 
 def load(folder: Path) -> tuple[Segmenter, SegmenterFile]:
     """Return a segmenter that `surgvqa-train segment` wrote, with what it says of itself."""
-    stated = folder / "segmenter.json"
-    if not stated.is_file():
+    path = folder / "segmenter.json"
+    if not path.is_file():
         raise InputError(
             f"{folder} holds no segmenter.json; `surgvqa-train segment --out {folder}` writes one"
         )
-    said: SegmenterFile = json.loads(stated.read_text("utf-8"))
-    model = make({**said["recipe"], "weights": None}, said["classes"], said["phrases"])
+    document: SegmenterFile = json.loads(path.read_text("utf-8"))
+    model = make({**document["recipe"], "weights": None}, document["classes"], document["phrases"])
     model.load_state_dict(load_file(folder / "model.safetensors"))
-    return model.eval(), said
+    return model.eval(), document

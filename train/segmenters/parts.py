@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     seeds: Sequence[int]
 
 
-class Found(NamedTuple):
+class PictureMasks(NamedTuple):
     """Of one picture: each class's boolean mask with its mean probability, and the highest of any class and pixel."""
 
     masks: dict[str, tuple[np.ndarray, float]]
@@ -61,27 +61,27 @@ class Segmenter(nn.Module):
         """Of one picture (3, size, size): a probability per class but background and pixel of ``shape``."""
         raise NotImplementedError
 
-    def chosen(self, shares: Tensor) -> Tensor:
+    def to_masks(self, shares: Tensor) -> Tensor:
         """Return the masks of the shares, boolean: what is likelier than not."""
         return shares > 0.5
 
     @torch.no_grad()
-    def masks(self, image: Tensor, shape: tuple[int, int]) -> Found:
+    def masks(self, image: Tensor, shape: tuple[int, int]) -> PictureMasks:
         """Return the label map of the picture, in ``shape``."""
         shares = self.shares(image, shape)
-        each = zip(self.classes[1:], shares, self.chosen(shares), strict=True)
+        each = zip(self.classes[1:], shares, self.to_masks(shares), strict=True)
         masks = {
             name: (mask.cpu().numpy(), float(share[mask].mean())) for name, share, mask in each if mask.any()
         }
-        return Found(masks, float(shares.max()))
+        return PictureMasks(masks, float(shares.max()))
 
 
-def grown(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+def enlarge(maps: Tensor, shape: tuple[int, int]) -> Tensor:
     """(n, height, width) of logits as (n, *shape): between pixels, so that outlines stay smooth."""
     return functional.interpolate(maps[None], shape, mode="bilinear", align_corners=False)[0]
 
 
-class Prompted(Segmenter):
+class PromptSegmenter(Segmenter):
     """Is asked in words; a name of nothing in view has an empty mask."""
 
     prompts: int  # of a picture and step: at most half are of what it shows, the others of what it doesn't
@@ -94,14 +94,14 @@ class Prompted(Segmenter):
         """(pairs, size, size): a phrase each, about the picture at its place of ``where``."""
         raise NotImplementedError
 
-    def asked(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
+    def draw_prompts(self, labels: Tensor, seed: int) -> list[tuple[int, str]]:
         """(class, phrase) pairs to ask one picture for: ones that it shows, then ones that it doesn't."""
         draw = random.Random(seed)
         values = {int(value) for value in np.unique(labels.cpu().numpy())} - {0}
-        shown = draw.sample(sorted(values), min(len(values), self.prompts // 2))
+        visible = draw.sample(sorted(values), min(len(values), self.prompts // 2))
         rest = sorted(set(range(1, len(self.classes))) - values)
-        absent = draw.sample(rest, min(len(rest), self.prompts - len(shown)))
-        return [(value, draw.choice(self.phrases[self.classes[value]])) for value in (*shown, *absent)]
+        absent = draw.sample(rest, min(len(rest), self.prompts - len(visible)))
+        return [(value, draw.choice(self.phrases[self.classes[value]])) for value in (*visible, *absent)]
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of every pair; Dice of those that are in the picture, the area of those that aren't.
@@ -111,24 +111,24 @@ class Prompted(Segmenter):
         pairs = [
             (at, value, text)
             for at, seed in enumerate(batch.seeds)
-            for value, text in self.asked(batch.labels[at], seed)
+            for value, text in self.draw_prompts(batch.labels[at], seed)
         ]
         where = torch.tensor([at for at, _, _ in pairs], device=batch.images.device)
         values = torch.tensor([value for _, value, _ in pairs], device=batch.images.device)
         truth = (batch.labels[where] == values[:, None, None]).float()
         logits = self.logits(batch.images, [at for at, _, _ in pairs], [text for _, _, text in pairs]).float()
-        shown = truth.sum((1, 2)) > 0
+        in_view = truth.sum((1, 2)) > 0
         shares = logits.sigmoid()
         entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="sum")
-        dice = soft_dice(shares, truth, (1, 2))[shown]
-        area = shares[~shown].mean((1, 2))
+        dice = soft_dice(shares, truth, (1, 2))[in_view]
+        area = shares[~in_view].mean((1, 2))
         empty = area / (area + SPECK)
         return mean(entropy, truth.numel()) + mean(dice.sum(), len(dice)) + mean(empty.sum(), len(empty))
 
     def shares(self, image: Tensor, shape: tuple[int, int]) -> Tensor:
         """Every class is asked for by its own name."""
         texts = [self.phrases[name][0] for name in self.classes[1:]]
-        return grown(self.logits(image[None], [0] * len(texts), texts).float(), shape).sigmoid()
+        return enlarge(self.logits(image[None], [0] * len(texts), texts).float(), shape).sigmoid()
 
 
 def split(phrases: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -146,9 +146,9 @@ class Words(nn.Sequential):
     """Phrases as vectors: the mean of their words, then two layers. Words it wasn't made with all mean the same."""
 
     def __init__(self, phrases: Iterable[Iterable[str]], width: int, out: int) -> None:
-        self.known = {word: at for at, word in enumerate(sorted({*split(phrases)}), 1)}  # 0: unknown
+        self.numbers = {word: at for at, word in enumerate(sorted({*split(phrases)}), 1)}  # 0: unknown
         super().__init__(
-            nn.EmbeddingBag(len(self.known) + 1, width, mode="mean"),
+            nn.EmbeddingBag(len(self.numbers) + 1, width, mode="mean"),
             nn.Linear(width, width),
             nn.GELU(),
             nn.Linear(width, out),
@@ -156,16 +156,16 @@ class Words(nn.Sequential):
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """(phrases, out)."""
-        ids = [[self.known.get(word, 0) for word in split([[text]])] or [0] for text in texts]
+        ids = [[self.numbers.get(word, 0) for word in split([[text]])] or [0] for text in texts]
         starts = np.cumsum([0, *map(len, ids[:-1])])
         device = next(self.parameters()).device
-        found: Tensor = self[0](
+        vectors: Tensor = self[0](
             torch.tensor([one for each in ids for one in each], device=device),
             torch.tensor(starts, device=device),
         )
         for layer in list(self)[1:]:
-            found = layer(found)
-        return found
+            vectors = layer(vectors)
+        return vectors
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:

@@ -6,37 +6,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.command import InputError
 
-Device = Annotated[str | None, Given("cuda|cpu", shown="cuda where there is one")]
+Device = Annotated[str | None, Usage("cuda|cpu", default_text="cuda where there is one")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
     """Train a U-Net or a text-prompted model on the config segmentation; resumable."""
 
-    data: Annotated[Path, Given("DIR")]
+    data: Annotated[Path, Usage("DIR")]
     """a folder built with --segmentation"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """folder of the segmenter; a stopped run goes on"""
     model: Literal["unet", "text-unet", "clipseg", "sam"] = "unet"
     """classes, or phrases: text-unet learns from nothing, clipseg and sam go on from a checkpoint"""
-    encoder: Annotated[str, Given("NAME")] = "resnet18"
+    encoder: Annotated[str, Usage("NAME")] = "resnet18"
     """of the U-Nets: any of segmentation-models-pytorch"""
-    decoder: Annotated[tuple[int, ...], Given("N")] = (256, 128, 64, 32, 16)
+    decoder: Annotated[tuple[int, ...], Usage("N")] = (256, 128, 64, 32, 16)
     """channels of the U-Nets' decoder, coarse to fine; their number is the depth"""
-    weights: Annotated[str | None, Given("NAME", shown="random")] = None
+    weights: Annotated[str | None, Usage("NAME", default_text="random")] = None
     """of the encoder, imagenet for one"""
-    checkpoint: Annotated[str | None, Given("MODEL", shown="small, random")] = None
+    checkpoint: Annotated[str | None, Usage("MODEL", default_text="small, random")] = None
     """of CLIPSeg or SAM: CIDAS/clipseg-rd64-refined, facebook/sam-vit-base"""
-    size: Annotated[int, Given("PIXELS")] = 256
+    size: Annotated[int, Usage("PIXELS")] = 256
     """side of the squares it sees"""
-    epochs: Annotated[int, Given("N")] = 30
+    epochs: Annotated[int, Usage("N")] = 30
     """passes over the training split"""
-    batch_size: Annotated[int, Given("N")] = 8
+    batch_size: Annotated[int, Usage("N")] = 8
     """pictures of a step"""
-    learning_rate: Annotated[float, Given("LR")] = 1e-3
+    learning_rate: Annotated[float, Usage("LR")] = 1e-3
     """of AdamW"""
     augment: Literal["full", "light", "none"] = "full"
     """full: smoke, highlights, blur, colour, crop, rotation; light: mirrored and colour, for short runs"""
@@ -44,7 +44,7 @@ class Segment:
     """where it trains"""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: mixed, about twice as fast on GPUs and on processors with AVX512-BF16"""
-    seed: Annotated[int, Given("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of weights, order and augmentation"""
 
     def check(self) -> None:
@@ -66,11 +66,11 @@ class Segment:
 class Masks:
     """Predict a segmenter's masks of videos; `surgvqa-build procedure --segmenter` calls it."""
 
-    segmenter: Annotated[Path, Given("SEGMENTER", position=True)]
+    segmenter: Annotated[Path, Usage("SEGMENTER", position=True)]
     """a folder that `surgvqa-train segment` wrote"""
-    request: Annotated[Path, Given("FILE")]
+    request: Annotated[Path, Usage("FILE")]
     """JSON: which moments of which videos"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """where CASE.json (COCO) goes"""
     device: Device = None
     """where it runs"""
@@ -80,23 +80,23 @@ class Masks:
 class Vision:
     """Teach a vision tower from masks: what lies under its tokens, where, what enters, leaves and moves."""
 
-    data: Annotated[Path, Given("DIR")]
+    data: Annotated[Path, Usage("DIR")]
     """built with --segmentation instruments or all"""
-    model: Annotated[str, Given("MODEL")]
+    model: Annotated[str, Usage("MODEL")]
     """a Qwen-VL: a folder or a Hub name; its tower is taught"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """folder of the model, written in the end"""
-    max_pixels: Annotated[int, Given("N")] = 512 * 512
+    max_pixels: Annotated[int, Usage("N")] = 512 * 512
     """of a frame, as in sft"""
-    epochs: Annotated[int, Given("N")] = 2
+    epochs: Annotated[int, Usage("N")] = 2
     """passes over the training split"""
-    batch_size: Annotated[int, Given("N")] = 32
+    batch_size: Annotated[int, Usage("N")] = 32
     """pairs of moments of a step"""
-    learning_rate: Annotated[float, Given("LR")] = 4e-3
+    learning_rate: Annotated[float, Usage("LR")] = 4e-3
     """of AdamW, for what Muon doesn't take"""
-    muon_learning_rate: Annotated[float, Given("LR")] = 0.02
+    muon_learning_rate: Annotated[float, Usage("LR")] = 0.02
     """of Muon, for the matrices"""
     device: Device = None
     """where it trains"""
-    seed: Annotated[int, Given("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of weights and order"""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 from surgvqa.train.settings.from_masks import Device
 
 
@@ -14,11 +14,11 @@ from surgvqa.train.settings.from_masks import Device
 class Towers:
     """Compare visual encoders: frozen features and a linear probe."""
 
-    data: Annotated[Path, Given("DIR")]
+    data: Annotated[Path, Usage("DIR")]
     """clips with pictures, phases and scenes"""
-    models: Annotated[tuple[str, ...], Given("MODEL")] = ()
+    models: Annotated[tuple[str, ...], Usage("MODEL")] = ()
     """CLIP, SigLIP, DINO or Qwen-VL: folders or Hub names"""
-    out: Annotated[Path | None, Given("FILE.json")] = None
+    out: Annotated[Path | None, Usage("FILE.json")] = None
     """write the figures as JSON"""
     device: Device = None
     """where it runs"""
@@ -28,27 +28,27 @@ class Towers:
 class Scratch:
     """Train a small vision-language model from nothing, to be read; resumable."""
 
-    data: Annotated[Path, Given("DIR")]
+    data: Annotated[Path, Usage("DIR")]
     """clips with pictures, built with --kinds caption …"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """folder of the model; a stopped run goes on"""
     join: Literal["prefix", "queries", "cross"] = "prefix"
     """how the text gets at the picture: projected patches before it, learned queries, or cross-attention"""
     size: Literal["full", "small", "tiny"] = "small"
     """40, 1.4 or 0.1 million parameters"""
-    kinds: Annotated[tuple[str, ...], Given("KIND")] = ("caption",)
+    kinds: Annotated[tuple[str, ...], Usage("KIND")] = ("caption",)
     """of the questions to learn"""
-    start: Annotated[Path | None, Given("DIR", flag="--from")] = None
+    start: Annotated[Path | None, Usage("DIR", flag="--from")] = None
     """a model to go on from, such as one that has learned captions"""
-    epochs: Annotated[int, Given("N")] = 20
+    epochs: Annotated[int, Usage("N")] = 20
     """passes over the training split"""
-    batch_size: Annotated[int, Given("N")] = 32
+    batch_size: Annotated[int, Usage("N")] = 32
     """questions of a step"""
-    learning_rate: Annotated[float, Given("LR")] = 2e-3
+    learning_rate: Annotated[float, Usage("LR")] = 2e-3
     """AdamW's; Muon's, on the matrices, is five times that"""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: mixed"""
     device: Device = None
     """where it trains"""
-    seed: Annotated[int, Given("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of weights, order and moved pictures"""

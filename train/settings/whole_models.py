@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from surgvqa.cards.arguments.option import Given
+from surgvqa.cards.arguments.option import Usage
 
 Family = Literal["qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_5_moe", "whisper"]
 
@@ -15,13 +15,13 @@ Family = Literal["qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_5_moe",
 class Tiny:
     """Make a tiny Qwen-VL or Whisper offline, for tests and the demo."""
 
-    family: Annotated[Family, Given("FAMILY")]
+    family: Annotated[Family, Usage("FAMILY")]
     """qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, qwen3_5_moe or whisper"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """folder of the checkpoint"""
     size: Literal["test", "demo", "taught"] = "test"
     """demo: one that learns from frames of 56 pixels; taught: the same after `make learn`, as the package has it"""
-    seed: Annotated[int, Given("N", shown="0")] = 0
+    seed: Annotated[int, Usage("N", default_text="0")] = 0
     """of the random weights"""
 
 
@@ -29,7 +29,7 @@ class Tiny:
 class Configs:
     """List our recipes, launch and job files, or print the path of one."""
 
-    name: Annotated[str | None, Given("NAME", position=True)] = None
+    name: Annotated[str | None, Usage("NAME", position=True)] = None
     """print where this one lies: $(surgvqa-train configs slurm.sbatch)"""
 
 
@@ -37,13 +37,13 @@ class Configs:
 class Merge:
     """Merge an adapter into its base model, and prove it."""
 
-    model: Annotated[str, Given("MODEL", position=True)]
+    model: Annotated[str, Usage("MODEL", position=True)]
     """the adapter: folder or Hub name"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """folder of the merged model"""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """type of the weights"""
-    base: Annotated[str | None, Given("MODEL")] = None
+    base: Annotated[str | None, Usage("MODEL")] = None
     """the base model, where it has moved"""
 
 
@@ -51,13 +51,13 @@ class Merge:
 class Vllm:
     """Write a folder that vLLM serves, and the configs/global.yaml that names it."""
 
-    model: Annotated[str, Given("MODEL", position=True)]
+    model: Annotated[str, Usage("MODEL", position=True)]
     """adapter (is merged) or whole model: folder or Hub name"""
-    out: Annotated[Path, Given("DIR")]
+    out: Annotated[Path, Usage("DIR")]
     """the framework's folder"""
-    name: Annotated[str | None, Given("NAME", shown="its folder's")] = None
+    name: Annotated[str | None, Usage("NAME", default_text="its folder's")] = None
     """the model's name below models/llm"""
-    repo: Annotated[str | None, Given("ORG/NAME")] = None
+    repo: Annotated[str | None, Usage("ORG/NAME")] = None
     """model_repo: where the server may download it"""
-    base: Annotated[str | None, Given("MODEL")] = None
+    base: Annotated[str | None, Usage("MODEL")] = None
     """the base model, where it has moved"""

@@ -12,7 +12,7 @@ from surgvqa.train.steps.labels import IGNORE
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-TAUGHT = "taught"
+TAUGHT_MASK = "taught"
 
 
 def taught_alone(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -26,11 +26,11 @@ def taught_alone(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     ([[7, 8, 9]], [[0, 1, 1], [1, 0, 0]])
     """
     labels = inputs["labels"][:, 1:]
-    taught = labels != IGNORE
-    if labels.device.type != "cpu" or not taught.any():
+    taught_mask = labels != IGNORE
+    if labels.device.type != "cpu" or not taught_mask.any():
         return inputs
     rest = {name: value for name, value in inputs.items() if name != "labels"}
-    return {**rest, "shift_labels": labels[taught][None], TAUGHT: taught}
+    return {**rest, "shift_labels": labels[taught_mask][None], TAUGHT_MASK: taught_mask}
 
 
 class TaughtOnly:
@@ -40,15 +40,15 @@ class TaughtOnly:
         inner = model.base_model  # what TRL's head calls
         inner.register_forward_pre_hook(self._look, with_kwargs=True)
         inner.register_forward_hook(self._leave_out)
-        self._taught: Tensor | None = None
+        self._taught_mask: Tensor | None = None
 
     def _look(
         self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
-        self._taught = kwargs.pop(TAUGHT, None)
+        self._taught_mask = kwargs.pop(TAUGHT_MASK, None)
         return args, kwargs
 
     def _leave_out(self, _: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        if self._taught is not None:  # batch x length x width to 1 x n x width
-            output.last_hidden_state = output.last_hidden_state[:, :-1][self._taught][None]
+        if self._taught_mask is not None:  # batch x length x width to 1 x n x width
+            output.last_hidden_state = output.last_hidden_state[:, :-1][self._taught_mask][None]
         return output

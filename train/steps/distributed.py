@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch import distributed as group
 
 
-def device(asked: str | None) -> torch.device:
+def device(name: str | None) -> torch.device:
     """Return the device that was asked for; else a card, where there is one."""
-    return torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def join(device: torch.device) -> None:
@@ -51,52 +51,52 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
         """Add up."""
-        summed = value.contiguous().clone()
-        group.all_reduce(summed)
-        return summed
+        value_sum = value.contiguous().clone()
+        group.all_reduce(value_sum)
+        return value_sum
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
         """Add up the gradients."""
-        summed = gradient.contiguous().clone()
-        group.all_reduce(summed)
-        return summed
+        gradient_sum = gradient.contiguous().clone()
+        group.all_reduce(gradient_sum)
+        return gradient_sum
 
 
 def total(value: Tensor) -> Tensor:
     """Return the sum over all processes; gradients flow back to each."""
     if size() == 1:
         return value
-    summed: Tensor = _Sum.apply(value)
-    return summed
+    value_sum: Tensor = _Sum.apply(value)
+    return value_sum
 
 
-def mean(summed: Tensor, count: int) -> Tensor:
+def mean(own_sum: Tensor, count: int) -> Tensor:
     """Return a sum over this process's samples as the mean over all processes'; 0 of none."""
-    number = total(torch.tensor(float(count), device=summed.device))
-    return total(summed) / number.clamp(min=1)
+    number = total(torch.tensor(float(count), device=own_sum.device))
+    return total(own_sum) / number.clamp(min=1)
 
 
 def mean_gradients(model: nn.Module) -> None:
     """Average the gradients. Every process has found those of the same loss, over its own samples, times their number."""
     if size() == 1:
         return
-    found = [one.grad for one in model.parameters() if one.grad is not None]
-    flat = torch.cat([one.reshape(-1) for one in found])
+    gradients = [one.grad for one in model.parameters() if one.grad is not None]
+    flat = torch.cat([one.reshape(-1) for one in gradients])
     group.all_reduce(flat)
-    for one, mean in zip(found, torch.split(flat, [one.numel() for one in found]), strict=True):
+    for one, mean in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
         one.copy_(mean.view_as(one) / size())
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
     """Batch norm over the samples of all processes; torch's SyncBatchNorm runs on GPUs only."""
 
-    def forward(self, found: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """(n, channels, height, width), normalised."""
         if not self.training:
-            return super().forward(found)
-        values = found.float()
-        count = total(torch.tensor(float(values.numel() // values.shape[1]), device=found.device))
+            return super().forward(features)
+        values = features.float()
+        count = total(torch.tensor(float(values.numel() // values.shape[1]), device=features.device))
         mean = total(values.sum((0, 2, 3))) / count
         spread = total((values - mean[:, None, None]).square().sum((0, 2, 3))) / count
         with torch.no_grad():
@@ -107,7 +107,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
                 self.num_batches_tracked += 1
         scale = self.weight * (spread + self.eps).rsqrt()
         normal = values * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
-        return normal.to(found.dtype)
+        return normal.to(features.dtype)
 
 
 def share_batch_norm(model: nn.Module) -> None:

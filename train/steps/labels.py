@@ -32,12 +32,12 @@ def assistant_labels(
     start: list[int] = tokenizer(opening, add_special_tokens=False)["input_ids"]
     end: int = tokenizer.convert_tokens_to_ids(closing)
     labels = [IGNORE] * len(ids)
-    place, found = 0, False
+    place, has_answer = 0, False
     while place < len(ids):
         if list(ids[place : place + len(start)]) != start:
             place += 1
             continue
-        place, found = place + len(start), True
+        place, has_answer = place + len(start), True
         while True:
             if place >= len(ids):
                 raise InputError(f"an answer has no {closing}; does the chat template end the turns with it?")
@@ -45,7 +45,7 @@ def assistant_labels(
             place += 1
             if ids[place - 1] == end:
                 break
-    if not found:
+    if not has_answer:
         text = tokenizer.decode(list(ids[-40:]))
         raise InputError(
             f"nothing to learn: no {opening!r} in …{text!r}; is the chat template the model's own?"

@@ -15,7 +15,7 @@ from surgvqa.eval.models.precision import native_bfloat16
 from torch import Tensor
 
 
-def orthogonalised(
+def orthogonalise(
     matrix: Tensor, coefficients: Sequence[float], steps: int, eps: float, dtype: torch.dtype
 ) -> Tensor:
     """Return a matrix near the closest orthogonal one, by ``steps`` Newton-Schulz iterations in ``dtype``.
@@ -41,8 +41,8 @@ class Muon(torch.optim.Muon):
         """One step."""
         devices = {one.device for group in self.param_groups for one in group["params"]}
         if all(native_bfloat16(device) for device in devices):
-            done: float | None = super().step(closure)  # type: ignore[arg-type, no-untyped-call]
-            return done
+            stock_loss: float | None = super().step(closure)  # type: ignore[arg-type, no-untyped-call]
+            return stock_loss
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -60,7 +60,7 @@ class Muon(torch.optim.Muon):
         momentum, rate = group["momentum"], float(group["lr"])
         mean = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
         update = gradient.lerp(mean, momentum) if group["nesterov"] else mean
-        update = orthogonalised(
+        update = orthogonalise(
             update, group["ns_coefficients"], group["ns_steps"], group["eps"], torch.float32
         )
         weight.mul_(1 - rate * group["weight_decay"])

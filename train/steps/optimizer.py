@@ -55,30 +55,34 @@ def is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim == 2 and not re.search(r"embed|lm_head", name)
 
 
-def divided(
-    named: Iterable[tuple[str, nn.Parameter]],
+def divide_parameters(
+    named_parameters: Iterable[tuple[str, nn.Parameter]],
 ) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Return the parameters that Muon takes, and all others."""
     inside: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
-    for name, one in named:
+    for name, one in named_parameters:
         (inside if is_hidden_matrix(name, one) else rest).append(one)
     return inside, rest
 
 
 def optimizer_for(
-    model: nn.Module, options: TrainingOptions, decayed: Iterable[str], cls: Any, settings: Mapping[str, Any]
+    model: nn.Module,
+    options: TrainingOptions,
+    decay_names: Iterable[str],
+    cls: Any,
+    settings: Mapping[str, Any],
 ) -> torch.optim.Optimizer:
     """Return the optimiser of everything that learns, one group for each part, kind and weight decay.
 
     Args:
         model: as it is trained.
         options: learning rates and weight decay.
-        decayed: names of the parameters that decay (no norms, no biases).
+        decay_names: names of the parameters that decay (no norms, no biases).
         cls: the class for what Muon doesn't take, or for all.
         settings: its keyword arguments.
     """
-    rates, decayed = learning_rates(options), set(decayed)
+    rates, decay_names = learning_rates(options), set(decay_names)
     groups: dict[tuple[bool, str, bool], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -91,9 +95,11 @@ def optimizer_for(
         empty: dict[str, Any] = {
             "params": [],
             "lr": rate,
-            "weight_decay": options.weight_decay if name in decayed else 0.0,
+            "weight_decay": options.weight_decay if name in decay_names else 0.0,
         }
-        groups.setdefault((muon, part, name in decayed), {**empty, "part": part})["params"].append(parameter)
+        groups.setdefault((muon, part, name in decay_names), {**empty, "part": part})["params"].append(
+            parameter
+        )
     rest = [group for (muon, _, _), group in groups.items() if not muon]
     matrices = [group for (muon, _, _), group in groups.items() if muon]
     if not matrices:

@@ -15,7 +15,7 @@ import yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
-from surgvqa.train.steps.refused import raise_if_impossible, raise_if_refused
+from surgvqa.train.steps.refused_options import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
 
@@ -29,7 +29,7 @@ VISION_TARGETS = (
 )
 PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
 AUDIO_PROJECTOR = "model.audio_projector"
-FIXED = (
+FIXED_OPTIONS = (
     "assistant_only_loss",
     "dataset_kwargs",
     "packing",
@@ -133,8 +133,10 @@ class TrainingOptions(SFTConfig):
         if not torch.cuda.is_available():
             self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
             self.bf16 = bool(self.bf16)  # type: ignore[has-type]
-        # as they were asked for, before they are set to what the collator needs (`surgvqa.train.steps.refused`)
-        self.asked = {name: getattr(self, name) for name in ("remove_unused_columns", *FIXED)}
+        # as they were asked for, before they are set to what the collator needs (`surgvqa.train.steps.refused_options`)
+        self.original_values = {
+            name: getattr(self, name) for name in ("remove_unused_columns", *FIXED_OPTIONS)
+        }
         self.remove_unused_columns = False
         self.assistant_only_loss = False  # the collator's labels cover the answers and nothing else
         self.dataset_kwargs = {"skip_prepare_dataset": True}
@@ -212,15 +214,15 @@ def parse(
     """
     verb = "sft" if training_options is TrainingOptions else "audio"
     try:
-        data, training, model = parsed(arguments, (DataOptions, training_options, ModelConfig), verb)
+        data, training, model = parse_groups(arguments, (DataOptions, training_options, ModelConfig), verb)
     except ValueError as error:  # a value that transformers or TRL refuses itself
         raise InputError(str(error).splitlines()[0]) from None
-    raise_if_refused(given(arguments), training, model, data)
+    raise_if_refused(option_names(arguments), training, model, data)
     raise_if_impossible(training, model)
     return data, training, model
 
 
-def given(arguments: Sequence[str]) -> set[str]:
+def option_names(arguments: Sequence[str]) -> set[str]:
     """Names of the options on a command line and in its ``--config`` file."""
     out = {word[2:].split("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
     out |= {name.removeprefix("no_") for name in out}
@@ -230,14 +232,14 @@ def given(arguments: Sequence[str]) -> set[str]:
     return out
 
 
-def parsed(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
+def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
     """As ``parse``, for the option classes of data, training and model of any recipe.
 
     Raises:
         InputError: as ``parse``.
     """
     arguments = list(arguments)
-    known = {option.name for group in groups for option in fields(group)}
+    known_names = {option.name for group in groups for option in fields(group)}
     for index, argument in enumerate(arguments):
         if argument == "--config":
             if index + 1 == len(arguments):
@@ -245,11 +247,11 @@ def parsed(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) ->
                     "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml, grpo_lora.yaml"
                 )
             arguments[index + 1] = str(config_file(arguments[index + 1]))
-            check_config(Path(arguments[index + 1]), known)
+            check_config(Path(arguments[index + 1]), known_names)
         elif argument.startswith("--"):
             option = argument[2:].split("=")[0].replace("-", "_")
-            if option not in known and option.removeprefix("no_") not in known:
-                near = difflib.get_close_matches(option, known, n=1)
+            if option not in known_names and option.removeprefix("no_") not in known_names:
+                near = difflib.get_close_matches(option, known_names, n=1)
                 raise InputError(
                     f"no option {argument}; " + (f"did you mean --{near[0]}?" if near else "see --help")
                 )
@@ -271,11 +273,11 @@ def config_file(name: str) -> Path:
     ours = Path(str(resources.files("surgvqa.train") / "configs"))
     if (ours / f"{path.stem}.yaml").is_file():
         return ours / f"{path.stem}.yaml"
-    known = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
-    raise InputError(f"no file {name}; surgvqa has {', '.join(known)}")
+    known_names = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
+    raise InputError(f"no file {name}; surgvqa has {', '.join(known_names)}")
 
 
-def check_config(path: Path, known: set[str]) -> None:
+def check_config(path: Path, known_names: set[str]) -> None:
     """Refuse a file with an option nobody has, before a long parser does."""
     try:
         values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -284,8 +286,8 @@ def check_config(path: Path, known: set[str]) -> None:
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
     for option in values:
-        if option not in known | {"env"}:
-            near = difflib.get_close_matches(str(option), known, n=1)
+        if option not in known_names | {"env"}:
+            near = difflib.get_close_matches(str(option), known_names, n=1)
             raise InputError(
                 f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
             )
@@ -294,12 +296,12 @@ def check_config(path: Path, known: set[str]) -> None:
 def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
     """List what a run can do about a full card, the cheapest first; what it does already is left out."""
     size, steps = training.per_device_train_batch_size, training.gradient_accumulation_steps
-    shared = training.questions_per_sequence
+    per_sequence = training.questions_per_sequence
     smaller = f"--per_device_train_batch_size 1 --gradient_accumulation_steps {size * steps}"
     possible = [
         (size > 1, f"{smaller} (the same step in smaller parts)"),
         (not training.gradient_checkpointing, "--gradient_checkpointing true"),
-        (shared == 0 or shared > 3, "--questions-per-sequence 3"),
+        (per_sequence == 0 or per_sequence > 3, "--questions-per-sequence 3"),
         (not model.use_peft, "LoRA (sft_lora.yaml)"),
         (model.use_peft and not model.load_in_4bit, "4 bits (sft_qlora.yaml)"),
         (True, f"a lower --max_pixels (now {training.max_pixels}) or fewer --frames"),
@@ -316,8 +318,8 @@ def quantisation(model: ModelConfig, device: str | torch.device) -> BitsAndBytes
     """
     # four bits are computed in a type of their own, and "auto" is none
     sums = "bfloat16" if native_bfloat16(device) else "float32"
-    given = replace(model, dtype=sums) if model.dtype in (None, "auto") else model
-    config = get_quantization_config(given)
+    model_options = replace(model, dtype=sums) if model.dtype in (None, "auto") else model
+    config = get_quantization_config(model_options)
     if config is not None:
         towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
         config.llm_int8_skip_modules = [*towers, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]

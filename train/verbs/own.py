@@ -20,7 +20,7 @@ def tiny(config: Tiny) -> None:
         make_whisper(config.out, config.seed)
         return
     if config.size == "taught":
-        from surgvqa.train.base.shipped import copy
+        from surgvqa.train.base.shipped_base import copy
 
         copy(config.family, config.out, config.seed)
         return

@@ -80,13 +80,13 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
     >>> value_of("--a", ["--a", "x", "--b", "--a=y"])
     'y'
     """
-    found = None
+    value = None
     for place, word in enumerate(words):
         if word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
+            value = word.partition("=")[2]
         elif word == flag and place + 1 < len(words):
-            found = words[place + 1]
-    return found
+            value = words[place + 1]
+    return value
 
 
 COMMON: Options = (

@@ -29,9 +29,9 @@ from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "time_s", "height", "width", "classes", "image", "label_map")
 SHARE = 0.2  # of a token's area that a thing must cover to be what lies under it
-REPEATED = 3  # times in an epoch, at most
+MOST_REPEATS = 3  # times in an epoch, at most
 # Of the frame's diagonal: what moves, and what keeps still; between them nothing is said.
-MOVED, KEPT = 0.02, 0.005
+LEAST_MOTION, MOST_DRIFT = 0.02, 0.005
 FAR = 0.12  # a thing that got farther than this in one step was taken out and put back
 UNKNOWN = -100  # what cross-entropy leaves out
 
@@ -77,11 +77,11 @@ def pairs(
     split: str,
     part: Any,
     phases: Mapping[str, Sequence[tuple[float, float, str]]],
-    known: Sequence[str],
+    phase_names: Sequence[str],
 ) -> list[Pair]:
     """Every annotated moment of a split with the one before it in its case.
 
-    ``part`` is the video processor whose tokens are asked for; ``phases`` are those of ``phases_of``, ``known`` all names.
+    ``part`` is the video processor whose tokens are asked for; ``phases`` are those of ``phases_of``, ``phase_names`` all names.
 
     Raises:
         InputError: no config ``segmentation``, label maps of several lists of classes or sizes, or no two moments in a row.
@@ -96,15 +96,17 @@ def pairs(
     if len(grids) > 1:
         sizes = ", ".join(f"{width}x{height}" for height, width in sorted(grids))
         raise InputError(f"{folder}: label maps of several sizes ({sizes}); train on cases of one size")
-    found = []
+    moment_pairs = []
     for case, moments in sorted(by_case.items()):
         moments.sort(key=lambda one: one.time_s)
         for before, after in pairwise(moments):
             name = phase_at(phases.get(case, ()), after.time_s)
-            found.append(Pair(before, after, known.index(name) if name in known else UNKNOWN))
-    if not found:
+            moment_pairs.append(
+                Pair(before, after, phase_names.index(name) if name in phase_names else UNKNOWN)
+            )
+    if not moment_pairs:
         raise InputError(f"{folder}, {split}: no case with two annotated moments; there is nothing to learn")
-    return found
+    return moment_pairs
 
 
 def moment(row: Mapping[str, Any], part: Any, grids: dict[tuple[int, ...], tuple[int, int]]) -> Moment:
@@ -131,13 +133,13 @@ def moment(row: Mapping[str, Any], part: Any, grids: dict[tuple[int, ...], tuple
 
 def phases_of(folder: Path, split: str) -> dict[str, list[tuple[float, float, str]]]:
     """(start, end, phase) of a split's clips in order of time, by case."""
-    found: dict[str, list[tuple[float, float, str]]] = {}
+    by_case: dict[str, list[tuple[float, float, str]]] = {}
     for path in sorted((folder / "clips").glob(f"{split}-*.parquet")):
         table = pq.read_table(path, columns=["case_id", "start_s", "end_s", "phase"])
         for row in table.to_pylist():
             if row["phase"] is not None:
-                found.setdefault(row["case_id"], []).append((row["start_s"], row["end_s"], row["phase"]))
-    return {case: sorted(stretches) for case, stretches in found.items()}
+                by_case.setdefault(row["case_id"], []).append((row["start_s"], row["end_s"], row["phase"]))
+    return {case: sorted(stretches) for case, stretches in by_case.items()}
 
 
 def phase_at(stretches: Sequence[tuple[float, float, str]], time_s: float) -> str | None:
@@ -154,22 +156,22 @@ def batches(train: Sequence[Pair], size: int, epochs: int, seed: int) -> Iterato
     """Whole batches of every epoch, in an order that follows from the seed.
 
     An epoch has as many pairs as there are. Half of them are pairs in which something comes or goes, as far as
-    ``REPEATED`` times each goes: they are few, and nothing else teaches what a change looks like.
+    ``MOST_REPEATS`` times each goes: they are few, and nothing else teaches what a change looks like.
     """
     changes = [bool(pair.changes.any()) for pair in train]
-    changed = [pair for pair, one in zip(train, changes, strict=True) if one]
+    with_change = [pair for pair, one in zip(train, changes, strict=True) if one]
     others = [pair for pair, one in zip(train, changes, strict=True) if not one]
-    whole, rest = divmod(min(len(train) // 2, REPEATED * len(changed)), max(1, len(changed)))
+    whole, rest = divmod(min(len(train) // 2, MOST_REPEATS * len(with_change)), max(1, len(with_change)))
     for epoch in range(epochs):
         draw = random.Random(f"{seed} {epoch}")
-        order = changed * max(1, whole) + draw.sample(changed, rest if whole else 0)
+        order = with_change * max(1, whole) + draw.sample(with_change, rest if whole else 0)
         order += draw.sample(others, len(train) - len(order))
         draw.shuffle(order)
         for start in range(0, len(order) - size + 1, size):
             yield order[start : start + size]
 
 
-def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
+def encode_pairs(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
     """uint8 patches, grids (n, 3), and what lies under the tokens; all pictures of one size.
 
     Raises:
@@ -185,7 +187,7 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
         (2 * np.arange(count) + 1) * 3 // (2 * count) for count in (rows, columns)
     )  # by its middle
     cells = row[:, None] * 3 + column
-    ways = [moved(pair.before.centres, pair.after.centres)[pair.after.tokens] for pair in some]
+    ways = [class_ways(pair.before.centres, pair.after.centres)[pair.after.tokens] for pair in some]
     truth = Read(
         torch.from_numpy(np.stack([[pair.before.tokens, pair.after.tokens] for pair in some])).mT.long(),
         torch.from_numpy(cells.ravel()).expand(len(some), -1),
@@ -198,12 +200,12 @@ def encoded(some: Sequence[Pair], part: Any) -> tuple[Tensor, Tensor, Read]:
 
 def frame(moment: Moment) -> np.ndarray:
     """Return a moment's picture, height x width x 3. Raises ``InputError`` where its label map doesn't fit it."""
-    found = decode(moment.picture)
-    if found.shape[:2] != moment.shape:
+    picture = decode(moment.picture)
+    if picture.shape[:2] != moment.shape:
         raise InputError(
-            f"{moment.row_id}: picture {found.shape[:2]} and label map {moment.shape} differ in size"
+            f"{moment.row_id}: picture {picture.shape[:2]} and label map {moment.shape} differ in size"
         )
-    return found
+    return picture
 
 
 def under(labels: np.ndarray, rows: int, columns: int, classes: int) -> np.ndarray:
@@ -218,8 +220,8 @@ def under(labels: np.ndarray, rows: int, columns: int, classes: int) -> np.ndarr
     counts = np.bincount(place.ravel(), minlength=rows * columns * classes).reshape(rows * columns, classes)
     least = SHARE * counts.sum(1)
     counts[:, 0] = 0
-    found: np.ndarray = np.where(counts.max(1) >= np.maximum(least, 1), counts.argmax(1), 0)
-    return found.reshape(rows, columns)
+    commonest: np.ndarray = np.where(counts.max(1) >= np.maximum(least, 1), counts.argmax(1), 0)
+    return commonest.reshape(rows, columns)
 
 
 def centres(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -233,25 +235,25 @@ def centres(labels: np.ndarray, classes: int) -> np.ndarray:
     place = np.indices(labels.shape).reshape(2, -1)
     sums = np.stack([np.bincount(flat, weights=one, minlength=classes) for one in place], -1)
     sums[counts == 0] = np.nan
-    found: np.ndarray = sums / np.maximum(counts, 1)[:, None] / math.hypot(*labels.shape)
-    return found
+    means: np.ndarray = sums / np.maximum(counts, 1)[:, None] / math.hypot(*labels.shape)
+    return means
 
 
-def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def class_ways(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Which way each class moves from its centre to the next, as an index of ``WAYS``; UNKNOWN where that isn't clear.
 
     >>> one, two = np.zeros((2, 30, 40), np.uint8)
     >>> one[10:20, 5:15], two[10:20, 8:18] = 3, 3
-    >>> ways = moved(centres(one, 4), centres(two, 4))
-    >>> WAYS[ways[3]], WAYS[moved(centres(one, 4), centres(one, 4))[3]], int(ways[1])
+    >>> ways = class_ways(centres(one, 4), centres(two, 4))
+    >>> WAYS[ways[3]], WAYS[class_ways(centres(one, 4), centres(one, 4))[3]], int(ways[1])
     ('right', 'still', -100)
     """
-    found = np.full(len(before), UNKNOWN)
+    ways = np.full(len(before), UNKNOWN)
     for value, (dy, dx) in enumerate(after - before):
         far, near = max(abs(dx), abs(dy)), min(abs(dx), abs(dy))
-        if far <= KEPT:
-            found[value] = WAYS.index("still")
-        elif MOVED <= far <= FAR and far > CLEAR * near:
-            found[value] = WAYS.index(towards(dx, dy))
-    found[0] = UNKNOWN
-    return found
+        if far <= MOST_DRIFT:
+            ways[value] = WAYS.index("still")
+        elif LEAST_MOTION <= far <= FAR and far > CLEAR * near:
+            ways[value] = WAYS.index(towards(dx, dy))
+    ways[0] = UNKNOWN
+    return ways

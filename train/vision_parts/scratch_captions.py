@@ -37,16 +37,16 @@ class Caption(TypedDict):
 def answers(
     model: ScratchModel,
     tokenizer: PreTrainedTokenizerFast,
-    asked: Sequence[Sample],
+    samples: Sequence[Sample],
     device: torch.device,
-    shown: Sequence[Sample] | None = None,
+    picture_samples: Sequence[Sample] | None = None,
 ) -> list[str]:
-    """Greedy answers; ``shown`` are samples whose pictures stand in for their own."""
+    """Greedy answers; ``picture_samples`` are samples whose pictures stand in for their own."""
     model.eval()
-    shown = shown or asked
-    found = [""] * len(asked)
+    picture_samples = picture_samples or samples
+    replies = [""] * len(samples)
     by_length: dict[int, list[int]] = {}
-    prompts = [prompt(tokenizer, one.question) for one in asked]
+    prompts = [prompt(tokenizer, one.question) for one in samples]
     for at, ids in enumerate(prompts):
         by_length.setdefault(len(ids), []).append(at)
     for length, places in sorted(by_length.items()):
@@ -54,28 +54,28 @@ def answers(
             some = places[start : start + 32]
             out = model.generate(
                 torch.tensor([prompts[at] for at in some], device=device),
-                patches=model.vision(pictures([shown[at] for at in some], device)),
+                patches=model.vision(pictures([picture_samples[at] for at in some], device)),
                 max_new_tokens=min(64, model.config.length - length),
                 do_sample=False,
                 use_cache=False,
             )
             texts = tokenizer.batch_decode(out[:, length:], skip_special_tokens=True)
             for at, text in zip(some, texts, strict=True):
-                found[at] = text
-    return found
+                replies[at] = text
+    return replies
 
 
-def named(text: str, known: Sequence[str]) -> frozenset[str]:
-    """Return the names of ``known`` in a text, the longest first and none inside another.
+def names_in(text: str, names: Sequence[str]) -> frozenset[str]:
+    """Return the names of ``names`` in a text, the longest first and none inside another.
 
-    >>> sorted(named("The phase is lens implantation. In view: lens injector.", ["lens", "lens injector"]))
+    >>> sorted(names_in("The phase is lens implantation. In view: lens injector.", ["lens", "lens injector"]))
     ['lens', 'lens injector']
-    >>> sorted(named("Now viscoelastic suction.", ["viscoelastic", "viscoelastic suction"]))
+    >>> sorted(names_in("Now viscoelastic suction.", ["viscoelastic", "viscoelastic suction"]))
     ['viscoelastic suction']
     """
-    if not known:
+    if not names:
         return frozenset()
-    longest = "|".join(re.escape(one) for one in sorted(known, key=len, reverse=True))
+    longest = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
     return frozenset(re.findall(rf"(?<!\w)(?:{longest})(?!\w)", text))
 
 
@@ -94,20 +94,22 @@ def captions(
     commonest = Counter(one.phase for one in train).most_common(1)[0][0]
     usual = Counter(one.instruments for one in train).most_common(1)[0][0] or frozenset()
     blind = (frozenset({commonest or IDLE} - {IDLE}), usual)
-    said = {
+    replies = {
         "model": answers(model, tokenizer, test, device),
         "other pictures": answers(model, tokenizer, test, device, other),
     }
     rows: list[Caption] = []
     for at, one in enumerate(test):
         truth = (frozenset({one.phase or IDLE} - {IDLE}), one.instruments)
-        guesses = {name: (named(texts[at], phases), named(texts[at], tools)) for name, texts in said.items()}
+        guesses = {
+            name: (names_in(texts[at], phases), names_in(texts[at], tools)) for name, texts in replies.items()
+        }
         rows.append(
             {
                 "case_id": one.case_id,
                 "question": one.question,
                 "answer": one.answer,
-                "said": {name: texts[at] for name, texts in said.items()},
+                "said": {name: texts[at] for name, texts in replies.items()},
                 "right": {name: right(guess, truth) for name, guess in {**guesses, "blind": blind}.items()},
             }
         )
@@ -130,13 +132,13 @@ def right(
 
 def figures(rows: Sequence[Caption]) -> dict[str, dict[str, Measure]]:
     """Return the means over captions, with intervals over operations."""
-    found: dict[str, dict[str, Measure]] = {}
+    measures: dict[str, dict[str, Measure]] = {}
     for who in rows[0]["right"]:
         for name in FIGURES:
             some = [row for row in rows if name in row["right"][who]]
             values = [row["right"][who][name] for row in some]
-            found.setdefault(who, {})[name] = figure(values, [row["case_id"] for row in some])
-    return found
+            measures.setdefault(who, {})[name] = figure(values, [row["case_id"] for row in some])
+    return measures
 
 
 def f1(guess: frozenset[str], truth: frozenset[str]) -> float:
@@ -144,7 +146,7 @@ def f1(guess: frozenset[str], truth: frozenset[str]) -> float:
     return 2 * len(guess & truth) / (len(guess) + len(truth)) if guess or truth else 1.0
 
 
-def shown(figures: Mapping[str, Mapping[str, Measure]]) -> str:
+def figures_table(figures: Mapping[str, Mapping[str, Measure]]) -> str:
     """Return the figures of captions as a table."""
     lines: list[tuple[str, ...]] = [
         ("captions of the test split", "phase", "95 %", "instruments", "95 %", "F1", "95 %")
@@ -165,18 +167,18 @@ def picture_of_attention(
     """Draw the picture of a sample, and beside it where the model looked for each token of its answer, as a PNG."""
     model.eval()
     text = answers(model, tokenizer, [one], device)[0]
-    asked = prompt(tokenizer, one.question)
-    told = tokenizer(text, add_special_tokens=False)["input_ids"][:23]
-    ids = torch.tensor([asked + told], device=device)
-    seen = model.looked_at(ids, pictures([one], device))[len(asked) - 1 : -1].float().cpu().numpy()
+    prompt_ids = prompt(tokenizer, one.question)
+    answer_ids = tokenizer(text, add_special_tokens=False)["input_ids"][:23]
+    ids = torch.tensor([prompt_ids + answer_ids], device=device)
+    attention = model.looked_at(ids, pictures([one], device))[len(prompt_ids) - 1 : -1].float().cpu().numpy()
     side = 128
     plain = Image.fromarray(one.picture).resize((side, side))
-    sheet = Image.new("RGB", (side * 6, (side + 14) * -(-(1 + len(told)) // 6)))
+    sheet = Image.new("RGB", (side * 6, (side + 14) * -(-(1 + len(answer_ids)) // 6)))
     pen = ImageDraw.Draw(sheet)
-    for number, share in enumerate([np.ones_like(seen[0]), *seen] if told else []):
+    for number, share in enumerate([np.ones_like(attention[0]), *attention] if answer_ids else []):
         bright = Image.fromarray((share / max(share.max(), 1e-9) * 255).astype(np.uint8)).resize((side, side))
         lit = np.asarray(plain) * (0.15 + 0.85 * np.asarray(bright)[..., None] / 255)
         left, top = number % 6 * side, number // 6 * (side + 14)
         sheet.paste(Image.fromarray(lit.astype(np.uint8)), (left, top + 14))
-        pen.text((left + 2, top + 1), tokenizer.decode([told[number - 1]]).strip() if number else "")
+        pen.text((left + 2, top + 1), tokenizer.decode([answer_ids[number - 1]]).strip() if number else "")
     sheet.save(path)

@@ -13,13 +13,18 @@ from PIL import Image
 from surgvqa.builders.files.pictures import decode_jpeg
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import streams
-from surgvqa.train.vision_parts.scratch_model import IGNORED
+from surgvqa.train.vision_parts.scratch_model import IGNORE_INDEX
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
-PAD, START, ASKED, END = "<pad>", "<start>", "<asked>", "<end>"  # <start> question <asked> answer <end>
+PAD, START, QUESTION_END, END = (
+    "<pad>",
+    "<start>",
+    "<asked>",
+    "<end>",
+)  # <start> question <asked> answer <end>
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +45,35 @@ def samples(folder: Path, split: str, kinds: Sequence[str], side: int) -> list[S
     Raises:
         InputError: no such split, no pictures in the rows, or none of the kinds.
     """
-    found = []
+    question_samples = []
     for row in streams.clips(str(folder), split):
         if not row["images"]:
             raise InputError(f"{folder}: no pictures in the rows; build it with --media frames")
         scene = json.loads(row["scene"]) if row["scene"] else None
-        seen = None
+        instruments = None
         if scene is not None:
-            seen = frozenset(node["name"] for node in scene["nodes"] if node["type"] == "instrument")
+            instruments = frozenset(node["name"] for node in scene["nodes"] if node["type"] == "instrument")
         for qa in row["qa"]:
             if qa["kind"] not in kinds:
                 continue
             about = qa["evidence_s"][0] if qa["evidence_s"] else (row["start_s"] + row["end_s"]) / 2
             nearest = int(np.argmin([abs(time_s - about) for time_s in row["frame_times_s"]]))
             picture = Image.fromarray(decode_jpeg(row["images"][nearest]["bytes"])).resize((side, side))
-            found.append(
-                Sample(row["case_id"], np.asarray(picture), qa["question"], qa["answer"], row["phase"], seen)
+            question_samples.append(
+                Sample(
+                    row["case_id"],
+                    np.asarray(picture),
+                    qa["question"],
+                    qa["answer"],
+                    row["phase"],
+                    instruments,
+                )
             )
-    if not found:
+    if not question_samples:
         raise InputError(
             f"{folder}, {split}: no question of kind {', '.join(kinds)}; build it with --kinds {' '.join(kinds)}"
         )
-    return found
+    return question_samples
 
 
 def words(texts: Sequence[str]) -> PreTrainedTokenizerFast:
@@ -73,7 +85,7 @@ def words(texts: Sequence[str]) -> PreTrainedTokenizerFast:
         texts,
         trainers.BpeTrainer(
             vocab_size=2048,
-            special_tokens=[PAD, START, ASKED, END],
+            special_tokens=[PAD, START, QUESTION_END, END],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
@@ -83,23 +95,23 @@ def words(texts: Sequence[str]) -> PreTrainedTokenizerFast:
 
 def prompt(tokenizer: PreTrainedTokenizerFast, question: str) -> list[int]:
     """Return the ids up to where the answer begins."""
-    ids: list[int] = tokenizer(f"{START}{question}{ASKED}", add_special_tokens=False)["input_ids"]
+    ids: list[int] = tokenizer(f"{START}{question}{QUESTION_END}", add_special_tokens=False)["input_ids"]
     return ids
 
 
 def batch(
-    chosen: Sequence[Sample], tokenizer: PreTrainedTokenizerFast, seed: int, device: torch.device
+    batch_samples: Sequence[Sample], tokenizer: PreTrainedTokenizerFast, seed: int, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(ids, labels, pictures); pictures are moved, turned and lit a little, by the seed."""
     rows, labels = [], []
-    for one in chosen:
-        asked = prompt(tokenizer, one.question)
-        told = tokenizer(f"{one.answer}{END}", add_special_tokens=False)["input_ids"]
-        rows.append(torch.tensor(asked + told))
-        labels.append(torch.tensor([IGNORED] * len(asked) + told))
-    pixels = pictures(chosen, device)
+    for one in batch_samples:
+        prompt_ids = prompt(tokenizer, one.question)
+        answer_ids = tokenizer(f"{one.answer}{END}", add_special_tokens=False)["input_ids"]
+        rows.append(torch.tensor(prompt_ids + answer_ids))
+        labels.append(torch.tensor([IGNORE_INDEX] * len(prompt_ids) + answer_ids))
+    pixels = pictures(batch_samples, device)
     draw = torch.Generator().manual_seed(seed)
-    n = len(chosen)
+    n = len(batch_samples)
     angle = (torch.rand(n, generator=draw) - 0.5) * 0.4
     scale = 0.85 + 0.3 * torch.rand(n, generator=draw)
     rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(n, 2, 2)
@@ -108,16 +120,18 @@ def batch(
         torch.cat([rotation * scale[:, None, None], shift], 2), list(pixels.shape), align_corners=False
     )
     light = 0.85 + 0.3 * torch.rand(n, 3, 1, 1, generator=draw)
-    moved = functional.grid_sample(pixels, grid.to(device), padding_mode="reflection", align_corners=False)
+    moved_pixels = functional.grid_sample(
+        pixels, grid.to(device), padding_mode="reflection", align_corners=False
+    )
     pad = torch.nn.utils.rnn.pad_sequence
     return (
         pad(rows, batch_first=True).to(device),
-        pad(labels, batch_first=True, padding_value=IGNORED).to(device),
-        (moved * light.to(device)).clamp(0, 1),
+        pad(labels, batch_first=True, padding_value=IGNORE_INDEX).to(device),
+        (moved_pixels * light.to(device)).clamp(0, 1),
     )
 
 
-def pictures(chosen: Sequence[Sample], device: torch.device) -> Tensor:
+def pictures(batch_samples: Sequence[Sample], device: torch.device) -> Tensor:
     """(n, 3, size, size) in 0-1."""
-    stacked = torch.from_numpy(np.stack([one.picture for one in chosen]))
-    return stacked.to(device).movedim(-1, 1).float() / 255
+    pixels = torch.from_numpy(np.stack([one.picture for one in batch_samples]))
+    return pixels.to(device).movedim(-1, 1).float() / 255

@@ -23,7 +23,7 @@ from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
 
 JOINS = ("prefix", "queries", "cross")
-IGNORED = -100  # a label that isn't taught
+IGNORE_INDEX = -100  # a label that isn't taught
 
 
 class ScratchConfig(PretrainedConfig):  # type: ignore[misc]
@@ -67,7 +67,7 @@ class Attention(nn.Module):
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.keep = False  # whether to remember `seen`
-        self.seen: Tensor | None = None  # (n, heads, of x, of context): what was looked at
+        self.attention_map: Tensor | None = None  # (n, heads, of x, of context): what was looked at
 
     def forward(self, x: Tensor, context: Tensor | None = None, causal: bool = False) -> Tensor:
         """(n, tokens, width)."""
@@ -82,10 +82,10 @@ class Attention(nn.Module):
             if causal:
                 ahead = torch.ones(tokens, tokens, dtype=torch.bool, device=x.device).triu(1)
                 scores = scores.masked_fill(ahead, float("-inf"))
-            self.seen = scores.softmax(-1).detach()
-        found = functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
-        mixed: Tensor = self.out(found.transpose(1, 2).reshape(n, tokens, width))
-        return mixed
+            self.attention_map = scores.softmax(-1).detach()
+        per_head = functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
+        out: Tensor = self.out(per_head.transpose(1, 2).reshape(n, tokens, width))
+        return out
 
 
 class Block(nn.Module):
@@ -234,7 +234,7 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         pixel_values: Tensor | None = None,
         labels: Tensor | None = None,
         patches: Tensor | None = None,
-        **ignored: Any,  # of generate(): there is no cache, and texts of one batch are equally long
+        **rest: Any,  # of generate(): there is no cache, and texts of one batch are equally long
     ) -> CausalLMOutput:
         """Logits (n, words, vocabulary) for every word of ``input_ids`` (n, words), none for what stands before them.
 
@@ -243,15 +243,15 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             pixel_values: (n, 3, size, size) in 0-1.
             labels: as ``input_ids``, -100 where nothing is taught; with them the loss.
             patches: what ``vision`` made of ``pixel_values``, in their place: generate() needn't look anew for every word.
-            ignored: what else transformers' generate() gives.
+            rest: what else transformers' generate() gives.
         """
         if patches is None:
             patches = self.vision(pixel_values)
         x = self.words(input_ids) + self.place[:, : input_ids.shape[1]]
         first = 0
         if self.before is not None:
-            seen = self.before(patches)
-            first, x = seen.shape[1], torch.cat([seen, x], 1)
+            prefix = self.before(patches)
+            first, x = prefix.shape[1], torch.cat([prefix, x], 1)
         for number, block in enumerate(self.blocks):
             if len(self.gates):
                 x = self.gates[number](x, patches)
@@ -259,8 +259,8 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         logits = self.head(self.norm(x[:, first:]))
         loss = None
         if labels is not None:
-            told = logits[:, :-1].float().flatten(0, 1)
-            loss = functional.cross_entropy(told, labels[:, 1:].flatten(), ignore_index=IGNORED)
+            flat_logits = logits[:, :-1].float().flatten(0, 1)
+            loss = functional.cross_entropy(flat_logits, labels[:, 1:].flatten(), ignore_index=IGNORE_INDEX)
         return CausalLMOutput(loss=loss, logits=logits)
 
     def prepare_inputs_for_generation(
@@ -268,7 +268,7 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         input_ids: Tensor,
         pixel_values: Tensor | None = None,
         patches: Tensor | None = None,
-        **ignored: Any,
+        **rest: Any,
     ) -> dict[str, Tensor | None]:
         """Return the whole text again for every word."""
         return {"input_ids": input_ids, "pixel_values": pixel_values, "patches": patches}
@@ -281,13 +281,17 @@ class ScratchModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         for one in every.values():
             one.keep = True
         self(input_ids, pixel_values)
-        kept = {name: one.seen.mean(1)[0] for name, one in every.items() if one.seen is not None}
+        attention_by_layer = {
+            name: one.attention_map.mean(1)[0] for name, one in every.items() if one.attention_map is not None
+        }
         for one in every.values():
-            one.keep, one.seen = False, None
-        seen = torch.stack([share for name, share in kept.items() if name.startswith(kind)]).mean(0)
+            one.keep, one.attention_map = False, None
+        attention = torch.stack(
+            [share for name, share in attention_by_layer.items() if name.startswith(kind)]
+        ).mean(0)
         if self.before is not None:
-            seen = seen[-input_ids.shape[1] :, : -input_ids.shape[1]]
+            attention = attention[-input_ids.shape[1] :, : -input_ids.shape[1]]
         if isinstance(self.before, Queries):
-            seen = seen @ kept["before.look.attention"]
+            attention = attention @ attention_by_layer["before.look.attention"]
         side = self.vision.side
-        return seen.reshape(-1, side, side)
+        return attention.reshape(-1, side, side)

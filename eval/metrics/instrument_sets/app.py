@@ -14,8 +14,8 @@ if __name__ == "__main__":
 
     def compute(*columns: str) -> dict[str, object]:
         """Return the result for one JSON list per column."""
-        given = dict(zip(metric.features, map(json.loads, columns), strict=True))
-        return dict(metric.compute(**given))
+        arguments = dict(zip(metric.features, map(json.loads, columns), strict=True))
+        return dict(metric.compute(**arguments))
 
     gradio.Interface(
         compute,

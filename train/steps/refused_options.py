@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from surgvqa.cards.command import InputError
 
-Allowed = Callable[[Any], bool]
+ValueCheck = Callable[[Any], bool]
 COLLATOR = "rows are encoded by our own collator"
 ANSWERS = "the answers are taught, and nothing else"
 
@@ -34,7 +34,7 @@ def on(value: Any) -> bool:
 
 
 # Option: which values may stand although they change nothing, and why the others can't.
-REFUSED: dict[str, tuple[Allowed, str]] = {
+REFUSALS: dict[str, tuple[ValueCheck, str]] = {
     "assistant_only_loss": (on, ANSWERS),
     "completion_only_loss": (lambda value: value in (None, True), ANSWERS),
     "remove_unused_columns": (off, f"{COLLATOR}, which needs all columns"),
@@ -71,9 +71,9 @@ REFUSED: dict[str, tuple[Allowed, str]] = {
 }
 PROMPTS = "answers are sampled and rewarded, and rewards read the rows' columns"
 # The same of a GRPO run: TRL's GRPOTrainer samples, batches and computes the loss itself.
-REFUSED_BY_GRPO: dict[str, tuple[Allowed, str]] = {
+REFUSED_BY_GRPO: dict[str, tuple[ValueCheck, str]] = {
     **{
-        name: REFUSED[name]
+        name: REFUSALS[name]
         for name in (
             "trust_remote_code",
             "model_init_kwargs",
@@ -115,30 +115,32 @@ OPTIMIZERS = {
 
 
 def raise_if_refused(
-    given: Collection[str],
+    option_names: Collection[str],
     training: Any,
     model: Any,
     data: Any,
-    refused: Mapping[str, tuple[Allowed, str]] = REFUSED,
+    refusals: Mapping[str, tuple[ValueCheck, str]] = REFUSALS,
 ) -> None:
     """Refuse what was given and can't be honoured.
 
     Args:
-        given: names of the options on the command line or in the configuration file.
+        option_names: names of the options on the command line or in the configuration file.
         training: options of the run, with their values.
         model: of the model.
         data: of the data.
-        refused: by this kind of run.
+        refusals: by this kind of run.
 
     Raises:
         InputError: names the option, its value and the reason.
     """
-    for name in sorted(set(given) & set(refused)):
-        allowed, reason = refused[name]
+    for name in sorted(set(option_names) & set(refusals)):
+        is_allowed, reason = refusals[name]
         groups = (training, model, data)
-        asked = getattr(training, "asked", {})
-        value = asked.get(name, next((getattr(one, name) for one in groups if hasattr(one, name)), None))
-        if not allowed(value):
+        original_values = getattr(training, "original_values", {})
+        value = original_values.get(
+            name, next((getattr(one, name) for one in groups if hasattr(one, name)), None)
+        )
+        if not is_allowed(value):
             raise InputError(f"--{name} {value}: {reason}; leave it away")
 
 
@@ -153,10 +155,10 @@ def raise_if_impossible(training: Any, model: Any) -> None:
         raise InputError(
             "--activation_offloading moves what a card remembers to the CPU; this run is on one already"
         )
-    asked, shared = model.attn_implementation, training.questions_per_sequence != 1
-    if shared and asked not in (None, "sdpa"):
+    attention, is_shared = model.attn_implementation, training.questions_per_sequence != 1
+    if is_shared and attention not in (None, "sdpa"):
         raise InputError(
-            f"--attn_implementation {asked}: shared sequences attend in two parts by PyTorch's sdpa; "
+            f"--attn_implementation {attention}: shared sequences attend in two parts by PyTorch's sdpa; "
             "give --questions-per-sequence 1, or leave it away"
         )
 

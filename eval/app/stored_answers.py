@@ -19,15 +19,15 @@ RULE = "choice"  # as `score` without --rule: a letter stands for a choice, wher
 class Answers:
     """The answers of one answerer, with their verdicts; safe to use from several threads."""
 
-    def __init__(self, said: Mapping[str, Prediction] | None = None) -> None:
-        self.said = dict(said or {})
-        self.judged: dict[int, dict[str, bool]] = {}  # by split, then by question
+    def __init__(self, answers: Mapping[str, Prediction] | None = None) -> None:
+        self.by_question = dict(answers or {})
+        self.verdicts_by_split: dict[int, dict[str, bool]] = {}  # by split, then by question
         self.lock = threading.Lock()
 
     def add(self, split: Split, answer: Prediction) -> bool:
         """Keep an answer to an annotated question; returns whether it is right."""
         with self.lock:
-            self.said[answer.qa_id] = answer
+            self.by_question[answer.qa_id] = answer
         right = self._verdicts(split, [answer])[answer.qa_id]
         own = self.verdicts(split)
         with self.lock:
@@ -37,22 +37,22 @@ class Answers:
     def verdicts(self, split: Split) -> dict[str, bool]:
         """Return whether each answer to a question of a split is right."""
         with self.lock:
-            if id(split) not in self.judged:
-                laid = [
+            if id(split) not in self.verdicts_by_split:
+                rows = [
                     dataclasses.replace(question, prediction=one.prediction, error=one.error)
                     for qa_id, question in split.questions.items()
-                    if (one := self.said.get(qa_id)) is not None
+                    if (one := self.by_question.get(qa_id)) is not None
                 ]
-                self.judged[id(split)] = self._verdicts(split, laid)
-            return self.judged[id(split)]
+                self.verdicts_by_split[id(split)] = self._verdicts(split, rows)
+            return self.verdicts_by_split[id(split)]
 
     def _verdicts(self, split: Split, rows: list[Prediction]) -> dict[str, bool]:
         return {one.row.qa_id: one.verdicts[RULE].correct for one in judge(rows, split.questions.values())}
 
     def tally(self, split: Split, clip: ShortClip) -> Tally:
         """Count the right and the wrong answers to a clip's questions."""
-        known = self.verdicts(split)
-        own = [known[one.qa_id] for one in clip.questions if one.qa_id in known]
+        verdicts = self.verdicts(split)
+        own = [verdicts[one.qa_id] for one in clip.questions if one.qa_id in verdicts]
         return {"right": sum(own), "wrong": len(own) - sum(own)}
 
 
@@ -62,5 +62,5 @@ def read_answers(path: Path) -> Answers:
     Raises:
         InputError: as ``columns.read``; no answer in it.
     """
-    loaded = columns.answered(columns.read(path), path)
-    return Answers({one.qa_id: one for one in loaded.predictions})
+    contents = columns.require_answers(columns.read(path), path)
+    return Answers({one.qa_id: one for one in contents.predictions})

@@ -16,7 +16,7 @@ def _no_size(name: str) -> tuple[int, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExportContext:
     """What readers of exports need beside the file."""
 
     names: Names
@@ -30,20 +30,20 @@ class Known:
             raise InputError(f"{what} numbers a video's frames: give --image-rate, its frames per second")
         return self.rate
 
-    def rate_of(self, stated: float | None, what: str, slack: float = 0.0002) -> float:
+    def rate_of(self, export_rate: float | None, what: str, slack: float = 0.0002) -> float:
         """Return the frames per second that an export states, or --image-rate where it states none.
 
         Raises ``InputError`` where both are there and differ by more than ``slack``, a share: 30 for 29.97 puts what was
         seen an hour in 3.6 s too early.
         """
-        if not stated:
+        if not export_rate:
             return self.needed_rate(what)
-        if self.rate > 0 and abs(self.rate / stated - 1) > slack:
+        if self.rate > 0 and abs(self.rate / export_rate - 1) > slack:
             raise InputError(
-                f"{what} says {stated:g} frames a second, and --image-rate is {self.rate:g}; leave --image-rate out, or "
+                f"{what} says {export_rate:g} frames a second, and --image-rate is {self.rate:g}; leave --image-rate out, or "
                 "correct one of them"
             )
-        return stated
+        return export_rate
 
     def needed_size(self, name: str) -> tuple[int, int]:
         """Return the size of a picture, which an export doesn't say."""
@@ -64,6 +64,6 @@ def same_classes(folder: Path, there: Sequence[Path], classes: Callable[[Path], 
     return there[0]
 
 
-def located(nodes: tuple[Entity, ...]) -> bool:
+def have_places(nodes: tuple[Entity, ...]) -> bool:
     """Whether any entity has a place."""
     return any(node.bbox is not None or node.centroid is not None for node in nodes)

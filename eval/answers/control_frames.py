@@ -9,7 +9,7 @@ from datasets import Dataset
 from surgvqa.cards.command import InputError
 
 
-def seeded(*words: object) -> np.random.Generator:
+def generator_of(*words: object) -> np.random.Generator:
     """Random numbers that follow from words."""
     digest = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
@@ -21,7 +21,7 @@ def disorder(count: int, clip_id: str, seed: int) -> list[int]:
     >>> sorted(disorder(4, "c@0-5", 0)), disorder(1, "c@0-5", 0)
     ([0, 1, 2, 3], [0])
     """
-    generator = seeded("shuffled-frames", clip_id, seed)
+    generator = generator_of("shuffled-frames", clip_id, seed)
     order = list(range(count))
     while count > 1 and order == sorted(order):
         order = generator.permutation(count).tolist()
@@ -40,4 +40,4 @@ def stranger(rows: Dataset, index: int, seed: int) -> int:
         raise InputError(
             f"--control wrong-video needs two cases in the split; all clips are of {cases[index]}"
         )
-    return others[int(seeded("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
+    return others[int(generator_of("wrong-video", rows[index]["clip_id"], seed).integers(len(others)))]
