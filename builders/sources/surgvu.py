@@ -1,7 +1,7 @@
 """SurgVU 2025 and 2026: questions on robotic training videos, each with several references.
 
 Expects ``case122/case122_question.json`` (a text) beside ``case122.json`` (a list of references, the shortest first), as
-the challenge ships them; and ``case122/frame_000000.jpg``, one a second, or ``case122.mp4`` where there are pictures. References without their question
+the challenge ships them (all are kept, in the column ``references``); and ``case122/frame_000000.jpg``, one a second, or ``case122.mp4`` where there are pictures. References without their question
 are named and left out. The lower edge of the pictures holds the names of the tools: cover it (``--cover``).
 """
 
@@ -76,7 +76,9 @@ def _case(tree: Tree, case_id: str, question_file: Path, reference_file: Path, v
     kind, reasoning = kind_of(question)
     short = references[0].strip()
     sentence = references[1].strip() if len(references) > 1 else short
-    qa = QA(f"{clip.clip_id}#{kind}", kind, reasoning, question.strip(), sentence, short)
+    name = f"{clip.clip_id}#{kind}"
+    texts = tuple(text.strip() for text in references)
+    qa = QA(name, kind, reasoning, question.strip(), sentence, short, references=texts)
     return Case(
         case_id,
         "surgvu",
@@ -92,6 +94,6 @@ def _case(tree: Tree, case_id: str, question_file: Path, reference_file: Path, v
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """State what the reader of a score must know."""
     return (
-        f"{len(read)} questions; the first reference is the short answer, the second the sentence, further ones are not kept",
+        f"{len(read)} questions; the first reference is the short answer, the second the sentence, the column `references` has all",
         "the lower edge of the pictures names the tools in use: cover it before a model sees it",
     )
