@@ -31,13 +31,15 @@ def run(config: Texts) -> None:
             )
         mapping.setdefault("short_answer", f"{config.references}.0|{config.references}")
     contents = columns.require_answers(columns.read(config.file, mapping), config.file)
-    known = reference.right_answers(config.data, config.split) if config.data else {}
-    if stray := [own.qa_id for own in contents.predictions if config.data and own.qa_id not in known]:
+    answers_by_question = reference.right_answers(config.data, config.split) if config.data else {}
+    if stray := [
+        own.qa_id for own in contents.predictions if config.data and own.qa_id not in answers_by_question
+    ]:
         raise InputError(
             f"{config.file}: {len(stray)} of its questions, {stray[0]} for one, are not in split {config.split} of {config.data}"
         )
     right = [
-        several(known[own.qa_id])
+        several(answers_by_question[own.qa_id])
         if config.data
         else several(row.get(config.references))
         if config.references

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from surgvqa.builders import sources
+from surgvqa.builders.action_sources import grasp
 from surgvqa.builders.schema import Case, Omission
-from surgvqa.builders.sources import grasp
 from surgvqa.cards.command import InputError
 
 TREES = Path(__file__).parents[1] / "fixtures"
@@ -150,3 +150,22 @@ def test_a_fold_that_is_not_there_is_named_with_the_other(tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"no fold1/.*fold2 is there: --protocol fold2"):
         read("psi_ava", tmp_path)
     assert len(read("psi_ava", tmp_path, protocol="fold2")[0]) == 2
+
+
+def test_lines_of_four_files_are_questions_on_one_picture(tmp_path: Path) -> None:
+    cases, dropped = read("psi_ava_vqa")
+    assert not dropped and (cases["CASE091"].split, cases["CASE092"].split) == ("train", "test")
+    assert [[(qa.kind, qa.short_answer) for qa in clip.qa] for clip in cases["CASE091"].clips] == [
+        [("position", "top left"), ("phase", "LPAI")],
+        [("position", "bottom right")],  # said twice
+    ]
+    assert [clip.start_ms for clip in cases["CASE091"].clips] == [36_000, 71_000]
+    shutil.copytree(TREES / "psi_ava_vqa", tmp_path / "set")
+    (tmp_path / "set" / "Val" / "C1_location.txt").write_text("CASE091/00106.jpg|where?|top left\n")
+    cases, dropped = read("psi_ava_vqa", tmp_path / "set")
+    assert cases["CASE091"].split is None and ["both ask about it" in one.cause for one in dropped] == [True]
+    (tmp_path / "set" / "Val" / "C1_location.txt").write_text("where?|top left\n")
+    assert any(
+        "line 1: 'where?|top left' is not CASE001" in one.cause
+        for one in read("psi_ava_vqa", tmp_path / "set")[1]
+    )

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from surgvqa.builders.action_sources import grasp
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.schema import Case, Facts, Omission
 from surgvqa.builders.source_files import moments
-from surgvqa.builders.sources import grasp
 from surgvqa.builders.tabular.find import Tree
 from surgvqa.cards.command import InputError
 
