@@ -2,7 +2,8 @@
 
 Expects ``case122/case122_question.json`` (a text) beside ``case122.json`` (a list of references, the shortest first), as
 the challenge ships them (all are kept, in the column ``references``); and ``case122/frame_000000.jpg``, one a second, or ``case122.mp4`` where there are pictures. References without their question
-are named and left out. The lower edge of the pictures holds the names of the tools: cover it (``--cover``).
+are named and left out. A folder of 2026's form is a case, too: ``visual-context-question.json`` beside
+``endoscopic-robotic-surgery-video.json`` (the references) and ``….mp4``. The lower edge of the pictures holds the names of the tools: cover it (``--cover``).
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ TRIED_ON = "real files"
 READS = "questions, videos, frames"
 
 
+FORM_QUESTION, FORM_VIDEO = "visual-context-question.json", "endoscopic-robotic-surgery-video"
+PLACEHOLDER = "Example String"  # what the form's own example holds in place of a question
+
+
 def cases(root: Path) -> Iterator[Case | Omission]:
     """Read every question below ``root``."""
     if not root.is_dir():
@@ -41,16 +46,22 @@ def cases(root: Path) -> Iterator[Case | Omission]:
     tree = Tree(root)
     questions = {one.fields["case"]: one.path for one in tree.find(["{case}_question.json"])}
     references = {one.fields["case"]: one.path for one in tree.find(["{case:case}.json", "!*_question.json"])}
-    if not questions:
+    if not questions and not any(tree.find([FORM_QUESTION])):
         there = f", only references of {', '.join(sorted(references))}" if references else ""
         raise InputError(
             f"nothing of SurgVU below {root}: no case122_question.json{there}; get it at {FACTS.access}"
         )
     videos = {one.fields["case"]: one.path for one in tree.find(["{case}.mp4"])}
+    for one in tree.find([FORM_QUESTION]):
+        case_id = one.path.parent.resolve().name
+        there = one.path.with_name(f"{FORM_VIDEO}.json"), one.path.with_name(f"{FORM_VIDEO}.mp4")
+        questions[case_id] = one.path
+        references |= {case_id: there[0]} if there[0].is_file() else {}
+        videos |= {case_id: there[1]} if there[1].is_file() else {}
     for case_id in sorted(questions.keys() | references.keys()):
         if case_id not in questions or case_id not in references:
-            lacking = "question" if case_id not in questions else "references"
-            yield Omission(case_id, f"its {lacking} are not below the root")
+            lacking = "question is" if case_id not in questions else "references are"
+            yield Omission(case_id, f"its {lacking} not below the root")
             continue
         try:
             yield _case(tree, case_id, questions[case_id], references[case_id], videos.get(case_id))
@@ -93,7 +104,11 @@ def _case(tree: Tree, case_id: str, question_file: Path, reference_file: Path, v
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """State what the reader of a score must know."""
+    placeholders = [
+        case.case_id for case in read for clip in case.clips for qa in clip.qa if qa.question == PLACEHOLDER
+    ]
     return (
+        *(f"{one}: its question is {PLACEHOLDER!r}, the form's placeholder" for one in placeholders),
         f"{len(read)} questions; the first reference is the short answer, the second the sentence, the column `references` has all",
         "the lower edge of the pictures names the tools in use: cover it before a model sees it",
     )

@@ -40,6 +40,22 @@ def test_all_references_are_kept(ours: Path) -> None:
     assert [row["references"] for row in rows(ours)] == [SHIPPED]
 
 
+def test_the_form_of_2026_is_a_folder_a_case(tmp_path: Path) -> None:
+    folder = tmp_path / "set" / "job7"
+    folder.mkdir(parents=True)
+    (folder / "visual-context-question.json").write_text('"Is a needle in view?"')
+    (folder / "endoscopic-robotic-surgery-video.json").write_text('["Yes", "A needle is.", "It is."]')
+    (folder.parent / "job8").mkdir()
+    (folder.parent / "job8" / "visual-context-question.json").write_text('"Example String"')
+    module = sources.load("surgvu")
+    case, dropped = list(module.cases(tmp_path / "set"))
+    assert isinstance(case, Case) and case.case_id == "job7" and dropped.item == "job8"
+    assert case.clips[0].qa[0].references == ("Yes", "A needle is.", "It is.")
+    (folder.parent / "job8" / "endoscopic-robotic-surgery-video.json").write_text('["No"]')
+    read = [one for one in module.cases(tmp_path / "set") if isinstance(one, Case)]
+    assert module.notes(read)[0].startswith("job8: its question is 'Example String'")
+
+
 def test_an_export_to_its_own_format_comes_back_with_all(ours: Path, tmp_path: Path) -> None:
     formats.export(ours, tmp_path / "out", "surgvu")
     found = list(sources.load("surgvu").cases(tmp_path / "out" / split_of(ours)))
