@@ -54,13 +54,13 @@ def cases(root: Path) -> Iterator[Case | Omission]:
     videos = {one.fields["case"]: one.path for one in tree.find(["{case}.mp4"])}
     for one in tree.find([FORM_QUESTION]):
         case_id = one.path.parent.resolve().name
-        there = one.path.with_name(f"{FORM_VIDEO}.json"), one.path.with_name(f"{FORM_VIDEO}.mp4")
         questions[case_id] = one.path
-        references |= {case_id: there[0]} if there[0].is_file() else {}
-        videos |= {case_id: there[1]} if there[1].is_file() else {}
+        for paths, ending in ((references, "json"), (videos, "mp4")):
+            if (path := one.path.with_name(f"{FORM_VIDEO}.{ending}")).is_file():
+                paths[case_id] = path
     for case_id in sorted(questions.keys() | references.keys()):
         if case_id not in questions or case_id not in references:
-            lacking = "question is" if case_id not in questions else "references are"
+            lacking = "question is" if case_id in references else "references are"
             yield Omission(case_id, f"its {lacking} not below the root")
             continue
         try:
@@ -77,19 +77,13 @@ def _case(tree: Tree, case_id: str, question_file: Path, reference_file: Path, v
         raise InputError(f"{tree.relative_path(question_file)}: not a question in quotes")
     if not isinstance(references, list) or not references or not all(isinstance(r, str) for r in references):
         raise InputError(f"{tree.relative_path(reference_file)}: not a list of references in quotes")
-    frames = tuple(
-        Frame(float(one.fields["frame"]), one.path)
-        for one in tree.find([f"{case_id}/frame_{{frame}}.jpg"])
-        if video is None
-    )
+    stills = () if video else tree.find([f"{case_id}/frame_{{frame}}.jpg"])
+    frames = tuple(Frame(float(one.fields["frame"]), one.path) for one in stills)
     length = clock.recording(video)[1] if video else frames[-1].time_s + 1 if frames else 0.001
     clip = Clip(case_id, 0, round(1000 * length), None)
     kind, reasoning = kind_of(question)
-    short = references[0].strip()
-    sentence = references[1].strip() if len(references) > 1 else short
-    name = f"{clip.clip_id}#{kind}"
-    texts = tuple(text.strip() for text in references)
-    qa = QA(name, kind, reasoning, question.strip(), sentence, short, references=texts)
+    name, texts = f"{clip.clip_id}#{kind}", tuple(text.strip() for text in references)
+    qa = QA(name, kind, reasoning, question.strip(), (*texts[1:], texts[0])[0], texts[0], references=texts)
     return Case(
         case_id,
         "surgvu",
@@ -104,11 +98,9 @@ def _case(tree: Tree, case_id: str, question_file: Path, reference_file: Path, v
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """State what the reader of a score must know."""
-    placeholders = [
-        case.case_id for case in read for clip in case.clips for qa in clip.qa if qa.question == PLACEHOLDER
-    ]
+    placeholders = sum(qa.question == PLACEHOLDER for case in read for clip in case.clips for qa in clip.qa)
     return (
-        *(f"{one}: its question is {PLACEHOLDER!r}, the form's placeholder" for one in placeholders),
-        f"{len(read)} questions; the first reference is the short answer, the second the sentence, the column `references` has all",
+        f"{len(read)} questions, {placeholders} of them {PLACEHOLDER!r}, the form's placeholder",
+        "the first reference is the short answer, the second the sentence, the column `references` has all",
         "the lower edge of the pictures names the tools in use: cover it before a model sees it",
     )

@@ -53,7 +53,7 @@ def test_the_form_of_2026_is_a_folder_a_case(tmp_path: Path) -> None:
     assert case.clips[0].qa[0].references == ("Yes", "A needle is.", "It is.")
     (folder.parent / "job8" / "endoscopic-robotic-surgery-video.json").write_text('["No"]')
     read = [one for one in module.cases(tmp_path / "set") if isinstance(one, Case)]
-    assert module.notes(read)[0].startswith("job8: its question is 'Example String'")
+    assert module.notes(read)[0].startswith("2 questions, 1 of them 'Example String'")
 
 
 def test_an_export_to_its_own_format_comes_back_with_all(ours: Path, tmp_path: Path) -> None:
