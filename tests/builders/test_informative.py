@@ -263,6 +263,7 @@ def dense_case(seconds: int) -> Case:
     return link(Case("a", "made", "cataract", phases, scenes, duration_s=float(seconds)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["nine", "informative"])
 def test_twice_the_moments_take_about_twice_as_long(how):
     def took(seconds: int) -> float:

@@ -364,6 +364,7 @@ def test_nothing_planted_survives_in_frames_and_instructions(
     assert not any(word.decode() in shown.out + shown.err for word in SECRETS)
 
 
+@pytest.mark.slow  # 12 s of CPU; `make test` has frames and instructions together
 def test_nothing_planted_survives_when_only_the_instructions_hide(
     planted: Path, tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -307,15 +307,15 @@ def test_only_the_card_of_who_is_asked_waits(page: Any) -> None:
     choose(page, "a", "tiny")
     page.fill("#question", "Is there <b>anything</b> at all?")
     held: list[Any] = []  # the request, so that its answer comes after the look
-    page.route("**/api/ask?*answerer=tiny*", held.append)
+    page.route("**/api/ask?*answerer=tiny*", lambda route: held.append(route))
     page.click("#ask")
     page.wait_for_selector("#card-a.waits", timeout=WAIT_MS)
     faded = page.evaluate(
         "[...document.querySelectorAll('body *')].filter(e => getComputedStyle(e).opacity < 1).length"
     )
     assert faded == 0 and page.locator("#truth").is_visible() and not page.locator("#ask").is_disabled()
-    page.unroute("**/api/ask?*answerer=tiny*")
     held[0].continue_()
+    page.unroute("**/api/ask?*answerer=tiny*")
     told = ask(page, "Is there <b>anything</b> at all?")
     assert "nobody annotated it" in told and "sure" in told
     assert "no answer to this question" in text(page, "#card-b", "answers.jsonl holds")

@@ -171,7 +171,9 @@ def losses_of(out: Path) -> list[float]:
     return [entry["loss"] for entry in log if "loss" in entry]
 
 
-@pytest.mark.parametrize("what", [(*LORA, "--optimizer", "muon"), ()], ids=["lora", "full"])
+@pytest.mark.parametrize(
+    "what", [(*LORA, "--optimizer", "muon"), pytest.param((), marks=pytest.mark.slow)], ids=["lora", "full"]
+)
 def test_resumed_losses_are_equal_to_the_bit(
     base: Path, clips: Path, tmp_path: Path, what: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

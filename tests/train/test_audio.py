@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import families
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -48,7 +49,7 @@ def run(model: Path, clips: Path, out: Path, *options: str) -> list[float]:
     return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
 
 
-@pytest.fixture(scope="module", params=tiny.FAMILIES)
+@pytest.fixture(scope="module", params=families.LONG)
 def hears(
     request: pytest.FixtureRequest,
     bases: dict[str, Path],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import families
 import pytest
 import torch
 from colour_clips import row, write
@@ -82,7 +83,7 @@ def deterministic() -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("family", families.LONG)
 @pytest.mark.parametrize(
     ("media", "options"),
     [
