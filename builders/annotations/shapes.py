@@ -1,4 +1,4 @@
-"""What every reader of annotations makes of a file: pictures with entities, faults, notes.
+"""The result of every reader of annotations: pictures with entities, faults, notes.
 
 A picture in which one element cannot be read is left out whole, by name: what it lacks would count as absent.
 """

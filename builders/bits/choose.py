@@ -1,4 +1,4 @@
-"""Which questions of the pool are asked: all that hold in training, weighted; held out, those that leave bits open."""
+"""Choose the questions of a data set: in training all that hold, weighted; held out, those that guessers leave open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pointing config asks of a case: where a thing is, that it isn't there, and what is going on.
+"""The questions of the config ``pointing``: a thing's place, a thing that is absent, the phase of the frame.
 
 Targets are in 0-1 of the annotated frame and as fine as the source knows them, never finer.
 """

@@ -1,4 +1,4 @@
-"""Where a thing is: one algebra for pixels, 0-1, 0-100, 0-1000, resized pixels, cells and quadrants.
+"""Coordinates of every kind in one algebra: pixels, 0-1, 0-100, 0-1000, resized pixels, cells and quadrants.
 
 A ``Space`` is what numbers run over, and every change of numbers is a ``schema.Transform``: from one
 space to another, a crop, a letterbox. Nothing is rounded here; ``builders/geometry/coordinate_text.py`` rounds when a

@@ -1,4 +1,4 @@
-"""Where an instrument enters the picture and where its tip is, from its mask alone.
+"""The entry point and the tip of an instrument, from its mask alone.
 
 An instrument comes in over the edge of the frame (of the round field of an endoscope, where that is known) and
 ends in the field: the tip is the mask's pixel farthest, along the mask, from where the mask touches the edge.

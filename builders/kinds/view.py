@@ -1,4 +1,4 @@
-"""What a kind sees of a clip: its annotated moments inside the frames, what the case annotates, what training shows.
+"""A clip as kinds see it: its annotated moments inside the frames, the case's annotations, the training counts.
 
 A kind yields drafts; the certificate of each is what `asked` holds it to before anything is asked.
 """

@@ -1,4 +1,4 @@
-"""What is known beside an export: the procedure's names, the frames that labels are wanted of, their sizes."""
+"""The context of an export: the procedure's names, the frames that labels are wanted of, their sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where shards are built: a pool of processes here, or datatrove's executors here, on Ray or on Slurm.
+"""The executors that build shards: a pool of processes here, or datatrove's executors here, on Ray or on Slurm.
 
 All run ``build_shard`` and nothing else, so the bytes are the same. What a cluster needs is a file system that
 every node sees: the source and the output folder. Whatever is missing at the end (a node that died) is built

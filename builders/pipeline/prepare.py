@@ -1,4 +1,4 @@
-"""All that a build decides before any heavy work: what is read, what is wrong with it, who is in which split."""
+"""The decisions of a build before any heavy work: cases, faults, splits, questions."""
 
 from __future__ import annotations
 

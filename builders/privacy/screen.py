@@ -1,4 +1,4 @@
-"""What of the pictures may be published: covered regions, burned-in text, frames outside the body.
+"""The screen of published pictures: covered regions, burned-in text, frames outside the body.
 
 The bundled rule for "outside" is colour alone: lit tissue is red. It drops drapes, gauze, blue light, the inside
 of a trocar; it does NOT see skin, faces or a warmly lit room, which are red, too, and it is no rule for a

@@ -1,4 +1,4 @@
-"""What a procedure's YAML file may hold."""
+"""The schema of a procedure's YAML file."""
 
 from __future__ import annotations
 

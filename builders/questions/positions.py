@@ -1,4 +1,4 @@
-"""What a question may say about where things are: words for one thing alone, and one true relation.
+"""Positions that a question may name: words for one thing alone, and one true relation.
 
 A relation is asked for in one word, so it must be the only right one: containment comes first, else the
 larger offset of the two centres, preferring pairs whose offset is clearly along one axis.

@@ -1,4 +1,4 @@
-"""What happens in a rendered case: its phases, instruments, their paths and the things that distract.
+"""The plan of a rendered case: its phases, instruments, their paths and distractors.
 
 Nothing is drawn here (``render.py`` does) and everything follows from the seed. Positions are fractions
 of the frame's width and height, angles radians, times seconds. A case is a row of five-second *beats*

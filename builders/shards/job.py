@@ -1,4 +1,4 @@
-"""All that a case's shard follows from, and the name that follows from all of it."""
+"""The inputs of a case's shard, and the shard's name, a hash of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables of one's own operations say, case by case; `sources/procedure.py` has the layout."""
+"""The tables of one's own operations, case by case; `sources/procedure.py` has the layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of each case while a tree is read, and what was counted on the way."""
+"""The parts of a case while a tree is read, and the counts kept on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every video of a folder is and whether all of it can be decoded: the check before anything else."""
+"""Probe every video of a folder: its facts, and whether all of it can be decoded; the check before anything else."""
 
 from __future__ import annotations
 

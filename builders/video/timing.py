@@ -1,4 +1,4 @@
-"""When each frame of a video is shown, read from the packets alone, without decoding.
+"""The times of a video's frames, read from the packets alone, without decoding.
 
 Second 0 is the first frame shown: containers start their clocks anywhere (MPEG-TS at 1.4 s, AVI a frame
 late), and an annotation counts from the first picture. Demuxing costs about a hundredth of decoding.

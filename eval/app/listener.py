@@ -1,4 +1,4 @@
-"""Who may talk to the app, and what it opens: an allow-list of folders, the Host and Origin of a request.
+"""The app's guard: an allow-list of folders, the Host and Origin of a request, an optional password.
 
 A page of somebody else's, open in the same browser, reaches 127.0.0.1, too, also under a name of its own (DNS
 rebinding). Its requests carry that name as Host, or as Origin.

@@ -1,4 +1,4 @@
-"""What the app's page looks at: data sets, clips, pictures, time lines, and what is known of a question."""
+"""The app's service: data sets, clips, pictures, time lines, and the known answers to a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the app's page gets, as JSON."""
+"""The JSON that the app's page gets, as types."""
 
 from __future__ import annotations
 

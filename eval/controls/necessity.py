@@ -1,4 +1,4 @@
-"""Does a model need its questions' sound? Runs with other sounds, and a gate on how far the score falls.
+"""The necessity of sound: runs with other sounds, and a gate on how far the score falls.
 
     surgvqa-eval predict DATA --config spoken --model M --out heard.jsonl
     surgvqa-eval predict DATA --config spoken --model M --out swapped.jsonl --control swapped-audio

@@ -1,4 +1,4 @@
-"""How answers came about: what ``predict`` writes beside them as ``*.run.json``."""
+"""The document of a run: ``*.run.json``, which ``predict`` writes beside its answers."""
 
 from __future__ import annotations
 

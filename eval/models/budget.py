@@ -1,4 +1,4 @@
-"""What a model sees of a clip: how many frames, how large; it travels with an adapter."""
+"""The pixel budget of a clip: how many frames, how large; it travels with an adapter."""
 
 from __future__ import annotations
 

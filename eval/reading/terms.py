@@ -1,4 +1,4 @@
-"""Which of a kind's answers a text states: whole names, the longest first, in any of their spellings."""
+"""The answers of a kind that a text states: whole names, the longest first, in any of their spellings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the model know when it is right? Confidence against correctness.
+"""Calibration: a model's confidence against its correctness.
 
 A prediction's confidence is the mean probability of its answer's tokens, 0 to 1. Expected calibration
 error after Guo et al. 2017 (arXiv:1706.04599) with bins of equal width, and with bins of equal size, which

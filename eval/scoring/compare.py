@@ -1,4 +1,4 @@
-"""Is B better than A? The same questions, paired, and a case as the unit.
+"""Compare two runs on the same questions, paired, with the case as the unit.
 
 ``surgvqa-eval compare a.jsonl b.jsonl --data DIR --out compare.json``
 """

@@ -1,4 +1,4 @@
-"""What a set of answers is worth: accuracy under one rule, beside the others, chance and a blind guess.
+"""Score a set of answers: accuracy under one rule, beside the other rules, chance and a blind guess.
 
 ``surgvqa-eval score predictions.jsonl --data DIR --out score.json``
 """

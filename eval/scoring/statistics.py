@@ -1,4 +1,4 @@
-"""How sure a score is: intervals and paired tests in which a case, not a question, is the unit.
+"""The uncertainty of a score: intervals and paired tests in which a case, not a question, is the unit.
 
 Questions on one operation share its light, its surgeon and its mistakes, so ten thousand of them on
 three cases are three observations. Everything here sums each case first and then resamples cases.

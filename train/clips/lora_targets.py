@@ -1,4 +1,4 @@
-"""Where an adapter goes, read from the model: every linear layer of its language model, whatever they are called.
+"""LoRA targets read from the model: every linear layer of its language model, whatever its name.
 
 A list of names (``q_proj``, ``mlp.up_proj``, …) misses what a new family brings: of a Qwen3.5 it left every projection
 of the linear attention without an adapter, in silence.

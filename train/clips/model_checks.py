@@ -1,4 +1,4 @@
-"""What the doctor asks of the model: losses with other pixels, gradients, dtypes, positions, adapter on and off."""
+"""The doctor's checks of a model: losses with other pixels, gradients, dtypes, positions, adapter on and off."""
 
 from __future__ import annotations
 

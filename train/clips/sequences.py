@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on: sequences of its splits, each measured before step 1."""
+"""The training and validation sequences of a run, each measured before step 1."""
 
 from __future__ import annotations
 

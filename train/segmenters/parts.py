@@ -1,4 +1,4 @@
-"""What segmenters are made of: a batch, what is found, losses, and what it means to be asked in words.
+"""Parts of segmenters: a batch, predicted masks, losses, and prompts in words.
 
 All take a batch of pictures and give a loss (Dice + cross-entropy), and for one picture a mask per class.
 """

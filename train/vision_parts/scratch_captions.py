@@ -1,4 +1,4 @@
-"""What a model from nothing has learned: its captions beside the blind guess, and where it looked."""
+"""Captions of a model trained from nothing beside the blind guess, and its attention."""
 
 from __future__ import annotations
 
