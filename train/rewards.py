@@ -34,7 +34,7 @@ Completion = str | Sequence[dict[str, Any]]
 
 
 def spatial_reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
-    """How near the answer is: 1 in the mask (IoU for boxes, 1 in the right quadrant), falling to 0 at REACH.
+    """Return the nearness of the answer: 1 in the mask (IoU for boxes, 1 in the right quadrant), falling to 0 at REACH.
 
     >>> row = dict(kind="locate", form="point", space=[100, 100], width=100, height=100, granularity="point",
     ...            visible=True, labels=["tip"], points=[[0.5, 0.5]], boxes=[[]], positions=["center"],

@@ -216,7 +216,7 @@ def fold_of(case_id: str, seed: int) -> int:
 
 
 class _Bits:
-    """What the best guesser leaves open of each question, fitted without the question's fold.
+    """The bits that the best guesser leaves open of each question, fitted without the question's fold.
 
     The guessers are two classifiers, of words and of choices alone, and one to whom all choices are alike.
     """

@@ -20,7 +20,7 @@ from surgvqa.cards.command import InputError
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What coordinates run over, origin top left: 1280 x 720 pixels, 1 x 1, 100 x 100, 1000 x 1000."""
+    """The space of coordinates, origin top left: 1280 x 720 pixels, 1 x 1, 100 x 100, 1000 x 1000."""
 
     width: float
     height: float
@@ -33,7 +33,7 @@ THOUSAND = Space(1000, 1000)  # Qwen2-VL, Qwen3-VL
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What a processor resizes to: multiples of ``factor`` (patch x merge) within a number of pixels."""
+    """The sizes that a processor resizes to: multiples of ``factor`` (patch x merge) within a number of pixels."""
 
     factor: int
     min_pixels: int

@@ -132,7 +132,7 @@ def _both_ends(contact: np.ndarray) -> bool:
 
 
 def _ways(mask: np.ndarray, contact: np.ndarray) -> np.ndarray:
-    """How far each pixel of the mask is from the contact, along the mask; infinite where no way leads.
+    """Return each pixel's distance from the contact, along the mask; infinite where no way leads.
 
     Pieces that a crossing tool cuts off are joined by the straight way to the nearest pixel reached.
     """

@@ -45,7 +45,7 @@ READING_S = 24 * 3600.0  # the same with OCR of every second: eight hours of vid
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a build has decided before any heavy work."""
+    """The decisions of a build before any heavy work."""
 
     jobs: tuple[Job, ...]
     surveys: Mapping[str, Survey]

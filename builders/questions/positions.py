@@ -59,7 +59,7 @@ def clearest_pair(scene: Scene, things: Mapping[str, Entity], *key: object) -> t
 
 
 def relative(scene: Scene, a: Entity, b: Entity) -> tuple[str, bool]:
-    """Where ``a`` lies relative to ``b``, from the scene's edges, and whether that is clear.
+    """Return the direction of ``a`` from ``b`` by the scene's edges, and whether it is clear.
 
     "" where cells are all that is known and both directions hold.
     """

@@ -19,7 +19,7 @@ from surgvqa.cards.command import InputError
 
 @dataclass(slots=True)
 class Part:
-    """What is known of one case while it is read."""
+    """The parts of one case while it is read."""
 
     name: str  # as it was met first
     phases: list[Phase] = field(default_factory=list)

@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(slots=True)
 class Tally:
-    """What was read and left out, for the notes of a report."""
+    """Counts of what was read and left out, for the notes of a report."""
 
     rows: Counter[str] = field(default_factory=Counter)  # by kind of table
     files: Counter[str] = field(default_factory=Counter)

@@ -112,7 +112,7 @@ def timing_notes(timeline: Timeline) -> list[str]:
 
 
 class _Findings:
-    """What is known of a file so far; kept when the rest of it cannot be read."""
+    """The findings on a file so far; kept when the rest of it cannot be read."""
 
     def __init__(self) -> None:
         self.codec: str | None = None

@@ -25,14 +25,14 @@ GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said, and the mean probability of the tokens it said it with (its end included)."""
+    """The text of a model's answer, and the mean probability of its tokens (its end included)."""
 
     text: str
     confidence: float | None  # None where a server doesn't tell
 
 
 def common_length(rows: Sequence[Sequence[int]], own: int | None = None) -> int:
-    """How many tokens all rows begin with; every row keeps at least one of its own.
+    """Return the number of tokens that all rows begin with; every row keeps at least one of its own.
 
     Args:
         rows: token ids.
@@ -102,7 +102,7 @@ def answers(
 
 @dataclass(frozen=True, slots=True)
 class ClipMemory:
-    """What a model keeps of the clips it has seen."""
+    """The cache of the clips that a model has seen."""
 
     cache: Any
     mask: Tensor  # clips x length: which tokens are theirs

@@ -53,7 +53,7 @@ CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is asked of one model, and how; the options of ``predict``."""
+    """The options of ``predict`` for one model."""
 
     data: str
     model: str
@@ -78,7 +78,7 @@ class Run:
 
 
 class Engine(Protocol):
-    """What answers: transformers in this process, vLLM, or a server."""
+    """The engine: transformers in this process, vLLM, or a server."""
 
     path: str  # the way an answer takes, as `score` counts it
     fallback: str | None  # why something else answers than was asked

@@ -28,7 +28,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class Allowlist:
-    """What a client may name: the data sets, models and files of the command line."""
+    """The data sets, models and files that a client may name."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.real = shown_names(names)

@@ -226,7 +226,7 @@ def _undecided_replies(every: Sequence[Judgement], rule: str) -> UndecidedReplie
 
 
 def _differences(every: Sequence[Judgement], rule: str, other: str) -> Differences:
-    """Where another rule judges differently than the declared one, and why."""
+    """Count the answers that another rule judges differently than the declared one, by cause."""
     there = [
         judgement
         for judgement in every

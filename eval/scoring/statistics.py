@@ -33,7 +33,7 @@ STUDENT = {
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What was counted, per case: the sum of the values and how many there were."""
+    """Sums of values per case, and the number of values."""
 
     total: Array
     count: Array

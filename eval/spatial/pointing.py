@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer says about a row: parsed, matched, and the step it names."""
+    """The reading of an answer to a row: parsed, matched, and the step it names."""
 
     answer: ParsedText
     pairs: tuple[Pair, ...]

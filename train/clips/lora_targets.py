@@ -81,7 +81,7 @@ def without_adapter(model: Any) -> list[str]:
 
 
 def coverage(model: Any) -> tuple[int, int]:
-    """How many linear layers of the language model have an adapter, and of how many.
+    """Return the number of the language model's linear layers with an adapter, and of all.
 
     Args:
         model: with its adapter on.

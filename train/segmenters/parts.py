@@ -42,7 +42,7 @@ def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 
 class Segmenter(nn.Module):
-    """What all have: names by value of the label map, and the colours that encoders expect."""
+    """The common part: names by value of the label map, and the colours that encoders expect."""
 
     mean: Tensor
     std: Tensor
