@@ -230,7 +230,11 @@ def answer_batch(
             break
         tokens, steps = answer_tokens[-1][:, None], steps[:, :, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    answer_ids, sure = torch.stack(answer_tokens, 1), torch.stack(chances, 1)
+    return _to_text(tokenizer, torch.stack(answer_tokens, 1), torch.stack(chances, 1))
+
+
+def _to_text(tokenizer: Any, answer_ids: Tensor, sure: Tensor) -> list[Answer]:
+    """Return tokens as text, with the mean of their probabilities; those behind an answer's end have none."""
     counts = (sure > 0).sum(1).clamp(min=1)
     texts = tokenizer.batch_decode(answer_ids, skip_special_tokens=True)
     return [

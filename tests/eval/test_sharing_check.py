@@ -38,10 +38,12 @@ def test_shared_and_alone_are_the_same_and_without_the_clip_is_far_off(
 
 
 def test_a_run_whose_questions_lose_their_clip_stops(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips = write(tmp_path / "data", test=[row(n, questions=2) for n in range(2)])
-    run = Run(data=str(clips), model=str(base), out=tmp_path / "out.jsonl", frames=4, max_new_tokens=2)
+    run = Run(
+        data=str(clips), model=str(bases["qwen3_vl"]), out=tmp_path / "out.jsonl", frames=4, max_new_tokens=2
+    )
     monkeypatch.setattr(hf_engine, "cache_word", lambda inner: "cache_of_tomorrow")
     with pytest.raises(
         InputError, match=r"transformers .* answers a question behind a shared clip otherwise than alone"
