@@ -1,7 +1,7 @@
 """Greedy answers to many questions on a clip, with the clip run through the model once.
 
 The clip's keys and values, and the states of linear attention, are computed once and lent to each of its questions;
-the answers are those of asking one question at a time (``tests/eval/test_predict.py`` holds it).
+the answers are those of asking one question at a time (``tests/eval/answers/test_predict.py`` holds it).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from surgvqa.eval.answers.hf_engine import Questions, answer_batch, common_lengt
 from surgvqa.eval.models.encode import EncodedClip, Encoder
 from transformers import PreTrainedModel
 
-# Of the state's length. Measured on the tiny families (tests/eval/test_sharing_check.py): at most 1.4e-6 in float32 and 0.004
+# Of the state's length. Measured on the tiny families (tests/eval/answers/test_sharing_check.py): at most 1.4e-6 in float32 and 0.004
 # in bfloat16; without the clip 1.3 and more, 0.18 and more where three of four layers keep a state (Qwen3.5).
 MOST = 0.1
 

@@ -10,7 +10,7 @@ import pytest
 from surgvqa.cards.arguments.umbrella import main
 from surgvqa.eval.commands import environment
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
 
 
 def test_every_extra_of_the_project_is_described() -> None:

@@ -11,7 +11,7 @@ import torch
 from surgvqa.eval.sharing.interfaces import INTERFACES, cache_word
 from surgvqa.eval.sharing.linear_attention import Branch
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("name", INTERFACES)

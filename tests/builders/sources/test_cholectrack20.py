@@ -10,7 +10,7 @@ import pytest
 from surgvqa.builders import sources
 from surgvqa.builders.schema import Action, Case, Omission
 
-TREE = Path(__file__).parents[1] / "fixtures" / "cholectrack20"
+TREE = Path(__file__).parents[2] / "fixtures" / "cholectrack20"
 
 
 def read(root: Path = TREE, **options: str) -> tuple[dict[str, Case], list[Omission]]:

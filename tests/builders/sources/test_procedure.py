@@ -31,7 +31,7 @@ from surgvqa.builders.sources import procedure
 from surgvqa.builders.video import case_media
 from surgvqa.cards.command import InputError
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "procedure"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "procedure"
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from surgvqa.builders.sources import cataract1k
 from surgvqa.builders.video import case_media
 from surgvqa.cards.command import InputError
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "cataract1k"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "cataract1k"
 PHASES = Path("Phase_recognition_dataset/annotations/case_0901/case_0901_annotations_phases.csv")
 MASKS = Path("Segmentation_dataset/Annotations/Coco-Annotations/case_0901/annotations/instances.json")
 STILLS = Path("Segmentation_dataset/Annotations/Images-and-Supervisely-Annotations/case_0901/img")

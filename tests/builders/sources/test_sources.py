@@ -28,7 +28,7 @@ from surgvqa.builders.video.decode import read_frames
 from surgvqa.builders.video.timing import read_timeline
 from surgvqa.cards.command import InputError
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 class Tree(NamedTuple):

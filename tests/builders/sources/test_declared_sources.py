@@ -18,7 +18,7 @@ from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.tabular import clock, description, find, rows
 from surgvqa.cards.command import InputError
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 FOLDER = Path(sources.__path__[0])
 DESCRIBED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 

@@ -25,7 +25,7 @@ from surgvqa.builders.peers import formats
 from surgvqa.builders.schema import FEATURES, QA_COLUMNS, Case
 from surgvqa.cards.command import InputError
 
-LOADERS = Path(__file__).parents[1] / "support" / "peer_loaders"
+LOADERS = Path(__file__).parents[2] / "support" / "peer_loaders"
 SPLITS = ("train", "validation", "test")
 
 

@@ -16,7 +16,7 @@ from surgvqa.eval.models.load import load_model
 from surgvqa.train import tiny
 from surgvqa.train.clips import prepare
 
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
+SUPPORT = Path(__file__).resolve().parents[2] / "support"
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 TWO = (
     *(str(Path(sys.executable).with_name("accelerate")), "launch", "--num_processes", "2"),

@@ -17,7 +17,7 @@ from surgvqa.builders.inspection import page, result
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "cholec80"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "cholec80"
 KIND = '''
 """Is the scene busy? Needs instruments that are named; yes from two kinds on."""
 

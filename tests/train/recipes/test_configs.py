@@ -23,7 +23,7 @@ from surgvqa.train.__main__ import main
 from surgvqa.train.pointing import grpo_options
 from surgvqa.train.steps.options import AudioOptions, TrainingOptions, parse
 
-FOLDER = Path(__file__).resolve().parents[2] / "train" / "configs"
+FOLDER = Path(__file__).resolve().parents[3] / "train" / "configs"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml") if not path.name.startswith("accelerate"))
 LAUNCHES = sorted(path.name for path in FOLDER.glob("accelerate_*.yaml"))
 SCRIPTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".sh", ".sbatch"))

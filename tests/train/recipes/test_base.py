@@ -14,7 +14,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.train.base import shipped_base as base
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WEIGHTS = 2_500_000  # bytes that the weights may take: the wheel stays small
 
 

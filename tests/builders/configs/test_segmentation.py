@@ -18,7 +18,7 @@ from surgvqa.builders.source_files import cataract1k_times
 from surgvqa.builders.sources import cataract1k, procedure
 from surgvqa.cards.command import InputError
 
-ENDOVIS = Path(__file__).parents[1] / "fixtures" / "endovis"
+ENDOVIS = Path(__file__).parents[2] / "fixtures" / "endovis"
 
 
 def entity(name: str, kind, box: tuple[int, int, int, int], size: tuple[int, int]) -> Entity:

@@ -14,7 +14,7 @@ from building import build
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.pipeline.verify import verify
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 OPTIONS: dict[str, Any] = {"media": "none", "workers": 0, "clip_seconds": 1.0, "on_error": "quarantine"}
 
 

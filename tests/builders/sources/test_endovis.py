@@ -16,7 +16,7 @@ from surgvqa.builders.source_files.endovis_vqa import read as read_vqa
 from surgvqa.builders.sources.endovis import cases, notes
 from surgvqa.cards.command import InputError
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "endovis"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "endovis"
 MASK = "instrument_1_4_training/instrument_dataset_1/ground_truth/Left_Prograsp_Forceps_labels/frame001.png"
 
 

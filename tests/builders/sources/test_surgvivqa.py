@@ -20,7 +20,7 @@ from surgvqa.builders.sources import surgvivqa
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data.dataset import load_clips
 
-TREE = Path(__file__).parents[1] / "fixtures" / "surgvivqa"
+TREE = Path(__file__).parents[2] / "fixtures" / "surgvivqa"
 
 
 def read(root: Path, **options: Any) -> tuple[list[Case], list[Omission]]:

@@ -14,7 +14,7 @@ import yaml
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.scoring.score import score
 
-METRICS = Path(__file__).resolve().parents[2] / "eval" / "metrics"
+METRICS = Path(__file__).resolve().parents[3] / "eval" / "metrics"
 NAMES = sorted(path.name for path in METRICS.iterdir() if path.is_dir() and path.name != "__pycache__")
 
 

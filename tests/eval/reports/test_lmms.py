@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 from surgvqa.eval.__main__ import main
 
-REPLAY = Path(__file__).parents[1] / "support" / "lmms_replay.py"
+REPLAY = Path(__file__).parents[2] / "support" / "lmms_replay.py"
 FIGURES = ("accuracy", "macro_accuracy", "blind_majority", "lift")
 
 
