@@ -272,7 +272,7 @@ def runs(labels: Mapping[float, str]) -> tuple[Phase, ...]:
     """Phases from a label a second; what lies between two labels further apart is unknown.
 
     >>> [(one.label, one.start_s, one.end_s) for one in runs({0: "a", 1: "a", 36: "a"})]
-    [('a', 0, 2), ('a', 36, 37)]
+    [('a', 0, 2.0), ('a', 36, 37.0)]
     """
     stretches: list[dict[float, str]] = []
     before = None
