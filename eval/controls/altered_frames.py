@@ -51,10 +51,11 @@ def find(earlier: Sequence[Shown], later: Sequence[Shown]) -> dict[str, list[Fin
     index = keypoints.Index([own.points for own in looks if own.points is not None])
     findings: dict[str, list[Finding]] = {check: [] for check in CHECKS}
     for clip in later if looks else ():
-        turned = [turned_frames.nearest(upright, own.turned) for own in clip.looks]
-        frame, bits = min(turned, key=lambda one: one[1], default=(0, turned_frames.NEAR_BITS + 1))
-        if bits <= turned_frames.NEAR_BITS:
-            findings["turned_frames"].append(Finding(clip.clip_id, owners[frame].clip_id, bits))
+        apart = [turned_frames.bits_apart(upright, own.turned) for own in clip.looks]
+        closest = np.min(apart, axis=0) if apart else np.array([turned_frames.NEAR_BITS + 1])
+        if closest.min() <= turned_frames.NEAR_BITS:
+            like = owners[int(closest.argmin())].clip_id
+            findings["turned_frames"].append(Finding(clip.clip_id, like, int(closest.min())))
             continue
         matches = [index.find(own.points) for own in clip.looks if own.points is not None]
         best = max((one for one in matches if one is not None), key=lambda one: one.points, default=None)

@@ -2,7 +2,7 @@
 
 A frame is described by its 72 strongest SIFT points (OpenCV, extra ``surgvqa[leaks]``) on a picture of at most 288
 pixels a side. A point's hash says which of its 128 numbers are above their median. Two frames are compared where many
-hashes have 16 bits in common in the same place; they count as one picture where an affine map takes eight points or
+hashes have 16 bits in common in the same place; they count as one picture where an affine map takes ten points or
 more of one to points of the other with like hashes, over a good part of both pictures (a logo in a corner doesn't do).
 A mirrored picture's hashes are those of the picture in another order, so both cost one description.
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,9 +30,9 @@ LIKE_BITS = 30  # hashes of one point in two encodings, on real frames
 BANDS = 8  # of 16 bits
 VOTES = 3  # points that share a band before two frames are compared
 MOST = 8  # earlier frames that one later frame is compared with, and as many with its mirror image
-SHARED_POINTS = 8
+SHARED_POINTS = 10
 SPREAD = 0.15  # of the width and of the height, between the outermost shared points
-TRIALS = 500  # of RANSAC: eight points of 27 are hit by three random ones in 99 of 100 runs of 190
+TRIALS = 500  # of RANSAC: ten points of 40 are hit by three random ones in 99 of 100 runs of 320
 REACH = 6.0  # pixels of the small picture that a point may lie off
 # SIFT's numbers are 4 x 4 cells of 8 directions around the point, turned to its own direction: a mirror turns the
 # order of the cells' rows round, and the sense of the directions.
@@ -116,27 +116,41 @@ class Index:
         orders = [np.argsort(bands[:, band], kind="stable") for band in range(BANDS)]
         self._bands = [_Band(bands[order, band], order) for band, order in enumerate(orders)]
 
-    def find(self, later: Points) -> Match | None:
-        """Return the frame with most points in common with ``later``, mirrored or not, where they suffice."""
-        best: Match | None = None
+    def matches(self, later: Points) -> Iterator[Match]:
+        """Yield frames that have points enough in common with ``later``, as it is or mirrored."""
         for words in (later.words, _words(_bits(later.words)[:, MIRROR])):
             view = later._replace(words=words)
             for frame in self._candidates(words):
                 shared = shared_points(self.frames[frame], view)
-                if shared >= SHARED_POINTS and (best is None or shared > best.points):
-                    best = Match(int(frame), shared)
-        return best
+                if shared >= SHARED_POINTS:
+                    yield Match(int(frame), shared)
+
+    def find(self, later: Points) -> Match | None:
+        """Return the frame with most points in common, where they suffice."""
+        return max(self.matches(later), key=lambda one: one.points, default=None)
 
     def _candidates(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-        """Frames in the order of how many of their points share a band with one of these, and are like it."""
-        votes = np.zeros(len(self.frames), np.int64)
-        for values, band in zip(_bands(_bits(words)).T, self._bands, strict=True):
+        """Frames in the order of how many of their points share a band with one of these, and are like it.
+
+        A point counts once: along the edge of the endoscope's circle, all points are like each other.
+        """
+        bits = _bits(words)
+        ours, theirs = [], []
+        for values, band in zip(_bands(bits).T, self._bands, strict=True):
             starts = np.searchsorted(band.values, values, "left")
             counts = np.searchsorted(band.values, values, "right") - starts
             place = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-            points = band.points[place]
-            apart = np.bitwise_count(self._words[points] ^ np.repeat(words, counts, axis=0)).sum(axis=1)
-            votes += np.bincount(self._owner[points[apart <= LIKE_BITS]], minlength=len(votes))
+            points, own = band.points[place], np.repeat(np.arange(len(words)), counts)
+            like = np.bitwise_count(self._words[points] ^ words[own]).sum(axis=1) <= LIKE_BITS
+            ours.append(points[like])
+            theirs.append(own[like])
+        points, own = np.concatenate(ours), np.concatenate(theirs)
+        frames, pair_count = self._owner[points], max(1, len(words))
+        once_ours = np.bincount(self._owner[np.unique(points)], minlength=len(self.frames))
+        once_theirs = np.bincount(
+            np.unique(frames * pair_count + own) // pair_count, minlength=len(self.frames)
+        )
+        votes = np.minimum(once_ours, once_theirs)
         order = np.argsort(-votes, kind="stable")[:MOST]
         return order[votes[order] >= VOTES]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from datasets import Features, Image, List
@@ -203,16 +203,8 @@ def compare(a: Split, b: Split) -> SharedByPair:
         if isinstance(item, Finding)
     }
     altered = altered_frames.find(a.looks, [clip for clip in b.looks if clip.clip_id not in alike])
-    return {
-        "a": a.name,
-        "b": b.name,
-        "shared_cases": _finding(by_check["shared_cases"]),
-        "overlapping_windows": _finding(by_check["overlapping_windows"]),
-        "shared_frames": _finding(by_check["shared_frames"]),
-        "near_duplicates": _finding(by_check["near_duplicates"]),
-        "turned_frames": _finding(altered["turned_frames"]),
-        "cropped_frames": _finding(altered["cropped_frames"]),
-    }
+    counts = {check: _finding(items) for check, items in {**by_check, **altered}.items()}
+    return cast(SharedByPair, {"a": a.name, "b": b.name, **counts})
 
 
 def _finding(items: Sequence[str | Finding]) -> CheckFinding:
@@ -225,14 +217,8 @@ def _finding(items: Sequence[str | Finding]) -> CheckFinding:
 
 def checks(pair: SharedByPair) -> dict[str, CheckFinding]:
     """Return what each check found on two splits, in the order of ``CHECKS``."""
-    return {
-        "shared_cases": pair["shared_cases"],
-        "overlapping_windows": pair["overlapping_windows"],
-        "shared_frames": pair["shared_frames"],
-        "near_duplicates": pair["near_duplicates"],
-        "turned_frames": pair["turned_frames"],
-        "cropped_frames": pair["cropped_frames"],
-    }
+    counts = cast(Mapping[str, CheckFinding], pair)
+    return {check: counts[check] for check in CHECKS}
 
 
 def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:

@@ -46,10 +46,10 @@ def inner_box(grey: npt.NDArray[np.int16]) -> tuple[int, int, int, int]:
     return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def nearest(earlier: Numbers, later: Numbers) -> tuple[int, int]:
-    """Find the earlier frame (frames x 4, upright) that a later frame (8 x 4) is most like, and the bits between."""
-    bits = np.zeros((WAYS, len(earlier)), np.uint16)
+def bits_apart(earlier: Numbers, later: Numbers) -> npt.NDArray[np.uint16]:
+    """Count the bits between a later frame (8 x 4) and each earlier one (frames x 4, upright), by the best way."""
+    bits: npt.NDArray[np.uint16] = np.zeros((WAYS, len(earlier)), np.uint16)
     for word in range(WORDS):
         bits += np.bitwise_count(later[:, word, None] ^ earlier[None, :, word])
-    closest = bits.min(axis=0)
-    return int(closest.argmin()), int(closest.min())
+    closest: npt.NDArray[np.uint16] = bits.min(axis=0)
+    return closest
