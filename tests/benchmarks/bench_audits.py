@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_audits.py ../shared/realdata > audits.md
 
-Every file is audited as ``surgvqa-eval audit-benchmark FILE`` does it. Three sets that this verb can't read (answers
-within a sentence, a file for each question, a dictionary of examples) are written as rows first.
+Every file is audited as ``surgvqa-eval audit-benchmark FILE`` does it. Two sets that this verb can't read (answers within
+a sentence, a dictionary of examples) are written as rows first; a set without questions is left out.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def main(words: Sequence[str]) -> int:
     print("|---|---:|---:|---:|---:|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, rows) in enumerate(question_sets(root, None)):
+            if not any(row.question for row in rows):
+                continue
             own = root / FILES[name] if name in FILES else rows_file(rows, Path(folder) / f"{number}.jsonl")
             (findings,) = audit([own]).files
             print(line(name, findings), flush=True)
