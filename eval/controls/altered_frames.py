@@ -22,12 +22,12 @@ class Look:
     """What one picture is compared by."""
 
     upright: list[int]  # 4 numbers of 64 bits
-    turned: Numbers  # 8 x 4
+    ways: Numbers  # 8 x 4: turned and mirrored
     points: keypoints.Points | None  # None without OpenCV
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ClipLooks:
     """A clip and the looks of its frames."""
 
     clip_id: str
@@ -43,15 +43,15 @@ def look(content: bytes) -> Look | None:
     return Look(upright, turned_frames.turned_hashes(content), points)
 
 
-def find(earlier: Sequence[Shown], later: Sequence[Shown]) -> dict[str, list[Finding]]:
+def find(earlier: Sequence[ClipLooks], later: Sequence[ClipLooks]) -> dict[str, list[Finding]]:
     """List clips of ``later`` with an altered frame of ``earlier``, by the check that finds it first."""
     owners = [clip for clip in earlier for _ in clip.looks]
     looks = [own for clip in earlier for own in clip.looks]
-    upright = np.array([own.turned[0] for own in looks], np.uint64).reshape(-1, WORDS)
+    upright = np.array([own.ways[0] for own in looks], np.uint64).reshape(-1, WORDS)
     index = keypoints.Index([own.points for own in looks if own.points is not None])
     findings: dict[str, list[Finding]] = {check: [] for check in CHECKS}
     for clip in later if looks else ():
-        apart = [turned_frames.bits_apart(upright, own.turned) for own in clip.looks]
+        apart = [turned_frames.bits_apart(upright, own.ways) for own in clip.looks]
         closest = np.min(apart, axis=0) if apart else np.array([turned_frames.NEAR_BITS + 1])
         if closest.min() <= turned_frames.NEAR_BITS:
             like = owners[int(closest.argmin())].clip_id

@@ -121,9 +121,9 @@ class Index:
         for words in (later.words, _words(_bits(later.words)[:, MIRROR])):
             view = later._replace(words=words)
             for frame in self._candidates(words):
-                shared = shared_points(self.frames[frame], view)
-                if shared >= SHARED_POINTS:
-                    yield Match(int(frame), shared)
+                count = shared_points(self.frames[frame], view)
+                if count >= SHARED_POINTS:
+                    yield Match(int(frame), count)
 
     def find(self, later: Points) -> Match | None:
         """Return the frame with most points in common, where they suffice."""
@@ -179,8 +179,8 @@ def shared_points(earlier: Points, later: Points) -> int:
     )
     if fits is None:
         return 0
-    kept = fits[:, 0].astype(bool)
-    for places, size in ((source[kept], earlier.size), (target[kept], later.size)):
+    fit_mask = fits[:, 0].astype(bool)
+    for places, size in ((source[fit_mask], earlier.size), (target[fit_mask], later.size)):
         if (np.ptp(places, axis=0) < SPREAD * np.array(size)).any():
             return 0
-    return int(kept.sum())
+    return int(fit_mask.sum())

@@ -20,7 +20,7 @@ from surgvqa.builders.cases.leakage import COUNTS, WORDS, Finding, Window, betwe
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.cards.patients.operations import mapping_gap, operation
 from surgvqa.eval.controls import altered_frames, keypoints
-from surgvqa.eval.controls.altered_frames import Look, Shown
+from surgvqa.eval.controls.altered_frames import ClipLooks, Look
 from surgvqa.eval.controls.texts import one_answer_texts, questions_of
 from surgvqa.eval.data.streams import Row, picture, splits
 from surgvqa.eval.data.streams import frames as ours
@@ -90,7 +90,7 @@ class Split:
     has_pictures: bool
     blank: int  # pictures without structure, black screens for one: they are evidence of nothing
     sources: frozenset[str] = frozenset()  # the data sets its cases are of
-    looks: tuple[Shown, ...] = ()  # of each window's frames
+    looks: tuple[ClipLooks, ...] = ()  # of each window's frames
 
     @property
     def missing(self) -> dict[str, str]:
@@ -120,7 +120,7 @@ def read_split(
     columns = columns_of(features, name, overrides)
     pictures = image_columns(features)
     looks: dict[int, Look | None] = {}
-    windows: dict[tuple[Any, ...], tuple[Window, Shown]] = {}
+    windows: dict[tuple[Any, ...], tuple[Window, ClipLooks]] = {}
     questions: list[tuple[str, str]] = []
     sources: set[str] = set()
     blank = 0
@@ -151,9 +151,9 @@ def read_split(
             operation=operation(source, _stem(case_id)) if case_id is not None else None,
         )
         key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
-        windows.setdefault(key_of, (window, Shown(window.clip_id, tuple(shown_frames.values()))))
-    own, shown = zip(*windows.values(), strict=True) if windows else ((), ())
-    return Split(name, columns, own, tuple(questions), bool(pictures), blank, frozenset(sources), shown)
+        windows.setdefault(key_of, (window, ClipLooks(window.clip_id, tuple(shown_frames.values()))))
+    own, clip_looks = zip(*windows.values(), strict=True) if windows else ((), ())
+    return Split(name, columns, own, tuple(questions), bool(pictures), blank, frozenset(sources), clip_looks)
 
 
 def _cells(value: Any) -> list[Row]:
@@ -202,8 +202,8 @@ def compare(a: Split, b: Split) -> SharedByPair:
         for item in by_check[check]
         if isinstance(item, Finding)
     }
-    altered = altered_frames.find(a.looks, [clip for clip in b.looks if clip.clip_id not in alike])
-    counts = {check: _finding(items) for check, items in {**by_check, **altered}.items()}
+    alterations = altered_frames.find(a.looks, [clip for clip in b.looks if clip.clip_id not in alike])
+    counts = {check: _finding(items) for check, items in {**by_check, **alterations}.items()}
     return cast(SharedByPair, {"a": a.name, "b": b.name, **counts})
 
 

@@ -144,7 +144,7 @@ class Tally:
 
 def tally(shown: Sequence[Original], alter: Alter, draw: Random) -> Tally:
     """Alter each frame, and look for it among all originals."""
-    upright = np.array([own.look.turned[0] for own in shown])
+    upright = np.array([own.look.ways[0] for own in shown])
     index = keypoints.Index([own.look.points for own in shown if own.look.points is not None])
     operations = np.array([own.operation for own in shown])
     result = Tally()
@@ -158,7 +158,7 @@ def tally(shown: Sequence[Original], alter: Alter, draw: Random) -> Tally:
         if look is None or look.points is None:
             result.right.append((False, False))
             continue
-        turned = turned_frames.bits_apart(upright, look.turned) <= NEAR_BITS
+        turned = turned_frames.bits_apart(upright, look.ways) <= NEAR_BITS
         matches = list(index.matches(look.points))
         result.describe_s += middle - start
         result.search_s += time.process_time() - middle

@@ -11,7 +11,7 @@ import small_data
 from PIL import Image, ImageOps
 from surgvqa.eval.__main__ import main
 from surgvqa.eval.controls import altered_frames, keypoints
-from surgvqa.eval.controls.altered_frames import Shown
+from surgvqa.eval.controls.altered_frames import ClipLooks
 
 Alter = Callable[[Image.Image], Image.Image]
 needs_opencv = pytest.mark.skipif(not keypoints.available(), reason="extra leaks")
@@ -32,9 +32,9 @@ def picture(seed: int) -> Image.Image:
     return Image.fromarray(np.mean(layers, axis=0).astype(np.uint8)).convert("RGB")
 
 
-def shown(name: str, *images: Image.Image) -> Shown:
+def shown(name: str, *images: Image.Image) -> ClipLooks:
     looks = [altered_frames.look(small_data.jpeg(image, 60)) for image in images]
-    return Shown(name, tuple(own for own in looks if own is not None))
+    return ClipLooks(name, tuple(own for own in looks if own is not None))
 
 
 TURNED: dict[str, Alter] = {
