@@ -62,7 +62,7 @@ def columns_of(features: Sequence[str], where: str, overrides: Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What one split is compared by: its windows, each once, and its question texts with their answers."""
+    """The parts of a split that are compared: its windows, each once, and its question texts with their answers."""
 
     name: str
     columns: dict[str, str]
