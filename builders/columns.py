@@ -45,7 +45,7 @@ class List:
 
 
 Column: TypeAlias = Value | Image | Audio | List | Mapping[str, "Column"]
-ENCODED = pa.struct({"bytes": pa.binary(), "path": pa.string()})  # how datasets stores pictures and sounds
+FILE_TYPE = pa.struct({"bytes": pa.binary(), "path": pa.string()})  # how datasets stores pictures and sounds
 
 
 class Columns(dict[str, Column]):
@@ -76,7 +76,7 @@ def _arrow_type(column: Column) -> pa.DataType:
         return pa.list_(_arrow_type(column.feature))
     if isinstance(column, Mapping):
         return pa.struct({name: _arrow_type(one) for name, one in column.items()})
-    return ENCODED
+    return FILE_TYPE
 
 
 def _describe(column: Column) -> dict[str, object]:

@@ -106,7 +106,7 @@ def _of_datasets(where: str, config: str | None, leaking: bool) -> dict[str, Spl
         saved_splits = (
             saved_splits if isinstance(saved_splits, DatasetDict) else DatasetDict({"all": saved_splits})
         )
-        return {str(name): _streamed(split.to_iterable_dataset()) for name, split in saved_splits.items()}
+        return {str(name): _of_stream(split.to_iterable_dataset()) for name, split in saved_splits.items()}
     if Path(where).is_dir():
         whole.refuse_unfinished(Path(where), config)
     config_name = _config(where, config)
@@ -119,10 +119,10 @@ def _of_datasets(where: str, config: str | None, leaking: bool) -> dict[str, Spl
         ValueError,
     ) as error:  # datasets raises these for absent, unreachable and unreadable ones
         raise InputError(f"{where}: not a data set that can be read here ({error})") from error
-    return {str(name): _streamed(split) for name, split in split_streams.items()}
+    return {str(name): _of_stream(split) for name, split in split_streams.items()}
 
 
-def _streamed(split: IterableDataset) -> SplitRows:
+def _of_stream(split: IterableDataset) -> SplitRows:
     """Return a stream with its columns; none of a stream that doesn't know them."""
     from datasets import Image as Picture
     from datasets import List

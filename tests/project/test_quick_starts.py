@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SECONDS = {
     "datasets": 3.0,
     "torch": 4.6,
@@ -41,7 +43,7 @@ eval segmentation answers.jsonl --data data
 train configs
 """
 WRITERS = """
-build export data --as coco --out coco
+build export data --to coco --out coco
 eval probes data --out probes
 card audit data
 """  # pyarrow imports pandas where it makes a table of lists; that comes with the first rows
@@ -72,6 +74,7 @@ for line in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.slow  # some 20 s of CPU: a build, and every verb on it
 def test_a_verb_begins_without_the_imports_that_take_seconds(tmp_path: Path) -> None:
     for lines, heavy in ((VERBS, set(SECONDS)), (WRITERS, set(SECONDS) - {"pandas"})):
         words = [json.dumps([line for line in lines.split("\n") if line]), " ".join(heavy)]
