@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datasets import Features, Image, List, Value
+from surgvqa.builders.columns import Column, Columns, Image, List, Value
 
 STRING = Value("string")
 
-QA_COLUMNS = {
+QA_COLUMNS: dict[str, Column] = {
     "qa_id": STRING,
     "kind": STRING,
     "reasoning": STRING,
@@ -32,7 +32,7 @@ QA_COLUMNS = {
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,
 # the source file below --root with --media reference, else null. `video_start_s` is the second of that file
 # at which the clip begins (0 of a cut file; annotations and video may have clocks of their own).
-FEATURES = Features(
+FEATURES = Columns(
     {
         "clip_id": STRING,
         "case_id": STRING,
@@ -53,7 +53,7 @@ FEATURES = Features(
 )
 
 # Config `qa`: a row per question, no media.
-QA_FEATURES = Features(
+QA_FEATURES = Columns(
     QA_COLUMNS
     | {
         "clip_id": STRING,

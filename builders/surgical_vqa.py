@@ -81,7 +81,10 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def _info(self) -> datasets.DatasetInfo:
         facts = sources.load(self.config.name).FACTS
         return datasets.DatasetInfo(
-            features=FEATURES, homepage=facts.homepage, license=facts.licence, citation=facts.citation
+            features=FEATURES.features(),
+            homepage=facts.homepage,
+            license=facts.licence,
+            citation=facts.citation,
         )
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:

@@ -101,8 +101,18 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
                 f"{where}, merged, answers otherwise than the adapter: logits {parity.logits:.1e}, "
                 f"divergence {parity.divergence:.1e} apart in {dtype}, at most {limit:.0e} is rounding; try --dtype float32"
             )
-    print(json.dumps({"out": str(out), "dtype": dtype, **{k: getattr(parity, k) for k in parity.__slots__}}))
+    figures = {name: three_digits(getattr(parity, name)) for name in parity.__slots__}
+    print(json.dumps({"out": str(out), "dtype": dtype, **figures}))
     return parity
+
+
+def three_digits(value: float) -> float:
+    """Round a figure for a terminal.
+
+    >>> three_digits(0.0062500000931322575), three_digits(3.1666314803555025e-07), three_digits(1.0)
+    (0.00625, 3.17e-07, 1.0)
+    """
+    return float(f"{value:.3g}")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from datasets import Features, Image, List, Value
+from surgvqa.builders.columns import Columns, Image, List, Value
 from surgvqa.builders.configs.pointing_questions import Pointing, Question, questions
 from surgvqa.builders.files import pictures
 from surgvqa.builders.geometry.coordinate_text import FORM_SPACES, Location, write
@@ -35,7 +35,7 @@ from surgvqa.builders.video.decode import Decoder
 Refuse = Callable[[float, np.ndarray], bool]
 STRING = Value("string")
 NUMBER = Value("float64")
-POINTING_FEATURES = Features(
+POINTING_FEATURES = Columns(
     {
         "row_id": STRING,
         "case_id": STRING,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Features, Image, List, Value
 from PIL import Image as Pictures
+from surgvqa.builders.columns import Columns, Image, List, Value
 from surgvqa.builders.configs.pointing import Refuse, pictures_at, with_picture
 from surgvqa.builders.files import pictures
 from surgvqa.builders.geometry import masks
@@ -31,7 +31,7 @@ STRING, NUMBER = Value("string"), Value("float64")
 BACKGROUND = "background"
 PARTS = {"shaft": "shaft_rle", "wrist": "wrist_rle", "clasper": "clasper_rle"}
 TASKS = ("binary", "parts", "instruments", "all")
-SEGMENTATION_FEATURES = Features(
+SEGMENTATION_FEATURES = Columns(
     {
         "row_id": STRING,
         "case_id": STRING,

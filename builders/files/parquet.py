@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import Features, Image, List
+from surgvqa.builders.columns import Column, Columns, Image, List
 from surgvqa.cards.command import InputError, machine_fault
 from surgvqa.cards.files import manifest
 from surgvqa.cards.files.atomic import pending_path, replace, sync_folder, write_text
@@ -38,7 +38,7 @@ ROWS_PER_GROUP = 20_000  # questions: 5 MB
 
 @contextmanager
 def writer(
-    path: Path, features: Features, rows_per_group: int
+    path: Path, features: Columns, rows_per_group: int
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Yield a function that takes rows; the file appears whole under its name when the block ends well.
 
@@ -87,7 +87,7 @@ def writer(
         raise
 
 
-def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Features) -> pq.ParquetWriter:
+def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Columns) -> pq.ParquetWriter:
     lists = [name for name in pictures if isinstance(features[name], List)]
     picture_codecs = {
         f"{name}.list.element.bytes": "NONE" for name in lists
@@ -103,7 +103,7 @@ def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Features
     )
 
 
-def _holds(feature: Any) -> bool:
+def _holds(feature: Column) -> bool:
     """Whether a column is of pictures, one or several a row."""
     return isinstance(feature.feature if isinstance(feature, List) else feature, Image)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from datasets import Features
 from surgvqa.builders.cases.splits import SPLITS
+from surgvqa.builders.columns import Columns
 from surgvqa.builders.files.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, writer
 from surgvqa.builders.mixing.people import Part, Plan
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
-CONFIGS: Mapping[str, tuple[Features, int]] = {
+CONFIGS: Mapping[str, tuple[Columns, int]] = {
     "clips": (FEATURES, CLIPS_PER_GROUP),
     "qa": (QA_FEATURES, ROWS_PER_GROUP),
 }
@@ -48,7 +48,7 @@ def factors(parts: Sequence[Part], plan: Plan, weights: Sequence[float]) -> dict
     sums = {part.label: 0.0 for part in parts}
     for part in parts:
         for path in shards(part, "clips", "train"):
-            for row in pq.read_table(path, columns=["case_id", "weight"]).to_pylist():
+            for row in pq.ParquetFile(path).read(columns=["case_id", "weight"]).to_pylist():
                 sums[part.label] += row["weight"] if (part.label, row["case_id"]) in plan.names else 0.0
     empty = sorted(label for label, total in sums.items() if not total)
     if empty:

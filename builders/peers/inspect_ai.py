@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import yaml
-from datasets import Features, List, Value
 from PIL import Image
+from surgvqa.builders.columns import Columns, List, Value
 from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.files.pictures import encode_jpeg
 from surgvqa.builders.peers.common import NO_PICTURE, REST, Target, answer_letter, letters, question_rest
 from surgvqa.builders.row_types import ClipRow
 
 TEXT = Value("string")
-COLUMNS = Features(
+COLUMNS = Columns(
     {
         "id": TEXT, "question": TEXT, "target": TEXT, "choices": List(TEXT), "image": TEXT, "kind": TEXT, "case_id": TEXT,
         REST: TEXT,

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
-from datasets import Audio, Features, List, Value
+from surgvqa.builders.columns import Audio, Columns, List, Value
 from surgvqa.builders.files.parquet import write_text, writer
 from surgvqa.builders.pipeline.staging import STAGING, remove
 from surgvqa.builders.pipeline.verify import verify
@@ -38,7 +38,7 @@ NAME = "spoken"
 PROMPT = "Answer the spoken question."
 ANSWERS = ("sentence", "short")
 ROWS_PER_SOUND_GROUP = 256  # 50 kB of FLAC each
-SPOKEN_FEATURES = Features(
+SPOKEN_FEATURES = Columns(
     QA_FEATURES
     | {
         "audio": Audio(sampling_rate=RATE),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from datasets import Features, Image, List, Value
+from surgvqa.builders.columns import Columns, Image, List, Value
 from surgvqa.builders.row_types import Message
 
 SampleKind = Literal["conversation", "description", "reasoning"]
@@ -33,7 +33,7 @@ STRING = Value("string")
 
 # A row per sample: `images` and `messages` are what `trl sft` reads; placeholders are left out of `messages`,
 # for pictures come before the first question. `image_names` are their names as the data calls them.
-INSTRUCT_FEATURES = Features(
+INSTRUCT_FEATURES = Columns(
     {
         "id": STRING,
         "case_id": STRING,

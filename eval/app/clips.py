@@ -135,6 +135,13 @@ class Clips:
                 self.read[name] = Split(self.dataset[name])
             return self.read[name]
 
+    @property
+    def guess_note(self) -> str | None:
+        """Where the guesser learns from the split that is shown, and so knows its answers; None with a train split."""
+        if "train" in self.dataset:
+            return None
+        return f"There is no train split: the guess has read the answers of {self.splits[0]} itself, and is too good."
+
     @cached_property
     def answer_counts(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
         """Return the counts of training's answers, by the question's text and by its kind."""
@@ -146,7 +153,7 @@ class Clips:
         return by_text, by_kind
 
     def guess(self, question: str, kind: str | None) -> str | None:
-        """Return the answer of a guesser who has read the training questions and sees nothing."""
+        """Return the answer of a guesser who has read the training questions (``guess_note``) and sees nothing."""
         by_text, by_kind = self.answer_counts
         counts = by_text.get(question) or by_kind.get(kind or "")
         return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None

@@ -245,6 +245,7 @@ class Service:
             "blind": self.clips(request.data).guess(
                 question, annotated_question.kind if annotated_question else None
             ),
+            "blind_note": self.clips(request.data).guess_note,
             "a": self.card(request, request.a, annotated_question),
             "b": self.card(request, request.b, annotated_question),
         }

@@ -176,6 +176,8 @@ class KnownAnswers(TypedDict):
     truth: str | None
     """None of a question of one's own"""
     blind: str | None
+    blind_note: str | None
+    """Why the guess is too good: it learned from the answers that are shown"""
     a: Card | None
     b: Card | None
 

@@ -110,9 +110,28 @@ def precision() -> Line:
     """Say what ``--dtype auto`` will be."""
     if importlib.util.find_spec("torch") is None:
         return Line("precision", None, "PyTorch isn't installed")
-    from surgvqa.eval.models.precision import describe_bfloat16
+    flags = processor_flags()
+    if flags is None or platform.machine().lower() not in ("x86_64", "amd64"):
+        from surgvqa.eval.models.precision import describe_bfloat16
 
-    return Line("precision", True, describe_bfloat16())
+        return Line("precision", True, describe_bfloat16())
+    level = os.environ.get("ATEN_CPU_CAPABILITY", "").upper()
+    if level not in ("AVX512", "AVX2", "DEFAULT"):
+        level = "AVX512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "DEFAULT"
+    native = level == "AVX512" and bool(flags & {"avx512_bf16", "amx_bf16"})
+    what = "is native" if native else "isn't native"
+    effect = "" if native else ": --dtype auto and Muon compute in float32"
+    return Line("precision", True, f"bfloat16 {what} on this CPU ({level}){effect}")
+
+
+def processor_flags() -> set[str] | None:
+    """Return what Linux says that this processor can do; None on other systems.
+
+    PyTorch would say the same, after 5 s of CPU to import it; a test holds the two against each other.
+    """
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return next((set(line.split()) for line in lines if line.startswith("flags")), None)
 
 
 def media() -> Iterator[Line]:

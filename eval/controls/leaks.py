@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from datasets import Features, Image, List
 from surgvqa.builders.cases.leakage import COUNTS, WORDS, Finding, Window, between, digest
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.cards.patients.operations import mapping_gap, operation
 from surgvqa.eval.controls import altered_frames, keypoints
 from surgvqa.eval.controls.altered_frames import ClipLooks, Look
 from surgvqa.eval.controls.texts import one_answer_texts, questions_of
-from surgvqa.eval.data.streams import Row, picture, splits
+from surgvqa.eval.data.streams import Row, SplitRows, picture, splits
 from surgvqa.eval.data.streams import frames as ours
 from surgvqa.eval.documents.controls import CheckFinding, LeakExample, SharedByPair, SplitSize
 from surgvqa.eval.documents.controls import Leaks as Report
@@ -51,10 +50,10 @@ UNITS = {
 }
 
 
-def columns_of(features: Features, where: str, overrides: Mapping[str, str]) -> dict[str, str]:
+def columns_of(features: Sequence[str], where: str, overrides: Mapping[str, str]) -> dict[str, str]:
     """Which column plays which part; ``overrides`` overrides, and must name columns that exist.
 
-    >>> columns_of(Features({"video_id": Features({}), "question": Features({})}), "x", {})
+    >>> columns_of(["video_id", "question"], "x", {})
     {'case_id': 'video_id', 'question': 'question'}
     """
     for role, column in overrides.items():
@@ -68,15 +67,6 @@ def columns_of(features: Features, where: str, overrides: Mapping[str, str]) -> 
         if choice is not None:
             columns[role] = choice
     return columns
-
-
-def image_columns(features: Features) -> list[str]:
-    """Columns that hold a picture or a list of pictures."""
-    return [
-        name
-        for name, feature in features.items()
-        if isinstance(feature, Image) or (isinstance(feature, List) and isinstance(feature.feature, Image))
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +100,12 @@ class Split:
         return lacks
 
 
-def read_split(
-    name: str, rows: Iterable[Row], features: Features, overrides: Mapping[str, str], where: str = ""
-) -> Split:
+def read_split(name: str, rows: SplitRows, overrides: Mapping[str, str], where: str = "") -> Split:
     """Go through a split once; a picture that stands in many rows is decoded once.
 
     Cut videos of a data set of ours are looked at too, where they lie below ``where``.
     """
-    columns = columns_of(features, name, overrides)
-    pictures = image_columns(features)
+    columns = columns_of(rows.columns, name, overrides)
     looks: dict[int, Look | None] = {}
     windows: dict[tuple[Any, ...], tuple[Window, ClipLooks]] = {}
     questions: list[tuple[str, str]] = []
@@ -127,8 +114,8 @@ def read_split(
     for number, row in enumerate(tqdm(rows, desc=f"reading {name}", unit=" rows")):
         questions += questions_of(row, columns)
         frames = {}
-        contents = [picture(cell) for column in pictures for cell in _cells(row[column])]
-        for content in contents or (ours(row, where) if "video_start_s" in features else ()):
+        contents = [picture(cell) for column in rows.pictures for cell in _cells(row[column])]
+        for content in contents or (ours(row, where) if "video_start_s" in rows.columns else ()):
             key = digest(content)
             if key not in looks:
                 looks[key] = _look(content, f"{name}, row {number}")
@@ -153,7 +140,7 @@ def read_split(
         key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
         windows.setdefault(key_of, (window, ClipLooks(window.clip_id, tuple(shown_frames.values()))))
     own, clip_looks = zip(*windows.values(), strict=True) if windows else ((), ())
-    return Split(name, columns, own, tuple(questions), bool(pictures), blank, frozenset(sources), clip_looks)
+    return Split(name, columns, own, tuple(questions), bool(rows.pictures), blank, frozenset(sources), clip_looks)
 
 
 def _cells(value: Any) -> list[Row]:
@@ -331,7 +318,7 @@ def run(options: Leaks) -> bool:
         prefix = f"{number + 1}:{prefix}" if len(set(where)) < len(where) else prefix
         sides.append(
             [
-                read_split(prefix + name, rows, rows.features or Features({}), overrides, place)
+                read_split(prefix + name, rows, overrides, place)
                 for name, rows in splits(place, config, leaking=True).items()
             ]
         )

@@ -15,10 +15,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from datasets import Dataset
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.predictions import Prediction
@@ -31,6 +30,9 @@ from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import Judgement, judge
 from surgvqa.eval.settings.controls import Necessity
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 WRONG = ("swapped-audio", "silence")  # a model that listens must lose by these
 CONTROLS = (*WRONG, "text-and-audio")

@@ -23,11 +23,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
-from datasets import List
 from surgvqa.builders.cases import draws
+from surgvqa.builders.columns import List
 from surgvqa.builders.procedures import taxonomy
 from surgvqa.builders.questions import wording
-from surgvqa.builders.schema import FEATURES, QA_FEATURES
+from surgvqa.builders.schema import FEATURES, QA_COLUMNS, QA_FEATURES
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.eval.data import whole
@@ -132,8 +132,7 @@ def _rows(shards: Sequence[Path], columns: Sequence[str] | None = None) -> Itera
 
 def _fill_row(qa: Row) -> Row:
     return {
-        name: qa.get(name, [] if isinstance(column, List) else None)
-        for name, column in FEATURES["qa"].feature.items()
+        name: qa.get(name, [] if isinstance(column, List) else None) for name, column in QA_COLUMNS.items()
     }
 
 

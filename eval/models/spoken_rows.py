@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 import pyarrow.compute as pc
-from datasets import Audio, Dataset, DatasetDict, Features, List, Value, concatenate_datasets
+from datasets import Audio, Dataset, DatasetDict, concatenate_datasets
+from surgvqa.builders.columns import Columns, List, Value
 from surgvqa.builders.schema import QA_COLUMNS, STRING
 from surgvqa.builders.speech.sound import RATE, Samples, read_sound
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
@@ -131,7 +132,9 @@ def join(clips: Dataset, spoken_rows: Dataset, before: int, task: Task, where: s
             f"first; build both anew"
         )
     own = [groups[name] for name in names]
-    features = Features({"qa": List(QA_COLUMNS), "messages": MESSAGES, "sounds": List(Value("int64"))})
+    features = Columns(
+        {"qa": List(QA_COLUMNS), "messages": MESSAGES, "sounds": List(Value("int64"))}
+    ).features()
     columns = {
         "qa": [[question(row, task) for _, row in group] for group in own],
         "messages": [[turn for _, row in group for turn in conversation(row, task)] for group in own],

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from datasets import Features
 from surgvqa.cards.command import InputError
 from surgvqa.eval.controls import baselines, leaks
 from surgvqa.eval.data import streams
@@ -248,12 +247,7 @@ def _leaks(where: str) -> Leaks | None:
     splits = streams.splits(where, "clips", leaking=True)
     if len(splits) < 2:
         return None
-    return leaks.find(
-        [
-            leaks.read_split(name, rows, rows.features or Features({}), {}, where)
-            for name, rows in splits.items()
-        ]
-    )
+    return leaks.find([leaks.read_split(name, rows, {}, where) for name, rows in splits.items()])
 
 
 def _build_notes(where: str) -> BuildNotes | None:

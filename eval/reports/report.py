@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from huggingface_hub.repocard_data import eval_results_to_model_index
 from surgvqa.cards.command import InputError
 from surgvqa.cards.write import model
 from surgvqa.eval.data import columns, streams
@@ -105,6 +104,8 @@ def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[st
 
 def model_index(figures: Scores, name: str, where: str | None) -> Any:
     """Return the score as a model card's ``model-index``, the same entries that `surgvqa-card model` writes."""
+    from huggingface_hub.repocard_data import eval_results_to_model_index  # half a second of CPU
+
     data_id = where if where and not Path(where).exists() else None
     results = model.eval_results(
         [(name, model.card_score(figures))], data_id or Path(where or "surgvqa").name, data_id

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from surgvqa.builders.configs.pointing import STEP
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.coordinate_text import Location, ParsedText, parse
@@ -78,6 +77,8 @@ def match(row: Row, targets: Sequence[Truth], items: Sequence[Location]) -> tupl
     """Each target with at most one object, at the least total distance; then what is left of either."""
     if not targets or not items:
         return (*(Pair(target, None) for target in targets), *(Pair(None, item) for item in items))
+    from scipy.optimize import linear_sum_assignment  # scipy takes a second to import
+
     cost = np.array([[_cost(row, target, item) for item in items] for target in targets])
     rows, columns = (places.tolist() for places in linear_sum_assignment(cost))
     pairs = [Pair(targets[i], items[j]) for i, j in zip(rows, columns, strict=True)]

@@ -116,7 +116,7 @@ def write_data(folder: Path, scale: Scale) -> None:
         known |= {"clip_id": f"c{clip}@0-5000", "case_id": f"c{clip}", "frame_times_s": times}
         ours.append(known | {"images": images, "messages": messages})
     (folder / "clips").mkdir(parents=True)
-    Dataset.from_list(ours, features=FEATURES).to_parquet(folder / "clips" / "train-00000.parquet")
+    Dataset.from_list(ours, features=FEATURES.features()).to_parquet(folder / "clips" / "train-00000.parquet")
     rows = Dataset.from_list(stock).cast_column("images", List(Image()))
     rows.to_parquet(folder / "stock.parquet")
     card = "---\nconfigs:\n- config_name: clips\n  data_files:\n  - split: train\n    path: clips/train-*.parquet\n---\n"

@@ -87,7 +87,7 @@ def write(folder: Path, split: str, made: list[dict[str, Any]]) -> None:
     """A split of config ``pointing``."""
     path = folder / "pointing" / f"{split}-00000-of-00001.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Dataset.from_list(made, features=POINTING_FEATURES).to_parquet(path)
+    Dataset.from_list(made, features=POINTING_FEATURES.features()).to_parquet(path)
 
 
 def done(command: Any, *arguments: str, made: Path) -> None:

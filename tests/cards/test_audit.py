@@ -16,6 +16,7 @@ from hub import TOKEN, Hub
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from published import clip_row, picture, qa_rows, seal, write_dataset, write_table
+from surgvqa.builders.columns import Columns
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
@@ -200,8 +201,7 @@ def test_file_names_parquet_headers_and_json_are_searched(folder: Path) -> None:
     assert ("clips/test-DOE_MRN123456.parquet", "a patient's identity") in hits
     assert {("manifest.json", "a path of a disk"), ("manifest.json", "a DICOM name")} <= hits
     assert not [hit for hit in hits if hit[0] == "README.md"], "the card repeats neither"
-    features = QA_FEATURES.copy()
-    features["MRN123456"] = features["kind"]
+    features = Columns({**QA_FEATURES, "MRN123456": QA_FEATURES["kind"]})
     row = qa_rows(clip_row("d", 0))[0] | {"MRN123456": "x"}
     write_table(folder / "qa/test-00000-of-00001.parquet", features, [row])
     seal(folder)

@@ -71,14 +71,16 @@ def dataset(rows: list[dict[str, Any]]) -> Dataset:
     """The rows with our features, images as bytes."""
     from surgvqa.eval.data.dataset import without_decoding
 
-    return without_decoding(Dataset.from_list(rows, features=FEATURES))
+    return without_decoding(Dataset.from_list(rows, features=FEATURES.features()))
 
 
 def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
     """An output folder that loads with ``load_dataset(folder, "clips")``."""
     (folder / "clips").mkdir(parents=True)
     for name, rows in splits.items():
-        Dataset.from_list(rows, features=FEATURES).to_parquet(folder / "clips" / f"{name}-00000.parquet")
+        Dataset.from_list(rows, features=FEATURES.features()).to_parquet(
+            folder / "clips" / f"{name}-00000.parquet"
+        )
     card = ["---", "configs:", "- config_name: clips", "  data_files:"]
     card += [f"  - split: {name}\n    path: clips/{name}-*.parquet" for name in splits]
     (folder / "README.md").write_text("\n".join([*card, "---", ""]))

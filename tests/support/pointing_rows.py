@@ -52,7 +52,7 @@ def write(folder: Path, how: Pointing | None = None, **cases: range) -> Path:
     (folder / "pointing").mkdir(parents=True)
     for split, numbers in cases.items():
         table = [row for number in numbers for row in rows(number, how)]
-        made = Dataset.from_list(table, features=POINTING_FEATURES)
+        made = Dataset.from_list(table, features=POINTING_FEATURES.features())
         made.to_parquet(folder / "pointing" / f"{split}-00000-of-00001.parquet")
     manifest.seal(folder, {"source": {"name": "invented"}})
     return folder

@@ -49,7 +49,7 @@ def qa_rows(clip: dict[str, Any]) -> list[dict[str, Any]]:
 
 def write_table(path: Path, features: Any, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with ParquetWriter(features=features, path=str(path)) as writer:
+    with ParquetWriter(features=features.features(), path=str(path)) as writer:
         for row in rows:
             writer.write(row)
         writer.finalize()

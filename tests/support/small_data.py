@@ -149,7 +149,7 @@ def write(folder: Path, rows: Rows) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             columns = {name: [row.get(name) for row in table] for name in features}
             columns |= {"qa": [[whole(qa) for qa in row["qa"]] for row in clips]} if config == "clips" else {}
-            Dataset.from_dict(columns, features=features).to_parquet(path)
+            Dataset.from_dict(columns, features=features.features()).to_parquet(path)
     parts = {
         config: "\n".join(f"  - split: {split}\n    path: {config}/{split}-*" for split in rows)
         for config in ("clips", "qa")

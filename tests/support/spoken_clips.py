@@ -45,7 +45,9 @@ def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
 
 def save(folder: Path, split: str, rows: list[dict[str, Any]]) -> None:
     """Rows of config spoken, as they are: also broken ones."""
-    Dataset.from_list(rows, features=SPOKEN_FEATURES).to_parquet(folder / "spoken" / f"{split}-00000.parquet")
+    Dataset.from_list(rows, features=SPOKEN_FEATURES.features()).to_parquet(
+        folder / "spoken" / f"{split}-00000.parquet"
+    )
 
 
 def whisper(folder: Path) -> Path:

@@ -57,9 +57,10 @@ async function known(mine) {
   } catch (error) { if (mine()) tell("ask-error", error); }
 }
 
-function facts({ truth, blind }) {
+function facts({ truth, blind, blind_note: note }) {
   $("truth").textContent = truth ?? "your own question: nobody annotated it";
   $("blind").textContent = blind ?? "nothing to guess from";
+  $("blind-note").textContent = blind ? note ?? "" : "";
 }
 
 function card(who, answer, waits = "") {

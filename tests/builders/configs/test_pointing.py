@@ -100,7 +100,7 @@ def test_true_points_lie_in_the_mask(form):
 def test_rows_with_pictures_are_one_shape_and_load(tmp_path):
     frames = stills(tmp_path, (1, 2, 3, 4))
     rows = list(pointing.rows(case(frames=frames), Pointing("json", negatives=1.0), max_side=60))
-    data = Dataset.from_list(rows, features=POINTING_FEATURES)
+    data = Dataset.from_list(rows, features=POINTING_FEATURES.features())
     assert data[0]["images"][0].size == (60, 45) and (data[0]["width"], data[0]["height"]) == (60, 45)
     assert all(len(row["images"]) == 1 for row in data)
     by_time = {row["time_s"]: row["images"][0].getpixel((30, 20))[0] for row in data}
@@ -397,7 +397,9 @@ def data(tmp_path):
     folder.mkdir(parents=True)
     for split, name in (("train", "t"), ("test", "a")):
         rows = made(quadrants(30, name), Pointing("words"))
-        Dataset.from_list(rows, features=POINTING_FEATURES).to_parquet(folder / f"{split}-00000.parquet")
+        Dataset.from_list(rows, features=POINTING_FEATURES.features()).to_parquet(
+            folder / f"{split}-00000.parquet"
+        )
     return folder.parent, rows
 
 

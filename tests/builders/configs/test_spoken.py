@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from building import build
-from datasets import Audio
+from surgvqa.builders.columns import Audio
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.settings.spoken import SpokenQuestions
 from surgvqa.builders.speech.sound import RATE, encode_flac, read_sound

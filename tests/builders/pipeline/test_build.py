@@ -65,8 +65,8 @@ def video_of(root: Path, case_id: str) -> Path:
 def test_the_folder_loads_with_its_features(built):
     clips, qa = load_dataset(str(built), "clips"), load_dataset(str(built), "qa")
     assert set(clips) == set(qa) == {"train", "validation", "test"}
-    assert clips["train"].features == FEATURES
-    assert qa["train"].features == QA_FEATURES
+    assert clips["train"].features == FEATURES.features()
+    assert qa["train"].features == QA_FEATURES.features()
     for split in clips:
         rows = clips[split].remove_columns("images")
         assert [q["qa_id"] for row in rows for q in row["qa"]] == qa[split]["qa_id"]

@@ -31,7 +31,7 @@ def test_the_same_rows_as_the_command(root, tmp_path):
     theirs = load_dataset(str(tmp_path / "rows"), "clips", cache_dir=str(tmp_path / "cache"))
     assert set(ours) == set(theirs)
     for split in ours:
-        assert ours[split].features == FEATURES
+        assert ours[split].features == FEATURES.features()
         assert (
             ours[split].with_format("arrow")[:].to_pylist()
             == theirs[split].with_format("arrow")[:].to_pylist()

@@ -252,6 +252,24 @@ def test_a_held_out_clip_that_leaves_little_open_is_left_out():
     assert chosen.left_out["k0"]["its clip leaves little open"] >= 35
 
 
+def test_kinds_too_small_to_measure_a_guesser_on_are_one_note_a_split():
+    def part(case_id: str, split: str) -> Part:
+        clips = tuple(Clip(case_id, i * 1000, i * 1000 + 1000, None) for i in range(8))
+        pool = tuple(
+            tuple(
+                QA(f"{c.clip_id}#k{k}", f"k{k}", "recognition", "How many?", "", str((i + k) % 4))
+                for k in range(3)
+            )
+            for i, c in enumerate(clips)
+        )
+        return Part(case_id, split, clips, pool)
+
+    notes = choose([part("a", "train"), part("b", "train"), part("c", "test"), part("d", "validation")]).notes
+    small = [note for note in notes if "too few questions" in note]
+    assert [note.split()[0] for note in small] == ["test", "validation"]
+    assert all(f"k{k} 8" in small[0] for k in range(3))
+
+
 def test_evidence_is_a_second_of_the_frames_shown():
     assert within((0.0, 9.5), (0.0, 9.48)) == (0.0, 9.48)
 

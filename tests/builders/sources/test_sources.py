@@ -139,7 +139,7 @@ def test_every_clip_encodes_and_is_asked_about(cases: list[Case]) -> None:
                 "qa": [{name: _plain(getattr(one, name)) for name in QA_COLUMNS} for one in qa],
                 "messages": conversation(qa),
             }
-            assert FEATURES.encode_example(row)["clip_id"] == clip.clip_id
+            assert FEATURES.features().encode_example(row)["clip_id"] == clip.clip_id
 
 
 def _plain(value: Any) -> Any:

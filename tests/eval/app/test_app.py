@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import demo, listener, stored_answers, tracks
 from surgvqa.eval.app.asking import Asker
-from surgvqa.eval.app.clips import ShortClip
+from surgvqa.eval.app.clips import Clips, ShortClip
 from surgvqa.eval.app.service import AppInputs, Service
 from surgvqa.eval.app.web import application
 from surgvqa.eval.data.predictions import Prediction, to_line
@@ -175,6 +175,18 @@ def test_boxes_lie_on_the_frame_nearest_to_their_moment(client: TestClient, fold
             assert all("_" not in mark["label"] for mark in one["marks"])
             seen += len(one["marks"])
     assert seen > 5
+
+
+def test_a_guess_that_learned_from_what_is_shown_says_so(client: TestClient, folder: Path) -> None:
+    first = found(client)["clips"][0]["clip"]
+    question = client.get("/api/clip", params={"data": "data", "clip": first}).json()["questions"][0][
+        "question"
+    ]
+    known = client.get("/api/known", params={"data": "data", "clip": first, "question": question}).json()
+    assert known["blind_note"] is None
+    clips = Clips(str(folder / "data"))
+    del clips.dataset["train"]
+    assert clips.guess_note is not None and clips.splits[0] in clips.guess_note
 
 
 def test_an_answer_is_judged_and_found_at_once(client: TestClient) -> None:

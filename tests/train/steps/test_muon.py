@@ -112,12 +112,16 @@ def test_a_closure_is_called(emulated: None) -> None:
 
 def test_the_environment_is_heard() -> None:
     """PyTorch itself may be kept from the instructions that the CPU has."""
-    code = "from surgvqa.eval.models.precision import *; print(native_bfloat16(), dtype_for('auto'), describe_bfloat16())"
+    code = "from surgvqa.eval.models.precision import *; print(native_bfloat16(), dtype_for('auto'), describe_bfloat16(), '|', precision().finding)"
+    code = f"from surgvqa.eval.commands.environment import precision; {code}"
     limited = os.environ | {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=limited, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith("False float32 bfloat16 isn't native on this CPU")
+    for env, start in ((limited, "False float32 bfloat16 isn't native on this CPU"), (dict(os.environ), "")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(start)
+        by_torch, by_flags = done.stdout.strip().split(" | ")
+        assert by_torch.endswith(by_flags)  # `surgvqa doctor` says it without PyTorch
 
 
 def test_auto_is_float32_where_bfloat16_is_emulated(emulated: None, tmp_path: Path) -> None:
