@@ -140,7 +140,9 @@ def read_split(name: str, rows: SplitRows, overrides: Mapping[str, str], where: 
         key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
         windows.setdefault(key_of, (window, ClipLooks(window.clip_id, tuple(shown_frames.values()))))
     own, clip_looks = zip(*windows.values(), strict=True) if windows else ((), ())
-    return Split(name, columns, own, tuple(questions), bool(rows.pictures), blank, frozenset(sources), clip_looks)
+    return Split(
+        name, columns, own, tuple(questions), bool(rows.pictures), blank, frozenset(sources), clip_looks
+    )
 
 
 def _cells(value: Any) -> list[Row]:
