@@ -7,8 +7,8 @@
 
 Common to ``word`` and ``choice``: thoughts and wrappers are taken off first (`eval.reading`), yes/no is read from
 the words that say it or from a sentence on what was asked, lists are compared as sets, grid cells by their place,
-numbers by their value, boxes and intervals of time by an overlap of half their union. An empty reply is wrong under every rule; a refusal and a repeated question are wrong under
-every rule but ``substring``. A reply out of which none of the kind's answers can be read is wrong, and `undecided`.
+numbers by their value, boxes and intervals of time by an overlap of half their union. An empty reply is wrong under every
+rule; a refusal and a repeated question are wrong under every rule but ``substring``. A reply out of which none of the kind's answers can be read is wrong, and `undecided`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
 
 RULES = ("exact", "word", "substring", "choice")
-SET_KINDS = frozenset({"instruments", "anatomy", "entered", "exited"})  # a list of names is the answer
+# a list of names is the answer
+SET_KINDS = frozenset({"instruments", "ever_seen", "anatomy", "entered", "exited"})
 CELL_KINDS = frozenset({"absolute_position"})
 YES_NO = polarity.YES_NO
 

@@ -51,6 +51,8 @@ DENSE = frozenset(
         "absolute_position",
         "reaches",
         "mostly_at",
+        "ever_seen",
+        "goes_to",
         "box",
         "in_box",
         "verb_reworded",
@@ -257,6 +259,14 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
         case "mostly_at":
             courses = [cell_of(truth.rows(second), tool) for second in seconds]
             return None not in courses and 3 * courses.count(short) >= 2 * len(courses)
+        case "ever_seen":
+            every = [truth.tools(second) for second in seconds]
+            union = set().union(*every)
+            return short == ", ".join(sorted(union, key=TOOLS.index)) and union > every[0] | every[-1]
+        case "goes_to":
+            courses = [cell_of(truth.rows(second), tool) for second in seconds]
+            later = [one for one in courses if one != courses[0]]
+            return courses[0] is not None and later[0] == short != courses[-1]
         case "box":
             return near(own[0]["box"], box_in(short)) if own else short == "not visible"
         case "in_box":
