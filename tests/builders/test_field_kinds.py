@@ -52,6 +52,7 @@ DENSE = frozenset(
         "reaches",
         "mostly_at",
         "ever_seen",
+        "timed_caption",
         "goes_to",
         "box",
         "in_box",
@@ -263,6 +264,13 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
             every = [truth.tools(second) for second in seconds]
             union = set().union(*every)
             return short == ", ".join(sorted(union, key=TOOLS.index)) and union > every[0] | every[-1]
+        case "timed_caption":
+            said = {}
+            for part in short.split("; "):
+                begin, end, names = re.fullmatch(r"(\d)\.0-(\d)\.0 s: (.*)", part).groups()
+                said |= dict.fromkeys(range(int(begin), int(end)), names)
+            told = [", ".join(sorted(truth.tools(s), key=TOOLS.index)) or "none" for s in seconds]
+            return [said[i] for i in range(len(seconds) - 1)] == told[:-1] and told[-1] == told[-2]
         case "goes_to":
             courses = [cell_of(truth.rows(second), tool) for second in seconds]
             later = [one for one in courses if one != courses[0]]
