@@ -8,6 +8,7 @@ the questions is about something that doesn't happen: "not within the clip".
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
@@ -19,6 +20,7 @@ MOST = 2  # instruments of a clip whose interval is asked for
 LASTS = ("up to 2 s", "2 to 4 s", "over 4 s")
 
 
+@lru_cache(maxsize=1)  # four kinds ask it of the same clip
 def instrument_runs(look: Look) -> dict[str, list[bool]]:
     """Return, for each instrument of the clip, whether each moment shows it."""
     if not look.annotates("instrument") or not look.dense():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS
@@ -63,6 +64,7 @@ def place_words(look: Look, name: str) -> str:
     return f"middle of the {look.boxed_part(name)}" if _granularity(look, name) == "box" else name
 
 
+@lru_cache(maxsize=1)  # three kinds ask it of the same clip
 def instrument_courses(look: Look) -> dict[str, list[str | None]]:
     """Return the place of each instrument at each annotated second: None where it isn't in view."""
     if not look.dense():

@@ -60,7 +60,7 @@ class MomentWords:
     picture: str = "in this picture"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """One clip as a kind sees it."""
 
@@ -115,7 +115,7 @@ class Look:
             for draft in drafts(scene):
                 about = answers.setdefault((draft.slots.get("a"), draft.slots.get("b")), set())
                 if draft.answer not in about:
-                    yield replace(draft, suffix=f"{suffix}{draft.suffix}")
+                    yield replace(draft, suffix=f"{suffix}{draft.suffix}") if suffix else draft
                 about.add(draft.answer)
 
     def when(self, at_s: float) -> str:
@@ -227,7 +227,7 @@ def single(scene: Scene, role: Role) -> dict[str, Entity]:
     return {
         node.name: node
         for node in scene.nodes
-        if node.type == role and names.count(node.name) == 1 and not node.crowd and not nameless(node.name)
+        if node.type == role and not node.crowd and names.count(node.name) == 1 and not nameless(node.name)
     }
 
 

@@ -392,3 +392,26 @@ def test_steps_and_their_changes(tmp_path):
                 checked[qa.kind] += 1
     assert checked.keys() >= STEPS
     assert of_case(cases[0]).step(10.0) == "trocar placement"
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"), [(3.0, "in its middle third"), (4.0, None), (3.8, None), (5.0, "in its last third")]
+)
+def test_a_change_near_the_border_of_two_thirds_is_not_asked(change, answer):
+    """PitVQA's video_19: a phase that begins at 4.0 s of six lies in the middle third as well as in the last."""
+    from surgvqa.builders.schema import Entity, Phase, Scene
+
+    tool = Entity("hook", "hook", "instrument", "presence")
+    case = link(
+        Case(
+            "a",
+            "x",
+            "cholecystectomy",
+            phases=(Phase("preparation", 0.0, change), Phase("gallbladder dissection", change, 7.0)),
+            scenes=tuple(Scene(float(second), W, H, nodes=(tool,)) for second in range(7)),
+        )
+    )
+    known, taxonomy = transitions([case]), load("cholecystectomy")
+    (clip, *_) = moments.windows(case, 5.0, 8).clips
+    questions = [qa for qa in certified_questions(clip, case, taxonomy, known) if qa.kind == "phase_change"]
+    assert [qa.short_answer for qa in questions] == ([answer] if answer else [])
