@@ -119,18 +119,18 @@ $(DEMO)/adapter/README.md: $(DEMO)/score.json
 
 test: $(VENV)/.installed ## all tests but the slow ones, on two cores
 	$(SAY) "tests"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not vllm"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not vllm"
 
 test-fast: $(VENV)/.installed ## the inner loop: no training, no browser, no server
 	$(SAY) "fast tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not vllm" tests/project/test_layers.py tests/project/test_readme.py \
-		tests/builders/test_questions.py tests/builders/test_scene.py tests/builders/test_splits.py tests/builders/test_coordinates.py \
-		tests/builders/test_sources.py tests/builders/test_taxonomy.py tests/eval/test_match.py tests/eval/test_columns.py \
-		tests/eval/test_intervals.py tests/eval/test_score.py tests/train/test_rewards.py
+		tests/builders/questions/test_questions.py tests/builders/cases/test_scene.py tests/builders/cases/test_splits.py tests/builders/geometry/test_coordinates.py \
+		tests/builders/sources/test_sources.py tests/builders/cases/test_taxonomy.py tests/eval/scoring/test_match.py tests/eval/data/test_columns.py \
+		tests/eval/scoring/test_intervals.py tests/eval/scoring/test_score.py tests/train/pointing/test_rewards.py
 
 test-all: $(VENV)/.installed ## the slow ones too
 	$(SAY) "all tests"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not vllm"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not vllm"
 
 VLLM := .venv-vllm
 

@@ -67,7 +67,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an instrument does to what, as the source says it; an action triplet."""
+    """An action triplet: instrument, verb and target, as the source gives them."""
 
     instrument: str  # canonical, from the procedure's taxonomy
     verb: str | None  # None: it does nothing
@@ -76,7 +76,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """What several raters say of a criterion at one moment."""
+    """The votes of several raters on a criterion at one moment."""
 
     time_s: float
     criterion: str  # a sentence that holds or doesn't: "the hepatocystic triangle is cleared of fat"
@@ -86,7 +86,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is annotated at one moment: a scene graph. Directions follow the frame's own axes."""
+    """The annotations of one moment: a scene graph. Directions follow the frame's own axes."""
 
     time_s: float
     width: int  # of the annotated frame, pixels
@@ -166,7 +166,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """How a picture's pixels came from the annotated frame: ``x' = x * scale_x + offset_x``, same for y."""
+    """The map from the annotated frame to a picture's pixels: ``x' = x * scale_x + offset_x``, same for y."""
 
     scale_x: float
     scale_y: float
@@ -227,7 +227,7 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a look at a case found before any heavy work."""
+    """The survey of a case before any heavy work."""
 
     case: Case
     clips: tuple[Clip, ...]
@@ -237,7 +237,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a card must say about a source."""
+    """The facts of a source that a card must state."""
 
     name: str
     homepage: str

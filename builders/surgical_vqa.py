@@ -33,7 +33,7 @@ from surgvqa.cards.command import InputError, nearest
 
 @dataclass
 class SurgicalVQAConfig(datasets.BuilderConfig):  # type: ignore[misc]
-    """What ``surgvqa-build`` takes on its command line; see there."""
+    """The options of ``surgvqa-build``'s command line; see there."""
 
     root: str = ""
     clip_seconds: float = Build.clip_seconds

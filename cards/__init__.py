@@ -1,1 +1,1 @@
-"""What a data set or a model says about itself, and how it is published: ``surgvqa-card``."""
+"""Cards of data sets and models, and their publication: ``surgvqa-card``."""

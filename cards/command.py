@@ -1,4 +1,4 @@
-"""How every surgvqa command behaves: one clear line for a user's mistake, exit 2, no traceback."""
+"""The behaviour of every surgvqa command: one clear line for a user's mistake, exit 2, no traceback."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Answers in, numbers a reviewer believes out: ``surgvqa-eval``."""
+"""Ask models, score their answers, and measure what a score is worth: ``surgvqa-eval``."""

@@ -1,4 +1,4 @@
-"""``surgvqa-eval``: predict, score, and everything that shows what a score is worth."""
+"""``surgvqa-eval``: predict, score, and the controls beside a score."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far two models are apart on the probes."""
+    """The distance of two models on the probes."""
 
     logits: float  # largest difference, as a share of the largest logit
     divergence: float  # mean over positions of KL(adapter || merged), nats
@@ -155,7 +155,7 @@ def probe(loaded_model: LoadedModel, budget: Budget) -> Tensor:
 
 
 def compare(one: Tensor, other: Tensor) -> Parity:
-    """How far two sets of logits, places x words, are apart."""
+    """Compare two sets of logits, places x words."""
     words = one.double().log_softmax(-1)
     return Parity(
         logits=float((one - other).abs().max() / one.abs().max()),

@@ -8,7 +8,7 @@ With TRL's own command, no trainer of ours::
 Each takes what TRL passes (``completions`` and every column as a list) and gives one number per completion,
 or None where it doesn't apply to the row. What can be gained without looking is small: several objects share
 the credit of one, a name counts only with a place near the right one, and an answer that can't be read, or
-that refuses where there is something to see, gets nothing (``tests/train/test_rewards.py`` holds the exploits).
+that refuses where there is something to see, gets nothing (``tests/train/pointing/test_rewards.py`` holds the exploits).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Completion = str | Sequence[dict[str, Any]]
 
 
 def spatial_reward(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
-    """How near the answer is: 1 in the mask (IoU for boxes, 1 in the right quadrant), falling to 0 at REACH.
+    """Return the nearness of the answer: 1 in the mask (IoU for boxes, 1 in the right quadrant), falling to 0 at REACH.
 
     >>> row = dict(kind="locate", form="point", space=[100, 100], width=100, height=100, granularity="point",
     ...            visible=True, labels=["tip"], points=[[0.5, 0.5]], boxes=[[]], positions=["center"],

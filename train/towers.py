@@ -46,7 +46,7 @@ class SplitClips:
 
 
 class Probe(TypedDict):
-    """What a linear probe reads out of frozen features."""
+    """The figures of a linear probe on frozen features."""
 
     phase: Measure
     instruments: Measure

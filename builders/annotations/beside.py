@@ -1,4 +1,4 @@
-"""What exports say beside places: that a thing isn't in view, or that nobody looked at a picture.
+"""Flags that exports hold beside shapes: a thing out of view, a picture that nobody looked at.
 
 Without it, a deleted box counts as a thing in view, and a picture that nobody has annotated as one that shows nothing.
 """

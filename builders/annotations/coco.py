@@ -305,5 +305,5 @@ def _time(image: Mapping[str, Any]) -> float | None:
 
 
 def _score(entry: Mapping[str, Any]) -> float | None:
-    """How sure a machine was of an image or an annotation."""
+    """Return the confidence of a machine in an image or an annotation."""
     return confidence(entry["score"] if entry.get("score") is not None else entry.get("confidence"))

@@ -93,7 +93,7 @@ def scenes(path: Path, taxonomy: Taxonomy) -> Iterator[Scene]:
 
 
 def notes(cases: Sequence[Case]) -> tuple[str, ...]:
-    """How far the segmenter agrees with people, over the cases that both outlined; and how much it made alone."""
+    """Return notes on a segmenter: its agreement with people where both outlined, and the number of scenes it made alone."""
     both = right = inventions = misses = 0
     overlaps: list[float] = []
     compared_cases = set()

@@ -1,4 +1,4 @@
-"""What every reader of annotations makes of a file: pictures with entities, faults, notes.
+"""The result of every reader of annotations: pictures with entities, faults, notes.
 
 A picture in which one element cannot be read is left out whole, by name: what it lacks would count as absent.
 """
@@ -38,7 +38,7 @@ class Picture:
 
 
 class Annotations(NamedTuple):
-    """What a file holds, the faults in it, and what was cut or left out by design."""
+    """The pictures of a file, its faults, and what was cut or left out by design."""
 
     pictures: tuple[Picture, ...]
     faults: tuple[Omission, ...]
@@ -256,7 +256,7 @@ def once(faults: Iterable[Omission]) -> Iterator[Omission]:
 
 
 def confidence(value: Any, what: str = "its score is") -> float | None:
-    """How sure a machine was, 0 to 1; None where nothing is said."""
+    """Return the confidence of a machine, 0 to 1; None where nothing is said."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

@@ -1,3 +1,3 @@
-"""How a clip is asked: the kinds that are known, their wording, and what a user adds to both."""
+"""The kinds of question and their wording, those that ship and those that a user adds."""
 
 __all__ = ["extensions", "pool", "templates"]

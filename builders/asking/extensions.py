@@ -1,4 +1,4 @@
-"""What a user adds: kinds of questions and wording, from files or from installed packages.
+"""Kinds and wording of a user, from files or from installed packages.
 
 A file given with ``--kinds-from`` is Python with ``KINDS``, a name and a ``Kind`` each, and beside it, or with
 ``--templates``, their wording; a package does the same with an entry point of the group ``surgvqa.kinds`` that names such a

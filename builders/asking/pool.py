@@ -1,4 +1,4 @@
-"""All that can be asked of a clip and holds: what each kind drafts, held to its certificate, put into words."""
+"""The pool of a clip: every question that holds its certificate, drafted by its kind and put into words."""
 
 from __future__ import annotations
 

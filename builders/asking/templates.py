@@ -26,7 +26,7 @@ ENGLISH = "en"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """How one kind is put and its answer said."""
+    """The wording of one kind: its questions and its answers."""
 
     questions: tuple[str, ...]
     answer: str

@@ -1,3 +1,3 @@
-"""What guessers without pixels know of answers, and which questions are left once they are held against it."""
+"""Guessers without pixels: what they leave open of an answer, in bits, and the questions chosen by it."""
 
 __all__ = ["blind", "choose", "figures", "repeats", "thin"]

@@ -25,7 +25,7 @@ ROWS = 20_000  # different contexts that a fit looks at, the most frequent ones
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a blind guesser is told of a question."""
+    """The context that a blind guesser gets of a question."""
 
     words: tuple[str, ...]
     choices: tuple[str, ...]
@@ -159,7 +159,7 @@ class Guesser:
         return self.answers[int(self.shares(what).argmax())] if self.answers else None
 
     def bits(self, what: Context, answer: str) -> float:
-        """How much of an answer the guesser leaves open."""
+        """Return the bits of an answer that the guesser leaves open."""
         number = len(what.choices) or len(self.answers) + 1
         share = self.shares(what)[self._at[answer]] if answer in self._at else DOUBT / number
         return -math.log2(max(float(share), DOUBT / number))

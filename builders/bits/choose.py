@@ -1,4 +1,4 @@
-"""Which questions of the pool are asked: all that hold in training, weighted; held out, those that leave bits open."""
+"""Choose the questions of a data set: in training all that hold, weighted; held out, those that guessers leave open."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def fold_of(case_id: str, seed: int) -> int:
 
 
 class _Bits:
-    """What the best guesser leaves open of each question, fitted without the question's fold.
+    """The bits that the best guesser leaves open of each question, fitted without the question's fold.
 
     The guessers are two classifiers, of words and of choices alone, and one to whom all choices are alike.
     """

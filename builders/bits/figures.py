@@ -1,4 +1,4 @@
-"""The figures of a report on what guessers without pixels leave open, kind by kind and over a data set."""
+"""The figures of guessers without pixels in a report, kind by kind and over a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips of a held-out case that show nothing but what the clip before them shows: of these in a row the first stays.
+"""Repeated clips: a held-out clip that shows only what the clip before it shows is left out.
 
 A phase of a quarter of an hour gives 180 clips of 5 s with one answer; a guesser who has it for one has it for all, and
 a model is measured no better on 180 than on a few. After a clip in which one phase gives way to another, a clip of the

@@ -1,4 +1,4 @@
-"""Thinning a held-out split until who never looks is no better than a few points above chance.
+"""Thin a held-out split until the best guesser without pixels is at most a few points above chance.
 
 First the most frequent answers are capped; then, of what a guesser with text and choices still gets right, as many
 are left out as it takes, by the sha256 of their ids. What cannot be thinned that far is left out whole, by name.

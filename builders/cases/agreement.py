@@ -1,4 +1,4 @@
-"""Do annotated moments and phases fit together? Measured, where a rule says when a picture was taken."""
+"""The agreement of annotated moments and phases, measured where a rule gives a picture its time."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class CaseIndex:
 
     @cached_property
     def times(self) -> list[float]:
-        """When the scenes are."""
+        """The seconds of the scenes."""
         return [scene.time_s for scene in self.scenes]
 
     @cached_property
@@ -39,7 +39,7 @@ class CaseIndex:
 
     @cached_property
     def starts(self) -> list[int]:
-        """When the stretches begin."""
+        """The beginnings of the stretches."""
         return [stretch.start_ms for stretch in self.stretches]
 
     @cached_property
@@ -58,7 +58,7 @@ class CaseIndex:
 
     @cached_property
     def ratings(self) -> Mapping[float, tuple[Rating, ...]]:
-        """What raters say of a moment, by its second."""
+        """The ratings of a moment, by its second."""
         ratings_by_second: dict[float, list[Rating]] = {}
         for rating in self.case.ratings:
             ratings_by_second.setdefault(rating.time_s, []).append(rating)
@@ -73,11 +73,11 @@ class CaseIndex:
 
     @cached_property
     def sure(self) -> dict[float, float]:
-        """How sure a machine was of the moments that it made."""
+        """The confidence of a machine in the moments that it made."""
         return {scene.time_s: scene.confidence for scene in self.scenes if scene.confidence is not None}
 
     def confidence(self, times: Sequence[float]) -> float | None:
-        """How sure a machine was of the least sure of some moments; None where persons made all."""
+        """Return the least confidence of a machine in some moments; None where persons made all."""
         return min((self.sure[at] for at in times if at in self.sure), default=None)
 
     def between(self, start_s: float, end_s: float) -> tuple[Scene, ...]:

@@ -1,4 +1,4 @@
-"""What one split shows of another: cases, windows that overlap in time, frames, near-duplicate frames.
+"""Leaks between splits: shared cases, windows that overlap in time, shared frames, near-duplicate frames.
 
 A near duplicate is a frame whose 256-bit difference hash (17x16 grey pixels, each compared with its right
 neighbour) is within 24 bits. Measured on real frames: the same frame re-encoded at a third of its size and
@@ -35,7 +35,7 @@ Numbers = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a clip shows, small enough to keep for all clips of a data set."""
+    """The hashes of a clip's frames, small enough to keep for all clips of a data set."""
 
     clip_id: str
     case_id: str | None  # the recording: windows of one are compared in time; None where nobody says

@@ -55,7 +55,7 @@ def grid_cell(centroid: Point, width: int, height: int) -> str:
 
 
 def centre(entity: Entity, width: int, height: int) -> Point | None:
-    """Where an entity is, in pixels: its centroid, else its box's centre, else its cell's, else None."""
+    """Return the place of an entity in pixels: its centroid, else its box's centre, else its cell's, else None."""
     if entity.centroid is not None:
         return entity.centroid
     if entity.bbox is not None:
@@ -110,7 +110,7 @@ def _between(
     shares: tuple[float, float],
     size: tuple[int, int],
 ) -> Iterator[str]:
-    """How ``a`` stands to ``b``; ``shares`` are the parts of a in b and of b in a."""
+    """Return the relation of ``a`` to ``b``; ``shares`` are the parts of a in b and of b in a."""
     if at is not None and to is not None:
         dx, dy = to[0] - at[0], to[1] - at[1]
         if abs(dx) > APART * size[0]:

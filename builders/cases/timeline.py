@@ -119,7 +119,7 @@ def annotated_course(case: Case) -> Timeline:
 
 
 def overlap_ms(case: Case) -> int:
-    """How long two or more phases of a case hold at once."""
+    """Return the milliseconds in which two or more phases of a case overlap."""
     return _lay(case).overlap_ms
 
 

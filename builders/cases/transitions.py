@@ -1,4 +1,4 @@
-"""What the training cases show: which phases come next to others, and which names a phase's scenes show.
+"""Counts of the training cases: phases that follow each other, names that each phase's scenes show.
 
 Learned from training cases only, so that the choices of a question hold nothing of the case asked about.
 """

@@ -1,4 +1,4 @@
-"""What the pointing config asks of a case: where a thing is, that it isn't there, and what is going on.
+"""The questions of the config ``pointing``: a thing's place, a thing that is absent, the phase of the frame.
 
 Targets are in 0-1 of the annotated frame and as fine as the source knows them, never finer.
 """
@@ -32,7 +32,7 @@ from surgvqa.builders.schema import Case, Entity, Granularity, Point, Role, Scen
 
 @dataclass(frozen=True, slots=True)
 class Pointing:
-    """How rows are written.
+    """The options of the config's rows.
 
     Args:
         form: One of ``written.FORMS``; all but ``json`` and ``words`` fix the shape too.
@@ -61,7 +61,7 @@ class Pointing:
 
     @property
     def target_kind(self) -> Literal["point", "box", "word"]:
-        """What a target must have to be written."""
+        """The kind of target that the form needs."""
         kinds_by_form: dict[str, Literal["point", "box", "word"]] = {
             "point": "point",
             "box": "box",
@@ -120,7 +120,7 @@ class Question:
 
     @property
     def key(self) -> str:
-        """What tells a question from the others of its case."""
+        """Return the key that tells a question from the others of its case."""
         return f"{round(self.scene.time_s * 1000)}#{self.name or self.kind}"
 
 
@@ -136,7 +136,7 @@ def places(case: Case, how: Pointing) -> bool:
 
 
 def target(case: Case, scene: Scene, entity: Entity, how: Pointing) -> Target | None:
-    """Where an entity is, or None where the form asks for more than the source knows."""
+    """Return the target of an entity, or None where the form needs more than the source knows."""
     to = resize(Space(scene.width, scene.height), UNIT)
     box = move_box(to, entity.bbox) if entity.bbox else None
     if entity.granularity == "presence":
@@ -206,7 +206,7 @@ def questions(case: Case, how: Pointing) -> list[Question]:
 
 
 def _targets(case: Case, scene: Scene, entities: Sequence[Entity], how: Pointing) -> tuple[Target, ...]:
-    """Where each of them is, or nothing where one can't be written in the form."""
+    """Return the targets of several entities, or nothing where one can't be written in the form."""
     candidates = [target(case, scene, entity, how) for entity in entities]
     targets = tuple(
         item

@@ -99,7 +99,7 @@ def classes(task: str, taxonomy: Taxonomy) -> tuple[str, ...]:
 
 
 def phrases(name: str, task: str, taxonomy: Taxonomy) -> list[str]:
-    """How a class may be called in words, its own name first.
+    """Return the phrases for a class, its own name first.
 
     >>> phrases("bipolar forceps", "instruments", load("nephrectomy"))
     ['bipolar forceps', 'maryland bipolar forceps']
@@ -288,7 +288,7 @@ def same_classes(lists: Iterable[Sequence[str]], folder: Path) -> tuple[str, ...
 
 
 def notes(cases: Sequence[Case], how: Segmentation) -> tuple[str, ...]:
-    """How often each class occurs, the classes that never do, and the frames that show nothing."""
+    """Return notes on the classes: frames of each, classes without any, frames that show nothing."""
     counts: Counter[str] = Counter()
     frames = empty = 0
     class_names: dict[str, None] = {}

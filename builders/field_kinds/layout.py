@@ -1,4 +1,4 @@
-"""How structures lie to each other and in the frame, whether they grow or shrink, and where the instruments are as a whole.
+"""The layout of structures: directions, distance from the middle, growth; and the place of all instruments together.
 
 Needs masks. Directions are hours of a clock around another structure's middle; sizes are compared between the first and
 the last frame; of instruments it is asked what all of them together cover, so that nobody need have drawn them apart.

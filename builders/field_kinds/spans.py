@@ -1,4 +1,4 @@
-"""When, and for how long, an instrument is in view: answers in seconds from the clip's first frame.
+"""Intervals in which an instrument is in view, in seconds from the clip's first frame.
 
 Needs four annotated moments or more inside the frames, at most 1.25 s apart. ``when`` is an interval, "1.0-3.0 s"; what
 begins before the clip or goes on after it ends at its first or last frame. How long is one of three lengths. A part of

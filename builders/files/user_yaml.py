@@ -42,7 +42,7 @@ class StrictModel(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class UserFile:
-    """What a file holds, as text, lists and mappings, and on which line each value stands."""
+    """The values of a user's file as text, lists and mappings, and the line of each."""
 
     path: str  # as messages call the file
     data: Any

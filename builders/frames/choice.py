@@ -61,7 +61,7 @@ def choose_times(case: Case, every_s: float, share: int | None, biased: bool) ->
 
 
 def weight(at: float, events: Sequence[float]) -> float:
-    """How dense frames are at a moment: 1, up to 1 + BOOST at an event.
+    """Return the density of frames at a moment: 1, up to 1 + BOOST at an event.
 
     >>> weight(10.0, [10.0]), weight(12.5, [10.0]), weight(40.0, [10.0])
     (5.0, 3.0, 1.0)

@@ -28,7 +28,7 @@ Side = Annotated[int, Strict(), Field(ge=0)]  # pixels
 
 
 class Box(StrictModel):
-    """Where a thing is."""
+    """A thing's box."""
 
     name: Text
     bbox: tuple[Number, Number, Number, Number]  # [x1, y1, x2, y2] in pixels

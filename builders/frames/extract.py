@@ -47,7 +47,7 @@ WEAK_S = 5.0  # how long a label of a moment holds, weakly, for the frames after
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What an extraction wrote."""
+    """The result of an extraction."""
 
     frames: int
     duplicates: int

@@ -1,4 +1,4 @@
-"""What is labelled of single frames: the metadata JSON of one picture each, read, written, refined.
+"""Labels of single frames: the metadata JSON of one picture each, read, written, refined.
 
 A file is a list of objects (or one object a line, `.jsonl`)::
 

@@ -33,7 +33,7 @@ NEAR_S = 0.02  # from a picture's time to its frame's, where no rate says how fa
 
 @dataclass(frozen=True, slots=True)
 class MergeOutcome:
-    """What came of a merge."""
+    """The result of a merge."""
 
     frames: int  # whose labels were looked at
     unmatched_pictures: tuple[str, ...]  # pictures that the metadata file has no frame of

@@ -48,7 +48,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """What a text says: objects, or that there is none, or why it can't be read (``error``)."""
+    """The content of a text: objects, or their absence, or the cause why it can't be read (``error``)."""
 
     objects: tuple[Location, ...] = ()
     absent: bool = False  # the text says in so many words that nothing is there

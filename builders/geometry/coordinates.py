@@ -1,4 +1,4 @@
-"""Where a thing is: one algebra for pixels, 0-1, 0-100, 0-1000, resized pixels, cells and quadrants.
+"""Coordinates of every kind in one algebra: pixels, 0-1, 0-100, 0-1000, resized pixels, cells and quadrants.
 
 A ``Space`` is what numbers run over, and every change of numbers is a ``schema.Transform``: from one
 space to another, a crop, a letterbox. Nothing is rounded here; ``builders/geometry/coordinate_text.py`` rounds when a
@@ -20,7 +20,7 @@ from surgvqa.cards.command import InputError
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What coordinates run over, origin top left: 1280 x 720 pixels, 1 x 1, 100 x 100, 1000 x 1000."""
+    """The space of coordinates, origin top left: 1280 x 720 pixels, 1 x 1, 100 x 100, 1000 x 1000."""
 
     width: float
     height: float
@@ -33,7 +33,7 @@ THOUSAND = Space(1000, 1000)  # Qwen2-VL, Qwen3-VL
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What a processor resizes to: multiples of ``factor`` (patch x merge) within a number of pixels."""
+    """The sizes that a processor resizes to: multiples of ``factor`` (patch x merge) within a number of pixels."""
 
     factor: int
     min_pixels: int

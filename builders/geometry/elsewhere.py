@@ -1,4 +1,4 @@
-"""What exports say that would move or turn the places in them: beside a box, of a picture, of a whole file."""
+"""Values in an export that move or turn its places: beside a box, of a picture, of a whole file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an instrument enters the picture and where its tip is, from its mask alone.
+"""The entry point and the tip of an instrument, from its mask alone.
 
 An instrument comes in over the edge of the frame (of the round field of an endoscope, where that is known) and
 ends in the field: the tip is the mask's pixel farthest, along the mask, from where the mask touches the edge.
@@ -133,7 +133,7 @@ def _both_ends(contact: np.ndarray) -> bool:
 
 
 def _ways(mask: np.ndarray, contact: np.ndarray) -> np.ndarray:
-    """How far each pixel of the mask is from the contact, along the mask; infinite where no way leads.
+    """Return each pixel's distance from the contact, along the mask; infinite where no way leads.
 
     Pieces that a crossing tool cuts off are joined by the straight way to the nearest pixel reached.
     """

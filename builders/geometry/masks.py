@@ -145,7 +145,7 @@ def holds(rle: str, point: Point, width: int, height: int) -> bool:
 
 @lru_cache(maxsize=256)  # a tip is held against the same few outlines, with noise, again and again
 def _ends(rle: str) -> list[int]:
-    """Where each run ends; the runs of the mask are the second, the fourth and so on."""
+    """Return the end of each run; the runs of the mask are the second, the fourth and so on."""
     return list(accumulate(_runs(rle)))
 
 

@@ -1,4 +1,4 @@
-"""What a person found on the page, as a rate of errors with its interval, in the report and on the card."""
+"""The verdicts of a person on questions, as a rate of errors with its interval, in the report and on the card."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ FRAMES_PER_SHARD = 4000  # with three samples of 40 kB each: half a gigabyte
 
 
 def teacher_folder(out: Path) -> Path:
-    """Where answers and refused samples lie: beside the data set, so that they are never published with it."""
+    """Return the folder of answers and refused samples: beside the data set, so that they are never published with it."""
     return out.with_name(f"{out.name}.teacher")
 
 

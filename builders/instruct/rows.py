@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What rows are made of: labelled frames, their pictures, and who writes about them."""
+    """The material of rows: labelled frames, their pictures, and the teacher that writes about them."""
 
     frames: Sequence[FrameLabels]
     split: Mapping[str, str]  # of every video
@@ -42,7 +42,7 @@ class Material:
 
 @dataclass(slots=True)
 class Tally:
-    """What was accepted and refused."""
+    """Counts of accepted and refused samples."""
 
     splits: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in SPLITS})
     turns: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind of sample and verdict

@@ -1,4 +1,4 @@
-"""What comes and goes between the first and the last frame, and when."""
+"""Instruments that enter or leave between the first and the last frame, and the second of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many instruments are visible at a moment of the clip, where each is outlined."""
+"""The number of instruments visible at a moment of the clip, where each is outlined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which phase is shown, at the latest frame that is clear of a change of phase."""
+"""The phase at the latest frame that is clear of a change of phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an instrument is over the seconds of a clip: when it gets to a place, and where it is for the most of it.
+"""The place of an instrument over the seconds of a clip: when it gets to a place, and its most frequent place.
 
 Needs positions, or boxes, of every annotated second of the clip (`Look.dense`), of an instrument that its name alone means.
 """

@@ -1,4 +1,4 @@
-"""Is a thing visible: one that is, and one that could be and isn't."""
+"""The presence of a thing: one that is visible, and one that could be and isn't."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which instruments, which structures are visible at a moment of the clip."""
+"""The instruments and the structures visible at a moment of the clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an instrument's tip gets on from the first frame to the last: how far the instrument reaches into the frame.
+"""The move of an instrument's tip from the first frame to the last: further in, or further out.
 
 Needs masks of instruments that come in over one side at both ends of the clip. Scored as a choice.
 """

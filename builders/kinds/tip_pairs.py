@@ -1,4 +1,4 @@
-"""Tips held against the eye and each other: how far from the pupil's middle one lies or gets, where the other one is.
+"""Distances of a tip: from the pupil's middle, and from another tip.
 
 Needs masks of instruments, for distances the pupil's mask, too. Scored as a choice.
 """

@@ -1,4 +1,4 @@
-"""Where an instrument works: its tip on the clock around the pupil or in the frame, what it is in, where it goes."""
+"""The place of an instrument's tip: its hour around the pupil, its cell, the structure it lies in, its way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a kind sees of a clip: its annotated moments inside the frames, what the case annotates, what training shows.
+"""A clip as kinds see it: its annotated moments inside the frames, the case's annotations, the training counts.
 
 A kind yields drafts; the certificate of each is what `asked` holds it to before anything is asked.
 """
@@ -52,7 +52,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MomentWords:
-    """How the moments of a clip are said; ``{s}`` is a second of it."""
+    """The words for the moments of a clip; ``{s}`` is a second of it."""
 
     end: str = "at the end of the clip"
     start: str = "at the start of the clip"
@@ -252,7 +252,7 @@ def both(*facts: bool | None) -> bool | None:
 
 
 def tip(node: Entity, scene: Scene) -> Tip | None:
-    """Where an instrument's tip is, from its mask."""
+    """Return an instrument's tip, from its mask."""
     return tip_of_rle(node.rle, scene.width, scene.height) if node.rle is not None else None
 
 

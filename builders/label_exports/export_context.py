@@ -1,4 +1,4 @@
-"""What is known beside an export: the procedure's names, the frames that labels are wanted of, their sizes."""
+"""The context of an export: the procedure's names, the frames that labels are wanted of, their sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _no_size(name: str) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class ExportContext:
-    """What readers of exports need beside the file."""
+    """The context that readers of exports need beside the file."""
 
     names: Names
     rate: float = 0.0  # frames per second of a video that an export numbers the frames of; 0: not said

@@ -1,4 +1,4 @@
-"""Which tool wrote an export: told by what the file or the folder holds."""
+"""The tool that wrote an export, recognised by what the file or the folder holds."""
 
 from __future__ import annotations
 

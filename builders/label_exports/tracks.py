@@ -20,7 +20,7 @@ from surgvqa.cards.command import InputError
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a track says of one frame; no shape: not in view from here on."""
+    """A key frame of a track; without a shape the thing is out of view from here on."""
 
     frame: float
     shape: Shape | None
@@ -29,7 +29,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """What an export says of its video."""
+    """The facts of an export's video."""
 
     name: str  # "" where it doesn't say
     size: tuple[int, int]

@@ -1,4 +1,4 @@
-"""Whose operations lie in which split of a mix: by case ids, and by the table of what public sets share."""
+"""The operations in each split of a mix, compared by case id and by the table of operations that public sets share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every format reads of a data set, and how it says what it loses."""
+"""The common part of every format: the rows it reads of a data set, and its list of losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where shards are built: a pool of processes here, or datatrove's executors here, on Ray or on Slurm.
+"""The executors that build shards: a pool of processes here, or datatrove's executors here, on Ray or on Slurm.
 
 All run ``build_shard`` and nothing else, so the bytes are the same. What a cluster needs is a file system that
 every node sees: the source and the output folder. Whatever is missing at the end (a node that died) is built
@@ -37,7 +37,7 @@ Task = tuple[Job, str, Path]
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What runs the shards, and what Slurm must be told."""
+    """The executor of the shards, and the options for Slurm."""
 
     name: str = "local"
     partition: str | None = None
@@ -79,7 +79,7 @@ class Shards:
 
 
 def failure(staging: Path, key: str) -> Path:
-    """Where a rank says why its shard cannot be built."""
+    """Return the path of a rank's file with the cause why its shard cannot be built."""
     return staging / f"{key}.failed"
 
 

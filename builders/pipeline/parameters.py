@@ -47,7 +47,7 @@ def options_of(config: Build) -> Options:
 
 
 def asked_for(questions: str | None, kinds: Sequence[str]) -> tuple[Asking, tuple[str, ...]]:
-    """How questions are chosen, and the kinds: where kinds alone are named, those of every clip, as ever.
+    """Return the way of asking and its kinds; kinds named alone are those of every clip.
 
     >>> asked_for(None, ["count"])
     ('nine', ('count',))
@@ -57,7 +57,7 @@ def asked_for(questions: str | None, kinds: Sequence[str]) -> tuple[Asking, tupl
 
 
 def pointing_of(config: Build) -> Pointing | None:
-    """How config ``pointing`` is written, None where it isn't asked for."""
+    """Return the options of the config ``pointing``, None where it isn't wanted."""
     if config.pointing is None:
         return None
     grid = None

@@ -1,4 +1,4 @@
-"""All that a build decides before any heavy work: what is read, what is wrong with it, who is in which split."""
+"""The decisions of a build before any heavy work: cases, faults, splits, questions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ READING_S = 24 * 3600.0  # the same with OCR of every second: eight hours of vid
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a build has decided before any heavy work."""
+    """The decisions of a build before any heavy work."""
 
     jobs: tuple[Job, ...]
     surveys: Mapping[str, Survey]

@@ -22,7 +22,7 @@ QuestionCounts = Counter[
 
 @dataclass(frozen=True, slots=True)
 class RowTally:
-    """What a report keeps of rows of config ``clips``."""
+    """The counts that a report keeps of rows of config ``clips``."""
 
     windows: Sequence[leakage.Window]
     questions: Mapping[str, QuestionCounts]  # by kind
@@ -142,7 +142,7 @@ def _answers(questions: QuestionCounts) -> Counter[str]:
 def _share(
     test: QuestionCounts, by_text: Mapping[str, Mapping[str, int]], train_answers: Mapping[str, int]
 ) -> float | None:
-    """How many questions a guesser gets right; None where it has learned nothing or is asked nothing."""
+    """Return the share of questions that a guesser gets right; None without training or questions."""
     if not train_answers or not test:
         return None
     right = 0

@@ -1,4 +1,4 @@
-"""Whether a data set or a model is, bit for bit, what was written: every damaged file by its name."""
+"""Verify a data set or a model bit for bit against its hashes: every damaged file by its name."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MOTION = 2.0  # mean difference of grey levels between frames that count as two
 
 
 def find(frames: Sequence[np.ndarray]) -> tuple[Region, ...]:
-    """Where there is text on all of a case's frames (height x width x 3, uint8, one size).
+    """Find the text that stands on all of a case's frames (height x width x 3, uint8, one size).
 
     Empty with fewer than ``MIN_FRAMES`` different frames: where nothing moves, everything stands still.
     """
@@ -45,7 +45,7 @@ def find(frames: Sequence[np.ndarray]) -> tuple[Region, ...]:
 
 
 def _still_strokes(channel: Sequence[np.ndarray]) -> np.ndarray:
-    """Where strokes stand still in one channel of all frames."""
+    """Return the strokes that stand still in one channel of all frames."""
     slopes = np.stack([one[:, 2:] - one[:, :-2] for one in channel])
     # Compression blurs a letter in some frame; nine of ten must show the edge.
     rising = np.pad(np.quantile(slopes, 0.1, axis=0) > EDGE, ((0, 0), (1, 1)))
@@ -55,7 +55,7 @@ def _still_strokes(channel: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _counts(mask: np.ndarray) -> np.ndarray:
-    """How many pixels of a mask lie in the window around each pixel."""
+    """Return the number of a mask's pixels in the window around each pixel."""
     width, height = WINDOW
     padded_mask = np.pad(
         mask.astype(np.int32), ((height // 2 + 1, height // 2), (width // 2 + 1, width // 2))

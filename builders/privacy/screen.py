@@ -1,4 +1,4 @@
-"""What of the pictures may be published: covered regions, burned-in text, frames outside the body.
+"""The screen of published pictures: covered regions, burned-in text, frames outside the body.
 
 The bundled rule for "outside" is colour alone: lit tissue is red. It drops drapes, gauze, blue light, the inside
 of a trocar; it does NOT see skin, faces or a warmly lit room, which are red, too, and it is no rule for a
@@ -52,7 +52,7 @@ DARK = 0.02  # a share of lit pixels under which nothing is shown, so nobody eit
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What is done to every picture of a data set."""
+    """The treatment of every picture of a data set."""
 
     cover: tuple[Shares, ...] = ()  # x, y, width, height in shares of the picture: painted black
     find_text: bool = False
@@ -80,7 +80,7 @@ class Screen:
 
     @property
     def detector(self) -> Detector | None:
-        """What looks at every frame, None where nothing does."""
+        """The detector that looks at every frame, None where none does."""
         if self.model is not None:
             return model_of(self.model)
         return shown_outside if self.outside == COLOUR else None

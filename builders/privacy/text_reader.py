@@ -48,7 +48,7 @@ def _reader() -> Any:
 
 
 def find(frames: Iterable[np.ndarray]) -> tuple[Region, ...]:
-    """Where text is on any of the frames (height x width x 3, uint8, RGB); they are taken one at a time."""
+    """Find text on any of the frames (height x width x 3, uint8, RGB); they are taken one at a time."""
     regions: set[Region] = set()
     for frame in frames:
         times = max(1.0, min(frame.shape[:2]) / LARGEST)

@@ -1,4 +1,4 @@
-"""What a procedure's YAML file may hold."""
+"""The schema of a procedure's YAML file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PhaseTerm(Term):
 
 
 class SafetyGate(StrictModel):
-    """What must hold before a phase begins, and the event that says that it does."""
+    """The condition before a phase begins, and the event that states it."""
 
     name: Text
     conditions: Annotated[tuple[Text, ...], Field(min_length=1)]

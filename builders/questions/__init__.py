@@ -1,3 +1,3 @@
-"""What is asked of a clip, when, and how it is worded."""
+"""The nine kinds of question that every clip can be asked, their choice and their wording."""
 
 __all__ = ["ask", "captions", "messages", "motion", "positions", "selection", "wording"]

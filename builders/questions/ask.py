@@ -70,7 +70,7 @@ LIKELY = 4  # choices of next_phase
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """What every question of one clip needs."""
+    """The facts that every question of one clip needs."""
 
     clip: Clip
     case: Case

@@ -1,4 +1,4 @@
-"""What a clip shows, in plain sentences: one caption of the whole, one of each thing that is annotated.
+"""Captions of a clip in plain sentences: one of the whole, one of each annotated thing.
 
 Deterministic and read from the scene alone. Of a thing a caption says what it is, the cell of the 3x3 grid it
 lies in where that is known, and which way it moves where the source follows it. What the annotations don't say

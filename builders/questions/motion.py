@@ -1,4 +1,4 @@
-"""What moves during a clip, from annotated moments inside the frames that are shown; else nothing is asked.
+"""Movements during a clip, from annotated moments inside the shown frames; without them nothing is asked.
 
 A thing is followed by its track, or, where the source has none, by a name that each moment holds once.
 All lengths are parts of the frame's diagonal; a motion between still and clear is not asked about.

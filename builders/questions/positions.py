@@ -1,4 +1,4 @@
-"""What a question may say about where things are: words for one thing alone, and one true relation.
+"""Positions that a question may name: words for one thing alone, and one true relation.
 
 A relation is asked for in one word, so it must be the only right one: containment comes first, else the
 larger offset of the two centres, preferring pairs whose offset is clearly along one axis.
@@ -59,7 +59,7 @@ def clearest_pair(scene: Scene, things: Mapping[str, Entity], *key: object) -> t
 
 
 def relative(scene: Scene, a: Entity, b: Entity) -> tuple[str, bool]:
-    """Where ``a`` lies relative to ``b``, from the scene's edges, and whether that is clear.
+    """Return the direction of ``a`` from ``b`` by the scene's edges, and whether it is clear.
 
     "" where cells are all that is known and both directions hold.
     """

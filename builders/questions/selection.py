@@ -1,4 +1,4 @@
-"""Which questions are asked of a clip."""
+"""The selection of questions: kinds, frames, seed."""
 
 from __future__ import annotations
 

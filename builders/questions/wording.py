@@ -1,4 +1,4 @@
-"""How questions are put and answers said: at least four phrasings a kind, chosen by the question's id.
+"""The wording of questions and answers: at least four phrasings a kind, chosen by the question's id.
 
 A phrasing never depends on the answer. Fixed choices are part of the question; choices that depend on the
 clip (the likely next phases) are not, for they would give the current phase away.

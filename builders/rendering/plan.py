@@ -1,4 +1,4 @@
-"""What happens in a rendered case: its phases, instruments, their paths and the things that distract.
+"""The plan of a rendered case: its phases, instruments, their paths and distractors.
 
 Nothing is drawn here (``render.py`` does) and everything follows from the seed. Positions are fractions
 of the frame's width and height, angles radians, times seconds. A case is a row of five-second *beats*
@@ -65,7 +65,7 @@ class Track:
     ys: tuple[float, ...]
 
     def at(self, time_s: float) -> tuple[float, float] | None:
-        """Where its middle is at a time; None before it enters and after it has left."""
+        """Return its middle at a time; None before it enters and after it has left."""
         if not self.times_s[0] <= time_s <= self.times_s[-1]:
             return None
         return (
@@ -208,7 +208,7 @@ class _Path:
 
 
 def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: float = 10.0) -> Plan:
-    """All that happens in case ``number``.
+    """Plan the events of case ``number``.
 
     >>> plan(1).beats == plan(1).beats, plan(1).beats == plan(2).beats, plan(1, seed=1).beats == plan(1).beats
     (True, False, False)
@@ -246,7 +246,7 @@ def plan(number: int, *, seed: int = 0, difficulty: float = 0.5, phase_seconds: 
 
 
 class _Act(NamedTuple):
-    """What happens in a beat, before anything distracts from it."""
+    """The events of a beat, without distractors."""
 
     middle_s: float
     phase: str | None

@@ -1,4 +1,4 @@
-"""How the config ``pointing`` is written."""
+"""The configuration of the config ``pointing``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of people and pictures is hidden."""
+"""The configuration of privacy: people and pictures that are hidden."""
 
 from __future__ import annotations
 

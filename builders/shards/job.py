@@ -1,4 +1,4 @@
-"""All that a case's shard follows from, and the name that follows from all of it."""
+"""The inputs of a case's shard, and the shard's name, a hash of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MEDIA: tuple[Media, ...] = ("frames", "clips", "reference", "none")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What of a build's parameters decides the rows of a case."""
+    """The parameters of a build that decide the rows of a case."""
 
     clip_seconds: float = 5.0
     frames: int = 8
@@ -50,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that the shard of one case follows from. Paths of the case lie below ``root``."""
+    """The inputs of the shard of one case. Paths of the case lie below ``root``."""
 
     case: Case
     clips: tuple[Clip, ...]
@@ -74,7 +74,7 @@ class Job:
 
 
 class Record(CaseShard):
-    """What is known of a finished shard. Files by their kind: "clips", "qa", "pointing", "videos/NAME"."""
+    """The record of a finished shard. Files by their kind: "clips", "qa", "pointing", "videos/NAME"."""
 
     key: str
     """the shard's name"""

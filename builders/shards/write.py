@@ -88,7 +88,7 @@ def digest(path: Path) -> PlacedShard:
 
 
 def staging_path(folder: Path, key: str, name: str) -> Path:
-    """Where a shard's file lies until the data set is whole."""
+    """Return the path of a shard's file until the data set is whole."""
     return folder / f"{key}.{name}.parquet" if "/" not in name else folder / f"{key}.{name}"
 
 

@@ -16,7 +16,7 @@ from surgvqa.cards.command import InputError
 
 @dataclass(frozen=True, slots=True)
 class CasePhases:
-    """What a case's table says of its time."""
+    """The times of a case's table."""
 
     phases: list[Phase] = field(default_factory=list)
     idle: list[tuple[float, float]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""When the pictures of Cataract-1K were taken: its files number them and say no seconds."""
+"""The times of Cataract-1K's pictures: its files number them and give no seconds."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LENGTH = 15  # numbers of an instance
 
 
 class Labels:
-    """What a video's labels say."""
+    """The labels of a video."""
 
     def __init__(self, scenes: list[Scene], phases: dict[float, str], blank: int) -> None:
         self.scenes, self.phases, self.blank = scenes, phases, blank

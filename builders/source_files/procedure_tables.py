@@ -1,4 +1,4 @@
-"""What the tables of one's own operations say, case by case; `sources/procedure.py` has the layout."""
+"""The tables of one's own operations, case by case; `sources/procedure.py` has the layout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from surgvqa.cards.command import InputError
 
 @dataclass(slots=True)
 class Part:
-    """What is known of one case while it is read."""
+    """The parts of one case while it is read."""
 
     name: str  # as it was met first
     phases: list[Phase] = field(default_factory=list)

@@ -24,7 +24,7 @@ PLACE = re.compile(r"\d+/\d+")  # where a frame lies in its video
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Where the files of one set lie, and how they count."""
+    """The places of one set's files, and their numbering."""
 
     source: str
     procedure: str

@@ -204,7 +204,7 @@ def _entities(instruments: Sequence[tuple[str, int | None]]) -> Iterator[Entity]
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    """What the steps of a video say of its seconds."""
+    """The time line of a video's steps."""
 
     phases: list[Phase] = field(default_factory=list)
     idle: list[tuple[float, float]] = field(default_factory=list)  # out of the patient, too

@@ -112,7 +112,7 @@ def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """How far annotated moments and phases fit together, and a segmenter and people, measured on these cases."""
+    """Return notes on the agreement of moments with phases, and of a segmenter with people, measured on these cases."""
     return (sentence(measure(read, {})), *machine_scenes.notes(read))
 
 

@@ -111,7 +111,7 @@ _OWN = {PHASES.parts[0], MASKS.parts[0]}
 
 
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
-    """How far the phase tells the instruments, measured on these cases."""
+    """Return notes on how much the phase gives away of the instruments, measured on these cases."""
     taxonomy = load(FACTS.procedure)
     usual = {
         taxonomy.canonical("phase", phase): taxonomy.canonical("instrument", name)
@@ -212,12 +212,12 @@ def write(case_plan: Plan, root: Path, *, size: int = 160, frame_rate: int = 5, 
 
 
 def moments(case_plan: Plan, later: Sequence[float] = MOMENTS) -> tuple[float, ...]:
-    """When a case's annotated images are taken: twice the first frame, then so many seconds after every beat's middle."""
+    """Return the seconds of a case's annotated images: twice the first frame, then so many after every beat's middle."""
     return (0.0, 0.0, *(round(beat.middle_s + at, 3) for beat in case_plan.beats for at in later))
 
 
 def image_name(case: int, number: int) -> str:
-    """How Cataract-1K names an annotated image.
+    """Return Cataract-1K's name of an annotated image.
 
     >>> image_name(7, 3)
     'case0007_03.png'

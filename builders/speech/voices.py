@@ -20,7 +20,7 @@ TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who speaks, and how fast."""
+    """A voice and its pace."""
 
     engine: str
     name: str

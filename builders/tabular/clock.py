@@ -14,7 +14,7 @@ UNITS = {"s": 1.0, "ms": 1000.0}
 
 
 def rate(clock: Clock, video: Path | None, table_rate: float | None) -> float:
-    """How much a clock grows in a second."""
+    """Return the growth of a clock in a second."""
     if clock.unit in UNITS:
         return UNITS[clock.unit]
     if not isinstance(clock.fps, str):

@@ -55,7 +55,7 @@ Protocol = Annotated[
 
 
 class Clock(StrictModel):
-    """How a file counts time; seconds are ``(value - first) / fps``."""
+    """The clock of a file; seconds are ``(value - first) / fps``."""
 
     column: str | None = None  # of a moment, or of a start; None: the row's place in the file
     end: str | None = None  # of an end
@@ -180,7 +180,7 @@ class Description(StrictModel):
 
     @property
     def facts(self) -> Facts:
-        """What a card says about the data set."""
+        """The facts of the data set for its card."""
         return Facts(self.name, self.homepage, self.licence, self.access, self.citation, self.procedure)
 
     def reads(self) -> str:

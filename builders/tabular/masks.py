@@ -22,7 +22,7 @@ from surgvqa.cards.command import InputError
 
 
 def values_of(path: Path, file_name: str) -> dict[str, np.ndarray]:
-    """Where each value of a label picture is; grey values by number, colours as ``r,g,b``."""
+    """Return the mask of each value of a label picture; grey values by number, colours as ``r,g,b``."""
     with opened_picture(path, file_name) as picture:
         grey = picture.mode in ("L", "P", "I", "I;16")
         upright = ImageOps.exif_transpose(picture)

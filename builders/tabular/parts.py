@@ -1,4 +1,4 @@
-"""What is known of each case while a tree is read, and what was counted on the way."""
+"""The parts of a case while a tree is read, and the counts kept on the way."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(slots=True)
 class Tally:
-    """What was read and left out, for the notes of a report."""
+    """Counts of what was read and left out, for the notes of a report."""
 
     rows: Counter[str] = field(default_factory=Counter)  # by kind of table
     files: Counter[str] = field(default_factory=Counter)

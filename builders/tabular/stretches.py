@@ -122,5 +122,5 @@ def _in_order(phases: Sequence[Phase]) -> tuple[Phase, ...]:
 
 
 def overlaps(phases: Sequence[Phase]) -> int:
-    """How many phases begin before the one that began before them has ended."""
+    """Return the number of phases that begin before the one before them has ended."""
     return sum(after.start_s < one.end_s for one, after in itertools.pairwise(_in_order(phases)))

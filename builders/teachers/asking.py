@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """Who writes about frames: the templates, or a language model whose answers lie in a cache."""
+    """The writer of texts about frames: the templates, or a language model whose answers lie in a cache."""
 
     taxonomy: Taxonomy
     seed: int

@@ -1,4 +1,4 @@
-"""What a language model is asked about a frame, and what its answer must look like."""
+"""The prompt of a language model about a frame, and the schema of its answer."""
 
 from __future__ import annotations
 

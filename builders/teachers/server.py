@@ -35,7 +35,7 @@ GIVE_UP = 20  # requests in a row that fail to the end: the server is down, not 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where and how to ask."""
+    """The address of a server, and how it is asked."""
 
     url: str  # up to and with /v1
     model: str

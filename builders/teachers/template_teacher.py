@@ -68,7 +68,7 @@ def samples(frame: FrameLabels, taxonomy: Taxonomy, seed: int = 0) -> tuple[Samp
 
 
 class _Writer:
-    """What is written about one frame."""
+    """The writer of one frame's samples."""
 
     def __init__(self, frame: FrameLabels, taxonomy: Taxonomy, seed: int) -> None:
         self.frame, self.taxonomy = frame, taxonomy

@@ -1,4 +1,4 @@
-"""What each verb of ``surgvqa-build`` does with its configuration; heavy imports happen inside."""
+"""The verbs of ``surgvqa-build``, a module each: configuration and action; heavy imports happen inside."""
 
 __all__ = [
     "build",

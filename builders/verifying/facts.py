@@ -1,4 +1,4 @@
-"""What of a clause is true of one frame: what it names, denies, counts and places."""
+"""The facts of one frame that a clause is held against: names, negations, counts, places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a question and its answer are plain speech about a scene: no markup, no orders, no guesses, no leaks."""
+"""The test for plain speech: no markup, no orders, no guesses, no leaks in a question and its answer."""
 
 from __future__ import annotations
 

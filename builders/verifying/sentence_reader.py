@@ -54,12 +54,12 @@ class Mention:
 
     @property
     def start(self) -> int:
-        """Where its first word is."""
+        """The position of its first word."""
         return self.word_indices[0]
 
     @property
     def end(self) -> int:
-        """Where the word after its last is."""
+        """The position after its last word."""
         return self.word_indices[-1] + 1
 
     @property
@@ -80,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """What one clause says."""
+    """The content of one clause."""
 
     words: tuple[str, ...]
     mentions: tuple[Mention, ...]
@@ -169,7 +169,7 @@ class Reader:
 
 
 def _match(words: Sequence[str], at: int, spelling: Sequence[str], gaps: bool) -> tuple[int, ...]:
-    """Where the words of a spelling stand from ``at`` on; with gaps, auxiliaries may stand between them."""
+    """Find the words of a spelling from ``at`` on; with gaps, auxiliaries may stand between them."""
     word_indices: list[int] = []
     for word in spelling:
         while (

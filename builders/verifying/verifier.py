@@ -1,4 +1,4 @@
-"""Whether what a teacher wrote about a frame is true to the frame's labels, checked without any model.
+"""Verify a teacher's text on a frame against the frame's labels, without any model.
 
 Every instrument, structure, phase, event, number and side that is named must be in the scene; what is denied must
 not be. What nobody labelled is neither. Guesses, actions, looks and changes that no label holds are refused, as is

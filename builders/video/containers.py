@@ -1,4 +1,4 @@
-"""Whether all of a recording lies in its file, and only one recording, by the container's own sizes.
+"""The wholeness of a recording by its container's own sizes: all of it in the file, and only one recording.
 
 MP4 and MOV are boxes, Matroska and WebM elements, AVI chunks, FLV tags: each says how long it is; packets of MPEG-TS
 have one length. A file that was cut short ends

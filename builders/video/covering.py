@@ -1,4 +1,4 @@
-"""What of a case's pictures is painted black: the moments at which text is looked for, and where it was."""
+"""Black covers over a case's pictures: the moments at which text is looked for, and its place."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ ENCODING = {"crf": "20", "preset": "fast", "threads": "1", "x264-params": "no-mb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """What a clip's pictures are made of and go through."""
+    """The inputs and steps of a clip's pictures."""
 
     max_side: int | None = None  # longest side
     decoder: Decoder = "pyav"

@@ -36,7 +36,7 @@ TO_SDR = "out_transfer=bt709:out_primaries=bt709:out_color_matrix=bt709:out_rang
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """What is done to a stored picture, in this order."""
+    """The turns of a stored picture, in this order."""
 
     transposed: bool = False
     mirrored: bool = False  # left and right change places
@@ -71,7 +71,7 @@ class Orientation:
 
 
 def orientation(frame: VideoFrame, path: Path) -> Orientation:
-    """How a frame is to be shown, by its display matrix; refused where that is no quarter turn."""
+    """Return the orientation of a frame by its display matrix; refused where that is no quarter turn."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return Orientation()
@@ -89,7 +89,7 @@ def orientation(frame: VideoFrame, path: Path) -> Orientation:
 
 
 def stretch(ratio: Fraction | None, path: Path) -> Fraction:
-    """How much wider than high a stored pixel is shown; 1 where it is square, nearly, or nothing is stated."""
+    """Return the width of a shown pixel over its height; 1 where it is square, nearly, or nothing is stated."""
     if ratio is None or ratio <= 0 or abs(float(ratio) - 1) <= NEARLY_SQUARE:
         return SQUARE
     if not STRETCH[0] <= ratio <= STRETCH[1]:

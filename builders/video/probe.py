@@ -1,4 +1,4 @@
-"""What every video of a folder is and whether all of it can be decoded: the check before anything else."""
+"""Probe every video of a folder: its facts, and whether all of it can be decoded; the check before anything else."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def timing_notes(timeline: Timeline) -> list[str]:
 
 
 class _Findings:
-    """What is known of a file so far; kept when the rest of it cannot be read."""
+    """The findings on a file so far; kept when the rest of it cannot be read."""
 
     def __init__(self) -> None:
         self.codec: str | None = None

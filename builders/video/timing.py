@@ -1,4 +1,4 @@
-"""When each frame of a video is shown, read from the packets alone, without decoding.
+"""The times of a video's frames, read from the packets alone, without decoding.
 
 Second 0 is the first frame shown: containers start their clocks anywhere (MPEG-TS at 1.4 s, AVI a frame
 late), and an annotation counts from the first picture. Demuxing costs about a hundredth of decoding.
@@ -108,7 +108,7 @@ def require_recording(path: Path) -> None:
 
 
 class Packet(NamedTuple):
-    """What a packet says without being decoded; times in ticks of its stream."""
+    """The facts of a packet without decoding; times in ticks of its stream."""
 
     pts: int | None
     dts: int | None
@@ -334,7 +334,7 @@ def _ascends(ticks: Sequence[int | None]) -> bool:
 
 
 def _end(ticks: Sequence[int], last: int, time_base: Fraction, rate: Fraction | None) -> int:
-    """Where the last frame ends: its own duration, else the gap before it, else a frame of the rate."""
+    """Return the end of the last frame: by its own duration, else the gap before it, else a frame of the rate."""
     if last > 0:
         return ticks[-1] + last
     if len(ticks) > 1:

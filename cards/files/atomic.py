@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def pending_path(path: Path) -> Path:
-    """Where a file is written until it is whole; a process that outlived its build disturbs no other."""
+    """Return the path of a file until it is whole; a process that outlived its build disturbs no other."""
     return path.with_name(f"{path.name}.{os.getpid()}.tmp")
 
 

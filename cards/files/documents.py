@@ -89,7 +89,7 @@ class SplitCounts(TypedDict):
 
 
 class FrameAudit(TypedDict):
-    """What a person saw in a random sample of frames."""
+    """The verdict of a person on a random sample of frames."""
 
     frames: int
     """frames looked at"""
@@ -98,7 +98,7 @@ class FrameAudit(TypedDict):
 
 
 class SpokenFacts(TypedDict):
-    """How the questions of config ``spoken`` were said."""
+    """The voices of the questions of config ``spoken``."""
 
     voices: list[str]
     """of training"""
@@ -119,7 +119,7 @@ class SpokenFacts(TypedDict):
 
 
 class Manifest(TypedDict):
-    """What a data set folder holds, from what and how it was made."""
+    """The files of a data set folder, its sources, and the command that made it."""
 
     schema: NotRequired[int]
     """version of this document; a folder without it has version 1"""
@@ -191,7 +191,7 @@ class KindFigures(TypedDict):
 
 
 class Bits(TypedDict, total=False):
-    """What guessers without pixels leave open of the held-out split; empty where nothing is held out."""
+    """The bits that guessers without pixels leave open of the held-out split; empty where nothing is held out."""
 
     total: float
     """bits of all questions"""
@@ -204,7 +204,7 @@ class Bits(TypedDict, total=False):
 
 
 class Verdicts(TypedDict):
-    """What a person found of the questions of a kind."""
+    """The verdicts of a person on the questions of a kind."""
 
     right: int
     """the answer is right"""
@@ -215,7 +215,7 @@ class Verdicts(TypedDict):
 
 
 class Inspection(TypedDict):
-    """What a person found who looked at questions with their frames."""
+    """The verdicts of a person who looked at questions with their frames."""
 
     right: int
     """the answer is right"""
@@ -234,7 +234,7 @@ class Inspection(TypedDict):
 
 
 class LeakCounts(TypedDict):
-    """How many windows of the later split show something of the earlier."""
+    """The numbers of windows of the later split that show something of the earlier."""
 
     shared_cases: int
     """cases that both splits have"""
@@ -247,7 +247,7 @@ class LeakCounts(TypedDict):
 
 
 class Leaks(TypedDict):
-    """What splits show of each other, in total and by pair."""
+    """The leaks between splits, in total and by pair."""
 
     shared_cases: int
     """cases that two splits have"""
@@ -266,7 +266,7 @@ class Leaks(TypedDict):
 
 
 class Report(TypedDict):
-    """What is in a data set, what a guesser without pixels scores on it, and what its splits leak."""
+    """The counts of a data set, the scores of guessers without pixels, and the leaks between its splits."""
 
     schema: NotRequired[int]
     """version of this document; a report without it has version 1"""
@@ -293,7 +293,7 @@ class Report(TypedDict):
 
 
 class InstructReport(TypedDict):
-    """What instruction data holds, and what share of it a verifier refused."""
+    """The counts of instruction data, and the share that a verifier refused."""
 
     schema: NotRequired[int]
     """version of this document; a report without it has version 1"""

@@ -183,6 +183,6 @@ def _acts(name: str) -> bool:
 
 
 def count(folder: Path) -> int:
-    """How many files the hashes are of, checkpoints included."""
+    """Return the number of hashed files, checkpoints included."""
     own = sum(len(read(folder, file) or ()) for file in (NAME, HOME) if (folder / file).is_file())
     return own + sum(count(path) for path in folder.glob("checkpoint-*") if (path / NAME).is_file())

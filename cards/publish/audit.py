@@ -1,4 +1,4 @@
-"""What must not be published: names, dates, addresses, places on a disk, secrets; in text, pictures and videos.
+"""Search for what must not be published: names, dates, addresses, places on a disk, secrets; in text, pictures, videos.
 
 Searched are every string of every table, every JSON and Markdown file, file names, the headers of every
 picture, and the tags, tracks and chapters of every container. Pixels are not: see the frame audit.

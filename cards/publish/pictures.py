@@ -1,4 +1,4 @@
-"""What a picture file carries beside its pixels: segments of JPEG, chunks of PNG, and bytes after its end."""
+"""Metadata in picture files: segments of JPEG, chunks of PNG, and bytes after the end."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def remote_files(api: HfApi, repo_id: str, repo_type: RepoType, revision: str | 
 
 
 def differences(files: Mapping[str, Digest], there: Mapping[str, str]) -> list[str]:
-    """How a revision differs from what was searched: files missing, with other bytes, or too many."""
+    """Return the differences of a revision from what was searched: files missing, with other bytes, or too many."""
     messages = []
     for name, digest in files.items():
         remote_hash = there.get(name)

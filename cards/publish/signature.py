@@ -1,4 +1,4 @@
-"""Who stands behind a data set: an SSH signature of its manifest, which holds the digest of every file."""
+"""The signature of a data set: an SSH signature of its manifest, which holds the digest of every file."""
 
 from __future__ import annotations
 

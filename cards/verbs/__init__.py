@@ -1,3 +1,3 @@
-"""What each verb of ``surgvqa-card`` takes and does; heavy imports happen inside."""
+"""The verbs of ``surgvqa-card``, a module each: configuration and action; heavy imports happen inside."""
 
 __all__ = ["audit", "dataset", "model", "push", "sign"]

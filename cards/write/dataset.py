@@ -139,7 +139,7 @@ def sort_splits(splits: Any) -> list[str]:
 
 
 def snippet(repo_id: str, configs: Mapping[str, list[str]]) -> str:
-    """How one loads each config."""
+    """Return the lines that load each config."""
     lines = [
         f'{name} = load_dataset("{repo_id}", "{name}", split="{splits[0]}")'
         for name, splits in configs.items()

@@ -26,7 +26,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
-    """What a model's folder says of the model and its training."""
+    """The facts in a model's folder on the model and its training."""
 
     adapter: bool
     config: Mapping[str, Any]  # of the adapter or the model, as its library wrote it
@@ -53,7 +53,7 @@ class CardScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """How the answers of two engines differ."""
+    """The differences between the answers of two engines."""
 
     a: str
     b: str

@@ -10,5 +10,6 @@ __all__ = [
     "origin",
     "predict",
     "server",
+    "sharing_check",
     "vllm_engine",
 ]

@@ -1,4 +1,4 @@
-"""What the controls of pixels show instead: the frames in another order, a clip of another case; drawn from a seed."""
+"""Frames of the pixel controls: the clip's own in another order, or another case's clip; drawn from a seed."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def same_places(row: Mapping[str, Any], one: Prediction, other: Prediction) -> b
 
 
 def agreement(runs: Sequence[Sequence[Prediction]], votes: Sequence[Vote], places: bool) -> Agreement:
-    """How often all models agree, by kind, and what each of them and the vote is worth (of texts, not of places)."""
+    """Return the agreement of all models by kind, and the accuracy of each and of the vote (of texts, not of places)."""
     kinds: dict[str, list[Vote]] = defaultdict(list)
     for one in votes:
         kinds[one.answer.kind].append(one)

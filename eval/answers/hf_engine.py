@@ -1,7 +1,7 @@
 """Greedy answers to many questions on a clip, with the clip run through the model once.
 
 The clip's keys and values, and the states of linear attention, are computed once and lent to each of its questions;
-the answers are those of asking one question at a time (``tests/eval/test_predict.py`` holds it).
+the answers are those of asking one question at a time (``tests/eval/answers/test_predict.py`` holds it).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said, and the mean probability of the tokens it said it with (its end included)."""
+    """The text of a model's answer, and the mean probability of its tokens (its end included)."""
 
     text: str
     confidence: float | None  # None where a server doesn't tell
 
 
 def common_length(rows: Sequence[Sequence[int]], own: int | None = None) -> int:
-    """How many tokens all rows begin with; every row keeps at least one of its own.
+    """Return the number of tokens that all rows begin with; every row keeps at least one of its own.
 
     Args:
         rows: token ids.
@@ -69,19 +69,11 @@ def answers(
     if isinstance(encoder, ProcessorEncoder):
         return one_by_one(model, encoder, clips, longest, began)
     outer: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    inner, device = outer.model, model.device
+    inner = outer.model
     commons = [common_length(clip.ids, encoder.sound_id) for clip in clips]
     prefixes = [clip.ids[0][:common] for clip, common in zip(clips, commons, strict=True)]
-    batch = {key: value.to(device) for key, value in encoder.inputs(prefixes, clips, left=True).items()}
-    positions, _ = inner.get_rope_index(
-        batch["input_ids"],
-        mm_token_type_ids=batch["mm_token_type_ids"],
-        attention_mask=batch["attention_mask"],
-        **{key: batch[key] for key in GRIDS if key in batch},
-    )
-    cache = cache_of(inner, inner(**batch, position_ids=positions, use_cache=True))
+    memory, _ = look_at(inner, encoder, prefixes, clips)
     began = once(began)
-    memory = ClipMemory(cache, batch["attention_mask"], positions[:, :, -1])
     owners = [i for i, clip in enumerate(clips) for _ in clip.ids]
     rests = [ids[common:] for clip, common in zip(clips, commons, strict=True) for ids in clip.ids]
     sound_inputs = encoder.sound_inputs(clips)
@@ -102,11 +94,27 @@ def answers(
 
 @dataclass(frozen=True, slots=True)
 class ClipMemory:
-    """What a model keeps of the clips it has seen."""
+    """The cache of the clips that a model has seen."""
 
     cache: Any
     mask: Tensor  # clips x length: which tokens are theirs
     last: Tensor  # 3 x clips: time, height and width of their last tokens
+
+
+def look_at(
+    inner: Any, encoder: Encoder, ids: Sequence[Sequence[int]], clips: Sequence[EncodedClip]
+) -> tuple[ClipMemory, Tensor]:
+    """Run token ids with their clips through a model; returns its memory of them, and its state after the last ones."""
+    batch = {key: value.to(inner.device) for key, value in encoder.inputs(ids, clips, left=True).items()}
+    positions, _ = inner.get_rope_index(
+        batch["input_ids"],
+        mm_token_type_ids=batch["mm_token_type_ids"],
+        attention_mask=batch["attention_mask"],
+        **{key: batch[key] for key in GRIDS if key in batch},
+    )
+    out = inner(**batch, position_ids=positions, use_cache=True)
+    memory = ClipMemory(cache_of(inner, out), batch["attention_mask"], positions[:, :, -1])
+    return memory, out.last_hidden_state[:, -1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +175,12 @@ def left_padded(rests: Sequence[Sequence[int]], pad: int, device: torch.device) 
 
 
 def answer_batch(
-    outer: Any, encoder: Encoder, questions: Questions, longest: int, began: Callable[[], None] | None
+    outer: Any,
+    encoder: Encoder,
+    questions: Questions,
+    longest: int,
+    began: Callable[[], None] | None = None,
+    states: list[Tensor] | None = None,
 ) -> list[Answer]:
     """Return the answers to some questions, from what was kept of their clips.
 
@@ -177,6 +190,7 @@ def answer_batch(
         questions: a batch.
         longest: tokens an answer may have.
         began: is called once the first tokens are there.
+        states: gets the model's last state before each token.
     """
     inner, tokenizer, device = outer.model, encoder.tokenizer, outer.device
     memory, count = questions.memory, len(questions.rests)
@@ -203,6 +217,8 @@ def answer_batch(
             **sound_inputs,
         )
         sound_inputs = {}  # from now on it is in the cache
+        if states is not None:
+            states.append(out.last_hidden_state[:, -1])
         chance, token = outer.lm_head(out.last_hidden_state[:, -1]).float().softmax(-1).max(-1)
         answer_tokens.append(torch.where(running, token, tokenizer.pad_token_id))
         chances.append(torch.where(running, chance, 0.0))
@@ -214,7 +230,11 @@ def answer_batch(
             break
         tokens, steps = answer_tokens[-1][:, None], steps[:, :, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    answer_ids, sure = torch.stack(answer_tokens, 1), torch.stack(chances, 1)
+    return _to_text(tokenizer, torch.stack(answer_tokens, 1), torch.stack(chances, 1))
+
+
+def _to_text(tokenizer: Any, answer_ids: Tensor, sure: Tensor) -> list[Answer]:
+    """Return tokens as text, with the mean of their probabilities; those behind an answer's end have none."""
     counts = (sure > 0).sum(1).clamp(min=1)
     texts = tokenizer.batch_decode(answer_ids, skip_special_tokens=True)
     return [

@@ -44,7 +44,7 @@ MEMORY_FACTOR = 3  # frames in memory for each one that the model sees
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is watched, and what is asked of every window."""
+    """The video to watch, and the questions of every window."""
 
     source: str  # a video file, or a camera such as /dev/video0
     model: str
@@ -148,7 +148,7 @@ def watch(source: str, window: Window, stop: threading.Event) -> None:
 
 
 class StreamFigures(TypedDict):
-    """How many windows were answered, how many left out, and how late answers were."""
+    """The numbers of answered and dropped windows, and the delay of answers."""
 
     windows: int
     dropped: int
@@ -166,7 +166,7 @@ class Asker:
 
     @property
     def frames(self) -> int:
-        """How many frames of a window the model sees."""
+        """The number of a window's frames that the model sees."""
         return self.encoder.budget.frames
 
 

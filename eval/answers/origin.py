@@ -1,4 +1,4 @@
-"""Where answers come from: digests of weights and of frames, and what a run leaves beside its answers."""
+"""The origin of answers: digests of weights and of frames, and the files that a run leaves beside its answers."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.answers.control_frames import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.answers.origin import frames_digest, remember, weights_digest
+from surgvqa.eval.answers.sharing_check import refuse_other_answers
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
@@ -53,7 +54,7 @@ CONTROLS = ("none", *PIXEL_CONTROLS, *SOUND_CONTROLS)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is asked of one model, and how; the options of ``predict``."""
+    """The options of ``predict`` for one model."""
 
     data: str
     model: str
@@ -78,7 +79,7 @@ class Run:
 
 
 class Engine(Protocol):
-    """What answers: transformers in this process, vLLM, or a server."""
+    """The engine: transformers in this process, vLLM, or a server."""
 
     path: str  # the way an answer takes, as `score` counts it
     fallback: str | None  # why something else answers than was asked
@@ -98,6 +99,7 @@ class Transformers:
         alone = isinstance(encoder, ProcessorEncoder)
         self.path = f"transformers, {'one by one' if alone else 'clip shared'}"
         self.fallback: str | None = None
+        self.is_checked = alone
         with memory_advice(LARGER_CARD):
             self.model = load_model(run.model, run.dtype, run.device, run.base).model
 
@@ -106,9 +108,12 @@ class Transformers:
         return self.encoder.encode_frames(row, questions, False, frames, times)
 
     def answer(self, clips: Sequence[EncodedClip]) -> list[list[Answer]]:
-        """Greedy answers."""
+        """Greedy answers; the first clip is looked at shared and alone, too."""
         half = self.run.batch_size // 2
         with memory_advice([f"--batch-size {half}", *LARGER_CARD] if half else LARGER_CARD):
+            if not self.is_checked and not clips[0].sounds:
+                refuse_other_answers(self.model, self.encoder, clips[0])
+            self.is_checked = True
             return answers(self.model, self.encoder, clips, self.run.max_new_tokens)
 
 

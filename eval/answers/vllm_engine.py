@@ -81,7 +81,7 @@ class VllmModel:
         )
 
     def pictures(self, frames: int) -> dict[str, int]:
-        """How a prompt holds the frames: as so many images, or as one video."""
+        """Return the form of a prompt's frames: so many images, or one video."""
         return {"image": frames} if self.encoder.budget.media == "images" else {"video": min(frames, 1)}
 
     def prepare(self, row: Row, questions: list[int], frames: Frames, times: Sequence[float]) -> list[Prompt]:

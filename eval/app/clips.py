@@ -34,7 +34,7 @@ class ShortClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is looked for: every part that is given must hold."""
+    """The search of clips: every given part must hold."""
 
     case: str | None = None
     kind: str | None = None
@@ -137,7 +137,7 @@ class Clips:
 
     @cached_property
     def answer_counts(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
-        """How often training gives each answer, by the question's text and by its kind."""
+        """Return the counts of training's answers, by the question's text and by its kind."""
         by_text: dict[str, Counter[str]] = defaultdict(Counter)
         by_kind: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self.split("train" if "train" in self.dataset else None).questions.values():

@@ -25,7 +25,7 @@ WIDEST = 960  # pixels of a film
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """When the pictures of a film are, in seconds of the case, and how long each stays."""
+    """The seconds of a film's pictures in the case, and the duration of each."""
 
     times: tuple[float, ...]
     pace_s: float

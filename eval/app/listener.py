@@ -1,4 +1,4 @@
-"""Who may talk to the app, and what it opens: an allow-list of folders, the Host and Origin of a request.
+"""The app's guard: an allow-list of folders, the Host and Origin of a request, an optional password.
 
 A page of somebody else's, open in the same browser, reaches 127.0.0.1, too, also under a name of its own (DNS
 rebinding). Its requests carry that name as Host, or as Origin.
@@ -28,7 +28,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class Allowlist:
-    """What a client may name: the data sets, models and files of the command line."""
+    """The data sets, models and files that a client may name."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.real = shown_names(names)

@@ -1,4 +1,4 @@
-"""What the app's page looks at: data sets, clips, pictures, time lines, and what is known of a question."""
+"""The app's service: data sets, clips, pictures, time lines, and the known answers to a question."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_TALLY: shapes.Tally = {"right": 0, "wrong": 0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppInputs:
-    """What the app was started with, as the command line says it."""
+    """The inputs of the app, from the command line."""
 
     data: Sequence[str]
     models: Sequence[str] = ()
@@ -40,7 +40,7 @@ class AppInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipRequest:
-    """What a request names: a clip of a data set, and two answerers ("" is nobody)."""
+    """The clip of a data set and the two answerers that a request names ("" is nobody)."""
 
     data: str = ""
     split: str | None = None

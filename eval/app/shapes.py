@@ -1,4 +1,4 @@
-"""What the app's page gets, as JSON."""
+"""The JSON that the app's page gets, as types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Figures(TypedDict):
 
 
 class Start(TypedDict):
-    """What the app was started with."""
+    """The data sets and answerers of the app."""
 
     data: list[str]
     answerers: list[str]
@@ -47,7 +47,7 @@ class DataFacts(TypedDict):
 
 
 class Tally(TypedDict):
-    """How many of a clip's questions an answerer got right and wrong so far."""
+    """The numbers of a clip's questions that an answerer got right and wrong so far."""
 
     right: int
     wrong: int
@@ -118,7 +118,7 @@ class Shape(TypedDict):
 
 
 class AnnotatedFrame(TypedDict):
-    """What is annotated at a moment, and the frame that is nearest to it."""
+    """The annotations of a moment, and the frame nearest to it."""
 
     index: int
     time_s: float
@@ -171,7 +171,7 @@ class Card(TypedDict):
 
 
 class KnownAnswers(TypedDict):
-    """What is known of a question before anybody is asked."""
+    """The known answers to a question before any model is asked."""
 
     truth: str | None
     """None of a question of one's own"""

@@ -1,4 +1,4 @@
-"""What an answerer has said so far: read from a file of predictions, or asked in the app."""
+"""The answers of one answerer so far: read from a file of predictions, or asked in the app."""
 
 from __future__ import annotations
 

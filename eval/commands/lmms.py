@@ -130,7 +130,7 @@ def task_file(data: str, name: str, module: str, split: str) -> dict[str, object
 
 @dataclass(frozen=True)
 class Task:
-    """What the harness asks of a task: the frames and text of a question, and figures over answers."""
+    """The functions that the harness calls: a question's frames and text, and figures over answers."""
 
     data: str
     split: str

@@ -99,7 +99,7 @@ def show(text: str) -> None:
 
 
 def provenance(file: Path) -> Provenance:
-    """How the answers of a file came about, as `predict` left it beside them: nothing that names a place."""
+    """Return the provenance of a file's answers, as `predict` left it beside them: nothing that names a place."""
     path = file.with_suffix(".run.json")
     if not path.is_file():
         return {}

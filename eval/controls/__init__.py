@@ -1,4 +1,4 @@
-"""What a score is worth: guessers that never look, leaks between splits, questions without their evidence."""
+"""Controls of a score: guessers that never look, leaks between splits, questions without their evidence."""
 
 __all__ = [
     "baselines",

@@ -1,4 +1,4 @@
-"""What doesn't look at the video, and what hardly does: the answers a model has to beat.
+"""Baselines: guessers that never look at the video, and some that hardly do; the answers a model has to beat.
 
 All of them learn from the training split: the most frequent answer of the kind, of the question's text, of the
 true phase, of both; a text-only model; and the training clips of the most similar colours.

@@ -39,7 +39,7 @@ GUESSERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindAudit:
-    """What guessers make of one kind of question."""
+    """The scores of guessers on one kind of question."""
 
     kind: str
     n: int
@@ -56,7 +56,7 @@ class KindAudit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileAudit:
-    """What is wrong with one file of questions."""
+    """The faults of one file of questions."""
 
     file: str
     n: int

@@ -1,4 +1,4 @@
-"""Which training clips have colours most like a clip's: the crudest way to look at a video."""
+"""The colour neighbour: the answer of the training clip with the nearest colours, the crudest way to look."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def image_columns(features: Features) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What one split is compared by: its windows, each once, and its question texts with their answers."""
+    """The parts of a split that are compared: its windows, each once, and its question texts with their answers."""
 
     name: str
     columns: dict[str, str]

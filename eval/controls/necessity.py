@@ -1,4 +1,4 @@
-"""Does a model need its questions' sound? Runs with other sounds, and a gate on how far the score falls.
+"""The necessity of sound: runs with other sounds, and a gate on how far the score falls.
 
     surgvqa-eval predict DATA --config spoken --model M --out heard.jsonl
     surgvqa-eval predict DATA --config spoken --model M --out swapped.jsonl --control swapped-audio
@@ -102,7 +102,7 @@ def necessity(
     rule: str | None = None,
     seed: int = 0,
 ) -> Measured:
-    """How far the score falls with each other sound, and whether that shows that the model listens.
+    """Return the fall of the score with each other sound, and whether it shows that the model listens.
 
     Differences are paired over questions. Their intervals resample clips, not cases as a score's do: that a model
     listens is a claim on the model, and one operation is enough to see it.

@@ -142,7 +142,7 @@ def _turns(qa: Row) -> list[dict[str, str]]:
 
 
 class _Surroundings:
-    """What the split's scenes show around a clip: things per phase, and events per case."""
+    """The surroundings of a clip in its split: things per phase, and events per case."""
 
     def __init__(self, shards: Sequence[Path], procedure: str | None) -> None:
         self.shown_names: dict[str | None, set[str]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""What the words of a data set's questions give away."""
+"""Answers given away by the words of a data set's questions."""
 
 from __future__ import annotations
 

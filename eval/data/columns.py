@@ -27,7 +27,7 @@ WRONG = frozenset({"false", "0", "0.0", "i", "incorrect", "n"})
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one kind of file names our fields, and the fields that give it away."""
+    """The layout of one kind of file: its names of our fields, and the fields that give it away."""
 
     name: str
     marks: tuple[str, ...]
@@ -131,7 +131,7 @@ LAYOUTS = (
 
 @dataclass(frozen=True, slots=True)
 class FileContents:
-    """What a file held, and how it was read."""
+    """The rows of a file, and the layout it was read with."""
 
     predictions: list[Prediction]
     layout: str  # the name of the layout recognised, "as given" where --columns says everything

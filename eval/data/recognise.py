@@ -1,4 +1,4 @@
-"""Which column of a file is which of our fields, by their usual names and by what stands in them."""
+"""Recognise the columns of a file, by their usual names and by their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was asked: the questions of a data set, and the predictions laid over them.
+"""The questions of a data set as a reference, and the predictions aligned with them.
 
 The data set decides how many questions there are and what is right. A prediction that is missing is a
 wrong one; an extra one is left out; a question answered twice, differently, has no answer.

@@ -1,4 +1,4 @@
-"""What answers are held against: the questions of a data set, and a procedure's terms."""
+"""The truth that answers are held against: a data set's questions, and a procedure's terms."""
 
 from __future__ import annotations
 

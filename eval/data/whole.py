@@ -1,4 +1,4 @@
-"""Whether a data set may be read: finished, as it was written, and no case in two splits.
+"""The condition of a data set before it is read: finished, unedited, no case in two splits.
 
 A folder is held to this where it is one of ours: it has a manifest, a build's staging folder, or tables that are
 named and shaped as a build names and shapes them. Anybody else's data set is only asked for the third.

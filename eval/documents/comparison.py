@@ -55,7 +55,7 @@ class OtherAnswers(TypedDict):
 
 
 class Comparison(TypedDict):
-    """How far B is above A."""
+    """The difference of B over A."""
 
     n: int
     """questions"""
@@ -100,7 +100,7 @@ class Comparison(TypedDict):
 
 
 class ComparisonFile(Comparison):
-    """What ``compare --out`` writes."""
+    """The document of ``compare --out``."""
 
     schema_version: int
     """version of this document"""

@@ -39,7 +39,7 @@ class BriefScore(TypedDict):
 
 
 class Worth(TypedDict):
-    """How far the model stands above another run."""
+    """The difference of the model over another run."""
 
     difference: float
     """the model's accuracy minus the other run's"""
@@ -71,7 +71,7 @@ class Baselines(TypedDict):
 
 
 class BaselinesFile(Baselines):
-    """What ``baselines --out`` writes."""
+    """The document of ``baselines --out``."""
 
     schema_version: int
     """version of this document"""
@@ -110,7 +110,7 @@ class Necessity(TypedDict):
 
 
 class NecessityFile(Necessity):
-    """What ``necessity --out`` writes."""
+    """The document of ``necessity --out``."""
 
     schema_version: int
     """version of this document"""
@@ -128,7 +128,7 @@ class LeakExample(TypedDict):
 
 
 class CheckFinding(TypedDict):
-    """What one check finds."""
+    """The finding of one check."""
 
     n: int
     """how many"""
@@ -137,7 +137,7 @@ class CheckFinding(TypedDict):
 
 
 class SharedByPair(TypedDict):
-    """What two splits share."""
+    """The parts that two splits share."""
 
     a: str
     """one split"""
@@ -176,7 +176,7 @@ class OneAnswerTexts(TypedDict):
 
 
 class SplitSize(TypedDict):
-    """What a split was compared by."""
+    """The size of a split that was compared."""
 
     windows: int
     """clips"""
@@ -191,7 +191,7 @@ class SplitSize(TypedDict):
 
 
 class Leaks(TypedDict):
-    """What the splits of data sets share."""
+    """The leaks between the splits of data sets."""
 
     ok: bool
     """whether nothing is shared"""
@@ -210,7 +210,7 @@ class Leaks(TypedDict):
 
 
 class LeaksFile(Leaks):
-    """What ``leaks --out`` writes."""
+    """The document of ``leaks --out``."""
 
     schema_version: int
     """version of this document"""

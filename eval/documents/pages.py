@@ -132,7 +132,7 @@ class PredictionsPage(LiftPlot):
 
 
 class SplitContents(TypedDict):
-    """What a split holds."""
+    """The contents of a split."""
 
     cases: int
     """recorded operations"""
@@ -156,7 +156,7 @@ class AnswerCount(TypedDict):
 
 
 class KindContents(TypedDict):
-    """What a data set asks of one kind."""
+    """The questions of one kind in a data set."""
 
     kind: str
     """kind of question"""
@@ -175,7 +175,7 @@ class KindContents(TypedDict):
 
 
 class KindGuess(TypedDict):
-    """What guessers score on one kind."""
+    """The scores of guessers on one kind."""
 
     kind: str
     """kind of question"""
@@ -192,7 +192,7 @@ class KindGuess(TypedDict):
 
 
 class BlindGuess(TypedDict):
-    """What guessers score who never look."""
+    """The scores of guessers that never look."""
 
     split: str
     """split of the data set"""
@@ -205,7 +205,7 @@ class BlindGuess(TypedDict):
 
 
 class PhaseShare(TypedDict):
-    """How much of a data set is one phase."""
+    """The share of one phase in a data set."""
 
     phase: str
     """name of the phase"""
@@ -269,7 +269,7 @@ class Sample(TypedDict):
 
 
 class KindBits(TypedDict):
-    """What guessers without pixels leave open of a kind's answers."""
+    """The bits that guessers without pixels leave open of a kind's answers."""
 
     kind: str
     """kind of question"""
@@ -280,7 +280,7 @@ class KindBits(TypedDict):
 
 
 class BuildNotes(TypedDict):
-    """What a build left out, and what guessers leave open of what it asks."""
+    """The omissions of a build, and the bits that guessers leave open."""
 
     dropped: int
     """items left out"""
@@ -332,14 +332,14 @@ class DatasetPage(TypedDict):
 
 
 class PredictionsPageFile(PredictionsPage):
-    """What ``report`` writes beside the page on a predictions file."""
+    """The document beside ``report``'s page on a predictions file."""
 
     schema_version: int
     """version of this document"""
 
 
 class DatasetPageFile(DatasetPage):
-    """What ``report`` writes beside the page on a data set."""
+    """The document beside ``report``'s page on a data set."""
 
     schema_version: int
     """version of this document"""

@@ -1,4 +1,4 @@
-"""How answers came about: what ``predict`` writes beside them as ``*.run.json``."""
+"""The document of a run: ``*.run.json``, which ``predict`` writes beside its answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class SeenBudget(TypedDict):
-    """What a model sees of a clip."""
+    """The pixel budget of a model."""
 
     frames: int
     """of a clip, at most"""
@@ -21,7 +21,7 @@ class SeenBudget(TypedDict):
 
 
 class RunFacts(TypedDict):
-    """All that changes the answers of a run."""
+    """The facts that decide the answers of a run."""
 
     schema_version: int
     """version of this document"""
@@ -61,7 +61,7 @@ class Provenance(TypedDict, total=False):
 
 
 class KindAgreement(TypedDict):
-    """How often all models of an ensemble give one answer, and what each of them and the vote is worth."""
+    """The agreement of an ensemble's models, and the accuracy of each and of the vote."""
 
     n: int
     """questions"""
@@ -79,7 +79,7 @@ class Agreement(KindAgreement):
 
 
 class EnsembleFile(Agreement):
-    """What stands beside the answers of an ensemble."""
+    """The document beside the answers of an ensemble."""
 
     schema_version: int
     """version of this document"""

@@ -56,7 +56,7 @@ class Differences(Apart):
 
 
 class FileVerdicts(Apart):
-    """What the predictions' file itself counts as right."""
+    """The verdicts that the predictions' file itself holds."""
 
     n: int
     """answers with its own verdict"""
@@ -69,7 +69,7 @@ class FileVerdicts(Apart):
 
 
 class Seconds(TypedDict):
-    """How long answers took, of those that say so."""
+    """The seconds of answers, where rows state them."""
 
     n: int
     """questions"""
@@ -80,7 +80,7 @@ class Seconds(TypedDict):
 
 
 class MadeBy(TypedDict):
-    """Where the answers came from, as far as their rows say."""
+    """The origin of the answers, as far as their rows state it."""
 
     paths: dict[str, int]
     """answers by what gave them"""
@@ -117,7 +117,7 @@ class Lists(TypedDict):
 
 
 class Distances(TypedDict):
-    """How far answers that are places lie from the right ones."""
+    """The distances of answered places from the right ones."""
 
     n: int
     """answers"""
@@ -188,7 +188,7 @@ class Stray(TypedDict):
 
 
 class Vocabulary(TypedDict):
-    """How many answers of a kind use the taxonomy's terms."""
+    """The numbers of a kind's answers that use the taxonomy's terms."""
 
     n: int
     """answers"""
@@ -290,7 +290,7 @@ class Scores(Headline):
 
 
 class ScoreFile(Scores):
-    """What ``score --out`` writes: the figures and the file they are of."""
+    """The document of ``score --out``: the figures and the file they are of."""
 
     schema_version: int
     """version of this document"""

@@ -20,7 +20,7 @@ class Measure(TypedDict):
 
 
 class PointingFigures(TypedDict):
-    """How well answers point, beside guessers who see no pixel."""
+    """The figures of pointing, beside guessers that see no pixel."""
 
     n: int
     """questions"""
@@ -44,7 +44,7 @@ class Pointing(PointingFigures):
 
 
 class PointingFile(Pointing):
-    """What ``pointing --out`` writes."""
+    """The document of ``pointing --out``."""
 
     schema_version: int
     """version of this document"""
@@ -79,7 +79,7 @@ class ClassMasks(TypedDict):
 
 
 class MaskFigures(TypedDict):
-    """How well masks agree with the truth."""
+    """The figures of masks against the truth."""
 
     frames: int
     """frames"""
@@ -119,7 +119,7 @@ class Segmentation(MaskFigures):
 
 
 class SegmentationFile(Segmentation):
-    """What ``segmentation --out`` writes."""
+    """The document of ``segmentation --out``."""
 
     schema_version: int
     """version of this document"""

@@ -1,3 +1,3 @@
-"""How near an answer comes to the right one: texts, sets, times, phases and boxes, each beside its blind floor."""
+"""Measures of answers that may be nearly right: texts, sets, times, phases and boxes, each beside its blind floor."""
 
 __all__ = ["boxes", "judge", "phases", "texts", "values"]

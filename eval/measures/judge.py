@@ -45,7 +45,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far a judge and people agree."""
+    """The agreement of a judge with people."""
 
     n: int
     agree: float

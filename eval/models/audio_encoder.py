@@ -35,7 +35,7 @@ class Ears:
         self.pad_id: int = tokenizer.convert_tokens_to_ids(AUDIO_PAD)
 
     def tokens(self, samples: int) -> int:
-        """How many tokens a sound of so many samples takes.
+        """Return the number of tokens that a sound of so many samples takes.
 
         Raises:
             InputError: none, or more than the encoder's window.

@@ -48,7 +48,7 @@ PROJECTOR = "audio_projector"
 
 
 def token_count(samples: int, pool: int) -> int:
-    """How many tokens a sound of so many samples takes.
+    """Return the number of tokens that a sound of so many samples takes.
 
     >>> token_count(3 * 16_000, 10), token_count(1, 10)
     (15, 1)

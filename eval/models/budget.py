@@ -1,4 +1,4 @@
-"""What a model sees of a clip: how many frames, how large; it travels with an adapter."""
+"""The pixel budget of a clip: how many frames, how large; it travels with an adapter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUDGET_FILE = "surgvqa.json"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a model sees of a clip; saved beside an adapter, so that it is asked the way it was taught."""
+    """The frames and pixels of a clip that a model gets; saved beside an adapter, so that it is asked the way it was taught."""
 
     frames: int  # a clip's frames, evenly chosen where a row has more; a row with fewer is refused
     media: Literal["images", "video"] = "images"  # frames one by one, or as one video (pairs merged in time)

@@ -37,7 +37,7 @@ class LoadedModel:
 
     @property
     def model_type(self) -> str:
-        """What tells families apart."""
+        """The name that tells families apart."""
         kind: str = self.model.config.model_type
         return kind
 
@@ -96,7 +96,7 @@ def add_adapter(model: PreTrainedModel, model_parts: Parts, trainable: bool = Fa
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a folder says of a model, before any weight is read."""
+    """The facts of a model's folder, before any weight is read."""
 
     folder: Path
     source: str  # whose weights: the folder itself, or an adapter's base
@@ -113,7 +113,7 @@ class Parts:
 
     @property
     def model_type(self) -> str:
-        """What tells families apart.
+        """The name that tells families apart.
 
         Raises:
             InputError: an adapter whose base isn't there.

@@ -1,4 +1,4 @@
-"""Where bfloat16 is worth computing in: a card, or a CPU that has instructions for it.
+"""The precision to compute in: bfloat16 on a card, or on a CPU that has instructions for it.
 
 On a CPU without AVX512-BF16 or AMX (most desktops and laptops) PyTorch emulates it: a product of matrices takes 17 to
 40 times float32's time. Everything that picks a precision for a CPU asks here.

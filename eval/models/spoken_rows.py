@@ -45,7 +45,7 @@ class SpokenClips:
         return read_sound(data).samples
 
     def length(self, place: int) -> int:
-        """How many samples a recording has; from its length in seconds, where the row says it."""
+        """Return the number of a recording's samples; from its length in seconds, where the row states it."""
         row = (
             self.recordings.select_columns(["audio_s"])[place]
             if "audio_s" in self.recordings.features

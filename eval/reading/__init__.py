@@ -1,4 +1,4 @@
-"""What a reply says: its answer, read out of thoughts, wrappers, sentences and other spellings."""
+"""Read the answer out of a reply: through thoughts, wrappers, sentences and other spellings."""
 
 __all__ = [
     "asides",

@@ -1,4 +1,4 @@
-"""What stands beside an answer in a reply of several lines: a table's header, "Confidence: high", "Reasoning: …"."""
+"""Lines beside an answer in a longer reply: a table's header, "Confidence: high", "Reasoning: …"."""
 
 from __future__ import annotations
 

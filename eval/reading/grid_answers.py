@@ -1,4 +1,4 @@
-"""Where an answer points: a cell of the frame's 3x3 grid, or a point, and how far off it is."""
+"""The cell of the 3x3 grid, or the point, that an answer names, and its distance from the truth."""
 
 from __future__ import annotations
 

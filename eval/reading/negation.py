@@ -1,4 +1,4 @@
-"""Which words of a text a negation reaches, and which are only mentioned beside the answer."""
+"""Negations in a text: the words that each reaches, and words only mentioned beside the answer."""
 
 from __future__ import annotations
 

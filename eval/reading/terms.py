@@ -1,4 +1,4 @@
-"""Which of a kind's answers a text states: whole names, the longest first, in any of their spellings."""
+"""The answers of a kind that a text states: whole names, the longest first, in any of their spellings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def foreign(word: str) -> str:
 
 
 class Mention(NamedTuple):
-    """Where a text names an option, and how."""
+    """The place at which a text names an option, and its form."""
 
     start: int
     end: int
@@ -269,7 +269,7 @@ def root(word: str, least: int = 5) -> str:
 
 @lru_cache(maxsize=65536)
 def _distance(a: str, b: str) -> int:
-    """How many letters to change, add or drop (Levenshtein)."""
+    """Return the number of letters to change, add or drop (Levenshtein)."""
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, start=1):
         before, row[0] = row[0], i

@@ -132,7 +132,7 @@ def stem(word: str) -> str:
 
 
 def spots(tokens: tuple[str, ...], form: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where the words stand, whole and in order."""
+    """Return the positions of the words, whole and in order."""
     if not form or form[0] not in tokens:
         return []
     size = len(form)

@@ -1,4 +1,4 @@
-"""What a model says in the end: its reply without thoughts, wrappers and introductions."""
+"""Unwrap a reply: remove thoughts, wrappers and introductions, keep the last stated answer."""
 
 from __future__ import annotations
 

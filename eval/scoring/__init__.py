@@ -1,4 +1,4 @@
-"""Whether answers are right, and what a set of them is worth."""
+"""Verdicts on answers, and the figures of a set of them."""
 
 __all__ = [
     "board",

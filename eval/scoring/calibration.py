@@ -1,4 +1,4 @@
-"""Does the model know when it is right? Confidence against correctness.
+"""Calibration: a model's confidence against its correctness.
 
 A prediction's confidence is the mean probability of its answer's tokens, 0 to 1. Expected calibration
 error after Guo et al. 2017 (arXiv:1706.04599) with bins of equal width, and with bins of equal size, which
@@ -84,7 +84,7 @@ def ece(confidence: Array, right: Array, equal_size: bool = False) -> float:
 
 
 def auroc(confidence: Array, right: Array) -> float | None:
-    """How often a right answer is surer than a wrong one (ties half); None if all are right, or wrong.
+    """Return the share of pairs in which the right answer is surer than the wrong one (ties half); None without pairs.
 
     >>> auroc(np.array([0.9, 0.8, 0.3]), np.array([1.0, 0.0, 0.0]))
     1.0

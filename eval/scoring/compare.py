@@ -1,4 +1,4 @@
-"""Is B better than A? The same questions, paired, and a case as the unit.
+"""Compare two runs on the same questions, paired, with the case as the unit.
 
 ``surgvqa-eval compare a.jsonl b.jsonl --data DIR --out compare.json``
 """
@@ -30,7 +30,7 @@ def compare(
     data: Sequence[Prediction] | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """How far B's accuracy is above A's, overall and per kind, ready for JSON.
+    """Compare B's accuracy with A's, overall and per kind, ready for JSON.
 
     With ``data`` both are laid over its questions, and what either lacks is wrong; without, they must hold
     the same questions with the same right answers.
@@ -111,7 +111,7 @@ def _unreachable(kinds: Mapping[str, Sequence[Pair]], tested_kinds: Sequence[str
 
 
 def _answers(pairs: Sequence[Pair], rule: str) -> OtherAnswers:
-    """How many answers are other words, however right: two engines that run one model should give none."""
+    """Count answers in other words, however right: two engines that run one model should give none."""
     other = [
         (x, y)
         for x, y in pairs

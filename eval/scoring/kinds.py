@@ -22,7 +22,7 @@ CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(o
 
 
 class Floor(NamedTuple):
-    """What is right of a kind without looking: the best constant, and the blind guess."""
+    """The floor of a kind: the best constant, and the blind guess."""
 
     best: np.ndarray
     answer: str
@@ -152,7 +152,7 @@ def entropy(labels: Sequence[str]) -> float:
 
 
 def confusion(truth: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How often each answer was given for each right one.
+    """Count the answers given for each right one.
 
     >>> confusion(["left", "left", "right"], ["left", "right", "right"])
     {'left': {'left': 1, 'right': 1}, 'right': {'right': 1}}
@@ -198,7 +198,7 @@ def _lists(own: Sequence[Judgement]) -> Lists:
 
 
 def _cells(rows: Sequence[Prediction]) -> Distances:
-    """How far answers are off, in cells of the 3x3 grid."""
+    """Return the distances of answers, in cells of the 3x3 grid."""
     cells = [
         (grid_answers.cell(words(row.short_answer)), grid_answers.said_cell(final(row.prediction)))
         for row in rows

@@ -1,4 +1,4 @@
-"""Is this answer right? One declared rule at a time, and the cause when it isn't.
+"""Match an answer with the truth under one declared rule, with the cause where it is wrong.
 
 ``exact``      the same words, whole and in order, as the short answer or as the answer's sentence
 ``word``       the reply states the answer and no other answer of the kind

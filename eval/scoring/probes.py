@@ -29,7 +29,7 @@ GAP_MS = 1000  # clips further apart than this are not adjacent
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a clip lies, from its id ``{case}@{start_ms}-{end_ms}``."""
+    """The span of a clip, from its id ``{case}@{start_ms}-{end_ms}``."""
 
     case: str
     start: int
@@ -108,7 +108,7 @@ def asked_absent(every: Sequence[Judgement]) -> AskedAbsent | None:
 
 
 def span(clip_id: str) -> Span | None:
-    """Where a clip lies; None where its id doesn't say.
+    """Return the span of a clip; None where its id has none.
 
     >>> span("case_5@1000-6000")
     Span(case='case_5', start=1000, end=6000)

@@ -1,4 +1,4 @@
-"""What a set of answers is worth: accuracy under one rule, beside the others, chance and a blind guess.
+"""Score a set of answers: accuracy under one rule, beside the other rules, chance and a blind guess.
 
 ``surgvqa-eval score predictions.jsonl --data DIR --out score.json``
 """
@@ -226,7 +226,7 @@ def _undecided_replies(every: Sequence[Judgement], rule: str) -> UndecidedReplie
 
 
 def _differences(every: Sequence[Judgement], rule: str, other: str) -> Differences:
-    """Where another rule judges differently than the declared one, and why."""
+    """Count the answers that another rule judges differently than the declared one, by cause."""
     there = [
         judgement
         for judgement in every

@@ -1,4 +1,4 @@
-"""How sure a score is: intervals and paired tests in which a case, not a question, is the unit.
+"""The uncertainty of a score: intervals and paired tests in which a case, not a question, is the unit.
 
 Questions on one operation share its light, its surgeon and its mistakes, so ten thousand of them on
 three cases are three observations. Everything here sums each case first and then resamples cases.
@@ -33,7 +33,7 @@ STUDENT = {
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What was counted, per case: the sum of the values and how many there were."""
+    """Sums of values per case, and the number of values."""
 
     total: Array
     count: Array
@@ -61,7 +61,7 @@ def interval(data: Sums, seed: int = 0, low: float = 0.0, high: float = 1.0) -> 
     The bootstrap's standard error with Student's t, of as many degrees of freedom as the cases' unequal sizes
     leave, on the logit scale between ``low`` and ``high``. On simulated studies of 10 or 20 cases it covers 93 to
     96 %, where the percentile bootstrap covers 85 to 93 %; a studentised bootstrap covers as well, at up to
-    twice the width (tests/eval/test_intervals.py). Where all
+    twice the width (tests/eval/scoring/test_intervals.py). Where all
     cases agree there is nothing to resample, and the case is the binomial unit.
 
     >>> interval(Sums(np.array([3.0]), np.array([4.0]))) is None

@@ -199,7 +199,7 @@ def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> s
 def blind(
     rows: Sequence[Prediction], counts: Mapping[str, int], rule: str, known_answers: tuple[str, ...] = ()
 ) -> npt.NDArray[np.float64]:
-    """Where the most frequent of each question's choices would be right (1.0), and where not (0.0)."""
+    """Score the most frequent of each question's choices: 1.0 where right, else 0.0."""
     usual = likeliest(counts, rows[0].kind, ()) or ""
     guess: dict[tuple[str, ...], str] = {}
     right = np.zeros(len(rows))
@@ -216,7 +216,7 @@ def blind(
 def constant(
     rows: Sequence[Prediction], answer: str, rule: str, known_answers: tuple[str, ...] = ()
 ) -> npt.NDArray[np.float64]:
-    """Where the same answer to every question would be right (1.0), and where not (0.0)."""
+    """Score the same answer to every question: 1.0 where right, else 0.0."""
     right_by_key: dict[tuple[str, tuple[str, ...]], bool] = {}
     right = np.zeros(len(rows))
     for i, row in enumerate(rows):

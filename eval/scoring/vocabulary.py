@@ -1,4 +1,4 @@
-"""Do answers use the procedure's words? The share that names a term of the taxonomy, and what the rest meant."""
+"""The vocabulary of answers: the share that uses a term of the taxonomy, and the meaning of the rest."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from surgvqa.cards.arguments.option import Usage
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Where the figures go."""
+    """The file of the figures."""
 
     out: Annotated[Path | None, Usage("FILE.json")] = None
     """write every figure as JSON; of score the table, to .csv or .tex"""

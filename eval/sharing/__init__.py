@@ -1,3 +1,3 @@
-"""What many questions on a clip share of a model's work, and which of its libraries' inner parts that needs."""
+"""Shared work of many questions on a clip, and the inner parts of libraries that it needs."""
 
 __all__ = ["interfaces", "linear_attention"]

@@ -1,6 +1,6 @@
 """The inner parts of transformers, TRL and PyTorch that we use, in one list: none of them is promised to stay.
 
-``tests/eval/test_sharing.py`` looks every one up, so that a new release that lacks one fails there, with its name. What a
+``tests/eval/models/test_sharing.py`` looks every one up, so that a new release that lacks one fails there, with its name. What a
 forward would swallow in silence (it ends in ``**kwargs``), such as the old word for a cache, is asked of its signature.
 """
 

@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 
 
 class Layout(Protocol):
-    """Where the clips and questions of a batch of packed sequences lie."""
+    """The layout of the clips and questions in a batch of packed sequences."""
 
     prefix: int  # tokens of the longest clip, P
     lengths: Tensor  # batch, int64: tokens of each clip
@@ -27,7 +27,7 @@ class Layout(Protocol):
 
 
 class Branch:
-    """What one layer keeps between two parts of a sequence, in the words of transformers' caches.
+    """The state that one layer keeps between two parts of a sequence, in the words of transformers' caches.
 
     Args:
         conv: the convolution's last inputs, batch x channels x kernel; None at the beginning.

@@ -1,3 +1,3 @@
-"""How well points, boxes and masks agree with the truth."""
+"""The agreement of points, boxes and masks with the truth."""
 
 __all__ = ["pointing", "pointing_figures", "segmentation"]

@@ -1,4 +1,4 @@
-"""How well answers to the ``pointing`` config say where things are, beside guessers that saw no pixel.
+"""Score the config ``pointing``: places in answers, beside guessers that saw no pixel.
 
 Every figure has a fixed denominator: an answer that can't be read, or is missing, or comes on top of the
 right ones, counts as off by the whole frame. Two objects of an answer never share a target (Hungarian
@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer says about a row: parsed, matched, and the step it names."""
+    """The reading of an answer to a row: parsed, matched, and the step it names."""
 
     answer: ParsedText
     pairs: tuple[Pair, ...]

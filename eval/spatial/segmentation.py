@@ -1,4 +1,4 @@
-"""How well masks agree: Dice, IoU in the field's three averages, boundaries; sequences are the unit of intervals.
+"""The agreement of masks: Dice, IoU in the field's three averages, boundaries; sequences are the unit of intervals.
 
 The averages differ in which classes of a frame count (ISINet, González et al. 2020; Allan et al. 2019):
 

@@ -1,3 +1,3 @@
-"""What each verb of ``surgvqa-eval`` does with its configuration; heavy imports happen inside."""
+"""The verbs of ``surgvqa-eval``, a module each: configuration and action; heavy imports happen inside."""
 
 __all__ = ["controls", "pages", "predict", "score"]

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "eval"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "eval" / "scoring"))
 
 from surgvqa.eval.controls import question_files
 from surgvqa.eval.data import reference

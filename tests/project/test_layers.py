@@ -154,3 +154,12 @@ def test_each_folder_says_what_it_is_for_and_names_its_modules() -> None:
         assert ast.get_docstring(code), file
         names = next(ast.literal_eval(n.value) for n in code.body if isinstance(n, ast.Assign))
         assert names == sorted(p.stem for p in file.parent.glob("*.py") if p.stem != "__init__"), file
+
+
+@pytest.mark.parametrize("top", ["builders", "eval", "train"])
+def test_tests_lie_in_folders_of_the_names_of_what_they_test(top: str) -> None:
+    """`tests/train/recipes` is for the recipes at the door of `train`."""
+    names = {path.name for path in (ROOT / top).iterdir() if path.is_dir()} | {"recipes"}
+    folders = [path for path in (ROOT / "tests" / top).iterdir() if path.name != "__pycache__"]
+    assert [path.name for path in folders if path.name not in names or not path.is_dir()] == []
+    assert {path.name: n for path in folders if (n := len(list(path.glob("test_*.py")))) > 12} == {}

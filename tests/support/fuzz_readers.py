@@ -1,6 +1,6 @@
 """Every reader and a sound file for it, to be broken: what fuzzing starts from.
 
-`tests/builders/test_fuzz.py` draws damage with hypothesis, a second or two a reader. For longer, guided by coverage
+`tests/builders/annotations/test_fuzz.py` draws damage with hypothesis, a second or two a reader. For longer, guided by coverage
 (atheris; `make fuzz SECONDS=60` installs it), groups of readers or single ones::
 
     python tests/support/fuzz_readers.py --seconds 60 annotations mp4

@@ -2,7 +2,7 @@
 
     python tests/support/lmms_replay.py TASKS NAME PREDICTIONS.jsonl
 
-Needs lmms-eval and surgvqa in the interpreter; tests/eval/test_lmms.py runs it.
+Needs lmms-eval and surgvqa in the interpreter; tests/eval/reports/test_lmms.py runs it.
 """
 
 from __future__ import annotations

@@ -37,34 +37,37 @@ SAME = re.compile(r"ReplaceComparisonOperator_(Eq_Is|NotEq_IsNot|Is_Eq|IsNot_Not
 OWN = ("surgvqa", "cards", "builders", "eval", "train", "tests", "conftest")
 # Module and the tests that hold it.
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "splits": ("builders/cases/splits.py", ("tests/builders/test_splits.py",)),
+    "splits": ("builders/cases/splits.py", ("tests/builders/cases/test_splits.py",)),
     "transitions": (
         "builders/cases/transitions.py",
-        ("builders/cases/transitions.py", "tests/builders/test_transitions.py"),
+        ("builders/cases/transitions.py", "tests/builders/cases/test_transitions.py"),
     ),
     "coordinates": (
         "builders/geometry/coordinates.py",
         (
             "builders/geometry/coordinates.py",
-            "tests/builders/test_coordinates_exact.py",
-            "tests/builders/test_coordinates.py",
+            "tests/builders/geometry/test_coordinates_exact.py",
+            "tests/builders/geometry/test_coordinates.py",
         ),
     ),
-    "leakage": ("builders/cases/leakage.py", ("builders/cases/leakage.py", "tests/builders/test_leakage.py")),
-    "verify": ("builders/pipeline/verify.py", ("tests/builders/test_verify.py",)),
-    "labels": ("train/steps/labels.py", ("tests/train/test_assistant_labels.py",)),
+    "leakage": (
+        "builders/cases/leakage.py",
+        ("builders/cases/leakage.py", "tests/builders/cases/test_leakage.py"),
+    ),
+    "verify": ("builders/pipeline/verify.py", ("tests/builders/pipeline/test_verify.py",)),
+    "labels": ("train/steps/labels.py", ("tests/train/steps/test_assistant_labels.py",)),
     "statistics": (
         "eval/scoring/statistics.py",
-        ("eval/scoring/statistics.py", "tests/eval/test_statistics.py"),
+        ("eval/scoring/statistics.py", "tests/eval/scoring/test_statistics.py"),
     ),
     "matching": (
         "eval/scoring/match.py",
         (
             "eval/scoring/match.py",
-            "tests/eval/test_match_branches.py",
-            "tests/eval/test_match.py",
-            "tests/eval/test_answer_verdicts.py",
-            "tests/eval/test_reading.py",
+            "tests/eval/scoring/test_match_branches.py",
+            "tests/eval/scoring/test_match.py",
+            "tests/eval/scoring/test_answer_verdicts.py",
+            "tests/eval/scoring/test_reading.py",
         ),
     ),
 }

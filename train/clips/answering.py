@@ -1,4 +1,4 @@
-"""What a model in training answers, on the same few validation questions each time.
+"""Answers of a model in training, to the same few validation questions each time.
 
 A loss over taught tokens says little about answers (it is low as soon as the wording is learned), and accuracy
 says little without the blind guess: ``eval_lift`` is the difference.

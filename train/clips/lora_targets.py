@@ -1,4 +1,4 @@
-"""Where an adapter goes, read from the model: every linear layer of its language model, whatever they are called.
+"""LoRA targets read from the model: every linear layer of its language model, whatever its name.
 
 A list of names (``q_proj``, ``mlp.up_proj``, …) misses what a new family brings: of a Qwen3.5 it left every projection
 of the linear attention without an adapter, in silence.
@@ -81,7 +81,7 @@ def without_adapter(model: Any) -> list[str]:
 
 
 def coverage(model: Any) -> tuple[int, int]:
-    """How many linear layers of the language model have an adapter, and of how many.
+    """Return the number of the language model's linear layers with an adapter, and of all.
 
     Args:
         model: with its adapter on.

@@ -1,4 +1,4 @@
-"""What the doctor asks of the model: losses with other pixels, gradients, dtypes, positions, adapter on and off."""
+"""The doctor's checks of a model: losses with other pixels, gradients, dtypes, positions, adapter on and off."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def dtype_summary(model: torch.nn.Module) -> dict[str, set[str]]:
 
 
 def what_learns(run: PreparedRun) -> tuple[dict[str, int], str]:
-    """How many weights of each part learn, and what of it wasn't asked for."""
+    """Return the number of learning weights of each part, and those that weren't asked for."""
     counts: dict[str, int] = defaultdict(int)
     strangers = []
     for name, parameter in run.trainer.model.named_parameters():
@@ -208,7 +208,7 @@ def gradients(run: PreparedRun) -> tuple[int, list[str], list[str]]:
 
 
 def adapter_change(run: PreparedRun) -> float:
-    """How much the loss changes, relative, when the adapter's second matrices are disturbed; they are put back.
+    """Return the relative change of the loss when the adapter's second matrices are disturbed; they are put back.
 
     Raises:
         InputError: with the adapter switched off, the disturbance is still there.

@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on: sequences of its splits, each measured before step 1."""
+"""The training and validation sequences of a run, each measured before step 1."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """What a run learns from and is measured on."""
+    """The sequences that a run learns from and is measured on."""
 
     train: Dataset
     held_out: Dataset | None
@@ -56,7 +56,7 @@ def sequences_of(
 
 
 def frames_of(rows: Dataset, frames: int | None) -> int:
-    """How many frames every row can give.
+    """Return the number of frames that every row can give.
 
     Raises:
         InputError: rows with neither frames nor a video, or videos and no ``--frames``.

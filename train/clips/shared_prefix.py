@@ -30,7 +30,7 @@ ATTENTION = "surgvqa_shared_prefix"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the questions of a batch of packed sequences lie; S questions, the longest of Q tokens."""
+    """The layout of the questions in a batch of packed sequences; S questions, the longest of Q tokens."""
 
     prefix: int  # tokens of the longest clip, P
     lengths: Tensor  # batch, int64: tokens of each clip

@@ -45,7 +45,7 @@ PROOFS = 2  # clips found in the cache that a run computes again, to see that th
 
 @dataclass(frozen=True, slots=True)
 class ClipFeatures:
-    """What tower and projector made of one clip."""
+    """The features of one clip behind tower and projector."""
 
     features: Tensor  # tokens x hidden
     deepstack: Tensor  # layers x tokens x hidden, for Qwen3-VL; of the others 0 layers
@@ -154,7 +154,7 @@ class VisionCache:
         )
 
     def path(self, table: int, index: int) -> Path:
-        """Where the features of a row lie."""
+        """Return the file of a row's features."""
         if (table, index) not in self.paths:
             key = content(self.tables[table][index], self.encoder)
             self.paths[table, index] = self.folder / f"{key}.safetensors"
@@ -180,7 +180,7 @@ class VisionCache:
 
 
 def settings(inner: Any, encoder: Encoder, precision: str) -> dict[str, object]:
-    """All that a clip's features follow from beside the clip, as JSON."""
+    """Return the settings that a clip's features depend on beside the clip, as JSON."""
     weights = hashlib.sha256()
     for key, value in sorted(inner.visual.state_dict().items()):
         weights.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())

@@ -1,3 +1,3 @@
-"""What GRPO on pointing needs: its options, and the rewards of guessers."""
+"""GRPO on pointing: its options, and the rewards of guessers."""
 
 __all__ = ["blind_rewards", "grpo_options"]

@@ -1,4 +1,4 @@
-"""What is earned without looking: the floor under a run's rewards, measured before step 1.
+"""Rewards of guessers that never look: the floor under a run's rewards, measured before step 1.
 
 A reward that a constant answer nearly fills teaches that answer and nothing else. So the guessers of
 ``surgvqa.eval.spatial.pointing_figures``, which see no pixel, are paid by the run's own rewards on its own rows; a

@@ -20,7 +20,7 @@ OURS = tuple(name for name in vars(rewards) if name.endswith("_reward"))
 
 @dataclass
 class RewardOptions(DataOptions):
-    """Where the questions come from, and what an answer is worth."""
+    """The source of the questions, and the reward of an answer."""
 
     dataset_config: str | None = field(default="pointing", metadata={"help": "Config of the data set."})
     reward_funcs: list[str] | None = field(

@@ -34,7 +34,7 @@ class Highlights(albumentations.ImageOnlyTransform):  # type: ignore[misc]
         return lit
 
     def get_params(self) -> dict[str, np.ndarray]:
-        """Where the spots lie and how large they are, in shares of the width."""
+        """Draw the places and sizes of the spots, in shares of the width."""
         random = self.random_generator
         number = int(random.integers(1, 6))
         return {

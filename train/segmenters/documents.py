@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class Recipe(TypedDict):
-    """All that the weights follow from beside the data."""
+    """The settings that the weights depend on beside the data."""
 
     model: str
     encoder: str
@@ -52,7 +52,7 @@ class SegmenterSpec(TypedDict):
 
 
 class SegmenterFile(SegmenterSpec):
-    """What ``segmenter.json`` says of the weights beside it."""
+    """The document ``segmenter.json`` on the weights beside it."""
 
     schema_version: int
     dice: float  # on the validation split

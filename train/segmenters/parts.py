@@ -1,4 +1,4 @@
-"""What segmenters are made of: a batch, what is found, losses, and what it means to be asked in words.
+"""Parts of segmenters: a batch, predicted masks, losses, and prompts in words.
 
 All take a batch of pictures and give a loss (Dice + cross-entropy), and for one picture a mask per class.
 """
@@ -42,7 +42,7 @@ def soft_dice(shares: Tensor, truth: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 
 class Segmenter(nn.Module):
-    """What all have: names by value of the label map, and the colours that encoders expect."""
+    """The common part: names by value of the label map, and the colours that encoders expect."""
 
     mean: Tensor
     std: Tensor

@@ -1,3 +1,3 @@
-"""What a training step needs: options, the optimiser, the tokens that are taught, several processes."""
+"""Parts of a training step: options, the optimiser, the labels, several processes."""
 
 __all__ = ["answer_head", "distributed", "labels", "muon", "optimizer", "options", "refused_options"]

@@ -31,7 +31,7 @@ def join(device: torch.device) -> None:
 
 
 def size() -> int:
-    """How many processes there are."""
+    """Return the number of processes."""
     return group.get_world_size() if group.is_initialized() else 1
 
 

@@ -1,4 +1,4 @@
-"""Which tokens are taught: the assistant's turns with their end (``<|im_end|>``), found by token ids.
+"""Labels of the assistant's turns with their end (``<|im_end|>``), found by token ids.
 
 Not from a processor's mask (all zeros for images before transformers 5.18), and not from the word "assistant"
 (users write it too).

@@ -39,7 +39,7 @@ FIXED_OPTIONS = (
 
 @dataclass
 class DataOptions(ScriptArguments):
-    """Where the clips come from."""
+    """The source of the clips."""
 
     dataset_config: str | None = field(default="clips", metadata={"help": "Config of the data set."})
     dataset_test_split: str = field(

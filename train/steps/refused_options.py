@@ -1,7 +1,7 @@
 """Options of TRL that can't do anything in these runs: given, they are refused by name and with the reason.
 
 An option that is overruled or ignored in silence is a run that isn't what its command line says. Every field of TRL's
-SFTConfig, GRPOConfig, ModelConfig and ScriptArguments is either here or honoured; ``tests/train/test_options.py`` walks over them.
+SFTConfig, GRPOConfig, ModelConfig and ScriptArguments is either here or honoured; ``tests/train/steps/test_options.py`` walks over them.
 """
 
 from __future__ import annotations

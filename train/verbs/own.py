@@ -1,4 +1,4 @@
-"""What the verbs with options of their own do; heavy imports wait until the options are known to be right."""
+"""The verbs with options of their own; heavy imports wait until the options are known to be right."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Pair(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What n pairs show: labels, or a reader's logits with one more dimension, the last."""
+    """The labels of n pairs, or a reader's logits with one more dimension, the last."""
 
     classes: Tensor  # (n, tokens, frames)
     cells: Tensor  # (n, tokens), of 3 x 3

@@ -1,4 +1,4 @@
-"""What a model from nothing has learned: its captions beside the blind guess, and where it looked."""
+"""Captions of a model trained from nothing beside the blind guess, and its attention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIGURES = ("phase", "instruments", "instruments_f1")  # of a caption
 
 
 class Caption(TypedDict):
-    """What a model said of a picture, and how right that is; by who said it."""
+    """A caption of a picture with its correctness, by its author."""
 
     case_id: str
     question: str
@@ -119,7 +119,7 @@ def captions(
 def right(
     guess: tuple[frozenset[str], frozenset[str]], truth: tuple[frozenset[str], frozenset[str] | None]
 ) -> dict[str, float]:
-    """How right a phase and instruments are; nothing of the instruments where nobody looked for them.
+    """Return the correctness of phase and instruments; none of the instruments where nobody looked for them.
 
     >>> right((frozenset({"incision"}), frozenset({"gauge"})), (frozenset({"incision"}), frozenset({"gauge", "spatula"})))
     {'phase': 1.0, 'instruments': 0.0, 'instruments_f1': 0.6666666666666666}
