@@ -26,6 +26,7 @@ QA_COLUMNS = {
     "bits": Value("float64"),
     "weight": Value("float64"),
     "pair_id": STRING,
+    "references": List(STRING),
 }
 
 # Config `clips`: a row per clip. `video` is the cut file below the data set's folder with --media clips,

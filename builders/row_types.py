@@ -41,6 +41,7 @@ class QAColumns(TypedDict):
     bits: float | None
     weight: float | None
     pair_id: str | None
+    references: list[str]
 
 
 class QARow(QAColumns):

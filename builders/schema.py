@@ -133,6 +133,7 @@ class QA:
     bits: float | None = None  # of the answer, what the best guesser without pixels leaves open
     weight: float = 1.0  # in training: evens the answers of a kind out; the mean of a kind is 1
     pair_id: str | None = None  # shared by questions that ask for one fact in other words
+    references: tuple[str, ...] = ()  # right answers as the source writes them, where it writes several
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ __all__ = [
     "parquet",
     "pictures",
     "process_pool",
+    "sheets",
     "tables",
     "texts",
     "tree",

@@ -75,7 +75,8 @@ def write(parts: Sequence[Part], plan: Plan, weights: Sequence[float], out: Path
                 with writer(path, features, group) as put:
                     for row in rows(part, config, split):
                         if (part.label, row["case_id"]) in plan.names:
-                            new_row = rename_row(row, part, plan)
+                            # a set built before a column came has no value in it
+                            new_row = dict.fromkeys(features) | rename_row(row, part, plan)
                             if config == "clips" and split == "train":
                                 new_row["weight"] = row["weight"] * factor[part.label]
                             if config == "clips":

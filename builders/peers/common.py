@@ -116,7 +116,7 @@ def question_rest(row: ClipRow, qa: QAColumns) -> str:
         for name in FEATURES
         if name not in ("images", "qa", "messages")
     }
-    return json.dumps({**clip, "question": {name: qa[name] for name in QA_COLUMNS}}, ensure_ascii=False)  # type: ignore[literal-required]
+    return json.dumps({**clip, "question": {name: qa.get(name) for name in QA_COLUMNS}}, ensure_ascii=False)
 
 
 def letters(qa: QAColumns) -> dict[str, str]:

@@ -23,9 +23,8 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
                 case = f"case{len(index):06d}"
                 folder = target.out / split / case
                 write_json(folder / f"{case}_question.json", qa["question"])
-                write_json(
-                    folder.with_suffix(".json"), list(dict.fromkeys((qa["short_answer"], qa["answer"])))
-                )
+                references = qa.get("references") or dict.fromkeys((qa["short_answer"], qa["answer"]))
+                write_json(folder.with_suffix(".json"), list(references))
                 for number, image in enumerate(row["images"] or ()):
                     (folder / f"frame_{number:06d}.jpg").write_bytes(image["bytes"])
                 if predictions is not None:
@@ -36,6 +35,8 @@ def write(target: Target, predictions: Mapping[str, str] | None) -> None:
                 index.append(
                     {"case": case, "qa_id": qa["qa_id"], "clip_id": row["clip_id"], "case_id": row["case_id"]}
                 )
-                target.lose(qa, ("qa_id", "question", "answer", "short_answer"), "question's column")
+                target.lose(
+                    qa, ("qa_id", "question", "answer", "short_answer", "references"), "question's column"
+                )
             target.lose(row, ("clip_id", "case_id", *KEPT_OF_CLIP))
         write_lines(target.out / split / "index.jsonl", iter(index))

@@ -1,5 +1,5 @@
-"""One file per data set, a module or a description in YAML; being in this folder, or in ``text_sources`` beside it,
-registers it under its name.
+"""One file per data set, a module or a description in YAML; being in this folder, or in ``text_sources`` or
+``action_sources`` beside it, registers it under its name.
 
 A user's own source is such a file elsewhere: given to the command with ``--source FILE``, or named by an installed package as
 an entry point of the group ``surgvqa.sources``.
@@ -19,7 +19,10 @@ from types import ModuleType
 from surgvqa.cards.command import InputError, nearest
 
 GROUP = "surgvqa.sources"
-FOLDERS = (Path(__path__[0]), Path(__path__[0]).parent / "text_sources")
+FOLDERS = (
+    Path(__path__[0]),
+    *(Path(__path__[0]).parent / name for name in ("text_sources", "action_sources")),
+)
 _user_files: dict[str, Path] = {}  # by name, files that this process was given
 
 

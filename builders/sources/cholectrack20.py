@@ -42,16 +42,7 @@ READS = "phases, instruments, tracks, boxes, actions, videos, frames"
 FPS = 25
 SPLITS = {"training": "train", "validation": "validation", "testing": "test"}
 OPERATORS = {1: "main surgeon's left hand", 2: "assistant's right hand", 3: "main surgeon's right hand"}
-HIDDEN_BY = (
-    "bleeding",
-    "blurred",
-    "smoke",
-    "crowded",
-    "occluded",
-    "reflection",
-    "stainedlens",
-    "undercoverage",
-)
+HIDDEN_BY = ("bleeding", "blurred", "smoke", "crowded", "occluded", "reflection", "stainedlens", "undercoverage")  # fmt: skip
 # https://github.com/litianhao738/streaming-surgical-agent found it; a shift of the frames is its unofficial repair.
 WRONG_PICTURES = {30: "the frames filed as VID30 are those that VID31's labels describe; they are not read"}
 

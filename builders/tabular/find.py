@@ -1,7 +1,7 @@
 """Files by patterns: ``labels/{split}/video{case}-phase.txt``, anywhere below a root.
 
-``{case}``, ``{number}`` (a case of digits), ``{case:tool}`` (a case with "tool" in its name), ``{frame}`` (digits) and
-``{split}`` capture; ``*`` is any part of a name; ``!`` before a pattern leaves its files out. A pattern matches the end of a
+``{case}``, ``{number}`` (a case of digits), ``{case:tool}`` (a case with "tool" in its name), ``{frame}`` (digits),
+``{number:3}`` and ``{frame:3}`` (so many digits, for names that nothing divides, ``171025.png``) and ``{split}`` capture; ``*`` is any part of a name; ``!`` before a pattern leaves its files out. A pattern matches the end of a
 path, so a folder above or below the one that the authors ship is as good, and so are upper and lower case.
 """
 
@@ -37,12 +37,16 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
     >>> compile_pattern("video{case}-phase.txt").search("a/b/video07-phase.txt")["case"]
     '07'
+    >>> compile_pattern("{number:3}{frame:3}.png").search("masks/171025.png").groups()
+    ('171', '025')
     """
     text = re.escape(pattern).replace(r"\*", "[^/]*")
     for name, part in PARTS.items():
         text = text.replace(rf"\{{{name}\}}", part)
     text = re.sub(r"\\{case:([a-z_]+)\\}", r"(?P<case>[^/]*\1[^/]*?)", text)
-    if "{" in text:
+    text = re.sub(r"\\{number:(\d+)\\}", r"(?P<case>\\d{\1})", text)
+    text = re.sub(r"\\{frame:(\d+)\\}", r"(?P<frame>\\d{\1})", text)
+    if re.search(r"\\[{}]", text):  # a brace of the pattern; those of a count aren't escaped
         raise InputError(f"the pattern {pattern!r} holds what isn't one of {', '.join(PARTS)}")
     return re.compile(rf"(?:^|/){text}$", re.IGNORECASE)
 

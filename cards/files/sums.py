@@ -23,6 +23,8 @@ UNFINISHED_MARK = ".unfinished"  # there while a model's files are written
 PUBLIC_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".md")
 TRAINER = ("trainer_state.json",)  # a log of the run, with nothing one needs to use the model
 EARS = "audio/preprocessor_config.json"  # of a model that hears: what its Whisper is given, in a folder of its own
+RESULTS = ".eval_results"  # the Hub's folder of results, the one hidden folder that is published
+RESULT_FILE = re.compile(rf"{re.escape(RESULTS)}/[A-Za-z0-9_-]+\.yaml")
 LOGS = ("runs", "logs", "trackio", "wandb")  # folders that go on changing after training
 DAMAGE = "{}: its text is not the one that was written"
 LINE = re.compile(r"([0-9a-f]{64})  (\S[^\n]*)")
@@ -33,9 +35,11 @@ def is_published(name: str) -> bool:
 
     >>> [is_published(name) for name in ("model.safetensors", "training_args.bin", "trainer_state.json", "deep/x.json", EARS)]
     [True, False, False, False, True]
+    >>> is_published(".eval_results/score.yaml"), is_published(".eval_results/deep/score.yaml"), is_published(".cache/a.yaml")
+    (True, False, False)
     """
     plain = "/" not in name and name not in TRAINER and Path(name).suffix in PUBLIC_SUFFIXES
-    return plain or name == EARS
+    return plain or name == EARS or RESULT_FILE.fullmatch(name) is not None
 
 
 def names(folder: Path) -> Iterator[str]:
@@ -44,6 +48,8 @@ def names(folder: Path) -> Iterator[str]:
         parts = path.relative_to(folder).parts
         is_hidden = any(part.startswith(".") for part in parts)
         passing = parts[0].startswith("checkpoint-") or (len(parts) > 1 and parts[0] in LOGS)
+        if RESULT_FILE.fullmatch("/".join(parts)):
+            is_hidden = False
         if path.is_file() and not is_hidden and not passing and parts[-1] not in (NAME, HOME):
             yield "/".join(parts)
 

@@ -24,22 +24,29 @@ class Model:
     """the data set it was trained on"""
     repo: Annotated[str | None, Usage("ORG/NAME")] = None
     """where it will be on the Hub, for the snippet"""
+    benchmark: Annotated[str | None, Usage("ORG/NAME")] = None
+    """the data set on the Hub that --score is about: writes DIR/.eval_results/*.yaml, for its board and the model's page"""
+    task: str = "default"
+    """with --benchmark: the task's id in the data set's eval.yaml"""
 
 
 def run(config: Model) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
     from surgvqa.cards.files import manifest, sums
     from surgvqa.cards.write.model import HUB_ID, describe, model_card, parity_of
+    from surgvqa.cards.write.results import result_files
 
     folder_of_data = Path(config.dataset) if config.dataset and Path(config.dataset).is_dir() else None
     if config.dataset and not folder_of_data and not HUB_ID.fullmatch(config.dataset):
         raise InputError(f"--dataset {config.dataset}: neither a folder here nor the ORG/NAME of a data set")
+    scores = {
+        path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
+        for path in config.score
+    }
+    files = result_files(scores, config.benchmark, config.task) if config.benchmark else {}
     text = model_card(
         describe(config.folder),
-        {
-            path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
-            for path in config.score
-        },
+        scores,
         parity=[
             parity_of(manifest.read_json(path, "run `surgvqa-eval compare … --out FILE` first"), path.name)
             for path in config.parity
@@ -50,4 +57,9 @@ def run(config: Model) -> None:
     )
     manifest.put(config.folder / manifest.CARD, text)
     sums.update(config.folder, manifest.CARD)
-    print(config.folder / manifest.CARD)
+    for name, content in files.items():
+        (config.folder / name).parent.mkdir(exist_ok=True)
+        manifest.put(config.folder / name, content)
+        sums.update(config.folder, name)
+    for name in (manifest.CARD, *files):
+        print(config.folder / name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.commands.run_score import show
-from surgvqa.eval.data import columns, records
+from surgvqa.eval.data import columns, records, reference
 from surgvqa.eval.measures.texts import Measure, measure
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.output.terminal import table
@@ -20,6 +20,8 @@ def run(config: Texts) -> None:
     Raises:
         InputError: no such column, or a question without a right answer.
     """
+    if config.data and config.references:
+        raise InputError("--references and --data: both say what is right; give one")
     mapping = columns.parse_columns(config.columns)
     rows = list(records.rows(config.file))
     if config.references:
@@ -29,8 +31,19 @@ def run(config: Texts) -> None:
             )
         mapping.setdefault("short_answer", f"{config.references}.0|{config.references}")
     contents = columns.require_answers(columns.read(config.file, mapping), config.file)
+    answers_by_question = reference.right_answers(config.data, config.split) if config.data else {}
+    if stray := [
+        own.qa_id for own in contents.predictions if config.data and own.qa_id not in answers_by_question
+    ]:
+        raise InputError(
+            f"{config.file}: {len(stray)} of its questions, {stray[0]} for one, are not in split {config.split} of {config.data}"
+        )
     right = [
-        several(row.get(config.references)) if config.references else [own.answer or own.short_answer]
+        several(answers_by_question[own.qa_id])
+        if config.data
+        else several(row.get(config.references))
+        if config.references
+        else [own.answer or own.short_answer]
         for row, own in zip(rows, contents.predictions, strict=True)
     ]
     if lacking := next((i for i, own in enumerate(right, 1) if not any(own)), None):

@@ -12,13 +12,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from datasets import Features, Image, List
-from surgvqa.builders.cases.leakage import COUNTS, WORDS, Finding, Window, between, digest, perceptual_hash
+from surgvqa.builders.cases.leakage import COUNTS, WORDS, Finding, Window, between, digest
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.cards.patients.operations import mapping_gap, operation
+from surgvqa.eval.controls import altered_frames, keypoints
+from surgvqa.eval.controls.altered_frames import Look, Shown
 from surgvqa.eval.controls.texts import one_answer_texts, questions_of
 from surgvqa.eval.data.streams import Row, picture, splits
 from surgvqa.eval.data.streams import frames as ours
@@ -40,6 +42,13 @@ NAMES = {
     "answer": ("short_answer", "answer", "label", "response"),
 }
 EXAMPLES = 20
+CHECKS = (*COUNTS, *altered_frames.CHECKS)
+UNITS = {
+    "overlapping_windows": "s shared",
+    "near_duplicates": "of 256 bits differ",
+    "turned_frames": "of 256 bits differ once turned, mirrored or without bars",
+    "cropped_frames": "points in common",
+}
 
 
 def columns_of(features: Features, where: str, overrides: Mapping[str, str]) -> dict[str, str]:
@@ -81,6 +90,7 @@ class Split:
     has_pictures: bool
     blank: int  # pictures without structure, black screens for one: they are evidence of nothing
     sources: frozenset[str] = frozenset()  # the data sets its cases are of
+    looks: tuple[Shown, ...] = ()  # of each window's frames
 
     @property
     def missing(self) -> dict[str, str]:
@@ -93,6 +103,8 @@ class Split:
         if not any(len(window.frames) for window in self.windows):
             why = "its rows hold no picture" if self.has_pictures else "no column of pictures"
             lacks["frames"] = f"{why}, and no frame_numbers"
+        elif self.looks and not keypoints.available():
+            lacks["cropped frames"] = "OpenCV isn't installed: pip install 'surgvqa[leaks]'"
         if not self.questions:
             lacks["question texts"] = "no columns for question and answer"
         return lacks
@@ -107,8 +119,8 @@ def read_split(
     """
     columns = columns_of(features, name, overrides)
     pictures = image_columns(features)
-    looks: dict[int, list[int] | None] = {}
-    windows: dict[tuple[Any, ...], Window] = {}
+    looks: dict[int, Look | None] = {}
+    windows: dict[tuple[Any, ...], tuple[Window, Shown]] = {}
     questions: list[tuple[str, str]] = []
     sources: set[str] = set()
     blank = 0
@@ -135,13 +147,13 @@ def read_split(
             frames=np.array(
                 [*shown_frames, *(digest(f"{case_id} {frame}".encode()) for frame in numbers)], np.uint64
             ),
-            hashes=np.array(list(shown_frames.values()), np.uint64).reshape(-1, WORDS),
+            hashes=np.array([own.upright for own in shown_frames.values()], np.uint64).reshape(-1, WORDS),
             operation=operation(source, _stem(case_id)) if case_id is not None else None,
         )
         key_of = (case_id, window.start_ms, window.end_ms, window.frames.tobytes())
-        windows.setdefault(key_of, window)
-    windows_and_questions = tuple(windows.values()), tuple(questions)
-    return Split(name, columns, *windows_and_questions, bool(pictures), blank, frozenset(sources))
+        windows.setdefault(key_of, (window, Shown(window.clip_id, tuple(shown_frames.values()))))
+    own, shown = zip(*windows.values(), strict=True) if windows else ((), ())
+    return Split(name, columns, own, tuple(questions), bool(pictures), blank, frozenset(sources), shown)
 
 
 def _cells(value: Any) -> list[Row]:
@@ -171,24 +183,28 @@ def _ms(value: Any, name: str, number: int) -> int | None:
         raise InputError(f"{name}, row {number}: {value!r} is not a time in seconds") from None
 
 
-def _look(content: bytes, where: str) -> list[int] | None:
+def _look(content: bytes, where: str) -> Look | None:
     try:
-        return perceptual_hash(content)
+        return altered_frames.look(content)
     except (OSError, ValueError) as error:  # what PIL raises on bytes that are no whole picture
         raise InputError(f"{where}: a picture that can't be read ({error})") from error
 
 
 def compare(a: Split, b: Split) -> SharedByPair:
-    """Count what ``b`` shows of ``a``: per check its cases or windows, and the first of them."""
+    """Count what ``b`` shows of ``a``: per check its cases or windows, and the first of them.
+
+    A clip that shares a frame, or has one that looks alike, isn't searched for altered frames too.
+    """
     by_check = between(a.windows, b.windows)
-    return {
-        "a": a.name,
-        "b": b.name,
-        "shared_cases": _finding(by_check["shared_cases"]),
-        "overlapping_windows": _finding(by_check["overlapping_windows"]),
-        "shared_frames": _finding(by_check["shared_frames"]),
-        "near_duplicates": _finding(by_check["near_duplicates"]),
+    alike = {
+        item.clip_id
+        for check in ("shared_frames", "near_duplicates")
+        for item in by_check[check]
+        if isinstance(item, Finding)
     }
+    altered = altered_frames.find(a.looks, [clip for clip in b.looks if clip.clip_id not in alike])
+    counts = {check: _finding(items) for check, items in {**by_check, **altered}.items()}
+    return cast(SharedByPair, {"a": a.name, "b": b.name, **counts})
 
 
 def _finding(items: Sequence[str | Finding]) -> CheckFinding:
@@ -200,13 +216,9 @@ def _finding(items: Sequence[str | Finding]) -> CheckFinding:
 
 
 def checks(pair: SharedByPair) -> dict[str, CheckFinding]:
-    """Return what each check found on two splits, in the order of ``COUNTS``."""
-    return {
-        "shared_cases": pair["shared_cases"],
-        "overlapping_windows": pair["overlapping_windows"],
-        "shared_frames": pair["shared_frames"],
-        "near_duplicates": pair["near_duplicates"],
-    }
+    """Return what each check found on two splits, in the order of ``CHECKS``."""
+    counts = cast(Mapping[str, CheckFinding], pair)
+    return {check: counts[check] for check in CHECKS}
 
 
 def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:
@@ -225,7 +237,7 @@ def find(ours: Sequence[Split], theirs: Sequence[Split] = ()) -> Report:
     pair_findings = [compare(a, b) for a, b in pairs]
     texts = [pair for split in everyone for pair in split.questions]
     single = one_answer_texts(texts)
-    leaks = {check: sum(checks(pair)[check]["n"] for pair in pair_findings) for check in COUNTS}
+    leaks = {check: sum(checks(pair)[check]["n"] for pair in pair_findings) for check in CHECKS}
     return {
         "ok": not any(leaks.values()),
         "leaks": leaks,
@@ -290,7 +302,7 @@ def lines(report: Report) -> list[str]:
 def _example(example: str | LeakExample, check: str) -> str:
     if isinstance(example, str):
         return one_line(example)
-    unit = {"overlapping_windows": "s shared", "near_duplicates": "of 256 bits differ"}.get(check)
+    unit = UNITS.get(check)
     how = f"{example['amount']:g} {unit}" if unit else "the same frame"
     return one_line(f"{example['clip_id']} like {example['like']} ({how})")
 

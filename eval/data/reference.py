@@ -65,6 +65,15 @@ def training(source: str | Path) -> list[Prediction] | None:
     return questions(source, "train")
 
 
+def right_answers(source: str | Path, split: str | None = None) -> dict[str, list[str]]:
+    """Return the right answers of each question of a data set by its id: its references, or its two answers."""
+    rows = _dataset_rows(str(source), Path(source), split or "test")
+    return {
+        str(row["qa_id"]): list(row.get("references") or dict.fromkeys((row["short_answer"], row["answer"])))
+        for row in rows
+    }
+
+
 def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
     if path.is_dir():
         from surgvqa.eval.data import whole  # it takes datasets, and that seconds: a file needs neither

@@ -124,7 +124,7 @@ class LeakExample(TypedDict):
     like: str
     """what it is like"""
     amount: float
-    """seconds of overlap, or bits of difference"""
+    """seconds of overlap, bits of difference, or points in common"""
 
 
 class CheckFinding(TypedDict):
@@ -151,6 +151,10 @@ class SharedByPair(TypedDict):
     """clips with the same frame"""
     near_duplicates: CheckFinding
     """clips with frames that look alike"""
+    turned_frames: CheckFinding
+    """clips with frames that look alike once turned, mirrored or without bars"""
+    cropped_frames: CheckFinding
+    """clips with frames that show a part of the same picture"""
 
 
 class OneAnswerText(TypedDict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from string import ascii_uppercase
 
 ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
 NAMED_LETTER = re.compile(
@@ -14,6 +15,11 @@ CHOICE_NUMBER = re.compile(
 )
 BRACKETED_LETTER = re.compile(r"[(\[]([A-Z])[)\]]")
 LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
+SEVERAL = re.compile(  # "B, C", "Options (A) and (C)."
+    r"^\W*(?:(?i:(?:the )?(?:options?|choices?|answers?|letters?)(?: (?:is|are))?)\W*)?"
+    r"[A-Z](?:(?:\W|\band\b)+[A-Z])+\W*$"
+)
+LABEL = re.compile(r"((?:^|[,;\n]|\band\b)\s*)[(\[]?([A-Z])[.):\]]+\s+")
 ARTICLE = re.compile(r"['’]|\s(?!(?:or|and|because|since|as|is)\b)[a-z]")  # what follows an article, or "I"
 STANDING = re.compile(r"(?<![\w'’.])([A-Z])(?![\w'’])")
 
@@ -39,6 +45,52 @@ def letter(text: str) -> str | None:
     if (leading := LEADING.match(text)) and standing <= {leading.group(1)}:
         return leading.group(1)
     return standing.pop() if len(standing) == 1 else None
+
+
+def several_letters(text: str) -> tuple[str, ...]:
+    """Return the letters of a reply that is a list of them and nothing else.
+
+    >>> several_letters("B, C"), several_letters("Options (A) and (C)."), several_letters("A or B"), several_letters("OR")
+    (('B', 'C'), ('A', 'C'), (), ())
+    """
+    return tuple(STANDING.findall(text)) if SEVERAL.match(text) else ()
+
+
+def choices_of(text: str, choices: Sequence[str]) -> tuple[str, ...]:
+    """Return the choices whose letters a reply gives: one, or a list of several.
+
+    >>> choices_of("(B)", ("liver", "stomach")), choices_of("A and B", ("liver", "stomach")), choices_of("C", ("liver",))
+    (('stomach',), ('liver', 'stomach'), ())
+    """
+    single = letter(text) or letter_of_number(text, choices)
+    own = several_letters(text) or ((single,) if single else ())
+    by_letter = dict(zip(ascii_uppercase, choices, strict=False))
+    return tuple(by_letter[one] for one in own) if by_letter.keys() >= set(own) else ()
+
+
+def without_labels(text: str, choices: Sequence[str]) -> str:
+    """Return a list without the letters that stand before their own choices.
+
+    >>> without_labels("A. liver; B) stomach", ("liver", "stomach")), without_labels("A. stomach", ("liver", "stomach"))
+    ('liver; stomach', 'A. stomach')
+    """
+
+    def label(match: re.Match[str]) -> str:
+        place = ord(match[2]) - ord("A")
+        own = place < len(choices) and text[match.end() :].casefold().startswith(choices[place].casefold())
+        return match[1] if own else match[0]
+
+    return LABEL.sub(label, text)
+
+
+def letters_matter(text: str, choices: Sequence[str]) -> bool:
+    """Whether a reply gives a choice by its letter or number, or puts letters before choices.
+
+    >>> letters_matter("B", ("liver", "stomach")), letters_matter("stomach", ("liver", "stomach"))
+    (True, False)
+    """
+    single = letter(text) or letter_of_number(text, choices)
+    return bool(single or several_letters(text)) or without_labels(text, choices) != text
 
 
 def letter_of_number(text: str, choices: Sequence[str]) -> str | None:

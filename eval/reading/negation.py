@@ -89,6 +89,13 @@ OVER = frozenset(
         "next",
     ]
 )
+# "Clipping will start soon", "is yet to begin", "next up: clipping" name what is not there yet.
+GOING_ON = word_set("continue still remain last go end finish stop")
+FUTURE = frozenset([("yet", "to"), ("still", "to"), ("going", "to"), ("due", "to")])
+BEGINNINGS = word_set("starts begins comes commences happens")
+LATER = word_set("soon shortly later next afterwards")
+OUT = word_set("out outside off")  # of the view: what is named there is not shown
+VIEW = word_set("view frame picture image screen field shot sight camera")
 DIRECTIONS = word_set("left right top bottom above below")
 LIKENESS = frozenset(
     (verb, "like") for verb in ("look", "looks", "looked", "seem", "seems", "seemed", "appears")
@@ -104,7 +111,7 @@ ORDER = re.compile(
 @lru_cache(maxsize=16384)
 def may_negate(tokens: tuple[str, ...]) -> bool:
     """Whether any word could negate another; most answers have none, and need no closer look."""
-    return any(token in DENYING or token.endswith("n't") for token in tokens)
+    return any(token in DENYING or token in OUT or token.endswith("n't") for token in tokens)
 
 
 def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
@@ -123,12 +130,43 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
             interjection = i == 0 and token == "no" and following in {"the", "it", "there", "this", "they"}
             if not interjection:
                 return True
+    if _is_out_of_view(tokens[end : end + 7]):
+        return True
     behind = tokens[end : end + 3]
     if MARK in behind:
         behind = behind[: behind.index(MARK)]
     if not behind:
         return False
     return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
+
+
+def _is_out_of_view(behind: tuple[str, ...]) -> bool:
+    """Whether the words behind a name say that it lies outside the picture.
+
+    >>> _is_out_of_view(("is", "out", "of", "view")), _is_out_of_view(("is", "out", "of", "its", "trocar"))
+    (True, False)
+    """
+    place = next((i for i, token in enumerate(behind[:4]) if token in OUT), None)
+    if place is None or MARK in behind[1 : place + 1]:
+        return False
+    return not VIEW.isdisjoint(behind[place + 1 : place + 4])
+
+
+def _is_ahead(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:
+    """Whether the words around a name say that it is still to come.
+
+    >>> _is_ahead((), ("will", "start")), _is_ahead((), ("will", "continue")), _is_ahead(("next", "up", "|"), ())
+    (True, False, True)
+    """
+    announced_by = tuple(token for token in before if token not in ARTICLES and token != MARK)
+    if announced_by[-2:] == ("next", "up") or announced_by[-1:] == ("soon",):
+        return True
+    first, rest = behind[:1], behind[1:]
+    if first in (("will",), ("shall",)):
+        return bool(rest) and rest[0] not in GOING_ON
+    if first and first[0] in BE and (rest[:1] == ("imminent",) or rest[:2] in FUTURE):
+        return True
+    return bool(first) and first[0] in BEGINNINGS and not LATER.isdisjoint(rest)
 
 
 def affirmed_words(text: str) -> tuple[str, ...]:
@@ -181,7 +219,7 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         return True
     if MARK in behind:
         behind = behind[: behind.index(MARK)]
-    if behind[:2] in (("will", "follow"), ("comes", "next"), ("will", "be"), ("follows",), ("will", "come")):
+    if behind[:2] == ("follows",) or _is_ahead(tokens[max(0, start - 5) : start], behind):
         return True
     if (behind[:1] == ("over",) and len(behind) > 1) or behind[:2] == (
         "next",

@@ -51,6 +51,8 @@ UNIT_NAMES = {
     "centimetre": "cm", "centimeter": "cm", "centimetres": "cm", "centimeters": "cm", "um": "um", "μm": "um",
     "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "min", "mins": "min", "minute": "min",
     "minutes": "min", "h": "h", "hr": "h", "hour": "h", "hours": "h", "ms": "ms", "%": "%", "percent": "%",
+    "sekunde": "s", "sekunden": "s", "seconde": "s", "secondes": "s", "segundo": "s", "segundos": "s", "secondo": "s", "secondi": "s",
+    "秒": "s", "minuten": "min", "minuto": "min", "minutos": "min", "minuti": "min", "分": "min", "分钟": "min",
 }  # fmt: skip
 LESS = frozenset([("less", "than"), ("smaller", "than"), ("fewer", "than"), ("shorter", "than")])
 MORE = frozenset(
@@ -58,6 +60,8 @@ MORE = frozenset(
 )
 NUMBER_WORD = re.compile(rf"\b(?:{'|'.join((*UNITS, *TENS))})\b", re.I)
 TWICE = re.compile(r"(\d)\s*([a-zA-Z]{1,12})\s*((?:-|–|to|and)\s*\d[\d.]*\s*\2)\b")
+TENS_AND_ONES = re.compile(rf"\b({'|'.join(TENS)})[- ]({'|'.join(UNITS[1:10])})\b", re.I)
+ORDINAL_TIME = re.compile(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b|\b(second|minute) (\d+)\b", re.I)
 QUANTITY = re.compile(r"([<>≤≥]=?)?(-?\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 
@@ -288,7 +292,11 @@ def is_share(text: str) -> bool:
 def _in_digits(text: str) -> str:
     """Return a text with numbers in digits, a range's unit once: "five mm to ten mm" is "5 to 10 mm"."""
     text = in_seconds(text)
+    text = TENS_AND_ONES.sub(
+        lambda match: f"{sum(number(word.casefold()) or 0 for word in match.groups()):g}", text
+    )
     text = NUMBER_WORD.sub(lambda match: f"{number(match.group().casefold()):g}", text)
+    text = ORDINAL_TIME.sub(lambda m: f"{m[1] or m[4]} {m[2] or m[3]}", text)  # "second 42", "42nd second"
     return TWICE.sub(r"\1 \3", text)
 
 

@@ -23,10 +23,12 @@ OPEN = 500  # names beyond which a misspelled one is not looked for
 NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
 PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
 COMES = frozenset(
-    [("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)]
+    {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
+    | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
 )
 ANNOUNCES = frozenset(
-    [("followed", "by"), ("next", "is"), ("next", "comes"), ("then", "comes"), ("next", "will")]
+    {("followed", "by"), ("next", "is"), ("next", "comes"), ("then", "comes"), ("next", "will")}
+    | {("next", "up")}
 )
 ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
 VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"

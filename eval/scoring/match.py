@@ -18,7 +18,6 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
-from string import ascii_uppercase
 from typing import NamedTuple
 
 from surgvqa.cards.command import InputError, nearest
@@ -228,22 +227,21 @@ def _but_yes_no(options: tuple[str, ...]) -> tuple[str, ...]:
 
 def _choice_by_letter(rule: str, text: str, target: Target) -> str | None:
     """Return the choice whose letter a reply gives."""
-    if rule != "choice":
-        return None
-    letter = letters.letter(text) or letters.letter_of_number(text, target.choices)
-    return dict(zip(ascii_uppercase, target.choices, strict=False)).get(letter or "")
+    own = letters.choices_of(text, target.choices) if rule == "choice" else ()
+    return own[0] if len(own) == 1 else None
 
 
 def _as_set(rule: str, text: str, target: Target) -> Verdict:
     vocabulary = (*target.choices, *target.known_answers)
     if target.kind not in SET_KINDS:
         vocabulary = tuple(sorted({item for entry in vocabulary for item in items(entry)}))
+    by_letter: tuple[str, ...] = ()
+    if rule == "choice":
+        text = letters.without_labels(text, target.choices)
+        by_letter = letters.choices_of(text, target.choices)
     names, truth = name_sets(text, target.answer, vocabulary)
-    if (
-        names.isdisjoint(map(name, vocabulary))
-        and (choice := _choice_by_letter(rule, text, target)) is not None
-    ):
-        names = items(choice, vocabulary)
+    if by_letter and names.isdisjoint(map(name, vocabulary)):
+        names = frozenset().union(*(items(choice, vocabulary) for choice in by_letter))
     if names != truth:
         return Verdict(False, "another list")
     own = tuple(sorted(truth))

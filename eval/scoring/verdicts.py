@@ -12,7 +12,7 @@ import numpy.typing as npt
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
-from surgvqa.eval.reading.letters import letter, letter_of_number
+from surgvqa.eval.reading.letters import letters_matter
 from surgvqa.eval.reading.terms import stated_options
 from surgvqa.eval.reading.tokens import name, words
 from surgvqa.eval.reading.unwrap import final
@@ -111,8 +111,7 @@ def _as_words(row: Prediction, known_answers: tuple[str, ...]) -> bool:
     """Whether a reply reads the same without its choices: the kind's answers hold them all, and it names no letter."""
     return not row.choices or (
         _option_set(known_answers).issuperset(row.choices)
-        and letter(final(row.prediction)) is None
-        and letter_of_number(final(row.prediction), row.choices) is None
+        and not letters_matter(final(row.prediction), row.choices)
     )
 
 

@@ -87,6 +87,10 @@ class Texts:
     """our fields in your file: prediction=reply,…"""
     references: Annotated[str, Usage("COLUMN")] = ""
     """a column with a list of right answers; the best counts"""
+    data: Annotated[str, Usage("DIR")] = ""
+    """a data set whose questions have several right answers (SurgVU's): they are found by `qa_id`"""
+    split: str = "test"
+    """with --data: its split"""
     out: Annotated[Path | None, Usage("FILE.json")] = None
     """write every figure as JSON"""
 

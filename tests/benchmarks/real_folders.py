@@ -27,6 +27,7 @@ FOLDERS = {
     "cadis": "cadis",
     "cataract101": "cataract101",
     "cataract1k": "cataract1k",
+    "cholec80_cvs": "cholec80_cvs",
     "cholec80_phase_tool": "cholec80",
     "cholect50_val": "cholect50",
     "endoscapes_seg50": "endoscapes",

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hub_cards import card_faults, front_matter
+from huggingface_hub import parse_eval_result_entries
 from markdown_it import MarkdownIt
 from published import report, seal, write_dataset
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import sums
+from surgvqa.cards.publish import audit, push
 from surgvqa.cards.write.dataset import dataset_card
 from surgvqa.cards.write.model import describe, model_card
 
@@ -250,6 +254,29 @@ def test_the_commands_write_the_cards(made: dict[str, Any], adapter: Path, tmp_p
     assert (dataset / "README.md").read_text() == dataset_card(made, report(), "clinic/cases")
     assert main(["model", str(adapter), "--score", str(scores), "--dataset", str(dataset)]) == 0
     assert "accuracy **70.0 %**" in (adapter / "README.md").read_text()
+
+
+def test_scores_are_files_of_the_hub_with_the_blind_floor_beside(
+    adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = tmp_path / "held out.json"
+    scores.write_text(json.dumps(score()))
+    (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    sums.write(adapter)
+    words = ["model", str(adapter), "--score", str(scores), "--benchmark"]
+    assert main([*words, "clinic/cases", "--task", "choice"]) == 0
+    name = ".eval_results/held-out.yaml"
+    (entry,) = parse_eval_result_entries(yaml.safe_load((adapter / name).read_text()))  # the Hub's own reader
+    assert (entry.dataset_id, entry.task_id, entry.value) == ("clinic/cases", "choice", 70.0)
+    assert f"blind floor {100 * score()['blind_majority']:.1f} " in (entry.notes or "")
+    assert name in push.model_files(adapter) and not sums.faults(adapter)
+    assert not audit.audit(adapter, [name])
+    (adapter / name).write_text("- value: 99.0\n")
+    assert [one for one in sums.faults(adapter) if name in one]  # an edited result shows
+    assert main([*words, "cases"]) == 2
+    assert "ORG/NAME of a data set" in capsys.readouterr().err
+    assert main(["model", str(adapter), "--benchmark", "clinic/cases"]) == 2
+    assert "needs --score" in capsys.readouterr().err
 
 
 def compared(a: str = "hf", b: str = "vllm", split: str = "test") -> dict[str, Any]:

@@ -82,6 +82,21 @@ def test_autolaparo_motion_is_one_question_a_clip() -> None:
     assert found["clip171"].split == "validation" and found["clip001"].clips[0].end_ms == 10_000
 
 
+def test_a_name_that_nothing_divides_is_clip_and_frame() -> None:
+    found = {one.case_id: one for one in read("autolaparo_masks") if isinstance(one, Case)}
+    first, later = found["clip001"].scenes
+    assert (first.time_s, later.time_s) == (0, 0.96)  # frames 1 and 25 of 25 a second
+    assert {node.name: node.bbox for node in first.nodes} == {
+        "grasping forceps": (0, 0, 10, 6),  # the shaft and what it ends in
+        "uterus": (12, 10, 26, 20),
+    }
+    assert [frame.time_s for frame in found["clip001"].frames] == [0, 0.96]
+    assert [node.name for node in found["clip171"].scenes[0].nodes] == ["ligasure"]
+    assert (found["clip001"].split, found["clip171"].split) == ("train", "validation")
+    with pytest.raises(InputError, match="isn't one of"):
+        find.compile_pattern("{number:x}.png")
+
+
 def test_heichole_counts_frames_of_its_own_recording(tmp_path: Path) -> None:
     root = tmp_path / "heichole"
     shutil.copytree(FIXTURES / "heichole", root)

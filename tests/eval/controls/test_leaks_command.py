@@ -39,6 +39,8 @@ def test_clean_splits_pass(tmp_path, capsys):
         "overlapping_windows": 0,
         "shared_frames": 0,
         "near_duplicates": 0,
+        "turned_frames": 0,
+        "cropped_frames": 0,
     }
     assert found["not_checked"] == []
     assert found["splits"]["train"] == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,17 @@ def test_a_reply_that_never_looks_is_not_above_its_floor() -> None:
     right = [own for _, own, _ in ROWS]
     found = measure(["No"] * 4, right, ["k"] * 4)
     assert all(one.value <= one.floor + 1e-9 for one in found.values())
+
+
+def test_a_missing_extra_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    file = tmp_path / "free.jsonl"
+    file.write_text(json.dumps({"qa_id": "1", "answer": "no", "prediction": "no"}))
+    assert main(["texts", str(file)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].endswith("this needs sacrebleu, which isn't installed: pip install 'surgvqa[text]'")
 
 
 def test_phases() -> None:
