@@ -12,6 +12,7 @@ from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.cases.windows import frame_times
+from surgvqa.builders.dense_kinds import ever_seen, goes_to, timed_caption
 from surgvqa.builders.field_kinds import (
     actions,
     boxes,
@@ -63,6 +64,9 @@ POOL: Mapping[str, Kind] = {
     "tip_cell": Kind("spatial", tips.tip_cell),
     "absolute_position": Kind("spatial", tips.position),
     "reaches": Kind("temporal", places.reaches),
+    "ever_seen": Kind("recognition", ever_seen.ever_seen, whole=True),
+    "goes_to": Kind("temporal", goes_to.goes_to),
+    "timed_caption": Kind("description", timed_caption.timed_caption, whole=True),
     "mostly_at": Kind("temporal", places.mostly_at),
     "tip_in": Kind("spatial", tips.tip_in, whole=True),
     "tip_shift": Kind("temporal", tips.tip_shift),

@@ -20,6 +20,7 @@ from surgvqa.builders.bits.blind import (
 from surgvqa.cards.files.documents import Bits
 
 REWORDED_SUFFIX = "_reworded"
+RETELLING = "timed_caption"
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
@@ -62,18 +63,25 @@ def _count_questions(kind: str, rows: Rows, *, phase: bool = False) -> QuestionC
     return questions
 
 
+def repeats_facts(kind: str) -> bool:
+    """Whether a kind asks again for what other kinds of the same clip ask.
+
+    >>> repeats_facts("verb_reworded"), repeats_facts("verb")
+    (True, False)
+    """
+    return kind == RETELLING or kind.endswith(REWORDED_SUFFIX)
+
+
 def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:
     """Sum the bits of a held-out split: all of them, those of a clip, and the same with the phase told.
 
-    A fact that is asked again in other words (``*_reworded``) counts once.
+    A fact that is asked again in other words (``*_reworded``), or told again (``timed_caption``), counts once.
 
     >>> together({"count": {"bits": 1.5, "bits_with_phase": 1.0, "n_blind": 4}}, 2)
     {'total': 6.0, 'per_clip': 3.0, 'per_question': 1.5, 'per_clip_with_phase': 2.0}
     """
     measured_kinds = [
-        one
-        for name, one in kinds.items()
-        if one.get("bits") is not None and not name.endswith(REWORDED_SUFFIX)
+        one for name, one in kinds.items() if one.get("bits") is not None and not repeats_facts(name)
     ]
     total = sum(one["bits"] * one["n_blind"] for one in measured_kinds)
     total_with_phase = sum(

@@ -25,7 +25,7 @@ def pick(items: Sequence[T], *key: object) -> T:
     >>> pick(["a", "b", "c"], "some id")
     'a'
     """
-    return items[int(fraction(*key) * len(items))]
+    return items[int(fraction(*key) * len(items))] if len(items) != 1 else items[0]
 
 
 def shuffle(items: Sequence[T], *key: object) -> list[T]:
@@ -34,6 +34,8 @@ def shuffle(items: Sequence[T], *key: object) -> list[T]:
     >>> shuffle([1, 2, 3], "k") == shuffle([3, 2, 1], "k")
     True
     """
+    if len(items) < 2:
+        return list(items)
     return sorted(items, key=lambda item: (fraction(*key, item), str(item)))
 
 

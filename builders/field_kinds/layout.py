@@ -13,7 +13,7 @@ import numpy as np
 from surgvqa.builders.cases import draws
 from surgvqa.builders.field_kinds.compare import COVERS, are_nested, cover_answer
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.geometry.instrument_tip import clock_hour
+from surgvqa.builders.geometry.instrument_tip import clock_hour, is_clear_hour
 from surgvqa.builders.kinds.tips import HOURS
 from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, single, with_suffixes
 from surgvqa.builders.schema import Entity, Scene
@@ -46,7 +46,7 @@ def _directions(look: Look, scene: Scene) -> Iterator[Draft]:
         if at is None or of is None:
             continue
         hour = clock_hour(at, of)
-        far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height)
+        far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height) and is_clear_hour(at, of)
         steady = {clock_hour(one, of) for one in around(*at)} | {clock_hour(at, one) for one in around(*of)}
         whole = look.has_whole_mask(structures[a], scene) and look.has_whole_mask(structures[b], scene)
         yield Draft(
@@ -73,7 +73,8 @@ def _off_centre(look: Look, scene: Scene) -> Iterator[Draft]:
         hour = clock_hour(node.centroid, middle)
         steady = {clock_hour(at, middle) for at in around(*node.centroid)} == {hour}
         far = math.dist(node.centroid, middle) >= OFF * math.hypot(scene.width, scene.height)
-        stable = far and steady and look.has_whole_mask(node, scene)
+        sure = steady and is_clear_hour(node.centroid, middle)
+        stable = far and sure and look.has_whole_mask(node, scene)
         slots = {"a": name, "when": look.when(scene.time_s)}
         visible = look.large(node, scene)
         drafts.append(Draft(hour, (scene.time_s,), slots, HOURS, visible=visible, stable=stable))

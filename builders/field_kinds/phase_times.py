@@ -29,6 +29,19 @@ def step_change(look: Look) -> Iterator[Draft]:
         yield from _change(look, look.step, "step_change")
 
 
+def _moment(label: Callable[[float], str | None], before: float, after: float) -> float:
+    """Return when a label changes, by halves, to less than a millisecond.
+
+    >>> round(_moment(lambda at_s: "a" if at_s < 4 else "b", 3.0, 5.0), 3)
+    4.0
+    """
+    old = label(before)
+    while after - before > 0.0005:
+        middle = (before + after) / 2
+        before, after = (middle, after) if label(middle) == old else (before, middle)
+    return after
+
+
 def _change(look: Look, label: Callable[[float], str | None], kind: str) -> Iterator[Draft]:
     labels = [label(at_s) for at_s in look.frames]
     if None in labels or len(labels) < 4:
@@ -38,7 +51,9 @@ def _change(look: Look, label: Callable[[float], str | None], kind: str) -> Iter
     if len(changes) == 1:
         before, after = look.frames[changes[0] - 1], look.frames[changes[0]]
         third, length = (look.frames[-1] - look.frames[0]) / 3, look.frames[-1] - look.frames[0]
-        places = {int((at - look.frames[0]) // third) for at in (before + 1e-6, after - 1e-6)}
+        change = _moment(label, before, after)
+        bounds = (before + 1e-6, after - 1e-6, change - CLEAR_S, change + CLEAR_S)
+        places = {int((at - look.frames[0]) // third) for at in bounds}
         near = [label(at_s) for at_s in (look.frames[0] + CLEAR_S, look.frames[-1] - CLEAR_S)]
         clear = near == [labels[0], labels[-1]] and length > 4 * CLEAR_S
         answer = CHOICES[min(2, min(places))]

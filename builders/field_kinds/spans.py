@@ -8,17 +8,20 @@ the questions is about something that doesn't happen: "not within the clip".
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import Draft, Look, nameless
+from surgvqa.builders.kinds.view import Draft, Look, nameless, with_suffixes
 
 NOT_WITHIN = "not within the clip"
 LENGTHS = (2.0, 4.0)  # seconds; between these lie the answers of `how_long`
+MOST = 2  # instruments of a clip whose interval is asked for
 LASTS = ("up to 2 s", "2 to 4 s", "over 4 s")
 
 
-def _runs(look: Look) -> dict[str, list[bool]]:
+@lru_cache(maxsize=1)  # four kinds ask it of the same clip
+def instrument_runs(look: Look) -> dict[str, list[bool]]:
     """Return, for each instrument of the clip, whether each moment shows it."""
     if not look.annotates("instrument") or not look.dense():
         return {}
@@ -36,7 +39,7 @@ def leaves_at(look: Look) -> Iterator[Draft]:
     """Yield the second at which an instrument is no longer in view, or that it stays."""
     runs = {
         name: in_view
-        for name, in_view in _runs(look).items()
+        for name, in_view in instrument_runs(look).items()
         if in_view[0] and sum(a != b for a, b in pairwise(in_view)) < 2
     }
     if not runs:
@@ -55,35 +58,39 @@ def leaves_at(look: Look) -> Iterator[Draft]:
         )
 
 
-def _part(look: Look) -> tuple[str, list[int]] | None:
-    """Return an instrument that is in view for a part of the clip, in one piece, and the moments that show it."""
+def _parts(look: Look) -> list[tuple[str, list[int]]]:
+    """Return the instruments that are in view for a part of the clip, in one piece, with the moments that show them."""
     parts = {
         name: [i for i, one in enumerate(in_view) if one]
-        for name, in_view in _runs(look).items()
+        for name, in_view in instrument_runs(look).items()
         if not all(in_view)
         and sum(a != b for a, b in pairwise([False, *in_view, False])) == 2
         and sum(in_view) > 1
     }
     if not parts:
-        return None
-    name = look.one_of(list(parts), "when")
-    return name, parts[name]
+        return []
+    first = look.one_of(list(parts), "when")
+    others = draws.shuffle(sorted(parts.keys() - {first}), *look.key("when", "others"))
+    return [(name, parts[name]) for name in (first, *others)]
 
 
 def when(look: Look) -> Iterator[Draft]:
-    """Yield from when to when an instrument is in view that is so for a part of the clip."""
-    if (part := _part(look)) is not None:
-        name, indices = part
+    """Yield from when to when instruments are in view that are so for a part of the clip."""
+    drafts = []
+    for name, indices in _parts(look)[:MOST]:
         start, end = (look.moments[i].time_s for i in (indices[0], indices[-1]))
         answer = f"{start - look.frames[0]:.1f}-{end - look.frames[0]:.1f} s"
-        yield Draft(answer, (look.frames[0], start, end, look.frames[-1]), {"a": name}, stable=True)
+        evidence = (look.frames[0], start, end, look.frames[-1])
+        drafts.append(Draft(answer, evidence, {"a": name}, stable=True))
+    yield from with_suffixes(drafts)
 
 
 def how_long(look: Look) -> Iterator[Draft]:
     """Yield how long an instrument is in view; asked where the moments beside it, that don't show it, leave no doubt."""
-    if (part := _part(look)) is None:
+    parts = _parts(look)
+    if not parts:
         return
-    name, indices = part
+    name, indices = parts[0]
     times = [scene.time_s for scene in look.moments]
     least = times[indices[-1]] - times[indices[0]]
     most = times[min(indices[-1] + 1, len(times) - 1)] - times[max(0, indices[0] - 1)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS
@@ -21,7 +22,7 @@ UNSURE = "unsure"  # it is in view, and its place isn't known or lies on a borde
 def reaches(look: Look) -> Iterator[Draft]:
     """Yield the full second by which an instrument has got to a place for the first time."""
     drafts = []
-    for name, cells in _courses(look).items():
+    for name, cells in instrument_courses(look).items():
         sure = cells[: cells.index(UNSURE)] if UNSURE in cells else cells
         later = [cell for cell in dict.fromkeys(sure) if cell is not None and cell != cells[0]]
         if cells[0] in (None, UNSURE) or not later:
@@ -30,7 +31,7 @@ def reaches(look: Look) -> Iterator[Draft]:
         at = cells.index(place)
         seconds = tuple(f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:])
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-        slots = {"a": _words(look, name), "b": place, "choices": ", ".join(seconds)}
+        slots = {"a": place_words(look, name), "b": place, "choices": ", ".join(seconds)}
         drafts.append(Draft(seconds[at - 1], evidence, slots, seconds, stable=True))
     yield from with_suffixes(drafts[:MOST])
 
@@ -38,13 +39,13 @@ def reaches(look: Look) -> Iterator[Draft]:
 def mostly_at(look: Look) -> Iterator[Draft]:
     """Yield where an instrument is in two thirds or more of the annotated seconds; asked where it is elsewhere, too."""
     drafts = []
-    for name, cells in _courses(look).items():
+    for name, cells in instrument_courses(look).items():
         place, n = Counter(cells).most_common(1)[0]
         if place is None or None in cells or UNSURE in cells or MOSTLY * len(cells) > n or n == len(cells):
             continue
-        choices = QUARTERS if _granularity(look, name) == "quadrant" else CELLS
+        choices = place_choices(look, name)
         evidence = (look.moments[0].time_s, look.moments[-1].time_s)
-        slots = {"a": _words(look, name), "choices": ", ".join(choices)}
+        slots = {"a": place_words(look, name), "choices": ", ".join(choices)}
         drafts.append(Draft(place, evidence, slots, choices, stable=True))
     yield from with_suffixes(drafts[:MOST])
 
@@ -53,12 +54,18 @@ def _granularity(look: Look, name: str) -> str:
     return next(node.granularity for scene in look.moments for node in scene.nodes if node.name == name)
 
 
-def _words(look: Look, name: str) -> str:
+def place_choices(look: Look, name: str) -> tuple[str, ...]:
+    """Return the parts of the frame that the positions of an instrument tell apart."""
+    return QUARTERS if _granularity(look, name) == "quadrant" else CELLS
+
+
+def place_words(look: Look, name: str) -> str:
     """Return what of an instrument has the place: of a box its middle."""
     return f"middle of the {look.boxed_part(name)}" if _granularity(look, name) == "box" else name
 
 
-def _courses(look: Look) -> dict[str, list[str | None]]:
+@lru_cache(maxsize=1)  # three kinds ask it of the same clip
+def instrument_courses(look: Look) -> dict[str, list[str | None]]:
     """Return the place of each instrument at each annotated second: None where it isn't in view."""
     if not look.dense():
         return {}

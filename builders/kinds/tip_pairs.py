@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.geometry.instrument_tip import clock_hour
+from surgvqa.builders.geometry.instrument_tip import clock_hour, is_clear_hour
 from surgvqa.builders.kinds.tips import EYE, HOURS, eye_of, instrument_tips, step_at
 from surgvqa.builders.kinds.view import NOISE, Draft, Look, all_large, around, both, with_suffixes
 from surgvqa.builders.schema import Entity, Scene
@@ -105,7 +105,7 @@ def _between(look: Look, scene: Scene) -> Iterator[Draft]:
     steady = {clock_hour(p, of) for p in around(*at, more=more)} | {
         clock_hour(at, p) for p in around(*of, more=more)
     }
-    far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height)
+    far = math.dist(at, of) >= APART * math.hypot(scene.width, scene.height) and is_clear_hour(at, of)
     slots = {"a": a, "b": b, "when": look.when(scene.time_s)}
     visible = all_large(look, (one, other), scene)
     yield Draft(hour, (scene.time_s,), slots, HOURS, visible=visible, stable=far and steady == {hour})

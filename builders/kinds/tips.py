@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.geometry import masks
-from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour, step_of
+from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour, is_clear_hour, step_of
 from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, both, single, tip, with_suffixes
 from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
 from surgvqa.builders.schema import Entity, Point, Scene
@@ -62,8 +62,10 @@ def _hours(look: Look, scene: Scene) -> Iterator[Draft]:
     for name, node, tool in instrument_tips(look, scene, "tip_clock"):
         hour = clock_hour(tool.tip, eye.centroid)
         near = math.dist(tool.tip, eye.centroid) < 4 * (NOISE + step_at(scene))
-        stable = not near and all(
-            clock_hour(at, eye.centroid) == hour for at in around(*tool.tip, more=step_at(scene))
+        stable = (
+            not near
+            and is_clear_hour(tool.tip, eye.centroid)
+            and all(clock_hour(at, eye.centroid) == hour for at in around(*tool.tip, more=step_at(scene)))
         )
         yield Draft(
             hour,
@@ -218,7 +220,7 @@ def _pointing(look: Look, scene: Scene) -> Iterator[Draft]:
             {"a": name, "when": look.when(scene.time_s)},
             HOURS,
             visible=look.large(node, scene),
-            stable=set(ends) == {hour},
+            stable=set(ends) == {hour} and is_clear_hour(tool.tip, tool.entry),
         )
 
 

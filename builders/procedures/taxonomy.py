@@ -89,6 +89,7 @@ def plain(label: str) -> str:
     return " ".join(re.sub(r"[\s_\-/.,&]+", " ", words).casefold().split())
 
 
+@cache
 def shipped_procedures() -> tuple[str, ...]:
     """Return the procedures that come with the package.
 

@@ -10,6 +10,7 @@ __all__ = [
     "score",
     "shares",
     "statistics",
+    "stretches",
     "verdicts",
     "vocabulary",
 ]

@@ -7,8 +7,9 @@
 
 Common to ``word`` and ``choice``: thoughts and wrappers are taken off first (`eval.reading`), yes/no is read from
 the words that say it or from a sentence on what was asked, lists are compared as sets, grid cells by their place,
-numbers by their value, boxes and intervals of time by an overlap of half their union. An empty reply is wrong under every rule; a refusal and a repeated question are wrong under
-every rule but ``substring``. A reply out of which none of the kind's answers can be read is wrong, and `undecided`.
+numbers by their value, boxes and intervals of time by an overlap of half their union, stretches of time by
+each one's overlap and names. An empty reply is wrong under every
+rule; a refusal and a repeated question are wrong under every rule but ``substring``. A reply out of which none of the kind's answers can be read is wrong, and `undecided`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from surgvqa.builders.geometry import regions
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
 from surgvqa.eval.reading.lists import doubts, is_list, items, name_sets, nothing, says_nothing
@@ -27,16 +27,17 @@ from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.terms import mentions, stated_options
 from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
+from surgvqa.eval.scoring.stretches import NO_BOX, NO_SPAN, judge_region
 
 RULES = ("exact", "word", "substring", "choice")
-SET_KINDS = frozenset({"instruments", "anatomy", "entered", "exited"})  # a list of names is the answer
+# a list of names is the answer
+SET_KINDS = frozenset({"instruments", "ever_seen", "anatomy", "entered", "exited"})
 CELL_KINDS = frozenset({"absolute_position"})
 YES_NO = polarity.YES_NO
 
 SEVERAL = polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
-NO_BOX, NO_SPAN = "names no box", "names no interval"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
     "not among its words",
     "names no choice",
@@ -165,8 +166,8 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
     if letters.are_letters((short, *target.known_answers)) and not target.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, short.upper(), NO_CHOICE)
-    if (region := _as_region(text, short)) is not None:
-        return region
+    if (region := judge_region(text, short)) is not None:
+        return Verdict(*region)
     options = _options(rule, target)
     if target.kind in SET_KINDS or is_list(short):
         return _as_set(rule, text, target)
@@ -183,24 +184,6 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
             quantity = quantity._replace(unit="")
         return _compare(set() if quantity is None else {quantity}, true, NO_NUMBER)
     return _as_name(rule, text, target, options)
-
-
-def _as_region(text: str, short: str) -> Verdict | None:
-    """Judge a reply to a question whose answer is a box or an interval; None where it is neither."""
-    if (box := regions.true_box(short)) is not None:
-        boxes = regions.boxes(text)
-        return _overlapping([regions.same_box(one, box) for one in boxes], NO_BOX)
-    if (span := regions.true_span(short)) is not None:
-        return _overlapping(
-            [regions.same_span(one, span) for one in regions.spans(numbers.in_seconds(text))], NO_SPAN
-        )
-    return None
-
-
-def _overlapping(right: Sequence[bool], none: str) -> Verdict:
-    if len(right) != 1:
-        return Verdict(False, SEVERAL if right else none)
-    return RIGHT if all(right) else Verdict(False, "another answer")
 
 
 @lru_cache(maxsize=4096)

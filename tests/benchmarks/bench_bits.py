@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from surgvqa.builders.bits.blind import Guesser, QuestionCounts, answer_class, chance, context, usual
-from surgvqa.builders.bits.figures import REWORDED_SUFFIX
+from surgvqa.builders.bits.figures import repeats_facts
 from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.pipeline.parameters import complete
 from surgvqa.builders.pipeline.prepare import prepare
@@ -172,7 +172,7 @@ def measured(jobs: list[Job], questions: Callable[[Job, Clip], Iterable[QA]]) ->
     number = Counter(unit(clip) for _, clip in clips)
     sums = {name: defaultdict(list, {one: [] for one in number}) for name in ("bits", "phased", "all")}
     for row in held:
-        if row.guessed and not row.qa.kind.endswith(REWORDED_SUFFIX):
+        if row.guessed and not repeats_facts(row.qa.kind):
             sums["all"][unit(row.clip)].append(row.bits)
             if row.inside:
                 sums["bits"][unit(row.clip)].append(row.bits)

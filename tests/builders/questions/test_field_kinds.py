@@ -51,6 +51,9 @@ DENSE = frozenset(
         "absolute_position",
         "reaches",
         "mostly_at",
+        "ever_seen",
+        "timed_caption",
+        "goes_to",
         "box",
         "in_box",
         "verb_reworded",
@@ -257,6 +260,21 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
         case "mostly_at":
             courses = [cell_of(truth.rows(second), tool) for second in seconds]
             return None not in courses and 3 * courses.count(short) >= 2 * len(courses)
+        case "ever_seen":
+            every = [truth.tools(second) for second in seconds]
+            union = set().union(*every)
+            return short == ", ".join(sorted(union, key=TOOLS.index)) and union > every[0] | every[-1]
+        case "timed_caption":
+            said = {}
+            for part in short.split("; "):
+                begin, end, names = re.fullmatch(r"(\d)\.0-(\d)\.0 s: (.*)", part).groups()
+                said |= dict.fromkeys(range(int(begin), int(end)), names)
+            told = [", ".join(sorted(truth.tools(s), key=TOOLS.index)) or "none" for s in seconds]
+            return [said[i] for i in range(len(seconds) - 1)] == told[:-1] and told[-1] == told[-2]
+        case "goes_to":
+            courses = [cell_of(truth.rows(second), tool) for second in seconds]
+            later = [one for one in courses if one != courses[0]]
+            return courses[0] is not None and later[0] == short != courses[-1]
         case "box":
             return near(own[0]["box"], box_in(short)) if own else short == "not visible"
         case "in_box":
@@ -374,3 +392,26 @@ def test_steps_and_their_changes(tmp_path):
                 checked[qa.kind] += 1
     assert checked.keys() >= STEPS
     assert of_case(cases[0]).step(10.0) == "trocar placement"
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"), [(3.0, "in its middle third"), (4.0, None), (3.8, None), (5.0, "in its last third")]
+)
+def test_a_change_near_the_border_of_two_thirds_is_not_asked(change, answer):
+    """PitVQA's video_19: a phase that begins at 4.0 s of six lies in the middle third as well as in the last."""
+    from surgvqa.builders.schema import Entity, Phase, Scene
+
+    tool = Entity("hook", "hook", "instrument", "presence")
+    case = link(
+        Case(
+            "a",
+            "x",
+            "cholecystectomy",
+            phases=(Phase("preparation", 0.0, change), Phase("gallbladder dissection", change, 7.0)),
+            scenes=tuple(Scene(float(second), W, H, nodes=(tool,)) for second in range(7)),
+        )
+    )
+    known, taxonomy = transitions([case]), load("cholecystectomy")
+    (clip, *_) = moments.windows(case, 5.0, 8).clips
+    questions = [qa for qa in certified_questions(clip, case, taxonomy, known) if qa.kind == "phase_change"]
+    assert [qa.short_answer for qa in questions] == ([answer] if answer else [])

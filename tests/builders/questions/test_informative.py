@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import subprocess
 import sys
 import time
@@ -349,3 +350,23 @@ def test_thinning_holds_against_who_takes_the_likeliest_answer_of_those_offered(
     assert cause is None and len(kept) > 100
     hits = sum(most_frequent(known, one.context.choices) == one.answer for one in kept)
     assert hits <= 0.6 * len(kept)
+
+
+def test_thinning_goes_on_until_nothing_changes():
+    """Each round's chance moves with what the one before took; eight rounds are too few for these, and for real counts."""
+    draw = random.Random(10)
+    taught: Counter = Counter()
+    heart: dict[str, Counter[str]] = {}
+    items = []
+    for word in range(4):
+        text = f"How many w{word}?"
+        what = context("count", text, ())
+        for answer in "012":
+            n, times = int(10 ** draw.uniform(0, 3.2)), int(10 ** draw.uniform(0, 3))
+            taught[what, answer] += times
+            heart.setdefault(text, Counter())[answer] += times
+            items += [Item(f"{word}-{answer}-{i}", what, answer, text) for i in range(n)]
+    kept, cause = thin_items(items, taught, 0, heart)
+    assert cause is None and len(kept) > 900
+    again, _ = thin_items(kept, taught, 0, heart)
+    assert {one.qa_id for one in again} == {one.qa_id for one in kept}, "nothing is left to take out"

@@ -250,3 +250,21 @@ def test_a_reply_without_a_box_or_an_interval_is_undecided():
 )
 def test_the_cause_is_that_of_the_rule(rule: str, prediction: str, asked: Target, cause: str) -> None:
     assert match.judge(rule, prediction, asked) == (False, cause)
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("0.0-2.0 s: hook; 2.0-6.0 s: grasper, hook", True),
+        ("From 0 s to 2.4 s: hook. From 2.4 s to 6 s: hook and grasper.", True),
+        ("0-2 s: the hook\n2-6 s: the grasper and the hook", True),
+        ("0.0-2.0 s: hook; 2.0-6.0 s: grasper", False),  # one is missing
+        ("0.0-6.0 s: grasper, hook", False),
+        ("0.0-5.0 s: hook; 5.0-6.0 s: grasper, hook", False),  # the change is elsewhere
+        ("0.0-2.0 s: hook; 2.0-4.0 s: grasper, hook; 4.0-6.0 s: none", False),
+        ("hook, then grasper and hook", False),
+    ],
+)
+def test_stretches_of_time_are_right_by_names_and_overlap(reply, right):
+    target = match.Target(answer="0.0-2.0 s: hook; 2.0-6.0 s: grasper, hook", kind="timed_caption")
+    assert match.matches("word", reply, target) is right

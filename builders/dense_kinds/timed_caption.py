@@ -1,0 +1,42 @@
+"""The clip told in time: which instruments are in view, and from which second to which.
+
+Needs four annotated moments or more, at most 1.25 s apart, from the first frame to the last. A stretch lasts until the
+moment that shows other instruments. Asked where there are two to four stretches of two seconds or more: half a step at
+each end then leaves more than half of a stretch where it is. A retelling: what it says is asked in parts by other kinds,
+and its bits aren't counted. Scored as a whole: each stretch by its names and a temporal IoU of at least 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from surgvqa.builders.cases.timeline import NONE
+from surgvqa.builders.kinds.view import Draft, Look, nameless
+from surgvqa.builders.questions.captions import listed_names
+
+FEWEST, MOST = 2, 4  # stretches
+SHORTEST_S = 2.0
+
+
+def timed_caption(look: Look) -> Iterator[Draft]:
+    """Yield the stretches of the clip in which the same instruments are in view."""
+    if not look.names("instrument") or not look.dense():
+        return
+    stretches: list[tuple[float, str]] = []  # second of the clip, what is in view from then on
+    for scene in look.moments:
+        names = listed_names(scene, "instrument", look.taxonomy.instruments)
+        if any(map(nameless, names)):
+            return
+        words = ", ".join(names) or NONE
+        if not stretches or stretches[-1][1] != words:
+            stretches.append((scene.time_s - look.frames[0], words))
+    if not FEWEST <= len(stretches) <= MOST:
+        return
+    begins = [begin for begin, _ in stretches]
+    ends = [*begins[1:], look.frames[-1] - look.frames[0]]
+    answer = "; ".join(
+        f"{begin:.1f}-{end:.1f} s: {words}" for (begin, words), end in zip(stretches, ends, strict=True)
+    )
+    evidence = (*(look.frames[0] + begin for begin in begins), look.frames[-1])
+    stable = all(end - begin >= SHORTEST_S for begin, end in zip(begins, ends, strict=True))
+    yield Draft(answer, evidence, {}, stable=stable)
