@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
+from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files import user_yaml
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.user_yaml import StrictModel
+from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.schema import Facts
 from surgvqa.cards.command import InputError
 
@@ -43,8 +45,20 @@ def _protocol_tag(value: Any) -> str:
     return "said" if isinstance(value, str) else "cases"
 
 
+def _texts(value: Any) -> Any:
+    """Return one text as a list of it."""
+    return [value] if isinstance(value, str) else value
+
+
+def _by_protocol(value: Any) -> Any:
+    """Return splits that stand without a protocol's name as those of `official`."""
+    return (
+        {"official": value} if isinstance(value, Mapping) and value and set(value) <= set(SPLITS) else value
+    )
+
+
 Many = Annotated[tuple[T, ...], BeforeValidator(_many)]
-Patterns = Many[str]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Ids = Annotated[Mapping[str, str], BeforeValidator(_by_number)]  # what a file says -> a label of the taxonomy
 Line = Annotated[str, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
 Split = Literal["train", "validation", "test"]
@@ -159,8 +173,8 @@ class Description(StrictModel):
     licence: Line
     access: Line
     citation: Line
-    procedure: Line
-    tried: Line  # on what this description was tried
+    procedure: Line  # a taxonomy that ships, or a YAML file beside the description
+    tried: Line = "not stated"  # on what this description was tried, for `surgvqa-build sources`
     synonyms: Ids = Field(default_factory=dict)  # label of this data set alone -> name of the taxonomy
     case: str = "{case}"  # a case's name, from what the patterns capture
     videos: Patterns = ()
@@ -172,8 +186,9 @@ class Description(StrictModel):
     masks: Many[Masks] = ()
     coco: Many[Coco] = ()
     questions: Many[Questions] = ()
-    splits: Mapping[str, Protocol] = Field(default_factory=dict)  # the cases of each, or told by files
-
+    splits: Annotated[Mapping[str, Protocol], BeforeValidator(_by_protocol)] = Field(
+        default_factory=dict
+    )  # by protocol: the cases of each split, or told by files; without a name: official
     split_names: Ids = Field(default_factory=dict)
     expected: Mapping[str, int] = Field(default_factory=dict)  # what the whole data set has
     known: Many[Line] = ()  # what a user of its scores must know
@@ -181,7 +196,13 @@ class Description(StrictModel):
     @property
     def facts(self) -> Facts:
         """The facts of the data set for its card."""
-        return Facts(self.name, self.homepage, self.licence, self.access, self.citation, self.procedure)
+        procedure = load(self.procedure).name if self.own_taxonomy else self.procedure
+        return Facts(self.name, self.homepage, self.licence, self.access, self.citation, procedure)
+
+    @property
+    def own_taxonomy(self) -> Path | None:
+        """The file of the taxonomy, where it isn't one that ships."""
+        return Path(self.procedure) if self.procedure.endswith((".yaml", ".yml")) else None
 
     def reads(self) -> str:
         """Say what is read, for a list of all sources."""
@@ -207,4 +228,7 @@ def read(path: Path) -> Description:
     file = user_yaml.read(read_text(path, path.name), path.name)
     if not isinstance(file.data, dict):
         raise InputError(f"{path.name}: expected keys with values: {', '.join(Description.model_fields)}")
-    return file.check(Description, source=path.stem)
+    description = file.check(Description, source=path.stem)
+    if (own := description.own_taxonomy) is not None:  # beside the description, wherever the command runs
+        description = description.model_copy(update={"procedure": str(path.parent / own)})
+    return description

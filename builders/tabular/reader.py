@@ -45,16 +45,18 @@ class Reader:
         self.root, self.spec, self.tally, self.fps = root, description, tally, fps
         self.tree = Tree(root)
         self.recordings = Tree(videos) if videos is not None else self.tree
-        names = load(description.facts.procedure)
+        names = load(description.procedure)
         own: dict[tuple[str, str], str] = {
             (role_of(names, name)[0], plain(label)): role_of(names, name)[1]
             for label, name in description.synonyms.items()
         }
         self.taxonomy: Taxonomy = replace(names, spellings={**names.spellings, **own})
+        stretches.refuse_unknown_ids(description, self.taxonomy)
         self.parts: dict[str, Part] = {}
         self.videos: dict[str, Path] = {}
         self.rates: dict[str, tuple[float | None, float | None]] = {}
-        self.extra: list[Path] = []  # files that speak of every case
+        own_file = description.own_taxonomy
+        self.extra = [own_file] if own_file else []  # files that speak of every case
         self.omissions: list[Omission] = []
 
     def patterns(self) -> Iterator[tuple[str, ...]]:
@@ -314,6 +316,7 @@ class Reader:
             case_id,
             self.spec.source,
             self.taxonomy.name,
+            taxonomy=self.spec.own_taxonomy,
             phases=phases,
             scenes=tuple(scenes),
             video=part.video,

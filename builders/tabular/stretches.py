@@ -10,9 +10,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from surgvqa.builders.procedures.taxonomy import Taxonomy, UnknownLabel
 from surgvqa.builders.schema import Phase
 from surgvqa.builders.tabular import clock, rows
-from surgvqa.builders.tabular.description import Table
+from surgvqa.builders.tabular.description import Description, Table
 from surgvqa.cards.command import InputError
 
 SLACK = 1.5  # rows further apart than this many steps have something missing between them
@@ -124,3 +125,21 @@ def _in_order(phases: Sequence[Phase]) -> tuple[Phase, ...]:
 def overlaps(phases: Sequence[Phase]) -> int:
     """Return the number of phases that begin before the one before them has ended."""
     return sum(after.start_s < one.end_s for one, after in itertools.pairwise(_in_order(phases)))
+
+
+def refuse_unknown_ids(description: Description, taxonomy: Taxonomy) -> None:
+    """Refuse ids of phases that the taxonomy doesn't know, also those that no file holds.
+
+    Raises:
+        InputError: every such id.
+    """
+    faults = []
+    for table in description.phases:
+        for value, label in table.ids.items():
+            try:
+                if not {value, label} & table.leave_out.keys():
+                    taxonomy.canonical("phase", label)
+            except UnknownLabel as error:
+                faults.append(f"ids {value}: {error}")
+    if faults:
+        raise InputError(f"{description.source}.yaml: {'; '.join(faults)}")

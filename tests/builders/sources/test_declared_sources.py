@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from plain_video import render
@@ -15,7 +16,7 @@ from surgvqa.builders.__main__ import main
 from surgvqa.builders.cases.scene import from_json, to_json
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.schema import Case, Omission
-from surgvqa.builders.tabular import clock, description, find, rows
+from surgvqa.builders.tabular import clock, description, find, rows, source
 from surgvqa.cards.command import InputError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -351,3 +352,63 @@ def test_a_folder_of_something_else_is_named_with_what_it_holds(name: str, tmp_p
         InputError, match=r"no file like .*; it holds 1 files, such as joined\.txt; get it at"
     ):
         read(name, tmp_path)
+
+
+OWN = """name: Mine
+homepage: https://example.org
+licence: CC-BY-4.0
+access: ask
+citation: none
+procedure: {procedure}
+phases:
+  files: "label_{{number}}.txt"
+  time: {{column: Frame, fps: 1, first: 1}}
+  label: Phase
+  ids: {{1: {first}, 2: Second part}}
+splits: {{train: 1-10, validation: 11-14, test: 15-21}}
+"""
+
+
+def described(folder: Path, procedure: str, first: str = "First part") -> Path:
+    """A description, three label files, and a taxonomy that calls itself by a name that ships."""
+    for number in (1, 11, 16):
+        (folder / f"label_{number:02}.txt").write_text("Frame\tPhase\n1\t1\n2\t1\n3\t1\n")
+    (folder / "names.yaml").write_text(
+        "procedure: hysterectomy\ntitle: Mine\nphases:\n- First part\n- Second part\n"
+    )
+    path = folder / "mine.yaml"
+    path.write_text(OWN.format(procedure=procedure, first=first))
+    return path
+
+
+def test_a_taxonomy_beside_a_description_is_the_one_that_is_asked_from(tmp_path: Path) -> None:
+    path = described(tmp_path, "names.yaml")
+    out = tmp_path / "out"
+    assert main(["--source", str(path), "--root", str(tmp_path), "--out", str(out), "--media", "none",
+                 "--questions", "nine", "--kinds", "phase", "--clip-seconds", "1"]) == 0  # fmt: skip
+    rows = [row for file in sorted(out.glob("qa/*.parquet")) for row in pq.read_table(file).to_pylist()]
+    assert {row["short_answer"] for row in rows} == {"First part"}
+    assert {choice for row in rows for choice in row["choices"]} <= {"First part", "Second part", "idle"}
+
+
+def test_splits_without_a_protocol_are_the_official_ones(tmp_path: Path) -> None:
+    read = source.module(described(tmp_path, "names.yaml"), "mine").cases(tmp_path)
+    assert [(case.case_id, case.split) for case in read] == [
+        ("01", "train"),
+        ("11", "validation"),
+        ("16", "test"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("procedure", "first", "said"),
+    [
+        ("names.yaml", "Third part", r"mine\.yaml: ids 1: unknown phase 'Third part'"),
+        ("other.yaml", "First part", r"no procedure file .*other\.yaml"),
+    ],
+)
+def test_an_id_and_a_taxonomy_that_are_not_there_are_named(
+    tmp_path: Path, procedure: str, first: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        list(source.module(described(tmp_path, procedure, first), "mine").cases(tmp_path))
