@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -209,7 +208,7 @@ class Reader:
             excerpt.rows,
             excerpt.where,
             self.rate(excerpt.table.time, excerpt.video, part),
-            lambda label: names.canonical("phase", label) if phases else step_name(label),
+            lambda label: names.canonical("phase", label) if phases else stretches.step_name(label),
             part.duration_s,
         )
         if phases:
@@ -342,12 +341,3 @@ class Reader:
             for one in part.phases
         )
         return (*(one for one in phases if one.end_ms > one.start_ms), replace(whole, qa=qa))
-
-
-def step_name(label: str) -> str:
-    """Return a step's label as words; a number before it only orders the steps.
-
-    >>> step_name("s11_gastric_opening")
-    'gastric opening'
-    """
-    return re.sub(r"^s\d+_", "", label).replace("_", " ").strip()

@@ -6,6 +6,7 @@ A label that the taxonomy doesn't know is a fault of the whole case: without it,
 from __future__ import annotations
 
 import itertools
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -143,3 +144,12 @@ def refuse_unknown_ids(description: Description, taxonomy: Taxonomy) -> None:
                 faults.append(f"ids {value}: {error}")
     if faults:
         raise InputError(f"{description.source}.yaml: {'; '.join(faults)}")
+
+
+def step_name(label: str) -> str:
+    """Return a step's label as words; a number before it only orders the steps.
+
+    >>> step_name("s11_gastric_opening")
+    'gastric opening'
+    """
+    return re.sub(r"^s\d+_", "", label).replace("_", " ").strip()
