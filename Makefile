@@ -9,7 +9,7 @@ SHELL := /bin/bash
 # The first of these that really runs and is new enough (a pyenv shim may exist and not run).
 PYTHON ?= $(shell for name in python3 python3.12 python3.13 python3.11 python3.14; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
-EXTRAS ?= train,decoders,demo,audio,segment,text,ocr,sheets,dev
+EXTRAS ?= train,decoders,demo,audio,segment,text,ocr,sheets,leaks,dev
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo

@@ -25,6 +25,8 @@ EXTRAS = {
     "decoders": "two more video decoders, to compare with",
     "audio": "spoken questions",
     "ocr": "text on pixels found by OCR (RapidOCR)",
+    "leaks": "leaks of cropped and turned frames (OpenCV)",
+    "sheets": "labels in workbooks, as Cholec80-CVS has them (openpyxl)",
     "segment": "segmentation models",
     "text": "scores of free text: BLEU, chrF, ROUGE-L",
     "scale": "Slurm and Ray (datatrove)",

@@ -98,7 +98,7 @@ def test_the_longest_case_is_begun_first(root, tmp_path, monkeypatch):
     assert counts == sorted(counts, reverse=True) and len(set(counts)) > 1
 
 
-@pytest.mark.parametrize("media", ["frames", "clips"])
+@pytest.mark.parametrize("media", [pytest.param("frames", marks=pytest.mark.slow), "clips"])
 def test_the_same_bytes_with_one_and_two_workers_and_again(root, tmp_path, media):
     one, two = tmp_path / "one", tmp_path / "two"
     make(root, one, media=media, workers=1)

@@ -187,7 +187,7 @@ def options(root: Path, out: Path, *more: str) -> list[str]:
     return [*words, *more]
 
 
-@pytest.mark.parametrize("media", ["frames", "clips"])
+@pytest.mark.parametrize("media", ["frames", pytest.param("clips", marks=pytest.mark.slow)])
 def test_nothing_planted_survives(
     planted: Path, tmp_path: Path, media: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

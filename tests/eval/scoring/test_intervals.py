@@ -32,7 +32,7 @@ def study(random: np.random.Generator, truth: float, spread: float, sizes: tuple
     ("truth", "spread", "sizes"),
     [
         (0.5, 0.1, (5, 200)),
-        (0.9, 0.05, (20, 80)),
+        pytest.param(0.9, 0.05, (20, 80), marks=pytest.mark.slow),
         pytest.param(0.8, 0.1, (30, 31), marks=pytest.mark.slow),
         pytest.param(0.65, 0.02, (5, 200), marks=pytest.mark.slow),
     ],
@@ -75,6 +75,7 @@ def test_an_interval_over_questions_would_not_cover() -> None:
     assert hits / 200 < 0.8
 
 
+@pytest.mark.slow
 def test_coverage_of_a_difference() -> None:
     random = np.random.default_rng(5)
     hits = 0

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import families
 import pytest
 import torch
 from colour_clips import row, write
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models import encode
-from surgvqa.train import doctor, tiny
+from surgvqa.train import doctor
 from surgvqa.train.__main__ import main
 from surgvqa.train.clips import base_model as base_of
 from surgvqa.train.clips import collate, prepare
@@ -37,7 +38,7 @@ def arguments(bases: dict[str, Path], clips: Path, tmp_path: Path) -> Callable[.
     return given
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("family", families.LONG)
 @pytest.mark.parametrize("options", [LORA, (*LORA, "--media", "video"), ("--questions-per-sequence", "1")])
 def test_a_sound_run_passes(
     arguments: Callable[..., list[str]],
@@ -190,7 +191,7 @@ def test_time_axis_that_collapses(arguments: Callable[..., list[str]], monkeypat
     assert "time axis" in checks and "positions in time don't ascend" in message
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("family", families.LONG)
 def test_frames_at_any_rate_have_times_of_their_own_or_are_refused(
     bases: dict[str, Path], tmp_path: Path, arguments: Callable[..., list[str]], family: str
 ) -> None:
