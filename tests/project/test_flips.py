@@ -18,7 +18,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.cards.files import sums
 
 RENDER = {"render_cases": 3, "phase_seconds": 5.0, "frame_rate": 2, "size": 64}
-FLIPS = 300  # of all folders together
+FLIPS = 150  # of all folders together
 
 
 def data_set(folder: Path) -> Path:

@@ -34,7 +34,7 @@ HOSTILE: tuple[Any, ...] = (
     "../../etc/passwd", "/etc/passwd", "<script>", "\u0000", "\ud800", "\x1b[2J", "=cmd()", [1, 2], [None], [1e9] * 4,
 )  # fmt: skip
 ONCE = settings(
-    max_examples=60, deadline=None, derandomize=True, database=None,
+    max_examples=30, deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

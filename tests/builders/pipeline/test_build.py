@@ -258,6 +258,7 @@ def test_killed_at_any_step_it_goes_on_and_ends_the_same(tmp_path, step):
     assert finished >= 20 and kept >= 0.9 * finished, f"{kept} of {finished} finished shards were kept"
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on(root, built, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "surgvqa.builders", "synthetic", "--root", str(root), "--out", str(out)]

@@ -72,6 +72,7 @@ def test_no_gap_between_two_looks_is_longer_than_a_second() -> None:
     assert {0.2, 7.9, 3.3} <= set(times) and max(np.diff([*times, 10.0])) <= 1.0 and max(times) < 10.0
 
 
+@pytest.mark.slow
 @needs_ocr
 def test_it_reads_inside_the_memory_of_a_worker() -> None:
     """A picture of 4K, which is the largest that endoscopes have, in a process of a build with its limit."""

@@ -234,6 +234,7 @@ def by_colour(train: list[Seen], test: list[Seen], truth: Callable[[Seen], Hasha
     return right / len(test), sum(truth(one) == commonest for one in test) / len(test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "blind", "gain"),
     [("phase", 0.2, 0.12), ("cell", 0.25, 0.1), ("motion", 0.35, 0.1), ("names", 0.3, 0.1)],

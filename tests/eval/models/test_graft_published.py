@@ -67,6 +67,7 @@ def test_a_published_model_hears_the_same(hub: Hub, hears: Path, clips: Path, tm
     assert said and not any(error for *_, error in said)
 
 
+@pytest.mark.slow
 def test_an_adapter_on_four_bits_learns_with_the_ears_left_whole(
     hears: Path, clips: Path, tmp_path: Path
 ) -> None:

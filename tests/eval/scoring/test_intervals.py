@@ -88,6 +88,7 @@ def test_coverage_of_a_difference() -> None:
     assert 0.93 <= hits / STUDIES <= 0.97
 
 
+@pytest.mark.slow
 def test_error_is_the_clustered_one_of_statsmodels() -> None:
     api = pytest.importorskip("statsmodels.api")
     random = np.random.default_rng(0)

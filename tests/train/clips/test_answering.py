@@ -81,6 +81,7 @@ def test_lift_is_measured_against_a_blind_guess(base: Path) -> None:
     assert best["lift"] == pytest.approx((best["lift_presence"] + best["lift_colour"]) / 2)
 
 
+@pytest.mark.slow
 def test_best_checkpoint_and_early_stop_by_lift(base: Path, clips: Path, tmp_path: Path) -> None:
     """Trained with a rate that first teaches and then, kept on, can't do better: it stops, and keeps the best."""
     evaluation = (
@@ -113,6 +114,7 @@ def test_best_checkpoint_and_early_stop_by_lift(base: Path, clips: Path, tmp_pat
     assert losses[0] != losses[-1]
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_questions_in_between(base: Path, clips: Path, tmp_path: Path) -> None:
     losses = []
     for count in ("0", "12"):

@@ -86,6 +86,7 @@ def figures(data: Path, out: Path) -> dict:
     return json.loads((out / "s.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_unet_learns_and_is_scored_on_cases_it_has_not_seen(data: Path, tmp_path: Path):
     run(data, tmp_path, "--epochs", "12", "--learning-rate", "3e-3")
     found = figures(data, tmp_path)
