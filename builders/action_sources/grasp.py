@@ -25,6 +25,7 @@ from surgvqa.builders.procedures.taxonomy import Taxonomy, load
 from surgvqa.builders.schema import Case, Facts, Frame, Omission, Phase, Scene
 from surgvqa.builders.source_files import moments
 from surgvqa.builders.tabular.find import Tree, fields_of
+from surgvqa.builders.tabular.stretches import step_name
 from surgvqa.cards.command import InputError
 
 FACTS = Facts(
@@ -153,7 +154,7 @@ def _read_file(
             if key not in one:
                 continue
             label = _label(names[kind], one[key], f"{where}: {kind}")
-            label = taxonomy.canonical("phase", label) if kind == "phase" else step_name(label)
+            label = taxonomy.canonical("phase", label) if kind == "phase" else step_name(label).lower()
             if by_second.setdefault(second, label) == label:
                 continue
             if second in before[case_id][kind == "step"]:
@@ -212,15 +213,6 @@ def moment_of(name: str, file_name: str) -> tuple[str, float]:
     if len(digits) < NATIVE_DIGITS:
         return case_id, float(int(digits))
     return case_id, int(digits) / (30 if case_id in NATIVE_30 else 45)
-
-
-def step_name(label: str) -> str:
-    """Return a step's label as words.
-
-    >>> step_name("Pass_Suture_Neck")
-    'pass suture neck'
-    """
-    return label.replace("_", " ").strip().lower()
 
 
 def build_cases(

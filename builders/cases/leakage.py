@@ -35,7 +35,7 @@ Numbers = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The hashes of a clip's frames, small enough to keep for all clips of a data set."""
+    """A clip as leaks are searched: its case, its span and its frames' hashes; small enough to keep for all clips."""
 
     clip_id: str
     case_id: str | None  # the recording: windows of one are compared in time; None where nobody says

@@ -66,7 +66,7 @@ class Segmentation:
     task: str = "all"
 
     def __post_init__(self) -> None:
-        """Refuse a task that isn't there."""
+        """Refuse an unknown task."""
         if self.task not in TASKS:
             raise InputError(f"--segmentation {self.task}: {nearest(self.task, TASKS)}")
 

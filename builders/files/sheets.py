@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 from surgvqa.builders.files.names import require_regular
@@ -15,7 +16,8 @@ def read_sheet(path: Path, file_name: str) -> list[Mapping[str, str]]:
     """Return the rows of a workbook's first sheet by the names in its first row; cells as text, empty ones as ''.
 
     Raises:
-        InputError: no workbook, a column without a name or there twice, or the extra is missing.
+        InputError: no workbook, a column without a name or there twice, a cell behind the last named column, or the
+            extra is missing.
     """
     try:
         import openpyxl
@@ -33,28 +35,25 @@ def read_sheet(path: Path, file_name: str) -> list[Mapping[str, str]]:
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise InputError(f"{file_name}: not a workbook: {error}; save it as .xlsx or CSV") from error
     try:
-        cells = [
-            [text(cell) for cell in row]
-            for row in book.worksheets[0].iter_rows(values_only=True)
-            if any_cell(row)
-        ]
+        sheet = ([text(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True))
+        numbered_rows = [(number, row) for number, row in enumerate(sheet, 1) if any(row)]
     finally:
         book.close()
-    if not cells:
+    if not numbered_rows:
         raise InputError(f"{file_name}: its first sheet is empty")
-    names = cells[0]
+    (_, names), *body = numbered_rows
     while names and not names[-1]:
         names.pop()
     if not all(names) or len({*names}) != len(names):
         raise InputError(
             f"{file_name}: expected columns with names of their own in the first row, found {names}"
         )
-    return [dict(zip(names, row, strict=False)) for row in cells[1:]]
-
-
-def any_cell(row: tuple[object, ...]) -> bool:
-    """Whether a row holds anything."""
-    return any(text(cell) for cell in row)
+    for number, row in body:
+        if any(row[len(names) :]):
+            raise InputError(
+                f"{file_name}: row {number} holds {row[len(names) :]} behind the last named column"
+            )
+    return [dict(zip_longest(names, row[: len(names)], fillvalue="")) for _, row in body]
 
 
 def text(cell: object) -> str:

@@ -45,7 +45,7 @@ class Engine:
     memory_gb: int = 4
 
     def __post_init__(self) -> None:
-        """Refuse an engine that isn't there, and Slurm without a partition."""
+        """Refuse an unknown engine, and Slurm without a partition."""
         if self.name not in ENGINES:
             raise InputError(f"--engine {self.name}: {nearest(self.name, ENGINES)}")
         if self.name == "datatrove-slurm" and not self.partition:

@@ -86,7 +86,7 @@ class Laparoscopy:
         return next((one for one in self.stretches if time_s < one.end_s), self.stretches[-1])
 
     def paint(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Paint a moment.
+        """Paint the frame of one moment.
 
         Returns:
             the picture, height x width x 3, uint8 RGB, and the map of what is seen where, height x width, uint8:

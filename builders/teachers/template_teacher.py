@@ -170,7 +170,7 @@ class _Writer:
     # ---- reasoning and safety
 
     def reasoning(self) -> Iterator[Turn]:
-        """At most two turns: the safety check that is due or a red flag, and the usual next phase."""
+        """Return at most two turns: a due safety check or a red flag, and the usual next phase."""
         due = self._due()
         flags = [event for event in self.events if event not in self.gates]
         if due is not None:

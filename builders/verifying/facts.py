@@ -46,7 +46,7 @@ class FrameFacts:
             raise Refusal(f"{mention.options[0][1].split()[0]}: {mention.words!r} is not of this procedure")
 
     def _holds(self, mention: Mention, positive: bool) -> None:
-        """Refuse a mention that the scene doesn't bear out in any of its meanings."""
+        """Refuse a mention that the scene shows in none of its meanings."""
         if mention.foreign:
             raise Refusal(f"unfounded: {mention.words!r} is only named in a condition")
         causes = [self._false(kind, name, positive) for kind, name in mention.options if kind]

@@ -64,7 +64,7 @@ class Mention:
 
     @property
     def foreign(self) -> bool:
-        """Whether it is nothing of this procedure."""
+        """Whether the procedure has no such name."""
         return all(kind == "" for kind, _ in self.options)
 
 

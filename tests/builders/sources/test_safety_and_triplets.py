@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from surgvqa.builders import sources
+from surgvqa.builders.files.sheets import read_sheet
 from surgvqa.builders.schema import Action, Case, Omission
 from surgvqa.cards.command import InputError
 
@@ -66,6 +67,23 @@ def test_folds_alone_are_no_labels(tmp_path: Path) -> None:
     shutil.copy(TREES / "cholec80_cvs" / "folds.json", tmp_path)
     with pytest.raises(InputError, match=r"folds\.json alone has no label"):
         read("cholec80_cvs", tmp_path)
+
+
+def test_a_cell_behind_the_named_columns_of_a_workbook_is_refused_and_a_short_row_is_whole(
+    tmp_path: Path,
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    path, book = tmp_path / "labels.xlsx", openpyxl.Workbook()
+    for row in (["case", "label"], [None, None], ["a"], ["b", 2.0]):
+        book.active.append(row)
+    book.save(path)
+    assert read_sheet(path, "labels.xlsx") == [{"case": "a", "label": ""}, {"case": "b", "label": "2"}]
+    book.active.append(["c", 1, "unsure"])
+    book.save(path)
+    with pytest.raises(
+        InputError, match=r"labels\.xlsx: row 5 holds \['unsure'\] behind the last named column"
+    ):
+        read_sheet(path, "labels.xlsx")
 
 
 def test_a_workbook_reads_as_the_same_table(tmp_path: Path) -> None:
