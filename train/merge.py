@@ -101,8 +101,8 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
                 f"{where}, merged, answers otherwise than the adapter: logits {parity.logits:.1e}, "
                 f"divergence {parity.divergence:.1e} apart in {dtype}, at most {limit:.0e} is rounding; try --dtype float32"
             )
-    figures = {name: three_digits(getattr(parity, name)) for name in parity.__slots__}
-    print(json.dumps({"out": str(out), "dtype": dtype, **figures}))
+    figures = [f"{name.replace('_', ' ')} {three_digits(getattr(parity, name))}" for name in parity.__slots__]
+    print(f"{out}: merged in {dtype}, beside the adapter: {', '.join(figures)}")
     return parity
 
 
