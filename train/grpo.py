@@ -25,7 +25,7 @@ from surgvqa.eval.models.load import Parts, add_adapter, parts
 from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, raise_if_resized
 from surgvqa.train.clips.base_model import load
-from surgvqa.train.clips.clip_trainer import EndsOnce, SaveBudget, checkpoint_to_resume
+from surgvqa.train.clips.clip_trainer import EndsOnce, OwnCard, SaveBudget, checkpoint_to_resume
 from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import raise_if_test
 from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
@@ -45,7 +45,7 @@ LESS_MEMORY = (
 )
 
 
-class PointingTrainer(EndsOnce, GRPOTrainer):
+class PointingTrainer(OwnCard, EndsOnce, GRPOTrainer):
     """GRPOTrainer, with what the best guesser earns beside every logged reward."""
 
     blind: float = 0.0
@@ -83,6 +83,7 @@ def main(arguments: Sequence[str]) -> None:
         trainer.save_state()
         if first:
             run.budget.save(out)
+        trainer.create_model_card()
     if first:
         last = [entry for entry in trainer.state.log_history if "reward" in entry]
         figures = {
@@ -141,6 +142,7 @@ def prepare(arguments: Sequence[str]) -> PreparedRun:
         callbacks=[SaveBudget(budget)],
     )
     trainer.blind = blind
+    trainer.trained_on = data.dataset_name
     show_table(trainer)
     for name, parameter in trainer.model.named_parameters():
         if "lora_" in name:  # TRL makes QLoRA's bfloat16, which rounds small steps away

@@ -56,6 +56,7 @@ def learn(run: PreparedRun) -> None:
             if run.extractor is not None:
                 save_ears(run.extractor, out)
             run.budget.save(out)
+        trainer.create_model_card()
     if first:
         figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
         print(closing_line(options.output_dir, outcome, figures))

@@ -125,6 +125,7 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     if training.cache_vision is not None:
         raise_if_vision_learns(trainer.model, training)
     trainer.answering = sequences.answering
+    trainer.trained_on = data.dataset_name
     show_table(trainer)
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
         learn_in_float32(trainer.model)
