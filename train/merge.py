@@ -26,8 +26,9 @@ from peft import PeftModel
 from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.cards.command import InputError
-from surgvqa.cards.files import sums
+from surgvqa.cards.files import manifest, sums
 from surgvqa.cards.files.atomic import sync_folder
+from surgvqa.cards.write.model import card_of_training
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.load import LoadedModel, load_model, local, parts
@@ -93,6 +94,7 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
             show_as_taught(pending, loaded_model.budget)
         if loaded_model.extractor is not None:
             save_ears(loaded_model.extractor, pending)
+        manifest.put(pending / manifest.CARD, card_of_training(pending, ""))
         sums.write(pending)
         parity = compare(before, probe(load_model(str(pending), dtype, "cpu"), budget))
         limit = TOLERANCE[model.dtype]
