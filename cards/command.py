@@ -145,6 +145,11 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
+def say(text: str) -> None:
+    """Tell on the error stream, at once, what the next seconds go to."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def mute_known_lines() -> None:
     """Silence two lines of libraries that no user can act on; every other warning stays.
 

@@ -133,11 +133,11 @@ def model_card(
 
 def card_of_training(folder: Path, dataset: str) -> str:
     """Return the card of a model that was just trained on ``dataset``, a folder or a name on the Hub; it has no score yet."""
-    known = (Path(dataset) / manifest.NAME).is_file()
+    has_manifest = (Path(dataset) / manifest.NAME).is_file()
     return model_card(
         describe(folder),
         {},
-        data=manifest.read(Path(dataset)) if known else None,
+        data=manifest.read(Path(dataset)) if has_manifest else None,
         data_id=dataset if not Path(dataset).exists() and HUB_ID.fullmatch(dataset) else None,
     )
 
