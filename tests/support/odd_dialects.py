@@ -296,6 +296,10 @@ DIALECTS: dict[str, Odd] = {
         {"gt.txt": "1,1,10,20,30,40,0.9,-1,-1,-1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO},
         fault="class -1",
     ),
+    "mot: a cell behind the visibility": Odd(
+        {"gt.txt": "1,1,10,20,30,40,1,1,1,0.3\n", "labels.txt": "hook\n", "seqinfo.ini": INFO},
+        fault="10 cells; 9 are read",
+    ),
     "mot: ignored": Odd(
         {"gt.txt": "1,1,10,20,30,40,0,1,1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO}, fault="considered"
     ),
