@@ -129,9 +129,12 @@ def parse_json(text: str | bytes) -> Any:
     >>> parse_json('"\\ud800"')
     Traceback (most recent call last):
     json.decoder.JSONDecodeError: half of a character (a lone surrogate): line 1 column 1 (char 0)
+    >>> parse_json('{"boxes": [1], "boxes": []}')
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: the key 'boxes' twice in one object: line 1 column 1 (char 0)
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     # Such a string can be neither printed nor written to a table.
@@ -140,6 +143,16 @@ def parse_json(text: str | bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise json.JSONDecodeError("half of a character (a lone surrogate)", "", 0) from None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that is there twice Python would keep the last value, and lose the other one."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in value if keys.count(key) > 1)
+        raise json.JSONDecodeError(f"the key {twice[:80]!r} twice in one object", "", 0)
     return value
 
 

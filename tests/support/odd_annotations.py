@@ -136,8 +136,14 @@ def cvat() -> Cases:
     right = {0.0: hook(0, 0, 10, 10), 1.0: {}, 2.0: hook(40, 0, 50, 10), 3.0: hook(40, 0, 50, 10), 4.0: {}}
     yield "cvat: a track that leaves and comes back", Odd({"a.xml": again}, right, **seconds)
     turned = film(key(25, 40, more='rotation="90"') + key(75, 40, more='rotation="90"') + key(76, 40, 1))
-    right = {1.0: hook(40, 0, 50, 10), 2.0: hook(), 3.0: hook(40, 0, 50, 10)}
+    right = {1.0: hook(40, 0, 50, 10), 2.0: hook(40, 0, 50, 10), 3.0: hook(40, 0, 50, 10)}
     yield "cvat: a turned box between its frames", Odd({"a.xml": turned}, right, **seconds)
+    turning = film(key(25, 40, more='rotation="90"') + key(75, 40, more='rotation="0.5"') + key(76, 40, 1))
+    right = {1.0: hook(40, 0, 50, 10), 2.0: hook(), 3.0: hook(40, 0, 50, 10)}
+    yield (
+        "cvat: a box that turns between its frames",
+        Odd({"a.xml": turning}, right, **seconds),
+    )
     for name, shape in {
         "polygon": '<polygon frame="25" outside="0" points="1,2;30,2;30,40"/><polygon frame="76" outside="1" points="1,2;30,2;30,40"/>',
         "polyline": '<polyline frame="25" outside="0" points="1,2;30,2;30,40"/><polyline frame="76" outside="1" points="1,2;30,2;30,40"/>',
