@@ -17,7 +17,9 @@ SOUND_RATE = 8000
 INTRA = {"g": "1", "bf": "0", "preset": "ultrafast"}
 
 
-def _frames(stream: av.VideoStream, pts: list[int], draw: Callable[[int], np.ndarray] = barcode) -> list[av.Packet]:
+def _frames(
+    stream: av.VideoStream, pts: list[int], draw: Callable[[int], np.ndarray] = barcode
+) -> list[av.Packet]:
     packets = []
     for number, tick in enumerate(pts):
         frame = av.VideoFrame.from_ndarray(draw(number), format="rgb24")
@@ -43,7 +45,9 @@ def with_sound(name: str, first_ms: int, sound_s: float, codec: str = "aac") -> 
             packets = _frames(pictures, [first_ms + at for at in EVEN])
             size = sound.codec_context.frame_size or 400
             for at in range(0, int(sound_s * SOUND_RATE), size):
-                frame = av.AudioFrame.from_ndarray(np.zeros((1, size), np.float32), format="fltp", layout="mono")
+                frame = av.AudioFrame.from_ndarray(
+                    np.zeros((1, size), np.float32), format="fltp", layout="mono"
+                )
                 frame.pts, frame.rate, frame.time_base = at, SOUND_RATE, Fraction(1, SOUND_RATE)
                 packets += sound.encode(frame)
             packets += sound.encode(None)
@@ -110,9 +114,13 @@ def other_size(folder: Path) -> Path:
     return folder / "v.ts"
 
 
-def with_cover(folder: Path) -> Path:
-    """The even pictures, and a cover in front of them."""
-    with av.open(str(folder / "v.mkv"), "w") as container:
+def with_cover(name: str) -> Callable[[Path], Path]:
+    """The even pictures, and a cover in front of them; in Matroska, a stream of one picture."""
+    return lambda folder: _with_cover(folder / name)
+
+
+def _with_cover(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
         cover = container.add_stream("mjpeg", rate=25, options={"strict": "-2"})
         cover.width, cover.height, cover.pix_fmt = 128, 96, "yuvj420p"
         cover.disposition = av.stream.Disposition.attached_pic
@@ -120,7 +128,7 @@ def with_cover(folder: Path) -> Path:
         packets = _frames(cover, [0], lambda n: barcode(999)) + _frames(pictures, EVEN)
         for packet in packets:
             container.mux(packet)
-    return folder / "v.mkv"
+    return path
 
 
 def in_matroska(folder: Path) -> Path:
@@ -141,22 +149,27 @@ def odd_size(name: str, **options: object) -> Callable[[Path], Path]:
 
 
 WRAP = (2**33 - 18_000) // 90  # milliseconds: 0.2 s before the clock of a transport stream wraps
-HLG = {"options": {"preset": "ultrafast", "x265-params": "log-level=none:transfer=arib-std-b67:colorprim=bt2020:colormatrix=bt2020nc"}}
+HLG = {
+    "options": {
+        "preset": "ultrafast",
+        "x265-params": "log-level=none:transfer=arib-std-b67:colorprim=bt2020:colormatrix=bt2020nc",
+    }
+}
 X265 = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=6"}
 AV1 = {"preset": "12", "svtav1-params": "keyint=6", "g": "6"}
 LATE = ((0.41, 0), (0.61, 5), (0.85, 11))
 
 STREAMS: dict[str, Odd] = {
-    "sound 0.4 s before the pictures, mkv": Odd(with_sound("v.mkv", 400, 1.0), even(), note="sound"),
-    "sound 0.4 s before the pictures, mp4": Odd(with_sound("v.mp4", 400, 1.0), even(), note="sound"),
-    "sound 0.4 s before the pictures, ts": Odd(with_sound("v.ts", 400, 1.0), even(), note="sound"),
+    "sound 0.4 s before the pictures, mkv": Odd(with_sound("v.mkv", 400, 1.0), even(), note="after its sound"),
+    "sound 0.4 s before the pictures, mp4": Odd(with_sound("v.mp4", 400, 1.0), even(), note="after its sound"),
+    "sound 0.4 s before the pictures, ts": Odd(with_sound("v.ts", 400, 1.0), even(), note="after its sound"),
     "sound that goes on for 2 s": Odd(with_sound("v.mp4", 0, 2.5), even()),
     "an edit list that leaves out the middle": Odd(
         changed(video("v.mp4", options=INTRA), edits((160, 0, 1), (160, 320 * 16, 1))),
         ((0.01, 0), (0.13, 3), (0.17, 8), (0.29, 11)),
     ),
-    "an edit list at double speed": Odd(changed(video("v.mp4", options=INTRA), edits((240, 0, 2))), fault="edit"),
-    "a stream that begins behind its key frame": Odd(from_within, fault="begin|key"),
+    "an edit list at double speed": Odd(changed(video("v.mp4", options=INTRA), edits((240, 0, 2))), fault="plays a part at 2 times its speed"),
+    "a stream that begins behind its key frame": Odd(from_within, fault="never decoded|gave no frame"),
     "10 bits, h264": Odd(video("v.mp4", pix_fmt="yuv420p10le"), even()),
     "10 bits, h265": Odd(video("v.mp4", codec="libx265", pix_fmt="yuv420p10le", options=X265), even()),
     "hlg": Odd(video("v.mp4", codec="libx265", pix_fmt="yuv420p10le", **HLG), note="HLG"),
@@ -164,12 +177,13 @@ STREAMS: dict[str, Odd] = {
     "an odd size, h264 in full colour": Odd(odd_size("v.mp4", pix_fmt="yuv444p"), even(), size=(127, 95)),
     "two streams of pictures, mp4": Odd(two_views("v.mp4"), even(), note="stream"),
     "two streams of pictures, mkv": Odd(two_views("v.mkv"), even(), note="stream"),
-    "a cover before the pictures": Odd(with_cover, even()),
+    "a cover": Odd(with_cover("v.mp4"), even()),
+    "a still before the pictures": Odd(with_cover("v.mkv"), note="2 video streams; the first is taken"),
     "turned, and pixels that aren't square": Odd(
-        turned("v.mp4", MATRICES["clockwise"][0], sample_aspect_ratio=Fraction(64, 45)), size=(96, 182), note="shown"
+        turned("v.mp4", MATRICES["clockwise"][0], sample_aspect_ratio=Fraction(64, 45)), size=(96, 182), note="shown turned"
     ),
-    "turned, in matroska": Odd(in_matroska, even(), MATRICES["clockwise"][1], (96, 128), note="shown"),
-    "pictures of two sizes": Odd(other_size, fault="size|160"),
+    "turned, in matroska": Odd(in_matroska, even(), MATRICES["clockwise"][1], (96, 128), note="shown turned"),
+    "pictures of two sizes": Odd(other_size, ((0.01, 0), (0.29, 1)), fault="the picture changes its size"),
     "one picture": Odd(video("v.mp4", [0]), ((0.0, 0),)),
     "av1": Odd(video("v.mp4", codec="libsvtav1", options=AV1), even()),
     "a clock that wraps, ts": Odd(video("v.ts", [WRAP + at for at in EVEN], options=FAST | {"bf": "0"}), even()),
