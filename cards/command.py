@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import errno
 import json
+import logging
 import os
 import re
 import sys
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
@@ -150,10 +153,23 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of a key that is there twice Python would keep the last value, and lose the other one."""
     value = dict(pairs)
     if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in value if keys.count(key) > 1)
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise json.JSONDecodeError(f"the key {twice[:80]!r} twice in one object", "", 0)
     return value
+
+
+def mute_known_lines() -> None:
+    """Silence two lines of libraries that no user can act on; every other warning stays.
+
+    transformers 5.23 renames ``gradient_checkpointing`` and warns of its own and TRL's use of the old name. bitsandbytes,
+    which peft imports, misses a faster 4-bit product for CPUs, where nothing of ours is quantised.
+    """
+    warnings.filterwarnings("ignore", ".*gradient_checkpointing. is deprecated", FutureWarning)
+    logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_tells_of_another_product)
+
+
+def _tells_of_another_product(record: logging.LogRecord) -> bool:
+    return "gemm_4bit_forward" not in record.getMessage()
 
 
 def run_guarded(prog: str, action: Callable[[], None]) -> int:
@@ -161,6 +177,7 @@ def run_guarded(prog: str, action: Callable[[], None]) -> int:
 
     Anything else is a bug of ours and keeps its traceback.
     """
+    mute_known_lines()
     try:
         action()
     except InputError as error:
