@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import inside
 from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Annotations, Faults, Picture, Shape
+from surgvqa.builders.files import user_yaml
 from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
@@ -119,10 +119,7 @@ def classes(path: Path) -> tuple[dict[int, str], tuple[int, int]]:
     text = read_text(path, path.name)
     if path.suffix not in (".yaml", ".yml"):
         return dict(enumerate(line.strip() for line in text.strip().split("\n"))), (0, 0)
-    try:
-        file = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
+    file = user_yaml.load(text, path.name)
     names: Any = file.get("names") if isinstance(file, Mapping) else None
     if not isinstance(names, list | dict):
         raise InputError(f"{path.name}: no list `names` of the classes")

@@ -615,6 +615,7 @@ YOLO: dict[str, tuple[str, str, Things | str]] = {
     "another count": ("nc: 3\nnames: [hook, grasper]\n", "0 0.25 0.5 0.3 0.5\n", "nc is 3, and 2 names"),
     "three numbers": (NAMES, "0 0.25 0.5 0.3\n", "3 numbers behind the class"),
     "a comma": (NAMES, "0 0,25 0,5 0,3 0,5\n", "could not convert"),
+    "names twice": ("names: [hook]\nnc: 1\nnames: [grasper]\n", "0 0.25 0.5 0.3 0.5\n", "line 3: the key 'names' is there twice"),
     "no names": ("train: x\n", "0 0.25 0.5 0.3 0.5\n", "no list `names`"),
 }  # fmt: skip
 MOT: dict[str, tuple[str, Mapping[str | float, Things] | str]] = {
