@@ -11,7 +11,7 @@ from typing import Any
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.picture_names import parts
+from surgvqa.builders.annotations.picture_names import parts, refuse_other_name
 from surgvqa.builders.annotations.shapes import (
     MALFORMED_ERRORS,
     Annotations,
@@ -63,6 +63,7 @@ def read(file: Mapping[str, Any], context: ExportContext, file_name: str) -> Ann
         if len(slots) > 1:
             raise InputError(f"an item of {len(slots)} slots; one is read")
         name = str(item.get("name") or item.get("filename") or item.get("original_filename"))
+        refuse_other_name(file_name, name)
         if "/" not in name and parts(str(item.get("path") or "")) != ("",):
             name = "/".join((*parts(str(item["path"])), name))
         if (why := beside.not_looked_at(item)) is not None:

@@ -12,6 +12,7 @@ from odd_annotations import (
     BOUNDS,
     BOX,
     SIZE,
+    TRIANGLE,
     Odd,
     coco,
     darwin,
@@ -120,6 +121,8 @@ LABEL_IMG = (
     "<object><name>hook</name><pose>Unspecified</pose><truncated>1</truncated><difficult>1</difficult>"
     "<bndbox><ymax>60</ymax><xmin>10</xmin><ymin>20</ymin><xmax>40</xmax></bndbox></object></annotation>"
 )
+OTHER_VOC = LABEL_IMG.replace("1.jpg", "f_0002.jpg")
+OTHER_V7 = darwin(BOUNDS) | {"item": {"name": "f_0002.jpg", "slots": [{"width": 100, "height": 80}]}}
 LINE = "0 0.25 0.5 0.3 0.5\n"
 
 PLATFORMS: dict[str, Odd] = {
@@ -167,6 +170,14 @@ PLATFORMS: dict[str, Odd] = {
         {"a.xml": object_("<polygon><pt><x>1</x><y>2</y></pt><pt><x>30</x><y>2</y></pt><pt><x>30</x><y>40</y></pt></polygon>")},
         hook(1, 2, 30, 40),
     ),
+    "labelme: a file renamed, its picture's name not": one(
+        {"f_0003.json": shapes(shape("polygon", *TRIANGLE), imagePath="f_0002.jpg")}, "named f_0003.json, and inside"
+    ),
+    "labelme: a file named with its picture's ending": one(
+        {"f_0002.jpg.json": shapes(shape("polygon", *TRIANGLE), imagePath="f_2.jpg")}, hook(1, 2, 30, 40), "f_2.jpg"
+    ),
+    "voc: a file renamed, its picture's name not": one({"f_0003.xml": OTHER_VOC}, "named f_0003.xml, and inside"),
+    "v7: a file renamed, its picture's name not": one({"f_0003.json": OTHER_V7}, "named f_0003.json, and inside"),
     "mots: runs in a text": Odd(
         {"gt.txt": "1 1001 1 80 100 RVR5OZ2\n", "labels.txt": "hook\n", "seqinfo.ini": INFO}, fault="gt.txt line 1"
     ),
