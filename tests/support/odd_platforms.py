@@ -192,6 +192,20 @@ PLATFORMS: dict[str, Odd] = {
     "yolo: a list of names from Windows": Odd(
         {"classes.txt": "\ufeffhook\r\ngrasper\r\n\r\n", "1.txt": LINE, "1.png": PICTURE}, {"1.txt": WHOLE}
     ),
+    "cvat: pascal voc without a mask": Odd(
+        {
+            "labelmap.txt": "# label:color_rgb:parts:actions\nhook:250,50,83::\n", "Annotations/1.xml": LABEL_IMG,
+            "JPEGImages/1.png": PICTURE, "ImageSets/Main/default.txt": "1\n",
+        },
+        {"1.jpg": WHOLE},
+    ),
+    "coco: a table beside it": Odd(
+        {"a.json": coco(BOX), "b.csv": "image,label\n2.jpg,hook\n"}, {"1.jpg": WHOLE}, note="give what holds labels"
+    ),
+    "mot: another form beside it": Odd(
+        {"gt.txt": "1,1,10,20,30,40,1,1,1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO, "a.json": coco(BOX)},
+        {0.0: WHOLE}, note="give what holds labels",
+    ),
     "tensorflow: a table": one(
         {"a.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\n1.jpg,100,80,hook,10,20,40,60\n"}, "no column image, label"
     ),
