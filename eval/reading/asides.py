@@ -35,6 +35,8 @@ def table(text: str) -> str:
         return text
     header = _cells(lines[rule - 1])
     rows = [_cells(line) for line in lines[rule + 1 :] if "|" in line]
+    if len(header) == 1 and all(len(row) == 1 for row in rows):
+        return "\n".join(row[0] for row in rows)
     if len(header) == 2 and all(len(row) == 2 for row in rows):
         if len(rows) == 1 and KEYS.search(header[1]):  # one row under "Phase | Confidence"
             return f"{header[0]}: {rows[0][0]}"

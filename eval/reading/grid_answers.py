@@ -26,6 +26,15 @@ JOINTS = word_set(
 BEYOND = word_set(
     "below above beneath under underneath outside off beyond opposite"
 )  # elsewhere than the place behind them
+PHRASAL = frozenset(
+    (verb,) for verb in ("ends", "ended", "ending", "shows", "picks", "winds", "close")
+)  # "ends up"
+BEGINS = frozenset(
+    [("starts", "at"), ("starts", "in"), ("begins", "in"), ("begins", "at"), ("started", "in")]
+)
+ENDS = word_set("to towards into ends end ending finally then arrives stops")
+INITIALS = {"t": "top", "u": "top", "b": "bottom", "m": "center", "c": "center", "l": "left", "r": "right"}
+ABBREVIATION = re.compile(r"\W*([tubmc][lrc])\W*", re.I)
 TOGETHER = re.compile(r"\b(top|upper|bottom|lower)(left|right|center|centre|middle)\b", re.I)
 RELATIVE = re.compile(
     r"where (?:is|are) (?:the )?(?P<thing>.+?) (?:relative to|in relation to|with respect to|compared to) (?:the )?"
@@ -61,14 +70,21 @@ def said_cell(text: str) -> Cell | None:
     >>> said_cell("the top-left and the center"), said_cell("slightly left of the top center")
     (None, None)
     """
+    if abbreviation := ABBREVIATION.fullmatch(text):
+        return cell(INITIALS[sign] for sign in abbreviation.group(1).casefold())
     tokens = clauses(TOGETHER.sub(r"\1 \2", text))
     groups: list[list[str]] = []
     near = False  # whether only words that join stand between this place word and the last
     joint = ""
     for i, token in enumerate(tokens):
+        if token == "up" and tokens[i - 1 : i] in PHRASAL:
+            continue
         if token in PLACES and not is_negated(tokens, i, i + 1):
             if not BEYOND.isdisjoint(tokens[max(0, i - 1 - (tokens[i - 1 : i] == ("the",))) : i]):
                 return None
+            if _is_origin(tokens, i, groups, near=near):
+                near = True
+                continue
             if (
                 token in COLUMNS
                 and tokens[i + 1 : i + 2] == ("of",)
@@ -86,6 +102,15 @@ def said_cell(text: str) -> Cell | None:
             near = False
     cells = {cell(group) for group in groups}
     return cells.pop() if len(cells) == 1 else None
+
+
+def _is_origin(tokens: tuple[str, ...], i: int, groups: list[list[str]], *, near: bool) -> bool:
+    """Whether a place word names where a movement begins: "from the top left to the center"."""
+    start = i
+    while start and (tokens[start - 1] in ("the", "of", "a") or (start > 1 and tokens[start - 1] in PLACES)):
+        start -= 1
+    is_start = tokens[start - 1 : start] in (("from",),) or tokens[max(0, start - 2) : start] in BEGINS
+    return is_start and not ENDS.isdisjoint(tokens[i + 1 :]) and not (groups and near)
 
 
 def _another_place(behind: tuple[str, ...]) -> bool:

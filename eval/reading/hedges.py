@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import may_negate
+from surgvqa.eval.reading.order import asked_mentions
 from surgvqa.eval.reading.synonyms import term_names
 from surgvqa.eval.reading.terms import Mention, mentions
 from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
@@ -62,7 +63,7 @@ def supposes(text: str) -> bool:
 
 
 @lru_cache(maxsize=32768)
-def joins(text: str, options: tuple[str, ...]) -> bool:
+def joins(text: str, options: tuple[str, ...], question: str = "") -> bool:
     """Whether two different options stand joined: by "or", "and", a comma, or in sentences built alike.
 
     >>> joins("liver or stomach", ("liver", "stomach")), joins("the liver above the stomach", ("liver", "stomach"))
@@ -70,7 +71,9 @@ def joins(text: str, options: tuple[str, ...]) -> bool:
     """
     tokens = clauses(text)
     occurrences = [
-        mention for mention in mentions(text, options) if mention.state in ("stated", "subordinate")
+        mention
+        for mention in asked_mentions(text, options, question)
+        if mention.state in ("stated", "subordinate")
     ]
     if len({mention.option for mention in occurrences}) >= MANY:
         return True

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import BE, may_negate
-from surgvqa.eval.reading.terms import mentions
-from surgvqa.eval.reading.tokens import clauses, name, word_set, words
+from surgvqa.eval.reading.terms import mentions, root
+from surgvqa.eval.reading.tokens import clauses, name, stem, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
@@ -29,6 +29,8 @@ DOUBT = re.compile(  # "a grasper, possibly a hook": whether the hook is meant i
     r"[,;\n(]?\s*\b(?:and|or|with|plus)?\s*\b(?:possibly|perhaps|maybe|potentially|(?:what )?(?:might|may|could) (?:also )?be)\b",
     re.I,
 )
+DASH = re.compile(r"\s[-–—]\s")
+WORD = re.compile(r"[^\W\d_]{4,}")
 ARTICLE = re.compile(r"\s*(?:a|an)\s", re.I)
 OR_NOTHING = re.compile(r"\b(?:none|nothing|zero)\W+or\b|\bor\W+(?:none|nothing|zero)\b", re.I)
 SAYS_NOTHING = re.compile(
@@ -86,6 +88,21 @@ def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(option for option in known_names if option in mentioned_names)
 
 
+def in_base_forms(text: str, vocabulary: tuple[str, ...]) -> str:
+    """Return a text whose verbs and nouns of action are the known ones: "dissecting" and "dissection" are "dissect".
+
+    >>> in_base_forms("The hook is dissecting it", ("hook", "dissect", "duct"))
+    'The hook is dissect it'
+    """
+    base_forms = {root(entry, 3): entry for entry in vocabulary if entry.isalpha()}
+
+    def base(match: re.Match[str]) -> str:
+        word = match[0].casefold()
+        return match[0] if stem(word) in map(stem, vocabulary) else base_forms.get(root(word, 3), match[0])
+
+    return WORD.sub(base, text)
+
+
 def doubts(text: str, known_names: tuple[str, ...]) -> bool:
     """Whether a list names some of its things for sure and others perhaps.
 
@@ -129,12 +146,15 @@ def inventions(parts: list[str], known_names: tuple[str, ...]) -> set[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """Return the parts between commas, full stops and "and".
+    """Return the parts between commas, full stops and "and"; between dashes where there are several.
 
-    >>> pieces("spatula, forceps and a scalpel.")
-    ['spatula', ' forceps ', ' a scalpel']
+    >>> pieces("spatula, forceps and a scalpel."), pieces("hook - cut - duct"), pieces("Answer - hook")
+    (['spatula', ' forceps ', ' a scalpel'], ['hook', 'cut', 'duct'], ['Answer - hook'])
     """
-    return [piece for piece in re.split(r"[,;\n.]|\band\b|&", text) if words(piece)]
+    marks = r"[,;\n.]|\band\b|&|\s\+\s" + (
+        r"|\s[-–—]\s" if "\n" not in text and len(DASH.findall(text)) > 1 else ""
+    )
+    return [piece for piece in re.split(marks, text) if words(piece)]
 
 
 @lru_cache(maxsize=65536)

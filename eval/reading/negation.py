@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.tokens import MARK, clauses, word_set
+from surgvqa.eval.reading.tokens import MARK, word_set
 
 NEGATORS = word_set(
     "not no never without cannot neither nor non lacks lacking lack absence except excluding free"
@@ -92,6 +92,18 @@ OVER = frozenset(
 # "Clipping will start soon", "is yet to begin", "next up: clipping" name what is not there yet.
 GOING_ON = word_set("continue still remain last go end finish stop")
 FUTURE = frozenset([("yet", "to"), ("still", "to"), ("going", "to"), ("due", "to")])
+STARTS = word_set("start begin commence perform do move proceed enter continue undergo")
+TO_COME = frozenset(
+    {
+        ("about", "to"),
+        ("going", "to"),
+        ("preparing", "to"),
+        ("prepares", "to"),
+        ("ready", "to"),
+        ("yet", "to"),
+    }
+    | {("due", "to"), ("plans", "to"), ("wants", "to"), ("planning", "to"), ("not", "yet")}
+)
 BEGINNINGS = word_set("starts begins comes commences happens")
 LATER = word_set("soon shortly later next afterwards")
 OUT = word_set("out outside off")  # of the view: what is named there is not shown
@@ -169,16 +181,17 @@ def _is_ahead(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:
     return bool(first) and first[0] in BEGINNINGS and not LATER.isdisjoint(rest)
 
 
-def affirmed_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text that no negation reaches.
+def _prepares(before: tuple[str, ...]) -> bool:
+    """Whether the words before a name say that it is still to come.
 
-    >>> affirmed_words("not the left but the right")
-    ('not', 'the', 'right')
+    >>> _prepares(("will", "soon", "start")), _prepares(("about", "to", "begin")), _prepares(("has", "started"))
+    (True, True, False)
     """
-    tokens = clauses(text)
-    return tuple(
-        token for i, token in enumerate(tokens) if token != MARK and not is_negated(tokens, i, i + 1)
-    )
+    if before[-1:] == ("with",) or before[-2:] == ("on", "to"):
+        before = before[:-1] if before[-1:] == ("with",) else before[:-2]
+    before = tuple(word for word in before if word not in ("soon", "shortly", "then", "next", "now"))
+    starts = before[-1:] != () and before[-1] in STARTS
+    return starts and (before[-2:-1] == ("will",) or before[-3:-1] in TO_COME)
 
 
 def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
@@ -191,6 +204,8 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
     while place >= 0 and tokens[place] in ARTICLES:
         place -= 1
     if place >= 0 and (tokens[place] in BEFORE or tokens[max(0, place - 1) : place + 1] in BEFORE_PAIRS):
+        return True
+    if place >= 0 and _prepares(tokens[max(0, place - 5) : place + 1]):
         return True
     if place >= 2 and tokens[place] == "and" and "between" in tokens[max(0, place - 5) : place]:
         return True

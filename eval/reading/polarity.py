@@ -248,8 +248,14 @@ def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) ->
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
         things = [word for word in own if word not in SMALL]
-        is_denied = whole and clause[0] == "no" and len(things) == len(about)  # "No spatula"
-        speaks = is_denied or (exists and (bool(about) or has_pronoun)) or (whole and "there" in own)
+        begin = clause[1:2] if clause[:1] in (("but",), ("and",), ("with",)) else clause[:1]
+        is_denied = (
+            whole and len(things) == len(about) and begin in (("no",), ("not",), ("without",))
+        )  # "No spatula", "but not a spatula"
+        found_none = exists and own[-1] in ("none", "nothing") and len(own) > 1
+        speaks = (
+            is_denied or found_none or (exists and (bool(about) or has_pronoun)) or (whole and "there" in own)
+        )
     else:
         roots = {root(word, 3) for word in own}
         whole = whole or (len(topic) > 1 and all(root(word, 3) in roots for word in topic))

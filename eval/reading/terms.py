@@ -9,27 +9,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.reading.negation import ORDER, aside, is_negated, subordinate
+from surgvqa.eval.reading.negation import aside, is_negated, subordinate
 from surgvqa.eval.reading.synonyms import synonyms
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
 
 FILLERS = frozenset(["and", "of", "the"])
+LEADING_ARTICLES = frozenset(["a", "an", "the"])
 DIRECTIONS = frozenset(["left", "right", "top", "bottom", "upper", "lower", "middle", "up", "down"])
 ADVERBS = frozenset(["still"])  # "still moving" is not "still"
 LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
 SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
 OPEN = 500  # names beyond which a misspelled one is not looked for
-NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
-PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
-COMES = frozenset(
-    {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
-    | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
-)
-ANNOUNCES = frozenset(
-    {("followed", "by"), ("next", "is"), ("next", "comes"), ("then", "comes"), ("next", "will")}
-    | {("next", "up")}
-)
 ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
 VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
 Y_ENDING = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
@@ -75,6 +66,9 @@ def index(options: tuple[str, ...]) -> Index:
     for option in options:
         exact.setdefault(words(option), option)
     exact.pop((), None)
+    for form, option in list(exact.items()):  # "the hook" is also "hook"
+        if form[0] in LEADING_ARTICLES and len(form) > 1:
+            exact.setdefault(form[1:], option)
     compounds: dict[str, list[str]] = {}
     forms = list(exact.items())
     for form, option in exact.items():
@@ -278,56 +272,3 @@ def _distance(a: str, b: str) -> int:
         for j, other in enumerate(b, start=1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != other))
     return row[-1]
-
-
-def stated_options(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
-    """Return the options a text gives as its answer, in the options' order.
-
-    What is only mentioned beside an answer doesn't count: a phase that has finished, a reason behind "because". A
-    question about what comes next is answered by what "follows".
-
-    >>> stated_options("Incision has finished; now comes phaco, which follows it", ("incision", "phaco"))
-    ('phaco',)
-    >>> stated_options("Before phaco", ("incision", "phaco"))
-    ()
-    """
-    occurrences = mentions(text, options)
-    own = {mention.option for mention in occurrences if mention.state == "stated"}
-    own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
-    if NEXT.search(question.casefold()):
-        tokens = clauses(text)
-        own = {
-            mention.option
-            for mention in occurrences
-            if mention.state != "negated" and _comes(tokens, mention)
-        } or own
-    elif PREVIOUS.search(question.casefold()):
-        tokens = clauses(text)
-        if any(
-            _comes(tokens, mention) for mention in occurrences
-        ):  # "a comes next" is no answer to what came before
-            return ()
-        own = {
-            m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
-        } or own
-    if not own and ORDER.search(question.casefold()):
-        own = {mention.option for mention in occurrences if mention.state == "aside"}
-    return tuple(option for option in options if option in own)
-
-
-def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:
-    """Whether a text says of an answer that it is the next one."""
-    behind = tokens[mention.end : mention.end + 2]
-    before = tuple(
-        word for word in tokens[max(0, mention.start - 4) : mention.start] if word not in ("the", MARK)
-    )
-    return behind in COMES or before[-2:] in ANNOUNCES
-
-
-def mentions_any(text: str, options: tuple[str, ...]) -> bool:
-    """Whether a text holds any of the options' words, negated or not.
-
-    >>> mentions_any("not the top left", ("top-left",))
-    True
-    """
-    return bool(mentions(text, options))

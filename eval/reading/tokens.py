@@ -7,18 +7,19 @@ import unicodedata
 from functools import lru_cache
 
 MARK = "|"  # where a clause ends
-MARKS = frozenset(".,;:!?\n。,、;:!?")
+MARKS = frozenset(".,;:!?\n。,、;:!?–—-")
 RANGE = (
     r"\d+(?:[.,]\d+)?\s*(?:-|–|—|\bto\b)\s*\d+(?:[.,]\d+)?|between\s+\d+(?:[.,]\d+)?\s+and\s+\d+(?:[.,]\d+)?"
 )
 TOKEN = re.compile(
-    rf"(?:{RANGE})(?!\d)|(?:[<>≤≥]=?\s*|(?<![\w-])[-−](?=\d))?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n。、]"
+    rf"(?:{RANGE})(?!\d)|(?:[<>≤≥]=?\s*|(?<![\w-])[-−](?=\d))?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n。、]|(?<=\s)[-–—](?=\s)|—"
 )
 # Letters of other scripts that are drawn like Latin ones; only read so in a word that has Latin letters too.
 LOOK_ALIKE = str.maketrans("асеоріхуѕјһԁвкмнтαεικνορτυχ", "aceopixysjhdbkmhtaeiknoptux")
 ARROWS = {ord(sign): f" {way} " for sign, way in zip("←→↑↓", ("left", "right", "up", "down"), strict=True)}
 ARROWS |= {ord(sign): f" {way} " for signs, way in (("✅✔☑✓👍", "yes"), ("❌✖✗✘👎", "no")) for sign in signs}
 ARROWS |= {ord("∅"): " none "} | dict.fromkeys(map(ord, "™®©"), " ")
+ARROW = re.compile(r"(?<=[\w\s*])\s*(?:-+>|=+>|→|⟶|➔)\s*(?=\w)")  # "left → right"
 LATIN = re.compile(r"[a-z]")
 LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -39,6 +40,7 @@ def plain(text: str) -> str:
     >>> plain("Sí"), plain("٢"), plain("phacоemulsificаtion") == "phacoemulsification"
     ('si', '2', True)
     """
+    text = ARROW.sub(" to ", text)
     if text.isascii():
         return text.casefold()
     text = (

@@ -21,10 +21,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
-from surgvqa.eval.reading.lists import doubts, is_list, items, name_sets, nothing, says_nothing
+from surgvqa.eval.numerals import counts, number_words, quantities, units
+from surgvqa.eval.reading import grid_answers, hedges, letters, polarity
+from surgvqa.eval.reading.lists import doubts, in_base_forms, is_list, items, name_sets, nothing, says_nothing
 from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.terms import mentions, stated_options
+from surgvqa.eval.reading.order import stated_options
+from surgvqa.eval.reading.terms import mentions
 from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
 from surgvqa.eval.scoring.stretches import NO_BOX, NO_SPAN, judge_region
@@ -175,11 +177,11 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
         cell := grid_answers.cell(words(short))
     ) is not None:
         return _as_cell(rule, text, cell, target)
-    if numbers.whole(short) is not None:
+    if number_words.whole(short) is not None:
         return _as_count(rule, text, target)
-    if numbers.is_quantity(short):
-        quantity = numbers.quantity(text)
-        true = numbers.quantity(short)
+    if quantities.is_quantity(short):
+        quantity = quantities.quantity(text)
+        true = quantities.quantity(short)
         if quantity and true and not true.unit:
             quantity = quantity._replace(unit="")
         return _compare(set() if quantity is None else {quantity}, true, NO_NUMBER)
@@ -234,7 +236,8 @@ def _choice_by_letter(rule: str, text: str, target: Target) -> str | None:
 def _as_set(rule: str, text: str, target: Target) -> Verdict:
     vocabulary = (*target.choices, *target.known_answers)
     if target.kind not in SET_KINDS:
-        vocabulary = tuple(sorted({item for entry in vocabulary for item in items(entry)}))
+        vocabulary = tuple(sorted({item for entry in (*vocabulary, target.answer) for item in items(entry)}))
+        text = in_base_forms(text, vocabulary)
     by_letter: tuple[str, ...] = ()
     if rule == "choice":
         text = letters.without_labels(text, target.choices)
@@ -262,34 +265,37 @@ def _as_cell(rule: str, text: str, cell: grid_answers.Cell, target: Target) -> V
 
 def _as_count(rule: str, text: str, target: Target) -> Verdict:
     """Return a whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
-    true = numbers.whole(target.answer.strip())
-    count = numbers.count(text)
+    true = number_words.whole(target.answer.strip())
+    text = units.in_unit(text, units.unit_asked(target.question))
+    count = counts.count(text)
     values = set(count.values)
     if count.bounded:
         return Verdict(False, "only a bound")
-    own = numbers.of_thing(text, target.question)
+    own = counts.of_thing(text, target.question)
     if own:
         values = set(own)
     others_only = not (values if own is None else own)
-    if others_only and numbers.none_of(text, target.question):
+    if others_only and counts.none_of(text, target.question):
         values = {0.0}
     if not values:
         values = {0.0} if says_nothing(text) else _whole(_choice_by_letter(rule, text, target))
-    if values and hedges.joins(text, numbers.without_numbers(target.rival_answers)):
+    if values and hedges.joins(text, counts.without_numbers(target.rival_answers)):
         return Verdict(False, SEVERAL)
-    if numbers.is_share(text) and not numbers.is_share(target.question):
+    if counts.is_share(text) and not counts.is_share(target.question):
         return Verdict(False, "a share, no number")
     return _compare(values, true, NO_NUMBER)
 
 
 def _whole(choice: str | None) -> set[float]:
-    number = None if choice is None else numbers.whole(choice)
+    number = None if choice is None else number_words.whole(choice)
     return set() if number is None else {number}
 
 
 def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
     text = grid_answers.within(text, target.question)
+    if (numbered := _by_number(text, options)) is not None:
+        return RIGHT if words(numbered) == words(target.answer) else Verdict(False, "another answer")
     answers = stated_options(text, options, target.question)
     if len(answers) == 1 and target.question:
         other = grid_answers.converse(text, target.question, *map(name, answers))
@@ -303,11 +309,32 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
             return Verdict(False, LETTER_AND_TEXT)
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
-    if len(forms) > 1 or hedges.alternatives(text, options) or hedges.joins(text, target.rival_answers):
+    if (
+        len(forms) > 1
+        or hedges.alternatives(text, options)
+        or hedges.joins(text, target.rival_answers, target.question)
+    ):
         return Verdict(False, SEVERAL)
     if forms:
         return RIGHT if words(target.answer) in forms else Verdict(False, "another answer")
     return _not_stated(rule, text, target, options)
+
+
+def _by_number(text: str, options: tuple[str, ...]) -> str | None:
+    """Return the option that a bare number stands for, where options differ by a number: "3" is "3 o'clock"."""
+    value = number_words.whole(re.sub(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?h\b", r"\1\2", text.strip()))
+    if value is None or words(text) in map(words, options):
+        return None
+    named = [
+        (option, tuple(word for word in words(option) if number_words.number(word) is None))
+        for option in options
+        if {number_words.number(word) for word in words(option)} - {None} == {value}
+    ]
+    alike = named and sum(
+        tuple(word for word in words(option) if number_words.number(word) is None) == named[0][1]
+        for option in options
+    )
+    return named[0][0] if len(named) == 1 and alike > 1 else None
 
 
 def _only_denies_others(text: str, options: tuple[str, ...], choice_words: tuple[str, ...]) -> bool:

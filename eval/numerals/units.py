@@ -1,0 +1,136 @@
+"""Units of length and time, and times of a clock."""
+
+from __future__ import annotations
+
+import re
+
+from surgvqa.builders.verifying.lexicon import UNITS
+from surgvqa.eval.numerals.number_words import TENS, number
+
+LENGTHS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
+TIMES = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+UNIT_NAMES = {
+    "mm": "mm", "millimetre": "mm", "millimeter": "mm", "millimetres": "mm", "millimeters": "mm", "cm": "cm",
+    "centimetre": "cm", "centimeter": "cm", "centimetres": "cm", "centimeters": "cm", "um": "um", "μm": "um",
+    "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "min", "mins": "min", "minute": "min",
+    "minutes": "min", "h": "h", "hr": "h", "hrs": "h", "hour": "h", "hours": "h", "ms": "ms", "%": "%", "percent": "%",
+    "sekunde": "s", "sekunden": "s", "seconde": "s", "secondes": "s", "segundo": "s", "segundos": "s", "secondo": "s", "secondi": "s",
+    "秒": "s", "minuten": "min", "minuto": "min", "minutos": "min", "minuti": "min", "分": "min", "分钟": "min",
+}  # fmt: skip
+CLOCK = re.compile(
+    r"\b(?:(\d{1,2}):)?(\d{1,2}):(\d\d(?:\.\d+)?)\b(?:\s*(?:min(?:utes?)?|h(?:ours?)?)\b)?", re.I
+)
+
+
+_TIME = r"h|hrs?|hours?|min|mins|minutes?|sec|secs|seconds?|s|ms"
+_LENGTH = r"mm|millimet(?:re|er)s?|cm|centimet(?:re|er)s?|um|μm"
+ASKED = re.compile(
+    rf"\b(?:how many|number of|in|at what|at which|which|what)\s+(?:(?:full|whole|complete|total)\s+)?({_TIME}|{_LENGTH})\b(?!\s*\d)"
+    rf"|[(\[]\s*(?:in\s+)?({_TIME}|{_LENGTH})\s*[)\]]",
+    re.I,
+)
+NUMERAL = re.compile(
+    rf"\b(?:(?P<tens>{'|'.join(TENS)})(?:[- ](?P<ones>{'|'.join(UNITS[1:10])}))?|(?P<word>{'|'.join(UNITS)}))"
+    rf"(?=[- ](?:and a half |{_TIME}|{_LENGTH})\b)",
+    re.I,
+)
+PARTS = {"half": 0.5, "quarter": 0.25, "three quarters": 0.75, "third": 1 / 3}
+FRACTION = re.compile(
+    rf"\b(?:(?:an?|one) )?(?P<part>three[- ]quarters|half|quarter|third)(?: of)?(?: an?)? (?P<unit>{_TIME})\b",
+    re.I,
+)
+AND_A_HALF = re.compile(
+    rf"\b(?P<whole>\d+|an?) (?:and a half (?P<unit>{_TIME})|(?P<single>{_TIME}) and a half)\b", re.I
+)
+COMPOUND = re.compile(
+    r"(?<![\d.])(?P<large>\d+(?:\.\d+)?)\s*(?P<large_unit>h|hrs?|hours?|m|min|mins|minutes?|')[\s.,]*(?:and\s+)?"
+    r"(?P<small>\d+(?:\.\d+)?)\s*(?P<small_unit>min|mins|minutes?|sec|secs|seconds?|s|''|\")(?!\w)",
+    re.I,
+)
+QUANTITY = re.compile(rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>{_TIME}|{_LENGTH})\b", re.I)
+
+
+def unit_asked(question: str) -> str:
+    """Return the unit in which a question wants its number; "" where it names none.
+
+    >>> unit_asked("For how many seconds does it last?"), unit_asked("How many tools are in these 10 seconds?")
+    ('s', '')
+    """
+    match = ASKED.search(question)
+    return UNIT_NAMES.get((match.group(1) or match.group(2)).casefold(), "") if match else ""
+
+
+def in_unit(text: str, unit: str) -> str:
+    """Return a text whose times or lengths are bare numbers in one unit.
+
+    >>> in_unit("1 min 15 s", "s"), in_unit("half a minute", "s"), in_unit("45 minutes", "s"), in_unit("1:15", "s")
+    ('75', '30', '2700', '75')
+    >>> in_unit("0.5 cm", "mm"), in_unit("at two minutes", ""), in_unit("forty-five seconds", "s")
+    ('5', 'at two minutes', '45')
+    """
+    scales = next((table for table in (TIMES, LENGTHS) if unit in table), None)
+    if scales is None:
+        return text
+
+    def bare(match: re.Match[str]) -> str:
+        own = UNIT_NAMES.get(match["unit"].casefold(), "")
+        if own not in scales:
+            return match[0]
+        return f"{round(float(match['number']) * scales[own] / scales[unit], 6):g}"
+
+    return QUANTITY.sub(bare, joined_parts(text))
+
+
+def joined_parts(text: str) -> str:
+    """Return a text in which each time is one number with one unit.
+
+    >>> joined_parts("1 minute and 15 seconds"), joined_parts("a minute and a half"), joined_parts("1:05")
+    ('75 s', '1.5 minute', '65 s')
+    """
+    text = in_seconds(text)
+    text = NUMERAL.sub(_digits, text)
+    text = FRACTION.sub(
+        lambda match: f"{PARTS[match['part'].casefold().replace('-', ' ')]:g} {match['unit']}", text
+    )
+    text = AND_A_HALF.sub(
+        lambda match: (
+            f"{float(match['whole'] if match['whole'].isdigit() else 1) + 0.5:g} {match['unit'] or match['single']}"
+        ),
+        text,
+    )
+    text = re.sub(r"\ban? (?=(?:minute|hour)\b)", "1 ", text, flags=re.I)
+    while (shorter := COMPOUND.sub(_sum, text)) != text:
+        text = shorter
+    return text
+
+
+def _digits(match: re.Match[str]) -> str:
+    tens, ones = match["tens"], match["ones"]
+    values = [number(own.casefold()) or 0 for own in (tens, ones, match["word"]) if own]
+    return f"{sum(values):g}"
+
+
+def _sum(match: re.Match[str]) -> str:
+    """Return hours and minutes, or minutes and seconds, as seconds."""
+    large, small = (
+        TIMES[{"'": "min", "m": "min", "''": "s", '"': "s"}.get(own) or UNIT_NAMES[own]]
+        for own in (match["large_unit"].casefold(), match["small_unit"].casefold())
+    )
+    if large <= small:
+        return match[0]
+    return f"{float(match['large']) * large + float(match['small']) * small:g} s"
+
+
+def in_seconds(text: str) -> str:
+    """Return a text with times of a clock as seconds.
+
+    >>> in_seconds("from 0:12 to 1:05"), in_seconds("00:00:12")
+    ('from 12 s to 65 s', '12 s')
+    """
+    return CLOCK.sub(_seconds, text) if ":" in text else text
+
+
+def _seconds(match: re.Match[str]) -> str:
+    """Return a clock's time as seconds: "1:05" is "65 s"."""
+    hours, minutes, seconds = match.groups()
+    return f"{3600 * int(hours or 0) + 60 * int(minutes) + float(seconds):g} s"

@@ -1,0 +1,170 @@
+"""Answers to questions about order: what comes next, what came before, which of two is first."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from functools import lru_cache
+
+from surgvqa.eval.reading.negation import ORDER
+from surgvqa.eval.reading.terms import Mention, mentions
+from surgvqa.eval.reading.tokens import MARK, clauses, word_set
+
+NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
+PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
+FIRST = re.compile(r"\b(?:first|earliest|sooner|soonest)\b")
+LAST = re.compile(r"\b(?:last|latest|later)\b")
+COMES = frozenset(
+    {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
+    | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
+    | {("will", "be"), ("afterwards", MARK), ("next", MARK), ("starts", "next"), ("begins", "next")}
+)
+ANNOUNCES = frozenset(
+    {("followed", "by"), ("next", "is"), ("next", "comes"), ("then", "comes"), ("next", "will")}
+    | {("next", "up"), ("moves", "to"), ("proceeds", "to"), ("moves", "on"), ("proceed", "to")}
+)
+# A name behind or before these is what goes on now, and no answer to what comes next or came before.
+NOW = word_set("currently now present presently ongoing current")
+UNDER_WAY = frozenset(
+    {("is", "ongoing"), ("is", "under"), ("is", "being"), ("is", "still"), ("is", "current")}
+)
+# Between two names: whether the first one comes first.
+FORWARD_FIRST = (("followed", "by"), *(("after", word) for word in ("it", "that", "this", "which", "them")))
+FORWARD = (
+    ("then",), ("before",), ("precedes",), ("preceding",), ("preceded",), ("prior", "to"), ("earlier", "than"),
+    ("ahead", "of"), ("leads", "to"), ("gives", "way"), ("gave", "way"), ("turns", "into"), ("first", MARK), ("first", "and"), ("to",),
+    ("afterwards",), ("sooner", "than"), ("until",),
+)  # fmt: skip
+BACKWARD = (
+    *(("before", word) for word in ("it", "that", "this", "which", "them")),
+    ("after",), ("follows",), ("following",), ("followed",), ("later", "than"), ("preceded", "by"), ("succeeds",), ("behind",),
+)  # fmt: skip
+SKIPPED = word_set("the a an")
+
+
+@lru_cache(maxsize=32768)
+def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> tuple[Mention, ...]:
+    """Return the mentions of options; what a question about order doesn't ask for is "aside".
+
+    >>> own = ("incision", "phaco")
+    >>> [mention.state for mention in asked_mentions("Now incision, then phaco", own, "Which phase comes next?")]
+    ['aside', 'stated']
+    >>> [mention.state for mention in asked_mentions("phaco after incision", own, "Which phase is first?")]
+    ['aside', 'stated']
+    """
+    occurrences = mentions(text, options)
+    wanted = _wanted(question.casefold()) if occurrences else ""
+    if not wanted:
+        return occurrences
+    tokens = clauses(text)
+    if pair := _ordered(tokens, occurrences):
+        early, late = pair
+        option = early if wanted in ("first", "previous") else late
+        return tuple(
+            mention
+            if mention.state == "negated"
+            else mention._replace(state="stated" if mention.option == option else "aside")
+            for mention in occurrences
+        )
+    if wanted in ("next", "previous"):
+        return tuple(
+            mention._replace(state="aside")
+            if mention.state == "stated" and _goes_on(tokens, mention)
+            else mention
+            for mention in occurrences
+        )
+    return occurrences
+
+
+def _wanted(question: str) -> str:
+    """Return what a question about order asks for: "next", "previous", "first", "last"; "" for others."""
+    steps, ends = (("next", NEXT), ("previous", PREVIOUS)), (("first", FIRST), ("last", LAST))
+    one_of_two = re.search(r"\bor\b", question) is not None
+    for wanted, pattern in (*ends, *steps) if one_of_two else (*steps, *ends):
+        if pattern.search(question):
+            return wanted
+    return ""
+
+
+def _ordered(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> tuple[str, str] | None:
+    """Return the earlier and the later one of two options that a text puts in order; None where it puts none so."""
+    named_options = {mention.option for mention in occurrences if mention.state != "negated"}
+    if len(named_options) != 2:
+        return None
+    for a, b in itertools.pairwise(occurrences):
+        if a.option == b.option or "negated" in (a.state, b.state):
+            continue
+        between = _between(tokens, a, b)
+        before = tuple(word for word in tokens[max(0, a.start - 3) : a.start] if word not in SKIPPED)[-1:]
+        if before in (("before",), ("preceding",)):
+            return b.option, a.option
+        if before in (("after",), ("following",), ("once",)):
+            return a.option, b.option
+        if any(_holds(between, words) for words in FORWARD_FIRST):
+            return a.option, b.option
+        if any(_holds(between, words) for words in BACKWARD):
+            return b.option, a.option
+        if any(_holds(between, words) for words in FORWARD):
+            return a.option, b.option
+    return None
+
+
+def _between(tokens: tuple[str, ...], a: Mention, b: Mention) -> tuple[str, ...]:
+    return tuple(word for word in tokens[a.end : b.start] if word not in SKIPPED)
+
+
+def _holds(between: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    return any(between[i : i + len(words)] == words for i in range(len(between)))
+
+
+def _goes_on(tokens: tuple[str, ...], mention: Mention) -> bool:
+    """Whether a text says of an answer that it goes on now, and doesn't announce it."""
+    before = tokens[max(0, mention.start - 4) : mention.start]
+    if MARK in before:
+        before = before[len(before) - before[::-1].index(MARK) :]
+    if _comes(tokens, mention):
+        return False
+    return not NOW.isdisjoint(before) or tokens[mention.end : mention.end + 2] in UNDER_WAY
+
+
+def stated_options(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
+    """Return the options a text gives as its answer, in the options' order.
+
+    What is only mentioned beside an answer doesn't count: a phase that has finished, a reason behind "because". A
+    question about what comes next is answered by what "follows".
+
+    >>> stated_options("Incision has finished; now comes phaco, which follows it", ("incision", "phaco"))
+    ('phaco',)
+    >>> stated_options("Before phaco", ("incision", "phaco"))
+    ()
+    """
+    occurrences = asked_mentions(text, options, question)
+    own = {mention.option for mention in occurrences if mention.state == "stated"}
+    own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
+    if NEXT.search(question.casefold()):
+        tokens = clauses(text)
+        own = {
+            mention.option
+            for mention in occurrences
+            if mention.state != "negated" and _comes(tokens, mention)
+        } or own
+    elif PREVIOUS.search(question.casefold()):
+        tokens = clauses(text)
+        coming = {mention.option for mention in occurrences if _comes(tokens, mention)}
+        if coming and not own - coming:  # "a comes next" is no answer to what came before
+            return ()
+        own = {
+            m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
+        } or own
+    if not own and ORDER.search(question.casefold()):
+        own = {mention.option for mention in occurrences if mention.state == "aside"}
+    return tuple(option for option in options if option in own)
+
+
+def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:
+    """Whether a text says of an answer that it is the next one."""
+    behind = tokens[mention.end : mention.end + 2]
+    before = tuple(
+        word for word in tokens[max(0, mention.start - 4) : mention.start] if word not in ("the", MARK)
+    )
+    return behind in COMES or before[-2:] in ANNOUNCES or before[-1:] == ("next",)
