@@ -153,7 +153,7 @@ def _total(tokens: tuple[str, ...], numbers: list[tuple[int, int, float]]) -> fr
         value
         for start, end, value in numbers
         if not TOTAL.isdisjoint(tokens[end : end + 3])
-        or not TOTAL.isdisjoint(tokens[max(0, start - 2) : start])
+        or (not TOTAL.isdisjoint(tokens[max(0, start - 2) : start]) and tokens[start - 1] != MARK)
     }
     if len(totals) == 1:
         return frozenset(totals)

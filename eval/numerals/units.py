@@ -50,6 +50,12 @@ COMPOUND = re.compile(
 QUANTITY = re.compile(rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>{_TIME}|{_LENGTH})\b", re.I)
 
 
+DURATION = re.compile(r"\b(?:how long|duration|for how many)\b", re.I)
+MOMENT = re.compile(
+    rf"\bat (?:about |around )?(?:(?:second|minute|t ?=) ?\d[\d.:]*|\d[\d.:]* ?(?:{_TIME})\b)", re.I
+)
+
+
 def unit_asked(question: str) -> str:
     """Return the unit in which a question wants its number; "" where it names none.
 
@@ -58,6 +64,16 @@ def unit_asked(question: str) -> str:
     """
     match = ASKED.search(question)
     return UNIT_NAMES.get((match.group(1) or match.group(2)).casefold(), "") if match else ""
+
+
+def is_moment(text: str, question: str) -> bool:
+    """Whether a reply to a question about a duration gives a moment and nothing else.
+
+    >>> is_moment("at second 12", "How long does it take?"), is_moment("12 s", "How long does it take?")
+    (True, False)
+    """
+    rest = MOMENT.sub(" ", text)
+    return rest != text and DURATION.search(question) is not None and not any(map(str.isdigit, rest))
 
 
 def in_unit(text: str, unit: str) -> str:

@@ -11,7 +11,7 @@ KEYS = re.compile(
 )
 LABEL = re.compile(r"^\W*((?:[A-Za-z_]+ ){0,2}[A-Za-z_]+)\s*[:=]\W*(.*)$")
 RATED_ANSWER = re.compile(  # "incision (p=0.7)", "closure: 20 %"
-    r"\W*(?P<name>[^\d=:(%]*[A-Za-z][^\d=:(%]*?)[\s:=(\[–-]*(?:p|prob\w*|confidence|score)?\s*[=:]?\s*"
+    r"\W*(?:[A-Za-z]+\s*:\s*)?(?P<name>[^\d=:(%]*[A-Za-z][^\d=:(%]*?)[\s:=(\[–-]*(?:p|prob\w*|confidence|score)?\s*[=:]?\s*"
     r"(?:(?P<share>[01]?\.\d+)|(?P<percent>\d{1,3}(?:\.\d+)?)\s*%)[)\]\s.]*",
     re.I,
 )

@@ -14,9 +14,9 @@ Cell = tuple[int, int]  # row and column, 0 at the top left
 Point = tuple[float, float]
 
 ROWS = {"top": 0, "upper": 0, "up": 0, "superior": 0, "oben": 0, "haut": 0, "arriba": 0, "bottom": 2, "lower": 2, "down": 2,
-        "inferior": 2, "unten": 2, "bas": 2, "abajo": 2}  # fmt: skip
+        "inferior": 2, "north": 0, "south": 2, "unten": 2, "bas": 2, "abajo": 2}  # fmt: skip
 COLUMNS = {"left": 0, "links": 0, "gauche": 0, "izquierda": 0, "izquierdo": 0, "sinistra": 0, "right": 2, "rechts": 2,
-           "droite": 2, "derecha": 2, "derecho": 2, "destra": 2}  # fmt: skip
+           "droite": 2, "derecha": 2, "derecho": 2, "destra": 2, "west": 0, "east": 2}  # fmt: skip
 MIDDLE = frozenset({"center", "centre", "central", "middle", "mitte", "mittig", "centro", "milieu"})
 PLACES = frozenset({*ROWS, *COLUMNS, *MIDDLE})
 JOINTS = word_set(
@@ -33,12 +33,19 @@ BEGINS = frozenset(
     [("starts", "at"), ("starts", "in"), ("begins", "in"), ("begins", "at"), ("started", "in")]
 )
 ENDS = word_set("to towards into ends end ending finally then arrives stops")
-INITIALS = {"t": "top", "u": "top", "b": "bottom", "m": "center", "c": "center", "l": "left", "r": "right"}
-ABBREVIATION = re.compile(r"\W*([tubmc][lrc])\W*", re.I)
-TOGETHER = re.compile(r"\b(top|upper|bottom|lower)(left|right|center|centre|middle)\b", re.I)
+ROW_INITIALS = {"t": "top", "u": "top", "b": "bottom", "l": "bottom", "m": "center", "c": "center"}
+COLUMN_INITIALS = {"l": "left", "r": "right", "c": "center"}
+ABBREVIATION = re.compile(r"\W*([tubmc][lrc]|l[lr])\W*", re.I)
+TOGETHER = re.compile(
+    r"\b(top|upper|bottom|lower|north|south)(left|right|center|centre|middle|west|east)\b", re.I
+)
 RELATIVE = re.compile(
     r"where (?:is|are) (?:the )?(?P<thing>.+?) (?:relative to|in relation to|with respect to|compared to) (?:the )?"
     r"(?P<other>\w+(?: (?!left|right|above|below|in\b)\w+)?)"
+)
+EITHER_SIDE = re.compile(  # "Is the tip left or right of the pupil?"
+    r"\b(?:is|are|does|lies?) (?:the )?(?P<thing>(?:(?!is\b|or\b|left|right|above|below|to\b|on\b)\w+ ?){1,3}?) (?:(?:lie|to|on|the|side) )*"
+    r"(?:left|right|above|below)\b.*\bor\b.*\b(?:left|right|above|below|under|over)(?: side)?(?: of)? (?:the )?(?P<other>\w+(?: \w+)?)$"
 )
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
            "around": "inside", "left": "right", "right": "left"}  # fmt: skip
@@ -71,7 +78,8 @@ def said_cell(text: str) -> Cell | None:
     (None, None)
     """
     if abbreviation := ABBREVIATION.fullmatch(text):
-        return cell(INITIALS[sign] for sign in abbreviation.group(1).casefold())
+        row, column = abbreviation.group(1).casefold()
+        return cell((ROW_INITIALS[row], COLUMN_INITIALS[column]))
     tokens = clauses(TOGETHER.sub(r"\1 \2", text))
     groups: list[list[str]] = []
     near = False  # whether only words that join stand between this place word and the last
@@ -80,7 +88,7 @@ def said_cell(text: str) -> Cell | None:
         if token == "up" and tokens[i - 1 : i] in PHRASAL:
             continue
         if token in PLACES and not is_negated(tokens, i, i + 1):
-            if not BEYOND.isdisjoint(tokens[max(0, i - 1 - (tokens[i - 1 : i] == ("the",))) : i]):
+            if _lies_beyond(tokens[max(0, i - 3) : i]):
                 return None
             if _is_origin(tokens, i, groups, near=near):
                 near = True
@@ -102,6 +110,12 @@ def said_cell(text: str) -> Cell | None:
             near = False
     cells = {cell(group) for group in groups}
     return cells.pop() if len(cells) == 1 else None
+
+
+def _lies_beyond(before: tuple[str, ...]) -> bool:
+    """Whether a place is only what another one is measured from: "opposite to the lower left"."""
+    reference = tuple(word for word in before if word not in ("the", "of", "to", "from"))
+    return reference[-1:] != () and reference[-1] in BEYOND
 
 
 def _is_origin(tokens: tuple[str, ...], i: int, groups: list[list[str]], *, near: bool) -> bool:
@@ -145,13 +159,18 @@ def converse(text: str, question: str, relation: str) -> str:
     >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
     ('left of', 'right of')
     """
-    match = RELATIVE.search(" ".join(words(question)))
+    asked = " ".join(words(question))
+    match = RELATIVE.search(asked) or EITHER_SIDE.search(asked)
     inverse = INVERSE.get(relation)
     if match is None or inverse is None:
         return relation
     plain_text = f" {' '.join(words(text))} "
-    first, second = (plain_text.find(f" {match.group(name)} ") for name in ("thing", "other"))
-    return inverse if 0 <= second < first else relation
+    thing, other = match.group("thing").strip(), match.group("other").strip()
+    first, second = (plain_text.find(f" {one} ") for one in (thing, other))
+    is_subject = re.match(
+        rf" (?:the )?{re.escape(other)} (?:is|lies|sits|stands|appears|are|lie)\b", plain_text
+    )
+    return inverse if 0 <= second < first or (first < 0 and is_subject) else relation
 
 
 def cell_distance(a: Cell, b: Cell) -> float:

@@ -27,6 +27,7 @@ SUPPOSITION = re.compile(
     r"^if (?!i (?:had to|have to|must|were to|was to|am))(?:\w+ ){1,6}?(?:were|was|had|could)\b.*\b(?:would|could)\b"
     r"|^(?:\w+ ){0,3}would (?:\w+ ){0,5}if (?:\w+ ){1,6}?(?:were|was|had|could)\b"
 )
+OWN_QUESTION = re.compile(r"\?\s*(?:no|nope|nah|not quite|not really)\s*[,.;:–-]+\s*(?=\w)", re.I)
 AND_OR = re.compile(r"\s*\band\s*/\s*or\b\s*", re.I)
 AND = re.compile(r"\band\b|&", re.I)
 UNSEEN = re.compile(r"i (?:can ?not|can't|do not|don't) see (?:\w+ ){0,4}\w+")
@@ -50,6 +51,16 @@ def unseen(text: str) -> bool:
     (True, False)
     """
     return UNSEEN.fullmatch(" ".join(words(text))) is not None
+
+
+def after_question(text: str) -> str:
+    """Return what stands behind a question that a reply asks itself and denies; other text as it is.
+
+    >>> after_question("Is it the liver? No, it is the spleen."), after_question("The liver?")
+    ('it is the spleen.', 'The liver?')
+    """
+    *_, denied = [None, *OWN_QUESTION.finditer(text)]
+    return text[denied.end() :] if denied else text
 
 
 @lru_cache(maxsize=32768)

@@ -104,6 +104,9 @@ TO_COME = frozenset(
     }
     | {("due", "to"), ("plans", "to"), ("wants", "to"), ("planning", "to"), ("not", "yet")}
 )
+WOULD = frozenset(
+    (verb,) for verb in ("look", "show", "need", "require", "have", "involve", "come", "follow")
+)
 BEGINNINGS = word_set("starts begins comes commences happens")
 LATER = word_set("soon shortly later next afterwards")
 OUT = word_set("out outside off")  # of the view: what is named there is not shown
@@ -234,6 +237,8 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         return True
     if MARK in behind:
         behind = behind[: behind.index(MARK)]
+    if behind[:1] == ("would",) and behind[1:2] in WOULD:  # "a would look different"
+        return True
     if behind[:2] == ("follows",) or _is_ahead(tokens[max(0, start - 5) : start], behind):
         return True
     if (behind[:1] == ("over",) and len(behind) > 1) or behind[:2] == (

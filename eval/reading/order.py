@@ -14,6 +14,9 @@ NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
 PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
 FIRST = re.compile(r"\b(?:first|earliest|sooner|soonest)\b")
 LAST = re.compile(r"\b(?:last|latest|later)\b")
+AFTERWARDS = re.compile(
+    r"\b(?:to|will) be followed by\b|\bbefore\b|\blater\b"
+)  # of "a, to be followed by b" a is next
 COMES = frozenset(
     {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
     | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
@@ -39,6 +42,8 @@ BACKWARD = (
     *(("before", word) for word in ("it", "that", "this", "which", "them")),
     ("after",), ("follows",), ("following",), ("followed",), ("later", "than"), ("preceded", "by"), ("succeeds",), ("behind",),
 )  # fmt: skip
+ENDS_LATE = word_set("second last later secondly afterwards")
+ENDS_EARLY = word_set("first earlier firstly earliest sooner")
 SKIPPED = word_set("the a an")
 
 
@@ -59,11 +64,19 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
     tokens = clauses(text)
     if pair := _ordered(tokens, occurrences):
         early, late = pair
-        option = early if wanted in ("first", "previous") else late
+        is_early = wanted in ("first", "previous") or (
+            wanted == "next" and AFTERWARDS.search(" ".join(tokens))
+        )
+        option = early if is_early else late
         return tuple(
             mention
             if mention.state == "negated"
             else mention._replace(state="stated" if mention.option == option else "aside")
+            for mention in occurrences
+        )
+    if wanted in ("first", "last"):
+        return tuple(
+            mention._replace(state="aside") if _is_at_other_end(tokens, mention, wanted) else mention
             for mention in occurrences
         )
     if wanted in ("next", "previous"):
@@ -74,6 +87,13 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
             for mention in occurrences
         )
     return occurrences
+
+
+def _is_at_other_end(tokens: tuple[str, ...], mention: Mention, wanted: str) -> bool:
+    """Whether a text says that a thing is not the end that is asked for: "a comes last" for what is first."""
+    behind = tokens[mention.end : mention.end + 4]
+    behind = behind[: behind.index(MARK)] if MARK in behind else behind
+    return not (ENDS_LATE if wanted == "first" else ENDS_EARLY).isdisjoint(behind)
 
 
 def _wanted(question: str) -> str:
@@ -143,11 +163,12 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
     own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
     if NEXT.search(question.casefold()):
         tokens = clauses(text)
-        own = {
+        coming = {
             mention.option
             for mention in occurrences
             if mention.state != "negated" and _comes(tokens, mention)
-        } or own
+        }
+        own = own if AFTERWARDS.search(" ".join(tokens)) and own else coming or own
     elif PREVIOUS.search(question.casefold()):
         tokens = clauses(text)
         coming = {mention.option for mention in occurrences if _comes(tokens, mention)}
@@ -156,9 +177,26 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
         own = {
             m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
         } or own
+    if (
+        not own
+        and len(asides := {mention.option for mention in occurrences if mention.state == "aside"}) == 1
+    ):
+        own = _other_of_two(question, options, next(iter(asides)))
     if not own and ORDER.search(question.casefold()):
         own = {mention.option for mention in occurrences if mention.state == "aside"}
     return tuple(option for option in options if option in own)
+
+
+def _other_of_two(question: str, options: tuple[str, ...], option: str) -> set[str]:
+    """Return the other one of the two options that a question about the first or last names."""
+    named_options = {mention.option for mention in mentions(question, options)}
+    if (
+        len(named_options) == 2
+        and option in named_options
+        and _wanted(question.casefold()) in ("first", "last")
+    ):
+        return named_options - {option}
+    return set()
 
 
 def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:

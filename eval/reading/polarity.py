@@ -88,6 +88,13 @@ BELIEF = re.compile(  # "I don't think so.", "Not that I can see."
 OPINION = re.compile(  # "I believe it is.", "I don't think it does."
     r"i (?:really )?(don't |do not |doubt )?(?:(?:think|believe|guess|suppose|would say) )?(?:that )?(.+)"
 )
+CONFIRMED = re.compile(  # "That's correct."
+    r"(?:that's|that is|it's|it is|this is|(?:the|your) (?:statement|assumption) is)( not| n't)? (correct|right|true|so|the case|wrong|incorrect|false|untrue)"
+)
+WRONG = frozenset(["wrong", "incorrect", "false", "untrue"])
+ABSENT_NOW = re.compile(
+    r"not (?:yet|any ?more|now|here|really|at all|so far|at (?:this|the) (?:moment|time|point))|no longer"
+)
 ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
 POLAR = re.compile(
     r"(?:^|[.?!,]\s+)(?:is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|may|isn't|aren't|doesn't)\b"
@@ -128,13 +135,19 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
-    reply_words = words(text)
+    reply_words = tuple(word for word in words(text) if word not in SURELY) or words(text)
+    if (confirmed := CONFIRMED.fullmatch(" ".join(reply_words))) and asks(question):
+        return "no" if confirmed.group(1) or confirmed.group(2) in WRONG else "yes", ""
+    if ABSENT_NOW.fullmatch(" ".join(reply_words)) and asks(question):
+        return "no", ""
     if reply_words == ("never",) or (reply_words in (("nothing",), ("nil",)) and asks(question)):
         return "no", ""
     if (finding := FINDING.match(" ".join(reply_words))) and {*reply_words[-1:]} & {*words(question)}:
         return "no" if finding.group(1) == "negative" else "yes", ""
     if belief := BELIEF.fullmatch(" ".join(words(text))):
         return "no" if any(belief.groups()) else "yes", ""
+    if bare := ELLIPTIC.fullmatch(" ".join(reply_words)):
+        return "no" if bare.group(1) else "yes", ""
     if (opinion := OPINION.fullmatch(" ".join(reply_words))) and (
         bare := ELLIPTIC.fullmatch(opinion.group(2))
     ):

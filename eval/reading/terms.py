@@ -258,6 +258,8 @@ def root(word: str, least: int = 5) -> str:
     if least < 5 and (match := Y_ENDING.fullmatch(word)):
         return f"{match.group(1)}ie"
     base = (VERB_ENDING if least < 5 else ENDING).sub("", word)
+    if base == word and len(word) > 7:  # "sphenoidal"
+        base = word.removesuffix("al")
     if least < 5 and len(base) > 3 and base[-1] == base[-2] and base != word:  # "cutting"
         base = base[:-1]
     return base if len(base) >= least and word != "lens" else word

@@ -163,6 +163,7 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
         return Verdict(False, "supposes something else")
     if short.casefold() in YES_NO:
         return _yes_or_no(rule, text, short.casefold(), target)
+    text = hedges.after_question(text)
     if hedges.refuses(text):
         return RIGHT if name(short) == "not visible" and hedges.unseen(text) else Verdict(False, "refusal")
     if letters.are_letters((short, *target.known_answers)) and not target.choices:
@@ -180,6 +181,8 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
     if number_words.whole(short) is not None:
         return _as_count(rule, text, target)
     if quantities.is_quantity(short):
+        if units.is_moment(text, target.question):
+            return Verdict(False, "a moment, no duration")
         quantity = quantities.quantity(text)
         true = quantities.quantity(short)
         if quantity and true and not true.unit:
@@ -266,6 +269,8 @@ def _as_cell(rule: str, text: str, cell: grid_answers.Cell, target: Target) -> V
 def _as_count(rule: str, text: str, target: Target) -> Verdict:
     """Return a whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
     true = number_words.whole(target.answer.strip())
+    if units.is_moment(text, target.question):
+        return Verdict(False, "a moment, no duration")
     text = units.in_unit(text, units.unit_asked(target.question))
     count = counts.count(text)
     values = set(count.values)
