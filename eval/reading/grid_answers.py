@@ -20,7 +20,7 @@ COLUMNS = {"left": 0, "links": 0, "gauche": 0, "izquierda": 0, "izquierdo": 0, "
 MIDDLE = frozenset({"center", "centre", "central", "middle", "mitte", "mittig", "centro", "milieu"})
 PLACES = frozenset({*ROWS, *COLUMNS, *MIDDLE})
 JOINTS = word_set(
-    "of the in on at to a far extreme outermost en im au a la part side corner half hand third quadrant region area portion edge most its "
+    "of the in on at to a far extreme outermost en im au a la part side corner half hand third quadrant region area portion edge most its row column band "
     "with | image frame picture screen view"
 )  # words that may stand between "upper" and "left"
 BEYOND = word_set(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import BE, may_negate
+from surgvqa.eval.reading.negation import BE, leaves, may_negate
 from surgvqa.eval.reading.terms import mentions, root
-from surgvqa.eval.reading.tokens import clauses, name, stem, word_set, words
+from surgvqa.eval.reading.tokens import MARK, clauses, name, stem, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
@@ -60,7 +60,9 @@ def name_sets(
     names = {name(entry) for entry in names_in(prediction, known_names)}
     parts = pieces(prediction)
     if all(len(words(part)) <= 3 for part in parts):  # a plain list, not a sentence
-        strange = {name(piece) for piece in parts if not mentions(piece, known_names)}
+        strange = {
+            name(piece) for piece in parts if not mentions(piece, known_names) and not name(piece).isdigit()
+        }
         names |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
     else:
         names |= inventions(parts, known_names)
@@ -86,6 +88,21 @@ def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
         if mention.state != "negated"
     }
     return tuple(option for option in known_names if option in mentioned_names)
+
+
+def gone(text: str, known_names: tuple[str, ...]) -> frozenset[str]:
+    """Return the names that a text says to have left the picture.
+
+    >>> gone("Only the bag; the hook has left the field", ("bag", "hook"))
+    frozenset({'hook'})
+    """
+    tokens = clauses(text)
+    own = set()
+    for mention in mentions(text, known_names):
+        behind = tokens[mention.end : mention.end + 6]
+        if leaves(behind[: behind.index(MARK)] if MARK in behind else behind):
+            own.add(name(mention.option))
+    return frozenset(own)
 
 
 def in_base_forms(text: str, vocabulary: tuple[str, ...]) -> str:

@@ -111,6 +111,11 @@ BEGINNINGS = word_set("starts begins comes commences happens")
 LATER = word_set("soon shortly later next afterwards")
 OUT = word_set("out outside off")  # of the view: what is named there is not shown
 VIEW = word_set("view frame picture image screen field shot sight camera")
+LEFT = re.compile(
+    r"\b(?:has|have|had) (?:\w+ )?(?:left|gone|disappeared|exited|vanished)\b|\b(?:is|are) (?:now )?gone\b"
+    r"|\b(?:was|were|is|are|been) (?:\w+ )?(?:removed|withdrawn|taken (?:out|away)|pulled out|retrieved)\b"
+    r"|\b(?:left|leaves|exits|exited) (?:the )?(?:view|frame|picture|image|screen|field|scene|shot)\b"
+)
 DIRECTIONS = word_set("left right top bottom above below")
 LIKENESS = frozenset(
     (verb, "like") for verb in ("look", "looks", "looked", "seem", "seems", "seemed", "appears")
@@ -165,6 +170,15 @@ def _is_out_of_view(behind: tuple[str, ...]) -> bool:
     if place is None or MARK in behind[1 : place + 1]:
         return False
     return not VIEW.isdisjoint(behind[place + 1 : place + 4])
+
+
+def leaves(behind: tuple[str, ...]) -> bool:
+    """Whether words say that a thing was there and no longer is.
+
+    >>> leaves(("has", "left", "the", "field")), leaves(("is", "left", "of", "it")), leaves(("was", "withdrawn"))
+    (True, False, True)
+    """
+    return LEFT.search(" ".join(behind)) is not None
 
 
 def _is_ahead(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:

@@ -79,6 +79,13 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
             mention._replace(state="aside") if _is_at_other_end(tokens, mention, wanted) else mention
             for mention in occurrences
         )
+    if wanted == "previous":  # "a came just before, and b earlier still"
+        occurrences = tuple(
+            mention._replace(state="negated")
+            if "earlier" in tokens[mention.end : mention.end + 2]
+            else mention
+            for mention in occurrences
+        )
     if wanted in ("next", "previous"):
         return tuple(
             mention._replace(state="aside")

@@ -6,7 +6,7 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, is_negated
+from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, is_negated, leaves
 from surgvqa.eval.reading.terms import root
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
@@ -260,7 +260,7 @@ def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) ->
     has_pronoun = not {"it", "they", "them"}.isdisjoint(own)
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
-        things = [word for word in own if word not in SMALL]
+        things = [word for word in own if word not in SMALL and word not in DENIALS]
         begin = clause[1:2] if clause[:1] in (("but",), ("and",), ("with",)) else clause[:1]
         is_denied = (
             whole and len(things) == len(about) and begin in (("no",), ("not",), ("without",))
@@ -273,6 +273,8 @@ def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) ->
         roots = {root(word, 3) for word in own}
         whole = whole or (len(topic) > 1 and all(root(word, 3) in roots for word in topic))
         speaks = whole and len(own) > len(topic)
+    if existence and about and leaves(tuple(own[1:])):
+        return "no"
     if not speaks:
         return ""
     inner = (

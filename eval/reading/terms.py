@@ -21,8 +21,7 @@ LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
 SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
 OPEN = 500  # names beyond which a misspelled one is not looked for
-ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
-VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
+ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
 Y_ENDING = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
 NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
@@ -235,7 +234,7 @@ def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tupl
             short[-1].setdefault(root(token, 3), place)
     whole = {}
     for form, option in option_index.exact.items():
-        least, own = (5, clause_roots) if len(form) == 1 else (3, short)
+        least, own = (5, clause_roots) if len(form) == 1 and len(root(form[0], 3)) > 4 else (3, short)
         roots = [root(word, least) for word in form if word not in FILLERS]
         if not roots or all(root(word, least) == word for word in form):
             continue
@@ -257,7 +256,7 @@ def root(word: str, least: int = 5) -> str:
     """
     if least < 5 and (match := Y_ENDING.fullmatch(word)):
         return f"{match.group(1)}ie"
-    base = (VERB_ENDING if least < 5 else ENDING).sub("", word)
+    base = ENDING.sub("", word)
     if base == word and len(word) > 7:  # "sphenoidal"
         base = word.removesuffix("al")
     if least < 5 and len(base) > 3 and base[-1] == base[-2] and base != word:  # "cutting"

@@ -23,7 +23,16 @@ from typing import NamedTuple
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, quantities, units
 from surgvqa.eval.reading import grid_answers, hedges, letters, polarity
-from surgvqa.eval.reading.lists import doubts, in_base_forms, is_list, items, name_sets, nothing, says_nothing
+from surgvqa.eval.reading.lists import (
+    doubts,
+    gone,
+    in_base_forms,
+    is_list,
+    items,
+    name_sets,
+    nothing,
+    says_nothing,
+)
 from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.order import stated_options
 from surgvqa.eval.reading.terms import mentions
@@ -39,6 +48,9 @@ YES_NO = polarity.YES_NO
 
 SEVERAL = polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
+ONCE = re.compile(
+    r"ever|\bleft\b|leav|exit|remov|disappear|withdr|enter"
+)  # asks for what isn't there all the time
 LETTER_AND_TEXT = "letter and text contradict"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
     "not among its words",
@@ -246,6 +258,8 @@ def _as_set(rule: str, text: str, target: Target) -> Verdict:
         text = letters.without_labels(text, target.choices)
         by_letter = letters.choices_of(text, target.choices)
     names, truth = name_sets(text, target.answer, vocabulary)
+    if not ONCE.search(f"{target.question} {target.kind}".casefold()):
+        names -= gone(text, tuple(names))
     if by_letter and names.isdisjoint(map(name, vocabulary)):
         names = frozenset().union(*(items(choice, vocabulary) for choice in by_letter))
     if names != truth:
