@@ -21,8 +21,8 @@ NONE_OF = re.compile(  # "no grasper", "there is not one grasper", "it isn't a g
 BOUND_BEFORE = (  # what makes of a number a bound
     ("more", "than"), ("less", "than"), ("fewer", "than"), ("greater", "than"), ("at", "least"), ("at", "most"),
     ("no", "more", "than"), ("up", "to"), ("over",), ("under",), ("above",), ("below",), ("minimum", "of"), ("maximum", "of"),
-    ("not", "more", "than"), ("between",), ("around",)
-)[:-1]  # fmt: skip
+    ("not", "more", "than"), ("between",), ("before",), ("until",), ("till",)
+)  # fmt: skip
 BOUND_BEHIND = (("or", "more"), ("or", "fewer"), ("or", "less"), ("and", "more"), ("plus",), ("+",))
 # "One" is a number behind these, or at the start of a clause; "this one" and "no one" are not.
 COUNTS = word_set(

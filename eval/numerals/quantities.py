@@ -57,7 +57,7 @@ def quantity(text: str) -> Quantity | None:
         return None
     sign, low, high = (match.group(1) or "").replace("=", ""), float(match.group(2)), match.group(3)
     before = tokens[max(0, place - 2) : place]
-    if before in LESS or before[-1:] in (("under",), ("below",)):
+    if before in LESS or before[-1:] in (("under",), ("below",), ("before",), ("until",)):
         sign = "<"
     elif before in MORE or before[-1:] in (("over",), ("above",)):
         sign = ">"

@@ -50,9 +50,14 @@ COMPOUND = re.compile(
 QUANTITY = re.compile(rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>{_TIME}|{_LENGTH})\b", re.I)
 
 
-DURATION = re.compile(r"\b(?:how long|duration|for how many)\b", re.I)
+SET_TIME = re.compile(rf"\bt\s*[=:≈]\s*(\d+(?:\.\d+)?)\b(?![.:\d])(?!\s*(?:{_TIME})\b)", re.I)  # "t = 12"
+DURATION = re.compile(
+    r"\b(?:how long|duration|for how many|how many (?:seconds|minutes|hours) (?:does|did|do|is|was|has))\b",
+    re.I,
+)
 MOMENT = re.compile(
-    rf"\bat (?:about |around )?(?:(?:second|minute|t ?=) ?\d[\d.:]*|\d[\d.:]* ?(?:{_TIME})\b)", re.I
+    rf"\b(?:at|until|till|by|from|before) (?:about |around )?(?:(?:second|minute|t ?=) ?\d[\d.:]*|\d[\d.:]* ?(?:{_TIME})\b)",
+    re.I,
 )
 
 
@@ -103,7 +108,7 @@ def joined_parts(text: str) -> str:
     >>> joined_parts("1 minute and 15 seconds"), joined_parts("a minute and a half"), joined_parts("1:05")
     ('75 s', '1.5 minute', '65 s')
     """
-    text = in_seconds(text)
+    text = SET_TIME.sub(r"\1 s", in_seconds(text))
     text = NUMERAL.sub(_digits, text)
     text = FRACTION.sub(
         lambda match: f"{PARTS[match['part'].casefold().replace('-', ' ')]:g} {match['unit']}", text

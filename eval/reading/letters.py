@@ -13,6 +13,9 @@ NAMED_LETTER = re.compile(
 CHOICE_NUMBER = re.compile(
     r"^\W*(?:option|choice|answer)?\s*(?:number|no\.?|#)?\s*[(\[]?(\d{1,2})[)\].]?\W*$", re.I
 )
+NUMBERED = re.compile(
+    r"^\W*(?:option|choice)\s*(?:number|no\.?|#)?\s*(\d{1,2})\s*[:)\]–-]+\s*\w", re.I
+)  # "Option 2: liver"
 BRACKETED_LETTER = re.compile(r"[(\[]([A-Z])[)\]]")
 LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
 SEVERAL = re.compile(  # "B, C", "Options (A) and (C)."
@@ -35,6 +38,8 @@ def letter(text: str) -> str | None:
     text = text.strip()
     if match := ALONE.match(text):
         return match.group(1).upper()
+    if (match := NUMBERED.match(text)) and 1 <= int(match.group(1)) <= len(ascii_uppercase):
+        return ascii_uppercase[int(match.group(1)) - 1]
     standing = _standing(text)
     for pattern in (NAMED_LETTER, BRACKETED_LETTER):
         letters = set(pattern.findall(text))

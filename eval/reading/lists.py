@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from surgvqa.eval.reading.negation import BE, leaves, may_negate
 from surgvqa.eval.reading.terms import mentions, root
-from surgvqa.eval.reading.tokens import MARK, clauses, name, stem, word_set, words
+from surgvqa.eval.reading.tokens import MARK, clauses, name, spots, stem, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
@@ -118,6 +118,20 @@ def in_base_forms(text: str, vocabulary: tuple[str, ...]) -> str:
         return match[0] if stem(word) in map(stem, vocabulary) else base_forms.get(root(word, 3), match[0])
 
     return WORD.sub(base, text)
+
+
+def is_turned_round(text: str, answer: str) -> bool:
+    """Whether a sentence gives a true triplet's target as what acts.
+
+    >>> is_turned_round("The duct cut the hook", "hook, cut, duct"), is_turned_round("The duct is cut by the hook", "hook, cut, duct")
+    (True, False)
+    """
+    parts, tokens = answer.split(","), clauses(text)
+    if len(parts) != 3 or len(pieces(text)) > 1:
+        return False
+    stems = tuple(map(stem, tokens))
+    first, verb, last = (next(iter(spots(stems, tuple(map(stem, words(part))))), (-1, -1)) for part in parts)
+    return 0 <= last[0] < verb[0] < first[0] and "by" not in tokens[verb[1] : first[0]]
 
 
 def doubts(text: str, known_names: tuple[str, ...]) -> bool:

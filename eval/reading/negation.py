@@ -8,9 +8,10 @@ from functools import lru_cache
 from surgvqa.eval.reading.tokens import MARK, word_set
 
 NEGATORS = word_set(
-    "not no never without cannot neither nor non lacks lacking lack absence except excluding free"
+    "not no never hardly scarcely without cannot neither nor non lacks lacking lack absence except excluding free"
 )
 PAIRS = frozenset({("rather", "than"), ("instead", "of"), ("other", "than")})
+NONE = frozenset(["none", "no", "nothing"])
 ALL_BUT = frozenset(["anything", "everything", "any", "all", "everywhere", "anywhere"])  # "anything but left"
 AFFIRMING = frozenset(
     {("not", "only"), ("not", "just"), ("not", "merely"), ("no", "doubt"), ("no", "question")}
@@ -70,6 +71,7 @@ BEFORE_PAIRS = frozenset(
 PREFERRING = word_set(
     "go going goes prefer preferring choose choosing chose favour favor pick picking likelier likely"
 )
+BETTER = word_set("more better likelier")
 FIRST_THOUGHTS = word_set(
     "thought initially originally first assumed suspected considered guessed expected believed"
 )
@@ -141,7 +143,7 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
     for i in range(start - 1, max(-1, start - 1 - SCOPE), -1):
         token, following = tokens[i], tokens[i + 1] if i + 1 < len(tokens) else ""
         if (token, following) in PAIRS:
-            return True
+            return token != "other" or NONE.isdisjoint(tokens[max(0, i - 3) : i])  # "none other than a"
         if token == "but" and i and tokens[i - 1] in ALL_BUT:
             return True
         if token == MARK or token in BREAKERS:
@@ -226,6 +228,10 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         return True
     if place >= 2 and tokens[place] == "and" and "between" in tokens[max(0, place - 5) : place]:
         return True
+    if place >= 1 and tokens[place] == "than" and not BETTER.isdisjoint(tokens[max(0, place - 3) : place]):
+        return True  # "b is likelier than a"
+    if "than" in tokens[end : end + 6] and "less" in tokens[end : end + 4]:
+        return True  # "a fits less well than b"
     if (
         place >= 1
         and tokens[place] == "over"

@@ -15,7 +15,7 @@ PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previ
 FIRST = re.compile(r"\b(?:first|earliest|sooner|soonest)\b")
 LAST = re.compile(r"\b(?:last|latest|later)\b")
 AFTERWARDS = re.compile(
-    r"\b(?:to|will) be followed by\b|\bbefore\b|\blater\b"
+    r"\b(?:to|will) be followed by\b|\bbefore (?!\|)"
 )  # of "a, to be followed by b" a is next
 COMES = frozenset(
     {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
@@ -42,6 +42,8 @@ BACKWARD = (
     *(("before", word) for word in ("it", "that", "this", "which", "them")),
     ("after",), ("follows",), ("following",), ("followed",), ("later", "than"), ("preceded", "by"), ("succeeds",), ("behind",),
 )  # fmt: skip
+PAST = frozenset([("was",), ("were",), ("has",), ("have",), ("had",)])
+DONE = word_set("done finished ended over complete completed before already earlier")
 ENDS_LATE = word_set("second last later secondly afterwards")
 ENDS_EARLY = word_set("first earlier firstly earliest sooner")
 SKIPPED = word_set("the a an")
@@ -76,14 +78,25 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
         )
     if wanted in ("first", "last"):
         return tuple(
-            mention._replace(state="aside") if _is_at_other_end(tokens, mention, wanted) else mention
-            for mention in occurrences
+            mention._replace(state="aside")
+            if _is_at_other_end(tokens, mention, occurrences[i + 1 : i + 2], wanted)
+            else mention
+            for i, mention in enumerate(occurrences)
         )
+    if wanted == "next":
+        coming = {
+            mention.option
+            for mention in occurrences
+            if mention.state != "negated" and _comes(tokens, mention)
+        }
+        if len(coming) == 1 and not AFTERWARDS.search(" ".join(tokens)):
+            return tuple(
+                mention._replace(state="stated" if mention.option in coming else "aside")
+                for mention in occurrences
+            )
     if wanted == "previous":  # "a came just before, and b earlier still"
         occurrences = tuple(
-            mention._replace(state="negated")
-            if "earlier" in tokens[mention.end : mention.end + 2]
-            else mention
+            mention._replace(state="negated") if _is_elsewhere(tokens, mention) else mention
             for mention in occurrences
         )
     if wanted in ("next", "previous"):
@@ -96,11 +109,27 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
     return occurrences
 
 
-def _is_at_other_end(tokens: tuple[str, ...], mention: Mention, wanted: str) -> bool:
+def _is_at_other_end(
+    tokens: tuple[str, ...], mention: Mention, following: tuple[Mention, ...], wanted: str
+) -> bool:
     """Whether a text says that a thing is not the end that is asked for: "a comes last" for what is first."""
-    behind = tokens[mention.end : mention.end + 4]
+    end = min(mention.end + 4, *(other.start for other in following), len(tokens))
+    behind = tokens[mention.end : end]
     behind = behind[: behind.index(MARK)] if MARK in behind else behind
     return not (ENDS_LATE if wanted == "first" else ENDS_EARLY).isdisjoint(behind)
+
+
+def is_settled(text: str, options: tuple[str, ...], question: str) -> bool:
+    """Whether a reply that names several things says which one a question about order asks for.
+
+    >>> is_settled("hook now, clip next, cut last", ("hook", "clip", "cut"), "What comes next?")
+    True
+    """
+    occurrences = asked_mentions(text, options, question)
+    named_options = {mention.option for mention in occurrences if mention.state in ("stated", "subordinate")}
+    return bool(_wanted(question.casefold())) and len(named_options) == 1 < len(
+        {m.option for m in occurrences}
+    )
 
 
 def _wanted(question: str) -> str:
@@ -144,6 +173,18 @@ def _holds(between: tuple[str, ...], words: tuple[str, ...]) -> bool:
     return any(between[i : i + len(words)] == words for i in range(len(between)))
 
 
+def _is_elsewhere(tokens: tuple[str, ...], mention: Mention) -> bool:
+    """Whether a name stands for something earlier still, or for what comes after: no answer to what came just before."""
+    behind = tokens[mention.end : mention.end + 2]
+    return "earlier" in behind or behind in (("comes", "after"), ("came", "after"), ("comes", "later"))
+
+
+def _is_past(tokens: tuple[str, ...], mention: Mention) -> bool:
+    behind = tokens[mention.end : mention.end + 4]
+    behind = behind[: behind.index(MARK)] if MARK in behind else behind
+    return behind[:1] in PAST and not DONE.isdisjoint(behind)
+
+
 def _goes_on(tokens: tuple[str, ...], mention: Mention) -> bool:
     """Whether a text says of an answer that it goes on now, and doesn't announce it."""
     before = tokens[max(0, mention.start - 4) : mention.start]
@@ -151,7 +192,8 @@ def _goes_on(tokens: tuple[str, ...], mention: Mention) -> bool:
         before = before[len(before) - before[::-1].index(MARK) :]
     if _comes(tokens, mention):
         return False
-    return not NOW.isdisjoint(before) or tokens[mention.end : mention.end + 2] in UNDER_WAY
+    behind = tokens[mention.end : mention.end + 1]
+    return not NOW.isdisjoint((*before, *behind)) or tokens[mention.end : mention.end + 2] in UNDER_WAY
 
 
 def stated_options(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
@@ -165,11 +207,10 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
     >>> stated_options("Before phaco", ("incision", "phaco"))
     ()
     """
-    occurrences = asked_mentions(text, options, question)
+    occurrences, tokens = asked_mentions(text, options, question), clauses(text)
     own = {mention.option for mention in occurrences if mention.state == "stated"}
     own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
     if NEXT.search(question.casefold()):
-        tokens = clauses(text)
         coming = {
             mention.option
             for mention in occurrences
@@ -177,7 +218,6 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
         }
         own = own if AFTERWARDS.search(" ".join(tokens)) and own else coming or own
     elif PREVIOUS.search(question.casefold()):
-        tokens = clauses(text)
         coming = {mention.option for mention in occurrences if _comes(tokens, mention)}
         if coming and not own - coming:  # "a comes next" is no answer to what came before
             return ()
@@ -190,7 +230,12 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
     ):
         own = _other_of_two(question, options, next(iter(asides)))
     if not own and ORDER.search(question.casefold()):
-        own = {mention.option for mention in occurrences if mention.state == "aside"}
+        is_next = NEXT.search(question.casefold()) is not None
+        own = {
+            mention.option
+            for mention in occurrences
+            if mention.state == "aside" and not (is_next and _is_past(tokens, mention))
+        }
     return tuple(option for option in options if option in own)
 
 
@@ -212,4 +257,14 @@ def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:
     before = tuple(
         word for word in tokens[max(0, mention.start - 4) : mention.start] if word not in ("the", MARK)
     )
-    return behind in COMES or before[-2:] in ANNOUNCES or before[-1:] == ("next",)
+    return (
+        behind in COMES
+        or before[-2:] in ANNOUNCES
+        or (before[-1:] == ("next",) and _opens_clause(tokens, mention))
+    )
+
+
+def _opens_clause(tokens: tuple[str, ...], mention: Mention) -> bool:
+    """Whether the "next" before a name begins a clause: "now a; next: b", and not "a next, b last"."""
+    place = next(i for i in range(mention.start - 1, -1, -1) if tokens[i] == "next")
+    return place == 0 or tokens[place - 1] in (MARK, "the", "and")

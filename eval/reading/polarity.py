@@ -15,9 +15,11 @@ SEVERAL = "names several answers"
 CONTRADICTS = "contradicts itself"
 NOTHING_SAID = "no leading yes or no"
 
-YES = word_set("yes yeah yep yup ye true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم")
+YES = word_set(
+    "yes yeah yep yup ye true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم はい ある あります"
+)
 NO = word_set(
-    "no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ 아니요 아니오 없음 нет لا"
+    "no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ ない なし 아니요 아니오 없음 нет لا"
 )
 # "No" speaks for itself before these; before a thing it only denies the thing ("no normal view").
 CARRY_ON = word_set(
@@ -91,6 +93,10 @@ OPINION = re.compile(  # "I believe it is.", "I don't think it does."
 CONFIRMED = re.compile(  # "That's correct."
     r"(?:that's|that is|it's|it is|this is|(?:the|your) (?:statement|assumption) is)( not| n't)? (correct|right|true|so|the case|wrong|incorrect|false|untrue)"
 )
+TAG_QUESTION = re.compile(  # "It bleeds, doesn't it?"
+    r",\s*(?:is|are|was|does|do|did|has|have|can|will|would)(?:n't| not)?\s+(?:it|they|there|this|that|he|she)\s*\?\s*$",
+    re.I,
+)
 WRONG = frozenset(["wrong", "incorrect", "false", "untrue"])
 ABSENT_NOW = re.compile(
     r"not (?:yet|any ?more|now|here|really|at all|so far|at (?:this|the) (?:moment|time|point))|no longer"
@@ -107,6 +113,7 @@ SMALL = word_set(
 )  # words of a question that don't tell what it is about
 SHOWS = word_set("show shows contain contains depict depicts display displays include includes")
 SCENE = word_set("clip image frame frames video picture view")
+EMPHASIS = word_set("yet fully completely been whatsoever all sign signs evidence trace")
 DENIALS = word_set(
     "nothing no not never nowhere cannot without neither nor none absent missing fails lacks free"
 )
@@ -132,6 +139,7 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     >>> polarity("Yes, the spatula is not visible.", "Is a spatula visible?")
     ('', 'contradicts itself')
     """
+    text = TAG_QUESTION.sub(".", text)
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
@@ -180,7 +188,8 @@ def _plain_answers(tokens: tuple[str, ...]) -> set[str]:
         is_abbreviation = (
             token == "no" and following == MARK and tokens[i + 2 : i + 3] != () and tokens[i + 2].isdigit()
         )
-        if following == "if" or is_abbreviation:  # "yes if it were longer", "no. 1"
+        is_rejected = following in ("is", "would") and not WRONG.isdisjoint(tokens[i + 2 : i + 4])
+        if following == "if" or is_abbreviation or is_rejected:  # "yes if it were longer", "no. 1"
             continue
         ends = following == MARK or following in YES or following in NO
         leads = all(word in BRINGS or word in YES or word in NO for word in tokens[begin:i])
@@ -237,11 +246,10 @@ def _predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
     if stem(question_words[-1]) not in map(stem, own) or question_words[-1] in SMALL or len(own) > 8:
         return ""
     letters = "".join(word[0] for word in question_words if len(word) > 2)
-    known_stems = (
-        {stem(word) for word in question_words} | SMALL | DENIALS | {"yet", "fully", "completely", "been"}
-    )
+    known_stems = {stem(word) for word in question_words} | SMALL | DENIALS | EMPHASIS
     rest = {word for word in own if stem(word) not in known_stems and not word.endswith("n't")}
-    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own}:
+    denied = own[:1] == ("no",)  # "No bleeding whatsoever"
+    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own[denied:]}:
         return ""
     return "no" if any(word in DENIALS or word.endswith("n't") for word in own) else "yes"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -137,6 +137,12 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
     if not occurrences and len(options) <= OPEN:
         others = list(_find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
         occurrences = [Mention(*span, _state(tokens, *span[:2])) for span in others]
+    elif len(options) <= OPEN and all(mention.state in ("aside", "negated") for mention in occurrences):
+        named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
+        occurrences += [
+            Mention(*span, _state(tokens, *span[:2]))
+            for span in _find_derived(tokens, option_index, named_options)
+        ]
     return tuple(_without_origins(sorted(occurrences), tokens))
 
 
@@ -218,7 +224,9 @@ def _find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[t
                 return
 
 
-def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tuple[int, int, str]]:
+def _find_derived(
+    tokens: tuple[str, ...], option_index: Index, named_options: Set[str] = frozenset()
+) -> Iterator[tuple[int, int, str]]:
     """Yield the one name whose words all stand in a clause in another form: "the lens is implanted"."""
     clause_roots: list[dict[str, int]] = [{}]
     for place, token in enumerate(tokens):
@@ -233,10 +241,15 @@ def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tupl
         else:
             short[-1].setdefault(root(token, 3), place)
     whole = {}
+    stems = [root(token, 3) for token in tokens]
     for form, option in option_index.exact.items():
         least, own = (5, clause_roots) if len(form) == 1 and len(root(form[0], 3)) > 4 else (3, short)
         roots = [root(word, least) for word in form if word not in FILLERS]
-        if not roots or all(root(word, least) == word for word in form):
+        if not roots or option in named_options or (len(form) == 1 and form[0] in tokens):
+            continue
+        if all(root(word, least) == word for word in form):
+            if len(roots) > 1 and (place := _adjacent(stems, roots)) is not None:  # "leak testing"
+                whole[option] = [place, place + len(roots) - 1]
             continue
         for clause in own:
             if all(one in clause for one in roots):
@@ -244,6 +257,12 @@ def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tupl
     if len(whole) == 1:
         option, places = whole.popitem()
         yield min(places), max(places) + 1, option
+
+
+def _adjacent(stems: list[str], roots: list[str]) -> int | None:
+    """Return where words stand beside each other, in order."""
+    size = len(roots)
+    return next((i for i in range(len(stems) - size + 1) if stems[i : i + size] == roots), None)
 
 
 def root(word: str, least: int = 5) -> str:
@@ -259,7 +278,7 @@ def root(word: str, least: int = 5) -> str:
     base = ENDING.sub("", word)
     if base == word and len(word) > 7:  # "sphenoidal"
         base = word.removesuffix("al")
-    if least < 5 and len(base) > 3 and base[-1] == base[-2] and base != word:  # "cutting"
+    if least < 5 and len(base) > 3 and base[-1] == base[-2]:  # "cutting"
         base = base[:-1]
     return base if len(base) >= least and word != "lens" else word
 

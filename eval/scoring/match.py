@@ -22,19 +22,19 @@ from typing import NamedTuple
 
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, quantities, units
-from surgvqa.eval.reading import grid_answers, hedges, letters, polarity
+from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity
 from surgvqa.eval.reading.lists import (
     doubts,
     gone,
     in_base_forms,
     is_list,
+    is_turned_round,
     items,
     name_sets,
     nothing,
     says_nothing,
 )
 from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.order import stated_options
 from surgvqa.eval.reading.terms import mentions
 from surgvqa.eval.reading.tokens import after, clauses, name, words
 from surgvqa.eval.reading.unwrap import unwrap
@@ -49,7 +49,7 @@ YES_NO = polarity.YES_NO
 SEVERAL = polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
 ONCE = re.compile(
-    r"ever|\bleft\b|leav|exit|remov|disappear|withdr|enter"
+    r"\bever(?:\b|_)|\bleft\b|leav|exit|remov|disappear|withdr|enter"
 )  # asks for what isn't there all the time
 LETTER_AND_TEXT = "letter and text contradict"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
@@ -264,6 +264,8 @@ def _as_set(rule: str, text: str, target: Target) -> Verdict:
         names = frozenset().union(*(items(choice, vocabulary) for choice in by_letter))
     if names != truth:
         return Verdict(False, "another list")
+    if is_turned_round(text, target.answer):
+        return Verdict(False, "another list")
     own = tuple(sorted(truth))
     if doubts(text, own) or (OR.search(text) and hedges.alternatives(text, own)):
         return Verdict(False, SEVERAL)
@@ -273,7 +275,7 @@ def _as_set(rule: str, text: str, target: Target) -> Verdict:
 def _as_cell(rule: str, text: str, cell: grid_answers.Cell, target: Target) -> Verdict:
     there = grid_answers.said_cell(text)
     elsewhere = tuple(option for option in _options(rule, target) if grid_answers.cell(words(option)) is None)
-    if there is not None and stated_options(text, elsewhere):
+    if there is not None and order.stated_options(text, elsewhere):
         return Verdict(False, SEVERAL)
     if there is None and (choice := _choice_by_letter(rule, text, target)):
         there = grid_answers.cell(words(choice))
@@ -315,7 +317,7 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
     text = grid_answers.within(text, target.question)
     if (numbered := _by_number(text, options)) is not None:
         return RIGHT if words(numbered) == words(target.answer) else Verdict(False, "another answer")
-    answers = stated_options(text, options, target.question)
+    answers = order.stated_options(text, options, target.question)
     if len(answers) == 1 and target.question:
         other = grid_answers.converse(text, target.question, *map(name, answers))
         answers = tuple(option for option in options if name(option) == other) or answers
@@ -328,9 +330,12 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
             return Verdict(False, LETTER_AND_TEXT)
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
+    has_list = hedges.alternatives(text, options) and not order.is_settled(
+        text, options, target.question
+    )
     if (
         len(forms) > 1
-        or hedges.alternatives(text, options)
+        or has_list
         or hedges.joins(text, target.rival_answers, target.question)
     ):
         return Verdict(False, SEVERAL)
