@@ -79,6 +79,20 @@ def _counted_thing(question: str) -> set[str]:
     return {stem(word) for word in words(question) if len(word) > 3}
 
 
+def times(text: str) -> str:
+    """Return a reply to "how many times" with a number for "once", "twice" and "thrice".
+
+    >>> times("only once"), times("once or twice")
+    ('only 1', '1 or 2')
+    """
+    return re.sub(
+        r"\b(?:once|twice|thrice)\b",
+        lambda match: str(1 + ("once", "twice", "thrice").index(match[0].casefold())),
+        text,
+        flags=re.I,
+    )
+
+
 @lru_cache(maxsize=16384)
 def count(text: str) -> Count:
     """Return the numbers a text states; of a total and its parts, the total; of a sum, what it comes to.
@@ -128,6 +142,8 @@ def _no_count(tokens: tuple[str, ...], i: int) -> bool:
     """Whether a number is none: "this one", "the 2nd", "a double", "single-use"."""
     token = tokens[i]
     before, behind = tokens[i - 1] if i else MARK, tokens[i + 1] if i + 1 < len(tokens) else MARK
+    if behind == "o'clock":
+        return True
     if token[0].isdigit():
         return behind in ("nd", "rd", "th", "st")
     if token == "one":

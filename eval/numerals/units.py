@@ -142,6 +142,15 @@ def _sum(match: re.Match[str]) -> str:
     return f"{float(match['large']) * large + float(match['small']) * small:g} s"
 
 
+def is_clock(answer: str) -> bool:
+    """Whether an answer is a time of a clock and nothing else.
+
+    >>> is_clock("02:30"), is_clock("at 2:30")
+    (True, False)
+    """
+    return CLOCK.fullmatch(answer.strip()) is not None
+
+
 def in_seconds(text: str) -> str:
     """Return a text with times of a clock as seconds.
 

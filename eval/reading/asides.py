@@ -6,7 +6,7 @@ import re
 
 KEYS = re.compile(
     r"reason|think|thought|expla|rationale|analysis|confiden|certain|probab|score|^id$|_id$|question|note|comment|evidence"
-    r"|justif|observ|descri|caveat|remark",
+    r"|justif|observ|descri|caveat|remark|alternativ|runner|reject|exclud|unlikely",
     re.I,
 )
 LABEL = re.compile(r"^\W*((?:[A-Za-z_]+ ){0,2}[A-Za-z_]+)\s*[:=]\W*(.*)$")

@@ -36,6 +36,7 @@ ENDS = word_set("to towards into ends end ending finally then arrives stops")
 ROW_INITIALS = {"t": "top", "u": "top", "b": "bottom", "l": "bottom", "m": "center", "c": "center"}
 COLUMN_INITIALS = {"l": "left", "r": "right", "c": "center"}
 ABBREVIATION = re.compile(r"\W*([tubmc][lrc]|l[lr])\W*", re.I)
+QUADRANT = re.compile(r"\W*([lr])([ul])q\W*", re.I)
 TOGETHER = re.compile(
     r"\b(top|upper|bottom|lower|north|south)(left|right|center|centre|middle|west|east)\b", re.I
 )
@@ -47,6 +48,7 @@ EITHER_SIDE = re.compile(  # "Is the tip left or right of the pupil?"
     r"\b(?:is|are|does|lies?) (?:the )?(?P<thing>(?:(?!is\b|or\b|left|right|above|below|to\b|on\b)\w+ ?){1,3}?) (?:(?:lie|to|on|the|side) )*"
     r"(?:left|right|above|below)\b.*\bor\b.*\b(?:left|right|above|below|under|over)(?: side)?(?: of)? (?:the )?(?P<other>\w+(?: \w+)?)$"
 )
+IN = re.compile(r"\bin (?:the|it)\b", re.I)
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
            "around": "inside", "left": "right", "right": "left"}  # fmt: skip
 NUMBERS = re.compile(r"[\[(<][^\[\](){}]*?[\])>]")
@@ -77,6 +79,9 @@ def said_cell(text: str) -> Cell | None:
     >>> said_cell("the top-left and the center"), said_cell("slightly left of the top center")
     (None, None)
     """
+    if quadrant := QUADRANT.fullmatch(text):  # "RUQ"
+        column, row = quadrant.groups()
+        return cell((ROW_INITIALS[row.casefold()], COLUMN_INITIALS[column.casefold()]))
     if abbreviation := ABBREVIATION.fullmatch(text):
         row, column = abbreviation.group(1).casefold()
         return cell((ROW_INITIALS[row], COLUMN_INITIALS[column]))
@@ -147,7 +152,9 @@ def within(text: str, question: str) -> str:
     >>> within("in the pupil", "Where is the tip relative to the pupil?"), within("in the frame", "Where is it?")
     ('inside the pupil', 'in the frame')
     """
-    match = RELATIVE.search(" ".join(words(question))) if "in the " in text.casefold() else None
+    match = RELATIVE.search(" ".join(words(question))) if IN.search(text) else None
+    if match and (inner := re.sub(r"\bin it\b", "inside it", text, flags=re.I)) != text:
+        return inner
     other = match and match.group("other").strip()
     return re.sub(rf"\bin the (?={re.escape(other)}\b)", "inside the ", text, flags=re.I) if other else text
 

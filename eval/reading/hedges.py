@@ -28,6 +28,8 @@ SUPPOSITION = re.compile(
     r"|^(?:\w+ ){0,3}would (?:\w+ ){0,5}if (?:\w+ ){1,6}?(?:were|was|had|could)\b"
 )
 OWN_QUESTION = re.compile(r"\?\s*(?:no|nope|nah|not quite|not really)\s*[,.;:–-]+\s*(?=\w)", re.I)
+OWN_CHOICE = re.compile(r"^[^?.!\n]*\bor\b[^?.!\n]*\?\s*(?=\w)", re.I)
+SPAN = re.compile(r"\b(?:anything|something|somewhere|any(?:where)?) (?:from|between)\b", re.I)
 AND_OR = re.compile(r"\s*\band\s*/\s*or\b\s*", re.I)
 AND = re.compile(r"\band\b|&", re.I)
 UNSEEN = re.compile(r"i (?:can ?not|can't|do not|don't) see (?:\w+ ){0,4}\w+")
@@ -54,12 +56,14 @@ def unseen(text: str) -> bool:
 
 
 def after_question(text: str) -> str:
-    """Return what stands behind a question that a reply asks itself and denies; other text as it is.
+    """Return what stands behind a question that a reply asks itself; other text, and a question to say yes to, as it is.
 
     >>> after_question("Is it the liver? No, it is the spleen."), after_question("The liver?")
     ('it is the spleen.', 'The liver?')
+    >>> after_question("Liver or spleen? Liver.")
+    'Liver.'
     """
-    *_, denied = [None, *OWN_QUESTION.finditer(text)]
+    *_, denied = [None, *OWN_QUESTION.finditer(text), *OWN_CHOICE.finditer(text)]
     return text[denied.end() :] if denied else text
 
 
@@ -123,6 +127,8 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
     (False, False)
     """
     text = AND_OR.sub(" or ", text)
+    if SPAN.search(text):  # "anything from a to b"
+        return True
     occurrences = mentions(text, options)
     if not occurrences:
         return False

@@ -29,6 +29,7 @@ DOUBT = re.compile(  # "a grasper, possibly a hook": whether the hook is meant i
     r"[,;\n(]?\s*\b(?:and|or|with|plus)?\s*\b(?:possibly|perhaps|maybe|potentially|(?:what )?(?:might|may|could) (?:also )?be)\b",
     re.I,
 )
+AGENT = frozenset(["by", "with", "using", "via"])
 DASH = re.compile(r"\s[-–—]\s")
 WORD = re.compile(r"[^\W\d_]{4,}")
 ARTICLE = re.compile(r"\s*(?:a|an)\s", re.I)
@@ -131,7 +132,7 @@ def is_turned_round(text: str, answer: str) -> bool:
         return False
     stems = tuple(map(stem, tokens))
     first, verb, last = (next(iter(spots(stems, tuple(map(stem, words(part))))), (-1, -1)) for part in parts)
-    return 0 <= last[0] < verb[0] < first[0] and "by" not in tokens[verb[1] : first[0]]
+    return 0 <= last[0] < verb[0] < first[0] and AGENT.isdisjoint(tokens[verb[1] : first[0]])
 
 
 def doubts(text: str, known_names: tuple[str, ...]) -> bool:

@@ -111,6 +111,7 @@ WOULD = frozenset(
 )
 BEGINNINGS = word_set("starts begins comes commences happens")
 LATER = word_set("soon shortly later next afterwards")
+SEEN = word_set("view visible seen present shown there frame picture image")
 OUT = word_set("out outside off")  # of the view: what is named there is not shown
 VIEW = word_set("view frame picture image screen field shot sight camera")
 LEFT = re.compile(
@@ -152,6 +153,12 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
             interjection = i == 0 and token == "no" and following in {"the", "it", "there", "this", "they"}
             if not interjection:
                 return True
+    if (
+        tokens[start - 1 : start] == (MARK,)
+        and start > 1
+        and _is_denied_label(tokens[max(0, start - 5) : start - 1])
+    ):
+        return True
     if _is_out_of_view(tokens[end : end + 7]):
         return True
     behind = tokens[end : end + 3]
@@ -159,7 +166,18 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
         behind = behind[: behind.index(MARK)]
     if not behind:
         return False
+    if behind[0] == "not" and not SEEN.isdisjoint(behind[1:]):  # "(a not in view)"
+        return True
     return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
+
+
+def _is_denied_label(before: tuple[str, ...]) -> bool:
+    """Whether the words before a colon say that what follows isn't there: "Not visible: the hook"."""
+    if MARK in before:
+        before = before[len(before) - before[::-1].index(MARK) :]
+    return before[-1:] in (("absent",), ("missing",)) or (
+        before[:1] == ("not",) and len(before) < 4 and not SEEN.isdisjoint(before[1:])
+    )
 
 
 def _is_out_of_view(behind: tuple[str, ...]) -> bool:
@@ -248,6 +266,8 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         tokens[end : end + 4]
     ):
         return True  # "At first I thought of a, but it is b."
+    if "whether" in tokens[max(0, start - 5) : start]:
+        return True
     behind = tokens[end : end + 4]
     if behind[:3] == (MARK, "no", MARK) and len(behind) > 3:  # "Incision? No, phaco."
         return True

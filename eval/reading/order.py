@@ -44,6 +44,7 @@ BACKWARD = (
 )  # fmt: skip
 PAST = frozenset([("was",), ("were",), ("has",), ("have",), ("had",)])
 DONE = word_set("done finished ended over complete completed before already earlier")
+WHICH_OF_TWO = re.compile(r"\W*(?:it is |it's )?the (?:(former)|latter)(?: one| of the two)?\W*")
 ENDS_LATE = word_set("second last later secondly afterwards")
 ENDS_EARLY = word_set("first earlier firstly earliest sooner")
 SKIPPED = word_set("the a an")

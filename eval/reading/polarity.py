@@ -16,7 +16,7 @@ CONTRADICTS = "contradicts itself"
 NOTHING_SAID = "no leading yes or no"
 
 YES = word_set(
-    "yes yeah yep yup ye true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم はい ある あります"
+    "yes yeah yep yup yess yea aye ye jawohl true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم はい ある あります"
 )
 NO = word_set(
     "no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ ない なし 아니요 아니오 없음 нет لا"
@@ -91,11 +91,18 @@ OPINION = re.compile(  # "I believe it is.", "I don't think it does."
     r"i (?:really )?(don't |do not |doubt )?(?:(?:think|believe|guess|suppose|would say) )?(?:that )?(.+)"
 )
 CONFIRMED = re.compile(  # "That's correct."
-    r"(?:that's|that is|it's|it is|this is|(?:the|your) (?:statement|assumption) is)( not| n't)? (correct|right|true|so|the case|wrong|incorrect|false|untrue)"
+    r"(?:(?:that's|that is|it's|it is|this is|(?:the|your) (?:statement|assumption) is) ?)?(not |n't )?(correct|right|true|so|the case|wrong|incorrect|false|untrue)"
 )
 TAG_QUESTION = re.compile(  # "It bleeds, doesn't it?"
     r",\s*(?:is|are|was|does|do|did|has|have|can|will|would)(?:n't| not)?\s+(?:it|they|there|this|that|he|she)\s*\?\s*$",
     re.I,
+)
+SURE = re.compile(
+    r"(?:without|beyond) (?:a |any )?(?:doubt|question)|no doubt|exactly|precisely|naturally|undoubtedly"
+)
+FULLY = re.compile(r"\b(?:fully|completely|entirely|totally|whole|complete)\b")
+PARTLY = re.compile(
+    r"\b(?:only|just|merely) (?:\w+ )?(?:half|part(?:ly|ially)?|incompletely)\b|^\W*(?:half|partly|partially)\b"
 )
 WRONG = frozenset(["wrong", "incorrect", "false", "untrue"])
 ABSENT_NOW = re.compile(
@@ -146,6 +153,10 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     reply_words = tuple(word for word in words(text) if word not in SURELY) or words(text)
     if (confirmed := CONFIRMED.fullmatch(" ".join(reply_words))) and asks(question):
         return "no" if confirmed.group(1) or confirmed.group(2) in WRONG else "yes", ""
+    if SURE.fullmatch(" ".join(reply_words)) and asks(question):
+        return "yes", ""
+    if FULLY.search(question.casefold()) and PARTLY.search(text.casefold()) and YES.isdisjoint(tokens):
+        return "no", ""
     if ABSENT_NOW.fullmatch(" ".join(reply_words)) and asks(question):
         return "no", ""
     if reply_words == ("never",) or (reply_words in (("nothing",), ("nil",)) and asks(question)):
@@ -192,7 +203,10 @@ def _plain_answers(tokens: tuple[str, ...]) -> set[str]:
         if following == "if" or is_abbreviation or is_rejected:  # "yes if it were longer", "no. 1"
             continue
         ends = following == MARK or following in YES or following in NO
-        leads = all(word in BRINGS or word in YES or word in NO for word in tokens[begin:i])
+        leads = all(
+            word in BRINGS or word.isdigit() or word == "%" or word in YES or word in NO
+            for word in tokens[begin:i]
+        )
         if token in ("true", "correct", "false", "negative") and not (leads and ends):
             continue  # "a false lumen", "the correct side"
         carries = following in CARRY_ON or token in YES or following in ("is", "was", "would")

@@ -55,7 +55,7 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
         "above": ("over", "higher than", "on top of", "superior to"),
         "below": ("beneath", "under", "underneath", "lower than", "inferior to"),
         "inside": ("within", "in the interior of"),
-        "around": ("surrounding", "encircling"),
+        "around": ("surrounding", "encircling", "surrounds", "encircles", "encloses"),
         "at the same place": ("same place", "same position", "same location", "same spot", "overlapping"),
     },
     {

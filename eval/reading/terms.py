@@ -25,6 +25,8 @@ ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
 Y_ENDING = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
 NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
+IRREGULAR = {"held": "hold", "bled": "bleed", "torn": "tear", "sewn": "sew", "drawn": "draw", "driven": "drive", "taken": "take", "seen": "see",
+             "shown": "show", "worn": "wear", "hidden": "hide", "lost": "lose", "left": "left"}  # fmt: skip
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
 
@@ -275,6 +277,7 @@ def root(word: str, least: int = 5) -> str:
     """
     if least < 5 and (match := Y_ENDING.fullmatch(word)):
         return f"{match.group(1)}ie"
+    word = IRREGULAR.get(word, word)
     base = ENDING.sub("", word)
     if base == word and len(word) > 7:  # "sphenoidal"
         base = word.removesuffix("al")

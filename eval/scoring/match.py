@@ -51,6 +51,9 @@ OR = re.compile(r"\bor\b", re.I)
 ONCE = re.compile(
     r"\bever(?:\b|_)|\bleft\b|leav|exit|remov|disappear|withdr|enter"
 )  # asks for what isn't there all the time
+TIMES_ASKED = re.compile(r"\bhow (?:many times|often)\b", re.I)
+HOUR = re.compile(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?h\b")
+AROUND_NUMBER = re.compile(r"\b(?:at|about|around|approximately|roughly|the|position|hour)\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
     "not among its words",
@@ -192,6 +195,8 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
         return _as_cell(rule, text, cell, target)
     if number_words.whole(short) is not None:
         return _as_count(rule, text, target)
+    if units.is_clock(short):
+        short = units.in_seconds(short)
     if quantities.is_quantity(short):
         if units.is_moment(text, target.question):
             return Verdict(False, "a moment, no duration")
@@ -287,6 +292,8 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
     true = number_words.whole(target.answer.strip())
     if units.is_moment(text, target.question):
         return Verdict(False, "a moment, no duration")
+    if TIMES_ASKED.search(target.question):
+        text = counts.times(text)
     text = units.in_unit(text, units.unit_asked(target.question))
     count = counts.count(text)
     values = set(count.values)
@@ -330,14 +337,8 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
             return Verdict(False, LETTER_AND_TEXT)
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
-    has_list = hedges.alternatives(text, options) and not order.is_settled(
-        text, options, target.question
-    )
-    if (
-        len(forms) > 1
-        or has_list
-        or hedges.joins(text, target.rival_answers, target.question)
-    ):
+    has_list = hedges.alternatives(text, options) and not order.is_settled(text, options, target.question)
+    if len(forms) > 1 or has_list or hedges.joins(text, target.rival_answers, target.question):
         return Verdict(False, SEVERAL)
     if forms:
         return RIGHT if words(target.answer) in forms else Verdict(False, "another answer")
@@ -346,7 +347,7 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
 
 def _by_number(text: str, options: tuple[str, ...]) -> str | None:
     """Return the option that a bare number stands for, where options differ by a number: "3" is "3 o'clock"."""
-    value = number_words.whole(re.sub(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?h\b", r"\1\2", text.strip()))
+    value = number_words.whole(AROUND_NUMBER.sub(" ", HOUR.sub(r"\1\2", text)))
     if value is None or words(text) in map(words, options):
         return None
     named = [
@@ -358,7 +359,7 @@ def _by_number(text: str, options: tuple[str, ...]) -> str | None:
         tuple(word for word in words(option) if number_words.number(word) is None) == named[0][1]
         for option in options
     )
-    return named[0][0] if len(named) == 1 and alike > 1 else None
+    return named[0][0] if len(named) == 1 and (alike > 1 or named[0][1] == ("o'clock",)) else None
 
 
 def _only_denies_others(text: str, options: tuple[str, ...], choice_words: tuple[str, ...]) -> bool:
