@@ -30,12 +30,15 @@ COUNTS = word_set(
     "contain shows show has have count counts number and about approximately roughly least of or"
 )
 NOT_A_COUNT = frozenset(["of", "is", "by", "another"])  # "one of them", "one is held"
+ARTICLE_ALONE = re.compile(r"\W*(?:there(?: is|'s) |i see )?an? (?:\w+ )?(\w+)\W*", re.I)
 PARTS = frozenset(("of", word) for word in ("which", "whom", "them", "these", "those"))
 ONE_PAIR = word_set("forceps scissors tweezers pliers glasses")  # "a pair of scissors" is one
 CONCLUSION = re.compile(  # "from 12 to 57, so 45", "two here and one there, which makes three"
     r"(?:[,;.]|\s[-–—]|\band)\s*(?:so|thus|hence|therefore|which (?:makes|gives|is)|making|giving|that(?:'s| is| makes| gives)|i\.?e\.?)\b|\s=\s",
     re.I,
 )
+LABELS = word_set("clip step phase frame figure case video image")  # "clip 2" is one clip
+EACH = word_set("each per apiece every")  # "two on each side" are not two
 TOTAL = frozenset(["total", "altogether", "overall", "all"])
 
 
@@ -67,7 +70,11 @@ def of_thing(text: str, question: str) -> frozenset[float] | None:
     True
     """
     thing_stems, reply_words = _counted_thing(question), NONE_OF.sub("", " ".join(words(text))).split()
-    pairs = [(number(word), thing) for word, thing in itertools.pairwise([*reply_words, ""])]
+    pairs = [
+        (number(word), thing)
+        for i, (word, thing) in enumerate(itertools.pairwise([*reply_words, ""]))
+        if EACH.isdisjoint(reply_words[i + 1 : i + 5])  # "one on each side" is not one
+    ]
     things = [(value, thing) for value, thing in pairs if value is not None]
     if any(len(thing) < 4 or not thing.isalpha() for _, thing in things):
         return None
@@ -77,6 +84,16 @@ def of_thing(text: str, question: str) -> frozenset[float] | None:
 def _counted_thing(question: str) -> set[str]:
     """Return the words of a question that may name what is counted."""
     return {stem(word) for word in words(question) if len(word) > 3}
+
+
+def one_by_article(text: str, question: str) -> bool:
+    """Whether a reply is the counted thing with an article: "a grasper" is one.
+
+    >>> one_by_article("A grasper.", "How many graspers are there?"), one_by_article("a hook", "How many graspers?")
+    (True, False)
+    """
+    match = ARTICLE_ALONE.fullmatch(text)
+    return match is not None and stem(match.group(1).casefold()) in _counted_thing(question)
 
 
 def times(text: str) -> str:
@@ -142,7 +159,12 @@ def _no_count(tokens: tuple[str, ...], i: int) -> bool:
     """Whether a number is none: "this one", "the 2nd", "a double", "single-use"."""
     token = tokens[i]
     before, behind = tokens[i - 1] if i else MARK, tokens[i + 1] if i + 1 < len(tokens) else MARK
-    if behind == "o'clock":
+    if behind == "o'clock" or before in LABELS:
+        return True
+    if (
+        not EACH.isdisjoint(tokens[i + 1 : i + 5])
+        and MARK not in tokens[i + 1 : i + 1 + _place_of_each(tokens[i + 1 : i + 5])]
+    ):
         return True
     if token[0].isdigit():
         return behind in ("nd", "rd", "th", "st")
@@ -156,6 +178,10 @@ def _no_count(tokens: tuple[str, ...], i: int) -> bool:
         and behind in ("of", MARK)
         and not (token == "pair" and behind == MARK)
     )
+
+
+def _place_of_each(behind: tuple[str, ...]) -> int:
+    return next(place for place, word in enumerate(behind) if word in EACH)
 
 
 def _is_bound(tokens: tuple[str, ...], start: int, end: int) -> bool:

@@ -51,6 +51,7 @@ QUANTITY = re.compile(rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>{_TIM
 
 
 SET_TIME = re.compile(rf"\bt\s*[=:≈]\s*(\d+(?:\.\d+)?)\b(?![.:\d])(?!\s*(?:{_TIME})\b)", re.I)  # "t = 12"
+COUNTING = re.compile(r"\b(?:how many|how often|number of|count)\b", re.I)
 DURATION = re.compile(
     r"\b(?:how long|duration|for how many|how many (?:seconds|minutes|hours) (?:does|did|do|is|was|has))\b",
     re.I,
@@ -102,22 +103,34 @@ def in_unit(text: str, unit: str) -> str:
     return QUANTITY.sub(bare, joined_parts(text))
 
 
+def without_quantities(text: str, question: str) -> str:
+    """Return a reply to "how many …" without its times and lengths, which count nothing.
+
+    >>> without_quantities("2 (at 0:10 and 0:25)", "How many clips?").split(), without_quantities("2 mm", "How wide?")
+    (['2', '(at', 'and', ')'], '2 mm')
+    """
+    if not COUNTING.search(question):
+        return text
+    return QUANTITY.sub(" ", in_seconds(text))
+
+
 def joined_parts(text: str) -> str:
     """Return a text in which each time is one number with one unit.
 
     >>> joined_parts("1 minute and 15 seconds"), joined_parts("a minute and a half"), joined_parts("1:05")
     ('75 s', '1.5 minute', '65 s')
     """
+    text = re.sub(r"(?<![\d,.])(\d+),(\d{1,2})(?![\d,])", r"\1.\2", text)  # "1,5 min"
     text = SET_TIME.sub(r"\1 s", in_seconds(text))
     text = NUMERAL.sub(_digits, text)
-    text = FRACTION.sub(
-        lambda match: f"{PARTS[match['part'].casefold().replace('-', ' ')]:g} {match['unit']}", text
-    )
     text = AND_A_HALF.sub(
         lambda match: (
             f"{float(match['whole'] if match['whole'].isdigit() else 1) + 0.5:g} {match['unit'] or match['single']}"
         ),
         text,
+    )
+    text = FRACTION.sub(
+        lambda match: f"{PARTS[match['part'].casefold().replace('-', ' ')]:g} {match['unit']}", text
     )
     text = re.sub(r"\ban? (?=(?:minute|hour)\b)", "1 ", text, flags=re.I)
     while (shorter := COMPOUND.sub(_sum, text)) != text:

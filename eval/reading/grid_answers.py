@@ -37,6 +37,11 @@ ROW_INITIALS = {"t": "top", "u": "top", "b": "bottom", "l": "bottom", "m": "cent
 COLUMN_INITIALS = {"l": "left", "r": "right", "c": "center"}
 ABBREVIATION = re.compile(r"\W*([tubmc][lrc]|l[lr])\W*", re.I)
 QUADRANT = re.compile(r"\W*([lr])([ul])q\W*", re.I)
+ORDINAL = re.compile(r"\b(?P<place>first|second|third|1st|2nd|3rd) (?P<line>row|column)\b", re.I)
+LINES = {
+    "row": {"f": "top", "1": "top", "s": "middle", "2": "middle", "t": "bottom", "3": "bottom"},
+    "column": {"f": "left", "1": "left", "s": "center", "2": "center", "t": "right", "3": "right"},
+}
 TOGETHER = re.compile(
     r"\b(top|upper|bottom|lower|north|south)(left|right|center|centre|middle|west|east)\b", re.I
 )
@@ -85,6 +90,7 @@ def said_cell(text: str) -> Cell | None:
     if abbreviation := ABBREVIATION.fullmatch(text):
         row, column = abbreviation.group(1).casefold()
         return cell((ROW_INITIALS[row], COLUMN_INITIALS[column]))
+    text = ORDINAL.sub(lambda match: LINES[match["line"].casefold()][match["place"].casefold()[:1]], text)
     tokens = clauses(TOGETHER.sub(r"\1 \2", text))
     groups: list[list[str]] = []
     near = False  # whether only words that join stand between this place word and the last

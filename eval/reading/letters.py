@@ -16,6 +16,9 @@ CHOICE_NUMBER = re.compile(
 NUMBERED = re.compile(
     r"^\W*(?:option|choice)\s*(?:number|no\.?|#)?\s*(\d{1,2})\s*[:)\]–-]+\s*\w", re.I
 )  # "Option 2: liver"
+DENIED_LETTER = re.compile(
+    r"\b(?:not|except|neither|nor|isn't)\s+(?:(?:option|choice|letter|answer)\s+)?[(\[]?[A-Z][)\]]?(?![\w'’])"
+)
 BRACKETED_LETTER = re.compile(r"[(\[]([A-Z])[)\]]")
 LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
 SEVERAL = re.compile(  # "B, C", "Options (A) and (C)."
@@ -35,7 +38,7 @@ def letter(text: str) -> str | None:
     >>> letter("A or B") is None, letter("I think so") is None
     (True, True)
     """
-    text = text.strip()
+    text = DENIED_LETTER.sub(" ", text).strip()
     if match := ALONE.match(text):
         return match.group(1).upper()
     if (match := NUMBERED.match(text)) and 1 <= int(match.group(1)) <= len(ascii_uppercase):

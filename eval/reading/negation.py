@@ -277,6 +277,8 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         return True
     if MARK in behind:
         behind = behind[: behind.index(MARK)]
+    if behind[:2] == ("is", "what") and len(behind) > 2:  # "a is what I'd expect next"
+        return True
     if behind[:1] == ("would",) and behind[1:2] in WOULD:  # "a would look different"
         return True
     if behind[:2] == ("follows",) or _is_ahead(tokens[max(0, start - 5) : start], behind):

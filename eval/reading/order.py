@@ -14,9 +14,7 @@ NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
 PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
 FIRST = re.compile(r"\b(?:first|earliest|sooner|soonest)\b")
 LAST = re.compile(r"\b(?:last|latest|later)\b")
-AFTERWARDS = re.compile(
-    r"\b(?:to|will) be followed by\b|\bbefore (?!\|)"
-)  # of "a, to be followed by b" a is next
+AFTERWARDS = re.compile(r"\bto be followed by\b|\bbefore (?!\|)")  # of "a, to be followed by b" a is next
 COMES = frozenset(
     {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
     | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
@@ -36,7 +34,7 @@ FORWARD_FIRST = (("followed", "by"), *(("after", word) for word in ("it", "that"
 FORWARD = (
     ("then",), ("before",), ("precedes",), ("preceding",), ("preceded",), ("prior", "to"), ("earlier", "than"),
     ("ahead", "of"), ("leads", "to"), ("gives", "way"), ("gave", "way"), ("turns", "into"), ("first", MARK), ("first", "and"), ("to",),
-    ("afterwards",), ("sooner", "than"), ("until",),
+    ("2", "nd"), ("afterwards",), ("sooner", "than"), ("until",),
 )  # fmt: skip
 BACKWARD = (
     *(("before", word) for word in ("it", "that", "this", "which", "them")),
@@ -211,20 +209,16 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
     occurrences, tokens = asked_mentions(text, options, question), clauses(text)
     own = {mention.option for mention in occurrences if mention.state == "stated"}
     own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
-    if NEXT.search(question.casefold()):
-        coming = {
-            mention.option
-            for mention in occurrences
-            if mention.state != "negated" and _comes(tokens, mention)
-        }
-        own = own if AFTERWARDS.search(" ".join(tokens)) and own else coming or own
-    elif PREVIOUS.search(question.casefold()):
+    if PREVIOUS.search(question.casefold()):
         coming = {mention.option for mention in occurrences if _comes(tokens, mention)}
         if coming and not own - coming:  # "a comes next" is no answer to what came before
             return ()
         own = {
             m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
         } or own
+    if not occurrences and (which := WHICH_OF_TWO.fullmatch(text.casefold())):
+        both = [mention.option for mention in mentions(question, options)]
+        own = {both[0 if which.group(1) else 1]} if len(set(both)) == 2 == len(both) else own
     if (
         not own
         and len(asides := {mention.option for mention in occurrences if mention.state == "aside"}) == 1

@@ -106,7 +106,7 @@ PARTLY = re.compile(
 )
 WRONG = frozenset(["wrong", "incorrect", "false", "untrue"])
 ABSENT_NOW = re.compile(
-    r"not (?:yet|any ?more|now|here|really|at all|so far|at (?:this|the) (?:moment|time|point))|no longer"
+    r"not (?:fully|completely|entirely|quite|yet|any ?more|now|here|really|at all|so far|at (?:this|the) (?:moment|time|point))|no longer"
 )
 ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
 POLAR = re.compile(
@@ -231,6 +231,7 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
     existence = (
         not EXISTS.isdisjoint(question_words) or "contain" in question_words or "show" in question_words
     )
+    in_scene = not SCENE.isdisjoint(question_words) and not leaves(question_words)
     own = tuple(word for word in tokens if word != MARK)
     if existence and _bare(own):
         return {"yes" if DENIALS.isdisjoint(own) else "no"}
@@ -244,7 +245,7 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
         if token != MARK:
             clause.append(token)
             continue
-        answer = _clause_answer(tuple(clause), topic, existence)
+        answer = _clause_answer(tuple(clause), topic, existence=existence, in_scene=in_scene)
         if answer:
             answers.add(answer)
         clause = []
@@ -268,7 +269,9 @@ def _predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
     return "no" if any(word in DENIALS or word.endswith("n't") for word in own) else "yes"
 
 
-def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
+def _clause_answer(
+    clause: tuple[str, ...], topic: set[str], *, existence: bool, in_scene: bool = False
+) -> str:
     """Read what one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
     if short := ELLIPTIC.fullmatch(" ".join(word for word in clause if word not in YES and word not in NO)):
         return "no" if short.group(1) else "yes"
@@ -295,7 +298,7 @@ def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) ->
         roots = {root(word, 3) for word in own}
         whole = whole or (len(topic) > 1 and all(root(word, 3) in roots for word in topic))
         speaks = whole and len(own) > len(topic)
-    if existence and about and leaves(tuple(own[1:])):
+    if (existence or in_scene) and about and leaves(tuple(own[1:])):
         return "no"
     if not speaks:
         return ""

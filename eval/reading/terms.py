@@ -277,7 +277,7 @@ def root(word: str, least: int = 5) -> str:
     """
     if least < 5 and (match := Y_ENDING.fullmatch(word)):
         return f"{match.group(1)}ie"
-    word = IRREGULAR.get(word, word)
+    word = IRREGULAR.get(word, word).removesuffix("'s")
     base = ENDING.sub("", word)
     if base == word and len(word) > 7:  # "sphenoidal"
         base = word.removesuffix("al")

@@ -294,7 +294,8 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
         return Verdict(False, "a moment, no duration")
     if TIMES_ASKED.search(target.question):
         text = counts.times(text)
-    text = units.in_unit(text, units.unit_asked(target.question))
+    asked_unit = units.unit_asked(target.question)
+    text = units.in_unit(text, asked_unit) if asked_unit else units.without_quantities(text, target.question)
     count = counts.count(text)
     values = set(count.values)
     if count.bounded:
@@ -305,6 +306,8 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
     others_only = not (values if own is None else own)
     if others_only and counts.none_of(text, target.question):
         values = {0.0}
+    if not values and counts.one_by_article(text, target.question):
+        values = {1.0}
     if not values:
         values = {0.0} if says_nothing(text) else _whole(_choice_by_letter(rule, text, target))
     if values and hedges.joins(text, counts.without_numbers(target.rival_answers)):
