@@ -70,11 +70,7 @@ def of_thing(text: str, question: str) -> frozenset[float] | None:
     True
     """
     thing_stems, reply_words = _counted_thing(question), NONE_OF.sub("", " ".join(words(text))).split()
-    pairs = [
-        (number(word), thing)
-        for i, (word, thing) in enumerate(itertools.pairwise([*reply_words, ""]))
-        if EACH.isdisjoint(reply_words[i + 1 : i + 5])  # "one on each side" is not one
-    ]
+    pairs = [(number(word), thing) for word, thing in itertools.pairwise([*reply_words, ""])]
     things = [(value, thing) for value, thing in pairs if value is not None]
     if any(len(thing) < 4 or not thing.isalpha() for _, thing in things):
         return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.numerals.counts import BOUND_BEHIND, CONCLUSION
 from surgvqa.eval.numerals.number_words import TENS, number
-from surgvqa.eval.numerals.units import LENGTHS, TIMES, UNIT_NAMES, joined_parts
+from surgvqa.eval.numerals.units import LENGTHS, TIMES, UNIT_NAMES, joined_parts, unit_behind
 from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.tokens import clauses, words
 
@@ -20,7 +20,6 @@ MORE = frozenset(
 NUMBER_WORD = re.compile(rf"\b(?:{'|'.join((*UNITS, *TENS))})\b", re.I)
 TWICE = re.compile(r"(\d)\s*([a-zA-Z]{1,12})\s*((?:-|–|to|and)\s*\d[\d.]*\s*\2)\b")
 TENS_AND_ONES = re.compile(rf"\b({'|'.join(TENS)})[- ]({'|'.join(UNITS[1:10])})\b", re.I)
-ORDINAL_TIME = re.compile(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b|\b(second|minute) (\d+)\b", re.I)
 QUANTITY = re.compile(r"([<>≤≥]=?)?(-?\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 
@@ -81,8 +80,7 @@ def _in_digits(text: str) -> str:
     text = TENS_AND_ONES.sub(
         lambda match: f"{sum(number(word.casefold()) or 0 for word in match.groups()):g}", text
     )
-    text = NUMBER_WORD.sub(lambda match: f"{number(match.group().casefold()):g}", text)
-    text = ORDINAL_TIME.sub(lambda m: f"{m[1] or m[4]} {m[2] or m[3]}", text)  # "second 42", "42nd second"
+    text = unit_behind(NUMBER_WORD.sub(lambda match: f"{number(match.group().casefold()):g}", text))
     return TWICE.sub(r"\1 \3", text)
 
 

@@ -50,6 +50,7 @@ COMPOUND = re.compile(
 QUANTITY = re.compile(rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>{_TIME}|{_LENGTH})\b", re.I)
 
 
+ORDINAL_TIME = re.compile(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b|\b(second|minute) (\d+)\b", re.I)
 SET_TIME = re.compile(rf"\bt\s*[=:≈]\s*(\d+(?:\.\d+)?)\b(?![.:\d])(?!\s*(?:{_TIME})\b)", re.I)  # "t = 12"
 COUNTING = re.compile(r"\b(?:how many|how often|number of|count)\b", re.I)
 DURATION = re.compile(
@@ -107,11 +108,11 @@ def without_quantities(text: str, question: str) -> str:
     """Return a reply to "how many …" without its times and lengths, which count nothing.
 
     >>> without_quantities("2 (at 0:10 and 0:25)", "How many clips?").split(), without_quantities("2 mm", "How wide?")
-    (['2', '(at', 'and', ')'], '2 mm')
+    (['2', '(at', 'x', 'and', 'x', ')'], '2 mm')
     """
     if not COUNTING.search(question):
         return text
-    return QUANTITY.sub(" ", in_seconds(text))
+    return QUANTITY.sub(" x ", in_seconds(text))
 
 
 def joined_parts(text: str) -> str:
@@ -122,6 +123,7 @@ def joined_parts(text: str) -> str:
     """
     text = re.sub(r"(?<![\d,.])(\d+),(\d{1,2})(?![\d,])", r"\1.\2", text)  # "1,5 min"
     text = SET_TIME.sub(r"\1 s", in_seconds(text))
+    text = unit_behind(text)
     text = NUMERAL.sub(_digits, text)
     text = AND_A_HALF.sub(
         lambda match: (
@@ -136,6 +138,15 @@ def joined_parts(text: str) -> str:
     while (shorter := COMPOUND.sub(_sum, text)) != text:
         text = shorter
     return text
+
+
+def unit_behind(text: str) -> str:
+    """Return a text in which a moment's unit stands behind its number.
+
+    >>> unit_behind("second 42"), unit_behind("in the 42nd second")
+    ('42 second', 'in the 42 second')
+    """
+    return ORDINAL_TIME.sub(lambda match: f"{match[1] or match[4]} {match[2] or match[3]}", text)
 
 
 def _digits(match: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ RATED_ANSWER = re.compile(  # "incision (p=0.7)", "closure: 20 %"
 BOX_KEYS = frozenset(
     ["x", "y", "w", "h", "left", "right", "top", "bottom", "width", "height", "start", "end"]
 )
+SEGMENT = re.compile(r"([;|,]\s*)")
 RULE = re.compile(r"[\s|:+=-]+")  # the line below a table's header
 
 
@@ -57,7 +58,7 @@ def without(text: str) -> str:
     ('Phase: incision', 'Reasoning: the lens is out')
     """
     if "\n" not in text:
-        return text
+        return _without_segments(text)
     kept_lines: list[str] = []
     beside = False
     for line in text.splitlines():
@@ -66,6 +67,24 @@ def without(text: str) -> str:
         if not beside:
             kept_lines.append(line)
     return "\n".join(kept_lines) if any(line.strip() for line in kept_lines) else text
+
+
+def _without_segments(text: str) -> str:
+    """Return a line without its labelled parts that only explain.
+
+    >>> _without_segments("incision; confidence: high"), _without_segments("at 0:12, 3 s")
+    ('incision', 'at 0:12, 3 s')
+    """
+    parts = SEGMENT.split(text)
+    if len(parts) < 2:
+        return text
+    kept_text, beside = "", False
+    for place in range(0, len(parts), 2):
+        if label := LABEL.match(parts[place]):
+            beside = KEYS.search(label.group(1)) is not None
+        if not beside:
+            kept_text += (parts[place - 1] if place else "") + parts[place]
+    return kept_text if kept_text.strip(" ,;|") else text
 
 
 def likeliest(text: str) -> str:

@@ -27,7 +27,8 @@ BEYOND = word_set(
     "below above beneath under underneath outside off beyond opposite"
 )  # elsewhere than the place behind them
 PHRASAL = frozenset(
-    (verb,) for verb in ("ends", "ended", "ending", "shows", "picks", "winds", "close")
+    (verb,)
+    for verb in ("ends", "ended", "ending", "shows", "picks", "winds", "close", "halfway", "midway", "way")
 )  # "ends up"
 BEGINS = frozenset(
     [("starts", "at"), ("starts", "in"), ("begins", "in"), ("begins", "at"), ("started", "in")]

@@ -19,7 +19,7 @@ FRAME = word_set(
     "i we you see can there is are the a an this that these those of to and also yes in image frame "
     "frames clip video view picture scene visible seen shown present following instruments instrument "
     "tools tool objects surgeon uses using used which include includes including namely they it two "
-    "three four both pair one some with observe identify"
+    "three four five namely both pair one some with observe identify"
 )  # words of a sentence around the things it lists
 EXCEPTION = re.compile(  # "none except forceps"
     rf"\b(?:none|nothing|no (?:\w+ )?{THINGS}(?: (?:are|is))?(?: visible)?)\s+(?:except|but|besides|other than|apart from)\b",
@@ -62,7 +62,9 @@ def name_sets(
     parts = pieces(prediction)
     if all(len(words(part)) <= 3 for part in parts):  # a plain list, not a sentence
         strange = {
-            name(piece) for piece in parts if not mentions(piece, known_names) and not name(piece).isdigit()
+            name(piece)
+            for piece in parts
+            if not mentions(piece, known_names) and not name(piece).isdigit() and not _frames(piece)
         }
         names |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
     else:
@@ -74,6 +76,12 @@ def name_sets(
     if not names and not says_nothing(prediction):
         names = {name(prediction)}
     return frozenset(names), truth
+
+
+def _frames(piece: str) -> bool:
+    """Whether a piece is only an introduction: "two instruments"; one letter is none."""
+    own = words(piece)
+    return len(own) > 1 and FRAME.issuperset(own)
 
 
 def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,17 @@ from surgvqa.eval.reading.tokens import MARK, word_set
 NEGATORS = word_set(
     "not no never hardly scarcely without cannot neither nor non lacks lacking lack absence except excluding free"
 )
-PAIRS = frozenset({("rather", "than"), ("instead", "of"), ("other", "than")})
+PAIRS = frozenset(
+    {
+        ("rather", "than"),
+        ("rule", "out"),
+        ("rules", "out"),
+        ("ruled", "out"),
+        ("instead", "of"),
+        ("other", "than"),
+    }
+)
+EXCLUDING = frozenset(["rule", "rules", "ruled", "exclude", "excludes", "excluded"])
 NONE = frozenset(["none", "no", "nothing"])
 ALL_BUT = frozenset(["anything", "everything", "any", "all", "everywhere", "anywhere"])  # "anything but left"
 AFFIRMING = frozenset(
@@ -146,7 +156,7 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
         if (token, following) in PAIRS:
             return token != "other" or NONE.isdisjoint(tokens[max(0, i - 3) : i])  # "none other than a"
         if token == "but" and i and tokens[i - 1] in ALL_BUT:
-            return True
+            return EXCLUDING.isdisjoint(tokens[max(0, i - 5) : i - 1])  # "rule out all but a"
         if token == MARK or token in BREAKERS:
             break
         if (token in NEGATORS or token.endswith("n't")) and (token, following) not in AFFIRMING:

@@ -52,8 +52,8 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "left of": ("to the left", "left", "on the left", "leftward"),
         "right of": ("to the right", "right", "on the right", "rightward"),
-        "above": ("over", "higher than", "on top of", "superior to"),
-        "below": ("beneath", "under", "underneath", "lower than", "inferior to"),
+        "above": ("over", "higher than", "higher", "higher up", "on top of", "superior to"),
+        "below": ("beneath", "under", "underneath", "lower than", "lower down", "inferior to"),
         "inside": ("within", "in the interior of"),
         "around": ("surrounding", "encircling", "surrounds", "encircles", "encloses"),
         "at the same place": ("same place", "same position", "same location", "same spot", "overlapping"),

@@ -27,6 +27,7 @@ NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
 IRREGULAR = {"held": "hold", "bled": "bleed", "torn": "tear", "sewn": "sew", "drawn": "draw", "driven": "drive", "taken": "take", "seen": "see",
              "shown": "show", "worn": "wear", "hidden": "hide", "lost": "lose", "left": "left"}  # fmt: skip
+FOREIGN_END = re.compile(r"(?<=[a-z]{5})i[ea]$")  # "colpotomie"
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
 
@@ -36,7 +37,7 @@ def foreign(word: str) -> str:
     >>> foreign("phakoemulsifikation") == foreign("facoemulsification")
     True
     """
-    return word.replace("ph", "f").translate(FOREIGN)
+    return FOREIGN_END.sub("y", word).replace("ph", "f").translate(FOREIGN)
 
 
 class Mention(NamedTuple):
@@ -139,7 +140,7 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
     if not occurrences and len(options) <= OPEN:
         others = list(_find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
         occurrences = [Mention(*span, _state(tokens, *span[:2])) for span in others]
-    elif len(options) <= OPEN and all(mention.state in ("aside", "negated") for mention in occurrences):
+    elif len(options) <= OPEN and all(mention.state != "stated" for mention in occurrences):
         named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
         occurrences += [
             Mention(*span, _state(tokens, *span[:2]))

@@ -195,8 +195,8 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
         return _as_cell(rule, text, cell, target)
     if number_words.whole(short) is not None:
         return _as_count(rule, text, target)
-    if units.is_clock(short):
-        short = units.in_seconds(short)
+    if units.is_clock(short) or quantities.is_quantity(units.joined_parts(short)):
+        short = units.joined_parts(short)
     if quantities.is_quantity(short):
         if units.is_moment(text, target.question):
             return Verdict(False, "a moment, no duration")
@@ -301,7 +301,7 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
     if count.bounded:
         return Verdict(False, "only a bound")
     own = counts.of_thing(text, target.question)
-    if own:
+    if own and values:
         values = set(own)
     others_only = not (values if own is None else own)
     if others_only and counts.none_of(text, target.question):
