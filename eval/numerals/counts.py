@@ -122,8 +122,8 @@ def count(text: str) -> Count:
     if NOT_ONE.search(text):
         return Count(frozenset({0.0}))
     *_, conclusion = [None, *CONCLUSION.finditer(text)]
-    if conclusion and len((concluded := count(text[conclusion.end() :])).values) == 1:
-        return concluded
+    if conclusion and len((last_count := count(text[conclusion.end() :])).values) == 1:
+        return last_count
     tokens = clauses(text)
     numbers: list[tuple[int, int, float]] = []
     skip = 0

@@ -42,8 +42,8 @@ def quantity(text: str) -> Quantity | None:
     False
     """
     *_, conclusion = [None, *CONCLUSION.finditer(text)]
-    if conclusion and (concluded := quantity(text[conclusion.end() :])):
-        return concluded
+    if conclusion and (last_quantity := quantity(text[conclusion.end() :])):
+        return last_quantity
     tokens = clauses(_in_digits(text))
     places = [
         i for i, token in enumerate(tokens) if (token[0] in "<>≤≥-" and len(token) > 1) or token[0].isdigit()

@@ -24,7 +24,7 @@ CLOCK = re.compile(
 
 _TIME = r"h|hrs?|hours?|min|mins|minutes?|sec|secs|seconds?|s|ms"
 _LENGTH = r"mm|millimet(?:re|er)s?|cm|centimet(?:re|er)s?|um|μm"
-ASKED = re.compile(
+UNIT_QUESTION = re.compile(
     rf"\b(?:how many|number of|in|at what|at which|which|what)\s+(?:(?:full|whole|complete|total)\s+)?({_TIME}|{_LENGTH})\b(?!\s*\d)"
     rf"|[(\[]\s*(?:in\s+)?({_TIME}|{_LENGTH})\s*[)\]]",
     re.I,
@@ -63,13 +63,13 @@ MOMENT = re.compile(
 )
 
 
-def unit_asked(question: str) -> str:
+def question_unit(question: str) -> str:
     """Return the unit in which a question wants its number; "" where it names none.
 
-    >>> unit_asked("For how many seconds does it last?"), unit_asked("How many tools are in these 10 seconds?")
+    >>> question_unit("For how many seconds does it last?"), question_unit("How many tools are in these 10 seconds?")
     ('s', '')
     """
-    match = ASKED.search(question)
+    match = UNIT_QUESTION.search(question)
     return UNIT_NAMES.get((match.group(1) or match.group(2)).casefold(), "") if match else ""
 
 

@@ -173,8 +173,8 @@ def converse(text: str, question: str, relation: str) -> str:
     >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
     ('left of', 'right of')
     """
-    asked = " ".join(words(question))
-    match = RELATIVE.search(asked) or EITHER_SIDE.search(asked)
+    plain_question = " ".join(words(question))
+    match = RELATIVE.search(plain_question) or EITHER_SIDE.search(plain_question)
     inverse = INVERSE.get(relation)
     if match is None or inverse is None:
         return relation

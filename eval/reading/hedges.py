@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import may_negate
-from surgvqa.eval.reading.order import asked_mentions
+from surgvqa.eval.reading.order import mentions_for
 from surgvqa.eval.reading.synonyms import term_names
 from surgvqa.eval.reading.terms import Mention, mentions
 from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
@@ -63,8 +63,8 @@ def after_question(text: str) -> str:
     >>> after_question("Liver or spleen? Liver.")
     'Liver.'
     """
-    *_, denied = [None, *OWN_QUESTION.finditer(text), *OWN_CHOICE.finditer(text)]
-    return text[denied.end() :] if denied else text
+    *_, own_question = [None, *OWN_QUESTION.finditer(text), *OWN_CHOICE.finditer(text)]
+    return text[own_question.end() :] if own_question else text
 
 
 @lru_cache(maxsize=32768)
@@ -87,7 +87,7 @@ def joins(text: str, options: tuple[str, ...], question: str = "") -> bool:
     tokens = clauses(text)
     occurrences = [
         mention
-        for mention in asked_mentions(text, options, question)
+        for mention in mentions_for(text, options, question)
         if mention.state in ("stated", "subordinate")
     ]
     if len({mention.option for mention in occurrences}) >= MANY:

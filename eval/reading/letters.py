@@ -13,10 +13,10 @@ NAMED_LETTER = re.compile(
 CHOICE_NUMBER = re.compile(
     r"^\W*(?:option|choice|answer)?\s*(?:number|no\.?|#)?\s*[(\[]?(\d{1,2})[)\].]?\W*$", re.I
 )
-NUMBERED = re.compile(
+CHOICE_AND_TEXT = re.compile(
     r"^\W*(?:option|choice)\s*(?:number|no\.?|#)?\s*(\d{1,2})\s*[:)\]–-]+\s*\w", re.I
 )  # "Option 2: liver"
-DENIED_LETTER = re.compile(
+NEGATIVE_LETTER = re.compile(
     r"\b(?:not|except|neither|nor|isn't)\s+(?:(?:option|choice|letter|answer)\s+)?[(\[]?[A-Z][)\]]?(?![\w'’])"
 )
 BRACKETED_LETTER = re.compile(r"[(\[]([A-Z])[)\]]")
@@ -38,10 +38,10 @@ def letter(text: str) -> str | None:
     >>> letter("A or B") is None, letter("I think so") is None
     (True, True)
     """
-    text = DENIED_LETTER.sub(" ", text).strip()
+    text = NEGATIVE_LETTER.sub(" ", text).strip()
     if match := ALONE.match(text):
         return match.group(1).upper()
-    if (match := NUMBERED.match(text)) and 1 <= int(match.group(1)) <= len(ascii_uppercase):
+    if (match := CHOICE_AND_TEXT.match(text)) and 1 <= int(match.group(1)) <= len(ascii_uppercase):
         return ascii_uppercase[int(match.group(1)) - 1]
     standing = _standing(text)
     for pattern in (NAMED_LETTER, BRACKETED_LETTER):

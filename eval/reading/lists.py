@@ -29,6 +29,13 @@ DOUBT = re.compile(  # "a grasper, possibly a hook": whether the hook is meant i
     r"[,;\n(]?\s*\b(?:and|or|with|plus)?\s*\b(?:possibly|perhaps|maybe|potentially|(?:what )?(?:might|may|could) (?:also )?be)\b",
     re.I,
 )
+EVER = re.compile(r"\bever(?:\b|_)")
+CHANGES = re.compile(
+    r"\bever(?:\b|_)|\bleft\b|leav|exit|remov|disappear|withdr|enter|\bcame into\b|\bcome into\b"
+)
+STAYS = re.compile(
+    r"\b(?:stays?|remains?|stayed|remained|already)\b|\bfrom the (?:start|beginning)\b|\ball along\b|\ball the time\b"
+)
 AGENT = frozenset(["by", "with", "using", "via"])
 DASH = re.compile(r"\s[-–—]\s")
 WORD = re.compile(r"[^\W\d_]{4,}")
@@ -99,17 +106,23 @@ def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(option for option in known_names if option in mentioned_names)
 
 
-def gone(text: str, known_names: tuple[str, ...]) -> frozenset[str]:
-    """Return the names that a text says to have left the picture.
+def beside_the_question(text: str, known_names: tuple[str, ...], question: str) -> frozenset[str]:
+    """Return the names that a text says to have left the picture; of those that a question asks to have left, what stays.
 
-    >>> gone("Only the bag; the hook has left the field", ("bag", "hook"))
+    >>> beside_the_question("Only the bag; the hook has left the field", ("bag", "hook"), "Which tools are in view?")
+    frozenset({'hook'})
+    >>> beside_the_question("the bag; the hook stays", ("bag", "hook"), "Which tools left the view?")
     frozenset({'hook'})
     """
+    is_change = CHANGES.search(question.casefold()) is not None
+    if is_change and EVER.search(question.casefold()):
+        return frozenset()
     tokens = clauses(text)
     own = set()
     for mention in mentions(text, known_names):
         behind = tokens[mention.end : mention.end + 6]
-        if leaves(behind[: behind.index(MARK)] if MARK in behind else behind):
+        behind = behind[: behind.index(MARK)] if MARK in behind else behind
+        if (STAYS.search(" ".join(behind)) is not None) if is_change else leaves(behind):
             own.add(name(mention.option))
     return frozenset(own)
 

@@ -121,7 +121,7 @@ WOULD = frozenset(
 )
 BEGINNINGS = word_set("starts begins comes commences happens")
 LATER = word_set("soon shortly later next afterwards")
-SEEN = word_set("view visible seen present shown there frame picture image")
+IN_VIEW = word_set("view visible seen present shown there frame picture image")
 OUT = word_set("out outside off")  # of the view: what is named there is not shown
 VIEW = word_set("view frame picture image screen field shot sight camera")
 LEFT = re.compile(
@@ -133,6 +133,7 @@ DIRECTIONS = word_set("left right top bottom above below")
 LIKENESS = frozenset(
     (verb, "like") for verb in ("look", "looks", "looked", "seem", "seems", "seemed", "appears")
 )
+HOLDS = frozenset([("holds",), ("has",), ("grips",), ("carries",), ("uses",)])
 SUBORDINATE = word_set(
     "which because since whereas although though while unlike given considering once when where whose"
 )
@@ -176,7 +177,7 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
         behind = behind[: behind.index(MARK)]
     if not behind:
         return False
-    if behind[0] == "not" and not SEEN.isdisjoint(behind[1:]):  # "(a not in view)"
+    if behind[0] == "not" and not IN_VIEW.isdisjoint(behind[1:]):  # "(a not in view)"
         return True
     return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
 
@@ -186,7 +187,7 @@ def _is_denied_label(before: tuple[str, ...]) -> bool:
     if MARK in before:
         before = before[len(before) - before[::-1].index(MARK) :]
     return before[-1:] in (("absent",), ("missing",)) or (
-        before[:1] == ("not",) and len(before) < 4 and not SEEN.isdisjoint(before[1:])
+        before[:1] == ("not",) and len(before) < 4 and not IN_VIEW.isdisjoint(before[1:])
     )
 
 
@@ -309,6 +310,10 @@ def subordinate(tokens: tuple[str, ...], start: int) -> bool:
     >>> subordinate(("phaco", "|", "which", "follows", "hydrodissection"), 4)
     True
     """
+    if (
+        tokens[start - 1 : start] == ("the",) and tokens[start + 1 : start + 2] in HOLDS
+    ):  # "the left holds the forceps"
+        return True
     if SUBORDINATE.isdisjoint(tokens):
         return False
     begin = next((i + 1 for i in range(start - 1, -1, -1) if tokens[i] == MARK), 0)

@@ -34,40 +34,38 @@ FORWARD_FIRST = (("followed", "by"), *(("after", word) for word in ("it", "that"
 FORWARD = (
     ("then",), ("before",), ("precedes",), ("preceding",), ("preceded",), ("prior", "to"), ("earlier", "than"),
     ("ahead", "of"), ("leads", "to"), ("gives", "way"), ("gave", "way"), ("turns", "into"), ("first", MARK), ("first", "and"), ("to",),
-    ("2", "nd"), ("afterwards",), ("sooner", "than"), ("until",),
+    ("2", "nd"), (MARK, "last"), (MARK, "finally"), (MARK, "second"), ("and", "finally"), ("and", "last"), ("afterwards",), ("sooner", "than"), ("until",),
 )  # fmt: skip
 BACKWARD = (
     *(("before", word) for word in ("it", "that", "this", "which", "them")),
     ("after",), ("follows",), ("following",), ("followed",), ("later", "than"), ("preceded", "by"), ("succeeds",), ("behind",),
 )  # fmt: skip
 PAST = frozenset([("was",), ("were",), ("has",), ("have",), ("had",)])
-DONE = word_set("done finished ended over complete completed before already earlier")
+PAST_WORDS = word_set("done finished ended over complete completed before already earlier")
 WHICH_OF_TWO = re.compile(r"\W*(?:it is |it's )?the (?:(former)|latter)(?: one| of the two)?\W*")
 ENDS_LATE = word_set("second last later secondly afterwards")
 ENDS_EARLY = word_set("first earlier firstly earliest sooner")
-SKIPPED = word_set("the a an")
+ARTICLES = word_set("the a an")
 
 
 @lru_cache(maxsize=32768)
-def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> tuple[Mention, ...]:
+def mentions_for(text: str, options: tuple[str, ...], question: str = "") -> tuple[Mention, ...]:
     """Return the mentions of options; what a question about order doesn't ask for is "aside".
 
     >>> own = ("incision", "phaco")
-    >>> [mention.state for mention in asked_mentions("Now incision, then phaco", own, "Which phase comes next?")]
+    >>> [mention.state for mention in mentions_for("Now incision, then phaco", own, "Which phase comes next?")]
     ['aside', 'stated']
-    >>> [mention.state for mention in asked_mentions("phaco after incision", own, "Which phase is first?")]
+    >>> [mention.state for mention in mentions_for("phaco after incision", own, "Which phase is first?")]
     ['aside', 'stated']
     """
     occurrences = mentions(text, options)
-    wanted = _wanted(question.casefold()) if occurrences else ""
-    if not wanted:
+    goal = _goal(question.casefold()) if occurrences else ""
+    if not goal:
         return occurrences
     tokens = clauses(text)
-    if pair := _ordered(tokens, occurrences):
+    if pair := _order_of_two(tokens, occurrences):
         early, late = pair
-        is_early = wanted in ("first", "previous") or (
-            wanted == "next" and AFTERWARDS.search(" ".join(tokens))
-        )
+        is_early = goal in ("first", "previous") or (goal == "next" and AFTERWARDS.search(" ".join(tokens)))
         option = early if is_early else late
         return tuple(
             mention
@@ -75,14 +73,14 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
             else mention._replace(state="stated" if mention.option == option else "aside")
             for mention in occurrences
         )
-    if wanted in ("first", "last"):
+    if goal in ("first", "last"):
         return tuple(
             mention._replace(state="aside")
-            if _is_at_other_end(tokens, mention, occurrences[i + 1 : i + 2], wanted)
+            if _is_at_other_end(tokens, mention, occurrences[i + 1 : i + 2], goal)
             else mention
             for i, mention in enumerate(occurrences)
         )
-    if wanted == "next":
+    if goal == "next":
         coming = {
             mention.option
             for mention in occurrences
@@ -93,12 +91,12 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
                 mention._replace(state="stated" if mention.option in coming else "aside")
                 for mention in occurrences
             )
-    if wanted == "previous":  # "a came just before, and b earlier still"
+    if goal == "previous":  # "a came just before, and b earlier still"
         occurrences = tuple(
             mention._replace(state="negated") if _is_elsewhere(tokens, mention) else mention
             for mention in occurrences
         )
-    if wanted in ("next", "previous"):
+    if goal in ("next", "previous"):
         return tuple(
             mention._replace(state="aside")
             if mention.state == "stated" and _goes_on(tokens, mention)
@@ -109,13 +107,13 @@ def asked_mentions(text: str, options: tuple[str, ...], question: str = "") -> t
 
 
 def _is_at_other_end(
-    tokens: tuple[str, ...], mention: Mention, following: tuple[Mention, ...], wanted: str
+    tokens: tuple[str, ...], mention: Mention, following: tuple[Mention, ...], goal: str
 ) -> bool:
     """Whether a text says that a thing is not the end that is asked for: "a comes last" for what is first."""
     end = min(mention.end + 4, *(other.start for other in following), len(tokens))
     behind = tokens[mention.end : end]
     behind = behind[: behind.index(MARK)] if MARK in behind else behind
-    return not (ENDS_LATE if wanted == "first" else ENDS_EARLY).isdisjoint(behind)
+    return not (ENDS_LATE if goal == "first" else ENDS_EARLY).isdisjoint(behind)
 
 
 def is_settled(text: str, options: tuple[str, ...], question: str) -> bool:
@@ -124,24 +122,22 @@ def is_settled(text: str, options: tuple[str, ...], question: str) -> bool:
     >>> is_settled("hook now, clip next, cut last", ("hook", "clip", "cut"), "What comes next?")
     True
     """
-    occurrences = asked_mentions(text, options, question)
+    occurrences = mentions_for(text, options, question)
     named_options = {mention.option for mention in occurrences if mention.state in ("stated", "subordinate")}
-    return bool(_wanted(question.casefold())) and len(named_options) == 1 < len(
-        {m.option for m in occurrences}
-    )
+    return bool(_goal(question.casefold())) and len(named_options) == 1 < len({m.option for m in occurrences})
 
 
-def _wanted(question: str) -> str:
+def _goal(question: str) -> str:
     """Return what a question about order asks for: "next", "previous", "first", "last"; "" for others."""
     steps, ends = (("next", NEXT), ("previous", PREVIOUS)), (("first", FIRST), ("last", LAST))
     one_of_two = re.search(r"\bor\b", question) is not None
-    for wanted, pattern in (*ends, *steps) if one_of_two else (*steps, *ends):
+    for goal, pattern in (*ends, *steps) if one_of_two else (*steps, *ends):
         if pattern.search(question):
-            return wanted
+            return goal
     return ""
 
 
-def _ordered(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> tuple[str, str] | None:
+def _order_of_two(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> tuple[str, str] | None:
     """Return the earlier and the later one of two options that a text puts in order; None where it puts none so."""
     named_options = {mention.option for mention in occurrences if mention.state != "negated"}
     if len(named_options) != 2:
@@ -150,7 +146,7 @@ def _ordered(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> tuple
         if a.option == b.option or "negated" in (a.state, b.state):
             continue
         between = _between(tokens, a, b)
-        before = tuple(word for word in tokens[max(0, a.start - 3) : a.start] if word not in SKIPPED)[-1:]
+        before = tuple(word for word in tokens[max(0, a.start - 3) : a.start] if word not in ARTICLES)[-1:]
         if before in (("before",), ("preceding",)):
             return b.option, a.option
         if before in (("after",), ("following",), ("once",)):
@@ -165,7 +161,7 @@ def _ordered(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> tuple
 
 
 def _between(tokens: tuple[str, ...], a: Mention, b: Mention) -> tuple[str, ...]:
-    return tuple(word for word in tokens[a.end : b.start] if word not in SKIPPED)
+    return tuple(word for word in tokens[a.end : b.start] if word not in ARTICLES)
 
 
 def _holds(between: tuple[str, ...], words: tuple[str, ...]) -> bool:
@@ -181,7 +177,7 @@ def _is_elsewhere(tokens: tuple[str, ...], mention: Mention) -> bool:
 def _is_past(tokens: tuple[str, ...], mention: Mention) -> bool:
     behind = tokens[mention.end : mention.end + 4]
     behind = behind[: behind.index(MARK)] if MARK in behind else behind
-    return behind[:1] in PAST and not DONE.isdisjoint(behind)
+    return behind[:1] in PAST and not PAST_WORDS.isdisjoint(behind)
 
 
 def _goes_on(tokens: tuple[str, ...], mention: Mention) -> bool:
@@ -206,7 +202,7 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
     >>> stated_options("Before phaco", ("incision", "phaco"))
     ()
     """
-    occurrences, tokens = asked_mentions(text, options, question), clauses(text)
+    occurrences, tokens = mentions_for(text, options, question), clauses(text)
     own = {mention.option for mention in occurrences if mention.state == "stated"}
     own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
     if PREVIOUS.search(question.casefold()):
@@ -240,7 +236,7 @@ def _other_of_two(question: str, options: tuple[str, ...], option: str) -> set[s
     if (
         len(named_options) == 2
         and option in named_options
-        and _wanted(question.casefold()) in ("first", "last")
+        and _goal(question.casefold()) in ("first", "last")
     ):
         return named_options - {option}
     return set()

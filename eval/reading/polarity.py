@@ -6,7 +6,7 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, is_negated, leaves
+from surgvqa.eval.reading.negation import AFFIRMING, leaves
 from surgvqa.eval.reading.terms import root
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
@@ -25,48 +25,9 @@ NO = word_set(
 CARRY_ON = word_set(
     "the it there this that these those they i we you a an its because since as but not and or nothing none"
 )
-BRINGS = frozenset(  # words that bring the answer, at the start of a clause
-    [
-        "so",
-        "therefore",
-        "thus",
-        "hence",
-        "then",
-        "and",
-        "or",
-        "but",
-        "maybe",
-        "perhaps",
-        "probably",
-        "possibly",
-        "likely",
-        "is",
-        "would",
-        "be",
-        "is:",
-        "actually",
-        "i",
-        "absolutely",
-        "definitely",
-        "certainly",
-        "clearly",
-        "surely",
-        "obviously",
-        "indeed",
-        "unsure",
-        "think",
-        "believe",
-        "say",
-        "answer",
-        "the",
-        "my",
-        "final",
-        "well",
-        "overall",
-        "in",
-        "short",
-        "not",
-    ]
+BRINGS = word_set(  # words that bring the answer, at the start of a clause
+    "so therefore thus hence then and or but maybe perhaps probably possibly likely is would be is: actually i absolutely "
+    "definitely certainly clearly surely obviously indeed unsure think believe say answer the my final well overall in short not"
 )
 EXISTS = word_set(
     "visible present seen see view there shown appear appears visualized visualised observed detected "
@@ -90,7 +51,7 @@ BELIEF = re.compile(  # "I don't think so.", "Not that I can see."
 OPINION = re.compile(  # "I believe it is.", "I don't think it does."
     r"i (?:really )?(don't |do not |doubt )?(?:(?:think|believe|guess|suppose|would say) )?(?:that )?(.+)"
 )
-CONFIRMED = re.compile(  # "That's correct."
+CONFIRMATION = re.compile(  # "That's correct."
     r"(?:(?:that's|that is|it's|it is|this is|(?:the|your) (?:statement|assumption) is) ?)?(not |n't )?(correct|right|true|so|the case|wrong|incorrect|false|untrue)"
 )
 TAG_QUESTION = re.compile(  # "It bleeds, doesn't it?"
@@ -151,8 +112,8 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
     reply_words = tuple(word for word in words(text) if word not in SURELY) or words(text)
-    if (confirmed := CONFIRMED.fullmatch(" ".join(reply_words))) and asks(question):
-        return "no" if confirmed.group(1) or confirmed.group(2) in WRONG else "yes", ""
+    if (confirmation := CONFIRMATION.fullmatch(" ".join(reply_words))) and asks(question):
+        return "no" if confirmation.group(1) or confirmation.group(2) in WRONG else "yes", ""
     if SURE.fullmatch(" ".join(reply_words)) and asks(question):
         return "yes", ""
     if FULLY.search(question.casefold()) and PARTLY.search(text.casefold()) and YES.isdisjoint(tokens):
@@ -263,8 +224,8 @@ def _predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
     letters = "".join(word[0] for word in question_words if len(word) > 2)
     known_stems = {stem(word) for word in question_words} | SMALL | DENIALS | EMPHASIS
     rest = {word for word in own if stem(word) not in known_stems and not word.endswith("n't")}
-    denied = own[:1] == ("no",)  # "No bleeding whatsoever"
-    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own[denied:]}:
+    has_no = own[:1] == ("no",)  # "No bleeding whatsoever"
+    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own[has_no:]}:
         return ""
     return "no" if any(word in DENIALS or word.endswith("n't") for word in own) else "yes"
 
@@ -342,11 +303,3 @@ def _bare(own: tuple[str, ...]) -> bool:
     if not YES.isdisjoint(own) or "no" in own or own[0] == "or":
         return False
     return not EXISTS.isdisjoint(own[:3]) or (own[:2] == ("not", "in") and not SCENE.isdisjoint(own))
-
-
-def denies(text: str, start: int, end: int) -> bool:
-    """Whether a text denies its words at a place."""
-    return is_negated(clauses(text), start, end)
-
-
-__all__ = ["ABSENT", "CONTRADICTS", "NOTHING_SAID", "SEVERAL", "YES_NO", "asks", "polarity"]

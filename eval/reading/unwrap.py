@@ -67,7 +67,7 @@ POLITE = re.compile(
     re.I,
 )
 MARKER = re.compile(r"^[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-•*–+](?=\s))[ \t]*(?=\S)", re.M)
-LETTERED = re.compile(r"^[ \t]*\(?([a-h])[.)][ \t]+(?=\S)", re.M)  # "a) hook"
+LETTER_MARKER = re.compile(r"^[ \t]*\(?([a-h])[.)][ \t]+(?=\S)", re.M)  # "a) hook"
 EMPHASIS = re.compile(r"\*+|(?<!\w)_{1,2}(?=\w)|(?<=\w)_{1,2}(?!\w)|`+|^#+\s*", re.M)
 ANSWER_KEYS = (
     "final_answer",
@@ -202,9 +202,9 @@ def _answer_in(value: Any) -> str:
 
 def _without_markers(text: str) -> str:
     """Lines without their bullets and numbers; a single numbered line keeps its number."""
-    lettered = LETTERED.findall(text)
-    if len(lettered) > 1 and lettered == list(ascii_lowercase[: len(lettered)]):
-        return LETTERED.sub("", text)
+    letter_markers = LETTER_MARKER.findall(text)
+    if len(letter_markers) > 1 and letter_markers == list(ascii_lowercase[: len(letter_markers)]):
+        return LETTER_MARKER.sub("", text)
     markers = MARKER.findall(text)
     if not markers or (len(markers) == 1 and markers[0].strip()[:1].isdigit()):
         return text

@@ -22,10 +22,11 @@ from typing import NamedTuple
 
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, quantities, units
+from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
 from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity
 from surgvqa.eval.reading.lists import (
+    beside_the_question,
     doubts,
-    gone,
     in_base_forms,
     is_list,
     is_turned_round,
@@ -48,12 +49,6 @@ YES_NO = polarity.YES_NO
 
 SEVERAL = polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
-ONCE = re.compile(
-    r"\bever(?:\b|_)|\bleft\b|leav|exit|remov|disappear|withdr|enter"
-)  # asks for what isn't there all the time
-TIMES_ASKED = re.compile(r"\bhow (?:many times|often)\b", re.I)
-HOUR = re.compile(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?h\b")
-AROUND_NUMBER = re.compile(r"\b(?:at|about|around|approximately|roughly|the|position|hour)\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
 NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
     "not among its words",
@@ -263,8 +258,7 @@ def _as_set(rule: str, text: str, target: Target) -> Verdict:
         text = letters.without_labels(text, target.choices)
         by_letter = letters.choices_of(text, target.choices)
     names, truth = name_sets(text, target.answer, vocabulary)
-    if not ONCE.search(f"{target.question} {target.kind}".casefold()):
-        names -= gone(text, tuple(names))
+    names -= beside_the_question(text, tuple(sorted(names)), f"{target.question} {target.kind}")
     if by_letter and names.isdisjoint(map(name, vocabulary)):
         names = frozenset().union(*(items(choice, vocabulary) for choice in by_letter))
     if names != truth:
@@ -292,24 +286,10 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
     true = number_words.whole(target.answer.strip())
     if units.is_moment(text, target.question):
         return Verdict(False, "a moment, no duration")
-    if TIMES_ASKED.search(target.question):
-        text = counts.times(text)
-    asked_unit = units.unit_asked(target.question)
-    text = units.in_unit(text, asked_unit) if asked_unit else units.without_quantities(text, target.question)
-    count = counts.count(text)
-    values = set(count.values)
+    count = stated_count(text, target.question)
     if count.bounded:
         return Verdict(False, "only a bound")
-    own = counts.of_thing(text, target.question)
-    if own and values:
-        values = set(own)
-    others_only = not (values if own is None else own)
-    if others_only and counts.none_of(text, target.question):
-        values = {0.0}
-    if not values and counts.one_by_article(text, target.question):
-        values = {1.0}
-    if not values:
-        values = {0.0} if says_nothing(text) else _whole(_choice_by_letter(rule, text, target))
+    values = set(count.values) or _whole(_choice_by_letter(rule, text, target))
     if values and hedges.joins(text, counts.without_numbers(target.rival_answers)):
         return Verdict(False, SEVERAL)
     if counts.is_share(text) and not counts.is_share(target.question):
@@ -325,8 +305,8 @@ def _whole(choice: str | None) -> set[float]:
 def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
     text = grid_answers.within(text, target.question)
-    if (numbered := _by_number(text, options)) is not None:
-        return RIGHT if words(numbered) == words(target.answer) else Verdict(False, "another answer")
+    if (option := option_of_number(text, options)) is not None:
+        return RIGHT if words(option) == words(target.answer) else Verdict(False, "another answer")
     answers = order.stated_options(text, options, target.question)
     if len(answers) == 1 and target.question:
         other = grid_answers.converse(text, target.question, *map(name, answers))
@@ -338,6 +318,8 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
             forms = {words(choice)}
         elif forms and words(choice) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
+    if not forms and len(target.choices) == 2 and mentions(text, options):  # "not open" is closed
+        forms = {words(target.answer)} if _only_denies_others(text, options, words(target.answer)) else forms
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
     has_list = hedges.alternatives(text, options) and not order.is_settled(text, options, target.question)
@@ -346,23 +328,6 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
     if forms:
         return RIGHT if words(target.answer) in forms else Verdict(False, "another answer")
     return _not_stated(rule, text, target, options)
-
-
-def _by_number(text: str, options: tuple[str, ...]) -> str | None:
-    """Return the option that a bare number stands for, where options differ by a number: "3" is "3 o'clock"."""
-    value = number_words.whole(AROUND_NUMBER.sub(" ", HOUR.sub(r"\1\2", text)))
-    if value is None or words(text) in map(words, options):
-        return None
-    named = [
-        (option, tuple(word for word in words(option) if number_words.number(word) is None))
-        for option in options
-        if {number_words.number(word) for word in words(option)} - {None} == {value}
-    ]
-    alike = named and sum(
-        tuple(word for word in words(option) if number_words.number(word) is None) == named[0][1]
-        for option in options
-    )
-    return named[0][0] if len(named) == 1 and (alike > 1 or named[0][1] == ("o'clock",)) else None
 
 
 def _only_denies_others(text: str, options: tuple[str, ...], choice_words: tuple[str, ...]) -> bool:
