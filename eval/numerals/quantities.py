@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.numerals.counts import BOUND_BEHIND, CONCLUSION
+from surgvqa.eval.numerals.counts import BOUND_BEHIND, CONCLUSION, TOTAL
 from surgvqa.eval.numerals.number_words import TENS, number
 from surgvqa.eval.numerals.units import LENGTHS, TIMES, UNIT_NAMES, joined_parts, unit_behind
 from surgvqa.eval.reading.negation import is_negated
@@ -48,9 +49,9 @@ def quantity(text: str) -> Quantity | None:
     places = [
         i for i, token in enumerate(tokens) if (token[0] in "<>≤≥-" and len(token) > 1) or token[0].isdigit()
     ]
-    if len(places) != 1:
+    place = places[0] if len(places) == 1 else _place_of_total(tokens, places)
+    if place is None:
         return None
-    place = places[0]
     match = QUANTITY.fullmatch(tokens[place])
     if match is None or is_negated(tokens, place, place + 1):
         return None
@@ -72,6 +73,22 @@ def quantity(text: str) -> Quantity | None:
     base = "length" if unit in LENGTHS else "time" if unit in TIMES else unit
     top = float(high) if high else low
     return Quantity(sign, round(low * scale, 9), round(top * scale, 9), base)
+
+
+def _place_of_total(tokens: tuple[str, ...], places: list[int]) -> int | None:
+    """Return the place of the one of several numbers that is called the total, or that the others add up to."""
+    totals = [
+        place
+        for place in places
+        if not TOTAL.isdisjoint(tokens[place + 1 : place + 4])
+        or not TOTAL.isdisjoint(tokens[max(0, place - 2) : place])
+    ]
+    if len(totals) == 1:
+        return totals[0]
+    values = [
+        float(tokens[place]) if tokens[place].replace(".", "", 1).isdigit() else math.nan for place in places
+    ]
+    return places[-1] if len(values) > 2 and sum(values[:-1]) == values[-1] else None
 
 
 def _in_digits(text: str) -> str:

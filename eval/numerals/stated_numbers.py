@@ -10,7 +10,7 @@ from surgvqa.eval.reading.lists import says_nothing
 from surgvqa.eval.reading.tokens import words
 
 TIMES_QUESTION = re.compile(r"\bhow (?:many times|often)\b", re.I)
-HOUR = re.compile(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?h\b")
+HOUR = re.compile(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?(?:h|uhr|heures?|ore|点|時)(?!\w)", re.I)
 AROUND_NUMBER = re.compile(r"\b(?:at|about|around|approximately|roughly|the|position|hour)\b", re.I)
 
 

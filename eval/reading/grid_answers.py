@@ -55,6 +55,13 @@ EITHER_SIDE = re.compile(  # "Is the tip left or right of the pupil?"
     r"(?:left|right|above|below)\b.*\bor\b.*\b(?:left|right|above|below|under|over)(?: side)?(?: of)? (?:the )?(?P<other>\w+(?: \w+)?)$"
 )
 IN = re.compile(r"\bin (?:the|it)\b", re.I)
+_ROW, _COLUMN, _BETWEEN = (
+    r"row (?P<row>[a-z])",
+    r"col(?:umn)? (?P<column>\d)",
+    r"(?:,| and| of|, in| in| /)? ?",
+)
+ROW_COLUMN = re.compile(rf"\b{_ROW}{_BETWEEN}(?:the )?{_COLUMN}\b", re.I)
+COLUMN_ROW = re.compile(rf"\b{_COLUMN}{_BETWEEN}(?:the )?{_ROW}\b", re.I)
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
            "around": "inside", "left": "right", "right": "left"}  # fmt: skip
 NUMBERS = re.compile(r"[\[(<][^\[\](){}]*?[\])>]")
@@ -164,6 +171,16 @@ def within(text: str, question: str) -> str:
         return inner
     other = match and match.group("other").strip()
     return re.sub(rf"\bin the (?={re.escape(other)}\b)", "inside the ", text, flags=re.I) if other else text
+
+
+def grid_labels(text: str) -> str:
+    """Return a reply whose rows and columns with a letter and a number are one label: "row B, column 3" is "B3".
+
+    >>> grid_labels("row B, column 3"), grid_labels("in column 1 of row A"), grid_labels("row 2")
+    ('B3', 'in A1', 'row 2')
+    """
+    text = ROW_COLUMN.sub(lambda match: match["row"].upper() + match["column"], text)
+    return COLUMN_ROW.sub(lambda match: match["row"].upper() + match["column"], text)
 
 
 def converse(text: str, question: str, relation: str) -> str:

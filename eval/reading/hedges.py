@@ -30,6 +30,7 @@ SUPPOSITION = re.compile(
 OWN_QUESTION = re.compile(r"\?\s*(?:no|nope|nah|not quite|not really)\s*[,.;:–-]+\s*(?=\w)", re.I)
 OWN_CHOICE = re.compile(r"^[^?.!\n]*\bor\b[^?.!\n]*\?\s*(?=\w)", re.I)
 SPAN = re.compile(r"\b(?:anything|something|somewhere|any(?:where)?) (?:from|between)\b", re.I)
+DISCLAIMER = re.compile(r"\b(?:but|however|nevertheless|that said)\b[\s,:]*", re.I)
 AND_OR = re.compile(r"\s*\band\s*/\s*or\b\s*", re.I)
 AND = re.compile(r"\band\b|&", re.I)
 UNSEEN = re.compile(r"i (?:can ?not|can't|do not|don't) see (?:\w+ ){0,4}\w+")
@@ -44,6 +45,16 @@ def refuses(text: str) -> bool:
     """
     reply_words = words(text)
     return not REFUSING.isdisjoint(reply_words) and REFUSAL.search(" ".join(reply_words)) is not None
+
+
+def behind_disclaimer(text: str) -> str:
+    """Return what a reply answers behind a refusal: "I can't be sure, but it is the liver"; "" where it says no more.
+
+    >>> behind_disclaimer("I can't give advice, but this is the liver."), behind_disclaimer("I can't tell.")
+    ('this is the liver.', '')
+    """
+    parts = DISCLAIMER.split(text, maxsplit=1)
+    return parts[1] if len(parts) == 2 and refuses(parts[0]) and not refuses(parts[1]) else ""
 
 
 def unseen(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.reading.negation import aside, is_negated, subordinate
 from surgvqa.eval.reading.synonyms import synonyms
-from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
+from surgvqa.eval.reading.tokens import MARK, american, clauses, stem, words
 
 FILLERS = frozenset(["and", "of", "the"])
 LEADING_ARTICLES = frozenset(["a", "an", "the"])
@@ -224,7 +224,7 @@ def _find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[t
             }
             if len(near) == 1:
                 yield start, end, near.pop()
-                return
+                break
 
 
 def _find_derived(
@@ -278,7 +278,7 @@ def root(word: str, least: int = 5) -> str:
     """
     if least < 5 and (match := Y_ENDING.fullmatch(word)):
         return f"{match.group(1)}ie"
-    word = IRREGULAR.get(word, word).removesuffix("'s")
+    word = american(IRREGULAR.get(word, word).removesuffix("'s"))
     base = ENDING.sub("", word)
     if base == word and len(word) > 7:  # "sphenoidal"
         base = word.removesuffix("al")

@@ -20,6 +20,11 @@ ARROWS = {ord(sign): f" {way} " for sign, way in zip("←→↑↓", ("left", "r
 ARROWS |= {ord(sign): f" {way} " for signs, way in (("✅✔☑✓👍", "yes"), ("❌✖✗✘👎", "no")) for sign in signs}
 ARROWS |= {ord("∅"): " none "} | dict.fromkeys(map(ord, "™®©"), " ")
 ARROW = re.compile(r"(?<=[\w\s*])\s*(?:-+>|=+>|→|⟶|➔)\s*(?=\w)")  # "left → right"
+BRITISH_Z = re.compile(r"(?<=[a-z]{3})(?<!c)is(?=ation|ing$|ed$|es?$)")  # not "incised"
+BRITISH_OUR = re.compile(r"(?<=[a-z]{2})our(?=s?$)")
+BRITISH_E = re.compile(
+    r"(?<=^an)ae(?=[ms])|(?<=h)ae(?=m)|^ae(?=t)|(?<=c)ae(?=c|l)|^oe(?=d|s)|(?<=f)(?:ae|oe)(?=c|t)|(?<=gyn)ae|(?<=p)ae(?=d)"
+)
 LATIN = re.compile(r"[a-z]")
 LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -113,6 +118,17 @@ def name(text: str) -> str:
     return " ".join(words(text))
 
 
+def american(word: str) -> str:
+    """Return a word as Americans spell it; others stay.
+
+    >>> [american(word) for word in ("mobilisation", "tumours", "haemostasis", "oesophagus", "incision", "four")]
+    ['mobilization', 'tumors', 'hemostasis', 'esophagus', 'incision', 'four']
+    """
+    if len(word) < 6 or not word.isalpha():
+        return word
+    return BRITISH_Z.sub("iz", BRITISH_OUR.sub("or", BRITISH_E.sub("e", word)))
+
+
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Return a word without its plural ending.
@@ -122,6 +138,7 @@ def stem(word: str) -> str:
     """
     if word.endswith("'s"):  # "the needle driver's jaws"
         word = word[:-2]
+    word = american(word)
     if len(word) < 5 or not word.isalpha() or word.endswith(("ss", "us", "is")):
         return word
     if len(word) > 7 and word.endswith(("oses", "yses")):  # "anastomoses"

@@ -174,8 +174,8 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
     if short.casefold() in YES_NO:
         return _yes_or_no(rule, text, short.casefold(), target)
     text = hedges.after_question(text)
-    if hedges.refuses(text):
-        return RIGHT if name(short) == "not visible" and hedges.unseen(text) else Verdict(False, "refusal")
+    if hedges.refuses(text) and not (text := hedges.behind_disclaimer(own := text)):
+        return RIGHT if name(short) == "not visible" and hedges.unseen(own) else Verdict(False, "refusal")
     if letters.are_letters((short, *target.known_answers)) and not target.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, short.upper(), NO_CHOICE)
@@ -304,7 +304,7 @@ def _whole(choice: str | None) -> set[float]:
 
 def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
-    text = grid_answers.within(text, target.question)
+    text = grid_answers.grid_labels(grid_answers.within(text, target.question))
     if (option := option_of_number(text, options)) is not None:
         return RIGHT if words(option) == words(target.answer) else Verdict(False, "another answer")
     answers = order.stated_options(text, options, target.question)
