@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import errno
 import json
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
@@ -143,11 +145,26 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
+def mute_known_lines() -> None:
+    """Silence two lines of libraries that no user can act on; every other warning stays.
+
+    transformers 5.23 renames ``gradient_checkpointing`` and warns of its own and TRL's use of the old name. bitsandbytes,
+    which peft imports, misses a faster 4-bit product for CPUs, where nothing of ours is quantised.
+    """
+    warnings.filterwarnings("ignore", ".*gradient_checkpointing. is deprecated", FutureWarning)
+    logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_tells_of_another_product)
+
+
+def _tells_of_another_product(record: logging.LogRecord) -> bool:
+    return "gemm_4bit_forward" not in record.getMessage()
+
+
 def run_guarded(prog: str, action: Callable[[], None]) -> int:
     """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130).
 
     Anything else is a bug of ours and keeps its traceback.
     """
+    mute_known_lines()
     try:
         action()
     except InputError as error:

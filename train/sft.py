@@ -8,7 +8,6 @@ Read from top to bottom: prepare, let the doctor look, train, save.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,6 +21,7 @@ from surgvqa.train.clips.model_checks import inner_model
 from surgvqa.train.clips.prepare import PreparedRun, prepare
 from surgvqa.train.clips.vision_cache import VisionCache, takes_features
 from surgvqa.train.doctor import examine
+from surgvqa.train.steps.log_table import closing_line
 from surgvqa.train.steps.options import less_memory
 
 
@@ -47,7 +47,7 @@ def learn(run: PreparedRun) -> None:
         examine(run)
         if options.cache_vision is not None:
             use_cache(run, Path(options.cache_vision))
-        trainer.train(resume_from_checkpoint=resume)
+        outcome = trainer.train(resume_from_checkpoint=resume)
     out, first = Path(options.output_dir), trainer.is_world_process_zero()
     with sums.writing(out) if first else nullcontext():
         trainer.save_model(options.output_dir)
@@ -56,10 +56,10 @@ def learn(run: PreparedRun) -> None:
             if run.extractor is not None:
                 save_ears(run.extractor, out)
             run.budget.save(out)
+        trainer.create_model_card()
     if first:
-        last = [entry for entry in trainer.state.log_history if "train_loss" in entry]
-        best = {"best": trainer.state.best_metric} if trainer.state.best_metric is not None else {}
-        print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))
+        figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
+        print(closing_line(options.output_dir, outcome, figures))
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
         if trainer.is_world_process_zero():

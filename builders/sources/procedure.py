@@ -52,6 +52,9 @@ STILLS = (".png", ".jpg", ".jpeg")
 GAPS: dict[str, Idle] = {"unknown": "stated", "idle": "until_last"}
 RENAMED_NOTE = "its name was made an id: spaces and letters beyond ASCII were replaced"
 
+FILES = ("phases.csv", "tools.csv", "videos.csv")
+DOCUMENTS = (".csv", ".tsv", ".xlsx", ".json", ".xml")
+
 
 def cases(
     root: Path,
@@ -94,8 +97,19 @@ def cases(
             "`surgvqa-build new` writes the files to fill in"
         )
     yield from read.faults
+    yield from unread(root)
     for case_id in sorted(read.parts):
         yield from read.case(case_id)
+
+
+def unread(root: Path) -> Iterator[Omission]:
+    """Name the tables and documents in the root itself that this source doesn't know."""
+    for path in sorted(root.iterdir()):
+        if path.suffix.lower() in DOCUMENTS and path.name not in FILES and not path.name.startswith("."):
+            hint = (
+                "; events stand in the frame labels of `surgvqa-build frames`" if "event" in path.stem else ""
+            )
+            yield Omission(path.name, f"not read, {', '.join(FILES)} and annotations/ are{hint}")
 
 
 def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:

@@ -131,6 +131,17 @@ def model_card(
     )
 
 
+def card_of_training(folder: Path, dataset: str) -> str:
+    """Return the card of a model that was just trained on ``dataset``, a folder or a name on the Hub; it has no score yet."""
+    known = (Path(dataset) / manifest.NAME).is_file()
+    return model_card(
+        describe(folder),
+        {},
+        data=manifest.read(Path(dataset)) if known else None,
+        data_id=dataset if not Path(dataset).exists() and HUB_ID.fullmatch(dataset) else None,
+    )
+
+
 def card_score(score: Mapping[str, Any]) -> CardScore:
     """Return a score file's content, with its kinds in order and a remark on those that say little."""
     kinds = []

@@ -183,6 +183,9 @@ def run(config: Baselines) -> None:
             raise InputError(f"--control {pair}: {name} is taken; give the run another name")
         files[name] = Path(path)
     runs = {name: columns.read(path).predictions for name, path in files.items()}
+    terminal.say(
+        f"guessing {len(by_split['test'])} questions from what {len(by_split['train'])} of train tell"
+    )
     nearest = nearest_colour(where)
     figures, answers = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
     print(table(figures))

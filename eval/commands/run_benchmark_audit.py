@@ -12,13 +12,14 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.controls.benchmark_audit import GUESSERS, BenchmarkAudit, FileAudit, audit
 from surgvqa.eval.data import columns
 from surgvqa.eval.output import documents, page
-from surgvqa.eval.output.terminal import percent, span, table
+from surgvqa.eval.output.terminal import percent, say, span, table
 
 
 def run(files: Sequence[Path], mapping: str, out: Path | None) -> None:
     """Audit the files; print the table, and write ``out`` (.html, its JSON beside it)."""
     if out and out.suffix != ".html":
         raise InputError(f"--out {out}: give a name that ends in .html; the JSON is written beside it")
+    say(f"reading {', '.join(file.name for file in files)}")
     findings = audit(files, columns.parse_columns(mapping))
     print("\n".join(lines(findings)))
     if out:

@@ -10,7 +10,7 @@ from surgvqa.eval.commands.run_score import show
 from surgvqa.eval.data import columns, records, reference
 from surgvqa.eval.measures.texts import Measure, measure
 from surgvqa.eval.output.documents import write
-from surgvqa.eval.output.terminal import table
+from surgvqa.eval.output.terminal import say, table
 from surgvqa.eval.settings.score import Texts
 
 
@@ -50,6 +50,7 @@ def run(config: Texts) -> None:
         raise InputError(
             f"{config.file}, row {lacking}: no right answer; name its column with --columns answer=COLUMN or --references"
         )
+    say(f"measuring {len(right)} replies")
     measures = measure(
         [row.prediction for row in contents.predictions], right, [row.kind for row in contents.predictions]
     )

@@ -27,6 +27,7 @@ from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import frames_of, is_sharded, raise_if_test, sequences_of
 from surgvqa.train.clips.shared_prefix import SharedPrefix
 from surgvqa.train.steps.answer_head import TaughtOnly
+from surgvqa.train.steps.log_table import show_table
 from surgvqa.train.steps.optimizer import part_of
 from surgvqa.train.steps.options import (
     AUDIO_PROJECTOR,
@@ -124,6 +125,8 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     if training.cache_vision is not None:
         raise_if_vision_learns(trainer.model, training)
     trainer.answering = sequences.answering
+    trainer.trained_on = data.dataset_name
+    show_table(trainer)
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
         learn_in_float32(trainer.model)
     # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
