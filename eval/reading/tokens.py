@@ -130,6 +130,17 @@ def american(word: str) -> str:
 
 
 @lru_cache(maxsize=65536)
+def same_name(text: str) -> tuple[str, ...]:
+    """Return what two spellings of one answer share: "the hooks" and "hook" are one answer.
+
+    >>> same_name("The hooks") == same_name("hook"), same_name("Calot's triangle") == same_name("Calot triangle")
+    (True, True)
+    """
+    stems = tuple(map(stem, words(text)))
+    return stems[1:] if stems[:1] in (("the",), ("a",), ("an",)) and len(stems) > 1 else stems
+
+
+@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Return a word without its plural ending.
 

@@ -37,7 +37,7 @@ from surgvqa.eval.reading.lists import (
 )
 from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.terms import mentions
-from surgvqa.eval.reading.tokens import after, clauses, name, words
+from surgvqa.eval.reading.tokens import after, clauses, name, same_name, words
 from surgvqa.eval.reading.unwrap import unwrap
 from surgvqa.eval.scoring.stretches import NO_BOX, NO_SPAN, judge_region
 
@@ -91,7 +91,7 @@ class Target:
     @property
     def rival_answers(self) -> tuple[str, ...]:
         """Answers of which a reply may not list several."""
-        return self.others or self.known_answers
+        return _merge_options(self.answer, (), self.others or self.known_answers)
 
 
 def matches(rule: str, prediction: str, target: Target) -> bool:
@@ -205,7 +205,10 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
 
 @lru_cache(maxsize=4096)
 def _merge_options(answer: str, choices: tuple[str, ...], known_answers: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({*choices, answer, *known_answers}))
+    own = same_name(answer)
+    return tuple(
+        sorted({answer, *(option for option in (*choices, *known_answers) if same_name(option) != own)})
+    )
 
 
 def _options(rule: str, target: Target) -> tuple[str, ...]:
