@@ -57,7 +57,8 @@ def option_of_number(text: str, options: tuple[str, ...]) -> str | None:
         for option in options
         if {number(word) for word in words(option)} - {None} == {value}
     ]
-    alike = own and sum(
-        tuple(word for word in words(option) if number(word) is None) == own[0][1] for option in options
-    )
-    return own[0][0] if len(own) == 1 and (alike > 1 or own[0][1] == ("o'clock",)) else None
+    if len(own) != 1:
+        return None
+    option, rest = own[0]
+    alike = sum(tuple(word for word in words(one) if number(word) is None) == rest for one in options)
+    return option if alike > 1 or rest == ("o'clock",) else None

@@ -96,8 +96,8 @@ def said_cell(text: str) -> Cell | None:
         column, row = quadrant.groups()
         return cell((ROW_INITIALS[row.casefold()], COLUMN_INITIALS[column.casefold()]))
     if abbreviation := ABBREVIATION.fullmatch(text):
-        row, column = abbreviation.group(1).casefold()
-        return cell((ROW_INITIALS[row], COLUMN_INITIALS[column]))
+        initials = abbreviation.group(1).casefold()
+        return cell((ROW_INITIALS[initials[0]], COLUMN_INITIALS[initials[1]]))
     text = ORDINAL.sub(lambda match: LINES[match["line"].casefold()][match["place"].casefold()[:1]], text)
     tokens = clauses(TOGETHER.sub(r"\1 \2", text))
     groups: list[list[str]] = []

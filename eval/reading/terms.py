@@ -251,8 +251,8 @@ def _find_derived(
         if not roots or option in named_options or (len(form) == 1 and form[0] in tokens):
             continue
         if all(root(word, least) == word for word in form):
-            if len(roots) > 1 and (place := _adjacent(stems, roots)) is not None:  # "leak testing"
-                whole[option] = [place, place + len(roots) - 1]
+            if len(roots) > 1 and (first := _adjacent(stems, roots)) is not None:  # "leak testing"
+                whole[option] = [first, first + len(roots) - 1]
             continue
         for clause in own:
             if all(one in clause for one in roots):
