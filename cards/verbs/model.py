@@ -49,13 +49,13 @@ def run(config: Model) -> None:
     text = model_card(
         describe(config.folder),
         scores,
-        parity=[
-            parity_of(manifest.read_json(path, "run `surgvqa-eval compare … --out FILE` first"), path.name)
-            for path in config.parity
-        ],
-        judgements=[
-            judgement_of(manifest.read_json(path, "run `surgvqa-eval judge … --out FILE` first"), path.name)
-            for path in config.judge
+        findings=[
+            read(manifest.read_json(path, f"run `surgvqa-eval {verb} … --out FILE` first"), path.name)
+            for verb, read, paths in (
+                ("compare", parity_of, config.parity),
+                ("judge", judgement_of, config.judge),
+            )
+            for path in paths
         ],
         data=manifest.read(folder_of_data) if folder_of_data else None,
         data_id=None if folder_of_data else config.dataset,

@@ -107,8 +107,7 @@ def model_card(
     model: TrainedModel,
     scores: Mapping[str, Mapping[str, Any]],
     *,
-    parity: Sequence[Parity] = (),
-    judgements: Sequence[Judgement] = (),
+    findings: Sequence[Parity | Judgement] = (),
     data: Manifest | None = None,
     data_id: str | None = None,
     repo_id: str | None = None,
@@ -116,7 +115,7 @@ def model_card(
     """Return the README.md of a model's folder.
 
     ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
-    ``parity`` is what ``parity_of`` made of comparisons between engines; ``judgements`` what ``judgement_of`` made of a judge's;
+    ``findings`` are what ``parity_of`` made of comparisons between engines and ``judgement_of`` of a judge's verdicts;
     ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
     """
     config = model.config
@@ -138,8 +137,8 @@ def model_card(
         data=data_name(data, data_id),
         scores=table,
         many=len(table) > 1,
-        parity=list(parity),
-        judgements=list(judgements),
+        parity=[one for one in findings if isinstance(one, Parity)],
+        judgements=[one for one in findings if isinstance(one, Judgement)],
         snippet=snippet(name, base, model),
         budget=[(key.replace("_", " "), value) for key, value in model.budget.items()],
         settings=[(key, table_value(value)) for key, value in settings.items() if value is not None],

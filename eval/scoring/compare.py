@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from surgvqa.cards.command import InputError
@@ -78,13 +79,11 @@ def compare(
 
 def _by_kind(kinds: Mapping[str, Sequence[Pair]], rule: str, seed: int) -> dict[str, KindDifference]:
     """Return each kind's difference, its p corrected for all kinds that have one."""
-    figures = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
-    p_by_kind = {kind: p for kind, own in figures.items() if (p := own["p"]) is not None}
-    p_holm = dict(zip(p_by_kind, statistics.holm(list(p_by_kind.values())), strict=True))
-    return {
-        kind: KindDifference(**own, p_holm=p_holm[kind]) if kind in p_holm else KindDifference(**own)
-        for kind, own in figures.items()
-    }
+    by_kind = {kind: cast("KindDifference", _figures(own, rule, seed)) for kind, own in sorted(kinds.items())}
+    p_by_kind = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
+    for kind, p in zip(p_by_kind, statistics.holm(list(p_by_kind.values())), strict=True):
+        by_kind[kind]["p_holm"] = p
+    return by_kind
 
 
 def _cases(own: Sequence[Pair]) -> int:
