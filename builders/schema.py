@@ -188,6 +188,9 @@ class Case:
     video: Path | None = None
     frames: tuple[Frame, ...] = ()  # stills, where the source ships no video
     duration_s: float | None = None
+    seconds_stated: bool = (
+        False  # its source says that times are seconds: nobody asks whether they are minutes
+    )
     video_offset_s: float = 0.0  # second of the video at which the annotations' second 0 lies
     transform: Transform | None = None  # annotated frame -> media pixels, where it isn't a scaled copy
     squeezed: bool = False  # media that are square are the whole frame, squeezed
