@@ -174,9 +174,9 @@ class _Reader(Tables):
             try:
                 require_regular(path, file_name)
                 read = outlines.read(path, self.taxonomy, file_name)
-                for case, pictures in owners(name, read.pictures, names).items():
+                for case, case_pictures in owners(name, read.pictures, names).items():
                     part = self.part(case, path)
-                    entries = ((file_name, picture) for picture in pictures)
+                    entries = ((file_name, picture) for picture in case_pictures)
                     pictures_by_case.setdefault(safe_id(part.name), []).extend(entries)
             except InputError as error:
                 self.fault(file_name, error)

@@ -60,7 +60,7 @@ class Tally:
         default_factory=Counter
     )  # by case, starts of the label that already held
     phases: Counter[str] = field(default_factory=Counter)  # by label, cases that have it
-    phased: int = 0  # cases with phases
+    cases_with_phases: int = 0  # cases with phases
     cases: int = 0
     momentary: int = 0  # cases of which nobody says how long they are
 
@@ -107,9 +107,10 @@ class Tally:
     def common(self) -> str:
         """Return the phases that three quarters of the cases have, but not all of them; of ten cases or more."""
         return ", ".join(
-            f"{label} is in {count:,} of {self.phased:,}"
+            f"{label} is in {count:,} of {self.cases_with_phases:,}"
             for label, count in sorted(self.phases.items())
-            if self.phased >= 10 and 0.75 * self.phased <= count < self.phased
+            if self.cases_with_phases >= 10
+            and 0.75 * self.cases_with_phases <= count < self.cases_with_phases
         )
 
     def omissions(self) -> list[Omission]:

@@ -307,7 +307,7 @@ class Reader:
             self.tally.repetitions[case_id] = part.repetitions
         if part.phases:
             self.tally.phases.update({one.label for one in part.phases})
-            self.tally.phased += 1
+            self.tally.cases_with_phases += 1
         if part.unknown:
             self.tally.unknown_s[case_id] = round(sum(end - start for start, end in part.unknown))
         scenes = [part.scenes[at] for at in sorted(part.scenes)]
