@@ -14,6 +14,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
+from surgvqa.builders.files.names import VIDEO_SUFFIXES
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.video.display import INTERLACED_NOTE, orientation, remarks, stretch
@@ -21,10 +22,6 @@ from surgvqa.builders.video.timing import Timeline, cause, open_video, read_time
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
-SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv",
-    ".flv", ".264", ".h264", ".265", ".hevc", ".ogv", ".3gp", ".dv", ".vob",
-)  # fmt: skip
 PROBE_S = 3600.0  # of one file; an hour of 1024x768 at 60 fps decodes in ten minutes
 
 
@@ -234,7 +231,7 @@ def files(root: Path) -> list[Path]:
         return [root]
     if not root.is_dir():
         raise InputError(f"no file or folder {root}")
-    return files_below(root, *(f"*{ending}" for ending in SUFFIXES))
+    return files_below(root, *(f"*{ending}" for ending in VIDEO_SUFFIXES))
 
 
 def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:
