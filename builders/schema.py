@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from surgvqa.builders.features import FEATURES as FEATURES
     from surgvqa.builders.features import QA_COLUMNS as QA_COLUMNS
     from surgvqa.builders.features import QA_FEATURES as QA_FEATURES
+    from surgvqa.builders.features import REFERENCE_FEATURES as REFERENCE_FEATURES
     from surgvqa.builders.features import STRING as STRING
 
 
@@ -254,7 +255,7 @@ class Facts:
 
 def __getattr__(name: str) -> Any:
     """Return a table's columns: importing ``datasets`` takes a second that most verbs don't need."""
-    if name in ("FEATURES", "QA_COLUMNS", "QA_FEATURES", "STRING"):
+    if name in ("FEATURES", "QA_COLUMNS", "QA_FEATURES", "REFERENCE_FEATURES", "STRING"):
         from surgvqa.builders import features
 
         return getattr(features, name)

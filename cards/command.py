@@ -149,6 +149,11 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
+def say(text: str) -> None:
+    """Tell on the error stream, at once, what the next seconds go to."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of a key that is there twice Python would keep the last value, and lose the other one."""
     value = dict(pairs)
