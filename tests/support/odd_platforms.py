@@ -123,6 +123,13 @@ LABEL_IMG = (
 )
 OTHER_VOC = LABEL_IMG.replace("1.jpg", "f_0002.jpg")
 OTHER_V7 = darwin(BOUNDS) | {"item": {"name": "f_0002.jpg", "slots": [{"width": 100, "height": 80}]}}
+LABELME_3 = (
+    "<annotation><filename>1.jpg</filename><folder>default</folder><source><sourceImage></sourceImage></source>"
+    "<imagesize><nrows>80</nrows><ncols>100</ncols></imagesize><object><name>hook</name><deleted>0</deleted>"
+    "<verified>0</verified><occluded>no</occluded><date></date><id>0</id><parts><hasparts></hasparts><ispartof></ispartof>"
+    "</parts><type>bounding_box</type><polygon><pt><x>10</x><y>20</y></pt><pt><x>40</x><y>20</y></pt><pt><x>40</x><y>60</y>"
+    "</pt><username></username></polygon><attributes>side=left</attributes></object></annotation>"
+)
 LINE = "0 0.25 0.5 0.3 0.5\n"
 
 PLATFORMS: dict[str, Odd] = {
@@ -205,6 +212,18 @@ PLATFORMS: dict[str, Odd] = {
     "mot: another form beside it": Odd(
         {"gt.txt": "1,1,10,20,30,40,1,1,1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO, "a.json": coco(BOX)},
         {0.0: WHOLE}, note="give what holds labels",
+    ),
+    "cvat: labelme 3": one({"a.xml": LABELME_3}, WHOLE),
+    "coco: a copy of Jupyter's": Odd(
+        {"a.json": coco(BOX), ".ipynb_checkpoints/a-checkpoint.json": coco()}, {"1.jpg": WHOLE}
+    ),
+    "cvat: ultralytics with tracks": Odd(
+        {"data.yaml": "names:\n  0: hook\n", "labels/train/1.txt": "0 0.25 0.5 0.3 0.5 7\n", "images/train/1.png": PICTURE},
+        fault="is 7: no confidence, so an angle or a track",
+    ),
+    "label studio: yolo": Odd(
+        {"classes.txt": "hook\n", "labels/1.txt": LINE, "images/1.png": PICTURE, "notes.json": {"info": {"year": 2026}}},
+        {"1.txt": WHOLE}, note="not read",
     ),
     "tensorflow: a table": one(
         {"a.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\n1.jpg,100,80,hook,10,20,40,60\n"}, "no column image, label"
