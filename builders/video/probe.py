@@ -195,18 +195,19 @@ def _decode_all(path: Path, findings: _Findings) -> None:
 
 
 def late_pictures(container: InputContainer, stream: VideoStream) -> list[str]:
-    """Note a sound that begins well before the first picture: a player's clock begins with the sound."""
+    """Note a first picture that comes well after a player's clock begins: with the sound, or with an empty edit of MP4."""
     sounds = [
         float(one.start_time * one.time_base)
         for one in container.streams.audio
         if one.start_time is not None and one.time_base
     ]
-    if stream.start_time is None or not stream.time_base or not sounds:
+    if stream.start_time is None or not stream.time_base or not (sounds or "mp4" in container.format.name):
         return []
-    late = float(stream.start_time * stream.time_base) - min(sounds)
+    late = float(stream.start_time * stream.time_base) - min(sounds, default=0.0)
     if late <= LATE_S:
         return []
-    return [f"its first picture comes {late:.1f} s after its sound; second 0 is the first picture"]
+    begin = "its sound" if sounds else "its clock begins (an edit list)"
+    return [f"its first picture comes {late:.1f} s after {begin}; second 0 is the first picture"]
 
 
 @contextmanager
