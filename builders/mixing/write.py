@@ -29,8 +29,8 @@ def shards(part: Part, config: str, split: str) -> list[Path]:
     paths = sorted((part.folder / config).glob(f"{split}-*.parquet"))
     for path in paths:
         schema = pq.read_schema(path).remove_metadata()
-        known = [CONFIGS[config][0], *([REFERENCE_FEATURES] if config == "clips" else [])]
-        if not any(schema.equals(one.arrow_schema.remove_metadata()) for one in known):
+        schemas = [CONFIGS[config][0], *([REFERENCE_FEATURES] if config == "clips" else [])]
+        if not any(schema.equals(one.arrow_schema.remove_metadata()) for one in schemas):
             raise InputError(
                 f"{path} has the columns of another version of surgvqa; build {part.folder} again"
             )

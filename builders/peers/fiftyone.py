@@ -44,7 +44,7 @@ def write(target: Target) -> None:
     for split in target.splits():
         for row in target.clips(split):
             names = target.pictures(row)
-            asked = target.questions(row)
+            questions = target.questions(row)
             target.lose({name: row[name] for name in FEATURES}, KEPT_COLUMNS)  # type: ignore[literal-required]
             moment = pictured_scene(row)
             for number, name in enumerate(names):
@@ -59,7 +59,7 @@ def write(target: Target) -> None:
                     "end_s": row["end_s"],
                     "weight": row["weight"],
                     "time_s": row["frame_times_s"][number],
-                    "questions": [question_rest(row, qa) for qa in asked],
+                    "questions": [question_rest(row, qa) for qa in questions],
                 }
                 if row["phase"] is not None:
                     sample["phase"] = {"_cls": "Classification", "label": row["phase"]}

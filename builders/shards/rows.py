@@ -89,8 +89,8 @@ def reference_rows(job: Job) -> Iterator[ClipRow]:
         video_times = (time_s + offset for time_s in frame_times(clip, job.options.frames))
         times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in video_times)
         place = address(name, clip.start_ms / 1000 + offset, clip.end_ms / 1000 + offset)
-        shown: Picture = {"bytes": poster.images[0], "path": None}
-        yield {**row(job, ClipFrames(clip, (), times), name), "poster": shown, "address": place}
+        picture: Picture = {"bytes": poster.images[0], "path": None}
+        yield {**row(job, ClipFrames(clip, (), times), name), "poster": picture, "address": place}
 
 
 def row(job: Job, pictures: ClipFrames, video: str | None) -> ClipRow:
