@@ -9,6 +9,11 @@ from pathlib import Path
 from surgvqa.cards.command import InputError
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a case's id is part of file names and of other ids
+# What recorders and converters name videos by.
+VIDEO_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv",
+    ".flv", ".264", ".h264", ".265", ".hevc", ".ogv", ".3gp", ".dv", ".vob",
+)  # fmt: skip
 _NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
 # What Unicode doesn't take apart into a letter and its accent, and German umlauts, which are written with an e.
 _SPELLINGS = {

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 from surgvqa.builders.files.names import require_regular
 from surgvqa.builders.files.texts import LARGEST
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, machine_fault, nearest
 
+# What zipfile, the XML parser and openpyxl raise for a file that is damaged, encrypted or none of theirs.
+BOOK_ERRORS = (
+    zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, EOFError, OSError, KeyError, IndexError, ValueError, TypeError,
+    AttributeError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 NumberedRow = tuple[int, list[str]]
 
 
@@ -67,10 +74,7 @@ def _sheets(path: Path, file_name: str) -> dict[str, list[NumberedRow]]:
         if size > LARGEST:
             raise InputError(f"{file_name}: {size} bytes once unpacked; up to {LARGEST} are read")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise InputError(f"{file_name}: not a workbook: {error}; save it as .xlsx or CSV") from error
-    try:
-        return {
+        sheets = {
             one.title: [
                 (number, row)
                 for number, cells in enumerate(one.iter_rows(values_only=True), 1)
@@ -78,8 +82,13 @@ def _sheets(path: Path, file_name: str) -> dict[str, list[NumberedRow]]:
             ]
             for one in book.worksheets
         }
-    finally:
         book.close()
+    except BOOK_ERRORS as error:
+        if machine_fault(error):
+            raise
+        cause = f"{type(error).__name__}: {error}"
+        raise InputError(f"{file_name}: not a workbook ({cause}); save it as .xlsx or CSV") from error
+    return sheets
 
 
 def _table(numbered_rows: Sequence[NumberedRow], where: str) -> list[Mapping[str, str]]:

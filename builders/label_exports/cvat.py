@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -17,6 +18,7 @@ from surgvqa.builders.annotations.shapes import (
     Faults,
     Picture,
     Shape,
+    confidence,
     frame_size,
 )
 from surgvqa.builders.files.texts import read_bytes
@@ -107,7 +109,9 @@ def _shape(
 ) -> Shape:
     """Return an element as a shape. Raises ``InputError`` for one that isn't known."""
     try:
-        return _known_shape(element, where, label, size, track)
+        shape = _known_shape(element, where, label, size, track)
+        score = element.attrib.get("score")  # of a model or of a vote
+        return shape if score is None else replace(shape, score=confidence(float(score)))
     except (InputError, *MALFORMED_ERRORS) as error:
         error.add_note(where)
         raise

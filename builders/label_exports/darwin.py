@@ -171,11 +171,14 @@ def _video(
         label, track, keys = str(one["name"]), str(one.get("id", index)), []
         shape = None
         moves = one.get("interpolated") is not False
-        ranges = sorted(
-            (int(start), int(end)) for start, end in one.get("ranges") or one.get("segments") or ()
-        )
+        ranges = [(int(start), int(end)) for start, end in one.get("ranges") or one.get("segments") or ()]
+        if any(end < start for start, end in ranges):
+            raise InputError(f"annotation {index} has a range that ends before it starts: {ranges}")
+        ranges = tracks.join(ranges)
         frames = sorted((int(frame), there) for frame, there in one["frames"].items())
-        if ranges and frames and ranges[0][0] < frames[0][0]:  # in view before its first place
+        if not frames:
+            raise InputError(f"annotation {index} has no frame that says what is in view")
+        if ranges and ranges[0][0] < frames[0][0]:  # in view before its first place
             keys.append(tracks.Key(ranges[0][0], Shape(label, track=track), moves=False))
         for frame, there in frames:
             shape = _shape({"tag": {}, **there}, f"annotation {index}, frame {frame}", label, track)
@@ -197,7 +200,7 @@ def _without(keys: Iterable[tracks.Key], gaps: Iterable[tuple[int, int]]) -> lis
     frames = [key.frame for key in keys]
     kept_keys: list[tracks.Key] = []
     next_index = 0
-    for start, end in _join(gaps):
+    for start, end in tracks.join(gaps):
         first, behind = bisect_left(frames, start), bisect_right(frames, end)
         kept_keys += keys[next_index:first]
         kept_keys.append(tracks.Key(start - 0.5, None))
@@ -206,18 +209,3 @@ def _without(keys: Iterable[tracks.Key], gaps: Iterable[tuple[int, int]]) -> lis
             kept_keys.append(replace(shape, frame=end, shape=tracks.between(shape, after, end)))
         next_index = behind
     return kept_keys + keys[next_index:]
-
-
-def _join(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Stretches in order, those that overlap as one.
-
-    >>> _join([(5, 9), (0, 2), (1, 4)])
-    [(0, 4), (5, 9)]
-    """
-    runs: list[tuple[int, int]] = []
-    for start, end in sorted(stretches):
-        if runs and start <= runs[-1][1]:
-            runs[-1] = runs[-1][0], max(end, runs[-1][1])
-        elif start <= end:
-            runs.append((start, end))
-    return runs

@@ -312,7 +312,11 @@ def _sequence(one: Mapping[str, Any], label: str, where: str, size: tuple[int, i
 
 
 def _ranges(one: Mapping[str, Any], label: str, where: str, size: tuple[int, int]) -> Iterator[tracks.Key]:
-    """Yield a label of stretches of a video, both ends included."""
-    for stretch in one["value"]["ranges"]:
-        yield tracks.Key(int(stretch["start"]) - 1, Shape(label, where=where))
-        yield tracks.Key(int(stretch["end"]) - 0.5, None)
+    """Yield a label of stretches of a video, both ends included; stretches that overlap are one."""
+    stretches = [(int(one["start"]), int(one["end"])) for one in one["value"]["ranges"]]
+    for start, end in stretches:
+        if end < start:
+            raise InputError(f"{where} ends at frame {end}, before it starts at frame {start}")
+    for start, end in tracks.join(stretches):
+        yield tracks.Key(start - 1, Shape(label, where=where))
+        yield tracks.Key(end - 0.5, None)

@@ -9,7 +9,7 @@ behind the last one of all tracks nothing is known.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -52,8 +52,11 @@ def pictures(
         context: the names and the moments.
         faults: gets the faults.
     """
-    tracks = [sorted(keys, key=lambda key: key.frame) for keys in tracks if keys]
+    tracks = [sorted(keys, key=lambda key: key.frame) for keys in tracks]
     if not tracks:
+        return
+    if (cause := _unclear(tracks, film)) is not None:
+        faults.add(film.name or "the video", cause)
         return
     first = min(keys[0].frame for keys in tracks)
     last = max(keys[-1].frame for keys in tracks)
@@ -92,6 +95,21 @@ def pictures(
             faults.add(f"frame {frame}", error)
 
 
+def _unclear(tracks: Sequence[Sequence[Key]], film: Film) -> str | None:
+    """Say why a track can't be read: it has no frame, or two places at one; None where all can."""
+    for number, keys in enumerate(tracks):
+        if not keys:
+            return f"track {number} has no frame at which its thing is in view; delete it, or export it whole"
+        for key, after in pairwise(keys):
+            one, other = key.shape, after.shape
+            if key.frame != after.frame or one is None or other is None:
+                continue
+            if replace(one, where=other.where) != other:
+                at = f"at frame {key.frame + film.begins:g} ({one.where}, {other.where})"
+                return f"track {one.track or number} of {one.label} is there twice {at}, and not alike"
+    return None
+
+
 def between(key: Key, after: Key, frame: float) -> Shape:
     """Return a track's shape at a frame from one key to the next."""
     shape = key.shape
@@ -110,6 +128,21 @@ def between(key: Key, after: Key, frame: float) -> Shape:
         return replace(shape, box=None, polygons=(), rle=None, turned_box=(), trace=())
     x1, y1, x2, y2 = (a + share * (b - a) for a, b in zip(shape.box, after.shape.box, strict=True))
     return replace(shape, box=(x1, y1, x2, y2))
+
+
+def join(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return stretches in order, those that overlap as one.
+
+    >>> join([(5, 9), (0, 2), (1, 4)])
+    [(0, 4), (5, 9)]
+    """
+    runs: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if runs and start <= runs[-1][1]:
+            runs[-1] = runs[-1][0], max(end, runs[-1][1])
+        elif start <= end:
+            runs.append((start, end))
+    return runs
 
 
 def _turned_alike(one: Sequence[Point], other: Sequence[Point]) -> bool:

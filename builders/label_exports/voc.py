@@ -43,6 +43,8 @@ def read(path: Path, root: Element, context: ExportContext) -> Annotations:
     try:
         refuse_other_name(path.name, name)
         width, height = root.findtext("size/width"), root.findtext("size/height")
+        if root.find("imagesize") is not None:  # LabelMe 3's form, which CVAT writes, too
+            width, height = root.findtext("imagesize/ncols"), root.findtext("imagesize/nrows")
         has_size = width and height and (int(width), int(height)) != (0, 0)
         size = frame_size(int(width or 0), int(height or 0)) if has_size else context.needed_size(name)
         unknown = [child.tag for child in root if child.tag not in (*BESIDES, "object")]

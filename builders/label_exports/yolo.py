@@ -54,7 +54,9 @@ def read(folder: Path, context: ExportContext) -> Annotations:
     labels, shape = classes(path)
     images: dict[str, Path] = {}
     for one in files_below(folder, *(f"*{ending}" for ending in PICTURES)):
-        images.setdefault(_name(one, folder).rsplit(".", 1)[0], one)
+        images.setdefault(
+            _name(one, folder).rsplit(".", 1)[0], one
+        )  # of a name in train and val, both texts are a fault
     pictures = []
     fifth_numbers: dict[str, list[float]] = {}  # behind the boxes, by picture
     for text in files_below(folder, "*.txt"):
@@ -107,11 +109,13 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def _size(name: str, images: Mapping[str, Path], context: ExportContext) -> tuple[int, int]:
-    """Return the size of a picture: of the frame it means, else of the picture in the export."""
+    """Return the size of a picture: of the one in the export, else of the frame it means.
+
+    Shares of a picture with bars, or of a part of it, are no shares of the frame: sizes of another shape are refused
+    where both meet.
+    """
     own = images.get(name.rsplit(".", 1)[0])
-    if context.size(name) is None and own is not None:
-        return sizes_of(own).viewed_size
-    return context.needed_size(name)
+    return context.needed_size(name) if own is None else sizes_of(own).viewed_size
 
 
 def classes(path: Path) -> tuple[dict[int, str], tuple[int, int]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from surgvqa.builders.files.names import require_regular
+from surgvqa.builders.files.names import VIDEO_SUFFIXES, require_regular
 from surgvqa.builders.files.tree import below
 from surgvqa.builders.schema import Clip, Omission, Survey
 from surgvqa.cards.command import InputError
@@ -31,7 +31,6 @@ DIGITS = 12  # hexadecimal, 48 bits: among 100,000 cases two meet once in 56,000
 OWNER_ONLY = 0o600
 WORDS_PER_RULE = 500  # RE2 refuses patterns of some ten thousand names
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 QUOTATION = re.compile(r"'[^']*'|\"[^\"]*\"")
 SHORTEST = 4  # characters of a name that can be looked for
 WORD = re.compile(r"\w+")
@@ -204,7 +203,7 @@ def telling(files: Iterable[str]) -> Iterator[str]:
     """
     for name in files:
         path = PurePosixPath(name.replace("\\", "/"))
-        if path.suffix.lower() in RECORDINGS:
+        if path.suffix.lower() in VIDEO_SUFFIXES:
             yield path.stem
             continue
         yield from (part for part in path.parts[:-1] if not part.isalpha())

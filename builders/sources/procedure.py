@@ -31,7 +31,7 @@ from pathlib import Path
 
 from surgvqa.builders.annotations import machine_scenes, outlines, picture_names
 from surgvqa.builders.cases.agreement import measure, sentence
-from surgvqa.builders.files.names import require_regular, safe_id
+from surgvqa.builders.files.names import VIDEO_SUFFIXES, require_regular, safe_id
 from surgvqa.builders.files.pictures import one_size
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry.checks import refuse_other_shape
@@ -51,7 +51,7 @@ FACTS = Facts(
 TRIED_ON = "invented tree"
 READS = "phases, steps, presence, actions, boxes, masks, videos, frames"
 
-VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
+LABELS = (".xml", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".xlsx")
 STILLS = (".png", ".jpg", ".jpeg")
 GAPS: dict[str, Idle] = {"unknown": "stated", "idle": "until_last"}
 RENAMED_NOTE = "its name was made an id: spaces and letters beyond ASCII were replaced"
@@ -111,10 +111,13 @@ def unread(root: Path) -> Iterator[Omission]:
     """Name the tables and documents in the root itself that this source doesn't know."""
     for path in sorted(root.iterdir()):
         if path.suffix.lower() in DOCUMENTS and path.name not in FILES and not path.name.startswith("."):
-            hint = (
-                "; events stand in the frame labels of `surgvqa-build frames`" if "event" in path.stem else ""
-            )
+            hint = "; events are for labels of `surgvqa-build frames`" if "event" in path.stem else ""
             yield Omission(path.name, f"not read, {', '.join(FILES)} and annotations/ are{hint}")
+
+
+def _is_unread(path: Path) -> bool:
+    """Whether a file below annotations/ may hold labels that aren't read: pictures beside LabelMe's files hold none."""
+    return path.suffix.lower() in LABELS and not path.name.startswith(".")
 
 
 def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
@@ -167,6 +170,14 @@ class _Reader(Tables):
         folder = self.root / "annotations"
         pictures_by_case: dict[str, list[tuple[str, outlines.Picture]]] = {}
         names = self.case_names()
+
+        others = [path.relative_to(folder).as_posix() for path in files_below(folder) if _is_unread(path)]
+        if others:
+            shown_names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            cause = (
+                "not read: JSON of COCO or LabelMe is; `surgvqa-build labels` reads what other tools wrote"
+            )
+            self.faults.append(Omission(f"annotations/: {shown_names}", cause))
         for path in files_below(folder, "*.json"):
             inside = path.relative_to(folder).parts
             name = inside[0] if len(inside) > 1 else path.stem
@@ -191,7 +202,7 @@ class _Reader(Tables):
             part for part in self.parts.values() if part.phases or part.steps or part.scenes or part.video
         ]
         videos = (Path(name) for name in self.paths_by_name(self.videos))
-        stems = (path.stem for path in videos if path.suffix.lower() in VIDEOS)
+        stems = (path.stem for path in videos if path.suffix.lower() in VIDEO_SUFFIXES)
         return {*(part.name for part in parts), *stems, *self.paths_by_name(self.root / "frames")}
 
     def add_pictures(self, part: Part, pictures: Sequence[tuple[str, outlines.Picture]]) -> None:
@@ -250,7 +261,11 @@ class _Reader(Tables):
             return
         videos_in_use = {part.video for part in self.parts.values()}
         for path in sorted(self.videos.iterdir()):
-            if path.suffix.lower() not in VIDEOS or path in videos_in_use or path.name.startswith("._"):
+            if (
+                path.suffix.lower() not in VIDEO_SUFFIXES
+                or path in videos_in_use
+                or path.name.startswith("._")
+            ):
                 continue
             try:
                 case_id = safe_id(unicodedata.normalize("NFC", path.stem))

@@ -24,12 +24,13 @@ class Probe:
 
 def run(config: Probe) -> None:
     """List every video below a folder with what is wrong with it."""
+    from surgvqa.builders.files.names import VIDEO_SUFFIXES
     from surgvqa.builders.video import probe as probing
 
     paths = probing.files(config.root)
     if not paths:
         raise InputError(
-            f"no video below {config.root}; known are files that end in {', '.join(probing.SUFFIXES)}"
+            f"no video below {config.root}; known are files that end in {', '.join(VIDEO_SUFFIXES)}"
         )
     reports = list(probing.probe_all(paths, config.workers))
     print(probing.table(reports, config.root))

@@ -14,6 +14,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
+from surgvqa.builders.files.names import VIDEO_SUFFIXES
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.video.display import INTERLACED_NOTE, orientation, remarks, stretch
@@ -21,10 +22,6 @@ from surgvqa.builders.video.timing import Timeline, cause, open_video, read_time
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
-SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv",
-    ".flv", ".264", ".h264", ".265", ".hevc", ".ogv", ".3gp", ".dv", ".vob",
-)  # fmt: skip
 PROBE_S = 3600.0  # of one file; an hour of 1024x768 at 60 fps decodes in ten minutes
 
 
@@ -198,18 +195,19 @@ def _decode_all(path: Path, findings: _Findings) -> None:
 
 
 def late_pictures(container: InputContainer, stream: VideoStream) -> list[str]:
-    """Note a sound that begins well before the first picture: a player's clock begins with the sound."""
+    """Note a first picture that comes well after a player's clock begins: with the sound, or with an empty edit of MP4."""
     sounds = [
         float(one.start_time * one.time_base)
         for one in container.streams.audio
         if one.start_time is not None and one.time_base
     ]
-    if stream.start_time is None or not stream.time_base or not sounds:
+    if stream.start_time is None or not stream.time_base or not (sounds or "mp4" in container.format.name):
         return []
-    late = float(stream.start_time * stream.time_base) - min(sounds)
+    late = float(stream.start_time * stream.time_base) - min(sounds, default=0.0)
     if late <= LATE_S:
         return []
-    return [f"its first picture comes {late:.1f} s after its sound; second 0 is the first picture"]
+    begin = "its sound" if sounds else "its clock begins (an edit list)"
+    return [f"its first picture comes {late:.1f} s after {begin}; second 0 is the first picture"]
 
 
 @contextmanager
@@ -234,7 +232,7 @@ def files(root: Path) -> list[Path]:
         return [root]
     if not root.is_dir():
         raise InputError(f"no file or folder {root}")
-    return files_below(root, *(f"*{ending}" for ending in SUFFIXES))
+    return files_below(root, *(f"*{ending}" for ending in VIDEO_SUFFIXES))
 
 
 def probe_all(paths: Sequence[Path], workers: int = 1) -> Iterator[VideoReport]:

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 from surgvqa.builders.cases.leakage import COUNTS, WORDS, Finding, Window, between, digest
+from surgvqa.builders.files.names import VIDEO_SUFFIXES
 from surgvqa.cards.command import InputError, nearest, one_line
 from surgvqa.cards.patients.operations import mapping_gap, operation
 from surgvqa.eval.controls import altered_frames, keypoints
@@ -160,7 +161,7 @@ def _text(value: Any) -> str | None:
 def _stem(case_id: str) -> str:
     """Return a case's name without the folders and the ending of a media file."""
     name = case_id.replace("\\", "/").rpartition("/")[2]
-    return name.rpartition(".")[0] if name.lower().endswith((".mp4", ".avi", ".mkv", ".mov")) else name
+    return name.rpartition(".")[0] if name.lower().endswith(VIDEO_SUFFIXES) else name
 
 
 def _ms(value: Any, name: str, number: int) -> int | None:

@@ -242,6 +242,7 @@ def readers() -> dict[str, Reader]:
     from surgvqa.builders.configs.segmentation import decode_labels
     from surgvqa.builders.files import tables
     from surgvqa.builders.files.pictures import decode_jpeg, read_picture
+    from surgvqa.builders.files.sheets import read_sheet
     from surgvqa.builders.frames import frame_labels, label_files
     from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
     from surgvqa.builders.privacy.screen import read_stretches
@@ -251,6 +252,7 @@ def readers() -> dict[str, Reader]:
     from surgvqa.builders.source_files.pitvqa_files import read as read_pitvqa
     from surgvqa.builders.sources import cataract1k, surgvivqa
     from surgvqa.builders.speech.sound import read_sound
+    from surgvqa.builders.tabular import rows as table_rows
     from surgvqa.builders.teachers import prompt as prompts
     from surgvqa.builders.video.decode import read_frames
     from surgvqa.builders.video.timing import read_timeline
@@ -348,6 +350,9 @@ def readers() -> dict[str, Reader]:
         "frames": Reader("frames.json", FRAMES, lambda path: frame_labels.read(path, names)),
         "llava": Reader("a.json", LLAVA, imported),
         "csv": Reader("a.csv", b"case,phase,start,end\na,access,0,5\nb,closure,5,9.5\n", lambda path: tables.rows(path, ("case", "phase"))),
+        "described-rows": Reader("a.csv", b"case,phase,time\na,access,0\na,closure,1\n", lambda path: table_rows.read(path, path.name)),
+        "rows-without-header": Reader("a.txt", b"0 access\n1 closure\n", lambda path: table_rows.read(path, path.name, ("time", "phase", "..."))),
+        "workbook": Reader("a.xlsx", workbook(), lambda path: read_sheet(path, path.name, ("case", "label"))),
         "phases": Reader("phases.csv", b"case,phase,start,end\na,access,0,5\na,closure,5,9.5\n", procedure),
         "tools": Reader("tools.csv", b"case,time,hook,liver\na,0,1,1\na,2.5,0,1\n", procedure),
         "pitvqa": Reader("a.csv", b"int_video,int_time,int_step\n1,0,2\n1,1,-1\n", pitvqa),
@@ -397,6 +402,20 @@ def inspected() -> bytes:
             "scores": {},
         }
         archive.writestr("samples/1_epoch_1.json", json.dumps(sample))
+    return file.getvalue()
+
+
+def workbook() -> bytes:
+    """A workbook of two sheets."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["read me"])
+    sheet = book.create_sheet("labels")
+    for row in (["case", "label"], ["a", 1], ["b", 2.5]):
+        sheet.append(row)
+    file = io.BytesIO()
+    book.save(file)
     return file.getvalue()
 
 
@@ -498,7 +517,7 @@ ANNOTATIONS = (
     "labels-mot-sequence", "frames", "outlines", "cataract1k-masks",
 )  # fmt: skip
 TABLES = (
-    "llava", "csv", "phases", "tools", "pitvqa", "stretches", "yaml", "manifest", "sums", "predictions", "cataract1k-phases",
+    "llava", "csv", "described-rows", "rows-without-header", "workbook", "phases", "tools", "pitvqa", "stretches", "yaml", "manifest", "sums", "predictions", "cataract1k-phases",
     "surgvivqa", "surgvivqa-rates", "endovis-vqa", "endovis-talk", "columns-csv", "columns-json", "columns-inspect", "taught",
     "pseudonyms",
 )  # fmt: skip

@@ -7,6 +7,7 @@ tracks nothing is known, so moments there have no picture.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from odd_annotations import (
     BOUNDS,
@@ -18,6 +19,8 @@ from odd_annotations import (
     darwin,
     film,
     hook,
+    image,
+    key,
     object_,
     one,
     rectangle,
@@ -123,6 +126,29 @@ LABEL_IMG = (
 )
 OTHER_VOC = LABEL_IMG.replace("1.jpg", "f_0002.jpg")
 OTHER_V7 = darwin(BOUNDS) | {"item": {"name": "f_0002.jpg", "slots": [{"width": 100, "height": 80}]}}
+LABELME_3 = (
+    "<annotation><filename>1.jpg</filename><folder>default</folder><source><sourceImage></sourceImage></source>"
+    "<imagesize><nrows>80</nrows><ncols>100</ncols></imagesize><object><name>hook</name><deleted>0</deleted>"
+    "<verified>0</verified><occluded>no</occluded><date></date><id>0</id><parts><hasparts></hasparts><ispartof></ispartof>"
+    "</parts><type>bounding_box</type><polygon><pt><x>10</x><y>20</y></pt><pt><x>40</x><y>20</y></pt><pt><x>40</x><y>60</y>"
+    "</pt><username></username></polygon><attributes>side=left</attributes></object></annotation>"
+)
+
+
+def _timeline(*ranges: tuple[int, int]) -> Any:
+    stretches = [{"start": start, "end": end} for start, end in ranges]
+    line = {"id": "t", "type": "timelinelabels", "value": {"ranges": stretches, "timelinelabels": ["hook"]}}
+    return studio(line, video="v.mp4")
+
+
+def _moving(*keys: dict[str, Any]) -> Any:
+    places = [
+        {"rotation": 0, "x": 10, "y": 25, "width": 30, "height": 50, "enabled": True, **key} for key in keys
+    ]
+    value = {"framesCount": 110, "duration": 4.4, "labels": ["hook"], "sequence": places}
+    return studio({"id": "a", "type": "videorectangle", "value": value}, video="v.mp4")
+
+
 LINE = "0 0.25 0.5 0.3 0.5\n"
 
 PLATFORMS: dict[str, Odd] = {
@@ -149,6 +175,44 @@ PLATFORMS: dict[str, Odd] = {
     "label studio: a taxonomy beside a box": one(
         {"a.json": studio(rectangle(), {"type": "taxonomy", "value": {"taxonomy": [["tools", "grasper"]]}})},
         hook(10, 8, 30, 24) | {"grasper": ()},
+    ),
+    "cvat: a model's score": Odd(
+        {"a.xml": image('<box label="hook" xtl="10" ytl="20" xbr="40" ybr="60" score="0.97" votes="3"/>')}, {"1.jpg": WHOLE}
+    ),
+    "cvat: a score above 1": one(
+        {"a.xml": image('<box label="hook" xtl="10" ytl="20" xbr="40" ybr="60" score="97"/>')}, "its score is 97"
+    ),
+    "cvat: a track without a frame": Odd({"a.xml": film("")}, fault="has no frame at which", **SECONDS),
+    "cvat: two places at one frame": Odd(
+        {"a.xml": film(key(0, 0) + key(0, 50) + key(50, 0, 1))}, fault="there twice at frame 0", **SECONDS
+    ),
+    "cvat: one place twice at a frame": Odd(
+        {"a.xml": film(key(0, 0) + key(0, 0) + key(50, 0, 1))}, {0.0: hook(0, 0, 10, 10), 1.0: hook(0, 0, 10, 10), 2.0: {}},
+        rate=25.0, moments=(0.0, 1.0, 2.0),
+    ),
+    "mot: a track twice in a frame": Odd(
+        {"gt.txt": "1,1,10,20,30,40,1,1,1\n1,1,50,20,30,40,1,1,1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO},
+        fault="track 1 of hook is there twice at frame 1",
+    ),
+    "label studio: stretches that overlap": Odd(
+        {"a.json": _timeline((1, 40), (30, 60))}, {0.0: hook(), 1.0: hook(), 2.0: hook()}, rate=25.0, moments=(0.0, 1.0, 2.0)
+    ),
+    "label studio: a stretch inside another one": Odd(
+        {"a.json": _timeline((1, 60), (20, 30))}, {0.0: hook(), 1.0: hook(), 2.0: hook()}, rate=25.0, moments=(0.0, 1.0, 2.0)
+    ),
+    "label studio: a stretch that ends before it starts": Odd(
+        {"a.json": _timeline((60, 26))}, fault="ends at frame 26, before it starts", **SECONDS
+    ),
+    "label studio: two places at one frame": Odd(
+        {"a.json": _moving({"frame": 26}, {"frame": 26, "x": 50})}, fault="there twice at frame 26", **SECONDS
+    ),
+    "label studio: a box of no frame": Odd({"a.json": _moving()}, fault="has no frame at which", **SECONDS),
+    "v7: a range inside another one": Odd(
+        {"a.json": darwin({"frames": {"0": BOUNDS}, "ranges": [[0, 60], [10, 20]]}, fps=25)},
+        {0.0: WHOLE, 1.0: WHOLE, 2.0: WHOLE}, rate=25.0, moments=(0.0, 1.0, 2.0),
+    ),
+    "v7: ranges without a frame": Odd(
+        {"a.json": darwin({"frames": {}, "ranges": [[0, 26]]}, fps=25)}, fault="has no frame that says", **SECONDS
     ),
     "create ml: centres": one({"a.json": CREATE_ML}, "lacks 'data'"),
     "coco: the key annotations twice": one({"a.json": TWICE}, "the key 'annotations' twice in one object"),
@@ -205,6 +269,18 @@ PLATFORMS: dict[str, Odd] = {
     "mot: another form beside it": Odd(
         {"gt.txt": "1,1,10,20,30,40,1,1,1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO, "a.json": coco(BOX)},
         {0.0: WHOLE}, note="give what holds labels",
+    ),
+    "cvat: labelme 3": one({"a.xml": LABELME_3}, WHOLE),
+    "coco: a copy of Jupyter's": Odd(
+        {"a.json": coco(BOX), ".ipynb_checkpoints/a-checkpoint.json": coco()}, {"1.jpg": WHOLE}
+    ),
+    "cvat: ultralytics with tracks": Odd(
+        {"data.yaml": "names:\n  0: hook\n", "labels/train/1.txt": "0 0.25 0.5 0.3 0.5 7\n", "images/train/1.png": PICTURE},
+        fault="is 7: no confidence, so an angle or a track",
+    ),
+    "label studio: yolo": Odd(
+        {"classes.txt": "hook\n", "labels/1.txt": LINE, "images/1.png": PICTURE, "notes.json": {"info": {"year": 2026}}},
+        {"1.txt": WHOLE}, note="not read",
     ),
     "tensorflow: a table": one(
         {"a.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\n1.jpg,100,80,hook,10,20,40,60\n"}, "no column image, label"

@@ -168,6 +168,12 @@ STREAMS: dict[str, Odd] = {
         changed(video("v.mp4", options=INTRA), edits((160, 0, 1), (160, 320 * 16, 1))),
         ((0.01, 0), (0.13, 3), (0.17, 8), (0.29, 11)),
     ),
+    "an edit list that shows nothing first": Odd(
+        changed(video("v.mp4", options=INTRA), edits((400, -1, 1), (480, 0, 1))), even(), note="an edit list"
+    ),
+    "an edit list that shows a part again": Odd(
+        changed(video("v.mp4", options=INTRA), edits((160, 0, 1), (160, 0, 1))), ((0.01, 0), (0.13, 3), (0.17, 0), (0.29, 3))
+    ),
     "an edit list at double speed": Odd(changed(video("v.mp4", options=INTRA), edits((240, 0, 2))), fault="plays a part at 2 times its speed"),
     "a stream that begins behind its key frame": Odd(from_within, fault="never decoded|gave no frame"),
     "10 bits, h264": Odd(video("v.mp4", pix_fmt="yuv420p10le"), even()),
@@ -190,6 +196,16 @@ STREAMS: dict[str, Odd] = {
     "prores": Odd(video("v.mov", codec="prores_ks", pix_fmt="yuv422p10le", options={}), even()),
     "a still of 5 s between pictures": Odd(
         video("v.mp4", [0, 40, 80, 5080, 5120]), ((0.05, 1), (2.5, 2), (5.0, 2), (5.09, 3), (5.13, 4))
+    ),
+    "a moving gif": Odd(
+        video("v.gif", [at // 10 for at in EVEN], codec="gif", time_base=Fraction(1, 100), pix_fmt="rgb8", options={}),
+        fault="a file of its form isn't opened",
+    ),
+    "columns that are renewed one by one": Odd(
+        video("v.mp4", options={"preset": "ultrafast", "x264-params": "intra-refresh=1:keyint=250"}), even()
+    ),
+    "material exchange": Odd(
+        video("v.mxf", list(range(FRAMES)), codec="mpeg2video", time_base=Fraction(1, 25), options={"g": "4"}), even()
     ),
     "windows media": Odd(video("v.wmv", codec="wmv2", options={"g": "4"}), even()),
     "a program stream": Odd(

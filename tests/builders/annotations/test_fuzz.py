@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 NAMES = (
     "coco", "labelme", "labels-json", "labels-xml", "labels-csv", "labels-darwin", "labels-voc", "labels-cvat-video",
     "labels-studio-video", "labels-darwin-video", "labels-detections", "labels-yolo", "labels-yolo-names", "labels-mot",
-    "labels-mot-sequence", "labels-masks", "labels-mask-colours", "ts", "flv", "frames", "llava", "csv", "phases", "tools", "pitvqa",
-    "stretches", "yaml", "manifest", "sums", "predictions", "jpeg", "png", "label-map", "mp4", "mkv", "avi", "outlines",
+    "labels-mot-sequence", "labels-masks", "labels-mask-colours", "ts", "flv", "frames", "llava", "csv", "described-rows",
+    "rows-without-header", "workbook", "phases", "tools", "pitvqa", "stretches", "yaml", "manifest", "sums", "predictions", "jpeg", "png", "label-map", "mp4", "mkv", "avi", "outlines",
     "cataract1k-masks", "cataract1k-phases", "surgvivqa", "surgvivqa-rates", "endovis-vqa", "endovis-talk",
     "endovis-labels", "endovis-scene", "columns-csv", "columns-json", "columns-inspect", "masks", "taught", "pseudonyms",
     "wav", "flac",

@@ -169,3 +169,15 @@ def test_seconds_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "phases.csv").write_text("case,phase,start,end,unit\nop1,prep,0,10,s\n , , , ,\n")
     (case,) = procedure.cases(tmp_path)
     assert isinstance(case, Case) and [(phase.start_s, phase.end_s) for phase in case.phases] == [(0, 10)]
+
+
+@pytest.mark.parametrize(("height", "width", "code"), [(160, 200, 0), (80, 160, 2)])
+def test_shares_of_a_picture_with_bars_are_no_shares_of_its_frame(
+    height: int, width: int, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = tmp_path / "frames" / "op1" / "1.jpg"
+    frame.parent.mkdir(parents=True)
+    frame.write_bytes(png(np.zeros((height, width, 3), np.uint8)))
+    assert merge(tmp_path, ("op1",), YOLO)[0] == code
+    refusal = "annotated at 100x80, but the picture is shown at 160x80"
+    assert (refusal in capsys.readouterr().err) == bool(code)

@@ -79,6 +79,18 @@ def test_tables_outlines_and_videos_meet_in_cases(root: Path) -> None:
     ]
 
 
+def test_labels_of_other_tools_are_named_and_any_recorders_video_is_met(tmp_path: Path) -> None:
+    (tmp_path / "phases.csv").write_text("case,phase,start,end\nop1,incision,0,8\n")
+    for name in ("annotations/op1.xml", "annotations/op1/1.txt", "annotations/op1/1.png", "videos/op1.MTS"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    cases, dropped, faults = read(tmp_path, taxonomy="cataract")
+    assert not faults and cases["op1"].video == tmp_path / "videos" / "op1.MTS"
+    (unread,) = dropped
+    assert unread.item == "annotations/: op1/1.txt, op1.xml" and "surgvqa-build labels" in unread.cause
+
+
 def test_polygons_of_a_group_are_one_thing_and_rectangles_boxes(root: Path) -> None:
     first, second = read(root)[0]["theatre-2"].scenes
     needle = next(node for node in first.nodes if node.name == "needle")
