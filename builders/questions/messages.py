@@ -10,7 +10,6 @@ from surgvqa.builders.row_types import Message
 from surgvqa.builders.schema import QA
 from surgvqa.cards.command import InputError
 
-
 CONTROL_TOKEN = re.compile(
     r"<\|\w+\|>"
 )  # a text with one would end a turn in training; Qwen's models have no other form

@@ -209,7 +209,7 @@ def test_what_training_refuses_is_refused_with_its_id(token: str, tmp_path: Path
     assert main(["import", str(file), "--out", str(tmp_path / "out"), "--media", "none"]) == 2
     assert f"sample 0, id s9: 'A {token} hook.' holds the control token {token}" in capsys.readouterr().err
     qa = QA("a#phase", "phase", "recognition", f"Which {token} phase?", "It is incision.", "incision")
-    with pytest.raises(InputError, match="question a#phase: .*holds the control token"):
+    with pytest.raises(InputError, match=r"question a#phase: .*holds the control token"):
         conversation([qa])
     assert len(conversation([QA("a#b", "b", "recognition", "Is a < b | c > d?", "Yes.", "yes")])) == 2
 
