@@ -148,11 +148,11 @@ def model_card(
 
 def card_of_training(folder: Path, dataset: str) -> str:
     """Return the card of a model that was just trained on ``dataset``, a folder or a name on the Hub; it has no score yet."""
-    known = (Path(dataset) / manifest.NAME).is_file()
+    has_manifest = (Path(dataset) / manifest.NAME).is_file()
     return model_card(
         describe(folder),
         {},
-        data=manifest.read(Path(dataset)) if known else None,
+        data=manifest.read(Path(dataset)) if has_manifest else None,
         data_id=dataset if not Path(dataset).exists() and HUB_ID.fullmatch(dataset) else None,
     )
 
@@ -259,7 +259,13 @@ def eval_results(
         "dataset_type": data_id or re.sub(r"[^a-z0-9-]+", "-", data_name.lower()).strip("-"),
     }
     return [
-        EvalResult(**where, dataset_args=args, metric_type="accuracy", metric_name=title, metric_value=value)
+        EvalResult(
+            **where,
+            dataset_args=args,
+            metric_type="accuracy",
+            metric_name=title,
+            metric_value=round(value, 4),
+        )
         for label, score in scores
         for args in [{"file": one_line(label)} if len(scores) > 1 else None]
         for title, value in [
@@ -293,11 +299,13 @@ def data_name(data: Manifest | None, data_id: str | None) -> Markdown:
 
 
 def table_value(value: Any) -> Any:
-    """Return a setting as a table shows it.
+    """Return a setting as a table shows it, a number with four digits.
 
-    >>> table_value(["q_proj", "k_proj"]), table_value(1e-4)
-    ('k_proj, q_proj', 0.0001)
+    >>> table_value(["q_proj", "k_proj"]), table_value(1e-4), table_value(1.7019797254491735)
+    ('k_proj, q_proj', 0.0001, 1.702)
     """
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
     return ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else value
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, say
 from surgvqa.eval.commands.run_score import show
 from surgvqa.eval.data import columns, records, reference
 from surgvqa.eval.measures import choice
 from surgvqa.eval.measures.texts import Measure, measure
 from surgvqa.eval.output.documents import write
-from surgvqa.eval.output.terminal import say, table
+from surgvqa.eval.output.terminal import table
 from surgvqa.eval.settings.score import Texts
 
 

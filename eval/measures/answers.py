@@ -140,8 +140,8 @@ def labels(text: str) -> list[str]:
             for (start, end), names in stretches
             for _ in range(round(end) - round(start))
         ]
-    parsed = _json(text)
-    names = parsed if isinstance(parsed, list) else text.replace("\n", ",").split(",")
+    value = _json(text)
+    names = value if isinstance(value, list) else text.replace("\n", ",").split(",")
     return [str(name).strip().casefold() for name in names if str(name).strip()]
 
 
@@ -151,8 +151,8 @@ def boxes_in(text: str, picture: str) -> list[Box]:
     >>> [(box.label, box.corners) for box in boxes_in("at [1, 2, 3, 4]", "a")]
     [('', (1.0, 2.0, 3.0, 4.0))]
     """
-    parsed = _json(text)
-    entries = parsed if isinstance(parsed, list) else [parsed]
+    value = _json(text)
+    entries = value if isinstance(value, list) else [value]
     boxes = []
     for entry in entries:
         corners = (
@@ -191,7 +191,7 @@ def _seconds(truth: str) -> float:
     return time_s
 
 
-def _wrong_kind(truth: str, expected: str) -> InputError:
+def _wrong_kind(truth: str, need: str) -> InputError:
     return InputError(
-        f"a right answer is {truth[:60]!r}, and this measure needs {expected}: measure such questions apart"
+        f"a right answer is {truth[:60]!r}, and this measure needs {need}: measure such questions apart"
     )

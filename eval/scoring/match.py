@@ -50,12 +50,8 @@ YES_NO = polarity.YES_NO
 SEVERAL = polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
-NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
-    "not among its words",
-    "names no choice",
-    "no single cell",
-    "names no number",
-)
+NOT_NAMED, NO_CHOICE = "not among its words", "names no choice"
+NO_CELL, NO_NUMBER = "no single cell", "names no number"
 UNDECIDED_CAUSES = frozenset(
     {NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER, NO_BOX, NO_SPAN, polarity.NOTHING_SAID, polarity.CONTRADICTS}
 )
