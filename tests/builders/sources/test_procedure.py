@@ -17,6 +17,7 @@ import pytest
 from building import build
 from PIL import Image
 from plain_video import render
+from surgvqa.builders import sources
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.annotations import machine_scenes
 from surgvqa.builders.cases import scene
@@ -77,6 +78,13 @@ def test_tables_outlines_and_videos_meet_in_cases(root: Path) -> None:
         (62.0, ["button", "needle"]),
         (68.0, ["button", "scissors"]),
     ]
+
+
+def test_a_card_names_the_procedure_of_its_own_file(root: Path) -> None:
+    cases = [*read(root)[0].values()]
+    facts = sources.facts_of("procedure", cases)
+    assert (facts.name, facts.procedure) == ("Button sewing, own recordings", "button sewing")
+    assert sources.facts_of("cataract1k", cases).name == "Cataract-1K"
 
 
 def test_polygons_of_a_group_are_one_thing_and_rectangles_boxes(root: Path) -> None:
