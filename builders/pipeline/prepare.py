@@ -17,6 +17,7 @@ from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
 from surgvqa.builders.cases.moments import asks_itself
 from surgvqa.builders.cases.splits import SPLITS, assign
+from surgvqa.builders.cases.splits import note as split_note
 from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
@@ -96,6 +97,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     surveyed_cases = [one.case for one in surveys.values()]
     notes = tuple(module.notes(surveyed_cases)) if hasattr(module, "notes") else ()
     notes += (
+        split_note(surveyed_cases, (job.split for job in jobs), test_cases, options.seed),
         *overlaps(surveyed_cases),
         *remarks(surveyed_cases),
         *shared_with(source, [one.case_id for one in surveyed_cases]),

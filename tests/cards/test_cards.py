@@ -182,6 +182,14 @@ def test_a_licence_the_hub_knows(made: dict[str, Any], licence: str, known: str)
     assert front_matter(dataset_card(made, report()))["license"] == known
 
 
+def test_the_card_says_by_whom_the_cases_were_split(made: dict[str, Any]) -> None:
+    figures = report()
+    figures["notes"] = [*figures["notes"], "split: as the source splits its cases, by the authors' fold 0"]
+    card = dataset_card(made, figures)
+    assert "Split: as the source splits its cases, by the authors' fold 0." in section(card, "Splits")
+    assert "fold 0" not in section(card, "Measured on the input")
+
+
 def test_a_licence_the_hub_does_not_know_is_named(made: dict[str, Any]) -> None:
     made["source"]["licence"] = "Hospital data use agreement (2026)"
     data = front_matter(dataset_card(made, report()))
