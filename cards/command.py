@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from importlib import metadata
@@ -143,6 +144,25 @@ def parse_json(text: str | bytes) -> Any:
         except UnicodeEncodeError:
             raise json.JSONDecodeError("half of a character (a lone surrogate)", "", 0) from None
     return value
+
+
+def fault_in_own_code(error: Exception, file: Path, where: str) -> Exception:
+    """Return what a user's own file raised as one line with the file's line; a mistake or a machine's fault as it is.
+
+    Args:
+        error: that was raised, with its traceback.
+        file: the user's.
+        where: the case or the clip that it was busy with.
+    """
+    if isinstance(error, InputError) or machine_fault(error) is not None:
+        return error
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve() == file.resolve()
+    ]
+    place = f"{file.name}, line {lines[-1]}" if lines else file.name
+    return InputError(f"{place}, {where}: {type(error).__name__}: {error}")
 
 
 def mute_known_lines() -> None:

@@ -83,7 +83,8 @@ def note(cases: Sequence[Case], splits: Iterable[str], test_cases: Iterable[str]
         how = f"as the source splits its cases{f', by {lists[0]}' if lists else ''}"
     else:
         how = f"the source has no official split of these cases; drawn with seed {seed}, every kind of question in every split"
-    empty = [name for name in SPLITS if name not in set(splits)]
+    filled = set(splits)
+    empty = [name for name in SPLITS if name not in filled]
     return f"{SPLIT_NOTE}{how}" + (f"; no {' and no '.join(empty)} split" if empty else "")
 
 

@@ -190,6 +190,13 @@ def test_the_card_says_by_whom_the_cases_were_split(made: dict[str, Any]) -> Non
     assert "fold 0" not in section(card, "Measured on the input")
 
 
+def test_what_was_not_compared_is_no_zero(made: dict[str, Any]) -> None:
+    figures = report()
+    figures["leaks"] = figures["leaks"] | {"frames_compared": 0}
+    leaks = section(dataset_card(made, figures), "Leaks between the splits")
+    assert "| `train/test` | 0 | 0 | 0 | – |" in leaks and "no frame was compared by its look" in leaks
+
+
 def test_a_licence_the_hub_does_not_know_is_named(made: dict[str, Any]) -> None:
     made["source"]["licence"] = "Hospital data use agreement (2026)"
     data = front_matter(dataset_card(made, report()))

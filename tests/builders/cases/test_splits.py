@@ -224,7 +224,7 @@ def test_clips_of_one_start_that_touch_stay_together():
 
 def test_a_note_says_by_whom_the_cases_were_split() -> None:
     def told(*cases: Case, test_cases: tuple[str, ...] = (), splits: tuple[str, ...] = SPLITS) -> str:
-        return note(cases, splits, test_cases, 3)
+        return note(cases, iter(splits), test_cases, 3)
 
     plain, official = Case("a", "s", "cataract"), Case("b", "s", "cataract", split="test")
     listed = Case(
