@@ -197,6 +197,9 @@ class Case:
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the stills that is kept
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
+    split_list: str | None = (
+        None  # the list of the source that says so, where it has several, and what lacks of it
+    )
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
     covered_regions: tuple[
         tuple[int, int, int, int], ...

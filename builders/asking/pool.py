@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from surgvqa.builders.asking import extensions, templates
 from surgvqa.builders.asking.templates import Template, capital
@@ -31,6 +32,7 @@ from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip
+from surgvqa.cards.command import InputError, fault_in_own_code
 
 POOL: Mapping[str, Kind] = {
     "phase": Kind("recognition", phase.drafts),
@@ -136,7 +138,7 @@ def certified_questions(
     for name, kind in kinds().items():
         if name not in selection.kinds:
             continue
-        for draft in kind.drafts(look):
+        for draft in kind.drafts(look) if name in POOL else own_drafts(name, kind, look):
             cause = fault(draft, frames)
             if cause is None and kind.whole and look.unsaid(draft.evidence):
                 cause = CAUSES[0]
@@ -146,6 +148,27 @@ def certified_questions(
                 failures[name, cause] += 1
     paired_ids = {qa.pair_id for qa in questions}
     return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired_ids else qa for qa in questions)
+
+
+def own_drafts(name: str, kind: Kind, look: Look) -> Iterator[Draft]:
+    """Yield the drafts of a user's own kind; what is wrong with it is said with its file, its line and the clip.
+
+    Raises:
+        InputError: its code raised something, or an answer isn't among its own choices.
+    """
+    code = getattr(kind.drafts, "__code__", None)
+    file = Path(code.co_filename) if code is not None else Path(name)
+    try:
+        for draft in kind.drafts(look):
+            listed = {*draft.answer.split(", ")} <= {*draft.choices}  # several of them
+            if draft.choices and draft.answer not in draft.choices and not listed:
+                raise InputError(
+                    f"{file.name}, clip {look.clip.clip_id}: kind {name} answers {draft.answer!r}, none of its choices "
+                    f"{', '.join(draft.choices)}"
+                )
+            yield draft
+    except Exception as error:
+        raise fault_in_own_code(error, file, f"kind {name}, clip {look.clip.clip_id}") from error
 
 
 def fault(draft: Draft, frames: Sequence[float]) -> str | None:

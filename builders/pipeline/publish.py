@@ -66,7 +66,7 @@ class Publication:
             "surgvqa": code["surgvqa"],
             "versions": code["versions"],
             "code": code["code"],
-            "source": source_of(sources.load(self.config.source).FACTS),
+            "source": source_of(sources.facts_of(self.config.source, [job.case for job in jobs])),
             "parameters": dict(self.parameters),
             "commands": [command_of(self.config, self.names)],
             "splits": {

@@ -9,6 +9,7 @@ Files are found by their names anywhere below the root, in the official layout, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from math import isfinite
@@ -102,14 +103,27 @@ def read(
             f"below a folder case_NNNN; get it at {FACTS.access}"
         )
     splits = official_splits(folds or root, fold, required=folds is not None)
+    absent = {name: part for name, part in sorted(splits.items()) if name not in files_by_case}
     yield from left_out
+    for name, part in absent.items():
+        yield Omission(
+            name, f"in the {part} list of the authors' fold {fold}, and nothing of it lies below the root"
+        )
     taxonomy = load(FACTS.procedure)
     for case_id in sorted(files_by_case):
         drops: list[Omission] = []
         case = _case(root, case_id, files_by_case, taxonomy, idle, drops)
         yield from drops
         if case is not None:
-            yield replace(case, source=source, split=splits.get(case_id))
+            told = _split_list(fold, splits, absent) if splits else None
+            yield replace(case, source=source, split=splits.get(case_id), split_list=told)
+
+
+def _split_list(fold: int, splits: Mapping[str, str], absent: Mapping[str, str]) -> str:
+    """Name the list that splits come from, and what is missing of it."""
+    whole, gone = (Counter(parts.values()) for parts in (splits, absent))
+    missing = [f"{gone[part]} of its {whole[part]} {part} cases" for part in ("train", "test") if gone[part]]
+    return f"the authors' fold {fold}" + (f" (not here: {', '.join(missing)})" if missing else "")
 
 
 def _case(

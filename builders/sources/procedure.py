@@ -107,6 +107,15 @@ def cases(
         yield from read.case(case_id)
 
 
+def facts_of(read: Sequence[Case]) -> Facts:
+    """Return what a card says of these cases: the name of their procedure stands in its own file."""
+    titles = sorted({load(case.taxonomy or case.procedure).title for case in read})
+    if not titles:
+        return FACTS
+    title = " and ".join(titles)
+    return replace(FACTS, name=f"{title[:1].upper()}{title[1:]}, own recordings", procedure=title)
+
+
 def unread(root: Path) -> Iterator[Omission]:
     """Name the tables and documents in the root itself that this source doesn't know."""
     for path in sorted(root.iterdir()):

@@ -11,6 +11,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+SPLIT_NOTE = "split: "  # begins the note of a report that says by whom cases were split
 SCHEMA = 1  # of both files; a reader refuses a higher number
 
 

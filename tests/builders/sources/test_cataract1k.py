@@ -226,6 +226,17 @@ def test_official_folds(root: Path, tmp_path: Path) -> None:
         "case_0903": "test",
     }
     folds = root / "TrainIDs_SemanticSegmentation_FiveFold"
+    assert read(root)[0]["case_0901"].split_list == "the authors' fold 0"
+    test = folds / "Cat1k_anatomy_instrument_0_test.csv"
+    whole = test.read_text()
+    test.write_text(whole + "1,x/case_5334/img/case5334_04.png,x\n")
+    cases, left, _ = read(root)
+    assert cases["case_0901"].split_list == "the authors' fold 0 (not here: 1 of its 2 test cases)"
+    absent = [one for one in left if one.item == "case_5334"]
+    assert [one.cause for one in absent] == [
+        "in the test list of the authors' fold 0, and nothing of it lies below the root"
+    ]
+    test.write_text(whole)
     moved = folds.rename(tmp_path / "folds")
     assert read(root)[0]["case_0901"].split is None
     assert read(root, folds=moved, fold=1)[0]["case_0901"].split == "test"
