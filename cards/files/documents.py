@@ -118,6 +118,17 @@ class SpokenFacts(TypedDict):
     """rows by split"""
 
 
+class PhaseStretch(TypedDict):
+    """A stretch of an operation under one phase, as its source labels it."""
+
+    phase: str
+    """the phase, or "idle" where the source says that there is none"""
+    start_s: float
+    """second of the source at which it begins"""
+    end_s: float
+    """second at which it is over"""
+
+
 class Manifest(TypedDict):
     """The files of a data set folder, its sources, and the command that made it."""
 
@@ -137,6 +148,8 @@ class Manifest(TypedDict):
     """the commands that made it, in words, with placeholders for places"""
     splits: NotRequired[dict[str, str]]
     """split by case; "train+test" where a source divides a case"""
+    courses: NotRequired[dict[str, list[PhaseStretch]]]
+    """the phases of each case in order of time, as its source labels them; time without a label is left out"""
     counts: NotRequired[dict[str, SplitCounts]]
     """sizes by split"""
     files: dict[str, Shard]

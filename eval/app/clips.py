@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.data import reference
-from surgvqa.eval.data.dataset import load_clips
+from surgvqa.cards.files.documents import PhaseStretch
+from surgvqa.eval.data import reference, whole
+from surgvqa.eval.data.dataset import hub_manifest, load_clips
 from surgvqa.eval.data.predictions import Prediction
 
 Row = Mapping[str, Any]
-LIGHT = ["clip_id", "case_id", "phase", "start_s", "end_s", "qa"]  # what is read of every row at the start
+LIGHT = [
+    "clip_id",
+    "case_id",
+    "phase",
+    "start_s",
+    "end_s",
+    "frame_times_s",
+    "qa",
+]  # what is read of every row at the start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +36,12 @@ class ShortClip:
 
     clip_id: str
     case_id: str
-    phase: str | None
+    phase: str | None  # of its last moment, at ``last_s``
     start_s: float
     end_s: float
+    last_s: float
     place: int  # of its row
+    pictured: bool = True  # whether there are frames or a video to show
     questions: tuple[Prediction, ...]  # without answers of a model
 
 
@@ -66,7 +79,11 @@ class Split:
 
     def __init__(self, rows: Dataset) -> None:
         self.rows = rows
-        clips = [short(row, place) for place, row in enumerate(rows.select_columns(LIGHT))]
+        light = rows.select_columns([name for name in LIGHT if name in rows.column_names])
+        clips = [
+            short(row, place, is_pictured)
+            for place, (row, is_pictured) in enumerate(zip(light, pictured(rows), strict=True))
+        ]
         self.clips = sorted(clips, key=lambda clip: (clip.case_id, clip.start_s, clip.end_s))
         self.at = {clip.clip_id: place for place, clip in enumerate(self.clips)}
         self.questions = {one.qa_id: one for clip in self.clips for one in clip.questions}
@@ -116,6 +133,14 @@ class Clips:
         self.lock = threading.Lock()
         self.read: dict[str, Split] = {}
 
+    @cached_property
+    def courses(self) -> Mapping[str, Sequence[PhaseStretch]]:
+        """The phases of each case as its source labels them; none in a data set that doesn't record them."""
+        folder = Path(self.name)
+        manifest = whole.manifest_of(folder) if folder.is_dir() else hub_manifest(self.name)
+        courses: Mapping[str, Sequence[PhaseStretch]] = manifest.get("courses", {})
+        return courses
+
     @property
     def splits(self) -> list[str]:
         """The names of the splits, the one that is shown first in front."""
@@ -159,7 +184,19 @@ class Clips:
         return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
 
 
-def short(row: Row, place: int) -> ShortClip:
+def pictured(rows: Dataset) -> Iterator[bool]:
+    """Yield whether each row has frames or a video, without reading a picture."""
+    names = [name for name in ("images", "video") if name in rows.column_names]
+    if not names:
+        yield from (False for _ in range(len(rows)))
+        return
+    for table in rows.select_columns(names).with_format("arrow").iter(1000):
+        counts = pc.list_value_length(table["images"]).to_pylist() if "images" in names else [0] * len(table)
+        videos = table["video"].to_pylist() if "video" in names else [None] * len(table)
+        yield from (bool(count or video) for count, video in zip(counts, videos, strict=True))
+
+
+def short(row: Row, place: int, is_pictured: bool) -> ShortClip:
     """Return a row without its pictures, its questions as predictions that nobody has made yet."""
     ids = {"clip_id": row["clip_id"], "case_id": row["case_id"]}
     return ShortClip(
@@ -168,6 +205,8 @@ def short(row: Row, place: int) -> ShortClip:
         phase=row["phase"],
         start_s=row["start_s"],
         end_s=row["end_s"],
+        last_s=min(row["end_s"], max(row.get("frame_times_s") or [row["end_s"]])),
         place=place,
+        pictured=is_pictured,
         questions=tuple(reference.question({**qa, **ids}) for qa in row["qa"]),
     )

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.builders.cases.scene import from_json
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import film, shapes
 from surgvqa.eval.app.clips import Clips, Search, ShortClip, Split
 from surgvqa.eval.app.listener import Allowlist
-from surgvqa.eval.app.marks import Mark, marks_of
+from surgvqa.eval.app.marks import annotated_frames, unpictured
 from surgvqa.eval.app.stored_answers import Answers, read_answers
-from surgvqa.eval.app.tracks import in_words, phase_in_words, time_line
+from surgvqa.eval.app.tracks import distance, in_words, phases_within, time_line
 from surgvqa.eval.data.predictions import Prediction
 
 # Which clips the strip shows: all, those that the first or the second answerer got wrong, those where they differ.
@@ -155,17 +154,28 @@ class Service:
         begin = strip.first if strip.first is not None else max(0, at - strip.count // 3)
         begin = max(0, min(begin, max(0, len(matching_clips) - 1)))
         shown_clips = matching_clips[begin : begin + max(1, min(strip.count, 200))]
-        lines = [self.line(clip, first, second) for clip in shown_clips]
+        lines = [self.line(request, clip, first, second) for clip in shown_clips]
         return {"total": len(matching_clips), "first": begin, "at": at, "clips": lines}
 
-    def line(self, clip: ShortClip, first: Mapping[str, bool], second: Mapping[str, bool]) -> shapes.ClipLine:
+    def phases(self, request: ClipRequest, clip: ShortClip) -> list[shapes.PhasePart]:
+        """Return the phases of a clip in order."""
+        return phases_within(self.clips(request.data).courses.get(clip.case_id, ()), clip)
+
+    def line(
+        self,
+        request: ClipRequest,
+        clip: ShortClip,
+        first: Mapping[str, bool],
+        second: Mapping[str, bool],
+    ) -> shapes.ClipLine:
         """Return a clip as the strip shows it."""
         return {
             "clip": clip.clip_id,
             "case": clip.case_id,
             "start_s": clip.start_s,
             "end_s": clip.end_s,
-            "phase": phase_in_words(clip.phase),
+            "phases": self.phases(request, clip),
+            "pictures": clip.pictured,
             "a": tally(first, clip),
             "b": tally(second, clip),
         }
@@ -175,21 +185,26 @@ class Service:
         split = self.split(request)
         row = split.row(request.clip)
         first, second = self.verdicts(request)
-        when = film.moments(row)
-        width, height = film.size(row, self.root(request))
         short = split.clip(request.clip)
+        scenes = split.scenes(short.case_id)
+        if short.pictured:
+            when = film.moments(row)
+            width, height = film.size(row, self.root(request))
+        else:
+            when, (width, height) = unpictured(short, scenes)
         return {
             "clip": short.clip_id,
             "case": short.case_id,
             "split": request.split or self.clips(request.data).splits[0],
             "start_s": short.start_s,
             "end_s": short.end_s,
-            "phase": phase_in_words(short.phase),
+            "phases": self.phases(request, short),
+            "pictures": short.pictured,
             "width": width,
             "height": height,
             "times": list(when.times),
             "pace_s": when.pace_s,
-            "annotated": annotated_frames(short, when.times, split.scenes(short.case_id)),
+            "annotated": annotated_frames(short, when.times, scenes),
             "questions": [
                 {
                     "question": one.question,
@@ -206,13 +221,13 @@ class Service:
         """Return the time line of a clip's case."""
         split = self.split(request)
         case = split.clip(request.clip).case_id
-        return time_line(case, split.scenes(case))
+        return time_line(case, split.scenes(case), self.clips(request.data).courses.get(case, ()))
 
     def at(self, request: ClipRequest, seconds: float) -> shapes.Place:
         """Return the clip of the same case that shows a moment, or the nearest one."""
         split = self.split(request)
         clips = split.of(split.clip(request.clip).case_id)
-        near = min(clips, key=lambda clip: max(clip.start_s - seconds, seconds - clip.end_s, 0.0))
+        near = min(clips, key=lambda clip: distance(clip, seconds))
         return {"clip": near.clip_id}
 
     def picture(self, request: ClipRequest, index: int | None) -> tuple[bytes, str]:
@@ -268,31 +283,6 @@ class Service:
         }
 
 
-def annotated_frames(
-    clip: ShortClip, times: Sequence[float], scenes: Sequence[tuple[ShortClip, str | None]]
-) -> list[shapes.AnnotatedFrame]:
-    """Return what is annotated within a clip, in time, of the scenes of all clips of its case."""
-    frame_by_moment: dict[float, shapes.AnnotatedFrame] = {}
-    for other, text in scenes:
-        moment = json.loads(text)["time_s"] if text else None
-        if text is None or moment is None or not clip.start_s <= moment <= clip.end_s:
-            continue
-        scene = from_json(text)
-        marks = marks_of(scene)
-        placed_labels = {mark.label for mark in marks}
-        frame_by_moment[moment] = {
-            "index": min(range(len(times)), key=lambda index: abs(times[index] - moment)),
-            "time_s": moment,
-            "marks": shapes_of(marks),
-            "present": sorted(
-                {in_words(node.name) for node in scene.nodes if node.name not in placed_labels}
-            ),
-            "own": other.clip_id == clip.clip_id
-            or (moment in frame_by_moment and frame_by_moment[moment]["own"]),
-        }
-    return [frame_by_moment[moment] for moment in sorted(frame_by_moment)]
-
-
 def find_question(clip: ShortClip, question: str) -> Prediction | None:
     """Return a clip's question of that text; None of a question of one's own."""
     return next((one for one in clip.questions if one.question == question), None)
@@ -302,14 +292,6 @@ def tally(verdicts: Mapping[str, bool], clip: ShortClip) -> shapes.Tally:
     """Count the right and the wrong answers to a clip's questions."""
     own = [verdicts[one.qa_id] for one in clip.questions if one.qa_id in verdicts]
     return {"right": sum(own), "wrong": len(own) - sum(own)} if own else NO_TALLY
-
-
-def shapes_of(marks: Sequence[Mark]) -> list[shapes.Shape]:
-    """Return marks as the page draws them."""
-    return [
-        {"box": [round(side, 5) for side in mark.box], "label": in_words(mark.label), "role": mark.role}
-        for mark in marks
-    ]
 
 
 def figures_of(data: Path, score: Path | None) -> tuple[str, list[shapes.Figures]]:

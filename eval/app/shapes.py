@@ -53,6 +53,13 @@ class Tally(TypedDict):
     wrong: int
 
 
+class PhasePart(TypedDict):
+    """A phase of a clip, and the second of the case from which it holds there."""
+
+    label: str
+    from_s: float
+
+
 class ClipLine(TypedDict):
     """A clip in the strip."""
 
@@ -60,7 +67,9 @@ class ClipLine(TypedDict):
     case: str
     start_s: float
     end_s: float
-    phase: str
+    phases: list[PhasePart]
+    pictures: bool
+    """whether there is a frame to show"""
     a: Tally
     b: Tally
 
@@ -149,11 +158,12 @@ class ClipPage(TypedDict):
     split: str
     start_s: float
     end_s: float
-    phase: str
+    phases: list[PhasePart]
+    pictures: bool
     width: int
     height: int
     times: list[float]
-    """seconds of the case, one for each frame of the film"""
+    """seconds of the case, one for each frame of the film; without pictures those of the annotations"""
     pace_s: float
     annotated: list[AnnotatedFrame]
     questions: list[QuestionLine]

@@ -65,6 +65,10 @@ async function openData(clip = "") {
   else busy(false);
 }
 
+// The phases of a clip in order, each after the first with the second from which it holds.
+const phases = ({ phases: parts, start_s: start }) => parts.flatMap(({ label, from_s: from }, at) => [
+  ...(at ? [`, from ${clock(from)} `] : from > start ? [`at ${clock(from)} `] : []), make("b", {}, label)]);
+
 async function openClip(clip, seconds = null) {
   const mine = newest();
   busy(true);
@@ -77,7 +81,7 @@ async function openClip(clip, seconds = null) {
     tell("film-error");
     player.showClip(page);
     if (seconds !== null) player.goto(page.times.reduce((best, time, at) => (Math.abs(time - seconds) < Math.abs(page.times[best] - seconds) ? at : best), 0));
-    $("about").replaceChildren(make("b", {}, page.phase), ` · ${page.case} · ${clock(page.start_s)} to ${clock(page.end_s)}` + (page.annotated.length ? ` · annotated at ${page.annotated.map(one => clock(one.time_s)).join(", ")}` : " · nothing is annotated in this clip"));
+    $("about").replaceChildren(...phases(page), ` · ${page.case} · ${clock(page.start_s)} to ${clock(page.end_s)}` + (page.annotated.length ? ` · annotated at ${page.annotated.map(one => clock(one.time_s)).join(", ")}` : " · nothing is annotated in this clip"));
     asking.showQuestions(page.questions);
     if (shownCase !== `${state.data} ${page.split} ${page.case}`) { shownCase = ""; $("timeline").replaceChildren(); }
     const found = await json("api/case");

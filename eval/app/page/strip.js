@@ -38,9 +38,10 @@ function show() {
 function tile(clip) {
   const tally = who => { const { right, wrong } = clip[who]; return right + wrong ? [make("b", { className: wrong ? "wrong" : "right" }, `${who.toUpperCase()} ${right}/${right + wrong} `)] : []; };
   const when = `${clock(clip.start_s)} – ${clock(clip.end_s)}`;
-  const button = make("button", { type: "button", title: `${clip.case}, ${when}, ${clip.phase}`, onclick: () => open(clip.clip) },
-    make("img", { src: address("media/frame", { clip: clip.clip }), loading: "lazy", alt: "" }),
-    make("span", {}, when), make("span", {}, make("i", { className: "tally" }, ...tally("a"), ...tally("b")), clip.phase));
+  const phases = clip.phases.map(one => one.label).join(" → ");
+  const button = make("button", { type: "button", title: `${clip.case}, ${when}, ${phases}`, onclick: () => open(clip.clip) },
+    clip.pictures ? make("img", { src: address("media/frame", { clip: clip.clip }), loading: "lazy", alt: "" }) : make("span", { className: "blank" }, "no picture"),
+    make("span", { className: "whose" }, clip.case), make("span", {}, when), make("span", {}, make("i", { className: "tally" }, ...tally("a"), ...tally("b")), phases));
   button.dataset.clip = clip.clip;
   return make("li", {}, button);
 }

@@ -124,7 +124,14 @@ def test_a_part_of_the_strip_is_around_the_clip_that_is_shown(client: TestClient
 def test_the_time_line_shows_moments_as_they_are_annotated() -> None:
     def clip(start: float, end: float, phase: str | None) -> ShortClip:
         return ShortClip(
-            clip_id=f"c@{start}", case_id="c", phase=phase, start_s=start, end_s=end, place=0, questions=()
+            clip_id=f"c@{start}",
+            case_id="c",
+            phase=phase,
+            start_s=start,
+            end_s=end,
+            last_s=end,
+            place=0,
+            questions=(),
         )
 
     scene = {
@@ -142,7 +149,12 @@ def test_the_time_line_shows_moments_as_they_are_annotated() -> None:
     line = tracks.time_line("c", clips)
     assert [track["name"] for track in line["tracks"]] == ["phases", "clip applier", "events"]
     spans = [(one["label"], one["start_s"], one["end_s"]) for one in line["tracks"][0]["stretches"]]
-    assert spans == [("port placement", 0, 10), ("port placement", 12, 15), ("no phase", 20, 25)]
+    assert spans == [
+        ("port placement", 5, 5),
+        ("port placement", 10, 10),
+        ("port placement", 15, 15),
+        ("no phase", 25, 25),
+    ], "of a clip the phase of its last moment is known"
     assert line["tracks"][1]["stretches"] == [
         {"start_s": 4.0, "end_s": 4.0, "label": "clip applier", "clip": "c@0"}
     ]
