@@ -182,9 +182,11 @@ class KindFigures(TypedDict):
     majority_answer: str | None
     """training's most frequent answer"""
     blind_majority: float | None
-    """share right of a guesser that gives that answer, or the most frequent of a question's choices"""
+    """share right of the guesser ``majority``: that answer, or the most frequent of a question's choices"""
     blind_by_text: float | None
-    """share right of a guesser that gives the most frequent answer to the question's very words"""
+    """share right of the guesser ``text``: the most frequent answer to the question's very words"""
+    blind_words: NotRequired[float | None]
+    """share right of the guesser ``words``: a classifier of the words of question and choices"""
     single_class: bool
     """whether there is one answer only"""
     single_answer_texts: int
@@ -192,9 +194,9 @@ class KindFigures(TypedDict):
     answers: dict[str, int]
     """how often each answer is right, the most frequent first"""
     chance: NotRequired[float | None]
-    """share right of a guesser that draws among the choices"""
+    """share right of a guesser that draws among the choices, or among all answers of the kind"""
     blind_best: NotRequired[float | None]
-    """share right of the better of two guessers: most frequent answer, classifier of question and choices"""
+    """the largest of ``blind_majority``, ``blind_by_text`` and ``blind_words``"""
     bits: NotRequired[float | None]
     """what the better of them leaves open of an answer"""
     blind_with_phase: NotRequired[float | None]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
+from surgvqa.builders.bits.guessers import pick, text_key
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files.documents import PhaseStretch
 from surgvqa.eval.data import reference, whole
@@ -41,7 +42,7 @@ class ShortClip:
     end_s: float
     last_s: float
     place: int  # of its row
-    pictured: bool = True  # whether there are frames or a video to show
+    has_pictures: bool = True  # whether there are frames or a video to show
     questions: tuple[Prediction, ...]  # without answers of a model
 
 
@@ -77,12 +78,13 @@ class Search:
 class Split:
     """The clips of one split, in order of cases and time."""
 
-    def __init__(self, rows: Dataset) -> None:
+    def __init__(self, rows: Dataset, elsewhere: Callable[[str], str | None] = lambda clip_id: None) -> None:
         self.rows = rows
+        self.elsewhere = elsewhere  # the other split that a clip is in
         light = rows.select_columns([name for name in LIGHT if name in rows.column_names])
         clips = [
-            short(row, place, is_pictured)
-            for place, (row, is_pictured) in enumerate(zip(light, pictured(rows), strict=True))
+            short(row, place, has_pictures)
+            for place, (row, has_pictures) in enumerate(zip(light, have_pictures(rows), strict=True))
         ]
         self.clips = sorted(clips, key=lambda clip: (clip.case_id, clip.start_s, clip.end_s))
         self.at = {clip.clip_id: place for place, clip in enumerate(self.clips)}
@@ -105,6 +107,8 @@ class Split:
             InputError: there is none.
         """
         if clip_id not in self.at:
+            if (split := self.elsewhere(clip_id)) is not None:
+                raise InputError(f"clip {clip_id} is in split {split}, not in this one; choose {split} above")
             raise InputError(f"there is no clip {clip_id} in this split; {nearest(clip_id, self.at)}")
         return self.clips[self.at[clip_id]]
 
@@ -157,8 +161,12 @@ class Clips:
             raise InputError(f"there is no split {name}; {nearest(name, self.dataset)}")
         with self.lock:
             if name not in self.read:
-                self.read[name] = Split(self.dataset[name])
+                self.read[name] = Split(self.dataset[name], self.split_with)
             return self.read[name]
+
+    def split_with(self, clip_id: str) -> str | None:
+        """Return the split that a clip is in; None where it is in none."""
+        return next((name for name in self.splits if clip_id in self.dataset[name]["clip_id"]), None)
 
     @property
     def guess_note(self) -> str | None:
@@ -168,23 +176,24 @@ class Clips:
         return f"There is no train split: the guess has read the answers of {self.splits[0]} itself, and is too good."
 
     @cached_property
-    def answer_counts(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
-        """Return the counts of training's answers, by the question's text and by its kind."""
-        by_text: dict[str, Counter[str]] = defaultdict(Counter)
+    def answer_counts(self) -> tuple[Mapping[tuple[str, str], Counter[str]], Mapping[str, Counter[str]]]:
+        """Return the counts of training's answers, by kind and question, and by kind; "" stands for any kind."""
+        by_text: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         by_kind: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self.split("train" if "train" in self.dataset else None).questions.values():
-            by_text[one.question][one.short_answer] += 1
+            for kind in (one.kind, ""):
+                by_text[kind, text_key(one.question)][one.short_answer] += 1
             by_kind[one.kind][one.short_answer] += 1
         return by_text, by_kind
 
-    def guess(self, question: str, kind: str | None) -> str | None:
-        """Return the answer of a guesser who has read the training questions (``guess_note``) and sees nothing."""
+    def guess(self, question: str, kind: str | None, choices: Sequence[str] = ()) -> str | None:
+        """Return what the guesser ``text`` says: it has read the training questions (``guess_note``) and sees nothing."""
         by_text, by_kind = self.answer_counts
-        counts = by_text.get(question) or by_kind.get(kind or "")
-        return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
+        counts = [by_text.get((kind or "", text_key(question)), {}), by_kind.get(kind or "", {})]
+        return pick([one for one in counts if one] or [{}], kind or "", choices) or None
 
 
-def pictured(rows: Dataset) -> Iterator[bool]:
+def have_pictures(rows: Dataset) -> Iterator[bool]:
     """Yield whether each row has frames or a video, without reading a picture."""
     names = [name for name in ("images", "video") if name in rows.column_names]
     if not names:
@@ -196,7 +205,7 @@ def pictured(rows: Dataset) -> Iterator[bool]:
         yield from (bool(count or video) for count, video in zip(counts, videos, strict=True))
 
 
-def short(row: Row, place: int, is_pictured: bool) -> ShortClip:
+def short(row: Row, place: int, has_pictures: bool) -> ShortClip:
     """Return a row without its pictures, its questions as predictions that nobody has made yet."""
     ids = {"clip_id": row["clip_id"], "case_id": row["case_id"]}
     return ShortClip(
@@ -207,6 +216,6 @@ def short(row: Row, place: int, is_pictured: bool) -> ShortClip:
         end_s=row["end_s"],
         last_s=min(row["end_s"], max(row.get("frame_times_s") or [row["end_s"]])),
         place=place,
-        pictured=is_pictured,
+        has_pictures=has_pictures,
         questions=tuple(reference.question({**qa, **ids}) for qa in row["qa"]),
     )

@@ -69,7 +69,7 @@ def marks_of(scene: Scene) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def unpictured(
+def annotated_moments(
     clip: ShortClip, scenes: Sequence[tuple[ShortClip, str | None]]
 ) -> tuple[Moments, tuple[int, int]]:
     """Return the annotated moments of a clip without pictures, and the size of the frame that was annotated."""

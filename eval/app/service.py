@@ -14,8 +14,8 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.app import film, shapes
 from surgvqa.eval.app.clips import Clips, Search, ShortClip, Split
 from surgvqa.eval.app.listener import Allowlist
-from surgvqa.eval.app.marks import annotated_frames, unpictured
-from surgvqa.eval.app.stored_answers import Answers, read_answers
+from surgvqa.eval.app.marks import annotated_frames, annotated_moments
+from surgvqa.eval.app.stored_answers import Answers, read_answers, tally
 from surgvqa.eval.app.tracks import distance, in_words, phases_within, time_line
 from surgvqa.eval.data.predictions import Prediction
 
@@ -23,7 +23,6 @@ from surgvqa.eval.data.predictions import Prediction
 FILTERS = ("all", "a", "b", "apart")
 PART = 60  # clips of the strip at a time
 FILMS = 24  # kept in memory
-NO_TALLY: shapes.Tally = {"right": 0, "wrong": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +154,24 @@ class Service:
         begin = max(0, min(begin, max(0, len(matching_clips) - 1)))
         shown_clips = matching_clips[begin : begin + max(1, min(strip.count, 200))]
         lines = [self.line(request, clip, first, second) for clip in shown_clips]
-        return {"total": len(matching_clips), "first": begin, "at": at, "clips": lines}
+        reason = "" if matching_clips else self.no_clip_reason(request, strip)
+        return {"total": len(matching_clips), "first": begin, "at": at, "clips": lines, "reason": reason}
+
+    def no_clip_reason(self, request: ClipRequest, strip: Strip) -> str:
+        """Return why a search found nothing: an answerer that is looked for has answered nothing here."""
+        names = {"a": request.a, "b": request.b}
+        first, second = self.verdicts(request)
+        counts = {"a": len(first), "b": len(second)}
+        for who in {"all": "", "a": "a", "b": "b", "apart": "ab"}[strip.show]:
+            if not names[who]:
+                return f"nobody is chosen as {who.upper()}"
+            if not counts[who]:
+                is_file = names[who] in self.allowlist.labels(map(str, self.inputs.predictions))
+                cause = "answers no question of this split" if is_file else "was asked nothing yet; press Ask"
+                return f"{who.upper()}, {names[who]}, {cause}"
+        if strip.show == "apart":
+            return "A and B agree wherever both have answered"
+        return "no clip fits this search"
 
     def phases(self, request: ClipRequest, clip: ShortClip) -> list[shapes.PhasePart]:
         """Return the phases of a clip in order."""
@@ -175,7 +191,7 @@ class Service:
             "start_s": clip.start_s,
             "end_s": clip.end_s,
             "phases": self.phases(request, clip),
-            "pictures": clip.pictured,
+            "pictures": clip.has_pictures,
             "a": tally(first, clip),
             "b": tally(second, clip),
         }
@@ -187,11 +203,11 @@ class Service:
         first, second = self.verdicts(request)
         short = split.clip(request.clip)
         scenes = split.scenes(short.case_id)
-        if short.pictured:
+        if short.has_pictures:
             when = film.moments(row)
             width, height = film.size(row, self.root(request))
         else:
-            when, (width, height) = unpictured(short, scenes)
+            when, (width, height) = annotated_moments(short, scenes)
         return {
             "clip": short.clip_id,
             "case": short.case_id,
@@ -199,7 +215,7 @@ class Service:
             "start_s": short.start_s,
             "end_s": short.end_s,
             "phases": self.phases(request, short),
-            "pictures": short.pictured,
+            "pictures": short.has_pictures,
             "width": width,
             "height": height,
             "times": list(when.times),
@@ -258,7 +274,9 @@ class Service:
         return {
             "truth": annotated_question.answer if annotated_question else None,
             "blind": self.clips(request.data).guess(
-                question, annotated_question.kind if annotated_question else None
+                question,
+                annotated_question.kind if annotated_question else None,
+                annotated_question.choices if annotated_question else (),
             ),
             "blind_note": self.clips(request.data).guess_note,
             "a": self.card(request, request.a, annotated_question),
@@ -288,12 +306,6 @@ def find_question(clip: ShortClip, question: str) -> Prediction | None:
     return next((one for one in clip.questions if one.question == question), None)
 
 
-def tally(verdicts: Mapping[str, bool], clip: ShortClip) -> shapes.Tally:
-    """Count the right and the wrong answers to a clip's questions."""
-    own = [verdicts[one.qa_id] for one in clip.questions if one.qa_id in verdicts]
-    return {"right": sum(own), "wrong": len(own) - sum(own)} if own else NO_TALLY
-
-
 def figures_of(data: Path, score: Path | None) -> tuple[str, list[shapes.Figures]]:
     """Return the figures by kind, of a score or else of the data set's own report, and what they are.
 
@@ -303,28 +315,33 @@ def figures_of(data: Path, score: Path | None) -> tuple[str, list[shapes.Figures
     if score is not None:
         try:
             figures = json.loads(score.read_text("utf-8"))
-            title = f"{score.name}: {figures['accuracy']:.0%} of {figures['n']} right"
+            title = f"{score.name}: {100 * figures['accuracy']:.1f} % of the {figures['n_headline']} that count right"
             return title, [figure(kind, facts) for kind, facts in sorted(figures["by_kind"].items())]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{score} is not what `surgvqa-eval score --out` wrote: {error}") from None
     report = data / "report.json"
     if not report.is_file():
         return "", []
-    kinds = json.loads(report.read_text("utf-8"))["kinds"]
-    return "the data set, without looking", [figure(kind, facts) for kind, facts in sorted(kinds.items())]
+    document = json.loads(report.read_text("utf-8"))
+    title = f"{document['blind_on']}: right without looking"
+    measured_kinds = {
+        kind: facts for kind, facts in document["kinds"].items() if facts.get("n_blind", facts["n"])
+    }
+    return title, [figure(kind, facts) for kind, facts in sorted(measured_kinds.items())]
 
 
 def figure(kind: str, facts: Mapping[str, Any]) -> shapes.Figures:
     """Return a line of the table by kind."""
-    right, blind = (
-        f"{facts[name]:.0%}" if facts.get(name) is not None else "–"
-        for name in ("accuracy", "blind_majority")
+    right, majority, best = (
+        f"{100 * facts[name]:.1f} %" if facts.get(name) is not None else "–"
+        for name in ("accuracy", "blind_majority", "blind_best")
     )
     note = "every answer is the same: it measures nothing" if facts.get("single_class") else ""
     return {
         "kind": in_words(kind),
-        "questions": str(facts["n"]),
+        "questions": str(facts.get("n_blind", facts["n"])),
         "right": right,
-        "blind": blind,
+        "majority": majority,
+        "best": best,
         "note": note,
     }

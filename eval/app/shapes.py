@@ -18,7 +18,9 @@ class Figures(TypedDict):
     kind: str
     questions: str
     right: str
-    blind: str
+    majority: str
+    best: str
+    """of the guessers who never look; – where the file doesn't say"""
     note: str
     """what makes the line worthless, or nothing"""
 
@@ -83,6 +85,8 @@ class FoundClips(TypedDict):
     at: int
     """the place of the clip that was named, or -1"""
     clips: list[ClipLine]
+    reason: str
+    """why nothing was found, or nothing"""
 
 
 class Stretch(TypedDict):

@@ -113,7 +113,7 @@ def phases_within(course: Sequence[PhaseStretch], clip: ShortClip) -> list[Phase
     parts: list[PhasePart] = []
     for part in course:
         label = phase_in_words(part["phase"])
-        touched = part["start_s"] < clip.end_s and clip.start_s < part["end_s"]
-        if touched and not (parts and parts[-1]["label"] == label):
+        is_inside = part["start_s"] < clip.end_s and clip.start_s < part["end_s"]
+        if is_inside and not (parts and parts[-1]["label"] == label):
             parts.append({"label": label, "from_s": max(part["start_s"], clip.start_s)})
     return parts or [{"label": phase_in_words(None), "from_s": clip.start_s}]

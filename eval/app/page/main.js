@@ -127,8 +127,17 @@ $("next").onclick = () => strip.neighbour(1);
 $("open-help").onclick = () => $("help").showModal();
 $("open-figures").onclick = () => {
   $("figures-title").textContent = known.title;
-  $("figures").querySelector("tbody").replaceChildren(...known.figures.map(one => make("tr", { title: one.note }, make("th", {}, one.kind + (one.note ? " *" : "")), ...[one.questions, one.right, one.blind].map(text => make("td", {}, text)))));
+  const columns = ["questions", "right", "majority", "best"].filter(name => known.figures.some(one => one[name] !== "–"));
+  const heads = { questions: ["questions", ""], right: ["right", ""], majority: ["majority", "says the most frequent training answer of the kind"], best: ["best blind", "the best of three that never look: majority, text, words"] };
+  $("figures").querySelector("thead tr").replaceChildren(make("th", {}, "kind"), ...columns.map(name => make("th", { title: heads[name][1] }, heads[name][0])));
+  $("figures").querySelector("tbody").replaceChildren(...known.figures.map(one => make("tr", { title: one.note }, make("th", {}, one.kind + (one.note ? " *" : "")), ...columns.map(name => make("td", {}, one[name])))));
+  $("figures-note").textContent = [
+    columns.includes("majority") ? "majority says the most frequent training answer of the kind" : "",
+    columns.includes("best") ? "best blind is the best of three that never look: majority, text (of the very question), words (a classifier)" : "",
+    known.figures.some(one => one.note) ? "* every answer is the same, so nothing is measured" : "",
+  ].filter(Boolean).join("; ");
   $("figures").showModal();
+  $("figures").scrollTop = 0; // the dialog opens with its focus on the button at its end
 };
 
 const ACTIONS = {
