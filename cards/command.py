@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
@@ -131,9 +132,12 @@ def parse_json(text: str | bytes) -> Any:
     >>> parse_json('"\\ud800"')
     Traceback (most recent call last):
     json.decoder.JSONDecodeError: half of a character (a lone surrogate): line 1 column 1 (char 0)
+    >>> parse_json('{"boxes": [1], "boxes": []}')
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: the key 'boxes' twice in one object: line 1 column 1 (char 0)
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     # Such a string can be neither printed nor written to a table.
@@ -142,6 +146,20 @@ def parse_json(text: str | bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise json.JSONDecodeError("half of a character (a lone surrogate)", "", 0) from None
+    return value
+
+
+def say(text: str) -> None:
+    """Tell on the error stream, at once, what the next seconds go to."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that is there twice Python would keep the last value, and lose the other one."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise json.JSONDecodeError(f"the key {twice[:80]!r} twice in one object", "", 0)
     return value
 
 

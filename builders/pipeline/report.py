@@ -137,7 +137,7 @@ def _answers(questions: QuestionCounts) -> Counter[str]:
 
 def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_blind: float) -> list[str]:
     """Return a line a cause: a data set has forty kinds, and forty lines hide what matters."""
-    few, same, easy_kinds = [], [], []
+    few, same, shares = [], [], []
     for kind, facts in kinds.items():
         blind = facts.get("blind_best") or 0.0
         if facts["single_class"] and facts["n"] < FEWEST:
@@ -145,8 +145,8 @@ def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_
         elif facts["single_class"]:
             same.append(f"{kind} {next(iter(facts['answers']))!r}")
         elif blind > max_blind:
-            easy_kinds.append((blind, kind))
-    worst = [f"{kind} {blind:.0%}" for blind, kind in sorted(easy_kinds, key=lambda own: (-own[0], own[1]))]
+            shares.append((blind, kind))
+    worst = [f"{kind} {blind:.0%}" for blind, kind in sorted(shares, key=lambda own: (-own[0], own[1]))]
     causes = {
         f"over {max_blind:.0%} of {held_out} right without looking": worst,
         "one answer only, so nothing is measured": same,

@@ -2,7 +2,8 @@
 
 Below the root, each part optional, CASE the name of an operation::
 
-    phases.csv               case,phase,start,end             seconds; without a row nothing is known (--gaps)
+    phases.csv               case,phase,start,end             seconds, or h:mm:ss; a column unit may say so (s);
+                                                              without a row nothing is known (--gaps)
     tools.csv                case,time,hook,grasper,…         one column per thing, 1 where it is in view
     annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several
     videos/CASE.mp4          or as videos.csv says
@@ -278,6 +279,7 @@ class _Reader(Tables):
             scenes=tuple(s if s.width else replace(s, width=width, height=height) for s in scenes),
             video=part.video,
             frames=frames,
+            seconds_stated=part.seconds_stated,
             video_offset_s=part.offset_s,
             idle=self.gaps if all(isfinite(end) for _, end in part.unknown) else "stated",
             idle_s=tuple(sorted(part.idle)),

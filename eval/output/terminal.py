@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-
-def say(text: str) -> None:
-    """Tell on the error stream, at once, what the next seconds go to."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def percent(share: float | None) -> str:
