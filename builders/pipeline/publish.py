@@ -9,6 +9,7 @@ from pathlib import Path
 
 from surgvqa.builders import sources
 from surgvqa.builders.cases import leakage
+from surgvqa.builders.cases.timeline import course
 from surgvqa.builders.files.parquet import sync_folder, write_text
 from surgvqa.builders.pipeline import report
 from surgvqa.builders.pipeline.count_shards import tally
@@ -16,13 +17,21 @@ from surgvqa.builders.pipeline.parameters import command_of
 from surgvqa.builders.pipeline.prepare import Ready
 from surgvqa.builders.pipeline.staging import clear, name_shards
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms, refuse_named
-from surgvqa.builders.schema import Omission
+from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import Record
 from surgvqa.builders.shards.joined import join_parts
 from surgvqa.builders.shards.write import made_with, source_of, staging_path
 from surgvqa.cards.files import manifest as manifests
-from surgvqa.cards.files.documents import SCHEMA, CaseShard, LeftOut, Manifest, PlacedShard, Report
+from surgvqa.cards.files.documents import (
+    SCHEMA,
+    CaseShard,
+    LeftOut,
+    Manifest,
+    PhaseStretch,
+    PlacedShard,
+    Report,
+)
 from surgvqa.cards.files.manifest import dump, with_seal
 from surgvqa.cards.write.dataset import dataset_card
 
@@ -73,6 +82,9 @@ class Publication:
                 case_id: "+".join(job.split for job in jobs if job.case.case_id == case_id)
                 for case_id in sorted({job.case.case_id for job in jobs})
             },
+            "courses": {
+                job.case.case_id: phases_of(job.case) for job in sorted(jobs, key=lambda job: job.name)
+            },
             "counts": build_report["splits"],
             "files": {
                 file["path"]: {"sha256": file["sha256"], "bytes": file["bytes"]}
@@ -90,6 +102,15 @@ class Publication:
             "source_files": dict(sorted(digests.items())),
             "dropped": left_out(self.ready.omissions),
         }
+
+
+def phases_of(case: Case) -> list[PhaseStretch]:
+    """Return the labelled stretches of a case's recording; a row's ``phase`` is that of its last moment alone."""
+    return [
+        {"phase": one.label, "start_s": one.start_ms / 1000, "end_s": one.end_ms / 1000}
+        for one in course(case).stretches
+        if one.label is not None
+    ]
 
 
 def left_out(omissions: Sequence[Omission]) -> list[LeftOut]:
