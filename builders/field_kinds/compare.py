@@ -60,7 +60,7 @@ def _pairs(
         one, other = (a, b) if draws.fraction(*look.key(kind, a, b)) < 0.5 else (b, a)
         if apart is None:
             low, high = sorted((values[a], values[b]))
-            # Of a lens in the pupil nobody can say whether the pupil is what is left of it.
+            # Of an implanted lens in the pupil nobody can say whether the pupil is what is left of it.
             clear = LARGER * low <= high <= MUCH * low and not are_nested(things[a], things[b])
             answer = max(a, b, key=lambda name: values[name])
         else:

@@ -19,7 +19,6 @@ ABSENT = 0.15  # of the questions where something is, so many ask for what isn't
 EYE = "pupil"
 QUARTERS = ("top-left", "top-right", "center", "bottom-left", "bottom-right")  # of sources that know no finer
 NOTHING = "none of them"
-INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
 def instrument_tips(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:

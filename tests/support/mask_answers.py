@@ -16,7 +16,7 @@ TOOLS = ("spatula", "gauge", "unspecified instrument")
 PARTS = (
     "cornea",
     "pupil",
-    "lens",
+    "implanted lens",
     "gallbladder",
     "cystic duct",
     "cystic artery",

@@ -150,7 +150,7 @@ def test_what_nobody_says_may_hide_anything():
     things = (
         drawn("spatula", (0, 80, 300, 100)),
         drawn("pupil", (400, 300, 500, 400)),
-        drawn("lens", (0, 400, 90, 500)),
+        drawn("implanted lens", (0, 400, 90, 500)),
     )
     draw = random.Random(9)
     others = [
