@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from surgvqa.builders.asking import extensions, templates
 from surgvqa.builders.asking.templates import Template, capital
 from surgvqa.builders.cases import draws
-from surgvqa.builders.cases.case_index import of_case
+from surgvqa.builders.cases.case_index import Fact, of_case
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.dense_kinds import ever_seen, goes_to, timed_caption
@@ -35,9 +35,9 @@ from surgvqa.builders.schema import QA, Case, Clip
 POOL: Mapping[str, Kind] = {
     "phase": Kind("recognition", phase.drafts),
     "phase_change": Kind("temporal", phase_times.phase_change),
-    "step": Kind("recognition", steps.step),
-    "step_of": Kind("recognition", steps.step_of),
-    "step_change": Kind("temporal", phase_times.step_change),
+    "step": Kind("recognition", steps.step, needs="steps"),
+    "step_of": Kind("recognition", steps.step_of, needs="steps"),
+    "step_change": Kind("temporal", phase_times.step_change, needs="steps"),
     "anatomy": Kind("recognition", things.anatomy, whole=True),
     "instruments": Kind("recognition", things.instruments, whole=True),
     "presence": Kind("verification", presence.presence),
@@ -55,46 +55,46 @@ POOL: Mapping[str, Kind] = {
     "when": Kind("temporal", spans.when, whole=True),
     "how_long": Kind("temporal", spans.how_long, whole=True),
     "which_first": Kind("temporal", changes.which_first, whole=True),
-    "verb": Kind("recognition", actions.verb),
-    "target": Kind("recognition", actions.target),
-    "actor": Kind("recognition", actions.actor),
-    "triplet": Kind("recognition", actions.triplet),
-    "criterion": Kind("safety", criteria.criterion),
-    "tip_clock": Kind("spatial", tips.tip_clock),
-    "tip_cell": Kind("spatial", tips.tip_cell),
-    "absolute_position": Kind("spatial", tips.position),
-    "reaches": Kind("temporal", places.reaches),
+    "verb": Kind("recognition", actions.verb, needs="actions"),
+    "target": Kind("recognition", actions.target, needs="actions"),
+    "actor": Kind("recognition", actions.actor, needs="actions"),
+    "triplet": Kind("recognition", actions.triplet, needs="actions"),
+    "criterion": Kind("safety", criteria.criterion, needs="ratings"),
+    "tip_clock": Kind("spatial", tips.tip_clock, needs="places"),
+    "tip_cell": Kind("spatial", tips.tip_cell, needs="places"),
+    "absolute_position": Kind("spatial", tips.position, needs="places"),
+    "reaches": Kind("temporal", places.reaches, needs="places"),
     "ever_seen": Kind("recognition", ever_seen.ever_seen, whole=True),
-    "goes_to": Kind("temporal", goes_to.goes_to),
+    "goes_to": Kind("temporal", goes_to.goes_to, needs="places"),
     "timed_caption": Kind("description", timed_caption.timed_caption, whole=True),
-    "mostly_at": Kind("temporal", places.mostly_at),
-    "tip_in": Kind("spatial", tips.tip_in, whole=True),
-    "tip_shift": Kind("temporal", tips.tip_shift),
-    "points_to": Kind("spatial", tips.points_to),
-    "entry_side": Kind("spatial", tips.entry_side),
-    "tip_order": Kind("spatial", tips.tip_order),
-    "tip_height": Kind("spatial", tips.tip_height),
-    "tip_reach": Kind("spatial", tip_pairs.tip_reach),
-    "tip_nears": Kind("temporal", tip_pairs.tip_nears),
-    "advanced": Kind("temporal", tip_moves.advance),
-    "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip),
-    "middle": Kind("spatial", compare.middle),
-    "left_of": Kind("spatial", compare.left_of),
-    "higher": Kind("spatial", compare.higher),
-    "larger": Kind("spatial", compare.larger),
-    "cover": Kind("spatial", compare.cover),
-    "moved": Kind("temporal", compare.shift),
-    "direction": Kind("spatial", layout.direction),
-    "off_centre": Kind("spatial", layout.off_centre),
-    "pupil_width": Kind("spatial", layout.pupil_width),
-    "resized": Kind("temporal", layout.size_change),
-    "tools_cover": Kind("spatial", layout.tools_cover, whole=True),
-    "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True),
+    "mostly_at": Kind("temporal", places.mostly_at, needs="places"),
+    "tip_in": Kind("spatial", tips.tip_in, whole=True, needs="places"),
+    "tip_shift": Kind("temporal", tips.tip_shift, needs="places"),
+    "points_to": Kind("spatial", tips.points_to, needs="places"),
+    "entry_side": Kind("spatial", tips.entry_side, needs="places"),
+    "tip_order": Kind("spatial", tips.tip_order, needs="places"),
+    "tip_height": Kind("spatial", tips.tip_height, needs="places"),
+    "tip_reach": Kind("spatial", tip_pairs.tip_reach, needs="places"),
+    "tip_nears": Kind("temporal", tip_pairs.tip_nears, needs="places"),
+    "advanced": Kind("temporal", tip_moves.advance, needs="places"),
+    "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip, needs="places"),
+    "middle": Kind("spatial", compare.middle, needs="places"),
+    "left_of": Kind("spatial", compare.left_of, needs="places"),
+    "higher": Kind("spatial", compare.higher, needs="places"),
+    "larger": Kind("spatial", compare.larger, needs="places"),
+    "cover": Kind("spatial", compare.cover, needs="places"),
+    "moved": Kind("temporal", compare.shift, needs="places"),
+    "direction": Kind("spatial", layout.direction, needs="places"),
+    "off_centre": Kind("spatial", layout.off_centre, needs="places"),
+    "pupil_width": Kind("spatial", layout.pupil_width, needs="places"),
+    "resized": Kind("temporal", layout.size_change, needs="places"),
+    "tools_cover": Kind("spatial", layout.tools_cover, whole=True, needs="places"),
+    "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True, needs="places"),
     "box": Kind("spatial", boxes.box),
-    "in_box": Kind("spatial", boxes.in_box, whole=True),
-    "verb_reworded": Kind("recognition", rewordings.verb_reworded),
-    "target_reworded": Kind("recognition", rewordings.target_reworded),
-    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded, whole=True),
+    "in_box": Kind("spatial", boxes.in_box, whole=True, needs="places"),
+    "verb_reworded": Kind("recognition", rewordings.verb_reworded, needs="actions"),
+    "target_reworded": Kind("recognition", rewordings.target_reworded, needs="actions"),
+    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded, whole=True, needs="places"),
 }
 CAUSES = ("not answerable", "not visible", "not stable", "not unique")
 
@@ -133,9 +133,7 @@ def certified_questions(
         words.moments,
     )
     questions: list[QA] = []
-    for name, kind in kinds().items():
-        if name not in selection.kinds:
-            continue
+    for name, kind in _asked_kinds(selection.kinds, look.view.facts):
         for draft in kind.drafts(look):
             cause = fault(draft, frames)
             if cause is None and kind.whole and look.unsaid(draft.evidence):
@@ -146,6 +144,15 @@ def certified_questions(
                 failures[name, cause] += 1
     paired_ids = {qa.pair_id for qa in questions}
     return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired_ids else qa for qa in questions)
+
+
+def _asked_kinds(names: Sequence[str], facts: Set[Fact]) -> list[tuple[str, Kind]]:
+    """Return the kinds of a selection that a case with some facts can answer, in the order of all kinds."""
+    return [
+        (name, kind)
+        for name, kind in kinds().items()
+        if name in names and (kind.needs is None or kind.needs in facts)
+    ]
 
 
 def fault(draft: Draft, frames: Sequence[float]) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer_class, context, usual
 from surgvqa.builders.bits.repeats import fresh
-from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Item, thin_items, weights
+from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Guessers, Item, thin_items, weights
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
 
@@ -50,14 +50,18 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
         left_out[kind]["every answer is the same"] += n
         notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
     bits = _Bits(counts.folds)
-    poor = _poor(parts, _thin_held_out(counts, set(constant), seed, defaultdict(Counter), []), bits, seed)
+    guessers = {
+        kind: Guessers(counts.train_questions[kind], counts.texts[kind]) for kind in sorted(counts.kinds())
+    }
+    keep = _thin_held_out(counts.held_out, guessers, set(constant), seed, defaultdict(Counter), [])
+    poor = _poor(parts, keep, bits, seed)
     if poor:
         notes.append(
             f"{len(poor)} held-out clips are left out: they leave far less open than others of their case"
         )
         parts = [_without(part, poor, left_out) for part in parts]
-        counts = count_pool(parts, seed)
-    keep = _thin_held_out(counts, set(constant), seed, left_out, notes)
+        counts = counts.held_out_of(parts)
+    keep = _thin_held_out(counts.held_out, guessers, set(constant), seed, left_out, notes)
     clips = _weighted_clips(parts, counts, set(constant), keep, bits, seed)
     silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
     if silent:
@@ -76,6 +80,28 @@ class Counts:
     held_out: dict[tuple[str, str], list[Item]]
     answers: dict[str, Counter[str]]
     texts: dict[str, dict[str, Counter[str]]]
+
+    def kinds(self) -> set[str]:
+        """Return the kinds that anything is asked of."""
+        return {kind for kind, _ in self.folds}
+
+    def held_out_of(self, parts: Sequence[Part]) -> Counts:
+        """Return the counts with the held-out questions of some parts alone."""
+        there = {
+            (part.split, qa.qa_id)
+            for part in parts
+            if part.split in HELD_OUT
+            for pool in part.pool
+            for qa in pool
+        }
+        return replace(
+            self,
+            held_out={
+                (kind, split): left
+                for (kind, split), items in self.held_out.items()
+                if (left := [item for item in items if (split, item.qa_id) in there])
+            },
+        )
 
 
 def without_repeats(parts: Sequence[Part]) -> tuple[list[Part], int]:
@@ -146,17 +172,22 @@ def _without(part: Part, poor: set[tuple[str, str]], left_out: dict[str, Counter
 
 
 def _thin_held_out(
-    counts: Counts, constant: set[str], seed: int, left_out: dict[str, Counter[str]], notes: list[str]
+    items_by_part: Mapping[tuple[str, str], list[Item]],
+    guessers: Mapping[str, Guessers],
+    constant: set[str],
+    seed: int,
+    left_out: dict[str, Counter[str]],
+    notes: list[str],
 ) -> dict[str, set[str]]:
     """Return the ids that stay in each held-out split; what goes is counted in ``left_out`` and told in ``notes``."""
     keep: dict[str, set[str]] = {split: set() for split in HELD_OUT}
-    held_out = {key: items for key, items in counts.held_out.items() if key[0] not in constant}
+    held_out = {key: items for key, items in items_by_part.items() if key[0] not in constant}
     measurable_splits = {split for (_, split), items in held_out.items() if len(items) >= MEASURABLE}
     small_kinds: dict[str, list[str]] = defaultdict(list)
     for (kind, split), items in sorted(held_out.items()):
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
         kept_items, cause = (
-            thin_items(items, counts.train_questions[kind], seed, counts.texts[kind])
+            thin_items(items, guessers[kind], seed)
             if split in measurable_splits
             else (items, None)
         )

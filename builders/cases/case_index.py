@@ -6,9 +6,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from surgvqa.builders.cases.timeline import Stretch, annotated_course
 from surgvqa.builders.schema import Case, Rating, Role, Scene
+
+
+Fact = Literal["places", "actions", "steps", "ratings"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,18 @@ class CaseIndex:
     def roles(self) -> frozenset[Role]:
         """The roles that the annotations of this case ever hold."""
         return frozenset(node.type for scene in self.scenes for node in scene.nodes)
+
+    @cached_property
+    def facts(self) -> frozenset[Fact]:
+        """The facts that some moment of the case has, beside the names of what is in view."""
+        case = self.case
+        found: dict[Fact, bool] = {
+            "places": any(node.granularity != "presence" for scene in self.scenes for node in scene.nodes),
+            "actions": any(scene.actions is not None for scene in self.scenes),
+            "steps": bool(case.steps),
+            "ratings": bool(case.ratings),
+        }
+        return frozenset(fact for fact, there in found.items() if there)
 
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.cases.case_index import CaseIndex
+from surgvqa.builders.cases.case_index import CaseIndex, Fact
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import Tip, tip_of_rle
@@ -270,3 +270,4 @@ class Kind:
     reasoning: str
     drafts: Callable[[Look], Iterator[Draft]]
     whole: bool = False  # its answers rest on all that is in view: where a part isn't said they are unknown
+    needs: Fact | None = None  # what a case must hold anywhere for the kind to draft anything; None: nothing
