@@ -187,9 +187,7 @@ def _thin_held_out(
     for (kind, split), items in sorted(held_out.items()):
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
         kept_items, cause = (
-            thin_items(items, guessers[kind], seed)
-            if split in measurable_splits
-            else (items, None)
+            thin_items(items, guessers[kind], seed) if split in measurable_splits else (items, None)
         )
         keep[split].update(item.qa_id for item in kept_items)
         left_out[kind]["guessed without looking"] += len(items) - len(kept_items)

@@ -47,7 +47,7 @@ class Guessers:
         for (_, answer), n in train_questions.items():
             self._answers[answer] += n
         self.answers = self._answers.keys()
-        self._known: dict[tuple[Context, str], tuple[str | None, ...]] = {}
+        self._memory: dict[tuple[Context, str], tuple[str | None, ...]] = {}
 
     @cached_property
     def _classifiers(self) -> tuple[Guesser, Guesser]:
@@ -56,18 +56,18 @@ class Guessers:
     def guesses(self, item: Item) -> tuple[str | None, ...]:
         """Return what each guesser says of a question."""
         key = (item.context, item.text)
-        if key not in self._known:
+        if key not in self._memory:
             choices, answers = item.context.choices, self._answers
             words, bare = self._classifiers
             counts = self._heart.get(item.text, answers)
             usable = not choices or not counts.keys().isdisjoint(choices)
-            self._known[key] = (
+            self._memory[key] = (
                 words.guess(item.context),
                 bare.guess(Context((), choices)),
                 most_frequent(answers, choices),
                 most_frequent(counts if usable else answers, choices),
             )
-        return self._known[key]
+        return self._memory[key]
 
 
 def thin_items(items: Sequence[Item], guessers: Guessers, seed: int) -> tuple[list[Item], str | None]:

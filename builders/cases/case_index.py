@@ -11,7 +11,6 @@ from typing import Literal
 from surgvqa.builders.cases.timeline import Stretch, annotated_course
 from surgvqa.builders.schema import Case, Rating, Role, Scene
 
-
 Fact = Literal["places", "actions", "steps", "ratings"]
 
 
@@ -40,13 +39,13 @@ class CaseIndex:
     def facts(self) -> frozenset[Fact]:
         """The facts that some moment of the case has, beside the names of what is in view."""
         case = self.case
-        found: dict[Fact, bool] = {
+        presence: dict[Fact, bool] = {
             "places": any(node.granularity != "presence" for scene in self.scenes for node in scene.nodes),
             "actions": any(scene.actions is not None for scene in self.scenes),
             "steps": bool(case.steps),
             "ratings": bool(case.ratings),
         }
-        return frozenset(fact for fact, there in found.items() if there)
+        return frozenset(fact for fact, there in presence.items() if there)
 
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
