@@ -21,6 +21,12 @@ class Term(StrictModel):
         return {"name": value} if value is None or isinstance(value, str) else value
 
 
+class AnatomyTerm(Term):
+    """A structure, and whether it is a region between others: it is there before anybody outlines it."""
+
+    region: bool = False
+
+
 class PhaseTerm(Term):
     """A phase, with the instruments that are usual in it, and whether the camera is outside of the body."""
 
@@ -44,7 +50,7 @@ class ProcedureFile(StrictModel):
     title: Text | None = None
     idle: tuple[Text, ...] = ()
     phases: Annotated[tuple[PhaseTerm, ...], Field(min_length=1)]
-    anatomy: tuple[Term, ...] = ()
+    anatomy: tuple[AnatomyTerm, ...] = ()
     instruments: tuple[Term, ...] = ()
     events: tuple[Term, ...] = ()
     safety_gates: tuple[SafetyGate, ...] = ()

@@ -58,6 +58,7 @@ class Taxonomy:
     gates: tuple[Gate, ...] = ()
     used_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # phase -> its usual instruments
     spellings: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (kind, plain spelling) -> name
+    regions: tuple[str, ...] = ()  # structures that are there, covered, before anybody outlines them
     outside: tuple[str, ...] = ()  # phases in which the camera is outside of the body: no frame shows a step
 
     def canonical(self, role: Kind, label: str) -> str:
@@ -174,6 +175,7 @@ def parse(text: str, path: str) -> Taxonomy:
         gates=gates,
         used_in=used_in,
         spellings=spellings.names,
+        regions=tuple(term.name for term in content.anatomy if term.region),
         outside=tuple(term.name for term in content.phases if term.outside),
     )
 
