@@ -150,7 +150,7 @@ def _tools_cover(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = _tools(scene)
     if tools is not None:
         answer, stable = cover_answer(float(tools.mean()))
-        slots = {"when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
+        slots = {"when": look.when_all(scene.time_s), "choices": ", ".join(COVERS)}
         yield Draft(
             answer, (scene.time_s,), slots, COVERS, visible=_tools_visible(look, scene), stable=stable
         )
@@ -174,7 +174,7 @@ def _tools_quarter(look: Look, scene: Scene) -> Iterator[Draft]:
     ]
     areas = [int(part.sum()) for part in parts]
     least, most = sorted(areas)[-2:]
-    slots = {"when": look.when(scene.time_s), "choices": ", ".join(QUARTERS)}
+    slots = {"when": look.when_all(scene.time_s), "choices": ", ".join(QUARTERS)}
     yield Draft(
         QUARTERS[areas.index(most)],
         (scene.time_s,),

@@ -41,7 +41,7 @@ def _list_names(
     yield Draft(
         ", ".join(names) or NONE,
         (scene.time_s,),
-        {"when": look.when(scene.time_s), **slots},
+        {"when": (look.when_all if role == "instrument" else look.when)(scene.time_s), **slots},
         answer_phrase=wording.join_names(names),
         nothing=not names,
         visible=all_large(look, (node for node in scene.nodes if node.type == role), scene),

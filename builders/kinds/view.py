@@ -134,6 +134,11 @@ class Look:
             return self.moment_words.start
         return self.moment_words.at.format(s=f"{at_s - self.clip.start_ms / 1000:.1f}")
 
+    def when_all(self, at_s: float) -> str:
+        """Words for a moment of which all instruments are asked; those that stay in view, and that nobody outlines, aside."""
+        aside = [name for name in self.taxonomy.stay if name not in self.transitions.roles]
+        return ", the ".join([self.when(at_s), *aside]) + (" aside" if aside else "")
+
     def boxed_part(self, name: str) -> str:
         """Return what of an instrument its box holds, in words."""
         return f"working end of the {name}" if self.view.case.end_boxes else name

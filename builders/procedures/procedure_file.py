@@ -27,6 +27,12 @@ class AnatomyTerm(Term):
     region: bool = False
 
 
+class InstrumentTerm(Term):
+    """An instrument, and whether it stays in view through the operation: where nobody outlines it, lists leave it aside."""
+
+    stays: bool = False
+
+
 class PhaseTerm(Term):
     """A phase, with the instruments that are usual in it, and whether the camera is outside of the body."""
 
@@ -51,6 +57,6 @@ class ProcedureFile(StrictModel):
     idle: tuple[Text, ...] = ()
     phases: Annotated[tuple[PhaseTerm, ...], Field(min_length=1)]
     anatomy: tuple[AnatomyTerm, ...] = ()
-    instruments: tuple[Term, ...] = ()
+    instruments: tuple[InstrumentTerm, ...] = ()
     events: tuple[Term, ...] = ()
     safety_gates: tuple[SafetyGate, ...] = ()

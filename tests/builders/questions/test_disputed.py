@@ -17,6 +17,7 @@ from surgvqa.builders.kinds.tips import QUARTERS
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Action, Case, Clip, Entity, Phase, Scene
+from surgvqa.builders.sources import endoscapes
 
 W, H = 800, 600
 
@@ -194,3 +195,28 @@ def test_a_verb_that_names_its_instrument_does_not_ask_for_it():
     grasp, dissect = Action("grasper", "grasp", "gallbladder"), Action("hook", "dissect", "liver")
     found = questions(acting(grasp, dissect), "actor")
     assert {qa.short_answer for qa in found} == {"hook"}
+
+
+def test_instruments_that_stay_in_view_and_that_nobody_outlines_are_left_aside():
+    scenes = tuple(
+        Scene(5.0 * at, W, H, (Entity("gauge", "gauge", "instrument", "presence"),) if at % 3 else ())
+        for at in range(12)
+    )
+    case = link(Case("a", "made", "cataract", (Phase("incision", 0, 60),), scenes, duration_s=60.0))
+    found = questions(case, "instruments", "classes")
+    assert found and all("the eye retractors aside" in qa.question for qa in found)
+    outlined = replace(
+        scenes[0], nodes=(Entity("eye retractors", "eye retractors", "instrument", "presence"),)
+    )
+    found = questions(link(replace(case, scenes=(outlined, *scenes[1:]))), "instruments", "classes")
+    assert found and not any("aside" in qa.question for qa in found)
+
+
+def test_outlines_of_another_picture_are_left_out():
+    def outlined(at: float, rle: str) -> Scene:
+        return Scene(at, W, H, (Entity("liver", "liver", "anatomy", "mask", rle=rle),))
+
+    scenes = (outlined(0, "a"), outlined(30, "b"), outlined(60, "a"), Scene(90, W, H), Scene(120, W, H))
+    case, copies = endoscapes.without_copies(Case("56", "endoscapes", "cholecystectomy", scenes=scenes))
+    assert [scene.time_s for scene in case.scenes] == [30, 90, 120], "two pictures of nothing are no copies"
+    assert [one.item for one in copies] == ["56: pictures at 0 and 60 s"]
