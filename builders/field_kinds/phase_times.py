@@ -43,7 +43,7 @@ def _moment(label: Callable[[float], str | None], before: float, after: float) -
     return after
 
 
-def _is_bare(look: Look, change_s: float) -> bool:
+def is_bare(look: Look, change_s: float) -> bool:
     """Whether the annotations show no instrument around a change: nothing in the frames tells it."""
     moments = look.view.between(change_s - BARE_S, change_s + BARE_S)
     return (
@@ -70,9 +70,7 @@ def _change(look: Look, label: Callable[[float], str | None], kind: str) -> Iter
         clear = near == [labels[0], labels[0], labels[-1], labels[-1]] and length > 4 * CLEAR_S
         answer = CHOICES[min(2, min(places))]
         stable = clear and len(places) == 1
-        yield Draft(
-            answer, (before, after), slots, CHOICES, visible=not _is_bare(look, change), stable=stable
-        )
+        yield Draft(answer, (before, after), slots, CHOICES, visible=not is_bare(look, change), stable=stable)
     elif not changes and draws.fraction(*look.key(kind)) < UNCHANGED_SHARE:
         evidence = (look.frames[0], look.frames[-1])
         stable = label(start_s) == label(end_s) == labels[0]
