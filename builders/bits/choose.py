@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer_class, context, usual
 from surgvqa.builders.bits.figures import RETELLINGS
 from surgvqa.builders.bits.repeats import fresh
-from surgvqa.builders.bits.telling import CAUSE as TELLS
-from surgvqa.builders.bits.telling import Telling
 from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Guessers, Item, thin_items, weights
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
@@ -42,14 +40,12 @@ class Choice:
 
 def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
     """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
-    left_out: dict[str, Counter[str]] = defaultdict(Counter)
-    telling = Telling((part.case_id, part.split, part.pool) for part in parts)
     parts, repeat_count = without_repeats(parts)
-    parts = [_without_telling(part, telling, left_out) for part in parts]
     counts = count_pool(parts, seed)
     notes: list[str] = []
     if repeat_count:
         notes.append(f"{repeat_count} held-out clips are left out: they show what the clip before them shows")
+    left_out: dict[str, Counter[str]] = defaultdict(Counter)
     constant = _constant(counts.folds)
     for kind, (answer, n) in constant.items():
         left_out[kind]["every answer is the same"] += n
@@ -119,15 +115,6 @@ def without_repeats(parts: Sequence[Part]) -> tuple[list[Part], int]:
             part = replace(part, clips=clips, pool=pool)
         kept_parts.append(part)
     return kept_parts, repeat_count
-
-
-def _without_telling(part: Part, telling: Telling, left_out: dict[str, Counter[str]]) -> Part:
-    """Return a part without the questions whose words tell the answer; they are counted in ``left_out``."""
-    pool = tuple(tuple(qa for qa in questions if not telling.tells(qa)) for questions in part.pool)
-    for before, after in zip(part.pool, pool, strict=True):
-        for qa in before if len(before) > len(after) else ():
-            left_out[qa.kind][TELLS] += qa not in after
-    return replace(part, pool=pool)
 
 
 def count_pool(parts: Sequence[Part], seed: int) -> Counts:

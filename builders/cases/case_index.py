@@ -86,26 +86,6 @@ class CaseIndex:
             return None
         return self.stretches[index].label
 
-    def far_from_border(self, at_s: float, by_s: float, *, of_steps: bool = False) -> bool:
-        """Whether no known phase, or step, gives way to another known one within some seconds of a moment."""
-        stretches = self.steps if of_steps else self.stretches
-        index = bisect_right(stretches, at_s * 1000, key=lambda one: one.start_ms) - 1
-        if index < 0:
-            return False
-        label = stretches[index].label
-        low, high = (at_s - by_s) * 1000, (at_s + by_s) * 1000
-        before = index
-        while before >= 0 and stretches[before].end_ms > low:
-            if stretches[before].label not in (label, None):
-                return False
-            before -= 1
-        after = index
-        while after < len(stretches) and stretches[after].start_ms < high:
-            if stretches[after].label not in (label, None):
-                return False
-            after += 1
-        return True
-
     @cached_property
     def sure(self) -> dict[float, float]:
         """The confidence of a machine in the moments that it made."""

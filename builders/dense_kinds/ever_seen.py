@@ -1,14 +1,12 @@
 """All instruments that the clip shows at any time.
 
 Needs four annotated moments or more, at most 1.25 s apart, from the first frame to the last. Asked where an instrument
-comes and goes between them: elsewhere the answer follows from what both ends show. Not asked where one is in view for a
-single annotated moment, which may be a slip. A frame shows what neither end does,
+comes and goes between them: elsewhere the answer follows from what both ends show. A frame shows what neither end does,
 or two annotated moments in a row do. Scored as a list of names.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 from operator import and_
@@ -24,8 +22,6 @@ def ever_seen(look: Look) -> Iterator[Draft]:
     passing = [in_view for in_view in runs.values() if not in_view[0] and not in_view[-1]]
     if not passing or any(nameless(node.name) for scene in look.moments for node in scene.nodes):
         return
-    if any(_flickers(look, name, in_view) for name, in_view in runs.items()):
-        return
     order = [name for name in look.taxonomy.instruments if name in runs]
     names = [*order, *sorted(runs.keys() - set(order))]
     indices = sorted({in_view.index(True) for in_view in passing})
@@ -36,14 +32,3 @@ def ever_seen(look: Look) -> Iterator[Draft]:
         for in_view in passing
     )
     yield Draft(", ".join(names), evidence, {}, answer_phrase=wording.join_names(names), stable=stable)
-
-
-def _flickers(look: Look, name: str, in_view: list[bool]) -> bool:
-    """Whether a single annotated moment shows an instrument, and neither the one before nor the one after it."""
-    index = bisect_left(look.view.times, look.moments[0].time_s)
-    around = look.view.scenes[max(0, index - 1) : index], look.view.scenes[index + len(in_view) :][:1]
-    before, after = (
-        [any(node.name == name for node in scene.nodes) for scene in scenes] for scenes in around
-    )
-    wide = [False, *before, *in_view, *after, False]
-    return any(b and not a and not c for a, b, c in zip(wide, wide[1:], wide[2:], strict=False))

@@ -2,21 +2,14 @@
 
 Needs positions, or boxes, of every annotated second of the clip, of an instrument that its name alone means and that is
 in view at the start. Asked where that part is another one than at the end, for there the position at the end says it.
-Not asked of a way that may cross a further part. A frame shows it there, or two annotated moments in a row do. Scored as a
-choice.
+A frame shows it in that part, or two annotated moments in a row do. Scored as a choice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surgvqa.builders.kinds.places import (
-    UNSURE,
-    followed_cells,
-    instrument_courses,
-    place_choices,
-    place_words,
-)
+from surgvqa.builders.kinds.places import UNSURE, instrument_courses, place_choices, place_words
 from surgvqa.builders.kinds.view import Draft, Look, with_suffixes
 
 MOST = 2  # instruments of a clip
@@ -26,12 +19,11 @@ def goes_to(look: Look) -> Iterator[Draft]:
     """Yield the part of the frame that an instrument goes to first."""
     drafts = []
     for name, cells in instrument_courses(look).items():
-        choices = place_choices(look, name)
-        sure_cells = followed_cells(cells, choices)
-        at = next((i for i, cell in enumerate(sure_cells) if cell != cells[0]), 0)
+        at = next((i for i, cell in enumerate(cells) if cell != cells[0]), 0)
         place = cells[at]
         if cells[0] in (None, UNSURE) or UNSURE in (place, cells[-1]) or place in (None, cells[0], cells[-1]):
             continue
+        choices = place_choices(look, name)
         slots = {"a": place_words(look, name), "choices": ", ".join(choices)}
         stable = look.moments[at].time_s in look.frames or cells[at : at + 2] == [place] * 2
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)

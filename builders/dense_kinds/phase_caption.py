@@ -13,8 +13,9 @@ from itertools import pairwise
 
 from surgvqa.builders.cases.timeline import Stretch
 from surgvqa.builders.dense_kinds.timed_caption import FEWEST, MOST, SHORTEST_S
-from surgvqa.builders.field_kinds.phase_times import is_bare
 from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
+
+SEEN_S = 2.0  # seconds around a border within which an instrument is in view
 
 
 def phase_caption(look: Look) -> Iterator[Draft]:
@@ -48,12 +49,19 @@ def _tell(look: Look, stretches: Sequence[Stretch], role: str) -> Iterator[Draft
         "; ".join(f"{begin - start_s:.1f}-{end - start_s:.1f} s: {label}" for begin, end, label in parts),
         (look.frames[0], *borders, look.frames[-1]),
         {},
-        visible=not any(is_bare(look, border) for border in borders)
+        visible=not any(_is_bare(look, border) for border in borders)
         and all(
             any(begin + CLEAR_S <= at_s <= end - CLEAR_S for at_s in look.frames) for begin, end, _ in parts
         ),
         stable=all(b - a >= SHORTEST_S for a, b in pairwise([parts[0][0], *borders, parts[-1][1]])),
     )
+
+
+def _is_bare(look: Look, border_s: float) -> bool:
+    """Whether annotations of instruments show none around a border: nothing in the frames tells it."""
+    moments = look.view.between(border_s - SEEN_S, border_s + SEEN_S)
+    tools = [node for scene in moments for node in scene.nodes if node.type == "instrument"]
+    return bool(moments) and look.annotates("instrument") and not tools
 
 
 def _covers(look: Look) -> tuple[float, float]:

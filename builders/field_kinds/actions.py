@@ -74,12 +74,7 @@ def actor(look: Look) -> Iterator[Draft]:
 
 
 def _actors(look: Look, scene: Scene) -> Iterator[Draft]:
-    tools = [name for name, role in look.transitions.roles.items() if role == "instrument"]
-    acts = [
-        act
-        for act in scene.actions or ()
-        if act.verb and act.target and not any(names(act.verb, tool) for tool in tools)
-    ]
+    acts = [act for act in scene.actions or () if act.verb and act.target]
     deeds = [(act.verb, act.target) for act in acts]
     for act in draws.shuffle(
         [act for act in acts if deeds.count((act.verb, act.target)) == 1], *look.key("actor")
@@ -89,16 +84,6 @@ def _actors(look: Look, scene: Scene) -> Iterator[Draft]:
         yield Draft(
             act.instrument, (scene.time_s,), slots, visible=all_large(look, nodes, scene), stable=True
         )
-
-
-def names(verb: str, instrument: str) -> bool:
-    """Whether a verb names an instrument, so that a question with the one tells the other.
-
-    >>> names("grasp", "grasper"), names("irrigate", "irrigator"), names("clip", "clipper"), names("cut", "hook")
-    (True, True, True, False)
-    """
-    stem = verb.removesuffix("e")
-    return len(stem) > 2 and any(word.startswith(stem) for word in instrument.split())
 
 
 def triplet(look: Look) -> Iterator[Draft]:
@@ -122,13 +107,7 @@ def _triplets(look: Look, scene: Scene) -> Iterator[Draft]:
     true = draws.pick(sorted(acts, key=describe), *look.key("triplet"))
     acts_in_view = {describe(act) for act in acts}
     known_acts = [Action(*(word or None for word in key.split("|"))) for key in look.transitions.acts]  # type: ignore[arg-type]
-    # Who retracts the gallbladder grasps it, too: one instrument on one target is offered with one verb alone.
-    pairs_in_view = {(act.instrument, act.target) for act in acts}
-    others = [
-        act
-        for act in known_acts
-        if describe(act) not in acts_in_view and (act.instrument, act.target) not in pairs_in_view
-    ]
+    others = [act for act in known_acts if describe(act) not in acts_in_view]
     choices = (describe(true), *_distractors(look, true, others))
     if len(choices) < 4:
         return

@@ -89,10 +89,16 @@ def pupil_width(look: Look) -> Iterator[Draft]:
 def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
     structures = single(scene, "anatomy")
     pupil, cornea = structures.get("pupil"), structures.get("cornea")
-    if pupil is None or cornea is None or not (pupil.bbox and cornea.bbox and pupil.rle and cornea.rle):
+    if (
+        pupil is None
+        or cornea is None
+        or not pupil.area
+        or not cornea.area
+        or not pupil.rle
+        or not cornea.rle
+    ):
         return
-    # Widths, not areas: an eyelid cuts the cornea off above and below, and of 1,044 outlines 7 % would be another class.
-    share = (pupil.bbox[2] - pupil.bbox[0]) / max(1.0, cornea.bbox[2] - cornea.bbox[0])
+    share = math.sqrt(pupil.area / cornea.area)
     clear = share < 1 and all(abs(share - border) > BESIDE for border in BORDERS)
     whole = all(look.has_whole_mask(node, scene) and _inside_frame(node, scene) for node in (pupil, cornea))
     slots = {"a": "pupil", "b": "cornea", "when": look.when(scene.time_s), "choices": ", ".join(WIDTHS)}
@@ -150,7 +156,7 @@ def _tools_cover(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = _tools(scene)
     if tools is not None:
         answer, stable = cover_answer(float(tools.mean()))
-        slots = {"when": look.when_all(scene.time_s), "choices": ", ".join(COVERS)}
+        slots = {"when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
         yield Draft(
             answer, (scene.time_s,), slots, COVERS, visible=_tools_visible(look, scene), stable=stable
         )
@@ -174,7 +180,7 @@ def _tools_quarter(look: Look, scene: Scene) -> Iterator[Draft]:
     ]
     areas = [int(part.sum()) for part in parts]
     least, most = sorted(areas)[-2:]
-    slots = {"when": look.when_all(scene.time_s), "choices": ", ".join(QUARTERS)}
+    slots = {"when": look.when(scene.time_s), "choices": ", ".join(QUARTERS)}
     yield Draft(
         QUARTERS[areas.index(most)],
         (scene.time_s,),

@@ -21,8 +21,7 @@ def seen_when(look: Look) -> Iterator[Draft]:
         return
     first, last = moments[0], moments[-1]
     before, after = (
-        {node.name for node in scene.nodes if not nameless(node.name)} - {*look.taxonomy.regions}
-        for scene in (first, last)
+        {node.name for node in scene.nodes if not nameless(node.name)} for scene in (first, last)
     )
     never = [name for name in look.absent(last) if name not in before]
     stays = sorted(name for name in before & after if not look.trivial(name))

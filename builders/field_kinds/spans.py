@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.changes import is_exchange
 from surgvqa.builders.kinds.view import Draft, Look, nameless, with_suffixes
 
 NOT_WITHIN = "not within the clip"
@@ -46,14 +45,13 @@ def leaves_at(look: Look) -> Iterator[Draft]:
     if not runs:
         return
     leaving_names = [name for name, in_view in runs.items() if not in_view[-1]]
-    alone = [name for name in leaving_names if not is_exchange(look, name, runs[name].index(False))]
-    name = look.one_of(alone or leaving_names or list(runs), "leaves_at")
+    name = look.one_of(leaving_names or list(runs), "leaves_at")
     seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
     choices = (*seconds, NOT_WITHIN)
     if name in leaving_names:
         at = runs[name].index(False)
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-        yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=name in alone)
+        yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=True)
     elif draws.fraction(*look.key("leaves_at", "stays")) < 0.05:
         yield Draft(
             NOT_WITHIN, (look.frames[0], look.frames[-1]), {"a": name}, choices, nothing=True, stable=True

@@ -11,8 +11,6 @@ from surgvqa.builders.kinds.view import Draft, Look, nameless
 from surgvqa.builders.questions import wording
 from surgvqa.builders.schema import Scene
 
-EXCHANGE_S = 1.5  # seconds within which two changes are one exchange
-
 
 def entered(look: Look) -> Iterator[Draft]:
     """Instruments at the last frame that aren't there at the first."""
@@ -58,15 +56,6 @@ def _change(look: Look, *, first: bool) -> Iterator[Draft]:
     )
 
 
-def is_exchange(look: Look, name: str, at: int) -> bool:
-    """Whether another instrument comes or goes close to a moment: of an exchange nobody can tell the very second."""
-    for before, after in pairwise(look.moments):
-        near = abs(after.time_s - look.moments[at].time_s) <= EXCHANGE_S
-        if near and ({*_names(before)} ^ {*_names(after)}) - {name}:
-            return True
-    return False
-
-
 def enters_at(look: Look) -> Iterator[Draft]:
     """Yield the second at which an instrument comes into view, of the annotated seconds of the clip."""
     ends = _ends(look)
@@ -79,12 +68,11 @@ def enters_at(look: Look) -> Iterator[Draft]:
             entry_moments[name] = in_view.index(True)
     if not entry_moments:
         return
-    alone = [name for name, at in entry_moments.items() if not is_exchange(look, name, at)]
-    name = look.one_of(alone or list(entry_moments), "enters_at")
+    name = look.one_of(list(entry_moments), "enters_at")
     at = entry_moments[name]
     seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
     evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-    yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=name in alone)
+    yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=True)
 
 
 def which_first(look: Look) -> Iterator[Draft]:
@@ -99,12 +87,7 @@ def which_first(look: Look) -> Iterator[Draft]:
             if name not in there:
                 begins.setdefault(name, index)
     names = sorted(begins)
-    pairs = [
-        (a, b)
-        for i, a in enumerate(names)
-        for b in names[i + 1 :]
-        if abs(look.moments[begins[a]].time_s - look.moments[begins[b]].time_s) > EXCHANGE_S
-    ]
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if begins[a] != begins[b]]
     if not pairs:
         return
     a, b = draws.pick(pairs, *look.key("pair"))

@@ -1,4 +1,4 @@
-"""The phase at the latest frame that is three seconds clear of a change of phase."""
+"""The phase at the latest frame that is clear of a change of phase."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.kinds.view import BORDER_S, Draft, Look
+from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
 
 def drafts(look: Look) -> Iterator[Draft]:
@@ -29,5 +29,6 @@ def _phase(look: Look, at_s: float, *, stable: bool) -> Draft:
 
 
 def _clear(look: Look, at_s: float) -> bool:
-    """Whether no change of phase is near; beyond what is annotated nothing is known."""
-    return look.view.far_from_border(at_s, BORDER_S)
+    """Whether the phase is the same a little before and after; beyond what is annotated nothing is known."""
+    label = look.view.label(at_s)
+    return all(look.view.label(at_s + by) in (label, None) for by in (-CLEAR_S, CLEAR_S))

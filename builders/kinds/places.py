@@ -6,9 +6,8 @@ Needs positions, or boxes, of every annotated second of the clip (`Look.dense`),
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS
@@ -24,7 +23,7 @@ def reaches(look: Look) -> Iterator[Draft]:
     """Yield the full second by which an instrument has got to a place for the first time."""
     drafts = []
     for name, cells in instrument_courses(look).items():
-        sure = followed_cells(cells, place_choices(look, name))
+        sure = cells[: cells.index(UNSURE)] if UNSURE in cells else cells
         later = [cell for cell in dict.fromkeys(sure) if cell is not None and cell != cells[0]]
         if cells[0] in (None, UNSURE) or not later:
             continue
@@ -35,27 +34,6 @@ def reaches(look: Look) -> Iterator[Draft]:
         slots = {"a": place_words(look, name), "b": place, "choices": ", ".join(seconds)}
         drafts.append(Draft(seconds[at - 1], evidence, slots, seconds, stable=True))
     yield from with_suffixes(drafts[:MOST])
-
-
-def followed_cells(cells: Sequence[str | None], parts: Sequence[str] = CELLS) -> list[str | None]:
-    """Return the cells up to the first moment that leaves open which other ones of ``parts`` were crossed on the way.
-
-    >>> followed_cells(["center", "middle-left", "bottom-center"]), followed_cells(["center", None, "center"])
-    (['center', 'middle-left'], ['center'])
-    """
-    apart = (
-        2 if tuple(parts) == CELLS else 4
-    )  # of quarters only the opposite ones have another one between them
-    steps = enumerate(pairwise(cells), 1)
-    return list(cells[: next((i for i, (a, b) in steps if _rows_and_columns(a, b) >= apart), len(cells))])
-
-
-def _rows_and_columns(a: str | None, b: str | None) -> int:
-    """Return how many rows and columns of a grid lie between two cells; more than there are where one isn't known."""
-    if a not in CELLS or b not in CELLS:
-        return len(CELLS)
-    (row, column), (other_row, other_column) = divmod(CELLS.index(a), 3), divmod(CELLS.index(b), 3)
-    return abs(row - other_row) + abs(column - other_column)
 
 
 def mostly_at(look: Look) -> Iterator[Draft]:

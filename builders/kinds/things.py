@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 
 from surgvqa.builders.cases.timeline import NONE
 from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
@@ -18,30 +17,23 @@ def instruments(look: Look) -> Iterator[Draft]:
 
 
 def anatomy(look: Look) -> Iterator[Draft]:
-    """Yield the structures of the last moment, of those that training outlines: a picture shows many that nobody does."""
-    names = sorted(look.likely("anatomy"))
-    order = [name for name in look.taxonomy.anatomy if name in names]
-    choices = ", ".join([*order, *(name for name in names if name not in order)])
-    yield from _things_of_role(look, "anatomy", look.taxonomy.anatomy, {"choices": choices})
+    """Yield the structures of the last moment."""
+    yield from _things_of_role(look, "anatomy", look.taxonomy.anatomy)
 
 
-def _things_of_role(
-    look: Look, role: Role, order: tuple[str, ...], slots: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Draft]:
+def _things_of_role(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
     if look.names(role):
-        yield from look.at_ends(lambda scene: _list_names(look, scene, role, order, slots))
+        yield from look.at_ends(lambda scene: _list_names(look, scene, role, order))
 
 
-def _list_names(
-    look: Look, scene: Scene, role: Role, order: tuple[str, ...], slots: Mapping[str, str]
-) -> Iterator[Draft]:
-    names = [name for name in listed_names(scene, role, order) if name not in look.taxonomy.regions]
+def _list_names(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
+    names = listed_names(scene, role, order)
     if any(map(nameless, names)):  # which ones, nobody said
         return
     yield Draft(
         ", ".join(names) or NONE,
         (scene.time_s,),
-        {"when": (look.when_all if role == "instrument" else look.when)(scene.time_s), **slots},
+        {"when": look.when(scene.time_s)},
         answer_phrase=wording.join_names(names),
         nothing=not names,
         visible=all_large(look, (node for node in scene.nodes if node.type == role), scene),

@@ -31,8 +31,6 @@ TRIVIAL = (
 )
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
-# Seconds between a moment and a change of phase or step that two annotators may put elsewhere, where the moment's own is asked.
-BORDER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,7 @@ class Look:
     def when(self, at_s: float) -> str:
         """Words for a moment of the clip, by where it lies in what is shown.
 
-        A clip of one picture needs none, "in this picture" says it. Seconds count from the clip's start, as a video that is
-        cut out of the recording does, not from the first frame that is shown of it.
+        A clip of one picture needs none, "in this picture" says it.
         """
         if len(self.frames) == 1:
             return self.moment_words.picture
@@ -132,12 +129,7 @@ class Look:
             return self.moment_words.end
         if at_s == self.frames[0]:
             return self.moment_words.start
-        return self.moment_words.at.format(s=f"{at_s - self.clip.start_ms / 1000:.1f}")
-
-    def when_all(self, at_s: float) -> str:
-        """Words for a moment of which all instruments are asked; those that stay in view, and that nobody outlines, aside."""
-        aside = [name for name in self.taxonomy.stay if name not in self.transitions.roles]
-        return ", the ".join([self.when(at_s), *aside]) + (" aside" if aside else "")
+        return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
 
     def boxed_part(self, name: str) -> str:
         """Return what of an instrument its box holds, in words."""
@@ -197,18 +189,15 @@ class Look:
         names = [
             name
             for name, its_role in self.transitions.roles.items()
-            if its_role == role and not nameless(name) and name not in self.taxonomy.regions
+            if its_role == role and not nameless(name)
         ]
         return sorted(names, key=lambda name: (-self.transitions.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
-        """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said.
-
-        Nor a region: nobody can say that it isn't there.
-        """
+        """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
         if scene.unsaid_rle:
             return []
-        there = {node.name for node in scene.nodes} | {*self.taxonomy.regions}
+        there = {node.name for node in scene.nodes}
         phase_names = self.transitions.shown_counts.get(self.clip.phase or "", {})
         for names in (phase_names, self.transitions.roles):
             fit = {

@@ -21,18 +21,6 @@ class Term(StrictModel):
         return {"name": value} if value is None or isinstance(value, str) else value
 
 
-class AnatomyTerm(Term):
-    """A structure, and whether it is a region between others: it is there before anybody outlines it."""
-
-    region: bool = False
-
-
-class InstrumentTerm(Term):
-    """An instrument, and whether it stays in view through the operation: where nobody outlines it, lists leave it aside."""
-
-    stays: bool = False
-
-
 class PhaseTerm(Term):
     """A phase, with the instruments that are usual in it, and whether the camera is outside of the body."""
 
@@ -56,7 +44,7 @@ class ProcedureFile(StrictModel):
     title: Text | None = None
     idle: tuple[Text, ...] = ()
     phases: Annotated[tuple[PhaseTerm, ...], Field(min_length=1)]
-    anatomy: tuple[AnatomyTerm, ...] = ()
-    instruments: tuple[InstrumentTerm, ...] = ()
+    anatomy: tuple[Term, ...] = ()
+    instruments: tuple[Term, ...] = ()
     events: tuple[Term, ...] = ()
     safety_gates: tuple[SafetyGate, ...] = ()

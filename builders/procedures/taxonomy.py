@@ -58,8 +58,6 @@ class Taxonomy:
     gates: tuple[Gate, ...] = ()
     used_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # phase -> its usual instruments
     spellings: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (kind, plain spelling) -> name
-    regions: tuple[str, ...] = ()  # structures that are there, covered, before anybody outlines them
-    stay: tuple[str, ...] = ()  # instruments that are in view through the operation, outlined or not
     outside: tuple[str, ...] = ()  # phases in which the camera is outside of the body: no frame shows a step
 
     def canonical(self, role: Kind, label: str) -> str:
@@ -176,8 +174,6 @@ def parse(text: str, path: str) -> Taxonomy:
         gates=gates,
         used_in=used_in,
         spellings=spellings.names,
-        regions=tuple(term.name for term in content.anatomy if term.region),
-        stay=tuple(term.name for term in content.instruments if term.stays),
         outside=tuple(term.name for term in content.phases if term.outside),
     )
 

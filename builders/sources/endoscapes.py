@@ -62,8 +62,6 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission
         if isinstance(one, Omission):
             yield one
             continue
-        one, copied = without_copies(one)
-        yield from copied
         split = one.split or (splits.get(one.case_id) if protocol != "none" else None)
         case_tags = tags.get(one.case_id, {})
         files = tuple(dict.fromkeys([*one.files, *(path for _, path in case_tags.values())]))
@@ -75,26 +73,6 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission
         )
         clips = (*moments.clips(one, SCENE_S), *views)
         yield replace(one, split=split, files=files, clips=clips, ratings=ratings)
-
-
-def without_copies(case: Case) -> tuple[Case, list[Omission]]:
-    """Return a case without the outlines of pictures that have another picture's to the pixel, and what these are.
-
-    Seconds apart nothing in an abdomen keeps its outline: one of the two files is a copy, and nobody can say which.
-    """
-    moments_by_masks: dict[tuple[tuple[str, str], ...], list[float]] = {}
-    for scene in case.scenes:
-        outlines = tuple(sorted((node.id, node.rle) for node in scene.nodes if node.rle is not None))
-        if outlines:
-            moments_by_masks.setdefault(outlines, []).append(scene.time_s)
-    copies = [times for times in moments_by_masks.values() if len(times) > 1]
-    copied = {at for times in copies for at in times}
-    scenes = tuple(scene for scene in case.scenes if scene.time_s not in copied)
-    cause = "their outlines are the same to the pixel, so one has another picture's"
-    return replace(case, scenes=scenes), [
-        Omission(f"{case.case_id}: pictures at {' and '.join(f'{at:g}' for at in times)} s", cause)
-        for times in copies
-    ]
 
 
 last: dict[str, Tally] = {}
