@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from surgvqa.builders.asking import extensions, templates
 from surgvqa.builders.asking.templates import Template, capital
@@ -135,7 +136,7 @@ def certified_questions(
         words.moments,
     )
     questions: list[QA] = []
-    for name, kind in _asked_kinds(selection.kinds, look.view.facts):
+    for name, kind in _asked_kinds(selection.kinds, look.view.facts, extensions.current()):
         for draft in kind.drafts(look):
             cause = fault(draft, frames)
             if cause is None and kind.whole and look.unsaid(draft.evidence):
@@ -148,11 +149,14 @@ def certified_questions(
     return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired_ids else qa for qa in questions)
 
 
-def _asked_kinds(names: Sequence[str], facts: Set[Fact]) -> list[tuple[str, Kind]]:
+@lru_cache(maxsize=64)
+def _asked_kinds(
+    names: tuple[str, ...], facts: frozenset[Fact], added_kinds: extensions.Extensions
+) -> list[tuple[str, Kind]]:
     """Return the kinds of a selection that a case with some facts can answer, in the order of all kinds."""
     return [
         (name, kind)
-        for name, kind in kinds().items()
+        for name, kind in {**POOL, **added_kinds.kinds}.items()
         if name in names and (kind.needs is None or kind.needs in facts)
     ]
 

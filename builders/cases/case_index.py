@@ -48,6 +48,11 @@ class CaseIndex:
         return frozenset(fact for fact, there in presence.items() if there)
 
     @cached_property
+    def unsaid_times(self) -> frozenset[float]:
+        """The moments of which a part shows what nobody says."""
+        return frozenset(scene.time_s for scene in self.scenes if scene.unsaid_rle)
+
+    @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
         """The annotated course of the case."""
         return annotated_course(self.case).stretches
@@ -93,7 +98,7 @@ class CaseIndex:
 
     def confidence(self, times: Sequence[float]) -> float | None:
         """Return the least confidence of a machine in some moments; None where persons made all."""
-        return min((self.sure[at] for at in times if at in self.sure), default=None)
+        return min((self.sure[at] for at in times if at in self.sure), default=None) if self.sure else None
 
     def between(self, start_s: float, end_s: float) -> tuple[Scene, ...]:
         """Return the annotated moments from one second to another, both included."""

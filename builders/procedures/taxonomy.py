@@ -79,6 +79,7 @@ def _look_up(spellings: Mapping[tuple[str, str], str], role: Kind, label: str, p
     return name
 
 
+@lru_cache(maxsize=4096)  # a few labels, thousands of times
 def plain(label: str) -> str:
     """Return a spelling without case, separators and CamelCase.
 
