@@ -39,11 +39,11 @@ def _patterns(kind: str, words: Wording) -> tuple[re.Pattern[str], ...]:
     patterns = []
     for text in words.kinds[kind].questions:
         parts = re.split(r"{(\w+)}", text)
-        named: set[str] = set()
+        earlier_slots: set[str] = set()
         for place in range(1, len(parts), 2):
             slot = parts[place]
-            parts[place] = f"(?P={slot})" if slot in named else f"(?P<{slot}>.+?)"
-            named.add(slot)
+            parts[place] = f"(?P={slot})" if slot in earlier_slots else f"(?P<{slot}>.+?)"
+            earlier_slots.add(slot)
         parts[::2] = map(re.escape, parts[::2])
         patterns.append(re.compile("".join(parts), re.IGNORECASE))
     return tuple(patterns)
@@ -66,11 +66,11 @@ def named_things(kind: str, question: str, choices: tuple[str, ...]) -> tuple[st
 @cache
 def keys_of(kind: str, question: str, choices: tuple[str, ...]) -> tuple[Key, ...]:
     """Return the keys of a question, the narrowest first: its things in order, in any order, and any things at all."""
-    names, offered = named_things(kind, question, choices), tuple(sorted(choices))
-    keys = [Key(kind, names, offered)]
+    names, choice_set = named_things(kind, question, choices), tuple(sorted(choices))
+    keys = [Key(kind, names, choice_set)]
     if names:
-        keys += [Key(kind, tuple(sorted(names)), offered)] * (len(names) > 1)
-        keys.append(Key(kind, None, offered))
+        keys += [Key(kind, tuple(sorted(names)), choice_set)] * (len(names) > 1)
+        keys.append(Key(kind, None, choice_set))
     return tuple(dict.fromkeys(keys))
 
 
@@ -90,7 +90,7 @@ class _Tally:
         """Whether there are enough questions, of enough cases."""
         return key in self.answers and self.answers[key].total() >= TIMES and len(self.cases[key]) >= CASES
 
-    def told(self, key: object) -> bool:
+    def tells(self, key: object) -> bool:
         """Whether one answer is that of nearly all."""
         return self.enough(key) and max(self.answers[key].values()) >= SHARE * self.answers[key].total()
 
@@ -126,10 +126,10 @@ class Telling:
     def _cause(self, kind: str, question: str, choices: tuple[str, ...]) -> str | None:
         keys, various = keys_of(kind, question, choices), len(self._choice_sets[kind]) > 1
         own = [key for key in keys if key.names is not None]
-        known = any(self._tally(key).enough(key) for key in own)
+        has_enough = any(self._tally(key).enough(key) for key in own)
         says_something = bool(own[0].names) or (various and bool(choices))
         # Of a thing that is rare, what is true of all others of the kind is held to be true.
-        if says_something and any(self._tally(key).told(key) for key in (own if known else keys)):
+        if says_something and any(self._tally(key).tells(key) for key in (own if has_enough else keys)):
             return WORDS
         if various and any(self._right((kind, choice)) for choice in choices):
             return CHOICES

@@ -64,9 +64,22 @@ class CaseIndex:
             replace(self.case, phases=self.case.steps, idle="stated", idle_s=())
         ).stretches
 
+    @cached_property
+    def step_starts(self) -> list[int]:
+        """The beginnings of the steps."""
+        return [step.start_ms for step in self.steps]
+
+    def phase_clear(self, at_s: float, by_s: float) -> bool:
+        """Whether no other phase is known within some seconds of a moment."""
+        return _one_label(self.stretches, self.starts, at_s, by_s)
+
+    def step_clear(self, at_s: float, by_s: float) -> bool:
+        """Whether no other step is known within some seconds of a moment."""
+        return _one_label(self.steps, self.step_starts, at_s, by_s)
+
     def step(self, at_s: float) -> str | None:
         """Return the step at a second, None where none is known."""
-        index = bisect_right(self.steps, at_s * 1000, key=lambda one: one.start_ms) - 1
+        index = bisect_right(self.step_starts, at_s * 1000) - 1
         if index < 0 or at_s * 1000 >= self.steps[index].end_ms:
             return None
         return self.steps[index].label
@@ -98,6 +111,13 @@ class CaseIndex:
     def between(self, start_s: float, end_s: float) -> tuple[Scene, ...]:
         """Return the annotated moments from one second to another, both included."""
         return self.scenes[bisect_left(self.times, start_s) : bisect_right(self.times, end_s)]
+
+
+def _one_label(stretches: Sequence[Stretch], starts: Sequence[int], at_s: float, by_s: float) -> bool:
+    """Whether the stretches within some seconds of a moment have one label; what isn't annotated is no other one."""
+    first = bisect_right(starts, (at_s - by_s) * 1000) - 1
+    near = stretches[max(0, first) : bisect_left(starts, (at_s + by_s) * 1000)]
+    return len({one.label for one in near if one.end_ms > (at_s - by_s) * 1000} - {None}) < 2
 
 
 @dataclass(frozen=True, eq=False)

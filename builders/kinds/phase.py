@@ -1,4 +1,4 @@
-"""The phase at the latest frame that is clear of a change of phase."""
+"""The phase at the latest frame that is seconds clear of a change of phase."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
+from surgvqa.builders.kinds.view import BORDER_S, Draft, Look
 
 
 def drafts(look: Look) -> Iterator[Draft]:
@@ -14,7 +14,7 @@ def drafts(look: Look) -> Iterator[Draft]:
     labelled_frames = [at_s for at_s in look.frames if look.view.label(at_s) is not None]
     if not labelled_frames:
         return
-    clear = [at_s for at_s in labelled_frames if _clear(look, at_s)]
+    clear = [at_s for at_s in labelled_frames if look.view.phase_clear(at_s, BORDER_S)]
     last = _phase(look, (clear or labelled_frames)[-1], stable=bool(clear))
     yield last
     if clear and (first := _phase(look, clear[0], stable=True)).answer != last.answer:
@@ -26,9 +26,3 @@ def _phase(look: Look, at_s: float, *, stable: bool) -> Draft:
     choices = (*look.taxonomy.phases, IDLE)
     slots = {"when": look.when(at_s)}
     return Draft(label, (at_s,), slots, choices, nothing=label == IDLE, visible=True, stable=stable)
-
-
-def _clear(look: Look, at_s: float) -> bool:
-    """Whether the phase is the same a little before and after; beyond what is annotated nothing is known."""
-    label = look.view.label(at_s)
-    return all(look.view.label(at_s + by) in (label, None) for by in (-CLEAR_S, CLEAR_S))

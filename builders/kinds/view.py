@@ -30,7 +30,10 @@ TRIVIAL = (
     0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations
 )
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
-CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
+CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
+# Seconds from the border of a phase or a step within which nobody can tell by the picture which side it is: in real labels
+# the same instruments work on both sides for one to two seconds, and the rule must hold for labels of whole seconds.
+BORDER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)

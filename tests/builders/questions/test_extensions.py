@@ -86,7 +86,7 @@ def build(out: Path, *more: str) -> dict:
 
 def test_a_kind_and_wording_from_files(tmp_path, kind):
     report = build(tmp_path / "out", "--kinds-from", str(kind))
-    assert report["kinds"]["busy"]["n"] > 0 and "phase" in report["kinds"]
+    assert report["kinds"]["busy"]["n"] > 0 and "presence" in report["kinds"]
     card = (tmp_path / "out" / "README.md").read_text()
     assert "--kinds-from FILE" in card and str(tmp_path) not in card
     other = tmp_path / "other.yaml"
