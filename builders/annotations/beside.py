@@ -14,8 +14,8 @@ from surgvqa.cards.command import InputError
 ABSENT_KEYS = frozenset(("deleted", "isdeleted", "removed", "outside", "absent", "disabled", "outofview", "notvisible", "invisible"))  # fmt: skip
 VISIBLE_KEYS = frozenset(("visible", "isvisible", "present", "ispresent", "inview", "enabled", "exists"))
 ANNOTATED_KEYS = frozenset(("annotated", "isannotated", "labeled", "labelled", "islabeled", "islabelled"))
-SKIPPED_KEYS = frozenset(("skipped", "skip", "ignored", "ignore", "archived", "unlabeled", "unlabelled", "unannotated", "notannotated", "todo", "pending", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
-UNDONE = frozenset(("new", "annotate", "annotating", "archived", "pending", "todo", "unannotated", "unlabeled", "unlabelled", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
+SKIPPED_KEYS = frozenset(("skipped", "skip", "ignored", "ignore", "archived", "unlabeled", "unlabelled_tools", "unannotated", "notannotated", "todo", "pending", "deleted", "isdeleted", "wascancelled", "error", "errors", "failed", "exception"))  # fmt: skip
+UNDONE = frozenset(("new", "annotate", "annotating", "archived", "pending", "todo", "unannotated", "unlabeled", "unlabelled_tools", "notstarted", "inprogress", "failed", "skipped", "error", "deleted"))  # fmt: skip
 NO = ("0", "0.0", "false", "no", "n", "none", "")
 YES = ("1", "1.0", "true", "yes", "y")
 

@@ -136,6 +136,8 @@ def certified_questions(
     for name, kind in _asked_kinds(selection.kinds, look.view.facts):
         for draft in kind.drafts(look):
             cause = fault(draft, frames)
+            if cause is None and draft.aside and look.view.case.unlabelled_tools and not words.moments.aside:
+                cause = CAUSES[3]
             if cause is None and kind.whole and look.unsaid(draft.evidence):
                 cause = CAUSES[0]
             if cause is None:
@@ -171,6 +173,8 @@ def as_question(look: Look, name: str, kind: Kind, draft: Draft, template: Templ
     qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
     sentence = template.nothing if draft.nothing else template.answer
+    if draft.aside and sentence.endswith("."):
+        sentence = f"{look.aside(sentence.removesuffix('.'))}."
     a = draft.slots.get("a", "")
     if a.endswith(" tip"):  # no "tip of the phacoemulsification tip"
         text, sentence = (

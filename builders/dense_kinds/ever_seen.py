@@ -31,4 +31,11 @@ def ever_seen(look: Look) -> Iterator[Draft]:
         any(a and b for a, b in pairwise(in_view)) or any(map(and_, in_view, has_frame))
         for in_view in passing
     )
-    yield Draft(", ".join(names), evidence, {}, answer_phrase=wording.join_names(names), stable=stable)
+    yield Draft(
+        ", ".join(names),
+        evidence,
+        {},
+        answer_phrase=wording.join_names(names),
+        stable=stable,
+        unique=not look.view.case.unlabelled_tools,
+    )

@@ -39,4 +39,4 @@ def timed_caption(look: Look) -> Iterator[Draft]:
     )
     evidence = (*(look.frames[0] + begin for begin in begins), look.frames[-1])
     stable = all(end - begin >= SHORTEST_S for begin, end in zip(begins, ends, strict=True))
-    yield Draft(answer, evidence, {}, stable=stable)
+    yield Draft(answer, evidence, {}, stable=stable, unique=not look.view.case.unlabelled_tools)

@@ -156,9 +156,15 @@ def _tools_cover(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = _tools(scene)
     if tools is not None:
         answer, stable = cover_answer(float(tools.mean()))
-        slots = {"when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
+        slots = {"when": look.aside(look.when(scene.time_s)), "choices": ", ".join(COVERS)}
         yield Draft(
-            answer, (scene.time_s,), slots, COVERS, visible=_tools_visible(look, scene), stable=stable
+            answer,
+            (scene.time_s,),
+            slots,
+            COVERS,
+            aside=True,
+            visible=_tools_visible(look, scene),
+            stable=stable,
         )
 
 
@@ -180,12 +186,13 @@ def _tools_quarter(look: Look, scene: Scene) -> Iterator[Draft]:
     ]
     areas = [int(part.sum()) for part in parts]
     least, most = sorted(areas)[-2:]
-    slots = {"when": look.when(scene.time_s), "choices": ", ".join(QUARTERS)}
+    slots = {"when": look.aside(look.when(scene.time_s)), "choices": ", ".join(QUARTERS)}
     yield Draft(
         QUARTERS[areas.index(most)],
         (scene.time_s,),
         slots,
         QUARTERS,
+        aside=True,
         visible=_tools_visible(look, scene),
         stable=most >= CLEAR * least,
     )

@@ -50,6 +50,7 @@ class Draft:
     stable: bool | None = None
     unique: bool = True
     suffix: str = ""
+    aside: bool = False  # the question leaves out what is in view and never labelled
     pair: str | None = None  # questions of a clip with the same one ask for the same fact in other words
 
 
@@ -61,6 +62,8 @@ class MomentWords:
     start: str = "at the start of the clip"
     at: str = "at {s} s of the clip"
     picture: str = "in this picture"
+    aside: str = "{when}, not counting the {things}"  # that are in view and that nobody labels
+    also: str = " and the "  # between two such things
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +137,18 @@ class Look:
             return self.moment_words.start
         return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
 
+    def aside(self, words: str) -> str:
+        """Return words for a moment, or a sentence, with what is in view there and never labelled left out by name."""
+        things = self.moment_words.also.join(self.view.case.unlabelled_tools)
+        return self.moment_words.aside.format(when=words, things=things) if things else words
+
+    def hidden_structures(self, scene: Scene) -> set[str]:
+        """Return what no one outlined and must be there: what lies between two structures that are in view."""
+        there = {node.name for node in scene.nodes}
+        return {
+            name for name, ends in self.taxonomy.between.items() if name not in there and there >= {*ends}
+        }
+
     def boxed_part(self, name: str) -> str:
         """Return what of an instrument its box holds, in words."""
         return f"working end of the {name}" if self.view.case.end_boxes else name
@@ -200,7 +215,7 @@ class Look:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
         if scene.unsaid_rle:
             return []
-        there = {node.name for node in scene.nodes}
+        there = {node.name for node in scene.nodes} | self.hidden_structures(scene)
         phase_names = self.transitions.shown_counts.get(self.clip.phase or "", {})
         for names in (phase_names, self.transitions.roles):
             fit = {

@@ -22,7 +22,7 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.label_exports.export_context import ExportContext, same_classes
 from surgvqa.cards.command import InputError
 
-NOTHING = ("background", "void", "unlabelled", "unlabeled", "")
+NOTHING = ("background", "void", "unlabelled_tools", "unlabeled", "")
 Values = Mapping[int, str]  # a grey value, or red + 256 green + 65536 blue, to a label
 
 

@@ -85,7 +85,7 @@ def cases(
     read.gaps = GAPS[gaps]
     read.tables()
     read.read_outlines()
-    read.recordings(named=videos is not None, unlabelled=segmenter is not None)
+    read.recordings(named=videos is not None, unlabelled_tools=segmenter is not None)
     if segmenter is not None:
         read.machine(segmenter, every)
     if not any(part.phases or part.scenes for part in read.parts.values()) and not read.faults:
@@ -188,8 +188,8 @@ class _Reader(Tables):
                 for scene in machine_scenes.scenes(path, self.taxonomy):
                     self.add(part, scene)
 
-    def recordings(self, *, named: bool, unlabelled: bool = False) -> None:
-        """Find the videos by the cases' names, and name those of no case, or make them cases if ``unlabelled``."""
+    def recordings(self, *, named: bool, unlabelled_tools: bool = False) -> None:
+        """Find the videos by the cases' names, and name those of no case, or make them cases if ``unlabelled_tools``."""
         if not self.videos.is_dir():
             if named:
                 raise InputError(f"no folder {self.videos}; give the folder of the videos as --videos")
@@ -200,7 +200,7 @@ class _Reader(Tables):
                 continue
             try:
                 case_id = safe_id(unicodedata.normalize("NFC", path.stem))
-                if unlabelled or case_id in self.parts:
+                if unlabelled_tools or case_id in self.parts:
                     self.part(path.stem, None)
                 part = self.parts.get(case_id)
                 if part is not None:

@@ -325,6 +325,8 @@ class Reader:
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(part.unknown)),
             steps=tuple(sorted(part.steps, key=lambda one: (one.start_s, one.end_s, one.label))),
+            unlabelled_tools=self.spec.unlabelled_tools,
+            moment_error_s=self.spec.moment_error_s,
             files=(*part.files, *self.extra),
         )
 
