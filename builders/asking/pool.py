@@ -33,11 +33,11 @@ from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip
 
 POOL: Mapping[str, Kind] = {
-    "phase": Kind("recognition", phase.drafts),
-    "phase_change": Kind("temporal", phase_times.phase_change),
-    "step": Kind("recognition", steps.step, needs="steps"),
-    "step_of": Kind("recognition", steps.step_of, needs="steps"),
-    "step_change": Kind("temporal", phase_times.step_change, needs="steps"),
+    "phase": Kind("recognition", phase.drafts, of_things=False),
+    "phase_change": Kind("temporal", phase_times.phase_change, of_things=False),
+    "step": Kind("recognition", steps.step, of_things=False, needs="steps"),
+    "step_of": Kind("recognition", steps.step_of, of_things=False, needs="steps"),
+    "step_change": Kind("temporal", phase_times.step_change, of_things=False, needs="steps"),
     "anatomy": Kind("recognition", things.anatomy, whole=True),
     "instruments": Kind("recognition", things.instruments, whole=True),
     "presence": Kind("verification", presence.presence),
@@ -59,7 +59,7 @@ POOL: Mapping[str, Kind] = {
     "target": Kind("recognition", actions.target, needs="actions"),
     "actor": Kind("recognition", actions.actor, needs="actions"),
     "triplet": Kind("recognition", actions.triplet, needs="actions"),
-    "criterion": Kind("safety", criteria.criterion, needs="ratings"),
+    "criterion": Kind("safety", criteria.criterion, of_things=False, needs="ratings"),
     "tip_clock": Kind("spatial", tips.tip_clock, needs="places"),
     "tip_cell": Kind("spatial", tips.tip_cell, needs="places"),
     "absolute_position": Kind("spatial", tips.position, needs="places"),
@@ -136,6 +136,8 @@ def certified_questions(
     for name, kind in _asked_kinds(selection.kinds, look.view.facts):
         for draft in kind.drafts(look):
             cause = fault(draft, frames)
+            if cause is None and kind.of_things and not steady(look, draft):
+                cause = CAUSES[2]
             if cause is None and draft.aside and look.view.case.unlabelled_tools and not words.moments.aside:
                 cause = CAUSES[3]
             if cause is None and kind.whole and look.unsaid(draft.evidence):
@@ -166,6 +168,12 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
     inside = all(frames[0] <= at <= frames[-1] for at in draft.evidence)
     checks = (inside and bool(draft.evidence), draft.visible, draft.stable, draft.unique)
     return next((cause for cause, holds in zip(CAUSES, checks, strict=True) if holds is False), None)
+
+
+def steady(look: Look, draft: Draft) -> bool:
+    """Whether what comes and goes does so farther from the moments of a draft than its source's labels may be off."""
+    error = look.view.case.moment_error_s
+    return not error or all(look.view.steady(at_s, error) for at_s in draft.evidence)
 
 
 def as_question(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:

@@ -48,6 +48,19 @@ class CaseIndex:
         return frozenset(fact for fact, there in presence.items() if there)
 
     @cached_property
+    def tool_changes(self) -> tuple[list[float], list[float]]:
+        """The moments before and after each change of the instruments in view."""
+        in_view = [frozenset(n.name for n in scene.nodes if n.type == "instrument") for scene in self.scenes]
+        indices = [i for i in range(1, len(in_view)) if in_view[i] != in_view[i - 1]]
+        return [self.times[i - 1] for i in indices], [self.times[i] for i in indices]
+
+    def steady(self, at_s: float, by_s: float) -> bool:
+        """Whether the same instruments are in view for some seconds before and after a moment."""
+        before, after = self.tool_changes
+        first = bisect_right(after, at_s - by_s)
+        return first == len(after) or before[first] >= at_s + by_s
+
+    @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
         """The annotated course of the case."""
         return annotated_course(self.case).stretches

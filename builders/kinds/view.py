@@ -135,7 +135,11 @@ class Look:
             return self.moment_words.end
         if at_s == self.frames[0]:
             return self.moment_words.start
-        return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
+        return self.moment_words.at.format(s=f"{self.second(at_s):.1f}")
+
+    def second(self, at_s: float) -> float:
+        """Return the second of the clip that a moment is, from the clip's own start: where a cut video begins."""
+        return round(at_s - self.clip.start_ms / 1000, 3)
 
     def aside(self, words: str) -> str:
         """Return words for a moment, or a sentence, with what is in view there and never labelled left out by name."""
@@ -288,4 +292,5 @@ class Kind:
     reasoning: str
     drafts: Callable[[Look], Iterator[Draft]]
     whole: bool = False  # its answers rest on all that is in view: where a part isn't said they are unknown
+    of_things: bool = True  # its answers rest on what is in view, and on when that comes and goes
     needs: Fact | None = None  # what a case must hold anywhere for the kind to draft anything; None: nothing

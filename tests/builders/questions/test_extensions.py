@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from raw_masks import write_cholec80
 from surgvqa.builders import __main__ as command
 from surgvqa.builders import sources
 from surgvqa.builders.asking import extensions, templates
@@ -79,14 +80,17 @@ def kind(tmp_path: Path) -> Path:
 
 
 def build(out: Path, *more: str) -> dict:
-    words = ["cholec80", "--root", str(FIXTURE), "--out", str(out), "--media", "none", "--protocol", "none"]
+    root = out.parent / "cholec80"
+    for number in (2, 45):
+        write_cholec80(root, number, 600, number)
+    words = ["cholec80", "--root", str(root), "--out", str(out), "--media", "none", "--protocol", "none"]
     assert command.main([*words, "--workers", "0", "--on-error", "quarantine", *more]) == 0
     return json.loads((out / "report.json").read_text())
 
 
 def test_a_kind_and_wording_from_files(tmp_path, kind):
     report = build(tmp_path / "out", "--kinds-from", str(kind))
-    assert report["kinds"]["busy"]["n"] > 0 and "presence" in report["kinds"]
+    assert report["kinds"]["busy"]["n"] > 0 and "phase" in report["kinds"]
     card = (tmp_path / "out" / "README.md").read_text()
     assert "--kinds-from FILE" in card and str(tmp_path) not in card
     other = tmp_path / "other.yaml"
