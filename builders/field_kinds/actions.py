@@ -100,10 +100,10 @@ def names_tool(verb: str, instrument: str) -> bool:
     (True, True, False)
     """
     words = re.split(r"\W+", instrument)
-    shared = max(
+    stem_length = max(
         sum(1 for _ in takewhile(lambda ab: ab[0] == ab[1], zip(verb, word, strict=False))) for word in words
     )
-    return shared >= 3 and 3 * shared >= 2 * len(verb)
+    return stem_length >= 3 and 3 * stem_length >= 2 * len(verb)
 
 
 def triplet(look: Look) -> Iterator[Draft]:
@@ -127,8 +127,8 @@ def _triplets(look: Look, scene: Scene) -> Iterator[Draft]:
     true = draws.pick(sorted(acts, key=describe), *look.key("triplet"))
     known_acts = [Action(*(word or None for word in key.split("|"))) for key in look.transitions.acts]  # type: ignore[arg-type]
     # Who retracts the gallbladder with a grasper grasps it: of one instrument and target a second verb may be as true.
-    done = {(act.instrument, act.target) for act in acts}
-    others = [act for act in known_acts if (act.instrument, act.target) not in done]
+    own_pairs = {(act.instrument, act.target) for act in acts}
+    others = [act for act in known_acts if (act.instrument, act.target) not in own_pairs]
     choices = (describe(true), *_distractors(look, true, others))
     if len(choices) < 4:
         return

@@ -23,8 +23,8 @@ UNCHANGED_SHARE = 0.02  # of the clips without a change
 def phase_change(look: Look) -> Iterator[Draft]:
     """Yield the third in which the phase changes."""
     for draft in _change(look, look.view.label, "phase_change"):
-        seen = draft.nothing or _something_seen(look, draft.evidence)
-        yield draft if seen else replace(draft, stable=False)
+        plain = draft.nothing or _something_seen(look, draft.evidence)
+        yield draft if plain else replace(draft, stable=False)
 
 
 def _something_seen(look: Look, around_s: tuple[float, ...]) -> bool:

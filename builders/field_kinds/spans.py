@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.changes import exchanged
+from surgvqa.builders.kinds.changes import in_exchange
 from surgvqa.builders.kinds.view import Draft, Look, nameless, with_suffixes
 
 NOT_WITHIN = "not within the clip"
@@ -52,7 +52,7 @@ def leaves_at(look: Look) -> Iterator[Draft]:
     if name in leaving_names:
         at = runs[name].index(False)
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-        stable = not exchanged(look, name, evidence[-1])
+        stable = not in_exchange(look, name, evidence[-1])
         yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=stable)
     elif draws.fraction(*look.key("leaves_at", "stays")) < 0.05:
         yield Draft(
@@ -80,7 +80,7 @@ def _ends_alone(look: Look, name: str, indices: list[int]) -> bool:
     """Whether an instrument comes and goes without another one doing so, as far as it does within the clip."""
     changes = [indices[0], indices[-1] + 1]
     times = [look.moments[i].time_s for i in changes if 0 < i < len(look.moments)]
-    return not any(exchanged(look, name, at_s) for at_s in times)
+    return not any(in_exchange(look, name, at_s) for at_s in times)
 
 
 def when(look: Look) -> Iterator[Draft]:

@@ -58,7 +58,7 @@ def _change(look: Look, *, first: bool) -> Iterator[Draft]:
     )
 
 
-def exchanged(look: Look, name: str, at_s: float) -> bool:
+def in_exchange(look: Look, name: str, at_s: float) -> bool:
     """Whether another instrument comes or goes close to the moment at which one does: which did so first, nobody knows."""
     scenes = look.view.between(at_s - EXCHANGE_S - GAP_S, at_s + EXCHANGE_S)
     in_view = [{node.name for node in scene.nodes if node.type == "instrument"} for scene in scenes]
@@ -84,7 +84,7 @@ def enters_at(look: Look) -> Iterator[Draft]:
     at = entry_moments[name]
     seconds = [f"{look.second(scene.time_s):.1f} s" for scene in look.moments[1:]]
     evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-    stable = not exchanged(look, name, evidence[-1])
+    stable = not in_exchange(look, name, evidence[-1])
     yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=stable)
 
 
