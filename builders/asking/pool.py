@@ -12,7 +12,7 @@ from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import Fact, of_case
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.cases.windows import frame_times
-from surgvqa.builders.dense_kinds import ever_seen, goes_to, timed_caption
+from surgvqa.builders.dense_kinds import ever_seen, goes_to, phase_caption, timed_caption
 from surgvqa.builders.field_kinds import (
     actions,
     boxes,
@@ -67,6 +67,8 @@ POOL: Mapping[str, Kind] = {
     "ever_seen": Kind("recognition", ever_seen.ever_seen, whole=True),
     "goes_to": Kind("temporal", goes_to.goes_to, needs="places"),
     "timed_caption": Kind("description", timed_caption.timed_caption, whole=True),
+    "phase_caption": Kind("description", phase_caption.phase_caption),
+    "step_caption": Kind("description", phase_caption.step_caption, needs="steps"),
     "mostly_at": Kind("temporal", places.mostly_at, needs="places"),
     "tip_in": Kind("spatial", tips.tip_in, whole=True, needs="places"),
     "tip_shift": Kind("temporal", tips.tip_shift, needs="places"),

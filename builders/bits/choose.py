@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer_class, context, usual
+from surgvqa.builders.bits.figures import RETELLINGS
 from surgvqa.builders.bits.repeats import fresh
 from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Guessers, Item, thin_items, weights
 from surgvqa.builders.bits.told import Telling
@@ -173,7 +174,12 @@ def _poor(
         if part.split not in HELD_OUT or len(part.clips) < MEASURABLE:
             continue
         fold = fold_of(part.case_id, seed)
-        left = [sum(bits.of(qa, fold) for qa in pool if qa.qa_id in keep[part.split]) for pool in part.pool]
+        left = [
+            sum(
+                bits.of(qa, fold) for qa in pool if qa.qa_id in keep[part.split] and qa.kind not in RETELLINGS
+            )
+            for pool in part.pool
+        ]
         least = LEAST * sum(left) / len(left)
         poor_clips |= {
             (part.split, clip.clip_id) for clip, open_ in zip(part.clips, left, strict=True) if open_ < least

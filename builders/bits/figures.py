@@ -20,7 +20,7 @@ from surgvqa.builders.bits.blind import (
 from surgvqa.cards.files.documents import Bits
 
 REWORDED_SUFFIX = "_reworded"
-RETELLING = "timed_caption"
+RETELLINGS = ("timed_caption", "phase_caption", "step_caption")
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
@@ -69,7 +69,7 @@ def repeats_facts(kind: str) -> bool:
     >>> repeats_facts("verb_reworded"), repeats_facts("verb")
     (True, False)
     """
-    return kind == RETELLING or kind.endswith(REWORDED_SUFFIX)
+    return kind in RETELLINGS or kind.endswith(REWORDED_SUFFIX)
 
 
 def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:

@@ -60,7 +60,7 @@ DENSE = frozenset(
         "target_reworded",
     ]
 )  # the kinds that are checked on dense labels
-STEPS = frozenset(("step", "step_of", "step_change"))
+STEPS = frozenset(("step", "step_of", "step_change", "step_caption", "phase_caption"))
 
 
 def raw(seed: int) -> dict:
@@ -410,12 +410,16 @@ def test_steps_and_their_changes(tmp_path):
     ]
     raws = {}
     for number in (81, 83):
-        starts = [0, 31_000 + number * 10, 60_500, 93_000 + number * 7, 120_000]
+        starts = [0, 31_000 + number * 10, 62_500, 93_000 + number * 7, 120_000]
         steps = [
             {"start": a, "end": b, "label_name": names[i], "label_id": i}
             for i, (a, b) in enumerate(pairwise(starts))
         ]
-        phases = [{"start": 0, "end": 120_000, "label_name": "preparation", "label_id": 0}]
+        ends = [("preparation", 62_500), ("gastric_pouch_creation", 120_000)]
+        phases = [
+            {"start": end - lasts, "end": end, "label_name": name, "label_id": i}
+            for i, ((name, end), lasts) in enumerate(zip(ends, (62_500, 57_500), strict=True))
+        ]
         raws[f"BBP{number}"] = steps
         file = tmp_path / "labels" / f"BBP{number}.mp4.json"
         file.write_text(json.dumps({"phases": phases, "steps": steps}))
@@ -437,6 +441,11 @@ def test_steps_and_their_changes(tmp_path):
                         if clip.start_ms < s["start"] < clip.end_ms
                     ]
                     assert qa.evidence_s[0] <= cut <= qa.evidence_s[1]
+                elif qa.kind in ("step_caption", "phase_caption"):
+                    told = ("retractor placement", "crura dissection")
+                    told = told if qa.kind == "step_caption" else ("preparation", "gastric pouch creation")
+                    assert (clip.start_ms, clip.end_ms) == (60_000, 65_000), qa
+                    assert qa.short_answer == f"0.0-2.5 s: {told[0]}; 2.5-5.0 s: {told[1]}", qa
                 checked[qa.kind] += 1
     assert checked.keys() >= STEPS
     assert of_case(cases[0]).step(10.0) == "trocar placement"
