@@ -241,3 +241,18 @@ def test_a_width_is_a_width(wide, answer):
     scenes = (Scene(5.0, 800, 600, eye),)
     case = link(Case("a", "made", "cataract", (Phase("incision", 0, 20),), scenes, duration_s=20.0))
     assert [qa.short_answer for qa in questions(case, "pupil_width")] == ([answer] if answer else [])
+
+
+@pytest.mark.parametrize(("end", "number"), [(31.5, 0), (45.0, 1)])
+def test_that_no_phase_changes_is_asked_seconds_away_from_one(end, number):
+    """Of a phase that ends a second after the clip nobody can tell that it doesn't end within it."""
+    phases = (Phase("preparation", 0, end), Phase("gallbladder dissection", end, 90))
+    case = seconds(*[["hook"]] * 90, phases=phases)
+    found = set()
+    for seed in range(120):
+        known, taxonomy = transitions([case]), load(case.procedure)
+        for clip in moments.windows(case, 5.0, 8).clips:
+            if clip.start_ms == 24_000:
+                chosen = Selection(kinds=("phase_change",), seed=seed)
+                found |= {qa.short_answer for qa in certified_questions(clip, case, taxonomy, known, chosen)}
+    assert found == ({"not within the clip"} if number else set())
