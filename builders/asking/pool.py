@@ -173,9 +173,14 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
 
 
 def steady(look: Look, draft: Draft) -> bool:
-    """Whether what comes and goes does so farther from the moments of a draft than its source's labels may be off."""
-    error = look.view.case.moment_error_s
-    return not error or all(look.view.steady(at_s, error) for at_s in draft.evidence)
+    """Whether the instruments of a draft come and go farther from its moments than its source's labels may be off.
+
+    They are those that it names or offers, all where it does neither.
+    """
+    error, roles = look.view.case.moment_error_s, look.transitions.roles
+    words = (draft.slots.get("a"), draft.slots.get("b"), *draft.choices)
+    names = {word for word in words if word is not None and roles.get(word) == "instrument"}
+    return not error or all(look.view.steady(at_s, error, names) for at_s in draft.evidence)
 
 
 def as_question(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:

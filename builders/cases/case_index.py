@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -48,17 +48,24 @@ class CaseIndex:
         return frozenset(fact for fact, there in presence.items() if there)
 
     @cached_property
-    def tool_changes(self) -> tuple[list[float], list[float]]:
-        """The moments before and after each change of the instruments in view."""
-        in_view = [frozenset(n.name for n in scene.nodes if n.type == "instrument") for scene in self.scenes]
-        indices = [i for i in range(1, len(in_view)) if in_view[i] != in_view[i - 1]]
-        return [self.times[i - 1] for i in indices], [self.times[i] for i in indices]
+    def tool_changes(self) -> dict[str, tuple[list[float], list[float]]]:
+        """The moments before and after each time that an instrument comes into view or leaves it, by its name."""
+        changes: dict[str, tuple[list[float], list[float]]] = {}
+        in_view = [{n.name for n in scene.nodes if n.type == "instrument"} for scene in self.scenes]
+        for i in range(1, len(in_view)):
+            for name in in_view[i] ^ in_view[i - 1]:
+                before, after = changes.setdefault(name, ([], []))
+                before.append(self.times[i - 1])
+                after.append(self.times[i])
+        return changes
 
-    def steady(self, at_s: float, by_s: float) -> bool:
-        """Whether the same instruments are in view for some seconds before and after a moment."""
-        before, after = self.tool_changes
-        first = bisect_right(after, at_s - by_s)
-        return first == len(after) or before[first] >= at_s + by_s
+    def steady(self, at_s: float, by_s: float, names: Set[str]) -> bool:
+        """Whether some instruments, or all where none is named, stay in or out of view seconds before and after a moment."""
+        for name, (before, after) in self.tool_changes.items():
+            first = bisect_right(after, at_s - by_s)
+            if (not names or name in names) and first < len(after) and before[first] < at_s + by_s:
+                return False
+        return True
 
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
