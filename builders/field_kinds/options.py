@@ -30,7 +30,8 @@ def missing(look: Look) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    there = sorted({node.name for node in scene.nodes if not nameless(node.name)})
+    # What is in view all the time is never what is missing: offered, it would only tell.
+    there = sorted({n.name for n in scene.nodes if not nameless(n.name) and not look.trivial(n.name)})
     absent = look.absent(scene)
     if len(there) < 2 or not absent:
         return

@@ -158,3 +158,12 @@ def test_a_way_between_two_directions_is_neither(kind, name, role):
     assert up.short_answer == "up" and ("most" in up.question)
     for text in wording().kinds[kind].questions:
         assert "most" in text
+
+
+def test_what_is_always_in_view_is_not_offered_as_missing():
+    """The cornea is in every picture of an eye: who is asked which one is absent leaves it out without looking."""
+    eye = drawn("cornea", 0, 0, "anatomy", 400)
+    tools = [drawn(name, 500, 100.0 * i) for i, name in enumerate(("gauge", "spatula", "slit knife"))]
+    pairs = [[tools[i % 3], tools[(i + 1) % 3]] for i in range(38)]
+    found = questions([case("cataract", *([eye, *pair] for pair in pairs), phase="incision")], "missing")
+    assert found and not [qa for qa in found if "cornea" in qa.choices]
