@@ -34,11 +34,11 @@ from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip
 
 POOL: Mapping[str, Kind] = {
-    "phase": Kind("recognition", phase.drafts),
-    "phase_change": Kind("temporal", phase_times.phase_change),
-    "step": Kind("recognition", steps.step, needs="steps"),
-    "step_of": Kind("recognition", steps.step_of, needs="steps"),
-    "step_change": Kind("temporal", phase_times.step_change, needs="steps"),
+    "phase": Kind("recognition", phase.drafts, of_things=False),
+    "phase_change": Kind("temporal", phase_times.phase_change, of_things=False),
+    "step": Kind("recognition", steps.step, of_things=False, needs="steps"),
+    "step_of": Kind("recognition", steps.step_of, of_things=False, needs="steps"),
+    "step_change": Kind("temporal", phase_times.step_change, of_things=False, needs="steps"),
     "anatomy": Kind("recognition", things.anatomy, whole=True),
     "instruments": Kind("recognition", things.instruments, whole=True),
     "presence": Kind("verification", presence.presence),
@@ -60,7 +60,7 @@ POOL: Mapping[str, Kind] = {
     "target": Kind("recognition", actions.target, needs="actions"),
     "actor": Kind("recognition", actions.actor, needs="actions"),
     "triplet": Kind("recognition", actions.triplet, needs="actions"),
-    "criterion": Kind("safety", criteria.criterion, needs="ratings"),
+    "criterion": Kind("safety", criteria.criterion, of_things=False, needs="ratings"),
     "tip_clock": Kind("spatial", tips.tip_clock, needs="places"),
     "tip_cell": Kind("spatial", tips.tip_cell, needs="places"),
     "absolute_position": Kind("spatial", tips.position, needs="places"),
@@ -68,8 +68,8 @@ POOL: Mapping[str, Kind] = {
     "ever_seen": Kind("recognition", ever_seen.ever_seen, whole=True),
     "goes_to": Kind("temporal", goes_to.goes_to, needs="places"),
     "timed_caption": Kind("description", timed_caption.timed_caption, whole=True),
-    "phase_caption": Kind("description", phase_caption.phase_caption),
-    "step_caption": Kind("description", phase_caption.step_caption, needs="steps"),
+    "phase_caption": Kind("description", phase_caption.phase_caption, of_things=False),
+    "step_caption": Kind("description", phase_caption.step_caption, of_things=False, needs="steps"),
     "mostly_at": Kind("temporal", places.mostly_at, needs="places"),
     "tip_in": Kind("spatial", tips.tip_in, whole=True, needs="places"),
     "tip_shift": Kind("temporal", tips.tip_shift, needs="places"),
@@ -139,6 +139,10 @@ def certified_questions(
     for name, kind in _asked_kinds(selection.kinds, look.view.facts, extensions.current()):
         for draft in kind.drafts(look):
             cause = fault(draft, frames)
+            if cause is None and kind.of_things and not steady(look, draft):
+                cause = CAUSES[2]
+            if cause is None and draft.aside and look.view.case.unlabelled_tools and not words.moments.aside:
+                cause = CAUSES[3]
             if cause is None and kind.whole and look.unsaid(draft.evidence):
                 cause = CAUSES[0]
             if cause is None:
@@ -172,11 +176,24 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
     return next((cause for cause, holds in zip(CAUSES, checks, strict=True) if holds is False), None)
 
 
+def steady(look: Look, draft: Draft) -> bool:
+    """Whether the instruments of a draft come and go farther from its moments than its source's labels may be off.
+
+    They are those that it names or offers, all where it does neither.
+    """
+    error, roles = look.view.case.moment_error_s, look.transitions.roles
+    words = (draft.slots.get("a"), draft.slots.get("b"), *draft.choices)
+    names = {word for word in words if word is not None and roles.get(word) == "instrument"}
+    return not error or all(look.view.steady(at_s, error, names) for at_s in draft.evidence)
+
+
 def as_question(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:
     """Return a draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
     qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
     sentence = template.nothing if draft.nothing else template.answer
+    if draft.aside and sentence.endswith("."):
+        sentence = f"{look.aside(sentence.removesuffix('.'))}."
     a = draft.slots.get("a", "")
     if a.endswith(" tip"):  # no "tip of the phacoemulsification tip"
         text, sentence = (

@@ -12,6 +12,7 @@ from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer
 from surgvqa.builders.bits.figures import RETELLINGS
 from surgvqa.builders.bits.repeats import fresh
 from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Guessers, Item, thin_items, weights
+from surgvqa.builders.bits.told import Telling
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
 
@@ -42,11 +43,12 @@ class Choice:
 def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
     """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
     parts, repeat_count = without_repeats(parts)
+    left_out: dict[str, Counter[str]] = defaultdict(Counter)
+    parts = without_told(parts, left_out)
     counts = count_pool(parts, seed)
     notes: list[str] = []
     if repeat_count:
         notes.append(f"{repeat_count} held-out clips are left out: they show what the clip before them shows")
-    left_out: dict[str, Counter[str]] = defaultdict(Counter)
     constant = _constant(counts.folds)
     for kind, (answer, n) in constant.items():
         left_out[kind]["every answer is the same"] += n
@@ -116,6 +118,25 @@ def without_repeats(parts: Sequence[Part]) -> tuple[list[Part], int]:
             part = replace(part, clips=clips, pool=pool)
         kept_parts.append(part)
     return kept_parts, repeat_count
+
+
+def without_told(parts: Sequence[Part], left_out: dict[str, Counter[str]]) -> list[Part]:
+    """Return the parts without the questions whose own words or choices tell the answer, in any split."""
+    telling = Telling()
+    for part in parts:
+        for questions in part.pool:
+            telling.enter(questions, part.case_id, train=part.split not in HELD_OUT)
+    asked_parts = []
+    for part in parts:
+        pool = []
+        for questions in part.pool:
+            causes = [telling.cause(qa) for qa in questions]
+            for qa, cause in zip(questions, causes, strict=True):
+                if cause is not None:
+                    left_out[qa.kind][cause] += 1
+            pool.append(tuple(qa for qa, cause in zip(questions, causes, strict=True) if cause is None))
+        asked_parts.append(replace(part, pool=tuple(pool)))
+    return asked_parts
 
 
 def count_pool(parts: Sequence[Part], seed: int) -> Counts:

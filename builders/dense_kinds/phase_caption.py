@@ -44,6 +44,7 @@ def _tell(look: Look, stretches: Sequence[Stretch], role: str) -> Iterator[Draft
         parts.append((first, end / 1000, label))
     if not FEWEST <= len(parts) <= MOST or _covers(look) != (parts[0][0], parts[-1][1]):
         return
+    shortest_s = max(SHORTEST_S, 2 * look.view.case.moment_error_s)
     borders = [end for _, end, _ in parts[:-1]]
     yield Draft(
         "; ".join(f"{begin - start_s:.1f}-{end - start_s:.1f} s: {label}" for begin, end, label in parts),
@@ -53,7 +54,7 @@ def _tell(look: Look, stretches: Sequence[Stretch], role: str) -> Iterator[Draft
         and all(
             any(begin + CLEAR_S <= at_s <= end - CLEAR_S for at_s in look.frames) for begin, end, _ in parts
         ),
-        stable=all(b - a >= SHORTEST_S for a, b in pairwise([parts[0][0], *borders, parts[-1][1]])),
+        stable=all(b - a >= shortest_s for a, b in pairwise([parts[0][0], *borders, parts[-1][1]])),
     )
 
 
