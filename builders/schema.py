@@ -215,6 +215,12 @@ class Case:
     steps: tuple[Phase, ...] = ()  # finer than the phases, where the source has both
     ratings: tuple[Rating, ...] = ()  # in order of time
     end_boxes: bool = False  # boxes of instruments hold their working ends alone, without the shafts
+    unlabelled_tools: tuple[
+        str, ...
+    ] = ()  # instruments that its pictures show and nobody labels: "lid speculum"
+    moment_error_s: float = (
+        0.0  # seconds by which what comes into view or leaves it may be labelled early or late
+    )
     notes: tuple[
         str, ...
     ] = ()  # what its reader and its recording ask to be known of it; no name of it in them

@@ -20,10 +20,10 @@ from surgvqa.builders.bits.blind import (
 from surgvqa.cards.files.documents import Bits
 
 REWORDED_SUFFIX = "_reworded"
-RETELLING = "timed_caption"
 FIGURES = (
     "chance", "blind_majority", "blind_by_text", "blind_words", "blind_best", "bits", "blind_with_phase", "bits_with_phase",
 )  # fmt: skip
+RETELLINGS = ("timed_caption", "phase_caption", "step_caption")
 Rows = Mapping[tuple[str, tuple[str, ...], str, str | None], int]  # question, choices, answer, phase -> times
 
 
@@ -106,7 +106,7 @@ def repeats_facts(kind: str) -> bool:
     >>> repeats_facts("verb_reworded"), repeats_facts("verb")
     (True, False)
     """
-    return kind == RETELLING or kind.endswith(REWORDED_SUFFIX)
+    return kind in RETELLINGS or kind.endswith(REWORDED_SUFFIX)
 
 
 def together(kinds: Mapping[str, Mapping[str, Any]], clips: int) -> Bits:

@@ -19,7 +19,7 @@ from surgvqa.builders.cases.moments import asks_itself
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.splits import note as split_note
 from surgvqa.builders.cases.timeline import overlaps
-from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.cases.transitions import Transitions, transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
@@ -30,7 +30,7 @@ from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.privacy.coarse import coarse
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
-from surgvqa.builders.questions.ask import KINDS, NINE
+from surgvqa.builders.questions.ask import KINDS, count_nine
 from surgvqa.builders.schema import QA, Case, Clip, Omission, Survey
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import Job, Options
@@ -287,14 +287,10 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
     # Over the same windows too: informative questions have windows of their own.
-    nine = replace(options, kinds=NINE, asking="nine")
-    unsplit_jobs = [
-        Job(survey.case, usual(survey, options), "", transition_counts, nine, root)
-        for survey in surveys.values()
-    ]
     kinds = {
-        job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
-        for job in unsplit_jobs
+        case_id: sum((_count_kinds(clip, survey.case, transition_counts) for clip in clips), Counter())
+        for case_id, survey in surveys.items()
+        for clips in [usual(survey, options)]
     }
     split = assign(
         cases,
@@ -329,6 +325,13 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     if balance != "none":
         raise InputError(f"--balance {balance}: known: answers, cases, none")
     return jobs
+
+
+def _count_kinds(clip: Clip, case: Case, transition_counts: Transitions) -> Counter[str]:
+    """Count a clip's own questions by kind, or the nine."""
+    if clip.qa:
+        return Counter(qa.kind for qa in clip.qa)
+    return count_nine(clip, case, load(case.taxonomy or case.procedure), transition_counts)
 
 
 def usual(case_survey: Survey, options: Options) -> tuple[Clip, ...]:

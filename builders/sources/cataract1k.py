@@ -62,6 +62,8 @@ BELONGS = {
     "irrigation-aspiration": ("irrigation/aspiration", "capsule polishing", "viscoelastic suction"),
     "lens injector": ("lens implantation",),
 }
+# It holds the lids apart: seen in five of five pictures of two operations, plainly in three, and never outlined.
+UNLABELLED_TOOLS = ("lid speculum",)
 SAME_IOU = 0.9  # masks of cornea and pupil of two images of one moment
 
 
@@ -167,6 +169,7 @@ def _case(
         scenes=tuple(scenes.values()),
         video=video,
         frames=frames,
+        unlabelled_tools=UNLABELLED_TOOLS,
         squeezed=True,  # surgery-sft's square videos are the 4:3 frames squeezed, as its README says
         idle=idle if all(isfinite(end) for _, end in case_phases.unknown) else "stated",
         idle_s=tuple(case_phases.idle),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -241,15 +241,17 @@ class Reader:
 
     def outlines(self) -> None:
         """Label pictures and COCO files."""
+        digests: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         for spec in self.spec.masks:
-            for one in self.tree.find(spec.files):
+            for one in masks.in_order(self.tree.find(spec.files)):
                 file_name = self.tree.relative_path(one.path)
-                part = self.part(self.spec.name_of(one.fields["case"]), one.path)
+                part_id = self.spec.name_of(one.fields["case"])
+                part = self.part(part_id, one.path)
                 part.split = one.fields.get("split") or part.split
                 self.tally.files["masks"] += 1
                 self.tally.rows["masks"] += 1
                 try:
-                    if (why := masks.wrong(spec, one.path, file_name)) is not None:
+                    if (why := masks.refusal(spec, one, file_name, digests[part_id])) is not None:
                         self.omissions.append(Omission(file_name, why))
                         continue
                     per_second = self.rate(spec.time, None, part)
@@ -332,6 +334,8 @@ class Reader:
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(part.unknown)),
             steps=tuple(sorted(part.steps, key=lambda one: (one.start_s, one.end_s, one.label))),
+            unlabelled_tools=self.spec.unlabelled_tools,
+            moment_error_s=self.spec.moment_error_s,
             files=(*part.files, *self.extra),
         )
 
