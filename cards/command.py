@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import errno
 import json
+import logging
 import os
 import re
 import sys
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
@@ -129,9 +132,12 @@ def parse_json(text: str | bytes) -> Any:
     >>> parse_json('"\\ud800"')
     Traceback (most recent call last):
     json.decoder.JSONDecodeError: half of a character (a lone surrogate): line 1 column 1 (char 0)
+    >>> parse_json('{"boxes": [1], "boxes": []}')
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: the key 'boxes' twice in one object: line 1 column 1 (char 0)
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     # Such a string can be neither printed nor written to a table.
@@ -143,11 +149,40 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
+def say(text: str) -> None:
+    """Tell on the error stream, at once, what the next seconds go to."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that is there twice Python would keep the last value, and lose the other one."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise json.JSONDecodeError(f"the key {twice[:80]!r} twice in one object", "", 0)
+    return value
+
+
+def mute_known_lines() -> None:
+    """Silence two lines of libraries that no user can act on; every other warning stays.
+
+    transformers 5.23 renames ``gradient_checkpointing`` and warns of its own and TRL's use of the old name. bitsandbytes,
+    which peft imports, misses a faster 4-bit product for CPUs, where nothing of ours is quantised.
+    """
+    warnings.filterwarnings("ignore", ".*gradient_checkpointing. is deprecated", FutureWarning)
+    logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_tells_of_another_product)
+
+
+def _tells_of_another_product(record: logging.LogRecord) -> bool:
+    return "gemm_4bit_forward" not in record.getMessage()
+
+
 def run_guarded(prog: str, action: Callable[[], None]) -> int:
     """Call ``action``; 0, or the exit code of a mistake or a fault of this machine (2) or an interruption (130).
 
     Anything else is a bug of ours and keeps its traceback.
     """
+    mute_known_lines()
     try:
         action()
     except InputError as error:

@@ -9,7 +9,6 @@ generates from a video but computes its loss without it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,11 +25,18 @@ from surgvqa.eval.models.load import Parts, add_adapter, parts
 from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, raise_if_resized
 from surgvqa.train.clips.base_model import load
-from surgvqa.train.clips.clip_trainer import EndsOnce, SaveBudget, checkpoint_to_resume
+from surgvqa.train.clips.clip_trainer import (
+    EndsOnce,
+    OwnCard,
+    SaveBudget,
+    checkpoint_to_resume,
+    note_replaced,
+)
 from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import raise_if_test
 from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
+from surgvqa.train.steps.log_table import closing_line, show_table
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
 from trl import GRPOTrainer, ModelConfig, get_peft_config
@@ -45,7 +51,7 @@ LESS_MEMORY = (
 )
 
 
-class PointingTrainer(EndsOnce, GRPOTrainer):
+class PointingTrainer(OwnCard, EndsOnce, GRPOTrainer):
     """GRPOTrainer, with what the best guesser earns beside every logged reward."""
 
     blind: float = 0.0
@@ -76,18 +82,22 @@ def main(arguments: Sequence[str]) -> None:
         run = prepare(arguments)
         trainer, options = run.trainer, run.options
         resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
-        trainer.train(resume_from_checkpoint=resume)
+        note_replaced(Path(options.output_dir))
+        outcome = trainer.train(resume_from_checkpoint=resume)
     out, first = Path(options.output_dir), trainer.is_world_process_zero()
     with sums.writing(out) if first else nullcontext():
         trainer.save_model(options.output_dir)
         trainer.save_state()
         if first:
             run.budget.save(out)
+        trainer.create_model_card()
     if first:
         last = [entry for entry in trainer.state.log_history if "reward" in entry]
-        figure_names = ("reward", "reward_blind", "step")
-        figures = {name: last[-1][name] for name in figure_names if last and name in last[-1]}
-        print(json.dumps({"output_dir": options.output_dir, **figures}))
+        figures = {
+            "reward": last[-1]["reward"] if last else None,
+            "the best guesser earns": trainer.blind,
+        }
+        print(closing_line(options.output_dir, outcome, figures))
     if options.push_to_hub:
         trainer.push_to_hub()
         if first:
@@ -139,6 +149,8 @@ def prepare(arguments: Sequence[str]) -> PreparedRun:
         callbacks=[SaveBudget(budget)],
     )
     trainer.blind = blind
+    trainer.trained_on = data.dataset_name
+    show_table(trainer)
     for name, parameter in trainer.model.named_parameters():
         if "lora_" in name:  # TRL makes QLoRA's bfloat16, which rounds small steps away
             parameter.data = parameter.data.float()

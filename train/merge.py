@@ -26,8 +26,9 @@ from peft import PeftModel
 from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.pipeline.staging import remove
 from surgvqa.cards.command import InputError
-from surgvqa.cards.files import sums
+from surgvqa.cards.files import manifest, sums
 from surgvqa.cards.files.atomic import sync_folder
+from surgvqa.cards.write.model import card_of_training
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.eval.models.load import LoadedModel, load_model, local, parts
@@ -93,6 +94,7 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
             show_as_taught(pending, loaded_model.budget)
         if loaded_model.extractor is not None:
             save_ears(loaded_model.extractor, pending)
+        manifest.put(pending / manifest.CARD, card_of_training(pending, ""))
         sums.write(pending)
         parity = compare(before, probe(load_model(str(pending), dtype, "cpu"), budget))
         limit = TOLERANCE[model.dtype]
@@ -101,8 +103,8 @@ def merge(where: str, out: Path, dtype: str = "bfloat16", base: str | None = Non
                 f"{where}, merged, answers otherwise than the adapter: logits {parity.logits:.1e}, "
                 f"divergence {parity.divergence:.1e} apart in {dtype}, at most {limit:.0e} is rounding; try --dtype float32"
             )
-    figures = {name: three_digits(getattr(parity, name)) for name in parity.__slots__}
-    print(json.dumps({"out": str(out), "dtype": dtype, **figures}))
+    figures = [f"{name.replace('_', ' ')} {three_digits(getattr(parity, name))}" for name in parity.__slots__]
+    print(f"{out}: merged in {dtype}, beside the adapter: {', '.join(figures)}")
     return parity
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from surgvqa.builders.questions.captions import KIND
 from surgvqa.cards.command import InputError
+from surgvqa.cards.write import small_model
+from surgvqa.cards.write.small_model import SmallModel
 from surgvqa.train.settings.pictures import Scratch
 from surgvqa.train.steps import distributed
 from surgvqa.train.steps.muon import Muon
@@ -79,6 +81,25 @@ def main(config: Scratch) -> None:
         fullest = max(test, key=lambda one: len(one.instruments or ()))
         picture_of_attention(model, tokenizer, fullest, config.out / "attention.png", device)
     (config.out / "scratch.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    small_model.write(config.out, card(document), config.data)
+
+
+def card(document: Mapping[str, Any]) -> SmallModel:
+    """Return what the card tells of a model from nothing."""
+    caption_figures = {
+        f"{who}: {name}": measure["value"]
+        for who, own in document.get("captions", {}).items()
+        for name, measure in own.items()
+    }
+    return SmallModel(
+        task="visual-question-answering",
+        title="A small model from nothing",
+        what=f"{document['parameters']:,} weights that join picture and words by {document['recipe']['join']}; made to be read.",
+        figures=caption_figures,
+        figures_are="Captions of the test split.",
+        command="surgvqa-train scratch --data DATA --from THIS_FOLDER --out FURTHER",
+        settings=document["recipe"],
+    )
 
 
 def sizes(config: Scratch) -> dict[str, int]:

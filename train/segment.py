@@ -29,11 +29,12 @@ from surgvqa.builders.files.pictures import decode_jpeg
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import load as load_taxonomy
 from surgvqa.cards.command import InputError
+from surgvqa.cards.write import small_model
 from surgvqa.eval.commands import run_segmentation
 from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
-from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, SegmenterSpec, recipe_of
+from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, SegmenterSpec, card, recipe_of
 from surgvqa.train.segmenters.models import load, make
 from surgvqa.train.segmenters.parts import Batch, PictureMasks, Segmenter, to_tensor
 from surgvqa.train.settings.from_masks import Segment
@@ -76,6 +77,7 @@ def main(config: Segment) -> None:
     if not distributed.first():
         return
     best, document = load(config.out)
+    small_model.write(config.out, card(document), config.data)
     print(
         f"best validation Dice {document['dice']:.3f} in epoch {document['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
     )

@@ -8,20 +8,21 @@ Read from top to bottom: prepare, let the doctor look, train, save.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.files import sums
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.out_of_memory import memory_advice
-from surgvqa.train.clips.clip_trainer import checkpoint_to_resume
+from surgvqa.train.clips.clip_trainer import checkpoint_to_resume, note_replaced
 from surgvqa.train.clips.model_checks import inner_model
 from surgvqa.train.clips.prepare import PreparedRun, prepare
 from surgvqa.train.clips.vision_cache import VisionCache, takes_features
 from surgvqa.train.doctor import examine
+from surgvqa.train.steps.log_table import closing_line
 from surgvqa.train.steps.options import less_memory
 
 
@@ -43,11 +44,12 @@ def learn(run: PreparedRun) -> None:
     """
     trainer, options = run.trainer, run.options
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
+    note_replaced(Path(options.output_dir))
     with memory_advice(less_memory(options, run.model_options)):
         examine(run)
         if options.cache_vision is not None:
             use_cache(run, Path(options.cache_vision))
-        trainer.train(resume_from_checkpoint=resume)
+        outcome = trainer.train(resume_from_checkpoint=resume)
     out, first = Path(options.output_dir), trainer.is_world_process_zero()
     with sums.writing(out) if first else nullcontext():
         trainer.save_model(options.output_dir)
@@ -56,10 +58,13 @@ def learn(run: PreparedRun) -> None:
             if run.extractor is not None:
                 save_ears(run.extractor, out)
             run.budget.save(out)
+        trainer.create_model_card()
     if first:
-        last = [entry for entry in trainer.state.log_history if "train_loss" in entry]
-        best = {"best": trainer.state.best_metric} if trainer.state.best_metric is not None else {}
-        print(json.dumps({"output_dir": options.output_dir, **best, **(last[-1] if last else {})}))
+        figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
+        print(closing_line(options.output_dir, outcome, figures))
+        if run.config == "clips":
+            words = ["surgvqa-eval", "predict", run.dataset_name, "--model", options.output_dir]
+            print(f"next: {shell([*words, '--out', f'{options.output_dir}-answers.jsonl'])}")
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
         if trainer.is_world_process_zero():

@@ -13,7 +13,6 @@ to the tower instead (`surgvqa-train vision`). Heads are 32 wide because vLLM's 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -274,7 +273,7 @@ def make_whisper(out: Path, seed: int = 0) -> None:
     model.save_pretrained(out)
     WhisperFeatureExtractor(feature_size=WHISPER.num_mel_bins, chunk_length=6).save_pretrained(out)
     parameters = sum(tensor.numel() for tensor in model.encoder.parameters())
-    print(json.dumps({"family": "whisper", "encoder_parameters": parameters, "out": str(out)}))
+    print(f"{out}: whisper, an encoder of {parameters:,} weights")
 
 
 def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:
@@ -298,4 +297,4 @@ def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:
     model.save_pretrained(out)
     parts.save_pretrained(out)
     parameters = sum(tensor.numel() for tensor in model.parameters())
-    print(json.dumps({"family": family, "size": size, "parameters": parameters, "out": str(out)}))
+    print(f"{out}: {family} of size {size}, {parameters:,} weights")

@@ -18,13 +18,15 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from surgvqa.builders.cases.scene import CELLS
 from surgvqa.builders.questions.motion import WAYS
 from surgvqa.cards.command import InputError
+from surgvqa.cards.write import small_model
+from surgvqa.cards.write.small_model import SmallModel
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
 from surgvqa.eval.models.pixels import to_float
@@ -86,10 +88,26 @@ def main(config: Vision) -> None:
     if list((config.data / "segmentation").glob("validation-*.parquet")):
         held_out = pairs(config.data, "validation", part, phases_of(config.data, "validation"), phase_names)
         document["validation"] = figures(model, reader, held_out, part, config.batch_size, device)
-        print(json.dumps(document["validation"]))
+        for name, share in document["validation"].items():
+            print(f"{name}: {share:.3f}")
     model.save_pretrained(config.out)
     processor.save_pretrained(config.out)
     (config.out / "vision.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    small_model.write(config.out, card(config, document), config.data)
+
+
+def card(config: Vision, document: Mapping[str, Any]) -> SmallModel:
+    """Return what the card tells of a model whose tower was taught."""
+    settings = ("max_pixels", "epochs", "batch_size", "learning_rate", "muon_learning_rate", "seed")
+    return SmallModel(
+        task="image-feature-extraction",
+        title="Vision tower taught from masks",
+        what=f"A Qwen-VL whose tower has learnt to tell {', '.join(document['classes'][1:])}; its language model is as it was.",
+        figures=document.get("validation", {}),
+        figures_are="Shares read right on operations of the validation split, by a reader that was trained with the tower and is left behind.",
+        command="surgvqa-train sft --model_name_or_path THIS_FOLDER --dataset_name DATA --output_dir ADAPTER",
+        settings={name: getattr(config, name) for name in settings},
+    )
 
 
 def learn(

@@ -210,7 +210,7 @@ def _thin_held_out(
     keep: dict[str, set[str]] = {split: set() for split in HELD_OUT}
     held_out = {key: items for key, items in items_by_part.items() if key[0] not in constant}
     measurable_splits = {split for (_, split), items in held_out.items() if len(items) >= MEASURABLE}
-    small_kinds: dict[str, list[str]] = defaultdict(list)
+    small_kinds: dict[str, list[int]] = defaultdict(list)
     for (kind, split), items in sorted(held_out.items()):
         # Where no kind of a split is large enough to measure a guesser on, all of them stay, and that is said.
         kept_items, cause = (
@@ -219,12 +219,13 @@ def _thin_held_out(
         keep[split].update(item.qa_id for item in kept_items)
         left_out[kind]["guessed without looking"] += len(items) - len(kept_items)
         if split not in measurable_splits:
-            small_kinds[split].append(f"{kind} {len(items)}")
+            small_kinds[split].append(len(items))
         if cause is not None:
             notes.append(f"{kind} is not asked in {split}: {cause}")
-    for split, kinds in sorted(small_kinds.items()):
+    for split, sizes in sorted(small_kinds.items()):
         notes.append(
-            f"{split} has too few questions of each kind to hold a blind guesser against ({', '.join(kinds)})"
+            f"{split} has at most {max(sizes)} questions of a kind: fewer than {MEASURABLE} "
+            "can't be held against a blind guesser, so all of them stay"
         )
     return keep
 

@@ -24,6 +24,7 @@ from surgvqa.builders.schema import Action, Box, Case, Entity, Point, Relation, 
 APART = 0.02  # of the frame's side: closer centres have no direction, a mask's edge moves that much
 INSIDE = 0.9  # of the smaller one's area
 NEAR = 0.05  # of the frame's diagonal
+DECIMALS = 2  # of a pixel: nobody annotates finer, and a centroid's twelve digits say nothing
 CONVERSE = {
     "left-of": "right-of",
     "right-of": "left-of",
@@ -82,7 +83,9 @@ def link(case: Case) -> Case:
     for scene in sorted(case.scenes, key=lambda scene: scene.time_s):
         key = (id(scene.nodes), scene.width, scene.height)
         if key not in graphs:
-            placed_nodes = tuple(_with_grid_cell(node, scene.width, scene.height) for node in scene.nodes)
+            placed_nodes = tuple(
+                _with_grid_cell(_with_rounded_place(node), scene.width, scene.height) for node in scene.nodes
+            )
             graphs[key] = placed_nodes, tuple(relations(placed_nodes, scene.width, scene.height))
         nodes, edges = graphs[key]
         now = phase_at(case, to_ms(scene.time_s))
@@ -98,6 +101,16 @@ def link(case: Case) -> Case:
         scenes.append(replace(scene, nodes=nodes, edges=edges, events=(*scene.events, *events), **changes))
         before, phase = scene, now
     return replace(case, scenes=tuple(scenes))
+
+
+def _with_rounded_place(node: Entity) -> Entity:
+    """Return an entity whose place and area are rounded: what is asked and what the row says rest on the same numbers."""
+    places: dict[str, Any] = {
+        "bbox": node.bbox and tuple(round(number, DECIMALS) for number in node.bbox),
+        "centroid": node.centroid and tuple(round(number, DECIMALS) for number in node.centroid),
+        "area": None if node.area is None else round(node.area, DECIMALS),
+    }
+    return replace(node, **places)
 
 
 def _with_grid_cell(node: Entity, width: int, height: int) -> Entity:

@@ -17,6 +17,7 @@ from surgvqa.builders.rendering.example import write as write_example
 from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.sources import procedure
 from surgvqa.builders.video.case_media import Pixels, fit, look, with_media
+from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.command import InputError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -25,7 +26,7 @@ MOST_NAMES = 20
 EXAMPLE = "example"  # every name of the template that is to be replaced begins so
 CLIP_S = 5.0  # what is wrong with a case is wrong at any length of its clips
 PROCEDURE = """# The names of one procedure: what its phases, structures and instruments are called in every question and answer.
-# Replace each "example …" by your own; `surgvqa-build new {name} --check` says with its line what isn't right.
+# Replace each "example …" by your own; `{check}` says with its line what isn't right.
 # Spellings differ by nothing but case, "_", "-" or "/" are the same; other spellings of your files are synonyms.
 procedure: {name}
 title: {title} # as a sentence calls it: "Scene of a …"
@@ -75,7 +76,10 @@ README = """# {title}
 - `videos/CASE.mp4`: the recordings; `videos.csv` (`case,video,offset`) where names or clocks differ
 - `annotations/CASE.json`: COCO instances or LabelMe outlines, if you have them
 
-Check: `surgvqa-build new {name} --check`; pictures named by numbers need `--image-rate`, too. Then `surgvqa-build frames` or `surgvqa-build procedure`.
+Events stand in frame labels alone: `frames.json`, which `surgvqa-build frames` writes and `surgvqa-build labels` merges into, says
+`"events": ["bleeding=true", "view achieved=false"]` of a frame; an event that isn't named there is unknown.
+
+Check: `{check}`; pictures named by numbers need `--image-rate`, too. Then `surgvqa-build frames` or `surgvqa-build procedure`.
 """
 FILES = {
     "procedure.yaml": PROCEDURE,
@@ -106,9 +110,21 @@ def new(name: str, folder: Path, *, example: bool = False) -> list[Path]:
     for child in FOLDERS:
         (folder / child).mkdir(parents=True, exist_ok=True)
     title = name.replace("_", " ").replace("-", " ")
+    values = {"{name}": name, "{title}": title, "{check}": check_command(name, folder)}
     for file, text in FILES.items():
-        (folder / file).write_text(text.replace("{name}", name).replace("{title}", title), encoding="utf-8")
+        for mark, value in values.items():
+            text = text.replace(mark, value)
+        (folder / file).write_text(text, encoding="utf-8")
     return [folder / file for file in FILES]
+
+
+def check_command(name: str, folder: Path) -> str:
+    """Return the command that checks a procedure's folder.
+
+    >>> check_command("gallbladder", Path("my files"))
+    "surgvqa-build new gallbladder --dir 'my files' --check"
+    """
+    return shell(["surgvqa-build", "new", name, "--dir", str(folder), "--check"])
 
 
 def check(folder: Path, image_rate: float = 0.0) -> list[str]:

@@ -155,18 +155,23 @@ def _share(
 
 
 def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_blind: float) -> list[str]:
-    warnings = []
+    """Return a line a cause: a data set has forty kinds, and forty lines hide what matters."""
+    few, same, shares = [], [], []
     for kind, facts in kinds.items():
         blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
         if facts["single_class"] and facts["n"] < FEWEST:
-            warnings.append(f"{kind}: {facts['n']} question{'s' if facts['n'] > 1 else ''}, too few to tell")
+            few.append(f"{kind} {facts['n']}")
         elif facts["single_class"]:
-            warnings.append(
-                f"{kind}: every answer is {next(iter(facts['answers']))!r}, so it measures nothing"
-            )
+            same.append(f"{kind} {next(iter(facts['answers']))!r}")
         elif blind > max_blind:
-            warnings.append(f"{kind}: {blind:.0%} of {held_out} right without looking (over {max_blind:.0%})")
-    return warnings
+            shares.append((blind, kind))
+    worst = [f"{kind} {blind:.0%}" for blind, kind in sorted(shares, key=lambda own: (-own[0], own[1]))]
+    causes = {
+        f"over {max_blind:.0%} of {held_out} right without looking": worst,
+        "one answer only, so nothing is measured": same,
+        "too few questions to tell": few,
+    }
+    return [f"{cause}: {', '.join(own)}" for cause, own in causes.items() if own]
 
 
 def _leak_warnings(leaks: Leaks) -> list[str]:

@@ -11,7 +11,15 @@ from surgvqa.builders.annotations import beside, outlines
 from surgvqa.builders.annotations.picture_names import of_another, recordings
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
-from surgvqa.builders.files.tables import letters, number, refuse_thousands, rows, seconds, span
+from surgvqa.builders.files.tables import (
+    letters,
+    number,
+    refuse_thousands,
+    rows,
+    seconds,
+    span,
+    states_seconds,
+)
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Entity, Idle, Omission, Phase, Scene
 from surgvqa.cards.command import InputError
@@ -28,6 +36,7 @@ class Part:
     scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
     video: Path | None = None
     offset_s: float = 0.0
+    seconds_stated: bool = True  # every row of phases says that its times are seconds
     files: list[Path] = field(default_factory=list)
 
 
@@ -108,6 +117,7 @@ class Tables:
             try:
                 label = self.taxonomy.canonical("phase", row["phase"])
                 phase = Phase(label, seconds(row, "start", where), seconds(row, "end", where))
+                part.seconds_stated &= states_seconds(row, ("start", "end"))
                 refuse_otherwise(row, part.name, phase.end_s - phase.start_s, where)
                 if phase.start_s > phase.end_s:
                     raise InputError(

@@ -2,7 +2,8 @@
 
 Below the root, each part optional, CASE the name of an operation::
 
-    phases.csv               case,phase,start,end             seconds; without a row nothing is known (--gaps)
+    phases.csv               case,phase,start,end             seconds, or h:mm:ss; a column unit may say so (s);
+                                                              without a row nothing is known (--gaps)
     tools.csv                case,time,hook,grasper,…         one column per thing, 1 where it is in view
     annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several
     videos/CASE.mp4          or as videos.csv says
@@ -52,6 +53,9 @@ STILLS = (".png", ".jpg", ".jpeg")
 GAPS: dict[str, Idle] = {"unknown": "stated", "idle": "until_last"}
 RENAMED_NOTE = "its name was made an id: spaces and letters beyond ASCII were replaced"
 
+FILES = ("phases.csv", "tools.csv", "videos.csv")
+DOCUMENTS = (".csv", ".tsv", ".xlsx", ".json", ".xml")
+
 
 def cases(
     root: Path,
@@ -94,8 +98,19 @@ def cases(
             "`surgvqa-build new` writes the files to fill in"
         )
     yield from read.faults
+    yield from unread(root)
     for case_id in sorted(read.parts):
         yield from read.case(case_id)
+
+
+def unread(root: Path) -> Iterator[Omission]:
+    """Name the tables and documents in the root itself that this source doesn't know."""
+    for path in sorted(root.iterdir()):
+        if path.suffix.lower() in DOCUMENTS and path.name not in FILES and not path.name.startswith("."):
+            hint = (
+                "; events stand in the frame labels of `surgvqa-build frames`" if "event" in path.stem else ""
+            )
+            yield Omission(path.name, f"not read, {', '.join(FILES)} and annotations/ are{hint}")
 
 
 def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
@@ -264,6 +279,7 @@ class _Reader(Tables):
             scenes=tuple(s if s.width else replace(s, width=width, height=height) for s in scenes),
             video=part.video,
             frames=frames,
+            seconds_stated=part.seconds_stated,
             video_offset_s=part.offset_s,
             idle=self.gaps if all(isfinite(end) for _, end in part.unknown) else "stated",
             idle_s=tuple(sorted(part.idle)),

@@ -323,6 +323,7 @@ class Reader:
             video=part.video,
             frames=tuple(sorted(part.frames, key=lambda frame: frame.time_s)),
             duration_s=part.duration_s,
+            seconds_stated=True,
             clips=clips,
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(part.unknown)),

@@ -24,9 +24,10 @@ def run(config: Build) -> None:
         print(f"note: {note}")
     for warning in report["warnings"]:
         print(f"warning: {warning}")
-    print(
-        f"left out: {len(manifest['dropped'])} things, listed with their causes in {config.out / manifests.NAME}"
-    )
+    if manifest["dropped"]:
+        print(
+            f"left out: {len(manifest['dropped'])} things, listed with their causes in {config.out / manifests.NAME}"
+        )
     print(f'{config.out} is ready: datasets.load_dataset("{config.out}", "clips")')
     if config.push_to:
         from surgvqa.cards.publish.push import push

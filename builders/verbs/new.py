@@ -35,12 +35,9 @@ def run(config: New) -> None:
         return
     for path in begin.new(config.procedure, folder, example=config.example):
         print(path)
-    again = shell(
-        ["surgvqa-build", "new", config.procedure, *(["--dir", str(folder)] if config.dir else []), "--check"]
-    )
     build_command = shell(["surgvqa-build", "procedure", "--root", str(folder), "--out", f"{folder}_dataset"])
     print(
         f"next: {build_command}"
         if config.example
-        else f"edit them, put recordings into {folder / 'videos'}, then: {again}"
+        else f"edit them, put recordings into {folder / 'videos'}, then: {begin.check_command(config.procedure, folder)}"
     )

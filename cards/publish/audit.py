@@ -22,23 +22,9 @@ from surgvqa.cards.command import one_line, parse_json
 from surgvqa.cards.files import manifest
 from surgvqa.cards.publish.identifiers import CONFIRMATIONS, RULES, WORD_LIST_RULES
 from surgvqa.cards.publish.pictures import beside_pixels
+from surgvqa.cards.write.markdown import escape, fence
 
-TEXT = (
-    ".md",
-    ".jsonl",
-    ".txt",
-    ".yaml",
-    ".yml",
-    ".jinja",
-    ".csv",
-    ".tsv",
-    ".html",
-    ".log",
-    ".xml",
-    ".py",
-    ".toml",
-    ".sig",
-)
+TEXT = (".md", ".jsonl", ".txt", ".yaml", ".yml", ".jinja", ".csv", ".tsv", ".html", ".log", ".xml", ".py", ".toml", ".sig")  # fmt: skip
 JSON = (".json", ".ipynb")
 WORD_LISTS = (
     "tokenizer.json",
@@ -48,6 +34,8 @@ WORD_LISTS = (
     "added_tokens.json",
     "tokenizer_config.json",
 )
+# A citation names its authors, their places and the day it appeared; nothing else of a person belongs there.
+OF_CITATIONS = ("a person's name", "a date", "an address of the web", "a postal address")
 PUBLIC_KEYS = ("versions", "source")  # versions look like dates; a source's authors and homepage are public
 CLIP_TIMES = r"@\d+-\d+"  # of a clip's id, in milliseconds: as long as a hospital's numbers
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -171,6 +159,22 @@ def in_line(file: str, number: int, line: str, patterns: dict[str, str]) -> Iter
     yield from in_text(file, f"line {number}", line, patterns)
 
 
+def in_text_file(
+    folder: Path, name: str, spared_words: Iterable[str], patterns: dict[str, str]
+) -> Iterator[Hit]:
+    """Yield the hits in a file of text, without the words that its data set says of its source."""
+    text = (folder / name).read_text("utf-8", errors="replace")
+    citation = cited_lines(folder, text) if name == manifest.CARD else range(0)
+    without_authors = {what: rule for what, rule in patterns.items() if what not in OF_CITATIONS}
+    for number, line in enumerate(text.split("\n"), 1):
+        if number in citation:
+            yield from in_line(name, number, line, without_authors)
+        else:
+            for word in spared_words:
+                line = line.replace(word, "")
+            yield from in_line(name, number, line, patterns)
+
+
 def in_picture(file: str, where: str, data: bytes) -> Iterator[Hit]:
     """Yield what a JPEG or a PNG carries beside its pixels."""
     for what, size in beside_pixels(data):
@@ -250,7 +254,9 @@ def in_column(file: str, where: str, column: Any, patterns: dict[str, str]) -> I
                 array = pc.replace_substring_regex(array, RUN_LENGTHS, "")
             elif where.endswith(("mask", "masks")):
                 array = array.filter(pc.invert(pc.match_substring_regex(array, ONLY_RUN_LENGTHS)))
-            array = pc.replace_substring_regex(readable(array), CLIP_TIMES, "")
+            array = pc.unique(
+                pc.replace_substring_regex(readable(pc.unique(array.drop_null())), CLIP_TIMES, "")
+            )
             wide = pc.unique(array.filter(pc.invert(pc.string_is_ascii(array))))
             for what, rule in patterns.items():
                 matches = array.filter(pc.match_substring_regex(array, rule))
@@ -284,16 +290,31 @@ def public_words(folder: Path) -> list[str]:
     if not path.is_file():
         return []
     source = manifest.read(folder).get("source")
-    words = [str(value) for value in source.values()] if isinstance(source, dict) else []
-    return sorted((word for word in words if len(word) > 3), key=len, reverse=True)
+    words = (
+        [str(value) for key, value in source.items() if key != "citation"] if isinstance(source, dict) else []
+    )
+    spellings = {spelling for word in words if len(word) > 3 for spelling in (word, str(escape(word)))}
+    return sorted(spellings, key=lambda word: (-len(word), word))
+
+
+def cited_lines(folder: Path, text: str) -> range:
+    """Return the numbers of the lines of a data set's card that print the citation which its source declares."""
+    source = manifest.read(folder).get("source") if (folder / manifest.NAME).is_file() else None
+    citation = str(source.get("citation", "")) if isinstance(source, dict) else ""
+    block = str(fence(citation, "bibtex"))
+    at = text.find(block) if citation.strip() else -1
+    first = text.count("\n", 0, at) + 1
+    return range(0) if at < 0 else range(first, first + block.count("\n") + 1)
 
 
 def audit(folder: Path, names: Iterable[str], patterns: dict[str, str] | None = None) -> list[Hit]:
     """Everything in the files ``names`` below ``folder`` that must not be published, by ``patterns`` or all rules."""
+    from tqdm import tqdm
+
     everything = rules() if patterns is None else patterns
     spared_words = public_words(folder)
     hits: list[Hit] = []
-    for name in names:
+    for name in tqdm(names, desc="audit", unit="file", disable=None):
         path = folder / name
         is_word_list = path.name in WORD_LISTS
         patterns = {
@@ -314,11 +335,7 @@ def audit(folder: Path, names: Iterable[str], patterns: dict[str, str] | None = 
                 header = parse_json(file.read(int.from_bytes(file.read(8), "little")))
             hits += in_json(name, header.get("__metadata__", {}), patterns, "header")
         elif suffix in TEXT:
-            text = path.read_text("utf-8", errors="replace")
-            for word in spared_words:
-                text = text.replace(word, "")
-            for number, line in enumerate(text.split("\n"), 1):
-                hits += in_line(name, number, line, patterns)
+            hits += in_text_file(folder, name, spared_words, patterns)
         else:
             hits.append(
                 Hit(name, "its kind", "a file of a kind that cannot be audited", suffix or "no suffix")

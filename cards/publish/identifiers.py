@@ -23,6 +23,8 @@ MONTHS = (
 )
 BEFORE, AFTER = r"(?:^|[^0-9A-Za-z.])", r"(?:[^0-9A-Za-z]|T\d\d|$)"
 CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d+)?)?"
+# A run of digits counts where no longer number goes on at either side: neither in 0.13812345678 nor in 13812345678.5.
+NUMBER_BEGINS, NUMBER_ENDS = r"(?:^|[^0-9A-Za-z_.]|(?:^|[^0-9])\.)", r"(?:[^0-9A-Za-z_.]|\.(?:[^0-9]|$)|$)"
 CHINESE = "〇零一二三四五六七八九十"
 DATES = "|".join(
     (
@@ -56,22 +58,24 @@ CHINESE_NUMBERED = "病历号|住院号|门诊号|病案号|检查号|就诊号|
 IDENTITIES = "|".join(
     (
         r"(?i:\b(?:mrn|patient[ _-]?(?:name|id)|date of birth|birth ?date|dob|ssn|medical record)\b[ _:=#-]*\S)",
-        r"(?i:_mrn[_-]?\d|\bmrn[_-]?\d)|\b\d{3}-\d{2}-\d{4}\b|\b\d{3} \d{2} \d{4}\b|\b\d{3} \d{3} \d{4}\b",
+        r"(?i:_mrn[_-]?\d|\bmrn[_-]?\d)",
+        rf"{NUMBER_BEGINS}(?:\d{{3}}-\d\d-\d{{4}}|\d{{3}} \d\d \d{{4}}|\d{{3}} \d{{3}} \d{{4}}|\d{{4}}(?: \d{{4}}){{3}}|\d{{17}}[\dX]){NUMBER_ENDS}",
         r"(?i:\b(?:patient(?:en)?[ _-]?name|name des patienten|nom du patient|nombre del paciente|geburtsdatum|birth ?day)[ _:=#-]+\S)",
         rf"(?i:\b(?:{NUMBER_LABELS})\.?[ .:=#_-]*(?:is |ist )?[a-z]{{0,3}}[ -]?\d[\d ./-]{{2,}}\d)",
         rf"(?:{CHINESE_NUMBERED})[ :：#]*(?:[A-Z]?\d{{4,}}|[+(]?\d[\d() -]{{5,}}\d)",
         r"(?:患者)?(?:姓名|名字)[ :：]*[一-鿿]{2,4}|出生日期[ :：]*\d",
         r"(?i:\b(?:case|patient|pat|fall|video|operation|op|study|id|nr|no)[ _:#.-]*[1-9]\d{6,9})(?:[^0-9A-Za-z@.-]|[.]$|$)",
-        r"\b\d{4} \d{4} \d{4} \d{4}\b|\b[A-Z]{2}\d{2}(?: ?\d{4}){4,5}(?: ?\d{1,3})?\b|\b\d{17}[\dX]\b",
+        r"\b[A-Z]{2}\d{2}(?: ?\d{4}){4,5}(?: ?\d{1,3})?\b",
         r"(?i:\b(?:licen[cs]e plate|kennzeichen|plate)[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4})",
     )
 )
 PHONES = "|".join(
     (
-        r"\+\d{1,3}[ .(-]*\d[\d ().-]{6,}",
+        # No country's code begins with 0, and no number has more than 15 digits: differences such as +0.25 and +3.1234567890123456.
+        r"\+[1-9]\d{0,2}[ .(-]*\d[\d ().-]{6,14}(?:[^0-9eE]|$)",
         r"\(\d{3,5}\) ?\d{3,}[ -]?\d{2,}",
         r"(?i:\b(?:tel|tél|telefon|telephone|téléphone|phone|fax|mobile?|mobil(?:nr|nummer)?|handy|cell|pager|call)\b[ .:]*\+?[\d(][\d ()./-]{5,})",
-        r"\b\d{3}-\d{3}-\d{4}\b|\b1[3-9]\d{9}\b",
+        rf"\b\d{{3}}-\d{{3}}-\d{{4}}\b|{NUMBER_BEGINS}1[3-9]\d{{9}}{NUMBER_ENDS}",
     )
 )
 # The suffixes of streets of the United States Postal Service (Publication 28, C1) that are no words of an operation.
@@ -92,7 +96,7 @@ ADDRESSES = "|".join(
         r"|(?:en|old|tz|ch|st|rg|ld)ring) ?\d{1,4}|\b[A-ZÄÖÜ][a-zäöüß]+(?:er|[- ]) ?(?:Straße|Strasse|Str\.|Allee|Gasse|Weg|Platz|Ring) \d{1,4}",
         r"(?i:\b\d{1,5}(?: bis)?,? (?:rue|avenue|boulevard|place) (?:de |du |des |la )*[a-zà-ü]{3,})|(?i:\b(?:calle|via|viale) [a-z]{3,}[a-z ]*,? \d{1,4}\b)",
         r"\b\d{1,4}(?: bis)?,? (?:chemin|route|impasse|allée|quai|ruelle|montée|rang|côte) (?:de |du |des |la |l')*[A-ZÀ-Ý]|\b(?:rue|chemin|impasse) (?:de |du |des |la |l')*[A-ZÀ-Ý][a-zà-ÿ]{2,}",
-        r"(?:[^0-9@-]|^)\d{5}-\d{4}(?:[^0-9#]|$)|\b(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) \d{5}\b",
+        r"(?:[^0-9@.-]|^)\d{5}-\d{4}(?:[^0-9#.]|\.(?:[^0-9]|$)|$)|\b(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) \d{5}\b",
         r"\b(?:D|A|CH)-\d{4,5} [A-ZÄÖÜ]|[一-鿿](?:路|街|大道|巷|弄)(?:[\d一二三四五六七八九十]+段)?[\dA-Za-z]+(?:号|號|座|弄)",
     )
 )
@@ -124,7 +128,7 @@ RULES = {
         r"(?i:\b(?:born|geb(?:oren)?\.?|jahrgang|birth year|year of birth|yob|geburtsjahr|né|née)\b[ .:]*(?:in |im |en )?(?:19|20)\d\d\b)"
     ),
     "an age over 89": (
-        r"(?i:\b(?:9\d|1[01]\d)[ -]*(?:years?[ -]*old|year-old|yrs? old|y/?o\b|jährig|-jährig|jahre alt|ans\b)|\baged? (?:9\d|1[01]\d)\b|(?:9\d|1[01]\d) ?岁)"
+        r"(?i:(?:^|[^0-9A-Za-z.])(?:9\d|1[01]\d)[ -]*(?:years?[ -]*old|year-old|yrs? old|y/?o\b|jährig|-jährig|jahre alt|ans\b)|\baged? (?:9\d|1[01]\d)\b|(?:^|[^0-9.])(?:9\d|1[01]\d) ?岁)"
     ),
     "a patient's identity": IDENTITIES,
     "a phone number": PHONES,

@@ -105,14 +105,17 @@ def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
             f"not published: {len(hits)} {'thing' if len(hits) == 1 else 'things'} that must stay private: "
             + "; ".join(map(str, hits[:5]))
             + ("; …" if len(hits) > 5 else "")
-            + ". Remove them from the input and build again"
+            + ". Remove them where they come from, the input or a file of yours, and write this folder again"
         )
     return files
 
 
 def digests(folder: Path, files: Iterable[str]) -> dict[str, Digest]:
     """Return the hashes of files before anything is searched or sent, so that what changes meanwhile shows."""
-    return {name: Digest(manifest.sha256(folder / name), git_sha1(folder / name)) for name in files}
+    from tqdm import tqdm
+
+    bar = tqdm(files, desc="hash", unit="file", disable=None)
+    return {name: Digest(manifest.sha256(folder / name), git_sha1(folder / name)) for name in bar}
 
 
 def commit(api: HfApi, folder: Path, files: Mapping[str, Digest], repo_id: str, repo_type: RepoType) -> str:
@@ -316,7 +319,8 @@ def refusal(repo_id: str, error: Exception) -> Exception:
         )
     if status in (401, 403):
         return InputError(f"the token may not write to {repo_id} ({status}); log in with one that may")
-    if isinstance(error, httpx2.HTTPError | RuntimeError | ValueError):
+    # Builtin ConnectionError and TimeoutError come from the client that sends chunks.
+    if isinstance(error, httpx2.HTTPError | RuntimeError | ValueError | ConnectionError | TimeoutError):
         cause: BaseException = error
         while isinstance(cause, RuntimeError) and cause.__cause__ is not None:
             cause = cause.__cause__

@@ -64,6 +64,20 @@ class Parity:
     kinds: Sequence[tuple[str, int]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A language model's verdicts on free answers, and how far people agree with it."""
+
+    model: str
+    n: int
+    unreadable: int
+    accuracy: float | None  # None where too few people's verdicts are known
+    people: int  # answers that people judged, too
+    agree: float
+    kappa: float
+    ci95: Sequence[float] | None
+
+
 def describe(folder: Path) -> TrainedModel:
     """Read a model's folder: its adapter's or model's config, and the training's settings."""
     names = [name for name in (ADAPTER, "config.json") if (folder / name).is_file()]
@@ -93,7 +107,7 @@ def model_card(
     model: TrainedModel,
     scores: Mapping[str, Mapping[str, Any]],
     *,
-    parity: Sequence[Parity] = (),
+    findings: Sequence[Parity | Judgement] = (),
     data: Manifest | None = None,
     data_id: str | None = None,
     repo_id: str | None = None,
@@ -101,7 +115,7 @@ def model_card(
     """Return the README.md of a model's folder.
 
     ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
-    ``parity`` is what ``parity_of`` made of comparisons between engines;
+    ``findings`` are what ``parity_of`` made of comparisons between engines and ``judgement_of`` of a judge's verdicts;
     ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
     """
     config = model.config
@@ -123,11 +137,23 @@ def model_card(
         data=data_name(data, data_id),
         scores=table,
         many=len(table) > 1,
-        parity=list(parity),
+        parity=[one for one in findings if isinstance(one, Parity)],
+        judgements=[one for one in findings if isinstance(one, Judgement)],
         snippet=snippet(name, base, model),
         budget=[(key.replace("_", " "), value) for key, value in model.budget.items()],
         settings=[(key, table_value(value)) for key, value in settings.items() if value is not None],
         licence=data["source"]["licence"] if data else "",
+    )
+
+
+def card_of_training(folder: Path, dataset: str) -> str:
+    """Return the card of a model that was just trained on ``dataset``, a folder or a name on the Hub; it has no score yet."""
+    has_manifest = (Path(dataset) / manifest.NAME).is_file()
+    return model_card(
+        describe(folder),
+        {},
+        data=manifest.read(Path(dataset)) if has_manifest else None,
+        data_id=dataset if not Path(dataset).exists() and HUB_ID.fullmatch(dataset) else None,
     )
 
 
@@ -181,6 +207,21 @@ def parity_of(figures: Mapping[str, Any], file: str) -> Parity:
     return Parity(a=engines[0], b=engines[1], split=conditions[0]["split"], kinds=kinds, **counts)
 
 
+def judgement_of(figures: Mapping[str, Any], file: str) -> Judgement:
+    """Return what `surgvqa-eval judge` wrote, for the card.
+
+    Raises:
+        InputError: another file.
+    """
+    try:
+        agreement = figures["agreement"] or {"n": 0, "agree": 0.0, "kappa": 0.0, "ci95": None}
+        people = {key: agreement[key] for key in ("agree", "kappa", "ci95")}
+        own = {key: figures[key] for key in ("model", "n", "unreadable", "accuracy")}
+    except (KeyError, TypeError):
+        raise InputError(f"{file}: no judge's verdicts; give what `surgvqa-eval judge --out` wrote") from None
+    return Judgement(people=agreement["n"], **own, **people)
+
+
 def metadata(
     name: str,
     base: str,
@@ -218,7 +259,13 @@ def eval_results(
         "dataset_type": data_id or re.sub(r"[^a-z0-9-]+", "-", data_name.lower()).strip("-"),
     }
     return [
-        EvalResult(**where, dataset_args=args, metric_type="accuracy", metric_name=title, metric_value=value)
+        EvalResult(
+            **where,
+            dataset_args=args,
+            metric_type="accuracy",
+            metric_name=title,
+            metric_value=round(value, 4),
+        )
         for label, score in scores
         for args in [{"file": one_line(label)} if len(scores) > 1 else None]
         for title, value in [
@@ -252,11 +299,13 @@ def data_name(data: Manifest | None, data_id: str | None) -> Markdown:
 
 
 def table_value(value: Any) -> Any:
-    """Return a setting as a table shows it.
+    """Return a setting as a table shows it, a number with four digits.
 
-    >>> table_value(["q_proj", "k_proj"]), table_value(1e-4)
-    ('k_proj, q_proj', 0.0001)
+    >>> table_value(["q_proj", "k_proj"]), table_value(1e-4), table_value(1.7019797254491735)
+    ('k_proj, q_proj', 0.0001, 1.702)
     """
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
     return ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else value
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, say
 from surgvqa.eval.controls.benchmark_audit import GUESSERS, BenchmarkAudit, FileAudit, audit
 from surgvqa.eval.data import columns
 from surgvqa.eval.output import documents, page
@@ -19,6 +19,7 @@ def run(files: Sequence[Path], mapping: str, out: Path | None) -> None:
     """Audit the files; print the table, and write ``out`` (.html, its JSON beside it)."""
     if out and out.suffix != ".html":
         raise InputError(f"--out {out}: give a name that ends in .html; the JSON is written beside it")
+    say(f"reading {', '.join(file.name for file in files)}")
     findings = audit(files, columns.parse_columns(mapping))
     print("\n".join(lines(findings)))
     if out:

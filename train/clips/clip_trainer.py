@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import is_peft_model
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, say
+from surgvqa.cards.files import manifest
+from surgvqa.cards.write.model import ADAPTER, card_of_training
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.train.clips.answering import Answering, measure
@@ -89,7 +92,25 @@ class EndsOnce:
         super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
 
 
-class ClipTrainer(EndsOnce, SFTTrainer):
+class OwnCard:
+    """Before a trainer of TRL: the card in ``output_dir`` is ours, with what is known of the training.
+
+    TRL's and peft's have blanks where a reader looks first, and name a base that is a folder here "None". TRL writes its
+    card beside checkpoints and before a push.
+    """
+
+    args: TrainingArguments
+    trained_on: str = ""  # a folder or a name on the Hub
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write README.md where the whole model lies; checkpoints before it have none."""
+        folder = Path(self.args.output_dir)
+        is_model = (folder / ADAPTER).is_file() or (folder / "config.json").is_file()
+        if is_model and self.is_world_process_zero():  # type: ignore[attr-defined]
+            manifest.put(folder / manifest.CARD, card_of_training(folder, self.trained_on))
+
+
+class ClipTrainer(OwnCard, EndsOnce, SFTTrainer):
     """SFTTrainer, with ``surgvqa.train.steps.optimizer`` and, if given, questions to answer at every evaluation."""
 
     answering: Answering | None = None
@@ -183,6 +204,13 @@ def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end; one cut off by a crash is passed over."""
     whole = [path.parent for path in folder.glob(f"checkpoint-*/{BUDGET_FILE}")]
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
+
+
+def note_replaced(folder: Path) -> None:
+    """Say that a model which an earlier run left in the folder will be replaced, by the process that writes."""
+    there = [name for name in (ADAPTER, "model.safetensors") if (folder / name).is_file()]
+    if there and PartialState().is_main_process:
+        say(f"{folder} holds a trained model ({there[0]}): this run replaces it at its end, with its card")
 
 
 def checkpoint_to_resume(option: str | None, folder: Path) -> str | None:

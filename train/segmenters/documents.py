@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgvqa.cards.write.small_model import SmallModel
 from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.train.settings.from_masks import Segment
 from typing_extensions import TypedDict
@@ -58,6 +59,24 @@ class SegmenterFile(SegmenterSpec):
     dice: float  # on the validation split
     epoch: int
     validation: MaskFigures
+
+
+def card(document: SegmenterFile) -> SmallModel:
+    """Return what the card tells of a segmenter."""
+    recipe, figures = document["recipe"], document["validation"]
+    classes = {f"Dice of {name}": own["dice"]["value"] for name, own in figures["by_class"].items()}
+    return SmallModel(
+        task="image-segmentation",
+        title="Segmenter of surgical frames",
+        what=f"A {recipe['model']} that outlines {', '.join(document['classes'])}.",
+        figures={"Dice": figures["dice"]["value"], "overlap (IoU)": figures["iou"]["value"], **classes},
+        figures_are=(
+            f"On the validation split: {figures['frames']} frames of {figures['sequences']} cases. The weights are those of "
+            f"epoch {document['epoch']}, the best one there, so these figures are a little too high for other cases."
+        ),
+        command="surgvqa-build procedure --root CASES --out DATA --segmenter THIS_FOLDER",
+        settings=dict(recipe),
+    )
 
 
 class Request(TypedDict):

@@ -159,7 +159,20 @@ def test_the_check_names_line_and_fault(root: Path, capsys):
     assert "clipping and cutting" in capsys.readouterr().err
     (root / "phases.csv").write_text("case,phase,start,end\na,preparation,0,10\n")
     assert main(["new", "x", "--dir", str(root), "--check"]) == 0
-    assert "s of video, 1 phases, 3 labelled moments" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "s of video, 1 phases, 3 labelled moments" in said and "not read" not in said
+
+
+def test_a_table_that_is_not_read_is_named(root: Path, capsys):
+    (root / "procedure.yaml").write_text(
+        "procedure: x\nphases: [preparation]\nanatomy: [liver]\ninstruments: [grasper]\n"
+    )
+    (root / "phases.csv").write_text("case,phase,start,end\na,preparation,0,10\n")
+    (root / "adverse_events.csv").write_text("case,event,at\na,bleeding,3\n")
+    assert main(["new", "x", "--dir", str(root), "--check"]) == 0
+    assert (
+        "note: adverse_events.csv: not read" in (said := capsys.readouterr().out) and "frame labels" in said
+    )
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,22 @@ def test_tables_of_all_kinds_read_alike(tmp_path: Path) -> None:
     path.write_text("a,b\n1\n")
     with pytest.raises(InputError, match="row 2 has 1 cells"):
         rows.read(path, "table.txt")
+    path.write_text("a,b,,\n1,x,,\n2,y,,\n")  # as spreadsheets write empty columns
+    assert rows.read(path, "table.txt") == wanted
+
+
+def test_a_cell_behind_the_columns_is_refused_or_left_out_by_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    for text, header in (("a,b\n1,x\n2,y,unsure\n", ()), ("1,x\n2,y,unsure\n", ("a", "b"))):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"'unsure' stands behind the last column, b"):
+            rows.read(path, "table.csv", header)
+    wanted = [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+    assert rows.read(path, "table.csv", ("a", "b", "...")) == wanted
+    path.write_text("a,...\n1,2\n")
+    assert rows.read(path, "table.csv") == [{"a": "1", "...": "2"}]
+    path.write_text("1,x,\n2,y\n")
+    assert rows.read(path, "table.csv", ("a", "b")) == wanted
 
 
 def test_a_frame_before_the_first_one_is_refused() -> None:

@@ -98,9 +98,22 @@ def test_warnings_past_the_threshold_and_for_a_single_answer():
     questions = [qa("entered", "none")] * 8 + [qa("entered", "gauge")] * 2 + [qa("dye", "no")] * 5
     rows = {"train": [row("a", 0, questions)], "test": [row("b", 0, questions)]}
     warnings = describe(rows, max_blind=0.75)["warnings"]
-    assert any(w.startswith("entered: 80%") for w in warnings)
-    assert any("dye: every answer is 'no'" in w for w in warnings)
-    assert not any(w.startswith("entered") for w in describe(rows, max_blind=0.85)["warnings"])
+    assert warnings == [
+        "over 75% of test right without looking: entered 80%",
+        "one answer only, so nothing is measured: dye 'no'",
+    ]
+    assert describe(rows, max_blind=0.85)["warnings"] == warnings[1:]
+
+
+def test_kinds_of_one_cause_share_a_line_the_most_guessable_first():
+    questions = [qa(kind, "x") for kind in "abc" for _ in range(9)] + [qa(kind, kind) for kind in "bc"]
+    questions += [qa("c", "y"), qa("d", "x")]
+    rows = {"train": [row("a", 0, questions)], "test": [row("b", 0, questions)]}
+    assert describe(rows, max_blind=0.5)["warnings"] == [
+        "over 50% of test right without looking: b 90%, c 82%",
+        "one answer only, so nothing is measured: a 'x'",
+        "too few questions to tell: d 2",
+    ]
 
 
 def test_dropped_items_and_notes_are_listed():

@@ -47,6 +47,7 @@ def test_merged_answers_as_the_adapter(family: str, dtype: str, tmp_path: Path) 
         assert parity.logits <= 1e-5 and parity.same_next == 1
     assert parity.logits <= 5 * 2**-8  # five steps of bfloat16
     loaded = load_model(str(tmp_path / "merged"))
+    assert "A model for questions" in (tmp_path / "merged" / "README.md").read_text()
     assert loaded.budget == Budget(4) and str(loaded.model.dtype) == f"torch.{dtype}"
     # the probes see the adapter: without it they are far away
     bare = merging.probe(load_model(str(tmp_path / "base"), dtype), Budget(4))

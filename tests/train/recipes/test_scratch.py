@@ -53,6 +53,8 @@ def test_captions_first_then_questions(data: Path, tmp_path: Path):
     run(data, tmp_path / "vqa", "--from", str(tmp_path / "captions"), *options)
     told = json.loads((tmp_path / "vqa" / "scratch.json").read_text())
     assert "captions" not in told and told["recipe"]["kinds"] == ["phase"]
+    cards = {name: (tmp_path / name / "README.md").read_text() for name in ("captions", "vqa")}
+    assert "Captions of the test split." in cards["captions"] and "Not evaluated." in cards["vqa"]
 
 
 def test_it_is_published_and_comes_back(data: Path, tmp_path: Path, hub: Hub):

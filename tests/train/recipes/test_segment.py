@@ -93,6 +93,7 @@ def test_a_unet_learns_and_is_scored_on_cases_it_has_not_seen(data: Path, tmp_pa
     assert found["dice"]["value"] > 0.85 and found["missing"] == 0 and found["ms_per_image"] > 0
     said = json.loads((tmp_path / "segmenter.json").read_text())
     assert said["classes"][0] == "background" and said["dice"] > 0.8 and said["task"] == "instruments"
+    assert f"| Dice | {said['dice']:.3f} |" in (tmp_path / "README.md").read_text()
 
 
 @pytest.mark.slow  # three trainings

@@ -48,9 +48,19 @@ def run(base: Path, clips: Path, out: Path, *options: str) -> list[float]:
     return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
 
 
-def test_lora_touches_the_language_model_only(base: Path, clips: Path, tmp_path: Path) -> None:
+def test_lora_touches_the_language_model_only(
+    base: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "adapter"
     run(base, clips, out, "--config", "configs/sft_lora.yaml", "--max_steps", "2", "--learning_rate", "0.01")
+    card, said = (out / "README.md").read_text(), capsys.readouterr().out
+    assert "A LoRA adapter for questions" in card and "Not evaluated" in card and "| frames | 4 |" in card
+    assert (
+        "More Information Needed" not in card and str(base) not in card
+    )  # peft's blanks, a path of this machine
+    ends = said.splitlines()[-2:]
+    assert ends[0].startswith(f"{out}: 2 steps in ") and "{" not in said
+    assert ends[1] == f"next: surgvqa-eval predict {clips} --model {out} --out {out}-answers.jsonl"
     weights = load_file(out / "adapter_model.safetensors")
     assert len(weights) == 28 and not [key for key in weights if "visual" in key]
     assert all(tensor.abs().sum() > 0 for tensor in weights.values())  # B began at zero: all have moved

@@ -160,6 +160,10 @@ def test_the_tower_learns_and_the_language_model_stays(
     said = json.loads((tmp_path / "one" / "vision.json").read_text())
     assert said["classes"][0] == "background" and 0 <= said["validation"]["cells"] <= 1
     AutoModelForImageTextToText.from_pretrained(tmp_path / "one")
+    card = (tmp_path / "one" / "README.md").read_text()
+    assert (
+        f"| cells | {said['validation']['cells']:.3f} |" in card and "its language model is as it was" in card
+    )
 
 
 @pytest.mark.slow
