@@ -38,7 +38,7 @@ $(VENV)/bin/python:
 
 # uv downloads in parallel, which is minutes for torch; pip does the same work where uv has no wheel.
 $(VENV)/.installed: pyproject.toml Makefile | $(VENV)/bin/python
-	$(SAY) "setup 2/2: installing surgvqa[$(EXTRAS)]; torch alone is 3 GB, so the first time takes minutes"
+	$(SAY) "setup 2/2: installing surgvqa[$(EXTRAS)]; torch alone is 5 GB, so the first time takes minutes"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip # a set-up cut short left none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had here; going on with pip"
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --python $(BIN)/python -e '.[$(EXTRAS)]'; \

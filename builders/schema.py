@@ -197,6 +197,9 @@ class Case:
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the stills that is kept
     clips: tuple[Clip, ...] = ()  # windows and QA that the source ships itself
     split: str | None = None  # the source's official split of this case, where it has one
+    split_list: str | None = (
+        None  # the list of the source that says so, where it has several, and what lacks of it
+    )
     files: tuple[Path, ...] = ()  # every file this case was read from; hashed into the manifest
     covered_regions: tuple[
         tuple[int, int, int, int], ...
@@ -212,6 +215,12 @@ class Case:
     steps: tuple[Phase, ...] = ()  # finer than the phases, where the source has both
     ratings: tuple[Rating, ...] = ()  # in order of time
     end_boxes: bool = False  # boxes of instruments hold their working ends alone, without the shafts
+    unlabelled_tools: tuple[
+        str, ...
+    ] = ()  # instruments that its pictures show and nobody labels: "lid speculum"
+    moment_error_s: float = (
+        0.0  # seconds by which what comes into view or leaves it may be labelled early or late
+    )
     notes: tuple[
         str, ...
     ] = ()  # what its reader and its recording ask to be known of it; no name of it in them

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -161,6 +162,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise json.JSONDecodeError(f"the key {twice[:80]!r} twice in one object", "", 0)
     return value
+
+
+def fault_in_own_code(error: Exception, file: Path, where: str) -> Exception:
+    """Return what a user's own file raised as one line with the file's line; a mistake or a machine's fault as it is.
+
+    Args:
+        error: that was raised, with its traceback.
+        file: the user's.
+        where: the case or the clip that it was busy with.
+    """
+    if isinstance(error, InputError) or machine_fault(error) is not None:
+        return error
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve() == file.resolve()
+    ]
+    place = f"{file.name}, line {lines[-1]}" if lines else file.name
+    return InputError(f"{place}, {where}: {type(error).__name__}: {error}")
 
 
 def mute_known_lines() -> None:

@@ -20,7 +20,7 @@ from surgvqa.cards.command import InputError
 GROUP = "surgvqa.kinds"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Extensions:
     """Kinds and files of wording beside those that ship, in the order in which they count."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from surgvqa.builders.asking import extensions, templates
 from surgvqa.builders.asking.templates import Template, capital
 from surgvqa.builders.cases import draws
-from surgvqa.builders.cases.case_index import of_case
+from surgvqa.builders.cases.case_index import Fact, of_case
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.cases.windows import frame_times
-from surgvqa.builders.dense_kinds import ever_seen, goes_to, timed_caption
+from surgvqa.builders.dense_kinds import ever_seen, goes_to, phase_caption, timed_caption
 from surgvqa.builders.field_kinds import (
     actions,
     boxes,
@@ -31,13 +32,14 @@ from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
 from surgvqa.builders.schema import QA, Case, Clip
+from surgvqa.cards.command import InputError, fault_in_own_code
 
 POOL: Mapping[str, Kind] = {
-    "phase": Kind("recognition", phase.drafts),
-    "phase_change": Kind("temporal", phase_times.phase_change),
-    "step": Kind("recognition", steps.step),
-    "step_of": Kind("recognition", steps.step_of),
-    "step_change": Kind("temporal", phase_times.step_change),
+    "phase": Kind("recognition", phase.drafts, of_things=False),
+    "phase_change": Kind("temporal", phase_times.phase_change, of_things=False),
+    "step": Kind("recognition", steps.step, of_things=False, needs="steps"),
+    "step_of": Kind("recognition", steps.step_of, of_things=False, needs="steps"),
+    "step_change": Kind("temporal", phase_times.step_change, of_things=False, needs="steps"),
     "anatomy": Kind("recognition", things.anatomy, whole=True),
     "instruments": Kind("recognition", things.instruments, whole=True),
     "presence": Kind("verification", presence.presence),
@@ -55,46 +57,48 @@ POOL: Mapping[str, Kind] = {
     "when": Kind("temporal", spans.when, whole=True),
     "how_long": Kind("temporal", spans.how_long, whole=True),
     "which_first": Kind("temporal", changes.which_first, whole=True),
-    "verb": Kind("recognition", actions.verb),
-    "target": Kind("recognition", actions.target),
-    "actor": Kind("recognition", actions.actor),
-    "triplet": Kind("recognition", actions.triplet),
-    "criterion": Kind("safety", criteria.criterion),
-    "tip_clock": Kind("spatial", tips.tip_clock),
-    "tip_cell": Kind("spatial", tips.tip_cell),
-    "absolute_position": Kind("spatial", tips.position),
-    "reaches": Kind("temporal", places.reaches),
+    "verb": Kind("recognition", actions.verb, needs="actions"),
+    "target": Kind("recognition", actions.target, needs="actions"),
+    "actor": Kind("recognition", actions.actor, needs="actions"),
+    "triplet": Kind("recognition", actions.triplet, needs="actions"),
+    "criterion": Kind("safety", criteria.criterion, of_things=False, needs="ratings"),
+    "tip_clock": Kind("spatial", tips.tip_clock, needs="places"),
+    "tip_cell": Kind("spatial", tips.tip_cell, needs="places"),
+    "absolute_position": Kind("spatial", tips.position, needs="places"),
+    "reaches": Kind("temporal", places.reaches, needs="places"),
     "ever_seen": Kind("recognition", ever_seen.ever_seen, whole=True),
-    "goes_to": Kind("temporal", goes_to.goes_to),
+    "goes_to": Kind("temporal", goes_to.goes_to, needs="places"),
     "timed_caption": Kind("description", timed_caption.timed_caption, whole=True),
-    "mostly_at": Kind("temporal", places.mostly_at),
-    "tip_in": Kind("spatial", tips.tip_in, whole=True),
-    "tip_shift": Kind("temporal", tips.tip_shift),
-    "points_to": Kind("spatial", tips.points_to),
-    "entry_side": Kind("spatial", tips.entry_side),
-    "tip_order": Kind("spatial", tips.tip_order),
-    "tip_height": Kind("spatial", tips.tip_height),
-    "tip_reach": Kind("spatial", tip_pairs.tip_reach),
-    "tip_nears": Kind("temporal", tip_pairs.tip_nears),
-    "advanced": Kind("temporal", tip_moves.advance),
-    "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip),
-    "middle": Kind("spatial", compare.middle),
-    "left_of": Kind("spatial", compare.left_of),
-    "higher": Kind("spatial", compare.higher),
-    "larger": Kind("spatial", compare.larger),
-    "cover": Kind("spatial", compare.cover),
-    "moved": Kind("temporal", compare.shift),
-    "direction": Kind("spatial", layout.direction),
-    "off_centre": Kind("spatial", layout.off_centre),
-    "pupil_width": Kind("spatial", layout.pupil_width),
-    "resized": Kind("temporal", layout.size_change),
-    "tools_cover": Kind("spatial", layout.tools_cover, whole=True),
-    "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True),
+    "phase_caption": Kind("description", phase_caption.phase_caption, of_things=False),
+    "step_caption": Kind("description", phase_caption.step_caption, of_things=False, needs="steps"),
+    "mostly_at": Kind("temporal", places.mostly_at, needs="places"),
+    "tip_in": Kind("spatial", tips.tip_in, whole=True, needs="places"),
+    "tip_shift": Kind("temporal", tips.tip_shift, needs="places"),
+    "points_to": Kind("spatial", tips.points_to, needs="places"),
+    "entry_side": Kind("spatial", tips.entry_side, needs="places"),
+    "tip_order": Kind("spatial", tips.tip_order, needs="places"),
+    "tip_height": Kind("spatial", tips.tip_height, needs="places"),
+    "tip_reach": Kind("spatial", tip_pairs.tip_reach, needs="places"),
+    "tip_nears": Kind("temporal", tip_pairs.tip_nears, needs="places"),
+    "advanced": Kind("temporal", tip_moves.advance, needs="places"),
+    "tip_from_tip": Kind("spatial", tip_pairs.tip_from_tip, needs="places"),
+    "middle": Kind("spatial", compare.middle, needs="places"),
+    "left_of": Kind("spatial", compare.left_of, needs="places"),
+    "higher": Kind("spatial", compare.higher, needs="places"),
+    "larger": Kind("spatial", compare.larger, needs="places"),
+    "cover": Kind("spatial", compare.cover, needs="places"),
+    "moved": Kind("temporal", compare.shift, needs="places"),
+    "direction": Kind("spatial", layout.direction, needs="places"),
+    "off_centre": Kind("spatial", layout.off_centre, needs="places"),
+    "pupil_width": Kind("spatial", layout.pupil_width, needs="places"),
+    "resized": Kind("temporal", layout.size_change, needs="places"),
+    "tools_cover": Kind("spatial", layout.tools_cover, whole=True, needs="places"),
+    "tools_quarter": Kind("spatial", layout.tools_quarter, whole=True, needs="places"),
     "box": Kind("spatial", boxes.box),
-    "in_box": Kind("spatial", boxes.in_box, whole=True),
-    "verb_reworded": Kind("recognition", rewordings.verb_reworded),
-    "target_reworded": Kind("recognition", rewordings.target_reworded),
-    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded, whole=True),
+    "in_box": Kind("spatial", boxes.in_box, whole=True, needs="places"),
+    "verb_reworded": Kind("recognition", rewordings.verb_reworded, needs="actions"),
+    "target_reworded": Kind("recognition", rewordings.target_reworded, needs="actions"),
+    "tip_in_reworded": Kind("spatial", rewordings.tip_in_reworded, whole=True, needs="places"),
 }
 CAUSES = ("not answerable", "not visible", "not stable", "not unique")
 
@@ -133,11 +137,13 @@ def certified_questions(
         words.moments,
     )
     questions: list[QA] = []
-    for name, kind in kinds().items():
-        if name not in selection.kinds:
-            continue
-        for draft in kind.drafts(look):
+    for name, kind in _asked_kinds(selection.kinds, look.view.facts):
+        for draft in kind.drafts(look) if name in POOL else own_drafts(name, kind, look):
             cause = fault(draft, frames)
+            if cause is None and kind.of_things and not steady(look, draft):
+                cause = CAUSES[2]
+            if cause is None and draft.aside and look.view.case.unlabelled_tools and not words.moments.aside:
+                cause = CAUSES[3]
             if cause is None and kind.whole and look.unsaid(draft.evidence):
                 cause = CAUSES[0]
             if cause is None:
@@ -146,6 +152,39 @@ def certified_questions(
                 failures[name, cause] += 1
     paired_ids = {qa.pair_id for qa in questions}
     return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired_ids else qa for qa in questions)
+
+
+def own_drafts(name: str, kind: Kind, look: Look) -> Iterator[Draft]:
+    """Yield the drafts of a user's own kind; what is wrong with it is said with its file, its line and the clip.
+
+    Raises:
+        InputError: its code raised something, or an answer isn't among its own choices.
+    """
+    code = getattr(kind.drafts, "__code__", None)
+    file = Path(code.co_filename) if code is not None else Path(name)
+    try:
+        for draft in kind.drafts(look):
+            listed = {*draft.answer.split(", ")} <= {*draft.choices}  # several of them
+            if draft.choices and draft.answer not in draft.choices and not listed:
+                raise InputError(
+                    f"{file.name}, clip {look.clip.clip_id}: kind {name} answers {draft.answer!r}, none of its choices "
+                    f"{', '.join(draft.choices)}"
+                )
+            yield draft
+    except Exception as error:
+        raise fault_in_own_code(error, file, f"kind {name}, clip {look.clip.clip_id}") from error
+
+
+@lru_cache(maxsize=64)
+def _asked_kinds(
+    names: tuple[str, ...], facts: frozenset[Fact], added_kinds: extensions.Extensions
+) -> list[tuple[str, Kind]]:
+    """Return the kinds of a selection that a case with some facts can answer, in the order of all kinds."""
+    return [
+        (name, kind)
+        for name, kind in {**POOL, **added_kinds.kinds}.items()
+        if name in names and (kind.needs is None or kind.needs in facts)
+    ]
 
 
 def fault(draft: Draft, frames: Sequence[float]) -> str | None:
@@ -159,11 +198,24 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
     return next((cause for cause, holds in zip(CAUSES, checks, strict=True) if holds is False), None)
 
 
+def steady(look: Look, draft: Draft) -> bool:
+    """Whether the instruments of a draft come and go farther from its moments than its source's labels may be off.
+
+    They are those that it names or offers, all where it does neither.
+    """
+    error, roles = look.view.case.moment_error_s, look.transitions.roles
+    words = (draft.slots.get("a"), draft.slots.get("b"), *draft.choices)
+    names = {word for word in words if word is not None and roles.get(word) == "instrument"}
+    return not error or all(look.view.steady(at_s, error, names) for at_s in draft.evidence)
+
+
 def as_question(look: Look, name: str, kind: Kind, draft: Draft, template: Template) -> QA:
     """Return a draft as a question with its certificate, and how sure a machine was of the moments it rests on."""
     qa_id = f"{look.clip.clip_id}#{name}{draft.suffix}"
     text = draws.pick(template.questions, "wording", look.seed, qa_id).format(**draft.slots)
     sentence = template.nothing if draft.nothing else template.answer
+    if draft.aside and sentence.endswith("."):
+        sentence = f"{look.aside(sentence.removesuffix('.'))}."
     a = draft.slots.get("a", "")
     if a.endswith(" tip"):  # no "tip of the phacoemulsification tip"
         text, sentence = (

@@ -22,6 +22,7 @@ OWN = (Path(__file__).with_name("templates.yaml"), Path(__file__).with_name("fie
 FEWEST = 6
 SLOTS = frozenset({"a", "b", "when", "choices", "x"})
 ENGLISH = "en"
+ASIDE = frozenset(("aside", "also"))  # moments' words that a language may lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,17 @@ def load(path: Path) -> Wording:
 
 
 def _moments(where: str, entry: object, language: str) -> MomentWords:
-    names = [one.name for one in fields(MomentWords)]
-    if not isinstance(entry, dict) or ((entry or language != ENGLISH) and sorted(entry) != sorted(names)):
+    names = [one.name for one in fields(MomentWords) if one.name not in ASIDE]
+    if not isinstance(entry, dict) or (
+        (entry or language != ENGLISH) and sorted(entry.keys() - ASIDE) != sorted(names)
+    ):
         raise InputError(f"{where}: moments in the language {language} are due: {', '.join(names)}")
-    words = MomentWords(**{name: str(text) for name, text in entry.items()})
+    # Another language without words for what is left out by name doesn't ask what needs them.
+    words = MomentWords(
+        **(dict.fromkeys(ASIDE, "") if entry else {}) | {k: str(text) for k, text in entry.items()}
+    )
+    if words.aside and not {"{when}", "{things}"} <= {*re.findall(r"{\w+}", words.aside)}:
+        raise InputError(f"{where}: moments: aside lacks {{when}} or {{things}}")
     if "{s}" not in words.at:
         raise InputError(f"{where}: moments: at lacks {{s}}, the second of the clip")
     return words

@@ -51,7 +51,7 @@ def _words(text: str) -> list[str]:
 BOX = re.compile(r"\[(\d+), (\d+), (\d+), (\d+)\]")  # in thousandths of the frame
 
 
-def _roughly(box: re.Match[str]) -> str:
+def roughly(box: re.Match[str]) -> str:
     """Say a box as a guesser would use it: the cell of its middle, and how many doublings its area has."""
     x1, y1, x2, y2 = map(int, box.groups())
     cell = f"{min(2, (x1 + x2) * 3 // 2000)}{min(2, (y1 + y2) * 3 // 2000)}"
@@ -65,7 +65,7 @@ def answer_class(answer: str) -> str:
     ('boxat00', 'spatula')
     """
     box = BOX.fullmatch(answer)
-    return _roughly(box).split()[0] if box else answer
+    return roughly(box).split()[0] if box else answer
 
 
 @cache  # a million questions are a few thousand texts
@@ -75,7 +75,7 @@ def context(kind: str, question: str, choices: tuple[str, ...], phase: str | Non
     >>> context("presence", "Is the gauge visible at the end of the clip?", ("yes", "no")).words
     ('gauge',)
     """
-    text = BOX.sub(_roughly, question)
+    text = BOX.sub(roughly, question)
     words = sorted(set(_words(text)) - _phrasing(kind, wording()))
     if phase is not None:
         words += [f"phase {phase}", *(f"phase {phase}: {word}" for word in words)]

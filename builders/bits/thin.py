@@ -7,8 +7,9 @@ are left out as it takes, by the sha256 of their ids. What cannot be thinned tha
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, chance, usual
 from surgvqa.builders.cases import draws
@@ -17,6 +18,7 @@ ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers t
 CAP_MARGIN = 0.08  # chance, where the share of one answer stops; who always says it can be no better
 MEASURABLE = 30  # questions of a kind in a split below which no share can be told from chance
 FEWEST = 8  # questions of a kind in a split; fewer say nothing
+GUESSERS = 4  # without pixels, that a split is held against
 ROUNDS = 200  # each takes a question or more; 16 were needed of 4,805, and more say that it won't end
 
 
@@ -30,31 +32,64 @@ class Item:
     text: str = ""  # the very question, for the guesser who knows it by heart
 
 
-def thin_items(
-    items: Sequence[Item],
-    train_questions: QuestionCounts,
-    seed: int,
-    heart: Mapping[str, Mapping[str, int]] | None = None,
-) -> tuple[list[Item], str | None]:
+class Guessers:
+    """The guessers of one kind: two classifiers; the most frequent answer of those that a question offers; its very words by heart.
+
+    They learn when they are first asked, and what one of them says of a question is found once.
+    """
+
+    def __init__(
+        self, train_questions: QuestionCounts, heart: Mapping[str, Mapping[str, int]] | None = None
+    ) -> None:
+        self.train_questions = train_questions
+        self._heart = heart or {}
+        self._answers: Counter[str] = Counter()
+        for (_, answer), n in train_questions.items():
+            self._answers[answer] += n
+        self.answers = self._answers.keys()
+        self._memory: dict[tuple[Context, str], tuple[str | None, ...]] = {}
+
+    @cached_property
+    def _classifiers(self) -> tuple[Guesser, Guesser]:
+        return Guesser(self.train_questions), Guesser(usual(self.train_questions))
+
+    def guesses(self, item: Item) -> tuple[str | None, ...]:
+        """Return what each guesser says of a question."""
+        key = (item.context, item.text)
+        if key not in self._memory:
+            choices, answers = item.context.choices, self._answers
+            words, bare = self._classifiers
+            counts = self._heart.get(item.text, answers)
+            usable = not choices or not counts.keys().isdisjoint(choices)
+            self._memory[key] = (
+                words.guess(item.context),
+                bare.guess(Context((), choices)),
+                most_frequent(answers, choices),
+                most_frequent(counts if usable else answers, choices),
+            )
+        return self._memory[key]
+
+
+def thin_items(items: Sequence[Item], guessers: Guessers, seed: int) -> tuple[list[Item], str | None]:
     """Return the questions of one kind and split that stay, and why none does, where that is so.
 
-    ``train_questions`` are the kind's questions in training, ``heart`` its answers to the very words, with their numbers; where
-    there are none the split teaches its own guessers.
+    ``guessers`` have learned from the kind's questions in training; where there are none the split teaches its own.
     """
     kept_items = sorted(items, key=lambda item: (draws.fraction("thin", seed, item.qa_id), item.qa_id))
-    own = count_items(kept_items)
-    train_answers = {
-        answer for _, answer in train_questions
-    }  # chance is that of who knows all answers, not those left here
-    guesses = _guesses(train_questions or own, heart or {})
+    # Chance is that of who knows all answers of training, not those left here.
+    train_answers = set(guessers.answers)
+    if not guessers.train_questions:
+        guessers = Guessers(count_items(kept_items))
+    hits = {
+        item.qa_id: tuple(guess == item.answer for guess in guessers.guesses(item)) for item in kept_items
+    }
     for _ in range(ROUNDS):
-        questions = count_items(kept_items)
-        level = chance(questions, train_answers)
+        level = chance(count_items(kept_items), train_answers)
         limit = min(1.0, level + ABOVE)
         before = len(kept_items)
         kept_items = _cap_answers(kept_items, min(1.0, level + CAP_MARGIN))
-        for guess in guesses:
-            kept_items = _drop_guessed(kept_items, [guess(item) == item.answer for item in kept_items], limit)
+        for which in range(GUESSERS):
+            kept_items = _drop_guessed(kept_items, [hits[item.qa_id][which] for item in kept_items], limit)
         if len({item.answer for item in kept_items}) < 2:
             return [], "every answer that is left is the same"
         if len(kept_items) < FEWEST:
@@ -62,31 +97,6 @@ def thin_items(
         if len(kept_items) == before:
             return kept_items, None
     return [], f"even of those left after {ROUNDS} rounds of leaving some out too many can be guessed"
-
-
-def _guesses(
-    train_questions: QuestionCounts, heart: Mapping[str, Mapping[str, int]]
-) -> list[Callable[[Item], str | None]]:
-    """Return guessers: two classifiers; the most frequent answer of those that a question offers; its very words by heart."""
-    words, bare = Guesser(train_questions), Guesser(usual(train_questions))
-    answers: Counter[str] = Counter()
-    for (_, answer), n in train_questions.items():
-        answers[answer] += n
-
-    def most(item: Item) -> str | None:
-        return most_frequent(answers, item.context.choices)
-
-    def by_heart(item: Item) -> str | None:
-        counts = heart.get(item.text, answers)
-        usable = not item.context.choices or not counts.keys().isdisjoint(item.context.choices)
-        return most_frequent(counts if usable else answers, item.context.choices)
-
-    return [
-        lambda item: words.guess(item.context),
-        lambda item: bare.guess(Context((), item.context.choices)),
-        most,
-        by_heart,
-    ]
 
 
 def most_frequent(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:

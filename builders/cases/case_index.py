@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from surgvqa.builders.cases.timeline import Stretch, annotated_course
 from surgvqa.builders.schema import Case, Rating, Role, Scene
+
+Fact = Literal["places", "actions", "steps", "ratings"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,43 @@ class CaseIndex:
         return frozenset(node.type for scene in self.scenes for node in scene.nodes)
 
     @cached_property
+    def facts(self) -> frozenset[Fact]:
+        """The facts that some moment of the case has, beside the names of what is in view."""
+        case = self.case
+        presence: dict[Fact, bool] = {
+            "places": any(node.granularity != "presence" for scene in self.scenes for node in scene.nodes),
+            "actions": any(scene.actions is not None for scene in self.scenes),
+            "steps": bool(case.steps),
+            "ratings": bool(case.ratings),
+        }
+        return frozenset(fact for fact, there in presence.items() if there)
+
+    @cached_property
+    def unsaid_times(self) -> frozenset[float]:
+        """The moments of which a part shows what nobody says."""
+        return frozenset(scene.time_s for scene in self.scenes if scene.unsaid_rle)
+
+    @cached_property
+    def tool_changes(self) -> dict[str, tuple[list[float], list[float]]]:
+        """The moments before and after each time that an instrument comes into view or leaves it, by its name."""
+        changes: dict[str, tuple[list[float], list[float]]] = {}
+        in_view = [{n.name for n in scene.nodes if n.type == "instrument"} for scene in self.scenes]
+        for i in range(1, len(in_view)):
+            for name in in_view[i] ^ in_view[i - 1]:
+                before, after = changes.setdefault(name, ([], []))
+                before.append(self.times[i - 1])
+                after.append(self.times[i])
+        return changes
+
+    def steady(self, at_s: float, by_s: float, names: Set[str]) -> bool:
+        """Whether some instruments, or all where none is named, stay in or out of view seconds before and after a moment."""
+        for name, (before, after) in self.tool_changes.items():
+            first = bisect_right(after, at_s - by_s)
+            if (not names or name in names) and first < len(after) and before[first] < at_s + by_s:
+                return False
+        return True
+
+    @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
         """The annotated course of the case."""
         return annotated_course(self.case).stretches
@@ -49,9 +89,22 @@ class CaseIndex:
             replace(self.case, phases=self.case.steps, idle="stated", idle_s=())
         ).stretches
 
+    @cached_property
+    def step_starts(self) -> list[int]:
+        """The beginnings of the steps."""
+        return [step.start_ms for step in self.steps]
+
+    def phase_clear(self, at_s: float, by_s: float) -> bool:
+        """Whether no other phase is known within some seconds of a moment."""
+        return _one_label(self.stretches, self.starts, at_s, by_s)
+
+    def step_clear(self, at_s: float, by_s: float) -> bool:
+        """Whether no other step is known within some seconds of a moment."""
+        return _one_label(self.steps, self.step_starts, at_s, by_s)
+
     def step(self, at_s: float) -> str | None:
         """Return the step at a second, None where none is known."""
-        index = bisect_right(self.steps, at_s * 1000, key=lambda one: one.start_ms) - 1
+        index = bisect_right(self.step_starts, at_s * 1000) - 1
         if index < 0 or at_s * 1000 >= self.steps[index].end_ms:
             return None
         return self.steps[index].label
@@ -78,11 +131,18 @@ class CaseIndex:
 
     def confidence(self, times: Sequence[float]) -> float | None:
         """Return the least confidence of a machine in some moments; None where persons made all."""
-        return min((self.sure[at] for at in times if at in self.sure), default=None)
+        return min((self.sure[at] for at in times if at in self.sure), default=None) if self.sure else None
 
     def between(self, start_s: float, end_s: float) -> tuple[Scene, ...]:
         """Return the annotated moments from one second to another, both included."""
         return self.scenes[bisect_left(self.times, start_s) : bisect_right(self.times, end_s)]
+
+
+def _one_label(stretches: Sequence[Stretch], starts: Sequence[int], at_s: float, by_s: float) -> bool:
+    """Whether the stretches within some seconds of a moment have one label; what isn't annotated is no other one."""
+    first = bisect_right(starts, (at_s - by_s) * 1000) - 1
+    near = stretches[max(0, first) : bisect_left(starts, (at_s + by_s) * 1000)]
+    return len({one.label for one in near if one.end_ms > (at_s - by_s) * 1000} - {None}) < 2
 
 
 @dataclass(frozen=True, eq=False)

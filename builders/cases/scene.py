@@ -75,15 +75,31 @@ def link(case: Case) -> Case:
     """
     scenes: list[Scene] = []
     before: Scene | None = None
+    # Tables of presence have one tuple of things for all moments that show the same ones: what follows from it alone is
+    # worked out once, by the tuple's identity, for to compare things costs as much.
+    graphs: dict[tuple[int, int, int], tuple[tuple[Entity, ...], tuple[Relation, ...]]] = {}
+    changes_by_things: dict[tuple[int, int], dict[str, Any]] = {}
+    phase: str | None = None
     for scene in sorted(case.scenes, key=lambda scene: scene.time_s):
-        nodes = tuple(
-            _with_grid_cell(_with_rounded_place(node), scene.width, scene.height) for node in scene.nodes
-        )
-        edges = tuple(relations(nodes, scene.width, scene.height))
-        changes = _changes(before, scene)
-        events = (*scene.events, *_events(case, before, scene, changes))
-        scenes.append(replace(scene, nodes=nodes, edges=edges, events=events, **changes))
-        before = scene
+        key = (id(scene.nodes), scene.width, scene.height)
+        if key not in graphs:
+            placed_nodes = tuple(
+                _with_grid_cell(_with_rounded_place(node), scene.width, scene.height) for node in scene.nodes
+            )
+            graphs[key] = placed_nodes, tuple(relations(placed_nodes, scene.width, scene.height))
+        nodes, edges = graphs[key]
+        now = phase_at(case, to_ms(scene.time_s))
+        events: tuple[str, ...] = ()
+        if before is None:
+            changes: dict[str, Any] = {"first": True}
+        else:
+            pair = id(before.nodes), id(scene.nodes)
+            if pair not in changes_by_things:
+                changes_by_things[pair] = _changes(before, scene)
+            changes = {"previous_s": before.time_s, **changes_by_things[pair]}
+            events = tuple(_events(phase, now, changes))
+        scenes.append(replace(scene, nodes=nodes, edges=edges, events=(*scene.events, *events), **changes))
+        before, phase = scene, now
     return replace(case, scenes=tuple(scenes))
 
 
@@ -165,11 +181,9 @@ def _gap(a: Box, b: Box) -> float:
     return math.hypot(max(a[0] - b[2], b[0] - a[2], 0), max(a[1] - b[3], b[1] - a[3], 0))
 
 
-def _changes(before: Scene | None, scene: Scene) -> dict[str, Any]:
-    """Return the fields of a scene that compare it with the one before, instruments and anatomy apart."""
-    if before is None:
-        return {"first": True}
-    changes: dict[str, Any] = {"previous_s": before.time_s}
+def _changes(before: Scene, scene: Scene) -> dict[str, Any]:
+    """Return the fields of a scene that compare its things with those before, instruments and anatomy apart."""
+    changes: dict[str, Any] = {}
     for role, prefix in (("instrument", ""), ("anatomy", "anatomy_")):
         old = Counter(node.name for node in before.nodes if node.type == role)
         new = Counter(node.name for node in scene.nodes if node.type == role)
@@ -179,10 +193,8 @@ def _changes(before: Scene | None, scene: Scene) -> dict[str, Any]:
     return changes
 
 
-def _events(case: Case, before: Scene | None, scene: Scene, changes: dict[str, Any]) -> Iterator[str]:
-    if before is None:
-        return
-    old, new = phase_at(case, to_ms(before.time_s)), phase_at(case, to_ms(scene.time_s))
+def _events(old: str | None, new: str | None, changes: dict[str, Any]) -> Iterator[str]:
+    """Yield what happened since the moment before; ``old`` and ``new`` are the phases."""
     if old != new and old is not None and new is not None:
         yield f"phase: {old} -> {new}"
     yield from (f"entered: {name}" for name in changes["entered"])

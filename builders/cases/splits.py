@@ -13,6 +13,7 @@ from dataclasses import replace
 from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.files.documents import SPLIT_NOTE
 
 SPLITS = ("train", "validation", "test")
 
@@ -61,8 +62,30 @@ def assign(
         shares = {"train": 1.0, "validation": 0.0, "test": 0.0}
     result = fixed_splits | _spread(free, fixed_splits, kinds_by_case, shares)
     if "train" not in result.values() and ids:
-        raise InputError(f"no case is left to train on: all {len(ids)} are held out")
+        ways = (
+            "name fewer with --test-cases"
+            if test_ids
+            else f"name those to test on yourself, such as --test-cases {min(ids)}"
+            if official
+            else "hold out less with --test and --validation"
+        )
+        raise InputError(f"no case is left to train on: all {len(ids)} are held out; {ways}, or add cases")
     return {case_id: result[case_id] for case_id in sorted(ids)}
+
+
+def note(cases: Sequence[Case], splits: Iterable[str], test_cases: Iterable[str], seed: int) -> str:
+    """Say by whom the cases were split, for the build's notes and the card."""
+    named = len(set(test_cases))
+    lists = sorted({case.split_list for case in cases if case.split_list})
+    if named:
+        how = f"{named} test case{'s' if named > 1 else ''} named with --test-cases, the others drawn with seed {seed}"
+    elif any(case.split for case in cases):
+        how = f"as the source splits its cases{f', by {lists[0]}' if lists else ''}"
+    else:
+        how = f"the source has no official split of these cases; drawn with seed {seed}, every kind of question in every split"
+    filled = set(splits)
+    empty = [name for name in SPLITS if name not in filled]
+    return f"{SPLIT_NOTE}{how}" + (f"; no {' and no '.join(empty)} split" if empty else "")
 
 
 def _official(case: Case) -> str:

@@ -253,7 +253,7 @@ def course(case: Case) -> Timeline:
         if lasts >= SHORTEST_MS or _any_in(moments, stretch):
             kept_stretches.append(stretch)
             continue
-        cause = f"{stretch.label or 'unlabelled'} for {lasts} ms, less than a frame"
+        cause = f"{stretch.label or 'unlabelled_tools'} for {lasts} ms, less than a frame"
         omissions.append(Omission(f"{case.case_id}@{stretch.start_ms}-{stretch.end_ms}", cause))
     return Timeline(tuple(kept_stretches), tuple(omissions))
 

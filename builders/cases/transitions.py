@@ -26,6 +26,7 @@ class Transitions:
     crowded: bool = False  # whether outlines ever hold several instruments that nobody drew apart
     several: tuple[str, ...] = ()  # instruments of which a moment shows more than one
     acts: Mapping[str, int] = field(default_factory=dict)  # "instrument|verb|target" -> moments
+    phases: tuple[str, ...] = ()  # that the cases have, "idle" among them where it is known
     steps: tuple[str, ...] = ()  # that the cases have, by when in a case they come, on average
 
     def share(self, phase: str | None, name: str) -> float:
@@ -49,7 +50,9 @@ def transitions(cases: Iterable[Case]) -> Transitions:
     several: set[str] = set()
     acts: Counter[str] = Counter()
     steps: dict[str, list[float]] = defaultdict(list)
+    phases: set[str] = set()
     for case in cases:
+        phases.update(one.label for one in annotated_course(case).stretches if one.label is not None)
         for stretch in annotated_course(case).stretches:
             after = around(case, stretch.start_ms)[1]
             if stretch.label is not None and after is not None:
@@ -80,5 +83,6 @@ def transitions(cases: Iterable[Case]) -> Transitions:
         crowded=has_crowds,
         several=tuple(sorted(several)),
         acts=dict(sorted(acts.items())),
+        phases=tuple(sorted(phases)),
         steps=tuple(sorted(steps, key=lambda name: (sum(steps[name]) / len(steps[name]), name))),
     )

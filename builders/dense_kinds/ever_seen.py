@@ -12,8 +12,19 @@ from itertools import pairwise
 from operator import and_
 
 from surgvqa.builders.field_kinds.spans import instrument_runs
-from surgvqa.builders.kinds.view import Draft, Look, nameless
+from surgvqa.builders.kinds.view import GAP_S, Draft, Look, nameless
 from surgvqa.builders.questions import wording
+
+
+def _in_one_row(look: Look, name: str, in_view: list[bool]) -> bool:
+    """Whether an instrument is in view for one annotated row alone, a slip of the pen by the look of it."""
+    beside = (
+        look.view.between(look.moments[0].time_s - GAP_S, look.moments[0].time_s)[:-1][-1:],
+        look.view.between(look.moments[-1].time_s, look.moments[-1].time_s + GAP_S)[1:2],
+    )
+    before, after = (any(node.name == name for scene in scenes for node in scene.nodes) for scenes in beside)
+    rows = [before, *in_view, after]
+    return any(rows[i - 1 : i + 2] == [False, True, False] for i in range(1, len(rows) - 1))
 
 
 def ever_seen(look: Look) -> Iterator[Draft]:
@@ -21,6 +32,8 @@ def ever_seen(look: Look) -> Iterator[Draft]:
     runs = instrument_runs(look)
     passing = [in_view for in_view in runs.values() if not in_view[0] and not in_view[-1]]
     if not passing or any(nameless(node.name) for scene in look.moments for node in scene.nodes):
+        return
+    if any(_in_one_row(look, name, in_view) for name, in_view in runs.items()):
         return
     order = [name for name in look.taxonomy.instruments if name in runs]
     names = [*order, *sorted(runs.keys() - set(order))]
@@ -31,4 +44,11 @@ def ever_seen(look: Look) -> Iterator[Draft]:
         any(a and b for a, b in pairwise(in_view)) or any(map(and_, in_view, has_frame))
         for in_view in passing
     )
-    yield Draft(", ".join(names), evidence, {}, answer_phrase=wording.join_names(names), stable=stable)
+    yield Draft(
+        ", ".join(names),
+        evidence,
+        {},
+        answer_phrase=wording.join_names(names),
+        stable=stable,
+        unique=not look.view.case.unlabelled_tools,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from surgvqa.builders.kinds.places import UNSURE, instrument_courses, place_choices, place_words
+from surgvqa.builders.kinds.places import UNSURE, instrument_courses, place_choices, place_words, straight
 from surgvqa.builders.kinds.view import Draft, Look, with_suffixes
 
 MOST = 2  # instruments of a clip
@@ -25,7 +25,8 @@ def goes_to(look: Look) -> Iterator[Draft]:
             continue
         choices = place_choices(look, name)
         slots = {"a": place_words(look, name), "choices": ", ".join(choices)}
-        stable = look.moments[at].time_s in look.frames or cells[at : at + 2] == [place] * 2
+        in_frame = look.moments[at].time_s in look.frames or cells[at : at + 2] == [place] * 2
+        stable = in_frame and straight(look, name, at)
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
         drafts.append(Draft(place or "", evidence, slots, choices, stable=stable))
     yield from with_suffixes(drafts[:MOST])

@@ -7,7 +7,9 @@ instrument does that isn't in view: "not visible".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.kinds.view import Draft, Look, all_large, with_suffixes
@@ -77,13 +79,31 @@ def _actors(look: Look, scene: Scene) -> Iterator[Draft]:
     acts = [act for act in scene.actions or () if act.verb and act.target]
     deeds = [(act.verb, act.target) for act in acts]
     for act in draws.shuffle(
-        [act for act in acts if deeds.count((act.verb, act.target)) == 1], *look.key("actor")
+        [
+            act
+            for act in acts
+            if deeds.count((act.verb, act.target)) == 1 and not names_tool(act.verb or "", act.instrument)
+        ],
+        *look.key("actor"),
     ):
         slots = {"a": act.verb or "", "b": act.target or "", "when": look.when(scene.time_s)}
         nodes = [node for node in scene.nodes if node.name == act.instrument]
         yield Draft(
             act.instrument, (scene.time_s,), slots, visible=all_large(look, nodes, scene), stable=True
         )
+
+
+def names_tool(verb: str, instrument: str) -> bool:
+    """Whether a verb is of one stem with an instrument, so that who reads the one knows the other.
+
+    >>> names_tool("irrigate", "suction irrigator"), names_tool("clip", "clipper"), names_tool("cut", "scissors")
+    (True, True, False)
+    """
+    words = re.split(r"\W+", instrument)
+    stem_length = max(
+        sum(1 for _ in takewhile(lambda ab: ab[0] == ab[1], zip(verb, word, strict=False))) for word in words
+    )
+    return stem_length >= 3 and 3 * stem_length >= 2 * len(verb)
 
 
 def triplet(look: Look) -> Iterator[Draft]:
@@ -105,9 +125,10 @@ def _triplets(look: Look, scene: Scene) -> Iterator[Draft]:
     if not acts:
         return
     true = draws.pick(sorted(acts, key=describe), *look.key("triplet"))
-    acts_in_view = {describe(act) for act in acts}
     known_acts = [Action(*(word or None for word in key.split("|"))) for key in look.transitions.acts]  # type: ignore[arg-type]
-    others = [act for act in known_acts if describe(act) not in acts_in_view]
+    # Who retracts the gallbladder with a grasper grasps it: of one instrument and target a second verb may be as true.
+    own_pairs = {(act.instrument, act.target) for act in acts}
+    others = [act for act in known_acts if (act.instrument, act.target) not in own_pairs]
     choices = (describe(true), *_distractors(look, true, others))
     if len(choices) < 4:
         return

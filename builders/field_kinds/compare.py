@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.kinds.view import Draft, Look, all_large, around, both, single, with_suffixes
-from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
+from surgvqa.builders.questions.motion import MOSTLY, MOVES, towards
 from surgvqa.builders.schema import Entity, Scene
 
 APART = 0.05  # of the frame's side
@@ -60,7 +60,7 @@ def _pairs(
         one, other = (a, b) if draws.fraction(*look.key(kind, a, b)) < 0.5 else (b, a)
         if apart is None:
             low, high = sorted((values[a], values[b]))
-            # Of a lens in the pupil nobody can say whether the pupil is what is left of it.
+            # Of an implanted lens in the pupil nobody can say whether the pupil is what is left of it.
             clear = LARGER * low <= high <= MUCH * low and not are_nested(things[a], things[b])
             answer = max(a, b, key=lambda name: values[name])
         else:
@@ -148,7 +148,7 @@ def shift(look: Look) -> Iterator[Draft]:
             continue
         dx, dy = other[0] - one[0], other[1] - one[1]
         far = max(abs(dx), abs(dy)) >= MOVES * (last.width**2 + last.height**2) ** 0.5
-        clear = max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
+        clear = max(abs(dx), abs(dy)) >= MOSTLY * min(abs(dx), abs(dy))
         clear = clear and look.has_whole_mask(before[name], first) and look.has_whole_mask(after[name], last)
         visible = both(look.large(before[name], first), look.large(after[name], last))
         way = towards(dx, dy)

@@ -96,10 +96,19 @@ def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
         or not cornea.area
         or not pupil.rle
         or not cornea.rle
+        or pupil.bbox is None
+        or cornea.bbox is None
     ):
         return
-    share = math.sqrt(pupil.area / cornea.area)
-    clear = share < 1 and all(abs(share - border) > BESIDE for border in BORDERS)
+    wide, across = (_width(node) for node in (pupil, cornea))
+    share, least, most = (
+        wide / across,
+        (wide - 2 * NOISE) / (across + 2 * NOISE),
+        (wide + 2 * NOISE) / (across - 2 * NOISE),
+    )
+    clear = share < 1 and all(
+        abs(share - border) > BESIDE and not least <= border <= most for border in BORDERS
+    )
     whole = all(look.has_whole_mask(node, scene) and _inside_frame(node, scene) for node in (pupil, cornea))
     slots = {"a": "pupil", "b": "cornea", "when": look.when(scene.time_s), "choices": ", ".join(WIDTHS)}
     yield Draft(
@@ -110,6 +119,12 @@ def _pupil_width(look: Look, scene: Scene) -> Iterator[Draft]:
         visible=all_large(look, (pupil, cornea), scene),
         stable=clear and whole,
     )
+
+
+def _width(node: Entity) -> float:
+    """Return how wide a thing is, from its leftmost pixel to its rightmost."""
+    assert node.bbox is not None
+    return max(1.0, node.bbox[2] - node.bbox[0])
 
 
 def _inside_frame(node: Entity, scene: Scene) -> bool:
@@ -156,9 +171,15 @@ def _tools_cover(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = _tools(scene)
     if tools is not None:
         answer, stable = cover_answer(float(tools.mean()))
-        slots = {"when": look.when(scene.time_s), "choices": ", ".join(COVERS)}
+        slots = {"when": look.aside(look.when(scene.time_s)), "choices": ", ".join(COVERS)}
         yield Draft(
-            answer, (scene.time_s,), slots, COVERS, visible=_tools_visible(look, scene), stable=stable
+            answer,
+            (scene.time_s,),
+            slots,
+            COVERS,
+            aside=True,
+            visible=_tools_visible(look, scene),
+            stable=stable,
         )
 
 
@@ -180,12 +201,13 @@ def _tools_quarter(look: Look, scene: Scene) -> Iterator[Draft]:
     ]
     areas = [int(part.sum()) for part in parts]
     least, most = sorted(areas)[-2:]
-    slots = {"when": look.when(scene.time_s), "choices": ", ".join(QUARTERS)}
+    slots = {"when": look.aside(look.when(scene.time_s)), "choices": ", ".join(QUARTERS)}
     yield Draft(
         QUARTERS[areas.index(most)],
         (scene.time_s,),
         slots,
         QUARTERS,
+        aside=True,
         visible=_tools_visible(look, scene),
         stable=most >= CLEAR * least,
     )

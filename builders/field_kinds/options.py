@@ -30,7 +30,8 @@ def missing(look: Look) -> Iterator[Draft]:
     scene = look.last
     if scene is None:
         return
-    there = sorted({node.name for node in scene.nodes if not nameless(node.name)})
+    # What is in view all the time is never what is missing: offered, it would only tell.
+    there = sorted({n.name for n in scene.nodes if not nameless(n.name) and not look.trivial(n.name)})
     absent = look.absent(scene)
     if len(there) < 2 or not absent:
         return
@@ -42,7 +43,9 @@ def missing(look: Look) -> Iterator[Draft]:
 
 def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
     there = sorted({node.name for node in scene.nodes if node.type == role and not nameless(node.name)})
-    others = [name for name in look.likely(role) if name not in there][: CHOICES - 1]
+    others = [name for name in look.likely(role) if name not in {*there, *look.hidden_structures(scene)}][
+        : CHOICES - 1
+    ]
     if not there or len(others) < CHOICES - 1:
         return
     odds = {name: 1 - look.transitions.share(look.clip.phase, name) for name in there}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from surgvqa.builders.field_kinds import actions, boxes
 from surgvqa.builders.kinds import tips
 from surgvqa.builders.kinds.view import Draft, Look
-from surgvqa.builders.schema import Entity, Scene
+from surgvqa.builders.schema import Case, Entity, Scene
 
 
 def verb_reworded(look: Look) -> Iterator[Draft]:
@@ -35,7 +35,7 @@ def _reword(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]:
     for draft in drafts if scene is not None else ():
         if scene is None or draft.evidence != (scene.time_s,) or draft.nothing:
             continue
-        for how, words in _words(draft.slots["a"], scene, look.view.case.end_boxes).items():
+        for how, words in _words(draft.slots["a"], scene, look.view.case).items():
             slots = draft.slots | {"a": words}
             yield Draft(
                 draft.answer,
@@ -50,7 +50,7 @@ def _reword(look: Look, kind: str, drafts: Iterator[Draft]) -> Iterator[Draft]:
             )
 
 
-def _words(name: str, scene: Scene, end_boxes: bool = False) -> dict[str, str]:
+def _words(name: str, scene: Scene, case: Case) -> dict[str, str]:
     """Return other words that mean one instrument of a moment: its box, and what sets it apart."""
     tools = [node for node in scene.nodes if node.type == "instrument" and not node.crowd]
     node = next((node for node in tools if node.name == name), None)
@@ -58,9 +58,10 @@ def _words(name: str, scene: Scene, end_boxes: bool = False) -> dict[str, str]:
         return {}
     rewordings = {}
     if boxes.alone(node, [other for other in tools if other is not node]):
-        phrase = "instrument whose working end is in the box" if end_boxes else "instrument in the box"
+        phrase = "instrument whose working end is in the box" if case.end_boxes else "instrument in the box"
         rewordings["box"] = f"{phrase} {boxes.text(node, scene)} (thousandths of the frame)"
-    if description := _description(node, tools, scene):
+    # What nobody labels may be the only instrument in view, too, or the leftmost.
+    if not case.unlabelled_tools and (description := _description(node, tools, scene)):
         rewordings["described"] = description
     return rewordings
 

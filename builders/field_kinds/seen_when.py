@@ -23,9 +23,10 @@ def seen_when(look: Look) -> Iterator[Draft]:
     before, after = (
         {node.name for node in scene.nodes if not nameless(node.name)} for scene in (first, last)
     )
-    never = [name for name in look.absent(last) if name not in before]
+    hidden_names = look.hidden_structures(first) | look.hidden_structures(last)
+    never = [name for name in look.absent(last) if name not in before | hidden_names]
     stays = sorted(name for name in before & after if not look.trivial(name))
-    groups = (sorted(before ^ after), stays, never)
+    groups = (sorted((before ^ after) - hidden_names), stays, never)
     names = [draws.pick(group, *look.key("seen_when", i)) for i, group in enumerate(groups) if group]
     for number, name in enumerate(draws.shuffle(names, *look.key("seen_when")), 1):
         answer = ENDS[{(1, 0): 0, (0, 1): 1, (1, 1): 2, (0, 0): 3}[name in before, name in after]]

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
+from surgvqa.builders.kinds.changes import in_exchange
 from surgvqa.builders.kinds.view import Draft, Look, nameless, with_suffixes
 
 NOT_WITHIN = "not within the clip"
@@ -46,12 +47,13 @@ def leaves_at(look: Look) -> Iterator[Draft]:
         return
     leaving_names = [name for name, in_view in runs.items() if not in_view[-1]]
     name = look.one_of(leaving_names or list(runs), "leaves_at")
-    seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
+    seconds = [f"{look.second(scene.time_s):.1f} s" for scene in look.moments[1:]]
     choices = (*seconds, NOT_WITHIN)
     if name in leaving_names:
         at = runs[name].index(False)
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-        yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=True)
+        stable = not in_exchange(look, name, evidence[-1])
+        yield Draft(seconds[at - 1], evidence, {"a": name}, choices, stable=stable)
     elif draws.fraction(*look.key("leaves_at", "stays")) < 0.05:
         yield Draft(
             NOT_WITHIN, (look.frames[0], look.frames[-1]), {"a": name}, choices, nothing=True, stable=True
@@ -74,14 +76,21 @@ def _parts(look: Look) -> list[tuple[str, list[int]]]:
     return [(name, parts[name]) for name in (first, *others)]
 
 
+def _ends_alone(look: Look, name: str, indices: list[int]) -> bool:
+    """Whether an instrument comes and goes without another one doing so, as far as it does within the clip."""
+    changes = [indices[0], indices[-1] + 1]
+    times = [look.moments[i].time_s for i in changes if 0 < i < len(look.moments)]
+    return not any(in_exchange(look, name, at_s) for at_s in times)
+
+
 def when(look: Look) -> Iterator[Draft]:
     """Yield from when to when instruments are in view that are so for a part of the clip."""
     drafts = []
     for name, indices in _parts(look)[:MOST]:
         start, end = (look.moments[i].time_s for i in (indices[0], indices[-1]))
-        answer = f"{start - look.frames[0]:.1f}-{end - look.frames[0]:.1f} s"
+        answer = f"{look.second(start):.1f}-{look.second(end):.1f} s"
         evidence = (look.frames[0], start, end, look.frames[-1])
-        drafts.append(Draft(answer, evidence, {"a": name}, stable=True))
+        drafts.append(Draft(answer, evidence, {"a": name}, stable=_ends_alone(look, name, indices)))
     yield from with_suffixes(drafts)
 
 
@@ -96,4 +105,5 @@ def how_long(look: Look) -> Iterator[Draft]:
     most = times[min(indices[-1] + 1, len(times) - 1)] - times[max(0, indices[0] - 1)]
     short, long = (sum(lasts > border for border in LENGTHS) for lasts in (least + 0.01, most - 0.01))
     slots = {"a": name, "choices": ", ".join(LASTS)}
-    yield Draft(LASTS[short], (times[0], times[-1]), slots, LASTS, stable=short == long)
+    stable = short == long and _ends_alone(look, name, indices)
+    yield Draft(LASTS[short], (times[0], times[-1]), slots, LASTS, stable=stable)

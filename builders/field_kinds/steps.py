@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
+from surgvqa.builders.kinds.view import BORDER_S, Draft, Look
 
 
 def step(look: Look) -> Iterator[Draft]:
@@ -41,12 +41,9 @@ def step_of(look: Look) -> Iterator[Draft]:
 
 
 def clear_frames(look: Look) -> list[float]:
-    """Return the frames whose step is known and the same a little before and after."""
+    """Return the frames whose step is known and the same for some seconds before and after."""
     if not look.view.case.steps:
         return []
     return [
-        at_s
-        for at_s in look.frames
-        if (label := look.step(at_s)) is not None
-        and all(look.step(at_s + by) in (label, None) for by in (-CLEAR_S, CLEAR_S))
+        at_s for at_s in look.frames if look.step(at_s) is not None and look.view.step_clear(at_s, BORDER_S)
     ]

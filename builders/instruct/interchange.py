@@ -103,6 +103,8 @@ def _convert_samples(path: Path, case: str, losses: Counter[str]) -> tuple[list[
         llava_sample, form_losses = _as_llava(sample, where)
         row, row_losses = llava.to_row(llava_sample, where)
         losses.update(_kinds((*form_losses, *row_losses)))
+        for turn in row["messages"]:
+            messages.refuse_control_token(turn["content"], f"{where}, id {row['id']}")
         own = {"id": row["id"] or f"{path.stem}-{number:06d}", "case_id": _case(row, case, where)}
         if row["id"] is None:  # ours has one; on the way back it is left out again
             has_unnamed, own["llava"] = True, _without_id(row["llava"])

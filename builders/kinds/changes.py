@@ -7,9 +7,11 @@ from itertools import pairwise
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.timeline import NONE
-from surgvqa.builders.kinds.view import Draft, Look, nameless
+from surgvqa.builders.kinds.view import GAP_S, Draft, Look, nameless
 from surgvqa.builders.questions import wording
 from surgvqa.builders.schema import Scene
+
+EXCHANGE_S = 1.5  # seconds within which an instrument that comes and one that goes are exchanged
 
 
 def entered(look: Look) -> Iterator[Draft]:
@@ -56,6 +58,16 @@ def _change(look: Look, *, first: bool) -> Iterator[Draft]:
     )
 
 
+def in_exchange(look: Look, name: str, at_s: float) -> bool:
+    """Whether another instrument comes or goes close to the moment at which one does: which did so first, nobody knows."""
+    scenes = look.view.between(at_s - EXCHANGE_S - GAP_S, at_s + EXCHANGE_S)
+    in_view = [{node.name for node in scene.nodes if node.type == "instrument"} for scene in scenes]
+    return any(
+        scene.time_s >= at_s - EXCHANGE_S and (before ^ after) - {name}
+        for scene, (before, after) in zip(scenes[1:], pairwise(in_view), strict=True)
+    )
+
+
 def enters_at(look: Look) -> Iterator[Draft]:
     """Yield the second at which an instrument comes into view, of the annotated seconds of the clip."""
     ends = _ends(look)
@@ -70,9 +82,10 @@ def enters_at(look: Look) -> Iterator[Draft]:
         return
     name = look.one_of(list(entry_moments), "enters_at")
     at = entry_moments[name]
-    seconds = [f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:]]
+    seconds = [f"{look.second(scene.time_s):.1f} s" for scene in look.moments[1:]]
     evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
-    yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=True)
+    stable = not in_exchange(look, name, evidence[-1])
+    yield Draft(seconds[at - 1], evidence, {"a": name}, tuple(seconds), stable=stable)
 
 
 def which_first(look: Look) -> Iterator[Draft]:
@@ -94,4 +107,5 @@ def which_first(look: Look) -> Iterator[Draft]:
     answer = a if begins[a] < begins[b] else b
     evidence = tuple(look.moments[i].time_s for i in sorted((begins[a], begins[b])))
     before = look.moments[0].time_s
-    yield Draft(answer, (before, *evidence), {"a": a, "b": b}, (a, b), stable=True)
+    apart = evidence[-1] - evidence[0] > EXCHANGE_S
+    yield Draft(answer, (before, *evidence), {"a": a, "b": b}, (a, b), stable=apart)

@@ -20,8 +20,9 @@ def _count(look: Look, scene: Scene) -> Iterator[Draft]:
         yield Draft(
             str(len(nodes)),
             (scene.time_s,),
-            {"when": look.when(scene.time_s)},
+            {"when": look.aside(look.when(scene.time_s))},
             nothing=not nodes,
+            aside=True,
             visible=all_large(look, nodes, scene),
             stable=True,
             unique=not any(node.crowd for node in nodes),
@@ -57,5 +58,5 @@ def classes(look: Look) -> Iterator[Draft]:
 
 def _different(look: Look, scene: Scene) -> Iterator[Draft]:
     names = {node.name for node in scene.nodes if node.type == "instrument"}
-    slots = {"when": look.when(scene.time_s)}
-    yield Draft(str(len(names)), (scene.time_s,), slots, nothing=not names, stable=True)
+    slots = {"when": look.aside(look.when(scene.time_s))}
+    yield Draft(str(len(names)), (scene.time_s,), slots, nothing=not names, aside=True, stable=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.cases.scene import CELLS
+from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.kinds.tips import QUARTERS, instrument_places
 from surgvqa.builders.kinds.view import Draft, Look, nameless, with_suffixes
+from surgvqa.builders.schema import Entity, Scene
 
+STEPS = 40  # of a straight way, each of which is looked up
 MOST = 2  # instruments of a clip
 MOSTLY = 2 / 3  # of the annotated seconds
 UNSURE = "unsure"  # it is in view, and its place isn't known or lies on a border
@@ -29,10 +32,10 @@ def reaches(look: Look) -> Iterator[Draft]:
             continue
         place = draws.pick(later, *look.key("reaches", name))
         at = cells.index(place)
-        seconds = tuple(f"{scene.time_s - look.frames[0]:.1f} s" for scene in look.moments[1:])
+        seconds = tuple(f"{look.second(scene.time_s):.1f} s" for scene in look.moments[1:])
         evidence = (look.moments[at - 1].time_s, look.moments[at].time_s)
         slots = {"a": place_words(look, name), "b": place, "choices": ", ".join(seconds)}
-        drafts.append(Draft(seconds[at - 1], evidence, slots, seconds, stable=True))
+        drafts.append(Draft(seconds[at - 1], evidence, slots, seconds, stable=straight(look, name, at)))
     yield from with_suffixes(drafts[:MOST])
 
 
@@ -48,6 +51,41 @@ def mostly_at(look: Look) -> Iterator[Draft]:
         slots = {"a": place_words(look, name), "choices": ", ".join(choices)}
         drafts.append(Draft(place, evidence, slots, choices, stable=True))
     yield from with_suffixes(drafts[:MOST])
+
+
+def straight(look: Look, name: str, until: int) -> bool:
+    """Whether an instrument gets from each annotated moment to the next, up to one, without crossing a third place.
+
+    Nobody labelled the frames between two moments, and they are shown. Of boxes the straight way counts, of bare places
+    whether they have a side in common.
+    """
+    nodes = [{node.name: node for node in scene.nodes}.get(name) for scene in look.moments[: until + 1]]
+    return all(
+        _straight(a, b, look.moments[0]) for a, b in pairwise(nodes) if a is not None and b is not None
+    )
+
+
+def _straight(a: Entity, b: Entity, scene: Scene) -> bool:
+    if a.bbox is None or b.bbox is None or not scene.width:
+        return a.grid == b.grid or _touch(
+            a.grid or "", b.grid or "", "quadrant" in (a.granularity, b.granularity)
+        )
+    (x1, y1), (x2, y2) = (((one[0] + one[2]) / 2, (one[1] + one[3]) / 2) for one in (a.bbox, b.bbox))
+    way = ((x1 + (x2 - x1) * i / STEPS, y1 + (y2 - y1) * i / STEPS) for i in range(STEPS + 1))
+    return {grid_cell(at, scene.width, scene.height) for at in way} <= {a.grid, b.grid}
+
+
+def _touch(a: str, b: str, quarters: bool) -> bool:
+    """Whether two places have a side in common; quarters of the frame also with the middle between them.
+
+    >>> _touch("top-left", "center", True), _touch("top-left", "bottom-right", True), _touch("top-left", "center", False)
+    (True, False, False)
+    """
+    if quarters and "center" in (a, b):
+        return True
+    (row, column), (other_row, other_column) = (divmod(CELLS.index(cell), 3) for cell in (a, b))
+    away = abs(row - other_row), abs(column - other_column)
+    return away in ((0, 2), (2, 0)) if quarters else sum(away) == 1
 
 
 def _granularity(look: Look, name: str) -> str:

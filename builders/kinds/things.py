@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from surgvqa.builders.cases.timeline import NONE
 from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
@@ -10,30 +11,50 @@ from surgvqa.builders.questions import wording
 from surgvqa.builders.questions.captions import listed_names
 from surgvqa.builders.schema import Role, Scene
 
+FEWEST_CLASSES = 2  # of which it is asked which are in view
+
 
 def instruments(look: Look) -> Iterator[Draft]:
     """Yield the instruments of the last moment."""
-    yield from _things_of_role(look, "instrument", look.taxonomy.instruments)
+    if look.names("instrument"):
+        yield from look.at_ends(lambda scene: _instruments(look, scene))
+
+
+def _instruments(look: Look, scene: Scene) -> Iterator[Draft]:
+    names = listed_names(scene, "instrument", look.taxonomy.instruments)
+    slots = {"when": look.aside(look.when(scene.time_s))}
+    yield from _list_names(look, scene, "instrument", names, Draft("", (scene.time_s,), slots, aside=True))
 
 
 def anatomy(look: Look) -> Iterator[Draft]:
-    """Yield the structures of the last moment."""
-    yield from _things_of_role(look, "anatomy", look.taxonomy.anatomy)
+    """Yield the structures of the last moment, of those that training shows: others are in view and never outlined."""
+    if look.names("anatomy"):
+        yield from look.at_ends(lambda scene: _anatomy(look, scene))
 
 
-def _things_of_role(look: Look, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
-    if look.names(role):
-        yield from look.at_ends(lambda scene: _list_names(look, scene, role, order))
+def _anatomy(look: Look, scene: Scene) -> Iterator[Draft]:
+    roles = look.transitions.roles
+    known_names = sorted(name for name in roles if roles[name] == "anatomy" and not nameless(name))
+    classes = sorted(known_names, key=lambda name: _place(name, look.taxonomy.anatomy))
+    names = listed_names(scene, "anatomy", look.taxonomy.anatomy)
+    if len(classes) < FEWEST_CLASSES or not {*names} <= {*classes}:
+        return
+    slots = {"when": look.when(scene.time_s), "choices": ", ".join(classes)}
+    unique = not look.hidden_structures(scene)
+    yield from _list_names(look, scene, "anatomy", names, Draft("", (scene.time_s,), slots, unique=unique))
 
 
-def _list_names(look: Look, scene: Scene, role: Role, order: tuple[str, ...]) -> Iterator[Draft]:
-    names = listed_names(scene, role, order)
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)
+
+
+def _list_names(look: Look, scene: Scene, role: Role, names: list[str], draft: Draft) -> Iterator[Draft]:
+    """Yield a draft with some names as its answer."""
     if any(map(nameless, names)):  # which ones, nobody said
         return
-    yield Draft(
-        ", ".join(names) or NONE,
-        (scene.time_s,),
-        {"when": look.when(scene.time_s)},
+    yield replace(
+        draft,
+        answer=", ".join(names) or NONE,
         answer_phrase=wording.join_names(names),
         nothing=not names,
         visible=all_large(look, (node for node in scene.nodes if node.type == role), scene),

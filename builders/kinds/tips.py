@@ -10,7 +10,7 @@ from surgvqa.builders.cases.scene import CELLS, grid_cell
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import SIDES, Tip, clock_hour, is_clear_hour, step_of
 from surgvqa.builders.kinds.view import NOISE, Draft, Look, around, both, single, tip, with_suffixes
-from surgvqa.builders.questions.motion import CLEAR, MOVES, towards
+from surgvqa.builders.questions.motion import MOSTLY, MOVES, towards
 from surgvqa.builders.schema import Entity, Point, Scene
 
 HOURS = tuple(f"{hour} o'clock" for hour in range(1, 13))
@@ -19,7 +19,6 @@ ABSENT = 0.15  # of the questions where something is, so many ask for what isn't
 EYE = "pupil"
 QUARTERS = ("top-left", "top-right", "center", "bottom-left", "bottom-right")  # of sources that know no finer
 NOTHING = "none of them"
-INNER = ("lens", "pupil", "iris", "cornea")  # of an eye, the inner ones first
 
 
 def instrument_tips(look: Look, scene: Scene, kind: str) -> list[tuple[str, Entity, Tip]]:
@@ -189,7 +188,7 @@ def _clear_shift(dx: float, dy: float, scene: Scene) -> bool:
     far = math.hypot(dx, dy) >= max(
         MOVES * math.hypot(scene.width, scene.height), 4 * (NOISE + step_at(scene))
     )
-    return far and max(abs(dx), abs(dy)) >= CLEAR * min(abs(dx), abs(dy))
+    return far and max(abs(dx), abs(dy)) >= MOSTLY * min(abs(dx), abs(dy))
 
 
 def entry_side(look: Look) -> Iterator[Draft]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.cases.case_index import CaseIndex
+from surgvqa.builders.cases.case_index import CaseIndex, Fact
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import Tip, tip_of_rle
@@ -30,7 +30,10 @@ TRIVIAL = (
     0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations
 )
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
-CLEAR_S = 0.5  # seconds from a change of phase within which its label is not sure
+CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
+# Seconds from the border of a phase or a step within which nobody can tell by the picture which side it is: in real labels
+# the same instruments work on both sides for one to two seconds, and the rule must hold for labels of whole seconds.
+BORDER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Draft:
     stable: bool | None = None
     unique: bool = True
     suffix: str = ""
+    aside: bool = False  # the question leaves out what is in view and never labelled
     pair: str | None = None  # questions of a clip with the same one ask for the same fact in other words
 
 
@@ -58,6 +62,8 @@ class MomentWords:
     start: str = "at the start of the clip"
     at: str = "at {s} s of the clip"
     picture: str = "in this picture"
+    aside: str = "{when}, not counting the {things}"  # that are in view and that nobody labels
+    also: str = " and the "  # between two such things
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +135,23 @@ class Look:
             return self.moment_words.end
         if at_s == self.frames[0]:
             return self.moment_words.start
-        return self.moment_words.at.format(s=f"{at_s - self.frames[0]:.1f}")
+        return self.moment_words.at.format(s=f"{self.second(at_s):.1f}")
+
+    def second(self, at_s: float) -> float:
+        """Return the second of the clip that a moment is, from the clip's own start: where a cut video begins."""
+        return round(at_s - self.clip.start_ms / 1000, 3)
+
+    def aside(self, words: str) -> str:
+        """Return words for a moment, or a sentence, with what is in view there and never labelled left out by name."""
+        things = self.moment_words.also.join(self.view.case.unlabelled_tools)
+        return self.moment_words.aside.format(when=words, things=things) if things else words
+
+    def hidden_structures(self, scene: Scene) -> set[str]:
+        """Return what no one outlined and must be there: what lies between two structures that are in view."""
+        there = {node.name for node in scene.nodes}
+        return {
+            name for name, ends in self.taxonomy.between.items() if name not in there and there >= {*ends}
+        }
 
     def boxed_part(self, name: str) -> str:
         """Return what of an instrument its box holds, in words."""
@@ -163,7 +185,7 @@ class Look:
 
     def unsaid(self, times: Sequence[float]) -> bool:
         """Whether a part of one of some moments shows what nobody says: whatever isn't seen elsewhere may be there."""
-        return any(scene.unsaid_rle for at in times for scene in self.view.between(at, at))
+        return not self.view.unsaid_times.isdisjoint(times)
 
     def key(self, *more: object) -> tuple[object, ...]:
         """Return what draws of this clip depend on."""
@@ -197,7 +219,7 @@ class Look:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
         if scene.unsaid_rle:
             return []
-        there = {node.name for node in scene.nodes}
+        there = {node.name for node in scene.nodes} | self.hidden_structures(scene)
         phase_names = self.transitions.shown_counts.get(self.clip.phase or "", {})
         for names in (phase_names, self.transitions.roles):
             fit = {
@@ -270,3 +292,5 @@ class Kind:
     reasoning: str
     drafts: Callable[[Look], Iterator[Draft]]
     whole: bool = False  # its answers rest on all that is in view: where a part isn't said they are unknown
+    of_things: bool = True  # its answers rest on what is in view, and on when that comes and goes
+    needs: Fact | None = None  # what a case must hold anywhere for the kind to draft anything; None: nothing

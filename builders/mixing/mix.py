@@ -136,6 +136,12 @@ def _manifest(parts: Sequence[Part], plan: Plan, config: Mix, mix_report: Report
             for part, case_id, split in people.cases(parts)
             if (part.label, case_id) in plan.names
         },
+        "courses": {
+            plan.names[part.label, case_id]: phases
+            for part in parts
+            for case_id, phases in part.manifest.get("courses", {}).items()
+            if (part.label, case_id) in plan.names
+        },
         "counts": mix_report["splits"],
         "files": {},
         "source_files": {

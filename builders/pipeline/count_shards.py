@@ -45,7 +45,8 @@ def count_file(path: Path) -> RowTally:
 
 def described_rows(path: Path) -> Iterator[CountedRow]:
     """Yield the columns that a report reads of a file of config ``clips``; no more than eight rows are held at once."""
-    columns = ["clip_id", "case_id", "source", "phase", "start_s", "end_s", "frame_times_s", "images", "qa"]
+    columns = ["clip_id", "case_id", "source", "phase", "start_s", "end_s", "frame_times_s", "images"]
+    columns += [f"qa.list.element.{name}" for name in ("kind", "question", "choices", "short_answer")]
     with pq.ParquetFile(path, pre_buffer=False) as table:
         for batch in table.iter_batches(batch_size=8, columns=columns, use_threads=False):
             yield from cast(list[CountedRow], batch.to_pylist())

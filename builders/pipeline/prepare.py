@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +17,9 @@ from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
 from surgvqa.builders.cases.moments import asks_itself
 from surgvqa.builders.cases.splits import SPLITS, assign
+from surgvqa.builders.cases.splits import note as split_note
 from surgvqa.builders.cases.timeline import overlaps
-from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.cases.transitions import Transitions, transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
@@ -29,13 +30,13 @@ from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.privacy.coarse import coarse
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
-from surgvqa.builders.questions.ask import KINDS, NINE
+from surgvqa.builders.questions.ask import KINDS, count_nine
 from surgvqa.builders.schema import QA, Case, Clip, Omission, Survey
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import Job, Options
 from surgvqa.builders.shards.rows import questions
 from surgvqa.builders.shards.survey import refuse_repeated, survey
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, fault_in_own_code, nearest
 from surgvqa.cards.patients.operations import shared_with
 from tqdm import tqdm
 
@@ -96,6 +97,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     surveyed_cases = [one.case for one in surveys.values()]
     notes = tuple(module.notes(surveyed_cases)) if hasattr(module, "notes") else ()
     notes += (
+        split_note(surveyed_cases, (job.split for job in jobs), test_cases, options.seed),
         *overlaps(surveyed_cases),
         *remarks(surveyed_cases),
         *shared_with(source, [one.case_id for one in surveyed_cases]),
@@ -158,9 +160,16 @@ def choose_questions(
         left_out.setdefault(kind, {})[cause] = n
     if not any(job.clips for job in ready):
         raise InputError(
-            f"nothing is left to ask of {len(jobs)} cases: {'; '.join(choice.notes)}; --questions nine asks anyway"
+            f"nothing is left to ask of {len(jobs)} cases: {'; '.join(choice.notes)}; {_way_out(jobs[0].options)}"
         )
     return ready, choice.notes, left_out
+
+
+def _way_out(options: Options) -> str:
+    """Return what to do where no informative question is left; only what is true of the kinds that were asked for."""
+    if {*options.kinds} <= {*KINDS} or {*options.kinds} == {*informative()}:
+        return "--questions nine asks anyway"
+    return "ask other kinds with --kinds, or leave that out"
 
 
 def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -189,7 +198,7 @@ def public_omissions(
 
 def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Omission]]:
     """All cases of a source and what it leaves out; two cases of one id are a fault of both, and links out of the root."""
-    items = list(module.cases(root, **options))
+    items = list(_items(module, root, options))
     omissions = [one for one in items if isinstance(one, Omission)]
     cases = []
     for case in (one for one in items if isinstance(one, Case)):
@@ -203,6 +212,20 @@ def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[li
         if count > 1:
             omissions.append(Omission(case_id, f"{count} cases have this id; ids must be unique", fault=True))
     return [case for case in cases if times[case.case_id] == 1], omissions
+
+
+def _items(module: ModuleType, root: Path, options: Mapping[str, Any]) -> Iterator[Case | Omission]:
+    """Yield what a source yields; what a user's own file raises is one line with its line, and the case before."""
+    last = ""
+    try:
+        for item in module.cases(root, **options):
+            last = item.case_id if isinstance(item, Case) else last
+            yield item
+    except Exception as error:
+        if module.__name__.startswith("surgvqa.") or module.__file__ is None:
+            raise
+        where = f"in the case after {last}" if last else "in its first case"
+        raise fault_in_own_code(error, Path(module.__file__), where) from error
 
 
 def look_at(
@@ -264,14 +287,10 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
     # Over the same windows too: informative questions have windows of their own.
-    nine = replace(options, kinds=NINE, asking="nine")
-    unsplit_jobs = [
-        Job(survey.case, usual(survey, options), "", transition_counts, nine, root)
-        for survey in surveys.values()
-    ]
     kinds = {
-        job.case.case_id: Counter(qa.kind for clip in job.clips for qa in questions(job, clip))
-        for job in unsplit_jobs
+        case_id: sum((_count_kinds(clip, survey.case, transition_counts) for clip in clips), Counter())
+        for case_id, survey in surveys.items()
+        for clips in [usual(survey, options)]
     }
     split = assign(
         cases,
@@ -306,6 +325,13 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     if balance != "none":
         raise InputError(f"--balance {balance}: known: answers, cases, none")
     return jobs
+
+
+def _count_kinds(clip: Clip, case: Case, transition_counts: Transitions) -> Counter[str]:
+    """Count a clip's own questions by kind, or the nine."""
+    if clip.qa:
+        return Counter(qa.kind for qa in clip.qa)
+    return count_nine(clip, case, load(case.taxonomy or case.procedure), transition_counts)
 
 
 def usual(case_survey: Survey, options: Options) -> tuple[Clip, ...]:

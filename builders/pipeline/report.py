@@ -62,10 +62,8 @@ def describe(
     """Return the report on rows of config `clips`, or on what was counted of them.
 
     Keys: splits, kinds, leaks, dropped, notes (DESIGN), and warnings. The blind figures of a kind are those
-    of guessers that learned from the train split alone and answer the test split (without one, the
-    validation split; without that, train): `blind_majority` says train's most frequent answer,
-    `blind_by_text` the most frequent one for the question's very words; both keep to the question's choices.
-    `bits.figures` has those of a classifier; ``left_out`` counts what isn't asked, by kind and cause.
+    of the guessers of `bits.guessers`, which learned from the train split alone and answer the test split
+    (without one, the validation split; without that, train). ``left_out`` counts what isn't asked, by kind and cause.
     """
     usual_splits = [name for name in SPLITS if name in rows_by_split]
     tallies: dict[str, RowTally] = {}
@@ -85,12 +83,12 @@ def describe(
         (name for name in ("test", "validation", "train") if name in splits and splits[name]["qa"]), None
     )
     names = sorted({kind for by_kind in answers.values() for kind in by_kind})
-    kinds = {kind: _kind(kind, answers, held_out) for kind in names}
     nothing: QuestionCounts = Counter()
-    for kind in kinds:
+    kinds: dict[str, KindFigures] = {}
+    for kind in names:
         train = answers.get("train", {}).get(kind, nothing)
         test = answers[held_out or "test"].get(kind, nothing)
-        kinds[kind] = cast(KindFigures, {**kinds[kind], **bits.figures(kind, train, test)})
+        kinds[kind] = cast(KindFigures, {**_kind(kind, answers, held_out), **bits.figures(kind, train, test)})
     leaks = leakage.find({split: one.windows for split, one in tallies.items()})
     return {
         "schema": SCHEMA,
@@ -108,8 +106,8 @@ def describe(
 
 def _kind(
     kind: str, answers: Mapping[str, Mapping[str, QuestionCounts]], held_out: str | None
-) -> KindFigures:
-    """Return a kind's size, answers and blind figures."""
+) -> dict[str, object]:
+    """Return a kind's size and answers."""
     everywhere: Counter[str] = Counter()
     for by_kind in answers.values():
         everywhere += _answers(by_kind.get(kind, Counter()))
@@ -124,8 +122,6 @@ def _kind(
         "n": everywhere.total(),
         "n_blind": test.total(),
         "majority_answer": most_frequent(train_answers),
-        "blind_majority": _share(test, {}, train_answers),
-        "blind_by_text": _share(test, by_text, train_answers),
         "single_class": len(everywhere) == 1,
         "single_answer_texts": sum(len(counts) == 1 for counts in repeats),
         "answers": dict(sorted(everywhere.items(), key=lambda item: (-item[1], item[0]))),
@@ -139,26 +135,11 @@ def _answers(questions: QuestionCounts) -> Counter[str]:
     return counts
 
 
-def _share(
-    test: QuestionCounts, by_text: Mapping[str, Mapping[str, int]], train_answers: Mapping[str, int]
-) -> float | None:
-    """Return the share of questions that a guesser gets right; None without training or questions."""
-    if not train_answers or not test:
-        return None
-    right = 0
-    for (question, choices, short, _), n in test.items():
-        counts = by_text.get(question, train_answers)
-        if choices and counts.keys().isdisjoint(choices):
-            counts = train_answers
-        right += n * (most_frequent(counts, choices) == short)
-    return round(right / test.total(), 4)
-
-
 def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_blind: float) -> list[str]:
     """Return a line a cause: a data set has forty kinds, and forty lines hide what matters."""
     few, same, shares = [], [], []
     for kind, facts in kinds.items():
-        blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
+        blind = facts.get("blind_best") or 0.0
         if facts["single_class"] and facts["n"] < FEWEST:
             few.append(f"{kind} {facts['n']}")
         elif facts["single_class"]:
@@ -183,18 +164,29 @@ def _leak_warnings(leaks: Leaks) -> list[str]:
     ]
 
 
+BLIND_COLUMNS = {
+    "majority": "blind_majority",
+    "text": "blind_by_text",
+    "words": "blind_words",
+    "best blind": "blind_best",
+}  # heading -> key of ``kinds``
+
+
 def blind_table(report: Mapping[str, Any]) -> str:
     """Return the blind figures as lines to print.
 
     >>> kinds = {"phase": {"n": 40, "blind_majority": 0.25, "blind_by_text": None, "majority_answer": "idle"}}
     >>> print(blind_table({"kinds": kinds, "blind_on": "test"}))
-    kind                    n  blind  by text  on test, guessing
-    phase                  40    25%        -  idle
+    kind                    n  majority    text   words  best blind  on test; majority says
+    phase                  40       25%       -       -           -  idle
     """
-    lines = [f"{'kind':<18}{'n':>7}{'blind':>7}{'by text':>9}  on {report['blind_on']}, guessing"]
+    heads = "".join(f"{head:>{len(head) + 2 if len(head) > 5 else 8}}" for head in BLIND_COLUMNS)
+    lines = [f"{'kind':<18}{'n':>7}{heads}  on {report['blind_on']}; majority says"]
     for kind, facts in report["kinds"].items():
-        figures = [
-            "-" if (x := facts[key]) is None else f"{x:.0%}" for key in ("blind_majority", "blind_by_text")
-        ]
-        lines.append(f"{kind:<18}{facts['n']:>7}{figures[0]:>7}{figures[1]:>9}  {facts['majority_answer']}")
+        figures = "".join(
+            f"{'-' if (share := facts.get(key)) is None else f'{share:.0%}':>{len(head) + 2 if len(head) > 5 else 8}}"
+            for head, key in BLIND_COLUMNS.items()
+        )
+        answer = "–" if facts["majority_answer"] is None else facts["majority_answer"]
+        lines.append(f"{kind:<18}{facts['n']:>7}{figures}  {answer}")
     return "\n".join(lines)

@@ -28,6 +28,12 @@ class PhaseTerm(Term):
     outside: bool = False
 
 
+class StructureTerm(Term):
+    """A structure, and the two that it lies between: where both are in view, so is it."""
+
+    between: tuple[Text, Text] | None = None
+
+
 class SafetyGate(StrictModel):
     """The condition before a phase begins, and the event that states it."""
 
@@ -44,7 +50,7 @@ class ProcedureFile(StrictModel):
     title: Text | None = None
     idle: tuple[Text, ...] = ()
     phases: Annotated[tuple[PhaseTerm, ...], Field(min_length=1)]
-    anatomy: tuple[Term, ...] = ()
+    anatomy: tuple[StructureTerm, ...] = ()
     instruments: tuple[Term, ...] = ()
     events: tuple[Term, ...] = ()
     safety_gates: tuple[SafetyGate, ...] = ()

@@ -58,6 +58,9 @@ class Taxonomy:
     gates: tuple[Gate, ...] = ()
     used_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # phase -> its usual instruments
     spellings: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (kind, plain spelling) -> name
+    between: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # structure -> the two it lies between
     outside: tuple[str, ...] = ()  # phases in which the camera is outside of the body: no frame shows a step
 
     def canonical(self, role: Kind, label: str) -> str:
@@ -79,6 +82,7 @@ def _look_up(spellings: Mapping[tuple[str, str], str], role: Kind, label: str, p
     return name
 
 
+@lru_cache(maxsize=4096)  # a few labels, thousands of times
 def plain(label: str) -> str:
     """Return a spelling without case, separators and CamelCase.
 
@@ -162,6 +166,14 @@ def parse(text: str, path: str) -> Taxonomy:
         )
         for number, gate in enumerate(content.safety_gates)
     )
+    between = {
+        term.name: tuple(
+            spellings.resolve("anatomy", label, ("anatomy", number, "between", place))
+            for place, label in enumerate(term.between)
+        )
+        for number, term in enumerate(content.anatomy)
+        if term.between is not None
+    }
     file.refuse(spellings.faults)
     return Taxonomy(
         name=content.procedure,
@@ -174,6 +186,7 @@ def parse(text: str, path: str) -> Taxonomy:
         gates=gates,
         used_in=used_in,
         spellings=spellings.names,
+        between=between,
         outside=tuple(term.name for term in content.phases if term.outside),
     )
 

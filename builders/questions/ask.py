@@ -1,18 +1,18 @@
 """Questions and answers on a clip, from its case's phases and its scene; no model, nothing random.
 
 The nine kinds: phase, anatomy, instruments (recognition), relative_position, absolute_position (spatial),
-previous_phase, next_phase (temporal), entered, exited (verification). Beside them presence, count, the
-three of builders/questions/motion.py and the two captions of builders/questions/captions.py.
+previous_phase, next_phase (temporal), entered, exited (verification). Beside them presence, count, and
+those of builders/questions/motion.py and captions.py.
 
 Where the true answer is that there is nothing, it is asked and answered "none" ("not visible" for a
 position). On a case's first annotated moment entered and exited are unknown, not empty: the answer is
-"no earlier moment". A kind is not asked where the truth is not known: no phase kinds without phases, no
-scene kinds without a scene, no anatomy where the annotations never hold any, no positions and no count
-where they only say what is present.
+"no earlier moment". A kind is not asked where the truth is not known: without phases, without a scene, no
+anatomy where the annotations never hold any, no positions and no count where they only say what is present.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -78,6 +78,7 @@ class _Asker:
     transitions: Transitions
     seed: int
     frames: int
+    worded: bool = True  # whether questions get their words and choices, or are only counted
 
     def qa(
         self,
@@ -91,6 +92,8 @@ class _Asker:
     ) -> QA:
         """Put a question's words together; ``answer_phrase`` is how the sentence says the short answer."""
         qa_id = f"{self.clip.clip_id}#{kind}{suffix}"
+        if not self.worded:
+            return QA(qa_id, kind, REASONING[kind], "", "", short)
         question = draws.pick(wording.QUESTIONS[kind], "wording", self.seed, qa_id).format(**slots)
         something, nothing = wording.ANSWERS[kind]
         empty = short in (NONE, IDLE, NOT_VISIBLE, "0", "no", "still")
@@ -114,12 +117,7 @@ def ask(
         if kind not in KINDS:
             raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, KINDS)}")
     asker = _Asker(clip, case, taxonomy, transition_counts, seed, frames)
-    questions: list[QA] = []
-    for kind in (kind for kind in KINDS if kind in kinds):
-        if kind in _PHASE and clip.phase is not None:
-            questions.extend(_PHASE[kind](asker))
-        elif kind in _SCENE and clip.scene is not None and not (kind in _WHOLE and clip.scene.unsaid_rle):
-            questions.extend(_SCENE[kind](asker, clip.scene))
+    questions = list(_on_phase_and_scene(asker, kinds))
     moving = [kind for kind in kinds if kind in MOTION]
     questions.extend(_motion(asker, moving) if moving else ())
     if captions.KIND in kinds:
@@ -129,6 +127,21 @@ def ask(
     if captions.REGION in kinds:
         questions.extend(captions.region_captions(clip, taxonomy, seed, directions(clip, case, frames)))
     return tuple(with_confidence(questions, case))
+
+
+def count_nine(clip: Clip, case: Case, taxonomy: Taxonomy, transition_counts: Transitions) -> Counter[str]:
+    """Count the nine of a clip by kind, without their words: what splits are evened out by."""
+    asker = _Asker(clip, case, taxonomy, transition_counts, seed=0, frames=0, worded=False)
+    return Counter(qa.kind for qa in _on_phase_and_scene(asker, NINE))
+
+
+def _on_phase_and_scene(asker: _Asker, kinds: Sequence[str]) -> Iterator[QA]:
+    clip = asker.clip
+    for kind in filter(kinds.__contains__, KINDS):
+        if kind in _PHASE and clip.phase is not None:
+            yield from _PHASE[kind](asker)
+        elif kind in _SCENE and clip.scene is not None and not (kind in _WHOLE and clip.scene.unsaid_rle):
+            yield from _SCENE[kind](asker, clip.scene)
 
 
 def with_confidence(questions: Sequence[QA], case: Case) -> Iterator[QA]:
@@ -150,20 +163,16 @@ def _phase(asker: _Asker) -> Iterator[QA]:
     yield asker.qa("phase", label, choices=(*asker.taxonomy.phases, IDLE))
 
 
-def _around(asker: _Asker) -> tuple[str | None, str | None]:
-    return around(asker.case, asker.clip.start_ms)
-
-
 def _previous_phase(asker: _Asker) -> Iterator[QA]:
-    before = _around(asker)[0]
+    before = around(asker.case, asker.clip.start_ms)[0]
     if before is not None:
         yield asker.qa("previous_phase", before, choices=(*asker.taxonomy.phases, NONE))
 
 
 def _next_phase(asker: _Asker) -> Iterator[QA]:
-    after = _around(asker)[1]
+    after = around(asker.case, asker.clip.start_ms)[1]
     if after is not None:
-        yield asker.qa("next_phase", after, choices=likely_next(asker, after))
+        yield asker.qa("next_phase", after, choices=likely_next(asker, after) if asker.worded else ())
 
 
 def likely_next(asker: _Asker, truth: str) -> list[str]:
@@ -176,8 +185,7 @@ def likely_next(asker: _Asker, truth: str) -> list[str]:
     """
     usual = list(dict.fromkeys([*asker.taxonomy.phases, NONE, truth]))
     ring = [name for name in usual if name in asker.transitions.following or name == truth]
-    if len(ring) < LIKELY:  # training shows too few
-        ring = usual
+    ring = usual if len(ring) < LIKELY else ring  # training shows too few
     start = ring.index(truth) - draws.pick(range(LIKELY), "next", asker.seed, asker.clip.clip_id)
     run = [ring[(start + step) % len(ring)] for step in range(min(LIKELY, len(ring)))]
     return draws.shuffle(run, "choices", asker.seed, asker.clip.clip_id)
@@ -187,7 +195,7 @@ def likely_next(asker: _Asker, truth: str) -> list[str]:
 
 
 def _annotates(asker: _Asker, role: Role) -> bool:
-    """Whether the annotations ever hold this role; where they never do, "none" would be a guess."""
+    """Whether the annotations ever hold this role; else "none" would be a guess."""
     return role in asker.transitions.roles.values() or role in of_case(asker.case).roles
 
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surgvqa.builders.row_types import Message
 from surgvqa.builders.schema import QA
+from surgvqa.cards.command import InputError
+
+CONTROL_TOKEN = re.compile(
+    r"<\|\w+\|>"
+)  # a text with one would end a turn in training; Qwen's models have no other form
+
+
+def refuse_control_token(text: str, where: str) -> None:
+    """Refuse a text that training would refuse.
+
+    >>> refuse_control_token("a < b | c", "sample 1")
+
+    Raises:
+        InputError: the text holds a model's control token.
+    """
+    if "<|" in text and (match := CONTROL_TOKEN.search(text)):
+        raise InputError(
+            f"{where}: {text[:80]!r} holds the control token {match[0]}, which training refuses; take it out of the text"
+        )
 
 
 def conversation(qa: Sequence[QA], system: str | None = None) -> list[Message]:
@@ -17,7 +37,11 @@ def conversation(qa: Sequence[QA], system: str | None = None) -> list[Message]:
 {'role': 'assistant', 'content': 'It is incision.'}]
     """
     turns: list[Message] = [{"role": "system", "content": system}] if system else []
+    if system:
+        refuse_control_token(system, "the system prompt")
     for one in qa:
+        for text in (one.question, one.answer):
+            refuse_control_token(text, f"question {one.qa_id}")
         turns.append({"role": "user", "content": one.question})
         turns.append({"role": "assistant", "content": one.answer})
     return turns

@@ -21,6 +21,9 @@ MOVES = 0.05  # net way of a thing that moves
 STILL = 0.015  # farthest from its first place of a thing that keeps still
 STRAIGHT = 0.7  # net way over path: out and back is no direction
 CLEAR = 1.5  # a direction, or a target, is clear where it is this many times the next best
+MOSTLY = (
+    2.0  # times as far along one axis as along the other: of a way between nobody says that it is left, or up
+)
 AT_EDGE = 0.03  # of the frame's side: a box this close touches the edge
 WAYS = ("left", "right", "up", "down", "still")
 SIDES = ("left", "right", "top", "bottom")

@@ -144,7 +144,7 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
 def join_names(names: Sequence[str]) -> str:
     """Names as a sentence lists them.
 
-    >>> join_names(["cornea", "pupil", "lens"]), join_names(["cornea"])
-    ('cornea, pupil and lens', 'cornea')
+    >>> join_names(["cornea", "pupil", "implanted lens"]), join_names(["cornea"])
+    ('cornea, pupil and implanted lens', 'cornea')
     """
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -27,6 +27,9 @@ OUTSIDE = "a frame of it lies outside the body"
 def survey(case: Case, root: Path, options: Options) -> Survey:
     """Hash a case's files, look at its media, lay out its clips; raise ``InputError`` for what is wrong."""
     digests = {}
+    for path in (*case.files, *([case.video] if case.video else []), *(frame.path for frame in case.frames)):
+        if not path.is_file():
+            raise InputError(f"no file {below(path, root)}")
     for path in sorted({*case.files, *([case.video] if case.video else [])}):
         with path.open("rb") as file:
             digests[below(path, root)] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,12 +11,17 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from surgvqa.cards.command import InputError, nearest
+
+if TYPE_CHECKING:
+    from surgvqa.builders.schema import Case, Facts
 
 GROUP = "surgvqa.sources"
 FOLDERS = (
@@ -108,6 +113,14 @@ def load(name: str) -> ModuleType:
     if name in _package_modules():
         return check_module(importlib.import_module(_package_modules()[name]), name)
     return importlib.import_module(f"surgvqa.builders.{file_of(name).parent.name}.{name}")
+
+
+def facts_of(name: str, cases: Sequence[Case]) -> Facts:
+    """Return what a card says of a source: its ``FACTS``, or what one of ours makes of the cases it read."""
+    module = load(name)
+    own = getattr(module, "facts_of", None) if ships(name) else None
+    facts: Facts = own(cases) if own else module.FACTS
+    return facts
 
 
 def check_module(module: ModuleType, name: str) -> ModuleType:

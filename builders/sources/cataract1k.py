@@ -9,6 +9,7 @@ Files are found by their names anywhere below the root, in the official layout, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from math import isfinite
@@ -61,6 +62,8 @@ BELONGS = {
     "irrigation-aspiration": ("irrigation/aspiration", "capsule polishing", "viscoelastic suction"),
     "lens injector": ("lens implantation",),
 }
+# It holds the lids apart: seen in five of five pictures of two operations, plainly in three, and never outlined.
+UNLABELLED_TOOLS = ("lid speculum",)
 SAME_IOU = 0.9  # masks of cornea and pupil of two images of one moment
 
 
@@ -102,14 +105,27 @@ def read(
             f"below a folder case_NNNN; get it at {FACTS.access}"
         )
     splits = official_splits(folds or root, fold, required=folds is not None)
+    absent = {name: part for name, part in sorted(splits.items()) if name not in files_by_case}
     yield from left_out
+    for name, part in absent.items():
+        yield Omission(
+            name, f"in the {part} list of the authors' fold {fold}, and nothing of it lies below the root"
+        )
     taxonomy = load(FACTS.procedure)
     for case_id in sorted(files_by_case):
         drops: list[Omission] = []
         case = _case(root, case_id, files_by_case, taxonomy, idle, drops)
         yield from drops
         if case is not None:
-            yield replace(case, source=source, split=splits.get(case_id))
+            told = _split_list(fold, splits, absent) if splits else None
+            yield replace(case, source=source, split=splits.get(case_id), split_list=told)
+
+
+def _split_list(fold: int, splits: Mapping[str, str], absent: Mapping[str, str]) -> str:
+    """Name the list that splits come from, and what is missing of it."""
+    whole, gone = (Counter(parts.values()) for parts in (splits, absent))
+    missing = [f"{gone[part]} of its {whole[part]} {part} cases" for part in ("train", "test") if gone[part]]
+    return f"the authors' fold {fold}" + (f" (not here: {', '.join(missing)})" if missing else "")
 
 
 def _case(
@@ -153,6 +169,7 @@ def _case(
         scenes=tuple(scenes.values()),
         video=video,
         frames=frames,
+        unlabelled_tools=UNLABELLED_TOOLS,
         squeezed=True,  # surgery-sft's square videos are the 4:3 frames squeezed, as its README says
         idle=idle if all(isfinite(end) for _, end in case_phases.unknown) else "stated",
         idle_s=tuple(case_phases.idle),

@@ -191,6 +191,8 @@ class Description(StrictModel):
     )  # by protocol: the cases of each split, or told by files; without a name: official
     split_names: Ids = Field(default_factory=dict)
     expected: Mapping[str, int] = Field(default_factory=dict)  # what the whole data set has
+    unlabelled_tools: Patterns = ()  # instruments that its pictures show and nobody labels
+    moment_error_s: float = 0.0  # seconds by which its rows of things in view may be early or late
     known: Many[Line] = ()  # what a user of its scores must know
 
     @property

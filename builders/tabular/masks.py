@@ -7,7 +7,9 @@ description doesn't know makes the picture a fault.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Entity, Scene
 from surgvqa.builders.tabular.description import Masks
+from surgvqa.builders.tabular.find import FileMatch
 from surgvqa.cards.command import InputError
 
 
@@ -78,7 +81,31 @@ def scene(
     return Scene(time_s, width, height, tuple(nodes.values()), unsaid_rle=unsaid_rle)
 
 
-def wrong(spec: Masks, path: Path, file_name: str) -> str | None:
+def in_order(matches: Iterable[FileMatch]) -> list[FileMatch]:
+    """Return label pictures in the order of their frames."""
+    return sorted(matches, key=lambda one: (len(one.fields["frame"]), one.fields["frame"], one.path))
+
+
+def refusal(spec: Masks, one: FileMatch, file_name: str, earlier: dict[str, tuple[str, str]]) -> str | None:
+    """Return why a label picture isn't read, None where it is."""
+    return _wrong(spec, one.path, file_name) or _repetition(one, file_name, earlier)
+
+
+def _wrong(spec: Masks, path: Path, file_name: str) -> str | None:
     """Return why a label picture isn't read, where it holds a value that says that its values are wrong."""
     values = values_of(path, file_name).keys() if spec.wrong else ()
     return next((f"value {one}: {spec.wrong[one]}" for one in sorted(values) if one in spec.wrong), None)
+
+
+def _repetition(one: FileMatch, file_name: str, earlier: dict[str, tuple[str, str]]) -> str | None:
+    """Return why a label picture isn't read, where it is byte for byte that of another moment of its case.
+
+    ``earlier`` has frame and name of the case's label pictures by their sha256. Nobody outlines two pictures alike to the
+    byte; a picture of one value says that nothing is there, and may.
+    """
+    frame = one.fields["frame"]
+    digest = hashlib.sha256(one.path.read_bytes()).hexdigest()
+    first, name = earlier.setdefault(digest, (frame, file_name))
+    if first == frame or len(values_of(one.path, file_name)) < 2:
+        return None
+    return f"byte for byte the label picture {name}, of another moment: its outlines are of what is there, not here"

@@ -31,6 +31,8 @@ def read(
     columns = table.columns or {name: name for name in case_rows[0] if name not in key_columns}
     things = {name: _thing(taxonomy, label) for name, label in columns.items()}
     scenes: dict[float, Scene] = {}
+    # Moments that show the same things share their tuple: what follows from it is then worked out once.
+    nodes_in_view: dict[tuple[str, ...], tuple[Entity, ...]] = {}
     unsure, due = 0, 0.0
     for number, row in enumerate(case_rows, start=1):
         at = f"{where} row {number}"
@@ -49,8 +51,10 @@ def read(
             raise InputError(f"{at}: {', '.join(other)}; 1 or 0 say whether a thing is in view")
         if time_s in scenes:
             raise InputError(f"{at}: the moment {time_s:g} s is there twice")
-        nodes = {things[name].id: things[name] for name, value in values.items() if value in YES}
-        scenes[time_s] = Scene(time_s, 0, 0, tuple(nodes.values()))
+        in_view = tuple(name for name, value in values.items() if value in YES)
+        if in_view not in nodes_in_view:
+            nodes_in_view[in_view] = tuple({things[name].id: things[name] for name in in_view}.values())
+        scenes[time_s] = Scene(time_s, 0, 0, nodes_in_view[in_view])
     return Presence(tuple(scenes[at] for at in sorted(scenes)), len(case_rows), unsure)
 
 

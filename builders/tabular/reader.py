@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -217,6 +217,7 @@ class Reader:
         else:
             part.steps.extend(case_phases.phases)
         part.unknown.extend(case_phases.unknown if phases else ())
+        part.repetitions += case_phases.repetitions
         for why, count in case_phases.left_out.items():
             self.tally.left_out[why] += count
 
@@ -240,15 +241,17 @@ class Reader:
 
     def outlines(self) -> None:
         """Label pictures and COCO files."""
+        digests: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         for spec in self.spec.masks:
-            for one in self.tree.find(spec.files):
+            for one in masks.in_order(self.tree.find(spec.files)):
                 file_name = self.tree.relative_path(one.path)
-                part = self.part(self.spec.name_of(one.fields["case"]), one.path)
+                part_id = self.spec.name_of(one.fields["case"])
+                part = self.part(part_id, one.path)
                 part.split = one.fields.get("split") or part.split
                 self.tally.files["masks"] += 1
                 self.tally.rows["masks"] += 1
                 try:
-                    if (why := masks.wrong(spec, one.path, file_name)) is not None:
+                    if (why := masks.refusal(spec, one, file_name, digests[part_id])) is not None:
                         self.omissions.append(Omission(file_name, why))
                         continue
                     per_second = self.rate(spec.time, None, part)
@@ -302,6 +305,11 @@ class Reader:
             return
         if count := stretches.overlaps(part.phases):
             self.tally.overlaps[case_id] = count
+        if part.repetitions:
+            self.tally.repetitions[case_id] = part.repetitions
+        if part.phases:
+            self.tally.phases.update({one.label for one in part.phases})
+            self.tally.cases_with_phases += 1
         if part.unknown:
             self.tally.unknown_s[case_id] = round(sum(end - start for start, end in part.unknown))
         scenes = [part.scenes[at] for at in sorted(part.scenes)]
@@ -326,6 +334,8 @@ class Reader:
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(part.unknown)),
             steps=tuple(sorted(part.steps, key=lambda one: (one.start_s, one.end_s, one.label))),
+            unlabelled_tools=self.spec.unlabelled_tools,
+            moment_error_s=self.spec.moment_error_s,
             files=(*part.files, *self.extra),
         )
 

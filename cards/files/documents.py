@@ -11,6 +11,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+SPLIT_NOTE = "split: "  # begins the note of a report that says by whom cases were split
 SCHEMA = 1  # of both files; a reader refuses a higher number
 
 
@@ -32,6 +33,8 @@ class PlacedShard(TypedDict):
     """its size"""
     path: NotRequired[str]
     """below the folder, "/" between parts; not there before the build is finished"""
+    part: NotRequired[int]
+    """its number in a file of several cases, from 0; hash and size are then those of the part"""
 
 
 class CaseShard(TypedDict):
@@ -118,6 +121,17 @@ class SpokenFacts(TypedDict):
     """rows by split"""
 
 
+class PhaseStretch(TypedDict):
+    """A stretch of an operation under one phase, as its source labels it."""
+
+    phase: str
+    """the phase, or "idle" where the source says that there is none"""
+    start_s: float
+    """second of the source at which it begins"""
+    end_s: float
+    """second at which it is over"""
+
+
 class Manifest(TypedDict):
     """The files of a data set folder, its sources, and the command that made it."""
 
@@ -137,6 +151,8 @@ class Manifest(TypedDict):
     """the commands that made it, in words, with placeholders for places"""
     splits: NotRequired[dict[str, str]]
     """split by case; "train+test" where a source divides a case"""
+    courses: NotRequired[dict[str, list[PhaseStretch]]]
+    """the phases of each case in order of time, as its source labels them; time without a label is left out"""
     counts: NotRequired[dict[str, SplitCounts]]
     """sizes by split"""
     files: dict[str, Shard]
@@ -169,9 +185,11 @@ class KindFigures(TypedDict):
     majority_answer: str | None
     """training's most frequent answer"""
     blind_majority: float | None
-    """share right of a guesser that gives that answer, or the most frequent of a question's choices"""
+    """share right of the guesser ``majority``: that answer, or the most frequent of a question's choices"""
     blind_by_text: float | None
-    """share right of a guesser that gives the most frequent answer to the question's very words"""
+    """share right of the guesser ``text``: the most frequent answer to the question's very words"""
+    blind_words: NotRequired[float | None]
+    """share right of the guesser ``words``: a classifier of the words of question and choices"""
     single_class: bool
     """whether there is one answer only"""
     single_answer_texts: int
@@ -179,9 +197,9 @@ class KindFigures(TypedDict):
     answers: dict[str, int]
     """how often each answer is right, the most frequent first"""
     chance: NotRequired[float | None]
-    """share right of a guesser that draws among the choices"""
+    """share right of a guesser that draws among the choices, or among all answers of the kind"""
     blind_best: NotRequired[float | None]
-    """share right of the better of two guessers: most frequent answer, classifier of question and choices"""
+    """the largest of ``blind_majority``, ``blind_by_text`` and ``blind_words``"""
     bits: NotRequired[float | None]
     """what the better of them leaves open of an answer"""
     blind_with_phase: NotRequired[float | None]

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import UndefinedError
 from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.command import InputError, one_line
-from surgvqa.cards.files.documents import FrameAudit, Manifest, Shard, Source
+from surgvqa.cards.files.documents import SPLIT_NOTE, FrameAudit, Manifest, Shard, Source
 from surgvqa.cards.write.markdown import Markdown, code, render, without_paths
 
 SPLITS = ("train", "validation", "test")
@@ -69,7 +69,8 @@ def _card(manifest: Manifest, report: Mapping[str, Any], repo_id: str) -> str:
         report=report,
         dropped=omission_causes.most_common(20),
         dropped_total=len(manifest["dropped"]),
-        notes=[without_paths(note) for note in report["notes"]],
+        notes=[without_paths(note) for note in report["notes"] if not note.startswith(SPLIT_NOTE)],
+        split_by=[note.removeprefix(SPLIT_NOTE) for note in report["notes"] if note.startswith(SPLIT_NOTE)],
         command=commands(manifest),
         source_files=len(manifest["source_files"]),
         versions=versions,

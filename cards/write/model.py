@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 ADAPTER = "adapter_config.json"
 BUDGET = "surgvqa.json"  # what the model saw of a clip: frames, media, pixels; surgvqa-train leaves it there
 RUN = "trainer_state.json"  # the trainer's log
-RUN_FACTS = ("num_train_epochs", "global_step", "train_batch_size")
+TRAINING = "surgvqa_training.json"  # what the run was asked for; surgvqa-train leaves it there, training_args.bin is a pickle
 LORA = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules")
+FOLDER = re.compile(r"[A-Za-z0-9][\w.-]*")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -33,13 +34,15 @@ class TrainedModel:
     budget: Mapping[str, object]  # what the model saw of a clip
     run: Mapping[str, object]  # of training
     processor: bool  # whether the folder has one
+    name: str = ""  # the folder's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardScore:
     """A score as a card shows it."""
 
-    n: int
+    n: int  # questions answered
+    counting: int  # of them, those of kinds with more than one answer: what accuracy is over
     rule: str
     accuracy: float
     ci95: Sequence[float]
@@ -87,20 +90,36 @@ def describe(folder: Path) -> TrainedModel:
         )
     hint = "train again, or copy the whole folder again"
     read = {
-        name: manifest.read_json(folder / name, hint) for name in (BUDGET, RUN) if (folder / name).is_file()
+        name: manifest.read_json(folder / name, hint)
+        for name in (BUDGET, RUN, TRAINING)
+        if (folder / name).is_file()
     }
-    run = read.get(RUN, {})
-    losses = [entry["train_loss"] for entry in run.get("log_history", ()) if "train_loss" in entry]
     return TrainedModel(
         adapter=names[0] == ADAPTER,
         config=manifest.read_json(folder / names[0], hint),
         budget=read.get(BUDGET, {}),
-        run={name: run[name] for name in RUN_FACTS if name in run}
-        | ({"train_loss": losses[-1]} if losses else {}),
+        run=run_facts(read.get(RUN, {})) | dict(read.get(TRAINING, {})),
         processor=any(
             (folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")
         ),
+        name=folder.resolve().name,
     )
+
+
+def run_facts(state: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a trainer's log says was done, whatever was asked for.
+
+    >>> run_facts({"num_train_epochs": 1, "epoch": 0.4444444, "global_step": 4, "log_history": [{"train_loss": 6.5}]})
+    {'epochs': 0.444, 'steps': 4, 'train_loss': 6.5}
+    """
+    losses = [entry["train_loss"] for entry in state.get("log_history", ()) if "train_loss" in entry]
+    facts = {
+        "epochs": round(state["epoch"], 3) if "epoch" in state else None,
+        "steps": state.get("global_step"),
+        "batch_per_device": state.get("train_batch_size"),
+        "train_loss": losses[-1] if losses else None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def model_card(
@@ -127,11 +146,12 @@ def model_card(
         raise InputError(
             f"a score file lacks {error}; give files that `surgvqa-eval score --out` wrote"
         ) from None
-    name = repo_id or "ORG/NAME"
+    title = repo_id.split("/")[-1] if repo_id else "Surgical VQA " + ("adapter" if model.adapter else "model")
+    name = repo_id or (model.name if FOLDER.fullmatch(model.name) else "ORG/NAME")
     return render(
         "model.md",
-        card_data=Markdown(metadata(name, base, model.adapter, table, data, data_id)),
-        title=name.split("/")[-1] if repo_id else "Surgical VQA " + ("adapter" if model.adapter else "model"),
+        card_data=Markdown(metadata(title, base, model.adapter, table, data, data_id)),
+        title=title,
         what="A LoRA adapter" if model.adapter else "A model",
         base=base_name(base) if base else code(config.get("model_type", "unknown")),
         data=data_name(data, data_id),
@@ -167,6 +187,7 @@ def card_score(score: Mapping[str, Any]) -> CardScore:
         kinds.append((name, dict(kind) | {"remark": ", ".join(remarks)}))
     return CardScore(
         n=score["n"],
+        counting=score.get("n_headline", score["n"]),
         rule=score["rule"],
         accuracy=score["accuracy"],
         ci95=score["ci95"],
@@ -223,7 +244,7 @@ def judgement_of(figures: Mapping[str, Any], file: str) -> Judgement:
 
 
 def metadata(
-    name: str,
+    title: str,
     base: str,
     adapter: bool,
     scores: Sequence[tuple[str, CardScore]],
@@ -242,7 +263,7 @@ def metadata(
         library_name="peft" if adapter else "transformers",
         pipeline_tag="image-text-to-text",
         tags=["surgery", "medical", "visual-question-answering", "surgvqa", *(["lora"] if adapter else [])],
-        model_name=name.split("/")[-1],
+        model_name=title,
         eval_results=results or None,
     ).to_yaml()
 
@@ -311,7 +332,8 @@ def table_value(value: Any) -> Any:
 
 def snippet(name: str, base: str, model: TrainedModel) -> str:
     """Return the code that loads the model and its processor."""
-    base_id = hub_id(base) or "BASE_MODEL"
+    last = re.split(r"[\\/]", base.rstrip("/"))[-1]  # of a folder here, which "Base model" names, too
+    base_id = hub_id(base) or (last if FOLDER.fullmatch(last) else "BASE_MODEL")
     lines = ["from transformers import AutoModelForImageTextToText, AutoProcessor", ""]
     if model.adapter:
         lines = ["from peft import PeftModel", *lines]

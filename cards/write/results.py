@@ -58,6 +58,6 @@ def notes(score: CardScore) -> str:
         low, high = (f"{100 * bound:.1f}" for bound in score.ci95)
         interval = f", 95 % interval {low} to {high}"
     return (
-        f"per cent right of {score.n} questions{interval}; "
+        f"per cent right of {score.counting} questions{interval}; "
         f"blind floor {100 * score.blind_majority:.1f} (the most frequent answer of each kind)"
     )

@@ -12,8 +12,8 @@ from surgvqa.builders.speech.spoken import PROMPT
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import shapes
 from surgvqa.eval.app.clips import Row
-from surgvqa.eval.app.marks import marks_in
-from surgvqa.eval.app.service import ClipRequest, Service, find_question, shapes_of
+from surgvqa.eval.app.marks import marks_in, shapes_of
+from surgvqa.eval.app.service import ClipRequest, Service, find_question
 
 if TYPE_CHECKING:  # these take PyTorch, which nothing needs before a question is asked
     from surgvqa.eval.answers.one_question import Models, TimedReply

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
+from surgvqa.builders.bits.guessers import pick, text_key
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.data import reference
-from surgvqa.eval.data.dataset import load_clips
+from surgvqa.cards.files.documents import PhaseStretch
+from surgvqa.eval.data import reference, whole
+from surgvqa.eval.data.dataset import hub_manifest, load_clips
 from surgvqa.eval.data.predictions import Prediction
 
 Row = Mapping[str, Any]
-LIGHT = ["clip_id", "case_id", "phase", "start_s", "end_s", "qa"]  # what is read of every row at the start
+LIGHT = [
+    "clip_id",
+    "case_id",
+    "phase",
+    "start_s",
+    "end_s",
+    "frame_times_s",
+    "qa",
+]  # what is read of every row at the start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +37,12 @@ class ShortClip:
 
     clip_id: str
     case_id: str
-    phase: str | None
+    phase: str | None  # of its last moment, at ``last_s``
     start_s: float
     end_s: float
+    last_s: float
     place: int  # of its row
+    has_pictures: bool = True  # whether there are frames or a video to show
     questions: tuple[Prediction, ...]  # without answers of a model
 
 
@@ -64,9 +78,14 @@ class Search:
 class Split:
     """The clips of one split, in order of cases and time."""
 
-    def __init__(self, rows: Dataset) -> None:
+    def __init__(self, rows: Dataset, elsewhere: Callable[[str], str | None] = lambda clip_id: None) -> None:
         self.rows = rows
-        clips = [short(row, place) for place, row in enumerate(rows.select_columns(LIGHT))]
+        self.elsewhere = elsewhere  # the other split that a clip is in
+        light = rows.select_columns([name for name in LIGHT if name in rows.column_names])
+        clips = [
+            short(row, place, has_pictures)
+            for place, (row, has_pictures) in enumerate(zip(light, have_pictures(rows), strict=True))
+        ]
         self.clips = sorted(clips, key=lambda clip: (clip.case_id, clip.start_s, clip.end_s))
         self.at = {clip.clip_id: place for place, clip in enumerate(self.clips)}
         self.questions = {one.qa_id: one for clip in self.clips for one in clip.questions}
@@ -88,6 +107,8 @@ class Split:
             InputError: there is none.
         """
         if clip_id not in self.at:
+            if (split := self.elsewhere(clip_id)) is not None:
+                raise InputError(f"clip {clip_id} is in split {split}, not in this one; choose {split} above")
             raise InputError(f"there is no clip {clip_id} in this split; {nearest(clip_id, self.at)}")
         return self.clips[self.at[clip_id]]
 
@@ -116,6 +137,14 @@ class Clips:
         self.lock = threading.Lock()
         self.read: dict[str, Split] = {}
 
+    @cached_property
+    def courses(self) -> Mapping[str, Sequence[PhaseStretch]]:
+        """The phases of each case as its source labels them; none in a data set that doesn't record them."""
+        folder = Path(self.name)
+        manifest = whole.manifest_of(folder) if folder.is_dir() else hub_manifest(self.name)
+        courses: Mapping[str, Sequence[PhaseStretch]] = manifest.get("courses", {})
+        return courses
+
     @property
     def splits(self) -> list[str]:
         """The names of the splits, the one that is shown first in front."""
@@ -132,8 +161,12 @@ class Clips:
             raise InputError(f"there is no split {name}; {nearest(name, self.dataset)}")
         with self.lock:
             if name not in self.read:
-                self.read[name] = Split(self.dataset[name])
+                self.read[name] = Split(self.dataset[name], self.split_with)
             return self.read[name]
+
+    def split_with(self, clip_id: str) -> str | None:
+        """Return the split that a clip is in; None where it is in none."""
+        return next((name for name in self.splits if clip_id in self.dataset[name]["clip_id"]), None)
 
     @property
     def guess_note(self) -> str | None:
@@ -143,23 +176,36 @@ class Clips:
         return f"There is no train split: the guess has read the answers of {self.splits[0]} itself, and is too good."
 
     @cached_property
-    def answer_counts(self) -> tuple[Mapping[str, Counter[str]], Mapping[str, Counter[str]]]:
-        """Return the counts of training's answers, by the question's text and by its kind."""
-        by_text: dict[str, Counter[str]] = defaultdict(Counter)
+    def answer_counts(self) -> tuple[Mapping[tuple[str, str], Counter[str]], Mapping[str, Counter[str]]]:
+        """Return the counts of training's answers, by kind and question, and by kind; "" stands for any kind."""
+        by_text: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         by_kind: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self.split("train" if "train" in self.dataset else None).questions.values():
-            by_text[one.question][one.short_answer] += 1
+            for kind in (one.kind, ""):
+                by_text[kind, text_key(one.question)][one.short_answer] += 1
             by_kind[one.kind][one.short_answer] += 1
         return by_text, by_kind
 
-    def guess(self, question: str, kind: str | None) -> str | None:
-        """Return the answer of a guesser who has read the training questions (``guess_note``) and sees nothing."""
+    def guess(self, question: str, kind: str | None, choices: Sequence[str] = ()) -> str | None:
+        """Return what the guesser ``text`` says: it has read the training questions (``guess_note``) and sees nothing."""
         by_text, by_kind = self.answer_counts
-        counts = by_text.get(question) or by_kind.get(kind or "")
-        return min(counts, key=lambda answer: (-counts[answer], answer)) if counts else None
+        counts = [by_text.get((kind or "", text_key(question)), {}), by_kind.get(kind or "", {})]
+        return pick([one for one in counts if one] or [{}], kind or "", choices) or None
 
 
-def short(row: Row, place: int) -> ShortClip:
+def have_pictures(rows: Dataset) -> Iterator[bool]:
+    """Yield whether each row has frames or a video, without reading a picture."""
+    names = [name for name in ("images", "video") if name in rows.column_names]
+    if not names:
+        yield from (False for _ in range(len(rows)))
+        return
+    for table in rows.select_columns(names).with_format("arrow").iter(1000):
+        counts = pc.list_value_length(table["images"]).to_pylist() if "images" in names else [0] * len(table)
+        videos = table["video"].to_pylist() if "video" in names else [None] * len(table)
+        yield from (bool(count or video) for count, video in zip(counts, videos, strict=True))
+
+
+def short(row: Row, place: int, has_pictures: bool) -> ShortClip:
     """Return a row without its pictures, its questions as predictions that nobody has made yet."""
     ids = {"clip_id": row["clip_id"], "case_id": row["case_id"]}
     return ShortClip(
@@ -168,6 +214,8 @@ def short(row: Row, place: int) -> ShortClip:
         phase=row["phase"],
         start_s=row["start_s"],
         end_s=row["end_s"],
+        last_s=min(row["end_s"], max(row.get("frame_times_s") or [row["end_s"]])),
         place=place,
+        has_pictures=has_pictures,
         questions=tuple(reference.question({**qa, **ids}) for qa in row["qa"]),
     )

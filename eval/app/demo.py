@@ -91,6 +91,7 @@ def serve(config: Demo) -> None:
     from surgvqa.eval.app.service import Service
     from surgvqa.eval.app.web import application
 
+    silence_progress()
     service = Service(app_inputs(config))
 
     def models() -> Models:
@@ -104,6 +105,15 @@ def serve(config: Demo) -> None:
     print(f"The app is on http://{host}:{door.getsockname()[1]}; Ctrl-C stops it", flush=True)
     server = uvicorn.Config(application(service, asker, hosts, password), log_level="warning")
     uvicorn.Server(server).run(sockets=[door])
+
+
+def silence_progress() -> None:
+    """Turn the progress bars of Hugging Face's libraries off: they would go on behind the app's address."""
+    import datasets
+    from huggingface_hub import utils
+
+    datasets.disable_progress_bars()
+    utils.disable_progress_bars()  # transformers reads it when it is imported, with the first model
 
 
 def read_ahead(service: Service) -> None:

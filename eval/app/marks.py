@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from surgvqa.builders.cases.scene import from_json
 from surgvqa.builders.geometry.coordinates import PERCENT, Space, move_point, resize
 from surgvqa.builders.schema import Box, Scene
+from surgvqa.eval.app import shapes
+from surgvqa.eval.app.clips import ShortClip
+from surgvqa.eval.app.film import Moments
+from surgvqa.eval.app.tracks import in_words
 
 NUMBERS = re.compile(r"[(\[]\s*(-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?)+)\s*[)\]]")
 MOLMO = re.compile(r'<point\s+x="(\d+(?:\.\d+)?)"\s+y="(\d+(?:\.\d+)?)"')
 ANSWER = "answer"
+UNKNOWN_SIZE = (16, 9)  # where neither a picture nor an annotation says
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +67,47 @@ def marks_of(scene: Scene) -> tuple[Mark, ...]:
             x2, y2 = move_point(scale, (place[2], place[3]))
             marks.append(Mark((x1, y1, x2, y2), node.name, node.type))
     return tuple(marks)
+
+
+def annotated_moments(
+    clip: ShortClip, scenes: Sequence[tuple[ShortClip, str | None]]
+) -> tuple[Moments, tuple[int, int]]:
+    """Return the annotated moments of a clip without pictures, and the size of the frame that was annotated."""
+    read = [json.loads(text) for _, text in scenes if text]
+    own = [scene for scene in read if clip.start_s <= scene["time_s"] <= clip.end_s]
+    times = tuple(sorted({scene["time_s"] for scene in own})) or (clip.last_s,)
+    width, height = next(((scene["width"], scene["height"]) for scene in own), UNKNOWN_SIZE)
+    return Moments(times, 1.0), (width or UNKNOWN_SIZE[0], height or UNKNOWN_SIZE[1])
+
+
+def annotated_frames(
+    clip: ShortClip, times: Sequence[float], scenes: Sequence[tuple[ShortClip, str | None]]
+) -> list[shapes.AnnotatedFrame]:
+    """Return what is annotated within a clip, in time, of the scenes of all clips of its case."""
+    frame_by_moment: dict[float, shapes.AnnotatedFrame] = {}
+    for other, text in scenes:
+        moment = json.loads(text)["time_s"] if text else None
+        if text is None or moment is None or not clip.start_s <= moment <= clip.end_s:
+            continue
+        scene = from_json(text)
+        marks = marks_of(scene)
+        placed_labels = {mark.label for mark in marks}
+        frame_by_moment[moment] = {
+            "index": min(range(len(times)), key=lambda index: abs(times[index] - moment)),
+            "time_s": moment,
+            "marks": shapes_of(marks),
+            "present": sorted(
+                {in_words(node.name) for node in scene.nodes if node.name not in placed_labels}
+            ),
+            "own": other.clip_id == clip.clip_id
+            or (moment in frame_by_moment and frame_by_moment[moment]["own"]),
+        }
+    return [frame_by_moment[moment] for moment in sorted(frame_by_moment)]
+
+
+def shapes_of(marks: Sequence[Mark]) -> list[shapes.Shape]:
+    """Return marks as the page draws them."""
+    return [
+        {"box": [round(side, 5) for side in mark.box], "label": in_words(mark.label), "role": mark.role}
+        for mark in marks
+    ]

@@ -10,21 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surgvqa.builders.cases.scene import from_json
 from surgvqa.cards.command import InputError
 from surgvqa.eval.app import film, shapes
 from surgvqa.eval.app.clips import Clips, Search, ShortClip, Split
 from surgvqa.eval.app.listener import Allowlist
-from surgvqa.eval.app.marks import Mark, marks_of
-from surgvqa.eval.app.stored_answers import Answers, read_answers
-from surgvqa.eval.app.tracks import in_words, phase_in_words, time_line
+from surgvqa.eval.app.marks import annotated_frames, annotated_moments
+from surgvqa.eval.app.stored_answers import Answers, read_answers, tally
+from surgvqa.eval.app.tracks import distance, in_words, phases_within, time_line
 from surgvqa.eval.data.predictions import Prediction
 
 # Which clips the strip shows: all, those that the first or the second answerer got wrong, those where they differ.
 FILTERS = ("all", "a", "b", "apart")
 PART = 60  # clips of the strip at a time
 FILMS = 24  # kept in memory
-NO_TALLY: shapes.Tally = {"right": 0, "wrong": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,17 +153,45 @@ class Service:
         begin = strip.first if strip.first is not None else max(0, at - strip.count // 3)
         begin = max(0, min(begin, max(0, len(matching_clips) - 1)))
         shown_clips = matching_clips[begin : begin + max(1, min(strip.count, 200))]
-        lines = [self.line(clip, first, second) for clip in shown_clips]
-        return {"total": len(matching_clips), "first": begin, "at": at, "clips": lines}
+        lines = [self.line(request, clip, first, second) for clip in shown_clips]
+        reason = "" if matching_clips else self.no_clip_reason(request, strip)
+        return {"total": len(matching_clips), "first": begin, "at": at, "clips": lines, "reason": reason}
 
-    def line(self, clip: ShortClip, first: Mapping[str, bool], second: Mapping[str, bool]) -> shapes.ClipLine:
+    def no_clip_reason(self, request: ClipRequest, strip: Strip) -> str:
+        """Return why a search found nothing: an answerer that is looked for has answered nothing here."""
+        names = {"a": request.a, "b": request.b}
+        first, second = self.verdicts(request)
+        counts = {"a": len(first), "b": len(second)}
+        for who in {"all": "", "a": "a", "b": "b", "apart": "ab"}[strip.show]:
+            if not names[who]:
+                return f"nobody is chosen as {who.upper()}"
+            if not counts[who]:
+                is_file = names[who] in self.allowlist.labels(map(str, self.inputs.predictions))
+                cause = "answers no question of this split" if is_file else "was asked nothing yet; press Ask"
+                return f"{who.upper()}, {names[who]}, {cause}"
+        if strip.show == "apart":
+            return "A and B agree wherever both have answered"
+        return "no clip fits this search"
+
+    def phases(self, request: ClipRequest, clip: ShortClip) -> list[shapes.PhasePart]:
+        """Return the phases of a clip in order."""
+        return phases_within(self.clips(request.data).courses.get(clip.case_id, ()), clip)
+
+    def line(
+        self,
+        request: ClipRequest,
+        clip: ShortClip,
+        first: Mapping[str, bool],
+        second: Mapping[str, bool],
+    ) -> shapes.ClipLine:
         """Return a clip as the strip shows it."""
         return {
             "clip": clip.clip_id,
             "case": clip.case_id,
             "start_s": clip.start_s,
             "end_s": clip.end_s,
-            "phase": phase_in_words(clip.phase),
+            "phases": self.phases(request, clip),
+            "pictures": clip.has_pictures,
             "a": tally(first, clip),
             "b": tally(second, clip),
         }
@@ -175,21 +201,26 @@ class Service:
         split = self.split(request)
         row = split.row(request.clip)
         first, second = self.verdicts(request)
-        when = film.moments(row)
-        width, height = film.size(row, self.root(request))
         short = split.clip(request.clip)
+        scenes = split.scenes(short.case_id)
+        if short.has_pictures:
+            when = film.moments(row)
+            width, height = film.size(row, self.root(request))
+        else:
+            when, (width, height) = annotated_moments(short, scenes)
         return {
             "clip": short.clip_id,
             "case": short.case_id,
             "split": request.split or self.clips(request.data).splits[0],
             "start_s": short.start_s,
             "end_s": short.end_s,
-            "phase": phase_in_words(short.phase),
+            "phases": self.phases(request, short),
+            "pictures": short.has_pictures,
             "width": width,
             "height": height,
             "times": list(when.times),
             "pace_s": when.pace_s,
-            "annotated": annotated_frames(short, when.times, split.scenes(short.case_id)),
+            "annotated": annotated_frames(short, when.times, scenes),
             "questions": [
                 {
                     "question": one.question,
@@ -206,13 +237,13 @@ class Service:
         """Return the time line of a clip's case."""
         split = self.split(request)
         case = split.clip(request.clip).case_id
-        return time_line(case, split.scenes(case))
+        return time_line(case, split.scenes(case), self.clips(request.data).courses.get(case, ()))
 
     def at(self, request: ClipRequest, seconds: float) -> shapes.Place:
         """Return the clip of the same case that shows a moment, or the nearest one."""
         split = self.split(request)
         clips = split.of(split.clip(request.clip).case_id)
-        near = min(clips, key=lambda clip: max(clip.start_s - seconds, seconds - clip.end_s, 0.0))
+        near = min(clips, key=lambda clip: distance(clip, seconds))
         return {"clip": near.clip_id}
 
     def picture(self, request: ClipRequest, index: int | None) -> tuple[bytes, str]:
@@ -243,7 +274,9 @@ class Service:
         return {
             "truth": annotated_question.answer if annotated_question else None,
             "blind": self.clips(request.data).guess(
-                question, annotated_question.kind if annotated_question else None
+                question,
+                annotated_question.kind if annotated_question else None,
+                annotated_question.choices if annotated_question else (),
             ),
             "blind_note": self.clips(request.data).guess_note,
             "a": self.card(request, request.a, annotated_question),
@@ -268,48 +301,9 @@ class Service:
         }
 
 
-def annotated_frames(
-    clip: ShortClip, times: Sequence[float], scenes: Sequence[tuple[ShortClip, str | None]]
-) -> list[shapes.AnnotatedFrame]:
-    """Return what is annotated within a clip, in time, of the scenes of all clips of its case."""
-    frame_by_moment: dict[float, shapes.AnnotatedFrame] = {}
-    for other, text in scenes:
-        moment = json.loads(text)["time_s"] if text else None
-        if text is None or moment is None or not clip.start_s <= moment <= clip.end_s:
-            continue
-        scene = from_json(text)
-        marks = marks_of(scene)
-        placed_labels = {mark.label for mark in marks}
-        frame_by_moment[moment] = {
-            "index": min(range(len(times)), key=lambda index: abs(times[index] - moment)),
-            "time_s": moment,
-            "marks": shapes_of(marks),
-            "present": sorted(
-                {in_words(node.name) for node in scene.nodes if node.name not in placed_labels}
-            ),
-            "own": other.clip_id == clip.clip_id
-            or (moment in frame_by_moment and frame_by_moment[moment]["own"]),
-        }
-    return [frame_by_moment[moment] for moment in sorted(frame_by_moment)]
-
-
 def find_question(clip: ShortClip, question: str) -> Prediction | None:
     """Return a clip's question of that text; None of a question of one's own."""
     return next((one for one in clip.questions if one.question == question), None)
-
-
-def tally(verdicts: Mapping[str, bool], clip: ShortClip) -> shapes.Tally:
-    """Count the right and the wrong answers to a clip's questions."""
-    own = [verdicts[one.qa_id] for one in clip.questions if one.qa_id in verdicts]
-    return {"right": sum(own), "wrong": len(own) - sum(own)} if own else NO_TALLY
-
-
-def shapes_of(marks: Sequence[Mark]) -> list[shapes.Shape]:
-    """Return marks as the page draws them."""
-    return [
-        {"box": [round(side, 5) for side in mark.box], "label": in_words(mark.label), "role": mark.role}
-        for mark in marks
-    ]
 
 
 def figures_of(data: Path, score: Path | None) -> tuple[str, list[shapes.Figures]]:
@@ -321,28 +315,33 @@ def figures_of(data: Path, score: Path | None) -> tuple[str, list[shapes.Figures
     if score is not None:
         try:
             figures = json.loads(score.read_text("utf-8"))
-            title = f"{score.name}: {figures['accuracy']:.0%} of {figures['n']} right"
+            title = f"{score.name}: {100 * figures['accuracy']:.1f} % of the {figures['n_headline']} that count right"
             return title, [figure(kind, facts) for kind, facts in sorted(figures["by_kind"].items())]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{score} is not what `surgvqa-eval score --out` wrote: {error}") from None
     report = data / "report.json"
     if not report.is_file():
         return "", []
-    kinds = json.loads(report.read_text("utf-8"))["kinds"]
-    return "the data set, without looking", [figure(kind, facts) for kind, facts in sorted(kinds.items())]
+    document = json.loads(report.read_text("utf-8"))
+    title = f"{document['blind_on']}: right without looking"
+    measured_kinds = {
+        kind: facts for kind, facts in document["kinds"].items() if facts.get("n_blind", facts["n"])
+    }
+    return title, [figure(kind, facts) for kind, facts in sorted(measured_kinds.items())]
 
 
 def figure(kind: str, facts: Mapping[str, Any]) -> shapes.Figures:
     """Return a line of the table by kind."""
-    right, blind = (
-        f"{facts[name]:.0%}" if facts.get(name) is not None else "–"
-        for name in ("accuracy", "blind_majority")
+    right, majority, best = (
+        f"{100 * facts[name]:.1f} %" if facts.get(name) is not None else "–"
+        for name in ("accuracy", "blind_majority", "blind_best")
     )
     note = "every answer is the same: it measures nothing" if facts.get("single_class") else ""
     return {
         "kind": in_words(kind),
-        "questions": str(facts["n"]),
+        "questions": str(facts.get("n_blind", facts["n"])),
         "right": right,
-        "blind": blind,
+        "majority": majority,
+        "best": best,
         "note": note,
     }

@@ -18,7 +18,9 @@ class Figures(TypedDict):
     kind: str
     questions: str
     right: str
-    blind: str
+    majority: str
+    best: str
+    """of the guessers who never look; – where the file doesn't say"""
     note: str
     """what makes the line worthless, or nothing"""
 
@@ -53,6 +55,13 @@ class Tally(TypedDict):
     wrong: int
 
 
+class PhasePart(TypedDict):
+    """A phase of a clip, and the second of the case from which it holds there."""
+
+    label: str
+    from_s: float
+
+
 class ClipLine(TypedDict):
     """A clip in the strip."""
 
@@ -60,7 +69,9 @@ class ClipLine(TypedDict):
     case: str
     start_s: float
     end_s: float
-    phase: str
+    phases: list[PhasePart]
+    pictures: bool
+    """whether there is a frame to show"""
     a: Tally
     b: Tally
 
@@ -74,6 +85,8 @@ class FoundClips(TypedDict):
     at: int
     """the place of the clip that was named, or -1"""
     clips: list[ClipLine]
+    reason: str
+    """why nothing was found, or nothing"""
 
 
 class Stretch(TypedDict):
@@ -149,11 +162,12 @@ class ClipPage(TypedDict):
     split: str
     start_s: float
     end_s: float
-    phase: str
+    phases: list[PhasePart]
+    pictures: bool
     width: int
     height: int
     times: list[float]
-    """seconds of the case, one for each frame of the film"""
+    """seconds of the case, one for each frame of the film; without pictures those of the annotations"""
     pace_s: float
     annotated: list[AnnotatedFrame]
     questions: list[QuestionLine]

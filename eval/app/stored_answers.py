@@ -49,11 +49,11 @@ class Answers:
     def _verdicts(self, split: Split, rows: list[Prediction]) -> dict[str, bool]:
         return {one.row.qa_id: one.verdicts[RULE].correct for one in judge(rows, split.questions.values())}
 
-    def tally(self, split: Split, clip: ShortClip) -> Tally:
-        """Count the right and the wrong answers to a clip's questions."""
-        verdicts = self.verdicts(split)
-        own = [verdicts[one.qa_id] for one in clip.questions if one.qa_id in verdicts]
-        return {"right": sum(own), "wrong": len(own) - sum(own)}
+
+def tally(verdicts: Mapping[str, bool], clip: ShortClip) -> Tally:
+    """Count the right and the wrong answers to a clip's questions."""
+    own = [verdicts[one.qa_id] for one in clip.questions if one.qa_id in verdicts]
+    return {"right": sum(own), "wrong": len(own) - sum(own)}
 
 
 def read_answers(path: Path) -> Answers:

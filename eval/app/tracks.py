@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from surgvqa.builders.cases.timeline import IDLE
+from surgvqa.cards.files.documents import PhaseStretch
 from surgvqa.eval.app.clips import ShortClip
-from surgvqa.eval.app.shapes import Stretch, TimeLine, Track
+from surgvqa.eval.app.shapes import PhasePart, Stretch, TimeLine, Track
 
 TOUCHING_S = 0.002  # clips count in milliseconds
 
@@ -33,10 +34,13 @@ def phase_in_words(phase: str | None) -> str:
     return "no phase" if phase == IDLE else in_words(phase)
 
 
-def time_line(case: str, clips: Sequence[tuple[ShortClip, str | None]]) -> TimeLine:
-    """Return the tracks of a case from its clips and their scenes.
+def time_line(
+    case: str, clips: Sequence[tuple[ShortClip, str | None]], course: Sequence[PhaseStretch] = ()
+) -> TimeLine:
+    """Return the tracks of a case from its clips, their scenes, and its phases.
 
-    An instrument is shown at the moments that were annotated, and no longer: between two of them nobody looked.
+    An instrument is shown at the moments that were annotated, and no longer: between two of them nobody looked. So is
+    a phase where the data set doesn't record the phases of its cases.
     """
     tools: dict[str, list[Stretch]] = defaultdict(list)
     events: list[Stretch] = []
@@ -52,13 +56,15 @@ def time_line(case: str, clips: Sequence[tuple[ShortClip, str | None]]) -> TimeL
         for event in scene.get("events", ()):
             if not event.startswith("phase:"):  # the phases have a track of their own
                 events.append(stretch(moment, moment, event, clip))
-    tracks: list[Track] = [{"name": "phases", "kind": "phases", "stretches": phases(one for one, _ in clips)}]
+    phases = whole_phases(course, clips) if course else phases_at_ends(one for one, _ in clips)
+    tracks: list[Track] = [{"name": "phases", "kind": "phases", "stretches": phases}]
     tracks += [
         {"name": in_words(name), "kind": "tool", "stretches": own} for name, own in sorted(tools.items())
     ]
     if events:
         tracks.append({"name": "events", "kind": "events", "stretches": events})
-    end = max((clip.end_s for clip, _ in clips), default=0.0)
+    ends = [clip.end_s for clip, _ in clips] + [part["end_s"] for part in course]
+    end = max(ends, default=0.0)
     return {"case": case, "end_s": end, "tracks": [track for track in tracks if track["stretches"]]}
 
 
@@ -67,16 +73,47 @@ def stretch(start_s: float, end_s: float, label: str, clip: ShortClip) -> Stretc
     return {"start_s": start_s, "end_s": end_s, "label": in_words(label), "clip": clip.clip_id}
 
 
-def phases(clips: Iterable[ShortClip]) -> list[Stretch]:
-    """Return the phases of clips in order of time; neighbours of one phase that touch are one stretch."""
+def whole_phases(
+    course: Sequence[PhaseStretch], clips: Sequence[tuple[ShortClip, str | None]]
+) -> list[Stretch]:
+    """Return the phases of a case; neighbours of one phase that touch are one stretch."""
     stretches: list[Stretch] = []
-    for clip in clips:
-        if clip.phase is None:
-            continue
-        label = phase_in_words(clip.phase)
+    for part in course:
+        label = phase_in_words(part["phase"])
         last = stretches[-1] if stretches else None
-        if last and last["label"] == label and clip.start_s <= last["end_s"] + TOUCHING_S:
-            last["end_s"] = max(last["end_s"], clip.end_s)
+        if last and last["label"] == label and part["start_s"] <= last["end_s"] + TOUCHING_S:
+            last["end_s"] = max(last["end_s"], part["end_s"])
         else:
-            stretches.append(stretch(clip.start_s, clip.end_s, label, clip))
+            near = min(clips, key=lambda clip: distance(clip[0], part["start_s"]))[0]
+            stretches.append(stretch(part["start_s"], part["end_s"], label, near))
     return stretches
+
+
+def distance(clip: ShortClip, seconds: float) -> float:
+    """Return how far a moment lies outside a clip, in seconds; 0 inside."""
+    return max(clip.start_s - seconds, seconds - clip.end_s, 0.0)
+
+
+def phases_at_ends(clips: Iterable[ShortClip]) -> list[Stretch]:
+    """Return the phase of each clip at its last moment: of the rest of its window nobody knows."""
+    return [
+        stretch(clip.last_s, clip.last_s, phase_in_words(clip.phase), clip)
+        for clip in clips
+        if clip.phase is not None
+    ]
+
+
+def phases_within(course: Sequence[PhaseStretch], clip: ShortClip) -> list[PhasePart]:
+    """Return the phases of a clip in order, each with the second from which it holds there.
+
+    Where the data set doesn't record the phases of its cases, that of the last moment alone is known.
+    """
+    if not course:
+        return [{"label": phase_in_words(clip.phase), "from_s": clip.last_s}]
+    parts: list[PhasePart] = []
+    for part in course:
+        label = phase_in_words(part["phase"])
+        is_inside = part["start_s"] < clip.end_s and clip.start_s < part["end_s"]
+        if is_inside and not (parts and parts[-1]["label"] == label):
+            parts.append({"label": label, "from_s": max(part["start_s"], clip.start_s)})
+    return parts or [{"label": phase_in_words(None), "from_s": clip.start_s}]

@@ -11,7 +11,7 @@ from surgvqa.eval.commands.run_score import show
 from surgvqa.eval.data import columns, records
 from surgvqa.eval.data.truth import truth
 from surgvqa.eval.output.documents import write
-from surgvqa.eval.output.terminal import percent, span, table
+from surgvqa.eval.output.terminal import percent, signed_span, span, table
 from surgvqa.eval.scoring import board as boards
 from surgvqa.eval.settings.score import Board
 
@@ -85,7 +85,13 @@ def lines(board: boards.Board) -> Iterator[str]:
     yield table([heads, *rows])
     yield ""
     pairs = [
-        (f"{one.b} - {one.a}", percent(one.difference), span(one.ci95), _p(one.p), _p(one.p_holm))
+        (
+            f"{one.b} - {one.a}",
+            f"{100 * one.difference:+.1f}",
+            signed_span(one.ci95),
+            _p(one.p),
+            _p(one.p_holm),
+        )
         for one in board.differences
     ]
     yield table([("difference", "points", "95 %", "p", "p, Holm"), *pairs])

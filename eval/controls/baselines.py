@@ -12,11 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
+from surgvqa.builders.bits import guessers
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.streams import Row
-from surgvqa.eval.scoring.verdicts import likeliest
 
 BLIND = ("majority", "text", "text model")  # they see the question only; the others see the phase or pixels
 MEANING = {
@@ -42,16 +42,14 @@ def most_frequent(train: Iterable[Row], *keys: Callable[[Row], Hashable]) -> Ans
             counts[key(row)][row["short_answer"]] += 1
 
     def answer(row: Row) -> str:
-        for counts, key in zip(counters, keys, strict=True):
-            if (choice := _pick(counts.get(key(row), {}), row)) is not None:
-                return choice
-        return min(row["choices"], default="")
+        key_counts = [counts.get(key(row), {}) for counts, key in zip(counters, keys, strict=True)]
+        return guessers.pick(key_counts, row["kind"], row["choices"])
 
     return answer
 
 
 def _pick(counts: Mapping[str, int], row: Row) -> str | None:
-    return likeliest(counts, row["kind"], row["choices"])
+    return guessers.likeliest(counts, row["kind"], row["choices"])
 
 
 def by_kind(row: Row) -> Hashable:
@@ -62,7 +60,7 @@ def by_kind(row: Row) -> Hashable:
 
 def by_text(row: Row) -> Hashable:
     """Return the kind and the question, word for word."""
-    return row["kind"], " ".join(row["question"].casefold().split())
+    return row["kind"], guessers.text_key(row["question"])
 
 
 def phase_key(train: Sequence[Row]) -> Callable[[Row], Hashable]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from surgvqa.cards.command import InputError
 from surgvqa.eval.controls.baselines import by_kind, by_text, most_frequent, text_model
+from surgvqa.eval.controls.question_files import WINDOW, evidence_outside
 from surgvqa.eval.controls.question_files import read as read_questions
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.data.streams import Row
@@ -27,7 +27,7 @@ from surgvqa.eval.scoring.shares import share_interval
 from surgvqa.eval.scoring.statistics import sums
 
 FOLDS = 5
-WINDOW = re.compile(r"(?P<case>.+)@(?P<start>\d+)-(?P<end>\d+)")  # a clip id of ours, milliseconds
+OUTSIDE = "evidence lies outside the clip"
 POINTS = 0.10  # a kind is given away where the best guesser is so far above chance
 GUESSERS = {
     "majority": "the most frequent answer of the kind in the file itself",
@@ -88,13 +88,15 @@ def audit(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> Be
             "two of the files have the same name; rename one, so that the report tells them apart"
         )
     read = {path.name: read_questions(path, columns) for path in paths}
-    files = [_file(name, rows) for name, rows in read.items()]
+    files = [_file(path.name, read[path.name], evidence_outside(path)) for path in paths]
     shared_counts = [_count_shared(a, read[a], b, read[b]) for a, b in itertools.combinations(read, 2)]
     return BenchmarkAudit(schema_version=1, files=files, shared=shared_counts)
 
 
-def _file(name: str, rows: Sequence[Prediction]) -> FileAudit:
+def _file(name: str, rows: Sequence[Prediction], outside: Sequence[str] | None) -> FileAudit:
     faults, examples = _faults(rows)
+    if outside:
+        faults[OUTSIDE], examples[OUTSIDE] = len(outside), list(outside[:3])
     usable = [row for row in rows if row.question.strip() and row.short_answer.strip()]
     by, key = _groups(usable)
     missing = []
@@ -104,6 +106,8 @@ def _file(name: str, rows: Sequence[Prediction]) -> FileAudit:
         missing.append("choices: no choices column")
     if not any(WINDOW.fullmatch(row.clip_id) for row in rows):
         missing.append("windows: clip ids give no times (case@start-end, ms)")
+    if outside is None:
+        missing.append("evidence: no evidence_s column with the clip's window")
     return FileAudit(
         file=name,
         n=len(rows),

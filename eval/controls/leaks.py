@@ -42,6 +42,7 @@ NAMES = {
     "answer": ("short_answer", "answer", "label", "response"),
 }
 EXAMPLES = 20
+BY_LOOK = ("near_duplicates", "turned_frames", "cropped_frames")  # of CHECKS, those that compare pixels
 CHECKS = (*COUNTS, *altered_frames.CHECKS)
 UNITS = {
     "overlapping_windows": "s shared",
@@ -274,7 +275,11 @@ def lines(report: Report) -> list[str]:
     text = []
     for pair in report["pairs"]:
         findings = checks(pair)
-        counts = ", ".join(f"{own['n']} {check.replace('_', ' ')}" for check, own in findings.items())
+        unseen = not all(report["splits"][pair[side]]["frames_compared"] for side in ("a", "b"))  # type: ignore[literal-required]
+        counts = ", ".join(
+            f"{'–' if unseen and check in BY_LOOK else own['n']} {check.replace('_', ' ')}"
+            for check, own in findings.items()
+        )
         text.append(f"{pair['a']} / {pair['b']}: {counts}")
         for check, own in findings.items():
             text += [f"    {check}: {_example(example, check)}" for example in own["examples"][:3]]
@@ -285,7 +290,8 @@ def lines(report: Report) -> list[str]:
         )
         text += [f"    {e['times']} x {e['question']!r}: {e['answer']!r}" for e in single["examples"][:3]]
     text += [f"not checked: {line}" for line in report["not_checked"]]
-    text.append("no leak found" if report["ok"] else "LEAK: a score on these splits is not to be trusted")
+    found = "no leak found" + (" in what could be checked" if report["not_checked"] else "")
+    text.append(found if report["ok"] else "LEAK: a score on these splits is not to be trusted")
     return text
 
 

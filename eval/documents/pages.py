@@ -99,6 +99,8 @@ class PredictionsPage(LiftPlot):
     """the template's name"""
     title: str
     """heading of the page"""
+    about: list[str]
+    """model, data set, date and versions, as the page's head words them"""
     command: str
     """the command that makes the page again"""
     data: str | None

@@ -24,6 +24,15 @@ def span(ends: Sequence[float] | None) -> str:
     return "-" if ends is None else f"{percent(ends[0])}-{percent(ends[1])}"
 
 
+def signed_span(ends: Sequence[float] | None) -> str:
+    """Return an interval of a difference in points.
+
+    >>> signed_span([-0.255, 0.2]), signed_span(None)
+    ('-25.5 to +20.0', '-')
+    """
+    return "-" if ends is None else " to ".join(f"{100 * end:+.1f}" for end in ends)
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows under a header, the first column to the left and the others to the right.
 
@@ -206,6 +215,6 @@ def _comparison_cells(own: Mapping[str, Any]) -> tuple[str, ...]:
     def p(value: float | None) -> str:
         return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
-    ends = "-" if own["ci95"] is None else " to ".join(f"{100 * end:+.1f}" for end in own["ci95"])
+    ends = signed_span(own["ci95"])
     accuracies = (percent(own["a"]), percent(own["b"]), f"{100 * own['difference']:+.1f}", ends)
     return (*accuracies, p(own["p"]), p(own.get("p_holm")), str(own["only_a"]), str(own["only_b"]))

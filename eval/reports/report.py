@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files.manifest import NAME, read, read_json
 from surgvqa.cards.write import model
 from surgvqa.eval.data import columns, streams
 from surgvqa.eval.data.truth import spellings, truth
@@ -76,7 +79,8 @@ def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[st
     )
     numbers: PredictionsPage = {
         "page": "predictions",
-        "title": config.title or f"Answers in {Path(config.what).name}",
+        "title": config.title or heading(Path(config.what), config.data),
+        "about": about(Path(config.what), config.data),
         "command": f"surgvqa-eval report {Path(config.what).name}",
         "data": config.data,
         "model_index": model_index(figures, Path(config.what).stem, config.data),
@@ -100,6 +104,56 @@ def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[st
         "frames_note": _frames_note(data, pictures),
     }
     return numbers, pictures
+
+
+def heading(file: Path, data: str | None) -> str:
+    """Return the heading of a page on answers: the model and the data set, where they are known."""
+    model_name = _model(file)
+    if not model_name:
+        return f"Answers in {file.name}"
+    return f"{model_name} on {_data_name(data)}" if data else f"{model_name}: answers in {file.name}"
+
+
+def about(file: Path, data: str | None) -> list[str]:
+    """Return what the answers are of: model and engine, the data set with its digest, the day of the answers, our version."""
+    facts = run_facts(file)
+    day = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    manifest = read(Path(data)) if data and (Path(data) / NAME).is_file() else None
+    entries = [
+        f"model {model_name}" if (model_name := _model(file)) else "",
+        f"weights {facts['weights'][:12]}" if facts.get("weights") else "",
+        f"engine {facts['engine']}" if facts.get("engine") else "",
+        f"data set {_data_name(data)}" if data else "",
+        f"data digest {manifest['sha256'][:12]}" if manifest and "sha256" in manifest else "",
+        f"data set built by surgvqa {manifest['surgvqa']}" if manifest and "surgvqa" in manifest else "",
+        f"file of answers written {day.day} {day:%B %Y}",
+        f"scored by surgvqa {version('surgvqa')}",
+    ]
+    return [entry for entry in entries if entry]
+
+
+def run_facts(file: Path) -> dict[str, str]:
+    """Return the facts of the run that left a file of answers, where it says them beside the file."""
+    path = file.with_suffix(".run.json")
+    facts = read_json(path, "delete it, or answer again") if path.is_file() else {}
+    return {key: str(facts[key]) for key in ("model", "weights", "engine") if facts.get(key)}
+
+
+def _model(file: Path) -> str:
+    model_name = run_facts(file).get("model", "")
+    return (
+        model_name
+        if model_name.count("/") == 1 and not model_name.startswith((".", "/"))
+        else Path(model_name).name
+    )
+
+
+def _data_name(data: str | None) -> str:
+    """Return a data set's name: its source's, else its own on the Hub, else its folder's."""
+    folder = Path(data or "")
+    if (folder / NAME).is_file():
+        return read(folder)["source"]["name"]
+    return folder.name if folder.exists() else str(data)
 
 
 def model_index(figures: Scores, name: str, where: str | None) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from surgvqa.builders.bits import guessers
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.documents.scores import Distances, Interval, KindFigures, Lists
 from surgvqa.eval.reading import grid_answers
@@ -15,7 +16,7 @@ from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match, statistics, verdicts
 from surgvqa.eval.scoring.shares import share_interval
-from surgvqa.eval.scoring.verdicts import Judgement, constant, likeliest, options
+from surgvqa.eval.scoring.verdicts import Judgement, constant, options
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
 CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(other)"
@@ -117,7 +118,7 @@ def blind_guess(
     known_answers = options(rows)[rows[0].kind]
     answer_counts = train_counts or Counter(row.short_answer for row in rows)
     usual = (
-        likeliest(answer_counts, rows[0].kind, ()) or "",
+        guessers.likeliest(answer_counts, rows[0].kind, ()) or "",
         verdicts.blind(rows, answer_counts, rule, known_answers),
     )
     if train_counts:
@@ -176,12 +177,7 @@ def _by_answer(true_answers: Sequence[str], right: np.ndarray) -> float:
 
 def _chance(rows: Sequence[Prediction], answers: int) -> float:
     """Return the chance of a uniform guess among the question's choices, or among the answers the kind is known to have."""
-    guesses = [
-        1 / len(row.choices)
-        if row.choices and row.kind not in match.SET_KINDS
-        else 1 / (2 if row.short_answer.casefold() in match.YES_NO else answers)
-        for row in rows
-    ]
+    guesses = [guessers.chance(row.kind, row.choices, row.short_answer, answers) for row in rows]
     return sum(guesses) / len(guesses)
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from surgvqa.builders.bits.guessers import LIST_KINDS
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, quantities, units
 from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
@@ -42,8 +43,7 @@ from surgvqa.eval.reading.unwrap import unwrap
 from surgvqa.eval.scoring.stretches import NO_BOX, NO_SPAN, judge_region
 
 RULES = ("exact", "word", "substring", "choice")
-# a list of names is the answer
-SET_KINDS = frozenset({"instruments", "ever_seen", "anatomy", "entered", "exited"})
+SET_KINDS = LIST_KINDS  # a list of names is the answer
 CELL_KINDS = frozenset({"absolute_position"})
 YES_NO = polarity.YES_NO
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from surgvqa.builders.bits.guessers import pick
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
@@ -180,32 +181,16 @@ def label(row: Prediction, answers: tuple[str, ...]) -> str:
     return stated_answers[0] if len(stated_answers) == 1 else " ".join(reply_words)[:LABEL_LENGTH] or OTHER
 
 
-def likeliest(counts: Mapping[str, int], kind: str, choices: Sequence[str]) -> str | None:
-    """Return the most frequent answer, one of the question's choices where it has any; ties go by the alphabet.
-
-    Lists of instruments are free: their choices are the names that may stand in them.
-
-    >>> likeliest({"left": 3, "right": 1}, "side", ["right", "above"])
-    'right'
-    """
-    ranking = sorted(counts, key=lambda answer: (-counts[answer], answer))
-    if not choices or kind in match.SET_KINDS:
-        return next(iter(ranking), None)
-    folded_choices = {choice.casefold() for choice in choices}
-    return next((answer for answer in ranking if answer.casefold() in folded_choices), None)
-
-
 def blind(
     rows: Sequence[Prediction], counts: Mapping[str, int], rule: str, known_answers: tuple[str, ...] = ()
 ) -> npt.NDArray[np.float64]:
     """Score the most frequent of each question's choices: 1.0 where right, else 0.0."""
-    usual = likeliest(counts, rows[0].kind, ()) or ""
     guess: dict[tuple[str, ...], str] = {}
     right = np.zeros(len(rows))
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.choices not in guess:
-            guess[row.choices] = likeliest(counts, row.kind, row.choices) or usual
+            guess[row.choices] = pick([counts], row.kind, row.choices)
         groups[guess[row.choices]].append(i)
     for answer, places in groups.items():
         right[places] = constant([rows[i] for i in places], answer, rule, known_answers)

@@ -54,7 +54,7 @@ def adapter(tmp_path: Path) -> Path:
               "base_model_name_or_path": "Qwen/Qwen2.5-VL-3B-Instruct"}  # fmt: skip
     (folder / "adapter_config.json").write_text(json.dumps(config))
     (folder / "surgvqa.json").write_text(json.dumps({"frames": 8, "media": "images", "max_pixels": 50176}))
-    run = {"num_train_epochs": 3, "global_step": 40, "log_history": [{"loss": 2.0}, {"train_loss": 0.0625}],
+    run = {"num_train_epochs": 3, "epoch": 0.4444444444444444, "train_batch_size": 2, "global_step": 40, "log_history": [{"loss": 2.0}, {"train_loss": 0.0625}],
            "best_model_checkpoint": "/home/jane/out/checkpoint-40"}  # fmt: skip
     (folder / "trainer_state.json").write_text(json.dumps(run))
     return folder
@@ -182,6 +182,21 @@ def test_a_licence_the_hub_knows(made: dict[str, Any], licence: str, known: str)
     assert front_matter(dataset_card(made, report()))["license"] == known
 
 
+def test_the_card_says_by_whom_the_cases_were_split(made: dict[str, Any]) -> None:
+    figures = report()
+    figures["notes"] = [*figures["notes"], "split: as the source splits its cases, by the authors' fold 0"]
+    card = dataset_card(made, figures)
+    assert "Split: as the source splits its cases, by the authors' fold 0." in section(card, "Splits")
+    assert "fold 0" not in section(card, "Measured on the input")
+
+
+def test_what_was_not_compared_is_no_zero(made: dict[str, Any]) -> None:
+    figures = report()
+    figures["leaks"] = figures["leaks"] | {"frames_compared": 0}
+    leaks = section(dataset_card(made, figures), "Leaks between the splits")
+    assert "| `train/test` | 0 | 0 | 0 | – |" in leaks and "no frame was compared by its look" in leaks
+
+
 def test_a_licence_the_hub_does_not_know_is_named(made: dict[str, Any]) -> None:
     made["source"]["licence"] = "Hospital data use agreement (2026)"
     data = front_matter(dataset_card(made, report()))
@@ -241,9 +256,27 @@ def test_a_folder_that_looks_like_a_name_of_the_hub_is_none(
     assert front_matter(model_card(describe(adapter), {}))["base_model"] == "demo/base"
     (tmp_path / "demo/base").mkdir(parents=True)
     card = model_card(describe(adapter), {})
-    assert (
-        "base_model" not in front_matter(card) and "huggingface.co/demo" not in card and "BASE_MODEL" in card
-    )
+    assert "base_model" not in front_matter(card) and "huggingface.co/demo" not in card
+    assert 'AutoModelForImageTextToText.from_pretrained("base")' in card and "BASE_MODEL" not in card
+
+
+def test_a_models_card_says_what_was_done_and_fills_its_names(adapter: Path) -> None:
+    """Epochs that were run, not those that were asked for; what the trainer's log leaves out; no NAME of ours."""
+    facts = {"learning_rate": 0.002, "lr_scheduler": "cosine", "seed": 7, "batch_per_step": 16}
+    (adapter / "surgvqa_training.json").write_text(json.dumps(facts))
+    card = model_card(describe(adapter), {"score": score()})
+    for row in ("| `epochs` | 0.444 |", "| `steps` | 40 |", "| `learning_rate` | 0.002 |", "| `seed` | 7 |", "| `batch_per_step` | 16 |"):  # fmt: skip
+        assert row in card
+    assert "num_train_epochs" not in card and not re.search(r"\bNAME\b|ORG/|BASE_MODEL", card)
+    assert 'PeftModel.from_pretrained(base, "adapter")' in card
+    assert front_matter(card)["model-index"][0]["name"] == "Surgical VQA adapter"
+    named = model_card(describe(adapter), {"score": score()}, repo_id="clinic/eyes")
+    assert front_matter(named)["model-index"][0]["name"] == "eyes" and '"clinic/eyes"' in named
+
+
+def test_a_models_card_says_of_how_many_questions_its_accuracy_is(adapter: Path) -> None:
+    card = model_card(describe(adapter), {"score": score() | {"n": 250, "n_headline": 244}})
+    assert "244 of 250 questions count, the others are of kinds with one answer only." in card
 
 
 def test_the_commands_write_the_cards(made: dict[str, Any], adapter: Path, tmp_path: Path) -> None:

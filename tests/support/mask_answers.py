@@ -16,7 +16,7 @@ TOOLS = ("spatula", "gauge", "unspecified instrument")
 PARTS = (
     "cornea",
     "pupil",
-    "lens",
+    "implanted lens",
     "gallbladder",
     "cystic duct",
     "cystic artery",
@@ -138,7 +138,8 @@ def right(pictures: Pictures, rated: dict[tuple[float, str], int], qa: QA) -> bo
             point = middle(things[part])
             return hour_off(short, point, (W / 2, H / 2)) < 0.5 + 10 / math.dist(point, (W / 2, H / 2))
         case "pupil_width":
-            share = math.sqrt(area(things["pupil"]) / area(things["cornea"])) * 100
+            widths = [things[name][2] - things[name][0] for name in ("pupil", "cornea")]
+            share = widths[0] / widths[1] * 100
             low, high = {"under two thirds": (0, 66.7), "two thirds to four fifths": (66.6, 80)}.get(
                 short, (80, 100)
             )

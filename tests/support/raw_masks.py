@@ -132,8 +132,11 @@ def read_endoscapes(root: Path, video: int) -> tuple[Pictures, dict[tuple[float,
     return pictures, rated
 
 
-def write_cholec80(root: Path, number: int, seconds: int, seed: int) -> None:
-    """Write the names of the tools in view of every second, as Cholec80 writes them, and one phase."""
+def write_cholec80(root: Path, number: int, seconds: int, seed: int, every: int = 40) -> None:
+    """Write the names of the tools in view of every second, as Cholec80 writes them, and two phases.
+
+    A tool comes or goes every so many seconds, for the rows of the real ones are smooth.
+    """
     draw, columns = (
         random.Random(seed),
         ("Grasper", "Bipolar", "Hook", "Scissors", "Clipper", "Irrigator", "SpecimenBag"),
@@ -141,9 +144,15 @@ def write_cholec80(root: Path, number: int, seconds: int, seed: int) -> None:
     shown: set[str] = set()
     lines = ["\t".join(("Frame", *columns))]
     for second in range(seconds):
-        shown ^= {draw.choice(columns)} if draw.random() < 0.3 else set()
+        shown ^= {draw.choice(columns)} if second % every == every // 2 else set()
         lines.append("\t".join((str(25 * second), *(str(int(name in shown)) for name in columns))))
-    phases = ["Frame\tPhase", *(f"{frame}\tPreparation" for frame in range(0, 25 * seconds, 25))]
+    phases = [
+        "Frame\tPhase",
+        *(
+            f"{25 * second}\t{('Preparation', 'CalotTriangleDissection')[2 * second >= seconds]}"
+            for second in range(seconds)
+        ),
+    ]
     for folder, what, text in (("tool_annotations", "tool", lines), ("phase_annotations", "phase", phases)):
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder / f"video{number:02d}-{what}.txt").write_text("\n".join(text) + "\n")

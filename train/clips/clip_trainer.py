@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from accelerate import PartialState
 from accelerate.utils import is_peft_model
 from surgvqa.cards.command import InputError, say
 from surgvqa.cards.files import manifest
-from surgvqa.cards.write.model import ADAPTER, card_of_training
+from surgvqa.cards.write.model import ADAPTER, TRAINING, card_of_training
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.train.clips.answering import Answering, measure
@@ -92,6 +93,16 @@ class EndsOnce:
         super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
 
 
+def asked_for(args: TrainingArguments) -> dict[str, object]:
+    """Return the settings of a run that its log doesn't hold and a card must say."""
+    return {
+        "learning_rate": args.learning_rate,
+        "lr_scheduler": str(getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type)),
+        "seed": args.seed,
+        "batch_per_step": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+    }
+
+
 class OwnCard:
     """Before a trainer of TRL: the card in ``output_dir`` is ours, with what is known of the training.
 
@@ -107,6 +118,7 @@ class OwnCard:
         folder = Path(self.args.output_dir)
         is_model = (folder / ADAPTER).is_file() or (folder / "config.json").is_file()
         if is_model and self.is_world_process_zero():  # type: ignore[attr-defined]
+            manifest.put(folder / TRAINING, json.dumps(asked_for(self.args), indent=1) + "\n")
             manifest.put(folder / manifest.CARD, card_of_training(folder, self.trained_on))
 
 

@@ -65,6 +65,10 @@ async function openData(clip = "") {
   else busy(false);
 }
 
+// The phases of a clip in order, each after the first with the second from which it holds.
+const phases = ({ phases: parts, start_s: start }) => parts.flatMap(({ label, from_s: from }, at) => [
+  ...(at ? [`, from ${clock(from)} `] : from > start ? [`at ${clock(from)} `] : []), make("b", {}, label)]);
+
 async function openClip(clip, seconds = null) {
   const mine = newest();
   busy(true);
@@ -77,7 +81,7 @@ async function openClip(clip, seconds = null) {
     tell("film-error");
     player.showClip(page);
     if (seconds !== null) player.goto(page.times.reduce((best, time, at) => (Math.abs(time - seconds) < Math.abs(page.times[best] - seconds) ? at : best), 0));
-    $("about").replaceChildren(make("b", {}, page.phase), ` · ${page.case} · ${clock(page.start_s)} to ${clock(page.end_s)}` + (page.annotated.length ? ` · annotated at ${page.annotated.map(one => clock(one.time_s)).join(", ")}` : " · nothing is annotated in this clip"));
+    $("about").replaceChildren(...phases(page), ` · ${page.case} · ${clock(page.start_s)} to ${clock(page.end_s)}` + (page.annotated.length ? ` · annotated at ${page.annotated.map(one => clock(one.time_s)).join(", ")}` : " · nothing is annotated in this clip"));
     asking.showQuestions(page.questions);
     if (shownCase !== `${state.data} ${page.split} ${page.case}`) { shownCase = ""; $("timeline").replaceChildren(); }
     const found = await json("api/case");
@@ -123,8 +127,17 @@ $("next").onclick = () => strip.neighbour(1);
 $("open-help").onclick = () => $("help").showModal();
 $("open-figures").onclick = () => {
   $("figures-title").textContent = known.title;
-  $("figures").querySelector("tbody").replaceChildren(...known.figures.map(one => make("tr", { title: one.note }, make("th", {}, one.kind + (one.note ? " *" : "")), ...[one.questions, one.right, one.blind].map(text => make("td", {}, text)))));
+  const columns = ["questions", "right", "majority", "best"].filter(name => known.figures.some(one => one[name] !== "–"));
+  const heads = { questions: ["questions", ""], right: ["right", ""], majority: ["majority", "says the most frequent training answer of the kind"], best: ["best blind", "the best of three that never look: majority, text, words"] };
+  $("figures").querySelector("thead tr").replaceChildren(make("th", {}, "kind"), ...columns.map(name => make("th", { title: heads[name][1] }, heads[name][0])));
+  $("figures").querySelector("tbody").replaceChildren(...known.figures.map(one => make("tr", { title: one.note }, make("th", {}, one.kind + (one.note ? " *" : "")), ...columns.map(name => make("td", {}, one[name])))));
+  $("figures-note").textContent = [
+    columns.includes("majority") ? "majority says the most frequent training answer of the kind" : "",
+    columns.includes("best") ? "best blind is the best of three that never look: majority, text (of the very question), words (a classifier)" : "",
+    known.figures.some(one => one.note) ? "* every answer is the same, so nothing is measured" : "",
+  ].filter(Boolean).join("; ");
   $("figures").showModal();
+  $("figures").scrollTop = 0; // the dialog opens with its focus on the button at its end
 };
 
 const ACTIONS = {

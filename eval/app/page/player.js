@@ -19,6 +19,8 @@ export function showClip(page) {
   $("picture").style.setProperty("--ratio", `${page.width} / ${page.height}`);
   $("picture").style.setProperty("--shape", page.width / page.height);
   $("annotated").hidden = !page.annotated.length;
+  $("blank").hidden = page.pictures; $("poster").hidden = !page.pictures;
+  for (const id of ["play", "speed"]) $(id).disabled = !page.pictures;
   $("poster").onerror = () => get("media/frame", { index: shown }).catch(error => tell("film-error", error));
   goto(own()?.index ?? Math.floor(page.times.length / 2));
 }
@@ -27,7 +29,7 @@ export function goto(index) {
   if (!clip) return;
   shown = Math.max(0, Math.min(index, last()));
   if (film) $("film").currentTime = (shown + 0.5) * step();
-  else {
+  else if (clip.pictures) {
     $("poster").src = address("media/frame", { index: shown });
     $("poster").alt = `Frame ${shown + 1} of ${last() + 1}, ${clock(clip.times[shown])}`;
   }
@@ -56,7 +58,7 @@ function draw() {
   const present = ($("boxes").checked && here()?.present) || [];
   $("present").replaceChildren(...(present.length ? [make("small", {}, "here, place not annotated: ")] : []), ...present.map(name => make("b", {}, name)));
   $("marks").replaceChildren(...marks.map(([mark, role]) => outline(mark, role)));
-  $("clock").textContent = `${clock(clip.times[shown])} · frame ${shown + 1} of ${last() + 1}`;
+  $("clock").textContent = `${clock(clip.times[shown])} · ${clip.pictures ? "frame" : "moment"} ${shown + 1} of ${last() + 1}`;
   onTime(clip.times[shown]);
 }
 
@@ -86,7 +88,7 @@ async function load() {
 }
 
 export async function play() {
-  if (!clip) return;
+  if (!clip?.pictures) return;
   if (!$("film").paused) return stop();
   if (!film) await load();
   if (!film) return;

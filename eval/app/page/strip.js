@@ -2,7 +2,7 @@
 import { $, address, clock, json, latest, make, state, tell } from "./shared.js";
 
 const PART = 60;
-let found = { total: 0, first: 0, at: -1, clips: [] }, open = () => {};
+let found = { total: 0, first: 0, at: -1, clips: [], reason: "" }, open = () => {};
 const newest = latest();
 export const whenOpened = listener => { open = listener; };
 
@@ -38,9 +38,10 @@ function show() {
 function tile(clip) {
   const tally = who => { const { right, wrong } = clip[who]; return right + wrong ? [make("b", { className: wrong ? "wrong" : "right" }, `${who.toUpperCase()} ${right}/${right + wrong} `)] : []; };
   const when = `${clock(clip.start_s)} – ${clock(clip.end_s)}`;
-  const button = make("button", { type: "button", title: `${clip.case}, ${when}, ${clip.phase}`, onclick: () => open(clip.clip) },
-    make("img", { src: address("media/frame", { clip: clip.clip }), loading: "lazy", alt: "" }),
-    make("span", {}, when), make("span", {}, make("i", { className: "tally" }, ...tally("a"), ...tally("b")), clip.phase));
+  const phases = clip.phases.map(one => one.label).join(" → ");
+  const button = make("button", { type: "button", title: `${clip.case}, ${when}, ${phases}`, onclick: () => open(clip.clip) },
+    clip.pictures ? make("img", { src: address("media/frame", { clip: clip.clip }), loading: "lazy", alt: "" }) : make("span", { className: "blank" }, "no picture"),
+    make("span", { className: "whose" }, make("i", { className: "tally" }, ...tally("a"), ...tally("b")), clip.case), make("span", {}, when), make("span", {}, phases));
   button.dataset.clip = clip.clip;
   return make("li", {}, button);
 }
@@ -57,7 +58,7 @@ export function mark() {
     } else button.removeAttribute("aria-current");
   }
   const { total, first } = found;
-  $("count").textContent = total === 0 ? "no clip fits this search" : place < 0 ? `${total} clips` : `clip ${first + place + 1} of ${total}`;
+  $("count").textContent = total === 0 ? found.reason : place < 0 ? `${total} clips` : `clip ${first + place + 1} of ${total}`;
 }
 
 // Whether the shown part has the clip.

@@ -22,8 +22,9 @@ export function showLine(found, clip) {
       const moment = one.start_s === one.end_s;
       const when = moment ? clock(one.start_s) : `${clock(one.start_s)} to ${clock(one.end_s)}`;
       const style = { left: share(one.start_s) };
-      if (!moment) Object.assign(style, { width: share(one.end_s - one.start_s), background: colour(one.label) });
-      return make("button", { type: "button", style, title: `${one.label}, ${when}`, onclick: event => choose(event, one), tabIndex: track.kind === "phases" ? 0 : -1 },
+      if (track.kind === "phases") style.background = colour(one.label);
+      if (!moment) style.width = share(one.end_s - one.start_s);
+      return make("button", { type: "button", style, title: `${one.label}, ${when}`, className: moment ? "moment" : "", onclick: event => choose(event, one), tabIndex: track.kind === "phases" ? 0 : -1 },
         ...(moment ? [] : [one.label]));
     });
     const place = make("div", { className: `track ${track.kind}`, onclick: nearest }, ...parts,

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from surgvqa.builders.cases.splits import assign, part, refuse_shared_cases
+from surgvqa.builders.cases.splits import SPLITS, assign, note, part, refuse_shared_cases
 from surgvqa.builders.schema import QA, Case, Clip
 from surgvqa.cards.command import InputError
 
@@ -156,7 +156,7 @@ def test_splits_stay_as_they_are():
                 assign(made, kinds_by_case=kinds, test_cases=tested, validation=shares[0], test=shares[1])
             )
         except InputError as error:
-            results.append(str(error))
+            results.append(str(error).split(";")[0])  # without its advice
     assert (
         hashlib.sha256(json.dumps(results).encode()).hexdigest()
         == "5f38957c0a6ddf4bf8ee4e3326e600554fde7a12443cf0f9f46c4fcfa2c8506c"
@@ -220,3 +220,37 @@ def test_a_clip_as_far_away_as_asked_is_apart():
 def test_clips_of_one_start_that_touch_stay_together():
     clips = [Clip("c", 0, 5000, None), Clip("c", 0, 60_000, None), Clip("c", 30_000, 31_000, None)]
     assert len({clip.split for clip in part(clips, apart_s=1.0)}) == 1
+
+
+def test_a_note_says_by_whom_the_cases_were_split() -> None:
+    def told(*cases: Case, test_cases: tuple[str, ...] = (), splits: tuple[str, ...] = SPLITS) -> str:
+        return note(cases, iter(splits), test_cases, 3)
+
+    plain, official = Case("a", "s", "cataract"), Case("b", "s", "cataract", split="test")
+    listed = Case(
+        "c", "s", "cataract", split="test", split_list="the authors' fold 1 (not here: 1 of its 5 test cases)"
+    )
+    assert "no official split of these cases; drawn with seed 3" in told(plain)
+    assert (
+        told(plain, official, splits=("train", "test"))
+        == "split: as the source splits its cases; no validation split"
+    )
+    assert "by the authors' fold 1 (not here: 1 of its 5 test cases)" in told(plain, listed)
+    assert (
+        told(plain, listed, test_cases=("a",))
+        == "split: 1 test case named with --test-cases, the others drawn with seed 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cases", "options", "way"),
+    [
+        ([Case(name, "s", "cataract", split="test") for name in "ab"], {}, "--test-cases a"),
+        ([Case(name, "s", "cataract") for name in "ab"], {"test_cases": ("a", "b")}, "name fewer with --test-cases"),
+    ],
+)  # fmt: skip
+def test_nothing_to_train_on_names_a_way_out(
+    cases: list[Case], options: dict[str, tuple[str, ...]], way: str
+) -> None:
+    with pytest.raises(InputError, match=way):
+        assign(cases, kinds_by_case={}, **options)

@@ -159,7 +159,7 @@ def test_every_label_of_the_real_cataract_files_is_known(realdata: Path):
                 continue
         assert len(known) == 1, (name, known)
         roles[name] = known[0]
-    assert roles["Lens"] == ("anatomy", "lens")
+    assert roles["Lens"] == ("anatomy", "implanted lens")
     assert roles["cornea1"] == ("anatomy", "cornea") and roles["pupil1"] == ("anatomy", "pupil")
     assert roles["Phacoemulsification Tip"] == ("instrument", "phacoemulsification tip")
     with (realdata / "cataract_tools_boxes" / "191S6_Labels.csv").open() as lines:

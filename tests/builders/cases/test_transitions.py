@@ -32,6 +32,7 @@ def test_everything_is_counted_once_per_stretch_and_moment() -> None:
         roles={"knife": "instrument", "pupil": "anatomy"},
         located=False,
         several=("knife",),
+        phases=("incision", "phaco"),
     )
     assert [*found.following, *found.scenes, *found.roles] == [
         "incision", "none", "phaco", "incision", "phaco", "knife", "pupil",

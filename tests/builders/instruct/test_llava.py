@@ -13,6 +13,8 @@ from PIL import Image
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.instruct import llava
 from surgvqa.builders.pipeline.verify import verify
+from surgvqa.builders.questions.messages import conversation
+from surgvqa.builders.schema import QA
 from surgvqa.cards.command import InputError
 
 
@@ -203,6 +205,18 @@ def test_a_bad_file_is_one_line(sample, said: str, tmp_path: Path, capsys):
     path.write_text(json.dumps([sample]))
     assert main(["import", str(path), "--out", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("token", ["<|im_end|>", "<|vision_start|>"])
+def test_what_training_refuses_is_refused_with_its_id(token: str, tmp_path: Path, capsys):
+    file = tmp_path / "chats.json"
+    file.write_text(json.dumps([said(("human", "Which?"), ("gpt", f"A {token} hook."), id="s9")]))
+    assert main(["import", str(file), "--out", str(tmp_path / "out"), "--media", "none"]) == 2
+    assert f"sample 0, id s9: 'A {token} hook.' holds the control token {token}" in capsys.readouterr().err
+    qa = QA("a#phase", "phase", "recognition", f"Which {token} phase?", "It is incision.", "incision")
+    with pytest.raises(InputError, match=r"question a#phase: .*holds the control token"):
+        conversation([qa])
+    assert len(conversation([QA("a#b", "b", "recognition", "Is a < b | c > d?", "Yes.", "yes")])) == 2
 
 
 def test_endochat_goes_through_a_data_set_and_comes_back(realdata: Path, tmp_path: Path):

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from raw_masks import write_cholec80
 from surgvqa.builders import __main__ as command
 from surgvqa.builders import sources
 from surgvqa.builders.asking import extensions, templates
@@ -79,7 +80,10 @@ def kind(tmp_path: Path) -> Path:
 
 
 def build(out: Path, *more: str) -> dict:
-    words = ["cholec80", "--root", str(FIXTURE), "--out", str(out), "--media", "none", "--protocol", "none"]
+    root = out.parent / "cholec80"
+    for number in (2, 45):
+        write_cholec80(root, number, 600, number)
+    words = ["cholec80", "--root", str(root), "--out", str(out), "--media", "none", "--protocol", "none"]
     assert command.main([*words, "--workers", "0", "--on-error", "quarantine", *more]) == 0
     return json.loads((out / "report.json").read_text())
 

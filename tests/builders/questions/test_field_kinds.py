@@ -60,7 +60,7 @@ DENSE = frozenset(
         "target_reworded",
     ]
 )  # the kinds that are checked on dense labels
-STEPS = frozenset(("step", "step_of", "step_change"))
+STEPS = frozenset(("step", "step_of", "step_change", "step_caption", "phase_caption"))
 
 
 def raw(seed: int) -> dict:
@@ -174,6 +174,35 @@ def cell_of(rows: list[dict], tool: str) -> str | None:
     return CELLS[3 * int(min(2, (y1 + y2) * 3 // 2000)) + int(min(2, (x1 + x2) * 3 // 2000))]
 
 
+def clean_way(truth: Truth, tool: str, seconds: list[int]) -> bool:
+    """Whether the middle of a tool's box, going straight from second to second, is only where seconds show it."""
+    middles = []
+    for second in seconds:
+        boxes = [row["box"] for row in truth.rows(second) if row["tool"] == tool]
+        middles.append(((boxes[0][0] + boxes[0][2]) / 2, (boxes[0][1] + boxes[0][3]) / 2) if boxes else None)
+    for a, b in pairwise(middles):
+        if a is None or b is None:
+            continue
+        way = [[a[k] + (b[k] - a[k]) * i / 100 for k in (0, 1)] for i in range(101)]
+        cells = {(min(2, int(x * 3 // 1000)), min(2, int(y * 3 // 1000))) for x, y in way}
+        ends = {(min(2, int(x * 3 // 1000)), min(2, int(y * 3 // 1000))) for x, y in (a, b)}
+        if _wide(cells - ends, way):
+            return False
+    return True
+
+
+def _wide(others: set[tuple[int, int]], way: list[list[float]]) -> bool:
+    """Whether a way is in further cells for more than a fortieth of it: what is shorter may fall between two looks."""
+    inside = [(min(2, int(x * 3 // 1000)), min(2, int(y * 3 // 1000))) in others for x, y in way]
+    return sum(inside) > 3
+
+
+def alone(truth: Truth, tool: str, second: int) -> bool:
+    """Whether no other tool comes or goes within a second of the second at which one does."""
+    times = [at for at in range(second - 1, second + 2) if 0 < at < SECONDS]
+    return all((truth.tools(at) ^ truth.tools(at - 1)) <= {tool} for at in times)
+
+
 def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
     """Whether an answer is what the raw file says."""
     at, short = qa.evidence_s[-1], qa.short_answer
@@ -214,11 +243,17 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
             words = {(1, 0): "only at the start", (0, 1): "only at the end", (1, 1): "at both ends"}
             return short == words.get((seen[0], seen[-1]), "at neither end")
         case "enters_at":
-            return not seen[0] and short == f"{seen.index(True)}.0 s"
+            at_s = seen.index(True)
+            return not seen[0] and short == f"{at_s}.0 s" and alone(truth, tool, seconds[at_s])
         case "leaves_at":
-            return seen[0] and short == ("not within the clip" if all(seen) else f"{seen.index(False)}.0 s")
+            if all(seen):
+                return short == "not within the clip"
+            at_s = seen.index(False)
+            return seen[0] and short == f"{at_s}.0 s" and alone(truth, tool, seconds[at_s])
         case "when":
             shown = [i for i, one in enumerate(seen) if one]
+            ends = [i for i in (shown[0], shown[-1] + 1) if 0 < i < len(seen)]
+            assert all(alone(truth, tool, seconds[i]) for i in ends), "an exchange"
             return short == f"{shown[0]}.0-{shown[-1]}.0 s" and len(shown) == shown[-1] - shown[0] + 1
         case "how_long":
             shown = [i for i, one in enumerate(seen) if one]
@@ -226,10 +261,12 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
             low, high = {"up to 2 s": (0, 2), "2 to 4 s": (2, 4), "over 4 s": (4, 9)}[short]
             return low <= least and most <= high
         case "which_first":
-            begins = {}
+            begins, first_two = {}, named(qa.question)
             for one in named(qa.question):
                 begins[one] = min(i for i, second in enumerate(seconds) if one in truth.tools(second))
-            return short == min(begins, key=begins.get) and len(set(begins.values())) == 2
+            return (
+                short == min(begins, key=begins.get) and abs(begins[first_two[0]] - begins[first_two[1]]) > 1
+            )
         case "verb" | "target":
             if not own:
                 return short == "not visible"
@@ -243,12 +280,15 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
             return len(meant) == 1 and short == (meant[0][qa.kind.removesuffix("_reworded")] or "nothing")
         case "actor":
             fit = [r for r in rows if r["verb"] and r["verb"] in bare and r["target"] and r["target"] in bare]
-            return {row["tool"] for row in fit} == {short}
+            return {row["tool"] for row in fit} == {short} and all(r["verb"][:4] != short[:4] for r in fit)
         case "triplet":
             done = {
                 f"{r['tool']}: {r['verb']} {r['target']}" if r["verb"] else f"{r['tool']}: nothing"
                 for r in rows
             }
+            alike = [one for one in qa.choices if one.split()[0] == short.split()[0]]
+            targets = [one.split()[-1] if len(one.split()) > 2 else "" for one in alike]
+            assert targets.count(short.split()[-1] if len(short.split()) > 2 else "") == 1, "a second verb"
             return {short} == done & set(qa.choices) and len(qa.choices) == 4
         case "absolute_position":
             return short == cell_of(rows, tool)
@@ -256,13 +296,20 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
             at_s = int(short.split(".")[0])
             place = next(one for one in CELLS if f"at the {one} of" in bare or f"to the {one} of" in bare)
             courses = [cell_of(truth.rows(second), tool) for second in seconds]
-            return at_s > 0 and courses.index(place) == at_s and courses[0] not in (None, place)
+            straight = clean_way(truth, tool, seconds[: at_s + 1])
+            return straight and at_s > 0 and courses.index(place) == at_s and courses[0] not in (None, place)
         case "mostly_at":
             courses = [cell_of(truth.rows(second), tool) for second in seconds]
             return None not in courses and 3 * courses.count(short) >= 2 * len(courses)
         case "ever_seen":
             every = [truth.tools(second) for second in seconds]
             union = set().union(*every)
+            around = [
+                truth.tools(s) if 0 <= s < SECONDS else set()
+                for s in (seconds[0] - 1, *seconds, seconds[-1] + 1)
+            ]
+            rows_of = {t: "".join(" x"[t in one] for one in around) for t in union}
+            assert not any(" x " in row for row in rows_of.values()), "a single row"
             return short == ", ".join(sorted(union, key=TOOLS.index)) and union > every[0] | every[-1]
         case "timed_caption":
             said = {}
@@ -274,7 +321,8 @@ def right(truth: Truth, frames: tuple[float, ...], qa: QA) -> bool:
         case "goes_to":
             courses = [cell_of(truth.rows(second), tool) for second in seconds]
             later = [one for one in courses if one != courses[0]]
-            return courses[0] is not None and later[0] == short != courses[-1]
+            straight = clean_way(truth, tool, seconds[: courses.index(short) + 1])
+            return straight and courses[0] is not None and later[0] == short != courses[-1]
         case "box":
             return near(own[0]["box"], box_in(short)) if own else short == "not visible"
         case "in_box":
@@ -362,12 +410,16 @@ def test_steps_and_their_changes(tmp_path):
     ]
     raws = {}
     for number in (81, 83):
-        starts = [0, 31_000 + number * 10, 60_500, 93_000 + number * 7, 120_000]
+        starts = [0, 31_000 + number * 10, 62_500, 93_000 + number * 7, 120_000]
         steps = [
             {"start": a, "end": b, "label_name": names[i], "label_id": i}
             for i, (a, b) in enumerate(pairwise(starts))
         ]
-        phases = [{"start": 0, "end": 120_000, "label_name": "preparation", "label_id": 0}]
+        ends = [("preparation", 62_500), ("gastric_pouch_creation", 120_000)]
+        phases = [
+            {"start": end - lasts, "end": end, "label_name": name, "label_id": i}
+            for i, ((name, end), lasts) in enumerate(zip(ends, (62_500, 57_500), strict=True))
+        ]
         raws[f"BBP{number}"] = steps
         file = tmp_path / "labels" / f"BBP{number}.mp4.json"
         file.write_text(json.dumps({"phases": phases, "steps": steps}))
@@ -389,6 +441,11 @@ def test_steps_and_their_changes(tmp_path):
                         if clip.start_ms < s["start"] < clip.end_ms
                     ]
                     assert qa.evidence_s[0] <= cut <= qa.evidence_s[1]
+                elif qa.kind in ("step_caption", "phase_caption"):
+                    told = ("retractor placement", "crura dissection")
+                    told = told if qa.kind == "step_caption" else ("preparation", "gastric pouch creation")
+                    assert (clip.start_ms, clip.end_ms) == (60_000, 65_000), qa
+                    assert qa.short_answer == f"0.0-2.5 s: {told[0]}; 2.5-5.0 s: {told[1]}", qa
                 checked[qa.kind] += 1
     assert checked.keys() >= STEPS
     assert of_case(cases[0]).step(10.0) == "trocar placement"

@@ -16,7 +16,7 @@ from surgvqa.builders.asking import templates
 from surgvqa.builders.asking.pool import POOL, certified_questions
 from surgvqa.builders.bits.blind import Guesser, chance, context, right
 from surgvqa.builders.bits.choose import Part, choose
-from surgvqa.builders.bits.thin import Item, count_items, most_frequent, thin_items, weights
+from surgvqa.builders.bits.thin import Guessers, Item, count_items, most_frequent, thin_items, weights
 from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
@@ -186,7 +186,7 @@ def test_thinning_ends_at_chance():
     items += [item(1000 + i, "gauge", "no" if i % 10 else "yes") for i in range(200)]
     taught = count_items(items)
     assert right(Guesser(taught), taught) > 0.85
-    kept, cause = thin_items(items, taught, 0)
+    kept, cause = thin_items(items, Guessers(taught), 0)
     assert cause is None and len(kept) >= 60
     left = count_items(kept)
     assert (
@@ -200,13 +200,13 @@ def test_chance_is_that_of_all_answers_that_training_shows():
     train = [item(i, "spatula", str(i % 5), ()) for i in range(100)]
     held = [item(200 + i, "spatula", "0" if i % 2 else "1", ()) for i in range(200)]
     held += [item(900 + i, "spatula", str(2 + i % 3), ()) for i in range(15)]
-    kept, _ = thin_items(held, count_items(train), 0)
+    kept, _ = thin_items(held, Guessers(count_items(train)), 0)
     answers = Counter(one.answer for one in kept)
     assert not kept or max(answers.values()) <= 0.3 * len(kept)
 
 
 def test_a_kind_with_one_answer_is_left_out_by_name():
-    kept, cause = thin_items([item(i, "spatula", "yes") for i in range(50)], Counter(), 0)
+    kept, cause = thin_items([item(i, "spatula", "yes") for i in range(50)], Guessers(Counter()), 0)
     assert not kept and cause
 
 
@@ -346,7 +346,7 @@ def test_thinning_holds_against_who_takes_the_likeliest_answer_of_those_offered(
     known = Counter(one.answer for one in train)
     assert most_frequent(known, ("duct", "liver")) == "duct"
     mixed = [*held, *(asked(3000 + i, ("liver", "plate"), "liver" if i % 4 else "plate") for i in range(200))]
-    kept, cause = thin_items(mixed, count_items(train), 0)
+    kept, cause = thin_items(mixed, Guessers(count_items(train)), 0)
     assert cause is None and len(kept) > 100
     hits = sum(most_frequent(known, one.context.choices) == one.answer for one in kept)
     assert hits <= 0.6 * len(kept)
@@ -366,7 +366,7 @@ def test_thinning_goes_on_until_nothing_changes():
             taught[what, answer] += times
             heart.setdefault(text, Counter())[answer] += times
             items += [Item(f"{word}-{answer}-{i}", what, answer, text) for i in range(n)]
-    kept, cause = thin_items(items, taught, 0, heart)
+    kept, cause = thin_items(items, Guessers(taught, heart), 0)
     assert cause is None and len(kept) > 900
-    again, _ = thin_items(kept, taught, 0, heart)
+    again, _ = thin_items(kept, Guessers(taught, heart), 0)
     assert {one.qa_id for one in again} == {one.qa_id for one in kept}, "nothing is left to take out"

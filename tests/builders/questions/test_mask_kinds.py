@@ -138,7 +138,7 @@ def test_a_tip_without_an_eye_is_placed_in_the_frame(tmp_path):
 
 def test_the_kinds_of_tools_that_are_only_named_are_counted(tmp_path):
     for number in (2, 45):
-        write_cholec80(tmp_path, number, 60, number)
+        write_cholec80(tmp_path, number, 600, number)
     raws = {f"video{number:02d}": read_cholec80(tmp_path, number) for number in (2, 45)}
     found = list(questions("cholec80", tmp_path, ("classes", "count")))
     assert len(found) > 20 and {qa.kind for _, qa in found} == {"classes"}
@@ -150,7 +150,7 @@ def test_what_nobody_says_may_hide_anything():
     things = (
         drawn("spatula", (0, 80, 300, 100)),
         drawn("pupil", (400, 300, 500, 400)),
-        drawn("lens", (0, 400, 90, 500)),
+        drawn("implanted lens", (0, 400, 90, 500)),
     )
     draw = random.Random(9)
     others = [

@@ -107,7 +107,12 @@ def test_classes_come_from_the_files_own_categories(root: Path) -> None:
         9.5: ["cornea", "pupil", "gauge"],
         19.5: ["cornea", "pupil"],
     }
-    assert [node.id for node in cases["case_0903"].scenes[1].nodes] == ["cornea", "pupil", "lens", "spatula"]
+    assert [node.id for node in cases["case_0903"].scenes[1].nodes] == [
+        "cornea",
+        "pupil",
+        "implanted lens",
+        "spatula",
+    ]
 
 
 def test_a_second_label_of_a_structure_is_part_of_it(root: Path) -> None:
@@ -226,6 +231,17 @@ def test_official_folds(root: Path, tmp_path: Path) -> None:
         "case_0903": "test",
     }
     folds = root / "TrainIDs_SemanticSegmentation_FiveFold"
+    assert read(root)[0]["case_0901"].split_list == "the authors' fold 0"
+    test = folds / "Cat1k_anatomy_instrument_0_test.csv"
+    whole = test.read_text()
+    test.write_text(whole + "1,x/case_5334/img/case5334_04.png,x\n")
+    cases, left, _ = read(root)
+    assert cases["case_0901"].split_list == "the authors' fold 0 (not here: 1 of its 2 test cases)"
+    absent = [one for one in left if one.item == "case_5334"]
+    assert [one.cause for one in absent] == [
+        "in the test list of the authors' fold 0, and nothing of it lies below the root"
+    ]
+    test.write_text(whole)
     moved = folds.rename(tmp_path / "folds")
     assert read(root)[0]["case_0901"].split is None
     assert read(root, folds=moved, fold=1)[0]["case_0901"].split == "test"
@@ -388,7 +404,9 @@ def test_real_annotations_have_no_fault_and_every_image_counts(
         names = {entry["id"]: entry["name"] for entry in file["categories"]}
         by_image: dict[int, set[str]] = {entry["id"]: set() for entry in file["images"]}
         for entry in file["annotations"]:
-            by_image[entry["image_id"]].add(names[entry["category_id"]].lower().rstrip("1"))
+            name = names[entry["category_id"]].lower().rstrip("1")
+            # the natural lens is in the eye from the start, and nobody outlines it
+            by_image[entry["image_id"]].add("implanted lens" if name == "lens" else name)
         ordered = sorted(file["images"], key=lambda entry: int(entry["file_name"].split("_")[-1][:-4]))
         for scene, image in zip(scenes, ordered[1:], strict=True):
             assert {node.name for node in scene.nodes} == by_image[image["id"]], image["file_name"]

@@ -17,6 +17,7 @@ import pytest
 from building import build
 from PIL import Image
 from plain_video import render
+from surgvqa.builders import sources
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.annotations import machine_scenes
 from surgvqa.builders.cases import scene
@@ -89,6 +90,13 @@ def test_labels_of_other_tools_are_named_and_any_recorders_video_is_met(tmp_path
     assert not faults and cases["op1"].video == tmp_path / "videos" / "op1.MTS"
     (unread,) = dropped
     assert unread.item == "annotations/: op1/1.txt, op1.xml" and "surgvqa-build labels" in unread.cause
+
+
+def test_a_card_names_the_procedure_of_its_own_file(root: Path) -> None:
+    cases = [*read(root)[0].values()]
+    facts = sources.facts_of("procedure", cases)
+    assert (facts.name, facts.procedure) == ("Button sewing, own recordings", "button sewing")
+    assert sources.facts_of("cataract1k", cases).name == "Cataract-1K"
 
 
 def test_polygons_of_a_group_are_one_thing_and_rectangles_boxes(root: Path) -> None:

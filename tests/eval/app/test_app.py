@@ -17,16 +17,18 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.app import demo, listener, stored_answers, tracks
 from surgvqa.eval.app.asking import Asker
 from surgvqa.eval.app.clips import Clips, ShortClip
-from surgvqa.eval.app.service import AppInputs, Service
+from surgvqa.eval.app.service import AppInputs, ClipRequest, Service, Strip
 from surgvqa.eval.app.web import application
 from surgvqa.eval.data.predictions import Prediction, to_line
 from surgvqa.eval.settings.pages import Demo
+
+RENDER = {"render_cases": 3, "phase_seconds": 5.0, "size": 64}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("app")
-    options = {"render_cases": 3, "phase_seconds": 5.0, "size": 64}
+    options = RENDER
     build("synthetic", folder / "cases", folder / "data", source_options=options, workers=0, frames=4)
     build("synthetic", folder / "cases", folder / "cut", source_options=options, workers=0, media="clips")
     service = Service(AppInputs(data=[str(folder / "data")]))
@@ -111,6 +113,21 @@ def test_clips_are_searched_by_case_kind_answer_wrong_answers_and_disagreement(
     assert found(client, show="apart", **ours)["total"] == sum(bool(c.questions) for c in split.clips)
     assert found(client, show="apart", a="first.jsonl", b="first.jsonl")["total"] == 0
     assert found(client, show="b")["total"] == 0, "nobody has answered"
+    for words, reason in (
+        ({"show": "b"}, "nobody is chosen as B"),
+        ({"show": "apart", "a": "model", "b": "first.jsonl"}, "A, model, was asked nothing yet; press Ask"),
+        (
+            {"show": "apart", "a": "first.jsonl", "b": "first.jsonl"},
+            "A and B agree wherever both have answered",
+        ),
+        (
+            {"show": "b", "b": "first.jsonl", "split": "train"},
+            "B, first.jsonl, answers no question of this split",
+        ),
+        ({"answer": "no such answer"}, "no clip fits this search"),
+        ({}, ""),
+    ):
+        assert found(client, **words)["reason"] == reason
 
 
 def test_a_part_of_the_strip_is_around_the_clip_that_is_shown(client: TestClient) -> None:
@@ -124,7 +141,14 @@ def test_a_part_of_the_strip_is_around_the_clip_that_is_shown(client: TestClient
 def test_the_time_line_shows_moments_as_they_are_annotated() -> None:
     def clip(start: float, end: float, phase: str | None) -> ShortClip:
         return ShortClip(
-            clip_id=f"c@{start}", case_id="c", phase=phase, start_s=start, end_s=end, place=0, questions=()
+            clip_id=f"c@{start}",
+            case_id="c",
+            phase=phase,
+            start_s=start,
+            end_s=end,
+            last_s=end,
+            place=0,
+            questions=(),
         )
 
     scene = {
@@ -142,7 +166,12 @@ def test_the_time_line_shows_moments_as_they_are_annotated() -> None:
     line = tracks.time_line("c", clips)
     assert [track["name"] for track in line["tracks"]] == ["phases", "clip applier", "events"]
     spans = [(one["label"], one["start_s"], one["end_s"]) for one in line["tracks"][0]["stretches"]]
-    assert spans == [("port placement", 0, 10), ("port placement", 12, 15), ("no phase", 20, 25)]
+    assert spans == [
+        ("port placement", 5, 5),
+        ("port placement", 10, 10),
+        ("port placement", 15, 15),
+        ("no phase", 25, 25),
+    ], "of a clip the phase of its last moment is known"
     assert line["tracks"][1]["stretches"] == [
         {"start_s": 4.0, "end_s": 4.0, "label": "clip applier", "clip": "c@0"}
     ]
@@ -239,6 +268,33 @@ def test_pages_bring_their_policy_and_other_sites_get_nothing(client: TestClient
     assert "http" not in page.text.replace("http-equiv", ""), "nothing comes from elsewhere"
     assert client.get("/", headers={"host": "evil.example"}).status_code == 403
     assert client.get("/media/frame", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
+def test_a_clip_of_another_split_is_said_to_be_there(client: TestClient) -> None:
+    elsewhere = found(client, split="train")["clips"][0]["clip"]
+    answer = client.get("/api/clip", params={"data": "data", "split": "test", "clip": elsewhere})
+    assert answer.status_code == 400
+    assert (
+        answer.json()["error"] == f"clip {elsewhere} is in split train, not in this one; choose train above"
+    )
+
+
+def test_a_data_set_without_pictures_shows_what_it_has(folder: Path) -> None:
+    build("synthetic", folder / "cases", folder / "bare", source_options=RENDER, workers=0, media="none")
+    service = Service(AppInputs(data=[str(folder / "bare")]))
+    request = ClipRequest(data="bare")
+    line = service.find(request, Strip())["clips"][0]
+    assert line["pictures"] is False
+    annotated = 0
+    for clip in service.clips("bare").split().clips:
+        page = service.clip(ClipRequest(data="bare", clip=clip.clip_id))
+        assert page["questions"] and not page["pictures"]
+        assert [page["times"][one["index"]] for one in page["annotated"]] == [
+            one["time_s"] for one in page["annotated"]
+        ]
+        annotated += len(page["annotated"])
+        assert page["width"] == (64 if page["annotated"] else 16)
+    assert annotated > 5
 
 
 def test_a_moment_leads_to_its_clip(client: TestClient) -> None:

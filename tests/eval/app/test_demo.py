@@ -51,6 +51,7 @@ def write_answers(data: Path, out: Path) -> None:
 
 
 RUNNING: dict[str, int] = {}  # process of each app
+LOGS: dict[str, Path] = {}  # what each app prints
 WAIT_MS = 180_000  # a browser, an app and a model share two cores with the other tests
 
 
@@ -99,7 +100,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("w") as log:
         app = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
-    RUNNING[address] = app.pid
+    RUNNING[address], LOGS[address] = app.pid, folder / "log"
     try:
         for _ in range(960):
             try:
@@ -187,6 +188,8 @@ def test_the_page_is_there_before_any_model_is(page: Any, url: str) -> None:
     assert "libtorch" not in loaded.read_text()
     ask(page)
     assert "libtorch" in loaded.read_text()
+    printed = LOGS[url].read_text()
+    assert "The app is on" in printed and "%|" not in printed and "examples/s" not in printed, printed
 
 
 def test_the_first_paint_is_within_three_seconds_and_waits_for_no_data(page: Any) -> None:
@@ -297,6 +300,11 @@ def test_clips_are_searched_and_the_address_leads_back(page: Any, url: str) -> N
     tab.close()
     page.fill("#answer", "no such answer")
     text(page, "#count", "no clip fits this search")
+    page.fill("#answer", "")
+    choose(page, "a", "other")
+    choose(page, "show", "apart")
+    assert text(page, "#count", "was asked nothing yet") == "A, other, was asked nothing yet; press Ask"
+    choose(page, "a", "tiny")
     page.fill("#answer", "")
     text(page, "#count", "clip ")
     choose(page, "show", "all")

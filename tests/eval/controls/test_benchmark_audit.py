@@ -47,6 +47,22 @@ def test_kinds_that_give_their_answers_away_are_named(tmp_path: Path) -> None:
     assert file.faults == {} and file.folds_by == "case"
 
 
+def test_evidence_outside_the_clip_is_counted(tmp_path: Path) -> None:
+    rows = [
+        question(1, evidence_s=[1.0, 1.5]),
+        question(2, evidence_s=[2.0, 9.0]),
+        question(3, evidence_s="[2.5]"),
+        question(4, clip_id="x", start_s=10, end_s=12, evidence_s=[12.04]),
+        question(5, evidence_s=[]),
+    ]
+    (file,) = audit([save(tmp_path / "q.jsonl", rows)]).files
+    assert file.faults == {"evidence lies outside the clip": 2}
+    assert file.examples["evidence lies outside the clip"] == ["q2", "q3"]
+    assert not [what for what in file.not_checked if what.startswith("evidence")]
+    (file,) = audit([save(tmp_path / "plain.jsonl", [question(1)])]).files
+    assert [what for what in file.not_checked if what.startswith("evidence")]
+
+
 def test_broken_questions_are_counted(tmp_path: Path) -> None:
     rows = [
         *(question(n) for n in range(20)),

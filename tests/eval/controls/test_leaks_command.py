@@ -53,6 +53,18 @@ def test_clean_splits_pass(tmp_path, capsys):
     assert "no leak found" in capsys.readouterr().out
 
 
+def test_without_pictures_only_what_was_checked_is_claimed(tmp_path, capsys):
+    data = small_data.make()
+    for rows in data.values():
+        for row in rows:
+            row["images"] = []
+    code, found = check(tmp_path, small_data.write(tmp_path / "data", data))
+    said = capsys.readouterr().out
+    assert code == 0 and found["not_checked"]
+    assert "no leak found in what could be checked" in said
+    assert "– near duplicates" in said and "0 near duplicates" not in said and "0 shared cases" in said
+
+
 def test_one_case_in_two_splits(tmp_path, capsys):
     rows = small_data.make()
     rows["test"] += [small_data.clip("case_2", "incision", 500.0)]

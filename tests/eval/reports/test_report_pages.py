@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,28 @@ def test_the_page_shows_the_score_s_numbers(tmp_path, invented, answers):
     assert values["accuracy"] == round(figures["accuracy"], 4)
     assert values["accuracy on phase"] == round(figures["by_kind"]["phase"]["accuracy"], 4)
     assert_harmless(page)
+
+
+def test_the_head_says_of_what_the_answers_are(tmp_path, invented, answers):
+    _, data = invented
+    os.utime(answers, (0, 1_764_500_000))  # 30 November 2025
+    page, numbers = report(tmp_path, answers, "--data", data)
+    assert numbers["title"] == "Answers in answers.jsonl"
+    facts = {"model": "../runs/cataract", "engine": "vllm", "weights": "0123456789abcdef", "split": "test"}
+    answers.with_suffix(".run.json").write_text(json.dumps(facts))
+    page, numbers = report(tmp_path, answers, "--data", data)
+    assert numbers["title"].startswith("cataract on ")
+    for fact in (
+        "model cataract",
+        "engine vllm",
+        "weights 0123456789ab",
+        "written 30 November 2025",
+    ):
+        assert fact in page.words
+    assert f"scored by surgvqa {version('surgvqa')}" in page.words
+    cases = sorted(numbers["score"]["by_case"].items(), key=lambda one: one[1]["accuracy"])
+    places = [page.words.index(f"{name} n={own['n']} ") for name, own in cases]
+    assert len(places) > 1 and places == sorted(places)
 
 
 def test_worst_examples_show_the_commonest_confusions_with_their_frames(tmp_path, invented, answers):
