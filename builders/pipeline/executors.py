@@ -133,7 +133,13 @@ def execute(engine: Engine, tasks: tuple[Task, ...], workers: int, logs: Path) -
 
         starts_ray = not ray.is_initialized()
         if starts_ray:  # the cluster of RAY_ADDRESS or of this machine; without one, this machine alone
-            ray.init(log_to_driver=False)
+            try:
+                ray.init(log_to_driver=False)
+            except Exception as error:  # Ray raises that very class where a node doesn't start in time
+                raise InputError(
+                    f"--engine datatrove-ray: Ray didn't start: {error}; run it again, or start a cluster by `ray start "
+                    "--head` and name it in RAY_ADDRESS"
+                ) from error
         try:
             RayPipelineExecutor(**common, mem_per_cpu_gb=engine.memory_gb).run()
         finally:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from surgvqa.builders.annotations import beside, outlines
-from surgvqa.builders.annotations.picture_names import of_another, recordings
+from surgvqa.builders.annotations.picture_names import of_another, parts, recordings
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
 from surgvqa.builders.files.tables import (
@@ -70,6 +70,30 @@ def stretch(row: Mapping[str, str], label: str, part: Part, where: str) -> Phase
     if phase.start_s > phase.end_s:
         raise InputError(f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s")
     return phase
+
+
+def owners(
+    name: str, pictures: Sequence[outlines.Picture], names: Container[str]
+) -> dict[str, list[outlines.Picture]]:
+    """Return pictures by case: of the one that a file is named after, or of several, by the folders of their names.
+
+    Its name counts where it is one of ``names``, where no picture lies in the folder of one of them, and where it reads
+    as a case and all pictures are of one other.
+    """
+    pictures_by_case: dict[str, list[outlines.Picture]] = {}
+    for picture in pictures:
+        folders = [unicodedata.normalize("NFC", one) for one in parts(picture.name)[:-1]]
+        own = [folder for folder in folders if folder in names]
+        pictures_by_case.setdefault(own[0] if len(own) == 1 else name, []).append(picture)
+    if not pictures or name in names or {*pictures_by_case} == {name}:
+        return {name: list(pictures)}
+    if name in pictures_by_case:
+        raise InputError(
+            f"{pictures_by_case.pop(name)[0].name} lies in the folder of no case, and other pictures of the file are of "
+            f"{', '.join(sorted(pictures_by_case))}; give every case a file of its name"
+        )
+    is_one_other = len(pictures_by_case) == 1 and of_another((*pictures_by_case,), (name,))
+    return {name: list(pictures)} if is_one_other else pictures_by_case
 
 
 class Tables:

@@ -24,7 +24,7 @@ A picture's time is the last number of its name, by one pattern that fits all, d
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -37,7 +37,7 @@ from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.geometry.checks import refuse_other_shape
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load, shipped_procedures
 from surgvqa.builders.schema import Case, Facts, Frame, Idle, Omission, Scene
-from surgvqa.builders.source_files.procedure_tables import Part, Tables
+from surgvqa.builders.source_files.procedure_tables import Part, Tables, owners
 from surgvqa.cards.command import InputError, nearest
 
 FACTS = Facts(
@@ -145,30 +145,6 @@ def taxonomy_of(root: Path, taxonomy: str | None) -> Taxonomy:
 def notes(read: Sequence[Case]) -> tuple[str, ...]:
     """Return notes on the agreement of moments with phases, and of a segmenter with people, measured on these cases."""
     return (sentence(measure(read, {})), *machine_scenes.notes(read))
-
-
-def owners(
-    name: str, pictures: Sequence[outlines.Picture], names: Container[str]
-) -> dict[str, list[outlines.Picture]]:
-    """Return pictures by case: of the one that a file is named after, or of several, by the folders of their names.
-
-    Its name counts where it is one of ``names``, where no picture lies in the folder of one of them, and where it reads
-    as a case and all pictures are of one other.
-    """
-    pictures_by_case: dict[str, list[outlines.Picture]] = {}
-    for picture in pictures:
-        folders = [unicodedata.normalize("NFC", one) for one in picture_names.parts(picture.name)[:-1]]
-        own = [folder for folder in folders if folder in names]
-        pictures_by_case.setdefault(own[0] if len(own) == 1 else name, []).append(picture)
-    if not pictures or name in names or {*pictures_by_case} == {name}:
-        return {name: list(pictures)}
-    if name in pictures_by_case:
-        raise InputError(
-            f"{pictures_by_case.pop(name)[0].name} lies in the folder of no case, and other pictures of the file are of "
-            f"{', '.join(sorted(pictures_by_case))}; give every case a file of its name"
-        )
-    is_one_other = len(pictures_by_case) == 1 and picture_names.of_another((*pictures_by_case,), (name,))
-    return {name: list(pictures)} if is_one_other else pictures_by_case
 
 
 class _Reader(Tables):

@@ -64,6 +64,16 @@ class Tally:
     cases: int = 0
     momentary: int = 0  # cases of which nobody says how long they are
 
+    def count(self, case_id: str, part: Part) -> None:
+        """Count what a case says of its phases."""
+        if part.repetitions:
+            self.repetitions[case_id] = part.repetitions
+        if part.phases:
+            self.phases.update({one.label for one in part.phases})
+            self.cases_with_phases += 1
+        if part.unknown:
+            self.unknown_s[case_id] = round(sum(end - start for start, end in part.unknown))
+
     def notes(self, expected_counts: dict[str, int], remarks: Sequence[str]) -> tuple[str, ...]:
         """Return the counts as sentences, against those of the whole data set."""
         counts = dict(self.rows) | {"cases": self.cases}

@@ -305,13 +305,7 @@ class Reader:
             return
         if count := stretches.overlaps(part.phases):
             self.tally.overlaps[case_id] = count
-        if part.repetitions:
-            self.tally.repetitions[case_id] = part.repetitions
-        if part.phases:
-            self.tally.phases.update({one.label for one in part.phases})
-            self.tally.cases_with_phases += 1
-        if part.unknown:
-            self.tally.unknown_s[case_id] = round(sum(end - start for start, end in part.unknown))
+        self.tally.count(case_id, part)
         scenes = [part.scenes[at] for at in sorted(part.scenes)]
         phases = tuple(sorted(part.phases, key=lambda one: (one.start_s, one.end_s, one.label)))
         try:

@@ -78,7 +78,7 @@ def measure(cases: int, engine: str) -> dict[str, Cost]:
         write_labels(root, cases)
         build = ["-m", "surgvqa.builders", "procedure", "--root", str(root), "--out", str(out)]
         build += ["--taxonomy", "cholecystectomy", "--media", "none", "--questions", "nine"]
-        build += ["--clip-seconds", str(CLIP_S), "--engine", engine, "--workers", "2"]
+        build += ["--clip-seconds", str(CLIP_S), "--engine", engine, "--workers", "1"]
         costs = {"build": run(build, place / "build.log")}
         costs["verify"] = run(["-m", "surgvqa.builders", "verify", str(out)], place / "verify.log")
         costs["load"] = run(["-c", READ, str(out), str(place / "cache")], place / "load.log")

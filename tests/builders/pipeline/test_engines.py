@@ -140,6 +140,19 @@ def ours(pid: int) -> bool:
     return False
 
 
+def test_a_ray_that_does_not_start_is_one_line(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray")
+
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(InputError, match="Ray didn't start: The current node timed out"):
+        make(root, tmp_path / "out", engine="datatrove-ray")
+
+
 SBATCH = """#!{python}
 # Slurm in one file: reads the script's own #SBATCH lines, runs its array's tasks one after the other.
 import os, re, subprocess, sys
