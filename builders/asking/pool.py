@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import lru_cache
+from pathlib import Path
 
 from surgvqa.builders.asking import extensions, templates
 from surgvqa.builders.asking.templates import Template, capital
@@ -137,7 +138,7 @@ def certified_questions(
         words.moments,
     )
     questions: list[QA] = []
-    for name, kind in _asked_kinds(selection.kinds, look.view.facts):
+    for name, kind in _asked_kinds(selection.kinds, look.view.facts, extensions.current()):
         for draft in kind.drafts(look) if name in POOL else own_drafts(name, kind, look):
             cause = fault(draft, frames)
             if cause is None and kind.of_things and not steady(look, draft):

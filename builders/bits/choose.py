@@ -266,7 +266,8 @@ _before_bits = attrgetter(*(name for name in QA.__slots__[: QA.__slots__.index("
 
 def _with_bits(qa: QA, bits: float, weight: float) -> QA:
     """Return a question with its bits and weight; three times faster than `replace`, which a million questions feel."""
-    return QA(*_before_bits(qa), bits, weight, qa.pair_id, qa.references)
+    values = (*_before_bits(qa), bits, weight, qa.pair_id, qa.references)
+    return QA(*values)
 
 
 def _constant(folds: Mapping[tuple[str, int], QuestionCounts]) -> dict[str, tuple[str, int]]:

@@ -103,8 +103,8 @@ def _texts(job: Job) -> Iterator[str]:
         yield repr(_scene_values(scene))
     for clip in job.clips:
         yield repr(_clip_values(clip))
-        scene = clip.scene
-        yield repr(scene.time_s if scene is not None and id(scene) in of_the_case else scene)
+        own_scene = clip.scene
+        yield repr(own_scene.time_s if own_scene is not None and id(own_scene) in of_the_case else own_scene)
         yield repr([_qa_values(qa) for qa in clip.qa])
 
 

@@ -189,7 +189,10 @@ class Clips:
     def guess(self, question: str, kind: str | None, choices: Sequence[str] = ()) -> str | None:
         """Return what the guesser ``text`` says: it has read the training questions (``guess_note``) and sees nothing."""
         by_text, by_kind = self.answer_counts
-        counts = [by_text.get((kind or "", text_key(question)), {}), by_kind.get(kind or "", {})]
+        counts: list[Mapping[str, int]] = [
+            by_text.get((kind or "", text_key(question)), {}),
+            by_kind.get(kind or "", {}),
+        ]
         return pick([one for one in counts if one] or [{}], kind or "", choices) or None
 
 

@@ -110,10 +110,10 @@ def serve(config: Demo) -> None:
 def silence_progress() -> None:
     """Turn the progress bars of Hugging Face's libraries off: they would go on behind the app's address."""
     import datasets
-    from huggingface_hub import utils
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     datasets.disable_progress_bars()
-    utils.disable_progress_bars()  # transformers reads it when it is imported, with the first model
+    disable_progress_bars()  # transformers reads it when it is imported, with the first model
 
 
 def read_ahead(service: Service) -> None:

@@ -42,7 +42,9 @@ def most_frequent(train: Iterable[Row], *keys: Callable[[Row], Hashable]) -> Ans
             counts[key(row)][row["short_answer"]] += 1
 
     def answer(row: Row) -> str:
-        key_counts = [counts.get(key(row), {}) for counts, key in zip(counters, keys, strict=True)]
+        key_counts: list[Mapping[str, int]] = [
+            counts.get(key(row), {}) for counts, key in zip(counters, keys, strict=True)
+        ]
         return guessers.pick(key_counts, row["kind"], row["choices"])
 
     return answer
