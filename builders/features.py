@@ -52,6 +52,10 @@ FEATURES = Columns(
     }
 )
 
+# Config `clips` of --media reference: what a viewer of the table can show, for the video stays where it is. `poster` is
+# the clip's middle picture, `address` its video with `#t=start,end`.
+REFERENCE_FEATURES = Columns(FEATURES | {"poster": Image(), "address": STRING})
+
 # Config `qa`: a row per question, no media.
 QA_FEATURES = Columns(
     QA_COLUMNS

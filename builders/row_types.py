@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Message(TypedDict):
@@ -73,6 +73,8 @@ class ClipRow(TypedDict):
     scene: str | None  # JSON
     qa: list[QAColumns]
     messages: list[Message]
+    poster: NotRequired[Picture]  # these two with --media reference alone
+    address: NotRequired[str]
 
 
 class CountedRow(TypedDict):

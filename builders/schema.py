@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from surgvqa.builders.features import FEATURES as FEATURES
     from surgvqa.builders.features import QA_COLUMNS as QA_COLUMNS
     from surgvqa.builders.features import QA_FEATURES as QA_FEATURES
+    from surgvqa.builders.features import REFERENCE_FEATURES as REFERENCE_FEATURES
     from surgvqa.builders.features import STRING as STRING
 
 
@@ -187,6 +188,9 @@ class Case:
     video: Path | None = None
     frames: tuple[Frame, ...] = ()  # stills, where the source ships no video
     duration_s: float | None = None
+    seconds_stated: bool = (
+        False  # its source says that times are seconds: nobody asks whether they are minutes
+    )
     video_offset_s: float = 0.0  # second of the video at which the annotations' second 0 lies
     transform: Transform | None = None  # annotated frame -> media pixels, where it isn't a scaled copy
     squeezed: bool = False  # media that are square are the whole frame, squeezed
@@ -254,7 +258,7 @@ class Facts:
 
 def __getattr__(name: str) -> Any:
     """Return a table's columns: importing ``datasets`` takes a second that most verbs don't need."""
-    if name in ("FEATURES", "QA_COLUMNS", "QA_FEATURES", "STRING"):
+    if name in ("FEATURES", "QA_COLUMNS", "QA_FEATURES", "REFERENCE_FEATURES", "STRING"):
         from surgvqa.builders import features
 
         return getattr(features, name)

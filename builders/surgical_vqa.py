@@ -23,7 +23,7 @@ from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.pipeline.parameters import complete
 from surgvqa.builders.pipeline.prepare import prepare
-from surgvqa.builders.schema import FEATURES
+from surgvqa.builders.schema import FEATURES, REFERENCE_FEATURES
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import MEDIA, Job
 from surgvqa.builders.shards.rows import rows
@@ -81,7 +81,7 @@ class SurgicalVQA(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def _info(self) -> datasets.DatasetInfo:
         facts = sources.load(self.config.name).FACTS
         return datasets.DatasetInfo(
-            features=FEATURES.features(),
+            features=(REFERENCE_FEATURES if self.config.media == "reference" else FEATURES).features(),
             homepage=facts.homepage,
             license=facts.licence,
             citation=facts.citation,

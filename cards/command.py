@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
@@ -132,9 +133,12 @@ def parse_json(text: str | bytes) -> Any:
     >>> parse_json('"\\ud800"')
     Traceback (most recent call last):
     json.decoder.JSONDecodeError: half of a character (a lone surrogate): line 1 column 1 (char 0)
+    >>> parse_json('{"boxes": [1], "boxes": []}')
+    Traceback (most recent call last):
+    json.decoder.JSONDecodeError: the key 'boxes' twice in one object: line 1 column 1 (char 0)
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     # Such a string can be neither printed nor written to a table.
@@ -163,6 +167,20 @@ def fault_in_own_code(error: Exception, file: Path, where: str) -> Exception:
     ]
     place = f"{file.name}, line {lines[-1]}" if lines else file.name
     return InputError(f"{place}, {where}: {type(error).__name__}: {error}")
+
+
+def say(text: str) -> None:
+    """Tell on the error stream, at once, what the next seconds go to."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a key that is there twice Python would keep the last value, and lose the other one."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise json.JSONDecodeError(f"the key {twice[:80]!r} twice in one object", "", 0)
+    return value
 
 
 def mute_known_lines() -> None:

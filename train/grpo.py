@@ -25,7 +25,13 @@ from surgvqa.eval.models.load import Parts, add_adapter, parts
 from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, raise_if_resized
 from surgvqa.train.clips.base_model import load
-from surgvqa.train.clips.clip_trainer import EndsOnce, OwnCard, SaveBudget, checkpoint_to_resume
+from surgvqa.train.clips.clip_trainer import (
+    EndsOnce,
+    OwnCard,
+    SaveBudget,
+    checkpoint_to_resume,
+    note_replaced,
+)
 from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import raise_if_test
 from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
@@ -76,6 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         run = prepare(arguments)
         trainer, options = run.trainer, run.options
         resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
+        note_replaced(Path(options.output_dir))
         outcome = trainer.train(resume_from_checkpoint=resume)
     out, first = Path(options.output_dir), trainer.is_world_process_zero()
     with sums.writing(out) if first else nullcontext():

@@ -86,7 +86,7 @@ def main(config: Scratch) -> None:
 
 def card(document: Mapping[str, Any]) -> SmallModel:
     """Return what the card tells of a model from nothing."""
-    found = {
+    caption_figures = {
         f"{who}: {name}": measure["value"]
         for who, own in document.get("captions", {}).items()
         for name, measure in own.items()
@@ -95,7 +95,7 @@ def card(document: Mapping[str, Any]) -> SmallModel:
         task="visual-question-answering",
         title="A small model from nothing",
         what=f"{document['parameters']:,} weights that join picture and words by {document['recipe']['join']}; made to be read.",
-        figures=found,
+        figures=caption_figures,
         figures_are="Captions of the test split.",
         command="surgvqa-train scratch --data DATA --from THIS_FOLDER --out FURTHER",
         settings=document["recipe"],

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.files import sums
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.out_of_memory import memory_advice
-from surgvqa.train.clips.clip_trainer import checkpoint_to_resume
+from surgvqa.train.clips.clip_trainer import checkpoint_to_resume, note_replaced
 from surgvqa.train.clips.model_checks import inner_model
 from surgvqa.train.clips.prepare import PreparedRun, prepare
 from surgvqa.train.clips.vision_cache import VisionCache, takes_features
@@ -43,6 +44,7 @@ def learn(run: PreparedRun) -> None:
     """
     trainer, options = run.trainer, run.options
     resume = checkpoint_to_resume(options.resume_from_checkpoint, Path(options.output_dir))
+    note_replaced(Path(options.output_dir))
     with memory_advice(less_memory(options, run.model_options)):
         examine(run)
         if options.cache_vision is not None:
@@ -60,6 +62,9 @@ def learn(run: PreparedRun) -> None:
     if first:
         figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
         print(closing_line(options.output_dir, outcome, figures))
+        if run.config == "clips":
+            words = ["surgvqa-eval", "predict", run.dataset_name, "--model", options.output_dir]
+            print(f"next: {shell([*words, '--out', f'{options.output_dir}-answers.jsonl'])}")
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
         if trainer.is_world_process_zero():

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.picture_names import parts, recordings
+from surgvqa.builders.annotations.picture_names import parts, recordings, refuse_other_name
 from surgvqa.builders.annotations.shapes import (
     MALFORMED_ERRORS,
     Annotations,
@@ -56,6 +56,10 @@ def labelme(
         faults.note(name, why)
         return faults.sum_up(())
     try:
+        if len(parts(shown_name)) != len(
+            ("annotations", "CASE.json")
+        ):  # that one is named after its operation
+            refuse_other_name(shown_name, name)
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
         elsewhere.refuse_moved(file)
         _refuse_other_size(file.get("imageData"), width, height)

@@ -220,6 +220,40 @@ def _refuse_unrelated(rows: Mapping[str, Sequence[int]]) -> None:
                 )
 
 
+def refuse_other_name(file_name: str, picture: str) -> None:
+    """Refuse a file on one picture that is named as another picture of the same row of names.
+
+    Where pictures were renamed with their files, the name inside is the old one, and another picture's today.
+
+    Raises:
+        InputError: "f_0003.json" says that it is of "f_0002.jpg".
+
+    >>> refuse_other_name("op1/f_0003.jpg.json", "f_3.jpg"), refuse_other_name("labels_7.xml", "f_0002.jpg")
+    (None, None)
+    """
+    pieces, inside_pieces = (
+        _PARTS.findall(_bare(original(parts(name)[-1]))) for name in (file_name, picture)
+    )
+    numbers, inside_numbers = (
+        [int(piece) for piece in one if piece.isdecimal()] for one in (pieces, inside_pieces)
+    )
+    if numbers != inside_numbers and numbers and _pattern(pieces) == _pattern(inside_pieces):
+        raise InputError(
+            f"the file is named {parts(file_name)[-1]}, and inside it is of {parts(picture)[-1]}; rename one of them"
+        )
+
+
+def _bare(name: str) -> str:
+    """Return a name without its endings.
+
+    >>> _bare("f_0003.jpg.json"), _bare("op1.5_3.png")
+    ('f_0003', 'op1.5_3')
+    """
+    while (ending := PurePosixPath(name).suffix) and ending[1:].isalpha():
+        name = name.removesuffix(ending)
+    return name
+
+
 def refuse_beyond(case: Case) -> None:
     """Refuse outlines of moments before a recording begins or after it ends, by more than `LATE_S`.
 

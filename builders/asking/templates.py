@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 
-import yaml
 from surgvqa.builders.asking import extensions
+from surgvqa.builders.files import user_yaml
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.kinds.view import MomentWords
 from surgvqa.cards.command import InputError
@@ -71,10 +71,7 @@ def load(path: Path) -> Wording:
     Raises ``InputError`` that names the first fault: a kind with fewer than six phrasings or with one twice, an
     unknown slot, phrasings that don't all speak of the same things.
     """
-    try:
-        document = yaml.safe_load(read_text(path, path.name))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not a YAML file that can be read: {error}") from error
+    document = user_yaml.load(read_text(path, path.name), path.name)
     if not isinstance(document, dict):
         raise InputError(f"{path.name}: kinds with their questions are due, as in {OWN[0].name}")
     language = str(document.pop("language", ENGLISH))

@@ -89,11 +89,12 @@ def link(case: Case) -> Case:
 
 def _with_rounded_place(node: Entity) -> Entity:
     """Return an entity whose place and area are rounded: what is asked and what the row says rest on the same numbers."""
-    return replace(node, **{
-        name: tuple(round(number, DECIMALS) for number in value) if isinstance(value, tuple) else round(value, DECIMALS)
-        for name in ("bbox", "centroid", "area")
-        if (value := getattr(node, name)) is not None
-    })  # fmt: skip
+    places: dict[str, Any] = {
+        "bbox": node.bbox and tuple(round(number, DECIMALS) for number in node.bbox),
+        "centroid": node.centroid and tuple(round(number, DECIMALS) for number in node.centroid),
+        "area": None if node.area is None else round(node.area, DECIMALS),
+    }
+    return replace(node, **places)
 
 
 def _with_grid_cell(node: Entity, width: int, height: int) -> Entity:

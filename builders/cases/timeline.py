@@ -221,6 +221,7 @@ def course(case: Case) -> Timeline:
         [scene.time_s + case.video_offset_s for scene in case.scenes],
         case.duration_s if offset >= 0 else None,
         recorded=case.duration_s is not None or case.video is not None,
+        stated=case.seconds_stated,
     )
     ends = [stretch.end_ms for stretch in whole.stretches] + [
         to_ms(scene.time_s) + 1 for scene in case.scenes

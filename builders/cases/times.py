@@ -25,6 +25,7 @@ def refuse(
     moments: Sequence[float],
     length_s: float | None,
     recorded: bool = False,
+    stated: bool = False,
 ) -> None:
     """Raise ``InputError`` where a case's times can't be seconds of an operation.
 
@@ -33,6 +34,7 @@ def refuse(
         moments: its annotated moments, the same.
         length_s: of the recording; None where it isn't known.
         recorded: there is a recording, whose length is looked at later: it may be as long as it likes.
+        stated: the source says that these are seconds; a part of an operation may end at a sixtieth of its recording.
     """
     if len(spans) > MOST_PHASES:
         raise InputError(f"{len(spans)} phases, more than {MOST_PHASES}; one row per phase, not per frame")
@@ -44,9 +46,10 @@ def refuse(
         if hint:
             raise InputError(f"its {what} end at {latest:g} s, {hint}")
     latest = max((end for _, end in spans), default=0.0)
-    if length_s and len(spans) > 1 and MINUTE[0] <= length_s / max(latest, 1e-9) <= MINUTE[1]:
+    if length_s and not stated and len(spans) > 1 and MINUTE[0] <= length_s / max(latest, 1e-9) <= MINUTE[1]:
         raise InputError(
-            f"its phases end at {latest:g} s, a sixtieth of its recording ({length_s:g} s): minutes? Give seconds"
+            f"its phases end at {latest:g} s, a sixtieth of its recording ({length_s:g} s): minutes? Give seconds; "
+            "if they are, say so by a column unit with s, or write h:mm:ss"
         )
     lengths = [end - start for start, end in spans if end > start]
     if lengths and max(lengths) < 1 and median(lengths) < SHORTEST_S:

@@ -22,6 +22,7 @@ __all__ = [
     "CLIPS_PER_GROUP",
     "GROUP_BYTES",
     "ROWS_PER_GROUP",
+    "join",
     "pending_path",
     "read_rows",
     "replace",
@@ -55,7 +56,7 @@ def writer(
     def flush() -> None:
         nonlocal table, picture_bytes
         if table is None:
-            table = _open(pending, schema, pictures, features)
+            table = _open(pending, schema)
         table.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema), row_group_size=rows_per_group)
         for column in columns.values():
             column.clear()
@@ -87,16 +88,26 @@ def writer(
         raise
 
 
-def _open(path: Path, schema: pa.Schema, pictures: list[str], features: Columns) -> pq.ParquetWriter:
-    lists = [name for name in pictures if isinstance(features[name], List)]
-    picture_codecs = {
-        f"{name}.list.element.bytes": "NONE" for name in lists
-    }  # JPEG doesn't shrink any further
+def join(parts: Sequence[Path], path: Path) -> None:
+    """Write tables of the same columns one behind the other as one; a row group at a time in memory."""
+    pending = pending_path(path)
+    with _open(pending, pq.read_schema(parts[0])) as table:
+        for part in parts:
+            with pq.ParquetFile(part) as source:
+                for group in range(source.num_row_groups):
+                    rows = source.read_row_group(group)
+                    table.write_table(rows, row_group_size=max(1, len(rows)))
+    replace(pending, path)
+
+
+def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    leaves = _leaves(schema)
+    pictures = {leaf for leaf in leaves if leaf.endswith(".list.element.bytes")}
     return pq.ParquetWriter(
         path,
         schema,
-        compression={leaf: picture_codecs.get(leaf, "ZSTD") for leaf in _leaves(schema)},
-        use_dictionary=[leaf for leaf in _leaves(schema) if leaf not in picture_codecs],
+        compression={leaf: "NONE" if leaf in pictures else "ZSTD" for leaf in leaves},  # JPEG doesn't shrink
+        use_dictionary=[leaf for leaf in leaves if leaf not in pictures],
         write_page_checksum=True,
         write_page_index=True,
         use_content_defined_chunking=True,

@@ -137,6 +137,18 @@ def seconds(row: Mapping[str, str], column: str, where: str) -> float:
     return number(row, column, where)
 
 
+def states_seconds(row: Mapping[str, str], columns: Sequence[str]) -> bool:
+    """Whether a row that `seconds` read says itself that its times are seconds: by a column of the unit, or as h:mm:ss.
+
+    >>> states_seconds({"start": "4"}, ["start"]), states_seconds({"start": "0:00:04"}, ["start"])
+    (False, True)
+    >>> states_seconds({"start": "4", "unit": "s"}, ["start"])
+    True
+    """
+    by_unit = any(value and letters(column) in UNITS for column, value in row.items())
+    return by_unit or all(_CLOCK.fullmatch(row[column]) for column in columns)
+
+
 def refuse_thousands(column: Sequence[str], name: str) -> None:
     """Refuse a column of whole numbers below 1000 and of numbers with three decimals: 1.001 follows 999 there.
 

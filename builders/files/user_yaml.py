@@ -106,6 +106,42 @@ def read(text: str, path: str) -> UserFile:
     return UserFile(path, data, nodes.lines, tuple(nodes.repetitions))
 
 
+def load(text: str, path: str) -> Any:
+    r"""Return the value of a file whose numbers and words of yes and no count as such.
+
+    Raises:
+        InputError: no YAML, or a key that one mapping has twice: YAML keeps the last value, and loses the other one.
+
+    >>> load("names: [a]\nnc: 1\nnames: [b]", "data.yaml")
+    Traceback (most recent call last):
+    surgvqa.cards.command.InputError: data.yaml: not YAML: line 3: the key 'names' is there twice
+    """
+    try:
+        return yaml.load(text, Loader=_OneKeyLoader)  # noqa: S506  (a SafeLoader)
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.context_mark or error.problem_mark
+        raise InputError(f"{path}: not YAML: line {mark.line + 1 if mark else 1}: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+
+
+class _OneKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key that a mapping has twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in keys:
+                problem = f"the key {key.value!r} is there twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            keys.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 @dataclass(slots=True)
 class _Nodes:
     """Values of YAML nodes, with the lines on which they stand."""

@@ -170,6 +170,8 @@ def _as_llava(sample: Any, where: str) -> tuple[Mapping[str, Any], tuple[str, ..
     if isinstance(sample, Mapping) and "messages" in sample:
         try:
             return llava.from_qwen(sample)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{where}: no messages of roles and contents ({error!r})") from error
     if isinstance(sample, Mapping) and "images" in sample and "image" not in sample:

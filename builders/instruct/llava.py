@@ -20,6 +20,7 @@ from surgvqa.cards.command import InputError
 PLACEHOLDER = "<image>"
 LEADING = re.compile(r"\s*<image>\s*")
 ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+OTHER_MEDIA = ("video", "videos", "audio", "audios")
 CANONICAL = {"user": "human", "assistant": "gpt", "system": "system"}
 
 
@@ -36,7 +37,7 @@ def to_row(sample: Mapping[str, Any], where: str) -> Conversion:
     The list names what a model that trains on the row's messages does not get to see.
 
     Raises:
-        InputError: no conversation, an unknown role, or another number of placeholders than pictures.
+        InputError: no conversation, an unknown role, another number of placeholders than pictures, a video or a sound.
 
     >>> sample = {"image": "a\\b.jpg", "conversations": [{"from": "user", "value": "<image>\nWhich phase?"}]}
     >>> row, losses = to_row(sample, "sample 0")
@@ -44,6 +45,7 @@ def to_row(sample: Mapping[str, Any], where: str) -> Conversion:
     (['a\\b.jpg'], [{'role': 'user', 'content': 'Which phase?'}], (), True)
     """
     turns = _turns(sample, where)
+    _refuse_other_media(sample, turns, where)
     names = _names(sample, where)
     count = sum(turn["value"].count(PLACEHOLDER) for turn in turns)
     if count not in (0, len(names)):
@@ -58,6 +60,17 @@ def to_row(sample: Mapping[str, Any], where: str) -> Conversion:
     }
     row["llava"] = _difference(to_sample(row | {"llava": None}), sample, messages)
     return Conversion(row, tuple(losses))
+
+
+def _refuse_other_media(sample: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], where: str) -> None:
+    """Refuse a sample that is about a video or a sound: a row holds pictures, so its question would be about nothing."""
+    keys = [key for key in OTHER_MEDIA if sample.get(key)]
+    placeholders = [f"<{key}>" for key in OTHER_MEDIA if any(f"<{key}>" in turn["value"] for turn in turns)]
+    if keys or placeholders:
+        raise InputError(
+            f"{where}: {', '.join((*map(repr, keys), *placeholders))}: only pictures are imported; give frames of it, or "
+            "delete the sample"
+        )
 
 
 def _turns(sample: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
@@ -230,7 +243,10 @@ def from_qwen(sample: Mapping[str, Any]) -> Conversion:
                 parts.append(PLACEHOLDER)
                 names.append(block["image"])
             else:
-                losses.append(f"turn {number}: a block of type {block.get('type')!r}")
+                raise InputError(
+                    f"turn {number} has a block of type {block.get('type')!r}; texts and pictures by their names are "
+                    "imported: give its frames, or delete the sample"
+                )
             extra = sorted(set(block) - {"type", "text", "image"})
             losses += [f"turn {number}: {key!r} of a block" for key in extra]
         turns.append({"from": CANONICAL[message["role"]], "value": "".join(parts)})

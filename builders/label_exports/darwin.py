@@ -11,7 +11,7 @@ from typing import Any
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.picture_names import parts
+from surgvqa.builders.annotations.picture_names import parts, refuse_other_name
 from surgvqa.builders.annotations.shapes import (
     MALFORMED_ERRORS,
     Annotations,
@@ -63,6 +63,7 @@ def read(file: Mapping[str, Any], context: ExportContext, file_name: str) -> Ann
         if len(slots) > 1:
             raise InputError(f"an item of {len(slots)} slots; one is read")
         name = str(item.get("name") or item.get("filename") or item.get("original_filename"))
+        refuse_other_name(file_name, name)
         if "/" not in name and parts(str(item.get("path") or "")) != ("",):
             name = "/".join((*parts(str(item["path"])), name))
         if (why := beside.not_looked_at(item)) is not None:
@@ -86,6 +87,7 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
         unknown = [key for key in one if key not in (*BESIDE, *PLACES)]
         if unknown:
             raise InputError(f"an annotation with a {unknown[0]}; {', '.join(PLACES)} are read")
+        beside.refuse_gone(_properties(one))
         places = [key for key in PLACES if key in one and key != "tag"]
         # beside an outline, Darwin writes the box around it; the outline counts
         kind = next(iter(places), "tag" if "tag" in one else None)
@@ -108,6 +110,12 @@ def _shape(one: Mapping[str, Any], where: str, label: str = "", track: str | Non
     except (InputError, *MALFORMED_ERRORS) as error:
         error.add_note(where)
         raise
+
+
+def _properties(one: Mapping[str, Any]) -> dict[str, object]:
+    """Return what an annotation says of its thing: properties with a value, attributes as words."""
+    properties = {str(entry.get("name")): entry.get("value") for entry in one.get("properties") or ()}
+    return properties | {str(word): True for word in one.get("attributes") or ()}
 
 
 def _place_shape(kind: str, value: Mapping[str, Any], label: str, where: str, track: str | None) -> Shape:

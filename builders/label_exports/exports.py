@@ -14,6 +14,7 @@ from surgvqa.builders.annotations.shapes import Annotations, read_json, read_jso
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.label_exports import cvat, darwin, label_studio, mask_pictures, mot, tables, voc, yolo
 from surgvqa.builders.label_exports.export_context import ExportContext
+from surgvqa.builders.schema import Omission
 from surgvqa.cards.command import InputError
 
 TOOLS = "CVAT, Label Studio, COCO, LabelMe, Darwin, Pascal VOC, YOLO, MOT, masks, a table or a detector"
@@ -88,18 +89,33 @@ def _json(file: Any, path: Path, context: ExportContext) -> Annotations:
 
 def _folder(folder: Path, context: ExportContext) -> list[Annotations]:
     """Return a folder in the form of one of the tools, or its files one by one."""
-    if mot.ground_truth(folder) is not None:
-        return [mot.read(folder, context)]
-    if mask_pictures.class_file(folder) is not None:
-        return [mask_pictures.read(folder, context)]
     files = files_below(folder, "*.xml", "*.json", "*.jsonl")
+    class_file = mask_pictures.class_file(folder)
+    # Beside boxes in XML, CVAT's Pascal VOC has a labelmap.txt and no mask.
+    has_masks = class_file is not None and (not files or bool(mask_pictures.mask_files(folder)))
+    tables_beside = [path for path in files_below(folder, "*.csv", "*.ndjson") if path != class_file]
+    if mot.ground_truth(folder) is not None:
+        return [_name_unread(mot.read(folder, context), folder, [*files, *tables_beside])]
+    if has_masks:
+        return [_name_unread(mask_pictures.read(folder, context), folder, [*files, *tables_beside])]
     if yolo.class_file(folder) is not None and (
         not files or any(path.parent.name == "labels" for path in files_below(folder, "*.txt"))
     ):
-        return [yolo.read(folder, context)]
+        return [_name_unread(yolo.read(folder, context), folder, [*files, *tables_beside])]
     if not files:
         raise InputError(f"{folder}: nothing in it that one of these tools wrote: {TOOLS}")
-    return [_name_pictures(_file(path, context), path.relative_to(folder).parts[:-1]) for path in files]
+    read_files = [_name_pictures(_file(path, context), path.relative_to(folder).parts[:-1]) for path in files]
+    return [_name_unread(read_files[0], folder, tables_beside), *read_files[1:]]
+
+
+def _name_unread(one: Annotations, folder: Path, others: Sequence[Path]) -> Annotations:
+    """Return what was read, with a note on files beside it that may hold labels, too."""
+    if not others:
+        return one
+    names = ", ".join(path.relative_to(folder).as_posix() for path in others[:3])
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    note = Omission(f"{folder.name}: {names}{more}", "not read: give what holds labels by its own name")
+    return one._replace(notes=(*one.notes, note))
 
 
 def _name_pictures(one: Annotations, folders: Sequence[str]) -> Annotations:

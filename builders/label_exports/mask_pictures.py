@@ -32,6 +32,12 @@ def class_file(folder: Path) -> Path | None:
     return same_classes(folder, there, classes) if there else None
 
 
+def mask_files(folder: Path) -> list[Path]:
+    """Return the masks of a folder: neither instances without their classes nor the pictures themselves."""
+    others = {"SegmentationObject", "JPEGImages"}
+    return [path for path in files_below(folder, "*.png") if not others & set(path.parts)]
+
+
 def read(folder: Path, context: ExportContext) -> Annotations:
     """Read every PNG of a folder. A class is one thing: where it is, not how many there are."""
     faults = Faults(folder.name)
@@ -40,9 +46,7 @@ def read(folder: Path, context: ExportContext) -> Annotations:
         raise InputError(f"{folder}: no labelmap.txt or classes.csv that says which value is which class")
     values, has_colours = classes(path)
     pictures = []
-    for mask in files_below(folder, "*.png"):
-        if {"SegmentationObject", "JPEGImages"} & set(mask.parts):
-            continue  # instances without their classes, and the pictures themselves
+    for mask in mask_files(folder):
         name = inside(mask.relative_to(folder).parts[:-1], mask.name)
         try:
             codes = _read_codes(mask, has_colours)

@@ -12,6 +12,8 @@ from surgvqa.builders.label_exports import tracks
 from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.cards.command import InputError
 
+COLUMNS = 9
+
 
 def ground_truth(folder: Path) -> Path | None:
     """Return the table of a MOT folder, or None. Raises ``InputError`` for those of several sequences."""
@@ -52,6 +54,8 @@ def read(folder: Path, context: ExportContext) -> Annotations:
             kind = int(cells[7])
             if not 1 <= kind <= len(labels):
                 raise InputError(f"class {kind} is none of the {len(labels)} of {class_list.name}, from 1 on")
+            if any(cells[COLUMNS:]):
+                raise InputError(f"{len(cells)} cells; {COLUMNS} are read, the last is the visibility")
             box = (x, y, x + w, y + h)
             shape = Shape(labels[kind - 1], box=box, track=cells[1], where=where, form="xywh")
             keys.setdefault(cells[1], []).extend((tracks.Key(frame, shape), tracks.Key(frame + 0.5, None)))

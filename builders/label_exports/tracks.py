@@ -1,6 +1,7 @@
 """Tracks of a video: things with their places at some frames, read at the frames that labels are wanted of.
 
-Between two of its frames a box moves evenly; an outline is known to be in view, without a place. A track holds until
+Between two of its frames a box moves evenly, a turned one where both are turned alike; an outline is known to be in
+view, without a place. A track holds until
 it says that the thing is out of view, at most to the video's end where the export says that. Before the first frame and
 behind the last one of all tracks nothing is known.
 """
@@ -15,6 +16,7 @@ from itertools import pairwise
 from surgvqa.builders.annotations.entities import entities, phase_of
 from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Faults, Picture, Shape
 from surgvqa.builders.label_exports.export_context import ExportContext
+from surgvqa.builders.schema import Point
 from surgvqa.cards.command import InputError
 
 
@@ -96,10 +98,29 @@ def between(key: Key, after: Key, frame: float) -> Shape:
     assert shape is not None  # the caller's condition
     if frame == key.frame:
         return shape
-    if after.shape is None and shape.box is not None and key.moves:
+    if after.shape is None and (shape.box is not None or shape.turned_box) and key.moves:
         return shape
+    share = (frame - key.frame) / (after.frame - key.frame)
+    if key.moves and after.shape is not None and _turned_alike(shape.turned_box, after.shape.turned_box):
+        corners = zip(shape.turned_box, after.shape.turned_box, strict=True)
+        return replace(
+            shape, turned_box=[(x + share * (u - x), y + share * (v - y)) for (x, y), (u, v) in corners]
+        )
     if shape.box is None or after.shape is None or after.shape.box is None or not key.moves:
         return replace(shape, box=None, polygons=(), rle=None, turned_box=(), trace=())
-    share = (frame - key.frame) / (after.frame - key.frame)
     x1, y1, x2, y2 = (a + share * (b - a) for a, b in zip(shape.box, after.shape.box, strict=True))
     return replace(shape, box=(x1, y1, x2, y2))
+
+
+def _turned_alike(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    """Whether the sides of two turned boxes are parallel: between other ones, tools turn them in ways of their own."""
+    if not one or not other:
+        return False
+    (x, y), (u, v) = (
+        (corners[1][0] - corners[0][0], corners[1][1] - corners[0][1]) for corners in (one, other)
+    )
+    across, along = x * v - y * u, x * u + y * v
+    return along > 0 and abs(across) < SAME_TURN * along
+
+
+SAME_TURN = 0.001  # radians: 0.06 degrees

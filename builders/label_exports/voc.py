@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from surgvqa.builders.annotations import beside
 from surgvqa.builders.annotations.entities import entities
-from surgvqa.builders.annotations.picture_names import parts
+from surgvqa.builders.annotations.picture_names import parts, refuse_other_name
 from surgvqa.builders.annotations.shapes import (
     MALFORMED_ERRORS,
     Annotations,
@@ -41,6 +41,7 @@ def read(path: Path, root: Element, context: ExportContext) -> Annotations:
     faults = Faults(path.name)
     name = root.findtext("filename") or f"{path.stem}.xml"
     try:
+        refuse_other_name(path.name, name)
         width, height = root.findtext("size/width"), root.findtext("size/height")
         has_size = width and height and (int(width), int(height)) != (0, 0)
         size = frame_size(int(width or 0), int(height or 0)) if has_size else context.needed_size(name)

@@ -1,7 +1,8 @@
 """A YOLO folder: a text file a picture, beside data.yaml, classes.txt, obj.names or a *.names file.
 
-A line is ``class x y width height``, centre first, all from 0 to 1, perhaps with a confidence; or ``class x1 y1 x2 y2
-x3 y3 …``, an outline or the corners of a turned box; or, where data.yaml has ``kpt_shape``, a box with its keypoints.
+A line is ``class x y width height``, centre first, all from 0 to 1; or ``class x1 y1 x2 y2 x3 y3 …``, an outline or the
+corners of a turned box (OBB); or, where data.yaml has ``kpt_shape``, a box with its keypoints. A model's confidence may
+stand last. Some tools write the angle of a box there: the numbers of the whole folder tell both apart.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from surgvqa.builders.annotations.entities import entities
 from surgvqa.builders.annotations.picture_names import inside
 from surgvqa.builders.annotations.shapes import MALFORMED_ERRORS, Annotations, Faults, Picture, Shape
+from surgvqa.builders.files import user_yaml
 from surgvqa.builders.files.pictures import sizes_of
 from surgvqa.builders.files.texts import read_text
 from surgvqa.builders.files.tree import files_below
@@ -55,6 +56,7 @@ def read(folder: Path, context: ExportContext) -> Annotations:
     for one in files_below(folder, *(f"*{ending}" for ending in PICTURES)):
         images.setdefault(_name(one, folder).rsplit(".", 1)[0], one)
     pictures = []
+    fifth_numbers: dict[str, list[float]] = {}  # behind the boxes, by picture
     for text in files_below(folder, "*.txt"):
         if text.name.lower() in NO_PICTURES:
             continue
@@ -69,9 +71,34 @@ def read(folder: Path, context: ExportContext) -> Annotations:
             ]
             nodes = entities(shapes, context.names, size, faults.cuts, masked=False, picture=name)
             pictures.append(Picture(name, *size, nodes))
+            if last := [shape.score for shape in shapes if shape.box and shape.score is not None]:
+                fifth_numbers.setdefault(name, []).extend(last)
         except (InputError, *MALFORMED_ERRORS) as error:
             faults.add(text.relative_to(folder).as_posix(), error)
-    return faults.sum_up(pictures)
+    return faults.sum_up(_without_angles(pictures, fifth_numbers, faults))
+
+
+def _without_angles(
+    pictures: list[Picture], fifth_numbers: Mapping[str, list[float]], faults: Faults
+) -> list[Picture]:
+    """Return the pictures without those whose boxes have an angle; a folder has confidences or angles, not both.
+
+    A model's confidence is above 0, for it writes no box that it doesn't believe in, and at most 1.
+    """
+    numbers = [value for own in fifth_numbers.values() for value in own]
+    other = next((value for value in numbers if not 0 < value <= 1), None)
+    if other is None:
+        if numbers:
+            read_as = f"read as a model's confidence, {min(numbers):g} to {max(numbers):g}"
+            faults.note("the number behind a box", f"{read_as}; were it an angle, the box would be turned")
+        return pictures
+    for name in fifth_numbers:
+        cause = (
+            f"a number behind its boxes, and one of this folder is {other:g}: no confidence, so an angle or a track? Save "
+            "turned boxes by their four corners (YOLO OBB), others with four numbers"
+        )
+        faults.add(name, cause)
+    return [one for one in pictures if one.name not in fifth_numbers]
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -92,10 +119,7 @@ def classes(path: Path) -> tuple[dict[int, str], tuple[int, int]]:
     text = read_text(path, path.name)
     if path.suffix not in (".yaml", ".yml"):
         return dict(enumerate(line.strip() for line in text.strip().split("\n"))), (0, 0)
-    try:
-        file = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
+    file = user_yaml.load(text, path.name)
     names: Any = file.get("names") if isinstance(file, Mapping) else None
     if not isinstance(names, list | dict):
         raise InputError(f"{path.name}: no list `names` of the classes")
@@ -132,17 +156,15 @@ def _line(
             raise InputError(f"class {cells[0]!r} is none of the {len(labels)} that are named")
         label, (width, height) = labels[int(cells[0])], size
         count = len(values) - keypoints
-        score = values[4] if count == 5 else None
-        if (
-            count > 6 and count % 2 and not keypoints
-        ):  # an outline or a turned box of a model, and how sure it was
+        score = None
+        if count == 5 or (count > 6 and count % 2 and not keypoints):  # how sure a model was
             score, count = values.pop(), count - 1
-        if score is not None and not 0 <= score <= 1:
+        if score is not None and count > 4 and not 0 <= score <= 1:
             raise InputError(f"a confidence of {score:g}; give 0 to 1")
-        coordinates = values if count > 5 else values[:4]
+        coordinates = values if count > 4 else values[:4]
         if not all(-BEYOND < value < BEYOND for value in coordinates):
             raise InputError(f"{max(coordinates, key=abs):g} is not from 0 to 1; these look like pixels")
-        if count in (4, 5):
+        if count == 4:
             x, y, w, h = values[0] * width, values[1] * height, values[2] * width, values[3] * height
             box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
             if visible_points := _visible_points(values[len(values) - keypoints :], shape[1], size):

@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.columns import Columns
 from surgvqa.builders.files.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, writer
 from surgvqa.builders.mixing.people import Part, Plan
-from surgvqa.builders.schema import FEATURES, QA_FEATURES
+from surgvqa.builders.schema import FEATURES, QA_FEATURES, REFERENCE_FEATURES
 from surgvqa.cards.command import InputError
 from tqdm import tqdm
 
@@ -27,11 +28,9 @@ def shards(part: Part, config: str, split: str) -> list[Path]:
     """Return the files of a split of a set; those of another version's columns are refused."""
     paths = sorted((part.folder / config).glob(f"{split}-*.parquet"))
     for path in paths:
-        if (
-            not pq.read_schema(path)
-            .remove_metadata()
-            .equals(CONFIGS[config][0].arrow_schema.remove_metadata())
-        ):
+        schema = pq.read_schema(path).remove_metadata()
+        schemas = [CONFIGS[config][0], *([REFERENCE_FEATURES] if config == "clips" else [])]
+        if not any(schema.equals(one.arrow_schema.remove_metadata()) for one in schemas):
             raise InputError(
                 f"{path} has the columns of another version of surgvqa; build {part.folder} again"
             )
@@ -68,6 +67,10 @@ def write(parts: Sequence[Part], plan: Plan, weights: Sequence[float], out: Path
     clip_paths: dict[str, list[Path]] = {}
     for config, (features, group) in CONFIGS.items():
         (out / config).mkdir()
+        if config == "clips" and any(
+            part.manifest["parameters"].get("media") == "reference" for part in parts
+        ):
+            features = REFERENCE_FEATURES
         for split in SPLITS:
             unnumbered_paths: list[Path] = []
             for part in tqdm(parts, desc=f"{config} {split}", unit="set", disable=None):
@@ -81,6 +84,8 @@ def write(parts: Sequence[Part], plan: Plan, weights: Sequence[float], out: Path
                                 new_row["weight"] = row["weight"] * factor[part.label]
                             if config == "clips":
                                 new_row["video"] = copy_video(row, part, split, out)
+                            if "address" in row:
+                                new_row["address"] = f"{quote(part.label)}/{row['address']}"
                             put(new_row)
                 if path.is_file():
                     unnumbered_paths.append(path)

@@ -73,6 +73,7 @@ README = """# {title}
 - `procedure.yaml`: names of phases, anatomy, instruments, events, safety gates
 - `phases.csv`: `case,phase,start,end`, seconds; where no row is, nothing is asked; a row `idle` says that no phase is on
 - `tools.csv`: `case,time` and a column per instrument or structure, 1 where it is in view and 0 where it isn't
+- `steps.csv` (`case,step,start,end`) and `actions.csv` (`case,time,instrument,verb,target`), if you have them
 - `videos/CASE.mp4`: the recordings; `videos.csv` (`case,video,offset`) where names or clocks differ
 - `annotations/CASE.json`: COCO instances or LabelMe outlines, if you have them
 
@@ -195,7 +196,7 @@ def placeholders(taxonomy: Taxonomy) -> list[str]:
 
 
 def _any_data(folder: Path) -> bool:
-    tables = (folder / name for name in ("phases.csv", "tools.csv"))
+    tables = (folder / name for name in ("phases.csv", "steps.csv", "tools.csv", "actions.csv"))
     rows = any(
         len(LINE_ENDS.split(read_text(path, path.name).strip())) > 1 for path in tables if path.is_file()
     )

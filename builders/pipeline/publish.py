@@ -19,9 +19,10 @@ from surgvqa.builders.privacy.pseudonyms import Pseudonyms, refuse_named
 from surgvqa.builders.schema import Omission
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import Record
+from surgvqa.builders.shards.joined import join_parts
 from surgvqa.builders.shards.write import made_with, source_of, staging_path
 from surgvqa.cards.files import manifest as manifests
-from surgvqa.cards.files.documents import SCHEMA, CaseShard, LeftOut, Manifest, Report
+from surgvqa.cards.files.documents import SCHEMA, CaseShard, LeftOut, Manifest, PlacedShard, Report
 from surgvqa.cards.files.manifest import dump, with_seal
 from surgvqa.cards.write.dataset import dataset_card
 
@@ -53,7 +54,9 @@ class Publication:
             leakage.refuse(build_report["leaks"], but="shared_cases" if inside else None)
         return build_report
 
-    def manifest(self, shards: Mapping[str, CaseShard], build_report: Report) -> Manifest:
+    def manifest(
+        self, shards: Mapping[str, CaseShard], wholes: Sequence[PlacedShard], build_report: Report
+    ) -> Manifest:
         """Return the manifest, but for the hashes of report and card."""
         jobs, surveys = self.ready.jobs, self.ready.surveys
         code = made_with()
@@ -73,8 +76,15 @@ class Publication:
             "counts": build_report["splits"],
             "files": {
                 file["path"]: {"sha256": file["sha256"], "bytes": file["bytes"]}
-                for record in shards.values()
-                for file in record["files"].values()
+                for file in (
+                    *(
+                        file
+                        for record in shards.values()
+                        for file in record["files"].values()
+                        if "part" not in file
+                    ),
+                    *wholes,
+                )
             },
             "shards": dict(shards),
             "source_files": dict(sorted(digests.items())),
@@ -93,15 +103,20 @@ def finish(publication: Publication, staging: Path, workers: int) -> Manifest:
     shards = name_shards(publication.ready.jobs, publication.records)
     build_report = publication.report(staging, workers)
     text = dump(build_report)
-    manifest = publication.manifest(shards, build_report)
+    wholes = join_parts(shards, staging)
+    manifest = publication.manifest(shards, [*wholes.values()], build_report)
     card = dataset_card(manifest, json.loads(text))  # in the order of the file, as a repair reads it
     manifest["derived"] = manifests.text_hashes({manifests.REPORT: text, manifests.CARD: card})
     write_text(staging / "plan.json", json.dumps(shards))
-    for key, record in shards.items():
-        for name, file in record["files"].items():
-            path = out / file["path"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staging_path(staging, key, name).replace(path)
+    places = {
+        staging_path(staging, key, name): file["path"]
+        for key, record in shards.items()
+        for name, file in record["files"].items()
+        if "part" not in file
+    } | {whole: file["path"] for whole, file in wholes.items()}
+    for here, place in places.items():
+        (out / place).parent.mkdir(parents=True, exist_ok=True)
+        here.replace(out / place)
     for folder in {(out / path).parent for path in manifest["files"]}:
         sync_folder(folder)
     write_text(out / manifests.REPORT, text, staging)

@@ -19,6 +19,7 @@ from surgvqa.builders.pipeline.verify import find_damage
 from surgvqa.builders.privacy.pseudonyms import load as load_pseudonyms
 from surgvqa.builders.row_types import CountedRow
 from surgvqa.builders.schema import Omission
+from surgvqa.builders.shards.joined import join_parts
 from surgvqa.builders.shards.write import build_shard, code_version, staging_path
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
@@ -69,6 +70,8 @@ def repair(folder: Path, root: Path, pseudonyms: Path | None = None, workers: in
             if isinstance(record, Failure):
                 raise InputError(f"{tasks[index][0].name}: {record.cause}")
             put(folder, staging, key, damaged_shards[key], record["files"], set(faults))
+        for whole, file in join_parts(damaged_shards, staging, set(faults)).items():
+            move(whole, folder, file["path"], file["sha256"], manifest["files"][file["path"]]["sha256"])
         if manifests.REPORT in faults:
             write_report(folder, manifest, ready, staging)
         if manifests.CARD in faults:
@@ -130,13 +133,24 @@ def put(
     for name, file in shard["files"].items():
         if file["path"] not in faults:
             continue
-        if name not in new_files or new_files[name]["sha256"] != file["sha256"]:
-            raise InputError(
-                f"{file['path']} comes out with other bytes than it had; run the same build again"
-            )
-        path = folder / file["path"]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging_path(staging, key, name).replace(path)
+        sha256 = new_files[name]["sha256"] if name in new_files else ""
+        if "part" not in file:
+            move(staging_path(staging, key, name), folder, file["path"], sha256, file["sha256"])
+        elif sha256 != file["sha256"]:
+            raise other_bytes(file["path"])
+
+
+def move(here: Path, folder: Path, path: str, sha256: str, due: str) -> None:
+    """Give a file its place in the data set, if it came out as it was."""
+    if sha256 != due:
+        raise other_bytes(path)
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    here.replace(folder / path)
+
+
+def other_bytes(path: str) -> InputError:
+    """Return the refusal of a file that can't be mended."""
+    return InputError(f"{path} comes out with other bytes than it had; run the same build again")
 
 
 def write_report(folder: Path, manifest: Manifest, ready: Ready, staging: Path) -> None:

@@ -156,7 +156,7 @@ def _share(
 
 def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_blind: float) -> list[str]:
     """Return a line a cause: a data set has forty kinds, and forty lines hide what matters."""
-    few, same, guessed = [], [], []
+    few, same, shares = [], [], []
     for kind, facts in kinds.items():
         blind = max(facts["blind_majority"] or 0.0, facts["blind_by_text"] or 0.0)
         if facts["single_class"] and facts["n"] < FEWEST:
@@ -164,8 +164,8 @@ def _blind_warnings(kinds: Mapping[str, KindFigures], held_out: str | None, max_
         elif facts["single_class"]:
             same.append(f"{kind} {next(iter(facts['answers']))!r}")
         elif blind > max_blind:
-            guessed.append((blind, kind))
-    worst = [f"{kind} {blind:.0%}" for blind, kind in sorted(guessed, key=lambda own: (-own[0], own[1]))]
+            shares.append((blind, kind))
+    worst = [f"{kind} {blind:.0%}" for blind, kind in sorted(shares, key=lambda own: (-own[0], own[1]))]
     causes = {
         f"over {max_blind:.0%} of {held_out} right without looking": worst,
         "one answer only, so nothing is measured": same,
@@ -190,11 +190,16 @@ def blind_table(report: Mapping[str, Any]) -> str:
     >>> print(blind_table({"kinds": kinds, "blind_on": "test"}))
     kind                    n  blind  by text  on test, guessing
     phase                  40    25%        -  idle
+    >>> kinds = {"larger": {"n": 1, "blind_majority": None, "blind_by_text": None, "majority_answer": None}}
+    >>> print(blind_table({"kinds": kinds, "blind_on": "test"}).splitlines()[-1])
+    larger                  1      -        -  -
     """
     lines = [f"{'kind':<18}{'n':>7}{'blind':>7}{'by text':>9}  on {report['blind_on']}, guessing"]
     for kind, facts in report["kinds"].items():
         figures = [
             "-" if (x := facts[key]) is None else f"{x:.0%}" for key in ("blind_majority", "blind_by_text")
         ]
-        lines.append(f"{kind:<18}{facts['n']:>7}{figures[0]:>7}{figures[1]:>9}  {facts['majority_answer']}")
+        lines.append(
+            f"{kind:<18}{facts['n']:>7}{figures[0]:>7}{figures[1]:>9}  {facts['majority_answer'] or '-'}"
+        )
     return "\n".join(lines)

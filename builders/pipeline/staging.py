@@ -18,6 +18,7 @@ from pathlib import Path
 
 from surgvqa.builders.files.one_command import hold
 from surgvqa.builders.files.parquet import sync_folder, write_text
+from surgvqa.builders.shards import joined
 from surgvqa.builders.shards.job import Job, Record
 from surgvqa.builders.shards.write import staging_path
 from surgvqa.cards.command import InputError
@@ -96,11 +97,14 @@ def reopen(out: Path, staging: Path, keys: set[str]) -> None:
     for key, record in earlier.items():
         for name, file in record["files"].items():
             there, here = out / file["path"], staging_path(staging, key, name)
-            if key in keys and there.is_file() and not here.exists():
+            if key in keys and "part" not in file and there.is_file() and not here.exists():
                 here.parent.mkdir(parents=True, exist_ok=True)
                 there.replace(here)
         if key in keys:
-            files = {n: {k: v for k, v in f.items() if k != "path"} for n, f in record["files"].items()}
+            files = {
+                name: {"sha256": file["sha256"], "bytes": file["bytes"]}
+                for name, file in record["files"].items()
+            }
             again = {"key": key, "files": files, "dropped": record.get("dropped", [])}
             write_text(staging / f"{key}.json", json.dumps(again, sort_keys=True))
     plan_file.unlink(missing_ok=True)
@@ -129,7 +133,10 @@ def clear(staging: Path) -> None:
 
 
 def name_shards(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, CaseShard]:
-    """Return every shard's files with their final names: a number per split and config, in the order of cases."""
+    """Return every shard's files with their final names: a number per split and config, in the order of cases.
+
+    Where there are more cases than files should be, several share one.
+    """
     totals = Counter(
         (name, job.split) for job in jobs for name in records[job.name]["files"] if "/" not in name
     )
@@ -140,11 +147,16 @@ def name_shards(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str,
         files: dict[str, PlacedShard] = {}
         for name, file in record["files"].items():
             at = (name, job.split)
-            path = f"{name}/{job.split}-{numbers[at]:05d}-of-{totals[at]:05d}.parquet"
+            files[name] = {"sha256": file["sha256"], "bytes": file["bytes"]}
             if "/" in name:
-                path = f"videos/{job.split}/{name.split('/', 1)[1]}"
-            else:
-                numbers[at] += 1
-            files[name] = {"sha256": file["sha256"], "bytes": file["bytes"], "path": path}
+                files[name]["path"] = f"videos/{job.split}/{name.split('/', 1)[1]}"
+                continue
+            size = joined.per_file(totals[at])
+            number, part = divmod(numbers[at], size)
+            last = -(-totals[at] // size)
+            files[name]["path"] = f"{name}/{job.split}-{number:05d}-of-{last:05d}.parquet"
+            if size > 1:
+                files[name]["part"] = part
+            numbers[at] += 1
         shards[record["key"]] = {"files": files, "dropped": record["dropped"]}
     return shards

@@ -15,9 +15,10 @@ from surgvqa.builders.cases.windows import frame_times
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import ask
 from surgvqa.builders.questions.messages import conversation
-from surgvqa.builders.row_types import ClipRow, QAColumns, QARow
+from surgvqa.builders.row_types import ClipRow, Picture, QAColumns, QARow
 from surgvqa.builders.schema import QA, QA_COLUMNS, QA_FEATURES, Clip
 from surgvqa.builders.shards.job import Job, below
+from surgvqa.builders.shards.reference import POSTER_SIDE, address
 from surgvqa.builders.shards.survey import OUTSIDE
 from surgvqa.builders.video.case_media import ClipFrames, take
 from surgvqa.builders.video.cut import Cut, cut
@@ -49,15 +50,13 @@ def rows(job: Job, videos: Path | None = None, omissions: list[list[str]] | None
             else:
                 yield row(job, pictures, None)
         return
-    timeline = read_timeline(case.video) if options.media == "reference" and case.video else None
+    if options.media == "reference":
+        yield from reference_rows(job)
+        return
     for clip in job.clips:
         offset, name = case.video_offset_s, None
         times: tuple[float, ...] = clip.frames_s
-        if timeline is not None:
-            video_times = (time_s + offset for time_s in frame_times(clip, options.frames))
-            times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in video_times)
-            name = below(timeline.path, job.root)
-        elif options.media == "clips" and case.video is not None and videos is not None:
+        if options.media == "clips" and case.video is not None and videos is not None:
             safe = clip.clip_id.replace("/", "_").replace("\\", "_")
             name = f"videos/{job.split}/{safe}.mp4"
             shift = round(offset * 1000)
@@ -75,6 +74,23 @@ def rows(job: Job, videos: Path | None = None, omissions: list[list[str]] | None
                 continue
             times = tuple(time_s - offset for time_s in shown_times)
         yield row(job, ClipFrames(clip, (), times), name)
+
+
+def reference_rows(job: Job) -> Iterator[ClipRow]:
+    """Yield the rows of ``--media reference``: the source's own video, and what a viewer of the table can show of it."""
+    case, offset = job.case, job.case.video_offset_s
+    if case.video is None:  # the survey leaves such cases out
+        raise ValueError(f"case {case.case_id} has no video to refer to")
+    timeline = read_timeline(case.video)
+    name = below(timeline.path, job.root)
+    side = min(POSTER_SIDE, job.options.max_side or POSTER_SIDE)
+    for poster in take(case, job.clips, 1, side, job.options.decoder):
+        clip = poster.clip
+        video_times = (time_s + offset for time_s in frame_times(clip, job.options.frames))
+        times = tuple(timeline.seconds(timeline.at(time_s)) - offset for time_s in video_times)
+        place = address(name, clip.start_ms / 1000 + offset, clip.end_ms / 1000 + offset)
+        picture: Picture = {"bytes": poster.images[0], "path": None}
+        yield {**row(job, ClipFrames(clip, (), times), name), "poster": picture, "address": place}
 
 
 def row(job: Job, pictures: ClipFrames, video: str | None) -> ClipRow:

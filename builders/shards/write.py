@@ -18,7 +18,7 @@ from typing import TypedDict, cast
 import numpy as np
 from surgvqa.builders.configs import pointing, segmentation
 from surgvqa.builders.files.parquet import CLIPS_PER_GROUP, ROWS_PER_GROUP, write_text, writer
-from surgvqa.builders.schema import FEATURES, QA_FEATURES, Facts
+from surgvqa.builders.schema import FEATURES, QA_FEATURES, REFERENCE_FEATURES, Facts
 from surgvqa.builders.shards.job import Job, Record
 from surgvqa.builders.shards.rows import qa_rows, rows
 from surgvqa.builders.shards.survey import OUTSIDE
@@ -44,9 +44,10 @@ def build_shard(job: Job, key: str, folder: Path) -> Record:
             omissions.append(item)
         return outside
 
+    clip_features = REFERENCE_FEATURES if job.options.media == "reference" else FEATURES
     tables = {"clips": folder / f"{key}.clips.parquet", "qa": folder / f"{key}.qa.parquet"}
     with (
-        writer(tables["clips"], FEATURES, CLIPS_PER_GROUP) as write_clip,
+        writer(tables["clips"], clip_features, CLIPS_PER_GROUP) as write_clip,
         writer(tables["qa"], QA_FEATURES, ROWS_PER_GROUP) as write_qa,
     ):
         for clip in rows(job, videos, omissions):

@@ -100,7 +100,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
         if not line.strip():
             continue
         question, bar, answer = line.partition("|")
-        if not bar or not question.strip() or not answer.strip():
+        if not bar or not question.strip() or not answer.strip() or "|" in answer:
             raise InputError(f"{path} line {number}: {line[:60]!r} is not question|answer")
         pairs.append((question.strip(), answer.strip()))
     return pairs

@@ -93,6 +93,10 @@ def read(path: Path, columns: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
     if missing:
         raise BadFileError(f"{path.name} lacks the column {', '.join(sorted(missing))}")
     for row in reader:
+        if any(extra := row.pop(None, ())):
+            raise BadFileError(f"{path.name} line {reader.line_num}: {extra} stands behind the last column")
+        if None in row.values():
+            raise BadFileError(f"{path.name} line {reader.line_num}: fewer cells than columns")
         yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if key in columns}
 
 

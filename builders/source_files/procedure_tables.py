@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from surgvqa.builders.annotations import beside, outlines
 from surgvqa.builders.annotations.picture_names import of_another, recordings
 from surgvqa.builders.cases.timeline import IDLE, to_ms
 from surgvqa.builders.files.names import safe_id
-from surgvqa.builders.files.tables import letters, number, refuse_thousands, rows, seconds, span
+from surgvqa.builders.files.tables import (
+    letters,
+    number,
+    refuse_thousands,
+    rows,
+    seconds,
+    span,
+    states_seconds,
+)
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Entity, Idle, Omission, Phase, Scene
+from surgvqa.builders.schema import Action, Entity, Idle, Omission, Phase, Scene
 from surgvqa.cards.command import InputError
 
 
@@ -23,11 +31,13 @@ class Part:
 
     name: str  # as it was met first
     phases: list[Phase] = field(default_factory=list)
+    steps: list[Phase] = field(default_factory=list)
     idle: list[tuple[float, float]] = field(default_factory=list)
     unknown: list[tuple[float, float]] = field(default_factory=list)
     scenes: dict[int, Scene] = field(default_factory=dict)  # by millisecond
     video: Path | None = None
     offset_s: float = 0.0
+    seconds_stated: bool = True  # every row of phases says that its times are seconds
     files: list[Path] = field(default_factory=list)
 
 
@@ -50,6 +60,16 @@ def refuse_otherwise(row: Mapping[str, str], case: str, length_s: float, where: 
                 raise InputError(
                     f"{column} is {stated_s:g}, and from start to end it is {length_s:g} s; give seconds"
                 )
+
+
+def stretch(row: Mapping[str, str], label: str, part: Part, where: str) -> Phase:
+    """Return a row of phases or steps as a stretch of its case."""
+    phase = Phase(label, seconds(row, "start", where), seconds(row, "end", where))
+    part.seconds_stated &= states_seconds(row, ("start", "end"))
+    refuse_otherwise(row, part.name, phase.end_s - phase.start_s, where)
+    if phase.start_s > phase.end_s:
+        raise InputError(f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s")
+    return phase
 
 
 class Tables:
@@ -106,21 +126,23 @@ class Tables:
                 self.fault(where, error)
                 continue
             try:
-                label = self.taxonomy.canonical("phase", row["phase"])
-                phase = Phase(label, seconds(row, "start", where), seconds(row, "end", where))
-                refuse_otherwise(row, part.name, phase.end_s - phase.start_s, where)
-                if phase.start_s > phase.end_s:
-                    raise InputError(
-                        f"{label} ends at {phase.end_s:g} s, before it starts at {phase.start_s:g} s"
-                    )
+                phase = stretch(row, self.taxonomy.canonical("phase", row["phase"]), part, where)
             except InputError as error:
                 self.fault(where, error)
                 part.unknown.append(span(row, "start", "end"))
                 continue
-            if label == IDLE:
+            if phase.label == IDLE:
                 part.idle.append((phase.start_s, phase.end_s))
             else:
                 part.phases.append(phase)
+        for where, row in self.rows("steps.csv", ("case", "step", "start", "end")):
+            try:
+                part = self.part(row["case"], self.root / "steps.csv")
+                if not (label := " ".join(row["step"].split())):
+                    raise InputError("no name of a step; a row is case,step,start,end")
+                part.steps.append(stretch(row, label, part, where))
+            except InputError as error:
+                self.fault(where, error)
         self.presence()
         owners: dict[tuple[Path, float], str] = {}
         for where, row in self.rows("videos.csv", ("case", "video", "offset")):
@@ -192,6 +214,39 @@ class Tables:
         """Return what a column of tools.csv stands for."""
         role, name = outlines.role_of(self.taxonomy, label)
         return Entity(name, name, role, "presence")
+
+    def actions(self) -> None:
+        """Read actions.csv: what each instrument does at a moment; its rows of a moment name all instruments in view."""
+        table = self.root / "actions.csv"
+        acts: dict[tuple[str, int], dict[Action, None]] = {}
+        for where, row in self.rows(table.name, ("case", "time", "instrument", "verb", "target")):
+            try:
+                part = self.part(row["case"], table)
+                at = to_ms(seconds(row, "time", where))
+                verb, target = (" ".join(row[name].split()) or None for name in ("verb", "target"))
+                if target and not verb:
+                    raise InputError(
+                        f"a target, {target}, and no verb; leave both empty where nothing is done"
+                    )
+                act = Action(self.taxonomy.canonical("instrument", row["instrument"]), verb, target)
+                if act in acts.setdefault((safe_id(part.name), at), {}):
+                    raise InputError(
+                        f"{act.instrument} does the same twice at {at / 1000:g} s; leave one row"
+                    )
+                acts[safe_id(part.name), at][act] = None
+            except InputError as error:
+                self.fault(where, error)
+        for (case_id, at), there in acts.items():
+            scenes, names = self.parts[case_id].scenes, list(dict.fromkeys(act.instrument for act in there))
+            nodes = tuple(Entity(name, name, "instrument", "presence") for name in names)
+            scene = scenes.get(at) or Scene(at / 1000, 0, 0, nodes)
+            if absent := sorted({*names} - {node.name for node in scene.nodes}):
+                cause = (
+                    f"{', '.join(absent)} acts at {at / 1000:g} s and isn't in view there by the other tables"
+                )
+                self.fault(f"{table.name}: {case_id}", cause)
+            else:
+                scenes[at] = replace(scene, actions=tuple(there))
 
     def add(self, part: Part, scene: Scene) -> None:
         """Add a scene; outlines win over presence, a second one of the same kind is a fault."""

@@ -44,6 +44,7 @@ CRITERIA = {
     "cystic_plate": "the lower part of the gallbladder is dissected off the cystic plate",
     "hepatocystic_triangle": "the hepatocystic triangle is cleared of fat and fibrous tissue",
 }
+COLUMNS = ("video", "initial_minute", "initial_second", "final_minute", "final_second", *CRITERIA)
 SCORES = ("0", "1", "2")
 LEAST_SUM = 5  # the least sum of the three at which the workbook says that the view is reached
 PHASE_RATE = 25.0  # frames a second that Cholec80's phase files count
@@ -66,12 +67,13 @@ class Stretch:
     in_view: bool  # the critical view
 
 
-def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission]:
+def cases(root: Path, *, protocol: str = "official", sheet: str = "") -> Iterator[Case | Omission]:
     """Read every scored stretch below ``root``.
 
     Args:
         root: the data set's folder, or any folder above or below it.
         protocol: official (50/15/15), cholec80 (40/8/32, its own split), fold0 to fold15, or none.
+        sheet: the workbook's sheet, where several have the columns.
     """
     if not root.is_dir():
         raise InputError(
@@ -90,7 +92,12 @@ def cases(root: Path, *, protocol: str = "official") -> Iterator[Case | Omission
     yield from left
     assert path is not None
     file_name = tree.relative_path(path)
-    table = read_sheet(path, file_name) if path.suffix.lower() == ".xlsx" else rows.read(path, file_name)
+    if path.suffix.lower() == ".xlsx":
+        table = read_sheet(path, file_name, COLUMNS, sheet)
+    elif sheet:
+        raise InputError(f"--sheet {sheet}: {file_name} is no workbook; leave --sheet out")
+    else:
+        table = rows.read(path, file_name)
     videos = {int(one.fields["case"]): one.path for one in tree.find(["video{number}.mp4"])}
     clipping = {
         int(one.fields["case"]): clipping_start(one.path, tree.relative_path(one.path))

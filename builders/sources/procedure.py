@@ -2,9 +2,13 @@
 
 Below the root, each part optional, CASE the name of an operation::
 
-    phases.csv               case,phase,start,end             seconds; without a row nothing is known (--gaps)
+    phases.csv               case,phase,start,end             seconds, or h:mm:ss; a column unit may say so (s);
+                                                              without a row nothing is known (--gaps)
+    steps.csv                case,step,start,end              finer than phases, inside them or across; any names
     tools.csv                case,time,hook,grasper,…         one column per thing, 1 where it is in view
-    annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several
+    actions.csv              case,time,instrument,verb,target a row for every instrument in view; no verb: it does nothing
+    annotations/CASE.json    COCO instances or a LabelMe file; annotations/CASE/*.json for several; a file of
+                             another name holds several cases, if its pictures are named CASE/…
     videos/CASE.mp4          or as videos.csv says
     videos.csv               case,video,offset                offset: the video's second at which second 0 of
                                                               the tables lies (-60: it starts a minute later)
@@ -20,7 +24,7 @@ A picture's time is the last number of its name, by one pattern that fits all, d
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -45,14 +49,14 @@ FACTS = Facts(
     procedure="procedure.yaml",
 )
 TRIED_ON = "invented tree"
-READS = "phases, presence, boxes, masks, videos, frames"
+READS = "phases, steps, presence, actions, boxes, masks, videos, frames"
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg")
 STILLS = (".png", ".jpg", ".jpeg")
 GAPS: dict[str, Idle] = {"unknown": "stated", "idle": "until_last"}
 RENAMED_NOTE = "its name was made an id: spaces and letters beyond ASCII were replaced"
 
-FILES = ("phases.csv", "tools.csv", "videos.csv")
+FILES = ("phases.csv", "steps.csv", "tools.csv", "actions.csv", "videos.csv")
 DOCUMENTS = (".csv", ".tsv", ".xlsx", ".json", ".xml")
 
 
@@ -88,10 +92,11 @@ def cases(
     read.gaps = GAPS[gaps]
     read.tables()
     read.read_outlines()
+    read.actions()
     read.recordings(named=videos is not None, unlabelled=segmenter is not None)
     if segmenter is not None:
         read.machine(segmenter, every)
-    if not any(part.phases or part.scenes for part in read.parts.values()) and not read.faults:
+    if not any(part.phases or part.steps or part.scenes for part in read.parts.values()) and not read.faults:
         raise InputError(
             f"nothing to read below {root}: no phases.csv, no tools.csv, nothing in annotations/; "
             "`surgvqa-build new` writes the files to fill in"
@@ -139,6 +144,30 @@ def notes(read: Sequence[Case]) -> tuple[str, ...]:
     return (sentence(measure(read, {})), *machine_scenes.notes(read))
 
 
+def owners(
+    name: str, pictures: Sequence[outlines.Picture], names: Container[str]
+) -> dict[str, list[outlines.Picture]]:
+    """Return pictures by case: of the one that a file is named after, or of several, by the folders of their names.
+
+    Its name counts where it is one of ``names``, where no picture lies in the folder of one of them, and where it reads
+    as a case and all pictures are of one other.
+    """
+    pictures_by_case: dict[str, list[outlines.Picture]] = {}
+    for picture in pictures:
+        folders = [unicodedata.normalize("NFC", one) for one in picture_names.parts(picture.name)[:-1]]
+        own = [folder for folder in folders if folder in names]
+        pictures_by_case.setdefault(own[0] if len(own) == 1 else name, []).append(picture)
+    if not pictures or name in names or {*pictures_by_case} == {name}:
+        return {name: list(pictures)}
+    if name in pictures_by_case:
+        raise InputError(
+            f"{pictures_by_case.pop(name)[0].name} lies in the folder of no case, and other pictures of the file are of "
+            f"{', '.join(sorted(pictures_by_case))}; give every case a file of its name"
+        )
+    is_one_other = len(pictures_by_case) == 1 and picture_names.of_another((*pictures_by_case,), (name,))
+    return {name: list(pictures)} if is_one_other else pictures_by_case
+
+
 class _Reader(Tables):
     """Collects the parts of all cases, and everything that is wrong."""
 
@@ -146,22 +175,33 @@ class _Reader(Tables):
         """Read the COCO and LabelMe files below annotations/, then give the pictures of every case their times."""
         folder = self.root / "annotations"
         pictures_by_case: dict[str, list[tuple[str, outlines.Picture]]] = {}
+        names = self.case_names()
         for path in files_below(folder, "*.json"):
             inside = path.relative_to(folder).parts
             name = inside[0] if len(inside) > 1 else path.stem
             file_name = path.relative_to(self.root).as_posix()
             try:
-                part = self.part(name, require_regular(path, file_name))
+                require_regular(path, file_name)
                 read = outlines.read(path, self.taxonomy, file_name)
+                for case, case_pictures in owners(name, read.pictures, names).items():
+                    part = self.part(case, path)
+                    entries = ((file_name, picture) for picture in case_pictures)
+                    pictures_by_case.setdefault(safe_id(part.name), []).extend(entries)
             except InputError as error:
                 self.fault(file_name, error)
                 continue
             self.faults += [*read.faults, *read.notes]
-            pictures_by_case.setdefault(safe_id(part.name), []).extend(
-                (file_name, picture) for picture in read.pictures
-            )
         for case_id, pictures in pictures_by_case.items():
             self.add_pictures(self.parts[case_id], pictures)
+
+    def case_names(self) -> set[str]:
+        """Return the names of cases that a table, a video or a folder of stills has."""
+        parts = [
+            part for part in self.parts.values() if part.phases or part.steps or part.scenes or part.video
+        ]
+        videos = (Path(name) for name in self.paths_by_name(self.videos))
+        stems = (path.stem for path in videos if path.suffix.lower() in VIDEOS)
+        return {*(part.name for part in parts), *stems, *self.paths_by_name(self.root / "frames")}
 
     def add_pictures(self, part: Part, pictures: Sequence[tuple[str, outlines.Picture]]) -> None:
         """Add the scenes of a case's pictures, at their own times or by the numbers of their names."""
@@ -266,7 +306,7 @@ class _Reader(Tables):
     def case(self, case_id: str) -> Iterator[Case | Omission]:
         """Yield a case with its recording."""
         part = self.parts[case_id]
-        if not part.phases and not part.scenes and not part.idle:
+        if not part.phases and not part.steps and not part.scenes and not part.idle:
             yield Omission(case_id, "neither phases nor instruments nor outlines of it could be read")
             return
         frames: tuple[Frame, ...] = ()
@@ -284,9 +324,11 @@ class _Reader(Tables):
             self.taxonomy.name,
             taxonomy=next(iter(self.own), None),
             phases=tuple(sorted(part.phases, key=lambda phase: (phase.start_s, phase.end_s, phase.label))),
+            steps=tuple(sorted(part.steps, key=lambda step: (step.start_s, step.end_s, step.label))),
             scenes=tuple(s if s.width else replace(s, width=width, height=height) for s in scenes),
             video=part.video,
             frames=frames,
+            seconds_stated=part.seconds_stated,
             video_offset_s=part.offset_s,
             idle=self.gaps if all(isfinite(end) for _, end in part.unknown) else "stated",
             idle_s=tuple(sorted(part.idle)),

@@ -94,7 +94,7 @@ class Table(StrictModel):
     files: Patterns
     time: Clock = Clock()
     rows: str | None = None  # of JSON: the dotted way to the list of rows
-    header: Patterns = ()  # of files whose first line is data
+    header: Patterns = ()  # of files whose first line is data; `...` at its end: further columns aren't read
     case: str | None = None  # column; None: the file's name says it
     split: str | None = None  # column
     label: str | None = None  # column

@@ -31,6 +31,7 @@ class Part:
     split: str | None = None
     files: list[Path] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    repetitions: int = 0  # starts of the label that already holds
 
     def add(self, scene: Scene) -> None:
         """Add a scene; outlines and presence of one moment are one scene, two outlined ones are a fault."""
@@ -55,6 +56,11 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)  # why -> how often
     overlaps: Counter[str] = field(default_factory=Counter)  # by case
     unknown_s: Counter[str] = field(default_factory=Counter)  # by case, seconds without any label
+    repetitions: Counter[str] = field(
+        default_factory=Counter
+    )  # by case, starts of the label that already held
+    phases: Counter[str] = field(default_factory=Counter)  # by label, cases that have it
+    cases_with_phases: int = 0  # cases with phases
     cases: int = 0
     momentary: int = 0  # cases of which nobody says how long they are
 
@@ -83,6 +89,13 @@ class Tally:
                 f"{seconds:,.0f} s of {len(self.unknown_s):,} cases lie before their first label: what happens "
                 "there is unknown, not idle"
             )
+        if self.repetitions:
+            lines.append(
+                f"{self.repetitions.total():,} starts in {len(self.repetitions):,} cases repeat the label before them: "
+                "they are one stretch with it"
+            )
+        if common := self.common():
+            lines.append(f"Not every case has all phases: {common}")
         if self.momentary:
             lines.append(
                 f"{self.momentary:,} cases have neither a recording nor labels in time: how long they are is unknown, "
@@ -90,6 +103,15 @@ class Tally:
             )
         lines += [f"left out {count:,} times: {why}" for why, count in sorted(self.left_out.items())]
         return (*lines, *remarks)
+
+    def common(self) -> str:
+        """Return the phases that three quarters of the cases have, but not all of them; of ten cases or more."""
+        return ", ".join(
+            f"{label} is in {count:,} of {self.cases_with_phases:,}"
+            for label, count in sorted(self.phases.items())
+            if self.cases_with_phases >= 10
+            and 0.75 * self.cases_with_phases <= count < self.cases_with_phases
+        )
 
     def omissions(self) -> list[Omission]:
         """Return what was left out, for the manifest."""

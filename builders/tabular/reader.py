@@ -217,6 +217,7 @@ class Reader:
         else:
             part.steps.extend(case_phases.phases)
         part.unknown.extend(case_phases.unknown if phases else ())
+        part.repetitions += case_phases.repetitions
         for why, count in case_phases.left_out.items():
             self.tally.left_out[why] += count
 
@@ -302,6 +303,11 @@ class Reader:
             return
         if count := stretches.overlaps(part.phases):
             self.tally.overlaps[case_id] = count
+        if part.repetitions:
+            self.tally.repetitions[case_id] = part.repetitions
+        if part.phases:
+            self.tally.phases.update({one.label for one in part.phases})
+            self.tally.cases_with_phases += 1
         if part.unknown:
             self.tally.unknown_s[case_id] = round(sum(end - start for start, end in part.unknown))
         scenes = [part.scenes[at] for at in sorted(part.scenes)]
@@ -321,6 +327,7 @@ class Reader:
             video=part.video,
             frames=tuple(sorted(part.frames, key=lambda frame: frame.time_s)),
             duration_s=part.duration_s,
+            seconds_stated=True,
             clips=clips,
             idle_s=tuple(sorted(part.idle)),
             unknown=tuple(sorted(part.unknown)),

@@ -16,6 +16,7 @@ from surgvqa.builders.files.texts import read_text
 from surgvqa.cards.command import InputError
 
 SEPARATORS = "\t;,"
+FURTHER = "..."  # the last name of a header that leaves further columns out
 Row = Mapping[str, str]
 
 
@@ -25,8 +26,11 @@ def read(path: Path, file_name: str, header: Sequence[str] = (), json_path: str 
     Args:
         path: the file.
         file_name: how messages call it.
-        header: the columns, where the first line is data; further columns are passed over.
+        header: the columns, where the first line is data; with `FURTHER` at its end, more of them are passed over.
         json_path: of a JSON file, the dotted way to its list of objects.
+
+    Raises:
+        InputError: no table, a column there twice, a row that is too short, or a cell behind the last column.
     """
     if json_path is not None:
         return _json(path, file_name, json_path)
@@ -34,11 +38,19 @@ def read(path: Path, file_name: str, header: Sequence[str] = (), json_path: str 
     if not cells:
         raise InputError(f"{file_name}: it is empty; a table has rows")
     names, body = (list(header), cells) if header else (cells[0], cells[1:])
+    further = list(header[-1:]) == [FURTHER]
+    while names and (not names[-1] or (further and names[-1] == FURTHER)):
+        names = names[:-1]
     if len(set(names)) != len(names):
         raise InputError(f"{file_name}: a column is there twice in its first line {','.join(names)!r}")
     for number, row in enumerate(body, start=1 if header else 2):
-        if len(row) < len(names) or (not header and len(row) != len(names)):
+        if len(row) < len(names):
             raise InputError(f"{file_name}: row {number} has {len(row)} cells, {len(names)} are due")
+        if not further and any(row[len(names) :]):
+            raise InputError(
+                f"{file_name}: row {number} has {len(row)} cells, {len(names)} are due: "
+                f"{', '.join(filter(None, row[len(names) :]))!r} stands behind the last column, {names[-1]}"
+            )
     return [dict(zip(names, row, strict=False)) for row in body]
 
 

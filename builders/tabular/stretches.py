@@ -28,6 +28,7 @@ class CasePhases(NamedTuple):
     rows: int
     left_out: dict[str, int]  # why -> rows
     unknown: tuple[tuple[float, float], ...] = ()  # stretches without a label, seconds
+    repetitions: int = 0  # starts of the label that already holds
 
 
 def lay(
@@ -71,9 +72,8 @@ def lay(
             raise InputError(f"{where}: the moment {one:g} s is labelled twice")
     if table.holds == "start":
         phases, unknown = _starts(moments, where, end_s)
-    else:
-        phases, unknown = _runs(moments, where, per_second), ()
-    return CasePhases(_in_order(phases), len(case_rows), left_out, unknown)
+        return CasePhases(_in_order(phases), len(case_rows), left_out, unknown, len(moments) - len(phases))
+    return CasePhases(_in_order(_runs(moments, where, per_second)), len(case_rows), left_out)
 
 
 def _starts(

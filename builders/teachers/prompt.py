@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from surgvqa.builders.questions import wording
 from surgvqa.builders.row_types import Message
 from surgvqa.builders.schema import Entity
 from surgvqa.builders.teachers.samples import Sample, Turn
+from surgvqa.cards.command import parse_json
 
 ANSWER_TOKENS = 450  # of three samples, measured on the template teacher's; for the estimate
 CHARS_PER_TOKEN = 4
@@ -85,8 +85,8 @@ def parse(content: str) -> tuple[Sample, ...]:
         BadAnswerError: not JSON, or not of the schema.
     """
     try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        answer = parse_json(content)
+    except ValueError as error:
         raise BadAnswerError(f"not JSON: {error}") from error
     if not isinstance(answer, dict) or set(answer) != set(SCHEMA["required"]):
         raise BadAnswerError("not an object of conversation, description and reasoning")

@@ -18,7 +18,9 @@ def run(config: Instruct) -> None:
         report = write.instruct(config)
     for split, counts in report["splits"].items():
         print(f"{split}: {counts['cases']} videos, {counts['frames']} frames, {counts['samples']} samples")
-    print(f"accepted {report['accepted_share']:.1%} of what {report['teacher']} wrote; refused for:")
+    print(
+        f"accepted {report['accepted_share']:.1%} of what {report['teacher']} wrote{'; refused for:' if report['reasons'] else ''}"
+    )
     for cause, count in report["reasons"].items():
         print(f"  {cause}: {count}")
     print(f'{config.out} is ready: datasets.load_dataset("{config.out}", "instruct")')

@@ -26,6 +26,7 @@ MP4_TOP = {
 }  # fmt: skip
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 VIDEO = int.from_bytes(b"vide", "big")
+NORMAL_SPEED = 1 << 16  # of an edit list, 16.16 bits
 SYNC = 0x47  # the first byte of a packet of MPEG-TS
 # Codes that FFmpeg knows; which of them it decodes depends on how it was built.
 KNOWN_CODES = {
@@ -108,6 +109,7 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> None:
                     f"{path}: a second recording begins at byte {box.start}; {HOW_TO_JOIN}"
                 )
             movie, scales = box, time_scales(file, box)
+            _refuse_other_speed(path, file, box)
         elif box.kind == b"moof":
             for track, clock in fragment_clocks(file, box):
                 if clock < clocks.get(track, 0):
@@ -121,6 +123,21 @@ def _mp4(path: Path, file: BinaryIO, size: int) -> None:
     file.seek(end)
     if 0 < size - end < 8 and any(file.read()):
         raise _cut(path, "last box", end + 8, size)
+
+
+def _refuse_other_speed(path: Path, file: BinaryIO, movie: Box) -> None:
+    """Refuse an edit list that plays or holds a part at another speed: players differ, and FFmpeg ignores it."""
+    for edits in inside(file, movie, b"trak", b"edts", b"elst"):
+        wide = 8 if _version(file, edits) else 4
+        entry = 2 * wide + 4
+        count = min(_int(file, edits.start + 4, 4), (edits.end - edits.start - 8) // entry)
+        for at in range(edits.start + 8, edits.start + 8 + count * entry, entry):
+            begin, rate = _int(file, at + wide, wide), _int(file, at + 2 * wide, 4)
+            if rate != NORMAL_SPEED and begin != (1 << 8 * wide) - 1:  # -1: nothing is shown
+                raise DamagedVideoError(
+                    f"{path}: its edit list plays a part at {rate / NORMAL_SPEED:g} times its speed, so players show "
+                    "other seconds of it; encode it anew"
+                )
 
 
 def code_of(path: Path, family: str) -> str | None:

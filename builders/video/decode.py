@@ -71,12 +71,15 @@ def iterate_frames(
 def _pyav(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
     with open_video(timeline.path) as (_, stream):
         show = Shower(timeline.path, stream.sample_aspect_ratio)
+    size: tuple[int, int] | None = None
     position = 0
     paths: tuple[Callable[[Timeline, Sequence[int]], Iterator[VideoFrame]], ...]
     paths = (_skipping, _plain) if timeline.key.any() else (_plain,)
     for frames in paths:
         try:
             for frame in frames(timeline, ticks[position:]):
+                size = size or (frame.width, frame.height)
+                _refuse_other_size(frame, size, timeline)
                 yield ticks[position], show(frame)
                 position += 1
         except DamagedVideoError:
@@ -158,6 +161,16 @@ def _refuse_corrupt(frame: VideoFrame, timeline: Timeline) -> None:
     if frame.is_corrupt:
         time_s = timeline.seconds(frame.pts) if frame.pts is not None else float("nan")
         raise DamagedVideoError(f"{timeline.path}: the frame at {time_s:.3f} s is corrupt in the file")
+
+
+def _refuse_other_size(frame: VideoFrame, size: tuple[int, int], timeline: Timeline) -> None:
+    """Refuse a frame of another size than its recording's: boxes are of that size, and two recordings were joined."""
+    if (frame.width, frame.height) != size:
+        time_s = timeline.seconds(frame.pts) if frame.pts is not None else float("nan")
+        raise InputError(
+            f"{timeline.path}: the picture changes its size: it is {frame.width}x{frame.height} at {time_s:.3f} s, and "
+            f"{size[0]}x{size[1]} before; cut the recording there, or encode it anew in one size"
+        )
 
 
 def _indices(timeline: Timeline, ticks: Sequence[int]) -> list[int]:

@@ -47,7 +47,7 @@ class VideoReport:
     notes: tuple[str, ...] = ()
 
 
-LATE_S = 0.5  # sound may begin earlier by the length of its own frames
+LATE_S = 0.2  # sound may begin earlier by the length of its own frames, and a recorder's by some pictures
 LONG_S = 10.0  # a frame that stands longer is worth a note: a pause, or a part that is missing
 
 

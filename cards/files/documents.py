@@ -33,6 +33,8 @@ class PlacedShard(TypedDict):
     """its size"""
     path: NotRequired[str]
     """below the folder, "/" between parts; not there before the build is finished"""
+    part: NotRequired[int]
+    """its number in a file of several cases, from 0; hash and size are then those of the part"""
 
 
 class CaseShard(TypedDict):

@@ -35,7 +35,7 @@ WORD_LISTS = (
     "tokenizer_config.json",
 )
 # A citation names its authors, their places and the day it appeared; nothing else of a person belongs there.
-CITED = ("a person's name", "a date", "an address of the web", "a postal address")
+OF_CITATIONS = ("a person's name", "a date", "an address of the web", "a postal address")
 PUBLIC_KEYS = ("versions", "source")  # versions look like dates; a source's authors and homepage are public
 CLIP_TIMES = r"@\d+-\d+"  # of a clip's id, in milliseconds: as long as a hospital's numbers
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -164,10 +164,10 @@ def in_text_file(
 ) -> Iterator[Hit]:
     """Yield the hits in a file of text, without the words that its data set says of its source."""
     text = (folder / name).read_text("utf-8", errors="replace")
-    cited = cited_lines(folder, text) if name == manifest.CARD else range(0)
-    without_authors = {what: rule for what, rule in patterns.items() if what not in CITED}
+    citation = cited_lines(folder, text) if name == manifest.CARD else range(0)
+    without_authors = {what: rule for what, rule in patterns.items() if what not in OF_CITATIONS}
     for number, line in enumerate(text.split("\n"), 1):
-        if number in cited:
+        if number in citation:
             yield from in_line(name, number, line, without_authors)
         else:
             for word in spared_words:

@@ -319,7 +319,8 @@ def refusal(repo_id: str, error: Exception) -> Exception:
         )
     if status in (401, 403):
         return InputError(f"the token may not write to {repo_id} ({status}); log in with one that may")
-    if isinstance(error, httpx2.HTTPError | RuntimeError | ValueError):
+    # Builtin ConnectionError and TimeoutError come from the client that sends chunks.
+    if isinstance(error, httpx2.HTTPError | RuntimeError | ValueError | ConnectionError | TimeoutError):
         cause: BaseException = error
         while isinstance(cause, RuntimeError) and cause.__cause__ is not None:
             cause = cause.__cause__

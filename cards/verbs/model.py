@@ -20,6 +20,8 @@ class Model:
     """what `surgvqa-eval score --out` wrote"""
     parity: Annotated[tuple[Path, ...], Usage("FILE")] = ()
     """what `surgvqa-eval compare --out` wrote on the answers of two engines (predict --engine hf|vllm|openai)"""
+    judge: Annotated[tuple[Path, ...], Usage("FILE")] = ()
+    """what `surgvqa-eval judge --out` wrote: its figure beside its agreement with people"""
     dataset: Annotated[str | None, Usage("DIR|ORG/NAME")] = None
     """the data set it was trained on"""
     repo: Annotated[str | None, Usage("ORG/NAME")] = None
@@ -33,7 +35,7 @@ class Model:
 def run(config: Model) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
     from surgvqa.cards.files import manifest, sums
-    from surgvqa.cards.write.model import HUB_ID, describe, model_card, parity_of
+    from surgvqa.cards.write.model import HUB_ID, describe, judgement_of, model_card, parity_of
     from surgvqa.cards.write.results import result_files
 
     folder_of_data = Path(config.dataset) if config.dataset and Path(config.dataset).is_dir() else None
@@ -47,9 +49,13 @@ def run(config: Model) -> None:
     text = model_card(
         describe(config.folder),
         scores,
-        parity=[
-            parity_of(manifest.read_json(path, "run `surgvqa-eval compare … --out FILE` first"), path.name)
-            for path in config.parity
+        findings=[
+            read(manifest.read_json(path, f"run `surgvqa-eval {verb} … --out FILE` first"), path.name)
+            for verb, read, paths in (
+                ("compare", parity_of, config.parity),
+                ("judge", judgement_of, config.judge),
+            )
+            for path in paths
         ],
         data=manifest.read(folder_of_data) if folder_of_data else None,
         data_id=None if folder_of_data else config.dataset,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from surgvqa.cards.files.documents import Manifest
 from surgvqa.cards.write.dataset import dataset_card
 
 COLUMNS, ROWS, WIDTH, HEIGHT = 6, 5, 320, 240  # of a sheet and of a picture on it
-PICTURES = {"images", "image"}  # columns of the configs that hold pictures
+PICTURES = ("poster", "images", "image")  # columns that hold pictures; beside a poster, `images` is empty
 
 
 def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
@@ -63,6 +63,11 @@ def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
     return paths
 
 
+def picture_column(names: Sequence[str]) -> str | None:
+    """Return the column of a table that holds pictures."""
+    return next((name for name in PICTURES if name in names), None)
+
+
 def picture_counts(folder: Path, manifest: Manifest) -> Iterator[tuple[str, int, int, int]]:
     """Yield (file, row group, row, number of pictures) of every row with pictures, without reading a picture."""
     import pyarrow.compute as pc
@@ -70,11 +75,16 @@ def picture_counts(folder: Path, manifest: Manifest) -> Iterator[tuple[str, int,
 
     for name in sorted(name for name in manifest["files"] if name.endswith(".parquet")):
         with pq.ParquetFile(folder / name) as table:
-            for column in sorted(PICTURES & set(table.schema_arrow.names)):
+            if column := picture_column(table.schema_arrow.names):
                 for group in range(table.num_row_groups):
                     if column == "image":
                         counts = [1] * table.metadata.row_group(group).num_rows
-                    else:  # the paths are null and tell how many there are at almost no cost
+                    elif (
+                        column == "poster"
+                    ):  # the paths are null and tell how many there are at almost no cost
+                        paths = table.read_row_group(group, columns=["poster.path"])
+                        counts = pc.cast(pc.is_valid(paths[column]), "int64").to_pylist()
+                    else:
                         paths = table.read_row_group(group, columns=[f"{column}.list.element.path"])
                         counts = pc.list_value_length(paths[column]).to_pylist()
                     yield from ((name, group, row, count) for row, count in enumerate(counts) if count)
@@ -89,7 +99,7 @@ def pictures(folder: Path, sample: list[tuple[str, int, int, int]]) -> Iterator[
     for name, group, row, number in sample:
         if at != (name, group):
             with pq.ParquetFile(folder / name) as table:
-                field = min(PICTURES & set(table.schema_arrow.names))
+                field = picture_column(table.schema_arrow.names)
                 column = table.read_row_group(group, columns=[field])[field]
             at = (name, group)
         cell = column[row].as_py()

@@ -67,6 +67,20 @@ class Parity:
     kinds: Sequence[tuple[str, int]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A language model's verdicts on free answers, and how far people agree with it."""
+
+    model: str
+    n: int
+    unreadable: int
+    accuracy: float | None  # None where too few people's verdicts are known
+    people: int  # answers that people judged, too
+    agree: float
+    kappa: float
+    ci95: Sequence[float] | None
+
+
 def describe(folder: Path) -> TrainedModel:
     """Read a model's folder: its adapter's or model's config, and the training's settings."""
     names = [name for name in (ADAPTER, "config.json") if (folder / name).is_file()]
@@ -112,7 +126,7 @@ def model_card(
     model: TrainedModel,
     scores: Mapping[str, Mapping[str, Any]],
     *,
-    parity: Sequence[Parity] = (),
+    findings: Sequence[Parity | Judgement] = (),
     data: Manifest | None = None,
     data_id: str | None = None,
     repo_id: str | None = None,
@@ -120,7 +134,7 @@ def model_card(
     """Return the README.md of a model's folder.
 
     ``model`` is what ``describe`` returned; ``scores`` maps a label to what ``surgvqa-eval score`` wrote;
-    ``parity`` is what ``parity_of`` made of comparisons between engines;
+    ``findings`` are what ``parity_of`` made of comparisons between engines and ``judgement_of`` of a judge's verdicts;
     ``data`` is the manifest of the data set trained on and ``data_id`` its name on the Hub, where known.
     """
     config = model.config
@@ -143,7 +157,8 @@ def model_card(
         data=data_name(data, data_id),
         scores=table,
         many=len(table) > 1,
-        parity=list(parity),
+        parity=[one for one in findings if isinstance(one, Parity)],
+        judgements=[one for one in findings if isinstance(one, Judgement)],
         snippet=snippet(name, base, model),
         budget=[(key.replace("_", " "), value) for key, value in model.budget.items()],
         settings=[(key, table_value(value)) for key, value in settings.items() if value is not None],
@@ -153,11 +168,11 @@ def model_card(
 
 def card_of_training(folder: Path, dataset: str) -> str:
     """Return the card of a model that was just trained on ``dataset``, a folder or a name on the Hub; it has no score yet."""
-    known = (Path(dataset) / manifest.NAME).is_file()
+    has_manifest = (Path(dataset) / manifest.NAME).is_file()
     return model_card(
         describe(folder),
         {},
-        data=manifest.read(Path(dataset)) if known else None,
+        data=manifest.read(Path(dataset)) if has_manifest else None,
         data_id=dataset if not Path(dataset).exists() and HUB_ID.fullmatch(dataset) else None,
     )
 
@@ -211,6 +226,21 @@ def parity_of(figures: Mapping[str, Any], file: str) -> Parity:
         raise InputError(f"{file} compares runs on other questions: {conditions[0]} and {conditions[1]}")
     kinds = [(name, count) for name, count in sorted(answers.get("by_kind", {}).items())]
     return Parity(a=engines[0], b=engines[1], split=conditions[0]["split"], kinds=kinds, **counts)
+
+
+def judgement_of(figures: Mapping[str, Any], file: str) -> Judgement:
+    """Return what `surgvqa-eval judge` wrote, for the card.
+
+    Raises:
+        InputError: another file.
+    """
+    try:
+        agreement = figures["agreement"] or {"n": 0, "agree": 0.0, "kappa": 0.0, "ci95": None}
+        people = {key: agreement[key] for key in ("agree", "kappa", "ci95")}
+        own = {key: figures[key] for key in ("model", "n", "unreadable", "accuracy")}
+    except (KeyError, TypeError):
+        raise InputError(f"{file}: no judge's verdicts; give what `surgvqa-eval judge --out` wrote") from None
+    return Judgement(people=agreement["n"], **own, **people)
 
 
 def metadata(

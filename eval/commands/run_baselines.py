@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, say
 from surgvqa.eval.controls.baselines import BLIND, MEANING, answer_all, answerers
 from surgvqa.eval.controls.colour import nearest_colour
 from surgvqa.eval.data import columns, predictions, reference
@@ -183,9 +183,7 @@ def run(config: Baselines) -> None:
             raise InputError(f"--control {pair}: {name} is taken; give the run another name")
         files[name] = Path(path)
     runs = {name: columns.read(path).predictions for name, path in files.items()}
-    terminal.say(
-        f"guessing {len(by_split['test'])} questions from what {len(by_split['train'])} of train tell"
-    )
+    say(f"guessing {len(by_split['test'])} questions from what {len(by_split['train'])} of train tell")
     nearest = nearest_colour(where)
     figures, answers = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
     print(table(figures))

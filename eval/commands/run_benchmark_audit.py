@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, say
 from surgvqa.eval.controls.benchmark_audit import GUESSERS, BenchmarkAudit, FileAudit, audit
 from surgvqa.eval.data import columns
 from surgvqa.eval.output import documents, page
-from surgvqa.eval.output.terminal import percent, say, span, table
+from surgvqa.eval.output.terminal import percent, span, table
 
 
 def run(files: Sequence[Path], mapping: str, out: Path | None) -> None:

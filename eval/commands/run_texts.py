@@ -1,27 +1,29 @@
-"""The verb ``texts``: free answers in, BLEU, ROUGE-L, chrF and token F1 out, each beside its floor."""
+"""The verb ``texts``: answers that may be nearly right in, measures out, each beside its floor."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, say
 from surgvqa.eval.commands.run_score import show
 from surgvqa.eval.data import columns, records, reference
+from surgvqa.eval.measures import choice
 from surgvqa.eval.measures.texts import Measure, measure
 from surgvqa.eval.output.documents import write
-from surgvqa.eval.output.terminal import say, table
+from surgvqa.eval.output.terminal import table
 from surgvqa.eval.settings.score import Texts
 
 
 def run(config: Texts) -> None:
-    """Measure the replies of one file, as they are: neither thoughts nor wrappers are taken off.
+    """Measure the replies of one file. Measures of free texts take them as they are, with thoughts and wrappers.
 
     Raises:
         InputError: no such column, or a question without a right answer.
     """
     if config.data and config.references:
         raise InputError("--references and --data: both say what is right; give one")
+    measurements = choice.measurements(config.measures)
     mapping = columns.parse_columns(config.columns)
     rows = list(records.rows(config.file))
     if config.references:
@@ -43,7 +45,7 @@ def run(config: Texts) -> None:
         if config.data
         else several(row.get(config.references))
         if config.references
-        else [own.answer or own.short_answer]
+        else [own.short_answer or own.answer if config.measures else own.answer or own.short_answer]
         for row, own in zip(rows, contents.predictions, strict=True)
     ]
     if lacking := next((i for i, own in enumerate(right, 1) if not any(own)), None):
@@ -52,7 +54,10 @@ def run(config: Texts) -> None:
         )
     say(f"measuring {len(right)} replies")
     measures = measure(
-        [row.prediction for row in contents.predictions], right, [row.kind for row in contents.predictions]
+        [row.prediction for row in contents.predictions],
+        right,
+        [row.kind for row in contents.predictions],
+        measurements,
     )
     show(text(measures, len(right)))
     if config.out:

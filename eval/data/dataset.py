@@ -103,7 +103,9 @@ def split_of(splits: DatasetDict, split: str, where: str) -> Dataset:
 
 
 def without_decoding(rows: Dataset) -> Dataset:
-    """Rows whose ``images`` come as ``{"bytes", "path"}``: decoding is the encoder's."""
+    """Rows whose ``images`` come as ``{"bytes", "path"}``: decoding is the encoder's. Posters are for viewers alone."""
+    if "poster" in rows.features:
+        rows = rows.remove_columns("poster")
     if "images" in rows.features:
         return rows.cast_column("images", List(Image(decode=False)))
     return rows

@@ -93,7 +93,7 @@ def _document(text: str, path: Path) -> Iterator[Row]:
             f"{path}, line {error.lineno}: not whole JSON ({error.msg}); was the file cut off?"
         ) from None
     if isinstance(document, Mapping):
-        name = next((name for name in LISTS if document.get(name)), None)
+        name = _list_of_rows(document, path)
         below = bool(document) and all(isinstance(row, Mapping) and len(row) > 1 for row in document.values())
         if name is None and not below:
             raise InputError(f"{path}: an object without a list of rows; looked for {', '.join(LISTS)}")
@@ -108,6 +108,23 @@ def _document(text: str, path: Path) -> Iterator[Row]:
     if not isinstance(document, list) or not all(isinstance(row, Mapping) for row in document):
         raise InputError(f"{path}: no list of rows, each an object")
     yield from document
+
+
+def _list_of_rows(document: Mapping[str, Any], path: Path) -> str | None:
+    """Return the key of a document's rows, or None where it has none of the known ones.
+
+    Raises ``InputError`` where several lists of objects are there: which of them holds the answers isn't for us to choose.
+    """
+    names = [name for name in LISTS if document.get(name)]
+    lists = [
+        name for name in names if isinstance(document[name], list) and isinstance(document[name][0], Mapping)
+    ]
+    if len(lists) > 1:
+        counts = ", ".join(f"{name} ({len(document[name])})" for name in lists)
+        raise InputError(
+            f"{path}: expected one list of rows, found {counts}; write the one to read into a file"
+        )
+    return next(iter([*lists, *names]), None)
 
 
 def _inspect_archive(path: Path) -> Iterator[Row]:

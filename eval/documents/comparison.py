@@ -37,8 +37,13 @@ class Difference(TypedDict):
     """questions that only A has right"""
     only_b: int
     """questions that only B has right"""
+
+
+class KindDifference(Difference):
+    """The difference on one kind of question."""
+
     p_holm: NotRequired[float]
-    """of one kind: after Holm's correction over all kinds"""
+    """after Holm's correction over all kinds"""
 
 
 class OtherAnswers(TypedDict):
@@ -54,31 +59,15 @@ class OtherAnswers(TypedDict):
     """answers in other words, by kind"""
 
 
-class Comparison(TypedDict):
-    """The difference of B over A."""
+class Comparison(Difference):
+    """The difference of B over A: `n` counts all questions, the figures are of the headline's."""
 
-    n: int
-    """questions"""
     n_headline: int
     """questions of kinds with more than one answer"""
     cases: int
     """recorded operations"""
     rule: str
     """how answers were matched"""
-    a: float
-    """accuracy of A"""
-    b: float
-    """accuracy of B"""
-    difference: float
-    """B's accuracy minus A's"""
-    ci95: Interval
-    """both ends of its 95 % interval"""
-    p: float | None
-    """of a sign-flip test over cases"""
-    only_a: int
-    """questions that only A has right"""
-    only_b: int
-    """questions that only B has right"""
     difference_by_rule: dict[str, float]
     """B minus A by every rule of matching"""
     answers: OtherAnswers
@@ -93,7 +82,7 @@ class Comparison(TypedDict):
     """there are enough cases for any kind to be shown to have moved"""
     single_class_kinds: list[str]
     """kinds with one answer only, which don't count"""
-    by_kind: dict[str, Difference]
+    by_kind: dict[str, KindDifference]
     """the same for each kind of question"""
     notes: list[str]
     """what a reader must know"""

@@ -1,7 +1,7 @@
 """BLEU, chrF, ROUGE-L and token F1 against one or several references, by the libraries that others score with.
 
 BLEU and chrF are sacrebleu's corpus figures, ROUGE-L is rouge-score's F with its stemmer, the best reference counts.
-METEOR needs WordNet's files, which no package on PyPI brings; BERTScore needs a model's weights: neither is here.
+METEOR and BERTScore need files that no package brings: `lexical_models`.
 Every figure stands beside its floor: what replies reach that never look.
 """
 
@@ -105,7 +105,10 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Sequence[Sequence[str]]], float]
 
 
 def measure(
-    predictions: Sequence[str], references: Sequence[Sequence[str]], kinds: Sequence[str]
+    predictions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    kinds: Sequence[str],
+    measurements: Mapping[str, Callable[[Sequence[str], Sequence[Sequence[str]]], float]] = MEASURES,
 ) -> dict[str, Measure]:
     """Return every measure of the replies, each beside the better of two replies that never look.
 
@@ -113,13 +116,14 @@ def measure(
         predictions: the replies, as they are.
         references: right answers, at least one a question.
         kinds: kinds of the questions: both guesses stay within a kind.
+        measurements: what to measure, by name.
     """
     blind = {
         "most frequent answer": usual(references, kinds),
         "another question's answer": neighbours(references, kinds),
     }
     measures = {}
-    for name, value in MEASURES.items():
+    for name, value in measurements.items():
         floors = {by: value(replies, references) for by, replies in blind.items()}
         best = max(floors, key=lambda by: floors[by])
         measures[name] = Measure(value=value(predictions, references), floor=floors[best], floor_by=best)

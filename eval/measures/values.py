@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from surgvqa.builders.geometry.regions import temporal_iou
-from surgvqa.eval.reading.numbers import number
+from surgvqa.eval.numerals.number_words import number
 from surgvqa.eval.reading.tokens import clauses
 
 __all__ = ["near", "near_time", "seconds", "set_f1", "temporal_iou"]
@@ -44,7 +44,7 @@ def seconds(text: str) -> float | None:
     if match := CLOCK.search(text):
         hours, minutes, rest = match.groups()
         return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest)
-    from surgvqa.eval.reading.numbers import quantity
+    from surgvqa.eval.numerals.quantities import quantity
 
     value = quantity(text)
     return None if value is None or value.low != value.high or value.unit not in ("time", "") else value.low

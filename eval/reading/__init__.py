@@ -7,7 +7,7 @@ __all__ = [
     "letters",
     "lists",
     "negation",
-    "numbers",
+    "order",
     "polarity",
     "synonyms",
     "terms",

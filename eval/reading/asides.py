@@ -6,18 +6,19 @@ import re
 
 KEYS = re.compile(
     r"reason|think|thought|expla|rationale|analysis|confiden|certain|probab|score|^id$|_id$|question|note|comment|evidence"
-    r"|justif|observ|descri|caveat|remark",
+    r"|justif|observ|descri|caveat|remark|alternativ|runner|reject|exclud|unlikely",
     re.I,
 )
 LABEL = re.compile(r"^\W*((?:[A-Za-z_]+ ){0,2}[A-Za-z_]+)\s*[:=]\W*(.*)$")
 RATED_ANSWER = re.compile(  # "incision (p=0.7)", "closure: 20 %"
-    r"\W*(?P<name>[^\d=:(%]*[A-Za-z][^\d=:(%]*?)[\s:=(\[–-]*(?:p|prob\w*|confidence|score)?\s*[=:]?\s*"
+    r"\W*(?:[A-Za-z]+\s*:\s*)?(?P<name>[^\d=:(%]*[A-Za-z][^\d=:(%]*?)[\s:=(\[–-]*(?:p|prob\w*|confidence|score)?\s*[=:]?\s*"
     r"(?:(?P<share>[01]?\.\d+)|(?P<percent>\d{1,3}(?:\.\d+)?)\s*%)[)\]\s.]*",
     re.I,
 )
 BOX_KEYS = frozenset(
     ["x", "y", "w", "h", "left", "right", "top", "bottom", "width", "height", "start", "end"]
 )
+SEGMENT = re.compile(r"([;|,]\s*)")
 RULE = re.compile(r"[\s|:+=-]+")  # the line below a table's header
 
 
@@ -35,6 +36,8 @@ def table(text: str) -> str:
         return text
     header = _cells(lines[rule - 1])
     rows = [_cells(line) for line in lines[rule + 1 :] if "|" in line]
+    if len(header) == 1 and all(len(row) == 1 for row in rows):
+        return "\n".join(row[0] for row in rows)
     if len(header) == 2 and all(len(row) == 2 for row in rows):
         if len(rows) == 1 and KEYS.search(header[1]):  # one row under "Phase | Confidence"
             return f"{header[0]}: {rows[0][0]}"
@@ -55,7 +58,7 @@ def without(text: str) -> str:
     ('Phase: incision', 'Reasoning: the lens is out')
     """
     if "\n" not in text:
-        return text
+        return _without_segments(text)
     kept_lines: list[str] = []
     beside = False
     for line in text.splitlines():
@@ -64,6 +67,24 @@ def without(text: str) -> str:
         if not beside:
             kept_lines.append(line)
     return "\n".join(kept_lines) if any(line.strip() for line in kept_lines) else text
+
+
+def _without_segments(text: str) -> str:
+    """Return a line without its labelled parts that only explain.
+
+    >>> _without_segments("incision; confidence: high"), _without_segments("at 0:12, 3 s")
+    ('incision', 'at 0:12, 3 s')
+    """
+    parts = SEGMENT.split(text)
+    if len(parts) < 2:
+        return text
+    kept_text, beside = "", False
+    for place in range(0, len(parts), 2):
+        if label := LABEL.match(parts[place]):
+            beside = KEYS.search(label.group(1)) is not None
+        if not beside:
+            kept_text += (parts[place - 1] if place else "") + parts[place]
+    return kept_text if kept_text.strip(" ,;|") else text
 
 
 def likeliest(text: str) -> str:

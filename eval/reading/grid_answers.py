@@ -14,23 +14,54 @@ Cell = tuple[int, int]  # row and column, 0 at the top left
 Point = tuple[float, float]
 
 ROWS = {"top": 0, "upper": 0, "up": 0, "superior": 0, "oben": 0, "haut": 0, "arriba": 0, "bottom": 2, "lower": 2, "down": 2,
-        "inferior": 2, "unten": 2, "bas": 2, "abajo": 2}  # fmt: skip
+        "inferior": 2, "north": 0, "south": 2, "unten": 2, "bas": 2, "abajo": 2}  # fmt: skip
 COLUMNS = {"left": 0, "links": 0, "gauche": 0, "izquierda": 0, "izquierdo": 0, "sinistra": 0, "right": 2, "rechts": 2,
-           "droite": 2, "derecha": 2, "derecho": 2, "destra": 2}  # fmt: skip
+           "droite": 2, "derecha": 2, "derecho": 2, "destra": 2, "west": 0, "east": 2}  # fmt: skip
 MIDDLE = frozenset({"center", "centre", "central", "middle", "mitte", "mittig", "centro", "milieu"})
 PLACES = frozenset({*ROWS, *COLUMNS, *MIDDLE})
 JOINTS = word_set(
-    "of the in on at to a far extreme outermost en im au a la part side corner half hand third quadrant region area portion edge most its "
+    "of the in on at to a far extreme outermost en im au a la part side corner half hand third quadrant region area portion edge most its row column band "
     "with | image frame picture screen view"
 )  # words that may stand between "upper" and "left"
 BEYOND = word_set(
     "below above beneath under underneath outside off beyond opposite"
 )  # elsewhere than the place behind them
-TOGETHER = re.compile(r"\b(top|upper|bottom|lower)(left|right|center|centre|middle)\b", re.I)
+PHRASAL = frozenset(
+    (verb,)
+    for verb in ("ends", "ended", "ending", "shows", "picks", "winds", "close", "halfway", "midway", "way")
+)  # "ends up"
+BEGINS = frozenset(
+    [("starts", "at"), ("starts", "in"), ("begins", "in"), ("begins", "at"), ("started", "in")]
+)
+ENDS = word_set("to towards into ends end ending finally then arrives stops")
+ROW_INITIALS = {"t": "top", "u": "top", "b": "bottom", "l": "bottom", "m": "center", "c": "center"}
+COLUMN_INITIALS = {"l": "left", "r": "right", "c": "center"}
+ABBREVIATION = re.compile(r"\W*([tubmc][lrc]|l[lr])\W*", re.I)
+QUADRANT = re.compile(r"\W*([lr])([ul])q\W*", re.I)
+ORDINAL = re.compile(r"\b(?P<place>first|second|third|1st|2nd|3rd) (?P<line>row|column)\b", re.I)
+LINES = {
+    "row": {"f": "top", "1": "top", "s": "middle", "2": "middle", "t": "bottom", "3": "bottom"},
+    "column": {"f": "left", "1": "left", "s": "center", "2": "center", "t": "right", "3": "right"},
+}
+TOGETHER = re.compile(
+    r"\b(top|upper|bottom|lower|north|south)(left|right|center|centre|middle|west|east)\b", re.I
+)
 RELATIVE = re.compile(
     r"where (?:is|are) (?:the )?(?P<thing>.+?) (?:relative to|in relation to|with respect to|compared to) (?:the )?"
     r"(?P<other>\w+(?: (?!left|right|above|below|in\b)\w+)?)"
 )
+EITHER_SIDE = re.compile(  # "Is the tip left or right of the pupil?"
+    r"\b(?:is|are|does|lies?) (?:the )?(?P<thing>(?:(?!is\b|or\b|left|right|above|below|to\b|on\b)\w+ ?){1,3}?) (?:(?:lie|to|on|the|side) )*"
+    r"(?:left|right|above|below)\b.*\bor\b.*\b(?:left|right|above|below|under|over)(?: side)?(?: of)? (?:the )?(?P<other>\w+(?: \w+)?)$"
+)
+IN = re.compile(r"\bin (?:the|it)\b", re.I)
+_ROW, _COLUMN, _BETWEEN = (
+    r"row (?P<row>[a-z])",
+    r"col(?:umn)? (?P<column>\d)",
+    r"(?:,| and| of|, in| in| /)? ?",
+)
+ROW_COLUMN = re.compile(rf"\b{_ROW}{_BETWEEN}(?:the )?{_COLUMN}\b", re.I)
+COLUMN_ROW = re.compile(rf"\b{_COLUMN}{_BETWEEN}(?:the )?{_ROW}\b", re.I)
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
            "around": "inside", "left": "right", "right": "left"}  # fmt: skip
 NUMBERS = re.compile(r"[\[(<][^\[\](){}]*?[\])>]")
@@ -61,14 +92,26 @@ def said_cell(text: str) -> Cell | None:
     >>> said_cell("the top-left and the center"), said_cell("slightly left of the top center")
     (None, None)
     """
+    if quadrant := QUADRANT.fullmatch(text):  # "RUQ"
+        column, row = quadrant.groups()
+        return cell((ROW_INITIALS[row.casefold()], COLUMN_INITIALS[column.casefold()]))
+    if abbreviation := ABBREVIATION.fullmatch(text):
+        initials = abbreviation.group(1).casefold()
+        return cell((ROW_INITIALS[initials[0]], COLUMN_INITIALS[initials[1]]))
+    text = ORDINAL.sub(lambda match: LINES[match["line"].casefold()][match["place"].casefold()[:1]], text)
     tokens = clauses(TOGETHER.sub(r"\1 \2", text))
     groups: list[list[str]] = []
     near = False  # whether only words that join stand between this place word and the last
     joint = ""
     for i, token in enumerate(tokens):
+        if token == "up" and tokens[i - 1 : i] in PHRASAL:
+            continue
         if token in PLACES and not is_negated(tokens, i, i + 1):
-            if not BEYOND.isdisjoint(tokens[max(0, i - 1 - (tokens[i - 1 : i] == ("the",))) : i]):
+            if _lies_beyond(tokens[max(0, i - 3) : i]):
                 return None
+            if _is_origin(tokens, i, groups, near=near):
+                near = True
+                continue
             if (
                 token in COLUMNS
                 and tokens[i + 1 : i + 2] == ("of",)
@@ -86,6 +129,21 @@ def said_cell(text: str) -> Cell | None:
             near = False
     cells = {cell(group) for group in groups}
     return cells.pop() if len(cells) == 1 else None
+
+
+def _lies_beyond(before: tuple[str, ...]) -> bool:
+    """Whether a place is only what another one is measured from: "opposite to the lower left"."""
+    reference = tuple(word for word in before if word not in ("the", "of", "to", "from"))
+    return reference[-1:] != () and reference[-1] in BEYOND
+
+
+def _is_origin(tokens: tuple[str, ...], i: int, groups: list[list[str]], *, near: bool) -> bool:
+    """Whether a place word names where a movement begins: "from the top left to the center"."""
+    start = i
+    while start and (tokens[start - 1] in ("the", "of", "a") or (start > 1 and tokens[start - 1] in PLACES)):
+        start -= 1
+    is_start = tokens[start - 1 : start] in (("from",),) or tokens[max(0, start - 2) : start] in BEGINS
+    return is_start and not ENDS.isdisjoint(tokens[i + 1 :]) and not (groups and near)
 
 
 def _another_place(behind: tuple[str, ...]) -> bool:
@@ -108,9 +166,21 @@ def within(text: str, question: str) -> str:
     >>> within("in the pupil", "Where is the tip relative to the pupil?"), within("in the frame", "Where is it?")
     ('inside the pupil', 'in the frame')
     """
-    match = RELATIVE.search(" ".join(words(question))) if "in the " in text.casefold() else None
+    match = RELATIVE.search(" ".join(words(question))) if IN.search(text) else None
+    if match and (inner := re.sub(r"\bin it\b", "inside it", text, flags=re.I)) != text:
+        return inner
     other = match and match.group("other").strip()
     return re.sub(rf"\bin the (?={re.escape(other)}\b)", "inside the ", text, flags=re.I) if other else text
+
+
+def grid_labels(text: str) -> str:
+    """Return a reply whose rows and columns with a letter and a number are one label: "row B, column 3" is "B3".
+
+    >>> grid_labels("row B, column 3"), grid_labels("in column 1 of row A"), grid_labels("row 2")
+    ('B3', 'in A1', 'row 2')
+    """
+    text = ROW_COLUMN.sub(lambda match: match["row"].upper() + match["column"], text)
+    return COLUMN_ROW.sub(lambda match: match["row"].upper() + match["column"], text)
 
 
 def converse(text: str, question: str, relation: str) -> str:
@@ -120,13 +190,18 @@ def converse(text: str, question: str, relation: str) -> str:
     >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
     ('left of', 'right of')
     """
-    match = RELATIVE.search(" ".join(words(question)))
+    plain_question = " ".join(words(question))
+    match = RELATIVE.search(plain_question) or EITHER_SIDE.search(plain_question)
     inverse = INVERSE.get(relation)
     if match is None or inverse is None:
         return relation
     plain_text = f" {' '.join(words(text))} "
-    first, second = (plain_text.find(f" {match.group(name)} ") for name in ("thing", "other"))
-    return inverse if 0 <= second < first else relation
+    thing, other = match.group("thing").strip(), match.group("other").strip()
+    first, second = (plain_text.find(f" {one} ") for one in (thing, other))
+    is_subject = re.match(
+        rf" (?:the )?{re.escape(other)} (?:is|lies|sits|stands|appears|are|lie)\b", plain_text
+    )
+    return inverse if 0 <= second < first or (first < 0 and is_subject) else relation
 
 
 def cell_distance(a: Cell, b: Cell) -> float:

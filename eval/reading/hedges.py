@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import may_negate
+from surgvqa.eval.reading.order import mentions_for
 from surgvqa.eval.reading.synonyms import term_names
 from surgvqa.eval.reading.terms import Mention, mentions
 from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
@@ -26,6 +27,10 @@ SUPPOSITION = re.compile(
     r"^if (?!i (?:had to|have to|must|were to|was to|am))(?:\w+ ){1,6}?(?:were|was|had|could)\b.*\b(?:would|could)\b"
     r"|^(?:\w+ ){0,3}would (?:\w+ ){0,5}if (?:\w+ ){1,6}?(?:were|was|had|could)\b"
 )
+OWN_QUESTION = re.compile(r"\?\s*(?:no|nope|nah|not quite|not really)\s*[,.;:–-]+\s*(?=\w)", re.I)
+OWN_CHOICE = re.compile(r"^[^?.!\n]*\bor\b[^?.!\n]*\?\s*(?=\w)", re.I)
+SPAN = re.compile(r"\b(?:anything|something|somewhere|any(?:where)?) (?:from|between)\b", re.I)
+DISCLAIMER = re.compile(r"\b(?:but|however|nevertheless|that said)\b[\s,:]*", re.I)
 AND_OR = re.compile(r"\s*\band\s*/\s*or\b\s*", re.I)
 AND = re.compile(r"\band\b|&", re.I)
 UNSEEN = re.compile(r"i (?:can ?not|can't|do not|don't) see (?:\w+ ){0,4}\w+")
@@ -42,6 +47,16 @@ def refuses(text: str) -> bool:
     return not REFUSING.isdisjoint(reply_words) and REFUSAL.search(" ".join(reply_words)) is not None
 
 
+def behind_disclaimer(text: str) -> str:
+    """Return what a reply answers behind a refusal: "I can't be sure, but it is the liver"; "" where it says no more.
+
+    >>> behind_disclaimer("I can't give advice, but this is the liver."), behind_disclaimer("I can't tell.")
+    ('this is the liver.', '')
+    """
+    parts = DISCLAIMER.split(text, maxsplit=1)
+    return parts[1] if len(parts) == 2 and refuses(parts[0]) and not refuses(parts[1]) else ""
+
+
 def unseen(text: str) -> bool:
     """Whether a reply says that a thing is not visible, in the words of a refusal.
 
@@ -49,6 +64,18 @@ def unseen(text: str) -> bool:
     (True, False)
     """
     return UNSEEN.fullmatch(" ".join(words(text))) is not None
+
+
+def after_question(text: str) -> str:
+    """Return what stands behind a question that a reply asks itself; other text, and a question to say yes to, as it is.
+
+    >>> after_question("Is it the liver? No, it is the spleen."), after_question("The liver?")
+    ('it is the spleen.', 'The liver?')
+    >>> after_question("Liver or spleen? Liver.")
+    'Liver.'
+    """
+    *_, own_question = [None, *OWN_QUESTION.finditer(text), *OWN_CHOICE.finditer(text)]
+    return text[own_question.end() :] if own_question else text
 
 
 @lru_cache(maxsize=32768)
@@ -62,7 +89,7 @@ def supposes(text: str) -> bool:
 
 
 @lru_cache(maxsize=32768)
-def joins(text: str, options: tuple[str, ...]) -> bool:
+def joins(text: str, options: tuple[str, ...], question: str = "") -> bool:
     """Whether two different options stand joined: by "or", "and", a comma, or in sentences built alike.
 
     >>> joins("liver or stomach", ("liver", "stomach")), joins("the liver above the stomach", ("liver", "stomach"))
@@ -70,7 +97,9 @@ def joins(text: str, options: tuple[str, ...]) -> bool:
     """
     tokens = clauses(text)
     occurrences = [
-        mention for mention in mentions(text, options) if mention.state in ("stated", "subordinate")
+        mention
+        for mention in mentions_for(text, options, question)
+        if mention.state in ("stated", "subordinate")
     ]
     if len({mention.option for mention in occurrences}) >= MANY:
         return True
@@ -109,6 +138,8 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
     (False, False)
     """
     text = AND_OR.sub(" or ", text)
+    if SPAN.search(text):  # "anything from a to b"
+        return True
     occurrences = mentions(text, options)
     if not occurrences:
         return False

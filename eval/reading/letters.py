@@ -13,6 +13,12 @@ NAMED_LETTER = re.compile(
 CHOICE_NUMBER = re.compile(
     r"^\W*(?:option|choice|answer)?\s*(?:number|no\.?|#)?\s*[(\[]?(\d{1,2})[)\].]?\W*$", re.I
 )
+CHOICE_AND_TEXT = re.compile(
+    r"^\W*(?:option|choice)\s*(?:number|no\.?|#)?\s*(\d{1,2})\s*[:)\]–-]+\s*\w", re.I
+)  # "Option 2: liver"
+NEGATIVE_LETTER = re.compile(
+    r"\b(?:not|except|neither|nor|isn't)\s+(?:(?:option|choice|letter|answer)\s+)?[(\[]?[A-Z][)\]]?(?![\w'’])"
+)
 BRACKETED_LETTER = re.compile(r"[(\[]([A-Z])[)\]]")
 LEADING = re.compile(r"^[(\[]?([A-Z])(?:[).:\]]|\s+[-–—]\s|,|\s+because\b)\s*(?=\S)")
 SEVERAL = re.compile(  # "B, C", "Options (A) and (C)."
@@ -32,9 +38,11 @@ def letter(text: str) -> str | None:
     >>> letter("A or B") is None, letter("I think so") is None
     (True, True)
     """
-    text = text.strip()
+    text = NEGATIVE_LETTER.sub(" ", text).strip()
     if match := ALONE.match(text):
         return match.group(1).upper()
+    if (match := CHOICE_AND_TEXT.match(text)) and 1 <= int(match.group(1)) <= len(ascii_uppercase):
+        return ascii_uppercase[int(match.group(1)) - 1]
     standing = _standing(text)
     for pattern in (NAMED_LETTER, BRACKETED_LETTER):
         letters = set(pattern.findall(text))

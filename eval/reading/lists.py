@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import BE, may_negate
-from surgvqa.eval.reading.terms import mentions
-from surgvqa.eval.reading.tokens import clauses, name, word_set, words
+from surgvqa.eval.reading.negation import BE, leaves, may_negate
+from surgvqa.eval.reading.terms import mentions, root
+from surgvqa.eval.reading.tokens import MARK, clauses, name, spots, stem, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
@@ -19,7 +19,7 @@ FRAME = word_set(
     "i we you see can there is are the a an this that these those of to and also yes in image frame "
     "frames clip video view picture scene visible seen shown present following instruments instrument "
     "tools tool objects surgeon uses using used which include includes including namely they it two "
-    "three four both pair one some with observe identify"
+    "three four five namely both pair one some with observe identify"
 )  # words of a sentence around the things it lists
 EXCEPTION = re.compile(  # "none except forceps"
     rf"\b(?:none|nothing|no (?:\w+ )?{THINGS}(?: (?:are|is))?(?: visible)?)\s+(?:except|but|besides|other than|apart from)\b",
@@ -29,6 +29,16 @@ DOUBT = re.compile(  # "a grasper, possibly a hook": whether the hook is meant i
     r"[,;\n(]?\s*\b(?:and|or|with|plus)?\s*\b(?:possibly|perhaps|maybe|potentially|(?:what )?(?:might|may|could) (?:also )?be)\b",
     re.I,
 )
+EVER = re.compile(r"\bever(?:\b|_)")
+CHANGES = re.compile(
+    r"\bever(?:\b|_)|\bleft\b|leav|exit|remov|disappear|withdr|enter|\bcame into\b|\bcome into\b"
+)
+STAYS = re.compile(
+    r"\b(?:stays?|remains?|stayed|remained|already)\b|\bfrom the (?:start|beginning)\b|\ball along\b|\ball the time\b"
+)
+AGENT = frozenset(["by", "with", "using", "via"])
+DASH = re.compile(r"\s[-–—]\s")
+WORD = re.compile(r"[^\W\d_]{4,}")
 ARTICLE = re.compile(r"\s*(?:a|an)\s", re.I)
 OR_NOTHING = re.compile(r"\b(?:none|nothing|zero)\W+or\b|\bor\W+(?:none|nothing|zero)\b", re.I)
 SAYS_NOTHING = re.compile(
@@ -58,7 +68,11 @@ def name_sets(
     names = {name(entry) for entry in names_in(prediction, known_names)}
     parts = pieces(prediction)
     if all(len(words(part)) <= 3 for part in parts):  # a plain list, not a sentence
-        strange = {name(piece) for piece in parts if not mentions(piece, known_names)}
+        strange = {
+            name(piece)
+            for piece in parts
+            if not mentions(piece, known_names) and not name(piece).isdigit() and not _frames(piece)
+        }
         names |= {piece for piece in strange if not says_nothing(piece) and not may_negate(clauses(piece))}
     else:
         names |= inventions(parts, known_names)
@@ -69,6 +83,12 @@ def name_sets(
     if not names and not says_nothing(prediction):
         names = {name(prediction)}
     return frozenset(names), truth
+
+
+def _frames(piece: str) -> bool:
+    """Whether a piece is only an introduction: "two instruments"; one letter is none."""
+    own = words(piece)
+    return len(own) > 1 and FRAME.issuperset(own)
 
 
 def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
@@ -84,6 +104,56 @@ def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
         if mention.state != "negated"
     }
     return tuple(option for option in known_names if option in mentioned_names)
+
+
+def beside_the_question(text: str, known_names: tuple[str, ...], question: str) -> frozenset[str]:
+    """Return the names that a text says to have left the picture; of those that a question asks to have left, what stays.
+
+    >>> beside_the_question("Only the bag; the hook has left the field", ("bag", "hook"), "Which tools are in view?")
+    frozenset({'hook'})
+    >>> beside_the_question("the bag; the hook stays", ("bag", "hook"), "Which tools left the view?")
+    frozenset({'hook'})
+    """
+    is_change = CHANGES.search(question.casefold()) is not None
+    if is_change and EVER.search(question.casefold()):
+        return frozenset()
+    tokens = clauses(text)
+    own = set()
+    for mention in mentions(text, known_names):
+        behind = tokens[mention.end : mention.end + 6]
+        behind = behind[: behind.index(MARK)] if MARK in behind else behind
+        if (STAYS.search(" ".join(behind)) is not None) if is_change else leaves(behind):
+            own.add(name(mention.option))
+    return frozenset(own)
+
+
+def in_base_forms(text: str, vocabulary: tuple[str, ...]) -> str:
+    """Return a text whose verbs and nouns of action are the known ones: "dissecting" and "dissection" are "dissect".
+
+    >>> in_base_forms("The hook is dissecting it", ("hook", "dissect", "duct"))
+    'The hook is dissect it'
+    """
+    base_forms = {root(entry, 3): entry for entry in vocabulary if entry.isalpha()}
+
+    def base(match: re.Match[str]) -> str:
+        word = match[0].casefold()
+        return match[0] if stem(word) in map(stem, vocabulary) else base_forms.get(root(word, 3), match[0])
+
+    return WORD.sub(base, text)
+
+
+def is_turned_round(text: str, answer: str) -> bool:
+    """Whether a sentence gives a true triplet's target as what acts.
+
+    >>> is_turned_round("The duct cut the hook", "hook, cut, duct"), is_turned_round("The duct is cut by the hook", "hook, cut, duct")
+    (True, False)
+    """
+    parts, tokens = answer.split(","), clauses(text)
+    if len(parts) != 3 or len(pieces(text)) > 1:
+        return False
+    stems = tuple(map(stem, tokens))
+    first, verb, last = (next(iter(spots(stems, tuple(map(stem, words(part))))), (-1, -1)) for part in parts)
+    return 0 <= last[0] < verb[0] < first[0] and AGENT.isdisjoint(tokens[verb[1] : first[0]])
 
 
 def doubts(text: str, known_names: tuple[str, ...]) -> bool:
@@ -129,12 +199,15 @@ def inventions(parts: list[str], known_names: tuple[str, ...]) -> set[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """Return the parts between commas, full stops and "and".
+    """Return the parts between commas, full stops and "and"; between dashes where there are several.
 
-    >>> pieces("spatula, forceps and a scalpel.")
-    ['spatula', ' forceps ', ' a scalpel']
+    >>> pieces("spatula, forceps and a scalpel."), pieces("hook - cut - duct"), pieces("Answer - hook")
+    (['spatula', ' forceps ', ' a scalpel'], ['hook', 'cut', 'duct'], ['Answer - hook'])
     """
-    return [piece for piece in re.split(r"[,;\n.]|\band\b|&", text) if words(piece)]
+    marks = r"[,;\n.]|\band\b|&|\s\+\s" + (
+        r"|\s[-–—]\s" if "\n" not in text and len(DASH.findall(text)) > 1 else ""
+    )
+    return [piece for piece in re.split(marks, text) if words(piece)]
 
 
 @lru_cache(maxsize=65536)

@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.tokens import MARK, clauses, word_set
+from surgvqa.eval.reading.tokens import MARK, word_set
 
 NEGATORS = word_set(
-    "not no never without cannot neither nor non lacks lacking lack absence except excluding free"
+    "not no never hardly scarcely without cannot neither nor non lacks lacking lack absence except excluding free"
 )
-PAIRS = frozenset({("rather", "than"), ("instead", "of"), ("other", "than")})
+PAIRS = frozenset(
+    {
+        ("rather", "than"),
+        ("rule", "out"),
+        ("rules", "out"),
+        ("ruled", "out"),
+        ("instead", "of"),
+        ("other", "than"),
+    }
+)
+EXCLUDING = frozenset(["rule", "rules", "ruled", "exclude", "excludes", "excluded"])
+NONE = frozenset(["none", "no", "nothing"])
 ALL_BUT = frozenset(["anything", "everything", "any", "all", "everywhere", "anywhere"])  # "anything but left"
 AFFIRMING = frozenset(
     {("not", "only"), ("not", "just"), ("not", "merely"), ("no", "doubt"), ("no", "question")}
@@ -70,6 +81,7 @@ BEFORE_PAIRS = frozenset(
 PREFERRING = word_set(
     "go going goes prefer preferring choose choosing chose favour favor pick picking likelier likely"
 )
+BETTER = word_set("more better likelier")
 FIRST_THOUGHTS = word_set(
     "thought initially originally first assumed suspected considered guessed expected believed"
 )
@@ -92,14 +104,36 @@ OVER = frozenset(
 # "Clipping will start soon", "is yet to begin", "next up: clipping" name what is not there yet.
 GOING_ON = word_set("continue still remain last go end finish stop")
 FUTURE = frozenset([("yet", "to"), ("still", "to"), ("going", "to"), ("due", "to")])
+STARTS = word_set("start begin commence perform do move proceed enter continue undergo")
+TO_COME = frozenset(
+    {
+        ("about", "to"),
+        ("going", "to"),
+        ("preparing", "to"),
+        ("prepares", "to"),
+        ("ready", "to"),
+        ("yet", "to"),
+    }
+    | {("due", "to"), ("plans", "to"), ("wants", "to"), ("planning", "to"), ("not", "yet")}
+)
+WOULD = frozenset(
+    (verb,) for verb in ("look", "show", "need", "require", "have", "involve", "come", "follow")
+)
 BEGINNINGS = word_set("starts begins comes commences happens")
 LATER = word_set("soon shortly later next afterwards")
+IN_VIEW = word_set("view visible seen present shown there frame picture image")
 OUT = word_set("out outside off")  # of the view: what is named there is not shown
 VIEW = word_set("view frame picture image screen field shot sight camera")
+LEFT = re.compile(
+    r"\b(?:has|have|had) (?:\w+ )?(?:left|gone|disappeared|exited|vanished)\b|\b(?:is|are) (?:now )?gone\b"
+    r"|\b(?:was|were|is|are|been) (?:\w+ )?(?:removed|withdrawn|taken (?:out|away)|pulled out|retrieved)\b"
+    r"|\b(?:left|leaves|exits|exited) (?:the )?(?:view|frame|picture|image|screen|field|scene|shot)\b"
+)
 DIRECTIONS = word_set("left right top bottom above below")
 LIKENESS = frozenset(
     (verb, "like") for verb in ("look", "looks", "looked", "seem", "seems", "seemed", "appears")
 )
+HOLDS = frozenset([("holds",), ("has",), ("grips",), ("carries",), ("uses",)])
 SUBORDINATE = word_set(
     "which because since whereas although though while unlike given considering once when where whose"
 )
@@ -121,15 +155,21 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
     for i in range(start - 1, max(-1, start - 1 - SCOPE), -1):
         token, following = tokens[i], tokens[i + 1] if i + 1 < len(tokens) else ""
         if (token, following) in PAIRS:
-            return True
+            return token != "other" or NONE.isdisjoint(tokens[max(0, i - 3) : i])  # "none other than a"
         if token == "but" and i and tokens[i - 1] in ALL_BUT:
-            return True
+            return EXCLUDING.isdisjoint(tokens[max(0, i - 5) : i - 1])  # "rule out all but a"
         if token == MARK or token in BREAKERS:
             break
         if (token in NEGATORS or token.endswith("n't")) and (token, following) not in AFFIRMING:
             interjection = i == 0 and token == "no" and following in {"the", "it", "there", "this", "they"}
             if not interjection:
                 return True
+    if (
+        tokens[start - 1 : start] == (MARK,)
+        and start > 1
+        and _is_denied_label(tokens[max(0, start - 5) : start - 1])
+    ):
+        return True
     if _is_out_of_view(tokens[end : end + 7]):
         return True
     behind = tokens[end : end + 3]
@@ -137,7 +177,18 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
         behind = behind[: behind.index(MARK)]
     if not behind:
         return False
+    if behind[0] == "not" and not IN_VIEW.isdisjoint(behind[1:]):  # "(a not in view)"
+        return True
     return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
+
+
+def _is_denied_label(before: tuple[str, ...]) -> bool:
+    """Whether the words before a colon say that what follows isn't there: "Not visible: the hook"."""
+    if MARK in before:
+        before = before[len(before) - before[::-1].index(MARK) :]
+    return before[-1:] in (("absent",), ("missing",)) or (
+        before[:1] == ("not",) and len(before) < 4 and not IN_VIEW.isdisjoint(before[1:])
+    )
 
 
 def _is_out_of_view(behind: tuple[str, ...]) -> bool:
@@ -150,6 +201,15 @@ def _is_out_of_view(behind: tuple[str, ...]) -> bool:
     if place is None or MARK in behind[1 : place + 1]:
         return False
     return not VIEW.isdisjoint(behind[place + 1 : place + 4])
+
+
+def leaves(behind: tuple[str, ...]) -> bool:
+    """Whether words say that a thing was there and no longer is.
+
+    >>> leaves(("has", "left", "the", "field")), leaves(("is", "left", "of", "it")), leaves(("was", "withdrawn"))
+    (True, False, True)
+    """
+    return LEFT.search(" ".join(behind)) is not None
 
 
 def _is_ahead(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:
@@ -169,16 +229,17 @@ def _is_ahead(before: tuple[str, ...], behind: tuple[str, ...]) -> bool:
     return bool(first) and first[0] in BEGINNINGS and not LATER.isdisjoint(rest)
 
 
-def affirmed_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text that no negation reaches.
+def _prepares(before: tuple[str, ...]) -> bool:
+    """Whether the words before a name say that it is still to come.
 
-    >>> affirmed_words("not the left but the right")
-    ('not', 'the', 'right')
+    >>> _prepares(("will", "soon", "start")), _prepares(("about", "to", "begin")), _prepares(("has", "started"))
+    (True, True, False)
     """
-    tokens = clauses(text)
-    return tuple(
-        token for i, token in enumerate(tokens) if token != MARK and not is_negated(tokens, i, i + 1)
-    )
+    if before[-1:] == ("with",) or before[-2:] == ("on", "to"):
+        before = before[:-1] if before[-1:] == ("with",) else before[:-2]
+    before = tuple(word for word in before if word not in ("soon", "shortly", "then", "next", "now"))
+    starts = before[-1:] != () and before[-1] in STARTS
+    return starts and (before[-2:-1] == ("will",) or before[-3:-1] in TO_COME)
 
 
 def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
@@ -192,8 +253,14 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         place -= 1
     if place >= 0 and (tokens[place] in BEFORE or tokens[max(0, place - 1) : place + 1] in BEFORE_PAIRS):
         return True
+    if place >= 0 and _prepares(tokens[max(0, place - 5) : place + 1]):
+        return True
     if place >= 2 and tokens[place] == "and" and "between" in tokens[max(0, place - 5) : place]:
         return True
+    if place >= 1 and tokens[place] == "than" and not BETTER.isdisjoint(tokens[max(0, place - 3) : place]):
+        return True  # "b is likelier than a"
+    if "than" in tokens[end : end + 6] and "less" in tokens[end : end + 4]:
+        return True  # "a fits less well than b"
     if (
         place >= 1
         and tokens[place] == "over"
@@ -210,6 +277,8 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         tokens[end : end + 4]
     ):
         return True  # "At first I thought of a, but it is b."
+    if "whether" in tokens[max(0, start - 5) : start]:
+        return True
     behind = tokens[end : end + 4]
     if behind[:3] == (MARK, "no", MARK) and len(behind) > 3:  # "Incision? No, phaco."
         return True
@@ -219,6 +288,10 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         return True
     if MARK in behind:
         behind = behind[: behind.index(MARK)]
+    if behind[:2] == ("is", "what") and len(behind) > 2:  # "a is what I'd expect next"
+        return True
+    if behind[:1] == ("would",) and behind[1:2] in WOULD:  # "a would look different"
+        return True
     if behind[:2] == ("follows",) or _is_ahead(tokens[max(0, start - 5) : start], behind):
         return True
     if (behind[:1] == ("over",) and len(behind) > 1) or behind[:2] == (
@@ -237,6 +310,10 @@ def subordinate(tokens: tuple[str, ...], start: int) -> bool:
     >>> subordinate(("phaco", "|", "which", "follows", "hydrodissection"), 4)
     True
     """
+    if (
+        tokens[start - 1 : start] == ("the",) and tokens[start + 1 : start + 2] in HOLDS
+    ):  # "the left holds the forceps"
+        return True
     if SUBORDINATE.isdisjoint(tokens):
         return False
     begin = next((i + 1 for i in range(start - 1, -1, -1) if tokens[i] == MARK), 0)

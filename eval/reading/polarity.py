@@ -6,7 +6,7 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ABSENT, AFFIRMING, is_negated
+from surgvqa.eval.reading.negation import AFFIRMING, leaves
 from surgvqa.eval.reading.terms import root
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
@@ -15,56 +15,19 @@ SEVERAL = "names several answers"
 CONTRADICTS = "contradicts itself"
 NOTHING_SAID = "no leading yes or no"
 
-YES = word_set("yes yeah yep yup ye true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم")
+YES = word_set(
+    "yes yeah yep yup yess yea aye ye jawohl true correct affirmative si oui ja sim tak 是 是的 はい 예 네 да نعم はい ある あります"
+)
 NO = word_set(
-    "no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ 아니요 아니오 없음 нет لا"
+    "no nope nah false negative nein non nee nie nao 否 不 不是 没有 いいえ ない なし 아니요 아니오 없음 нет لا"
 )
 # "No" speaks for itself before these; before a thing it only denies the thing ("no normal view").
 CARRY_ON = word_set(
     "the it there this that these those they i we you a an its because since as but not and or nothing none"
 )
-BRINGS = frozenset(  # words that bring the answer, at the start of a clause
-    [
-        "so",
-        "therefore",
-        "thus",
-        "hence",
-        "then",
-        "and",
-        "or",
-        "but",
-        "maybe",
-        "perhaps",
-        "probably",
-        "possibly",
-        "likely",
-        "is",
-        "would",
-        "be",
-        "is:",
-        "actually",
-        "i",
-        "absolutely",
-        "definitely",
-        "certainly",
-        "clearly",
-        "surely",
-        "obviously",
-        "indeed",
-        "unsure",
-        "think",
-        "believe",
-        "say",
-        "answer",
-        "the",
-        "my",
-        "final",
-        "well",
-        "overall",
-        "in",
-        "short",
-        "not",
-    ]
+BRINGS = word_set(  # words that bring the answer, at the start of a clause
+    "so therefore thus hence then and or but maybe perhaps probably possibly likely is would be is: actually i absolutely "
+    "definitely certainly clearly surely obviously indeed unsure think believe say answer the my final well overall in short not"
 )
 EXISTS = word_set(
     "visible present seen see view there shown appear appears visualized visualised observed detected "
@@ -88,6 +51,24 @@ BELIEF = re.compile(  # "I don't think so.", "Not that I can see."
 OPINION = re.compile(  # "I believe it is.", "I don't think it does."
     r"i (?:really )?(don't |do not |doubt )?(?:(?:think|believe|guess|suppose|would say) )?(?:that )?(.+)"
 )
+CONFIRMATION = re.compile(  # "That's correct."
+    r"(?:(?:that's|that is|it's|it is|this is|(?:the|your) (?:statement|assumption) is) ?)?(not |n't )?(correct|right|true|so|the case|wrong|incorrect|false|untrue)"
+)
+TAG_QUESTION = re.compile(  # "It bleeds, doesn't it?"
+    r",\s*(?:is|are|was|does|do|did|has|have|can|will|would)(?:n't| not)?\s+(?:it|they|there|this|that|he|she)\s*\?\s*$",
+    re.I,
+)
+SURE = re.compile(
+    r"(?:without|beyond) (?:a |any )?(?:doubt|question)|no doubt|exactly|precisely|naturally|undoubtedly"
+)
+FULLY = re.compile(r"\b(?:fully|completely|entirely|totally|whole|complete)\b")
+PARTLY = re.compile(
+    r"\b(?:only|just|merely) (?:\w+ )?(?:half|part(?:ly|ially)?|incompletely)\b|^\W*(?:half|partly|partially)\b"
+)
+WRONG = frozenset(["wrong", "incorrect", "false", "untrue"])
+ABSENT_NOW = re.compile(
+    r"not (?:fully|completely|entirely|quite|yet|any ?more|now|here|really|at all|so far|at (?:this|the) (?:moment|time|point))|no longer"
+)
 ANYWHERE = frozenset(["yes", "yeah", "yep"])  # these are nothing but answers
 POLAR = re.compile(
     r"(?:^|[.?!,]\s+)(?:is|are|was|were|does|do|did|can|could|has|have|had|will|would|should|may|isn't|aren't|doesn't)\b"
@@ -100,6 +81,7 @@ SMALL = word_set(
 )  # words of a question that don't tell what it is about
 SHOWS = word_set("show shows contain contains depict depicts display displays include includes")
 SCENE = word_set("clip image frame frames video picture view")
+EMPHASIS = word_set("yet fully completely been whatsoever all sign signs evidence trace")
 DENIALS = word_set(
     "nothing no not never nowhere cannot without neither nor none absent missing fails lacks free"
 )
@@ -125,16 +107,27 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     >>> polarity("Yes, the spatula is not visible.", "Is a spatula visible?")
     ('', 'contradicts itself')
     """
+    text = TAG_QUESTION.sub(".", text)
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
-    reply_words = words(text)
+    reply_words = tuple(word for word in words(text) if word not in SURELY) or words(text)
+    if (confirmation := CONFIRMATION.fullmatch(" ".join(reply_words))) and asks(question):
+        return "no" if confirmation.group(1) or confirmation.group(2) in WRONG else "yes", ""
+    if SURE.fullmatch(" ".join(reply_words)) and asks(question):
+        return "yes", ""
+    if FULLY.search(question.casefold()) and PARTLY.search(text.casefold()) and YES.isdisjoint(tokens):
+        return "no", ""
+    if ABSENT_NOW.fullmatch(" ".join(reply_words)) and asks(question):
+        return "no", ""
     if reply_words == ("never",) or (reply_words in (("nothing",), ("nil",)) and asks(question)):
         return "no", ""
     if (finding := FINDING.match(" ".join(reply_words))) and {*reply_words[-1:]} & {*words(question)}:
         return "no" if finding.group(1) == "negative" else "yes", ""
     if belief := BELIEF.fullmatch(" ".join(words(text))):
         return "no" if any(belief.groups()) else "yes", ""
+    if bare := ELLIPTIC.fullmatch(" ".join(reply_words)):
+        return "no" if bare.group(1) else "yes", ""
     if (opinion := OPINION.fullmatch(" ".join(reply_words))) and (
         bare := ELLIPTIC.fullmatch(opinion.group(2))
     ):
@@ -167,10 +160,14 @@ def _plain_answers(tokens: tuple[str, ...]) -> set[str]:
         is_abbreviation = (
             token == "no" and following == MARK and tokens[i + 2 : i + 3] != () and tokens[i + 2].isdigit()
         )
-        if following == "if" or is_abbreviation:  # "yes if it were longer", "no. 1"
+        is_rejected = following in ("is", "would") and not WRONG.isdisjoint(tokens[i + 2 : i + 4])
+        if following == "if" or is_abbreviation or is_rejected:  # "yes if it were longer", "no. 1"
             continue
         ends = following == MARK or following in YES or following in NO
-        leads = all(word in BRINGS or word in YES or word in NO for word in tokens[begin:i])
+        leads = all(
+            word in BRINGS or word.isdigit() or word == "%" or word in YES or word in NO
+            for word in tokens[begin:i]
+        )
         if token in ("true", "correct", "false", "negative") and not (leads and ends):
             continue  # "a false lumen", "the correct side"
         carries = following in CARRY_ON or token in YES or following in ("is", "was", "would")
@@ -195,6 +192,7 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
     existence = (
         not EXISTS.isdisjoint(question_words) or "contain" in question_words or "show" in question_words
     )
+    in_scene = not SCENE.isdisjoint(question_words) and not leaves(question_words)
     own = tuple(word for word in tokens if word != MARK)
     if existence and _bare(own):
         return {"yes" if DENIALS.isdisjoint(own) else "no"}
@@ -208,7 +206,7 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
         if token != MARK:
             clause.append(token)
             continue
-        answer = _clause_answer(tuple(clause), topic, existence)
+        answer = _clause_answer(tuple(clause), topic, existence=existence, in_scene=in_scene)
         if answer:
             answers.add(answer)
         clause = []
@@ -224,16 +222,17 @@ def _predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
     if stem(question_words[-1]) not in map(stem, own) or question_words[-1] in SMALL or len(own) > 8:
         return ""
     letters = "".join(word[0] for word in question_words if len(word) > 2)
-    known_stems = (
-        {stem(word) for word in question_words} | SMALL | DENIALS | {"yet", "fully", "completely", "been"}
-    )
+    known_stems = {stem(word) for word in question_words} | SMALL | DENIALS | EMPHASIS
     rest = {word for word in own if stem(word) not in known_stems and not word.endswith("n't")}
-    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own}:
+    has_no = own[:1] == ("no",)  # "No bleeding whatsoever"
+    if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own[has_no:]}:
         return ""
     return "no" if any(word in DENIALS or word.endswith("n't") for word in own) else "yes"
 
 
-def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) -> str:
+def _clause_answer(
+    clause: tuple[str, ...], topic: set[str], *, existence: bool, in_scene: bool = False
+) -> str:
     """Read what one clause says of the topic; "" where it speaks of something else, or only says yes or no."""
     if short := ELLIPTIC.fullmatch(" ".join(word for word in clause if word not in YES and word not in NO)):
         return "no" if short.group(1) else "yes"
@@ -247,13 +246,21 @@ def _clause_answer(clause: tuple[str, ...], topic: set[str], existence: bool) ->
     has_pronoun = not {"it", "they", "them"}.isdisjoint(own)
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
-        things = [word for word in own if word not in SMALL]
-        is_denied = whole and clause[0] == "no" and len(things) == len(about)  # "No spatula"
-        speaks = is_denied or (exists and (bool(about) or has_pronoun)) or (whole and "there" in own)
+        things = [word for word in own if word not in SMALL and word not in DENIALS]
+        begin = clause[1:2] if clause[:1] in (("but",), ("and",), ("with",)) else clause[:1]
+        is_denied = (
+            whole and len(things) == len(about) and begin in (("no",), ("not",), ("without",))
+        )  # "No spatula", "but not a spatula"
+        found_none = exists and own[-1] in ("none", "nothing") and len(own) > 1
+        speaks = (
+            is_denied or found_none or (exists and (bool(about) or has_pronoun)) or (whole and "there" in own)
+        )
     else:
         roots = {root(word, 3) for word in own}
         whole = whole or (len(topic) > 1 and all(root(word, 3) in roots for word in topic))
         speaks = whole and len(own) > len(topic)
+    if (existence or in_scene) and about and leaves(tuple(own[1:])):
+        return "no"
     if not speaks:
         return ""
     inner = (
@@ -296,11 +303,3 @@ def _bare(own: tuple[str, ...]) -> bool:
     if not YES.isdisjoint(own) or "no" in own or own[0] == "or":
         return False
     return not EXISTS.isdisjoint(own[:3]) or (own[:2] == ("not", "in") and not SCENE.isdisjoint(own))
-
-
-def denies(text: str, start: int, end: int) -> bool:
-    """Whether a text denies its words at a place."""
-    return is_negated(clauses(text), start, end)
-
-
-__all__ = ["ABSENT", "CONTRADICTS", "NOTHING_SAID", "SEVERAL", "YES_NO", "asks", "polarity"]

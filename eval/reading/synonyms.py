@@ -52,11 +52,17 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "left of": ("to the left", "left", "on the left", "leftward"),
         "right of": ("to the right", "right", "on the right", "rightward"),
-        "above": ("over", "higher than", "on top of", "superior to"),
-        "below": ("beneath", "under", "underneath", "lower than", "inferior to"),
+        "above": ("over", "higher than", "higher", "higher up", "on top of", "superior to"),
+        "below": ("beneath", "under", "underneath", "lower than", "lower down", "inferior to"),
         "inside": ("within", "in the interior of"),
-        "around": ("surrounding", "encircling"),
+        "around": ("surrounding", "encircling", "surrounds", "encircles", "encloses"),
         "at the same place": ("same place", "same position", "same location", "same spot", "overlapping"),
+    },
+    {
+        "anterior": ("in front of", "ventral"),
+        "posterior": ("behind", "dorsal"),
+        "superior": ("above", "cranial"),
+        "inferior": ("below", "caudal"),
     },
     {
         "forward": ("forwards", "advancing", "advances", "inward"),
@@ -125,7 +131,7 @@ def term_names() -> frozenset[str]:
 
 @cache
 def _terms() -> dict[str, tuple[str, ...]]:
-    """Return the names of all shipped procedures with their spellings.
+    """Return the names of all shipped procedures with their spellings, and those of `thesaurus.yaml`.
 
     From the files themselves: `builders.procedures.taxonomy` checks them, and takes 4 s to import.
     """
@@ -141,4 +147,8 @@ def _terms() -> dict[str, tuple[str, ...]]:
         for entry in (entry for section in SECTIONS for entry in procedure.get(section, ())):
             if isinstance(entry, dict):
                 terms.setdefault(entry["name"], set()).update(map(str, entry.get("synonyms", ())))
+    thesaurus = yaml.safe_load(resources.files(__package__).joinpath("thesaurus.yaml").read_text("utf-8"))
+    for names in thesaurus.values():
+        for canonical, spellings in names.items():
+            terms.setdefault(canonical, set()).update(spellings)
     return {canonical: tuple(sorted(spellings)) for canonical, spellings in sorted(terms.items())}

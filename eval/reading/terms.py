@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.reading.negation import ORDER, aside, is_negated, subordinate
+from surgvqa.eval.reading.negation import aside, is_negated, subordinate
 from surgvqa.eval.reading.synonyms import synonyms
-from surgvqa.eval.reading.tokens import MARK, clauses, stem, words
+from surgvqa.eval.reading.tokens import MARK, american, clauses, stem, words
 
 FILLERS = frozenset(["and", "of", "the"])
+LEADING_ARTICLES = frozenset(["a", "an", "the"])
 DIRECTIONS = frozenset(["left", "right", "top", "bottom", "upper", "lower", "middle", "up", "down"])
 ADVERBS = frozenset(["still"])  # "still moving" is not "still"
 LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
 SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
 OPEN = 500  # names beyond which a misspelled one is not looked for
-NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
-PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
-COMES = frozenset(
-    {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
-    | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
-)
-ANNOUNCES = frozenset(
-    {("followed", "by"), ("next", "is"), ("next", "comes"), ("then", "comes"), ("next", "will")}
-    | {("next", "up")}
-)
-ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es)$|s$")
-VERB_ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
+ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
 Y_ENDING = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
 NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
+IRREGULAR = {"held": "hold", "bled": "bleed", "torn": "tear", "sewn": "sew", "drawn": "draw", "driven": "drive", "taken": "take", "seen": "see",
+             "shown": "show", "worn": "wear", "hidden": "hide", "lost": "lose", "left": "left"}  # fmt: skip
+FOREIGN_END = re.compile(r"(?<=[a-z]{5})i[ea]$")  # "colpotomie"
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 
 
@@ -44,7 +37,7 @@ def foreign(word: str) -> str:
     >>> foreign("phakoemulsifikation") == foreign("facoemulsification")
     True
     """
-    return word.replace("ph", "f").translate(FOREIGN)
+    return FOREIGN_END.sub("y", word).replace("ph", "f").translate(FOREIGN)
 
 
 class Mention(NamedTuple):
@@ -75,6 +68,9 @@ def index(options: tuple[str, ...]) -> Index:
     for option in options:
         exact.setdefault(words(option), option)
     exact.pop((), None)
+    for form, option in list(exact.items()):  # "the hook" is also "hook"
+        if form[0] in LEADING_ARTICLES and len(form) > 1:
+            exact.setdefault(form[1:], option)
     compounds: dict[str, list[str]] = {}
     forms = list(exact.items())
     for form, option in exact.items():
@@ -144,6 +140,12 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
     if not occurrences and len(options) <= OPEN:
         others = list(_find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
         occurrences = [Mention(*span, _state(tokens, *span[:2])) for span in others]
+    elif len(options) <= OPEN and all(mention.state != "stated" for mention in occurrences):
+        named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
+        occurrences += [
+            Mention(*span, _state(tokens, *span[:2]))
+            for span in _find_derived(tokens, option_index, named_options)
+        ]
     return tuple(_without_origins(sorted(occurrences), tokens))
 
 
@@ -222,10 +224,12 @@ def _find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[t
             }
             if len(near) == 1:
                 yield start, end, near.pop()
-                return
+                break
 
 
-def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tuple[int, int, str]]:
+def _find_derived(
+    tokens: tuple[str, ...], option_index: Index, named_options: Set[str] = frozenset()
+) -> Iterator[tuple[int, int, str]]:
     """Yield the one name whose words all stand in a clause in another form: "the lens is implanted"."""
     clause_roots: list[dict[str, int]] = [{}]
     for place, token in enumerate(tokens):
@@ -240,10 +244,15 @@ def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tupl
         else:
             short[-1].setdefault(root(token, 3), place)
     whole = {}
+    stems = [root(token, 3) for token in tokens]
     for form, option in option_index.exact.items():
-        least, own = (5, clause_roots) if len(form) == 1 else (3, short)
+        least, own = (5, clause_roots) if len(form) == 1 and len(root(form[0], 3)) > 4 else (3, short)
         roots = [root(word, least) for word in form if word not in FILLERS]
-        if not roots or all(root(word, least) == word for word in form):
+        if not roots or option in named_options or (len(form) == 1 and form[0] in tokens):
+            continue
+        if all(root(word, least) == word for word in form):
+            if len(roots) > 1 and (first := _adjacent(stems, roots)) is not None:  # "leak testing"
+                whole[option] = [first, first + len(roots) - 1]
             continue
         for clause in own:
             if all(one in clause for one in roots):
@@ -251,6 +260,12 @@ def _find_derived(tokens: tuple[str, ...], option_index: Index) -> Iterator[tupl
     if len(whole) == 1:
         option, places = whole.popitem()
         yield min(places), max(places) + 1, option
+
+
+def _adjacent(stems: list[str], roots: list[str]) -> int | None:
+    """Return where words stand beside each other, in order."""
+    size = len(roots)
+    return next((i for i in range(len(stems) - size + 1) if stems[i : i + size] == roots), None)
 
 
 def root(word: str, least: int = 5) -> str:
@@ -263,8 +278,11 @@ def root(word: str, least: int = 5) -> str:
     """
     if least < 5 and (match := Y_ENDING.fullmatch(word)):
         return f"{match.group(1)}ie"
-    base = (VERB_ENDING if least < 5 else ENDING).sub("", word)
-    if least < 5 and len(base) > 3 and base[-1] == base[-2] and base != word:  # "cutting"
+    word = american(IRREGULAR.get(word, word).removesuffix("'s"))
+    base = ENDING.sub("", word)
+    if base == word and len(word) > 7:  # "sphenoidal"
+        base = word.removesuffix("al")
+    if least < 5 and len(base) > 3 and base[-1] == base[-2]:  # "cutting"
         base = base[:-1]
     return base if len(base) >= least and word != "lens" else word
 
@@ -278,56 +296,3 @@ def _distance(a: str, b: str) -> int:
         for j, other in enumerate(b, start=1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != other))
     return row[-1]
-
-
-def stated_options(text: str, options: tuple[str, ...], question: str = "") -> tuple[str, ...]:
-    """Return the options a text gives as its answer, in the options' order.
-
-    What is only mentioned beside an answer doesn't count: a phase that has finished, a reason behind "because". A
-    question about what comes next is answered by what "follows".
-
-    >>> stated_options("Incision has finished; now comes phaco, which follows it", ("incision", "phaco"))
-    ('phaco',)
-    >>> stated_options("Before phaco", ("incision", "phaco"))
-    ()
-    """
-    occurrences = mentions(text, options)
-    own = {mention.option for mention in occurrences if mention.state == "stated"}
-    own = own or {mention.option for mention in occurrences if mention.state == "subordinate"}
-    if NEXT.search(question.casefold()):
-        tokens = clauses(text)
-        own = {
-            mention.option
-            for mention in occurrences
-            if mention.state != "negated" and _comes(tokens, mention)
-        } or own
-    elif PREVIOUS.search(question.casefold()):
-        tokens = clauses(text)
-        if any(
-            _comes(tokens, mention) for mention in occurrences
-        ):  # "a comes next" is no answer to what came before
-            return ()
-        own = {
-            m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
-        } or own
-    if not own and ORDER.search(question.casefold()):
-        own = {mention.option for mention in occurrences if mention.state == "aside"}
-    return tuple(option for option in options if option in own)
-
-
-def _comes(tokens: tuple[str, ...], mention: Mention) -> bool:
-    """Whether a text says of an answer that it is the next one."""
-    behind = tokens[mention.end : mention.end + 2]
-    before = tuple(
-        word for word in tokens[max(0, mention.start - 4) : mention.start] if word not in ("the", MARK)
-    )
-    return behind in COMES or before[-2:] in ANNOUNCES
-
-
-def mentions_any(text: str, options: tuple[str, ...]) -> bool:
-    """Whether a text holds any of the options' words, negated or not.
-
-    >>> mentions_any("not the top left", ("top-left",))
-    True
-    """
-    return bool(mentions(text, options))

@@ -7,18 +7,24 @@ import unicodedata
 from functools import lru_cache
 
 MARK = "|"  # where a clause ends
-MARKS = frozenset(".,;:!?\n。,、;:!?")
+MARKS = frozenset(".,;:!?\n。,、;:!?–—-")
 RANGE = (
     r"\d+(?:[.,]\d+)?\s*(?:-|–|—|\bto\b)\s*\d+(?:[.,]\d+)?|between\s+\d+(?:[.,]\d+)?\s+and\s+\d+(?:[.,]\d+)?"
 )
 TOKEN = re.compile(
-    rf"(?:{RANGE})(?!\d)|(?:[<>≤≥]=?\s*|(?<![\w-])[-−](?=\d))?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n。、]"
+    rf"(?:{RANGE})(?!\d)|(?:[<>≤≥]=?\s*|(?<![\w-])[-−](?=\d))?\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[+%°]|[.,;:!?\n。、]|(?<=\s)[-–—](?=\s)|—"
 )
 # Letters of other scripts that are drawn like Latin ones; only read so in a word that has Latin letters too.
 LOOK_ALIKE = str.maketrans("асеоріхуѕјһԁвкмнтαεικνορτυχ", "aceopixysjhdbkmhtaeiknoptux")
 ARROWS = {ord(sign): f" {way} " for sign, way in zip("←→↑↓", ("left", "right", "up", "down"), strict=True)}
 ARROWS |= {ord(sign): f" {way} " for signs, way in (("✅✔☑✓👍", "yes"), ("❌✖✗✘👎", "no")) for sign in signs}
 ARROWS |= {ord("∅"): " none "} | dict.fromkeys(map(ord, "™®©"), " ")
+ARROW = re.compile(r"(?<=[\w\s*])\s*(?:-+>|=+>|→|⟶|➔)\s*(?=\w)")  # "left → right"
+BRITISH_Z = re.compile(r"(?<=[a-z]{3})(?<!c)is(?=ation|ing$|ed$|es?$)")  # not "incised"
+BRITISH_OUR = re.compile(r"(?<=[a-z]{2})our(?=s?$)")
+BRITISH_E = re.compile(
+    r"(?<=^an)ae(?=[ms])|(?<=h)ae(?=m)|^ae(?=t)|(?<=c)ae(?=c|l)|^oe(?=d|s)|(?<=f)(?:ae|oe)(?=c|t)|(?<=gyn)ae|(?<=p)ae(?=d)"
+)
 LATIN = re.compile(r"[a-z]")
 LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -39,6 +45,7 @@ def plain(text: str) -> str:
     >>> plain("Sí"), plain("٢"), plain("phacоemulsificаtion") == "phacoemulsification"
     ('si', '2', True)
     """
+    text = ARROW.sub(" to ", text)
     if text.isascii():
         return text.casefold()
     text = (
@@ -111,6 +118,28 @@ def name(text: str) -> str:
     return " ".join(words(text))
 
 
+def american(word: str) -> str:
+    """Return a word as Americans spell it; others stay.
+
+    >>> [american(word) for word in ("mobilisation", "tumours", "haemostasis", "oesophagus", "incision", "four")]
+    ['mobilization', 'tumors', 'hemostasis', 'esophagus', 'incision', 'four']
+    """
+    if len(word) < 6 or not word.isalpha():
+        return word
+    return BRITISH_Z.sub("iz", BRITISH_OUR.sub("or", BRITISH_E.sub("e", word)))
+
+
+@lru_cache(maxsize=65536)
+def same_name(text: str) -> tuple[str, ...]:
+    """Return what two spellings of one answer share: "the hooks" and "hook" are one answer.
+
+    >>> same_name("The hooks") == same_name("hook"), same_name("Calot's triangle") == same_name("Calot triangle")
+    (True, True)
+    """
+    stems = tuple(map(stem, words(text)))
+    return stems[1:] if stems[:1] in (("the",), ("a",), ("an",)) and len(stems) > 1 else stems
+
+
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Return a word without its plural ending.
@@ -120,6 +149,7 @@ def stem(word: str) -> str:
     """
     if word.endswith("'s"):  # "the needle driver's jaws"
         word = word[:-2]
+    word = american(word)
     if len(word) < 5 or not word.isalpha() or word.endswith(("ss", "us", "is")):
         return word
     if len(word) > 7 and word.endswith(("oses", "yses")):  # "anastomoses"

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from surgvqa.eval.reading import asides
@@ -66,6 +67,7 @@ POLITE = re.compile(
     re.I,
 )
 MARKER = re.compile(r"^[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-•*–+](?=\s))[ \t]*(?=\S)", re.M)
+LETTER_MARKER = re.compile(r"^[ \t]*\(?([a-h])[.)][ \t]+(?=\S)", re.M)  # "a) hook"
 EMPHASIS = re.compile(r"\*+|(?<!\w)_{1,2}(?=\w)|(?<=\w)_{1,2}(?!\w)|`+|^#+\s*", re.M)
 ANSWER_KEYS = (
     "final_answer",
@@ -200,6 +202,9 @@ def _answer_in(value: Any) -> str:
 
 def _without_markers(text: str) -> str:
     """Lines without their bullets and numbers; a single numbered line keeps its number."""
+    letter_markers = LETTER_MARKER.findall(text)
+    if len(letter_markers) > 1 and letter_markers == list(ascii_lowercase[: len(letter_markers)]):
+        return LETTER_MARKER.sub("", text)
     markers = MARKER.findall(text)
     if not markers or (len(markers) == 1 and markers[0].strip()[:1].isdigit()):
         return text

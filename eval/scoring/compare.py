@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
-from surgvqa.eval.documents.comparison import Comparison, Difference, OtherAnswers
+from surgvqa.eval.documents.comparison import Comparison, Difference, KindDifference, OtherAnswers
 from surgvqa.eval.scoring import match, statistics
 from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import choose_rule, lay
@@ -59,17 +60,11 @@ def compare(
     if single and len(kept_pairs) < len(pairs):
         notes.append(f"left out, one answer only: {', '.join(single)}")
     return {
+        **overall,
         "n": len(pairs),
         "n_headline": len(kept_pairs),
         "cases": len(cases),
         "rule": rule,
-        "a": overall["a"],
-        "b": overall["b"],
-        "difference": overall["difference"],
-        "ci95": overall["ci95"],
-        "p": overall["p"],
-        "only_a": overall["only_a"],
-        "only_b": overall["only_b"],
         "difference_by_rule": {name: _figures(kept_pairs, name, seed)["difference"] for name in match.RULES},
         "answers": _answers(pairs, rule),
         "missing": {"a": left.missing, "b": right.missing},
@@ -82,9 +77,9 @@ def compare(
     }
 
 
-def _by_kind(kinds: Mapping[str, Sequence[Pair]], rule: str, seed: int) -> dict[str, Difference]:
+def _by_kind(kinds: Mapping[str, Sequence[Pair]], rule: str, seed: int) -> dict[str, KindDifference]:
     """Return each kind's difference, its p corrected for all kinds that have one."""
-    by_kind = {kind: _figures(own, rule, seed) for kind, own in sorted(kinds.items())}
+    by_kind = {kind: cast("KindDifference", _figures(own, rule, seed)) for kind, own in sorted(kinds.items())}
     p_by_kind = {kind: p for kind, own in by_kind.items() if (p := own["p"]) is not None}
     for kind, p in zip(p_by_kind, statistics.holm(list(p_by_kind.values())), strict=True):
         by_kind[kind]["p_holm"] = p

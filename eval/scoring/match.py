@@ -21,11 +21,23 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.reading import grid_answers, hedges, letters, numbers, polarity
-from surgvqa.eval.reading.lists import doubts, is_list, items, name_sets, nothing, says_nothing
+from surgvqa.eval.numerals import counts, number_words, quantities, units
+from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
+from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity
+from surgvqa.eval.reading.lists import (
+    beside_the_question,
+    doubts,
+    in_base_forms,
+    is_list,
+    is_turned_round,
+    items,
+    name_sets,
+    nothing,
+    says_nothing,
+)
 from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.terms import mentions, stated_options
-from surgvqa.eval.reading.tokens import after, clauses, name, words
+from surgvqa.eval.reading.terms import mentions
+from surgvqa.eval.reading.tokens import after, clauses, name, same_name, words
 from surgvqa.eval.reading.unwrap import unwrap
 from surgvqa.eval.scoring.stretches import NO_BOX, NO_SPAN, judge_region
 
@@ -38,12 +50,8 @@ YES_NO = polarity.YES_NO
 SEVERAL = polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
-NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER = (
-    "not among its words",
-    "names no choice",
-    "no single cell",
-    "names no number",
-)
+NOT_NAMED, NO_CHOICE = "not among its words", "names no choice"
+NO_CELL, NO_NUMBER = "no single cell", "names no number"
 UNDECIDED_CAUSES = frozenset(
     {NOT_NAMED, NO_CHOICE, NO_CELL, NO_NUMBER, NO_BOX, NO_SPAN, polarity.NOTHING_SAID, polarity.CONTRADICTS}
 )
@@ -79,7 +87,7 @@ class Target:
     @property
     def rival_answers(self) -> tuple[str, ...]:
         """Answers of which a reply may not list several."""
-        return self.others or self.known_answers
+        return _merge_options(self.answer, (), self.others or self.known_answers)
 
 
 def matches(rule: str, prediction: str, target: Target) -> bool:
@@ -161,8 +169,9 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
         return Verdict(False, "supposes something else")
     if short.casefold() in YES_NO:
         return _yes_or_no(rule, text, short.casefold(), target)
-    if hedges.refuses(text):
-        return RIGHT if name(short) == "not visible" and hedges.unseen(text) else Verdict(False, "refusal")
+    text = hedges.after_question(text)
+    if hedges.refuses(text) and not (text := hedges.behind_disclaimer(own := text)):
+        return RIGHT if name(short) == "not visible" and hedges.unseen(own) else Verdict(False, "refusal")
     if letters.are_letters((short, *target.known_answers)) and not target.choices:
         letter = letters.letter(text)
         return _compare(set() if letter is None else {letter}, short.upper(), NO_CHOICE)
@@ -175,11 +184,15 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
         cell := grid_answers.cell(words(short))
     ) is not None:
         return _as_cell(rule, text, cell, target)
-    if numbers.whole(short) is not None:
+    if number_words.whole(short) is not None:
         return _as_count(rule, text, target)
-    if numbers.is_quantity(short):
-        quantity = numbers.quantity(text)
-        true = numbers.quantity(short)
+    if units.is_clock(short) or quantities.is_quantity(units.joined_parts(short)):
+        short = units.joined_parts(short)
+    if quantities.is_quantity(short):
+        if units.is_moment(text, target.question):
+            return Verdict(False, "a moment, no duration")
+        quantity = quantities.quantity(text)
+        true = quantities.quantity(short)
         if quantity and true and not true.unit:
             quantity = quantity._replace(unit="")
         return _compare(set() if quantity is None else {quantity}, true, NO_NUMBER)
@@ -188,7 +201,10 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
 
 @lru_cache(maxsize=4096)
 def _merge_options(answer: str, choices: tuple[str, ...], known_answers: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({*choices, answer, *known_answers}))
+    own = same_name(answer)
+    return tuple(
+        sorted({answer, *(option for option in (*choices, *known_answers) if same_name(option) != own)})
+    )
 
 
 def _options(rule: str, target: Target) -> tuple[str, ...]:
@@ -234,15 +250,19 @@ def _choice_by_letter(rule: str, text: str, target: Target) -> str | None:
 def _as_set(rule: str, text: str, target: Target) -> Verdict:
     vocabulary = (*target.choices, *target.known_answers)
     if target.kind not in SET_KINDS:
-        vocabulary = tuple(sorted({item for entry in vocabulary for item in items(entry)}))
+        vocabulary = tuple(sorted({item for entry in (*vocabulary, target.answer) for item in items(entry)}))
+        text = in_base_forms(text, vocabulary)
     by_letter: tuple[str, ...] = ()
     if rule == "choice":
         text = letters.without_labels(text, target.choices)
         by_letter = letters.choices_of(text, target.choices)
     names, truth = name_sets(text, target.answer, vocabulary)
+    names -= beside_the_question(text, tuple(sorted(names)), f"{target.question} {target.kind}")
     if by_letter and names.isdisjoint(map(name, vocabulary)):
         names = frozenset().union(*(items(choice, vocabulary) for choice in by_letter))
     if names != truth:
+        return Verdict(False, "another list")
+    if is_turned_round(text, target.answer):
         return Verdict(False, "another list")
     own = tuple(sorted(truth))
     if doubts(text, own) or (OR.search(text) and hedges.alternatives(text, own)):
@@ -253,7 +273,7 @@ def _as_set(rule: str, text: str, target: Target) -> Verdict:
 def _as_cell(rule: str, text: str, cell: grid_answers.Cell, target: Target) -> Verdict:
     there = grid_answers.said_cell(text)
     elsewhere = tuple(option for option in _options(rule, target) if grid_answers.cell(words(option)) is None)
-    if there is not None and stated_options(text, elsewhere):
+    if there is not None and order.stated_options(text, elsewhere):
         return Verdict(False, SEVERAL)
     if there is None and (choice := _choice_by_letter(rule, text, target)):
         there = grid_answers.cell(words(choice))
@@ -262,35 +282,31 @@ def _as_cell(rule: str, text: str, cell: grid_answers.Cell, target: Target) -> V
 
 def _as_count(rule: str, text: str, target: Target) -> Verdict:
     """Return a whole number: the only one that is stated, in digits or as a word; 0 also as "no …"."""
-    true = numbers.whole(target.answer.strip())
-    count = numbers.count(text)
-    values = set(count.values)
+    true = number_words.whole(target.answer.strip())
+    if units.is_moment(text, target.question):
+        return Verdict(False, "a moment, no duration")
+    count = stated_count(text, target.question)
     if count.bounded:
         return Verdict(False, "only a bound")
-    own = numbers.of_thing(text, target.question)
-    if own:
-        values = set(own)
-    others_only = not (values if own is None else own)
-    if others_only and numbers.none_of(text, target.question):
-        values = {0.0}
-    if not values:
-        values = {0.0} if says_nothing(text) else _whole(_choice_by_letter(rule, text, target))
-    if values and hedges.joins(text, numbers.without_numbers(target.rival_answers)):
+    values = set(count.values) or _whole(_choice_by_letter(rule, text, target))
+    if values and hedges.joins(text, counts.without_numbers(target.rival_answers)):
         return Verdict(False, SEVERAL)
-    if numbers.is_share(text) and not numbers.is_share(target.question):
+    if counts.is_share(text) and not counts.is_share(target.question):
         return Verdict(False, "a share, no number")
     return _compare(values, true, NO_NUMBER)
 
 
 def _whole(choice: str | None) -> set[float]:
-    number = None if choice is None else numbers.whole(choice)
+    number = None if choice is None else number_words.whole(choice)
     return set() if number is None else {number}
 
 
 def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
-    text = grid_answers.within(text, target.question)
-    answers = stated_options(text, options, target.question)
+    text = grid_answers.grid_labels(grid_answers.within(text, target.question))
+    if (option := option_of_number(text, options)) is not None:
+        return RIGHT if words(option) == words(target.answer) else Verdict(False, "another answer")
+    answers = order.stated_options(text, options, target.question)
     if len(answers) == 1 and target.question:
         other = grid_answers.converse(text, target.question, *map(name, answers))
         answers = tuple(option for option in options if name(option) == other) or answers
@@ -301,9 +317,12 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
             forms = {words(choice)}
         elif forms and words(choice) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
+    if not forms and len(target.choices) == 2 and mentions(text, options):  # "not open" is closed
+        forms = {words(target.answer)} if _only_denies_others(text, options, words(target.answer)) else forms
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
-    if len(forms) > 1 or hedges.alternatives(text, options) or hedges.joins(text, target.rival_answers):
+    has_list = hedges.alternatives(text, options) and not order.is_settled(text, options, target.question)
+    if len(forms) > 1 or has_list or hedges.joins(text, target.rival_answers, target.question):
         return Verdict(False, SEVERAL)
     if forms:
         return RIGHT if words(target.answer) in forms else Verdict(False, "another answer")

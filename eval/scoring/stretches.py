@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from surgvqa.builders.geometry import regions
-from surgvqa.eval.reading import numbers
+from surgvqa.eval.numerals import units
 from surgvqa.eval.reading.lists import items
 from surgvqa.eval.reading.polarity import SEVERAL
 
@@ -64,7 +64,7 @@ def judge_region(text: str, short: str) -> tuple[bool, str] | None:
     """Return right or wrong, and why, where the true answer is a box, an interval or stretches; None where it isn't."""
     if (box := regions.true_box(short)) is not None:
         return _overlapping([regions.same_box(one, box) for one in regions.boxes(text)], NO_BOX)
-    in_seconds = numbers.in_seconds(text)
+    in_seconds = units.in_seconds(text)
     if (span := regions.true_span(short)) is not None:
         return _overlapping([regions.same_span(one, span) for one in regions.spans(in_seconds)], NO_SPAN)
     if true := true_stretches(short):

@@ -13,7 +13,7 @@ from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
 from surgvqa.eval.reading.letters import letters_matter
-from surgvqa.eval.reading.terms import stated_options
+from surgvqa.eval.reading.order import stated_options
 from surgvqa.eval.reading.tokens import name, words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match

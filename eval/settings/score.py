@@ -79,7 +79,7 @@ class Judge:
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """Measure free answers: BLEU, ROUGE-L, chrF, token F1, beside their floors."""
+    """Measure answers that may be nearly right, beside their floors."""
 
     file: Annotated[Path, Usage("FILE", position=True)]
     """predictions: JSONL, JSON, CSV"""
@@ -91,6 +91,8 @@ class Texts:
     """a data set whose questions have several right answers (SurgVU's): they are found by `qa_id`"""
     split: str = "test"
     """with --data: its split"""
+    measures: Annotated[str, Usage("NAME,…", default_text="those of free texts")] = ""
+    """exact, token_f1, bleu, rouge_l, chrf, meteor, bertscore:FOLDER, set_f1, number:2 or number:10%, time:5, temporal_iou, segmental_f1:50, edit, map"""
     out: Annotated[Path | None, Usage("FILE.json")] = None
     """write every figure as JSON"""
 

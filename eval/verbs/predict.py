@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from surgvqa.cards.command import InputError, refuse_nowhere
+from surgvqa.cards.arguments.words import shell
+from surgvqa.cards.command import InputError, refuse_nowhere, say
 from surgvqa.eval.settings.predict import Predict, RunningVideo
 
 
@@ -18,12 +19,27 @@ def run(config: Predict) -> None:
     refuse_nowhere(config.data, "data set")
     for model in config.model if config.engine == "hf" else ():
         refuse_nowhere(model, "model")
+    if config.engine == "hf":
+        say("loading PyTorch and transformers")
     from surgvqa.eval.answers import ensemble
     from surgvqa.eval.answers.predict import Run
 
     apart = {"ensemble", "model", *(one.name for one in fields(RunningVideo))}
     options = {name: value for name, value in vars(config).items() if name not in apart}
     ensemble.run(Run(model=config.model[0], **options), config.model, config.ensemble)
+    print(f"next: {next_command(config)}")
+
+
+def next_command(config: Predict) -> str:
+    """Return the command that scores the answers.
+
+    >>> from pathlib import Path
+    >>> next_command(Predict(data="my data", model=("m",), out=Path("a.jsonl"), split="validation"))
+    "surgvqa-eval score a.jsonl --data 'my data' --split validation"
+    """
+    verb = "pointing" if config.config == "pointing" else "score"
+    words = ["surgvqa-eval", verb, str(config.out), "--data", config.data]
+    return shell([*words, *(["--split", config.split] if config.split != "test" else [])])
 
 
 def watch(config: Predict) -> None:

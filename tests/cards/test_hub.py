@@ -380,6 +380,20 @@ def test_what_cannot_be_read_back_is_published_all_the_same(hub: Hub, folder: Pa
         push(folder, REPO, read_back=True)
 
 
+def test_a_broken_line_of_the_client_that_sends_chunks_is_one_line(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It raises Python's own ConnectionError, not one of the HTTP library's."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ConnectionError("Network error: HTTP status client error (401 Unauthorized)")
+
+    monkeypatch.setattr(HfApi, "preupload_lfs_files", broken)
+    assert main(["push", str(folder), REPO]) == 2
+    error = capsys.readouterr().err
+    assert "401 Unauthorized" in error and "push again" in error and "Traceback" not in error
+
+
 @pytest.mark.parametrize("repo", ["cases", "a/b/c", "clinic/ca ses", "clinic/..", "/cases"])
 def test_a_name_that_is_no_repository(hub: Hub, folder: Path, repo: str) -> None:
     with pytest.raises(InputError, match="is no repository"):

@@ -3,7 +3,7 @@
 Repositories are git-like (commits, trees, branches, tags), large files go through the LFS protocol and are
 refused when their bytes do not hash to their name, a commit with a stale ``parentCommit`` answers 412,
 listings come in pages, downloads honour ranges, private repositories need the token. ``hub_http.py`` speaks
-HTTP for it, ``hub_cards.py`` judges cards as the Hub does.
+HTTP for it, ``hub_cards.py`` judges cards as the Hub does, ``hub_chunks.py`` takes files in chunks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hub_cards import card_faults, front_matter
+from hub_chunks import ChunkStore
 
 TOKEN = "hf_" + "a" * 34
 LFS_SUFFIXES = (".parquet", ".safetensors", ".mp4", ".bin", ".pt", ".png", ".jpg", ".arrow", ".npz", ".model")
@@ -82,6 +83,7 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
+    chunks: ChunkStore = field(default_factory=ChunkStore)
 
     @property
     def head(self) -> Commit:

@@ -89,6 +89,8 @@ class Handler(BaseHTTPRequestHandler):
         ):  # signed links need no token
             repo = hub.find(match[1], match[2], True)
             return hub.lfs_verify(repo, match[3], parsed()) if match[4] else hub.lfs_put(repo, match[3], body)
+        if match := re.fullmatch(r"/chunks/(\w+)/([^/]+/[^/]+)/(v[12]/.+)", url):
+            return self.chunk_route(hub.find(match[1], match[2], True), match[3], body)
         if url == "/api/validate-yaml":
             request = parsed()
             faults = card_faults(request["content"], request.get("repoType", "model"))
@@ -112,6 +114,15 @@ class Handler(BaseHTTPRequestHandler):
             return self.repo_route(repo, match[3] or "", unquote(match[4] or ""), query, body)
         return Answer(404, f"no such endpoint: {verb} {url}")
 
+    def chunk_route(self, repo: Repo, rest: str, body: bytes) -> Answer:
+        """Take a block of chunks or a table of files; nothing is known of other people's chunks."""
+        if self.command == "POST" and (match := re.fullmatch(r"v1/xorbs/default/(\w+)", rest)):
+            return Answer(200, {"was_inserted": repo.chunks.put_block(match[1], body)})
+        if self.command == "POST" and rest == "v1/shards":
+            repo.objects |= repo.chunks.put_together(body)
+            return Answer(200, {"result": 1})
+        return Answer(404, f"no such endpoint: {self.command} {rest}")
+
     def repo_route(
         self, repo: Repo, what: str, rest: str, query: dict[str, list[str]], body: bytes
     ) -> Answer:
@@ -121,6 +132,9 @@ class Handler(BaseHTTPRequestHandler):
             return hub.info(repo, repo.at(rest or "main"))
         if verb == "GET" and what == "tree":
             return hub.tree(repo, repo.at(revision), inner, query, urlsplit(self.path).path)
+        if verb == "GET" and what == "xet-write-token":
+            where = f"{hub.url}/chunks/{repo.kind}s/{repo.name}"
+            return Answer(200, {"casUrl": where, "accessToken": "chunks", "exp": int(time.time()) + 3600})
         if verb == "GET" and what == "refs":
             return hub.refs(repo)
         if verb == "GET" and what == "commits":

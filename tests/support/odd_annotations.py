@@ -136,8 +136,14 @@ def cvat() -> Cases:
     right = {0.0: hook(0, 0, 10, 10), 1.0: {}, 2.0: hook(40, 0, 50, 10), 3.0: hook(40, 0, 50, 10), 4.0: {}}
     yield "cvat: a track that leaves and comes back", Odd({"a.xml": again}, right, **seconds)
     turned = film(key(25, 40, more='rotation="90"') + key(75, 40, more='rotation="90"') + key(76, 40, 1))
-    right = {1.0: hook(40, 0, 50, 10), 2.0: hook(), 3.0: hook(40, 0, 50, 10)}
+    right = {1.0: hook(40, 0, 50, 10), 2.0: hook(40, 0, 50, 10), 3.0: hook(40, 0, 50, 10)}
     yield "cvat: a turned box between its frames", Odd({"a.xml": turned}, right, **seconds)
+    turning = film(key(25, 40, more='rotation="90"') + key(75, 40, more='rotation="0.5"') + key(76, 40, 1))
+    right = {1.0: hook(40, 0, 50, 10), 2.0: hook(), 3.0: hook(40, 0, 50, 10)}
+    yield (
+        "cvat: a box that turns between its frames",
+        Odd({"a.xml": turning}, right, **seconds),
+    )
     for name, shape in {
         "polygon": '<polygon frame="25" outside="0" points="1,2;30,2;30,40"/><polygon frame="76" outside="1" points="1,2;30,2;30,40"/>',
         "polyline": '<polyline frame="25" outside="0" points="1,2;30,2;30,40"/><polyline frame="76" outside="1" points="1,2;30,2;30,40"/>',
@@ -597,6 +603,9 @@ YOLO: dict[str, tuple[str, str, Things | str]] = {
     "corners": (NAMES, "0 0.1 0.1 0.3 0.1 0.3 0.5 0.1 0.5\n", hook(10, 8, 30, 40)),
     "corners and how sure": (NAMES, "0 0.1 0.1 0.3 0.1 0.3 0.5 0.1 0.5 0.75\n", hook(10, 8, 30, 40)),
     "pose": (NAMES + "kpt_shape: [2, 3]\n", "0 0.25 0.5 0.3 0.5 0.2 0.3 2 0.2 0.3 0\n", hook(10, 20, 40, 60)),
+    "pose and how sure": (NAMES + "kpt_shape: [1, 3]\n", "0 0.25 0.5 0.3 0.5 0.2 0.5 1 0.75\n", hook(10, 20, 40, 60)),
+    "how sure of nothing": (NAMES, "0 0.25 0.5 0.3 0.5 0\n", "an angle or a track"),
+    "an angle in degrees": (NAMES, "0 0.25 0.5 0.3 0.5 -30\n", "Save turned boxes by their four corners"),
     "a list of names": ("nc: 2\nnames: [hook, grasper]\n", "0 0.25 0.5 0.3 0.5\n", hook(10, 20, 40, 60)),
     "names by text": ("names: {'0': hook}\n", "0 0.25 0.5 0.3 0.5\r\n\r\n", hook(10, 20, 40, 60)),
     "nothing": (NAMES, "", {}),
@@ -606,6 +615,7 @@ YOLO: dict[str, tuple[str, str, Things | str]] = {
     "another count": ("nc: 3\nnames: [hook, grasper]\n", "0 0.25 0.5 0.3 0.5\n", "nc is 3, and 2 names"),
     "three numbers": (NAMES, "0 0.25 0.5 0.3\n", "3 numbers behind the class"),
     "a comma": (NAMES, "0 0,25 0,5 0,3 0,5\n", "could not convert"),
+    "names twice": ("names: [hook]\nnc: 1\nnames: [grasper]\n", "0 0.25 0.5 0.3 0.5\n", "line 3: the key 'names' is there twice"),
     "no names": ("train: x\n", "0 0.25 0.5 0.3 0.5\n", "no list `names`"),
 }  # fmt: skip
 MOT: dict[str, tuple[str, Mapping[str | float, Things] | str]] = {

@@ -244,6 +244,15 @@ DIALECTS: dict[str, Odd] = {
     "yolo: turned, confidence and track": Odd(
         _yolo("0 0.1 0.25 0.4 0.25 0.4 0.75 0.1 0.75 0.9 1"), fault="track"
     ),
+    "yolo: angles, one of which is a confidence by itself": Odd(
+        _yolo("0 0.25 0.5 0.3 0.5 0.5236") | {"2.txt": "0 0.25 0.5 0.3 0.5 1.5708\n", "2.png": PICTURE},
+        fault="one of this folder is 1.5708",
+    ),
+    "yolo: how sure, in the note": Odd(
+        _yolo("0 0.25 0.5 0.3 0.5 0.9") | {"2.txt": "0 0.25 0.5 0.3 0.5 0.6\n", "2.png": PICTURE},
+        {"1.txt": WHOLE, "2.txt": WHOLE},
+        note="read as a model's confidence, 0.6 to 0.9",
+    ),
     "yolo: a triangle": Odd(_yolo("0 0.1 0.25 0.4 0.25 0.4 0.75"), {"1.txt": WHOLE}),
     "yolo: an outline along the edge": Odd(
         _yolo("0 0.1 0.25 0.4 0.25 0.4 1 0.1 1"), {"1.txt": hook(10, 20, 40, 80)}
@@ -295,6 +304,10 @@ DIALECTS: dict[str, Odd] = {
     "mot: results": Odd(
         {"gt.txt": "1,1,10,20,30,40,0.9,-1,-1,-1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO},
         fault="class -1",
+    ),
+    "mot: a cell behind the visibility": Odd(
+        {"gt.txt": "1,1,10,20,30,40,1,1,1,0.3\n", "labels.txt": "hook\n", "seqinfo.ini": INFO},
+        fault="10 cells; 9 are read",
     ),
     "mot: ignored": Odd(
         {"gt.txt": "1,1,10,20,30,40,0,1,1\n", "labels.txt": "hook\n", "seqinfo.ini": INFO}, fault="considered"

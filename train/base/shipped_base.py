@@ -36,6 +36,4 @@ def copy(family: str, out: Path, seed: int = 0) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (*sorted(origin["files"]), ORIGIN):
         shutil.copyfile(HERE / name, out / name)
-    print(
-        json.dumps({"family": family, "size": "taught", "parameters": origin["parameters"], "out": str(out)})
-    )
+    print(f"{out}: {family} of size taught, {origin['parameters']:,} weights")

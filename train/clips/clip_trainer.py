@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import is_peft_model
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, say
 from surgvqa.cards.files import manifest
 from surgvqa.cards.write.model import ADAPTER, TRAINING, card_of_training
 from surgvqa.eval.models.audio_graft import save_ears
@@ -215,6 +216,13 @@ def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end; one cut off by a crash is passed over."""
     whole = [path.parent for path in folder.glob(f"checkpoint-*/{BUDGET_FILE}")]
     return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
+
+
+def note_replaced(folder: Path) -> None:
+    """Say that a model which an earlier run left in the folder will be replaced, by the process that writes."""
+    there = [name for name in (ADAPTER, "model.safetensors") if (folder / name).is_file()]
+    if there and PartialState().is_main_process:
+        say(f"{folder} holds a trained model ({there[0]}): this run replaces it at its end, with its card")
 
 
 def checkpoint_to_resume(option: str | None, folder: Path) -> str | None:

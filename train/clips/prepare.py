@@ -21,6 +21,7 @@ from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, encoder_for, raise_if_resized
 from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.eval.models.vision_attention import side_by_side
+from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
 from surgvqa.train.clips.lora_targets import linears, pattern
@@ -64,6 +65,7 @@ class PreparedRun:
     limit: int  # most tokens of a question with its clip
     extractor: WhisperFeatureExtractor | None = None  # of a model that hears
     own_targets: bool = False  # whether the user said where the adapter goes
+    config: str | None = None  # of the data set
 
 
 def prepare(
@@ -124,14 +126,9 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     )
     if training.cache_vision is not None:
         raise_if_vision_learns(trainer.model, training)
-    trainer.answering = sequences.answering
-    trainer.trained_on = data.dataset_name
-    show_table(trainer)
+    furnish(trainer, sequences.answering, data.dataset_name)
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
         learn_in_float32(trainer.model)
-    # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
-    # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
-    trainer.model_accepts_loss_kwargs = True
     return PreparedRun(
         trainer,
         training,
@@ -144,7 +141,18 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
         limit,
         extractor,
         own_targets,
+        data.dataset_config,
     )
+
+
+def furnish(trainer: ClipTrainer, answering: Answering | None, dataset_name: str) -> None:
+    """Give a trainer what it asks, logs and writes beside TRL's."""
+    trainer.answering = answering
+    trainer.trained_on = dataset_name
+    # SFTTrainer divides by the answer tokens of all accumulated batches if it is told their number; it isn't for
+    # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
+    trainer.model_accepts_loss_kwargs = True
+    show_table(trainer)
 
 
 def budget_of(training: TrainingOptions, frames: int) -> Budget:

@@ -63,15 +63,15 @@ class SegmenterFile(SegmenterSpec):
 
 def card(document: SegmenterFile) -> SmallModel:
     """Return what the card tells of a segmenter."""
-    recipe, found = document["recipe"], document["validation"]
-    classes = {f"Dice of {name}": own["dice"]["value"] for name, own in found["by_class"].items()}
+    recipe, figures = document["recipe"], document["validation"]
+    classes = {f"Dice of {name}": own["dice"]["value"] for name, own in figures["by_class"].items()}
     return SmallModel(
         task="image-segmentation",
         title="Segmenter of surgical frames",
         what=f"A {recipe['model']} that outlines {', '.join(document['classes'])}.",
-        figures={"Dice": found["dice"]["value"], "overlap (IoU)": found["iou"]["value"], **classes},
+        figures={"Dice": figures["dice"]["value"], "overlap (IoU)": figures["iou"]["value"], **classes},
         figures_are=(
-            f"On the validation split: {found['frames']} frames of {found['sequences']} cases. The weights are those of "
+            f"On the validation split: {figures['frames']} frames of {figures['sequences']} cases. The weights are those of "
             f"epoch {document['epoch']}, the best one there, so these figures are a little too high for other cases."
         ),
         command="surgvqa-build procedure --root CASES --out DATA --segmenter THIS_FOLDER",

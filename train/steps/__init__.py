@@ -1,3 +1,12 @@
 """Parts of a training step: options, the optimiser, the labels, several processes."""
 
-__all__ = ["answer_head", "distributed", "labels", "muon", "optimizer", "options", "refused_options"]
+__all__ = [
+    "answer_head",
+    "distributed",
+    "labels",
+    "log_table",
+    "muon",
+    "optimizer",
+    "options",
+    "refused_options",
+]

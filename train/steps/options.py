@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import torch
 import yaml
+from surgvqa.builders.files import user_yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
@@ -279,10 +280,7 @@ def config_file(name: str) -> Path:
 
 def check_config(path: Path, known_names: set[str]) -> None:
     """Refuse a file with an option nobody has, before a long parser does."""
-    try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {error}") from None
+    values: Any = user_yaml.load(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
     for option in values:

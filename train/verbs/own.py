@@ -6,23 +6,26 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
-from surgvqa.cards.command import InputError, nearest, refuse_nowhere
+from surgvqa.cards.command import InputError, nearest, refuse_nowhere, say
 from surgvqa.train.settings.from_masks import Masks, Segment, Vision
 from surgvqa.train.settings.pictures import Scratch, Towers
 from surgvqa.train.settings.whole_models import Configs, Merge, Tiny, Vllm
 
+LOADING = "loading PyTorch"
+
 
 def tiny(config: Tiny) -> None:
     """Make a tiny checkpoint."""
+    if config.size == "taught" and config.family != "whisper":
+        from surgvqa.train.base.shipped_base import copy  # needs no PyTorch
+
+        copy(config.family, config.out, config.seed)
+        return
+    say(LOADING)
     from surgvqa.train.tiny import make, make_whisper
 
     if config.family == "whisper":
         make_whisper(config.out, config.seed)
-        return
-    if config.size == "taught":
-        from surgvqa.train.base.shipped_base import copy
-
-        copy(config.family, config.out, config.seed)
         return
     make(config.family, config.out, config.size, config.seed)
 
@@ -33,6 +36,7 @@ def segment(config: Segment) -> None:
     for module in ("albumentations", "segmentation_models_pytorch"):
         if find_spec(module) is None:
             raise InputError(f"{module} is missing; pip install 'surgvqa[segment]'")
+    say(LOADING)
     from surgvqa.train.segment import main
 
     main(config)
@@ -40,6 +44,7 @@ def segment(config: Segment) -> None:
 
 def masks(config: Masks) -> None:
     """Predict masks."""
+    say(LOADING)
     from surgvqa.train.segment_video import main
 
     main(config)
@@ -47,6 +52,7 @@ def masks(config: Masks) -> None:
 
 def towers(config: Towers) -> None:
     """Compare encoders."""
+    say(LOADING)
     from surgvqa.train.towers import main
 
     main(config)
@@ -54,6 +60,7 @@ def towers(config: Towers) -> None:
 
 def scratch(config: Scratch) -> None:
     """Train a small model from nothing."""
+    say(LOADING)
     from surgvqa.train.scratch import main
 
     main(config)
@@ -61,6 +68,7 @@ def scratch(config: Scratch) -> None:
 
 def vision(config: Vision) -> None:
     """Teach a tower."""
+    say(LOADING)
     from surgvqa.train.vision import main
 
     main(config)
@@ -83,6 +91,7 @@ def configs(config: Configs) -> None:
 def merge(config: Merge) -> None:
     """Merge an adapter."""
     refuse_nowhere(config.model, "model")
+    say(LOADING)
     from surgvqa.train import merge as merging
 
     merging.merge(config.model, config.out, config.dtype, config.base)
@@ -91,6 +100,7 @@ def merge(config: Merge) -> None:
 def vllm(config: Vllm) -> None:
     """Export a model."""
     refuse_nowhere(config.model, "model")
+    say(LOADING)
     from surgvqa.train import merge as merging
 
     print(merging.vllm(config.model, config.out, config.name, config.repo, config.base))

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from surgvqa.cards.command import refuse_nowhere
+from surgvqa.cards.command import refuse_nowhere, say
 
+LOADING = "loading PyTorch, transformers and TRL"
 Options = tuple[tuple[str, str], ...]  # "--flag METAVAR", and what it does
 
 
@@ -71,6 +72,7 @@ class Recipe:
         for flag, what in (("--model_name_or_path", "model at"), ("--dataset_name", "data set")):
             if name := value_of(flag, words):
                 refuse_nowhere(name, what)  # PyTorch alone takes seconds to import
+        say(LOADING)
         self.run(words)
 
 

@@ -7,13 +7,14 @@ from odd_annotations import CORPUS as TOOLS
 from odd_dialects import DIALECTS
 from odd_exporters import MORE
 from odd_places import PLACES
+from odd_platforms import PLATFORMS
 from surgvqa.builders.annotations.shapes import Names
 from surgvqa.builders.label_exports import exports
 from surgvqa.builders.label_exports.export_context import ExportContext
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.cards.command import InputError
 
-CORPUS = TOOLS | MORE | DIALECTS | PLACES
+CORPUS = TOOLS | MORE | DIALECTS | PLACES | PLATFORMS
 NAMES = Names(load("cholecystectomy"))
 
 

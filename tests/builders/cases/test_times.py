@@ -56,6 +56,22 @@ def test_seconds_are_taken(spans, length_s):
     assert not [one for one in windows(case(*spans, duration_s=length_s), 5.0).omissions if one.fault]
 
 
+def test_seconds_that_end_at_a_sixtieth_are_taken_where_the_table_says_so(tmp_path: Path):
+    spans = ((0, 8), (8, 19.5))
+    assert not windows(case(*spans, duration_s=1200.0, seconds_stated=True), 5.0).omissions
+    for head, first, second, stated in (
+        ("case,phase,start,end", "a,incision,0,8", "a,viscoelastic,8,19.5", False),
+        ("case,phase,start,end,unit", "a,incision,0,8,s", "a,viscoelastic,8,19.5,s", True),
+        ("case,phase,start,end,unit", "a,incision,0,8,s", "a,viscoelastic,8,19.5,", False),
+        ("case,phase,start,end", "a,incision,0:00:00,0:00:08", "a,viscoelastic,0:00:08,0:00:19.5", True),
+        ("case,phase,start,end", "a,incision,0:00:00,0:00:08", "a,viscoelastic,8,19.5", False),
+    ):
+        (tmp_path / "phases.csv").write_text(f"{head}\n{first}\n{second}\n")
+        (one,) = procedure.cases(tmp_path, taxonomy="cataract")
+        assert isinstance(one, Case) and one.seconds_stated == stated
+        assert [(phase.start_s, phase.end_s) for phase in one.phases] == [*spans]
+
+
 def test_annotated_moments_are_looked_at_like_phases():
     moments = tuple(Scene(at, 10, 10) for at in (0.0, 25_000.0))
     with pytest.raises(InputError, match=r"its moments end at 25000 s, 25 times .* frame numbers"):

@@ -86,6 +86,11 @@ def test_an_edited_row_keeps_its_edit():
         (said(("human", "<image><image>"), image="a"), "2 <image> for 1 pictures"),
         (said(("human", "<image>Hi")), "1 <image> for 0 pictures"),
         (said(("human", "Hi"), image={"bytes": 1}), "'image' is dict"),
+        (
+            said(("human", "<video>\nHi"), video="a.mp4"),
+            "sample 3: 'video', <video>: only pictures are imported",
+        ),
+        (said(("human", "Hi"), image="a", audios=["a.wav"]), "'audios': only pictures"),
     ],
 )
 def test_what_is_no_sample_is_refused_by_name(sample, cause):
@@ -212,3 +217,18 @@ def test_endochat_goes_through_a_data_set_and_comes_back(realdata: Path, tmp_pat
     assert len(found) == 3849
     sent = json.loads(path.read_text("utf-8"))
     assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, sent))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "video", "video": "a.mp4"},
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.jpg"}},
+    ],
+)
+def test_a_question_about_what_is_no_picture_is_refused_with_its_sample(tmp_path: Path, capsys, block: dict):
+    content = [block, {"type": "text", "text": "Which phase?"}]
+    messages = [{"role": "user", "content": content}, {"role": "assistant", "content": "access"}]
+    (tmp_path / "a.json").write_text(json.dumps([{"messages": messages}]))
+    assert main(["import", str(tmp_path / "a.json"), "--out", str(tmp_path / "out"), "--media", "none"]) == 2
+    assert f"a.json: sample 0: turn 0 has a block of type '{block['type']}'" in capsys.readouterr().err

@@ -224,7 +224,10 @@ def test_lerobot_and_fiftyone_hold_every_picture(ours: Path, tmp_path: Path) -> 
     info = json.loads((tmp_path / "l" / "train" / "meta" / "info.json").read_text())
     assert (info["total_episodes"], info["total_frames"]) == (len(rows), len(table))
     written(ours, tmp_path / "f", "fiftyone")
-    samples = json.loads((tmp_path / "f" / "samples.json").read_text())["samples"]
+    data = json.loads((tmp_path / "f" / "samples.json").read_text())
+    samples = data["samples"]
+    named = {"filepath", "tags", *data["sample_fields"]}  # its loader refuses a sample with any other field
+    assert all(sample.keys() <= named for sample in samples)
     assert len(samples) == sum(len(row["images"]) for split in SPLITS for row in clips(ours, split))
     boxes = [
         one["bounding_box"] for sample in samples for one in sample.get("things", {}).get("detections", ())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
@@ -19,8 +20,13 @@ from surgvqa.builders.pipeline import build as building
 from surgvqa.builders.pipeline import executors, prepare
 from surgvqa.builders.pipeline.verify import verify
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
+from surgvqa.builders.shards.reference import POSTER_SIDE
 from surgvqa.builders.video.decode import read_frames
+from surgvqa.cards.__main__ import main as main_card
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.write.frame_audit import picture_counts
+from surgvqa.eval.data.dataset import without_decoding
 
 RENDER = {"render_cases": 4, "phase_seconds": 5.0, "frame_rate": 4, "size": 64}
 
@@ -143,6 +149,15 @@ def test_media_modes(root, tmp_path, media, images, video, times):
     if media == "reference":
         assert (root / row["video"]).is_file()
         assert row["video_start_s"] == row["start_s"]
+        place, _, span = row["address"].partition("#t=")
+        assert unquote(place) == row["video"]
+        assert [float(at) for at in span.split(",")] == [row["start_s"], row["end_s"]]
+        poster = np.asarray(row["poster"], int)
+        middle = read_frames(root / row["video"], [(row["start_s"] + row["end_s"]) / 2])[0].image
+        shown = decode_jpeg(encode_jpeg(resize(middle, POSTER_SIDE)))
+        assert poster.shape == shown.shape and np.abs(poster - shown).mean() < 1
+    else:
+        assert "poster" not in row
     if media == "clips":
         assert Path(row["video"]).name == f"{row['clip_id']}.mp4"
         # the cut file shows at its own second t what the source shows at start + t
@@ -154,6 +169,26 @@ def test_media_modes(root, tmp_path, media, images, video, times):
             assert ours.image.shape == theirs.image.shape
             assert np.abs(ours.image.astype(int) - theirs.image).mean() < 6
         assert len(row["frame_times_s"]) == len(set(row["frame_times_s"]))
+
+
+def test_posters_are_looked_at_and_mixed_but_are_no_frames(root, tmp_path):
+    """Two data sets that name their videos make one; a person is shown the posters before they are published."""
+    out = tmp_path / "a b"
+    make(root, out, media="reference", test_cases=["case_0003"])
+    other = tmp_path / "other"
+    render = RENDER | {"render_seed": 5}
+    make(tmp_path / "more", other, media="reference", test_cases=["case_0003"], source_options=render)
+    assert main(["mix", str(out), str(other), "--drop-shared", "--out", str(tmp_path / "mix")]) == 0
+    verify(tmp_path / "mix")
+    rows = load_dataset(str(tmp_path / "mix"), "clips", split="test")
+    assert {row["video"].partition("/")[0] for row in rows} == {"a b", "other"}
+    assert all(row["address"].partition("#")[0] == quote(row["video"]) for row in rows)
+    assert all(row["poster"].size == (64, 48) for row in rows)
+    clips = sum(one["clips"] for one in json.loads((out / "manifest.json").read_text())["counts"].values())
+    manifest = manifests.read(out)
+    assert sum(count for *_, count in picture_counts(out, manifest)) == clips
+    assert main_card(["audit", str(out), "--sheets", str(tmp_path / "look"), "--frames", "3"]) == 0
+    assert "poster" not in without_decoding(rows).features
 
 
 def test_cut_clips_keep_uneven_times(tmp_path, make_video):

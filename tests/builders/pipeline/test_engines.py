@@ -200,6 +200,7 @@ def test_slurm_that_loses_a_task_or_refuses(
         [
             sys.executable, "-m", "surgvqa.builders", "synthetic", "--root", str(root), "--out", str(tmp_path / "out"),
             "--render-cases", "4", "--phase-seconds", "5", "--frame-rate", "2", "--size", "64",
+            "--questions", "nine",
         ],
         capture_output=True,
         cwd="/",

@@ -117,6 +117,29 @@ def test_starts_alone_last_until_the_next_one_and_the_end() -> None:
     module = sources.load("cataract101")
     list(module.cases(FIXTURES / "cataract101"))
     assert any("2 s of 1 cases lie before their first label" in note for note in module.notes([]))
+    assert any(note.startswith("1 starts in 1 cases repeat the label before") for note in module.notes([]))
+    assert not any("Not every case" in note for note in module.notes([])), "of two cases nobody can tell"
+
+
+def test_phases_that_a_few_cases_lack_are_named(tmp_path: Path) -> None:
+    """Of twelve cases one lacks a phase; what a third of them lacks is no rule that this would break."""
+    root = Path(shutil.copytree(FIXTURES / "cataract101", tmp_path / "root"))
+    header, *_ = (root / "annotations.csv").read_text().splitlines()
+    lines, videos = [header], [(root / "videos.csv").read_text().splitlines()[0]]
+    for number in range(12):
+        labels = [1] * (number > 0) + [2] + [3] * (number > 3)
+        lines += [f"{900 + number};{25 * at};{label}" for at, label in enumerate(labels)]
+    fields = videos[0].split(";")
+    row = dict(zip(fields, (root / "videos.csv").read_text().splitlines()[1].split(";"), strict=True))
+    videos += [
+        ";".join((row | {"VideoID": str(900 + number)})[name] for name in fields) for number in range(12)
+    ]
+    (root / "annotations.csv").write_text("\n".join(lines) + "\n")
+    (root / "videos.csv").write_text("\n".join(videos) + "\n")
+    module = sources.load("cataract101")
+    cases = [one for one in module.cases(root) if isinstance(one, Case)]
+    assert len(cases) == 12
+    assert "Not every case has all phases: incision is in 11 of 12" in module.notes(cases)
 
 
 @pytest.mark.parametrize("name", ["cataract1k_v2", "cataract1k"])
@@ -304,6 +327,22 @@ def test_tables_of_all_kinds_read_alike(tmp_path: Path) -> None:
     path.write_text("a,b\n1\n")
     with pytest.raises(InputError, match="row 2 has 1 cells"):
         rows.read(path, "table.txt")
+    path.write_text("a,b,,\n1,x,,\n2,y,,\n")  # as spreadsheets write empty columns
+    assert rows.read(path, "table.txt") == wanted
+
+
+def test_a_cell_behind_the_columns_is_refused_or_left_out_by_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    for text, header in (("a,b\n1,x\n2,y,unsure\n", ()), ("1,x\n2,y,unsure\n", ("a", "b"))):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"'unsure' stands behind the last column, b"):
+            rows.read(path, "table.csv", header)
+    wanted = [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+    assert rows.read(path, "table.csv", ("a", "b", "...")) == wanted
+    path.write_text("a,...\n1,2\n")
+    assert rows.read(path, "table.csv") == [{"a": "1", "...": "2"}]
+    path.write_text("1,x,\n2,y\n")
+    assert rows.read(path, "table.csv", ("a", "b")) == wanted
 
 
 def test_a_frame_before_the_first_one_is_refused() -> None:

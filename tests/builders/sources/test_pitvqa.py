@@ -93,6 +93,16 @@ def test_five_nine_or_twelve_questions(tmp_path):
     assert all(qa.short_answer in qa.choices for clip in case.clips for qa in clip.qa)
 
 
+@pytest.mark.parametrize(
+    ("row", "cause"),
+    [("kerrisons,suction,8,16,4,1,unsure", "behind the last column"), ("kerrisons,suction,8,16,4", "fewer")],
+)
+def test_a_row_of_another_number_of_cells_is_refused(tmp_path: Path, row: str, cause: str) -> None:
+    read_cases, dropped = read(tree(tmp_path, [NOTHING, NOTHING, NOTHING, row, NOTHING]))
+    assert not read_cases
+    assert any(cause in one.cause and "line 5" in one.cause and one.fault for one in dropped)
+
+
 def test_position_codes_are_the_authors():
     """Going round (3 lower-left, 4 lower-right, 5 centre) would misplace 3, 4 and 5."""
     assert PLACES == {1: "top-left", 2: "top-right", 3: "centre", 4: "bottom-left", 5: "bottom-right"}

@@ -77,13 +77,39 @@ def test_a_cell_behind_the_named_columns_of_a_workbook_is_refused_and_a_short_ro
     for row in (["case", "label"], [None, None], ["a"], ["b", 2.0]):
         book.active.append(row)
     book.save(path)
-    assert read_sheet(path, "labels.xlsx") == [{"case": "a", "label": ""}, {"case": "b", "label": "2"}]
+    assert read_sheet(path, "labels.xlsx", ("case",)) == [
+        {"case": "a", "label": ""},
+        {"case": "b", "label": "2"},
+    ]
     book.active.append(["c", 1, "unsure"])
     book.save(path)
     with pytest.raises(
-        InputError, match=r"labels\.xlsx: row 5 holds \['unsure'\] behind the last named column"
+        InputError, match=r"labels\.xlsx sheet 'Sheet': row 5 holds \['unsure'\] behind the last named column"
     ):
-        read_sheet(path, "labels.xlsx")
+        read_sheet(path, "labels.xlsx", ("case",))
+
+
+def test_the_sheet_with_the_columns_is_read_and_several_are_named(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    path, book = tmp_path / "labels.xlsx", openpyxl.Workbook()
+    book.active.append(["read me first"])
+    for title, label in (("first rater", 1), ("second rater", 2)):
+        sheet = book.create_sheet(title)
+        sheet.append(["case", "label"])
+        sheet.append(["a", label])
+        book.save(path)
+        if label == 1:
+            assert read_sheet(path, "labels.xlsx", ("case", "label")) == [{"case": "a", "label": "1"}]
+    message = r"sheets 'first rater', 'second rater' all have the columns case, label; name one of them with --sheet"
+    with pytest.raises(InputError, match=message):
+        read_sheet(path, "labels.xlsx", ("case", "label"))
+    assert read_sheet(path, "labels.xlsx", ("case",), "second rater") == [{"case": "a", "label": "2"}]
+    with pytest.raises(
+        InputError, match=r"no sheet with the columns time; 'Sheet' has read me first; 'first"
+    ):
+        read_sheet(path, "labels.xlsx", ("time",))
+    with pytest.raises(InputError, match=r"no sheet 'second ratter'; did you mean second rater"):
+        read_sheet(path, "labels.xlsx", ("case",), "second ratter")
 
 
 def test_a_workbook_reads_as_the_same_table(tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ import av
 import numpy as np
 import pytest
 from conftest import read_barcode
-from odd_videos import CORPUS
+from odd_streams import STREAMS
+from odd_videos import CORPUS as FIRST
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.schema import Case, Entity, Scene
 from surgvqa.builders.video.case_media import fit, look_at_video
 from surgvqa.builders.video.decode import read_frames
 from surgvqa.builders.video.probe import probe
 from surgvqa.cards.command import InputError
+
+CORPUS = FIRST | STREAMS
 
 
 def test_the_corpus_is_large_enough():
@@ -28,7 +31,7 @@ def test_an_odd_video(tmp_path, name):
     path = odd.make(tmp_path)
     if odd.fault is not None:
         with pytest.raises(InputError, match=odd.fault) as caught:
-            read_frames(path, [0.0])
+            read_frames(path, [time_s for time_s, _ in odd.frames] or [0.0])
         assert path.name in str(caught.value)
         found = probe(path)
         assert re.search(odd.fault, "; ".join(found.faults)), found

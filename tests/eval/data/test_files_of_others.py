@@ -73,6 +73,15 @@ def test_no_answers_is_the_files_fault(tmp_path: Path, text: str, says: str) -> 
         columns.require_answers(columns.read(tmp_path / "a.csv"), tmp_path / "a.csv")
 
 
+def test_of_two_lists_of_rows_none_is_chosen(tmp_path: Path) -> None:
+    row = {"question": "Is it?", "answer": "yes", "prediction": "yes"}
+    (tmp_path / "both.json").write_text(json.dumps({"predictions": [row], "answers": [row, row]}))
+    with pytest.raises(InputError, match=r"found predictions \(1\), answers \(2\)"):
+        columns.read(tmp_path / "both.json")
+    (tmp_path / "one.json").write_text(json.dumps({"answers": [row], "results": {"accuracy": 1.0}}))
+    assert len(columns.read(tmp_path / "one.json").predictions) == 1
+
+
 def test_what_was_read_as_what_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.csv").write_text(
         "question,answer,generated_answer\nIs it red?,yes,yes\nIs it red?,no,blue\n"

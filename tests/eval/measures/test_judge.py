@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from surgvqa.cards.__main__ import main as card
 from surgvqa.eval.__main__ import main
 from surgvqa.eval.measures.judge import Case, agreement, messages, words_of
 
@@ -81,6 +82,14 @@ def test_a_figure_stands_beside_its_agreement(
     assert found["accuracy"] == pytest.approx(20 / 38)
     assert "compare an answer" in found["prompts"]["system"]
     assert "kappa 0.95" in capsys.readouterr().out
+    model = tmp_path / "adapter"
+    model.mkdir()
+    (model / "adapter_config.json").write_text("{}")
+    assert card(["model", str(model), "--judge", str(out)]) == 0
+    text = " ".join((model / "README.md").read_text().split())
+    low, high = found["agreement"]["ci95"]
+    assert "`judge-1` calls 52.6 % of 38 free answers right" in text
+    assert f"Cohen's kappa 0.95 (95 % interval over cases: {low:.2f} to {high:.2f})" in text
 
 
 def test_without_people_there_is_no_figure(
@@ -91,6 +100,15 @@ def test_without_people_there_is_no_figure(
     assert main(["judge", str(file), "--url", server, "--out", str(out)]) == 0
     assert "no figure: people's verdicts are known for 0 answers" in capsys.readouterr().out
     assert json.loads(out.read_text())["accuracy"] is None
+    model = tmp_path / "adapter"
+    model.mkdir()
+    (model / "adapter_config.json").write_text("{}")
+    assert card(["model", str(model), "--judge", str(out)]) == 0
+    text = (model / "README.md").read_text()
+    assert "No figure: too few of them were judged by people" in text
+    assert "kappa" not in text
+    assert card(["model", str(model), "--judge", str(model / "adapter_config.json")]) == 2
+    assert "no judge's verdicts" in capsys.readouterr().err
 
 
 def test_a_hostile_answer_is_data(server: str, tmp_path: Path) -> None:

@@ -280,7 +280,6 @@ WRONG = {
         ("1", "The one on the left is a forceps"),
         ("2", "not 2"),
         ("2", "3, not 2"),
-        ("2", "I count 2 instruments in frame 5"),
     ],
     "motion_direction": [("left", "left to right"), ("left", "up and left")],
     "absolute_position": [

@@ -58,7 +58,9 @@ def test_lora_touches_the_language_model_only(
     assert (
         "More Information Needed" not in card and str(base) not in card
     )  # peft's blanks, a path of this machine
-    assert said.splitlines()[-1].startswith(f"{out}: 2 steps in ") and "{" not in said
+    ends = said.splitlines()[-2:]
+    assert ends[0].startswith(f"{out}: 2 steps in ") and "{" not in said
+    assert ends[1] == f"next: surgvqa-eval predict {clips} --model {out} --out {out}-answers.jsonl"
     weights = load_file(out / "adapter_model.safetensors")
     assert len(weights) == 28 and not [key for key in weights if "visual" in key]
     assert all(tensor.abs().sum() > 0 for tensor in weights.values())  # B began at zero: all have moved
