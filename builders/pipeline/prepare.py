@@ -19,7 +19,7 @@ from surgvqa.builders.cases.moments import asks_itself
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.splits import note as split_note
 from surgvqa.builders.cases.timeline import overlaps
-from surgvqa.builders.cases.transitions import Transitions, transitions
+from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
@@ -287,11 +287,12 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
     # Over the same windows too: informative questions have windows of their own.
-    kinds = {
-        case_id: sum((_count_kinds(clip, survey.case, transition_counts) for clip in clips), Counter())
-        for case_id, survey in surveys.items()
-        for clips in [usual(survey, options)]
-    }
+    kinds = {case_id: Counter[str]() for case_id in surveys}
+    for case_id, case_survey in surveys.items():
+        case, taxonomy = case_survey.case, load(case_survey.case.taxonomy or case_survey.case.procedure)
+        for clip in usual(case_survey, options):
+            own = [qa.kind for qa in clip.qa]
+            kinds[case_id].update(own or count_nine(clip, case, taxonomy, transition_counts))
     split = assign(
         cases,
         kinds_by_case=kinds,
@@ -325,13 +326,6 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     if balance != "none":
         raise InputError(f"--balance {balance}: known: answers, cases, none")
     return jobs
-
-
-def _count_kinds(clip: Clip, case: Case, transition_counts: Transitions) -> Counter[str]:
-    """Count a clip's own questions by kind, or the nine."""
-    if clip.qa:
-        return Counter(qa.kind for qa in clip.qa)
-    return count_nine(clip, case, load(case.taxonomy or case.procedure), transition_counts)
 
 
 def usual(case_survey: Survey, options: Options) -> tuple[Clip, ...]:
