@@ -165,8 +165,8 @@ def own_drafts(name: str, kind: Kind, look: Look) -> Iterator[Draft]:
     file = Path(code.co_filename) if code is not None else Path(name)
     try:
         for draft in kind.drafts(look):
-            listed = {*draft.answer.split(", ")} <= {*draft.choices}  # several of them
-            if draft.choices and draft.answer not in draft.choices and not listed:
+            are_choices = {*draft.answer.split(", ")} <= {*draft.choices}  # several of them
+            if draft.choices and draft.answer not in draft.choices and not are_choices:
                 raise InputError(
                     f"{file.name}, clip {look.clip.clip_id}: kind {name} answers {draft.answer!r}, none of its choices "
                     f"{', '.join(draft.choices)}"

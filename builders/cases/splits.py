@@ -75,16 +75,16 @@ def assign(
 
 def note(cases: Sequence[Case], splits: Iterable[str], test_cases: Iterable[str], seed: int) -> str:
     """Say by whom the cases were split, for the build's notes and the card."""
-    named = len(set(test_cases))
+    test_count = len(set(test_cases))
     lists = sorted({case.split_list for case in cases if case.split_list})
-    if named:
-        how = f"{named} test case{'s' if named > 1 else ''} named with --test-cases, the others drawn with seed {seed}"
+    if test_count:
+        how = f"{test_count} test case{'s' if test_count > 1 else ''} named with --test-cases, the others drawn with seed {seed}"
     elif any(case.split for case in cases):
         how = f"as the source splits its cases{f', by {lists[0]}' if lists else ''}"
     else:
         how = f"the source has no official split of these cases; drawn with seed {seed}, every kind of question in every split"
-    filled = set(splits)
-    empty = [name for name in SPLITS if name not in filled]
+    names_in_use = set(splits)
+    empty = [name for name in SPLITS if name not in names_in_use]
     return f"{SPLIT_NOTE}{how}" + (f"; no {' and no '.join(empty)} split" if empty else "")
 
 

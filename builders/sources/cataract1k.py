@@ -117,14 +117,14 @@ def read(
         case = _case(root, case_id, files_by_case, taxonomy, idle, drops)
         yield from drops
         if case is not None:
-            told = _split_list(fold, splits, absent) if splits else None
-            yield replace(case, source=source, split=splits.get(case_id), split_list=told)
+            list_name = _split_list(fold, splits, absent) if splits else None
+            yield replace(case, source=source, split=splits.get(case_id), split_list=list_name)
 
 
 def _split_list(fold: int, splits: Mapping[str, str], absent: Mapping[str, str]) -> str:
     """Name the list that splits come from, and what is missing of it."""
-    whole, gone = (Counter(parts.values()) for parts in (splits, absent))
-    missing = [f"{gone[part]} of its {whole[part]} {part} cases" for part in ("train", "test") if gone[part]]
+    whole, lack = (Counter(parts.values()) for parts in (splits, absent))
+    missing = [f"{lack[part]} of its {whole[part]} {part} cases" for part in ("train", "test") if lack[part]]
     return f"the authors' fold {fold}" + (f" (not here: {', '.join(missing)})" if missing else "")
 
 

@@ -290,8 +290,8 @@ def lines(report: Report) -> list[str]:
         )
         text += [f"    {e['times']} x {e['question']!r}: {e['answer']!r}" for e in single["examples"][:3]]
     text += [f"not checked: {line}" for line in report["not_checked"]]
-    found = "no leak found" + (" in what could be checked" if report["not_checked"] else "")
-    text.append(found if report["ok"] else "LEAK: a score on these splits is not to be trusted")
+    verdict = "no leak found" + (" in what could be checked" if report["not_checked"] else "")
+    text.append(verdict if report["ok"] else "LEAK: a score on these splits is not to be trusted")
     return text
 
 

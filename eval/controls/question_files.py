@@ -81,7 +81,7 @@ def evidence_outside(path: Path) -> list[str] | None:
     if path.suffix == ".txt":
         return None
     outside: list[str] = []
-    told = False
+    has_evidence = False
     try:
         rows = list(records.rows(path))
     except InputError:  # no rows with columns: conversations in a form of their own, which tell no evidence
@@ -90,10 +90,10 @@ def evidence_outside(path: Path) -> list[str] | None:
         times, window = _seconds(row.get("evidence_s")), _window(row)
         if not times or window is None:
             continue
-        told = True
+        has_evidence = True
         if min(times) < window[0] - TOLERANCE_S or max(times) > window[1] + TOLERANCE_S:
             outside.append(str(row.get("qa_id") or row.get("id") or number))
-    return outside if told else None
+    return outside if has_evidence else None
 
 
 def _seconds(value: object) -> list[float]:

@@ -73,12 +73,43 @@ def scores(figures: Mapping[str, Any]) -> str:
             *_warnings(figures),
             f"{figures['n']} questions of {figures['cases']} cases, rule {figures['rule']}; per kind, "
             f"macro {percent(figures['macro_accuracy'])}; " + (", ".join(wrong) or "no faults"),
+            *_verdict(figures),
+            "constant is the best single answer of each kind, known only afterwards",
             f"all questions under each rule: {', '.join(rules)}",
             *_differences(figures),
             *_beyond(figures),
             *(f"note: {note}" for note in figures["notes"]),
         ]
     )
+
+
+def _verdict(figures: Mapping[str, Any]) -> list[str]:
+    """Say in words what the difference to a blind guess shows; an interval that reaches zero shows nothing.
+
+    >>> _verdict({"lift": -0.098, "lift_ci95": None})
+    ['not shown: that the model looks at the video (a guesser who never looks is 9.8 points better)']
+    >>> _verdict({"lift": 0.05, "lift_ci95": [-0.01, 0.1]}), _verdict({"lift": 0.05, "lift_ci95": None})
+    (['not shown: that the model looks at the video (the interval of +5.0 points over blind reaches zero)'], \
+['not shown: that the model looks at the video (+5.0 points over blind, too few cases to tell)'])
+    >>> _verdict({"lift": 0.3, "lift_ci95": [0.2, 0.4]})
+    ['shown: 30.0 points above a guesser who never looks']
+    """
+    lift, ends = figures.get("lift"), figures.get("lift_ci95")
+    if lift is None:
+        return []
+    if ends is not None and ends[0] > 0:
+        return [f"shown: {100 * lift:.1f} points above a guesser who never looks"]
+    if lift <= 0:
+        why = (
+            f"a guesser who never looks is {-100 * lift:.1f} points better"
+            if lift
+            else "a guesser who never looks is as good"
+        )
+    elif ends is None:
+        why = f"{100 * lift:+.1f} points over blind, too few cases to tell"
+    else:
+        why = f"the interval of {100 * lift:+.1f} points over blind reaches zero"
+    return [f"not shown: that the model looks at the video ({why})"]
 
 
 MOST_UNDECIDED = 0.02  # share of undecided replies beyond which the headline says so
@@ -165,20 +196,25 @@ def _beyond(figures: Mapping[str, Any]) -> list[str]:
         shares = (f"{kind} {percent(own['share'])}" for kind, own in vocabulary.items())
         lines.append(f"answers in the procedure's terms: {', '.join(shares)}")
     if (own := probes["invented"]) and own["rate"] is not None:
-        lines.append(f"{percent(own['rate'])} of {own['answers']} lists name something that is not in view")
+        lines.append(f"of {own['answers']} lists {percent(own['rate'])} % name something that is not in view")
     if own := probes["asked_absent"]:
         lines.append(
-            f"said to be visible: {percent(own['yes_if_present'])} of what is there, "
-            f"{percent(own['yes_if_absent'])} of what isn't"
+            f"said to be visible: {percent(own['yes_if_present'])} % of what is there, "
+            f"{percent(own['yes_if_absent'])} % of what isn't"
         )
     for kind, own in (probes["coherence"] or {}).items():
         flips = (
             f"{own['flips_per_minute']:.1f} changes a minute, the truth {own['true_flips_per_minute']:.1f}"
         )
-        lines.append(f"{kind} on adjacent clips: {flips}; {percent(own['agree'])} keep still with the truth")
+        share = (
+            ""
+            if own["agree"] is None
+            else f"; {percent(own['agree'])} % of the pairs whose truth stays the same keep their answer"
+        )
+        lines.append(f"{kind} on adjacent clips: {flips}{share}")
     if own := probes["stability"]:
         lines.append(
-            f"{percent(own['one_answer'])} of {own['questions']} questions get one answer in all phrasings"
+            f"of {own['questions']} questions {percent(own['one_answer'])} % get one answer in all phrasings"
         )
     return lines
 

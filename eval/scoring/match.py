@@ -87,7 +87,7 @@ class Target:
     @property
     def rival_answers(self) -> tuple[str, ...]:
         """Answers of which a reply may not list several."""
-        return _merge_options(self.answer, (), self.others or self.known_answers)
+        return _without_spellings(self.answer, self.others or self.known_answers)
 
 
 def matches(rule: str, prediction: str, target: Target) -> bool:
@@ -201,10 +201,14 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
 
 @lru_cache(maxsize=4096)
 def _merge_options(answer: str, choices: tuple[str, ...], known_answers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({answer, *_without_spellings(answer, (*choices, *known_answers))}))
+
+
+@lru_cache(maxsize=4096)
+def _without_spellings(answer: str, rivals: tuple[str, ...]) -> tuple[str, ...]:
+    """Return answers without other spellings of the right one, which are no rivals of it."""
     own = same_name(answer)
-    return tuple(
-        sorted({answer, *(option for option in (*choices, *known_answers) if same_name(option) != own)})
-    )
+    return tuple(option for option in rivals if option == answer or same_name(option) != own)
 
 
 def _options(rule: str, target: Target) -> tuple[str, ...]:
@@ -288,17 +292,13 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
     count = stated_count(text, target.question)
     if count.bounded:
         return Verdict(False, "only a bound")
-    values = set(count.values) or _whole(_choice_by_letter(rule, text, target))
+    chosen_number = number_words.whole(_choice_by_letter(rule, text, target) or "")
+    values = set(count.values) or ({chosen_number} if chosen_number is not None else set())
     if values and hedges.joins(text, counts.without_numbers(target.rival_answers)):
         return Verdict(False, SEVERAL)
     if counts.is_share(text) and not counts.is_share(target.question):
         return Verdict(False, "a share, no number")
     return _compare(values, true, NO_NUMBER)
-
-
-def _whole(choice: str | None) -> set[float]:
-    number = None if choice is None else number_words.whole(choice)
-    return set() if number is None else {number}
 
 
 def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:

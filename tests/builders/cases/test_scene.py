@@ -155,3 +155,34 @@ def test_grid_cells_cover_the_frame(index: int):
     low = (column * W / 3 + 0.01, row * H / 3 + 0.01)
     high = ((column + 1) * W / 3 - 0.01, (row + 1) * H / 3 - 0.01)
     assert grid_cell(low, W, H) == grid_cell(high, W, H) == CELLS[index]
+
+
+def test_moments_that_share_their_things_are_linked_as_those_that_do_not():
+    """Tables of presence give one tuple to all moments that show the same; sizes of frames differ all the same."""
+    hook, both = (box("hook", 0, 0, 90, 90),), (box("hook", 0, 0, 90, 90), box("clip", 20, 500, 60, 700))
+    shared = [hook, both, both, hook, (), both, hook]
+    copies = [
+        (*(Entity(**{name: getattr(node, name) for name in Entity.__slots__}) for node in nodes),)
+        for nodes in shared
+    ]
+    sizes = [(W, H), (W, H), (100, 90), (W, H), (W, H), (W, H), (100, 90)]
+    phases = (Phase("incision", 0, 35), Phase("suturing", 35, 70))
+    one, other = (
+        link(
+            Case(
+                "a",
+                "made-up",
+                "cataract",
+                phases,
+                tuple(
+                    Scene(10.0 * at, *size, nodes)
+                    for at, (nodes, size) in enumerate(zip(things, sizes, strict=True))
+                ),
+            )
+        )
+        for things in (shared, copies)
+    )
+    assert one == other
+    assert [scene.entered for scene in one.scenes] == [(), ("clip",), (), (), (), ("clip", "hook"), ()]
+    assert one.scenes[1].edges != one.scenes[2].edges, "the same things in a smaller frame"
+    assert "phase: incision -> suturing" in one.scenes[4].events
