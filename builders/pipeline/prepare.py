@@ -23,7 +23,7 @@ from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
-from surgvqa.builders.files.faults import summarise as faults_of_kinds
+from surgvqa.builders.files.faults import refuse_faults
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import refuse_links_of
 from surgvqa.builders.pipeline.parameters import options_of
@@ -259,21 +259,6 @@ def look_at(
 def parallel(workers: int, media: str) -> int:
     """Without pixels there is no decoder to be guarded from, and a process costs more than it saves."""
     return 0 if media == "none" and workers == 1 else workers
-
-
-def list_faults(omissions: Sequence[Omission]) -> str:
-    """Faults on one line, those of a kind together."""
-    return faults_of_kinds(omissions) or "no case was found"
-
-
-def refuse_faults(omissions: Sequence[Omission], root: Path, on_error: str) -> None:
-    """Raise with one list of everything that is wrong, unless it is to be left out."""
-    faults = [one for one in omissions if one.fault]
-    if faults and on_error == "fail":
-        raise InputError(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} below {root}: {list_faults(faults)}. Correct them, "
-            "or leave them out with --on-error quarantine"
-        )
 
 
 def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list[Job]:
