@@ -78,8 +78,10 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
         unknown = sorted(set(test_cases) - set(surveys))
         if unknown:
             raise InputError(f"--test-cases {unknown[0]}: no such case; {nearest(unknown[0], surveys)}")
-        public_surveys = sorted((pseudonyms.survey(one, root) for one in surveys.values()), key=_case_id)
-        surveys = {_case_id(survey): survey for survey in public_surveys}
+        public_surveys = sorted(
+            (pseudonyms.survey(one, root) for one in surveys.values()), key=lambda one: one.case.case_id
+        )
+        surveys = {survey.case.case_id: survey for survey in public_surveys}
         test_cases = tuple(pseudonyms.case(case_id) for case_id in test_cases)
     pointing = options.pointing
     if pointing and not any(places(survey.case, pointing) for survey in surveys.values()):
@@ -112,10 +114,6 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     notes += options.screen.notes() if options.screen else ()
     notes += segmentation.notes([job.case for job in jobs], masks) if masks else ()
     return Ready(tuple(jobs), surveys, public_omissions(omissions, root, pseudonyms), notes, left_out)
-
-
-def _case_id(survey: Survey) -> str:
-    return survey.case.case_id
 
 
 def _refuse_unknown_kinds(options: Options) -> None:
@@ -167,9 +165,8 @@ def choose_questions(
 
 def _way_out(options: Options) -> str:
     """Return what to do where no informative question is left; only what is true of the kinds that were asked for."""
-    if {*options.kinds} <= {*KINDS} or {*options.kinds} == {*informative()}:
-        return "--questions nine asks anyway"
-    return "ask other kinds with --kinds, or leave that out"
+    runs = {*options.kinds} <= {*KINDS} or {*options.kinds} == {*informative()}
+    return "--questions nine asks anyway" if runs else "ask other kinds with --kinds, or leave that out"
 
 
 def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
