@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surgvqa.builders.schema import Omission
+from surgvqa.cards.command import InputError
 
 MOST_FAULTS = 20  # faults in one message
 LONGEST = 400  # characters of a cause in a message; in the file it is whole
@@ -66,3 +67,18 @@ def write(faults: Sequence[Omission]) -> Path:
         for one in faults:
             file.write(f"{' '.join(one.item.split())}\t{' '.join(one.cause.split())}\n")
     return Path(file.name)
+
+
+def list_faults(omissions: Sequence[Omission]) -> str:
+    """Faults on one line, those of a kind together."""
+    return summarise(omissions) or "no case was found"
+
+
+def refuse_faults(omissions: Sequence[Omission], root: Path, on_error: str) -> None:
+    """Raise with one list of everything that is wrong, unless it is to be left out."""
+    faults = [one for one in omissions if one.fault]
+    if faults and on_error == "fail":
+        raise InputError(
+            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} below {root}: {list_faults(faults)}. Correct them, "
+            "or leave them out with --on-error quarantine"
+        )

@@ -12,16 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from surgvqa.builders.asking import extensions
+from surgvqa.builders.files.faults import list_faults, refuse_faults
 from surgvqa.builders.files.process_pool import Failure
 from surgvqa.builders.pipeline.executors import Engine, run
 from surgvqa.builders.pipeline.parameters import complete, parameters_of
 from surgvqa.builders.pipeline.prepare import (
     Ready,
-    list_faults,
     parallel,
     prepare,
     public_omissions,
-    refuse_faults,
 )
 from surgvqa.builders.pipeline.publish import Publication, finish, left_out
 from surgvqa.builders.pipeline.staging import clear, lock, reopen

@@ -19,11 +19,11 @@ from surgvqa.builders.cases.moments import asks_itself
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.splits import note as split_note
 from surgvqa.builders.cases.timeline import overlaps
-from surgvqa.builders.cases.transitions import Transitions, transitions
+from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation
 from surgvqa.builders.configs.pointing_questions import places
-from surgvqa.builders.files.faults import summarise as faults_of_kinds
+from surgvqa.builders.files.faults import refuse_faults
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import refuse_links_of
 from surgvqa.builders.pipeline.parameters import options_of
@@ -261,21 +261,6 @@ def parallel(workers: int, media: str) -> int:
     return 0 if media == "none" and workers == 1 else workers
 
 
-def list_faults(omissions: Sequence[Omission]) -> str:
-    """Faults on one line, those of a kind together."""
-    return faults_of_kinds(omissions) or "no case was found"
-
-
-def refuse_faults(omissions: Sequence[Omission], root: Path, on_error: str) -> None:
-    """Raise with one list of everything that is wrong, unless it is to be left out."""
-    faults = [one for one in omissions if one.fault]
-    if faults and on_error == "fail":
-        raise InputError(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} below {root}: {list_faults(faults)}. Correct them, "
-            "or leave them out with --on-error quarantine"
-        )
-
-
 def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list[Job]:
     """Return every case's job: its split, and what the training cases teach about the order of phases."""
     root, balance = config.root, config.balance
@@ -287,11 +272,12 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     # Stratified over the nine whatever --kinds asks: two builds of the same cases must share their test cases,
     # or a model trained on the captions of one has seen the test cases of the other.
     # Over the same windows too: informative questions have windows of their own.
-    kinds = {
-        case_id: sum((_count_kinds(clip, survey.case, transition_counts) for clip in clips), Counter())
-        for case_id, survey in surveys.items()
-        for clips in [usual(survey, options)]
-    }
+    kinds = {case_id: Counter[str]() for case_id in surveys}
+    for case_id, case_survey in surveys.items():
+        case, taxonomy = case_survey.case, load(case_survey.case.taxonomy or case_survey.case.procedure)
+        for clip in usual(case_survey, options):
+            own = [qa.kind for qa in clip.qa]
+            kinds[case_id].update(own or count_nine(clip, case, taxonomy, transition_counts))
     split = assign(
         cases,
         kinds_by_case=kinds,
@@ -325,13 +311,6 @@ def plan(surveys: Mapping[str, Survey], options: Options, config: Build) -> list
     if balance != "none":
         raise InputError(f"--balance {balance}: known: answers, cases, none")
     return jobs
-
-
-def _count_kinds(clip: Clip, case: Case, transition_counts: Transitions) -> Counter[str]:
-    """Count a clip's own questions by kind, or the nine."""
-    if clip.qa:
-        return Counter(qa.kind for qa in clip.qa)
-    return count_nine(clip, case, load(case.taxonomy or case.procedure), transition_counts)
 
 
 def usual(case_survey: Survey, options: Options) -> tuple[Clip, ...]:

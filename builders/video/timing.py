@@ -148,8 +148,8 @@ def open_video(
         if error.errno == errno.ENOMEM and memory_left():
             raise DamagedVideoError(f"{path}: a size in it asks for more memory than there is") from error
         if "not on whitelist" in cause(error):
-            known = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV, MXF and Ogg are"
-            raise DamagedVideoError(f"{path}: a file of its form isn't opened; {known}") from error
+            forms = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV, MXF and Ogg are"
+            raise DamagedVideoError(f"{path}: a file of its form isn't opened; {forms}") from error
         if isinstance(error, av.error.DecoderNotFoundError) or machine_fault(error):
             raise MachineError(f"{path}: {cause(error)}") from error
         raise DamagedVideoError(f"{path}: {cause(error)}") from error
