@@ -108,12 +108,12 @@ def index(options: tuple[str, ...]) -> Index:
             labels[foreign(together)] = _labels(own)
     long: dict[str, dict[str, str]] = {}
     slips: dict[frozenset[str], dict[str, str]] = {}
-    for key, own in compounds.items():
+    for key, alternatives in compounds.items():
         alike = foreign(key)
         if len(key) >= LONG:
-            long.setdefault(alike[:SAME_START], {})[alike] = own[0]
+            long.setdefault(alike[:SAME_START], {})[alike] = alternatives[0]
         if len(key) >= SLIP and key.isalpha():
-            slips.setdefault(_consonants(alike), {})[alike] = own[0]
+            slips.setdefault(_consonants(alike), {})[alike] = alternatives[0]
     return Index(
         {key: tuple(own) for key, own in compounds.items()},
         exact,
