@@ -301,6 +301,7 @@ def _adjacent(stems: list[str], roots: list[str]) -> int | None:
     return next((i for i in range(len(stems) - size + 1) if stems[i : i + size] == roots), None)
 
 
+@lru_cache(maxsize=65536)
 def root(word: str, least: int = 5) -> str:
     """Return what a noun of an action and its verb share; short words stay as they are.
 
@@ -320,6 +321,7 @@ def root(word: str, least: int = 5) -> str:
     return base if len(base) >= least and word != "lens" else word
 
 
+@lru_cache(maxsize=65536)
 def _kin(word: str, least: int = 5) -> str:
     """Return the root of a word, or that of the word it means the same as: "removal" is "excision".
 
