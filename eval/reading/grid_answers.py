@@ -262,7 +262,7 @@ def seen_from_thing(text: str, question: str, options: tuple[str, ...]) -> tuple
     ('above',)
     """
     answers = stated_options(text, options, question)
-    if not question or not answers:
+    if not question or not any(name(answer) in INVERSE for answer in answers):
         return answers
     if len(answers) > 2 or (len(answers) == 2 and INVERSE.get(name(answers[0])) != name(answers[1])):
         return answers
