@@ -59,14 +59,14 @@ def refuse_links_of(case: Case, *roots: Path | None) -> None:
             refuse_links(paths, root)
 
 
-COPIES = ("__MACOSX", ".ipynb_checkpoints")
+COPIES = "__MACOSX"
 
 
 def below(root: Path) -> Iterator[Path]:
     """Yield every file and folder below a folder, also behind links in it; what links lead to twice comes once.
 
     What macOS adds to archives (``._name``, ``__MACOSX``) is left out: it repeats the names of files without their
-    content. So are the copies that Jupyter keeps of files as they were.
+    content.
 
     Raises:
         InputError: a link to a folder outside.
@@ -78,7 +78,7 @@ def below(root: Path) -> Iterator[Path]:
             inside.clear()
             continue
         inodes.add((status.st_dev, status.st_ino))
-        inside[:] = sorted(name for name in inside if name not in COPIES)
+        inside[:] = sorted(name for name in inside if name != COPIES)
         refuse_links((link for name in inside if (link := Path(folder) / name).is_symlink()), root)
         for name in sorted((*inside, *names)):
             if not name.startswith("._"):

@@ -18,6 +18,7 @@ from surgvqa.builders.schema import Omission
 from surgvqa.cards.command import InputError
 
 TOOLS = "CVAT, Label Studio, COCO, LabelMe, Darwin, Pascal VOC, YOLO, MOT, masks, a table or a detector"
+AUTOSAVES = ".ipynb_checkpoints"  # where Jupyter keeps copies of files as they were
 
 
 def read(path: Path, context: ExportContext) -> Annotations:
@@ -89,11 +90,13 @@ def _json(file: Any, path: Path, context: ExportContext) -> Annotations:
 
 def _folder(folder: Path, context: ExportContext) -> list[Annotations]:
     """Return a folder in the form of one of the tools, or its files one by one."""
-    files = files_below(folder, "*.xml", "*.json", "*.jsonl")
+    every = files_below(folder, "*.xml", "*.json", "*.jsonl")
+    files = [path for path in every if AUTOSAVES not in path.parts]
     class_file = mask_pictures.class_file(folder)
     # Beside boxes in XML, CVAT's Pascal VOC has a labelmap.txt and no mask.
     has_masks = class_file is not None and (not files or bool(mask_pictures.mask_files(folder)))
     tables_beside = [path for path in files_below(folder, "*.csv", "*.ndjson") if path != class_file]
+    tables_beside += [path for path in every if AUTOSAVES in path.parts]
     if mot.ground_truth(folder) is not None:
         return [_name_unread(mot.read(folder, context), folder, [*files, *tables_beside])]
     if has_masks:

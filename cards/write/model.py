@@ -162,7 +162,7 @@ def model_card(
         snippet=snippet(name, base, model),
         budget=[(key.replace("_", " "), value) for key, value in model.budget.items()],
         settings=[(key, table_value(value)) for key, value in settings.items() if value is not None],
-        licence=data["source"]["licence"] if data else "",
+        licence=data["source"].get("licence", "") if data else "",
     )
 
 

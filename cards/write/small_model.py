@@ -47,7 +47,7 @@ def write(folder: Path, model: SmallModel, data: Path) -> None:
         figures_are=model.figures_are,
         command=model.command,
         settings=[(name, table_value(value)) for name, value in model.settings.items() if value is not None],
-        licence=source["source"]["licence"] if source else "",
+        licence=source["source"].get("licence", "") if source else "",
     )
     manifest.put(folder / manifest.CARD, text)
 

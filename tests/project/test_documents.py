@@ -11,6 +11,7 @@ import pytest
 from surgvqa.builders.__main__ import main
 from surgvqa.builders.configs.pointing import POINTING_FEATURES
 from surgvqa.builders.configs.segmentation import SEGMENTATION_FEATURES
+from surgvqa.builders.features import REFERENCE_FEATURES
 from surgvqa.builders.row_types import (
     ClipRow,
     InstructRow,
@@ -63,7 +64,7 @@ def test_every_key_is_explained(document: type) -> None:
 @pytest.mark.parametrize(
     ("row", "features"),
     [
-        (ClipRow, FEATURES),
+        (ClipRow, REFERENCE_FEATURES),
         (QARow, QA_FEATURES),
         (QAColumns, QA_COLUMNS),
         (PointingRow, POINTING_FEATURES),
@@ -74,6 +75,10 @@ def test_every_key_is_explained(document: type) -> None:
 )
 def test_rows_have_the_columns_that_parquet_stores(row: type, features: Mapping[str, object]) -> None:
     assert set(row.__annotations__) == set(features)
+
+
+def test_a_poster_is_of_reference_rows_alone() -> None:
+    assert set(REFERENCE_FEATURES) - set(FEATURES) == {"poster", "address"}
 
 
 @pytest.mark.parametrize("version", [2, "1", None])

@@ -171,7 +171,8 @@ def test_a_table_that_is_not_read_is_named(root: Path, capsys):
     (root / "adverse_events.csv").write_text("case,event,at\na,bleeding,3\n")
     assert main(["new", "x", "--dir", str(root), "--check"]) == 0
     assert (
-        "note: adverse_events.csv: not read" in (said := capsys.readouterr().out) and "frame labels" in said
+        "note: adverse_events.csv: not read" in (said := capsys.readouterr().out)
+        and "`surgvqa-build frames`" in said
     )
 
 

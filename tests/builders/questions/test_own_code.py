@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders import __main__ as command
+from surgvqa.builders import sources
 from surgvqa.builders.asking import extensions
 
 SOURCE = '''"""Phases and videos of our clinic."""
@@ -45,7 +46,10 @@ WORDS += '  answer: "It is {x}."\n  nothing: "It is not."\n'
 def nothing_stays():
     yield
     extensions.use()
+    sources._user_files.clear()
+    sources._package_modules.cache_clear()
     extensions._load.cache_clear()
+    sources.load.cache_clear()
 
 
 def build(folder: Path, source: str, *options: str) -> int:

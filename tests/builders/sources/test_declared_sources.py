@@ -24,6 +24,15 @@ FOLDER = Path(sources.__path__[0])
 DESCRIBED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays():
+    """What ``--source`` adds holds for a process; here for a test."""
+    yield
+    sources._user_files.clear()
+    sources._package_modules.cache_clear()
+    sources.load.cache_clear()
+
+
 def read(name: str, root: Path | None = None, **options: object) -> list[Case | Omission]:
     return list(sources.load(name).cases(root or FIXTURES / name, **options))
 

@@ -303,12 +303,11 @@ def test_clips_are_searched_and_the_address_leads_back(page: Any, url: str) -> N
     page.fill("#answer", "")
     choose(page, "a", "other")
     choose(page, "show", "apart")
-    assert text(page, "#count", "was asked nothing yet") == "A, other, was asked nothing yet; press Ask"
+    text(page, "#count", "A, other, was asked nothing yet; press Ask")
     choose(page, "a", "tiny")
-    page.fill("#answer", "")
-    text(page, "#count", "clip ")
     choose(page, "show", "all")
     choose(page, "kind", "")
+    text(page, "#count", "clip ")
 
 
 def test_only_the_card_of_who_is_asked_waits(page: Any) -> None:

@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tracks")
     build(
         "synthetic", folder / "cases", folder / "data", workers=0, media="none", questions="informative",
-        clip_seconds=8.0, source_options={"render_cases": 3, "phase_seconds": 5.0, "size": 64},
+        clip_seconds=8.0, source_options={"render_cases": 3, "phase_seconds": 10.0, "size": 64},
     )  # fmt: skip
     return folder
 

@@ -26,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(
         "synthetic", folder / "cases", folder / "data", workers=0, media="none", questions="informative",
         test_cases=["case_0001", "case_0002", "case_0003", "case_0004"], on_error="quarantine",
-        source_options={"render_cases": 10, "phase_seconds": 5.0, "size": 160, "frame_rate": 2},
+        source_options={"render_cases": 10, "phase_seconds": 9.0, "size": 160, "frame_rate": 2},
     )  # fmt: skip
     return folder / "data"
 
