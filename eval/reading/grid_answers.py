@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.tokens import clauses, word_set, words
+from surgvqa.eval.reading.order import stated_options
+from surgvqa.eval.reading.tokens import clauses, name, stem, word_set, words
 
 Cell = tuple[int, int]  # row and column, 0 at the top left
 Point = tuple[float, float]
@@ -46,9 +47,18 @@ LINES = {
 TOGETHER = re.compile(
     r"\b(top|upper|bottom|lower|north|south)(left|right|center|centre|middle|west|east)\b", re.I
 )
-RELATIVE = re.compile(
-    r"where (?:is|are) (?:the )?(?P<thing>.+?) (?:relative to|in relation to|with respect to|compared to) (?:the )?"
-    r"(?P<other>\w+(?: (?!left|right|above|below|in\b)\w+)?)"
+_OTHER = r"(?:the )?(?P<other>\w+(?: (?!left|right|above|below|in\b|at\b|on\b|now\b|here\b|during\b|when\b|of\b|this\b|the\b)\w+){0,2})"
+_LIES = r"(?: (?:lie|lies|sit|sits|stand|stands|appear|appears|rest|rests|positioned|located|placed|situated|seen|found))*"
+_RELATIVE_TO = r"(?:relative to|in relation to|with respect to|with regard to|compared to|compared with)"
+RELATIVE = re.compile(  # "How does the clip lie relative to the duct?"
+    rf"\b(?:where|how) (?:is|are|was|were|does|do|did) (?:the )?(?P<thing>(?:\w+ ){{0,4}}?\w+){_LIES} {_RELATIVE_TO} {_OTHER}"
+)
+PLACE_OF = re.compile(
+    rf"\bwhat is the (?:relative )?(?:position|place|location) of (?:the )?(?P<thing>(?:\w+ ){{0,4}}?\w+) {_RELATIVE_TO} {_OTHER}"
+)
+SIDE_OF = re.compile(  # "On which side of the duct does the clip lie?"
+    r"\b(?:which|what) side of (?:the )?(?P<other>\w+(?: \w+){0,2}?) (?:is|are|does|do|was|were) (?:the )?(?P<thing>\w+(?: (?!on\b)\w+){0,2}?)"
+    rf"(?: on)?{_LIES}$"
 )
 EITHER_SIDE = re.compile(  # "Is the tip left or right of the pupil?"
     r"\b(?:is|are|does|lies?) (?:the )?(?P<thing>(?:(?!is\b|or\b|left|right|above|below|to\b|on\b)\w+ ?){1,3}?) (?:(?:lie|to|on|the|side) )*"
@@ -64,6 +74,16 @@ ROW_COLUMN = re.compile(rf"\b{_ROW}{_BETWEEN}(?:the )?{_COLUMN}\b", re.I)
 COLUMN_ROW = re.compile(rf"\b{_COLUMN}{_BETWEEN}(?:the )?{_ROW}\b", re.I)
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
            "around": "inside", "left": "right", "right": "left"}  # fmt: skip
+RELATIONS = word_set(
+    "left right above below over under beneath underneath higher lower inside within around surrounds surrounding encircles top"
+)
+REFERENCES = word_set("of to from than")
+HAS = word_set("has have having with sees")
+ITSELF = word_set("it its itself")
+VERBS = word_set(
+    "is are was were lies lie sits sit stands appears runs rests seems surrounds encircles encloses"
+)
+SENTENCES = re.compile(r"[.,;:\n]|\b(?:and|while|whereas|so|with)\b", re.I)
 NUMBERS = re.compile(r"[\[(<][^\[\](){}]*?[\])>]")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -134,7 +154,8 @@ def said_cell(text: str) -> Cell | None:
 def _lies_beyond(before: tuple[str, ...]) -> bool:
     """Whether a place is only what another one is measured from: "opposite to the lower left"."""
     reference = tuple(word for word in before if word not in ("the", "of", "to", "from"))
-    return reference[-1:] != () and reference[-1] in BEYOND
+    is_across = "from" in before and reference[-1:] in (("across",), ("away",), ("far",))
+    return is_across or (reference[-1:] != () and reference[-1] in BEYOND)
 
 
 def _is_origin(tokens: tuple[str, ...], i: int, groups: list[list[str]], *, near: bool) -> bool:
@@ -190,18 +211,69 @@ def converse(text: str, question: str, relation: str) -> str:
     >>> converse("The pupil is right of the forceps.", asked, "right of"), converse("right of it", asked, "right of")
     ('left of', 'right of')
     """
-    plain_question = " ".join(words(question))
-    match = RELATIVE.search(plain_question) or EITHER_SIDE.search(plain_question)
-    inverse = INVERSE.get(relation)
-    if match is None or inverse is None:
+    inverse, pair = INVERSE.get(relation), _thing_and_other(question)
+    if pair is None or inverse is None:
         return relation
-    plain_text = f" {' '.join(words(text))} "
-    thing, other = match.group("thing").strip(), match.group("other").strip()
-    first, second = (plain_text.find(f" {one} ") for one in (thing, other))
-    is_subject = re.match(
-        rf" (?:the )?{re.escape(other)} (?:is|lies|sits|stands|appears|are|lie)\b", plain_text
-    )
-    return inverse if 0 <= second < first or (first < 0 and is_subject) else relation
+    tokens = words(text)
+    there = next((i for i, token in enumerate(tokens) if token in RELATIONS), len(tokens))
+    thing, other = (_place(tokens, *one) for one in (pair, pair[::-1]))
+    if other < 0:
+        return relation
+    if there < min(thing, other):  # "Below the clip lies the duct."
+        return inverse if thing < other else relation
+    is_reference = any(word in REFERENCES for word in tokens[max(0, other - 2) : other])
+    if is_reference or other > there:  # "Relative to the duct, the clip is above it."
+        return relation
+    if 0 <= thing < other:  # "The clip has the duct below it."
+        has_other = not HAS.isdisjoint(tokens[thing:other]) and not ITSELF.isdisjoint(tokens[other:])
+        return inverse if has_other else relation
+    is_subject = not VERBS.isdisjoint(tokens[other : other + 5])
+    return inverse if thing > there or (thing < 0 and is_subject) else relation
+
+
+def _thing_and_other(question: str) -> tuple[str, str] | None:
+    """Return the thing whose place a question asks for, and what its place is relative to.
+
+    >>> _thing_and_other("How does the clip lie relative to the cystic artery?"), _thing_and_other("Where is it?")
+    (('clip', 'cystic artery'), None)
+    """
+    plain_question = " ".join(words(question))
+    matches = (pattern.search(plain_question) for pattern in (RELATIVE, PLACE_OF, SIDE_OF, EITHER_SIDE))
+    match = next((one for one in matches if one), None)
+    return (match["thing"].strip(), match["other"].strip()) if match else None
+
+
+def _place(tokens: tuple[str, ...], thing: str, other: str) -> int:
+    """Return where a text names a thing, by its last word where the other one hasn't that word too; -1 where nowhere."""
+    own, rival = ([stem(word) for word in one.split()] for one in (thing, other))
+    stems = [stem(token) for token in tokens]
+    for form in (own, own[-1:] if own[-1] not in rival else own):
+        for i in range(len(stems) - len(form) + 1):
+            if stems[i : i + len(form)] == form:
+                return i
+    return -1
+
+
+def seen_from_thing(text: str, question: str, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the relations that a text states, each seen from the thing that was asked about.
+
+    >>> asked, known = "Where is the clip relative to the duct?", ("above", "below")
+    >>> seen_from_thing("The clip is above; the duct lies below the clip.", asked, known)
+    ('above',)
+    """
+    answers = stated_options(text, options, question)
+    if not question or not any(name(answer) in INVERSE for answer in answers):
+        return answers
+    if len(answers) > 2 or (len(answers) == 2 and INVERSE.get(name(answers[0])) != name(answers[1])):
+        return answers
+    parts = [(part, stated_options(part, answers, question)) for part in SENTENCES.split(text)]
+    if any(len(own) > 1 for _, own in parts):
+        return answers
+    if sum(bool(own) for _, own in parts) > 1:
+        relations = {converse(part, question, name(own[0])) for part, own in parts if own}
+    else:
+        relations = {converse(text, question, name(answers[0]))} if len(answers) == 1 else set()
+    return tuple(option for option in options if name(option) in relations) or answers
 
 
 def cell_distance(a: Cell, b: Cell) -> float:

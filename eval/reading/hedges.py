@@ -154,7 +154,13 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
             and not _same_behind(tokens, mention, occurrences)
         ):
             return True
-    pieces = [piece for piece in LIST_SEPARATOR.split(_options_whole(text, options)) if words(piece)]
+    beside = {one.option for one in occurrences if one.state == "aside"}
+    beside -= {one.option for one in occurrences if one.state != "aside"}
+    pieces = [
+        piece
+        for piece in LIST_SEPARATOR.split(_options_whole(text, options))
+        if words(piece) and not _names_only(piece, options, beside)
+    ]
     if len(pieces) == 2 and (
         all(_is_name(piece, options) for piece in pieces) or _and_another(pieces, text, options)
     ):  # "forceps, hook", of which one is no answer here
@@ -165,6 +171,12 @@ def alternatives(text: str, options: tuple[str, ...]) -> bool:
         return False
     own = {_piece(piece, options) for piece in pieces if not may_negate(clauses(piece))}
     return len(own) >= 3
+
+
+def _names_only(piece: str, options: tuple[str, ...], beside: set[str]) -> bool:
+    """Whether a piece of a list names nothing but what a reply mentions beside its answer: "B2, above B3"."""
+    named_options = {mention.option for mention in mentions(piece, options)}
+    return bool(named_options) and named_options <= beside
 
 
 def _options_whole(text: str, options: tuple[str, ...]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import BE, leaves, may_negate
-from surgvqa.eval.reading.terms import mentions, root
+from surgvqa.eval.reading.terms import Mention, mentions, root
 from surgvqa.eval.reading.tokens import MARK, clauses, name, spots, stem, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
@@ -36,6 +37,12 @@ CHANGES = re.compile(
 STAYS = re.compile(
     r"\b(?:stays?|remains?|stayed|remained|already)\b|\bfrom the (?:start|beginning)\b|\ball along\b|\ball the time\b"
 )
+COMES_LATER = re.compile(  # "the bag comes later"
+    r"(?:will |only |then |just )*(?:comes?|enters?|appears?|joins?|arrives?|follows?|is introduced|is inserted|be (?:introduced|inserted|needed|used))"
+    r"(?: in)? (?:only )?(?:later|afterwards|after this|soon|shortly|next(?! to))\b|(?:will|is to) (?:only )?(?:come|enter|appear|join|arrive|follow)\b"
+)
+OR_JOINTS, OR_WORDS = word_set("| or nor any"), word_set("or nor")
+ARTICLES, LONGEST_LIST = word_set("a an the one"), 12
 AGENT = frozenset(["by", "with", "using", "via"])
 DASH = re.compile(r"\s[-–—]\s")
 WORD = re.compile(r"[^\W\d_]{4,}")
@@ -44,6 +51,8 @@ OR_NOTHING = re.compile(r"\b(?:none|nothing|zero)\W+or\b|\bor\W+(?:none|nothing|
 SAYS_NOTHING = re.compile(
     rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty|not any|zero|0|ø)$|\b(?:empty|free|devoid) of (?:any )?(?:\w+ )?{THINGS}\b|\b(?:zero|0) {THINGS}\b"
     rf"|(?:n't|\bnot|\bcannot) (?:\w+ ){{0,3}}any (?:\w+ )?{THINGS}\b"
+    r"|\b(?:frame|image|picture|view|scene|field|clip|screen|shot) (?:is|was|looks|stays|remains|seems|appears) "
+    r"(?:just |quite |completely |entirely |totally )?(?:empty|bare)\b|\b(?:an |the )empty (?:frame|image|picture|view|scene|field|screen|shot)\b"
 )
 
 
@@ -100,10 +109,38 @@ def names_in(text: str, known_names: tuple[str, ...]) -> tuple[str, ...]:
     exception = EXCEPTION.search(text)
     mentioned_names = {
         mention.option
-        for mention in mentions(EXCEPTION.sub(" , ", text) if exception else text, known_names)
+        for mention in _with_lists_denied(EXCEPTION.sub(" , ", text) if exception else text, known_names)
         if mention.state != "negated"
     }
     return tuple(option for option in known_names if option in mentioned_names)
+
+
+def _is_or(between: tuple[str, ...]) -> bool:
+    return OR_JOINTS.issuperset(between) and not OR_WORDS.isdisjoint(between)
+
+
+def _with_lists_denied(text: str, known_names: tuple[str, ...]) -> Iterator[Mention]:
+    """Yield the mentions of names, those behind "no" in one list with "or" denied too: "no forceps, hook or bag"."""
+    tokens, is_denied = clauses(text), False
+    occurrences = mentions(text, known_names)
+    for i, mention in enumerate(occurrences):
+        between = tokens[occurrences[i - 1].end : mention.start] if i else ("",)
+        rest = tokens[mention.start :]
+        rest = rest[: rest.index("or")] if "or" in rest else ()
+        goes_on = (
+            between == (MARK,) and bool(rest) and ARTICLES.isdisjoint(rest) and len(rest) <= LONGEST_LIST
+        )
+        is_denied = mention.state == "negated" or (is_denied and (goes_on or _is_or(between)))
+        yield mention._replace(state="negated") if is_denied else mention
+
+
+def not_now(behind: tuple[str, ...]) -> bool:
+    """Whether the words behind a name say that it has left, or that it comes later.
+
+    >>> not_now(("has", "left", "the", "field")), not_now(("comes", "later")), not_now(("is", "here"))
+    (True, True, False)
+    """
+    return leaves(behind) or COMES_LATER.match(" ".join(behind)) is not None
 
 
 def beside_the_question(text: str, known_names: tuple[str, ...], question: str) -> frozenset[str]:
@@ -122,7 +159,8 @@ def beside_the_question(text: str, known_names: tuple[str, ...], question: str) 
     for mention in mentions(text, known_names):
         behind = tokens[mention.end : mention.end + 6]
         behind = behind[: behind.index(MARK)] if MARK in behind else behind
-        if (STAYS.search(" ".join(behind)) is not None) if is_change else leaves(behind):
+        is_beside = STAYS.search(" ".join(behind)) is not None if is_change else not_now(behind)
+        if is_beside:
             own.add(name(mention.option))
     return frozenset(own)
 
@@ -180,7 +218,8 @@ def inventions(parts: list[str], known_names: tuple[str, ...]) -> set[str]:
     for i, part in enumerate(parts):
         beside = any(has_known_name[i + 1 :]) or (i > 0 and has_known_name[i - 1])
         part_words = words(part)
-        if has_known_name[i] or not beside or may_negate(clauses(part)):
+        is_later = any(COMES_LATER.match(" ".join(part_words[j:])) for j in range(1, len(part_words)))
+        if has_known_name[i] or not beside or is_later or may_negate(clauses(part)):
             continue
         stop = next(
             (j for j, word in enumerate(part_words) if j and (word in ENDS or word.endswith("ing"))),

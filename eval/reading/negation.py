@@ -130,6 +130,14 @@ LEFT = re.compile(
     r"|\b(?:left|leaves|exits|exited) (?:the )?(?:view|frame|picture|image|screen|field|scene|shot)\b"
 )
 DIRECTIONS = word_set("left right top bottom above below")
+HOUR = "o'clock"
+FROM_THERE = re.compile(
+    r"(?:below|above|under|over|beneath|underneath|opposite|facing|beyond|past|(?:left|right|north|south|east|west) (?:of|from)|(?:across|away) (?:of|from))"
+    r"(?: (?:to|of|from))?(?: the)?(?: cell| square| field)?"
+)
+IS_BESIDE = re.compile(
+    r"(?:(?:is|lies|sits|being) )?(?:just |right |directly |straight )?(?:below|above|opposite|underneath|next to|beside|(?:to|on) (?:the|its) (?:left|right)|(?:left|right) of)\b"
+)
 LIKENESS = frozenset(
     (verb, "like") for verb in ("look", "looks", "looked", "seem", "seems", "seemed", "appears")
 )
@@ -179,6 +187,9 @@ def is_negated(tokens: tuple[str, ...], start: int, end: int) -> bool:
         return False
     if behind[0] == "not" and not IN_VIEW.isdisjoint(behind[1:]):  # "(a not in view)"
         return True
+    is_elliptic = len(behind) == 1 and behind[0].endswith("n't")
+    if is_elliptic and not OVER.isdisjoint(tokens[max(0, start - 3) : start]):
+        return False  # "a is finished, b isn't"
     return behind[0].endswith("n't") or (behind[0] in BE and any(word in ABSENT for word in behind[1:]))
 
 
@@ -277,7 +288,7 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
         tokens[end : end + 4]
     ):
         return True  # "At first I thought of a, but it is b."
-    if "whether" in tokens[max(0, start - 5) : start]:
+    if "whether" in tokens[max(0, start - 5) : start] or _is_landmark(tokens, start, end):
         return True
     behind = tokens[end : end + 4]
     if behind[:3] == (MARK, "no", MARK) and len(behind) > 3:  # "Incision? No, phaco."
@@ -302,6 +313,22 @@ def aside(tokens: tuple[str, ...], start: int, end: int) -> bool:
     if not behind or behind[0] not in BE | OVER | {"just", "already", "had"}:
         return False
     return any(word in OVER for word in behind)
+
+
+def _is_landmark(tokens: tuple[str, ...], start: int, end: int) -> bool:
+    """Whether a cell with a label or an hour of a clock is only what another place is measured from.
+
+    >>> _is_landmark(("just", "below", "a", "2"), 2, 4), _is_landmark(("below", "the", "pupil"), 2, 3)
+    (True, False)
+    """
+    own = tokens[start:end]
+    if not (own[-1:] == (HOUR,) or (len(own) == 2 and len(own[0]) == 1 and own[1].isdigit())):
+        return False
+    before = tokens[max(0, start - 5) : start]
+    if any(FROM_THERE.fullmatch(" ".join(before[i:])) for i in range(len(before))):
+        return True
+    behind = tokens[end : end + 5]
+    return IS_BESIDE.match(" ".join(behind[: behind.index(MARK)] if MARK in behind else behind)) is not None
 
 
 def subordinate(tokens: tuple[str, ...], start: int) -> bool:

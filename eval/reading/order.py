@@ -46,6 +46,16 @@ WHICH_OF_TWO = re.compile(r"\W*(?:it is |it's )?the (?:(former)|latter)(?: one| 
 ENDS_LATE = word_set("second last later secondly afterwards")
 ENDS_EARLY = word_set("first earlier firstly earliest sooner")
 ARTICLES = word_set("the a an")
+ADVERBS = word_set("only just soon then shortly directly immediately is was")
+_IT = r"(?: (?:it|that|this|them))"
+_COMES = r"(?:comes|came|appears|appeared|enters|entered|starts|started|is seen|seen|arrives|arrived)"
+FOLLOWS = re.compile(
+    rf"(?:follows|followed|following|follow){_IT}?(?: later)?|preceded by{_IT}"
+    rf"|{_COMES} (?:after|behind){_IT}|{_COMES} (?:next|later|second|afterwards|after)"
+)
+PRECEDES = re.compile(
+    rf"(?:precedes|preceded|preceding){_IT}?|followed by{_IT}|{_COMES} before{_IT}|{_COMES} (?:before|first|earlier)"
+)
 
 
 @lru_cache(maxsize=32768)
@@ -157,7 +167,21 @@ def _order_of_two(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> 
             return b.option, a.option
         if any(_holds(between, words) for words in FORWARD):
             return a.option, b.option
+        if (is_late := _is_late(tokens, b.end)) is not None:
+            return (a.option, b.option) if is_late else (b.option, a.option)
     return None
+
+
+def _is_late(tokens: tuple[str, ...], end: int) -> bool | None:
+    """Whether the words behind the second of two names say that it comes after the first; None where they say nothing.
+
+    >>> _is_late(("follows", "it"), 0), _is_late(("is", "followed", "by", "it"), 0), _is_late(("is", "seen"), 0)
+    (True, False, None)
+    """
+    behind = tokens[end : end + 5]
+    behind = behind[: behind.index(MARK)] if MARK in behind else behind
+    text = " ".join(word for word in behind if word not in ADVERBS)
+    return True if FOLLOWS.fullmatch(text) else False if PRECEDES.fullmatch(text) else None
 
 
 def _between(tokens: tuple[str, ...], a: Mention, b: Mention) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.negation import AFFIRMING, leaves
+from surgvqa.eval.reading.synonyms import opposites
 from surgvqa.eval.reading.terms import root
 from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
 
@@ -42,6 +43,9 @@ UNLESS = re.compile(  # "not absent", "cannot see none"
 FINDING = re.compile(r"(?:(?:it|this|that|the \w+) (?:is|was) )?(negative|positive) for ")
 SURELY = frozenset(["definitely", "certainly", "absolutely", "indeed", "surely", "clearly"])
 SHORT = {"y": "yes", "n": "no"}
+PRONOUN_VERB = re.compile(
+    r"(?:it|they)(?: (?:is|are|does|do|has|have))?(?P<denial>n't| not| never)? (?P<verb>\w{4,})(?: (?:\w+ly|once|twice|again|now|there|here|too|a (?:little|bit|lot)))?"
+)
 ELLIPTIC = re.compile(
     r"(?:it|they|there|this|that|he|she|you) (?:is|are|was|were|does|do|did|has|have|can|could)((?:n't| not)?)"
 )  # "It isn't."
@@ -82,6 +86,9 @@ SMALL = word_set(
 SHOWS = word_set("show shows contain contains depict depicts display displays include includes")
 SCENE = word_set("clip image frame frames video picture view")
 EMPHASIS = word_set("yet fully completely been whatsoever all sign signs evidence trace")
+NEUTRAL = word_set(
+    "field everything all completely totally entirely quite perfectly still surgical operative site whole looks appears"
+)
 DENIALS = word_set(
     "nothing no not never nowhere cannot without neither nor none absent missing fails lacks free"
 )
@@ -196,9 +203,9 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
     own = tuple(word for word in tokens if word != MARK)
     if existence and _bare(own):
         return {"yes" if DENIALS.isdisjoint(own) else "no"}
-    if short := _predicate(own, question_words):
+    if short := _predicate(own, question_words) or _opposite(own, question_words):
         return {short}
-    answers: set[str] = set()
+    answers = _acts(tokens, question_words)
     clause: list[str] = []
     for i, token in enumerate((*tokens, MARK, MARK)):
         if token == MARK and existence and _labels(tokens, i, clause, topic):  # "spatula: absent"
@@ -211,6 +218,40 @@ def _sentences(tokens: tuple[str, ...], question: str) -> set[str]:
             answers.add(answer)
         clause = []
     return answers
+
+
+def _opposite(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
+    """Read a reply that says the opposite of what a question asks: "The field is dry." of bleeding.
+
+    >>> _opposite(("the", "field", "is", "dry"), words("Can active bleeding be seen?"))
+    'no'
+    """
+    topic = {stem(word) for word in question_words}
+    values = {value for key, own_values in opposites().items() if stem(key) in topic for value in own_values}
+    opposite_words = values.intersection(own)
+    keys = {key for key, own_values in opposites().items() if values.intersection(own_values)}
+    if (
+        not opposite_words or topic.intersection(map(stem, values)) or keys.intersection(own)
+    ):  # both are named
+        return ""
+    rest = {word for word in own if word not in opposite_words and not word.endswith("n't")}
+    if {stem(word) for word in rest} - topic - {stem(word) for word in SMALL | NEUTRAL | {"not"}}:
+        return ""
+    return "yes" if "not" in own or any(word.endswith("n't") for word in own) else "no"
+
+
+def _acts(tokens: tuple[str, ...], question_words: tuple[str, ...]) -> set[str]:
+    """Read the clauses that say of "it" what the question asks, as in "It bleeds".
+
+    >>> _acts(("it", "bleeds", "|", "a", "little"), words("Is the artery bleeding?"))
+    {'yes'}
+    """
+    acts = {root(word, 3) for word in question_words if root(word, 3) != word}
+    clauses_apart = (clause.strip() for clause in " ".join(tokens).split(MARK))
+    verbs = [
+        verb for verb in map(PRONOUN_VERB.fullmatch, clauses_apart) if verb and root(verb["verb"], 3) in acts
+    ]
+    return set() if "or" in tokens else {"no" if verb["denial"] else "yes" for verb in verbs}
 
 
 def _predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:

@@ -89,6 +89,7 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
         "partial": ("partially", "incomplete"),
     },
 )
+WORDS, OPPOSITES = "words", "opposites"  # sections of the thesaurus that hold no names
 SECTIONS = ("phases", "anatomy", "instruments", "events")
 ALONE: dict[str, tuple[str, ...]] = {  # these are clear without a second answer of their group
     "not visible": ("out of view", "cannot be seen", "can't be seen", "not seen", "not in view", "invisible", "isn't visible", "hidden",
@@ -147,8 +148,35 @@ def _terms() -> dict[str, tuple[str, ...]]:
         for entry in (entry for section in SECTIONS for entry in procedure.get(section, ())):
             if isinstance(entry, dict):
                 terms.setdefault(entry["name"], set()).update(map(str, entry.get("synonyms", ())))
-    thesaurus = yaml.safe_load(resources.files(__package__).joinpath("thesaurus.yaml").read_text("utf-8"))
-    for names in thesaurus.values():
-        for canonical, spellings in names.items():
+    for section, names in _thesaurus().items():
+        for canonical, spellings in names.items() if section not in (WORDS, OPPOSITES) else ():
             terms.setdefault(canonical, set()).update(spellings)
+    terms_by_spelling: dict[str, set[str]] = {}
+    for term, own_spellings in terms.items():
+        for spelling in own_spellings if term != "idle" else ():
+            terms_by_spelling.setdefault(spelling, set()).add(term)
+    for (
+        spelling,
+        own,
+    ) in terms_by_spelling.items():  # where "rhexis" is the answer, "capsulorhexis" says the same
+        is_one = any(own - {term} <= terms[term] for term in own)  # one term, or terms that name each other
+        if is_one and spelling not in terms:
+            terms[spelling] = set().union(own, *(terms[term] for term in own)) - {spelling}
     return {canonical: tuple(sorted(spellings)) for canonical, spellings in sorted(terms.items())}
+
+
+def kindred_words() -> dict[str, list[str]]:
+    """Return the words that mean the same within a longer name: "tumour excision", "removal of the tumour"."""
+    return _thesaurus()[WORDS]
+
+
+def opposites() -> dict[str, list[str]]:
+    """Return the words that say that something isn't so: what is "dry" doesn't bleed."""
+    return _thesaurus()[OPPOSITES]
+
+
+@cache
+def _thesaurus() -> dict[str, dict[str, list[str]]]:
+    text = resources.files(__package__).joinpath("thesaurus.yaml").read_text("utf-8")
+    thesaurus: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
+    return thesaurus

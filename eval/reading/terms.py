@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.reading.negation import aside, is_negated, subordinate
-from surgvqa.eval.reading.synonyms import synonyms
+from surgvqa.eval.reading.synonyms import kindred_words, synonyms
 from surgvqa.eval.reading.tokens import MARK, american, clauses, stem, words
 
 FILLERS = frozenset(["and", "of", "the"])
@@ -20,6 +20,8 @@ ADVERBS = frozenset(["still"])  # "still moving" is not "still"
 LONG, LONGER = 8, 14  # letters of a name in which one or two may be wrong
 SHORTEST = 2  # letters of a name's first part: "co axial"
 SAME_START = 4  # "abduction" is no spelling of "adduction"
+SLIP = 6  # letters of a name in which one may be doubled or swapped, or a vowel dropped: "neddle holder"
+LABEL = re.compile(r"[a-z]|[ivx]{1,4}")  # "grade A", "Forrest II": another one is another name
 OPEN = 500  # names beyond which a misspelled one is not looked for
 ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"
 Y_ENDING = re.compile(r"([a-z])(?:ying|ies?|ied)")  # "tying", "ties"
@@ -57,7 +59,9 @@ class Index:
     exact: dict[tuple[str, ...], str] = field(default_factory=dict)
     prefixes: frozenset[str] = frozenset()  # of what is joined: no other word begins a name
     long: dict[str, dict[str, str]] = field(default_factory=dict)  # by their first letters, spelled alike
-    firsts: frozenset[str] = frozenset()  # letters that they begin with
+    slips: dict[frozenset[str], dict[str, str]] = field(default_factory=dict)  # by their consonants
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the letters and Roman numerals of each
+    firsts: frozenset[str] = frozenset()  # letters that long ones and slips begin with
     longest: int = 1
 
 
@@ -88,31 +92,36 @@ def index(options: tuple[str, ...]) -> Index:
     singles = {form[0] for form in exact if len(form) == 1}
     longest = 1
     prefixes: set[str] = set()
+    labels: dict[str, tuple[str, ...]] = {}
     for form, option in forms:
         longest = max(longest, len(form) + 2)
         core = tuple(word for word in form if word not in FILLERS)
-        reversals = (
-            [core[::-1]]
-            if len(core) == 2 and form in exact and core[::-1] not in exact and core[0] not in DIRECTIONS
-            else []
-        )
+        is_pair = len(core) == 2 and form in exact and core[::-1] not in exact
+        has_order = core[:1] == () or core[0] in DIRECTIONS or core[-1].isdigit()
+        reversals = [core[::-1]] if is_pair and not has_order else []
         shorter = [*reversals, core] if len(core) > 1 and not singles.issuperset(core) else reversals
         for own in (form, *shorter):
             together = "".join(map(stem, own))
             if option not in compounds.setdefault(together, []):
                 compounds[together].append(option)
             prefixes.update(together[:size] for size in range(1, len(together) + 1))
+            labels[foreign(together)] = _labels(own)
     long: dict[str, dict[str, str]] = {}
-    for key, own in compounds.items():
+    slips: dict[frozenset[str], dict[str, str]] = {}
+    for key, alternatives in compounds.items():
         alike = foreign(key)
         if len(key) >= LONG:
-            long.setdefault(alike[:SAME_START], {})[alike] = own[0]
+            long.setdefault(alike[:SAME_START], {})[alike] = alternatives[0]
+        if len(key) >= SLIP and key.isalpha():
+            slips.setdefault(_consonants(alike), {})[alike] = alternatives[0]
     return Index(
         {key: tuple(own) for key, own in compounds.items()},
         exact,
         frozenset(prefixes),
         long,
-        frozenset(key[:1] for key in long),
+        slips,
+        labels,
+        frozenset(alike[:1] for own in (*long.values(), *slips.values()) for alike in own),
         longest,
     )
 
@@ -200,7 +209,7 @@ def _state(tokens: tuple[str, ...], start: int, end: int) -> str:
 
 def _find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[tuple[int, int, str]]:
     """Long names with a letter or two wrong, or spelled as in another language; only where one is nearest."""
-    if not option_index.long:
+    if not option_index.firsts:
         return
     for start, token in enumerate(tokens):
         if len(token) < SHORTEST or foreign(token)[:1] not in option_index.firsts:
@@ -211,20 +220,44 @@ def _find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[t
                 break
             together += stem(tokens[end - 1])
             spelling = foreign(together)
-            names = option_index.long.get(spelling[:SAME_START])
-            if names is None or len(spelling) < LONG - 1:
-                if names is None and len(spelling) >= SAME_START:
-                    break
-                continue
+            names = option_index.long.get(spelling[:SAME_START], {}) if len(spelling) >= LONG - 1 else {}
             near = {
                 option
                 for key, option in names.items()
                 if abs(len(key) - len(spelling)) <= 2
-                and _distance(spelling, key) <= (2 if len(key) >= LONGER else 1)
+                and distance(spelling, key) <= (2 if len(key) >= LONGER else 1)
+                and option_index.labels[key] == _labels(tokens[start:end])
+            } or {
+                option
+                for key, option in option_index.slips.get(_consonants(spelling), {}).items()
+                if _is_slip(spelling, key) and option_index.labels[key] == _labels(tokens[start:end])
             }
             if len(near) == 1:
                 yield start, end, near.pop()
                 break
+
+
+def _labels(own: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the single letters and Roman numerals in a name, but for an article at its start."""
+    return tuple(word for i, word in enumerate(own) if LABEL.fullmatch(word) and (i or word != "a"))
+
+
+def _consonants(word: str) -> frozenset[str]:
+    return frozenset(word).difference("aeiouy")
+
+
+def _is_slip(spelling: str, key: str) -> bool:
+    """Whether a name of the same consonants has one letter doubled, dropped or swapped with its neighbour.
+
+    >>> _is_slip("clapser", "clasper"), _is_slip("neddle", "needle"), _is_slip("perineal", "peroneal")
+    (True, True, False)
+    """
+    if spelling[0] != key[0]:
+        return False
+    off, same_letters = distance(spelling, key), sorted(spelling) == sorted(key)
+    wrong = [i for i in range(min(len(spelling), len(key))) if spelling[i] != key[i]]
+    is_swap = same_letters and len(wrong) == 2 and wrong[1] - wrong[0] == 1
+    return is_swap or (off == 1 and (len(spelling) != len(key) or set(spelling) == set(key)))
 
 
 def _find_derived(
@@ -236,21 +269,21 @@ def _find_derived(
         if token == MARK:
             clause_roots.append({})
         else:
-            clause_roots[-1].setdefault(root(token), place)
+            clause_roots[-1].setdefault(_kin(token), place)
     short: list[dict[str, int]] = [{}]  # as ``said``, with the roots of short words: "ties the knot"
     for place, token in enumerate(tokens):
         if token == MARK:
             short.append({})
         else:
-            short[-1].setdefault(root(token, 3), place)
+            short[-1].setdefault(_kin(token, 3), place)
     whole = {}
-    stems = [root(token, 3) for token in tokens]
+    stems = [_kin(token, 3) for token in tokens]
     for form, option in option_index.exact.items():
         least, own = (5, clause_roots) if len(form) == 1 and len(root(form[0], 3)) > 4 else (3, short)
-        roots = [root(word, least) for word in form if word not in FILLERS]
+        roots = [_kin(word, least) for word in form if word not in FILLERS]
         if not roots or option in named_options or (len(form) == 1 and form[0] in tokens):
             continue
-        if all(root(word, least) == word for word in form):
+        if all(_kin(word, least) == word for word in form):
             if len(roots) > 1 and (first := _adjacent(stems, roots)) is not None:  # "leak testing"
                 whole[option] = [first, first + len(roots) - 1]
             continue
@@ -268,6 +301,7 @@ def _adjacent(stems: list[str], roots: list[str]) -> int | None:
     return next((i for i in range(len(stems) - size + 1) if stems[i : i + size] == roots), None)
 
 
+@lru_cache(maxsize=65536)
 def root(word: str, least: int = 5) -> str:
     """Return what a noun of an action and its verb share; short words stay as they are.
 
@@ -288,7 +322,23 @@ def root(word: str, least: int = 5) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _distance(a: str, b: str) -> int:
+def _kin(word: str, least: int = 5) -> str:
+    """Return the root of a word, or that of the word it means the same as: "removal" is "excision".
+
+    >>> _kin("removal") == _kin("excised"), _kin("lens")
+    (True, 'lens')
+    """
+    return _kindred_roots().get(root(word, 3)) or root(word, least)
+
+
+@cache
+def _kindred_roots() -> dict[str, str]:
+    words_by_noun = kindred_words()
+    return {root(word, 3): f"{noun}~" for noun, own in words_by_noun.items() for word in (noun, *own)}
+
+
+@lru_cache(maxsize=65536)
+def distance(a: str, b: str) -> int:
     """Return the number of letters to change, add or drop (Levenshtein)."""
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, start=1):

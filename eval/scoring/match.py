@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from surgvqa.builders.bits.guessers import LIST_KINDS
 from surgvqa.cards.command import InputError, nearest
-from surgvqa.eval.numerals import counts, number_words, quantities, units
+from surgvqa.eval.numerals import counts, number_words, places, quantities, units
 from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
 from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity
 from surgvqa.eval.reading.lists import (
@@ -303,13 +303,11 @@ def _as_count(rule: str, text: str, target: Target) -> Verdict:
 
 def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:
     """Return the one of the kind's answers that a reply states, by its words or by its letter."""
-    text = grid_answers.grid_labels(grid_answers.within(text, target.question))
+    text = places.right_spelling(grid_answers.grid_labels(grid_answers.within(text, target.question)))
+    options = _merge_options(target.answer, options, places.named_like(text, target.answer))
     if (option := option_of_number(text, options)) is not None:
         return RIGHT if words(option) == words(target.answer) else Verdict(False, "another answer")
-    answers = order.stated_options(text, options, target.question)
-    if len(answers) == 1 and target.question:
-        other = grid_answers.converse(text, target.question, *map(name, answers))
-        answers = tuple(option for option in options if name(option) == other) or answers
+    answers = grid_answers.seen_from_thing(text, target.question, options)
     forms = {words(option) for option in answers}
     choice = _choice_by_letter(rule, text, target)
     if choice is not None:
