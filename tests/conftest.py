@@ -53,6 +53,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
+@pytest.fixture
+def nothing_stays() -> Iterator[None]:
+    """Forget after a test what its ``--source`` and ``--kinds-from`` added: that holds for a process."""
+    yield
+    from surgvqa.builders import sources
+    from surgvqa.builders.asking import extensions
+
+    extensions.use()
+    sources._user_files.clear()
+    for cached in (sources._package_modules, extensions._load, sources.load):
+        cached.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """Real annotations that nobody here wrote; they live outside the project."""

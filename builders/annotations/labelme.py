@@ -56,9 +56,8 @@ def labelme(
         faults.note(name, why)
         return faults.sum_up(())
     try:
-        if len(parts(shown_name)) != len(
-            ("annotations", "CASE.json")
-        ):  # that one is named after its operation
+        is_of_case = len(parts(shown_name)) == 2  # annotations/CASE.json has the name of its operation
+        if not is_of_case:
             refuse_other_name(shown_name, name)
         width, height = frame_size(file["imageWidth"], file["imageHeight"])
         elsewhere.refuse_moved(file)

@@ -200,9 +200,9 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
 
 
 def steady(look: Look, draft: Draft) -> bool:
-    """Whether the instruments of a draft come and go farther from its moments than its source's labels may be off.
+    """Whether no instrument of a draft comes or goes near its moments: within the error of its source's labels.
 
-    They are those that it names or offers, all where it does neither.
+    An instrument of a draft is one that it names or offers; all are where it does neither.
     """
     error, roles = look.view.case.moment_error_s, look.transitions.roles
     words = (draft.slots.get("a"), draft.slots.get("b"), *draft.choices)

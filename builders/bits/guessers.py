@@ -122,22 +122,19 @@ def is_right(guess: str, truth: str) -> bool:
     if (span := regions.true_span(truth)) is not None:
         interval = regions.true_span(guess)
         return interval is not None and regions.same_span(interval, span)
-    true_parts, parts = ([STRETCH.fullmatch(part) for part in text.split("; ")] for text in (truth, guess))
-    if all(true_parts) and all(parts) and len(parts) == len(true_parts):
-        return all(
-            _names(one[3]) == _names(other[3]) and regions.same_span(_span(one), _span(other))
-            for one, other in zip(parts, true_parts, strict=True)
-            if one is not None and other is not None
-        )
+    if true_stretches := _stretches(truth):
+        return regions.same_stretches(_stretches(guess), true_stretches)
     return guess.casefold() == truth.casefold()
 
 
-def _names(text: str) -> set[str]:
-    return set(text.split(", "))
-
-
-def _span(match: re.Match[str]) -> regions.Span:
-    return float(match[1]), float(match[2])
+def _stretches(answer: str) -> list[regions.Stretch]:
+    """Return the stretches that an answer of a build is; none where it is something else."""
+    matches = [STRETCH.fullmatch(part) for part in answer.split("; ")]
+    if not all(matches):
+        return []
+    return [
+        ((float(match[1]), float(match[2])), frozenset(match[3].split(", "))) for match in matches if match
+    ]
 
 
 def chance(kind: str, choices: Sequence[str], answer: str, answer_count: int) -> float:

@@ -33,7 +33,7 @@ class Key(NamedTuple):
 
 @cache
 def _patterns(kind: str, words: Wording) -> tuple[re.Pattern[str], ...]:
-    """Return the phrasings of a kind as patterns of what they name."""
+    """Return a pattern for each phrasing of a kind, with a group for each name that it asks about."""
     if kind not in words.kinds:
         return ()
     patterns = []

@@ -37,7 +37,7 @@ class CaseIndex:
 
     @cached_property
     def facts(self) -> frozenset[Fact]:
-        """The facts that some moment of the case has, beside the names of what is in view."""
+        """What the labels of the case hold beside names of things: the facts that kinds of questions need."""
         case = self.case
         presence: dict[Fact, bool] = {
             "places": any(node.granularity != "presence" for scene in self.scenes for node in scene.nodes),

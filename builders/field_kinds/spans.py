@@ -77,7 +77,7 @@ def _parts(look: Look) -> list[tuple[str, list[int]]]:
 
 
 def _ends_alone(look: Look, name: str, indices: list[int]) -> bool:
-    """Whether an instrument comes and goes without another one doing so, as far as it does within the clip."""
+    """Whether no other instrument comes or goes at the moments of the clip at which this one does."""
     changes = [indices[0], indices[-1] + 1]
     times = [look.moments[i].time_s for i in changes if 0 < i < len(look.moments)]
     return not any(in_exchange(look, name, at_s) for at_s in times)

@@ -59,9 +59,6 @@ def refuse_links_of(case: Case, *roots: Path | None) -> None:
             refuse_links(paths, root)
 
 
-COPIES = "__MACOSX"
-
-
 def below(root: Path) -> Iterator[Path]:
     """Yield every file and folder below a folder, also behind links in it; what links lead to twice comes once.
 
@@ -78,7 +75,7 @@ def below(root: Path) -> Iterator[Path]:
             inside.clear()
             continue
         inodes.add((status.st_dev, status.st_ino))
-        inside[:] = sorted(name for name in inside if name != COPIES)
+        inside[:] = sorted(name for name in inside if name != "__MACOSX")
         refuse_links((link for name in inside if (link := Path(folder) / name).is_symlink()), root)
         for name in sorted((*inside, *names)):
             if not name.startswith("._"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from surgvqa.builders.geometry.coordinates import iou
 
@@ -14,6 +15,7 @@ SPAN = re.compile(rf"{SECONDS}\s*(?:-|–|—|\bto\b|\bto the\b|\buntil\b|\band\
 
 Box = tuple[float, float, float, float]
 Span = tuple[float, float]
+Stretch = tuple[Span, frozenset[str]]  # an interval of time, and the names of what it shows
 
 
 def boxes(text: str) -> set[Box]:
@@ -74,6 +76,19 @@ def same_span(span: Span, true: Span) -> bool:
     (True, False)
     """
     return temporal_iou(span, true) >= LEAST
+
+
+def same_stretches(stretches: Sequence[Stretch], true: Sequence[Stretch]) -> bool:
+    """Whether two tellings have the same stretches in the same order: equal names, and a temporal IoU of at least 0.5.
+
+    >>> true = [((0.0, 3.0), frozenset({"hook"})), ((3.0, 6.0), frozenset({"none"}))]
+    >>> same_stretches([((0.0, 2.0), true[0][1]), ((2.0, 6.0), true[1][1])], true), same_stretches(true[:1], true)
+    (True, False)
+    """
+    return len(stretches) == len(true) and all(
+        names == true_names and same_span(span, true_span)
+        for (span, names), (true_span, true_names) in zip(stretches, true, strict=True)
+    )
 
 
 def temporal_iou(window: tuple[float, float], true: tuple[float, float]) -> float:

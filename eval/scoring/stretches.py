@@ -15,10 +15,8 @@ SMALL_WORDS = re.compile(
     r"\b(?:s|sec\w*|the|an?|from|then|is|are|there|only|in view|visible|instruments?)\b", re.IGNORECASE
 )
 
-Stretch = tuple[regions.Span, frozenset[str]]
 
-
-def read_stretches(text: str) -> list[Stretch]:
+def read_stretches(text: str) -> list[regions.Stretch]:
     """Return the intervals of a text, each with the names behind it.
 
     >>> read_stretches("0.0-2.0 s: hook; 2.0-6.0 s: grasper, hook")[1] == ((2.0, 6.0), frozenset({"grasper", "hook"}))
@@ -38,7 +36,7 @@ def _names(text: str) -> frozenset[str]:
     return items(re.sub(r"[:.]", " ", SMALL_WORDS.sub(" ", text)).strip(" ,;-\n"))
 
 
-def true_stretches(answer: str) -> list[Stretch]:
+def true_stretches(answer: str) -> list[regions.Stretch]:
     """Return the stretches that a true answer is; none where it is something else.
 
     >>> true_stretches("1.0-3.0 s"), true_stretches("hook; grasper"), len(true_stretches("0.0-1.0 s: hook; 1.0-6.0 s: none"))
@@ -46,18 +44,6 @@ def true_stretches(answer: str) -> list[Stretch]:
     """
     parts = answer.split("; ")
     return read_stretches(answer) if all(re.match(r"[\d.]+-[\d.]+ s: \S", part) for part in parts) else []
-
-
-def same_stretches(reply: Sequence[Stretch], true: Sequence[Stretch]) -> bool:
-    """Whether two tellings have the same stretches in the same order: equal names, and a temporal IoU of at least 0.5.
-
-    >>> told = read_stretches("0-3 s: hook; 3-6 s: none")
-    >>> same_stretches(read_stretches("0.0-2.0 s: hook; 2.0-6.0 s: none"), told), same_stretches(told[:1], told)
-    (True, False)
-    """
-    return len(reply) == len(true) and all(
-        a[1] == b[1] and regions.same_span(a[0], b[0]) for a, b in zip(reply, true, strict=True)
-    )
 
 
 def judge_region(text: str, short: str) -> tuple[bool, str] | None:
@@ -71,7 +57,7 @@ def judge_region(text: str, short: str) -> tuple[bool, str] | None:
         reply = read_stretches(in_seconds)
         if not reply:
             return False, NO_SPAN
-        return (True, "") if same_stretches(reply, true) else (False, "other stretches")
+        return (True, "") if regions.same_stretches(reply, true) else (False, "other stretches")
     return None
 
 

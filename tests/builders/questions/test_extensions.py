@@ -18,6 +18,7 @@ from surgvqa.builders.inspection import page, result
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "cholec80"
 KIND = '''
 """Is the scene busy? Needs instruments that are named; yes from two kinds on."""
@@ -59,17 +60,6 @@ def cases(root, *, number: int = 3):
     for i in range(number):
         yield Case(f"case {i}", "ours", "cholecystectomy", (Phase("preparation", 0, 30), Phase("clipping and cutting", 30, 60)))
 '''
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    """What is added holds for a process; here for a test."""
-    yield
-    extensions.use()
-    sources._user_files.clear()
-    sources._package_modules.cache_clear()
-    extensions._load.cache_clear()
-    sources.load.cache_clear()
 
 
 @pytest.fixture

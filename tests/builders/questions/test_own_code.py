@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders import __main__ as command
-from surgvqa.builders import sources
-from surgvqa.builders.asking import extensions
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 SOURCE = '''"""Phases and videos of our clinic."""
 
 import csv
@@ -40,16 +39,6 @@ KINDS = {"late": Kind("recognition", late)}
 '''
 WORDS = "late:\n  questions:\n" + "".join(f"    - Phrasing {i}, is it late?\n" for i in range(6))
 WORDS += '  answer: "It is {x}."\n  nothing: "It is not."\n'
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    yield
-    extensions.use()
-    sources._user_files.clear()
-    sources._package_modules.cache_clear()
-    extensions._load.cache_clear()
-    sources.load.cache_clear()
 
 
 def build(folder: Path, source: str, *options: str) -> int:

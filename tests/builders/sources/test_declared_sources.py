@@ -19,18 +19,10 @@ from surgvqa.builders.schema import Case, Omission
 from surgvqa.builders.tabular import clock, description, find, rows, source
 from surgvqa.cards.command import InputError
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 FOLDER = Path(sources.__path__[0])
 DESCRIBED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    """What ``--source`` adds holds for a process; here for a test."""
-    yield
-    sources._user_files.clear()
-    sources._package_modules.cache_clear()
-    sources.load.cache_clear()
 
 
 def read(name: str, root: Path | None = None, **options: object) -> list[Case | Omission]:
