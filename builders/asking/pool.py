@@ -28,7 +28,18 @@ from surgvqa.builders.field_kinds import (
     spans,
     steps,
 )
-from surgvqa.builders.kinds import changes, count, phase, places, presence, things, tip_moves, tip_pairs, tips
+from surgvqa.builders.kinds import (
+    changes,
+    count,
+    in_place,
+    phase,
+    places,
+    presence,
+    things,
+    tip_moves,
+    tip_pairs,
+    tips,
+)
 from surgvqa.builders.kinds.view import Draft, Kind, Look
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions.selection import Selection
@@ -66,6 +77,7 @@ POOL: Mapping[str, Kind] = {
     "tip_clock": Kind("spatial", tips.tip_clock, needs="places"),
     "tip_cell": Kind("spatial", tips.tip_cell, needs="places"),
     "absolute_position": Kind("spatial", tips.position, needs="places"),
+    "in_place": Kind("spatial", in_place.in_place, whole=True, needs="places"),
     "reaches": Kind("temporal", places.reaches, needs="places"),
     "ever_seen": Kind("recognition", ever_seen.ever_seen, whole=True),
     "goes_to": Kind("temporal", goes_to.goes_to, needs="places"),

@@ -3,7 +3,8 @@
 A window takes as many annotated moments as fit into ``clip_seconds`` (plus a second), and the next one begins where
 it ends; of stills it takes two that follow each other, however far apart. The first frame shows its first moment,
 the last frame its last. A moment with none close enough has a window of its own, centred on it. What lies
-between moments too far apart is tiled, across changes of phase, for questions about phases and steps.
+between moments too far apart is tiled, across changes of phase, for questions about phases and steps. Where labels
+may be seconds early or late a window is several times as long, and what is annotated so close to a change counts for nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.timeline import Stretch, course, to_ms
 from surgvqa.builders.cases.windows import SECOND, Windows, chop, place_scenes
 from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError
+
+ERRORS = 6  # times the error of a case's labels that a window lasts at the least: room for what is clear of every change
 
 
 def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
@@ -38,8 +42,9 @@ def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
         for at in seconds
         if (_stretch(stretches, at) is not None or at not in scenes)
         and (not picture_times or at in picture_times)
+        and is_sure(case, seconds[at])
     )
-    length = to_ms(clip_seconds)
+    length = to_ms(length_s(case, clip_seconds))
     spans = _spans(times, stretches, length, bool(picture_times))
     clips = [
         Clip(
@@ -59,6 +64,16 @@ def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
             clips.append(Clip(case.case_id, start, end, label, frames_s=frames_s))
     clips.sort(key=lambda clip: (clip.start_ms, clip.end_ms))
     return Windows(tuple(clips), (*omissions, *scene_omissions))
+
+
+def length_s(case: Case, clip_seconds: float) -> float:
+    """Return how long a window of a case is: longer than it is asked to be where the case's labels may be seconds off."""
+    return max(clip_seconds, ERRORS * case.moment_error_s)
+
+
+def is_sure(case: Case, at_s: float) -> bool:
+    """Whether no instrument comes or goes within the error of a case's labels around a moment."""
+    return not case.moment_error_s or of_case(case).steady(at_s, case.moment_error_s, frozenset())
 
 
 def asks_itself(case: Case) -> bool:
@@ -120,15 +135,14 @@ def _frame_seconds(
 def _fill_gaps(moments: Sequence[float], frames: int) -> tuple[float, ...]:
     """Return the seconds of ``frames`` from the first moment to the last: the moments, and middles of the widest gaps.
 
-    Where there are more moments than frames the frames are evenly spread.
+    Where there are more moments than frames, the frames show moments that are evenly spread.
 
     >>> _fill_gaps([0.0, 4.0, 5.0], 5), _fill_gaps([0.0, 1.0, 2.0, 3.0], 3)
-    ((0.0, 1.333, 2.667, 4.0, 5.0), (0.0, 1.5, 3.0))
+    ((0.0, 1.333, 2.667, 4.0, 5.0), (0.0, 2.0, 3.0))
     """
-    first, last = moments[0], moments[-1]
+    last = moments[-1]
     if len(moments) > frames:
-        inner = [first + (last - first) * i / (frames - 1) for i in range(1, frames - 1)]
-        return (first, *(round(second, 3) for second in inner), last)
+        return tuple(moments[round((len(moments) - 1) * i / (frames - 1))] for i in range(frames))
     parts = [1] * (len(moments) - 1)  # of each gap
     gaps = [b - a for a, b in pairwise(moments)]
     for _ in range(frames - len(moments)):

@@ -3,6 +3,7 @@
 __all__ = [
     "changes",
     "count",
+    "in_place",
     "phase",
     "places",
     "presence",

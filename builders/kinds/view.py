@@ -24,6 +24,7 @@ NOISE = 3.0  # pixels that an annotator's outline is off by
 # structures of Endoscapes with 70 to 185 pixels, looked at beside their outlines, two could be told from what is around.
 LEAST = 196.0
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
+MOST_BETWEEN = 3  # moments between the ends of a clip that are asked about
 GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 UNSPECIFIED_PREFIX = "unspecified "
 TRIVIAL = (
@@ -95,14 +96,22 @@ class Look:
         return (self.moments[-1], self.moments[0]) if len(self.moments) > 1 else self.moments
 
     @cached_property
-    def between(self) -> Scene | None:
-        """The first moment between the ends that has a frame of its own and shows something else than both."""
-        ends = {_shows(scene) for scene in self.ends}
-        inner = (scene for scene in self.moments[1:-1] if scene.time_s in self.frames)
-        return next((scene for scene in inner if _shows(scene) not in ends), None)
+    def between(self) -> tuple[Scene, ...]:
+        """The first moments between the ends that have a frame of their own and show something new, not for a single row."""
+        known = {_shows(scene) for scene in self.ends}
+        found: list[Scene] = []
+        for before, scene, after in zip(self.moments, self.moments[1:], self.moments[2:], strict=False):
+            near = [one for one in (before, after) if abs(one.time_s - scene.time_s) <= GAP_S]
+            alone = bool(near) and all(_tools(one) != _tools(scene) for one in near)
+            if scene.time_s in self.frames and _shows(scene) not in known and not alone:
+                known.add(_shows(scene))
+                found.append(scene)
+        return tuple(found[:MOST_BETWEEN])
 
     def dense(self) -> bool:
-        """Whether the clip is annotated from its first frame to its last without a gap: when things change is known."""
+        """Whether the clip is annotated from its first frame to its last without a gap, to the second: when things change is known."""
+        if self.view.case.moment_error_s:
+            return False
         times = [scene.time_s for scene in self.moments]
         return (
             len(times) >= FEWEST
@@ -116,8 +125,8 @@ class Look:
         The same question with the same answer at both ends of a clip is one fact asked twice.
         """
         answers: dict[tuple[str | None, ...], set[str]] = {}
-        inner = (self.between,) if self.between is not None else ()
-        for suffix, scene in zip(("", "-start", "-between"), (*self.ends, *inner), strict=False):
+        suffixes = ("", "-start", "-between", *(f"-between-{i}" for i in range(2, MOST_BETWEEN + 1)))
+        for suffix, scene in zip(suffixes, (*self.ends, *self.between), strict=False):
             for draft in drafts(scene):
                 about = answers.setdefault((draft.slots.get("a"), draft.slots.get("b")), set())
                 if draft.answer not in about:
@@ -236,6 +245,11 @@ def _shows(scene: Scene) -> tuple[object, ...]:
     """Return what a moment shows, as far as it can be told from another one without pixels."""
     things = sorted((node.name, node.grid or "") for node in scene.nodes)
     return (tuple(things), scene.actions)
+
+
+def _tools(scene: Scene) -> set[str]:
+    """Return the names of the instruments of a moment."""
+    return {node.name for node in scene.nodes if node.type == "instrument"}
 
 
 def nameless(name: str) -> bool:
