@@ -19,6 +19,9 @@ from surgvqa.builders.cases.windows import SECOND, Windows, chop, place_scenes
 from surgvqa.builders.schema import Case, Clip
 from surgvqa.cards.command import InputError
 
+# Seconds from the border of a phase or a step within which nobody can tell by the picture which side it is: in real labels
+# the same instruments work on both sides for one to two seconds, and the rule must hold for labels of whole seconds.
+BORDER_S = 3.0
 ERRORS = 6  # times the error of a case's labels that a window lasts at the least: room for what is clear of every change
 
 
@@ -68,7 +71,8 @@ def windows(case: Case, clip_seconds: float, frames: int) -> Windows:
 
 def length_s(case: Case, clip_seconds: float) -> float:
     """Return how long a window of a case is: longer than it is asked to be where the case's labels may be seconds off."""
-    return max(clip_seconds, ERRORS * case.moment_error_s)
+    error_s = case.moment_error_s if case.scenes or case.ratings else BORDER_S
+    return max(clip_seconds, ERRORS * error_s)
 
 
 def is_sure(case: Case, at_s: float) -> bool:

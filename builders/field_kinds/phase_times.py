@@ -13,8 +13,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.moments import BORDER_S
 from surgvqa.builders.field_kinds.spans import NOT_WITHIN
-from surgvqa.builders.kinds.view import BORDER_S, CLEAR_S, Draft, Look
+from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
 CHOICES = ("in its first third", "in its middle third", "in its last third", NOT_WITHIN)
 SEEN_S = 2.0  # of a change, within which an instrument must be in view

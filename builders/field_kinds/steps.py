@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.kinds.view import BORDER_S, Draft, Look
+from surgvqa.builders.cases.moments import BORDER_S
+from surgvqa.builders.kinds.view import Draft, Look
 
 
 def step(look: Look) -> Iterator[Draft]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from surgvqa.builders.cases.moments import BORDER_S
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.kinds.view import BORDER_S, Draft, Look
+from surgvqa.builders.kinds.view import Draft, Look
 
 
 def drafts(look: Look) -> Iterator[Draft]:

@@ -24,7 +24,9 @@ NOISE = 3.0  # pixels that an annotator's outline is off by
 # structures of Endoscapes with 70 to 185 pixels, looked at beside their outlines, two could be told from what is around.
 LEAST = 196.0
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
-MOST_BETWEEN = 3  # moments between the ends of a clip that are asked about
+MOST_BETWEEN = (
+    3  # moments between the ends of a long clip that are asked about; of one of a few seconds it is one
+)
 GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 UNSPECIFIED_PREFIX = "unspecified "
 TRIVIAL = (
@@ -32,9 +34,6 @@ TRIVIAL = (
 )
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
-# Seconds from the border of a phase or a step within which nobody can tell by the picture which side it is: in real labels
-# the same instruments work on both sides for one to two seconds, and the rule must hold for labels of whole seconds.
-BORDER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +81,11 @@ class Look:
 
     @cached_property
     def moments(self) -> tuple[Scene, ...]:
-        """The annotated moments between the first and the last frame."""
-        return self.view.between(self.frames[0], self.frames[-1])
+        """The annotated moments between the first and the last frame; of labels that may be off those that a frame shows."""
+        found = self.view.between(self.frames[0], self.frames[-1])
+        if self.view.case.moment_error_s:
+            return tuple(scene for scene in found if scene.time_s in self.frames)
+        return found
 
     @property
     def last(self) -> Scene | None:
@@ -106,7 +108,7 @@ class Look:
             if scene.time_s in self.frames and _shows(scene) not in known and not alone:
                 known.add(_shows(scene))
                 found.append(scene)
-        return tuple(found[:MOST_BETWEEN])
+        return tuple(found[: MOST_BETWEEN if self.view.case.moment_error_s else 1])
 
     def dense(self) -> bool:
         """Whether the clip is annotated from its first frame to its last without a gap, to the second: when things change is known."""

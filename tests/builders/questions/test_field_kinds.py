@@ -394,7 +394,7 @@ def test_an_action_survives_its_json(world):
 
 def test_the_checkers_know_every_kind():
     """Each of these lists is held by its test against what was checked of raw files."""
-    known = DENSE | STEPS | CHECKED | {"classes"}
+    known = DENSE | STEPS | CHECKED | {"classes", "in_place"}
     assert POOL.keys() - known == set(), "a kind that no checker reads again from raw files"
     assert known <= POOL.keys()
 
@@ -408,7 +408,7 @@ def test_steps_and_their_changes(tmp_path):
         "s4_crura_dissection",
         "s5_his_angle_dissection",
     ]
-    raws = {}
+    raws, raw_phases = {}, {}
     for number in (81, 83):
         starts = [0, 31_000 + number * 10, 62_500, 93_000 + number * 7, 120_000]
         steps = [
@@ -421,6 +421,7 @@ def test_steps_and_their_changes(tmp_path):
             for i, ((name, end), lasts) in enumerate(zip(ends, (62_500, 57_500), strict=True))
         ]
         raws[f"BBP{number}"] = steps
+        raw_phases[f"BBP{number}"] = [(0, "preparation"), (62_500, "gastric pouch creation")]
         file = tmp_path / "labels" / f"BBP{number}.mp4.json"
         file.write_text(json.dumps({"phases": phases, "steps": steps}))
     cases = [link(one) for one in sources.load("multibypass140").cases(tmp_path) if isinstance(one, Case)]
@@ -442,10 +443,17 @@ def test_steps_and_their_changes(tmp_path):
                     ]
                     assert qa.evidence_s[0] <= cut <= qa.evidence_s[1]
                 elif qa.kind in ("step_caption", "phase_caption"):
-                    told = ("retractor placement", "crura dissection")
-                    told = told if qa.kind == "step_caption" else ("preparation", "gastric pouch creation")
-                    assert (clip.start_ms, clip.end_ms) == (60_000, 65_000), qa
-                    assert qa.short_answer == f"0.0-2.5 s: {told[0]}; 2.5-5.0 s: {told[1]}", qa
+                    starts = [
+                        (s["start"], s["label_name"].split("_", 1)[1].replace("_", " "))
+                        for s in raws[case.case_id]
+                    ]
+                    starts = starts if qa.kind == "step_caption" else raw_phases[case.case_id]
+                    inside = [(a, name) for a, name in starts if a < clip.end_ms]
+                    first = max(i for i, (a, _) in enumerate(inside) if a <= clip.start_ms)
+                    begins = [max(0, a - clip.start_ms) / 1000 for a, _ in inside[first:]]
+                    ends = [*begins[1:], (clip.end_ms - clip.start_ms) / 1000]
+                    told = zip(begins, ends, [name for _, name in inside[first:]], strict=True)
+                    assert qa.short_answer == "; ".join(f"{a:.1f}-{b:.1f} s: {name}" for a, b, name in told)
                 checked[qa.kind] += 1
     assert checked.keys() >= STEPS
     assert of_case(cases[0]).step(10.0) == "trocar placement"

@@ -80,10 +80,10 @@ def test_a_video_that_is_not_there_is_a_fault_of_its_case(
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        ('yield look.clip["x"]', "late_kind.py, line 11, kind late, clip lap01@0-5000: TypeError"),
+        ('yield look.clip["x"]', "late_kind.py, line 11, kind late, clip lap01@0-18000: TypeError"),
         (
             'yield Draft("maybe", (look.frames[-1],), {}, ("yes", "no"), stable=True)',
-            "late_kind.py, clip lap01@0-5000: kind late answers 'maybe', none of its choices yes, no",
+            "late_kind.py, clip lap01@0-18000: kind late answers 'maybe', none of its choices yes, no",
         ),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_hint_for_kinds_that_are_only_asked_one_way_runs(
     (tmp_path / "late.yaml").write_text(WORDS)
     draft = 'yield Draft("yes", (look.frames[-1],), {}, ("yes", "no"), stable=True)'
     (tmp_path / "late_kind.py").write_text(KIND.replace("BODY", draft))
-    source = SOURCE.replace('float(row["start"])', "0.0").replace("VIDEO", "None")
+    source = SOURCE.replace('float(row["start"])', "0.0").replace("VIDEO", "None").replace("30.0", "90.0")
     kinds = ("--kinds-from", str(tmp_path / "late_kind.py"), "--kinds", "late", "--questions", "informative")
     assert build(tmp_path, source, "--media", "none", *kinds) == 2
     text = said(capsys)
