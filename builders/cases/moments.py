@@ -139,14 +139,16 @@ def _frame_seconds(
 def _fill_gaps(moments: Sequence[float], frames: int) -> tuple[float, ...]:
     """Return the seconds of ``frames`` from the first moment to the last: the moments, and middles of the widest gaps.
 
-    Where there are more moments than frames, the frames show moments that are evenly spread.
+    Where there are more moments than frames, these are evenly spread, each at the nearest moment, if one is near.
 
-    >>> _fill_gaps([0.0, 4.0, 5.0], 5), _fill_gaps([0.0, 1.0, 2.0, 3.0], 3)
-    ((0.0, 1.333, 2.667, 4.0, 5.0), (0.0, 2.0, 3.0))
+    >>> _fill_gaps([0.0, 4.0, 5.0], 5), _fill_gaps([0.0, 1.0, 2.0, 3.0], 3), _fill_gaps([0.0, 1.0, 2.0, 90.0], 3)
+    ((0.0, 1.333, 2.667, 4.0, 5.0), (0.0, 1.0, 3.0), (0.0, 45.0, 90.0))
     """
-    last = moments[-1]
+    first, last = moments[0], moments[-1]
     if len(moments) > frames:
-        return tuple(moments[round((len(moments) - 1) * i / (frames - 1))] for i in range(frames))
+        step = (last - first) / (frames - 1)
+        inner = [_nearest(moments, first + step * i, step / 3) for i in range(1, frames - 1)]
+        return (first, *inner, last)
     parts = [1] * (len(moments) - 1)  # of each gap
     gaps = [b - a for a, b in pairwise(moments)]
     for _ in range(frames - len(moments)):
@@ -156,6 +158,13 @@ def _fill_gaps(moments: Sequence[float], frames: int) -> tuple[float, ...]:
     for (a, b), number in zip(pairwise(moments), parts, strict=True):
         seconds += [a, *(round(a + (b - a) * i / number, 3) for i in range(1, number))]
     return (*seconds, last)
+
+
+def _nearest(moments: Sequence[float], at_s: float, within_s: float) -> float:
+    """Return the moment nearest to a second, the second itself where none is close."""
+    index = bisect_left(moments, at_s)
+    near = min(moments[max(0, index - 1) : index + 1], key=lambda moment: abs(moment - at_s))
+    return near if abs(near - at_s) <= within_s else round(at_s, 3)
 
 
 def _even(start: int, end: int, frames: int, picture_times: dict[int, float]) -> tuple[float, ...]:

@@ -28,8 +28,8 @@ def _in_place(look: Look, scene: Scene) -> Iterator[Draft]:
     if len(cells) < len(tools) or any(nameless(name) for name in cells):
         return  # the place of one isn't known: it may be in any part
     absent = [name for name in look.likely("instrument") if name not in cells]
-    asked = [name for name in cells if list(cells.values()).count(cells[name]) == 1]
-    for name in draws.shuffle(sorted(asked), *look.key("in_place"))[:MOST]:
+    lone_names = [name for name in cells if list(cells.values()).count(cells[name]) == 1]
+    for name in draws.shuffle(sorted(lone_names), *look.key("in_place"))[:MOST]:
         elsewhere = draws.shuffle(sorted(cells.keys() - {name}), *look.key("elsewhere", name))
         wrong = [*elsewhere, *absent][: CHOICES - 1]
         if not elsewhere or len(wrong) < CHOICES - 1:

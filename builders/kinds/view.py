@@ -81,11 +81,12 @@ class Look:
 
     @cached_property
     def moments(self) -> tuple[Scene, ...]:
-        """The annotated moments between the first and the last frame; of labels that may be off those that a frame shows."""
-        found = self.view.between(self.frames[0], self.frames[-1])
-        if self.view.case.moment_error_s:
-            return tuple(scene for scene in found if scene.time_s in self.frames)
-        return found
+        """The annotated moments from the first frame to the last; of labels that may be off those with a frame and no change near."""
+        scenes, error_s = self.view.between(self.frames[0], self.frames[-1]), self.view.case.moment_error_s
+        if error_s:
+            shown_scenes = [scene for scene in scenes if scene.time_s in self.frames]
+            return tuple(one for one in shown_scenes if self.view.steady(one.time_s, error_s, frozenset()))
+        return scenes
 
     @property
     def last(self) -> Scene | None:
@@ -100,15 +101,15 @@ class Look:
     @cached_property
     def between(self) -> tuple[Scene, ...]:
         """The first moments between the ends that have a frame of their own and show something new, not for a single row."""
-        known = {_shows(scene) for scene in self.ends}
-        found: list[Scene] = []
+        sights = {_shows(scene) for scene in self.ends}
+        scenes: list[Scene] = []
         for before, scene, after in zip(self.moments, self.moments[1:], self.moments[2:], strict=False):
             near = [one for one in (before, after) if abs(one.time_s - scene.time_s) <= GAP_S]
             alone = bool(near) and all(_tools(one) != _tools(scene) for one in near)
-            if scene.time_s in self.frames and _shows(scene) not in known and not alone:
-                known.add(_shows(scene))
-                found.append(scene)
-        return tuple(found[: MOST_BETWEEN if self.view.case.moment_error_s else 1])
+            if scene.time_s in self.frames and _shows(scene) not in sights and not alone:
+                sights.add(_shows(scene))
+                scenes.append(scene)
+        return tuple(scenes[: MOST_BETWEEN if self.view.case.moment_error_s else 1])
 
     def dense(self) -> bool:
         """Whether the clip is annotated from its first frame to its last without a gap, to the second: when things change is known."""
