@@ -10,7 +10,8 @@ may be seconds early or late a window is several times as long, and what is anno
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from surgvqa.builders.cases.case_index import of_case
@@ -73,6 +74,17 @@ def length_s(case: Case, clip_seconds: float) -> float:
     """Return how long a window of a case is: longer than it is asked to be where the case's labels may be seconds off."""
     error_s = case.moment_error_s if case.scenes or case.ratings else BORDER_S
     return max(clip_seconds, ERRORS * error_s)
+
+
+def length_notes(cases: Sequence[Case], clip_seconds: float) -> Iterator[str]:
+    """Say of how many cases the clips are longer than they are asked to be, and why."""
+    counts = Counter(length_s(case, clip_seconds) for case in cases if not asks_itself(case))
+    for length, n in sorted(counts.items()):
+        if length > clip_seconds:
+            yield (
+                f"clips of {n} cases last {length:g} s or so, not {clip_seconds:g} s: in a shorter one nobody could tell by "
+                "labels that may be seconds off when anything changes"
+            )
 
 
 def is_sure(case: Case, at_s: float) -> bool:

@@ -15,7 +15,7 @@ from surgvqa.builders.asking.pool import kinds as informative
 from surgvqa.builders.asking.templates import wording
 from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
-from surgvqa.builders.cases.moments import asks_itself
+from surgvqa.builders.cases.moments import asks_itself, length_notes
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.splits import note as split_note
 from surgvqa.builders.cases.timeline import overlaps
@@ -107,7 +107,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     left_out: Mapping[str, Mapping[str, int]] = {}
     if options.asking == "informative":
         jobs, choice_notes, left_out = choose_questions(jobs)
-        notes += choice_notes
+        notes += (*length_notes(surveyed_cases, options.clip_seconds), *choice_notes)
     if jobs[0].balance is not None:
         notes += tuple(jobs[0].balance.notes)
     notes += (pointing.note(),) if pointing else ()

@@ -39,7 +39,7 @@ class Build(TimeOptions, MachineOptions, PointingOptions):
     out: Annotated[Path, Usage("DIR")]
     """where the data set goes"""
     clip_seconds: Annotated[float, Usage("S")] = 5.0
-    """length of a clip"""
+    """length of a clip; informative clips of labels that are seconds off, or of phases alone, are longer"""
     frames: Annotated[int, Usage("N")] = 8
     """frames of a clip"""
     media: Annotated[str, Usage("frames|clips|reference|none")] = "frames"

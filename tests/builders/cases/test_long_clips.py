@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from surgvqa.builders.cases import moments
 from surgvqa.builders.cases.scene import link
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.procedures.taxonomy import load
-from surgvqa.builders.schema import QA, Case, Clip
+from surgvqa.builders.schema import QA, Case, Clip, Phase, Scene
 
 COLUMNS = ("Grasper", "Bipolar", "Hook", "Scissors", "Clipper", "Irrigator", "SpecimenBag")
 NAMES = ("grasper", "bipolar", "hook", "scissors", "clipper", "irrigator", "specimen bag")
@@ -153,3 +154,14 @@ def test_what_is_in_a_part_of_the_frame_is_there_alone(tmp_path):
         assert at_place == [qa.short_answer] and len({*qa.choices}) == 4
         elsewhere = {name for name, where in row if where != place}
         assert elsewhere and elsewhere <= {*qa.choices}, "who only sees what is there has two to choose from"
+
+
+def test_clips_that_are_longer_than_asked_for_are_said():
+    phases = (Phase("preparation", 0, 100),)
+    plain = Case("a", "made", "cholecystectomy", phases, duration_s=100.0)
+    scenes = (Scene(5.0, 0, 0, ()),)
+    sure, unsure = replace(plain, scenes=scenes), replace(plain, scenes=scenes, moment_error_s=15.0)
+    assert [moments.length_s(case, 5.0) for case in (sure, plain, unsure)] == [5.0, 18.0, 90.0]
+    assert [moments.length_s(case, 120.0) for case in (sure, plain, unsure)] == [120.0] * 3
+    notes = list(moments.length_notes([sure, plain, unsure, unsure], 5.0))
+    assert ["1 cases last 18 s" in notes[0], "2 cases last 90 s" in notes[1], len(notes)] == [True, True, 2]
