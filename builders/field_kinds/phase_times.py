@@ -8,6 +8,7 @@ Scored as a choice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -19,6 +20,7 @@ from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
 CHOICES = ("in its first third", "in its middle third", "in its last third", NOT_WITHIN)
 SEEN_S = 2.0  # of a change, within which an instrument must be in view
+LOOK_S = 0.25  # between two looks at the label: no stretch is shorter
 UNCHANGED_SHARE = 0.02  # of the clips without a change
 
 
@@ -55,6 +57,14 @@ def _moment(label: Callable[[float], str | None], before: float, after: float) -
     return after
 
 
+def _changes_once(look: Look, label: Callable[[float], str | None]) -> bool:
+    """Whether a label changes once from the first frame to the last, between two frames, too."""
+    start_s, lasts_s = look.frames[0], look.frames[-1] - look.frames[0]
+    looks = math.ceil(lasts_s / LOOK_S)
+    labels = [label(start_s + lasts_s * i / looks) for i in range(looks + 1)]
+    return sum(a != b for a, b in pairwise(labels)) == 1
+
+
 def _change(
     look: Look, label: Callable[[float], str | None], clear_of: Callable[[float, float], bool], kind: str
 ) -> Iterator[Draft]:
@@ -73,7 +83,7 @@ def _change(
         bounds = (before + 1e-6, after - 1e-6, change - clear_s, change + clear_s)
         places = {int((at - look.frames[0]) // third) for at in bounds}
         near = [label(at_s) for at_s in (look.frames[0] + clear_s, look.frames[-1] - clear_s)]
-        clear = near == [labels[0], labels[-1]] and length > 4 * clear_s
+        clear = near == [labels[0], labels[-1]] and length > 4 * clear_s and _changes_once(look, label)
         answer = CHOICES[min(2, min(places))]
         yield Draft(answer, (before, after), slots, CHOICES, visible=True, stable=clear and len(places) == 1)
     elif (

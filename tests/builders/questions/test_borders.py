@@ -259,3 +259,17 @@ def test_that_no_phase_changes_is_asked_seconds_away_from_one(end, number):
                 chosen = Selection(kinds=("phase_change",), seed=seed)
                 found |= {qa.short_answer for qa in certified_questions(clip, case, taxonomy, known, chosen)}
     assert found == ({"not within the clip"} if number else set())
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_phase_between_two_frames_is_a_change_of_its_own(hidden):
+    """A second of another phase that no frame of a long clip shows: the phase then changes three times."""
+    short = (Phase("clipping and cutting", 22.4, 23.4),) if hidden else ()
+    first = (Phase("preparation", 0, 22.4), *short, Phase("preparation", 23.4, 33.0)) if hidden else ()
+    phases = (*(first or (Phase("preparation", 0, 33.0),)), Phase("gallbladder dissection", 33.0, 90))
+    case = link(Case("a", "made", "cholecystectomy", phases, duration_s=90.0))
+    (clip,) = [one for one in moments.windows(case, 5.0, 8).clips if one.start_ms == 18_000]
+    assert not any(22.4 <= at < 23.4 for at in clip.frames_s)
+    taxonomy, chosen = load(case.procedure), Selection(kinds=("phase_change",))
+    found = certified_questions(clip, case, taxonomy, transitions([case]), chosen)
+    assert bool([qa for qa in found if qa.short_answer == "in its last third"]) is not hidden
