@@ -212,13 +212,17 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
 
 
 def steady(look: Look, draft: Draft) -> bool:
-    """Whether no instrument of a draft comes or goes near its moments: within the error of its source's labels.
+    """Whether no instrument of a draft comes or goes near its moments: within the error of its source's labels, or for one row.
 
     An instrument of a draft is one that it names or offers; all are where it does neither.
     """
-    error, roles = look.view.case.moment_error_s, look.transitions.roles
+    error, roles, slips = look.view.case.moment_error_s, look.transitions.roles, look.view.slips
+    if not error and slips.keys().isdisjoint(draft.evidence):
+        return True
     words = (draft.slots.get("a"), draft.slots.get("b"), *draft.choices)
     names = {word for word in words if word is not None and roles.get(word) == "instrument"}
+    if any(slips[at_s] & (names or slips[at_s]) for at_s in draft.evidence if at_s in slips):
+        return False
     return not error or all(look.view.steady(at_s, error, names) for at_s in draft.evidence)
 
 

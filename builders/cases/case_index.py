@@ -11,6 +11,7 @@ from typing import Literal
 from surgvqa.builders.cases.timeline import Stretch, annotated_course
 from surgvqa.builders.schema import Case, Rating, Role, Scene
 
+GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 Fact = Literal["places", "actions", "steps", "ratings"]
 
 
@@ -63,6 +64,17 @@ class CaseIndex:
                 before.append(self.times[i - 1])
                 after.append(self.times[i])
         return changes
+
+    @cached_property
+    def slips(self) -> dict[float, set[str]]:
+        """The instruments that a single row shows, or a single row lacks, by its second: a slip of the pen by the look of it."""
+        slips: dict[float, set[str]] = {}
+        for name, (before, after) in self.tool_changes.items():
+            for i in range(len(after) - 1):
+                at_s = after[i]
+                if at_s == before[i + 1] and at_s - before[i] <= GAP_S and after[i + 1] - at_s <= GAP_S:
+                    slips.setdefault(at_s, set()).add(name)
+        return slips
 
     def steady(self, at_s: float, by_s: float, names: Set[str]) -> bool:
         """Whether some instruments, or all where none is named, stay in or out of view seconds before and after a moment."""

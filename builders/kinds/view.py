@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
-from surgvqa.builders.cases.case_index import CaseIndex, Fact
+from surgvqa.builders.cases.case_index import GAP_S, CaseIndex, Fact
 from surgvqa.builders.cases.transitions import Transitions
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import Tip, tip_of_rle
@@ -27,7 +27,6 @@ FEWEST = 4  # annotated moments of a clip that is asked when something happens
 MOST_BETWEEN = (
     3  # moments between the ends of a long clip that are asked about; of one of a few seconds it is one
 )
-GAP_S = 1.25  # seconds between two annotated moments in which nobody knows when something changed
 UNSPECIFIED_PREFIX = "unspecified "
 TRIVIAL = (
     0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations

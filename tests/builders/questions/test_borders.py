@@ -99,6 +99,18 @@ def test_an_instrument_of_a_single_row_is_neither_seen_nor_unseen():
     assert all("clipper" not in qa.short_answer for qa in questions(over, "ever_seen"))
 
 
+@pytest.mark.parametrize(("lasts", "is_asked"), [(1, False), (2, True)])
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_moment_of_a_single_row_is_not_asked_about(lasts, is_asked, shows):
+    """The clipper is there, or missing, at 15 s for one row alone; the grasper, in view all along, can be asked about."""
+    at = [("clipper", 15, 15 + lasts)] if shows else [("clipper", 0, 15), ("clipper", 15 + lasts, 40)]
+    case = seconds(*rows_of(("grasper", 0, 40), ("hook", 30, 40), ("scissors", 34, 40), *at))
+    kinds = ("instruments", "presence", "option", "missing", "classes", "entered", "exited", "seen_when")
+    found = [qa for qa in questions(case, *kinds) if 15.0 in qa.evidence_s]
+    of_clipper = [qa for qa in found if qa.kind in ("instruments", "classes") or "clipper" in qa.question]
+    assert bool(of_clipper) is is_asked
+
+
 @pytest.mark.parametrize(("tools", "number"), [((), 0), (("hook",), 1)])
 def test_a_change_of_phase_with_nothing_in_view_is_not_asked(tools, number):
     """Nothing else in a picture marks it; a case whose instruments nobody labels is asked as before."""
