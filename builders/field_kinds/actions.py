@@ -17,7 +17,7 @@ from surgvqa.builders.schema import Action, Scene
 
 IDLE = "nothing"
 NOT_VISIBLE = "not visible"
-ABSENT = 0.15  # of the clips, so many are asked about an instrument that isn't there
+ABSENT = 0.25  # of the clips, so many are asked about an instrument that isn't there
 
 
 def verb(look: Look) -> Iterator[Draft]:

@@ -24,9 +24,8 @@ NOISE = 3.0  # pixels that an annotator's outline is off by
 # structures of Endoscapes with 70 to 185 pixels, looked at beside their outlines, two could be told from what is around.
 LEAST = 196.0
 FEWEST = 4  # annotated moments of a clip that is asked when something happens
-MOST_BETWEEN = (
-    3  # moments between the ends of a long clip that are asked about; of one of a few seconds it is one
-)
+MOST_BETWEEN = 3  # moments between the ends of a long clip that are asked about
+MOST_INNER = 2  # the same of a clip of a few seconds
 UNSPECIFIED_PREFIX = "unspecified "
 TRIVIAL = (
     0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations
@@ -108,7 +107,7 @@ class Look:
             if scene.time_s in self.frames and _shows(scene) not in sights and not alone:
                 sights.add(_shows(scene))
                 scenes.append(scene)
-        return tuple(scenes[: MOST_BETWEEN if self.view.case.moment_error_s else 1])
+        return tuple(scenes[: MOST_BETWEEN if self.view.case.moment_error_s else MOST_INNER])
 
     def dense(self) -> bool:
         """Whether the clip is annotated from its first frame to its last without a gap, to the second: when things change is known."""
