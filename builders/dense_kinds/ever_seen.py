@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from operator import and_
 
+from surgvqa.builders.cases.case_index import GAP_S
 from surgvqa.builders.field_kinds.spans import instrument_runs
-from surgvqa.builders.kinds.view import GAP_S, Draft, Look, nameless
+from surgvqa.builders.kinds.view import Draft, Look, nameless
 from surgvqa.builders.questions import wording
 
 

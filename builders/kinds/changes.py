@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from surgvqa.builders.cases import draws
+from surgvqa.builders.cases.case_index import GAP_S
 from surgvqa.builders.cases.timeline import NONE
-from surgvqa.builders.kinds.view import GAP_S, Draft, Look, nameless
+from surgvqa.builders.kinds.view import Draft, Look, nameless
 from surgvqa.builders.questions import wording
 from surgvqa.builders.schema import Scene
 
