@@ -22,7 +22,7 @@ export UV_HTTP_TIMEOUT ?= 600
 
 SAY = @printf '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup demo learn docs test test-fast test-all test-vllm mutants fuzz check format bench bench-gpu clean clean-demo clean-all
+.PHONY: help setup demo learn real docs test test-fast test-all test-vllm mutants fuzz check format bench bench-gpu clean clean-demo clean-all
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -95,6 +95,50 @@ endif
 learn: ## teach the demo's base anew, from noise, in learned/: most of an hour
 	$(MAKE) BASE=learned DEMO=learned learned/base/model.safetensors
 	$(BIN)/python tests/support/ship_base.py learned
+
+# ---------------------------------------------------------------- real operations (docs/real.md)
+
+# The folder that holds endoscapes_seg50, or Endoscapes itself. What is made of it lies in real/, which git ignores: the
+# licence (CC BY-NC-SA) is the data set's, and nothing of it enters the project.
+REALDATA ?=
+REAL := real
+REAL_EPOCHS ?= 80
+REAL_SIZE ?= 160
+GUESSERS := blind mean-mask colour
+ENDOSCAPES = $(or $(wildcard $(REALDATA)/endoscapes_seg50),$(REALDATA))
+ON_VALIDATION := --data $(REAL)/data --split validation
+
+real: ## what can be learnt from 337 real frames: make real REALDATA=DIR
+	@if [ -n "$(REALDATA)" ] && [ -d "$(REALDATA)" ]; then $(MAKE) --no-print-directory $(REAL)/comparison.txt; \
+	else echo "make real: skipped, no folder REALDATA='$(REALDATA)'; give the one that holds endoscapes_seg50"; fi
+
+$(REAL)/data/manifest.json: | $(VENV)/.installed
+	$(SAY) "real 1/4: the frames, their masks and the questions"
+	$(BIN)/surgvqa-build endoscapes --root "$(ENDOSCAPES)" --out $(REAL)/data --max-side 448 --segmentation all --pointing point --workers 2
+
+$(REAL)/unet/masks.jsonl: $(REAL)/data/manifest.json
+	$(SAY) "real 2/4: a U-Net from noise, on one core (under half an hour)"
+	time $(BIN)/surgvqa-train segment --data $(REAL)/data --out $(REAL)/unet --size $(REAL_SIZE) --decoder 128 64 32 16 --keep average --mirror --precision bf16 --epochs $(REAL_EPOCHS) --learning-rate 2e-3 --seed $(SEED)
+
+$(REAL)/answers/unet/answers.jsonl: $(REAL)/unet/masks.jsonl
+	$(SAY) "real 3/4: answers by its masks"
+	$(BIN)/surgvqa-eval mask-answers $< $(ON_VALIDATION) --out $(@D)
+
+$(REAL)/answers/%/answers.jsonl: $(REAL)/data/manifest.json
+	$(BIN)/surgvqa-eval mask-answers $* $(ON_VALIDATION) --out $(@D)
+
+$(REAL)/comparison.txt: $(REAL)/answers/unet/answers.jsonl $(GUESSERS:%=$(REAL)/answers/%/answers.jsonl)
+	$(SAY) "real 4/4: beside those who hardly look; also in $@"
+	@{ for masks in $(REAL)/answers/mean-mask $(REAL)/answers/colour $(REAL)/unet; do \
+		echo "== masks: $$masks"; $(BIN)/surgvqa-eval segmentation $$masks/masks.jsonl $(ON_VALIDATION); done; \
+	echo "== answers: U-Net"; $(BIN)/surgvqa-eval score $< $(ON_VALIDATION); \
+	for guesser in $(GUESSERS); do \
+		echo "== answers: U-Net against $$guesser"; \
+		$(BIN)/surgvqa-eval compare $(REAL)/answers/$$guesser/answers.jsonl $< $(ON_VALIDATION); \
+		$(BIN)/surgvqa-eval pointing $(<D)/pointing.jsonl $(ON_VALIDATION) --against $(REAL)/answers/$$guesser/pointing.jsonl; \
+	done; } | tee $@
+
+# ---------------------------------------------------------------- the chain, continued
 
 $(DEMO)/adapter/adapter_model.safetensors: $(DEMO)/dataset/manifest.json $(DEMO)/base/model.safetensors
 	$(SAY) "demo 4/6: a LoRA adapter on top of it learns the data set's questions (minutes)"

@@ -11,7 +11,7 @@ from surgvqa.eval.settings.controls import Audit, Baselines, Leaks, Necessity, P
 from surgvqa.eval.settings.pages import Demo, Lmms, Report
 from surgvqa.eval.settings.predict import Predict
 from surgvqa.eval.settings.score import Board, Compare, Judge, Score, Texts
-from surgvqa.eval.settings.spatial import Pointing, Segmentation
+from surgvqa.eval.settings.spatial import MaskAnswers, Pointing, Segmentation
 from surgvqa.eval.verbs import controls, pages, predict, score
 
 PROG = "surgvqa-eval"
@@ -28,6 +28,7 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="board", config=Board, run=score.board),
         Verb(name="probes", config=Probes, run=controls.probes),
         Verb(name="pointing", config=Pointing, run=score.pointing),
+        Verb(name="mask-answers", config=MaskAnswers, run=score.mask_answers),
         Verb(name="segmentation", config=Segmentation, run=score.segmentation),
         Verb(name="baselines", config=Baselines, run=controls.baselines),
         Verb(name="necessity", config=Necessity, run=controls.necessity),

@@ -4,10 +4,11 @@ surgvqa-train segment --data DIR --out runs/unet --model unet --epochs 30
 torchrun --nproc-per-node 2 -m surgvqa.train segment …      # the same batches, divided
 
 After every epoch the model is scored on the validation split, whose sequences it has not seen; the one with
-the best Dice stays in ``model.safetensors``. A run that was stopped goes on after its last whole epoch and
+the best Dice stays in ``model.safetensors``. With ``--keep last`` or ``average`` (of the weights of about a hundred
+steps) the validation split chooses nothing and is scored once, in the end. A run that was stopped goes on after its last whole epoch and
 ends with the same weights: samples, augmentation and phrases follow from seed, epoch and sample. So does one
 of several processes, up to rounding: losses and batch norm are over the whole batch. In the end the test
-split is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` scores.
+split, or without one the validation split, is predicted into ``masks.jsonl``, which ``surgvqa-eval segmentation`` scores.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,15 +35,17 @@ from surgvqa.eval.commands import run_segmentation
 from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.eval.spatial.segmentation import frame, report
 from surgvqa.train.segmenters import augment
-from surgvqa.train.segmenters.documents import Recipe, SegmenterFile, SegmenterSpec, card, recipe_of
-from surgvqa.train.segmenters.models import load, make
+from surgvqa.train.segmenters.documents import SegmenterFile, SegmenterSpec, card, recipe_of
+from surgvqa.train.segmenters.models import UNET, load, make
 from surgvqa.train.segmenters.parts import Batch, PictureMasks, Segmenter, to_tensor
 from surgvqa.train.settings.from_masks import Segment
 from surgvqa.train.steps import distributed
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 COLUMNS = ("row_id", "case_id", "procedure", "task", "image", *run_segmentation.COLUMNS[2:], "instances")
 WARM_UP = 3  # pictures before times are taken
+DECAY = 0.99  # of the average weights, per step: an average over about a hundred steps
 Row = dict[str, Any]
 
 
@@ -62,9 +65,14 @@ def main(config: Segment) -> None:
     classes = same_classes((row["classes"] for row in (*train, *held_out)), config.data)
     if not any(one["instances"] for one in train):
         raise InputError(f"{config.data}: no mask in the training split; there is nothing to learn")
+    if config.model == UNET:  # the other models learn from names of what isn't there, too
+        classes = learnable(train, classes)
     phrases_by_class = class_phrases(train, classes)
     torch.manual_seed(config.seed)
     model = make(recipe, classes, phrases_by_class).to(device)  # type: ignore[call-overload]
+    # A third less time at 128 pixels and a tenth at 192; in float32 it would move the rounding of divided batches.
+    if config.model == UNET and config.precision == "bf16":
+        model = model.to(memory_format=torch.channels_last)
     distributed.share_batch_norm(model)
     spec: SegmenterSpec = {
         "recipe": recipe,
@@ -79,12 +87,23 @@ def main(config: Segment) -> None:
     best, document = load(config.out)
     small_model.write(config.out, card(document), config.data)
     print(
-        f"best validation Dice {document['dice']:.3f} in epoch {document['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
+        f"{config.keep} weights, validation Dice {document['dice']:.3f} in epoch {document['epoch']} of {config.epochs}; {config.out / 'model.safetensors'}"
     )
-    if list((config.data / "segmentation").glob("test-*.parquet")):
-        test = run_segmentation.rows(config.data, "test", COLUMNS)
-        write_masks(best.to(device), test, config.size, device, config.out / "masks.jsonl")
-        print(f"surgvqa-eval segmentation {config.out / 'masks.jsonl'} --data {config.data}")
+    has_test = any((config.data / "segmentation").glob("test-*.parquet"))
+    split = "test" if has_test else "validation"
+    rows = run_segmentation.rows(config.data, split, COLUMNS)
+    write_masks(best.to(device), rows, config.size, device, config.out / "masks.jsonl")
+    print(f"surgvqa-eval segmentation {config.out / 'masks.jsonl'} --data {config.data} --split {split}")
+
+
+def learnable(rows: Sequence[Row], classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the background and the classes of which a row has a mask: a share for each other one costs time at every pixel.
+
+    >>> learnable([{"instances": [{"name": "hook"}]}], ("background", "grasper", "hook"))
+    ('background', 'hook')
+    """
+    names = {one["name"] for row in rows for one in row["instances"]}
+    return (classes[0], *(name for name in classes[1:] if name in names))
 
 
 def class_phrases(rows: Sequence[Row], classes: Sequence[str]) -> dict[str, list[str]]:
@@ -106,8 +125,9 @@ def sample_seed(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
-def batches(rows: Sequence[Row], recipe: Recipe, epoch: int, device: torch.device) -> Iterator[Batch]:
+def batches(rows: Sequence[Row], spec: SegmenterSpec, epoch: int, device: torch.device) -> Iterator[Batch]:
     """Yield the samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
+    recipe, classes = spec["recipe"], spec["classes"]
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
     change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
         size
@@ -121,17 +141,23 @@ def batches(rows: Sequence[Row], recipe: Recipe, epoch: int, device: torch.devic
         indices = indices[distributed.rank() :: distributed.size()]
         seeds = [sample_seed(seed, epoch, rows[at]["row_id"]) for at in indices]
         pairs = [
-            augment.apply(change, *decode_row(rows[at]), one) for at, one in zip(indices, seeds, strict=True)
+            augment.apply(change, *decode_row(rows[at], classes), one)
+            for at, one in zip(indices, seeds, strict=True)
         ]
         images = torch.stack([to_tensor(picture) for picture, _ in pairs]).to(device)
         labels = torch.stack([torch.from_numpy(one.astype(np.int64)) for _, one in pairs]).to(device)
         yield Batch(images, labels, seeds)
 
 
-def decode_row(row: Row) -> tuple[np.ndarray, np.ndarray]:
-    """Return a row's picture and labels. Raises ``InputError`` where they differ in size or a label is unknown."""
+def decode_row(row: Row, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return a row's picture, and its labels as indices of ``classes``; a class that isn't among them is background.
+
+    Raises:
+        InputError: picture and labels differ in size, or a label is unknown.
+    """
     picture = decode_jpeg(row["image"]["bytes"])
-    return picture, labels_of(row, picture.shape)
+    places = [classes.index(name) if name in classes else 0 for name in row["classes"]]
+    return picture, np.asarray(places, np.uint8)[labels_of(row, picture.shape)]
 
 
 def learn(
@@ -149,13 +175,14 @@ def learn(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe["learning_rate"], total_steps=steps * recipe["epochs"] + 1, pct_start=0.1
     )
-    epochs_done, best = restore(out, spec, model, optimizer, schedule, device)
+    averages = average_of(model) if recipe["keep"] == "average" else None
+    epochs_done, best = restore(out, spec, model, optimizer, schedule, averages)
     for epoch in range(epochs_done, recipe["epochs"]):
         model.train()
         torch.manual_seed(sample_seed(recipe["seed"], "epoch", epoch))  # dropout
         total = count = 0.0
         bar = tqdm(
-            batches(train, recipe, epoch, device),
+            batches(train, spec, epoch, device),
             total=steps,
             desc=f"epoch {epoch + 1}",
             disable=None if distributed.first() else True,
@@ -166,23 +193,22 @@ def learn(
                 raise InputError(f"epoch {epoch + 1}: the loss is {loss}; a lower --learning-rate helps")
             optimizer.step()
             schedule.step()
+            if averages:
+                averages.update_parameters(model)
             total, count = total + loss, count + 1
         if not distributed.first():
             continue
-        figures = score_rows(model, held_out, size, device)
-        dice = figures["dice"]["value"] or 0.0
-        print(f"epoch {epoch + 1}: loss {total / max(1, count):.4f}, validation Dice {dice:.3f}", flush=True)
-        if dice > best or not (out / "model.safetensors").is_file():
-            best = dice
-            save(model, out / "model.safetensors")
-            document: SegmenterFile = {
-                "schema_version": 1,
-                **spec,
-                "dice": dice,
-                "epoch": epoch + 1,
-                "validation": figures,
-            }
-            (out / "segmenter.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        line = f"epoch {epoch + 1}: loss {total / max(1, count):.4f}"
+        if recipe["keep"] == "best" or epoch + 1 == recipe["epochs"]:
+            final = cast("Segmenter", averages.module) if averages else model
+            figures = score_rows(final, held_out, size, device)
+            dice = figures["dice"]["value"] or 0.0
+            line += f", validation Dice {dice:.3f}"
+            if dice > best or recipe["keep"] != "best" or not (out / "model.safetensors").is_file():
+                best = dice
+                write_segmenter(final, {"schema_version": 1, **spec, "dice": dice, "epoch": epoch + 1,
+                                       "validation": figures}, out)  # fmt: skip
+        print(line, flush=True)
         state = {
             "epoch": epoch + 1,
             "best": best,
@@ -190,14 +216,22 @@ def learn(
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "stated": json.dumps(spec, sort_keys=True),
+            **({"average": averages.state_dict()} if averages else {}),
         }
         torch.save(state, out / "last.pt.tmp")
         (out / "last.pt.tmp").replace(out / "last.pt")
 
 
-def save(model: Segmenter, path: Path) -> None:
-    """Write the weights, each copied: SAM has a tensor under two names, which safetensors refuses."""
-    save_file({name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()}, path)
+def average_of(model: Segmenter) -> AveragedModel:
+    """Return the running average of a model's weights and statistics: steadier than the last ones, chosen by nothing."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)  # type: ignore[no-untyped-call]
+
+
+def write_segmenter(model: Segmenter, document: SegmenterFile, out: Path) -> None:
+    """Write weights and document; each tensor copied, for SAM has one under two names, which safetensors refuses."""
+    tensors = {name: one.cpu().clone().contiguous() for name, one in model.state_dict().items()}
+    save_file(tensors, out / "model.safetensors")
+    (out / "segmenter.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
 def step(model: Segmenter, batch: Batch, device: torch.device, mixed: bool) -> float:
@@ -219,12 +253,13 @@ def restore(
     model: Segmenter,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
-    device: torch.device,
+    averages: AveragedModel | None,
 ) -> tuple[int, float]:
     """(epochs done, best Dice) of an earlier run in ``out`` of the same recipe; (0, -1) without one."""
     path = out / "last.pt"
     if not path.is_file():
         return 0, -1.0
+    device = next(model.parameters()).device
     state = torch.load(path, map_location=device, weights_only=True)  # tensors and plain values, no code
     if state["stated"] != json.dumps(spec, sort_keys=True):
         raise InputError(
@@ -233,6 +268,8 @@ def restore(
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
+    if averages:
+        averages.load_state_dict(state["average"])
     return int(state["epoch"]), float(state["best"])
 
 
@@ -240,7 +277,7 @@ def predict_masks(
     model: Segmenter, row: Row, size: int, device: torch.device
 ) -> tuple[dict[str, tuple[np.ndarray, float]], float]:
     """(per class its mask in the row's own size and how sure it is, milliseconds) of one row."""
-    picture, _ = decode_row(row)
+    picture = decode_jpeg(row["image"]["bytes"])
     start = time.perf_counter()
     class_masks = segment_picture(model, picture, size, device).masks
     return class_masks, (time.perf_counter() - start) * 1000

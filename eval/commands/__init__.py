@@ -7,6 +7,7 @@ __all__ = [
     "run_benchmark_audit",
     "run_board",
     "run_judge",
+    "run_mask_answers",
     "run_pointing",
     "run_score",
     "run_segmentation",

@@ -5,7 +5,7 @@ surgvqa-eval pointing predictions.jsonl --data DIR --out pointing.json
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,10 +15,11 @@ from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import predictions, whole
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.documents.spatial import Pointing as Told
+from surgvqa.eval.documents.spatial import PointingDifference
 from surgvqa.eval.output import terminal
 from surgvqa.eval.output.documents import write
 from surgvqa.eval.settings.spatial import Pointing
-from surgvqa.eval.spatial.pointing_figures import report
+from surgvqa.eval.spatial.pointing_figures import differences, report
 
 MEASURED_SMALL = (
     "distance",
@@ -37,15 +38,8 @@ def pointing(config: Pointing) -> None:
         raise InputError(
             f"{config.data} has no pointing/{config.split}-*.parquet; build it with the config pointing"
         )
-    answer_by_id = {
-        item.qa_id: None if item.error else item.prediction for item in predictions.read(config.file)
-    }
+    answer_by_id = read_answers(config.file, rows, config)
     row_ids = {row["row_id"] for row in rows}
-    if strange := sorted(set(answer_by_id) - row_ids):
-        raise InputError(
-            f"{config.file}: {len(strange)} predictions are on no row of {config.data} pointing/{config.split}, "
-            f"{strange[0]!r} for one; {nearest(strange[0], row_ids) if len(row_ids) < 10_000 else 'is it another split?'}"
-        )
     texts = [answer_by_id.get(row["row_id"]) for row in rows]
     figures = report(rows, texts, read_rows(config.data, "train"), config.seed)
     summary: Told = {
@@ -55,8 +49,37 @@ def pointing(config: Pointing) -> None:
         **figures,
     }
     print(table(summary))
+    if config.against:
+        others = read_answers(config.against, rows, config)
+        summary["against"] = differences(
+            rows, texts, [others.get(row["row_id"]) for row in rows], config.seed
+        )
+        print(f"\nmore than {config.against}:\n{difference_table(summary['against'])}")
     if config.out:
         write(config.out, summary)
+
+
+def read_answers(path: Path, rows: Sequence[Row], config: Pointing) -> dict[str, str | None]:
+    """Return a file's answers by row; None for a crash. Raises ``InputError`` for one on no row of the split."""
+    answer_by_id = {item.qa_id: None if item.error else item.prediction for item in predictions.read(path)}
+    row_ids = {row["row_id"] for row in rows}
+    if strange := sorted(set(answer_by_id) - row_ids):
+        raise InputError(
+            f"{path}: {len(strange)} predictions are on no row of {config.data} pointing/{config.split}, "
+            f"{strange[0]!r} for one; {nearest(strange[0], row_ids) if len(row_ids) < 10_000 else 'is it another split?'}"
+        )
+    return answer_by_id
+
+
+def difference_table(differences: Mapping[str, PointingDifference]) -> str:
+    """Return the differences in points of percent, with their intervals over cases and p."""
+    lines: list[Sequence[str]] = [("measure", "n", "difference", "95 %", "p")]
+    for name, one in differences.items():
+        ends = one["ci95"]
+        span = f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}" if ends else "-"
+        p = "-" if one["p"] is None else f"{one['p']:.3f}"
+        lines.append((name, str(one["n"]), f"{100 * one['value']:+.1f}", span, p))
+    return terminal.table(lines)
 
 
 def read_rows(folder: Path, split: str) -> list[Row]:

@@ -11,11 +11,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.predictions import Prediction
+
+if TYPE_CHECKING:
+    from surgvqa.eval.data.streams import Row  # it imports pyarrow, which questions of a file don't need
 
 MISSING = "missing: no prediction for this question"
 CONFLICT = "answered more than once, differently"
@@ -72,6 +75,11 @@ def right_answers(source: str | Path, split: str | None = None) -> dict[str, lis
         str(row["qa_id"]): list(row.get("references") or dict.fromkeys((row["short_answer"], row["answer"])))
         for row in rows
     }
+
+
+def rows(folder: Path, split: str) -> list[Row]:
+    """Return a split's rows of config ``qa`` of a folder that ``surgvqa-build`` wrote."""
+    return _dataset_rows(str(folder), folder, split)
 
 
 def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:

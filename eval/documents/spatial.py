@@ -19,6 +19,19 @@ class Measure(TypedDict):
     """both ends of its 95 % interval"""
 
 
+class PointingDifference(TypedDict):
+    """How much more of a measure the first of two files has, a row with the same row."""
+
+    value: float
+    """mean difference"""
+    n: int
+    """rows that both have the measure of"""
+    ci95: Interval
+    """both ends of its 95 % interval; null where cases are too few"""
+    p: float | None
+    """of no difference, whole cases flipped"""
+
+
 class PointingFigures(TypedDict):
     """The figures of pointing, beside guessers that see no pixel."""
 
@@ -30,6 +43,8 @@ class PointingFigures(TypedDict):
     """how far off an oracle of the labels is"""
     guessers: dict[str, dict[str, float | None]]
     """the same measures of guessers"""
+    against: NotRequired[dict[str, PointingDifference]]
+    """differences from the file of --against"""
 
 
 class Pointing(PointingFigures):

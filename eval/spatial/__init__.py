@@ -1,3 +1,3 @@
 """The agreement of points, boxes and masks with the truth."""
 
-__all__ = ["pointing", "pointing_figures", "segmentation"]
+__all__ = ["mask_answers", "mask_guesses", "pointing", "pointing_figures", "segmentation"]

@@ -11,8 +11,8 @@ from surgvqa.builders.geometry.coordinate_text import Location, write
 from surgvqa.builders.geometry.coordinates import CELLS, QUADRANTS, Space, cell, iou, quadrant
 from surgvqa.builders.schema import Box, Point
 from surgvqa.cards.command import InputError
-from surgvqa.eval.documents.spatial import Measure, PointingFigures
-from surgvqa.eval.scoring.statistics import interval, sums
+from surgvqa.eval.documents.spatial import Measure, PointingDifference, PointingFigures
+from surgvqa.eval.scoring.statistics import interval, paired_test, sums
 from surgvqa.eval.spatial.pointing import (
     Reading,
     Row,
@@ -69,6 +69,29 @@ def _figures(rows: Sequence[Row], texts: Sequence[str | None], seed: int | None)
             figures[name]["ci95"] = list(ends) if ends else None
     for name, value in (*instrument_f1(rows, readings).items(), *average_precision(rows, readings).items()):
         figures[name] = {"value": value, "n": len(rows)}
+    return figures
+
+
+def differences(
+    rows: Sequence[Row], texts: Sequence[str | None], others: Sequence[str | None], seed: int = 0
+) -> dict[str, PointingDifference]:
+    """How much more of each measure ``texts`` have than ``others``, paired by row, with intervals over cases."""
+    values: dict[str, list[float]] = defaultdict(list)
+    cases: dict[str, list[str]] = defaultdict(list)
+    for row, text, other in zip(rows, texts, others, strict=True):
+        mine, theirs = (measures(row, read(row, one or "")) for one in (text, other))
+        for name in mine.keys() & theirs.keys():
+            values[name].append(mine[name] - theirs[name])
+            cases[name].append(row["case_id"])
+    figures: dict[str, PointingDifference] = {}
+    for name, numbers in sorted(values.items()):
+        ends, p = paired_test(numbers, cases[name], seed)
+        figures[name] = {
+            "value": sum(numbers) / len(numbers),
+            "n": len(numbers),
+            "ci95": list(ends) if ends else None,
+            "p": p,
+        }
     return figures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surgvqa.eval.settings.score import Board, Compare, Judge, Score, Texts
-from surgvqa.eval.settings.spatial import Pointing, Segmentation
+from surgvqa.eval.settings.spatial import MaskAnswers, Pointing, Segmentation
 
 
 def score(config: Score) -> None:
@@ -46,6 +46,13 @@ def pointing(config: Pointing) -> None:
     from surgvqa.eval.commands import run_pointing
 
     run_pointing.pointing(config)
+
+
+def mask_answers(config: MaskAnswers) -> None:
+    """Answer by masks."""
+    from surgvqa.eval.commands import run_mask_answers
+
+    run_mask_answers.run(config)
 
 
 def segmentation(config: Segmentation) -> None:

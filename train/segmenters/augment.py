@@ -15,6 +15,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks PyPI for 
 import albumentations
 import cv2
 
+GREY = 205.0  # of smoke
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -48,15 +49,34 @@ class Highlights(albumentations.ImageOnlyTransform):  # type: ignore[misc]
         }
 
 
+class Smoke(albumentations.ImageOnlyTransform):  # type: ignore[misc]
+    """Smoke of cautery: a grey veil, thicker here than there. The library's fog took 90 ms a picture, this takes 0.5."""
+
+    def apply(self, img: np.ndarray, thickness: Any = ((0.0,),), **params: Any) -> np.ndarray:
+        """Lay the veil on."""
+        veil = cv2.resize(thickness, img.shape[1::-1], interpolation=cv2.INTER_CUBIC)[..., None]
+        result: np.ndarray = (img * (1 - veil) + GREY * veil).round().clip(0, 255).astype(np.uint8)
+        return result
+
+    def get_params(self) -> dict[str, np.ndarray]:
+        """Draw how thick it is at 4 x 4 places."""
+        random = self.random_generator
+        most = float(random.uniform(0.2, 0.6))
+        return {"thickness": random.uniform(0.0, most, (4, 4)).astype(np.float32)}
+
+
 def training(size: int) -> albumentations.Compose:
     """Build the augmentation of a training sample, which returns ``size x size``."""
     return albumentations.Compose(
         [
+            # A crop's ratio is measured on what it is cut from. Of a wide frame no square crop covers 0.6, and the library
+            # then cuts the middle: the sides, where instruments come in, were never shown.
+            albumentations.Resize(size * 4 // 3, size * 4 // 3),
             albumentations.RandomResizedCrop((size, size), scale=(0.6, 1.0), ratio=(0.8, 1.25), p=1.0),
             albumentations.HorizontalFlip(p=0.5),
             albumentations.Rotate(limit=25, border_mode=cv2.BORDER_REFLECT_101, p=0.5),
             albumentations.ColorJitter(0.2, 0.2, 0.2, 0.03, p=0.7),
-            albumentations.RandomFog(fog_coef_range=(0.1, 0.35), alpha_coef=0.1, p=0.15),
+            Smoke(p=0.15),
             Highlights(p=0.25),
             albumentations.OneOf(
                 [

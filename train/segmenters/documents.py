@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NotRequired
+
 from surgvqa.cards.write.small_model import SmallModel
 from surgvqa.eval.documents.spatial import MaskFigures
 from surgvqa.train.settings.from_masks import Segment
@@ -23,6 +25,8 @@ class Recipe(TypedDict):
     augment: str
     precision: str
     seed: int
+    keep: NotRequired[str]  # absent in files of older versions: best
+    mirror: NotRequired[bool]
 
 
 def recipe_of(config: Segment) -> Recipe:
@@ -40,6 +44,8 @@ def recipe_of(config: Segment) -> Recipe:
         "augment": config.augment,
         "precision": config.precision,
         "seed": config.seed,
+        "keep": config.keep,
+        "mirror": config.mirror,
     }
 
 
@@ -61,6 +67,16 @@ class SegmenterFile(SegmenterSpec):
     validation: MaskFigures
 
 
+def _weights_are(document: SegmenterFile) -> str:
+    """Say whether the figures were used to choose the weights."""
+    if document["recipe"].get("keep", "best") != "best":
+        return "No weights were chosen by these figures."
+    return (
+        f"The weights are those of epoch {document['epoch']}, the best one there, so these figures are a little too high "
+        "for other cases."
+    )
+
+
 def card(document: SegmenterFile) -> SmallModel:
     """Return what the card tells of a segmenter."""
     recipe, figures = document["recipe"], document["validation"]
@@ -71,8 +87,7 @@ def card(document: SegmenterFile) -> SmallModel:
         what=f"A {recipe['model']} that outlines {', '.join(document['classes'])}.",
         figures={"Dice": figures["dice"]["value"], "overlap (IoU)": figures["iou"]["value"], **classes},
         figures_are=(
-            f"On the validation split: {figures['frames']} frames of {figures['sequences']} cases. The weights are those of "
-            f"epoch {document['epoch']}, the best one there, so these figures are a little too high for other cases."
+            f"On the validation split: {figures['frames']} frames of {figures['sequences']} cases. {_weights_are(document)}"
         ),
         command="surgvqa-build procedure --root CASES --out DATA --segmenter THIS_FOLDER",
         settings=dict(recipe),

@@ -106,6 +106,12 @@ class TextUNet(PromptSegmenter):
 
 def make(recipe: Recipe, classes: Sequence[str], phrases: Mapping[str, Sequence[str]]) -> Segmenter:
     """Return the model a recipe asks for."""
+    model = _make(recipe, classes, phrases)
+    model.mirror = recipe.get("mirror", False)
+    return model
+
+
+def _make(recipe: Recipe, classes: Sequence[str], phrases: Mapping[str, Sequence[str]]) -> Segmenter:
     towers = recipe["encoder"], recipe["weights"], recipe["decoder"]
     if recipe["model"] == UNET:
         return UNet(classes, *towers)

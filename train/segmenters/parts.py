@@ -50,6 +50,7 @@ class Segmenter(nn.Module):
     def __init__(self, classes: Sequence[str]) -> None:
         super().__init__()
         self.classes = tuple(classes)
+        self.mirror = False  # predict the mirrored picture, too
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
@@ -69,6 +70,8 @@ class Segmenter(nn.Module):
     def masks(self, image: Tensor, shape: tuple[int, int]) -> PictureMasks:
         """Return the label map of the picture, in ``shape``."""
         shares = self.shares(image, shape)
+        if self.mirror:
+            shares = (shares + self.shares(image.flip(-1), shape).flip(-1)) / 2
         each = zip(self.classes[1:], shares, self.to_masks(shares), strict=True)
         masks = {
             name: (mask.cpu().numpy(), float(share[mask].mean())) for name, share, mask in each if mask.any()

@@ -40,6 +40,11 @@ class Segment:
     """of AdamW"""
     augment: Literal["full", "light", "none"] = "full"
     """full: smoke, highlights, blur, colour, crop, rotation; light: mirrored and colour, for short runs"""
+    keep: Literal["best", "last", "average"] = "best"
+    """which weights: of the best epoch on the validation split, which makes its figures too high there; the last ones; or
+    their running average over about a hundred steps. The last two never look at the validation split before the end"""
+    mirror: bool = False
+    """predict the mirrored picture, too, and take the mean: steadier, at twice the time"""
     device: Device = None
     """where it trains"""
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -122,6 +122,109 @@ def test_a_stopped_run_ends_as_a_straight_one(data: Path, tmp_path: Path, monkey
     assert all(torch.allclose(best[0][name].float(), best[1][name].float(), atol=1e-6) for name in best[0])
 
 
+@pytest.mark.slow  # three trainings
+def test_an_average_is_scored_once_and_goes_on_where_it_was_stopped(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    options = ("--epochs", "3", "--batch-size", "8", "--keep", "average")
+    scored, calls = recipe.score_rows, []
+
+    def count(*args, **kwargs):
+        calls.append(1)
+        return scored(*args, **kwargs)
+
+    monkeypatch.setattr(recipe, "score_rows", count)
+    run(data, tmp_path / "straight", *options)
+    assert len(calls) == 1  # the validation split chooses nothing
+    said = json.loads((tmp_path / "straight" / "segmenter.json").read_text())
+    assert said["epoch"] == 3 and "No weights were chosen" in (tmp_path / "straight/README.md").read_text()
+
+    straight = torch.load(tmp_path / "straight" / "last.pt", weights_only=True)
+    average = load_file(tmp_path / "straight" / "model.safetensors")
+    name = "net.segmentation_head.0.weight"
+    assert not torch.equal(straight["model"][name], average[name])
+    assert torch.equal(straight["average"]["module." + name], average[name])
+    monkeypatch.setattr(recipe, "score_rows", scored)
+    saves = torch.save
+
+    def stop_after_two(state, path):
+        saves(state, path)
+        if state["epoch"] == 2:
+            path.replace(path.with_name("last.pt"))
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", stop_after_two)
+        told = ["segment", "--data", str(data), "--out", str(tmp_path / "stopped"), "--size", "64", *options]
+        assert main([*told, "--device", "cpu"]) == 130
+    run(data, tmp_path / "stopped", *options)
+    other = load_file(tmp_path / "stopped" / "model.safetensors")
+    assert all(torch.allclose(average[key].float(), other[key].float(), atol=1e-6) for key in average)
+
+
+def test_the_running_average_follows_weights_and_statistics_slowly():
+    spec = {"model": "unet", "encoder": "resnet18", "decoder": [8, 8], "weights": None}
+    model = make(spec, ("background", "a"), {})
+    mean = recipe.average_of(model)
+    mean.update_parameters(model)
+    names = "net.segmentation_head.0.weight", "net.encoder.bn1.running_mean"
+    before = {name: model.state_dict()[name].clone() for name in names}
+    with torch.no_grad():
+        for name in names:
+            model.state_dict()[name].add_(1)
+    mean.update_parameters(model)
+    for name in names:
+        moved = mean.module.state_dict()[name] - before[name]
+        assert torch.allclose(moved, torch.full_like(moved, 1 - recipe.DECAY), atol=1e-5)
+
+
+def test_smoke_makes_a_picture_paler_and_leaves_labels_alone():
+    picture, labels = np.full((40, 60, 3), 60, np.uint8), np.eye(40, 60, dtype=np.uint8)
+    change = augment.albumentations.Compose([augment.Smoke(p=1.0)], seed=0)
+    veiled, same = augment.apply(change, picture, labels, 3)
+    assert veiled.mean() > 65 and veiled.min() >= 55 and veiled.std() > 1 and (same == labels).all()
+    assert not (augment.apply(change, picture, labels, 4)[0] == veiled).all()
+
+
+def test_the_mirrored_picture_is_predicted_too():
+    spec = {"model": "unet", "encoder": "resnet18", "decoder": [8, 8], "weights": None, "mirror": True}
+    torch.manual_seed(0)
+    model = make(spec, ("background", "a", "b"), {}).eval()
+    image = torch.rand(3, 32, 32)
+    one, other = model.masks(image, (32, 32)).masks, model.masks(image.flip(-1), (32, 32)).masks
+    assert one and all((one[name][0] == other[name][0][:, ::-1]).all() for name in one)
+    model.mirror = False
+    assert any(
+        (model.masks(image.flip(-1), (32, 32)).masks[name][0] != other[name][0]).any() for name in other
+    )
+
+
+def test_a_unet_has_the_classes_that_training_shows(data: Path):
+    row = next(recipe.run_segmentation.rows(data, "train", recipe.COLUMNS))
+    assert recipe.learnable([{"instances": [{"name": "hook"}]}], row["classes"]) == ("background", "hook")
+    rows_with_hook = (
+        one
+        for one in recipe.run_segmentation.rows(data, "train", recipe.COLUMNS)
+        if {each["name"] for each in one["instances"]} == {"hook", "grasper"}
+    )
+    row = next(rows_with_hook)
+    whole = recipe.labels_of(row, (HEIGHT, WIDTH))
+    _, labels = recipe.decode_row(row, ["background", "hook"])
+    assert ((labels == 1) == (whole == row["classes"].index("hook"))).all() and labels.max() == 1
+
+
+def test_crops_show_every_side_of_a_wide_frame():
+    picture = np.zeros((252, 448, 3), np.uint8)
+    labels = np.zeros((252, 448), np.uint8)
+    labels[:, :30], labels[:, -30:], labels[:30, 100:200], labels[-30:, 100:200] = 1, 2, 3, 4
+    change = augment.training(64)
+    counts = np.zeros(5, int)
+    for seed in range(60):
+        _, cut = augment.apply(change, picture, labels, seed)
+        counts[np.unique(cut)] += 1
+    assert (counts[1:] > 20).all() and (counts[1:] < 60).all(), counts
+
+
 NAMES = {"hook": ["hook", "l hook"], "grasper": ["grasper"], "specimen bag": ["specimen bag"]}
 
 
@@ -270,7 +373,7 @@ def test_a_text_unet_goes_through_the_command_and_finds_no_word_it_does_not_know
     model, _ = load(tmp_path)
     assert isinstance(model, TextUNet)
     row = next(iter(recipe.run_segmentation.rows(data, "test", recipe.COLUMNS)))
-    picture, _ = recipe.decode_row(row)
+    picture, _ = recipe.decode_row(row, row["classes"])
     image = to_tensor(augment.apply(augment.plain(64), picture, np.zeros((48, 64), np.uint8), 0)[0])
     texts = ["hook", "l hook", "grasper", "umbrella", "coffee cup"]
     with torch.no_grad():
