@@ -16,7 +16,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.train.clips.vision_cache import ClipFeatures, VisionCache
-from surgvqa.train.steps.labels import IGNORE, assistant_labels
+from surgvqa.train.steps.labels import IGNORE, assistant_labels, mask_thoughts
 from torch import Tensor
 
 NO_PATCHES = torch.zeros(0, 0, dtype=torch.uint8)
@@ -84,16 +84,24 @@ class Collator:
         rows: the ``clips`` data set, its images not decoded; or several, which a unit's ``table`` counts from 0.
         encoder: turns its rows into model inputs.
         shared: pack the questions of a unit behind one clip; else every question brings its clip.
+        masks_thoughts: leave the thoughts before an answer out of what is taught.
 
     With a ``cache`` of the clips, batches hold their features and no pixel is read.
     """
 
     cache: VisionCache | None = None
 
-    def __init__(self, rows: Dataset | Sequence[Dataset], encoder: Encoder, shared: bool) -> None:
+    def __init__(
+        self,
+        rows: Dataset | Sequence[Dataset],
+        encoder: Encoder,
+        shared: bool,
+        masks_thoughts: bool = False,
+    ) -> None:
         self.tables = [rows] if isinstance(rows, Dataset) else list(rows)
         self.encoder = encoder
         self.shares_prefix = shared
+        self.masks_thoughts = masks_thoughts
 
     def __call__(self, units: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Encode, label, pack and pad."""
@@ -134,7 +142,10 @@ class Collator:
     def labels(self, ids: Sequence[int]) -> list[int]:
         """Return what is taught of a conversation."""
         encoder = self.encoder
-        return assistant_labels(ids, encoder.tokenizer, encoder.opening, encoder.closing)
+        labels = assistant_labels(ids, encoder.tokenizer, encoder.marks.opening, encoder.marks.closing)
+        if self.masks_thoughts:
+            mask_thoughts(labels, encoder.tokenizer, encoder.marks.thoughts_closing)
+        return labels
 
 
 def pad_rows(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:

@@ -148,7 +148,7 @@ def what_learns(run: PreparedRun) -> tuple[dict[str, int], str]:
 def shared_against_alone(run: PreparedRun) -> tuple[float, float, float]:
     """Return the loss of some questions in one sequence and in one each, and how much they may differ (relative)."""
     packer: Collator = run.trainer.data_collator
-    alone = Collator(packer.tables, packer.encoder, shared=False)
+    alone = Collator(packer.tables, packer.encoder, False, packer.masks_thoughts)
     count = max(len(questions) for questions in run.units[:64]["questions"])
     unit = next(unit for unit in run.units if len(unit["questions"]) == count)
     unit = {**unit, "questions": unit["questions"][:3]}

@@ -24,9 +24,9 @@ from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
-from surgvqa.train.clips.lora_targets import linears, pattern
+from surgvqa.train.clips.lora_targets import linears, of_tower, pattern
 from surgvqa.train.clips.sequences import frames_of, is_sharded, raise_if_test, sequences_of
-from surgvqa.train.clips.shared_prefix import SharedPrefix
+from surgvqa.train.clips.shared_prefix import SharedPrefix, raise_if_unshared
 from surgvqa.train.steps.answer_head import TaughtOnly
 from surgvqa.train.steps.log_table import show_table
 from surgvqa.train.steps.optimizer import part_of
@@ -42,12 +42,15 @@ from surgvqa.train.steps.options import (
 )
 from transformers import (
     EarlyStoppingCallback,
+    PreTrainedConfig,
     PreTrainedModel,
     TrainerCallback,
     WhisperFeatureExtractor,
 )
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import ModelConfig, get_peft_config
+
+SHARERS = ("idefics3", "smolvlm")  # whose questions can share a clip, beside the Qwen-VL's
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     budget = budget_of(training, frames_of(rows, training.frames))
     ears = ears_of(model, processor, extractor, sound, model_options.model_name_or_path)
     model_type = model.config.model_type
-    raise_if_unfit(model_type, training, model_options)
+    raise_if_unfit(model.config, training, model_options)
     encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)
     raise_if_other_pixels(rows, model_type, processor.image_processor, data.dataset_name)
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
@@ -158,7 +161,7 @@ def furnish(trainer: ClipTrainer, answering: Answering | None, dataset_name: str
 def budget_of(training: TrainingOptions, frames: int) -> Budget:
     """Return what the model sees of a clip."""
     media: Any = training.media  # the parser has seen that it is one of two
-    return Budget(frames, media, training.min_pixels, training.max_pixels)
+    return Budget(frames, media, training.min_pixels, training.max_pixels, training.thoughts != "off")
 
 
 def spoken_of(data: DataOptions, training: TrainingOptions) -> SpokenClips | None:
@@ -175,21 +178,23 @@ def spoken_of(data: DataOptions, training: TrainingOptions) -> SpokenClips | Non
     return spoken_questions
 
 
-def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: ModelConfig) -> None:
+def raise_if_unfit(config: PreTrainedConfig, training: TrainingOptions, model_options: ModelConfig) -> None:
     """Refuse options that a model of this type can't do.
 
     Raises:
         InputError: pixel limits, shared sequences or a cache of what a Qwen-VL sees, for another model.
     """
-    where = model_options.model_name_or_path
+    where, model_type = model_options.model_name_or_path, config.model_type
     raise_if_resized(model_type, where, min_pixels=training.min_pixels, max_pixels=training.max_pixels)
     if model_type in PATCH_FAMILIES:
         return
     if training.questions_per_sequence != 1:
-        raise InputError(
-            f"questions share a sequence in a Qwen-VL only, {where} is a {model_type}; "
-            "give --questions-per-sequence 1"
-        )
+        raise_if_unshared(config)
+        if model_type not in SHARERS:
+            raise InputError(
+                f"questions share a sequence in {', '.join((*PATCH_FAMILIES, *SHARERS))}, {where} is a {model_type}; "
+                "give --questions-per-sequence 1"
+            )
     if training.cache_vision is not None:
         raise InputError(f"--cache_vision keeps what a Qwen-VL sees, this is a {model_type}; leave it away")
 
@@ -232,7 +237,8 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     if options.use_peft:
         if not options.lora_target_modules:
             targets = pattern(linears(model))
-            options.lora_target_modules = f"{targets}|{VISION_TARGETS}" if vision else targets
+            tower = VISION_TARGETS if model.config.model_type in PATCH_FAMILIES else pattern(of_tower(model))
+            options.lora_target_modules = f"{targets}|{tower}" if vision else targets
         if projector:
             modules = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
             options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *modules]

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data.row_media import name
+from surgvqa.eval.models.budget import most_tokens
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.collate import Collator, units
@@ -38,19 +39,21 @@ def sequences_of(
     Raises:
         InputError: one that is longer than ``limit``; evaluation questions for a sharded model.
     """
-    is_shared = training.questions_per_sequence != 1
+    is_shared, masks = training.questions_per_sequence != 1, training.thoughts == "mask"
     train = measure_units(rows, encoder, training.questions_per_sequence, limit, training.answer_weights)
     if held_out is None:
-        return Sequences(train, None, Collator(rows, encoder, is_shared), None)
+        return Sequences(train, None, Collator(rows, encoder, is_shared, masks), None)
     units = measure_units(held_out, encoder, training.questions_per_sequence, limit)
     answering = None
     if training.eval_questions:
         raise_if_sharded(training)
-        answering = Answering(held_out, rows, encoder, training.eval_questions)
+        answering = Answering(
+            held_out, rows, encoder, training.eval_questions, longest=most_tokens(encoder.budget, 64)
+        )
     return Sequences(
         train.add_column("table", [0] * len(train)),
         units.add_column("table", [1] * len(units)),
-        Collator([rows, held_out], encoder, is_shared),
+        Collator([rows, held_out], encoder, is_shared, masks),
         answering,
     )
 

@@ -28,7 +28,9 @@ LORA_TARGETS = r"model\.language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|
 VISION_TARGETS = (
     r"model\.visual\.blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2|linear_fc1|linear_fc2|(gate|up|down)_proj))"
 )
-PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
+PROJECTOR = (
+    r"model\.(visual\.(merger|deepstack_merger_list\.\d+)|multi_modal_projector|connector|embed_vision)"
+)
 AUDIO_PROJECTOR = "model.audio_projector"
 FIXED_OPTIONS = (
     "assistant_only_loss",
@@ -77,6 +79,14 @@ class TrainingOptions(SFTConfig):
         metadata={
             "help": "Draw sequences by the weights of their questions, which even out the answers of each kind: "
             "a rare answer is seen more often, a frequent one less."
+        },
+    )
+    thoughts: str = field(
+        default="off",
+        metadata={
+            "help": "Of answers with thoughts before them, <think>…</think>: teach them, or mask them and learn the "
+            "answer behind them alone; off: there are none. The model is asked as it was taught.",
+            "choices": ["off", "mask", "teach"],
         },
     )
     optimizer: str = field(
@@ -319,6 +329,7 @@ def quantisation(model: ModelConfig, device: str | torch.device) -> BitsAndBytes
     model_options = replace(model, dtype=sums) if model.dtype in (None, "auto") else model
     config = get_quantization_config(model_options)
     if config is not None:
-        towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
-        config.llm_int8_skip_modules = [*towers, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
+        towers = ["model.visual", "model.vision_tower", "model.vision_model"]  # Qwen-VL's, Gemma's, SmolVLM's
+        projectors = ["model.multi_modal_projector", "model.embed_vision", "model.connector"]
+        config.llm_int8_skip_modules = [*towers, *projectors, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
     return config

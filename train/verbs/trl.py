@@ -106,6 +106,10 @@ COMMON: Options = (
     ("--max_pixels N", "most pixels of a frame (default 262144)"),
     ("--max_length N", "most tokens of a question with its clip; a longer one stops the run"),
     ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
+    (
+        "--thoughts mask|teach",
+        "of answers with <think>…</think> before them: learn the answer alone, or both",
+    ),
     ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
     ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
     (
