@@ -190,6 +190,8 @@ def gradients(run: PreparedRun) -> tuple[int, list[str], list[str]]:
     if loss.requires_grad:
         loss.backward()
     trainer._metrics["train"].clear()
+    if trainer.by_kind is not None:
+        trainer.by_kind.figures(lambda sums: sums)  # and forgets them
     trainer._total_train_tokens = tokens
     live: dict[str, bool] = {}
     frozen_names = []

@@ -15,7 +15,7 @@ from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.prompts import raise_if_other_pixels
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoder
+from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, encoder_for, raise_if_resized
@@ -28,6 +28,7 @@ from surgvqa.train.clips.lora_targets import linears, of_tower, pattern
 from surgvqa.train.clips.sequences import frames_of, is_sharded, raise_if_test, sequences_of
 from surgvqa.train.clips.shared_prefix import SharedPrefix, raise_if_unshared
 from surgvqa.train.steps.answer_head import TaughtOnly
+from surgvqa.train.steps.kind_loss import KindLoss, read_stages, read_weights
 from surgvqa.train.steps.log_table import show_table
 from surgvqa.train.steps.optimizer import part_of
 from surgvqa.train.steps.options import (
@@ -130,6 +131,7 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     if training.cache_vision is not None:
         raise_if_vision_learns(trainer.model, training)
     furnish(trainer, sequences.answering, data.dataset_name)
+    tell_kinds_apart(trainer, rows, training)
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
         learn_in_float32(trainer.model)
     return PreparedRun(
@@ -156,6 +158,28 @@ def furnish(trainer: ClipTrainer, answering: Answering | None, dataset_name: str
     # Qwen-VL (`accepts_loss_kwargs = False`), where a short answer in a small batch would weigh more.
     trainer.model_accepts_loss_kwargs = True
     show_table(trainer)
+
+
+def tell_kinds_apart(trainer: ClipTrainer, rows: Dataset, training: TrainingOptions) -> None:
+    """Let a trainer weigh and log each kind of question, where the rows say which kind each is of.
+
+    Raises:
+        InputError: weights or stages of kinds that aren't there.
+    """
+    clips = rows["qa"] if "qa" in rows.features else []
+    counts = [len(turns(row)[1]) for row in rows.select_columns("messages")] if clips else []
+    is_whole = bool(clips) and [len(questions) for questions in clips] == counts
+    kinds = sorted({qa["kind"] for questions in clips for qa in questions}) if is_whole else []
+    if not kinds and (training.kind_weights or training.curriculum):
+        raise InputError(
+            "--kind_weights and --curriculum need rows that say of what kind each question is (column qa)"
+        )
+    if not kinds:
+        return
+    weights = read_weights(training.kind_weights or (), kinds)
+    trainer.by_kind = KindLoss(kinds, weights, read_stages(training.curriculum or (), kinds))
+    trainer.by_kind.watch(trainer.model)
+    trainer.data_collator.kinds = {kind: number for number, kind in enumerate(kinds)}
 
 
 def budget_of(training: TrainingOptions, frames: int) -> Budget:

@@ -3,6 +3,7 @@
 __all__ = [
     "answer_head",
     "distributed",
+    "kind_loss",
     "labels",
     "log_table",
     "muon",

@@ -81,6 +81,17 @@ class TrainingOptions(SFTConfig):
             "a rare answer is seen more often, a frequent one less."
         },
     )
+    kind_weights: list[str] | None = field(
+        default=None,
+        metadata={"help": "Weights of kinds of questions in the loss, phase=2 count=0.5; 1 of the others."},
+    )
+    curriculum: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Kinds of questions by stages of equal length, presence,phase count: those of a later stage are "
+            "learned from its beginning on; kinds that aren't named, from the first."
+        },
+    )
     thoughts: str = field(
         default="off",
         metadata={
