@@ -33,9 +33,9 @@ from surgvqa.train.clips.clip_trainer import (
     note_replaced,
 )
 from surgvqa.train.clips.lora_targets import linears, pattern
-from surgvqa.train.clips.sequences import raise_if_test
 from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
+from surgvqa.train.sources.material import raise_if_test
 from surgvqa.train.steps.log_table import closing_line, show_table
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict

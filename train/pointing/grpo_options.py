@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.train import rewards
-from surgvqa.train.steps.options import DataOptions, option_names, parse_groups
+from surgvqa.train.steps.option_words import option_names
+from surgvqa.train.steps.options import DataOptions, parse_groups
 from surgvqa.train.steps.refused_options import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
 from trl import GRPOConfig, ModelConfig
 

@@ -8,6 +8,7 @@ __all__ = [
     "log_table",
     "muon",
     "optimizer",
+    "option_words",
     "options",
     "refused_options",
 ]

@@ -53,7 +53,7 @@ class KindLoss:
             for one in batches
         )  # type: ignore[return-value]
 
-    def take(self, inputs: dict[str, Any], progress: float) -> dict[str, Any]:
+    def take(self, inputs: Mapping[str, Tensor], progress: float) -> dict[str, Tensor]:
         """Return a batch as the model knows it; keeps which kinds its taught tokens are of."""
         batch = {name: value for name, value in inputs.items() if name != KIND_INDEX}
         self.batch_kinds = self.batch_weights = None
@@ -153,7 +153,9 @@ def refuse_unknown(option: str, names: Iterable[str], kinds: Iterable[str]) -> N
     Raises:
         InputError: names the first, and the nearest one.
     """
-    known = sorted(kinds)
+    names_of_kinds = sorted(kinds)
     for name in names:
-        if name not in known:
-            raise InputError(f"{option}: no kind {name!r} in the training split; {nearest(name, known)}")
+        if name not in names_of_kinds:
+            raise InputError(
+                f"{option}: no kind {name!r} in the training split; {nearest(name, names_of_kinds)}"
+            )

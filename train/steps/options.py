@@ -5,17 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import torch
-import yaml
-from surgvqa.builders.files import user_yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
+from surgvqa.train.steps.option_words import check_config, config_file, option_names, without_config
 from surgvqa.train.steps.refused_options import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
@@ -48,6 +45,13 @@ class DataOptions(ScriptArguments):
     dataset_test_split: str = field(
         default="validation",
         metadata={"help": "Split that is evaluated while training; never the test split."},
+    )
+    datasets: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Several data sets in place of --dataset_name: paths, or PATH=WEIGHT for the parts they have of an "
+            "epoch; in YAML also {path: …, config: …, weight: …}."
+        },
     )
     video_root: str | None = field(
         default=None,
@@ -151,6 +155,9 @@ class TrainingOptions(SFTConfig):
         default=False, metadata={"help": "Fixed: the collator reads rows."}
     )
 
+    # names of the options that were given, with those of the configuration file and without
+    option_names = command_names = frozenset[str]()
+
     def __post_init__(self) -> None:
         if not torch.cuda.is_available():
             self.use_cpu = True  # else transformers refuses bf16, which a CPU computes in well
@@ -239,19 +246,11 @@ def parse(
         data, training, model = parse_groups(arguments, (DataOptions, training_options, ModelConfig), verb)
     except ValueError as error:  # a value that transformers or TRL refuses itself
         raise InputError(str(error).splitlines()[0]) from None
-    raise_if_refused(option_names(arguments), training, model, data)
+    training.option_names = option_names(arguments)
+    training.command_names = option_names(without_config(arguments))
+    raise_if_refused(training.option_names, training, model, data)
     raise_if_impossible(training, model)
     return data, training, model
-
-
-def option_names(arguments: Sequence[str]) -> set[str]:
-    """Names of the options on a command line and in its ``--config`` file."""
-    out = {word[2:].split("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
-    out |= {name.removeprefix("no_") for name in out}
-    for before, word in pairwise(arguments):
-        if before == "--config":
-            out |= set(yaml.safe_load(config_file(word).read_text(encoding="utf-8")))
-    return out
 
 
 def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
@@ -280,36 +279,11 @@ def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: s
     data, training, model = Parser(groups, prog=f"surgvqa-train {verb}").parse_args_and_config(arguments)
     for value, option in (
         (model.model_name_or_path, "--model_name_or_path"),
-        (data.dataset_name, "--dataset_name"),
+        (data.dataset_name or getattr(data, "datasets", None), "--dataset_name"),
     ):
         if not value:
             raise InputError(f"{option} is missing; `surgvqa-train {verb} --help` shows a full line")
     return data, training, model
-
-
-def config_file(name: str) -> Path:
-    """Return a YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    ours = Path(str(resources.files("surgvqa.train") / "configs"))
-    if (ours / f"{path.stem}.yaml").is_file():
-        return ours / f"{path.stem}.yaml"
-    known_names = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
-    raise InputError(f"no file {name}; surgvqa has {', '.join(known_names)}")
-
-
-def check_config(path: Path, known_names: set[str]) -> None:
-    """Refuse a file with an option nobody has, before a long parser does."""
-    values: Any = user_yaml.load(path.read_text(encoding="utf-8"), str(path))
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
-    for option in values:
-        if option not in known_names | {"env"}:
-            near = difflib.get_close_matches(str(option), known_names, n=1)
-            raise InputError(
-                f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
-            )
 
 
 def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:

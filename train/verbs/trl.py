@@ -93,8 +93,12 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
 
 COMMON: Options = (
     ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
-    ("--model_name_or_path M", "base model: folder or Hub name"),
+    (
+        "--model_name_or_path M",
+        "base model: folder or Hub name; or an adapter's folder, which goes on learning",
+    ),
     ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
+    ("--datasets D=W …", "several data sets with their parts of an epoch, in place of --dataset_name"),
     ("--dataset_config C", "config of the data set (default clips)"),
     ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
     (
