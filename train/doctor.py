@@ -17,6 +17,7 @@ from typing import TextIO
 
 from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import end_tokens
+from surgvqa.eval.chat.thoughts import split
 from surgvqa.eval.data.row_media import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.encode import turns
@@ -116,7 +117,8 @@ def labels(run: PreparedRun) -> Check:
     decode, count = run.encoder.tokenizer.decode, 0
     for unit, batch in sample_batches(run):
         row = run.rows[unit["row"]]
-        answers = [turns(row)[1][number][1] + run.encoder.closing for number in unit["questions"]]
+        replies = [split(turns(row)[1][number][1]) for number in unit["questions"]]
+        answers = [run.encoder.marks.write(reply, run.options.thoughts == "teach") for reply in replies]
         taught_texts = [decode(ids) for ids in answers_taught(batch["labels"].tolist())]
         answers = [unicodedata.normalize("NFC", text) for text in answers]
         if taught_texts != answers:
@@ -138,7 +140,7 @@ def stop_token(run: PreparedRun) -> Check:
     tokenizer = run.encoder.tokenizer
     ends = set(end_tokens(run.trainer.accelerator.unwrap_model(run.trainer.model), run.encoder))
     last = {ids[-1] for _, batch in sample_batches(run) for ids in answers_taught(batch["labels"].tolist())}
-    end = run.encoder.closing
+    end = run.encoder.marks.closing
     closing = tokenizer.convert_tokens_to_ids(end)
     words = tokenizer.convert_ids_to_tokens(sorted(last))
     if last != {closing} or not last <= ends:

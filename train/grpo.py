@@ -1,7 +1,9 @@
-r"""Teach a Qwen-VL to point with TRL's GRPOTrainer: answers are sampled, rewarded, and the better ones reinforced.
+r"""Reinforce a Qwen-VL with TRL's GRPOTrainer: answers are sampled, rewarded, and the better ones taught.
 
     surgvqa-train grpo --config grpo_lora.yaml --model_name_or_path runs/pointing-sft \
         --dataset_name my-pointing --output_dir runs/pointing-grpo
+    surgvqa-train grpo --config grpo_lora.yaml --model_name_or_path runs/first \
+        --dataset_name my-clips --dataset_config clips --output_dir runs/clips-grpo
 
 Read from top to bottom: model and rows, what a guesser earns, train, save. Frames go in as images: TRL 1.16
 generates from a video but computes its loss without it.
@@ -33,9 +35,12 @@ from surgvqa.train.clips.clip_trainer import (
     note_replaced,
 )
 from surgvqa.train.clips.lora_targets import linears, pattern
-from surgvqa.train.clips.sequences import raise_if_test
-from surgvqa.train.pointing.blind_rewards import examine, mean_rewards
+from surgvqa.train.clips.sequences import frames_of
+from surgvqa.train.pointing import zero_advantage
+from surgvqa.train.pointing.blind_rewards import examine, mean_rewards, question_rewards
 from surgvqa.train.pointing.grpo_options import GrpoOptions, parse, reward_functions
+from surgvqa.train.pointing.question_rows import as_questions
+from surgvqa.train.sources.material import raise_if_test
 from surgvqa.train.steps.log_table import closing_line, show_table
 from transformers import ProcessorMixin
 from transformers.image_utils import SizeDict
@@ -113,29 +118,28 @@ def prepare(arguments: Sequence[str]) -> PreparedRun:
     data, training, model_options = parse(arguments)
     splits = load_rows(data.dataset_name, data.dataset_config)
     rows = split_of(splits, data.dataset_train_split, data.dataset_name)
-    if not is_prompts(rows.features):
-        raise InputError(
-            f"{data.dataset_name}, config {data.dataset_config}: no rows of one question each; "
-            "build it with --pointing FORM and give --dataset_config pointing"
-        )
+    on_clips = not is_prompts(rows.features)
+    model_parts = parts(model_options.model_name_or_path)
+    budget = budget_of(training, model_parts, frames_of(rows, training.frames) if on_clips else 1)
     held_out = None
     if training.eval_strategy != "no":
         raise_if_test(data.dataset_test_split)
-        held_out = decode_pictures(split_of(splits, data.dataset_test_split, data.dataset_name))
-
-    model_parts = parts(model_options.model_name_or_path)
-    budget = budget_of(training, model_parts)
+        held_out = split_of(splits, data.dataset_test_split, data.dataset_name)
+    if on_clips:
+        rows = as_questions(rows, budget.frames)
+        held_out = as_questions(held_out, budget.frames) if held_out else None
     limits = {"min_pixels": training.min_pixels, "max_pixels": training.max_pixels}
     raise_if_resized(model_parts.model_type, model_options.model_name_or_path, **limits)
     processor, model = load_base(model_options, model_parts, budget, training.device)
     raise_if_other_pixels(rows, model.config.model_type, processor.image_processor, data.dataset_name)
 
     functions, training.reward_weights = reward_functions(
-        data.reward_funcs, training.reward_weights, set(rows["kind"])
+        data.reward_funcs, training.reward_weights, set(rows["kind"]), on_clips
     )
     texts = rows.remove_columns("images").to_list()
+    earnings = question_rewards if on_clips else mean_rewards
     blind = examine(
-        mean_rewards(texts, list(zip(functions, training.reward_weights, strict=True)), training.seed)
+        earnings(texts, list(zip(functions, training.reward_weights, strict=True)), training.seed)
     )
 
     trainer = PointingTrainer(
@@ -143,7 +147,7 @@ def prepare(arguments: Sequence[str]) -> PreparedRun:
         args=training,
         reward_funcs=functions,
         train_dataset=decode_pictures(rows),
-        eval_dataset=held_out,
+        eval_dataset=decode_pictures(held_out) if held_out else None,
         processing_class=processor,
         peft_config=None if model_parts.adapter else get_peft_config(model_options),
         callbacks=[SaveBudget(budget)],
@@ -154,11 +158,18 @@ def prepare(arguments: Sequence[str]) -> PreparedRun:
     for name, parameter in trainer.model.named_parameters():
         if "lora_" in name:  # TRL makes QLoRA's bfloat16, which rounds small steps away
             parameter.data = parameter.data.float()
+    if on_clips and training.probe_questions:
+        zero_advantage.examine(zero_advantage.shares(trainer, training.probe_questions))
     return PreparedRun(trainer, training, budget)
 
 
-def budget_of(training: GrpoOptions, model_parts: Parts) -> Budget:
-    """Return the pixels a frame is seen with: those an adapter was taught with, or the options'.
+def budget_of(training: GrpoOptions, model_parts: Parts, frames: int) -> Budget:
+    """Return what a clip is seen with: as an adapter was taught, or as the options say.
+
+    Args:
+        training: the options.
+        model_parts: of the model.
+        frames: that a row has.
 
     Raises:
         InputError: options that contradict the adapter's own; an adapter taught on videos.
@@ -167,7 +178,7 @@ def budget_of(training: GrpoOptions, model_parts: Parts) -> Budget:
         name: value for name in ("min_pixels", "max_pixels") if (value := getattr(training, name)) is not None
     }
     if model_parts.budget is None:
-        return Budget(frames=1, **limits)
+        return Budget(frames=frames, **limits)
     if model_parts.budget.media == "video":
         raise InputError(
             f"{model_parts.folder} was taught on videos, which TRL's GRPOTrainer leaves out of its loss; "
@@ -179,7 +190,12 @@ def budget_of(training: GrpoOptions, model_parts: Parts) -> Budget:
                 f"{model_parts.folder} was trained with {name} = {getattr(model_parts.budget, name)}, asked with {value}; "
                 f"leave --{name} away"
             )
-    return Budget(1, "images", model_parts.budget.min_pixels, model_parts.budget.max_pixels)
+    own = model_parts.budget
+    if frames > 1 and training.frames not in (None, own.frames):
+        raise InputError(
+            f"{model_parts.folder} was trained with frames = {own.frames}, asked with {training.frames}; leave --frames away"
+        )
+    return Budget(own.frames if frames > 1 else 1, "images", own.min_pixels, own.max_pixels)
 
 
 def load_base(

@@ -1,4 +1,4 @@
-"""Tiny Qwen-VL checkpoints made offline in a second: configuration, random weights, tokenizer, processor.
+"""Tiny checkpoints made offline in a second: configuration, random weights, tokenizer, processor.
 
     surgvqa-train tiny --family qwen2_5_vl --out checkpoints/tiny
     surgvqa-train tiny --family qwen2_5_vl --size demo --out checkpoints/demo-base
@@ -8,7 +8,8 @@ pixels within minutes on two cores: 7 px patches (a grid of 6 x 5 tokens a frame
 Its rotary frequencies are low, as the real models' are: they leave what a token is to be found wherever it lies, and
 tell rows and columns badly (tests/benchmarks/bench_positions.py). Frequencies that tell them (theta 2) make a model
 from noise see places within half a minute, but names and places together hardly at all; where a token lies is taught
-to the tower instead (`surgvqa-train vision`). Heads are 32 wide because vLLM's attention starts there.
+to the tower instead (`surgvqa-train vision`). Heads are 32 wide because vLLM's attention starts there. Gemma 3 and 4
+and SmolVLM have the size ``test`` only (``surgvqa.train.tiny_parts``).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any
 import torch
 import transformers
 from surgvqa.cards.command import InputError, nearest
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from surgvqa.train.tiny_parts import gemma, smolvlm
+from surgvqa.train.tiny_parts.words import SPECIALS, tokenizer
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
@@ -41,57 +43,7 @@ from trl.chat_template_utils import (
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 HYBRIDS = ("qwen3_5", "qwen3_5_moe")  # three layers of linear attention to one of full attention
-
-# The special tokens of the Qwen-VL family, in the order of its tokenizer.
-SPECIALS = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|object_ref_start|>",
-    "<|object_ref_end|>",
-    "<|box_start|>",
-    "<|box_end|>",
-    "<|quad_start|>",
-    "<|quad_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|vision_pad|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-]
-
-# How Qwen splits text before byte-pair encoding (tokenizer.json of Qwen2.5-VL).
-SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-    r"|\s+(?!\S)|\s+"
-)
-
-# What the vocabulary is learned from, so that a surgical word is one or two tokens.
-WORDS = """
-Which phase of the operation is shown? What surgical phase is this clip from? The phase is
-What anatomy is visible? Which anatomical structures can be seen? The visible structures are
-Which instruments are in view? What tools are being used? The instruments are No instrument is visible.
-Where is the relative to the? It is left of, right of, above, below, inside, surrounds, overlaps, near
-In which part of the frame is the? It lies in the top-left, top-center, top-right, center-left, center,
-center-right, bottom-left, bottom-center, bottom-right of the image. upper lower middle left right
-Which phase came before this one? Which phase comes next? The previous phase was. The next phase is. None
-Did any instrument enter the view since the last frame? Did any leave? has entered has left the view. entered:
-exited: Yes, No, nothing Is the visible in this clip? How many instruments are there? zero one two three four
-In which direction does the tip move? It moves up down left right stays still stationary. towards away from
-cataract pituitary cholecystectomy colonoscopy surgery operation procedure clip frame video image
-idle incision viscoelastic capsulorhexis hydrodissection phacoemulsification irrigation aspiration capsule
-polishing lens implantation positioning viscoelastic suction anterior chamber flushing tonifying antibiotics
-yes no none count place side visible moves current currently we shown seen same at field picture part cell grid
-irrigation/aspiration tonifying/antibiotics top-center middle-left middle-right bottom-center above below inside around same
-pupil iris cornea lens eyelid intraocular instrument needle spatula forceps cannula keratome knife incision
-capsulorhexis cystotome phacoemulsification tip irrigation-aspiration katana lens injector hook slit gauge
-grasper bipolar scissors clipper irrigator specimen bag suction retractor dura freer elevator curette drill
-kerrison rongeur gallbladder liver cystic duct artery calot triangle dissection clipping cutting packaging
-cleaning coagulation retraction preparation polyp snare mucosa lumen nasal septum sphenoid sellotomy
-red green blue yellow white black grey colour what which is are the a an of in on at to and or not it its this
-Point to the in this image. Answer as <point x="X" y="Y">name</point> with X and Y from 0 to 100, or "not visible".
-<point x="1" y="2" alt="slit knife">slit knife</point> katena gauge cystotome forceps
-""".strip()
+OTHERS = (*gemma.FAMILIES, *smolvlm.FAMILIES)  # through their own processors
 
 
 @dataclass(frozen=True)
@@ -113,33 +65,6 @@ SIZES = {
     "test": Size(64, 2, 32, 2, 14, 1e4, (4, 6, 6), 0.02, (28 * 28, 28 * 28 * 1280)),
     "demo": Size(128, 3, 64, 3, 7, 1e4, (4, 6, 6), 0.07, (14 * 14, 14 * 14 * 256)),
 }
-
-
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Return a byte-level BPE of Qwen's kind over the words of surgical question answering."""
-    bpe = Tokenizer(models.BPE())
-    bpe.normalizer = normalizers.NFC()
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=1500, initial_alphabet=alphabet, show_progress=False)
-    words = WORDS.split()  # an answer begins without a space: each word as one token either way
-    word_forms = [*words, *(f" {word}" for word in words)]
-    bpe.train_from_iterator(
-        [WORDS, *word_forms, "system\nuser\nassistant\nYou are a helpful assistant."], trainer
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=SPECIALS,
-        model_max_length=32768,
-    )
 
 
 def processor(family: str, size: Size) -> ProcessorMixin:
@@ -282,17 +207,28 @@ def make(family: str, out: Path, size: str = "test", seed: int = 0) -> None:
     Raises:
         InputError: an unknown family or size.
     """
-    families = (*FAMILIES, *HYBRIDS)
+    families = (*FAMILIES, *HYBRIDS, *OTHERS)
     if family not in families:
         raise InputError(f"no model family {family!r}; {nearest(family, families)}")
     if size not in SIZES:
         raise InputError(f"no size {size!r}; {nearest(size, SIZES)}")
-    parts = processor(family, SIZES[size])
-    config = configuration(family, SIZES[size], parts.tokenizer)
+    if family in OTHERS:
+        if size != "test":
+            raise InputError(f"a tiny {family} has one size; leave --size {size} away")
+        maker = gemma if family in gemma.FAMILIES else smolvlm
+        parts = maker.processor(family)
+        config = maker.configuration(family, parts.tokenizer)
+    else:
+        parts = processor(family, SIZES[size])
+        config = configuration(family, SIZES[size], parts.tokenizer)
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(config)
-    model.generation_config.eos_token_id = [config.text_config.eos_token_id, config.text_config.pad_token_id]
-    model.generation_config.pad_token_id = config.text_config.pad_token_id
+    if family == "gemma3":
+        with torch.no_grad():  # zeros from transformers: what the tower sees would reach nobody
+            model.model.multi_modal_projector.mm_input_projection_weight.normal_(0, 0.2)
+    text = config.get_text_config()
+    model.generation_config.eos_token_id = [text.eos_token_id, text.pad_token_id]
+    model.generation_config.pad_token_id = text.pad_token_id
     model.generation_config.do_sample = False
     model.save_pretrained(out)
     parts.save_pretrained(out)

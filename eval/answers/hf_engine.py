@@ -230,16 +230,15 @@ def answer_batch(
             break
         tokens, steps = answer_tokens[-1][:, None], steps[:, :, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    return _to_text(tokenizer, torch.stack(answer_tokens, 1), torch.stack(chances, 1))
+    return _to_text(encoder, torch.stack(answer_tokens, 1), torch.stack(chances, 1))
 
 
-def _to_text(tokenizer: Any, answer_ids: Tensor, sure: Tensor) -> list[Answer]:
+def _to_text(encoder: Encoder, answer_ids: Tensor, sure: Tensor) -> list[Answer]:
     """Return tokens as text, with the mean of their probabilities; those behind an answer's end have none."""
     counts = (sure > 0).sum(1).clamp(min=1)
-    texts = tokenizer.batch_decode(answer_ids, skip_special_tokens=True)
     return [
-        Answer(text.strip(), float(total / count))
-        for text, total, count in zip(texts, sure.sum(1), counts, strict=True)
+        Answer(encoder.text(ids), float(total / count))
+        for ids, total, count in zip(answer_ids.tolist(), sure.sum(1), counts, strict=True)
     ]
 
 
@@ -272,11 +271,8 @@ def one_by_one(
         end_counts - torch.isin(answer_ids, torch.tensor(ends, device=answer_ids.device)).long() == 0
     )  # its end included
     sure = (chances * answer_mask).sum(1) / answer_mask.sum(1)
-    texts = encoder.tokenizer.batch_decode(
-        [row[keep].tolist() for row, keep in zip(answer_ids, answer_mask, strict=True)],
-        skip_special_tokens=True,
-    )
-    flat = iter(Answer(text.strip(), float(chance)) for text, chance in zip(texts, sure, strict=True))
+    texts = [encoder.text(row[keep].tolist()) for row, keep in zip(answer_ids, answer_mask, strict=True)]
+    flat = iter(Answer(text, float(chance)) for text, chance in zip(texts, sure, strict=True))
     return [[next(flat) for _ in clip.ids] for clip in clips]
 
 
@@ -302,6 +298,6 @@ def end_tokens(model: PreTrainedModel, encoder: Encoder) -> list[int]:
     token_ids = [
         *token_ids,
         encoder.tokenizer.eos_token_id,
-        encoder.tokenizer.convert_tokens_to_ids(encoder.closing),
+        encoder.tokenizer.convert_tokens_to_ids(encoder.marks.closing),
     ]
     return sorted({token for token in token_ids if token is not None})

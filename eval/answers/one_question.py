@@ -16,7 +16,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.answers.hf_engine import answers
 from surgvqa.eval.data.row_media import decode
 from surgvqa.eval.models.audio_encoder import Ears
-from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.budget import Budget, most_tokens
 from surgvqa.eval.models.load import LoadedModel, load_model
 from surgvqa.eval.models.processor_encoder import encoder_for
 
@@ -91,6 +91,7 @@ class Models:
                 if sound is not None:
                     prompt_row["sounds"] = [0]
                 clip = encoder.encode(prompt_row, [0], answered=False)
+                longest = most_tokens(encoder.budget, longest)
                 answer = answers(loaded_model.model, encoder, [clip], longest)[0][0]
         except torch.OutOfMemoryError:
             return TimedReply(

@@ -30,7 +30,7 @@ from surgvqa.eval.data.prompts import is_written, raise_if_other_pixels
 from surgvqa.eval.data.row_media import name
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.models.audio_encoder import Ears
-from surgvqa.eval.models.budget import Budget
+from surgvqa.eval.models.budget import Budget, most_tokens
 from surgvqa.eval.models.encode import EncodedClip, Encoder, turns
 from surgvqa.eval.models.load import Parts, load_model, parts
 from surgvqa.eval.models.out_of_memory import memory_advice
@@ -154,7 +154,8 @@ def predict(run: Run) -> None:
     model_parts = parts(run.model, run.base)
     budget = budget_of(run, model_parts.budget, rows)
     if not run.max_new_tokens:
-        run = replace(run, max_new_tokens=256 if is_written(rows.features) else 64)
+        longest = 256 if is_written(rows.features) else 64
+        run = replace(run, max_new_tokens=most_tokens(budget, longest))
     # A server has weights of its own, that nobody here can read.
     weights = weights_digest(model_parts) if run.engine != "openai" else None
     with predictions.alone(run.out) as file:

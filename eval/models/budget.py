@@ -22,6 +22,7 @@ class Budget:
     media: Literal["images", "video"] = "images"  # frames one by one, or as one video (pairs merged in time)
     min_pixels: int = 56 * 56  # of one frame, after it was resized for the model
     max_pixels: int = 512 * 512
+    thoughts: bool = False  # whether it thinks before it answers
 
     def save(self, folder: Path) -> None:
         """Write it into an adapter's folder."""
@@ -45,3 +46,8 @@ class Budget:
         if not isinstance(values, dict) or not field_names >= set(values) >= {"frames"}:
             raise InputError(f"{path}: expected {', '.join(sorted(field_names))}; found {values}")
         return cls(**values)
+
+
+def most_tokens(budget: Budget, answer: int) -> int:
+    """Return how many tokens a reply may have where an answer has at most so many: thoughts take a thousand more."""
+    return answer + (1000 if budget.thoughts else 0)

@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from surgvqa.builders.speech.sound import Samples
 from surgvqa.cards.command import InputError
+from surgvqa.eval.chat.marks import Marks
+from surgvqa.eval.chat.thoughts import split, switch
 from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.budget import Budget
@@ -32,6 +34,10 @@ Message = dict[str, Any]
 # What stands around an answer in the chat templates of the Qwen-VL family.
 OPENING = "<|im_start|>assistant\n"
 CLOSING = "<|im_end|>"
+OTHER_THOUGHTS = {
+    False: "the answer has thoughts before it, <think>…</think>; give --thoughts teach, or mask to learn the answer alone",
+    True: "the answer has no thoughts, <think>…</think>, before it; leave --thoughts away",
+}
 # Qwen-VL's own tokens for places: part of an answer in the form ``tokens``, and of nothing else.
 PLACES = re.compile(r"<\|(?:object_ref|box|quad)_(?:start|end)\|>")
 
@@ -64,15 +70,6 @@ def lengths(ids: Sequence[list[int]], more: Sequence[int]) -> Lengths:
     columns = enumerate(zip(*ids, strict=False))
     common = next((at for at, column in columns if len(set(column)) > 1), min(map(len, ids)))
     return Lengths(alone, sum(alone) - common * (len(ids) - 1))
-
-
-def without_thoughts(processor: Any) -> dict[str, bool]:
-    """Return what tells a chat template to leave thoughts away; nothing where the template has no such switch.
-
-    A template without it would hand the word on to the processor, which warns at every call.
-    """
-    template = getattr(processor, "chat_template", None)
-    return {"enable_thinking": False} if "enable_thinking" in str(template) else {}
 
 
 def turns(row: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
@@ -114,7 +111,7 @@ class Encoder:
         ears: of a model that hears; rows with ``sounds`` need them.
     """
 
-    opening, closing = OPENING, CLOSING
+    marks = Marks(OPENING, CLOSING)
 
     def __init__(
         self, processor: ProcessorMixin, budget: Budget, root: Path | None = None, ears: Ears | None = None
@@ -262,7 +259,7 @@ class Encoder:
                 messages,
                 tokenize=False,
                 add_generation_prompt=not answered,
-                **without_thoughts(self.processor),
+                **switch(self.processor, self.budget.thoughts),
             )
             for messages in self.chats(row, questions, blocks, answered)
         ]
@@ -278,8 +275,10 @@ class Encoder:
         system, pairs = turns(row)
         out: list[list[Message]] = []
         for number in questions:
-            question, answer = pairs[number]
-            for text in (system or "", question, PLACES.sub("", answer)):
+            question, reply = pairs[number][0], split(pairs[number][1])
+            if answered and (reply.thoughts is not None) != self.budget.thoughts:
+                raise InputError(f"{name(row)}: {OTHER_THOUGHTS[self.budget.thoughts]}")
+            for text in (system or "", question, reply.thoughts or "", PLACES.sub("", reply.answer)):
                 if match := self._special.search(text):
                     raise InputError(f"{name(row)}: the text {text!r} holds the control token {match[0]}")
             user = [*blocks, {"type": "text", "text": question}]
@@ -287,9 +286,19 @@ class Encoder:
             if system is not None:
                 conversation.insert(0, {"role": "system", "content": system})
             if answered:
-                conversation.append({"role": "assistant", "content": answer})
+                message: Message = {"role": "assistant", "content": reply.answer}
+                conversation.append(
+                    message if reply.thoughts is None else message | {"reasoning_content": reply.thoughts}
+                )
             out.append(conversation)
         return out
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return what a model wrote, thoughts before it as ``<think>…</think>`` whatever the family writes."""
+        if not self.budget.thoughts:
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        reply: str = self.tokenizer.decode(ids, skip_special_tokens=False)
+        return self.marks.read(reply, self.tokenizer.all_special_tokens)
 
     def placeholders(self, grid: Tensor, times: Sequence[float]) -> tuple[str, list[int]]:
         """Return what stands for the media in the text, with one pad for each run of pads, and the runs' lengths."""

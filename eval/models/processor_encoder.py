@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from PIL import Image
 from surgvqa.cards.command import InputError
+from surgvqa.eval.chat.marks import marks
+from surgvqa.eval.chat.thoughts import switch
 from surgvqa.eval.models.audio_encoder import Ears
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import EncodedClip, Encoder, Lengths, without_thoughts
+from surgvqa.eval.models.encode import EncodedClip, Encoder, Lengths, Message, lengths
 from surgvqa.eval.models.pixels import Frames
 from torch import Tensor
 from transformers import ProcessorMixin
@@ -48,8 +50,8 @@ def encoder_for(
     """
     if model_type in PATCH_FAMILIES:
         encoder = Encoder(processor, budget, root, ears)
-        if model_type in HYBRIDS:  # an answer begins behind its thoughts
-            encoder.opening, encoder.closing = marks(processor)
+        if model_type in HYBRIDS or budget.thoughts:  # an answer begins behind its thoughts
+            encoder.marks = marks(processor, budget.thoughts)
         return encoder
     return ProcessorEncoder(processor, budget, root)
 
@@ -92,7 +94,7 @@ class ProcessorEncoder(Encoder):
                 f"{kind}: frames go in one by one, videos only into a Qwen-VL; give --media images"
             )
         self.part = self.processor.image_processor
-        self.opening, self.closing = marks(self.processor)
+        self.marks = marks(self.processor, self.budget.thoughts)
         self.image_ids = [token for token in self.processor.image_token_ids if token is not None]
         if not self.image_ids:
             raise InputError(f"{kind} doesn't say which tokens stand for an image")
@@ -101,6 +103,16 @@ class ProcessorEncoder(Encoder):
         self._places: dict[
             tuple[int, int, int], int
         ] = {}  # tokens of a clip's frames, by their number and size
+
+    def chats(
+        self, row: Mapping[str, Any], questions: Sequence[int], blocks: Sequence[Message], answered: bool
+    ) -> list[list[Message]]:
+        """As of any encoder, all contents as blocks: SmolVLM's template writes nothing for a plain text."""
+        conversations = super().chats(row, questions, blocks, answered)
+        for message in (message for chat in conversations for message in chat):
+            if isinstance(message["content"], str):
+                message["content"] = [{"type": "text", "text": message["content"]}]
+        return conversations
 
     def encode_frames(
         self,
@@ -122,7 +134,7 @@ class ProcessorEncoder(Encoder):
                 return_dict=True,
                 return_tensors="pt",
                 add_generation_prompt=not answered,
-                **without_thoughts(self.processor),
+                **switch(self.processor, self.budget.thoughts),
             )
             ids.append(encoding["input_ids"][0].tolist())
             media = {
@@ -140,15 +152,14 @@ class ProcessorEncoder(Encoder):
         """Tokens of the questions' conversations, each with its clip; frames are processed once for each of their sizes."""
         frames, times = self.frames(row)
         size = (len(frames), *frames.shape[1:3])
-        texts = [
-            len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-            for text in self.texts(row, questions, len(frames), answered=True)
-        ]
+        texts = self.texts(row, questions, len(frames), answered=True)
+        ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         if size not in self._places:
             whole = self.encode_frames(row, questions[:1], True, frames, times)
-            self._places[size] = len(whole.ids[0]) - texts[0]
-        alone = [length + self._places[size] for length in texts]
-        return Lengths(alone, sum(alone))
+            self._places[size] = len(whole.ids[0]) - len(ids[0])
+        places = self._places[size]  # before the questions, so behind none of them
+        text = lengths(ids, [places] * len(ids))
+        return Lengths(text.alone, text.joint - places * (len(ids) - 1))
 
     def inputs(
         self, ids: Sequence[Sequence[int]], clips: Sequence[EncodedClip], left: bool
@@ -178,33 +189,3 @@ class ProcessorEncoder(Encoder):
                 )
             batch[key] = torch.cat(parts)
         return batch
-
-
-def marks(processor: Any) -> tuple[str, str]:
-    """Return what stands before an answer in a processor's chat template, and the special token that ends one.
-
-    Raises:
-        InputError: an answer doesn't begin where generation would, or nothing ends it.
-    """
-
-    def text(answer: str | None, prompt: bool = False) -> str:
-        messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": "Which phase?"}]}]
-        if answer is not None:
-            messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
-        chat: str = processor.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=prompt, **without_thoughts(processor)
-        )
-        return chat
-
-    question_text, begun, answer_text = text(None), text(None, prompt=True), text("Incision")
-    opening, _, end = answer_text.removeprefix(question_text).partition("Incision")
-    special = processor.tokenizer.all_special_tokens
-    closing = max((token for token in special if end.startswith(token)), key=len, default=None)
-    if not opening or begun != question_text + opening:
-        raise InputError(
-            f"the chat template writes {answer_text.removeprefix(question_text)!r} for an answer and begins one with "
-            f"{begun.removeprefix(question_text)!r}: what is taught wouldn't be what is generated; take another template"
-        )
-    if closing is None:
-        raise InputError(f"the chat template ends an answer with {end!r}, which is no special token")
-    return opening, closing

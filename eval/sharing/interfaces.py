@@ -20,6 +20,8 @@ INTERFACES = {
     "transformers.models.qwen3_5.modeling_qwen3_5:Qwen3_5Model.get_rope_index": "positions of a clip's tokens",
     "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl:Qwen2_5_VLModel.get_rope_index": "the same",
     "transformers.models.qwen3_vl.processing_qwen3_vl:Qwen3VLProcessor.replace_video_token": "a video's times in its text",
+    "transformers:Trainer._get_num_items_in_batch": "kinds of questions have weights",
+    "trl:GRPOTrainer._generate_and_score_completions": "which questions have an advantage before step 1",
     "trl:SFTTrainer._metrics": "the doctor leaves no trace in a run's figures",
     "trl:SFTTrainer._total_train_tokens": "the same",
     "torch.optim:Muon.step": "Muon's own step where bfloat16 is native",

@@ -39,6 +39,7 @@ from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.eval.scoring.score import score
 from surgvqa.train import tiny
+from surgvqa.train.tiny_parts.words import tokenizer
 from transformers import (
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
@@ -55,7 +56,7 @@ def words() -> WhisperTokenizer:
     """The tiny models' byte-pair encoding with Whisper's marks."""
     import json
 
-    pieces = json.loads(tiny.tokenizer().backend_tokenizer.to_str())["model"]
+    pieces = json.loads(tokenizer().backend_tokenizer.to_str())["model"]
     end = dict.fromkeys(("pad_token", "bos_token", "eos_token", "unk_token"), MARKS[0])
     return WhisperTokenizer(
         vocab=pieces["vocab"],

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from bench_multi_qa import SIZE
 from surgvqa.eval.models.vision_attention import side_by_side
-from surgvqa.train.tiny import SIZES, Size, configuration, tokenizer
+from surgvqa.train.tiny import SIZES, Size, configuration
+from surgvqa.train.tiny_parts.words import tokenizer
 from transformers import AutoModelForImageTextToText
 
 SHAPES: dict[str, tuple[Size, list[list[int]]]] = {

@@ -28,6 +28,9 @@ PRIVATE: dict[str, tuple[str, str, bool]] = {
     "_load_best_model": ("transformers", "Trainer", False),
     "_prepare_inputs": ("transformers", "Trainer", False),  # the checks of a model see what training sees
     "_run_epoch": ("transformers", "Trainer", False),  # a run that was over is over when it is resumed
+    "_get_num_items_in_batch": ("transformers", "Trainer", False),  # kinds of questions have weights
+    "_generate_and_score_completions": ("trl", "GRPOTrainer", False),  # advantages before step 1
+    "_logs": ("trl", "GRPOTrainer", True),  # emptied after it
     "_metrics": ("trl", "SFTTrainer", True),  # restored after the checks
     "_total_train_tokens": ("trl", "SFTTrainer", True),
 }

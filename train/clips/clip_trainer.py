@@ -17,6 +17,7 @@ from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.budget import BUDGET_FILE, Budget
 from surgvqa.train.clips.answering import Answering, measure
 from surgvqa.train.steps.answer_head import taught_alone
+from surgvqa.train.steps.kind_loss import KIND_INDEX, KindLoss
 from surgvqa.train.steps.optimizer import optimizer_for
 from torch import Tensor
 from torch.utils.data import Sampler
@@ -126,6 +127,7 @@ class ClipTrainer(OwnCard, EndsOnce, SFTTrainer):
     """SFTTrainer, with ``surgvqa.train.steps.optimizer`` and, if given, questions to answer at every evaluation."""
 
     answering: Answering | None = None
+    by_kind: KindLoss | None = None
     optimizer: torch.optim.Optimizer | None
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -146,7 +148,32 @@ class ClipTrainer(OwnCard, EndsOnce, SFTTrainer):
     ) -> Any:
         """TRL's; the logits of every token only where they are asked for."""
         batch = inputs if return_outputs else taught_alone(inputs)
+        if self.by_kind is not None:
+            batch = self.by_kind.take(batch, self.progress())
         return super().compute_loss(model, batch, return_outputs, num_items_in_batch)
+
+    def progress(self) -> float:
+        """Return the share of the run that lies behind."""
+        return self.state.global_step / max(1, self.state.max_steps)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
+        """As the trainer's; the sum of the taught tokens' weights where kinds of questions have some."""
+        count = super()._get_num_items_in_batch(batch_samples, device)
+        if self.by_kind is None or count is None or not all(KIND_INDEX in batch for batch in batch_samples):
+            return count
+        amount = self.by_kind.amount(batch_samples, self.progress()).to(device)
+        if self.args.average_tokens_across_devices and self.args.world_size > 1:
+            amount = self.accelerator.gather(amount).sum()
+        return amount
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add what was learned of each kind since the last line."""
+        if self.by_kind is not None and "loss" in logs:
+            logs |= self.by_kind.figures(self._total)
+        super().log(logs, start_time)
+
+    def _total(self, sums: Tensor) -> Tensor:
+        return self.accelerator.reduce(sums.to(self.args.device), "sum").cpu()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset if train_dataset is None else train_dataset

@@ -6,7 +6,7 @@ A data set of units (row, questions) is what a trainer shuffles; this looks the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.data.row_media import name
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.train.clips.vision_cache import ClipFeatures, VisionCache
-from surgvqa.train.steps.labels import IGNORE, assistant_labels
+from surgvqa.train.steps.kind_loss import KIND_INDEX
+from surgvqa.train.steps.labels import IGNORE, assistant_labels, mask_thoughts
 from torch import Tensor
 
 NO_PATCHES = torch.zeros(0, 0, dtype=torch.uint8)
@@ -84,20 +85,30 @@ class Collator:
         rows: the ``clips`` data set, its images not decoded; or several, which a unit's ``table`` counts from 0.
         encoder: turns its rows into model inputs.
         shared: pack the questions of a unit behind one clip; else every question brings its clip.
+        masks_thoughts: leave the thoughts before an answer out of what is taught.
 
     With a ``cache`` of the clips, batches hold their features and no pixel is read.
     """
 
     cache: VisionCache | None = None
+    kinds: Mapping[str, int] = {}  # of the questions whose loss is told apart, by their number
 
-    def __init__(self, rows: Dataset | Sequence[Dataset], encoder: Encoder, shared: bool) -> None:
+    def __init__(
+        self,
+        rows: Dataset | Sequence[Dataset],
+        encoder: Encoder,
+        shared: bool,
+        masks_thoughts: bool = False,
+    ) -> None:
         self.tables = [rows] if isinstance(rows, Dataset) else list(rows)
         self.encoder = encoder
         self.shares_prefix = shared
+        self.masks_thoughts = masks_thoughts
 
     def __call__(self, units: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Encode, label, pack and pad."""
         sequences, clips = [], []
+        kinds: list[list[int]] = []  # of each sequence's tokens
         features: list[ClipFeatures] = []
         for unit in units:
             table, index = unit.get("table", 0), unit["row"]
@@ -114,12 +125,25 @@ class Collator:
                 labels = [self.labels(ids) for ids in clip.ids]
             except InputError as error:
                 raise InputError(f"{name(row)}: {error}") from None
+            own_kinds = (
+                [self.kinds.get(row["qa"][number]["kind"], -1) for number in unit["questions"]]
+                if self.kinds
+                else []
+            )
             if self.shares_prefix:
                 sequences.append(pack(clip.ids, labels, self.encoder.sound_id))
+                kinds.append(
+                    [
+                        own_kinds[number - 1] if number else -1
+                        for number in sequences[-1].questions
+                        if own_kinds
+                    ]
+                )
                 clips.append(clip)
             else:
                 for number, (ids, row_labels) in enumerate(zip(clip.ids, labels, strict=True)):
                     sequences.append(TrainingSequence(ids, row_labels, []))
+                    kinds.append([own_kinds[number]] * len(ids) if own_kinds else [])
                     clips.append(replace(clip, sounds=clip.sounds[number : number + 1]))
         batch = self.encoder.inputs([sequence.ids for sequence in sequences], clips, left=False)
         batch |= self.encoder.sound_inputs(clips)
@@ -129,12 +153,17 @@ class Collator:
         batch["labels"] = pad_rows([sequence.labels for sequence in sequences], IGNORE, width)
         if self.shares_prefix:
             batch["question_index"] = pad_rows([sequence.questions for sequence in sequences], PAD, width)
+        if self.kinds:
+            batch[KIND_INDEX] = pad_rows(kinds, -1, width)
         return batch
 
     def labels(self, ids: Sequence[int]) -> list[int]:
         """Return what is taught of a conversation."""
         encoder = self.encoder
-        return assistant_labels(ids, encoder.tokenizer, encoder.opening, encoder.closing)
+        labels = assistant_labels(ids, encoder.tokenizer, encoder.marks.opening, encoder.marks.closing)
+        if self.masks_thoughts:
+            mask_thoughts(labels, encoder.tokenizer, encoder.marks.thoughts_closing)
+        return labels
 
 
 def pad_rows(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:

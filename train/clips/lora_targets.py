@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from surgvqa.cards.command import InputError
+from surgvqa.train.steps.optimizer import part_of
 from torch import nn
 
 HEADS = re.compile(r"(^|\.)(lm_head|embed_tokens)(\.|$)")
@@ -48,6 +49,15 @@ def linears(model: Any) -> list[str]:
             f"the language model of a {model.config.model_type} has no linear layer; give --lora_target_modules"
         )
     return names
+
+
+def of_tower(model: Any) -> list[str]:
+    """Return the full names of the linear layers of a model's vision tower."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and part_of(f"{name}.weight") == "vision"
+    ]
 
 
 def pattern(names: list[str]) -> str:

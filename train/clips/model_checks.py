@@ -148,7 +148,7 @@ def what_learns(run: PreparedRun) -> tuple[dict[str, int], str]:
 def shared_against_alone(run: PreparedRun) -> tuple[float, float, float]:
     """Return the loss of some questions in one sequence and in one each, and how much they may differ (relative)."""
     packer: Collator = run.trainer.data_collator
-    alone = Collator(packer.tables, packer.encoder, shared=False)
+    alone = Collator(packer.tables, packer.encoder, False, packer.masks_thoughts)
     count = max(len(questions) for questions in run.units[:64]["questions"])
     unit = next(unit for unit in run.units if len(unit["questions"]) == count)
     unit = {**unit, "questions": unit["questions"][:3]}
@@ -190,6 +190,8 @@ def gradients(run: PreparedRun) -> tuple[int, list[str], list[str]]:
     if loss.requires_grad:
         loss.backward()
     trainer._metrics["train"].clear()
+    if trainer.by_kind is not None:
+        trainer.by_kind.figures(lambda sums: sums)  # and forgets them
     trainer._total_train_tokens = tokens
     live: dict[str, bool] = {}
     frozen_names = []

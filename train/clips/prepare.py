@@ -9,25 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from surgvqa.builders.speech.spoken import NAME as SPOKEN
 from surgvqa.cards.command import InputError
-from surgvqa.eval.data.dataset import load_clips, split_of
+from surgvqa.eval.data.dataset import split_of
 from surgvqa.eval.data.prompts import raise_if_other_pixels
 from surgvqa.eval.models.audio_graft import HEARING
 from surgvqa.eval.models.budget import Budget
-from surgvqa.eval.models.encode import Encoder
+from surgvqa.eval.models.encode import Encoder, turns
+from surgvqa.eval.models.load import add_adapter
 from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.eval.models.pixels import normalise_on_device
 from surgvqa.eval.models.processor_encoder import PATCH_FAMILIES, encoder_for, raise_if_resized
-from surgvqa.eval.models.spoken_rows import SpokenClips, load_spoken
 from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
-from surgvqa.train.clips.lora_targets import linears, pattern
-from surgvqa.train.clips.sequences import frames_of, is_sharded, raise_if_test, sequences_of
-from surgvqa.train.clips.shared_prefix import SharedPrefix
+from surgvqa.train.clips.lora_targets import linears, of_tower, pattern
+from surgvqa.train.clips.sequences import frames_of, is_sharded, sequences_of
+from surgvqa.train.clips.shared_prefix import SharedPrefix, raise_if_unshared
+from surgvqa.train.sources.adapter import adapter_of
+from surgvqa.train.sources.material import held_out_of, material_of
 from surgvqa.train.steps.answer_head import TaughtOnly
+from surgvqa.train.steps.kind_loss import KindLoss, read_stages, read_weights
 from surgvqa.train.steps.log_table import show_table
 from surgvqa.train.steps.optimizer import part_of
 from surgvqa.train.steps.options import (
@@ -42,12 +44,15 @@ from surgvqa.train.steps.options import (
 )
 from transformers import (
     EarlyStoppingCallback,
+    PreTrainedConfig,
     PreTrainedModel,
     TrainerCallback,
     WhisperFeatureExtractor,
 )
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import ModelConfig, get_peft_config
+
+SHARERS = ("idefics3", "smolvlm")  # whose questions can share a clip, beside the Qwen-VL's
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +96,32 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     Raises:
         InputError: as ``prepare``.
     """
-    sound = spoken_of(data, training)
-    splits = sound.splits if sound else load_clips(data.dataset_name, data.dataset_config)
-    rows = split_of(splits, data.dataset_train_split, data.dataset_name)
+    material = material_of(data, training)
+    name, sound = material.name, material.sound
+    rows = split_of(material.splits, data.dataset_train_split, name)
 
+    where = model_options.model_name_or_path
+    adapter = adapter_of(model_options, training)
     processor, model, extractor = base_of(model_options, training)
+    if adapter is not None:
+        processor, extractor = adapter.processor, adapter.extractor or extractor
     budget = budget_of(training, frames_of(rows, training.frames))
-    ears = ears_of(model, processor, extractor, sound, model_options.model_name_or_path)
+    ears = ears_of(model, processor, extractor, sound, where)
     model_type = model.config.model_type
-    raise_if_unfit(model_type, training, model_options)
-    encoder = encoder_for(model_type, processor, budget, Path(data.video_root or data.dataset_name), ears)
-    raise_if_other_pixels(rows, model_type, processor.image_processor, data.dataset_name)
+    raise_if_unfit(model.config, training, where)
+    encoder = encoder_for(model_type, processor, budget, Path(data.video_root or name), ears)
+    raise_if_other_pixels(rows, model_type, processor.image_processor, name)
     limit = training.max_length or model.config.get_text_config().max_position_embeddings
-    held_out = None
-    if training.eval_strategy != "no":
-        raise_if_test(data.dataset_test_split)
-        held_out = split_of(splits, data.dataset_test_split, data.dataset_name)
-    sequences = sequences_of(rows, held_out, encoder, training, limit)
+    sequences = sequences_of(
+        rows, held_out_of(material, data, training), encoder, training, limit, material.parts
+    )
 
     fit_model(model, processor, training)
-    own_targets = bool(model_options.lora_target_modules)
-    choose_what_learns(model, training, model_options)
-    patience = training.early_stopping_patience
-    stopping: list[TrainerCallback] = [] if patience is None else [EarlyStoppingCallback(patience)]
+    own_targets = bool(model_options.lora_target_modules or adapter)
+    if adapter is None:
+        choose_what_learns(model, training, model_options)
+    else:
+        model = add_adapter(model, adapter, trainable=True)
     trainer = ClipTrainer(
         model=model,
         args=training,
@@ -121,28 +129,23 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
         eval_dataset=sequences.held_out,
         data_collator=sequences.collator,
         processing_class=processor,
-        peft_config=get_peft_config(model_options),
-        callbacks=[SaveBudget(budget, extractor), *stopping],
+        peft_config=None if adapter else get_peft_config(model_options),
+        callbacks=[SaveBudget(budget, extractor), *ends_early(training)],
     )
     if training.cache_vision is not None:
         raise_if_vision_learns(trainer.model, training)
-    furnish(trainer, sequences.answering, data.dataset_name)
+    furnish(trainer, sequences.answering, name)
+    tell_kinds_apart(trainer, rows, training)
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
         learn_in_float32(trainer.model)
-    return PreparedRun(
-        trainer,
-        training,
-        model_options,
-        data.dataset_name,
-        rows,
-        sequences.train,
-        encoder,
-        budget,
-        limit,
-        extractor,
-        own_targets,
-        data.dataset_config,
-    )
+    facts = (name, rows, sequences.train, encoder, budget, limit, extractor, own_targets, data.dataset_config)
+    return PreparedRun(trainer, training, model_options, *facts)
+
+
+def ends_early(training: TrainingOptions) -> list[TrainerCallback]:
+    """Return what ends a run that no longer gets better."""
+    patience = training.early_stopping_patience
+    return [] if patience is None else [EarlyStoppingCallback(patience)]
 
 
 def furnish(trainer: ClipTrainer, answering: Answering | None, dataset_name: str) -> None:
@@ -155,41 +158,51 @@ def furnish(trainer: ClipTrainer, answering: Answering | None, dataset_name: str
     show_table(trainer)
 
 
+def tell_kinds_apart(trainer: ClipTrainer, rows: Dataset, training: TrainingOptions) -> None:
+    """Let a trainer weigh and log each kind of question, where the rows say which kind each is of.
+
+    Raises:
+        InputError: weights or stages of kinds that aren't there.
+    """
+    clips = rows["qa"] if "qa" in rows.features else []
+    counts = [len(turns(row)[1]) for row in rows.select_columns("messages")] if clips else []
+    is_whole = bool(clips) and [len(questions) for questions in clips] == counts
+    kinds = sorted({qa["kind"] for questions in clips for qa in questions}) if is_whole else []
+    if not kinds and (training.kind_weights or training.curriculum):
+        raise InputError(
+            "--kind_weights and --curriculum need rows that say of what kind each question is (column qa)"
+        )
+    if not kinds:
+        return
+    weights = read_weights(training.kind_weights or (), kinds)
+    trainer.by_kind = KindLoss(kinds, weights, read_stages(training.curriculum or (), kinds))
+    trainer.by_kind.watch(trainer.model)
+    trainer.data_collator.kinds = {kind: number for number, kind in enumerate(kinds)}
+
+
 def budget_of(training: TrainingOptions, frames: int) -> Budget:
     """Return what the model sees of a clip."""
     media: Any = training.media  # the parser has seen that it is one of two
-    return Budget(frames, media, training.min_pixels, training.max_pixels)
+    return Budget(frames, media, training.min_pixels, training.max_pixels, training.thoughts != "off")
 
 
-def spoken_of(data: DataOptions, training: TrainingOptions) -> SpokenClips | None:
-    """Return the spoken questions of a run that hears; None for one that reads.
-
-    Raises:
-        InputError: recordings are missing.
-    """
-    if not isinstance(training, AudioOptions) and data.dataset_config != SPOKEN:
-        return None
-    align = isinstance(training, AudioOptions) and training.stage == "align"
-    spoken_questions = load_spoken(data.dataset_name, "transcribe" if align else "answer")
-    spoken_questions.refuse_missing(data.dataset_name)
-    return spoken_questions
-
-
-def raise_if_unfit(model_type: str, training: TrainingOptions, model_options: ModelConfig) -> None:
+def raise_if_unfit(config: PreTrainedConfig, training: TrainingOptions, where: str) -> None:
     """Refuse options that a model of this type can't do.
 
     Raises:
         InputError: pixel limits, shared sequences or a cache of what a Qwen-VL sees, for another model.
     """
-    where = model_options.model_name_or_path
+    model_type = config.model_type
     raise_if_resized(model_type, where, min_pixels=training.min_pixels, max_pixels=training.max_pixels)
     if model_type in PATCH_FAMILIES:
         return
     if training.questions_per_sequence != 1:
-        raise InputError(
-            f"questions share a sequence in a Qwen-VL only, {where} is a {model_type}; "
-            "give --questions-per-sequence 1"
-        )
+        raise_if_unshared(config)
+        if model_type not in SHARERS:
+            raise InputError(
+                f"questions share a sequence in {', '.join((*PATCH_FAMILIES, *SHARERS))}, {where} is a {model_type}; "
+                "give --questions-per-sequence 1"
+            )
     if training.cache_vision is not None:
         raise InputError(f"--cache_vision keeps what a Qwen-VL sees, this is a {model_type}; leave it away")
 
@@ -232,7 +245,8 @@ def choose_what_learns(model: PreTrainedModel, training: TrainingOptions, option
     if options.use_peft:
         if not options.lora_target_modules:
             targets = pattern(linears(model))
-            options.lora_target_modules = f"{targets}|{VISION_TARGETS}" if vision else targets
+            tower = VISION_TARGETS if model.config.model_type in PATCH_FAMILIES else pattern(of_tower(model))
+            options.lora_target_modules = f"{targets}|{tower}" if vision else targets
         if projector:
             modules = [module for module, _ in model.named_modules() if re.fullmatch(PROJECTOR, module)]
             options.lora_modules_to_save = [*(options.lora_modules_to_save or []), *modules]

@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data.row_media import name
+from surgvqa.eval.models.budget import most_tokens
 from surgvqa.eval.models.encode import Encoder, turns
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.collate import Collator, units
+from surgvqa.train.sources.mixture import Parts
 from surgvqa.train.steps.options import (
     TrainingOptions,
 )
@@ -31,26 +33,44 @@ class Sequences:
 
 
 def sequences_of(
-    rows: Dataset, held_out: Dataset | None, encoder: Encoder, training: TrainingOptions, limit: int
+    rows: Dataset,
+    held_out: Dataset | None,
+    encoder: Encoder,
+    training: TrainingOptions,
+    limit: int,
+    parts: Parts | None = None,
 ) -> Sequences:
     """Measure every sequence of both splits.
+
+    Args:
+        rows: of the training split.
+        held_out: of the validation split.
+        encoder: of the run.
+        training: its options.
+        limit: most tokens of a sequence.
+        parts: gives the sequences of several data sets their parts of an epoch, by their rows and weights.
 
     Raises:
         InputError: one that is longer than ``limit``; evaluation questions for a sharded model.
     """
-    is_shared = training.questions_per_sequence != 1
+    is_shared, masks = training.questions_per_sequence != 1, training.thoughts == "mask"
     train = measure_units(rows, encoder, training.questions_per_sequence, limit, training.answer_weights)
+    if parts is not None:
+        weights = parts(train["row"], train["weight"])
+        train = train.remove_columns("weight").add_column("weight", weights)
     if held_out is None:
-        return Sequences(train, None, Collator(rows, encoder, is_shared), None)
+        return Sequences(train, None, Collator(rows, encoder, is_shared, masks), None)
     units = measure_units(held_out, encoder, training.questions_per_sequence, limit)
     answering = None
     if training.eval_questions:
         raise_if_sharded(training)
-        answering = Answering(held_out, rows, encoder, training.eval_questions)
+        answering = Answering(
+            held_out, rows, encoder, training.eval_questions, longest=most_tokens(encoder.budget, 64)
+        )
     return Sequences(
         train.add_column("table", [0] * len(train)),
         units.add_column("table", [1] * len(units)),
-        Collator([rows, held_out], encoder, is_shared),
+        Collator([rows, held_out], encoder, is_shared, masks),
         answering,
     )
 
@@ -125,14 +145,6 @@ def measure_units(
     out = out.add_column("weight", draw_weights(out, rows, answer_weights))
     out = out.add_column("longest", longest)
     return out.add_column("length", [one.joint for one in lengths])
-
-
-def raise_if_test(split: str) -> None:
-    """Choosing a checkpoint by the test split would make its score a training score."""
-    if split.startswith("test"):
-        raise InputError(
-            f"evaluating on {split!r} while training spends it; use --dataset_test_split validation"
-        )
 
 
 def is_sharded(training: TrainingOptions) -> bool:

@@ -21,11 +21,12 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.sharing.linear_attention import branch_layer, is_linear
 from surgvqa.train.clips.collate import PREFIX
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedConfig, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "surgvqa_shared_prefix"
+GRIDS = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Layout:
     has_token: Tensor  # S x Q, bool: which of the slots hold a token
     owner: Tensor  # S, int64: the sequence a question belongs to
     mask: Tensor  # S x 1 x Q x (P + Q), bool: what a question's tokens may look at
-    positions: Tensor  # 3 x batch x length, int64: time, height, width
+    positions: Tensor  # axes x batch x length, int64: time, height, width; or one axis, the order of tokens
 
 
 def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
@@ -46,7 +47,7 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
 
     Args:
         question_index: batch x length; 0 in the clip, the question's number in a question, -1 in padding.
-        prefix_positions: 3 x batch x P, rotary positions of the clips' tokens.
+        prefix_positions: axes x batch x P, rotary positions of the clips' tokens.
     """
     batch, length = question_index.shape
     lengths = (question_index == PREFIX).sum(1)
@@ -67,10 +68,11 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     clip = torch.arange(prefix, device=row.device) < lengths[owner][:, None]  # S x P
     own = torch.ones(shape[1], shape[1], dtype=torch.bool, device=row.device).tril()
     mask = torch.cat([clip[:, None].expand(-1, shape[1], -1), own.expand(shape[0], -1, -1)], dim=2)
-    positions = prefix_positions.new_zeros(3, batch, length)
+    axes = len(prefix_positions)
+    positions = prefix_positions.new_zeros(axes, batch, length)
     positions[:, :, :prefix] = prefix_positions
     # The clip ends in text, where time, height and width agree: a question goes on from there.
-    last = prefix_positions.gather(2, (lengths - 1).view(1, batch, 1).expand(3, -1, -1))[:, :, 0]
+    last = prefix_positions.gather(2, (lengths - 1).view(1, batch, 1).expand(axes, -1, -1))[:, :, 0]
     positions[:, row, column] = last[:, row] + 1 + offset
     return Layout(prefix, lengths, slots, has_token, owner, mask[:, None], positions)
 
@@ -108,24 +110,36 @@ def attention(
     return flat.view(batch, length, heads, size), None
 
 
+def raise_if_unshared(config: PreTrainedConfig) -> None:
+    """Refuse a model whose questions can't share a clip.
+
+    Raises:
+        InputError: names what stands against it, and what to do.
+    """
+    text = config.get_text_config()
+    reasons = sorted(set(getattr(text, "layer_types", None) or ()) - {"full_attention", "linear_attention"})
+    if config.model_type.startswith("gemma") and getattr(text, "use_bidirectional_attention", True):
+        reasons.append("image tokens that see later ones")
+    if reasons:
+        raise InputError(
+            f"shared sequences need causal attention to everything, a {config.model_type} has {', '.join(reasons)}; "
+            "give --questions-per-sequence 1"
+        )
+
+
 class SharedPrefix:
     """Teaches a model to take packed sequences.
 
     Args:
-        model: a Qwen2-VL, Qwen2.5-VL, Qwen3-VL or Qwen3.5 for conditional generation; an adapter may be put on it
-            before or after.
+        model: a Qwen2-VL, Qwen2.5-VL, Qwen3-VL, Qwen3.5 or SmolVLM for conditional generation; an adapter may be put
+            on it before or after.
 
     Raises:
-        InputError: the model attends through a sliding window.
+        InputError: as ``raise_if_unshared``.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        text = model.config.get_text_config()
-        if other := set(getattr(text, "layer_types", None) or ()) - {"full_attention", "linear_attention"}:
-            raise InputError(
-                f"shared sequences need full or linear attention, this model has {', '.join(sorted(other))}; "
-                "give --questions-per-sequence 1"
-            )
+        raise_if_unshared(model.config)
         AttentionInterface.register(ATTENTION, attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         model.set_attn_implementation({"text_config": ATTENTION})
@@ -134,7 +148,7 @@ class SharedPrefix:
                 branch_layer(module)
         inner = model.get_base_model().model if hasattr(model, "get_base_model") else model.model
         inner.register_forward_pre_hook(self._plan, with_kwargs=True)
-        inner.language_model.register_forward_pre_hook(self._hand_over, with_kwargs=True)
+        inner.get_decoder().register_forward_pre_hook(self._hand_over, with_kwargs=True)
         self._layout: Layout | None = None
 
     def _plan(self, inner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -144,16 +158,19 @@ class SharedPrefix:
             return args, kwargs
         clip = index == PREFIX
         prefix = int(clip.sum(1).max())
-        grids = ("image_grid_thw", "video_grid_thw", "second_per_grid_ts")
-        positions, _ = inner.get_rope_index(
-            kwargs["input_ids"][:, :prefix],
-            mm_token_type_ids=kwargs["mm_token_type_ids"][:, :prefix],
-            attention_mask=clip[:, :prefix].long(),
-            **{key: kwargs[key] for key in grids if kwargs.get(key) is not None},
-        )
+        if hasattr(inner, "get_rope_index"):
+            positions, _ = inner.get_rope_index(
+                kwargs["input_ids"][:, :prefix],
+                mm_token_type_ids=kwargs["mm_token_type_ids"][:, :prefix],
+                attention_mask=clip[:, :prefix].long(),
+                **{key: kwargs[key] for key in GRIDS if kwargs.get(key) is not None},
+            )
+        else:  # one axis, the order of tokens
+            positions = torch.arange(prefix, device=index.device).expand(1, len(index), -1)
         self._layout = layout(index, positions)
         # No mask: the layout says what sees what. (The trainer needs it to count tokens.)
-        return args, kwargs | {"position_ids": self._layout.positions, "attention_mask": None}
+        steps = self._layout.positions if len(positions) > 1 else self._layout.positions[0]
+        return args, kwargs | {"position_ids": steps, "attention_mask": None}
 
     def _hand_over(self, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         return args, kwargs if self._layout is None else kwargs | {"shared_prefix": self._layout}

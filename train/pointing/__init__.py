@@ -1,3 +1,3 @@
-"""GRPO on pointing: its options, and the rewards of guessers."""
+"""GRPO, on pointing and on questions about clips: its options and rows, rewards of guessers, what can be learned."""
 
-__all__ = ["blind_rewards", "grpo_options"]
+__all__ = ["blind_rewards", "grpo_options", "question_rewards", "question_rows", "zero_advantage"]

@@ -16,6 +16,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.eval.output import terminal
 from surgvqa.eval.spatial.pointing_figures import guessers
 from surgvqa.train.pointing.grpo_options import Reward
+from surgvqa.train.pointing.question_rows import guesses
 
 SAMPLE_SIZE = 512  # rows that are paid, drawn by seed
 MOST = 0.9  # of what the right answers earn
@@ -52,7 +53,25 @@ def mean_rewards(
     }
 
 
-def examine(values: Mapping[str, float], out: TextIO = sys.stderr) -> float:
+def question_rewards(
+    rows: Sequence[Mapping[str, Any]], mix: Sequence[tuple[Reward, float]], seed: int = 0
+) -> dict[str, float]:
+    """As ``mean_rewards``, for questions on clips: by the most frequent answer of each kind and of each question.
+
+    Args:
+        rows: of one question each, without their pictures.
+        mix: rewards with their weights.
+        seed: of the draw.
+    """
+    some = random.Random(seed).sample(range(len(rows)), min(SAMPLE_SIZE, len(rows)))
+    own = [rows[place] for place in some]
+    out = {"right": total(own, [row["answer"] for row in own], mix)}
+    for guesser, texts in guesses(rows).items():
+        out[guesser] = total(own, [texts[place] for place in some], mix)
+    return out
+
+
+def examine(values: Mapping[str, float], out: TextIO | None = None) -> float:
     """Print what is earned; the best guesser's mean reward.
 
     Raises:
@@ -60,12 +79,12 @@ def examine(values: Mapping[str, float], out: TextIO = sys.stderr) -> float:
     """
     lines: list[Sequence[str]] = [("answers", "mean reward")]
     lines += [(name.replace("_", " "), f"{value:.3f}") for name, value in values.items()]
-    print(terminal.table(lines), file=out)
+    print(terminal.table(lines), file=out or sys.stderr)
     best = max((name for name in values if name != "right"), key=values.__getitem__)
     if values[best] >= MOST * values["right"]:
         raise InputError(
             f"{best.replace('_', ' ')}, which sees no pixel, earns {values[best]:.2f} where right answers earn "
-            f"{values['right']:.2f}: nothing would be learned but that. Ask for smaller or rarer things "
-            "(--pointing-types), add negatives, or change --reward_weights"
+            f"{values['right']:.2f}: nothing would be learned but that. Ask for what is rarer (pointing: "
+            "--pointing-types, negatives; clips: --questions informative), or change --reward_weights"
         )
     return values[best]

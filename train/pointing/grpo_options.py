@@ -10,12 +10,19 @@ from typing import Any
 import torch
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.train import rewards
-from surgvqa.train.steps.options import DataOptions, option_names, parse_groups
+from surgvqa.train.pointing import question_rewards
+from surgvqa.train.steps.option_words import option_names
+from surgvqa.train.steps.options import DataOptions, parse_groups
 from surgvqa.train.steps.refused_options import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
 from trl import GRPOConfig, ModelConfig
 
 Reward = Callable[..., list[float | None]]
-OURS = tuple(name for name in vars(rewards) if name.endswith("_reward"))
+OURS = {
+    name: module
+    for module in (rewards, question_rewards)
+    for name in vars(module)
+    if name.endswith("_reward")
+}
 
 
 @dataclass
@@ -26,8 +33,9 @@ class RewardOptions(DataOptions):
     reward_funcs: list[str] | None = field(
         default=None,
         metadata={
-            "help": "Of surgvqa.train.rewards by name, or any dotted path; by default spatial, instrument, "
-            "quadrant, negatives, format (and step where rows ask for it), weighted as rewards.WEIGHTS says."
+            "help": "Of surgvqa.train.rewards or surgvqa.train.pointing.question_rewards by name, or any dotted path; by default for pointing "
+            "spatial, instrument, quadrant, negatives, format (and step where rows ask for it), for clips answer and "
+            "brevity, weighted as their WEIGHTS say."
         },
     )
 
@@ -41,6 +49,17 @@ class GrpoOptions(GRPOConfig):
     )
     max_pixels: int | None = field(
         default=None, metadata={"help": "Most pixels of a frame; an adapter knows its own."}
+    )
+    frames: int | None = field(
+        default=None,
+        metadata={"help": "Frames of a clip; by default all that every row has, or the adapter's."},
+    )
+    probe_questions: int = field(
+        default=4,
+        metadata={
+            "help": "Questions of each kind on clips that are answered before step 1, to see whether their answers earn "
+            "unlike rewards; 0 for none."
+        },
     )
     max_completion_length: int | None = field(default=256, metadata={"help": "Most tokens of an answer."})
     gradient_checkpointing: bool = field(
@@ -70,7 +89,10 @@ def parse(arguments: Sequence[str]) -> tuple[RewardOptions, GrpoOptions, ModelCo
 
 
 def reward_functions(
-    names: Sequence[str] | None, weights: Sequence[float] | None, kinds: set[str]
+    names: Sequence[str] | None,
+    weights: Sequence[float] | None,
+    kinds: set[str],
+    on_clips: bool = False,
 ) -> tuple[list[Reward], list[float]]:
     """Return the rewards that were asked for, or the default mix, with their weights.
 
@@ -78,15 +100,19 @@ def reward_functions(
         names: of ``surgvqa.train.rewards``, or dotted paths.
         weights: one each; by default those of ``rewards.WEIGHTS``, 1 for a reward that isn't ours.
         kinds: of the rows' questions.
+        on_clips: whether they are questions on clips, and not places.
 
     Raises:
         InputError: no such reward, or another number of weights.
     """
+    usual = question_rewards.WEIGHTS if on_clips else rewards.WEIGHTS
+    if names is None and on_clips:
+        names = list(usual)
     if names is None:
         names = [name for name in rewards.WEIGHTS if name != "step_reward" or "grounded" in kinds]
     functions = [_function(name) for name in names]
     if weights is None:
-        weights = [rewards.WEIGHTS.get(name.rsplit(".", 1)[-1], 1.0) for name in names]
+        weights = [usual.get(name.rsplit(".", 1)[-1], 1.0) for name in names]
     if len(weights) != len(functions):
         raise InputError(f"{len(weights)} --reward_weights for {len(functions)} rewards: {', '.join(names)}")
     return functions, list(weights)
@@ -97,7 +123,7 @@ def _function(name: str) -> Reward:
     if not module and last not in OURS:
         raise InputError(f"no reward {name!r}; {nearest(name, OURS)}; another's by its path, module.function")
     try:
-        function: Any = getattr(importlib.import_module(module or rewards.__name__), last)
+        function: Any = getattr(importlib.import_module(module or OURS[last].__name__), last)
     except (ImportError, AttributeError) as error:
         raise InputError(f"no reward {name!r}: {error}") from None
     if not callable(function):

@@ -8,15 +8,26 @@ from typing import Annotated, Literal
 
 from surgvqa.cards.arguments.option import Usage
 
-Family = Literal["qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_5_moe", "whisper"]
+Family = Literal[
+    "qwen2_vl",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "gemma3",
+    "gemma4",
+    "idefics3",
+    "smolvlm",
+    "whisper",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tiny:
-    """Make a tiny Qwen-VL or Whisper offline, for tests and the demo."""
+    """Make a tiny image-text model or Whisper offline, for tests and the demo."""
 
     family: Annotated[Family, Usage("FAMILY")]
-    """qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, qwen3_5_moe or whisper"""
+    """qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, qwen3_5_moe, gemma3, gemma4, idefics3 (SmolVLM), smolvlm (SmolVLM2) or whisper"""
     out: Annotated[Path, Usage("DIR")]
     """folder of the checkpoint"""
     size: Literal["test", "demo", "taught"] = "test"

@@ -3,10 +3,12 @@
 __all__ = [
     "answer_head",
     "distributed",
+    "kind_loss",
     "labels",
     "log_table",
     "muon",
     "optimizer",
+    "option_words",
     "options",
     "refused_options",
 ]

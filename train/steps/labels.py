@@ -51,3 +51,23 @@ def assistant_labels(
             f"nothing to learn: no {opening!r} in …{text!r}; is the chat template the model's own?"
         )
     return labels
+
+
+def mask_thoughts(labels: list[int], tokenizer: PreTrainedTokenizerBase, closing: str) -> None:
+    """Leave out of the labels what stands before the answer itself: its thoughts and what ends them.
+
+    Args:
+        labels: of a conversation, changed in place.
+        tokenizer: that made its ids.
+        closing: what stands behind thoughts in the chat template.
+
+    Raises:
+        InputError: an answer's thoughts have no end.
+    """
+    # White space before it may be one token with the thoughts' last sign.
+    end: list[int] = tokenizer(closing.lstrip(), add_special_tokens=False)["input_ids"]
+    places = [place for place in range(len(labels)) if labels[place : place + len(end)] == end]
+    if not places:
+        raise InputError(f"an answer's thoughts have no end, {closing.strip()!r}")
+    first = next(place for place, label in enumerate(labels) if label != IGNORE)
+    labels[first : places[0] + len(end)] = [IGNORE] * (places[0] + len(end) - first)

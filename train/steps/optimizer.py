@@ -28,6 +28,8 @@ def part_of(name: str) -> str:
     ('projector', 'vision')
     >>> part_of("model.multi_modal_projector.mm_input_projection_weight"), part_of("model.vision_tower.post_layernorm.bias")
     ('projector', 'vision')
+    >>> part_of("model.connector.modality_projection.proj.weight"), part_of("model.embed_vision.embedding_projection.weight")
+    ('projector', 'projector')
     >>> part_of("base_model.model.model.language_model.layers.0.mlp.up_proj.lora_A.default.weight")
     'language'
     >>> part_of("model.audio_projector.1.weight")
@@ -35,7 +37,9 @@ def part_of(name: str) -> str:
     """
     if re.search(r"(^|\.)audio_(tower|projector)\.", name):
         return "audio"
-    if re.search(r"(^|\.)(visual\.(deepstack_)?merger|multi_modal_projector\.)", name):
+    if re.search(
+        r"(^|\.)(visual\.(deepstack_)?merger|(multi_modal_projector|connector|embed_vision)\.)", name
+    ):
         return "projector"
     return "vision" if re.search(r"(^|\.)(visual|vision_tower|vision_model)\.", name) else "language"
 

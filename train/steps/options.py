@@ -5,17 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import torch
-import yaml
-from surgvqa.builders.files import user_yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
+from surgvqa.train.steps.option_words import check_config, config_file, option_names, without_config
 from surgvqa.train.steps.refused_options import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
@@ -28,7 +25,9 @@ LORA_TARGETS = r"model\.language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|
 VISION_TARGETS = (
     r"model\.visual\.blocks\.\d+\.(attn\.(qkv|proj)|mlp\.(fc1|fc2|linear_fc1|linear_fc2|(gate|up|down)_proj))"
 )
-PROJECTOR = r"model\.visual\.(merger|deepstack_merger_list\.\d+)"
+PROJECTOR = (
+    r"model\.(visual\.(merger|deepstack_merger_list\.\d+)|multi_modal_projector|connector|embed_vision)"
+)
 AUDIO_PROJECTOR = "model.audio_projector"
 FIXED_OPTIONS = (
     "assistant_only_loss",
@@ -46,6 +45,13 @@ class DataOptions(ScriptArguments):
     dataset_test_split: str = field(
         default="validation",
         metadata={"help": "Split that is evaluated while training; never the test split."},
+    )
+    datasets: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Several data sets in place of --dataset_name: paths, or PATH=WEIGHT for the parts they have of an "
+            "epoch; in YAML also {path: …, config: …, weight: …}."
+        },
     )
     video_root: str | None = field(
         default=None,
@@ -77,6 +83,25 @@ class TrainingOptions(SFTConfig):
         metadata={
             "help": "Draw sequences by the weights of their questions, which even out the answers of each kind: "
             "a rare answer is seen more often, a frequent one less."
+        },
+    )
+    kind_weights: list[str] | None = field(
+        default=None,
+        metadata={"help": "Weights of kinds of questions in the loss, phase=2 count=0.5; 1 of the others."},
+    )
+    curriculum: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Kinds of questions by stages of equal length, presence,phase count: those of a later stage are "
+            "learned from its beginning on; kinds that aren't named, from the first."
+        },
+    )
+    thoughts: str = field(
+        default="off",
+        metadata={
+            "help": "Of answers with thoughts before them, <think>…</think>: teach them, or mask them and learn the "
+            "answer behind them alone; off: there are none. The model is asked as it was taught.",
+            "choices": ["off", "mask", "teach"],
         },
     )
     optimizer: str = field(
@@ -129,6 +154,9 @@ class TrainingOptions(SFTConfig):
     remove_unused_columns: bool | None = field(
         default=False, metadata={"help": "Fixed: the collator reads rows."}
     )
+
+    # names of the options that were given, with those of the configuration file and without
+    option_names = command_names = frozenset[str]()
 
     def __post_init__(self) -> None:
         if not torch.cuda.is_available():
@@ -218,19 +246,11 @@ def parse(
         data, training, model = parse_groups(arguments, (DataOptions, training_options, ModelConfig), verb)
     except ValueError as error:  # a value that transformers or TRL refuses itself
         raise InputError(str(error).splitlines()[0]) from None
-    raise_if_refused(option_names(arguments), training, model, data)
+    training.option_names = option_names(arguments)
+    training.command_names = option_names(without_config(arguments))
+    raise_if_refused(training.option_names, training, model, data)
     raise_if_impossible(training, model)
     return data, training, model
-
-
-def option_names(arguments: Sequence[str]) -> set[str]:
-    """Names of the options on a command line and in its ``--config`` file."""
-    out = {word[2:].split("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
-    out |= {name.removeprefix("no_") for name in out}
-    for before, word in pairwise(arguments):
-        if before == "--config":
-            out |= set(yaml.safe_load(config_file(word).read_text(encoding="utf-8")))
-    return out
 
 
 def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: str) -> tuple[Any, Any, Any]:
@@ -259,36 +279,11 @@ def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: s
     data, training, model = Parser(groups, prog=f"surgvqa-train {verb}").parse_args_and_config(arguments)
     for value, option in (
         (model.model_name_or_path, "--model_name_or_path"),
-        (data.dataset_name, "--dataset_name"),
+        (data.dataset_name or getattr(data, "datasets", None), "--dataset_name"),
     ):
         if not value:
             raise InputError(f"{option} is missing; `surgvqa-train {verb} --help` shows a full line")
     return data, training, model
-
-
-def config_file(name: str) -> Path:
-    """Return a YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    ours = Path(str(resources.files("surgvqa.train") / "configs"))
-    if (ours / f"{path.stem}.yaml").is_file():
-        return ours / f"{path.stem}.yaml"
-    known_names = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
-    raise InputError(f"no file {name}; surgvqa has {', '.join(known_names)}")
-
-
-def check_config(path: Path, known_names: set[str]) -> None:
-    """Refuse a file with an option nobody has, before a long parser does."""
-    values: Any = user_yaml.load(path.read_text(encoding="utf-8"), str(path))
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
-    for option in values:
-        if option not in known_names | {"env"}:
-            near = difflib.get_close_matches(str(option), known_names, n=1)
-            raise InputError(
-                f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
-            )
 
 
 def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
@@ -319,6 +314,7 @@ def quantisation(model: ModelConfig, device: str | torch.device) -> BitsAndBytes
     model_options = replace(model, dtype=sums) if model.dtype in (None, "auto") else model
     config = get_quantization_config(model_options)
     if config is not None:
-        towers = ["model.visual", "model.vision_tower", "model.multi_modal_projector"]  # Qwen-VL's, others'
-        config.llm_int8_skip_modules = [*towers, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
+        towers = ["model.visual", "model.vision_tower", "model.vision_model"]  # Qwen-VL's, Gemma's, SmolVLM's
+        projectors = ["model.multi_modal_projector", "model.embed_vision", "model.connector"]
+        config.llm_int8_skip_modules = [*towers, *projectors, "model.audio_tower", AUDIO_PROJECTOR, "lm_head"]
     return config

@@ -93,8 +93,12 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
 
 COMMON: Options = (
     ("--config FILE", "YAML of options: a file, or ours: sft_lora, sft_qlora, sft_full (.yaml)"),
-    ("--model_name_or_path M", "base model: folder or Hub name"),
+    (
+        "--model_name_or_path M",
+        "base model: folder or Hub name; or an adapter's folder, which goes on learning",
+    ),
     ("--dataset_name D", "clips: a folder that surgvqa-build wrote, or a Hub name"),
+    ("--datasets D=W …", "several data sets with their parts of an epoch, in place of --dataset_name"),
     ("--dataset_config C", "config of the data set (default clips)"),
     ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
     (
@@ -106,6 +110,10 @@ COMMON: Options = (
     ("--max_pixels N", "most pixels of a frame (default 262144)"),
     ("--max_length N", "most tokens of a question with its clip; a longer one stops the run"),
     ("--video_root DIR", "where `video` paths start (default: the data set's folder)"),
+    (
+        "--thoughts mask|teach",
+        "of answers with <think>…</think> before them: learn the answer alone, or both",
+    ),
     ("--use_peft true", "train a LoRA adapter (--lora_r, --lora_alpha, --lora_dropout)"),
     ("--load_in_4bit true", "QLoRA; the vision tower is left alone"),
     (
@@ -143,7 +151,7 @@ HEARING: Options = (
     ("--audio_learning_rate LR", "of the projector (default: --learning_rate)"),
 )
 
-GRPO = """Teach a Qwen-VL to point with TRL's GRPOTrainer, on rows of the config pointing.
+GRPO = """Reinforce a Qwen-VL with TRL's GRPOTrainer: pointing, or with --dataset_config clips any question.
 
   surgvqa-train grpo --config grpo_lora.yaml --model_name_or_path runs/pointing-sft \\
       --dataset_name my-pointing --output_dir runs/pointing-grpo
@@ -155,11 +163,13 @@ GRPOConfig works too (https://huggingface.co/docs/trl/grpo_trainer); these are t
 POINTING: Options = (
     ("--config FILE", "YAML of options: a file, or ours: grpo_lora.yaml"),
     ("--model_name_or_path M", "adapter or base model: folder or Hub name"),
-    ("--dataset_name D", "a folder built with --pointing FORM, or a Hub name"),
+    ("--dataset_name D", "a folder built with --pointing FORM, or of clips; or a Hub name"),
+    ("--dataset_config clips", "questions on clips (default pointing)"),
+    ("--probe_questions N", "of each kind on clips, answered before step 1 (default 4)"),
     ("--output_dir O", "where the adapter, its processor and its surgvqa.json go"),
     (
         "--reward_funcs R",
-        "of ours by name, or module.function (default: the mix of surgvqa.train.rewards)",
+        "of ours by name, or module.function (default: the mix of surgvqa.train.rewards; of clips, answer and brevity)",
     ),
     ("--reward_weights W", "one for each"),
     ("--num_generations N", "answers to a question (default 8)"),
@@ -186,7 +196,7 @@ RECIPES = (
     ),
     Recipe(
         name="grpo",
-        help="Teach it to point with TRL's GRPOTrainer",
+        help="Reinforce it with TRL's GRPOTrainer: pointing, or questions on clips",
         run=grpo,
         options=POINTING,
         description=GRPO,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_gemma
 import torch
 from colour_clips import dataset, row, write
 from pointing_rows import write as write_pointing
@@ -15,20 +14,27 @@ from safetensors.torch import load_file
 from surgvqa.cards.command import InputError
 from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.eval.answers.hf_engine import answers
+from surgvqa.eval.chat.marks import marks
 from surgvqa.eval.data import predictions
 from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.encode import Encoder
-from surgvqa.eval.models.processor_encoder import encoder_for, marks
-from surgvqa.train import grpo
+from surgvqa.eval.models.processor_encoder import encoder_for
+from surgvqa.train import grpo, tiny
 from surgvqa.train.__main__ import main as train
 from surgvqa.train.clips.collate import Collator, units
 from surgvqa.train.steps.labels import IGNORE
+from surgvqa.train.tiny_parts.gemma import TOKENS
 from transformers import AutoModelForImageTextToText, AutoProcessor
+
+
+def made(out: Path) -> Path:
+    tiny.make("gemma3", out)
+    return out
 
 
 @pytest.fixture(scope="module")
 def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_gemma.make(tmp_path_factory.mktemp("gemma") / "gemma")
+    return made(tmp_path_factory.mktemp("gemma") / "gemma")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,7 @@ def test_what_is_taught_is_the_answers_and_their_end(gemma: Path) -> None:
     assert said == [f"{answer}<end_of_turn>" for answer in ends]
     assert len(batch["pixel_values"]) == 6 * 4  # every question brings its clip
     images = batch["input_ids"] == encode.tokenizer.convert_tokens_to_ids("<image_soft_token>")
-    assert torch.equal(batch["token_type_ids"].bool(), images) and images.sum() == 6 * 4 * tiny_gemma.TOKENS
+    assert torch.equal(batch["token_type_ids"].bool(), images) and images.sum() == 6 * 4 * TOKENS
     lengths = [length for one in rows for length in encode.lengths(one, range(3)).alone]
     assert lengths == batch["attention_mask"].sum(1).tolist()
 

@@ -1,0 +1,3 @@
+"""Chat templates: what stands around an answer and its thoughts."""
+
+__all__ = ["marks", "thoughts"]

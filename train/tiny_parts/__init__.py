@@ -1,0 +1,3 @@
+"""Parts of tiny checkpoints: the words of their tokenizer, and the families that are no Qwen-VL."""
+
+__all__ = ["gemma", "smolvlm", "words"]
