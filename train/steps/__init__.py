@@ -2,11 +2,14 @@
 
 __all__ = [
     "answer_head",
+    "config_files",
     "distributed",
+    "early_checks",
     "labels",
     "log_table",
     "muon",
     "optimizer",
+    "option_sources",
     "options",
     "refused_options",
 ]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import torch
 import yaml
-from surgvqa.builders.files import user_yaml
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
+from surgvqa.train.steps.config_files import config_file, read_config, unknown_option
 from surgvqa.train.steps.refused_options import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
@@ -248,14 +246,9 @@ def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: s
                     "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml, grpo_lora.yaml"
                 )
             arguments[index + 1] = str(config_file(arguments[index + 1]))
-            check_config(Path(arguments[index + 1]), known_names)
-        elif argument.startswith("--"):
-            option = argument[2:].split("=")[0].replace("-", "_")
-            if option not in known_names and option.removeprefix("no_") not in known_names:
-                near = difflib.get_close_matches(option, known_names, n=1)
-                raise InputError(
-                    f"no option {argument}; " + (f"did you mean --{near[0]}?" if near else "see --help")
-                )
+            read_config(Path(arguments[index + 1]), known_names)
+        elif argument.startswith("--") and (fault := unknown_option(argument, known_names)):
+            raise InputError(fault)
     data, training, model = Parser(groups, prog=f"surgvqa-train {verb}").parse_args_and_config(arguments)
     for value, option in (
         (model.model_name_or_path, "--model_name_or_path"),
@@ -264,31 +257,6 @@ def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: s
         if not value:
             raise InputError(f"{option} is missing; `surgvqa-train {verb} --help` shows a full line")
     return data, training, model
-
-
-def config_file(name: str) -> Path:
-    """Return a YAML file as given, or one of ours by its name (``sft_lora``, ``configs/sft_lora.yaml``)."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    ours = Path(str(resources.files("surgvqa.train") / "configs"))
-    if (ours / f"{path.stem}.yaml").is_file():
-        return ours / f"{path.stem}.yaml"
-    known_names = sorted(file.name for file in ours.glob("*.yaml") if not file.name.startswith("accelerate"))
-    raise InputError(f"no file {name}; surgvqa has {', '.join(known_names)}")
-
-
-def check_config(path: Path, known_names: set[str]) -> None:
-    """Refuse a file with an option nobody has, before a long parser does."""
-    values: Any = user_yaml.load(path.read_text(encoding="utf-8"), str(path))
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected `option: value` lines, found {type(values).__name__}")
-    for option in values:
-        if option not in known_names | {"env"}:
-            near = difflib.get_close_matches(str(option), known_names, n=1)
-            raise InputError(
-                f"{path}: no option {option!r}; " + (f"did you mean {near[0]}?" if near else "remove it")
-            )
 
 
 def less_memory(training: TrainingOptions, model: ModelConfig) -> list[str]:
