@@ -66,7 +66,9 @@ IDENTITIES = "|".join(
         r"(?:患者)?(?:姓名|名字)[ :：]*[一-鿿]{2,4}|出生日期[ :：]*\d",
         r"(?i:\b(?:case|patient|pat|fall|video|operation|op|study|id|nr|no)[ _:#.-]*[1-9]\d{6,9})(?:[^0-9A-Za-z@.-]|[.]$|$)",
         r"\b[A-Z]{2}\d{2}(?: ?\d{4}){4,5}(?: ?\d{1,3})?\b",
-        r"(?i:\b(?:licen[cs]e plate|kennzeichen|plate)[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4})",
+        r"(?i:\b(?:licen[cs]e plate|number plate|kennzeichen)[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4})",
+        # A plate alone may be the cystic plate: "is at 9 o'clock" is in small letters.
+        r"\b(?i:plate)[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4}",
     )
 )
 PHONES = "|".join(
