@@ -121,11 +121,11 @@ class Laparoscopy:
                 fill(points, colour, name)
         smoke = 0.35 if "hook" in now.instruments and int(time_s / STEP_S) % 2 else 0.0
         soft = canvas.filter(ImageFilter.GaussianBlur(0.8))
-        seen = np.asarray(labels)
-        tissue = np.where(seen <= len(ANATOMY), self._tissue_in_view(dx, dy), 1.0)[..., None]
+        label_map = np.asarray(labels)
+        tissue = np.where(label_map <= len(ANATOMY), self._tissue_in_view(dx, dy), 1.0)[..., None]
         lit = np.asarray(soft).astype(np.float64) * tissue * self.light * (1 - smoke) + 200 * smoke
         picture = np.clip(lit + self.grain[int(time_s * 1000) * 7919 % 4], 0, 255) * self.inside[..., None]
-        return picture.astype(np.uint8), seen * self.inside
+        return picture.astype(np.uint8), label_map * self.inside
 
     def _tissue_in_view(self, dx: float, dy: float) -> np.ndarray:
         """Return the patient's tissue as a camera that has moved sees it: a factor of each pixel's brightness."""

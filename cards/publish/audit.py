@@ -161,7 +161,7 @@ def audit(folder: Path, names: Iterable[str], patterns: dict[str, str] | None = 
     sizes = {name: (folder / name).stat().st_size for name in names}
     bar = tqdm(total=sum(sizes.values()), desc="audit", unit="B", unit_scale=True, disable=None)
     for name in names:
-        path, done = folder / name, bar.n
+        path, start = folder / name, bar.n
         is_word_list = path.name in WORD_LISTS
         patterns = {
             what: rule for what, rule in everything.items() if not (is_word_list and what in WORD_LIST_RULES)
@@ -186,6 +186,6 @@ def audit(folder: Path, names: Iterable[str], patterns: dict[str, str] | None = 
             hits.append(
                 Hit(name, "its kind", "a file of a kind that cannot be audited", suffix or "no suffix")
             )
-        bar.update(sizes[name] - (bar.n - done))
+        bar.update(sizes[name] - (bar.n - start))
     bar.close()
     return hits

@@ -14,12 +14,7 @@ from surgvqa.cards.publish.identifiers import CONFIRMATIONS
 from surgvqa.cards.publish.pictures import beside_pixels
 
 CLIP_TIMES = r"@\d+-\d+"  # of a clip's id, in milliseconds: as long as a hospital's numbers
-
-
-# Masks are run lengths of the characters 0 to o, "`\\14K5L3N" for one, in which a path of Windows is soon to be found.
 TIMES = re.compile(CLIP_TIMES)
-
-
 UNSEEN = "[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"  # between the letters of a name, shown by nobody
 
 

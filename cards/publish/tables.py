@@ -11,9 +11,8 @@ from surgvqa.cards.command import one_line
 from surgvqa.cards.publish.hits import CLIP_TIMES, Hit, excerpt_of, in_picture, in_text, match_of, normalise
 from surgvqa.cards.publish.identifiers import CONFIRMATIONS
 
+# Masks are run lengths of the characters 0 to o, "`\\14K5L3N" for one, in which a path of Windows is soon to be found.
 RUN_LENGTHS = r'"(?:\w+_)?rle": ?"[0-o]*"'  # in a scene's JSON
-
-
 ONLY_RUN_LENGTHS = "^[0-o]*$"  # in a column named mask or masks
 
 

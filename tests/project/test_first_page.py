@@ -15,14 +15,15 @@ LABELS, DATA, ADAPTER, WORTH = list(blocks((ROOT / "docs" / "first.md").read_tex
 def run_next(output: str, folder: Path) -> set[str]:
     """Run every command that an output names as the next one, as printed; returns their verbs."""
     for command in next_commands(output):
-        shell(command, folder, 120)
+        shell(command, folder, 600)
     return {" ".join(command.split()[:2]) for command in next_commands(output)}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_from_nothing_to_a_scored_adapter(tmp_path: Path) -> None:
-    assert "✓ surgvqa" in shell(LABELS, tmp_path, 120)
-    said = shell(DATA, tmp_path, 120)
+    assert "✓ surgvqa" in shell(LABELS, tmp_path, 600)
+    said = shell(DATA, tmp_path, 600)
     assert run_next(said, tmp_path) == {"surgvqa-card dataset", "surgvqa-eval leaks"}, "and nothing leaks"
     assert "None" not in said and "files are as they were written" in said
     trained = shell(ADAPTER, tmp_path, 600)
