@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
     from surgvqa.builders.video.probe import VideoReport
-    from surgvqa.cards.publish.audit import Hit
+    from surgvqa.cards.publish.hits import Hit
     from surgvqa.eval.app.shown_clip import ShownClip
     from surgvqa.eval.data.predictions import Prediction
     from surgvqa.eval.documents.comparison import ComparisonFile

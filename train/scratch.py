@@ -110,7 +110,9 @@ def sizes(config: Scratch) -> dict[str, int]:
 def load(folder: Path) -> tuple[ScratchModel, PreTrainedTokenizerFast]:
     """Return a model that `surgvqa-train scratch` wrote, and its tokenizer."""
     if not (folder / "scratch.json").is_file():
-        raise InputError(f"{folder} holds no scratch.json; `surgvqa-train scratch --out {folder}` writes one")
+        raise InputError(
+            f"{folder} holds no scratch.json; `surgvqa-train scratch --data DATA --out {folder}` writes one"
+        )
     return ScratchModel.from_pretrained(folder), PreTrainedTokenizerFast.from_pretrained(folder)
 
 

@@ -2,7 +2,7 @@
 
 surgvqa-train masks SEGMENTER --request request.json --out predicted
 
-``surgvqa-build procedure --segmenter SEGMENTER`` calls this, because building needs no torch. The request says what to
+``surgvqa-build procedure … --segmenter SEGMENTER`` calls this, because building needs no torch. The request says what to
 look at: ``{CASE: {"video": PATH or null, "moments": [[time_s, second of the video or path of a still], …]}}``. Each
 case becomes ``CASE.json``; one that holds the same moments by the same segmenter already is left alone. How sure it
 is, ``score``, is the mean probability inside a mask, and for a picture that of its least sure mask, or, where there is

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from surgvqa.cards.arguments.words import shell
+from surgvqa.cards.arguments.words import next_line
 from surgvqa.cards.files import sums
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.out_of_memory import memory_advice
@@ -63,8 +63,9 @@ def learn(run: PreparedRun) -> None:
         figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
         print(closing_line(options.output_dir, outcome, figures))
         if run.config == "clips":
-            words = ["surgvqa-eval", "predict", run.dataset_name, "--model", options.output_dir]
-            print(f"next: {shell([*words, '--out', f'{options.output_dir}-answers.jsonl'])}")
+            answers = f"{options.output_dir.rstrip('/')}-answers.jsonl"
+            words = ("predict", run.dataset_name, "--model", options.output_dir, "--out", answers)
+            print(next_line("surgvqa-eval", *words))
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
         if trainer.is_world_process_zero():

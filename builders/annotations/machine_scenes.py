@@ -1,4 +1,4 @@
-"""Scenes that a segmenter made: `surgvqa-build procedure --segmenter DIR`.
+"""Scenes that a segmenter made: `surgvqa-build procedure … --segmenter DIR`.
 
 The segmenter needs torch and building doesn't, so it runs as a command of its own (`surgvqa-train masks`) and leaves
 COCO files with a ``score`` for every picture and outline. A moment whose scene a machine made has a ``confidence``; so

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 from surgvqa.builders.peers.common import REST, Target, question_rest, write_lines
 
-CODE = '''"""What lmms-eval calls; written by `surgvqa-build export --to lmms-eval`."""
+CODE = '''"""What lmms-eval calls; written by `surgvqa-build export … --to lmms-eval`."""
 
 from pathlib import Path
 

@@ -5,7 +5,7 @@ of a trocar; it does NOT see skin, faces or a warmly lit room, which are red, to
 microscope over an eye. For those take stretches that a person or a model (OoBNet, ROBAN) found: ``--outside
 FILE.csv`` with ``case,start,end``. Or a model itself: ``--outside FILE.py`` defines ``outside(frame)``, which is asked of
 every published frame (height x width x 3, uint8, RGB) and answers whether it shows the outside of the body, or a face.
-What is left is audited by eye: ``surgvqa-card audit --frames N``.
+What is left is audited by eye: ``surgvqa-card audit DIR --frames N``.
 """
 
 from __future__ import annotations

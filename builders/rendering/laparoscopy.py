@@ -40,6 +40,11 @@ METALS: dict[str, Colour] = {
     "irrigator": (60, 66, 74),
 }
 FIELD = 0.54, 0.72  # radius of the round field, least and most, as a part of the frame's height
+# What tells two patients apart, so that no clip of one is a near duplicate of another's, as in real recordings: light and
+# dark patches of tissue, and where the lamp shines.
+TISSUE = {40: 0.35, 12: 0.2}  # pixels of a patch, and how much lighter or darker it is, at most
+LAMP = 0.3  # how far from the middle the light falls at most, as a part of the frame
+MARGIN = 24  # pixels of tissue beyond each edge of the frame, for a camera that moves
 STEP_S = 2.0  # from one labelled moment, and one place of an instrument, to the next
 UNUSUAL = (
     0.25  # of the stretches show another instrument than the phase's usual one: a phase doesn't tell them all
@@ -77,9 +82,12 @@ class Laparoscopy:
         noise = np.random.Generator(np.random.PCG64(rng.getrandbits(64)))
         self.grain = noise.integers(-7, 8, (4, HEIGHT, WIDTH, 1), dtype=np.int16)
         ys, xs = np.mgrid[0:HEIGHT, 0:WIDTH]
-        away = np.hypot(xs - WIDTH / 2, ys - HEIGHT / 2) / HEIGHT
-        self.inside = away < self.field
+        self.inside = np.hypot(xs - WIDTH / 2, ys - HEIGHT / 2) / HEIGHT < self.field
+        look = stream(seed, "laparoscopy's look", number)
+        lamp_x, lamp_y = (side * (0.5 + look.uniform(-LAMP, LAMP)) for side in (WIDTH, HEIGHT))
+        away = np.hypot(xs - lamp_x, ys - lamp_y) / HEIGHT
         self.light = np.clip(1.15 - 0.75 * away, 0.2, 1.1)[..., None]
+        self.tissue = _tissue(look)
 
     def stretch(self, time_s: float) -> Stretch:
         """Return the stretch of a moment."""
@@ -113,9 +121,16 @@ class Laparoscopy:
                 fill(points, colour, name)
         smoke = 0.35 if "hook" in now.instruments and int(time_s / STEP_S) % 2 else 0.0
         soft = canvas.filter(ImageFilter.GaussianBlur(0.8))
-        lit = np.asarray(soft).astype(np.float64) * self.light * (1 - smoke) + 200 * smoke
+        label_map = np.asarray(labels)
+        tissue = np.where(label_map <= len(ANATOMY), self._tissue_in_view(dx, dy), 1.0)[..., None]
+        lit = np.asarray(soft).astype(np.float64) * tissue * self.light * (1 - smoke) + 200 * smoke
         picture = np.clip(lit + self.grain[int(time_s * 1000) * 7919 % 4], 0, 255) * self.inside[..., None]
-        return picture.astype(np.uint8), np.asarray(labels) * self.inside
+        return picture.astype(np.uint8), label_map * self.inside
+
+    def _tissue_in_view(self, dx: float, dy: float) -> np.ndarray:
+        """Return the patient's tissue as a camera that has moved sees it: a factor of each pixel's brightness."""
+        top, left = MARGIN - round(dy * HEIGHT), MARGIN - round(dx * WIDTH)
+        return self.tissue[top : top + HEIGHT, left : left + WIDTH]
 
     def _organs(self, fill: Fill, dx: float, dy: float, lift: float, *, shown: bool) -> None:
         """Paint fat, liver, gallbladder and, once it is dissected, the duct, as a rolled camera sees them."""
@@ -134,6 +149,17 @@ class Laparoscopy:
         fill(project(_oval(0.42, 0.46 - lift, 0.19, 0.13, tilt)), self.gallbladder, "gallbladder")
         shine: Colour = tuple(min(255, value + 45) for value in self.gallbladder)  # type: ignore[assignment]
         fill(project(_oval(0.38, 0.42 - lift, 0.05, 0.02, tilt)), shine, "gallbladder")
+
+
+def _tissue(rng: random.Random) -> np.ndarray:
+    """Draw the light and dark patches of a patient's tissue: noise of several sizes, smooth in between, around 1."""
+    size = WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN
+    tissue = np.ones((size[1], size[0]))
+    for pixels, strength in TISSUE.items():
+        noise = [[rng.uniform(-1, 1) for _ in range(size[0] // pixels)] for _ in range(size[1] // pixels)]
+        smooth = Image.fromarray(np.array(noise, dtype=np.float32)).resize(size, Image.Resampling.BICUBIC)
+        tissue += strength * np.asarray(smooth, dtype=np.float64)
+    return tissue
 
 
 def _stretches(rng: random.Random) -> tuple[Stretch, ...]:

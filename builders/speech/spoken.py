@@ -71,7 +71,9 @@ def add_spoken(how: SpokenQuestions) -> dict[str, int]:
     for path in sorted((folder / "qa").glob("*.parquet")):
         tables.setdefault(path.name.split("-")[0], []).append(path)
     if not tables:
-        raise InputError(f"{folder} has no config qa; `surgvqa-build SOURCE --out {folder}` writes one")
+        raise InputError(
+            f"{folder} has no config qa; `surgvqa-build SOURCE --root ROOT --out {folder}` writes one"
+        )
     if how.answers not in ANSWERS:
         raise InputError(f"--answers {how.answers}: {nearest(how.answers, ANSWERS)}")
     if common := sorted(set(how.test_voices) & set(how.voices)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from surgvqa.builders.settings.build import Build
+from surgvqa.cards.arguments.words import next_line
 
 
 def run(config: Build) -> None:
@@ -29,6 +30,7 @@ def run(config: Build) -> None:
             f"left out: {len(manifest['dropped'])} things, listed with their causes in {config.out / manifests.NAME}"
         )
     print(f'{config.out} is ready: datasets.load_dataset("{config.out}", "clips")')
+    print(next_line("surgvqa-card", "dataset", config.out))
     if config.push_to:
         from surgvqa.cards.publish.push import push
 

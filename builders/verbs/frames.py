@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.frames import Frames
+from surgvqa.cards.arguments.words import next_line
 
 
 def run(config: Frames) -> None:
@@ -18,3 +19,11 @@ def run(config: Frames) -> None:
         f"{extraction.frames} frames, {extraction.labelled_frames} of them labelled at that very moment; {extraction.duplicates} that look "
         f"like another were left out; labels in {extraction.path}"
     )
+    own = config.root / "procedure.yaml"
+    if extraction.labelled_frames and (config.taxonomy or own.is_file()):
+        taxonomy = ("--taxonomy", config.taxonomy or own)
+        print(
+            next_line(
+                "surgvqa-build", "instruct", extraction.path, *taxonomy, "--out", f"{config.out}-instruct"
+            )
+        )

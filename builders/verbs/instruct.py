@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.instruct import Instruct
+from surgvqa.cards.arguments.words import next_line
 
 
 def run(config: Instruct) -> None:
@@ -24,3 +25,4 @@ def run(config: Instruct) -> None:
     for cause, count in report["reasons"].items():
         print(f"  {cause}: {count}")
     print(f'{config.out} is ready: datasets.load_dataset("{config.out}", "instruct")')
+    print(next_line("surgvqa-build", "verify", config.out))

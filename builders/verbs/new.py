@@ -8,7 +8,7 @@ from typing import Annotated
 
 from surgvqa.builders.settings.frames import RateOptions
 from surgvqa.cards.arguments.option import Usage
-from surgvqa.cards.arguments.words import shell
+from surgvqa.cards.arguments.words import next_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,8 @@ def run(config: New) -> None:
         return
     for path in begin.new(config.procedure, folder, example=config.example):
         print(path)
-    build_command = shell(["surgvqa-build", "procedure", "--root", str(folder), "--out", f"{folder}_dataset"])
     print(
-        f"next: {build_command}"
+        next_line("surgvqa-build", "procedure", "--root", folder, "--out", f"{folder}_dataset")
         if config.example
         else f"edit them, put recordings into {folder / 'videos'}, then: {begin.check_command(config.procedure, folder)}"
     )

@@ -103,6 +103,15 @@ def shell(words: Sequence[str]) -> str:
     )
 
 
+def next_line(*words: str | Path) -> str:
+    """Return the line that ends a verb's output: the command that comes after it, ready to be pasted.
+
+    >>> next_line("surgvqa-card", "dataset", Path("my data"))
+    "next: surgvqa-card dataset 'my data'"
+    """
+    return f"next: {shell([str(word) for word in words])}"
+
+
 def ansi(word: str) -> str:
     """Quote a word with control characters as bash, zsh and ksh read them."""
     text = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")

@@ -1,3 +1,3 @@
 """Check a finished folder, search it for names, send it to the Hub."""
 
-__all__ = ["audit", "identifiers", "names", "pictures", "push", "signature"]
+__all__ = ["audit", "hits", "identifiers", "names", "pictures", "push", "signature", "tables"]

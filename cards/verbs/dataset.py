@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.cards.arguments.words import next_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,9 @@ def run(config: Dataset) -> None:
     content = manifest.whole(config.folder)
     if config.repo:
         content["repo"] = config.repo
-    text = dataset_card(content, manifest.report_of(config.folder, content), content.get("repo"))
+    report = manifest.report_of(config.folder, content)
+    text = dataset_card(content, report, content.get("repo"))
     manifest.rewrite(config.folder, content, manifest.CARD, text)
     print(config.folder / manifest.CARD)
+    verb = ("surgvqa-build", "verify") if "samples" in report else ("surgvqa-eval", "leaks")
+    print(next_line(*verb, config.folder))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.cards.arguments.words import next_line
 from surgvqa.cards.command import InputError
 
 
@@ -69,3 +70,4 @@ def run(config: Model) -> None:
         sums.update(config.folder, name)
     for name in (manifest.CARD, *files):
         print(config.folder / name)
+    print(next_line("surgvqa-card", "audit", config.folder))

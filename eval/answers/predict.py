@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from datasets import Dataset
 from surgvqa.builders.speech.spoken import NAME as SPOKEN
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError, nearest, say
 from surgvqa.eval.answers.control_frames import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.answers.origin import frames_digest, remember, weights_digest
@@ -100,6 +100,7 @@ class Transformers:
         self.path = f"transformers, {'one by one' if alone else 'clip shared'}"
         self.fallback: str | None = None
         self.is_checked = alone
+        say(f"loading {run.model}")
         with memory_advice(LARGER_CARD):
             self.model = load_model(run.model, run.dtype, run.device, run.base).model
 

@@ -55,7 +55,7 @@ def refuse_mistakes(config: Demo) -> None:
         refuse_nowhere(name, "data set")
         if Path(name).is_dir() and not any(Path(name).rglob("*.parquet")):
             raise InputError(
-                f"--data {name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one"
+                f"--data {name} holds no Parquet file; `surgvqa-build SOURCE --root ROOT --out {name}` makes one"
             )
     for name in config.model:
         refuse_nowhere(name, "model")

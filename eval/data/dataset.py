@@ -41,7 +41,9 @@ def load_rows(name: str, config: str | None) -> DatasetDict:
         InputError: no such folder or Hub repository, no such config.
     """
     if Path(name).exists() and not any(Path(name).rglob("*.parquet")):
-        raise InputError(f"{name} holds no Parquet file; `surgvqa-build SOURCE --out {name}` makes one")
+        raise InputError(
+            f"{name} holds no Parquet file; `surgvqa-build SOURCE --root ROOT --out {name}` makes one"
+        )
     if Path(name).is_dir():
         whole.refuse_unfinished(Path(name), config or "clips")
     try:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.command import InputError
 from surgvqa.eval.controls import baselines, leaks
 from surgvqa.eval.data import streams
@@ -55,7 +56,7 @@ def build(where: str, title: str | None = None) -> tuple[DatasetPage, dict[str, 
     numbers: DatasetPage = {
         "page": "dataset",
         "title": title or f"The data set {Path(where).name or where}",
-        "command": f"surgvqa-eval report {Path(where).name or where}",
+        "command": shell(["surgvqa-eval", "report", Path(where).name or where, "--out", "PAGE.html"]),
         "splits": {name: _size(clips[name], questions.get(name, [])) for name in clips},
         "kinds": kinds(questions),
         "blind": blind(questions),

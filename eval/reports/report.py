@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from surgvqa.cards.arguments.words import shell
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files.manifest import NAME, read, read_json
 from surgvqa.cards.write import model
@@ -81,7 +82,9 @@ def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[st
         "page": "predictions",
         "title": config.title or heading(Path(config.what), config.data),
         "about": about(Path(config.what), config.data),
-        "command": f"surgvqa-eval report {Path(config.what).name}",
+        "command": shell(
+            ["surgvqa-eval", "report", Path(config.what).name, *data_words(config), "--out", config.out.name]
+        ),
         "data": config.data,
         "model_index": model_index(figures, Path(config.what).stem, config.data),
         "trained": train is not None,
@@ -104,6 +107,14 @@ def predictions_page(config: Report) -> tuple[PredictionsPage, dict[str, list[st
         "frames_note": _frames_note(data, pictures),
     }
     return numbers, pictures
+
+
+def data_words(config: Report) -> list[str]:
+    """Return the words of the page's command that name its data set, without the folders above it."""
+    if config.data is None:
+        return []
+    name = Path(config.data).name if Path(config.data).exists() else config.data
+    return ["--data", name, *(["--split", config.split] if config.split != "test" else [])]
 
 
 def heading(file: Path, data: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from surgvqa.cards.arguments.words import shell
+from surgvqa.cards.arguments.words import next_line
 from surgvqa.cards.command import InputError, refuse_nowhere, say
 from surgvqa.eval.settings.predict import Predict, RunningVideo
 
@@ -27,19 +27,20 @@ def run(config: Predict) -> None:
     apart = {"ensemble", "model", *(one.name for one in fields(RunningVideo))}
     options = {name: value for name, value in vars(config).items() if name not in apart}
     ensemble.run(Run(model=config.model[0], **options), config.model, config.ensemble)
-    print(f"next: {next_command(config)}")
+    print(scoring_line(config))
 
 
-def next_command(config: Predict) -> str:
-    """Return the command that scores the answers.
+def scoring_line(config: Predict) -> str:
+    """Return the line with the command that scores the answers.
 
     >>> from pathlib import Path
-    >>> next_command(Predict(data="my data", model=("m",), out=Path("a.jsonl"), split="validation"))
-    "surgvqa-eval score a.jsonl --data 'my data' --split validation"
+    >>> scoring_line(Predict(data="my data", model=("m",), out=Path("a.jsonl"), split="validation"))
+    "next: surgvqa-eval score a.jsonl --data 'my data' --split validation --out a-score.json"
     """
     verb = "pointing" if config.config == "pointing" else "score"
-    words = ["surgvqa-eval", verb, str(config.out), "--data", config.data]
-    return shell([*words, *(["--split", config.split] if config.split != "test" else [])])
+    split = ["--split", config.split] if config.split != "test" else []
+    figures = config.out.with_name(f"{config.out.stem}-score.json")
+    return next_line("surgvqa-eval", verb, config.out, "--data", config.data, *split, "--out", figures)
 
 
 def watch(config: Predict) -> None:

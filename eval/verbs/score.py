@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgvqa.cards.arguments.words import next_line
 from surgvqa.eval.settings.score import Board, Compare, Judge, Score, Texts
 from surgvqa.eval.settings.spatial import MaskAnswers, Pointing, Segmentation
 
@@ -11,6 +12,12 @@ def score(config: Score) -> None:
     from surgvqa.eval.commands import run_score
 
     run_score.score(config)
+    if config.data and config.out:
+        split = ["--split", config.split] if config.split != "test" else []
+        page = config.file.with_name(f"{config.file.stem}-report.html")
+        run_score.show(
+            next_line("surgvqa-eval", "report", config.file, "--data", config.data, *split, "--out", page)
+        )
 
 
 def compare(config: Compare) -> None:

@@ -20,7 +20,9 @@ from surgvqa.builders.columns import Columns
 from surgvqa.builders.schema import FEATURES, QA_FEATURES
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
-from surgvqa.cards.publish.audit import RULES, audit, in_text
+from surgvqa.cards.publish.audit import audit
+from surgvqa.cards.publish.hits import in_text
+from surgvqa.cards.publish.identifiers import RULES
 from surgvqa.cards.publish.push import dataset_files, push
 
 SHARD = "clips/test-00000-of-00001.parquet"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from surgvqa.cards.publish.audit import RULES, audit, in_text
+from surgvqa.cards.publish.audit import audit
+from surgvqa.cards.publish.hits import in_text
+from surgvqa.cards.publish.identifiers import RULES
 
 DATES = (
     "1971-03-09", "1971-3-9", "09.03.1971", "9.3.1971", "09.03.71", "03/09/71", "3/9/1971", "19710309", "19710309101500",

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from importlib import resources
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from published import seal, write_dataset
+from surgvqa.builders.procedures import taxonomy
 from surgvqa.cards.files import manifest
-from surgvqa.cards.publish.audit import RULES, audit, in_text
+from surgvqa.cards.publish.audit import audit
+from surgvqa.cards.publish.hits import in_text
+from surgvqa.cards.publish.identifiers import RULES
 from surgvqa.cards.publish.push import dataset_files
+from surgvqa.cards.publish.tables import in_table
 from surgvqa.cards.write.model import TrainedModel, model_card
 
 CITATION = """@article{ghamsarian2024,
@@ -88,3 +94,49 @@ def test_a_model_card_is_clean_and_its_numbers_are_short(tmp_path: Path) -> None
     (tmp_path / "README.md").write_text(card)
     assert audit(tmp_path, ["README.md"]) == []
     assert "value: 0.0435\n" in card and "| 1.702 |" in card
+
+
+def names_of_all_procedures() -> list[str]:
+    """The names of every procedure that ships."""
+    taxonomies = [taxonomy.load(name) for name in taxonomy.shipped_procedures()]
+    return sorted({name for one in taxonomies for name in (*one.phases, *one.anatomy, *one.instruments)})
+
+
+def test_no_name_of_a_procedure_in_a_question_or_an_answer_is_a_hit(tmp_path: Path) -> None:
+    """The cystic plate at 9 o'clock once was the plate of a car."""
+    draw, names = random.Random(0), names_of_all_procedures()
+    folder = resources.files("surgvqa.builders.asking")
+    wordings = [
+        line
+        for file in ("templates.yaml", "field_templates.yaml")
+        for line in re.findall(r"- \"?(.*?)\"?\n", (folder / file).read_text("utf-8"))
+    ]
+    answers = [
+        "{a} is at {n} o'clock",
+        "the {a} at {n}.5 s",
+        "{a}: {n}",
+        "{a} covers {n} %",
+        "{a} {n} {b}",
+        "{a} or {b}, {n} to 1{n} s",
+    ]
+    texts = []
+    for name in names:
+        for wording in [*draw.sample(wordings, 12), *answers]:
+            fill = {"a": name, "b": draw.choice(names), "n": str(draw.randint(1, 12)), "x": "bottom-left"}
+            fill |= {
+                "when": f"at {draw.randint(0, 90)}.5 s of the clip",
+                "choices": f"A. {name}\nB. {draw.choice(names)}",
+            }
+            texts.append(re.sub(r"{(\w+)}", lambda match, fill=fill: fill.get(match[1], match[1]), wording))
+    assert len(names) > 200 and len(texts) > 3000
+    pq.write_table(pa.table({"answer": texts}), tmp_path / "t.parquet")
+    assert audit(tmp_path, ["t.parquet"]) == []
+    assert audit(tmp_path, ["t.parquet"], {"a plate": r"(?i:\bplate[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4})"})
+
+
+def test_the_bar_moves_within_one_file(tmp_path: Path) -> None:
+    table = pa.table({"question": [f"what is in view, {k}?" for k in range(400)], "answer": ["hook"] * 400})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=100)
+    steps: list[int] = []
+    assert list(in_table("t.parquet", tmp_path / "t.parquet", RULES, steps.append)) == []
+    assert len(steps) == 8 and all(steps) and sum(steps) < (tmp_path / "t.parquet").stat().st_size

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from hints import ROOT, next_commands
+
+__all__ = ["ROOT", "blocks", "shell"]
 SHELL = ("", "bash", "sh", "shell", "console")
 
 
@@ -32,4 +34,5 @@ def shell(script: str, folder: Path, seconds: float) -> str:
         timeout=seconds,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    next_commands(done.stdout)
     return done.stdout

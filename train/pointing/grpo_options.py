@@ -11,7 +11,7 @@ import torch
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.train import rewards
 from surgvqa.train.pointing import question_rewards
-from surgvqa.train.steps.option_words import option_names
+from surgvqa.train.steps.config_files import option_names
 from surgvqa.train.steps.options import DataOptions, parse_groups
 from surgvqa.train.steps.refused_options import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
 from trl import GRPOConfig, ModelConfig

@@ -126,7 +126,7 @@ def load(folder: Path) -> tuple[Segmenter, SegmenterFile]:
     path = folder / "segmenter.json"
     if not path.is_file():
         raise InputError(
-            f"{folder} holds no segmenter.json; `surgvqa-train segment --out {folder}` writes one"
+            f"{folder} holds no segmenter.json; `surgvqa-train segment --data DATA --out {folder}` writes one"
         )
     document: SegmenterFile = json.loads(path.read_text("utf-8"))
     model = make({**document["recipe"], "weights": None}, document["classes"], document["phrases"])

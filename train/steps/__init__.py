@@ -2,13 +2,15 @@
 
 __all__ = [
     "answer_head",
+    "config_files",
     "distributed",
+    "early_checks",
     "kind_loss",
     "labels",
     "log_table",
     "muon",
     "optimizer",
-    "option_words",
+    "option_sources",
     "options",
     "refused_options",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,7 +11,13 @@ import torch
 from surgvqa.cards.command import InputError
 from surgvqa.eval.models.audio_graft import POOL
 from surgvqa.eval.models.precision import native_bfloat16
-from surgvqa.train.steps.option_words import check_config, config_file, option_names, without_config
+from surgvqa.train.steps.config_files import (
+    config_file,
+    option_names,
+    read_config,
+    unknown_option,
+    without_config,
+)
 from surgvqa.train.steps.refused_options import raise_if_impossible, raise_if_refused
 from transformers import BitsAndBytesConfig
 from trl import ModelConfig, ScriptArguments, SFTConfig, TrlParser, get_quantization_config
@@ -268,14 +273,9 @@ def parse_groups(arguments: Sequence[str], groups: tuple[Any, Any, Any], verb: s
                     "--config needs a file; surgvqa has sft_lora.yaml, sft_qlora.yaml, sft_full.yaml, grpo_lora.yaml"
                 )
             arguments[index + 1] = str(config_file(arguments[index + 1]))
-            check_config(Path(arguments[index + 1]), known_names)
-        elif argument.startswith("--"):
-            option = argument[2:].split("=")[0].replace("-", "_")
-            if option not in known_names and option.removeprefix("no_") not in known_names:
-                near = difflib.get_close_matches(option, known_names, n=1)
-                raise InputError(
-                    f"no option {argument}; " + (f"did you mean --{near[0]}?" if near else "see --help")
-                )
+            read_config(Path(arguments[index + 1]), known_names)
+        elif argument.startswith("--") and (fault := unknown_option(argument, known_names)):
+            raise InputError(fault)
     data, training, model = Parser(groups, prog=f"surgvqa-train {verb}").parse_args_and_config(arguments)
     for value, option in (
         (model.model_name_or_path, "--model_name_or_path"),

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-import torch
 from surgvqa.cards.command import InputError
 
 ValueCheck = Callable[[Any], bool]
@@ -150,13 +149,23 @@ def raise_if_impossible(training: Any, model: Any) -> None:
     Raises:
         InputError: names the option, and what to do.
     """
+    import torch
+
     raise_if_no_optimizer(training)
     if training.activation_offloading and (training.use_cpu or not torch.cuda.is_available()):
         raise InputError(
             "--activation_offloading moves what a card remembers to the CPU; this run is on one already"
         )
-    attention, is_shared = model.attn_implementation, training.questions_per_sequence != 1
-    if is_shared and attention not in (None, "sdpa"):
+    raise_if_other_attention(model.attn_implementation, training.questions_per_sequence)
+
+
+def raise_if_other_attention(attention: str | None, questions_per_sequence: int) -> None:
+    """Refuse an attention that shared sequences can't use.
+
+    Raises:
+        InputError: names it, and what to do.
+    """
+    if questions_per_sequence != 1 and attention not in (None, "sdpa"):
         raise InputError(
             f"--attn_implementation {attention}: shared sequences attend in two parts by PyTorch's sdpa; "
             "give --questions-per-sequence 1, or leave it away"

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from surgvqa.cards.command import refuse_nowhere, say
+from surgvqa.cards.command import say
 
 LOADING = "loading PyTorch, transformers and TRL"
 Options = tuple[tuple[str, str], ...]  # "--flag METAVAR", and what it does
@@ -69,26 +69,11 @@ class Recipe:
         if {"-h", "--help"} & set(words):
             self.parser(command).print_help()
             return
-        for flag, what in (("--model_name_or_path", "model at"), ("--dataset_name", "data set")):
-            if name := value_of(flag, words):
-                refuse_nowhere(name, what)  # PyTorch alone takes seconds to import
+        from surgvqa.train.steps.early_checks import check
+
+        check(self.name, words)  # PyTorch alone takes seconds to import
         say(LOADING)
         self.run(words)
-
-
-def value_of(flag: str, words: Sequence[str]) -> str | None:
-    """Return the last value that the words give an option.
-
-    >>> value_of("--a", ["--a", "x", "--b", "--a=y"])
-    'y'
-    """
-    value = None
-    for place, word in enumerate(words):
-        if word.startswith(f"{flag}="):
-            value = word.partition("=")[2]
-        elif word == flag and place + 1 < len(words):
-            value = words[place + 1]
-    return value
 
 
 COMMON: Options = (

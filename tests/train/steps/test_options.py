@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from surgvqa.cards.command import InputError
 from surgvqa.train.pointing import grpo_options
-from surgvqa.train.steps.option_words import option_names
+from surgvqa.train.steps.config_files import option_names
 from surgvqa.train.steps.options import DataOptions, TrainingOptions, parse
 from surgvqa.train.steps.refused_options import REFUSALS, REFUSED_BY_GRPO, raise_if_impossible
 from trl import GRPOConfig, ModelConfig, ScriptArguments, SFTConfig
