@@ -1,4 +1,4 @@
-"""Read the answer out of a reply: through thoughts, wrappers, sentences and other spellings."""
+"""Read the answer out of a reply: through thoughts, wrappers, hedges, lists, places, order, yes and no."""
 
 __all__ = [
     "asides",
@@ -6,11 +6,7 @@ __all__ = [
     "hedges",
     "letters",
     "lists",
-    "negation",
     "order",
     "polarity",
-    "synonyms",
-    "terms",
-    "tokens",
     "unwrap",
 ]

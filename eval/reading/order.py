@@ -6,9 +6,9 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ORDER
-from surgvqa.eval.reading.terms import Mention, mentions
-from surgvqa.eval.reading.tokens import MARK, clauses, word_set
+from surgvqa.eval.words.negation import ORDER
+from surgvqa.eval.words.terms import Mention, mentions
+from surgvqa.eval.words.tokens import MARK, clauses, word_set
 
 NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
 PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")

@@ -6,10 +6,10 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import AFFIRMING, leaves
-from surgvqa.eval.reading.synonyms import opposites
-from surgvqa.eval.reading.terms import root
-from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
+from surgvqa.eval.words.negation import AFFIRMING, leaves
+from surgvqa.eval.words.roots import root
+from surgvqa.eval.words.synonyms import opposites
+from surgvqa.eval.words.tokens import MARK, clauses, stem, word_set, words
 
 YES_NO = ("yes", "no")
 SEVERAL = "names several answers"

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 
 import yaml
-from surgvqa.eval.reading.tokens import name
+from surgvqa.eval.words.tokens import name
 
 # Each group is one set of answers; its words stand for an answer only where the kind knows two of the group.
 GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (

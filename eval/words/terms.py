@@ -1,0 +1,148 @@
+"""The answers of a kind that a text states: whole names, the longest first, in any of their spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from functools import lru_cache
+from typing import NamedTuple
+
+from surgvqa.eval.words.mention_roles import aside, subordinate
+from surgvqa.eval.words.name_index import FILLERS, Index, index
+from surgvqa.eval.words.negation import is_negated
+from surgvqa.eval.words.roots import kin, root
+from surgvqa.eval.words.slips import find_misspelled
+from surgvqa.eval.words.tokens import MARK, clauses, stem
+
+ADVERBS = frozenset(["still"])  # "still moving" is not "still"
+OPEN = 500  # names beyond which a misspelled one is not looked for
+
+
+class Mention(NamedTuple):
+    """The place at which a text names an option, and its form."""
+
+    start: int
+    end: int
+    option: str
+    state: str  # "stated", "negated", "aside" or "subordinate"
+
+
+@lru_cache(maxsize=32768)
+def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
+    """Every place where a text names one of the options; a longer name wins over the shorter one in it.
+
+    >>> [(mention.option, mention.state) for mention in mentions("the top left, not the center", ("left", "top-left", "center"))]
+    [('top-left', 'stated'), ('center', 'negated')]
+    """
+    option_index, tokens = index(options), clauses(text)
+    stems = tuple(map(stem, tokens))
+    spans: list[tuple[int, int, str]] = []
+    prefixes = option_index.prefixes
+    for start, word in enumerate(stems):
+        if word in prefixes:
+            spans += _longest_at(tokens, stems, start, option_index)
+    taken_tokens: set[int] = set()
+    occurrences: list[Mention] = []
+    for start, end, option in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
+        if taken_tokens.isdisjoint(range(start, end)):
+            taken_tokens.update(range(start, end))
+            occurrences.append(Mention(start, end, option, _state(tokens, start, end)))
+    if not occurrences and len(options) <= OPEN:
+        others = list(find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
+        occurrences = [Mention(*span, _state(tokens, *span[:2])) for span in others]
+    elif len(options) <= OPEN and all(mention.state != "stated" for mention in occurrences):
+        named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
+        occurrences += [
+            Mention(*span, _state(tokens, *span[:2]))
+            for span in _find_derived(tokens, option_index, named_options)
+        ]
+    return tuple(_without_origins(sorted(occurrences), tokens))
+
+
+def _without_origins(occurrences: list[Mention], tokens: tuple[str, ...]) -> Iterator[Mention]:
+    """Of "left to right" the left is where it comes from."""
+    for i, mention in enumerate(occurrences):
+        follows = occurrences[i + 1] if i + 1 < len(occurrences) else mention
+        towards = tokens[mention.end : follows.end - 1] if follows is not mention else ()
+        origin = follows.option != mention.option and towards in (("to",), ("to", "the"))
+        yield mention._replace(state="aside") if origin else mention
+
+
+def _longest_at(
+    tokens: tuple[str, ...], stems: tuple[str, ...], start: int, option_index: Index
+) -> Iterator[tuple[int, int, str]]:
+    """Yield the longest name that begins at a word, its parts written apart, together or with "and" between."""
+    best: tuple[int, int, str] | None = None
+    together = ""
+    bare = ""
+    for end in range(start + 1, min(len(tokens), start + option_index.longest) + 1):
+        if tokens[end - 1] == MARK:
+            break
+        together += stems[end - 1]
+        bare += "" if tokens[end - 1] in FILLERS and end - 1 > start else stems[end - 1]
+        if together not in option_index.prefixes and bare not in option_index.prefixes:
+            break
+        if tokens[end - 1] in FILLERS and together not in option_index.compounds:
+            continue
+        for key in dict.fromkeys((together, bare)):
+            if own := option_index.compounds.get(key):
+                exact = option_index.exact.get(tokens[start:end])
+                if not (tokens[start] in ADVERBS and end == start + 1 and _adverb(tokens, end)):
+                    best = (start, end, exact if exact in own else own[0])
+                break
+    if best:
+        yield best
+
+
+def _adverb(tokens: tuple[str, ...], end: int) -> bool:
+    return end < len(tokens) and (
+        tokens[end].endswith("ing") or tokens[end] in {"in", "visible", "present", "at", "being"}
+    )
+
+
+def _state(tokens: tuple[str, ...], start: int, end: int) -> str:
+    if is_negated(tokens, start, end):
+        return "negated"
+    if aside(tokens, start, end):
+        return "aside"
+    return "subordinate" if subordinate(tokens, start) else "stated"
+
+
+def _find_derived(
+    tokens: tuple[str, ...], option_index: Index, named_options: Set[str] = frozenset()
+) -> Iterator[tuple[int, int, str]]:
+    """Yield the one name whose words all stand in a clause in another form: "the lens is implanted"."""
+    clause_roots: list[dict[str, int]] = [{}]
+    for place, token in enumerate(tokens):
+        if token == MARK:
+            clause_roots.append({})
+        else:
+            clause_roots[-1].setdefault(kin(token), place)
+    short: list[dict[str, int]] = [{}]  # as ``said``, with the roots of short words: "ties the knot"
+    for place, token in enumerate(tokens):
+        if token == MARK:
+            short.append({})
+        else:
+            short[-1].setdefault(kin(token, 3), place)
+    whole = {}
+    stems = [kin(token, 3) for token in tokens]
+    for form, option in option_index.exact.items():
+        least, own = (5, clause_roots) if len(form) == 1 and len(root(form[0], 3)) > 4 else (3, short)
+        roots = [kin(word, least) for word in form if word not in FILLERS]
+        if not roots or option in named_options or (len(form) == 1 and form[0] in tokens):
+            continue
+        if all(kin(word, least) == word for word in form):
+            if len(roots) > 1 and (first := _adjacent(stems, roots)) is not None:  # "leak testing"
+                whole[option] = [first, first + len(roots) - 1]
+            continue
+        for clause in own:
+            if all(one in clause for one in roots):
+                whole[option] = [clause[one] for one in roots]
+    if len(whole) == 1:
+        option, places = whole.popitem()
+        yield min(places), max(places) + 1, option
+
+
+def _adjacent(stems: list[str], roots: list[str]) -> int | None:
+    """Return where words stand beside each other, in order."""
+    size = len(roots)
+    return next((i for i in range(len(stems) - size + 1) if stems[i : i + size] == roots), None)
