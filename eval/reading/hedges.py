@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from surgvqa.eval.reading.order import mentions_for
 from surgvqa.eval.words.negation import may_negate
-from surgvqa.eval.words.synonyms import term_names
 from surgvqa.eval.words.terms import Mention, mentions
+from surgvqa.eval.words.thesaurus import term_names
 from surgvqa.eval.words.tokens import MARK, clauses, word_set, words
 
 ARTICLES = word_set("the a an to in on at either maybe perhaps possibly even also")

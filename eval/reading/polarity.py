@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from surgvqa.eval.words.negation import AFFIRMING, leaves
 from surgvqa.eval.words.roots import root
-from surgvqa.eval.words.synonyms import opposites
+from surgvqa.eval.words.thesaurus import opposites
 from surgvqa.eval.words.tokens import MARK, clauses, stem, word_set, words
 
 YES_NO = ("yes", "no")

@@ -8,5 +8,6 @@ __all__ = [
     "slips",
     "synonyms",
     "terms",
+    "thesaurus",
     "tokens",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -44,6 +45,7 @@ class Index:
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the letters and Roman numerals of each
     firsts: frozenset[str] = frozenset()  # letters that long ones and slips begin with
     longest: int = 1
+    initials: dict[str, str] = field(default_factory=dict)  # "cbd", where one option alone has them
 
 
 @lru_cache(maxsize=8192)
@@ -104,7 +106,22 @@ def index(options: tuple[str, ...]) -> Index:
         labels_by_key,
         frozenset(alike[:1] for own in (*long.values(), *slips.values()) for alike in own),
         longest,
+        _initials(exact),
     )
+
+
+def _initials(exact: Mapping[tuple[str, ...], str]) -> dict[str, str]:
+    """Return the first letters of the options of several words, where only one option has them.
+
+    >>> _initials({("common", "bile", "duct"): "common bile duct", ("cystic", "plate"): "a", ("cystic", "pedicle"): "b"})
+    {'cbd': 'common bile duct'}
+    """
+    options: dict[str, set[str]] = {}
+    for form, option in exact.items():
+        own = [word[0] for word in form if word not in FILLERS]
+        if len(own) > 1 and all(map(str.isalpha, own)):
+            options.setdefault("".join(own), set()).add(option)
+    return {letters: own.pop() for letters, own in options.items() if len(own) == 1}
 
 
 def labels(own: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from surgvqa.eval.words.synonyms import kindred_words
+from surgvqa.eval.words.thesaurus import kindred_words
 from surgvqa.eval.words.tokens import american
 
 ENDING = re.compile(r"(?:at)?(?:ions?|ing|ed|es?)$|s$")  # "fire", "firing"

@@ -1,12 +1,11 @@
-"""Other words for the answers that a kind has: directions, places, "not visible", and the procedures' terms."""
+"""Other words for the answers that a kind has: directions, places, "not visible", and the terms of `thesaurus`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import cache
-from importlib import resources
 
-import yaml
+from surgvqa.eval.words.thesaurus import spellings_by_term
 from surgvqa.eval.words.tokens import name
 
 # Each group is one set of answers; its words stand for an answer only where the kind knows two of the group.
@@ -89,15 +88,12 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
         "partial": ("partially", "incomplete"),
     },
 )
-WORDS, OPPOSITES = "words", "opposites"  # sections of the thesaurus that hold no names
-SECTIONS = ("phases", "anatomy", "instruments", "events")
 ALONE: dict[str, tuple[str, ...]] = {  # these are clear without a second answer of their group
     "not visible": ("out of view", "cannot be seen", "can't be seen", "not seen", "not in view", "invisible", "isn't visible", "hidden",
                     "out of frame", "out of the frame", "not in the frame", "not in frame", "outside the frame", "out of sight"),
     "idle": ("no surgical activity", "no surgical action", "no activity", "no action", "inactive", "no phase", "nothing happening", "nothing is happening",
              "none", "pause", "paused"),
     "zero": ("0",),
-    "irrigation/aspiration": ("I/A",),
 }  # fmt: skip
 
 
@@ -111,72 +107,24 @@ def synonyms(options: Iterable[str]) -> dict[str, str]:
     """
     option_by_name = {name(option): option for option in options}
     options_by_spelling: dict[str, set[str]] = {}
-    tables = [group for group in GROUPS if sum(name(answer) in option_by_name for answer in group) > 1]
-    for table in (*tables, ALONE, _terms()):
-        for answer, spellings in table.items():
-            if name(answer) in option_by_name:
-                for spelling in spellings:
-                    options_by_spelling.setdefault(name(spelling), set()).add(option_by_name[name(answer)])
+    tables = [group for group in _groups() if sum(answer in option_by_name for answer in group) > 1]
+    for key, option in option_by_name.items():
+        for table in (*tables, ALONE, spellings_by_term()):
+            for spelling in table.get(key, ()):
+                options_by_spelling.setdefault(name(spelling), set()).add(option)
     return {
         spelling: next(iter(own))
         for spelling, own in options_by_spelling.items()
-        if len(own) == 1 and spelling not in option_by_name
+        if len(own) == 1 and spelling not in option_by_name and not _is_list(spelling, option_by_name.keys())
     }
 
 
-@cache
-def term_names() -> frozenset[str]:
-    """Return every term of the shipped procedures and its spellings, as names."""
-    return frozenset(name(entry) for term, spellings in _terms().items() for entry in (term, *spellings))
+def _is_list(spelling: str, options: Set[str]) -> bool:
+    """Whether each word of a spelling is an option of its own: "bipolar grasper" where "bipolar" and "grasper" are two."""
+    own = spelling.split()
+    return len(own) > 1 and options >= set(own)
 
 
 @cache
-def _terms() -> dict[str, tuple[str, ...]]:
-    """Return the names of all shipped procedures with their spellings, and those of `thesaurus.yaml`.
-
-    From the files themselves: `builders.procedures.taxonomy` checks them, and takes 4 s to import.
-    """
-    terms: dict[str, set[str]] = {}
-    for file in resources.files("surgvqa.builders.procedures").iterdir():
-        if not file.name.endswith(".yaml"):
-            continue
-        procedure = yaml.load(
-            file.read_text(encoding="utf-8"),
-            Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506
-        )
-        terms.setdefault("idle", set()).update(procedure.get("idle", ()))
-        for entry in (entry for section in SECTIONS for entry in procedure.get(section, ())):
-            if isinstance(entry, dict):
-                terms.setdefault(entry["name"], set()).update(map(str, entry.get("synonyms", ())))
-    for section, names in _thesaurus().items():
-        for canonical, spellings in names.items() if section not in (WORDS, OPPOSITES) else ():
-            terms.setdefault(canonical, set()).update(spellings)
-    terms_by_spelling: dict[str, set[str]] = {}
-    for term, own_spellings in terms.items():
-        for spelling in own_spellings if term != "idle" else ():
-            terms_by_spelling.setdefault(spelling, set()).add(term)
-    for (
-        spelling,
-        own,
-    ) in terms_by_spelling.items():  # where "rhexis" is the answer, "capsulorhexis" says the same
-        is_one = any(own - {term} <= terms[term] for term in own)  # one term, or terms that name each other
-        if is_one and spelling not in terms:
-            terms[spelling] = set().union(own, *(terms[term] for term in own)) - {spelling}
-    return {canonical: tuple(sorted(spellings)) for canonical, spellings in sorted(terms.items())}
-
-
-def kindred_words() -> dict[str, list[str]]:
-    """Return the words that mean the same within a longer name: "tumour excision", "removal of the tumour"."""
-    return _thesaurus()[WORDS]
-
-
-def opposites() -> dict[str, list[str]]:
-    """Return the words that say that something isn't so: what is "dry" doesn't bleed."""
-    return _thesaurus()[OPPOSITES]
-
-
-@cache
-def _thesaurus() -> dict[str, dict[str, list[str]]]:
-    text = resources.files(__package__).joinpath("thesaurus.yaml").read_text("utf-8")
-    thesaurus: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
-    return thesaurus
+def _groups() -> tuple[dict[str, tuple[str, ...]], ...]:
+    return tuple({name(answer): spellings for answer, spellings in group.items()} for group in GROUPS)

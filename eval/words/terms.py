@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from surgvqa.eval.words.slips import find_misspelled
 from surgvqa.eval.words.tokens import MARK, clauses, stem
 
 ADVERBS = frozenset(["still"])  # "still moving" is not "still"
+CAPITALS = re.compile(r"\b[A-Z]{2,5}\b")
 OPEN = 500  # names beyond which a misspelled one is not looked for
 
 
@@ -40,22 +42,34 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
     for start, word in enumerate(stems):
         if word in prefixes:
             spans += _longest_at(tokens, stems, start, option_index)
+    spans += _abbreviations(text, tokens, option_index)
     taken_tokens: set[int] = set()
     occurrences: list[Mention] = []
     for start, end, option in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
         if taken_tokens.isdisjoint(range(start, end)):
             taken_tokens.update(range(start, end))
-            occurrences.append(Mention(start, end, option, _state(tokens, start, end)))
+            occurrences.append(_mention(tokens, (start, end, option)))
     if not occurrences and len(options) <= OPEN:
         others = list(find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
-        occurrences = [Mention(*span, _state(tokens, *span[:2])) for span in others]
-    elif len(options) <= OPEN and all(mention.state != "stated" for mention in occurrences):
-        named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
+        occurrences = [_mention(tokens, span) for span in others]
+        return tuple(_without_origins(sorted(occurrences), tokens))
+    if len(options) <= OPEN:  # "forceps and a neddle driver"
+        rest = tuple(MARK if i in taken_tokens else token for i, token in enumerate(tokens))
+        named_options = {mention.option for mention in occurrences}
         occurrences += [
-            Mention(*span, _state(tokens, *span[:2]))
-            for span in _find_derived(tokens, option_index, named_options)
+            _mention(tokens, span)
+            for span in find_misspelled(rest, option_index)
+            if span[2] not in named_options
         ]
+    if len(options) <= OPEN and all(mention.state != "stated" for mention in occurrences):
+        named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
+        occurrences += [_mention(tokens, span) for span in _find_derived(tokens, option_index, named_options)]
     return tuple(_without_origins(sorted(occurrences), tokens))
+
+
+def _mention(tokens: tuple[str, ...], span: tuple[int, int, str]) -> Mention:
+    start, end, option = span
+    return Mention(start, end, option, _state(tokens, start, end))
 
 
 def _without_origins(occurrences: list[Mention], tokens: tuple[str, ...]) -> Iterator[Mention]:
@@ -65,6 +79,19 @@ def _without_origins(occurrences: list[Mention], tokens: tuple[str, ...]) -> Ite
         towards = tokens[mention.end : follows.end - 1] if follows is not mention else ()
         origin = follows.option != mention.option and towards in (("to",), ("to", "the"))
         yield mention._replace(state="aside") if origin else mention
+
+
+def _abbreviations(text: str, tokens: tuple[str, ...], option_index: Index) -> Iterator[tuple[int, int, str]]:
+    """Yield the capitals that are the first letters of one option alone: "the CBD"; a text in capitals has none.
+
+    >>> list(_abbreviations("the CD", ("the", "cd"), index(("cystic duct", "liver"))))
+    [(1, 2, 'cystic duct')]
+    """
+    capitals = {letters.casefold() for letters in CAPITALS.findall(text)} if option_index.initials else ()
+    if capitals and not (text.isupper() and len(tokens) > 2):
+        for place, token in enumerate(tokens):
+            if token in capitals and token in option_index.initials:
+                yield place, place + 1, option_index.initials[token]
 
 
 def _longest_at(
