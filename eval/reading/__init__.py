@@ -8,5 +8,6 @@ __all__ = [
     "lists",
     "order",
     "polarity",
+    "question_words",
     "unwrap",
 ]

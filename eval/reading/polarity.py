@@ -6,6 +6,7 @@ import itertools
 import re
 from functools import lru_cache
 
+from surgvqa.eval.reading.question_words import in_question_words
 from surgvqa.eval.words.negation import AFFIRMING, leaves
 from surgvqa.eval.words.roots import root
 from surgvqa.eval.words.thesaurus import opposites
@@ -41,6 +42,7 @@ UNLESS = re.compile(  # "not absent", "cannot see none"
     r"(?:\bnot|n't|\bnever|\bcannot)(?: \w+)? (?:absent|missing|without|free|lacking|invisible)\b"
 )
 FINDING = re.compile(r"(?:(?:it|this|that|the \w+) (?:is|was) )?(negative|positive) for ")
+NO_ONE = re.compile(r"(?:n't|\bnot|\bnever|\bcannot) (?:\w+ ){0,2}(?:one|any)$")  # "I don't see one"
 SURELY = frozenset(["definitely", "certainly", "absolutely", "indeed", "surely", "clearly"])
 SHORT = {"y": "yes", "n": "no"}
 PRONOUN_VERB = re.compile(
@@ -114,7 +116,7 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     >>> polarity("Yes, the spatula is not visible.", "Is a spatula visible?")
     ('', 'contradicts itself')
     """
-    text = TAG_QUESTION.sub(".", text)
+    text = in_question_words(TAG_QUESTION.sub(".", text), question)
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
@@ -284,7 +286,7 @@ def _clause_answer(
         or own[-1:] == ["none"]
         or not (SHOWS.isdisjoint(own) or SCENE.isdisjoint(own))
     )
-    has_pronoun = not {"it", "they", "them"}.isdisjoint(own)
+    has_pronoun = not {"it", "they", "them"}.isdisjoint(own) or NO_ONE.search(" ".join(own)) is not None
     whole = bool(topic) and len(about) >= (len(topic) if len(topic) <= 4 else 0.8 * len(topic))
     if existence:
         things = [word for word in own if word not in SMALL and word not in DENIALS]

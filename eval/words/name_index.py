@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from surgvqa.builders.verifying.lexicon import UNITS
+from surgvqa.eval.words.roots import kin
 from surgvqa.eval.words.synonyms import synonyms
 from surgvqa.eval.words.tokens import stem, words
 
@@ -22,6 +23,7 @@ NUMERALS = {str(value): word for value, word in enumerate(UNITS)}
 SIZES = frozenset(["large", "small", "mega", "long", "short", "big", "mini", "standard"])
 FOREIGN_END = re.compile(r"(?<=[a-z]{5})i[ea]$")  # "colpotomie"
 FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
+ACTION_ENDS = ("ing", "ion", "ed")
 
 
 def foreign(word: str) -> str:
@@ -45,6 +47,7 @@ class Index:
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the letters and Roman numerals of each
     firsts: frozenset[str] = frozenset()  # letters that long ones and slips begin with
     longest: int = 1
+    phrases: dict[tuple[str, ...], str] = field(default_factory=dict)  # other names that say what is done
     initials: dict[str, str] = field(default_factory=dict)  # "cbd", where one option alone has them
 
 
@@ -106,8 +109,14 @@ def index(options: tuple[str, ...]) -> Index:
         labels_by_key,
         frozenset(alike[:1] for own in (*long.values(), *slips.values()) for alike in own),
         longest,
+        {form: option for form, option in forms if form not in exact and _is_action(form)},
         _initials(exact),
     )
+
+
+def _is_action(form: tuple[str, ...]) -> bool:
+    """Whether a name of several words says what is done: "opening of the dura", "packing the nose"."""
+    return len(form) > 1 and any(word.endswith(ACTION_ENDS) and kin(word, 3) != word for word in form)
 
 
 def _initials(exact: Mapping[tuple[str, ...], str]) -> dict[str, str]:

@@ -8,20 +8,47 @@ from functools import cache
 from surgvqa.eval.words.thesaurus import spellings_by_term
 from surgvqa.eval.words.tokens import name
 
+TOWARDS_TOP, TOWARDS_BOTTOM = (
+    tuple(
+        f"{way} the {side}"
+        for way in ("to", "towards", "toward")
+        for word in words
+        for side in (
+            word,
+            *(f"{word} {part}" for part in ("edge", "side", "border", "part", "half", "margin")),
+        )
+    )
+    for words in (("top", "upper"), ("bottom", "lower"))
+)
 # Each group is one set of answers; its words stand for an answer only where the kind knows two of the group.
 GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
-        "left": ("leftward", "leftwards", "to the left", "left side", "left-hand side"),
-        "right": ("rightward", "rightwards", "to the right", "right side", "right-hand side"),
-        "up": ("upward", "upwards", "upwardly", "to the top", "towards the top", "toward the top"),
-        "down": (
-            "downward",
-            "downwards",
-            "downwardly",
-            "to the bottom",
-            "towards the bottom",
-            "toward the bottom",
+        "left": (
+            "leftward",
+            "leftwards",
+            "to the left",
+            "left side",
+            "left-hand side",
+            "west",
+            "links",
+            "gauche",
+            "izquierda",
+            "sinistra",
         ),
+        "right": (
+            "rightward",
+            "rightwards",
+            "to the right",
+            "right side",
+            "right-hand side",
+            "east",
+            "rechts",
+            "droite",
+            "derecha",
+            "destra",
+        ),
+        "up": ("upward", "upwards", "upwardly", "north", "oben", "haut", "arriba", *TOWARDS_TOP),
+        "down": ("downward", "downwards", "downwardly", "south", "unten", "bas", "abajo", *TOWARDS_BOTTOM),
         "still": (
             "stationary",
             "motionless",
@@ -47,6 +74,12 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
             "does not move",
         ),
         "none": ("no movement", "no motion", "not moving"),
+    },
+    {
+        "left": ("west", "links", "gauche", "izquierda", "sinistra"),
+        "right": ("east", "rechts", "droite", "derecha", "destra"),
+        "top": ("upper", "up", "above", "north", "superior", "oben", "haut", "arriba"),
+        "bottom": ("lower", "down", "below", "south", "inferior", "unten", "bas", "abajo"),
     },
     {
         "left of": ("to the left", "left", "on the left", "leftward"),

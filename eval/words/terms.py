@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from surgvqa.eval.words.derived_names import find_derived
 from surgvqa.eval.words.mention_roles import aside, subordinate
 from surgvqa.eval.words.name_index import FILLERS, Index, index
 from surgvqa.eval.words.negation import is_negated
-from surgvqa.eval.words.roots import kin, root
 from surgvqa.eval.words.slips import find_misspelled
 from surgvqa.eval.words.tokens import MARK, clauses, stem
 
@@ -50,7 +50,7 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
             taken_tokens.update(range(start, end))
             occurrences.append(_mention(tokens, (start, end, option)))
     if not occurrences and len(options) <= OPEN:
-        others = list(find_misspelled(tokens, option_index)) or list(_find_derived(tokens, option_index))
+        others = list(find_misspelled(tokens, option_index)) or list(find_derived(tokens, option_index))
         occurrences = [_mention(tokens, span) for span in others]
         return tuple(_without_origins(sorted(occurrences), tokens))
     if len(options) <= OPEN:  # "forceps and a neddle driver"
@@ -63,7 +63,7 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[Mention, ...]:
         ]
     if len(options) <= OPEN and all(mention.state != "stated" for mention in occurrences):
         named_options = {mention.option for mention in occurrences}  # "a has finished, and now it is b-ed"
-        occurrences += [_mention(tokens, span) for span in _find_derived(tokens, option_index, named_options)]
+        occurrences += [_mention(tokens, span) for span in find_derived(tokens, option_index, named_options)]
     return tuple(_without_origins(sorted(occurrences), tokens))
 
 
@@ -132,44 +132,3 @@ def _state(tokens: tuple[str, ...], start: int, end: int) -> str:
     if aside(tokens, start, end):
         return "aside"
     return "subordinate" if subordinate(tokens, start) else "stated"
-
-
-def _find_derived(
-    tokens: tuple[str, ...], option_index: Index, named_options: Set[str] = frozenset()
-) -> Iterator[tuple[int, int, str]]:
-    """Yield the one name whose words all stand in a clause in another form: "the lens is implanted"."""
-    clause_roots: list[dict[str, int]] = [{}]
-    for place, token in enumerate(tokens):
-        if token == MARK:
-            clause_roots.append({})
-        else:
-            clause_roots[-1].setdefault(kin(token), place)
-    short: list[dict[str, int]] = [{}]  # as ``said``, with the roots of short words: "ties the knot"
-    for place, token in enumerate(tokens):
-        if token == MARK:
-            short.append({})
-        else:
-            short[-1].setdefault(kin(token, 3), place)
-    whole = {}
-    stems = [kin(token, 3) for token in tokens]
-    for form, option in option_index.exact.items():
-        least, own = (5, clause_roots) if len(form) == 1 and len(root(form[0], 3)) > 4 else (3, short)
-        roots = [kin(word, least) for word in form if word not in FILLERS]
-        if not roots or option in named_options or (len(form) == 1 and form[0] in tokens):
-            continue
-        if all(kin(word, least) == word for word in form):
-            if len(roots) > 1 and (first := _adjacent(stems, roots)) is not None:  # "leak testing"
-                whole[option] = [first, first + len(roots) - 1]
-            continue
-        for clause in own:
-            if all(one in clause for one in roots):
-                whole[option] = [clause[one] for one in roots]
-    if len(whole) == 1:
-        option, places = whole.popitem()
-        yield min(places), max(places) + 1, option
-
-
-def _adjacent(stems: list[str], roots: list[str]) -> int | None:
-    """Return where words stand beside each other, in order."""
-    size = len(roots)
-    return next((i for i in range(len(stems) - size + 1) if stems[i : i + size] == roots), None)
