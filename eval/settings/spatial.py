@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.one_split import OneSplit
 from surgvqa.eval.settings.score import Figures
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places(Figures):
+class Places(Figures, OneSplit):
     """The data set that was asked for places."""
 
     data: Annotated[Path, Usage("DIR")]
     """the data set"""
-    split: Annotated[str, Usage("SPLIT")] = "test"
-    """the split that was asked"""
 
 
 @dataclass(frozen=True, kw_only=True)
