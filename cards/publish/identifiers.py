@@ -61,12 +61,14 @@ IDENTITIES = "|".join(
         r"(?i:_mrn[_-]?\d|\bmrn[_-]?\d)",
         rf"{NUMBER_BEGINS}(?:\d{{3}}-\d\d-\d{{4}}|\d{{3}} \d\d \d{{4}}|\d{{3}} \d{{3}} \d{{4}}|\d{{4}}(?: \d{{4}}){{3}}|\d{{17}}[\dX]){NUMBER_ENDS}",
         r"(?i:\b(?:patient(?:en)?[ _-]?name|name des patienten|nom du patient|nombre del paciente|geburtsdatum|birth ?day)[ _:=#-]+\S)",
-        rf"(?i:\b(?:{NUMBER_LABELS})\.?[ .:=#_-]*(?:is |ist )?[a-z]{{0,3}}[ -]?\d[\d ./-]{{2,}}\d)",
+        rf"(?i:\b(?:{NUMBER_LABELS})(?:[ .:=#_-]+(?:is |ist )?[a-z]{{0,3}}[ -]?)?\d[\d ./-]{{2,}}\d)",
         rf"(?:{CHINESE_NUMBERED})[ :：#]*(?:[A-Z]?\d{{4,}}|[+(]?\d[\d() -]{{5,}}\d)",
         r"(?:患者)?(?:姓名|名字)[ :：]*[一-鿿]{2,4}|出生日期[ :：]*\d",
         r"(?i:\b(?:case|patient|pat|fall|video|operation|op|study|id|nr|no)[ _:#.-]*[1-9]\d{6,9})(?:[^0-9A-Za-z@.-]|[.]$|$)",
         r"\b[A-Z]{2}\d{2}(?: ?\d{4}){4,5}(?: ?\d{1,3})?\b",
-        r"(?i:\b(?:licen[cs]e plate|kennzeichen|plate)[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4})",
+        # Without "licence" before it a plate may be the cystic plate, which "is at 9 o'clock": then only capitals count.
+        r"(?i:\b(?:licen[cs]e plate|number plate|registration|kennzeichen)[ :=]*[A-Z]{1,3}[ -][A-Z]{0,2} ?\d{1,4})",
+        r"\b(?:[Pp]late|PLATE)[ :=]*[A-ZÄÖÜ]{1,3}[ -][A-Z]{1,2} ?\d{1,4}\b",
     )
 )
 PHONES = "|".join(

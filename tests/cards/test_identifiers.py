@@ -24,7 +24,7 @@ NUMBERS = (
     "住院号 556677", "KVNR B987654321", "Insurance ID B987654321", "Accession No. B7654321", "accession: 77889900",
     "Serial No. 1122334", "S/N 99-8877-66", "Seriennummer 5544332", "device id 778899", "123-45-6780", "123 45 6780",
     "account 4539 1488 0343 6468", "1.2.840.10008.5.1.4.1.1.77.1.4", "2.25.1.99.3.4.5.6", "case 88123456", "IBAN DE89 3704 0044 0532 0130 00",
-    "11010519491231002X", "Kennzeichen HD-XY 123",
+    "11010519491231002X", "Kennzeichen HD-XY 123", "plate HD-XY 123", "licence plate: hd-xy 123",
 )  # fmt: skip
 PLACES = (
     "+49 6221 56-1234", "+1 (212) 555-0147", "Tel. 06221 561234", "fax 212-555-0147", "13912345678", "77 Elm Street, Dayton",
