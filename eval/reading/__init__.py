@@ -2,6 +2,7 @@
 
 __all__ = [
     "asides",
+    "clause_answers",
     "grid_answers",
     "hedges",
     "letters",
