@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, chance, usual
+from surgvqa.builders.bits.guessers import pick
 from surgvqa.builders.cases import draws
 
 ABOVE = 0.05  # chance, where thinning stops; the promise is 0.10, on guessers that aren't ours
@@ -60,12 +61,11 @@ class Guessers:
             choices, answers = item.context.choices, self._answers
             words, bare = self._classifiers
             counts = self._heart.get(item.text, answers)
-            usable = not choices or not counts.keys().isdisjoint(choices)
             self._memory[key] = (
                 words.guess(item.context),
                 bare.guess(Context((), choices)),
-                most_frequent(answers, choices),
-                most_frequent(counts if usable else answers, choices),
+                pick([answers], "", choices),
+                pick([counts, answers], "", choices),
             )
         return self._memory[key]
 
@@ -97,16 +97,6 @@ def thin_items(items: Sequence[Item], guessers: Guessers, seed: int) -> tuple[li
         if len(kept_items) == before:
             return kept_items, None
     return [], f"even of those left after {ROUNDS} rounds of leaving some out too many can be guessed"
-
-
-def most_frequent(counts: Mapping[str, int], choices: Sequence[str] = ()) -> str | None:
-    """Return the most frequent answer, of the choices where any of them was ever one; ties go by the alphabet.
-
-    >>> most_frequent({"incision": 3, "phaco": 2}), most_frequent({"incision": 3, "phaco": 2}, ["phaco", "suction"])
-    ('incision', 'phaco')
-    """
-    among = set(choices) & counts.keys() or counts.keys()
-    return min(among, key=lambda answer: (-counts[answer], answer), default=None)
 
 
 def count_items(items: Sequence[Item]) -> QuestionCounts:

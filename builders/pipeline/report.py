@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from surgvqa.builders.bits import figures as bits
-from surgvqa.builders.bits.thin import FEWEST, most_frequent
+from surgvqa.builders.bits.guessers import likeliest
+from surgvqa.builders.bits.thin import FEWEST
 from surgvqa.builders.cases import leakage
 from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.schema import Omission
@@ -121,7 +122,7 @@ def _kind(
     return {
         "n": everywhere.total(),
         "n_blind": test.total(),
-        "majority_answer": most_frequent(train_answers),
+        "majority_answer": likeliest(train_answers, kind, ()),
         "single_class": len(everywhere) == 1,
         "single_answer_texts": sum(len(counts) == 1 for counts in repeats),
         "answers": dict(sorted(everywhere.items(), key=lambda item: (-item[1], item[0]))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from surgvqa.cards.command import InputError, parse_json
 from surgvqa.cards.files.atomic import write_text
 from surgvqa.cards.files.documents import SCHEMA, Manifest, Report, Shard
 
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # ORG/NAME
 NAME = "manifest.json"
 REPORT = "report.json"
 CARD = "README.md"
@@ -29,6 +31,18 @@ MEND = "`surgvqa-build verify DIR --repair ROOT` or the same build writes it aga
 def read(folder: Path) -> Manifest:
     """Read the manifest of a data set folder."""
     return cast(Manifest, _document(folder, NAME))
+
+
+def of_name(dataset: str) -> tuple[Manifest | None, str | None]:
+    """Return the manifest of a data set that is a folder here, or its name where it is on the Hub; a folder without a manifest has neither.
+
+    >>> of_name("org/name"), of_name("")
+    ((None, 'org/name'), (None, None))
+    """
+    folder = Path(dataset) if dataset else None
+    if folder and folder.exists():
+        return (read(folder) if (folder / NAME).is_file() else None), None
+    return None, dataset if HUB_ID.fullmatch(dataset) else None
 
 
 def read_report(folder: Path) -> Report:

@@ -95,7 +95,7 @@ def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
     Raises:
         InputError: no name of a repository, a folder that isn't as it was written, or a find.
     """
-    if not model.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
+    if not manifest.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
         raise InputError(
             f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
         )

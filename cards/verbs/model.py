@@ -36,11 +36,13 @@ class Model:
 def run(config: Model) -> None:
     """Write DIR/README.md from the model's own files and the scores."""
     from surgvqa.cards.files import manifest, sums
-    from surgvqa.cards.write.model import HUB_ID, describe, judgement_of, model_card, parity_of
+    from surgvqa.cards.write.model import describe, judgement_of, model_card, parity_of
     from surgvqa.cards.write.results import result_files
 
-    folder_of_data = Path(config.dataset) if config.dataset and Path(config.dataset).is_dir() else None
-    if config.dataset and not folder_of_data and not HUB_ID.fullmatch(config.dataset):
+    data, data_id = manifest.of_name(config.dataset or "")
+    if config.dataset and Path(config.dataset).is_dir() and not data:
+        manifest.read(Path(config.dataset))  # says what is missing
+    if config.dataset and not data and not data_id:
         raise InputError(f"--dataset {config.dataset}: neither a folder here nor the ORG/NAME of a data set")
     scores = {
         path.stem: manifest.read_json(path, "run `surgvqa-eval score … --out FILE` first")
@@ -58,8 +60,8 @@ def run(config: Model) -> None:
             )
             for path in paths
         ],
-        data=manifest.read(folder_of_data) if folder_of_data else None,
-        data_id=None if folder_of_data else config.dataset,
+        data=data,
+        data_id=data_id,
         repo_id=config.repo,
     )
     manifest.put(config.folder / manifest.CARD, text)

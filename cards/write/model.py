@@ -22,7 +22,6 @@ RUN = "trainer_state.json"  # the trainer's log
 TRAINING = "surgvqa_training.json"  # what the run was asked for; surgvqa-train leaves it there, training_args.bin is a pickle
 LORA = ("peft_type", "r", "lora_alpha", "lora_dropout", "target_modules")
 FOLDER = re.compile(r"[A-Za-z0-9][\w.-]*")
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +167,8 @@ def model_card(
 
 def card_of_training(folder: Path, dataset: str) -> str:
     """Return the card of a model that was just trained on ``dataset``, a folder or a name on the Hub; it has no score yet."""
-    has_manifest = (Path(dataset) / manifest.NAME).is_file()
-    return model_card(
-        describe(folder),
-        {},
-        data=manifest.read(Path(dataset)) if has_manifest else None,
-        data_id=dataset if not Path(dataset).exists() and HUB_ID.fullmatch(dataset) else None,
-    )
+    data, data_id = manifest.of_name(dataset)
+    return model_card(describe(folder), {}, data=data, data_id=data_id)
 
 
 def card_score(score: Mapping[str, Any]) -> CardScore:
@@ -301,7 +295,7 @@ def eval_results(
 
 def hub_id(base: str) -> str | None:
     """Return ``base`` if it is the name of a model on the Hub rather than a folder of this machine."""
-    return base if HUB_ID.fullmatch(base) and not Path(base).exists() else None
+    return base if manifest.HUB_ID.fullmatch(base) and not Path(base).exists() else None
 
 
 def base_name(base: str) -> Markdown:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from surgvqa.cards.command import InputError
+from surgvqa.cards.files import manifest
 from surgvqa.cards.files.sums import RESULTS
-from surgvqa.cards.write.model import HUB_ID, CardScore, card_score
+from surgvqa.cards.write.model import CardScore, card_score
 
 DEFAULT_TASK = "default"
 
@@ -29,7 +30,7 @@ def result_files(
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
     from yaml import safe_dump
 
-    if not HUB_ID.fullmatch(benchmark):
+    if not manifest.HUB_ID.fullmatch(benchmark):
         raise InputError(f"--benchmark {benchmark}: the ORG/NAME of a data set on the Hub is due")
     if not scores:
         raise InputError("--benchmark needs --score FILE, what `surgvqa-eval score --out` wrote")

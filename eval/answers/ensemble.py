@@ -29,12 +29,12 @@ from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.documents.runs import Agreement, EnsembleFile, KindAgreement
 from surgvqa.eval.models.load import parts
 from surgvqa.eval.output import documents, terminal
-from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring.match import SET_KINDS
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import OTHER, label, options
 from surgvqa.eval.spatial.pointing import Truth, is_located, match, place, same_label, word
+from surgvqa.eval.words.tokens import words
 
 ENSEMBLES = ("vote",)
 Same = Callable[[Prediction, Prediction], bool]

@@ -27,6 +27,7 @@ from surgvqa.eval.scoring.kinds import difference
 from surgvqa.eval.scoring.score import score
 from surgvqa.eval.scoring.verdicts import judge
 from surgvqa.eval.settings.controls import Baselines
+from surgvqa.eval.settings.one_split import absent_split
 
 
 def compare(
@@ -169,11 +170,14 @@ def run(config: Baselines) -> None:
     where, model, controls = config.data, config.model, config.control
     rule, seed, out, save = config.rule, config.seed, config.out, config.save
     by_split = questions(where)
-    for split in ("train", "test"):
-        if not by_split.get(split):
-            raise InputError(
-                f"{where}: no questions of split {split}; found {', '.join(sorted(by_split)) or 'none'}"
-            )
+    if not by_split.get(config.split):
+        raise absent_split(where, config.split, by_split)
+    if not by_split.get("train") or config.split == "train":
+        raise InputError(
+            f"{where}: what doesn't look learns from split train, and is scored on another one; "
+            f"found {', '.join(sorted(by_split))}, --split {config.split}"
+        )
+    rows, train = by_split[config.split], by_split["train"]
     files = {"model": model} if model else {}
     for pair in controls:
         name, equals, path = pair.partition("=")
@@ -183,14 +187,14 @@ def run(config: Baselines) -> None:
             raise InputError(f"--control {pair}: {name} is taken; give the run another name")
         files[name] = Path(path)
     runs = {name: columns.read(path).predictions for name, path in files.items()}
-    say(f"guessing {len(by_split['test'])} questions from what {len(by_split['train'])} of train tell")
-    nearest = nearest_colour(where)
-    figures, answers = compare(by_split["test"], by_split["train"], nearest, runs, rule, seed)
+    say(f"guessing {len(rows)} questions of {config.split} from what {len(train)} of train tell")
+    nearest = nearest_colour(where, config.split)
+    figures, answers = compare(rows, train, nearest, runs, rule, seed)
     print(table(figures))
     if out:
         documents.write(out, figures)
     if save:
         save.mkdir(parents=True, exist_ok=True)
-        for name, rows in answers.items():
+        for name, own in answers.items():
             with (save / f"{name.replace(' ', '-')}.jsonl").open("w", encoding="utf-8") as file:
-                predictions.append(file, rows)
+                predictions.append(file, own)

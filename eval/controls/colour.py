@@ -25,15 +25,15 @@ def signature(frames: Iterable[bytes]) -> npt.NDArray[np.float32]:
     return mean
 
 
-def nearest_colour(where: str, keep: int = 200) -> dict[str, list[str]]:
-    """For each test clip with frames the ``keep`` training clips of most similar colours, nearest first."""
-    train, test = (
+def nearest_colour(where: str, split: str = "test", keep: int = 200) -> dict[str, list[str]]:
+    """For each clip of a split with frames the ``keep`` training clips of most similar colours, nearest first."""
+    train, asked_clips = (
         {
             row["clip_id"]: signature(pictures)
-            for row in clips(where, split)
+            for row in clips(where, name)
             if (pictures := frames(row, where))
         }
-        for split in ("train", "test")
+        for name in ("train", split)
     )
     if not train:
         return {}
@@ -41,5 +41,5 @@ def nearest_colour(where: str, keep: int = 200) -> dict[str, list[str]]:
     table = np.stack([train[name] for name in names.tolist()])
     return {
         clip: names[np.argsort(np.square(table - own).sum(axis=1), kind="stable")[:keep]].tolist()
-        for clip, own in test.items()
+        for clip, own in asked_clips.items()
     }

@@ -32,6 +32,7 @@ from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.eval.data import whole
 from surgvqa.eval.scoring.probes import PHRASING_MARK
+from surgvqa.eval.settings.one_split import absent_split
 
 Row = dict[str, Any]
 GATE = (
@@ -77,7 +78,9 @@ def probe_set(
     whole.check(folder, "clips")
     shards = sorted((folder / "clips").glob(f"{split}-*.parquet"))
     if not shards:
-        raise InputError(f"{folder}: no clips of split {split} (clips/{split}-*.parquet)")
+        raise absent_split(
+            folder, split, {path.name.partition("-")[0] for path in (folder / "clips").glob("*.parquet")}
+        )
     if out.resolve() == folder.resolve():
         raise InputError(f"--out {out} is the data set itself; give a new folder")
     surroundings = _Surroundings(shards, procedure)

@@ -7,10 +7,11 @@ from typing import Any
 
 from datasets import Dataset, DatasetDict, Image, List, load_dataset
 from datasets.exceptions import DatasetNotFoundError
-from surgvqa.cards.command import InputError, nearest
+from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 from surgvqa.eval.data import whole
 from surgvqa.eval.data.prompts import as_clips, is_prompts
+from surgvqa.eval.settings.one_split import absent_split
 
 
 def load_clips(name: str, config: str | None = "clips") -> DatasetDict:
@@ -100,7 +101,7 @@ def split_of(splits: DatasetDict, split: str, where: str) -> Dataset:
         InputError: there is none of that name.
     """
     if split not in splits:
-        raise InputError(f"{where} has no split {split!r}; {nearest(split, splits)}")
+        raise absent_split(where, split, splits)
     return splits[split]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from surgvqa.cards.command import InputError
 from surgvqa.eval.data import columns
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.settings.one_split import absent_split
 
 if TYPE_CHECKING:
     from surgvqa.eval.data.streams import Row  # it imports pyarrow, which questions of a file don't need
@@ -92,9 +93,7 @@ def _dataset_rows(name: str, path: Path, split: str) -> list[dict[str, Any]]:
             splits = sorted(
                 {shard.name.rpartition("-")[0].split("-")[0] for shard in (path / "qa").glob("*.parquet")}
             )
-            raise InputError(
-                f"{path}: no questions of split {split} (qa/{split}-*.parquet); found {', '.join(splits) or 'none'}"
-            )
+            raise absent_split(path, split, splits)
         import pyarrow.parquet as parquet  # read_table would import pyarrow.dataset, and that pandas
 
         return [row for shard in shards for row in parquet.ParquetFile(shard).read().to_pylist()]

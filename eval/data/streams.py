@@ -15,6 +15,7 @@ from surgvqa.builders.cases.splits import SPLITS
 from surgvqa.builders.files.parquet import read_rows
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.data import whole
+from surgvqa.eval.settings.one_split import absent_split
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -169,7 +170,7 @@ def clips(where: str, split: str, leaking: bool = False) -> Iterator[Row]:
     """
     rows_by_split = splits(where, "clips", leaking)
     if split not in rows_by_split:
-        raise InputError(f"{where}: no split {split!r}; {nearest(split, rows_by_split)}")
+        raise absent_split(where, split, rows_by_split)
     yield from rows_by_split[split]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.words.tokens import words
 
 
 @dataclass(frozen=True, kw_only=True)

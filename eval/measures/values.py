@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from surgvqa.builders.geometry.regions import temporal_iou
 from surgvqa.eval.numerals.number_words import number
-from surgvqa.eval.reading.tokens import clauses
+from surgvqa.eval.words.tokens import clauses
 
 __all__ = ["near", "near_time", "seconds", "set_f1", "temporal_iou"]
 

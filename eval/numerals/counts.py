@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.numerals.number_words import TENS, number, whole
-from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.tokens import MARK, clauses, stem, word_set, words
+from surgvqa.eval.words.negation import is_negated
+from surgvqa.eval.words.tokens import MARK, clauses, stem, word_set, words
 
 SUM = re.compile(r"\d\s*\+[^=]*=\s*(\d+)\b")  # "2 + 1 = 3"
 NOT_ONE = re.compile(r"\bnot (?:a single|even|any) one\b|^\W*nil\W*$", re.I)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.words.tokens import words
 
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 OTHERS: dict[str, float] = {"single": 1, "sole": 1, "couple": 2, "both": 2, "dozen": 12, "uno": 1, "eins": 1, "pair": 2, "〇": 0, "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from surgvqa.builders.verifying.lexicon import UNITS
-from surgvqa.eval.reading.terms import distance
-from surgvqa.eval.reading.tokens import plain
+from surgvqa.eval.words.slips import distance
+from surgvqa.eval.words.tokens import plain
 
 HOURS = {word: value for value, word in enumerate(UNITS[:13]) if value}
 CELL_LABEL = re.compile(r"[a-z]\d{1,2}")

@@ -11,8 +11,8 @@ from surgvqa.builders.verifying.lexicon import UNITS
 from surgvqa.eval.numerals.counts import BOUND_BEHIND, CONCLUSION, TOTAL
 from surgvqa.eval.numerals.number_words import TENS, number
 from surgvqa.eval.numerals.units import LENGTHS, TIMES, UNIT_NAMES, joined_parts, unit_behind
-from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.tokens import clauses, words
+from surgvqa.eval.words.negation import is_negated
+from surgvqa.eval.words.tokens import clauses, words
 
 LESS = frozenset([("less", "than"), ("smaller", "than"), ("fewer", "than"), ("shorter", "than")])
 MORE = frozenset(

@@ -7,7 +7,7 @@ import re
 from surgvqa.eval.numerals import counts, units
 from surgvqa.eval.numerals.number_words import number, whole
 from surgvqa.eval.reading.lists import says_nothing
-from surgvqa.eval.reading.tokens import words
+from surgvqa.eval.words.tokens import words
 
 TIMES_QUESTION = re.compile(r"\bhow (?:many times|often)\b", re.I)
 HOUR = re.compile(r"\b0?(\d{1,2}):00\b|\b(\d{1,2}) ?(?:h|uhr|heures?|ore|点|時)(?!\w)", re.I)

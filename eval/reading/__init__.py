@@ -1,16 +1,14 @@
-"""Read the answer out of a reply: through thoughts, wrappers, sentences and other spellings."""
+"""Read the answer out of a reply: through thoughts, wrappers, hedges, lists, places, order, yes and no."""
 
 __all__ = [
     "asides",
+    "clause_answers",
     "grid_answers",
     "hedges",
     "letters",
     "lists",
-    "negation",
     "order",
     "polarity",
-    "synonyms",
-    "terms",
-    "tokens",
+    "question_words",
     "unwrap",
 ]

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import is_negated
 from surgvqa.eval.reading.order import stated_options
-from surgvqa.eval.reading.tokens import clauses, name, stem, word_set, words
+from surgvqa.eval.words.negation import is_negated
+from surgvqa.eval.words.tokens import clauses, name, stem, word_set, words
 
 Cell = tuple[int, int]  # row and column, 0 at the top left
 Point = tuple[float, float]

@@ -6,11 +6,11 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import may_negate
 from surgvqa.eval.reading.order import mentions_for
-from surgvqa.eval.reading.synonyms import term_names
-from surgvqa.eval.reading.terms import Mention, mentions
-from surgvqa.eval.reading.tokens import MARK, clauses, word_set, words
+from surgvqa.eval.words.negation import may_negate
+from surgvqa.eval.words.terms import Mention, mentions
+from surgvqa.eval.words.thesaurus import term_names
+from surgvqa.eval.words.tokens import MARK, clauses, word_set, words
 
 ARTICLES = word_set("the a an to in on at either maybe perhaps possibly even also")
 CLOSE = 3  # words between two answers that are still joined: "left or to the right"

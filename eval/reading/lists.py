@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import BE, leaves, may_negate
-from surgvqa.eval.reading.terms import Mention, mentions, root
-from surgvqa.eval.reading.tokens import MARK, clauses, name, spots, stem, word_set, words
+from surgvqa.eval.words.negation import BE, leaves, may_negate
+from surgvqa.eval.words.roots import root
+from surgvqa.eval.words.terms import Mention, mentions
+from surgvqa.eval.words.tokens import MARK, clauses, name, spots, stem, word_set, words
 
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(

@@ -6,15 +6,17 @@ import itertools
 import re
 from functools import lru_cache
 
-from surgvqa.eval.reading.negation import ORDER
-from surgvqa.eval.reading.terms import Mention, mentions
-from surgvqa.eval.reading.tokens import MARK, clauses, word_set
+from surgvqa.eval.words.negation import ORDER
+from surgvqa.eval.words.terms import Mention, mentions
+from surgvqa.eval.words.tokens import MARK, clauses, word_set
 
 NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
 PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
 FIRST = re.compile(r"\b(?:first|earliest|sooner|soonest)\b")
 LAST = re.compile(r"\b(?:last|latest|later)\b")
-AFTERWARDS = re.compile(r"\bto be followed by\b|\bbefore (?!\|)")  # of "a, to be followed by b" a is next
+AFTERWARDS = re.compile(
+    r"\bto be followed by\b|\bonly then\b|\bonly after that\b|\bbefore (?!\|)"
+)  # of "a, to be followed by b" a is next
 COMES = frozenset(
     {("will", "follow"), ("comes", "next"), ("is", "next"), ("will", "come"), ("follows", MARK)}
     | {("will", "start"), ("will", "begin"), ("starts", "soon"), ("begins", "soon"), ("is", "imminent")}
@@ -40,6 +42,7 @@ BACKWARD = (
     *(("before", word) for word in ("it", "that", "this", "which", "them")),
     ("after",), ("follows",), ("following",), ("followed",), ("later", "than"), ("preceded", "by"), ("succeeds",), ("behind",),
 )  # fmt: skip
+OR = re.compile(r"\bor\b", re.I)
 PAST = frozenset([("was",), ("were",), ("has",), ("have",), ("had",)])
 PAST_WORDS = word_set("done finished ended over complete completed before already earlier")
 WHICH_OF_TWO = re.compile(r"\W*(?:it is |it's )?the (?:(former)|latter)(?: one| of the two)?\W*")
@@ -237,8 +240,9 @@ def stated_options(text: str, options: tuple[str, ...], question: str = "") -> t
             m.option for m in occurrences if tokens[max(0, m.start - 2) : m.start] == ("preceded", "by")
         } or own
     if not occurrences and (which := WHICH_OF_TWO.fullmatch(text.casefold())):
-        both = [mention.option for mention in mentions(question, options)]
-        own = {both[0 if which.group(1) else 1]} if len(set(both)) == 2 == len(both) else own
+        *before, behind = OR.split(question)
+        side = behind if not which.group(1) else before[-1] if before else ""
+        own = {mention.option for mention in mentions(side, options)} if before else own
     if (
         not own
         and len(asides := {mention.option for mention in occurrences if mention.state == "aside"}) == 1

@@ -12,11 +12,11 @@ from surgvqa.builders.bits import guessers
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.documents.scores import Distances, Interval, KindFigures, Lists
 from surgvqa.eval.reading import grid_answers
-from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match, statistics, verdicts
 from surgvqa.eval.scoring.shares import share_interval
 from surgvqa.eval.scoring.verdicts import Judgement, constant, options
+from surgvqa.eval.words.tokens import words
 
 COLLAPSE = 0.5  # answers with less than half the truth's entropy have collapsed
 CONFUSION_SIZE = 20  # answers of a kind beyond the most frequent ones share "(other)"

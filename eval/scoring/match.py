@@ -36,11 +36,11 @@ from surgvqa.eval.reading.lists import (
     nothing,
     says_nothing,
 )
-from surgvqa.eval.reading.negation import is_negated
-from surgvqa.eval.reading.terms import mentions
-from surgvqa.eval.reading.tokens import after, clauses, name, same_name, words
 from surgvqa.eval.reading.unwrap import unwrap
 from surgvqa.eval.scoring.stretches import NO_BOX, NO_SPAN, judge_region
+from surgvqa.eval.words.negation import is_negated
+from surgvqa.eval.words.terms import mentions
+from surgvqa.eval.words.tokens import after, clauses, name, same_name, words
 
 RULES = ("exact", "word", "substring", "choice")
 SET_KINDS = LIST_KINDS  # a list of names is the answer

@@ -25,12 +25,12 @@ from surgvqa.eval.documents.scores import (
     Share,
     UndecidedReplies,
 )
-from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.scoring import kinds, match, statistics
 from surgvqa.eval.scoring.calibration import calibration
 from surgvqa.eval.scoring.probes import probe
 from surgvqa.eval.scoring.verdicts import Judgement, judge
 from surgvqa.eval.scoring.vocabulary import alignment
+from surgvqa.eval.words.tokens import words
 
 LIST_LENGTH = 10  # undecided replies that stand in the figures
 

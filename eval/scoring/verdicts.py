@@ -15,9 +15,9 @@ from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.reading import lists, polarity
 from surgvqa.eval.reading.letters import letters_matter
 from surgvqa.eval.reading.order import stated_options
-from surgvqa.eval.reading.tokens import name, words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match
+from surgvqa.eval.words.tokens import name, words
 
 UNNAMED_KIND = "all"  # the kind of questions whose file names none
 ERROR, EMPTY, OTHER = "(error)", "(empty)", "(other)"

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from surgvqa.eval.documents.scores import Vocabulary
 from surgvqa.eval.reading import lists
-from surgvqa.eval.reading.tokens import words
 from surgvqa.eval.reading.unwrap import final
 from surgvqa.eval.scoring import match
 from surgvqa.eval.scoring.verdicts import Judgement
+from surgvqa.eval.words.tokens import words
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "phase": ("phase",),

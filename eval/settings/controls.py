@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.one_split import OneSplit
 from surgvqa.eval.settings.score import Figures, Rule, Truth
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baselines(Figures, Rule):
+class Baselines(Figures, Rule, OneSplit):
     """Score what doesn't look at the video."""
 
     data: Annotated[str, Usage("DIR", position=True)]
-    """a data set: trained on its train, scored on its test"""
+    """a data set: what doesn't look learns from its train, and is scored on --split"""
     model: Annotated[Path | None, Usage("FILE", position=True)] = None
     """a model's predictions, beside them"""
     control: Annotated[tuple[str, ...], Usage("NAME=FILE", repeat=True)] = ()
@@ -49,15 +50,13 @@ class Leaks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probes:
+class Probes(OneSplit):
     """Write a data set's clips with the sanity suite's questions."""
 
     data: Annotated[Path, Usage("DIR", position=True)]
     """a folder that surgvqa-build wrote"""
     out: Annotated[Path, Usage("DIR")]
     """folder of the probes, for predict and score"""
-    split: Annotated[str, Usage("SPLIT")] = "test"
-    """whose clips are asked"""
     phrasings: Annotated[int, Usage("N")] = 3
     """other wordings of each question"""
     taxonomy: Annotated[str | None, Usage("NAME", default_text="the data's")] = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.one_split import OneSplit
 from surgvqa.eval.settings.score import Rule, Terms, Truth
 
 
@@ -57,7 +58,7 @@ class Demo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lmms(Rule):
+class Lmms(Rule, OneSplit):
     """Write a task file, so that lmms-eval runs a data set."""
 
     data: Annotated[str, Usage("DIR", position=True)]
@@ -66,5 +67,3 @@ class Lmms(Rule):
     """for the harness's --include_path"""
     name: Annotated[str | None, Usage("NAME", default_text="surgvqa_ and the folder's name")] = None
     """of the task"""
-    split: Annotated[str, Usage("SPLIT")] = "test"
-    """whose questions are asked"""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.one_split import OneSplit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class RunningVideo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predict(RunningVideo):
+class Predict(RunningVideo, OneSplit):
     """Ask a model every question of a split; resumable."""
 
     data: Annotated[str, Usage("DATA", position=True)]
@@ -39,8 +40,6 @@ class Predict(RunningVideo):
     """vote: what most of the models say; each one's answers stay beside"""
     out: Annotated[Path, Usage("FILE.jsonl")]
     """JSONL, a line per question; an old one goes on"""
-    split: Annotated[str, Usage("SPLIT")] = "test"
-    """the split that is asked"""
     config: Annotated[str, Usage("CONFIG")] = "clips"
     """config of the data set: clips, pointing, spoken"""
     control: Annotated[str, Usage("NAME")] = "none"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.one_split import OneSplit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +29,13 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth(Rule):
+class Truth(Rule, OneSplit):
     """The columns of predictions, and where the right answers are."""
 
     columns: Annotated[str, Usage("FIELD=COLUMN,…")] = ""
     """our fields in your file: kind=question_type,…"""
     data: Annotated[str | None, Usage("DIR")] = None
     """the data set: its questions are the denominator"""
-    split: Annotated[str, Usage("SPLIT")] = "test"
-    """the data set's split that was asked"""
     train: Annotated[str | None, Usage("DIR", default_text="--data's")] = None
     """training questions for the blind guess"""
     data_columns: Annotated[str, Usage("FIELD=COLUMN,…")] = ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.eval.settings.one_split import OneSplit
 from surgvqa.eval.settings.score import Figures
 
 BLIND, MEAN_MASK, COLOUR = "blind", "mean-mask", "colour"
@@ -28,13 +29,11 @@ class MaskAnswers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places(Figures):
+class Places(Figures, OneSplit):
     """The data set that was asked for places."""
 
     data: Annotated[Path, Usage("DIR")]
     """the data set"""
-    split: Annotated[str, Usage("SPLIT")] = "test"
-    """the split that was asked"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from published import report, seal, write_dataset
 from surgvqa.cards.__main__ import main
 from surgvqa.cards.command import InputError
-from surgvqa.cards.files import sums
+from surgvqa.cards.files import manifest, sums
 from surgvqa.cards.publish import audit, push
 from surgvqa.cards.write.dataset import dataset_card
 from surgvqa.cards.write.model import describe, model_card
@@ -376,3 +376,15 @@ def test_mistakes_are_one_clear_line(
     assert main(argv) == 2
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1
+
+
+def test_training_and_the_verb_find_a_data_sets_manifest_the_same_way(
+    made: dict[str, Any], tmp_path: Path
+) -> None:
+    """A folder with a manifest is that data set, a name is the Hub's, a folder without one is an error of the verb."""
+    assert manifest.of_name("org/name") == (None, "org/name")
+    assert (
+        manifest.of_name("nowhere") == manifest.of_name("") == manifest.of_name(str(tmp_path)) == (None, None)
+    )
+    data, data_id = manifest.of_name(str(tmp_path / "dataset"))
+    assert (data and data["source"], data_id) == (made["source"], None)

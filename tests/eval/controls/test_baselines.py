@@ -194,7 +194,9 @@ def test_rows_keep_their_names(invented):
     ("arguments", "message"),
     [
         (["nowhere"], "no such folder"),
-        (["untrained"], "no questions of split train; found test"),
+        (["untrained"], "learns from split train, and is scored on another one; found test"),
+        (["data", "--split", "tset"], "has no split 'tset'; did you mean test? It has"),
+        (["data", "--split", "train"], "is scored on another one"),
         (["data", "--control", "blind.jsonl"], "write NAME=FILE"),
         (["data", "--control", "text=x.jsonl"], "text is taken"),
         (["data", "absent.jsonl"], "absent.jsonl"),

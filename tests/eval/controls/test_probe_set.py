@@ -155,7 +155,7 @@ def test_same_bytes_twice_and_nothing_left(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--split", "dev"], "no clips of split dev"),
+        (["--split", "dev"], "has no split 'dev'; it has"),
         (["--out", "{folder}"], "is the data set itself"),
         (["--taxonomy", "cateract"], "did you mean cataract?"),
     ],

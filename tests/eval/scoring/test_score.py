@@ -355,7 +355,7 @@ def test_a_data_set_folder_gives_questions_and_training(
     figures = json.loads(out.read_text())
     assert (figures["n"], figures["missing"], figures["accuracy"]) == (20, 10, 0.25)
     assert figures["by_kind"]["side"]["blind_answer"] == "right"
-    with pytest.raises(InputError, match="found test, train"):
+    with pytest.raises(InputError, match="no split 'validation'; it has test, train"):
         reference.questions(tmp_path / "set", "validation")
     (tmp_path / "set" / "qa" / "train-00000-of-00001.parquet").unlink()
     manifest.seal(tmp_path / "set", {})
