@@ -26,6 +26,7 @@ FOREIGN = str.maketrans("kz", "cc")  # phakoemulsifikation
 ACTION_ENDS = ("ing", "ion", "ed")
 
 
+@lru_cache(maxsize=65536)
 def foreign(word: str) -> str:
     """Return a word as other languages would write it too.
 
@@ -138,6 +139,7 @@ def labels(own: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for i, word in enumerate(own) if LABEL.fullmatch(word) and (i or word != "a"))
 
 
+@lru_cache(maxsize=65536)
 def consonants(word: str) -> frozenset[str]:
     """Return the consonants of a word.
 

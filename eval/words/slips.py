@@ -26,6 +26,9 @@ def find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[tu
             together += stem(tokens[end - 1])
             spelling = foreign(together)
             names = option_index.long.get(spelling[:SAME_START], {}) if len(spelling) >= LONG - 1 else {}
+            slips = option_index.slips.get(consonants(spelling), {})
+            if not (names or slips):
+                continue
             near = {
                 option
                 for key, option in names.items()
@@ -34,7 +37,7 @@ def find_misspelled(tokens: tuple[str, ...], option_index: Index) -> Iterator[tu
                 and option_index.labels[key] == labels(tokens[start:end])
             } or {
                 option
-                for key, option in option_index.slips.get(consonants(spelling), {}).items()
+                for key, option in slips.items()
                 if _is_slip(spelling, key) and option_index.labels[key] == labels(tokens[start:end])
             }
             if len(near) == 1:
