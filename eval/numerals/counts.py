@@ -13,6 +13,7 @@ from surgvqa.eval.words.negation import is_negated
 from surgvqa.eval.words.tokens import MARK, clauses, stem, word_set, words
 
 SUM = re.compile(r"\d\s*\+[^=]*=\s*(\d+)\b")  # "2 + 1 = 3"
+HALF_DOZEN = re.compile(r"\bhalf(?: an?)?[ -]dozen\b", re.I)
 NOT_ONE = re.compile(r"\bnot (?:a single|even|any) one\b|^\W*nil\W*$", re.I)
 PER_CENT = re.compile(r"\bper ?cent(?:age)?\b", re.I)
 NONE_OF = re.compile(  # "no grasper", "there is not one grasper", "it isn't a grasper"
@@ -117,6 +118,7 @@ def count(text: str) -> Count:
     >>> count("This one is hard").values, count("more than 2").bounded, count("2 or 3").values == {2.0, 3.0}
     (frozenset(), True, True)
     """
+    text = HALF_DOZEN.sub("6", text)
     if total := SUM.search(text):
         text = total.group(1)
     if NOT_ONE.search(text):

@@ -10,5 +10,6 @@ __all__ = [
     "order",
     "polarity",
     "question_words",
+    "sequences",
     "unwrap",
 ]

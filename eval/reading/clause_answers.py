@@ -22,13 +22,13 @@ CARRY_ON = word_set(
 )
 EXISTS = word_set(
     "visible present seen see view there shown appear appears visualized visualised observed detected "
-    "detectable apparent evident identified found absent missing"
+    "detectable apparent evident identified found absent missing sight"
 )
 LABEL_VALUES = EXISTS | {"none", "nil"}  # "bleeding: none"
 AHEAD = re.compile(r"\b(?:about|ready|preparing|prepares|going) to\b")
 UNTRUE = re.compile(r"\b(?:not|isn't|wasn't|never) (?:true|right|correct|(?:really )?the case|so) that\b")
 UNLESS = re.compile(  # "not absent", "cannot see none"
-    r"(?:\bnot|n't|\bnever|\bcannot)(?: \w+)? (?:absent|missing|without|free|lacking|invisible)\b"
+    r"(?:\bnot|n't|\bnever|\bcannot)(?: \w+)? (?:absent|missing|without|free|lacking|invisible|hidden|obscured|concealed)\b"
 )
 NO_ONE = re.compile(r"(?:n't|\bnot|\bnever|\bcannot) (?:\w+ ){0,2}(?:one|any)$")  # "I don't see one"
 PRONOUN_VERB = re.compile(

@@ -51,7 +51,7 @@ ARTICLE = re.compile(r"\s*(?:a|an)\s", re.I)
 OR_NOTHING = re.compile(r"\b(?:none|nothing|zero)\W+or\b|\bor\W+(?:none|nothing|zero)\b", re.I)
 SAYS_NOTHING = re.compile(
     rf"\b(?:none|nothing)\b|\bno (?:\w+ ){{0,2}}{THINGS}\b|^(?:no|empty|not any|zero|0|ø)$|\b(?:empty|free|devoid) of (?:any )?(?:\w+ )?{THINGS}\b|\b(?:zero|0) {THINGS}\b"
-    rf"|(?:n't|\bnot|\bcannot) (?:\w+ ){{0,3}}any (?:\w+ )?{THINGS}\b"
+    rf"|(?:n't|\bnot|\bcannot) (?:\w+ ){{0,3}}(?:any|a single|one single|one) (?:\w+ )?{THINGS}\b"
     r"|\b(?:frame|image|picture|view|scene|field|clip|screen|shot) (?:is|was|looks|stays|remains|seems|appears) "
     r"(?:just |quite |completely |entirely |totally )?(?:empty|bare)\b|\b(?:an |the )empty (?:frame|image|picture|view|scene|field|screen|shot)\b"
 )

@@ -10,7 +10,9 @@ from surgvqa.eval.words.negation import ORDER
 from surgvqa.eval.words.terms import Mention, mentions
 from surgvqa.eval.words.tokens import MARK, clauses, word_set
 
-NEXT = re.compile(r"\b(?:next|follow\w*|upcoming|after)\b|next_")
+NEXT = re.compile(
+    r"\b(?:next|follow\w*|upcoming|after)\b|next_|\b(?:once|when|as soon as) (?:\w+ ){1,3}(?:ends?|is (?:over|done|finished|complete))\b"
+)
 PREVIOUS = re.compile(r"\b(?:before|previous\w*|prior|preced\w*|earlier)\b|previous_")
 FIRST = re.compile(r"\b(?:first|earliest|sooner|soonest)\b")
 LAST = re.compile(r"\b(?:last|latest|later)\b")
@@ -28,6 +30,7 @@ ANNOUNCES = frozenset(
 )
 # A name behind or before these is what goes on now, and no answer to what comes next or came before.
 NOW = word_set("currently now present presently ongoing current")
+STAGES = word_set("phase step stage part activity task one")
 UNDER_WAY = frozenset(
     {("is", "ongoing"), ("is", "under"), ("is", "being"), ("is", "still"), ("is", "current")}
 )
@@ -42,6 +45,11 @@ BACKWARD = (
     *(("before", word) for word in ("it", "that", "this", "which", "them")),
     ("after",), ("follows",), ("following",), ("followed",), ("later", "than"), ("preceded", "by"), ("succeeds",), ("behind",),
 )  # fmt: skip
+RELATIVE = frozenset(
+    (MARK, word, verb)
+    for word in ("which", "that")
+    for verb in ("follows", "followed", "precedes", "preceded")
+)
 OR = re.compile(r"\bor\b", re.I)
 PAST = frozenset([("was",), ("were",), ("has",), ("have",), ("had",)])
 PAST_WORDS = word_set("done finished ended over complete completed before already earlier")
@@ -76,6 +84,10 @@ def mentions_for(text: str, options: tuple[str, ...], question: str = "") -> tup
     if not goal:
         return occurrences
     tokens = clauses(text)
+    if head := _head_of_relative(tokens, occurrences):
+        return tuple(
+            mention._replace(state="stated" if mention is head else "aside") for mention in occurrences
+        )
     if pair := _order_of_two(tokens, occurrences):
         early, late = pair
         is_early = goal in ("first", "previous") or (goal == "next" and AFTERWARDS.search(" ".join(tokens)))
@@ -175,6 +187,20 @@ def _order_of_two(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> 
     return None
 
 
+def _head_of_relative(tokens: tuple[str, ...], occurrences: tuple[Mention, ...]) -> Mention | None:
+    """Return the one that a clause with "which" only places: "phaco" of "Phaco, which follows incision".
+
+    >>> own = mentions("Phaco, which follows incision", ("incision", "phaco"))
+    >>> _head_of_relative(clauses("Phaco, which follows incision"), own).option
+    'phaco'
+    """
+    if len(occurrences) != 2 or "negated" in (occurrences[0].state, occurrences[1].state):
+        return None
+    head, other = occurrences
+    between = tuple(word for word in _between(tokens, head, other) if word not in ADVERBS)
+    return head if between in RELATIVE and not head.start else None
+
+
 def _is_late(tokens: tuple[str, ...], end: int) -> bool | None:
     """Whether the words behind the second of two names say that it comes after the first; None where they say nothing.
 
@@ -214,6 +240,13 @@ def _goes_on(tokens: tuple[str, ...], mention: Mention) -> bool:
         before = before[len(before) - before[::-1].index(MARK) :]
     if _comes(tokens, mention):
         return False
+    if not before and tokens[mention.end : mention.end + 1] in (
+        (),
+        (MARK,),
+    ):  # "the current stage, a, is over"
+        own = tokens[: mention.start - 1]
+        before = own[len(own) - own[::-1].index(MARK) :] if MARK in own else own
+        before = before if before[-1:] != () and before[-1] in STAGES else ()
     behind = tokens[mention.end : mention.end + 1]
     return not NOW.isdisjoint((*before, *behind)) or tokens[mention.end : mention.end + 2] in UNDER_WAY
 

@@ -115,6 +115,12 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
         return short, ""
     plain_answers = _plain_answers(tokens)
+    if ABSENT_NOW.fullmatch(" ".join(tokens).split(f" {MARK}")[0]) and asks(
+        question
+    ):  # "Not yet, it hangs on"
+        plain_answers.add("no")
+    if "neither" in tokens and "nor" in tokens and {"yes", "no"} <= {*tokens}:
+        return "", CONTRADICTS
     if len(plain_answers) > 1:
         return "", SEVERAL
     sentence_answers = _sentences(tokens, question)

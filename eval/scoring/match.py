@@ -6,10 +6,10 @@
 ``choice``     as ``word``, and the letter of one of the question's choices stands for it
 
 Common to ``word`` and ``choice``: thoughts and wrappers are taken off first (`eval.reading`), yes/no is read from
-the words that say it or from a sentence on what was asked, lists are compared as sets, grid cells by their place,
+the words that say it or from a sentence on what was asked, lists are compared as sets (in order where it is asked for), grid cells by their place,
 numbers by their value, boxes and intervals of time by an overlap of half their union, stretches of time by
 each one's overlap and names. An empty reply is wrong under every
-rule; a refusal and a repeated question are wrong under every rule but ``substring``. A reply out of which none of the kind's answers can be read is wrong, and `undecided`.
+rule; a refusal and a repeated question under every rule but ``substring``; a reply without an answer of the kind is wrong, and `undecided`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from surgvqa.builders.bits.guessers import LIST_KINDS
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, places, quantities, units
 from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
-from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity
+from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity, sequences
 from surgvqa.eval.reading.lists import (
     beside_the_question,
     doubts,
@@ -269,6 +269,10 @@ def _as_set(rule: str, text: str, target: Target) -> Verdict:
     if is_turned_round(text, target.answer):
         return Verdict(False, "another list")
     own = tuple(sorted(truth))
+    if sequences.asks(target.question, target.kind) and (
+        sequences.sequence(text, own) != sequences.sequence(target.answer, own)
+    ):
+        return Verdict(False, "another order")
     if doubts(text, own) or (OR.search(text) and hedges.alternatives(text, own)):
         return Verdict(False, SEVERAL)
     return RIGHT
