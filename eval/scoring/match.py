@@ -5,11 +5,11 @@
 ``substring``  the characters occur anywhere ("no" in "normal"); kept to reproduce published figures
 ``choice``     as ``word``, and the letter of one of the question's choices stands for it
 
-Common to ``word`` and ``choice``: thoughts and wrappers are taken off first (`eval.reading`), yes/no is read from
-the words that say it or from a sentence on what was asked, lists are compared as sets (in order where it is asked for), grid cells by their place,
-numbers by their value, boxes and intervals of time by an overlap of half their union, stretches of time by
-each one's overlap and names. An empty reply is wrong under every
-rule; a refusal and a repeated question under every rule but ``substring``; a reply without an answer of the kind is wrong, and `undecided`.
+Common to ``word`` and ``choice``: thoughts and wrappers are taken off first (`eval.reading`), yes/no is read from the
+words that say it or from a sentence on what was asked, lists are compared as sets (in order where it is asked for),
+grid cells by their place, numbers by their value, boxes and intervals of time by an overlap of half their union,
+stretches of time by each one's overlap and names. An empty reply is wrong under every rule; a refusal and a repeated
+question under every rule but ``substring``; a reply without an answer of the kind is wrong, and `undecided`.
 """
 
 from __future__ import annotations
