@@ -65,6 +65,7 @@ def normalise(text: str) -> str:
 def in_text(file: str, where: str, text: str, patterns: dict[str, str]) -> Iterator[Hit]:
     """Yield the hits in one string.
 
+    >>> from surgvqa.cards.publish.identifiers import RULES
     >>> [hit.what for hit in in_text("a", "b", "left-of, cut 2/3 at 12.5 s, 1024x768, phase 3.1.2", RULES)]
     []
     >>> [hit.what for hit in in_text("a", "b", "case DOE^JOHN, 1961-04-12, /home/x/7.mp4", RULES)]

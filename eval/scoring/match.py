@@ -45,9 +45,7 @@ from surgvqa.eval.words.tokens import after, clauses, name, same_name, words
 RULES = ("exact", "word", "substring", "choice")
 SET_KINDS = LIST_KINDS  # a list of names is the answer
 CELL_KINDS = frozenset({"absolute_position"})
-YES_NO = polarity.YES_NO
-
-SEVERAL = polarity.SEVERAL
+YES_NO, SEVERAL = polarity.YES_NO, polarity.SEVERAL
 OR = re.compile(r"\bor\b", re.I)
 LETTER_AND_TEXT = "letter and text contradict"
 NOT_NAMED, NO_CHOICE = "not among its words", "names no choice"

@@ -71,7 +71,7 @@ class Mixture:
 def read_sources(values: Sequence[Any], config: str | None) -> tuple[Source, ...]:
     """Return the sources of ``--datasets``: ``PATH`` or ``PATH=WEIGHT``, in YAML also ``{path, config, weight}``.
 
-    >>> read_sources(["cataract", "cholec=2"], "clips")[1]
+    >>> read_sources(["cataract=1", "cholec=2"], "clips")[1]
     Source(path='cholec', config='clips', weight=2.0)
 
     Raises:

@@ -299,7 +299,7 @@ def test_the_words_are_not_in_the_prompt_and_the_answer_is_short(clips: Path) ->
         (["--whisper", "/nowhere"], "cannot graft /nowhere"),
         (["--whisper", "W", "--audio_pool", "0"], "--audio-pool 0: 1 or more"),
         (["--dataset_name", "PLAIN"], "plain has no config spoken; `surgvqa-build spoken"),
-        (["--stage", "sing"], "invalid choice: 'sing'"),
+        (["--stage", "sing"], "expected align, answer; found 'sing'"),
     ],
 )
 def test_mistakes_are_one_line(

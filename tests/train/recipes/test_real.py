@@ -74,6 +74,12 @@ def test_a_short_run_on_real_frames_finds_gallbladder_and_tools(realdata: Path, 
 def test_make_real_says_in_one_line_that_there_is_no_data(tmp_path: Path):
     before = (ROOT / "real").exists()
     for told in ([], [f"REALDATA={tmp_path / 'nowhere'}"]):
-        run = subprocess.run(["make", "real", *told], cwd=ROOT, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            ["make", "--no-print-directory", "real", *told],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert run.returncode == 0 and run.stdout.count("\n") == 1 and "skipped" in run.stdout, run
     assert (ROOT / "real").exists() == before

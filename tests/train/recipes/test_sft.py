@@ -168,7 +168,7 @@ def test_too_long_is_said_before_step_one(base: Path, clips: Path, tmp_path: Pat
         (["--model_name_or_path", "/nowhere"], "no model at /nowhere"),
         (["--eval_strategy", "steps", "--dataset_test_split", "test"], "while training spends it"),
         (["--packing", "true"], "packing and padding_free don't apply"),
-        (["--media", "film"], "invalid choice: 'film'"),
+        (["--media", "film"], "expected images, video; found 'film'"),
     ],
 )
 def test_mistakes_are_one_line(
