@@ -361,7 +361,11 @@ def test_nothing_planted_survives_in_frames_and_instructions(
     assert survivors(out) == [] and audit(out, dataset_files(out)) == []
     assert not any(word in published_on(hub, out) for word in SECRETS)
     shown = capsys.readouterr()
-    assert not any(word.decode() in shown.out + shown.err for word in SECRETS)
+    assert [
+        line
+        for line in (shown.out + shown.err).splitlines()
+        if any(word.decode() in line for word in SECRETS)
+    ] == []
 
 
 @pytest.mark.slow  # 12 s of CPU; `make test` has frames and instructions together
@@ -383,7 +387,11 @@ def test_nothing_planted_survives_when_only_the_instructions_hide(
     assert survivors(tmp_path / "out.teacher") == [], "what is refused is for people to look at, too"
     assert not any(word in published_on(hub, out) for word in SECRETS)
     shown = capsys.readouterr()
-    assert not any(word.decode() in shown.out + shown.err for word in SECRETS)
+    assert [
+        line
+        for line in (shown.out + shown.err).splitlines()
+        if any(word.decode() in line for word in SECRETS)
+    ] == []
     known = json.loads((tmp_path / "who.json").read_text())
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["splits"][known["cases"][CASES[0]]] == "test"
@@ -435,7 +443,11 @@ def test_nothing_planted_survives_an_import(
     assert survivors(out) == [] and audit(out, dataset_files(out)) == []
     assert not any(word in published_on(hub, out) for word in SECRETS)
     shown = capsys.readouterr()
-    assert not any(word.decode() in shown.out + shown.err for word in SECRETS)
+    assert [
+        line
+        for line in (shown.out + shown.err).splitlines()
+        if any(word.decode() in line for word in SECRETS)
+    ] == []
     assert "lost in 3 samples: what only the file's own form can say" in shown.out
     assert main(["export", str(out), "--out", str(tmp_path / "back")]) == 0
     assert survivors(tmp_path / "back") == []
