@@ -8,6 +8,7 @@ __all__ = [
     "machine_scenes",
     "one_thing",
     "outlines",
+    "own_cases",
     "picture_names",
     "shapes",
 ]

@@ -1,3 +1,3 @@
 """The kinds of question and their wording, those that ship and those that a user adds."""
 
-__all__ = ["extensions", "pool", "templates"]
+__all__ = ["asked_kinds", "extensions", "pool", "templates"]

@@ -151,7 +151,7 @@ def certified_questions(
     )
     questions: list[QA] = []
     for name, kind in _asked_kinds(selection.kinds, look.view.facts, extensions.current()):
-        for draft in kind.drafts(look) if name in POOL else own_drafts(name, kind, look):
+        for draft in kind.drafts(look) if name in POOL else own_drafts(name, kind, look, words.kinds[name]):
             cause = fault(draft, frames)
             if cause is None and kind.of_things and not steady(look, draft):
                 cause = CAUSES[2]
@@ -167,16 +167,19 @@ def certified_questions(
     return tuple(replace(qa, pair_id=qa.qa_id) if qa.qa_id in paired_ids else qa for qa in questions)
 
 
-def own_drafts(name: str, kind: Kind, look: Look) -> Iterator[Draft]:
+def own_drafts(name: str, kind: Kind, look: Look, template: Template) -> Iterator[Draft]:
     """Yield the drafts of a user's own kind; what is wrong with it is said with its file, its line and the clip.
 
     Raises:
-        InputError: its code raised something, or an answer isn't among its own choices.
+        InputError: its code raised something, a value isn't of its type, its wording has a slot that the draft lacks, or an
+            answer isn't among its own choices.
     """
     code = getattr(kind.drafts, "__code__", None)
     file = Path(code.co_filename) if code is not None else Path(name)
     try:
         for draft in kind.drafts(look):
+            if cause := own_fault(draft, template):
+                raise InputError(f"{file.name}, clip {look.clip.clip_id}: kind {name}: {cause}")
             are_choices = {*draft.answer.split(", ")} <= {*draft.choices}  # several of them
             if draft.choices and draft.answer not in draft.choices and not are_choices:
                 raise InputError(
@@ -186,6 +189,26 @@ def own_drafts(name: str, kind: Kind, look: Look) -> Iterator[Draft]:
             yield draft
     except Exception as error:
         raise fault_in_own_code(error, file, f"kind {name}, clip {look.clip.clip_id}") from error
+
+
+def own_fault(draft: object, template: Template) -> str | None:
+    """Return what is wrong with a draft of a user's own kind, None where nothing is.
+
+    >>> own_fault(Draft("yes", (1.0,), {}), Template(("Is it {when}?",), "It is.", "It is not."))
+    "its wording says {when}, and the draft's slots have nothing"
+    """
+    if not isinstance(draft, Draft):
+        return f"it yields a {type(draft).__name__}; a surgvqa.builders.kinds.view.Draft is due"
+    texts = (draft.answer, *draft.slots, *draft.slots.values(), *draft.choices)
+    if wrong := next((text for text in texts if not isinstance(text, str) or not text.strip()), None):
+        return f"answer, slots and choices are texts that aren't empty; found {wrong!r}"
+    if no_time := next((at for at in draft.evidence if not isinstance(at, int | float)), None):
+        return f"evidence is seconds of the case; found {no_time!r}"
+    lacking = sorted(template.slots - draft.slots.keys() - {"x"})  # {x} is the answer
+    if lacking:
+        slots = ", ".join(sorted(draft.slots)) or "nothing"
+        return f"its wording says {{{lacking[0]}}}, and the draft's slots have {slots}"
+    return None
 
 
 @lru_cache(maxsize=64)

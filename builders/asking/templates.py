@@ -20,7 +20,15 @@ from surgvqa.cards.command import InputError
 
 OWN = (Path(__file__).with_name("templates.yaml"), Path(__file__).with_name("field_templates.yaml"))
 FEWEST = 6
-SLOTS = frozenset({"a", "b", "when", "choices", "x"})
+SLOTS = {
+    "a": "what the question is about",
+    "b": "what it is compared with",
+    "when": "the moment",
+    "choices": "the answers to choose from",
+    "x": "the answer",
+}
+ANSWER = "x"
+SLOT = re.compile(r"{(\w*)}")
 ENGLISH = "en"
 ASIDE = frozenset(("aside", "also"))  # moments' words that a language may lack
 
@@ -32,6 +40,12 @@ class Template:
     questions: tuple[str, ...]
     answer: str
     nothing: str
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """The names that stand for something else in its texts."""
+        texts = (*self.questions, self.answer, self.nothing)
+        return frozenset(slot for text in texts for slot in SLOT.findall(text))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,14 +119,25 @@ def _template(where: str, entry: object) -> Template:
     questions = [str(one) for one in entry["questions"]]
     if len(set(questions)) < FEWEST or len(set(questions)) < len(questions):
         raise InputError(f"{where}: {len(set(questions))} different phrasings; give {FEWEST} or more")
-    slots = [set(re.findall(r"{(\w*)}", text)) for text in (*questions, entry["answer"], entry["nothing"])]
-    unknown = sorted(set().union(*slots) - SLOTS)
+    slots = [_slots(where, str(text)) for text in (*questions, entry["answer"], entry["nothing"])]
+    unknown = sorted(set().union(*slots) - SLOTS.keys())
     if unknown:
-        raise InputError(f"{where}: unknown slot {{{unknown[0]}}}; known: {', '.join(sorted(SLOTS))}")
+        meanings = ", ".join(f"{{{slot}}} {meaning}" for slot, meaning in SLOTS.items())
+        raise InputError(f"{where}: unknown slot {{{unknown[0]}}}; known: {meanings}")
+    if telling := next((one for one, own in zip(questions, slots, strict=False) if ANSWER in own), None):
+        raise InputError(f"{where}: {telling!r} says {{{ANSWER}}}, which is the answer")
     differ = next((i for i, one in enumerate(slots[: len(questions)]) if one != slots[0]), None)
     if differ is not None:
         raise InputError(f"{where}: {questions[differ]!r} doesn't speak of what {questions[0]!r} does")
     return Template(tuple(questions), str(entry["answer"]), str(entry["nothing"]))
+
+
+def _slots(where: str, text: str) -> set[str]:
+    """Return the names in a text's braces, which hold nothing else."""
+    rest = SLOT.sub("", text)
+    if "{" in rest or "}" in rest:
+        raise InputError(f"{where}: {text!r}: a brace stands around the name of a slot and nowhere else")
+    return set(SLOT.findall(text))
 
 
 def capital(text: str) -> str:

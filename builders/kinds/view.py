@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import get_args
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import GAP_S, CaseIndex, Fact
@@ -18,6 +19,7 @@ from surgvqa.builders.geometry import masks
 from surgvqa.builders.geometry.instrument_tip import Tip, tip_of_rle
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.schema import Clip, Entity, Role, Scene
+from surgvqa.cards.command import InputError, nearest
 
 NOISE = 3.0  # pixels that an annotator's outline is off by
 # Pixels of a thing in the picture that the model is shown: 14 by 14, the smallest patch of a Qwen-VL tower. Of eleven
@@ -31,6 +33,7 @@ TRIVIAL = (
     0.97  # of the moments of a phase that show a thing: the cornea is in view of all of an eye's operations
 )
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
+REASONINGS = ("recognition", "spatial", "temporal", "verification", "description", "safety")
 CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
 
 
@@ -309,3 +312,14 @@ class Kind:
     whole: bool = False  # its answers rest on all that is in view: where a part isn't said they are unknown
     of_things: bool = True  # its answers rest on what is in view, and on when that comes and goes
     needs: Fact | None = None  # what a case must hold anywhere for the kind to draft anything; None: nothing
+
+    def __post_init__(self) -> None:
+        """Refuse a group that there is not: the kind would be in no table."""
+        for name, word, words in (
+            ("reasoning", self.reasoning, REASONINGS),
+            ("needs", self.needs, get_args(Fact)),
+        ):
+            if word not in words and word is not None:
+                raise InputError(f"Kind: {name} {word!r}: {nearest(str(word), words)}")
+        if not callable(self.drafts):
+            raise InputError(f"Kind: drafts: a function that yields drafts is due, found {self.drafts!r}")

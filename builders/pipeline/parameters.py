@@ -18,7 +18,7 @@ from surgvqa.builders.geometry.coordinates import Grid
 from surgvqa.builders.pipeline import source_options
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.privacy.screen import COLOUR, screen
-from surgvqa.builders.questions.ask import NINE
+from surgvqa.builders.questions.ask import KINDS, NINE
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import ASKING, Asking, Options
 from surgvqa.cards.arguments.option import options
@@ -47,12 +47,13 @@ def options_of(config: Build) -> Options:
 
 
 def asked_for(questions: str | None, kinds: Sequence[str]) -> tuple[Asking, tuple[str, ...]]:
-    """Return the way of asking and its kinds; kinds named alone are those of every clip.
+    """Return the way of asking and its kinds; kinds named alone are those of every clip, if each of them is one.
 
-    >>> asked_for(None, ["count"])
-    ('nine', ('count',))
+    >>> asked_for(None, ["count"]), asked_for(None, ["count", "tip_in"])
+    (('nine', ('count',)), ('informative', ('count', 'tip_in')))
     """
-    asking = next((one for one in ASKING if one == questions), "nine" if kinds else "informative")
+    of_every_clip = bool(kinds) and {*kinds} <= {*KINDS}
+    asking = next((one for one in ASKING if one == questions), "nine" if of_every_clip else "informative")
     return asking, tuple(kinds or (informative() if asking == "informative" else NINE))
 
 

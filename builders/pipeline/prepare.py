@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from surgvqa.builders import sources
+from surgvqa.builders.annotations import own_cases
+from surgvqa.builders.asking.asked_kinds import refuse_unknown_kinds, unasked_kinds, way_out
 from surgvqa.builders.asking.pool import certified_questions
-from surgvqa.builders.asking.pool import kinds as informative
-from surgvqa.builders.asking.templates import wording
 from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
 from surgvqa.builders.cases.moments import asks_itself, length_notes
@@ -30,7 +30,7 @@ from surgvqa.builders.pipeline.parameters import options_of
 from surgvqa.builders.privacy.coarse import coarse
 from surgvqa.builders.privacy.pseudonyms import Pseudonyms
 from surgvqa.builders.procedures.taxonomy import load
-from surgvqa.builders.questions.ask import KINDS, count_nine
+from surgvqa.builders.questions.ask import count_nine
 from surgvqa.builders.schema import QA, Case, Clip, Omission, Survey
 from surgvqa.builders.settings.build import Build
 from surgvqa.builders.shards.job import Job, Options
@@ -64,7 +64,7 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     What is said of bad input names it as it is; what is returned has the other names where there are some.
     """
     source, root, options, test_cases = config.source, config.root, options_of(config), config.test_cases
-    _refuse_unknown_kinds(options)
+    refuse_unknown_kinds(options.asking, options.kinds)
     module = sources.load(source)
     cases, omissions = read(module, root, config.source_options)
     if config.coarse_times is not None:
@@ -116,19 +116,6 @@ def prepare(config: Build, *, workers: int = 0, pseudonyms: Pseudonyms | None = 
     return Ready(tuple(jobs), surveys, public_omissions(omissions, root, pseudonyms), notes, left_out)
 
 
-def _refuse_unknown_kinds(options: Options) -> None:
-    """Refuse a kind that isn't asked this way, or that has no wording."""
-    kinds = informative() if options.asking == "informative" else KINDS
-    for kind in options.kinds:
-        if kind not in kinds:
-            other = "nine" if kind in KINDS else "informative"
-            if kind in KINDS or kind in informative():
-                raise InputError(f"--kinds {kind} is asked with --questions {other}, add that")
-            raise InputError(f"unknown kind of question {kind!r}: {nearest(kind, kinds)}")
-    if options.asking == "informative" and (silent := set(options.kinds) - wording().kinds.keys()):
-        raise InputError(f"{min(silent)} has no wording; give it six phrasings or more with --templates FILE")
-
-
 def choose_questions(
     jobs: Sequence[Job],
 ) -> tuple[list[Job], tuple[str, ...], Mapping[str, Mapping[str, int]]]:
@@ -156,17 +143,12 @@ def choose_questions(
     left_out = {kind: dict(causes) for kind, causes in choice.left_out.items()}
     for (kind, cause), n in sorted(failures.items()):
         left_out.setdefault(kind, {})[cause] = n
+    kinds_with_questions = {qa.kind for part in parts.values() for pool in part.pool for qa in pool}
+    notes = (*choice.notes, *unasked_kinds(kinds_with_questions, left_out))
     if not any(job.clips for job in ready):
-        raise InputError(
-            f"nothing is left to ask of {len(jobs)} cases: {'; '.join(choice.notes)}; {_way_out(jobs[0].options)}"
-        )
-    return ready, choice.notes, left_out
-
-
-def _way_out(options: Options) -> str:
-    """Return what to do where no informative question is left; only what is true of the kinds that were asked for."""
-    runs = {*options.kinds} <= {*KINDS} or {*options.kinds} == {*informative()}
-    return "--questions nine asks anyway" if runs else "ask other kinds with --kinds, or leave that out"
+        way = way_out(jobs[0].options.kinds)
+        raise InputError(f"nothing is left to ask of {len(jobs)} cases: {'; '.join(notes)}; {way}")
+    return ready, notes, left_out
 
 
 def remarks(cases: Sequence[Case]) -> tuple[str, ...]:
@@ -194,11 +176,17 @@ def public_omissions(
 
 
 def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[list[Case], list[Omission]]:
-    """All cases of a source and what it leaves out; two cases of one id are a fault of both, and links out of the root."""
+    """All cases of a source and what it leaves out; two cases of one id are a fault of both, and links out of the root.
+
+    A case of a user's own source with anything wrong in it is a fault, too.
+    """
     items = list(_items(module, root, options))
     omissions = [one for one in items if isinstance(one, Omission)]
     cases = []
     for case in (one for one in items if isinstance(one, Case)):
+        if _is_own(module) and (own_faults := own_cases.faults(case)):
+            omissions.extend(own_faults)
+            continue
         try:
             refuse_links_of(case, root, options.get("videos"))
             cases.append(case)
@@ -216,13 +204,22 @@ def _items(module: ModuleType, root: Path, options: Mapping[str, Any]) -> Iterat
     last = ""
     try:
         for item in module.cases(root, **options):
+            if not isinstance(item, Case | Omission):
+                raise TypeError(
+                    f"cases() yields a {type(item).__name__}; a surgvqa.builders.schema.Case is due"
+                )
             last = item.case_id if isinstance(item, Case) else last
             yield item
     except Exception as error:
-        if module.__name__.startswith("surgvqa.") or module.__file__ is None:
+        if not _is_own(module) or module.__file__ is None:
             raise
         where = f"in the case after {last}" if last else "in its first case"
         raise fault_in_own_code(error, Path(module.__file__), where) from error
+
+
+def _is_own(module: ModuleType) -> bool:
+    """Whether a source is a user's file or an installed package's, and none that ships."""
+    return not module.__name__.startswith("surgvqa.")
 
 
 def look_at(

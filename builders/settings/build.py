@@ -48,7 +48,10 @@ class Build(TimeOptions, MachineOptions, PointingOptions):
     """longest side of frames and clips; 0: as they are"""
     questions: Annotated[
         str | None,
-        Usage("informative|nine", default_text="informative; with --kinds alone, those of every clip"),
+        Usage(
+            "informative|nine",
+            default_text="informative; with --kinds that are all asked of every clip, those",
+        ),
     ] = None
     """informative: what holds, can be seen and can't be guessed without looking; nine: the nine kinds of every clip;
     of a source with sets of its own (pitvqa: ours, official) the name of one, too"""
