@@ -97,8 +97,14 @@ def _of_scenes(scenes: Sequence[Scene], taxonomy: Taxonomy) -> Iterator[tuple[st
         place = f"scene at {scene.time_s} s"
         if not _is_moment(scene.time_s):
             yield place, "a time from 0 on is due, in seconds of the case"
-        if scene.width < 1 or scene.height < 1:
-            yield place, f"a frame of {scene.width} x {scene.height} pixels"
+        sizes = (scene.width, scene.height)
+        if min(sizes) < 1 and (
+            sizes != (0, 0) or any(node.granularity != "presence" for node in scene.nodes)
+        ):
+            yield (
+                place,
+                f"a frame of {scene.width} x {scene.height} pixels; 0 x 0 where nothing is said of places",
+            )
             continue
         for name, count in Counter(node.id for node in scene.nodes).items():
             if count > 1:

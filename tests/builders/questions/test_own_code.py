@@ -149,6 +149,7 @@ def hook(**fields: object) -> Entity:
         (case(scenes=(Scene(5.0, 320, 240), Scene(5.0, 320, 240))), "2 scenes of one moment"),
         (case(scenes=(Scene(-1.0, 320, 240),)), "a time from 0 on is due"),
         (case(scenes=(Scene(1.0, 0, 240),)), "a frame of 0 x 240 pixels"),
+        (case(scenes=(Scene(1.0, 0, 0, (hook(granularity="point", centroid=(1.0, 1.0)),)),)), "a frame of 0 x 0 pixels"),
         (case(scenes=(Scene(1.0, 320, 240, actions=(Action("hok", "cut", None),)),)), "unknown instrument 'hok'"),
         (case(phases=(Phase("preparation", 30.0, 10.0),)), "from 30.0 to 10.0 s: a start from 0 on and a later end"),
         (case(phases=(Phase("preparation", 0.0, float("nan")),)), "from 0.0 to nan s"),
@@ -171,6 +172,9 @@ def test_what_a_case_must_not_hold(wrong: Case, wanted: str) -> None:
 def test_a_case_as_it_should_be_has_no_fault() -> None:
     box = hook(id="hook#2", granularity="box", bbox=(0, 0, 320, 240), confidence=1.0)
     assert own_cases.faults(case(hook(), box, idle_s=((30.0, 40.0),))) == []
+    assert own_cases.faults(case(scenes=(Scene(1.0, 0, 0, (hook(),)),))) == [], (
+        "who says what is in view may not know a size"
+    )
 
 
 def test_every_fault_of_a_source_is_told_at_once_and_nothing_is_built(
