@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.scene import CELLS, grid_cell
+from surgvqa.builders.geometry import masks
 from surgvqa.builders.kinds.view import Draft, Look, all_large, around, both, single, with_suffixes
 from surgvqa.builders.questions.motion import MOSTLY, MOVES, towards
 from surgvqa.builders.schema import Entity, Scene
@@ -20,6 +21,7 @@ SHARES = (0.02, 0.06, 0.15, 0.30)  # of the frame; between these lie the answers
 COVERS = ("under 2 %", "2 to 6 %", "6 to 15 %", "15 to 30 %", "over 30 %")
 CLEAR_SHARE = 0.1  # of a border, within which a share belongs to neither side
 MOST = 3  # pairs of a clip
+MOST_OF_IT = 0.75  # of a mask's pixels
 
 
 def left_of(look: Look) -> Iterator[Draft]:
@@ -65,8 +67,10 @@ def _pairs(
             answer = max(a, b, key=lambda name: values[name])
         else:
             side = scene.width if kind == "left_of" else scene.height
-            clear = abs(values[a] - values[b]) >= apart * side and not are_nested(things[a], things[b])
-            answer = min(a, b, key=lambda name: values[name])
+            first, second = sorted((a, b), key=lambda name: values[name])
+            clear = values[second] - values[first] >= apart * side and not are_nested(things[a], things[b])
+            clear = clear and _is_beyond(things[first], things[second], scene, 0 if kind == "left_of" else 1)
+            answer = first
         slots = {"a": one, "b": other, "when": look.when(scene.time_s)}
         visible = all_large(look, (things[a], things[b]), scene)
         clear = clear and look.has_whole_mask(things[a], scene) and look.has_whole_mask(things[b], scene)
@@ -75,6 +79,21 @@ def _pairs(
         :1
     ]  # the first tells why none is asked
     yield from with_suffixes(clear_ones[:MOST])
+
+
+def _is_beyond(first: Entity, second: Entity, scene: Scene, axis: int) -> bool:
+    """Whether most of one mask lies before the middle of the other, and most of the other behind its middle.
+
+    A structure in two pieces, one above and one below another, lies neither higher nor lower.
+    """
+    for node, other, is_before in ((first, second, True), (second, first, False)):
+        if node.rle is None or other.centroid is None:
+            return False
+        counts = masks.rle_to_mask(node.rle, scene.width, scene.height).sum(axis)
+        before = counts[: round(other.centroid[axis])].sum() / counts.sum()
+        if (before if is_before else 1 - before) < MOST_OF_IT:
+            return False
+    return True
 
 
 def are_nested(a: Entity, b: Entity) -> bool:

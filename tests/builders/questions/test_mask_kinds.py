@@ -179,3 +179,19 @@ def test_what_nobody_says_may_hide_anything():
     assert not any(one.endswith("not visible") for found in masked.values() for one in found)
     assert any("pupil" in one for one in plain["middle"] & masked["middle"])
     assert not any("pupil" in one for kind in ("middle", "cover", "larger") for one in inner.get(kind, ()))
+
+
+@pytest.mark.parametrize(("low", "is_asked"), [((100, 60, 200, 90), True), ((100, 340, 200, 380), False)])
+def test_a_structure_in_two_pieces_is_neither_higher_nor_lower(low: Rectangle, is_asked: bool) -> None:
+    """A pupil of which a third lies below the lens beside it: nobody can say which of the two is higher."""
+    rectangles = [(100, 10, 200, 70), low]
+    outlines = [[x1, y1, x2, y1, x2, y2, x1, y2] for x1, y1, x2, y2 in rectangles]
+    rle = masks.polygons_to_rle(outlines, W, H)
+    middle, area = masks.centroid_of(rle, W, H), masks.area_of(rle, W, H)
+    pupil = Entity("pupil", "pupil", "anatomy", "mask", masks.box_of(rle, W, H), middle, area, rle=rle)
+    scene = Scene(5.0, W, H, (pupil, drawn("implanted lens", (400, 220, 500, 300))))
+    case = link(Case("a", "made", "cataract", (Phase("incision", 0, 60),), (scene,), duration_s=60.0))
+    clip = next(one for one in moments.windows(case, 5.0, 8).clips if one.scene)
+    chosen = Selection(kinds=("higher",))
+    drafts = certified_questions(clip, case, load("cataract"), transitions([case]), chosen)
+    assert [qa.short_answer for qa in drafts] == (["pupil"] if is_asked else [])
