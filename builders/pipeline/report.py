@@ -176,18 +176,22 @@ BLIND_COLUMNS = {
 def blind_table(report: Mapping[str, Any]) -> str:
     """Return the blind figures as lines to print.
 
-    >>> kinds = {"phase": {"n": 40, "blind_majority": 0.25, "blind_by_text": None, "majority_answer": "idle"}}
+    >>> kinds = {"phase": {"n": 40, "n_blind": 8, "blind_majority": 0.25, "blind_by_text": None, "majority_answer": "idle"}}
     >>> print(blind_table({"kinds": kinds, "blind_on": "test"}))
-    kind                    n  majority    text   words  best blind  on test; majority says
-    phase                  40       25%       -       -           -  idle
+    kind                  all    test  majority    text   words  best blind  majority says
+    phase                  40       8       25%       -       -           -  idle
+    questions of all splits and of test, on which the guessers are measured
     """
     heads = "".join(f"{head:>{len(head) + 2 if len(head) > 5 else 8}}" for head in BLIND_COLUMNS)
-    lines = [f"{'kind':<18}{'n':>7}{heads}  on {report['blind_on']}; majority says"]
+    held_out = report["blind_on"]
+    width = max(8, len(held_out) + 2)
+    lines = [f"{'kind':<18}{'all':>7}{held_out:>{width}}{heads}  majority says"]
     for kind, facts in report["kinds"].items():
         figures = "".join(
             f"{'-' if (share := facts.get(key)) is None else f'{share:.0%}':>{len(head) + 2 if len(head) > 5 else 8}}"
             for head, key in BLIND_COLUMNS.items()
         )
         answer = "–" if facts["majority_answer"] is None else facts["majority_answer"]
-        lines.append(f"{kind:<18}{facts['n']:>7}{figures}  {answer}")
+        lines.append(f"{kind:<18}{facts['n']:>7}{facts['n_blind']:>{width}}{figures}  {answer}")
+    lines.append(f"questions of all splits and of {held_out}, on which the guessers are measured")
     return "\n".join(lines)

@@ -28,6 +28,13 @@ AUDIT_MISSES = (
     'such as "patient" or "operated by", Chinese names inside a sentence without a title, names in other scripts than '
     "Latin and Chinese, numbers without a word that says what they are"
 )
+# What a row of `clips` holds of the recording, by --media.
+HOLDS = {
+    "frames": "its frames",
+    "clips": "its video",
+    "reference": "the address of its recording with a poster picture",
+    "none": "its times in a recording that isn't here",
+}
 PLACES = ("root", "out", "push_to", "workers")  # parameters that say where and how fast, never what
 
 
@@ -53,7 +60,12 @@ def _card(manifest: Manifest, report: Mapping[str, Any], repo_id: str) -> str:
     source, splits = manifest["source"], report["splits"]
     totals = {key: sum(split[key] for split in splits.values()) for key in ("cases", "clips", "qa")}
     kinds = sorted(report["kinds"].items())
-    omission_causes = Counter(general_cause(item["cause"]) for item in manifest["dropped"])
+    first_causes: dict[str, str] = {}  # of each kind of cause the first one, without paths
+    omission_causes = Counter(
+        first_causes.setdefault(general_cause(item["cause"]), without_paths(item["cause"]))
+        for item in manifest["dropped"]
+    )
+    media = str(manifest["parameters"].get("media", "frames"))
     single = [code(name) for name, kind in kinds if kind["single_class"]]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest["versions"].items()))
     configs = data_configs(manifest["files"])
@@ -76,7 +88,9 @@ def _card(manifest: Manifest, report: Mapping[str, Any], repo_id: str) -> str:
         versions=versions,
         snippet=snippet(repo_id, configs),
         single_answer=Markdown(", ".join(single)),
-        privacy=privacy(manifest.get("privacy")),
+        holds=HOLDS.get(media, HOLDS["frames"]),
+        has_pictures=media != "none",
+        privacy=privacy(manifest.get("privacy"), has_pictures=media != "none"),
     )
 
 
@@ -181,17 +195,22 @@ def general_cause(cause: str) -> str:
     return re.sub(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", "N", without_paths(cause))
 
 
-def privacy(audit: FrameAudit | None) -> Markdown:
+def privacy(audit: FrameAudit | None, *, has_pictures: bool = True) -> Markdown:
     """State what is known about people in the data: never more than was checked.
 
     ``audit`` is the manifest's ``privacy``: frames looked at, and how many showed what they must not.
     With no hit in n frames, at most 3/n of all frames show it, at 95 % (the rule of three).
     """
+    pictures = (
+        "Frames are encoded anew, without EXIF." if has_pictures else "No row holds a picture or a sound."
+    )
     statement = (
-        "Frames are encoded anew, without EXIF. `surgvqa-card audit` searches every text, picture header and "
+        f"{pictures} `surgvqa-card audit` searches every text, picture header and "
         "container of this folder for names, dates, addresses, paths and tokens; `surgvqa-card push` runs it and "
         f"publishes nothing on a hit. It misses {AUDIT_MISSES}."
     )
+    if not has_pictures:
+        return Markdown(statement)
     if not audit or not audit.get("frames"):
         return Markdown(
             f"{statement} The pixels have not been audited: look at them before you publish or share."

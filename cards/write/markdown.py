@@ -91,6 +91,16 @@ def link(url: str) -> Markdown:
     return Markdown(f"<{url}>") if re.fullmatch(r"https?://[\w.-]+(/[\w./~%?=&#+-]*)?", url) else escape(url)
 
 
+def with_addresses(text: str) -> Markdown:
+    """Return a text whose web addresses can be read, as code: a text of the data makes no link.
+
+    >>> with_addresses("https://example.org/a_b, after registration")
+    '`https://example.org/a_b`, after registration'
+    """
+    parts = re.split(r"(https?://[^\s,;()<>]+)", one_line(text))
+    return Markdown("".join(code(part) if i % 2 else escape(part) for i, part in enumerate(parts)))
+
+
 def percent(share: float | None) -> Markdown:
     """Return a share of one, as a card shows it.
 
@@ -152,6 +162,7 @@ def render(template: str, **values: Any) -> str:
         "code": code,
         "or_dash": or_dash,
         "link": link,
+        "with_addresses": with_addresses,
         "percent": percent,
         "decimal": decimal,
         "interval": interval,

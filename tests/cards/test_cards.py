@@ -84,7 +84,7 @@ def test_the_card_of_a_data_set_says_what_was_measured(made: dict[str, Any]) -> 
     card = dataset_card(made, report(), "clinic/cases")
     assert not card_faults(card, "dataset")
     assert "| `train` | 2 | 4 | 4 |" in section(card, "Splits")
-    assert "| `phase` | 8 | 2 | `incision` | 50.0 % | 50.0 % |" in section(card, "Questions")
+    assert "| `phase` | 8 | 2 | 2 | `incision` | 50.0 % | 50.0 % |" in section(card, "Questions")
     assert "| `train/test` | 0 | 0 | 0 | 0 |" in section(card, "Leaks between the splits")
     assert "Nothing was left out." in section(card, "Left out")
     assert "agreement 0.98" in section(card, "Measured on the input")
@@ -114,7 +114,7 @@ def test_drops_are_counted_by_cause_and_name_nobody(made: dict[str, Any]) -> Non
         for n in range(30)
     ] + [{"item": "x", "cause": "a byte-equal copy"}]
     card = dataset_card(made, report())
-    assert "| 30 | clip ends at N s, beyond FILE |" in card
+    assert "| 30 | clip ends at 0.5 s, beyond FILE |" in card
     assert "| 1 | a byte-equal copy |" in card and "31 items" in card
     assert "DOE" not in card and "/data" not in card
 
