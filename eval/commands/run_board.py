@@ -70,8 +70,8 @@ def lines(board: boards.Board) -> Iterator[str]:
     rows = [
         (
             one.model,
-            str(one.rank),
-            "-".join(map(str, one.rank_ci95)),
+            "–" if one.rank is None else str(one.rank),
+            "–" if one.rank_ci95 is None else "-".join(map(str, one.rank_ci95)),
             percent(one.first),
             str(one.seeds),
             percent(one.accuracy),
@@ -101,7 +101,7 @@ def lines(board: boards.Board) -> Iterator[str]:
         "rank by Copeland over kinds, its 95 % and the share of first ranks over resampled cases"
     )
     yield (
-        "these cases are too few to see any difference"
+        "these cases are too few to see any difference, or to rank the models"
         if board.visible is None
         else f"with these cases a difference of {percent(board.visible)} points can be seen (in four of five studies)"
     )

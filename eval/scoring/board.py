@@ -40,10 +40,10 @@ class Entry:
     ci95: list[float] | None  # over cases, of the mean over seeds
     lift: float  # above the blind guess
     buckets: dict[str, float]
-    rank: int
+    rank: int | None  # None for so few cases that no difference between two models could be shown
     copeland: float  # models beaten, ties half
-    rank_ci95: list[int]  # of 1,000 resamples of the cases
-    first: float  # share of resamples in which it leads
+    rank_ci95: list[int] | None  # of 1,000 resamples of the cases
+    first: float | None  # share of resamples in which it leads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Board:
     rule: str
     blind_majority: float
     buckets: dict[str, int]  # questions of each
-    entries: list[Entry]  # the first rank first
+    entries: list[Entry]  # the first rank first; without ranks, the most accurate
     differences: list[Difference]
     visible: float | None  # the smallest difference that these cases show in four of five studies
     notes: list[str]
@@ -111,7 +111,7 @@ def board(
         rule=rule,
         blind_majority=float(blind.mean()),
         buckets={name: place.count(name) for name in sorted(set(place))},
-        entries=sorted(entries, key=lambda one: one.rank),
+        entries=sorted(entries, key=lambda one: (one.rank or 0, -one.accuracy if one.rank is None else 0.0)),
         differences=differences,
         visible=_visible(marks, [row.case_id for row in rows], seed),
         notes=[*_notes(cases, len(differences)), *single],
@@ -120,18 +120,14 @@ def board(
 
 def _several_answers(rows: Sequence[Prediction]) -> tuple[list[int], list[str]]:
     """Return the places of the questions whose kind has several answers, and a note on the others; all, where none has."""
-    single = {kind for kind, own in _answers(rows).items() if len(own) == 1}
+    rows_by_kind: dict[str, list[Prediction]] = defaultdict(list)
+    for row in rows:
+        rows_by_kind[row.kind].append(row)
+    single = {kind for kind, own in rows_by_kind.items() if kinds.has_one_answer(own)}
     kept_places = [i for i, row in enumerate(rows) if row.kind not in single]
     if not single or not kept_places:
         return list(range(len(rows))), []
     return kept_places, [f"left out, one answer only: {', '.join(sorted(single))}"]
-
-
-def _answers(rows: Sequence[Prediction]) -> dict[str, set[str]]:
-    answers: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        answers[row.kind].add(row.short_answer)
-    return answers
 
 
 def _marks(
@@ -186,6 +182,7 @@ def _entries(
         marks, cases, [f"{bucket}\n{row.kind}" for bucket, row in zip(place, rows, strict=True)]
     )
     scores = _copeland(totals.sum(0)[None], counts.sum(0)[None])[0]
+    can_be_seen = statistics.least(len(totals)) < LEVEL
     ranks = _resampled_ranks(totals, counts, seed)
     own_buckets = sorted(set(place))
     entries = []
@@ -200,10 +197,12 @@ def _entries(
                 ci95=kinds.interval(marks[i], cases),
                 lift=float(marks[i].mean() - blind.mean()),
                 buckets=share,
-                rank=1 + int((scores > scores[i] + 1e-9).sum()),
+                rank=1 + int((scores > scores[i] + 1e-9).sum()) if can_be_seen else None,
                 copeland=float(scores[i]),
-                rank_ci95=[int(end) for end in np.quantile(ranks[:, i], (0.025, 0.975), method="nearest")],
-                first=float((ranks[:, i] == 1).mean()),
+                rank_ci95=[int(end) for end in np.quantile(ranks[:, i], (0.025, 0.975), method="nearest")]
+                if can_be_seen
+                else None,
+                first=float((ranks[:, i] == 1).mean()) if can_be_seen else None,
             )
         )
     return entries

@@ -15,7 +15,7 @@ from surgvqa.eval.data import reference
 from surgvqa.eval.data.predictions import Prediction
 from surgvqa.eval.documents.comparison import Comparison, Difference, KindDifference, OtherAnswers
 from surgvqa.eval.scoring import match, statistics
-from surgvqa.eval.scoring.kinds import difference
+from surgvqa.eval.scoring.kinds import difference, has_one_answer
 from surgvqa.eval.scoring.score import choose_rule, lay
 from surgvqa.eval.scoring.verdicts import Judgement, judge
 
@@ -46,7 +46,7 @@ def compare(
     kinds: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         kinds[pair[0].row.kind].append(pair)
-    single = sorted(kind for kind, own in kinds.items() if _single_class(own))
+    single = sorted(kind for kind, own in kinds.items() if has_one_answer([x.row for x, _ in own]))
     kept_pairs = [pair for pair in pairs if pair[0].row.kind not in single] or pairs
     by_kind = _by_kind(kinds, rule, seed)
     tested_kinds = [kind for kind, own in by_kind.items() if "p_holm" in own]
@@ -152,10 +152,6 @@ def _figures(pairs: Sequence[Pair], rule: str, seed: int) -> Difference:
         "only_a": int(((a == 1) & (b == 0)).sum()),
         "only_b": int(((b == 1) & (a == 0)).sum()),
     }
-
-
-def _single_class(pairs: Sequence[Pair]) -> bool:
-    return len(pairs) > 1 and len({x.row.short_answer for x, _ in pairs}) == 1
 
 
 def same_order(rows: Sequence[Prediction], others: Sequence[Prediction]) -> list[Prediction]:

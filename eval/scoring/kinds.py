@@ -66,7 +66,7 @@ def figures(
         "best_constant": float(best.sum()) / len(rows),
         "lift": share - blind_share,
         "lift_ci95": difference(right - blind, cases, seed)[0],
-        "single_class": len(truths) == 1 and len(rows) > 1,
+        "single_class": has_one_answer(rows),
         "collapsed": len(rows) > 3 and true_spread > 0 and spread < COLLAPSE * true_spread,
         "entropy_bits": {"answers": round(spread, 4), "truth": round(true_spread, 4)},
         "errors": sum(judgement.has_crashed for judgement in own),
@@ -165,6 +165,11 @@ def confusion(truth: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str
     for row, column in zip(truth, labels, strict=True):
         table[row if row in common else "(other)"][column if column in common else "(other)"] += 1
     return {row: dict(sorted(counts.items())) for row, counts in sorted(table.items())}
+
+
+def has_one_answer(rows: Sequence[Prediction]) -> bool:
+    """Whether all of a kind's questions have one right answer, and there are several: such a kind measures nothing."""
+    return len(rows) > 1 and len({row.short_answer for row in rows}) == 1
 
 
 def _by_answer(true_answers: Sequence[str], right: np.ndarray) -> float:

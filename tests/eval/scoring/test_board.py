@@ -63,9 +63,12 @@ def test_few_cases_show_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
     own = [
         str(write(tmp_path / f"{name}.jsonl", share, 1, cases=4)) for name, share in (("a", 0.9), ("b", 0.2))
     ]
-    assert main(["board", *own]) == 0
+    assert main(["board", *own, "--out", str(tmp_path / "board.json")]) == 0
     said = capsys.readouterr().out
-    assert "too few to see any difference" in said
+    assert "too few to see any difference, or to rank" in said
+    entries = json.loads((tmp_path / "board.json").read_text())["entries"]
+    assert [one["model"] for one in entries] == ["a", "b"], "the most accurate first"
+    assert {one[key] for one in entries for key in ("rank", "rank_ci95", "first")} == {None}
     assert "it takes 6 cases" in said
 
 
@@ -74,3 +77,24 @@ def test_what_is_refused(files: list[str], capsys: pytest.CaptureFixture[str]) -
     assert "no row has it; did you mean centre" in capsys.readouterr().err
     assert main(["board", *files[:3]]) == 2
     assert "a board compares models, found 1" in capsys.readouterr().err
+
+
+def test_board_and_compare_count_the_same_questions(tmp_path: Path) -> None:
+    """A kind of a single question counts in both, a kind of one answer in none."""
+    files = [write(tmp_path / f"{name}.jsonl", share, 1, cases=8) for name, share in (("a", 0.9), ("b", 0.2))]
+    for file in files:
+        row = {
+            "qa_id": "alone",
+            "case_id": "case0",
+            "kind": "alone",
+            "question": "Which?",
+            "short_answer": "left",
+            "prediction": "left",
+        }
+        with file.open("a") as end:
+            end.write(json.dumps(row) + "\n")
+    counts = {}
+    for verb, key in (("board", "n"), ("compare", "n_headline")):
+        assert main([verb, *map(str, files), "--out", str(tmp_path / verb)]) == 0
+        counts[verb] = json.loads((tmp_path / verb).read_text())[key]
+    assert counts["board"] == counts["compare"] == 289
