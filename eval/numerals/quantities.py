@@ -33,6 +33,15 @@ class Quantity(NamedTuple):
     unit: str
 
 
+BEGINS = re.compile(r"\b(?:starts?|started|begins?|began|from|starting|beginning|onset|commences?)\b")
+ENDS = re.compile(r"\b(?:ends?|ended|stops?|stopped|finish\w*|done|complet\w*|until|till|to|over)\b")
+ASKS_BEGIN, ASKS_END = (
+    re.compile(r"\b(?:starts?|begins?|began|started)\b"),
+    re.compile(r"\b(?:ends?|stops?|finish\w*|done|over)\b"),
+)
+PARTS = re.compile(r"[,;.](?!\d)|(?=\b(?:and|until|till|to)\b)")
+
+
 @lru_cache(maxsize=16384)
 def quantity(text: str) -> Quantity | None:
     """Return the one quantity in a text, in the unit's base; None where there is none, or several.
@@ -73,6 +82,25 @@ def quantity(text: str) -> Quantity | None:
     base = "length" if unit in LENGTHS else "time" if unit in TIMES else unit
     top = float(high) if high else low
     return Quantity(sign, round(low * scale, 9), round(top * scale, 9), base)
+
+
+def part_asked(text: str, question: str) -> str:
+    """Return the part of a reply that tells when a thing begins, or ends, where that is asked and both are told.
+
+    >>> part_asked("It starts at 7 s and is done by 19 s.", "When does it start?")
+    'It starts at 7 s '
+    >>> part_asked("from 7 s until 19 s", "When does it end?"), part_asked("7 s", "When does it end?")
+    ('until 19 s', '7 s')
+    """
+    goals = [
+        reply_words
+        for question_words, reply_words in ((ASKS_BEGIN, BEGINS), (ASKS_END, ENDS))
+        if question_words.search(question.casefold())
+    ]
+    if len(goals) != 1 or quantity(text) is not None:
+        return text
+    parts = [part for part in PARTS.split(text) if goals[0].search(part.casefold()) and quantity(part)]
+    return parts[0] if len(parts) == 1 else text
 
 
 def _place_of_total(tokens: tuple[str, ...], places: list[int]) -> int | None:

@@ -50,7 +50,7 @@ COMPOUND = re.compile(
 QUANTITY = re.compile(rf"(?<![\w.])(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>{_TIME}|{_LENGTH})\b", re.I)
 
 
-ORDINAL_TIME = re.compile(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b|\b(second|minute) (\d+)\b", re.I)
+ORDINAL_TIME = re.compile(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b|(?<!\d )\b(second|minute) (\d+)\b", re.I)
 SET_TIME = re.compile(rf"\bt\s*[=:≈]\s*(\d+(?:\.\d+)?)\b(?![.:\d])(?!\s*(?:{_TIME})\b)", re.I)  # "t = 12"
 COUNTING = re.compile(r"\b(?:how many|how often|number of|count)\b", re.I)
 DURATION = re.compile(

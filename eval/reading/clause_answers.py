@@ -102,7 +102,7 @@ def predicate(own: tuple[str, ...], question_words: tuple[str, ...]) -> str:
     has_no = own[:1] == ("no",)  # "No bleeding whatsoever"
     if any(len(word) < 2 or word not in letters for word in rest) or {"yes", "no", "or"} & {*own[has_no:]}:
         return ""
-    return "no" if any(word in DENIALS or word.endswith("n't") for word in own) else "yes"
+    return "no" if denies(own) else "yes"
 
 
 def clause_answer(
@@ -178,3 +178,12 @@ def bare(own: tuple[str, ...]) -> bool:
     if not YES.isdisjoint(own) or "no" in own or own[0] == "or":
         return False
     return not EXISTS.isdisjoint(own[:3]) or (own[:2] == ("not", "in") and not SCENE.isdisjoint(own))
+
+
+def denies(tokens: tuple[str, ...]) -> bool:
+    """Whether any word of a reply denies something.
+
+    >>> denies(("it", "isn't", "there")), denies(("it", "is"))
+    (True, False)
+    """
+    return any(word in DENIALS or word.endswith("n't") for word in tokens)

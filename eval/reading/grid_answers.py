@@ -60,9 +60,10 @@ SIDE_OF = re.compile(  # "On which side of the duct does the clip lie?"
     r"\b(?:which|what) side of (?:the )?(?P<other>\w+(?: \w+){0,2}?) (?:is|are|does|do|was|were) (?:the )?(?P<thing>\w+(?: (?!on\b)\w+){0,2}?)"
     rf"(?: on)?{_LIES}$"
 )
+_AROUND = "front|behind|anterior|posterior|superior|inferior|medial|lateral|proximal|distal"
 EITHER_SIDE = re.compile(  # "Is the tip left or right of the pupil?"
-    r"\b(?:is|are|does|lies?) (?:the )?(?P<thing>(?:(?!is\b|or\b|left|right|above|below|to\b|on\b)\w+ ?){1,3}?) (?:(?:lie|to|on|the|side) )*"
-    r"(?:left|right|above|below)\b.*\bor\b.*\b(?:left|right|above|below|under|over)(?: side)?(?: of)? (?:the )?(?P<other>\w+(?: \w+)?)$"
+    r"\b(?:is|are|does|lies?) (?:the )?(?P<thing>(?:(?!is\b|or\b|left|right|above|below|to\b|on\b|in\b|behind)\w+ ?){1,3}?) (?:(?:lie|to|on|in|the|side) )*"
+    rf"(?:left|right|above|below|{_AROUND})\b.*\bor\b.*\b(?:left|right|above|below|under|over|{_AROUND})(?: side)?(?: of| to)? (?:the )?(?P<other>\w+(?: \w+)?)$"
 )
 IN = re.compile(r"\bin (?:the|it)\b", re.I)
 _ROW, _COLUMN, _BETWEEN = (
@@ -73,9 +74,12 @@ _ROW, _COLUMN, _BETWEEN = (
 ROW_COLUMN = re.compile(rf"\b{_ROW}{_BETWEEN}(?:the )?{_COLUMN}\b", re.I)
 COLUMN_ROW = re.compile(rf"\b{_COLUMN}{_BETWEEN}(?:the )?{_ROW}\b", re.I)
 INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above", "inside": "around",
-           "around": "inside", "left": "right", "right": "left"}  # fmt: skip
+           "around": "inside", "left": "right", "right": "left", "in front of": "behind", "behind": "in front of",
+           "anterior": "posterior", "posterior": "anterior", "superior": "inferior", "inferior": "superior",
+           "medial": "lateral", "lateral": "medial", "proximal": "distal", "distal": "proximal"}  # fmt: skip
 RELATIONS = word_set(
-    "left right above below over under beneath underneath higher lower inside within around surrounds surrounding encircles top"
+    "left right above below over under beneath underneath higher lower inside within around surrounds surrounding encircles top "
+    "behind front anterior posterior superior inferior medial lateral proximal distal"
 )
 REFERENCES = word_set("of to from than")
 HAS = word_set("has have having with sees")

@@ -11,6 +11,9 @@ from surgvqa.eval.words.roots import root
 from surgvqa.eval.words.terms import Mention, mentions
 from surgvqa.eval.words.tokens import MARK, clauses, name, spots, stem, word_set, words
 
+HEADING = re.compile(
+    r"^\s*(?!no\b|not\b|absent)[a-z ]{3,30}:[ \t]*\n(?=[^:]+$)", re.I
+)  # "tools:" above one a line
 THINGS = r"(?:instruments?|tools?|objects?|anatomy|structures?|phases?|steps?)"
 NOTHING = re.compile(
     rf"(?:none|nothing|empty|no|zero|0|ø|not any)|(?:no|zero|0|not any) (?:\w+ )?{THINGS}(?: \w+)*|none (?:visible|seen|present|at all)"
@@ -44,6 +47,7 @@ COMES_LATER = re.compile(  # "the bag comes later"
 )
 OR_JOINTS, OR_WORDS = word_set("| or nor any"), word_set("or nor")
 ARTICLES, LONGEST_LIST = word_set("a an the one"), 12
+AND = re.compile(r"\band\b|&|\+|\bplus\b|\bas well as\b", re.I)
 AGENT = frozenset(["by", "with", "using", "via"])
 DASH = re.compile(r"\s[-–—]\s")
 WORD = re.compile(r"[^\W\d_]{4,}")
@@ -73,6 +77,7 @@ def name_sets(
     >>> name_sets("No instruments are visible.", "none")
     (frozenset(), frozenset())
     """
+    prediction = HEADING.sub("", prediction)
     truth = items(answer, vocabulary)
     known_names = tuple(dict.fromkeys([*truth, *(name(entry) for entry in vocabulary if not nothing(entry))]))
     names = {name(entry) for entry in names_in(prediction, known_names)}
@@ -298,3 +303,15 @@ def is_list(answer: str) -> bool:
     return len(parts) > 1 and all(
         1 <= len(words(part)) <= 3 and not part.strip()[0].isdigit() for part in parts if part.strip()
     )
+
+
+def both_of(text: str, answers: tuple[str, ...], options: tuple[str, ...]) -> str | None:
+    """Return the option "both" where a reply names the two others of a question, joined.
+
+    >>> both_of("the left one and the right one", ("left", "right"), ("left", "right", "both", "neither"))
+    'both'
+    """
+    others = {option for option in options if name(option) not in ("both", "neither", "none")}
+    both = next((option for option in options if name(option) == "both"), None)
+    is_joined = AND.search(text) is not None and OR_WORDS.isdisjoint(words(text))
+    return both if len(others) == 2 and {*answers} - {both} == others and is_joined else None

@@ -17,6 +17,7 @@ from surgvqa.eval.reading.clause_answers import (
     acts,
     bare,
     clause_answer,
+    denies,
     labels,
     opposite,
     predicate,
@@ -49,6 +50,9 @@ CONFIRMATION = re.compile(  # "That's correct."
 TAG_QUESTION = re.compile(  # "It bleeds, doesn't it?"
     r",\s*(?:is|are|was|does|do|did|has|have|can|will|would)(?:n't| not)?\s+(?:it|they|there|this|that|he|she)\s*\?\s*$",
     re.I,
+)
+NO_DOUBT = re.compile(
+    r"^\W*(?:there(?:'s| is) )?no doubt(?: about (?:it|that))?\b[\s,:;–-]*(?:that )?(?=\w)", re.I
 )
 SURE = re.compile(
     r"(?:without|beyond) (?:a |any )?(?:doubt|question)|no doubt|exactly|precisely|naturally|undoubtedly"
@@ -87,7 +91,8 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     >>> polarity("Yes, the spatula is not visible.", "Is a spatula visible?")
     ('', 'contradicts itself')
     """
-    text = in_question_words(TAG_QUESTION.sub(".", text), question)
+    own = TAG_QUESTION.sub(".", text)
+    text = in_question_words(NO_DOUBT.sub("certainly, ", own), question)
     tokens = tuple("there" if token == "there's" else token for token in clauses(text))
     if all(word in SURELY or word in ("not", "of", "course", MARK) for word in tokens):  # "Definitely not."
         return "no" if "not" in tokens else "yes", ""
@@ -115,6 +120,8 @@ def polarity(text: str, question: str = "") -> tuple[str, str]:
     if (short := SHORT.get(tokens[0] if tokens else "")) and len(words(text)) == 1:
         return short, ""
     plain_answers = _plain_answers(tokens)
+    if NO_DOUBT.match(own) and asks(question) and not denies(tokens):
+        plain_answers.add("yes")
     if ABSENT_NOW.fullmatch(" ".join(tokens).split(f" {MARK}")[0]) and asks(
         question
     ):  # "Not yet, it hangs on"

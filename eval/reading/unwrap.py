@@ -49,6 +49,8 @@ DANGLING = re.compile(  # "so the answer might be"
 HEADING = re.compile(r"^\W*(?:(?:final|correct)\s+)?answer\W*\n", re.I | re.M)
 CONCLUDES = re.compile(
     r"(?:\.\.+|…|\s[-–—])\s*(?:no|wait|sorry|scratch that)\s*[,:]\s*(?=\S)"  # "left … no, right"
+    r"|(?<=[.!?;])\s*(?:no[\s,]+)?(?:(?:wait|sorry|hold on|scratch that|my mistake|i (?:got|had) (?:that|it) wrong|"
+    r"that(?:'s| is| was) wrong|let me correct (?:that|myself))[\s,:;–-]+)+(?=\S)"
     r"|\b(?:therefore|in conclusion|in summary|to conclude|to sum up|hence|thus|correction|actually)\s*[,:]\s*"
     r"|\b(?:on|upon|after) (?:a )?(?:second|closer|further) (?:thoughts?|look|inspection|reflection|review)\b[\s,:]*"
     r"|(?:^|(?<=[.!?\n]))\s*(?:overall|in short|in total|(?:final )?verdict|bottom line|summary|result)\s*[:,]\s*"

@@ -25,8 +25,10 @@ from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, places, quantities, units
 from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
 from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity, sequences
+from surgvqa.eval.reading.letters import whole_choice
 from surgvqa.eval.reading.lists import (
     beside_the_question,
+    both_of,
     doubts,
     in_base_forms,
     is_list,
@@ -189,7 +191,7 @@ def _in_words(rule: str, text: str, target: Target) -> Verdict:
     if quantities.is_quantity(short):
         if units.is_moment(text, target.question):
             return Verdict(False, "a moment, no duration")
-        quantity = quantities.quantity(text)
+        quantity = quantities.quantity(quantities.part_asked(text, target.question))
         true = quantities.quantity(short)
         if quantity and true and not true.unit:
             quantity = quantity._replace(unit="")
@@ -311,14 +313,22 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
         return RIGHT if words(option) == words(target.answer) else Verdict(False, "another answer")
     answers = grid_answers.seen_from_thing(text, target.question, options)
     forms = {words(option) for option in answers}
+    if joint := both_of(text, answers, target.choices):
+        return RIGHT if words(joint) == words(target.answer) else Verdict(False, "another answer")
+    if not forms and (whole := whole_choice(text, target.choices)):
+        forms = {words(whole)}
     choice = _choice_by_letter(rule, text, target)
     if choice is not None:
-        if not forms and _only_denies_others(text, options, words(choice)):
+        if not forms and hedges.only_denies_others(text, options, words(choice)):
             forms = {words(choice)}
         elif forms and words(choice) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
     if not forms and len(target.choices) == 2 and mentions(text, options):  # "not open" is closed
-        forms = {words(target.answer)} if _only_denies_others(text, options, words(target.answer)) else forms
+        forms = (
+            {words(target.answer)}
+            if hedges.only_denies_others(text, options, words(target.answer))
+            else forms
+        )
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
     has_list = hedges.alternatives(text, options) and not order.is_settled(text, options, target.question)
@@ -327,15 +337,6 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
     if forms:
         return RIGHT if words(target.answer) in forms else Verdict(False, "another answer")
     return _not_stated(rule, text, target, options)
-
-
-def _only_denies_others(text: str, options: tuple[str, ...], choice_words: tuple[str, ...]) -> bool:
-    """Whether a reply names no option but by denying another one than ``choice_words``: "A, not the uterus"."""
-    tokens = clauses(text)
-    return all(
-        words(mention.option) != choice_words and is_negated(tokens, mention.start, mention.end)
-        for mention in mentions(text, options)
-    )
 
 
 def _not_stated(rule: str, text: str, target: Target, options: tuple[str, ...]) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from itertools import pairwise
 
 from surgvqa.eval.words.name_index import FILLERS, Index
 from surgvqa.eval.words.roots import kin, root
@@ -48,6 +49,12 @@ def find_derived(
     if len(whole) == 1:
         option, places = whole.popitem()
         yield min(places), max(places) + 1, option
+    elif len(whole) > 1 and not named_options:  # "a is opened before b is tied"
+        spans = sorted(
+            (min(places), max(places) + 1, option) for option, places in whole.items() if len(places) > 1
+        )
+        if len(spans) == len(whole) and all(before[1] <= after[0] for before, after in pairwise(spans)):
+            yield from spans
 
 
 def _longest_phrase(clause_roots: list[dict[str, int]], option_index: Index) -> dict[str, list[int]]:

@@ -59,7 +59,7 @@ def test_rows_written_before_they_were_tried() -> None:
     Seven more by one hand: 84, 88, 86, 82, 86, 85 and 92 %, 25 of 951 wrong ones passed. Two by somebody who had not seen the
     code: 55 of 60 with one wrong one passed, then 50 of 60 and none. A third one: 50 of 60 and three; 27 of 40 by one hand
     after it, and one, of which five are left out: three that no rule of ours reads, two that twist their words on purpose. Then 157 of 165 by one hand, none passed; and
-    57 and 54 of 60 by somebody who had not seen the code, one and two passed.
+    57, 54, 57 and 54 of 60 by two who had not seen the code; one, two, none and one passed.
 
     The last 36 were written to the kinds of disagreement of the tenth round. Left out as debatable: minutes in Arabic, a tool
     in brackets that rests "outside the frame" beside a list, "III" for 3, "calot dissection" for Calot's triangle dissection, and a bare "None." to a question that asks yes or no.
