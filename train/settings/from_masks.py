@@ -23,7 +23,7 @@ class Segment:
     model: Literal["unet", "text-unet", "clipseg", "sam"] = "unet"
     """classes, or phrases: text-unet learns from nothing, clipseg and sam go on from a checkpoint"""
     encoder: Annotated[str, Usage("NAME")] = "resnet18"
-    """of the U-Nets: any of segmentation-models-pytorch"""
+    """of the U-Nets: any of segmentation-models-pytorch, or plain, which begins at full resolution: for thin structures"""
     decoder: Annotated[tuple[int, ...], Usage("N")] = (256, 128, 64, 32, 16)
     """channels of the U-Nets' decoder, coarse to fine; their number is the depth"""
     weights: Annotated[str | None, Usage("NAME", default_text="random")] = None
