@@ -66,9 +66,9 @@ def learn(run: PreparedRun) -> None:
         figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
         print(closing_line(options.output_dir, outcome, figures))
         hears = isinstance(options, AudioOptions)
-        aligned = isinstance(options, AudioOptions) and options.stage == "align"
+        alignment = isinstance(options, AudioOptions) and options.stage == "align"
         config = "spoken" if hears else run.config  # `audio` reads the spoken questions whatever the config
-        if words := next_words(config, run.dataset_name, options.output_dir, aligned=aligned):
+        if words := next_words(config, run.dataset_name, options.output_dir, alignment=alignment):
             print(next_line(*words))
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
@@ -77,13 +77,13 @@ def learn(run: PreparedRun) -> None:
     trainer.end()
 
 
-def next_words(config: str | None, data: str, out: str, *, aligned: bool = False) -> tuple[str, ...]:
+def next_words(config: str | None, data: str, out: str, *, alignment: bool = False) -> tuple[str, ...]:
     """Return the command that follows a run on a config of a data set; nothing where none does.
 
-    ``aligned``: the run taught a projector to hear, and its adapter comes next. What was learned from conversations
+    ``alignment``: the run taught a projector to hear, and its adapter comes next. What was learned from conversations
     (``instruct``) has nothing that it could be scored by: its adapter is merged, to be served.
 
-    >>> next_words("spoken", "lap", "runs/hears", aligned=True)[:4]
+    >>> next_words("spoken", "lap", "runs/hears", alignment=True)[:4]
     ('surgvqa-train', 'audio', '--config', 'audio_lora.yaml')
     >>> next_words("spoken", "lap", "runs/spoken/")[3:5], next_words("clips", "lap", "runs/first")[3:5]
     (('--config', 'spoken'), ('--model', 'runs/first'))
@@ -91,7 +91,7 @@ def next_words(config: str | None, data: str, out: str, *, aligned: bool = False
     ()
     """
     beside = out.rstrip("/")
-    if aligned:
+    if alignment:
         where = ("--model_name_or_path", out, "--dataset_name", data, "--output_dir", f"{beside}-adapter")
         return ("surgvqa-train", "audio", "--config", "audio_lora.yaml", *where)
     if config in SCORED_CONFIGS:
