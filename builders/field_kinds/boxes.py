@@ -65,7 +65,7 @@ def _boxes(look: Look, scene: Scene) -> Iterator[Draft]:
 
 
 def in_box(look: Look) -> Iterator[Draft]:
-    """Yield what the box of an instrument holds, of four instruments."""
+    """Yield which of the instruments in view the box of one holds; of one alone in view, which of four."""
     yield from look.at_ends(lambda scene: with_suffixes(_contents(look, scene)))
 
 
@@ -90,8 +90,12 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
             for other in beside
             if _held_share(other, one) > APART or _held_share(one, other) > INSIDE
         }
-        wrong = [*sorted(there - {one.name} - in_part), *others][: CHOICES - 1]
-        if len(wrong) < CHOICES - 1:
+        # Whoever knows which instruments are used together guesses between those in view: only they are choices. Of 493
+        # boxes of Cataract-1K with the tip and the spatula beside two that weren't there, the latter were right in 4.
+        wrong = sorted(there - {one.name} - in_part)[: CHOICES - 1] or others[: CHOICES - 1]
+        if not there - {one.name} and len(wrong) < CHOICES - 1:
+            continue
+        if not wrong:
             continue
         shuffled_choices = tuple(draws.shuffle([one.name, *wrong], *look.key("in_box", node, scene.time_s)))
         slots = {

@@ -53,7 +53,7 @@ def lines(findings: BenchmarkAudit) -> Iterator[str]:
 
 
 def _file(file: FileAudit) -> Iterator[str]:
-    yield f"{file.file}: {file.n} questions, {file.cases} cases; guessers learn on other {file.folds_by}s"
+    yield f"{file.file}: {file.n} questions, {file.cases} cases; guessers learn on {file.learn_on}"
     heads = ("kind", "n", "answers", "chance", *GUESSERS, "best, 95 %", "")
     rows = [
         (

@@ -2,8 +2,8 @@
 
     surgvqa-eval audit-benchmark test.jsonl train.jsonl --out audit.html
 
-Four guessers that never look answer every question. "majority" is the share of the file's own most frequent answer;
-the others learn on other cases (five folds). A check that the files' columns
+Four guessers that never look answer every question. Of a data set that `surgvqa-build` wrote they learn on its train split and
+answer its test; of a file "majority" is the share of its own most frequent answer, and the others learn on other cases (five folds). A check that the files' columns
 don't allow is listed as not made, never as passed.
 """
 
@@ -22,6 +22,7 @@ from surgvqa.eval.controls.baselines import by_kind, by_text, most_frequent, tex
 from surgvqa.eval.controls.question_files import WINDOW, evidence_outside
 from surgvqa.eval.controls.question_files import read as read_questions
 from surgvqa.eval.data.predictions import Prediction
+from surgvqa.eval.data.reference import training
 from surgvqa.eval.data.streams import Row
 from surgvqa.eval.scoring.shares import share_interval
 from surgvqa.eval.scoring.statistics import sums
@@ -30,7 +31,7 @@ FOLDS = 5
 OUTSIDE = "evidence lies outside the clip"
 POINTS = 0.10  # a kind is given away where the best guesser is so far above chance
 GUESSERS = {
-    "majority": "the most frequent answer of the kind in the file itself",
+    "majority": "the most frequent answer of the kind, in the train split or else in the file itself",
     "text": "of the question's text, word for word",
     "text model": "logistic regression on the question's words and choices",
     "choice habits": "the choice at the place, or of the length, that is most often right",
@@ -61,7 +62,7 @@ class FileAudit:
     file: str
     n: int
     cases: int
-    folds_by: str  # what guessers are kept apart by: case, clip or question
+    learn_on: str  # what guessers learn on: "its train split", or "other" cases, clips or questions
     kinds: list[KindAudit]
     faults: dict[str, int]  # counts of what is broken, by name
     examples: dict[str, list[str]]  # the first few of each fault
@@ -88,12 +89,20 @@ def audit(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> Be
             "two of the files have the same name; rename one, so that the report tells them apart"
         )
     read = {path.name: read_questions(path, columns) for path in paths}
-    files = [_file(path.name, read[path.name], evidence_outside(path)) for path in paths]
+    files = [
+        _file(path.name, read[path.name], evidence_outside(path), training(path) if path.is_dir() else None)
+        for path in paths
+    ]
     shared_counts = [_count_shared(a, read[a], b, read[b]) for a, b in itertools.combinations(read, 2)]
     return BenchmarkAudit(schema_version=1, files=files, shared=shared_counts)
 
 
-def _file(name: str, rows: Sequence[Prediction], outside: Sequence[str] | None) -> FileAudit:
+def _file(
+    name: str,
+    rows: Sequence[Prediction],
+    outside: Sequence[str] | None,
+    train: Sequence[Prediction] | None,
+) -> FileAudit:
     faults, examples = _faults(rows)
     if outside:
         faults[OUTSIDE], examples[OUTSIDE] = len(outside), list(outside[:3])
@@ -112,8 +121,8 @@ def _file(name: str, rows: Sequence[Prediction], outside: Sequence[str] | None) 
         file=name,
         n=len(rows),
         cases=len({row.case_id for row in rows if row.case_id}),
-        folds_by=by,
-        kinds=list(_kinds(usable, key)),
+        learn_on="its train split" if train else f"other {by}s",
+        kinds=list(_kinds(usable, key, train)),
         faults=faults,
         examples=examples,
         not_checked=missing,
@@ -138,14 +147,17 @@ def fold(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % FOLDS
 
 
-def _kinds(rows: Sequence[Prediction], group: Callable[[Prediction], str]) -> Iterator[KindAudit]:
+def _kinds(
+    rows: Sequence[Prediction], group: Callable[[Prediction], str], own_train: Sequence[Prediction] | None
+) -> Iterator[KindAudit]:
     right: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     groups: dict[str, list[str]] = defaultdict(list)
     folds: dict[int, list[Prediction]] = defaultdict(list)
     for row in rows:
-        folds[fold(group(row))].append(row)
+        folds[0 if own_train else fold(group(row))].append(row)
     for number, held_out in sorted(folds.items()):
-        train = [_row(row) for other, some in folds.items() if other != number for row in some]
+        others = [row for other, some in folds.items() if other != number for row in some]
+        train = [_row(row) for row in own_train or others]
         guessers = _guessers(train) if train else {}
         for row in held_out:
             groups[row.kind].append(group(row))
@@ -153,27 +165,34 @@ def _kinds(rows: Sequence[Prediction], group: Callable[[Prediction], str]) -> It
                 guess = guessers[name](_row(row)) if guessers else ""
                 right[row.kind][name].append(_same(guess, row.short_answer))
     for kind, by_guesser in sorted(right.items()):
-        yield _kind([row for row in rows if row.kind == kind], by_guesser, groups[kind], group)
+        own = [row for row in rows if row.kind == kind]
+        yield _kind(own, by_guesser, groups[kind], None if own_train else group)
 
 
 def _kind(
     rows: Sequence[Prediction],
     right: Mapping[str, Sequence[bool]],
     groups: Sequence[str],
-    group: Callable[[Prediction], str],
+    group: Callable[[Prediction], str] | None,
 ) -> KindAudit:
-    """Judge one kind; ``right`` and ``groups`` are in the order in which guessers answered, ``rows`` in the file's."""
+    """Judge one kind; ``right`` and ``groups`` are in the order in which guessers answered, ``rows`` in the file's.
+
+    With a ``group`` the guessers learned on other groups of the same file, and the majority is the file's own.
+    """
     answers = {" ".join(row.short_answer.casefold().split()) for row in rows}
     chance = sum(1 / len(row.choices) if row.choices else 1 / len(answers) for row in rows) / len(rows)
     accuracy = {name: sum(marks) / len(marks) for name, marks in right.items()}
     most, count = Counter(" ".join(row.short_answer.casefold().split()) for row in rows).most_common(1)[0]
-    # Learned on other folds, a majority of evenly divided answers is wrong more often than chance: the file's own.
-    accuracy["majority"] = count / len(rows)
+    if group is not None:
+        # Learned on other folds, a majority of evenly divided answers is wrong more often than chance: the file's own.
+        accuracy["majority"] = count / len(rows)
     if not any(row.choices for row in rows):
         del accuracy["choice habits"]
     best = max(accuracy, key=lambda name: accuracy[name])
-    marks = right[best] if best != "majority" else [_same(row.short_answer, most) for row in rows]
-    places = groups if best != "majority" else [group(row) for row in rows]
+    marks, places = right[best], groups
+    if group is not None and best == "majority":
+        marks = [_same(row.short_answer, most) for row in rows]
+        places = [group(row) for row in rows]
     return KindAudit(
         kind=rows[0].kind,
         n=len(rows),

@@ -83,7 +83,7 @@ def evidence_outside(path: Path) -> list[str] | None:
     outside: list[str] = []
     has_evidence = False
     try:
-        rows = list(records.rows(path))
+        rows = list(reference.rows(path, "test") if path.is_dir() else records.rows(path))
     except InputError:  # no rows with columns: conversations in a form of their own, which tell no evidence
         return None
     for number, row in enumerate(rows):

@@ -3,10 +3,10 @@ import { $, get, json, latest, make, state, tell } from "./shared.js";
 import { pointAt } from "./player.js";
 
 const WHO = ["a", "b"];
-let questions = [], files = [], own = true, recorder = null, recording = null, answered = () => {};
+let questions = [], files = [], answerers = 0, own = true, recorder = null, recording = null, answered = () => {};
 const newest = latest(), asks = { a: latest(), b: latest() }; // of questions, and of what each was asked
 export const whenAnswered = listener => { answered = listener; };
-export const setFiles = names => { files = names; };
+export const setFiles = (names, count) => { files = names; answerers = count; };
 
 const name = who => state[who];
 
@@ -67,14 +67,15 @@ function card(who, answer, waits = "") {
   const place = $(`card-${who}`);
   place.hidden = !name(who);
   place.classList.toggle("waits", Boolean(waits));
-  const parts = [make("h2", {}, `${who.toUpperCase()} · ${name(who)}`)];
+  // The verdict stands first: the card's end may lie below the window's.
+  const verdict = !waits && answer && !answer.error && answer.right != null ? [" ", make("b", { className: answer.right ? "right" : "wrong" }, answer.right ? "✓ right" : "✗ wrong")] : [];
+  const parts = [make("h2", {}, `${who.toUpperCase()} · ${name(who)}`, ...verdict)];
   if (waits) parts.push(make("p", {}, waits));
   else if (!answer) parts.push(make("p", { className: "note" }, files.includes(name(who)) ? "no answer in this file" : "not asked yet"));
   else if (answer.error) parts.push(make("p", { className: "error" }, answer.error));
   else {
     const facts = [answer.seconds != null ? `${answer.seconds.toFixed(2)} s` : "", answer.confidence != null ? `${Math.round(100 * answer.confidence)} % sure` : ""].filter(Boolean).join(" · ");
-    const verdict = answer.right == null ? [] : [make("b", { className: answer.right ? "right" : "wrong" }, answer.right ? "✓ right" : "✗ wrong"), " "];
-    parts.push(make("p", {}, answer.text || "(said nothing)"), make("small", {}, ...verdict, facts));
+    parts.push(make("p", {}, answer.text || "(said nothing)"), make("small", {}, facts));
   }
   place.replaceChildren(...parts);
   if (answer && !waits) pointAt(who, answer.marks);
@@ -84,7 +85,7 @@ function card(who, answer, waits = "") {
 async function askAll(send) {
   tell("ask-error"); $("ask-note").hidden = true;
   const asked = WHO.filter(name);
-  if (!asked.length) return tell("ask-error", "Nobody is chosen to answer: choose a model as A or B.");
+  if (!asked.length) return tell("ask-error", answerers ? "Nobody is chosen to answer: choose a model as A or B." : "Nobody is there to answer: start the app with --model MODEL, or with answers, --predictions FILE.");
   const began = performance.now();
   await Promise.all(asked.map(async who => {
     const mine = asks[who]();

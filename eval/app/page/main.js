@@ -28,7 +28,7 @@ async function start() {
   for (const key of KEYS) state[key] = link.get(key) ?? state[key];
   try {
     const found = await json("api/start");
-    asking.setFiles(found.files);
+    asking.setFiles(found.files, found.answerers.length);
     if (!found.data.includes(state.data)) { if (state.data) tell("data-error", `This app wasn't started with a data set ${state.data}; it shows ${found.data[0]}.`); if (state.data) state.clip = ""; state.data = found.data[0]; }
     const [first = "", second = ""] = found.answerers;
     const answer = (key, otherwise) => { if (!found.answerers.includes(state[key]) && !(link.has(key) && !state[key])) state[key] = otherwise; };
@@ -61,7 +61,7 @@ async function openData(clip = "") {
   const listed = await strip.search();
   if (!mine()) return;
   const chosen = clip || listed?.clips[0]?.clip;
-  if (chosen) await openClip(chosen);
+  if (chosen) await openClip(chosen, null, clip && listed?.clips[0]?.clip);
   else busy(false);
 }
 
@@ -69,7 +69,8 @@ async function openData(clip = "") {
 const phases = ({ phases: parts, start_s: start }) => parts.flatMap(({ label, from_s: from }, at) => [
   ...(at ? [`, from ${clock(from)} `] : from > start ? [`at ${clock(from)} `] : []), make("b", {}, label)]);
 
-async function openClip(clip, seconds = null) {
+// `otherwise` is opened where there is no such clip: a link may be old.
+async function openClip(clip, seconds = null, otherwise = "") {
   const mine = newest();
   busy(true);
   state.clip = clip;
@@ -89,7 +90,10 @@ async function openClip(clip, seconds = null) {
     line.showLine(found, page);
     shownCase = `${state.data} ${page.split} ${page.case}`;
     player.goto(player.place());
-  } catch (error) { if (mine()) tell("film-error", error); }
+  } catch (error) {
+    if (mine() && otherwise && otherwise !== clip) { tell("data-error", `${error.message} The first clip is shown.`); return openClip(otherwise); }
+    if (mine()) tell("film-error", error);
+  }
   if (mine() && !strip.holds(clip)) { await strip.search(); }
   if (mine()) busy(false);
 }

@@ -36,7 +36,7 @@ function show() {
 }
 
 function tile(clip) {
-  const tally = who => { const { right, wrong } = clip[who]; return right + wrong ? [make("b", { className: wrong ? "wrong" : "right" }, `${who.toUpperCase()} ${right}/${right + wrong} `)] : []; };
+  const tally = who => { const { right, wrong } = clip[who]; return right + wrong ? [make("b", { className: wrong ? "wrong" : "right", title: `${who.toUpperCase()} is right in ${right} of ${right + wrong} answers` }, `${who.toUpperCase()} ${right}/${right + wrong} `)] : []; };
   const when = `${clock(clip.start_s)} – ${clock(clip.end_s)}`;
   const phases = clip.phases.map(one => one.label).join(" → ");
   const button = make("button", { type: "button", title: `${clip.case}, ${when}, ${phases}`, onclick: () => open(clip.clip) },

@@ -414,7 +414,9 @@ def test_a_link_to_what_is_gone_says_so(page: Any, url: str) -> None:
     text(tab, "#data-error", "wasn't started with a data set nowhere")
     tab.wait_for_selector("#questions button", timeout=WAIT_MS)
     tab.goto(f"{url}/?clip=gone")
-    text(tab, "#film-error", "there is no clip gone")
+    text(tab, "#data-error", "there is no clip gone")
+    text(tab, "#data-error", "The first clip is shown.")
+    tab.wait_for_selector("#questions button", timeout=WAIT_MS)
     tab.close()
 
 

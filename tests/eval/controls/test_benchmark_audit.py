@@ -44,7 +44,7 @@ def test_kinds_that_give_their_answers_away_are_named(tmp_path: Path) -> None:
     assert kinds["text"].guessers["majority"] == 0.5
     assert kinds["long"].guessers["choice habits"] == 1.0, "the longest choice is always right"
     assert not kinds["phase"].given_away, kinds["phase"]
-    assert file.faults == {} and file.folds_by == "case"
+    assert file.faults == {} and file.learn_on == "other cases"
 
 
 def test_evidence_outside_the_clip_is_counted(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from surgvqa.builders.pipeline.report import blind_table
 from surgvqa.eval.__main__ import main
 from surgvqa.eval.app.service import figures_of
 from surgvqa.eval.app.tracks import in_words
+from surgvqa.eval.controls.benchmark_audit import audit
 from surgvqa.eval.data.predictions import to_line
 from surgvqa.eval.data.reference import questions
 
@@ -99,3 +100,18 @@ def test_score_and_baselines_measure_what_the_build_measured(
         for name in ("majority", "text"):
             share = runs[name]["by_kind"][kind]["accuracy"]
             assert share == pytest.approx(facts[SHOWN[name]], **near), (kind, name)
+
+
+def test_an_audit_of_a_data_set_learns_on_its_train_split(
+    data: Path, kinds: dict[str, dict[str, Any]]
+) -> None:
+    """And finds each clip's window and the evidence in config `qa`."""
+    (file,) = audit([data]).files
+    assert file.learn_on == "its train split"
+    assert not any(what.startswith(("evidence", "windows")) for what in file.not_checked)
+    shares = {kind.kind: kind.guessers for kind in file.kinds}
+    names = {"phase", "count", "instruments", "presence"} & kinds.keys()
+    assert len(names) > 2
+    for kind in names:
+        for name in ("majority", "text"):
+            assert shares[kind][name] == pytest.approx(kinds[kind][SHOWN[name]], abs=0.0001), (kind, name)
