@@ -118,7 +118,7 @@ $(REAL)/data/manifest.json: | $(VENV)/.installed
 
 $(REAL)/unet/masks.jsonl: $(REAL)/data/manifest.json
 	$(SAY) "real 2/4: a U-Net from noise, on one core (ten minutes or so)"
-	time $(BIN)/surgvqa-train segment --data $(REAL)/data --out $(REAL)/unet --size $(REAL_SIZE) --encoder plain --decoder 128 64 32 16 --keep average --mirror --precision bf16 --epochs $(REAL_EPOCHS) --learning-rate 2e-3 --seed $(SEED)
+	time $(BIN)/surgvqa-train segment --data $(REAL)/data --out $(REAL)/unet --size $(REAL_SIZE) --encoder plain --decoder 128 64 32 16 --augment upright --keep average --precision bf16 --epochs $(REAL_EPOCHS) --learning-rate 2e-3 --seed $(SEED)
 
 $(REAL)/answers/unet/answers.jsonl: $(REAL)/unet/masks.jsonl
 	$(SAY) "real 3/4: answers by its masks"

@@ -38,8 +38,8 @@ class Segment:
     """pictures of a step"""
     learning_rate: Annotated[float, Usage("LR")] = 1e-3
     """of AdamW"""
-    augment: Literal["full", "light", "none"] = "full"
-    """full: smoke, highlights, blur, colour, crop, rotation; light: mirrored and colour, for short runs"""
+    augment: Literal["full", "upright", "light", "none"] = "full"
+    """full: smoke, highlights, blur, colour, crop, rotation; upright: the same, never mirrored; light: mirrored and colour, for short runs"""
     keep: Literal["best", "last", "average"] = "best"
     """which weights: of the best epoch on the validation split, which makes its figures too high there; the last ones; or
     their running average over about a hundred steps. The last two never look at the validation split before the end"""

@@ -556,3 +556,20 @@ def test_the_plain_unet_keeps_a_line_of_one_pixel():
     assert 2 * ((guess == 1) & (labels == 1)).sum() / ((guess == 1).sum() + labels.sum()) > 0.9
     with pytest.raises(InputError, match="--encoder plain has no weights"):
         make({**spec, "weights": "imagenet"}, ("background", "line"), {})
+
+
+def test_upright_samples_are_never_mirrored():
+    """The left of a picture is labelled; of 40 samples the label's middle is always left of the rest's."""
+    picture = np.full((48, 64, 3), 90, np.uint8)
+    labels = np.zeros((48, 64), np.uint8)
+    labels[:, :24] = 1
+    sides = {}
+    for upright in (True, False):
+        change = augment.training(64, upright)
+        sides[upright] = [
+            np.argwhere(cut == 1)[:, 1].mean() < np.argwhere(cut == 0)[:, 1].mean()
+            for seed in range(40)
+            if 0 < (cut := augment.apply(change, picture, labels, seed)[1]).mean() < 1
+        ]
+    assert all(sides[True]) and len(sides[True]) > 30
+    assert 0.2 < np.mean(sides[False]) < 0.8
