@@ -1,3 +1,3 @@
 """Questions of a data set looked at by people: a page to leaf through, and what came of it onto the card."""
 
-__all__ = ["page", "result"]
+__all__ = ["moments", "page", "result"]

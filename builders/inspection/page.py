@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from surgvqa.builders.bits.blind import BOX
 from surgvqa.builders.cases import draws
+from surgvqa.builders.inspection import moments
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
 
@@ -33,9 +35,11 @@ def write(folder: Path, path: Path, n: int, seed: int = 0) -> int:
     if not any(name.startswith("clips/") for name in manifest["files"]):
         raise InputError(f"{folder} has no config `clips`; inspect what `surgvqa-build SOURCE` wrote")
     ids_by_file = draw_questions(folder, manifest, n, seed)
-    items = [item for name in sorted(ids_by_file) for item in _items(folder / name, ids_by_file[name])]
+    known = moments.read(folder, manifest, ids_by_file)
+    items = [item for name in sorted(ids_by_file) for item in _items(folder / name, ids_by_file[name], known)]
     items.sort(key=lambda item: draws.fraction("inspect", seed, item["qa_id"]))
-    data = json.dumps({"data": manifest["sha256"], "name": folder.resolve().name, "items": items})
+    name = folder.resolve().name
+    data = json.dumps({"data": manifest["sha256"], "name": name, "folder": str(folder), "items": items})
     page = TEMPLATE.read_text("utf-8").replace("/*ITEMS*/", data.replace("</", "<\\/"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.replace("<!--NAME-->", html.escape(folder.resolve().name)), "utf-8")
@@ -69,9 +73,9 @@ def questions(path: Path) -> Iterator[Row]:
             yield from row
 
 
-def _items(path: Path, ids: set[str]) -> Iterator[dict[str, Any]]:
+def _items(path: Path, ids: set[str], known: moments.Moments) -> Iterator[dict[str, Any]]:
     file = pq.ParquetFile(path)
-    columns = ["clip_id", "phase", "start_s", "end_s", "frame_times_s", "images", "scene", "qa"]
+    columns = ["clip_id", "case_id", "phase", "start_s", "end_s", "frame_times_s", "images", "qa"]
     for group in range(file.num_row_groups):
         question_lists = file.read_row_group(group, columns=["qa"]).column("qa").to_pylist()
         if not any(qa["qa_id"] in ids for row in question_lists for qa in row):
@@ -79,71 +83,67 @@ def _items(path: Path, ids: set[str]) -> Iterator[dict[str, Any]]:
         for row in file.read_row_group(group, columns=columns).to_pylist():
             for qa in row["qa"]:
                 if qa["qa_id"] in ids:
-                    yield _item(row, qa)
+                    yield _item(row, qa, known)
 
 
-def _item(row: Row, qa: Row) -> dict[str, Any]:
+def _item(row: Row, qa: Row, known: moments.Moments) -> dict[str, Any]:
     times, images = row["frame_times_s"], row["images"]
-    frame_numbers = _frame_numbers(times, qa["evidence_s"] or (), len(images))
-    scene = json.loads(row["scene"]) if row["scene"] else None
+    evidence = sorted(qa["evidence_s"] or ())
+    nearest = _nearest(times, evidence, len(images))
     return {
         "qa_id": qa["qa_id"],
         "clip_id": row["clip_id"],
         "kind": qa["kind"],
-        "phase": row["phase"],
         "question": qa["question"],
         "answer": qa["answer"],
         "short_answer": qa["short_answer"],
         "choices": list(qa["choices"] or ()),
-        "evidence_s": list(qa["evidence_s"] or ()),
-        "span_s": [row["start_s"], row["end_s"]],
+        "evidence": [moments.within(row, at) for at in evidence],
         "frames": [
             {
-                "time_s": times[i],
-                "evidence": any(abs(times[i] - at) < 0.05 for at in qa["evidence_s"] or ()),
+                "at": moments.within(row, times[i]),
+                "evidence": i in nearest.values(),
                 "jpeg": base64.b64encode(images[i]["bytes"]).decode(),
-                "marks": _marks(scene, times[i], qa),
+                "marks": _marks(
+                    known.scene(row["case_id"], times[i]), qa, i in (nearest.values() or (len(times) - 1,))
+                ),
             }
-            for i in frame_numbers
+            for i in _frame_numbers(len(images), tuple(nearest.values()))
         ],
-        "facts": _facts(scene),
+        "facts": [
+            known.words(row, at) for at in (evidence or [times[-1] if times else row["end_s"]])[:FRAMES]
+        ],
     }
 
 
-def _frame_numbers(times: Sequence[float], evidence: Sequence[float], number: int) -> list[int]:
+def _nearest(times: Sequence[float], evidence: Sequence[float], number: int) -> dict[float, int]:
+    """Return the frame that is nearest to each moment of evidence; none in a row without pictures."""
+    return {at: min(range(number), key=lambda i: abs(times[i] - at)) for at in evidence if number}
+
+
+def _frame_numbers(number: int, nearest: Sequence[int]) -> list[int]:
     """Return the frames that the page shows, in order of time."""
     if not number:
         return []
-    nearest = [min(range(number), key=lambda i: abs(times[i] - at)) for at in evidence]
     return sorted([*dict.fromkeys((*nearest, number - 1, 0))][:FRAMES])
 
 
-def _marks(scene: Row | None, time_s: float, qa: Row) -> list[dict[str, Any]]:
-    """Return the boxes of the things that the question names or the answer is, on the frame of the scene."""
-    if scene is None or not scene["width"] or abs(scene["time_s"] - time_s) > 0.05:
-        return []
+def _marks(scene: Row | None, qa: Row, shows_evidence: bool) -> list[dict[str, Any]]:
+    """Return the boxes on a frame: of the things that are spoken of, and on the evidence those written as numbers."""
+    marks: list[dict[str, Any]] = []
     words = f"{qa['question']} {qa['answer']}".lower()
-    return [
-        {
-            "name": node["name"],
-            "box": [
-                at / side
-                for at, side in zip(node["bbox"], (scene["width"], scene["height"]) * 2, strict=True)
-            ],
-        }
-        for node in scene["nodes"]
-        if node.get("bbox") and node["name"].lower() in words
-    ]
-
-
-def _facts(scene: Row | None) -> list[str]:
-    """Say in words what is annotated at the clip's scene."""
-    if scene is None:
-        return []
-    return [
-        f"{scene['time_s']:g} s: "
-        + ", ".join(
-            f"{node['name']}{' at ' + node['grid'] if node.get('grid') else ''}" for node in scene["nodes"]
-        )
-        + "".join(f"; {event}" for event in scene["events"])
-    ]
+    if scene is not None and scene["width"]:
+        sides = (scene["width"], scene["height"]) * 2
+        marks += [
+            {"name": node["name"], "box": [at / side for at, side in zip(node["bbox"], sides, strict=True)]}
+            for node in scene["nodes"]
+            if node.get("bbox") and node["name"].lower() in words
+        ]
+    if shows_evidence:
+        written = (("answer", qa["short_answer"]), ("question", qa["question"]))
+        marks += [
+            {"name": name, "box": [int(number) / 1000 for number in match.groups()], "written": True}
+            for name, text in written
+            for match in BOX.finditer(text)
+        ]
+    return marks

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from surgvqa.eval.data.dataset import hub_manifest, load_clips
 from surgvqa.eval.data.predictions import Prediction
 
 Row = Mapping[str, Any]
+LOOKED_AT = 200  # clips, for one with boxes to begin with: of a data set without any, not all are read
 LIGHT = [
     "clip_id",
     "case_id",
@@ -44,6 +46,9 @@ class ShortClip:
     place: int  # of its row
     has_pictures: bool = True  # whether there are frames or a video to show
     questions: tuple[Prediction, ...]  # without answers of a model
+    evidence: Mapping[str, tuple[float, ...]] = field(
+        default_factory=dict
+    )  # of a question, in seconds of the case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +114,17 @@ class Split:
         if clip_id not in self.at:
             if (split := self.elsewhere(clip_id)) is not None:
                 raise InputError(f"clip {clip_id} is in split {split}, not in this one; choose {split} above")
-            raise InputError(f"there is no clip {clip_id} in this split; {nearest(clip_id, self.at)}")
+            raise InputError(f"there is no clip {clip_id} in this data set")
         return self.clips[self.at[clip_id]]
+
+    @cached_property
+    def first_with_boxes(self) -> str:
+        """The first clip whose scene says where a thing is, of the first ``LOOKED_AT``; "" where none does."""
+        for clip in self.clips[:LOOKED_AT]:
+            scene = json.loads(self.rows.select_columns(["scene"])[clip.place]["scene"] or "{}")
+            if any(node.get("bbox") or node.get("centroid") for node in scene.get("nodes", ())):
+                return clip.clip_id
+        return ""
 
     def row(self, clip_id: str) -> Row:
         """Return a clip with its pictures."""
@@ -221,4 +235,5 @@ def short(row: Row, place: int, has_pictures: bool) -> ShortClip:
         place=place,
         has_pictures=has_pictures,
         questions=tuple(reference.question({**qa, **ids}) for qa in row["qa"]),
+        evidence={qa["qa_id"]: tuple(sorted(qa.get("evidence_s") or ())) for qa in row["qa"]},
     )

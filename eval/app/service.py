@@ -112,6 +112,7 @@ class Service:
             "kinds": [{"name": kind, "words": in_words(kind)} for kind in split.kinds],
             "figures": figures,
             "title": title,
+            "first": split.first_with_boxes,
         }
 
     def answers(self, data: str, answerer: str) -> Answers | None:
@@ -226,6 +227,7 @@ class Service:
                     "question": one.question,
                     "kind": one.kind,
                     "words": in_words(one.kind),
+                    "evidence_s": list(short.evidence.get(one.qa_id, ())),
                     "a": first.get(one.qa_id),
                     "b": second.get(one.qa_id),
                 }

@@ -46,6 +46,8 @@ class DataFacts(TypedDict):
     figures: list[Figures]
     title: str
     """of the figures"""
+    first: str
+    """the clip to begin with: the first whose scene says where things are, or nothing"""
 
 
 class Tally(TypedDict):
@@ -149,6 +151,8 @@ class QuestionLine(TypedDict):
     kind: str
     words: str
     """the kind in words"""
+    evidence_s: list[float]
+    """seconds of the case at which the answer can be seen"""
     a: bool | None
     """whether the first answerer is right; None where it hasn't answered"""
     b: bool | None

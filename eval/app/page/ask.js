@@ -1,12 +1,12 @@
 // Questions about the clip, who answers them, and the answers. Only the card of who is asked shows that it waits.
 import { $, get, json, latest, make, state, tell } from "./shared.js";
-import { pointAt } from "./player.js";
+import { boxed, pointAt, toEvidence } from "./player.js";
 
 const WHO = ["a", "b"];
-let questions = [], files = [], answerers = 0, own = true, recorder = null, recording = null, answered = () => {};
+let questions = [], files = [], answerers = [], own = true, lastClip = null, recorder = null, recording = null, answered = () => {};
 const newest = latest(), asks = { a: latest(), b: latest() }; // of questions, and of what each was asked
 export const whenAnswered = listener => { answered = listener; };
-export const setFiles = (names, count) => { files = names; answerers = count; };
+export const setAnswerers = (onDisk, all) => { files = onDisk; answerers = all; };
 
 const name = who => state[who];
 
@@ -19,9 +19,12 @@ export function showQuestions(lines) {
     button.dataset.question = one.question;
     return make("li", {}, button);
   }));
-  // A question of one's own goes along to the next clip; one of another kind doesn't.
-  const kept = shown.some(one => one.question === state.question) || (own && state.question);
-  choose(kept ? state.question : shown[0]?.question || "");
+  // A question of one's own belongs to the clip it was asked of; a link brings its own along.
+  const same = lastClip === null || lastClip === state.clip;
+  const kept = shown.some(one => one.question === state.question) || (own && same && state.question);
+  lastClip = state.clip;
+  const first = shown.find(one => boxed(one.evidence_s) !== undefined) ?? shown[0];
+  choose(kept ? state.question : first?.question || "");
 }
 
 export function move(by) {
@@ -33,7 +36,9 @@ export function move(by) {
 
 export async function choose(question) {
   state.question = question;
-  own = !questions.some(one => one.question === question);
+  const line = questions.find(one => one.question === question);
+  own = !line;
+  if (line) toEvidence(line.evidence_s);
   $("question").value = question;
   for (const button of $("questions").querySelectorAll("button")) {
     if (button.dataset.question === question) { button.setAttribute("aria-current", "true"); button.scrollIntoView({ block: "nearest" }); }
@@ -67,9 +72,8 @@ function card(who, answer, waits = "") {
   const place = $(`card-${who}`);
   place.hidden = !name(who);
   place.classList.toggle("waits", Boolean(waits));
-  // The verdict stands first: the card's end may lie below the window's.
-  const verdict = !waits && answer && !answer.error && answer.right != null ? [" ", make("b", { className: answer.right ? "right" : "wrong" }, answer.right ? "✓ right" : "✗ wrong")] : [];
-  const parts = [make("h2", {}, `${who.toUpperCase()} · ${name(who)}`, ...verdict)];
+  const verdict = answer?.right == null || waits ? [] : [make("b", { className: answer.right ? "right" : "wrong" }, answer.right ? "✓ right" : "✗ wrong"), " "];
+  const parts = [make("h2", {}, ...verdict, `${who.toUpperCase()} · ${name(who)}`)];
   if (waits) parts.push(make("p", {}, waits));
   else if (!answer) parts.push(make("p", { className: "note" }, files.includes(name(who)) ? "no answer in this file" : "not asked yet"));
   else if (answer.error) parts.push(make("p", { className: "error" }, answer.error));
@@ -85,7 +89,10 @@ function card(who, answer, waits = "") {
 async function askAll(send) {
   tell("ask-error"); $("ask-note").hidden = true;
   const asked = WHO.filter(name);
-  if (!asked.length) return tell("ask-error", answerers ? "Nobody is chosen to answer: choose a model as A or B." : "Nobody is there to answer: start the app with --model MODEL, or with answers, --predictions FILE.");
+  if (!asked.length) return tell("ask-error", answerers.length
+    ? "Nobody is chosen to answer: choose a model as A or B."
+    : `This app was started without a model, so nobody can answer. Stop it with Ctrl-C and start it with one: surgvqa-eval demo --data ${state.data} --model MODEL, a folder or a name on the Hub.`);
+  if (matchMedia("(max-width: 1100px)").matches) $("cards").scrollIntoView({ block: "nearest" }); // there the cards lie below the fold
   const began = performance.now();
   await Promise.all(asked.map(async who => {
     const mine = asks[who]();

@@ -28,7 +28,7 @@ async function start() {
   for (const key of KEYS) state[key] = link.get(key) ?? state[key];
   try {
     const found = await json("api/start");
-    asking.setFiles(found.files, found.answerers.length);
+    asking.setAnswerers(found.files, found.answerers);
     if (!found.data.includes(state.data)) { if (state.data) tell("data-error", `This app wasn't started with a data set ${state.data}; it shows ${found.data[0]}.`); if (state.data) state.clip = ""; state.data = found.data[0]; }
     const [first = "", second = ""] = found.answerers;
     const answer = (key, otherwise) => { if (!found.answerers.includes(state[key]) && !(link.has(key) && !state[key])) state[key] = otherwise; };
@@ -60,17 +60,19 @@ async function openData(clip = "") {
   state.clip = clip;
   const listed = await strip.search();
   if (!mine()) return;
-  const chosen = clip || listed?.clips[0]?.clip;
-  if (chosen) await openClip(chosen, null, clip && listed?.clips[0]?.clip);
-  else busy(false);
+  const searching = ["case", "kind", "answer"].some(key => state[key]) || state.show !== DEFAULTS.show;
+  const first = (searching ? "" : found.first) || listed?.clips[0]?.clip;
+  const gone = clip ? await openClip(clip) : null;
+  if (first && (!clip || gone)) await openClip(first, null, gone && first !== clip ? `${gone.message}; this is ${first}.` : "");
+  else if (!clip) busy(false);
 }
 
 // The phases of a clip in order, each after the first with the second from which it holds.
 const phases = ({ phases: parts, start_s: start }) => parts.flatMap(({ label, from_s: from }, at) => [
   ...(at ? [`, from ${clock(from)} `] : from > start ? [`at ${clock(from)} `] : []), make("b", {}, label)]);
 
-// `otherwise` is opened where there is no such clip: a link may be old.
-async function openClip(clip, seconds = null, otherwise = "") {
+// Show a clip; returns the error where that can't be done. The note stands above it.
+async function openClip(clip, seconds = null, note = "") {
   const mine = newest();
   busy(true);
   state.clip = clip;
@@ -79,11 +81,11 @@ async function openClip(clip, seconds = null, otherwise = "") {
   try {
     const page = await json("api/clip");
     if (!mine()) return;
-    tell("film-error");
     player.showClip(page);
-    if (seconds !== null) player.goto(page.times.reduce((best, time, at) => (Math.abs(time - seconds) < Math.abs(page.times[best] - seconds) ? at : best), 0));
+    tell("film-error", note);
     $("about").replaceChildren(...phases(page), ` · ${page.case} · ${clock(page.start_s)} to ${clock(page.end_s)}` + (page.annotated.length ? ` · annotated at ${page.annotated.map(one => clock(one.time_s)).join(", ")}` : " · nothing is annotated in this clip"));
     asking.showQuestions(page.questions);
+    if (seconds !== null) player.gotoSecond(seconds);
     if (shownCase !== `${state.data} ${page.split} ${page.case}`) { shownCase = ""; $("timeline").replaceChildren(); }
     const found = await json("api/case");
     if (!mine()) return;
@@ -91,11 +93,14 @@ async function openClip(clip, seconds = null, otherwise = "") {
     shownCase = `${state.data} ${page.split} ${page.case}`;
     player.goto(player.place());
   } catch (error) {
-    if (mine() && otherwise && otherwise !== clip) { tell("data-error", `${error.message} The first clip is shown.`); return openClip(otherwise); }
-    if (mine()) tell("film-error", error);
+    if (!mine()) return null;
+    tell("film-error", error);
+    busy(false);
+    return error;
   }
   if (mine() && !strip.holds(clip)) { await strip.search(); }
   if (mine()) busy(false);
+  return null;
 }
 
 player.whenTimeChanges(line.moveCursor);

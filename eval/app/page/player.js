@@ -36,6 +36,19 @@ export function goto(index) {
   draw();
 }
 
+// To the frame that is nearest to a second of the case.
+export const gotoSecond = seconds => clip && goto(clip.times.reduce((best, time, at) => (Math.abs(time - seconds) < Math.abs(clip.times[best] - seconds) ? at : best), 0));
+
+// The moment of a question's evidence that shows boxes, else its last.
+const near = (one, seconds) => Math.abs(one.time_s - seconds) < 0.05;
+export const boxed = evidence => evidence.findLast(seconds => clip?.annotated.some(one => near(one, seconds) && one.marks.length));
+export function toEvidence(evidence) {
+  const seconds = boxed(evidence) ?? evidence.at(-1);
+  if (seconds === undefined) return;
+  stop();
+  gotoSecond(seconds);
+}
+
 export const move = by => { stop(); goto(shown + by < 0 ? last() : (shown + by) % (last() + 1)); };
 // The annotated moment that the clip's questions are about, else the last one that shows where things are.
 const own = () => clip.annotated.find(one => one.own) ?? clip.annotated.at(-1);

@@ -36,12 +36,14 @@ function show() {
 }
 
 function tile(clip) {
-  const tally = who => { const { right, wrong } = clip[who]; return right + wrong ? [make("b", { className: wrong ? "wrong" : "right", title: `${who.toUpperCase()} is right in ${right} of ${right + wrong} answers` }, `${who.toUpperCase()} ${right}/${right + wrong} `)] : []; };
+  const asked = ["a", "b"].filter(who => clip[who].right + clip[who].wrong);
+  const tallies = asked.map(who => `${who.toUpperCase()} ${clip[who].right} of ${clip[who].right + clip[who].wrong}`);
   const when = `${clock(clip.start_s)} – ${clock(clip.end_s)}`;
   const phases = clip.phases.map(one => one.label).join(" → ");
   const button = make("button", { type: "button", title: `${clip.case}, ${when}, ${phases}`, onclick: () => open(clip.clip) },
     clip.pictures ? make("img", { src: address("media/frame", { clip: clip.clip }), loading: "lazy", alt: "" }) : make("span", { className: "blank" }, "no picture"),
-    make("span", { className: "whose" }, make("i", { className: "tally" }, ...tally("a"), ...tally("b")), clip.case), make("span", {}, when), make("span", {}, phases));
+    make("span", { className: "whose" }, clip.case), make("span", {}, when), make("span", {}, phases),
+    ...(asked.length ? [make("span", { className: "tally", title: "questions of this clip that were answered right, of those answered" }, `right: ${tallies.join(", ")}`)] : []));
   button.dataset.clip = clip.clip;
   return make("li", {}, button);
 }

@@ -130,6 +130,18 @@ def test_clips_are_searched_by_case_kind_answer_wrong_answers_and_disagreement(
         assert found(client, **words)["reason"] == reason
 
 
+def test_a_question_says_where_its_evidence_is_and_the_app_begins_with_boxes(
+    client: TestClient, folder: Path
+) -> None:
+    split = Service(AppInputs(data=[str(folder / "data")])).clips("data").split()
+    first = client.get("/api/facts", params={"data": "data"}).json()["first"]
+    shown = client.get("/api/clip", params={"data": "data", "clip": first}).json()
+    assert any(one["marks"] for one in shown["annotated"])
+    evidence = {qa["question"]: sorted(qa["evidence_s"]) for qa in split.row(first)["qa"]}
+    assert {one["question"]: one["evidence_s"] for one in shown["questions"]} == evidence
+    assert any(evidence.values())
+
+
 def test_a_part_of_the_strip_is_around_the_clip_that_is_shown(client: TestClient) -> None:
     every = [one["clip"] for one in found(client)["clips"]]
     part = found(client, clip=every[5], count=4)

@@ -414,9 +414,59 @@ def test_a_link_to_what_is_gone_says_so(page: Any, url: str) -> None:
     text(tab, "#data-error", "wasn't started with a data set nowhere")
     tab.wait_for_selector("#questions button", timeout=WAIT_MS)
     tab.goto(f"{url}/?clip=gone")
-    text(tab, "#data-error", "there is no clip gone")
-    text(tab, "#data-error", "The first clip is shown.")
-    tab.wait_for_selector("#questions button", timeout=WAIT_MS)
+    assert text(tab, "#film-error", "there is no clip gone").endswith(f"this is {clip_of(tab)}.")
+    idle(tab)
+    assert tab.locator("#questions button").count(), "the first clip is shown instead"
+    tab.close()
+
+
+def test_it_begins_where_boxes_are_and_a_question_leads_to_its_evidence(page: Any, url: str) -> None:
+    tab = page.context.new_page()
+    tab.set_default_timeout(WAIT_MS)
+    tab.goto(url)
+    tab.wait_for_selector("#questions button")
+    idle(tab)
+    assert tab.locator("#marks .mark").count(), "the first view shows boxes"
+    last = tab.inner_text("#clock")
+    at_start = tab.locator("#questions button", has_text="at the start of the clip").first
+    at_start.click()
+    assert "frame 1 of " in tab.inner_text("#clock")
+    assert "frame 1 of " not in last
+    tab.keyboard.press("Escape")
+    tab.locator("#questions button", has_text="at the end of the clip").first.click()
+    assert tab.inner_text("#clock") == last
+    tab.fill("#question", "Is there blood?")
+    tab.click("#ask")
+    assert "Is+there+blood" in tab.evaluate("location.search")
+    before = clip_of(tab)
+    tab.reload()
+    tab.wait_for_selector("#questions button")
+    idle(tab)
+    assert tab.input_value("#question") == "Is there blood?", "a link brings its own question along"
+    tab.click("#next")
+    tab.wait_for_function("before => !location.search.includes(encodeURIComponent(before))", arg=before)
+    idle(tab)
+    assert tab.input_value("#question") not in ("", "Is there blood?")
+    assert "blood" not in tab.evaluate("location.search")
+    tab.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_verdict_of_an_answer_is_in_view(page: Any, url: str, width: int, height: int) -> None:
+    tab = page.context.new_page()
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.set_default_timeout(WAIT_MS)
+    tab.goto(f"{url}/?a=answers.jsonl&b=")
+    tab.wait_for_selector("#card-a h2 b")
+    idle(tab)
+    tab.click("#ask")
+    tab.wait_for_selector("#card-a h2 b")
+    seen = """() => { const at = document.querySelector('#card-a h2 b').getBoundingClientRect();
+        const top = document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2);
+        return top && top.innerText }"""
+    assert tab.evaluate(seen) in ("✓ right", "✗ wrong"), "nothing hides it, no box cuts it off"
+    tally = tab.locator("#strip .tally").first
+    assert tally.inner_text().startswith("right: A ") and " of " in tally.inner_text()
     tab.close()
 
 
