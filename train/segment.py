@@ -19,7 +19,6 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,7 +131,7 @@ def batches(rows: Sequence[Row], spec: SegmenterSpec, epoch: int, device: torch.
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
     change = {
         "full": augment.training,
-        "upright": partial(augment.training, upright=True),
+        "upright": augment.upright,
         "light": augment.light,
         "none": augment.plain,
     }[recipe["augment"]](size)

@@ -565,7 +565,7 @@ def test_upright_samples_are_never_mirrored():
     labels[:, :24] = 1
     sides = {}
     for upright in (True, False):
-        change = augment.training(64, upright)
+        change = augment.upright(64) if upright else augment.training(64)
         sides[upright] = [
             np.argwhere(cut == 1)[:, 1].mean() < np.argwhere(cut == 0)[:, 1].mean()
             for seed in range(40)
