@@ -141,6 +141,12 @@ class _Findings:
             self.faults.append(fault)
 
 
+def _raise_if_memory(error: av.error.FFmpegError, path: Path) -> None:
+    """Raise the machine's fault where memory ran out: no packet's."""
+    if error.errno == errno.ENOMEM and not memory_left():
+        raise MachineError(f"{path}: {cause(error)}") from error
+
+
 def _decode_all(path: Path, findings: _Findings) -> None:
     # FFmpeg mentions a reference picture that never came only at this level, and goes on without it.
     with open_video(path) as (container, stream), _listening(av.logging.DEBUG) as messages:
@@ -162,8 +168,7 @@ def _decode_all(path: Path, findings: _Findings) -> None:
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:
-                if error.errno == errno.ENOMEM and not memory_left():  # the machine's, not the packet's
-                    raise MachineError(f"{path}: {cause(error)}") from error
+                _raise_if_memory(error, path)
                 bad_packets, first = bad_packets + 1, first or cause(error)
                 continue
             gaps += sum("Frame num gap" in text for _, _, text in messages)

@@ -67,15 +67,15 @@ class Smoke(albumentations.ImageOnlyTransform):  # type: ignore[misc]
 
 def training(size: int) -> albumentations.Compose:
     """Build the augmentation of a training sample, which returns ``size x size``."""
-    return _varied(size, mirror=True)
+    return _variation(size, mirror=True)
 
 
 def upright(size: int) -> albumentations.Compose:
     """Build one that mirrors nothing and turns little: an artery lies on one side of its duct, and a mirror hides that."""
-    return _varied(size, mirror=False)
+    return _variation(size, mirror=False)
 
 
-def _varied(size: int, *, mirror: bool) -> albumentations.Compose:
+def _variation(size: int, *, mirror: bool) -> albumentations.Compose:
     return albumentations.Compose(
         [
             # A crop's ratio is measured on what it is cut from. Of a wide frame no square crop covers 0.6, and the library
