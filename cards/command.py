@@ -98,6 +98,9 @@ def refuse_nowhere(name: str, what: str) -> None:
         raise InputError(f"no {what} {name}: there is no such folder, and a name on the Hub is ORG/NAME")
 
 
+MOST_NAMES, NAMES_SHOWN = 80, 9  # names of which all are told; of more, the first
+
+
 def nearest(word: str, names: Iterable[str]) -> str:
     """Return a hint for a misspelt name: the nearest known one, or all of them.
 
@@ -105,12 +108,16 @@ def nearest(word: str, names: Iterable[str]) -> str:
     'did you mean cataract1k?'
     >>> nearest("xyz", ["cataract1k", "pitvqa"])
     'known: cataract1k, pitvqa'
+    >>> nearest("xyz", map(str, range(100, 200)))[-16:]
+    '108, … (100 all)'
     """
     names = sorted(names)
     close = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
     for name in names:
         if close and name.lower() == close[0]:
             return f"did you mean {name}?"
+    if len(names) > MOST_NAMES:
+        return f"known: {', '.join(names[:NAMES_SHOWN])}, … ({len(names)} all)"
     return f"known: {', '.join(names)}"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from surgvqa.cards.arguments.words import next_line
 from surgvqa.cards.files import sums
+from surgvqa.cards.write.model import ADAPTER
 from surgvqa.eval.models.audio_graft import save_ears
 from surgvqa.eval.models.out_of_memory import memory_advice
 from surgvqa.train.clips.clip_trainer import checkpoint_to_resume, note_replaced
@@ -23,7 +24,9 @@ from surgvqa.train.clips.prepare import PreparedRun, prepare
 from surgvqa.train.clips.vision_cache import VisionCache, takes_features
 from surgvqa.train.doctor import examine
 from surgvqa.train.steps.log_table import closing_line
-from surgvqa.train.steps.options import less_memory
+from surgvqa.train.steps.options import AudioOptions, less_memory
+
+SCORED_CONFIGS = ("clips", "pointing", "spoken")  # that `surgvqa-eval predict` asks
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -62,15 +65,41 @@ def learn(run: PreparedRun) -> None:
     if first:
         figures = {"loss": outcome.training_loss, "best held-out figure": trainer.state.best_metric}
         print(closing_line(options.output_dir, outcome, figures))
-        if run.config == "clips":
-            answers = f"{options.output_dir.rstrip('/')}-answers.jsonl"
-            words = ("predict", run.dataset_name, "--model", options.output_dir, "--out", answers)
-            print(next_line("surgvqa-eval", *words))
+        hears = isinstance(options, AudioOptions)
+        alignment = isinstance(options, AudioOptions) and options.stage == "align"
+        config = "spoken" if hears else run.config  # `audio` reads the spoken questions whatever the config
+        if words := next_words(config, run.dataset_name, options.output_dir, alignment=alignment):
+            print(next_line(*words))
     if options.push_to_hub:
         trainer.push_to_hub(dataset_name=run.dataset_name)
         if trainer.is_world_process_zero():
             sums.write(out)  # the push wrote a card
     trainer.end()
+
+
+def next_words(config: str | None, data: str, out: str, *, alignment: bool = False) -> tuple[str, ...]:
+    """Return the command that follows a run on a config of a data set; nothing where none does.
+
+    ``alignment``: the run taught a projector to hear, and its adapter comes next. What was learned from conversations
+    (``instruct``) has nothing that it could be scored by: its adapter is merged, to be served.
+
+    >>> next_words("spoken", "lap", "runs/hears", alignment=True)[:4]
+    ('surgvqa-train', 'audio', '--config', 'audio_lora.yaml')
+    >>> next_words("spoken", "lap", "runs/spoken/")[3:5], next_words("clips", "lap", "runs/first")[3:5]
+    (('--config', 'spoken'), ('--model', 'runs/first'))
+    >>> next_words("instruct", "lap", "runs/whole")
+    ()
+    """
+    beside = out.rstrip("/")
+    if alignment:
+        where = ("--model_name_or_path", out, "--dataset_name", data, "--output_dir", f"{beside}-adapter")
+        return ("surgvqa-train", "audio", "--config", "audio_lora.yaml", *where)
+    if config in SCORED_CONFIGS:
+        which = ("--config", config) if config != "clips" else ()
+        return ("surgvqa-eval", "predict", data, *which, "--model", out, "--out", f"{beside}-answers.jsonl")
+    if (Path(out) / ADAPTER).is_file():
+        return ("surgvqa-train", "merge", out, "--out", f"{beside}-merged")
+    return ()
 
 
 def use_cache(run: PreparedRun, folder: Path) -> None:

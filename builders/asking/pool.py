@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -202,13 +203,18 @@ def own_fault(draft: object, template: Template) -> str | None:
     texts = (draft.answer, *draft.slots, *draft.slots.values(), *draft.choices)
     if wrong := next((text for text in texts if not isinstance(text, str) or not text.strip()), None):
         return f"answer, slots and choices are texts that aren't empty; found {wrong!r}"
-    if no_time := next((at for at in draft.evidence if not isinstance(at, int | float)), None):
-        return f"evidence is seconds of the case; found {no_time!r}"
+    if not isinstance(draft.evidence, tuple) or not all(map(_is_second, draft.evidence)):
+        return f"evidence is a tuple of seconds of the case; found {draft.evidence!r}"
     lacking = sorted(template.slots - draft.slots.keys() - {"x"})  # {x} is the answer
     if lacking:
         slots = ", ".join(sorted(draft.slots)) or "nothing"
         return f"its wording says {{{lacking[0]}}}, and the draft's slots have {slots}"
     return None
+
+
+def _is_second(value: object) -> bool:
+    """Whether a value can be a moment: a finite number, and neither True nor False."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @lru_cache(maxsize=64)

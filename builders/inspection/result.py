@@ -15,10 +15,11 @@ from surgvqa.cards.write.dataset import dataset_card
 VERDICTS = ("right", "wrong", "unclear")
 
 
-def put(folder: Path, result: Path) -> Inspection:
+def put(folder: Path, result: Path, replace: bool = False) -> Inspection:
     """Read the page's JSON, write its figures into report and card, and return them.
 
-    Raises ``InputError`` where it was judged on another data set, or holds something else than verdicts.
+    Raises ``InputError`` where it was judged on another data set, holds something else than verdicts, or fewer of them
+    than stand on the card, unless they ``replace`` those.
     """
     manifest = manifests.whole(folder)
     report = manifests.report_of(folder, manifest)
@@ -43,6 +44,12 @@ def put(folder: Path, result: Path) -> Inspection:
     if len({one["qa_id"] for one in verdicts}) < len(verdicts):
         raise InputError(f"{result}: a question is judged twice")
     summary = figures([(kinds_by_id[one["qa_id"]], one["verdict"]) for one in verdicts])
+    earlier: Inspection | None = report.get("inspected")
+    if earlier is not None and earlier["n"] > summary["n"] and not replace:
+        raise InputError(
+            f"{result}: {summary['n']} questions are judged, and on the card stand {earlier['n']} ({earlier['right']} right, "
+            f"{earlier['wrong']} wrong, {earlier['unclear']} unclear); judge on and save again, or add --replace"
+        )
     report["inspected"] = summary
     text = manifests.dump(report)
     manifests.rewrite(folder, manifest, manifests.REPORT, text)

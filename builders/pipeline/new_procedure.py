@@ -144,7 +144,7 @@ def check(folder: Path, image_rate: float = 0.0) -> list[str]:
     left = placeholders(taxonomy)
     if left:
         raise InputError(
-            f"{path}: {', '.join(left[:MOST_NAMES])}: names of the template; put your own in their place"
+            f"{path}: names of the template are left, put your own in their place: {with_lines(path, left[:MOST_NAMES])}"
         )
     lines = [
         f"{path}: {len(taxonomy.phases)} phases, {len(taxonomy.anatomy)} structures, "
@@ -193,6 +193,17 @@ def placeholders(taxonomy: Taxonomy) -> list[str]:
     return [
         name for name in (*names, *(gate.name for gate in taxonomy.gates)) if name.startswith(f"{EXAMPLE} ")
     ]
+
+
+def with_lines(path: Path, names: list[str]) -> str:
+    """Return names with the first line of a file that has each, whole."""
+    lines = read_text(path, path.name).splitlines()
+    places = []
+    for name in names:
+        whole = re.compile(rf"^[^#]*\b{re.escape(name)}\s*(?:$|[^\w\s])")
+        line = next((number for number, text in enumerate(lines, 1) if whole.match(text)), None)
+        places.append(f"{name} (line {line})" if line is not None else name)
+    return ", ".join(places)
 
 
 def _any_data(folder: Path) -> bool:

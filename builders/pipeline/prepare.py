@@ -180,7 +180,8 @@ def read(module: ModuleType, root: Path, options: Mapping[str, Any]) -> tuple[li
 
     A case of a user's own source with anything wrong in it is a fault, too.
     """
-    items = list(_items(module, root, options))
+    # Labels of a large source take seconds, before any picture is opened.
+    items = list(tqdm(_items(module, root, options), desc="read", unit="case", disable=None))
     omissions = [one for one in items if isinstance(one, Omission)]
     cases = []
     for case in (one for one in items if isinstance(one, Case)):

@@ -23,6 +23,8 @@ class Inspect:
     """of the draw"""
     result: Annotated[Path | None, Usage("FILE")] = None
     """the JSON that the page saved: onto the card as a rate of errors with its interval"""
+    replace: bool = False
+    """take --result also where fewer questions are judged than stand on the card"""
 
 
 def run(config: Inspect) -> None:
@@ -30,7 +32,7 @@ def run(config: Inspect) -> None:
     if config.result is not None:
         from surgvqa.builders.inspection.result import put
 
-        summary = put(config.folder, config.result)
+        summary = put(config.folder, config.result, config.replace)
         low, high = summary["ci95"]
         print(
             f"{summary['n']} judged: {summary['right']} right, {summary['wrong']} wrong, {summary['unclear']} unclear; "

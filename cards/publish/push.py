@@ -59,13 +59,14 @@ def push(
     """
     from huggingface_hub import HfApi, get_token, set_client_factory
 
+    check_name(repo_id)
+    if not (token := token or get_token()):  # before the search, which may take minutes
+        raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
     repo_type = repo_type or kind_of(folder)
     before = digests(folder, files_of(folder, repo_type))
-    files = publishable(folder, repo_id, repo_type)
+    files = publishable(folder, repo_type)
     if set(files) != set(before):
         raise InputError(f"{folder} was changed while it was read; push again once nothing writes to it")
-    if not (token := token or get_token()):
-        raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
     set_client_factory(patient_client)
     api = HfApi(token=token)
     try:
@@ -89,16 +90,20 @@ def push(
     return revision
 
 
-def publishable(folder: Path, repo_id: str, repo_type: RepoType) -> list[str]:
-    """Return the files to publish, after the search for what must stay private.
-
-    Raises:
-        InputError: no name of a repository, a folder that isn't as it was written, or a find.
-    """
+def check_name(repo_id: str) -> None:
+    """Refuse what can't be the name of a repository."""
     if not manifest.HUB_ID.fullmatch(repo_id) or ".." in repo_id:
         raise InputError(
             f"{repo_id!r} is no repository; give its owner and its name, ORG/NAME, of letters, digits, -, _ and ."
         )
+
+
+def publishable(folder: Path, repo_type: RepoType) -> list[str]:
+    """Return the files to publish, after the search for what must stay private.
+
+    Raises:
+        InputError: a folder that isn't as it was written, or a find.
+    """
     files = files_of(folder, repo_type)
     if hits := audit(folder, files):
         raise InputError(

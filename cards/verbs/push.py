@@ -23,10 +23,17 @@ class Push:
     """make a new repository public"""
     read_back: bool = False
     """fetch every file again and compare its bytes, not only the hashes that the Hub reports"""
+    dry_run: bool = False
+    """check and search the folder, list what would be sent, and send nothing; needs no token"""
 
 
 def run(config: Push) -> None:
-    """Publish, and say where."""
+    """Publish, and say where; or list what would be published."""
+    if config.dry_run:
+        from surgvqa.cards.publish.dry_run import lines
+
+        print("\n".join(lines(config.folder, config.repo, config.type, config.public)))
+        return
     from surgvqa.cards.publish.push import push
 
     commit = push(

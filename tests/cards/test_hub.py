@@ -409,6 +409,37 @@ def test_without_or_with_a_wrong_token(hub: Hub, folder: Path, monkeypatch: pyte
         push(folder, REPO)
 
 
+def test_name_and_token_are_looked_at_before_the_search(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search of a real data set takes half a minute, and then there was no token."""
+
+    def search(folder: Path, files: list[str]) -> list[str]:
+        raise AssertionError("searched first")
+
+    monkeypatch.setattr(publishing, "audit", search)
+    with pytest.raises(InputError, match="is no repository"):
+        push(folder, "no name")
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    with pytest.raises(InputError, match="no token"):
+        push(folder, REPO)
+
+
+def test_a_dry_run_lists_what_a_push_sends_and_sends_nothing(
+    hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    assert main(["push", str(folder), REPO, "--dry-run", "--public"]) == 0
+    *rows, last = capsys.readouterr().out.splitlines()
+    assert not hub.repos, "nothing was made"
+    listed = {row.split("  ")[-1]: int(row.split(" bytes")[0].replace(",", "")) for row in rows}
+    assert listed == {name: (folder / name).stat().st_size for name in publishing.files_of(folder)}
+    assert f"{len(rows)} files, {sum(listed.values()):,} bytes" in last and "public" in last
+    assert "private" not in last
+    (folder / manifest.CARD).write_text("/home/anna/cases")
+    assert main(["push", str(folder), REPO, "--dry-run"]) == 2, "a dry run refuses what a push refuses"
+
+
 def test_an_error_is_one_line_without_the_token(
     hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

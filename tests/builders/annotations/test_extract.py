@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +138,12 @@ def test_a_new_procedure_is_valid_yaml_that_must_be_filled_in(tmp_path: Path, ca
     assert main(["new", "appendectomy", "--dir", str(folder)]) == 0
     assert load(folder / "procedure.yaml").name == "appendectomy"
     assert main(["new", "appendectomy", "--dir", str(folder), "--check"]) == 2
-    assert "example access" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    lines = (folder / "procedure.yaml").read_text().splitlines()
+    places = re.findall(r"(example [a-z ]+) \(line (\d+)\)", said)
+    assert ("example access", "12") in places and len(places) == 10
+    assert all(lines[int(line) - 1].split("#")[0].rstrip(" ]").endswith(name) or f"{name}," in lines[int(line) - 1]
+               for name, line in places), "each name with the line that holds it whole"  # fmt: skip
     text = (folder / "procedure.yaml").read_text().replace("example ", "my ")
     (folder / "procedure.yaml").write_text(text)
     tools = (folder / "tools.csv").read_text().replace("example ", "my ")

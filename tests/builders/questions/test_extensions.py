@@ -196,6 +196,12 @@ def test_people_judge_questions_and_the_card_says_so(tmp_path, capsys):
     assert "of 20 questions" in (out / "README.md").read_text().replace("\n", " ")
     assert manifests.seal_faults(out, manifests.whole(out)) == []
     assert manifests.read_report(out)["inspected"]["error_rate"] == 0.05
+    file.write_text(json.dumps({"judged": judged[17:]}))
+    assert command.main(["inspect", str(out), "--result", str(file)]) == 2
+    assert "3 questions are judged, and on the card stand 20 (19 right, 1 wrong" in capsys.readouterr().err
+    assert manifests.read_report(out)["inspected"]["n"] == 20, "the fuller result stays"
+    assert command.main(["inspect", str(out), "--result", str(file), "--replace"]) == 0
+    assert manifests.read_report(out)["inspected"]["n"] == 3
     for bad, cause in (
         ({"qa_id": "x", "verdict": "right"}, "no question of"),
         ({**judged[0], "verdict": "so"}, "known"),

@@ -48,6 +48,17 @@ def run(base: Path, clips: Path, out: Path, *options: str) -> list[float]:
     return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
 
 
+def test_what_follows_a_run(tmp_path: Path) -> None:
+    """A talker of conversations ended without a word on what to do with it, and a run that hears named written questions."""
+    out = str(tmp_path)
+    assert sft.next_words("instruct", "lap", out) == (), "whole weights, nothing to merge"
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert sft.next_words("instruct", "lap", out) == ("surgvqa-train", "merge", out, "--out", f"{out}-merged")
+    for config in ("pointing", "spoken"):
+        words = sft.next_words(config, "lap", out)
+        assert words[:5] == ("surgvqa-eval", "predict", "lap", "--config", config)
+
+
 def test_lora_touches_the_language_model_only(
     base: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
