@@ -129,9 +129,12 @@ def batches(rows: Sequence[Row], spec: SegmenterSpec, epoch: int, device: torch.
     """Yield the samples of an epoch, of each batch this process's part; a last batch of one is left out, batch norm needs two."""
     recipe, classes = spec["recipe"], spec["classes"]
     seed, size, count = recipe["seed"], recipe["size"], recipe["batch_size"]
-    change = {"full": augment.training, "light": augment.light, "none": augment.plain}[recipe["augment"]](
-        size
-    )
+    change = {
+        "full": augment.training,
+        "upright": augment.upright,
+        "light": augment.light,
+        "none": augment.plain,
+    }[recipe["augment"]](size)
     order = list(range(len(rows)))
     random.Random(sample_seed(seed, epoch)).shuffle(order)
     for start in range(0, len(order), count):

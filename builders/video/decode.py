@@ -7,6 +7,7 @@ are skipped unless they are wanted: the pixels are those of a plain decode at 0.
 
 from __future__ import annotations
 
+import errno
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -82,9 +83,10 @@ def _pyav(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int, np.nd
                 _refuse_other_size(frame, size, timeline)
                 yield ticks[position], show(frame)
                 position += 1
-        except DamagedVideoError:
-            # A stream that cannot be entered at its "key" frames (intra refresh) decodes from the front.
-            if frames is _plain:
+        except DamagedVideoError as error:
+            # A stream that cannot be entered at its "key" frames (intra refresh) decodes from the front; where memory ran
+            # out the other path could give other pixels.
+            if frames is _plain or getattr(error.__cause__, "errno", None) == errno.ENOMEM:
                 raise
         if position == len(ticks):
             return

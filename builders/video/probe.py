@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +19,15 @@ from surgvqa.builders.files.names import VIDEO_SUFFIXES
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks
 from surgvqa.builders.files.tree import files_below
 from surgvqa.builders.video.display import INTERLACED_NOTE, orientation, remarks, stretch
-from surgvqa.builders.video.timing import Timeline, cause, open_video, read_timeline, stated_duration
-from surgvqa.cards.command import InputError
+from surgvqa.builders.video.timing import (
+    Timeline,
+    cause,
+    memory_left,
+    open_video,
+    read_timeline,
+    stated_duration,
+)
+from surgvqa.cards.command import InputError, MachineError
 from tqdm import tqdm
 
 PROBE_S = 3600.0  # of one file; an hour of 1024x768 at 60 fps decodes in ten minutes
@@ -154,6 +162,8 @@ def _decode_all(path: Path, findings: _Findings) -> None:
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:
+                if error.errno == errno.ENOMEM and not memory_left():  # the machine's, not the packet's
+                    raise MachineError(f"{path}: {cause(error)}") from error
                 bad_packets, first = bad_packets + 1, first or cause(error)
                 continue
             gaps += sum("Frame num gap" in text for _, _, text in messages)

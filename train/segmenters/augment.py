@@ -67,14 +67,25 @@ class Smoke(albumentations.ImageOnlyTransform):  # type: ignore[misc]
 
 def training(size: int) -> albumentations.Compose:
     """Build the augmentation of a training sample, which returns ``size x size``."""
+    return _varied(size, mirror=True)
+
+
+def upright(size: int) -> albumentations.Compose:
+    """Build one that mirrors nothing and turns little: an artery lies on one side of its duct, and a mirror hides that."""
+    return _varied(size, mirror=False)
+
+
+def _varied(size: int, *, mirror: bool) -> albumentations.Compose:
     return albumentations.Compose(
         [
             # A crop's ratio is measured on what it is cut from. Of a wide frame no square crop covers 0.6, and the library
             # then cuts the middle: the sides, where instruments come in, were never shown.
             albumentations.Resize(size * 4 // 3, size * 4 // 3),
-            albumentations.RandomResizedCrop((size, size), scale=(0.6, 1.0), ratio=(0.8, 1.25), p=1.0),
-            albumentations.HorizontalFlip(p=0.5),
-            albumentations.Rotate(limit=25, border_mode=cv2.BORDER_REFLECT_101, p=0.5),
+            albumentations.RandomResizedCrop(
+                (size, size), scale=(0.6 if mirror else 0.7, 1.0), ratio=(0.8, 1.25), p=1.0
+            ),
+            albumentations.HorizontalFlip(p=0.5 if mirror else 0.0),
+            albumentations.Rotate(limit=25 if mirror else 15, border_mode=cv2.BORDER_REFLECT_101, p=0.5),
             albumentations.ColorJitter(0.2, 0.2, 0.2, 0.03, p=0.7),
             Smoke(p=0.15),
             Highlights(p=0.25),

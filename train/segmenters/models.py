@@ -13,16 +13,22 @@ from surgvqa.cards.command import InputError
 from surgvqa.train.segmenters.checkpoints import ClipSeg, Sam
 from surgvqa.train.segmenters.documents import Recipe, SegmenterFile
 from surgvqa.train.segmenters.parts import Batch, PromptSegmenter, Segmenter, Words, enlarge, soft_dice
+from surgvqa.train.segmenters.plain import PlainUNet
 from surgvqa.train.steps.distributed import mean, total
 from torch import Tensor, nn
 from torch.nn import functional
 
 UNET, TEXT_UNET, CLIPSEG, SAM = "unet", "text-unet", "clipseg", "sam"
+PLAIN = "plain"  # the encoder without a library
 EMBEDDING = 32  # what a pixel and a phrase are compared in
 
 
 def unet(encoder: str, weights: str | None, decoder: Sequence[int], channels: int) -> Any:
-    """segmentation-models-pytorch's U-Net with ``channels`` out; as deep as ``decoder`` has widths."""
+    """segmentation-models-pytorch's U-Net with ``channels`` out, or the plain one; as deep as ``decoder`` has widths."""
+    if encoder == PLAIN:
+        if weights:
+            raise InputError(f"--encoder {PLAIN} has no weights to begin with; leave --weights {weights} out")
+        return PlainUNet(decoder, channels)
     import segmentation_models_pytorch as smp
 
     try:

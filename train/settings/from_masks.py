@@ -23,7 +23,7 @@ class Segment:
     model: Literal["unet", "text-unet", "clipseg", "sam"] = "unet"
     """classes, or phrases: text-unet learns from nothing, clipseg and sam go on from a checkpoint"""
     encoder: Annotated[str, Usage("NAME")] = "resnet18"
-    """of the U-Nets: any of segmentation-models-pytorch"""
+    """of the U-Nets: any of segmentation-models-pytorch, or plain, which begins at full resolution: for thin structures"""
     decoder: Annotated[tuple[int, ...], Usage("N")] = (256, 128, 64, 32, 16)
     """channels of the U-Nets' decoder, coarse to fine; their number is the depth"""
     weights: Annotated[str | None, Usage("NAME", default_text="random")] = None
@@ -38,8 +38,8 @@ class Segment:
     """pictures of a step"""
     learning_rate: Annotated[float, Usage("LR")] = 1e-3
     """of AdamW"""
-    augment: Literal["full", "light", "none"] = "full"
-    """full: smoke, highlights, blur, colour, crop, rotation; light: mirrored and colour, for short runs"""
+    augment: Literal["full", "upright", "light", "none"] = "full"
+    """full: smoke, highlights, blur, colour, crop, rotation; upright: the same, never mirrored; light: mirrored and colour, for short runs"""
     keep: Literal["best", "last", "average"] = "best"
     """which weights: of the best epoch on the validation split, which makes its figures too high there; the last ones; or
     their running average over about a hundred steps. The last two never look at the validation split before the end"""

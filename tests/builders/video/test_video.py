@@ -1,9 +1,11 @@
 """The frame on screen at second t: generated videos whose every picture carries its own number."""
 
+import errno
 from bisect import bisect_right
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from decoders_here import skip_without
@@ -291,3 +293,20 @@ def test_real_videos(realdata: Path, decoder):
     assert [shot.time_s for shot in shots] == [0.0, 7.76, 8.0, 31.96]
     for ours, theirs in zip(read_frames(path, asked), shots, strict=True):
         assert np.array_equal(ours.image, theirs.image)
+
+
+def test_memory_that_runs_out_is_no_reason_to_decode_another_way(tmp_path, make_video, monkeypatch):
+    """The other path could give other pixels, and then a data set depends on how much memory was free."""
+    import surgvqa.builders.video.decode as video
+
+    path = make_video(tmp_path / "a.mp4", STREAMS["constant"][0], **{"options": X264})
+
+    def without_memory(*_):
+        error = DamagedVideoError(f"{path}: a size in it asks for more memory than there is")
+        raise error from av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory", str(path))
+        yield
+
+    monkeypatch.setattr(video, "_skipping", without_memory)
+    monkeypatch.setattr(video, "_plain", lambda *_: pytest.fail("decoded from the front"))
+    with pytest.raises(DamagedVideoError, match="more memory"):
+        list(iterate_frames(path, [0.0, 1.0]))

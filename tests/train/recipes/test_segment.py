@@ -21,6 +21,7 @@ from surgvqa.builders.configs.segmentation import SEGMENTATION_FEATURES, Segment
 from surgvqa.builders.files.parquet import writer
 from surgvqa.builders.geometry import masks
 from surgvqa.builders.schema import Case, Entity, Frame, Scene
+from surgvqa.cards.command import InputError
 from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.train import segment as recipe
 from surgvqa.train.__main__ import main
@@ -536,3 +537,39 @@ def outlined(case: Case) -> dict:
         ],
         "categories": [{"id": at, "name": name} for at, name in enumerate(sorted(COLOURS), 1)],
     }  # fmt: skip
+
+
+def test_the_plain_unet_keeps_a_line_of_one_pixel():
+    """Its first convolutions are at full resolution: a line among noise is learned in a few steps."""
+    torch.manual_seed(0)
+    spec = {"model": "unet", "encoder": "plain", "decoder": [16, 8], "weights": None}
+    model = make(spec, ("background", "line"), {})
+    images, labels = torch.rand(4, 3, 32, 64), torch.zeros(4, 32, 64, dtype=torch.int64)
+    for i in range(4):
+        images[i, :, 5 + 6 * i], labels[i, 5 + 6 * i] = torch.tensor([[1.0], [0.0], [0.0]]), 1
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+    for _ in range(100):
+        optimizer.zero_grad()
+        model.loss(Batch(images, labels, [0] * 4)).backward()
+        optimizer.step()
+    guess = model.eval().logits(images).argmax(1)
+    assert 2 * ((guess == 1) & (labels == 1)).sum() / ((guess == 1).sum() + labels.sum()) > 0.9
+    with pytest.raises(InputError, match="--encoder plain has no weights"):
+        make({**spec, "weights": "imagenet"}, ("background", "line"), {})
+
+
+def test_upright_samples_are_never_mirrored():
+    """The left of a picture is labelled; of 40 samples the label's middle is always left of the rest's."""
+    picture = np.full((48, 64, 3), 90, np.uint8)
+    labels = np.zeros((48, 64), np.uint8)
+    labels[:, :24] = 1
+    sides = {}
+    for upright in (True, False):
+        change = augment.upright(64) if upright else augment.training(64)
+        sides[upright] = [
+            np.argwhere(cut == 1)[:, 1].mean() < np.argwhere(cut == 0)[:, 1].mean()
+            for seed in range(40)
+            if 0 < (cut := augment.apply(change, picture, labels, seed)[1]).mean() < 1
+        ]
+    assert all(sides[True]) and len(sides[True]) > 30
+    assert 0.2 < np.mean(sides[False]) < 0.8
