@@ -42,12 +42,12 @@ class Moments:
             for node in (scene or {"nodes": ()})["nodes"]
         ]
         events = [event for event in (scene or {"events": ()})["events"] if not event.startswith("phase:")]
-        said = (
+        things_text = (
             "the data set records no things of this moment"
             if scene is None
             else ", ".join(things) or "nothing in view"
         )
-        parts = [f"phase {phase}" if phase else "phase unknown", said, *events]
+        parts = [f"phase {phase}" if phase else "phase unknown", things_text, *events]
         return f"At {within(row, at)}: " + "; ".join(parts) + "."
 
 

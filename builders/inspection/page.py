@@ -35,8 +35,10 @@ def write(folder: Path, path: Path, n: int, seed: int = 0) -> int:
     if not any(name.startswith("clips/") for name in manifest["files"]):
         raise InputError(f"{folder} has no config `clips`; inspect what `surgvqa-build SOURCE` wrote")
     ids_by_file = draw_questions(folder, manifest, n, seed)
-    known = moments.read(folder, manifest, ids_by_file)
-    items = [item for name in sorted(ids_by_file) for item in _items(folder / name, ids_by_file[name], known)]
+    labels = moments.read(folder, manifest, ids_by_file)
+    items = [
+        item for name in sorted(ids_by_file) for item in _items(folder / name, ids_by_file[name], labels)
+    ]
     items.sort(key=lambda item: draws.fraction("inspect", seed, item["qa_id"]))
     name = folder.resolve().name
     data = json.dumps({"data": manifest["sha256"], "name": name, "folder": str(folder), "items": items})
@@ -73,7 +75,7 @@ def questions(path: Path) -> Iterator[Row]:
             yield from row
 
 
-def _items(path: Path, ids: set[str], known: moments.Moments) -> Iterator[dict[str, Any]]:
+def _items(path: Path, ids: set[str], labels: moments.Moments) -> Iterator[dict[str, Any]]:
     file = pq.ParquetFile(path)
     columns = ["clip_id", "case_id", "phase", "start_s", "end_s", "frame_times_s", "images", "qa"]
     for group in range(file.num_row_groups):
@@ -83,10 +85,10 @@ def _items(path: Path, ids: set[str], known: moments.Moments) -> Iterator[dict[s
         for row in file.read_row_group(group, columns=columns).to_pylist():
             for qa in row["qa"]:
                 if qa["qa_id"] in ids:
-                    yield _item(row, qa, known)
+                    yield _item(row, qa, labels)
 
 
-def _item(row: Row, qa: Row, known: moments.Moments) -> dict[str, Any]:
+def _item(row: Row, qa: Row, labels: moments.Moments) -> dict[str, Any]:
     times, images = row["frame_times_s"], row["images"]
     evidence = sorted(qa["evidence_s"] or ())
     nearest = _nearest(times, evidence, len(images))
@@ -105,13 +107,13 @@ def _item(row: Row, qa: Row, known: moments.Moments) -> dict[str, Any]:
                 "evidence": i in nearest.values(),
                 "jpeg": base64.b64encode(images[i]["bytes"]).decode(),
                 "marks": _marks(
-                    known.scene(row["case_id"], times[i]), qa, i in (nearest.values() or (len(times) - 1,))
+                    labels.scene(row["case_id"], times[i]), qa, i in (nearest.values() or (len(times) - 1,))
                 ),
             }
             for i in _frame_numbers(len(images), tuple(nearest.values()))
         ],
         "facts": [
-            known.words(row, at) for at in (evidence or [times[-1] if times else row["end_s"]])[:FRAMES]
+            labels.words(row, at) for at in (evidence or [times[-1] if times else row["end_s"]])[:FRAMES]
         ],
     }
 
@@ -140,10 +142,10 @@ def _marks(scene: Row | None, qa: Row, shows_evidence: bool) -> list[dict[str, A
             if node.get("bbox") and node["name"].lower() in words
         ]
     if shows_evidence:
-        written = (("answer", qa["short_answer"]), ("question", qa["question"]))
+        number_texts = (("answer", qa["short_answer"]), ("question", qa["question"]))
         marks += [
             {"name": name, "box": [int(number) / 1000 for number in match.groups()], "written": True}
-            for name, text in written
+            for name, text in number_texts
             for match in BOX.finditer(text)
         ]
     return marks

@@ -91,7 +91,7 @@ async function askAll(send) {
   const asked = WHO.filter(name);
   if (!asked.length) return tell("ask-error", answerers.length
     ? "Nobody is chosen to answer: choose a model as A or B."
-    : `This app was started without a model, so nobody can answer. Stop it with Ctrl-C and start it with one: surgvqa-eval demo --data ${state.data} --model MODEL, a folder or a name on the Hub.`);
+    : `This app was started without a model, so nobody can answer. Stop it with Ctrl-C and start it with one: surgvqa-eval demo --data ${state.data} --model MODEL, or with answers that it has given: --predictions FILE.`);
   if (matchMedia("(max-width: 1100px)").matches) $("cards").scrollIntoView({ block: "nearest" }); // there the cards lie below the fold
   const began = performance.now();
   await Promise.all(asked.map(async who => {
