@@ -60,9 +60,9 @@ def push(
     from huggingface_hub import HfApi, get_token, set_client_factory
 
     check_name(repo_id)
+    repo_type = repo_type or kind_of(folder)
     if not (token := token or get_token()):  # before the search, which may take minutes
         raise InputError("no token for the Hub: set HF_TOKEN, or run `hf auth login`")
-    repo_type = repo_type or kind_of(folder)
     before = digests(folder, files_of(folder, repo_type))
     files = publishable(folder, repo_type)
     if set(files) != set(before):
