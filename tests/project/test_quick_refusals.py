@@ -45,6 +45,7 @@ LINES = [
     ("train", "merge nowhere --out x", "no model nowhere"),
     ("train", "vllm nowhere --name x --out y", "no model nowhere"),
     ("train", "tiny --family none --out x", "invalid choice"),
+    ("train", "grpo --model_name_or_path a/b --datasets a/b=1 c/d=1", "GRPO reads one data set"),
     ("cards", "dataset nowhere", "nowhere: no such folder"),
 ]
 SCRIPT = """

@@ -94,6 +94,7 @@ REFUSED_BY_GRPO: dict[str, tuple[ValueCheck, str]] = {
     "do_train": (off, "`grpo` trains; `surgvqa-eval predict` answers"),
     "do_predict": (off, "`grpo` trains; `surgvqa-eval predict` answers"),
     "dataset_streaming": (off, "guessers are paid on all rows before step 1, which needs the whole data set"),
+    "datasets": (off, "GRPO reads one data set, --dataset_name; `surgvqa-build mix` makes one of several"),
 }
 # The package that an optimiser of transformers (--optim) comes from.
 OPTIMIZERS = {
