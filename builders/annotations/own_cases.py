@@ -13,9 +13,9 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.geometry import masks
+from surgvqa.builders.geometry import checks, masks
 from surgvqa.builders.procedures.taxonomy import Taxonomy, load
-from surgvqa.builders.schema import Action, Case, Entity, Omission, Phase, Scene
+from surgvqa.builders.schema import Action, Box, Case, Entity, Omission, Phase, Scene
 from surgvqa.cards.command import InputError, nearest
 
 
@@ -124,11 +124,10 @@ def _of_thing(node: Entity, scene: Scene, taxonomy: Taxonomy) -> Iterator[str]:
     if node.name not in known_names:
         yield _unknown(node.type, node.name, known_names, taxonomy)
     if node.bbox is not None:
-        x1, y1, x2, y2 = node.bbox
-        if not (0 <= x1 < x2 <= scene.width and 0 <= y1 < y2 <= scene.height):
+        if cause := _box_cause(node.bbox, scene):
             yield (
                 f"box {[*node.bbox]}: expected [x1, y1, x2, y2] with x1 < x2 and y1 < y2, in pixels of the "
-                f"{scene.width} x {scene.height} frame"
+                f"{scene.width} x {scene.height} frame; {cause}"
             )
     elif node.granularity == "box":
         yield "said to be known by its box, and has no bbox"
@@ -136,6 +135,11 @@ def _of_thing(node: Entity, scene: Scene, taxonomy: Taxonomy) -> Iterator[str]:
         x, y = node.centroid
         if not (0 <= x <= scene.width and 0 <= y <= scene.height):
             yield f"centroid {[x, y]} lies outside the {scene.width} x {scene.height} frame"
+        else:
+            try:
+                checks.point(x, y, scene.width, scene.height)
+            except InputError as error:
+                yield f"centroid: {error}"
     elif node.granularity == "point":
         yield "said to be known by a point, and has no centroid"
     if node.granularity == "mask" and node.rle is None:
@@ -150,6 +154,15 @@ def _of_thing(node: Entity, scene: Scene, taxonomy: Taxonomy) -> Iterator[str]:
         yield f"an area of {node.area} pixels in a {scene.width} x {scene.height} frame"
     if node.confidence is not None and not 0 <= node.confidence <= 1:
         yield f"confidence {node.confidence}: a share from 0 to 1 is due"
+
+
+def _box_cause(box: Box, scene: Scene) -> str | None:
+    """Return what the one check of geometry says of a box; one that it would cut is wrong here, too."""
+    try:
+        kept_box, _ = checks.inside(box, scene.width, scene.height)
+    except InputError as error:
+        return str(error)
+    return None if kept_box == tuple(box) else "it reaches beyond the edge"
 
 
 def _of_action(action: Action, taxonomy: Taxonomy) -> Iterator[str]:
