@@ -13,7 +13,12 @@ from surgvqa.train import rewards
 from surgvqa.train.pointing import question_rewards
 from surgvqa.train.steps.config_files import option_names
 from surgvqa.train.steps.options import DataOptions, parse_groups
-from surgvqa.train.steps.refused_options import REFUSED_BY_GRPO, raise_if_no_optimizer, raise_if_refused
+from surgvqa.train.steps.refused_options import (
+    REFUSED_BY_GRPO,
+    raise_if_no_optimizer,
+    raise_if_refused,
+    raise_if_several,
+)
 from trl import GRPOConfig, ModelConfig
 
 Reward = Callable[..., list[float | None]]
@@ -85,6 +90,7 @@ def parse(arguments: Sequence[str]) -> tuple[RewardOptions, GrpoOptions, ModelCo
         raise InputError(str(error).splitlines()[0]) from None
     raise_if_refused(option_names(arguments), training, model, data, REFUSED_BY_GRPO)
     raise_if_no_optimizer(training)
+    raise_if_several(data.datasets)
     return data, training, model
 
 

@@ -19,6 +19,7 @@ from surgvqa.train.steps.refused_options import (
     raise_if_no_optimizer,
     raise_if_other_attention,
     raise_if_refused,
+    raise_if_several,
 )
 
 NAMES = {"model_name_or_path": "model at", "dataset_name": "data set"}
@@ -54,6 +55,8 @@ def check(recipe: str, words: Sequence[str]) -> None:
     """
     known_options = option_sources(recipe)
     values = dict(pairs(recipe, words, known_options))
+    if recipe == "grpo":
+        raise_if_several(values.get("datasets"))
     several = bool(values.get("datasets"))  # in place of --dataset_name; read when they are loaded
     for name, what in NAMES.items():
         if several and name == "dataset_name":

@@ -94,7 +94,6 @@ REFUSED_BY_GRPO: dict[str, tuple[ValueCheck, str]] = {
     "do_train": (off, "`grpo` trains; `surgvqa-eval predict` answers"),
     "do_predict": (off, "`grpo` trains; `surgvqa-eval predict` answers"),
     "dataset_streaming": (off, "guessers are paid on all rows before step 1, which needs the whole data set"),
-    "datasets": (off, "GRPO reads one data set, --dataset_name; `surgvqa-build mix` makes one of several"),
 }
 # The package that an optimiser of transformers (--optim) comes from.
 OPTIMIZERS = {
@@ -142,6 +141,18 @@ def raise_if_refused(
         )
         if not is_allowed(value):
             raise InputError(f"--{name} {value}: {reason}; leave it away")
+
+
+def raise_if_several(datasets: object) -> None:
+    """Refuse ``--datasets`` of a GRPO run.
+
+    Raises:
+        InputError: there are some; says what to do.
+    """
+    if datasets:
+        raise InputError(
+            "--datasets: GRPO reads one data set; give it by --dataset_name, or make one of several with `surgvqa-build mix`"
+        )
 
 
 def raise_if_impossible(training: Any, model: Any) -> None:
